@@ -1,0 +1,107 @@
+"""Elementwise functions that have a name and a definition, and nothing else.
+
+``sigmoid`` and ``sigmoid_prime`` must stay names while a derivation is read
+(f' is not replaced by what it is equal to before the reader has seen it), and
+SymPy must still be able to differentiate them. The derivative of a named
+function is another named function, whose definition SymPy works out.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar
+
+from sympy import Dummy, Expr, Function, Matrix, Piecewise, Poly, Symbol, cancel, exp
+from sympy import factor_terms, solve_linear_system, sympify, together
+
+#: The variable in which every elementwise function is defined.
+X = Symbol("x", real=True)
+#: The variable that stands for a function's own value in ``output_form``.
+A = Symbol("a", real=True)
+
+
+class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """A function of one real number, applied entry by entry."""
+
+    nargs = 1
+    title: ClassVar[str]
+    definition: ClassVar[Expr]
+    order: ClassVar[int] = 0
+    origin: ClassVar[str]
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """SymPy's hook: the derivative, by name, or its value where it is a constant."""
+        slope = derivative(type(self))
+        return slope.definition if slope.definition.is_number else slope(self.args[0])
+
+
+@cache
+def elementwise(title: str, definition: Expr, origin: str = "", order: int = 0) -> Any:
+    """Return the function called ``title`` that maps ``X`` to ``definition``.
+
+    ``origin`` is the function of which this is the derivative of order ``order``.
+    """
+    members = {
+        "title": title,
+        "definition": sympify(definition),
+        "order": order,
+        "origin": origin or title,
+        "nargs": 1,
+    }
+    return type(title, (Elementwise,), members)
+
+
+@cache
+def derivative(function: Any) -> Any:
+    """The derivative of a named function, itself a named function."""
+    slope = function.definition.diff(X)
+    return elementwise(f"{function.title}_prime", slope, function.origin, function.order + 1)
+
+
+@cache
+def output_form(function: Any) -> Expr | None:
+    """A short p with f'(x) = p(f(x)) for all x, written in ``A``; None if none was found.
+
+    The candidates are linear combinations of 1, f, f**2 and exp(-f). Both sides
+    are rational in t = exp(x) (or a power of it); the coefficients solve the
+    linear equations that make their difference the zero polynomial, which is
+    the proof.
+    """
+    slope = derivative(function).definition
+    if slope.is_number:
+        return slope
+    if slope.has(Piecewise) or function.definition.has(Piecewise):
+        return None
+    t = Dummy("t", positive=True)
+    value, target = (_in_powers_of(e, t) for e in (function.definition, slope))
+    if value is None or target is None:
+        return None
+    basis = {sympify(1): sympify(1), A: value, A**2: value**2, exp(-A): exp(-value)}
+    return _fit({k: b for k, b in basis.items() if b.is_rational_function(t)}, target, t)
+
+
+def _in_powers_of(expression: Expr, t: Symbol) -> Expr | None:
+    """``expression`` with exp(x) written as t, if nothing else of x is left."""
+    rewritten = expression.rewrite(exp)
+    result = rewritten.replace(
+        lambda e: isinstance(e, exp) and e.args[0].has(X),
+        lambda e: t ** cancel(e.args[0] / X),
+    )
+    return None if result.has(X) else result
+
+
+def _fit(basis: dict[Expr, Expr], target: Expr, t: Symbol) -> Expr | None:
+    """Coefficients that make sum(c*b) equal to ``target`` identically in t."""
+    if not target.is_rational_function(t):
+        return None
+    unknowns = [Dummy(f"c{n}") for n in range(len(basis))]
+    combination = sum(c * b for c, b in zip(unknowns, basis.values(), strict=True)) - target
+    numerator = together(combination).as_numer_denom()[0]
+    rows = Poly(numerator, t).coeffs()
+    none = dict.fromkeys(unknowns, sympify(0))
+    system = Matrix([[r.coeff(c) for c in unknowns] + [-r.xreplace(none)] for r in rows])
+    solution = solve_linear_system(system, *unknowns)
+    if solution is None:
+        return None
+    values = [sympify(solution.get(c, 0)).xreplace(none) for c in unknowns]
+    return factor_terms(sum(v * name for v, name in zip(values, basis, strict=True)))

@@ -1,0 +1,364 @@
+"""From index form to matrix form.
+
+The rules, in the order in which they are tried: equal index sets become an
+entry-wise product; an index bound in one factor becomes a sum over that axis;
+one bound in two becomes a matrix product, transposed as needed; anything else
+is an einsum. What cannot be lifted is an error that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, sympify
+from sympy import Number as SympyNumber
+from sympy import default_sort_key
+
+from derive import matrix as mx
+from derive.deltas import tidy
+from derive.index import Equation, Index, Tensor
+
+Side = Index | None
+
+
+class LiftError(ValueError):
+    """A term with no matrix form, named."""
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A node and the indices that its rows and its columns run over (None: it has one)."""
+
+    node: mx.Node
+    row: Side = None
+    column: Side = None
+
+    @property
+    def indices(self) -> frozenset[Index]:
+        """The indices it runs over."""
+        return frozenset(i for i in (self.row, self.column) if i is not None)
+
+    def spread(self, row: Side, column: Side) -> mx.Node:
+        """The node, repeated along the sides that it lacks."""
+        full = (_extent(row), _extent(column))
+        return self.node if self.node.shape == full else mx.Broadcast(self.node, full)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A factor that can be laid with any of its indices along the rows."""
+
+    indices: frozenset[Index]
+    lay: Callable[[Side, Side], Lifted]
+
+
+def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
+    """Return the matrix form of an equation's right side, in the shape of its left side.
+
+    Raises LiftError that names the term, or ShapeError.
+    """
+    row, column = _sides(equation.indices)
+    if len(equation.indices) > 2:
+        raise LiftError(f"{equation.target.name} has more than two axes")
+    right = equation.expression
+    if right.has(KroneckerDelta):
+        return _stack(right, row, column, tensors)
+    return _lay(right, row, column, tensors).spread(row, column)
+
+
+def _sides(indices: tuple[Index, ...]) -> tuple[Side, Side]:
+    """Which index runs along the rows and which along the columns of a stored tensor."""
+    if len(indices) == 1:
+        return (None, indices[0]) if indices[0].axis.sample else (indices[0], None)
+    return (indices[0], indices[1]) if indices else (None, None)
+
+
+def _extent(side: Side) -> Expr:
+    return Integer(1) if side is None else side.axis.extent
+
+
+def _bound_free(expression: Expr) -> frozenset[Index]:
+    """The free indices of an expression."""
+    return frozenset(s for s in expression.free_symbols if isinstance(s, Index))
+
+
+def _lay(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    expression = sympify(expression)
+    stray = _bound_free(expression) - {row, column}
+    if stray:
+        raise LiftError(f"{expression} has the index {min(map(str, stray))} beside its rows and columns")
+    return _node(expression, row, column, tensors)
+
+
+@singledispatch
+def _node(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    raise LiftError(f"no matrix form is known for {type(expression).__name__}: {expression}")
+
+
+@_node.register
+def _(expression: SympyNumber, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    return Lifted(mx.Number(expression))
+
+
+@_node.register
+def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    tensor = tensors.get(expression.name)
+    return Lifted(mx.Number(expression) if tensor is None else mx.Array(tensor))
+
+
+@_node.register
+def _(expression: Indexed, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    tensor = tensors[expression.base.label.name]
+    node: mx.Node = mx.Array(tensor)
+    if len(tensor.axes) > 2 or len(_bound_free(expression)) != len(expression.indices):
+        raise LiftError(f"{expression} has no matrix form: it needs one or two different indices")
+    own = tuple(expression.indices)
+    for axis, (index, wide) in enumerate(zip(own, tensor.axes, strict=True)):
+        if index.axis != wide:
+            side = axis if len(own) == 2 else int(wide.sample)
+            node = mx.Part(node, side, index.axis.start - wide.start, index.axis.extent)
+    own_row, own_column = _sides(own)
+    if own_row in (row, None) and own_column in (column, None):
+        return Lifted(node, own_row, own_column)
+    return Lifted(mx.Transpose(node), own_column, own_row)
+
+
+@_node.register
+def _(expression: Add, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    pulled = tidy(expression)
+    if isinstance(pulled, Mul):
+        return _product(Mul.make_args(pulled), (), row, column, tensors)
+    pieces = [_lay(term, row, column, tensors) for term in reading_order(pulled.args)]
+    present = frozenset().union(*(p.indices for p in pieces))
+    sides = (row if row in present else None, column if column in present else None)
+    return Lifted(mx.Plus(tuple(p.spread(*sides) for p in pieces)), *sides)
+
+
+@_node.register
+def _(expression: Mul, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    return _product(Mul.make_args(expression), (), row, column, tensors)
+
+
+@_node.register
+def _(expression: Sum, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    return _product((expression,), (), row, column, tensors)
+
+
+@_node.register
+def _(expression: Pow, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    if _bound_free(expression.exp):
+        raise LiftError(f"an index in an exponent has no matrix form: {expression}")
+    base = _lay(expression.base, row, column, tensors)
+    return Lifted(mx.Power(base.node, expression.exp), base.row, base.column)
+
+
+@_node.register
+def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    if len(expression.args) != 1:
+        raise LiftError(f"a function of several arguments has no matrix form: {expression}")
+    argument = _lay(expression.args[0], row, column, tensors)
+    return Lifted(mx.Map(type(expression), argument.node), argument.row, argument.column)
+
+
+def reading_order(terms: Iterable[Expr]) -> list[Expr]:
+    """Numbers first, then sums, then the rest; what is subtracted comes last."""
+
+    def key(term: Expr) -> tuple[bool, int, object]:
+        kind = 0 if term.is_number else 1 if term.has(Sum) else 2
+        return term.could_extract_minus_sign(), kind, default_sort_key(term)
+
+    return sorted(terms, key=key)
+
+
+def _product(
+    factors: Iterable[Expr], bound: tuple[Index, ...], row: Side, column: Side, tensors: Mapping[str, Tensor]
+) -> Lifted:
+    """A product of factors, summed over ``bound`` and over what sums among the factors bind."""
+    scale, pieces = Integer(1), []
+    for factor in factors:
+        if isinstance(factor, Sum) and not set(bound) & {limit[0] for limit in factor.limits}:
+            summed = tuple(limit[0] for limit in factor.limits)
+            inner = _summed(Mul.make_args(tidy(factor.function)), summed, tensors)
+            scale *= inner[0]
+            pieces += inner[1]
+        elif not _bound_free(factor) and not factor.atoms(Indexed) and not factor.has(Sum):
+            scale *= factor
+        else:
+            pieces.append(_piece(factor, tensors))
+    lifted = _hadamard(pieces, row, column) if pieces else Lifted(mx.Number(Integer(1)))
+    if scale == 1:
+        return lifted
+    node = mx.Number(scale) if not pieces else mx.Scale(scale, lifted.node)
+    return Lifted(node, lifted.row, lifted.column)
+
+
+def _piece(factor: Expr, tensors: Mapping[str, Tensor]) -> Piece:
+    return Piece(_bound_free(factor), lambda row, column: _lay(factor, row, column, tensors))
+
+
+def _summed(factors: tuple[Expr, ...], bound: tuple[Index, ...], tensors: Mapping[str, Tensor]) -> tuple[Expr, list[Piece]]:
+    """Eliminate the bound indices one after the other; returns the number in front and the pieces left."""
+    scale, pieces = Integer(1), []
+    for factor in factors:
+        if isinstance(factor, Sum):
+            inner_scale, inner = _summed(
+                Mul.make_args(tidy(factor.function)), tuple(limit[0] for limit in factor.limits), tensors
+            )
+            scale *= inner_scale
+            pieces += inner
+        elif _bound_free(factor) or factor.has(Indexed):
+            pieces.append(_piece(factor, tensors))
+        else:
+            scale *= factor
+    left = list(bound)
+    while left:
+        index = next((b for b in left if _simple(b, pieces)), left[0])
+        pieces = _eliminate(index, left, pieces)
+        left = [b for b in left if any(b in p.indices for p in pieces)]
+    return scale, pieces
+
+
+def _touching(index: Index, pieces: list[Piece]) -> frozenset[Index]:
+    found = frozenset[Index]().union(*(p.indices for p in pieces if index in p.indices))
+    return found - {index}
+
+
+def _simple(index: Index, pieces: list[Piece]) -> bool:
+    return len(_touching(index, pieces)) <= 1 or _two_sided(index, pieces)
+
+
+def _two_sided(index: Index, pieces: list[Piece]) -> bool:
+    return len(_touching(index, pieces)) == 2 and all(len(p.indices) <= 2 for p in pieces if index in p.indices)
+
+
+def _eliminate(index: Index, bound: list[Index], pieces: list[Piece]) -> list[Piece]:
+    """Sum the product of the pieces that hold ``index`` over it."""
+    inside = [p for p in pieces if index in p.indices]
+    others = _touching(index, pieces)
+    rest = [p for p in pieces if index not in p.indices]
+    if len(others) == 1 and others <= set(bound) and len(bound) == 2 and not _touching(*others, rest):
+        return [*(p for p in rest if not others & p.indices), _sum_all(index, *others, [*inside, *(p for p in rest if others & p.indices)])]
+    if len(others) <= 1:
+        return [*rest, _sum_one(index, inside, next(iter(others), None))]
+    if _two_sided(index, pieces):
+        return [*rest, _matrix_product(index, inside, others)]
+    return [_einsum(bound, pieces)]
+
+
+def _sum_all(a: Index, b: Index, inside: list[Piece]) -> Piece:
+    row, column = (b, a) if a.axis.sample else (a, b)
+    return Piece(frozenset(), lambda _r, _c: Lifted(mx.SumOver(_hadamard(inside, row, column).spread(row, column), None)))
+
+
+def _sum_one(index: Index, inside: list[Piece], other: Side) -> Piece:
+    """A sum over an axis; with a vector over that axis alone, a product of matrix and vector."""
+    matrices = [p for p in inside if len(p.indices) == 2]
+    vectors = [p for p in inside if len(p.indices) == 1]
+
+    def lay(row: Side, column: Side) -> Lifted:
+        if other is not None and other == column:
+            if matrices and vectors:
+                node = mx.Product(_hadamard(vectors, None, index).spread(None, index), _hadamard(matrices, index, column).node)
+            else:
+                node = mx.SumOver(_hadamard(inside, index, column).spread(index, column), 0)
+            return Lifted(node, None, column)
+        if matrices and vectors:
+            node = mx.Product(_hadamard(matrices, row, index).node, _hadamard(vectors, index, None).spread(index, None))
+        elif index.axis.sample or other is not None:
+            node = mx.SumOver(_hadamard(inside, other, index).spread(other, index), 1)
+        else:
+            node = mx.SumOver(_hadamard(inside, index, None).spread(index, None), 0)
+        return Lifted(node, other, None)
+
+    return Piece(frozenset({other} if other else ()), lay)
+
+
+def _matrix_product(index: Index, inside: list[Piece], others: frozenset[Index]) -> Piece:
+    first, second = sorted(others, key=str)
+
+    def lay(row: Side, column: Side) -> Lifted:
+        left = [p for p in inside if row in p.indices]
+        right = [p for p in inside if row not in p.indices]
+        a = _hadamard(left, row, index).spread(row, index)
+        b = _hadamard(right, index, column).spread(index, column)
+        return Lifted(mx.Product(a, b), row, column)
+
+    return Piece(frozenset({first, second}), lay)
+
+
+def _hadamard(pieces: list[Piece], row: Side, column: Side) -> Lifted:
+    """The entry-wise product of pieces laid along the same sides."""
+    laid = [p.lay(row, column) for p in pieces]
+    if len(laid) == 1:
+        return laid[0]
+    present = frozenset().union(*(p.indices for p in laid))
+    sides = (row if row in present else None, column if column in present else None)
+    laid.sort(key=lambda p: not isinstance(p.node, mx.Product))
+    return Lifted(mx.Hadamard(tuple(p.spread(*sides) for p in laid)), *sides)
+
+
+def _einsum(bound: list[Index], pieces: list[Piece]) -> Piece:
+    """The general contraction of all pieces over all bound indices that are left."""
+    if any(len(p.indices) > 2 for p in pieces):
+        raise LiftError("a factor with more than two indices has no matrix form")
+    names = sorted({i for p in pieces for i in p.indices}, key=str)
+    letters = dict(zip(names, "abcdefghijklmnopqrstuvwxyz", strict=False))
+    free = frozenset(names) - set(bound)
+    if len(free) > 2 or len(names) > len(letters):
+        raise LiftError(f"a product with the free indices {sorted(map(str, free))} has no matrix form")
+
+    def lay(row: Side, column: Side) -> Lifted:
+        laid = [p.lay(*_pair(p.indices)) for p in pieces]
+        inputs = ["".join(letters[i] for i in (p.row, p.column) if i is not None) for p in laid]
+        out_row, out_column = (row if row in free else None, column if column in free else None)
+        output = "".join(letters[i] for i in (out_row, out_column) if i is not None)
+        full = (_extent(out_row), _extent(out_column))
+        return Lifted(mx.Einsum(f"{','.join(inputs)}->{output}", tuple(p.node for p in laid), full), out_row, out_column)
+
+    return Piece(free, lay)
+
+
+def _pair(indices: frozenset[Index]) -> tuple[Side, Side]:
+    ordered = sorted(indices, key=lambda i: (i.axis.sample, str(i)))
+    if len(ordered) == 1:
+        return (None, ordered[0]) if ordered[0].axis.sample else (ordered[0], None)
+    return (ordered[0], ordered[1]) if ordered else (None, None)
+
+
+def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
+    """Rows given piecewise: each term holds one delta that says which rows it fills."""
+    blocks = []
+    for term in Add.make_args(right):
+        first, body, inner = _block(term, row)
+        laid = _lay(body, inner, column, tensors)
+        extent = Integer(1) if inner is None else inner.axis.extent
+        full = (extent, _extent(column))
+        node = laid.node if laid.node.shape == full else mx.Broadcast(laid.node, full)
+        blocks.append((first, extent, node))
+    blocks.sort(key=lambda b: b[0])
+    position = row.axis.start if row is not None else 0
+    for first, extent, _ in blocks:
+        if first != position:
+            raise LiftError(f"the rows of {right} are not filled one after the other")
+        position += extent
+    if row is None or position != row.axis.start + row.axis.extent:
+        raise LiftError(f"the rows of {right} are not all filled")
+    return mx.Stack(tuple(node for _, _, node in blocks))
+
+
+def _block(term: Expr, row: Side) -> tuple[int, Expr, Side]:
+    """Where a block of rows begins, what fills it, and the index along it."""
+    inner: Side = None
+    if isinstance(term, Sum) and len(term.limits) == 1:
+        inner = term.limits[0][0]
+        term = term.function
+    deltas = [f for f in Mul.make_args(term) if isinstance(f, KroneckerDelta) and row in f.args]
+    if len(deltas) != 1:
+        raise LiftError(f"{term} does not say which rows it fills")
+    other = next(a for a in deltas[0].args if a != row)
+    body = Mul(*(f for f in Mul.make_args(term) if f != deltas[0]))
+    if body.has(KroneckerDelta) or (inner is not None and other != inner):
+        raise LiftError(f"{term} does not say which rows it fills")
+    return (int(other), body, None) if inner is None else (inner.axis.start, body, inner)

@@ -1,0 +1,1 @@
+"""Printers: one function per node kind, nothing else."""

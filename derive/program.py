@@ -1,0 +1,241 @@
+"""The program: every equation of learning, single assignment, in the order of computation.
+
+What is printed and what is run are both printed from this. It is built in
+index form; ``lift`` adds the matrix form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sympy import Expr, Integer, Mul, Pow, Symbol, cancel, sympify
+
+from derive.chain_rule import Chains, compose
+from derive.deltas import tidy
+from derive.forward import SAMPLES, ForwardPass, extent_symbols
+from derive.functions import A, Elementwise, output_form
+from derive.index import Equation, Index, Tensor, symbols_read
+from derive.optimizers import LEARNING_RATE, Optimizer
+from derive.shared_factors import SharedFactor
+
+STAGES = ("forward", "error", "factor", "gradient", "update")
+
+
+@dataclass(frozen=True)
+class Assign:
+    """One statement: an equation, its number in the derivation, and the stage it belongs to.
+
+    ``parts`` are the products of local derivatives from which a backward
+    equation was put together, as pairs of the tensor that was gone through and
+    the name of the factor (or the error) that the step started from.
+    """
+
+    number: int
+    stage: str
+    equation: Equation
+
+    @property
+    def target(self) -> Tensor:
+        """The tensor that the statement computes."""
+        return self.equation.target
+
+
+@dataclass(frozen=True)
+class FactorScale:
+    """What a notation leaves out of its factors: Psi = dE/dz / (sign * [1/m]).
+
+    ``sign`` is -1 for a notation whose delta points downhill; ``per_sample``
+    says that the factor belongs to the error of one sample, so the mean over
+    the samples is taken in the gradients.
+    """
+
+    sign: int = 1
+    per_sample: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A straight line of statements with its inputs, parameters and scalars.
+
+    ``common`` is the number c with dE/d(tensor) = c * factor for every factor.
+    """
+
+    inputs: tuple[Tensor, ...]
+    parameters: tuple[Tensor, ...]
+    statements: tuple[Assign, ...]
+    common: Expr = field(default_factory=lambda: Integer(1))
+    scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
+
+    def stage(self, *names: str) -> tuple[Assign, ...]:
+        """The statements of the given stages, in order."""
+        return tuple(s for s in self.statements if s.stage in names)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by its name."""
+        computed = tuple(s.target for s in self.statements)
+        return {t.name: t for t in self.inputs + self.parameters + self.scalars + computed}
+
+    @property
+    def extents(self) -> tuple[Symbol, ...]:
+        """The symbols that stand for widths, in the order of their first use, m left out."""
+        order: dict[Symbol, None] = {}
+        for tensor in self.tensors.values():
+            for axis in tensor.axes:
+                order.update(dict.fromkeys(sorted(axis.extent.free_symbols, key=str)))
+        return tuple(s for s in order if s != SAMPLES)
+
+    def defining(self, tensor: Tensor) -> Assign | None:
+        """The statement that computes ``tensor``, if one does."""
+        return next((s for s in self.statements if s.target == tensor), None)
+
+    def check(self) -> None:
+        """Prove single assignment, definition before use, and that indices fit the axes.
+
+        Raises ValueError that names the statement.
+        """
+        known = {t.name for t in self.inputs + self.parameters + self.scalars}
+        sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
+        for statement in self.statements:
+            name = statement.target.name
+            if name in known:
+                raise ValueError(f"({statement.number}) assigns {name} a second time")
+            early = [r for r in symbols_read(statement.equation.expression) if r not in known | sizes]
+            if early:
+                raise ValueError(f"({statement.number}) {name} reads {', '.join(early)} before it is computed")
+            _check_indices(statement)
+            known.add(name)
+
+
+def _check_indices(statement: Assign) -> None:
+    equation = statement.equation
+    free = {s for s in equation.expression.free_symbols if isinstance(s, Index)}
+    loose = sorted(str(s) for s in free - set(equation.indices))
+    if loose:
+        raise ValueError(f"({statement.number}) {equation.target.name}: the indices {loose} are free on the right only")
+    for index, axis in zip(equation.indices, equation.target.axes, strict=True):
+        if index.axis != axis:
+            raise ValueError(f"({statement.number}) {equation.target.name}: the index {index} runs over another axis")
+
+
+@dataclass(frozen=True)
+class _Backward:
+    """The derivative of the error with respect to one tensor, as far as it has been named."""
+
+    indices: tuple[Index, ...]
+    value: Expr
+
+
+def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optimizer, scale: FactorScale) -> Program:
+    """Write the forward equations, the factors, the gradients and the updates as one program.
+
+    A factor that is shared becomes a statement; one that is not is inlined where
+    it is used, and simplified there. Two factors that turn out equal are one.
+    """
+    forward = chains.forward
+    backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
+    psi, gradients = backward.run()
+    after = [_updated(p, g.target, optimizer, forward) for p, g in zip(forward.parameters, gradients, strict=True)]
+    staged = [("forward", e) for e in forward.equations[:-1]]
+    staged += [("error", forward.error)]
+    staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients] + [("update", e) for e in after]
+    statements = tuple(Assign(n, stage, equation) for n, (stage, equation) in enumerate(staged, start=1))
+    program = Program(forward.inputs, forward.parameters, statements, backward.common)
+    program.check()
+    return program
+
+
+def _updated(parameter: Tensor, gradient: Tensor, optimizer: Optimizer, forward: ForwardPass) -> Equation:
+    after = replace(parameter, name=f"{parameter.name}_next", role="updated", about=parameter)
+    return optimizer.equation(after, parameter, gradient, forward.supply)
+
+
+class _Backwards:
+    """Walks the chains from the error outward, naming what is shared."""
+
+    def __init__(self, chains: Chains, shared: set[str], scale: FactorScale) -> None:
+        self.chains = chains
+        self.forward = chains.forward
+        self.shared = shared
+        self.scale = scale
+        self.common: Expr = Integer(1)
+        self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
+        self.named: dict[Expr, Tensor] = {}
+        self.slopes = Slopes(self.forward)
+
+    def run(self) -> tuple[list[Equation], list[Equation]]:
+        """Return the equations of the shared factors and of the gradients."""
+        psi: list[Equation] = []
+        for tensor in self.chains.tensors[1:]:
+            result = self._derivative(tensor)
+            if tensor.name in self.shared:
+                result = self._name(tensor, result, psi)
+            self.found[tensor.name] = result
+        return psi, [self._gradient(p) for p in self.forward.parameters]
+
+    def _derivative(self, tensor: Tensor) -> _Backward:
+        indices = self.forward.supply.several(tensor.axes)
+        value: Expr = Integer(0)
+        for edge in self.chains.into(tensor):
+            outer = self.found[edge.of.name]
+            step = compose(outer.value, outer.indices, edge, self.forward.supply)
+            value += step.xreplace(dict(zip(edge.wrt_indices, indices, strict=True)))
+        return _Backward(indices, self.slopes.simplify(value))
+
+    def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> _Backward:
+        if not psi:
+            self.common = self._left_out(found.value)
+        value = tidy(found.value / self.common)
+        pattern = value.xreplace({i: Symbol(f"_{n}") for n, i in enumerate(found.indices)})
+        factor = self.named.get(pattern)
+        if factor is None:
+            factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
+            psi.append(Equation(factor, found.indices, value, "shared factor"))
+            self.named[pattern] = factor
+        return _Backward(found.indices, self.common * factor[found.indices])
+
+    def _left_out(self, value: Expr) -> Expr:
+        """The number that the notation keeps out of its factors."""
+        mean = Mul(*(f for f in Mul.make_args(tidy(value)) if f == 1 / SAMPLES))
+        return sympify(self.scale.sign) * (mean if self.scale.per_sample else 1)
+
+    def _gradient(self, parameter: Tensor) -> Equation:
+        found = self.found[parameter.name]
+        gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
+        return Equation(gradient, found.indices, tidy(found.value), "gradient")
+
+
+class Slopes:
+    """Plugs in what is known of f': its value where it is constant, its output form where that is shorter."""
+
+    def __init__(self, forward: ForwardPass) -> None:
+        self.forward = forward
+        self._outputs = {
+            (type(e.expression), e.expression.args[0].base.label.name): e.target
+            for e in forward.equations
+            if isinstance(e.expression, Elementwise)
+        }
+
+    def plug_in(self, expression: Expr) -> Expr:
+        """Write every f'(z) whose output form is known in terms of a = f(z)."""
+        return expression.replace(lambda e: isinstance(e, Elementwise) and e.order == 1, self._output)
+
+    def _output(self, slope: Expr) -> Expr:
+        entry = slope.args[0]
+        for (function, source), target in self._outputs.items():
+            if function.title == slope.origin and source == entry.base.label.name:
+                form = output_form(function)
+                return slope if form is None else form.xreplace({A: target[tuple(entry.indices)]})
+        return slope
+
+    def simplify(self, expression: Expr) -> Expr:
+        """The expression, or a shorter equal one: promises used, f' plugged in, fractions cancelled."""
+        for promise in self.forward.promises:
+            expression = promise.rewrite(expression)
+        plain = tidy(expression)
+        if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
+            return plain
+        short = tidy(cancel(self.plug_in(expression)))
+        for promise in self.forward.promises:
+            short = tidy(promise.rewrite(short))
+        return short if short.count_ops() < plain.count_ops() else plain
