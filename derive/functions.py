@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from sympy import Dummy, Expr, Function, Matrix, Piecewise, Poly, Symbol, cancel, exp
 from sympy import factor_terms, solve_linear_system, sympify, together
+from sympy.core.function import ArgumentIndexError
 
 #: The variable in which every elementwise function is defined.
 X = Symbol("x", real=True)
@@ -21,23 +22,27 @@ A = Symbol("a", real=True)
 
 
 class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """A function of one real number, applied entry by entry."""
+    """A function of a real number (and of others beside it), applied entry by entry."""
 
-    nargs = 1
     title: ClassVar[str]
     definition: ClassVar[Expr]
     order: ClassVar[int] = 0
     origin: ClassVar[str]
+    others: ClassVar[tuple[Symbol, ...]] = ()
 
     def fdiff(self, argindex: int = 1) -> Expr:
         """SymPy's hook: the derivative, by name, or its value where it is a constant."""
+        if self.others:
+            raise ArgumentIndexError(self, argindex)
         slope = derivative(type(self))
         return slope.definition if slope.definition.is_number else slope(self.args[0])
 
 
 @cache
-def elementwise(title: str, definition: Expr, origin: str = "", order: int = 0) -> Any:
-    """Return the function called ``title`` that maps ``X`` to ``definition``.
+def elementwise(
+    title: str, definition: Expr, origin: str = "", order: int = 0, others: tuple[Symbol, ...] = ()
+) -> Any:
+    """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
     ``origin`` is the function of which this is the derivative of order ``order``.
     """
@@ -46,7 +51,8 @@ def elementwise(title: str, definition: Expr, origin: str = "", order: int = 0) 
         "definition": sympify(definition),
         "order": order,
         "origin": origin or title,
-        "nargs": 1,
+        "others": others,
+        "nargs": 1 + len(others),
     }
     return type(title, (Elementwise,), members)
 

@@ -9,7 +9,7 @@ is an einsum. What cannot be lifted is an error that names it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, sympify
@@ -19,6 +19,8 @@ from sympy import default_sort_key
 from derive import matrix as mx
 from derive.deltas import tidy
 from derive.index import Equation, Index, Tensor
+from derive.program import Assign, Program
+from derive.stable import recognise
 
 Side = Index | None
 
@@ -66,6 +68,23 @@ def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     if right.has(KroneckerDelta):
         return _stack(right, row, column, tensors)
     return _lay(right, row, column, tensors).spread(row, column)
+
+
+def lift_program(program: Program) -> Program:
+    """The program with the matrix form of every statement; shapes are checked on the way."""
+    tensors = program.tensors
+    lifted = []
+    for statement in program.statements:
+        form = recognise(lift(statement.equation, tensors))
+        _check_shape(statement, form)
+        lifted.append(replace(statement, form=form))
+    return replace(program, statements=tuple(lifted))
+
+
+def _check_shape(statement: Assign, form: mx.Node) -> None:
+    expected = mx.Array(statement.target).shape
+    if form.shape != expected:
+        raise LiftError(f"({statement.number}) {statement.target.name} is {expected}, its right side {form.shape}")
 
 
 def _sides(indices: tuple[Index, ...]) -> tuple[Side, Side]:
@@ -156,10 +175,10 @@ def _(expression: Pow, row: Side, column: Side, tensors: Mapping[str, Tensor]) -
 
 @_node.register
 def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
-    if len(expression.args) != 1:
-        raise LiftError(f"a function of several arguments has no matrix form: {expression}")
-    argument = _lay(expression.args[0], row, column, tensors)
-    return Lifted(mx.Map(type(expression), argument.node), argument.row, argument.column)
+    laid = [_lay(a, row, column, tensors) for a in expression.args]
+    present = frozenset().union(*(p.indices for p in laid))
+    sides = (row if row in present else None, column if column in present else None)
+    return Lifted(mx.Map(type(expression), tuple(p.spread(*sides) for p in laid)), *sides)
 
 
 def reading_order(terms: Iterable[Expr]) -> list[Expr]:
@@ -311,7 +330,7 @@ def _einsum(bound: list[Index], pieces: list[Piece]) -> Piece:
 
     def lay(row: Side, column: Side) -> Lifted:
         laid = [p.lay(*_pair(p.indices)) for p in pieces]
-        inputs = ["".join(letters[i] for i in (p.row, p.column) if i is not None) for p in laid]
+        inputs = ["".join("Z" if i is None else letters[i] for i in (p.row, p.column)) for p in laid]
         out_row, out_column = (row if row in free else None, column if column in free else None)
         output = "".join(letters[i] for i in (out_row, out_column) if i is not None)
         full = (_extent(out_row), _extent(out_column))
@@ -328,28 +347,35 @@ def _pair(indices: frozenset[Index]) -> tuple[Side, Side]:
 
 
 def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
-    """Rows given piecewise: each term holds one delta that says which rows it fills."""
+    """Rows given piecewise become blocks, one below the other."""
+    if row is None:
+        raise LiftError(f"{right} gives rows piecewise, but has none")
     blocks = []
-    for term in Add.make_args(right):
-        first, body, inner = _block(term, row)
-        laid = _lay(body, inner, column, tensors)
-        extent = Integer(1) if inner is None else inner.axis.extent
+    for _, extent, body, inner in row_blocks(right, row):
+        laid = _lay(body, inner, column, tensors).node
         full = (extent, _extent(column))
-        node = laid.node if laid.node.shape == full else mx.Broadcast(laid.node, full)
-        blocks.append((first, extent, node))
-    blocks.sort(key=lambda b: b[0])
-    position = row.axis.start if row is not None else 0
-    for first, extent, _ in blocks:
+        blocks.append(laid if laid.shape == full else mx.Broadcast(laid, full))
+    return mx.Stack(tuple(blocks))
+
+
+def row_blocks(expression: Expr, row: Index) -> list[tuple[int, Expr, Expr, Side]]:
+    """The blocks of rows that an expression with deltas fills, from the first row on.
+
+    Each is (number of its first row, rows, what fills them, the index along them or
+    None). Raises LiftError unless the blocks fill every row once.
+    """
+    blocks = sorted((_block(term, row) for term in Add.make_args(expression)), key=lambda b: b[0])
+    position: Expr = Integer(row.axis.start)
+    for first, extent, _, _ in blocks:
         if first != position:
-            raise LiftError(f"the rows of {right} are not filled one after the other")
+            raise LiftError(f"the rows of {expression} are not filled one after the other")
         position += extent
-    if row is None or position != row.axis.start + row.axis.extent:
-        raise LiftError(f"the rows of {right} are not all filled")
-    return mx.Stack(tuple(node for _, _, node in blocks))
+    if position != row.axis.start + row.axis.extent:
+        raise LiftError(f"the rows of {expression} are not all filled")
+    return blocks
 
 
-def _block(term: Expr, row: Side) -> tuple[int, Expr, Side]:
-    """Where a block of rows begins, what fills it, and the index along it."""
+def _block(term: Expr, row: Index) -> tuple[int, Expr, Expr, Side]:
     inner: Side = None
     if isinstance(term, Sum) and len(term.limits) == 1:
         inner = term.limits[0][0]
@@ -361,4 +387,6 @@ def _block(term: Expr, row: Side) -> tuple[int, Expr, Side]:
     body = Mul(*(f for f in Mul.make_args(term) if f != deltas[0]))
     if body.has(KroneckerDelta) or (inner is not None and other != inner):
         raise LiftError(f"{term} does not say which rows it fills")
-    return (int(other), body, None) if inner is None else (inner.axis.start, body, inner)
+    if inner is None:
+        return int(other), Integer(1), body, None
+    return inner.axis.start, inner.axis.extent, body, inner

@@ -136,15 +136,18 @@ class Scale(Node):
 
 @dataclass(frozen=True)
 class Map(Node):
-    """A function of one real number, entry by entry."""
+    """A function of real numbers, entry by entry; all arguments have the same shape."""
 
     function: Any
-    of: Node
+    arguments: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        _same(self.arguments, "function")
 
     @property
     def shape(self) -> Shape:
-        """That of the argument."""
-        return self.of.shape
+        """That of every argument."""
+        return self.arguments[0].shape
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,10 @@ class Stack(Node):
 
 @dataclass(frozen=True)
 class Einsum(Node):
-    """The general contraction: ``subscripts`` as in Einstein's convention, e.g. ``ij,jk,jk->ik``."""
+    """The general contraction: ``subscripts`` as in Einstein's convention, e.g. ``ij,jk,jk->ik``.
+
+    ``Z`` stands for a side of length one of an operand; the result has none.
+    """
 
     subscripts: str
     operands: tuple[Node, ...]
@@ -289,3 +295,37 @@ def arrays_read(node: Node) -> set[str]:
     return own.union(*(arrays_read(c) for c in children(node)))
 
 
+
+
+def is_negative(node: Node) -> bool:
+    """Whether a term is subtracted rather than added."""
+    if isinstance(node, Broadcast):
+        return is_negative(node.of)
+    value = node.factor if isinstance(node, Scale) else node.value if isinstance(node, Number) else None
+    return value is not None and bool(value.could_extract_minus_sign())
+
+
+def without_sign(node: Node) -> Node:
+    """A term without its minus sign."""
+    if not is_negative(node):
+        return node
+    if isinstance(node, Broadcast):
+        return Broadcast(without_sign(node.of), node.full)
+    if isinstance(node, Scale):
+        return node.of if node.factor == -1 else Scale(-node.factor, node.of)
+    assert isinstance(node, Number)
+    return Number(-node.value)
+
+
+def divides(node: Node) -> bool:
+    """Whether a factor of an entry-wise product is written below the line."""
+    inner = node.of if isinstance(node, Broadcast) else node
+    return isinstance(inner, Power) and bool(inner.exponent.is_negative)
+
+
+def inverse(node: Node) -> Node:
+    """What stands below the line for a factor that ``divides``."""
+    if isinstance(node, Broadcast):
+        return Broadcast(inverse(node.of), node.full)
+    assert isinstance(node, Power)
+    return node.base if node.exponent == -1 else Power(node.base, -node.exponent)

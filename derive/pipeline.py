@@ -1,1 +1,180 @@
-"""The stages in order, on one screen."""
+"""The stages in order, on one screen.
+
+    Network          what the user asked for
+    ForwardPass      one equation per tensor            forward.py, layers.py, losses.py
+    Chains           local derivatives and their paths  chain_rule.py, deltas.py
+    SharedFactors    what the chains have in common     shared_factors.py
+    Program          every equation, numbered           program.py, lift.py
+    Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sympy import Integer, Symbol
+
+from derive.activations import ACTIVATIONS
+from derive.chain_rule import Chains, chains
+from derive.forward import SAMPLE_AXIS, ForwardPass
+from derive.index import Axis, Equation, IndexSupply, Tensor
+from derive.layers import BIASES
+from derive.lift import lift_program
+from derive.losses import LOSSES
+from derive.notation import NOTATIONS, Notation
+from derive.optimizers import OPTIMIZERS
+from derive.program import Program, assemble
+from derive.shared_factors import SharedFactor, shared_factors
+from derive.spec import Network
+
+if TYPE_CHECKING:
+    from derive.verify import GradientReport
+
+
+def derive(network: Network | ForwardPass, notation: str = "psi") -> Derivation:
+    """Derive the backward equations of a network, or of any forward pass.
+
+    ``notation`` counts for a forward pass only; a ``Network`` names its own.
+    Raises ValueError for a forward pass that is not one (an equation that reads
+    what was not stated before, a parameter on which the error does not depend).
+    """
+    stated = network if isinstance(network, ForwardPass) else state(network)
+    style = NOTATIONS[notation if isinstance(network, ForwardPass) else network.notation]
+    stated.check()
+    all_chains = chains(stated)
+    factors = shared_factors(all_chains)
+    program = lift_program(assemble(all_chains, factors, OPTIMIZERS["sgd"], style.scale))
+    spec = None if isinstance(network, ForwardPass) else network
+    return Derivation(spec, style, stated, all_chains, factors, program)
+
+
+def state(network: Network) -> ForwardPass:
+    """Write down the forward equations of a network: the only step that states anything."""
+    supply = IndexSupply()
+    axes = [Axis(_extent(width)) for width in network.layers]
+    x = Tensor("X", "input", (axes[0], SAMPLE_AXIS), 0)
+    y = Tensor("Y", "target", (axes[-1], SAMPLE_AXIS))
+    equations: list[Equation] = []
+    parameters: list[Tensor] = []
+    a, last = x, len(axes) - 1
+    for layer, (axis, activation) in enumerate(zip(axes[1:], network.activation, strict=True), start=1):
+        dense = BIASES[network.bias].build(layer, axis, a, supply)
+        a = Tensor(f"a{layer}", "prediction" if layer == last else "activation", dense.z.axes, layer)
+        equations += [*dense.equations, ACTIVATIONS[activation].equation(a, dense.z, supply)]
+        parameters += dense.parameters
+    loss = LOSSES[network.loss]
+    equations.append(loss.equation(Tensor("E", "error"), y, a, supply))
+    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, loss.promises(y))
+
+
+def _extent(width: int | str) -> Integer | Symbol:
+    return Integer(width) if isinstance(width, int) else Symbol(width, integer=True, positive=True)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Every stage of a derivation, and what it is rendered to.
+
+    ``network`` is None if a forward pass was given instead of a specification.
+    """
+
+    network: Network | None
+    notation: Notation
+    forward: ForwardPass
+    chains: Chains
+    factors: tuple[SharedFactor, ...]
+    program: Program
+
+    @property
+    def description(self) -> str:
+        """The network in one sentence."""
+        if self.network is None:
+            return f"A network with {len(self.forward.parameters)} parameters, stated by its forward equations."
+        return described(self.network)
+
+    def latex(self, standalone: bool = False) -> str:
+        """Return the derivation in LaTeX: a fragment for ``\\input``, or a whole document."""
+        from derive.document import latex_document
+
+        return latex_document(self, standalone)
+
+    @cached_property
+    def _module(self) -> str:
+        from derive.numpy_module import module_source
+
+        name = "network" if self.network is None else str(self.network.name)
+        promises = self.forward.promises
+        return module_source(self.program, self.notation, promises, name, self.description)
+
+    def numpy(self) -> str:
+        """Return the source of the NumPy module."""
+        return self._module
+
+    def _repr_markdown_(self) -> str:
+        from derive.document import markdown_summary
+
+        return markdown_summary(self)
+
+    def summary(self) -> list[str]:
+        """Return the lines that the command prints: the network, and each shared factor."""
+        from derive.document import text_summary
+
+        return text_summary(self)
+
+    def files(self) -> dict[str, str]:
+        """Return what is written, by file name."""
+        from derive.render import seal_all
+
+        if self.network is None:
+            raise ValueError("only the derivation of a Network can be written to files")
+        texts = {
+            "derivation.tex": self.latex(),
+            "document.tex": self.latex(standalone=True),
+            "trainer.py": self.numpy(),
+            "__init__.py": _INIT,
+            "network.toml": self.network.to_toml(),
+        }
+        return seal_all(texts, self.network.digest)
+
+    def check(self) -> GradientReport:
+        """Run the generated module's own gradient check on a random example."""
+        from derive.verify import check_source
+
+        return check_source(self.numpy())
+
+    def write(self, path: str | Path = "generated", force: bool = False) -> Path:
+        """Write the files to the folder ``path``/NAME and return that folder.
+
+        Raises OutputError if the folder cannot be written, or holds a file that
+        was edited since it was generated (unless ``force``).
+        """
+        from derive.render import write_files
+
+        if self.network is None:
+            raise ValueError("only the derivation of a Network can be written to files")
+        folder = Path(path) / str(self.network.name)
+        write_files(folder, self.files(), force)
+        return folder
+
+
+def described(network: Network) -> str:
+    """A network in one sentence: its widths, activations, loss and biases."""
+    widths = "-".join(str(w) for w in network.layers)
+    names = network.activation
+    same = len(set(names)) == 1
+    functions = names[0] if same else f"{', '.join(names[:-1])} and {names[-1]}"
+    noun = "activation" if len(names) == 1 or same else "activations"
+    loss = network.loss.replace("_", " ").replace("mse", "mean squared error").replace("sse", "squared error")
+    biases = {"separate": "with biases", "augmented": "with the bias as column 0 of each W", "none": "without biases"}
+    return f"A network of {widths} units {biases[network.bias]}, {functions} {noun}, and the loss {loss}."
+
+
+_INIT = '''"""A trainer for one network; see trainer.py, and derivation.tex for its equations."""
+
+from .trainer import Trainer, error, forward, gradients, initial_parameters, update
+
+__all__ = ["Trainer", "error", "forward", "gradients", "initial_parameters", "update"]
+'''

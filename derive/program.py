@@ -7,6 +7,7 @@ index form; ``lift`` adds the matrix form.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sympy import Expr, Integer, Mul, Pow, Symbol, cancel, sympify
 
@@ -15,6 +16,7 @@ from derive.deltas import tidy
 from derive.forward import SAMPLES, ForwardPass, extent_symbols
 from derive.functions import A, Elementwise, output_form
 from derive.index import Equation, Index, Tensor, symbols_read
+from derive.matrix import Node
 from derive.optimizers import LEARNING_RATE, Optimizer
 from derive.shared_factors import SharedFactor
 
@@ -25,19 +27,26 @@ STAGES = ("forward", "error", "factor", "gradient", "update")
 class Assign:
     """One statement: an equation, its number in the derivation, and the stage it belongs to.
 
-    ``parts`` are the products of local derivatives from which a backward
-    equation was put together, as pairs of the tensor that was gone through and
-    the name of the factor (or the error) that the step started from.
+    ``form`` is the matrix form of the right side, once it has been lifted.
     """
 
     number: int
     stage: str
     equation: Equation
+    form: Node | None = None
 
     @property
     def target(self) -> Tensor:
         """The tensor that the statement computes."""
         return self.equation.target
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An elementwise function that the statements use, with its number in the derivation."""
+
+    number: int
+    function: Any
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class Program:
     inputs: tuple[Tensor, ...]
     parameters: tuple[Tensor, ...]
     statements: tuple[Assign, ...]
+    definitions: tuple[Definition, ...] = ()
     common: Expr = field(default_factory=lambda: Integer(1))
     scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
 
@@ -136,13 +146,38 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optim
     backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
     psi, gradients = backward.run()
     after = [_updated(p, g.target, optimizer, forward) for p, g in zip(forward.parameters, gradients, strict=True)]
-    staged = [("forward", e) for e in forward.equations[:-1]]
-    staged += [("error", forward.error)]
-    staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients] + [("update", e) for e in after]
-    statements = tuple(Assign(n, stage, equation) for n, (stage, equation) in enumerate(staged, start=1))
-    program = Program(forward.inputs, forward.parameters, statements, backward.common)
+    staged = [("forward", e) for e in forward.equations[:-1]] + [("error", forward.error)]
+    staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
+    staged += [("update", e) for e in after]
+    definitions, statements = _numbered(staged)
+    program = Program(forward.inputs, forward.parameters, statements, definitions, backward.common)
     program.check()
     return program
+
+
+def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
+    """Number everything in the order in which a reader meets it: what f is before it is used, f' after."""
+    used = _functions([e for _, e in staged])
+    plain = [f for f in used if f.order == 0]
+    slopes = [f for f in used if f.order > 0]
+    updates = sum(stage == "update" for stage, _ in staged)
+    first = len(plain) + 1
+    after_slopes = len(slopes)
+    statements = []
+    for n, (stage, equation) in enumerate(staged, start=first):
+        statements.append(Assign(n + (after_slopes if stage == "update" else 0), stage, equation))
+    first_slope = first + len(staged) - updates
+    numbers = [*range(1, first), *range(first_slope, first_slope + after_slopes)]
+    named = tuple(Definition(n, f) for n, f in zip(numbers, plain + slopes, strict=True))
+    return named, tuple(statements)
+
+
+def _functions(equations: list[Equation]) -> list[Any]:
+    """The elementwise functions that occur, in the order of their first use."""
+    found: dict[Any, None] = {}
+    for equation in equations:
+        found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)}, key=str)))
+    return list(found)
 
 
 def _updated(parameter: Tensor, gradient: Tensor, optimizer: Optimizer, forward: ForwardPass) -> Equation:

@@ -1,0 +1,221 @@
+"""The NumPy module: which line stands in which function.
+
+Everything that computes an equation is printed from the program; the template
+holds the checks at the door and the trainer around it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from sympy import Symbol
+
+from derive import matrix as mx
+from derive.forward import SAMPLES, SumsToOne
+from derive.functions import X, Elementwise
+from derive.index import Tensor
+from derive.lift import lift
+from derive.notation import Notation
+from derive.printers.numpy import NumPyPrinter, scalar
+from derive.program import Assign, Program
+from derive.render import fill
+from derive.stable import E_POWER, fused_error, recognise, shift_logs, stable_form
+
+Lines = tuple[str, ...]
+
+
+def module_context(program: Program, notation: Notation, promises: tuple[SumsToOne, ...] = ()) -> dict[str, Any]:
+    """What the template of the module needs, as finished lines of Python.
+
+    ``program`` must have been lifted. Each line that computes an equation ends
+    with that equation's number.
+    """
+    layout = _Layout(program, notation)
+    forward, error = program.stage("forward"), (layout.error,)
+    factors, gradients = program.stage("factor"), program.stage("gradient")
+    kept = layout.kept(forward)
+    x, y = program.inputs
+    return {
+        "helpers": tuple(layout.helpers()),
+        "forward": layout.body(forward),
+        "error": layout.body(error, kept),
+        "gradients": layout.body((*factors, *gradients), kept),
+        "updates": tuple(layout.in_place(s) for s in program.stage("update")),
+        "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
+        "kept": tuple(layout.name(t) for t in kept),
+        "prediction": layout.name(forward[-1].target),
+        "error_name": layout.name(layout.error.target),
+        "gradient_items": tuple((s.target.about.name, layout.name(s.target)) for s in gradients if s.target.about),
+        "parameters": tuple(p.name for p in program.parameters),
+        "shapes": tuple((p.name, layout.shape(p)) for p in program.parameters),
+        "starts": tuple(layout.start(p) for p in program.parameters),
+        "sizes": tuple(layout.sizes()),
+        "widths": tuple(s.name for s in program.extents),
+        "inputs": scalar(x.axes[0].extent).text,
+        "outputs": scalar(y.axes[0].extent).text,
+    }
+
+
+class _Layout:
+    """Prints the statements of one program as lines of code."""
+
+    def __init__(self, program: Program, notation: Notation) -> None:
+        self.program = program
+        self.notation = notation
+        self.printer = NumPyPrinter(notation)
+        self.error = self._stable_error()
+
+    def name(self, tensor: Tensor) -> str:
+        return self.notation.code_name(tensor)
+
+    def _stable_error(self) -> Assign:
+        """The error as it is computed: from the pre-activation where a logarithm would overflow."""
+        (statement,) = self.program.stage("error")
+        stated = {s.target.name: s.equation for s in self.program.stage("forward")}
+        equation = fused_error(statement.equation, stated)
+        form = shift_logs(recognise(lift(equation, self.program.tensors)))
+        return replace(statement, equation=equation, form=form)
+
+    def body(self, statements: tuple[Assign, ...], values: Iterable[Tensor] = ()) -> Lines:
+        """The lines of a function that computes ``statements``: what it unpacks, then the equations."""
+        read = set().union(*(_reads(s) for s in statements))
+        lines = [f'{p.name} = parameters["{p.name}"]' for p in self.program.parameters if p.name in read]
+        lines += [f'{self.name(t)} = values["{self.name(t)}"]' for t in values if t.name in read]
+        used = set().union(*(_extents(s) for s in statements))
+        lines += [line for name, line in self.sizes() if name in used]
+        if SAMPLES.name in used:
+            source = self.program.inputs[0 if self.program.inputs[0].name in read else 1]
+            lines.append(f"{SAMPLES} = {self.name(source)}.shape[1]")
+        return (*lines, *(self.line(s) for s in statements))
+
+    def line(self, statement: Assign) -> str:
+        """``name = code  # (number)``."""
+        code = self.printer.code(_form(statement)).text
+        return f"{self.name(statement.target)} = {code}  # ({statement.number})"
+
+    def in_place(self, statement: Assign) -> tuple[str, str, str]:
+        """For an update: the parameter, its gradient, and the line that changes the parameter's own array."""
+        about = statement.target.about
+        assert about is not None
+        slope = next(s.target for s in self.program.stage("gradient") if s.target.about == about)
+        return about.name, self.name(slope), self._in_place(_form(statement), about, statement.number)
+
+    def _in_place(self, form: mx.Node, about: Tensor, number: int) -> str:
+        if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(about):
+            rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
+            sign = "-" if mx.is_negative(rest) else "+"
+            code = self.printer.code(mx.without_sign(rest)).text
+            return f'parameters["{about.name}"] {sign}= {code}  # ({number})'
+        code = self.printer.code(form).text
+        return f'parameters["{about.name}"][...] = {code}  # ({number})'
+
+    def kept(self, forward: tuple[Assign, ...]) -> list[Tensor]:
+        """The forward tensors that a later stage reads, the prediction last."""
+        later = (self.error, *self.program.stage("factor", "gradient"))
+        read = set().union(*(_reads(s) for s in later))
+        return [s.target for s in forward if s.target.name in read or s is forward[-1]]
+
+    def helpers(self) -> Iterator[dict[str, Any]]:
+        """The elementwise functions at the head of the module, each with its equation's number."""
+        for definition in self.program.definitions:
+            yield self._helper(definition.function, definition.number)
+        named = {d.function for d in self.program.definitions}
+        for node in _walk(_form(self.error)):
+            if isinstance(node, mx.Map) and _is_elementwise(node.function) and node.function not in named:
+                yield self._helper(node.function, self.error.number)
+        calls = {n.name for s in (*self.program.statements, self.error) for n in _walk(_form(s)) if isinstance(n, mx.Call)}
+        for name in sorted(calls, reverse=True):
+            yield {"call": name}
+
+    def _helper(self, function: Any, number: int) -> dict[str, Any]:
+        form = stable_form(function.definition)
+        lines = []
+        if form.rate is not None:
+            up, down = (scalar(sign * form.rate * X).text for sign in (-1, 1))
+            lines.append(f"{E_POWER} = np.exp(np.where({X}.real >= 0, {up}, {down}))")
+        names = ", ".join(f"{s}: Array" for s in (X, *function.others))
+        return {
+            "call": None,
+            "name": function.title,
+            "signature": names,
+            "plain": scalar(function.definition).text.replace("np.", ""),
+            "rearranged": form.rate is not None,
+            "lines": (*lines, f"return {scalar(form.value).text}  # ({number})"),
+        }
+
+    def shape(self, parameter: Tensor) -> str:
+        rows, columns = (scalar(s).text for s in mx.Array(parameter).shape)
+        return f"({rows}, {columns})"
+
+    def start(self, parameter: Tensor) -> dict[str, Any]:
+        """How a parameter begins: weights within Glorot's limit, biases at zero."""
+        rows, columns = mx.Array(parameter).shape
+        augmented = any(axis.start == 0 for axis in parameter.axes)
+        inputs = columns - 1 if augmented else columns
+        return {
+            "name": parameter.name,
+            "shape": self.shape(parameter),
+            "weight": parameter.role == "weight",
+            "fans": scalar(inputs + rows).text,
+            "augmented": augmented,
+        }
+
+    def sizes(self) -> Iterator[tuple[str, str]]:
+        """Where each named width is read off: the first parameter that has it along an axis."""
+        for symbol in self.program.extents:
+            yield symbol.name, next(self._size_line(symbol))
+
+    def _size_line(self, symbol: Symbol) -> Iterator[str]:
+        for parameter in self.program.parameters:
+            for side, extent in enumerate(mx.Array(parameter).shape):
+                if extent.has(symbol):
+                    less = f" - {extent - symbol}" if extent != symbol else ""
+                    yield f'{symbol} = parameters["{parameter.name}"].shape[{side}]{less}'
+
+
+def _form(statement: Assign) -> mx.Node:
+    if statement.form is None:
+        raise ValueError(f"({statement.number}) {statement.target.name} has not been lifted")
+    return statement.form
+
+
+def _reads(statement: Assign) -> set[str]:
+    return mx.arrays_read(_form(statement))
+
+
+def _extents(statement: Assign) -> set[str]:
+    """The symbols of extents that the printed code of a statement reads."""
+    found = set()
+    for node in _walk(_form(statement)):
+        if isinstance(node, mx.Scale):
+            found |= node.factor.free_symbols
+        elif isinstance(node, mx.Number):
+            found |= node.value.free_symbols
+        elif isinstance(node, mx.Stack | mx.Einsum):
+            found |= {s for block in (node, *mx.children(node)) for side in block.shape for s in side.free_symbols}
+    return {s.name for s in found}
+
+
+def _walk(node: mx.Node) -> Iterable[mx.Node]:
+    yield node
+    for child in mx.children(node):
+        yield from _walk(child)
+
+
+def _is_elementwise(function: Any) -> bool:
+    return isinstance(function, type) and issubclass(function, Elementwise)
+
+
+def module_source(
+    program: Program, notation: Notation, promises: tuple[SumsToOne, ...], name: str, description: str
+) -> str:
+    """Render the module; ``name`` is what it is imported as, ``description`` says which network it is."""
+    return fill(
+        "numpy/trainer.py.jinja",
+        **module_context(program, notation, promises),
+        name=name,
+        intro="\n".join(textwrap.wrap(description, 98)),
+    )

@@ -1,0 +1,576 @@
+"""Mathematics on paper: one traversal of the index form and one of the matrix form.
+
+A ``Typesetter`` (LaTeX, text) knows how a fraction or a sum looks; this module
+knows what stands where. So there is one table of precedence for all that is
+read, and every piece knows its width, by which long equations are broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import singledispatchmethod
+from typing import Any, Protocol
+
+from sympy import Add, Expr, Ge, Gt, Indexed, Integer, KroneckerDelta, Le, Lt, Mul, Piecewise, Pow, Rational
+from sympy import Sum, Symbol, exp, fraction, log, tanh, true
+
+from derive import matrix as mx
+from derive.functions import Elementwise
+from derive.index import Equation, Index, Tensor
+from derive.lift import reading_order, row_blocks
+from derive.notation import LETTERS, Letter, Notation, Role
+
+SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Typeset text, its width in em (of the text size), and how tightly it binds."""
+
+    text: str
+    width: float
+    binds: int = ATOM
+    tall: bool = False
+
+
+class Typesetter(Protocol):
+    """How the parts of a formula look."""
+
+    def letter(self, letter: Letter) -> Box: ...
+    def name(self, name: str) -> Box: ...
+    def variable(self, name: str) -> Box: ...
+    def number(self, value: int) -> Box: ...
+    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box: ...
+    def fraction(self, top: Box, bottom: Box) -> Box: ...
+    def partial(self, of: Box, wrt: Box) -> Box: ...
+    def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box: ...
+    def group(self, inner: Box) -> Box: ...
+    def join(self, parts: Iterable[Box], between: str, binds: int) -> Box: ...
+    def apply(self, function: Box, argument: Box) -> Box: ...
+    def cases(self, rows: Iterable[tuple[Box, Box]]) -> Box: ...
+    def column(self, rows: Iterable[Box]) -> Box: ...
+    def under(self, inner: Box, note: Box) -> Box: ...
+    def sign(self, name: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a formula is written with: the typesetter, the notation, the tensors it may name.
+
+    ``one_layer`` and ``one_function`` say that layer numbers, and numbers on f,
+    are not needed to tell things apart. ``letters`` names the indices at hand.
+    ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
+    the shape under every array.
+    """
+
+    typesetter: Typesetter
+    notation: Notation
+    tensors: Mapping[str, Tensor]
+    one_layer: bool = False
+    functions: Mapping[str, str] = field(default_factory=dict)
+    letters: Mapping[Index, str] = field(default_factory=dict)
+    batch: bool = False
+    shapes: bool = False
+
+    # ------------------------------------------------------------ indices
+
+    def lettered(self, equation: Equation, stage: str = "forward") -> Page:
+        """The same page with a letter for every index of an equation."""
+        bound = self.notation.factor_letters if stage == "factor" else self.notation.bound_letters
+        return self.with_letters(equation.indices, _bound(equation.expression), bound)
+
+    def with_letters(self, free: Iterable[Index], bound: Iterable[Index], pool: tuple[str, ...] | None = None) -> Page:
+        """The same page with letters for the free indices, then for the bound ones."""
+        taken = {s.name for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+        chosen: dict[Index, str] = {}
+        for indices, letters in ((free, self.notation.free_letters), (bound, pool or self.notation.bound_letters)):
+            for index in indices:
+                source = self.notation.sample_letters if index.axis.sample else letters
+                if index not in chosen and index.axis.extent != 1:
+                    chosen[index] = next(x for x in source if x not in chosen.values() and x not in taken)
+        return replace(self, letters=chosen)
+
+    def index(self, index: Expr) -> Box | None:
+        """An index by its letter; None for one that has a single value."""
+        if isinstance(index, Index):
+            return None if index.axis.extent == 1 else self.typesetter.letter(LETTERS[self.letters[index]])
+        return self.typesetter.number(int(index))
+
+    # ------------------------------------------------------------ symbols
+
+    def symbol(self, tensor: Tensor, indices: tuple[Expr, ...] = (), whole: bool = False) -> Box:
+        """A tensor, or an entry of it; ``whole`` for an array in the matrix form."""
+        set_ = self.typesetter
+        if tensor.role == "gradient" and tensor.about is not None:
+            return self._gradient(tensor.about, indices, whole)
+        if tensor.role == "updated" and tensor.about is not None:
+            return self.symbol(tensor.about, indices, whole)
+        role = self.notation.role(tensor)
+        base = self._letter(tensor, role, whole)
+        units = [self.index(i) for i in indices if not _is_sample(i)]
+        samples = [self.index(i) for i in indices if _is_sample(i)]
+        if self.notation.from_first and tensor.role in ("weight",):
+            units.reverse()
+        below = _glued(set_, [u for u in units if u is not None])
+        sample = next((s for s in samples if s is not None), None)
+        return self._scripts(tensor, base, below, sample)
+
+    def _letter(self, tensor: Tensor, role: Role, whole: bool) -> Box:
+        name = role.entry
+        if tensor.role == "learning_rate":
+            name = self.notation.rate
+        elif whole:
+            name = role.batch if self.batch else role.vector or role.entry
+        if tensor.role == "factor" and tensor.about is not None and name == "dz" and tensor.about.role != "preactivation":
+            return self.typesetter.name(f"d{tensor.about.name}")
+        return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
+
+    def _scripts(self, tensor: Tensor, base: Box, below: Box | None, sample: Box | None) -> Box:
+        set_ = self.typesetter
+        layer = self._layer(tensor)
+        above = sample
+        if sample is not None and self.notation.sample == "({})":
+            above = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
+        if layer is None:
+            return set_.script(base, below, above)
+        if self.notation.layer == "left":
+            return set_.script(base, below, above, left=layer)
+        both = layer if above is None else set_.join((layer, above), "", ATOM)
+        return set_.script(base, below, both)
+
+    def _layer(self, tensor: Tensor) -> Box | None:
+        """The layer's number in its brackets, where one is written."""
+        plain = tensor.layer is None or (tensor.role == "prediction" and self.notation.layer != "bracket")
+        if plain or tensor.role == "input" or (self.one_layer and self.notation.layer == "right"):
+            return None
+        opening, closing = ("[", "]") if self.notation.layer == "bracket" else ("(", ")")
+        parts = (Letter(opening, opening), Letter(str(tensor.layer), str(tensor.layer)), Letter(closing, closing))
+        return self.typesetter.join((self.typesetter.letter(p) for p in parts), "", ATOM)
+
+    def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
+        inner = self.symbol(about, indices, whole)
+        if self.notation.derivative == "d":
+            return replace(inner, text=f"d{inner.text}", width=inner.width + 0.5)
+        return self.typesetter.partial(self.typesetter.letter(LETTERS["E"]), inner)
+
+    def extent(self, extent: Expr) -> Box:
+        """A width or a number of samples."""
+        return self.entry(extent)
+
+    # ------------------------------------------------------------ index form
+
+    @singledispatchmethod
+    def entry(self, expression: Expr) -> Box:
+        """A formula in index form."""
+        raise NotImplementedError(f"cannot typeset {type(expression).__name__}: {expression}")
+
+    @entry.register
+    def _(self, expression: Rational) -> Box:
+        set_ = self.typesetter
+        top = set_.number(abs(int(expression.p)))
+        box = top if expression.q == 1 else set_.fraction(top, set_.number(int(expression.q)))
+        return box if expression >= 0 else self._minus(box)
+
+    @entry.register
+    def _(self, expression: Symbol) -> Box:
+        tensor = self.tensors.get(expression.name)
+        if tensor is not None:
+            return self.symbol(tensor)
+        if expression.name in LETTERS:
+            return self.typesetter.letter(LETTERS[expression.name])
+        return self.typesetter.variable(expression.name)
+
+    @entry.register
+    def _(self, expression: Indexed) -> Box:
+        return self.symbol(self.tensors[expression.base.label.name], tuple(expression.indices))
+
+    @entry.register
+    def _(self, expression: Add) -> Box:
+        return self.sum_of((_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(expression.args))
+
+    @entry.register
+    def _(self, expression: Mul) -> Box:
+        set_ = self.typesetter
+        if _negative(expression):
+            return self._minus(self.entry(-expression))
+        top, bottom = fraction(expression)
+        if bottom != 1:
+            scalars, rest = _split_scalars(top)
+            if rest and not bottom.has(Indexed, Sum):
+                front = set_.fraction(self.entry(scalars), self.entry(bottom))
+                return set_.join((front, *self._factors(rest)), "thin", PRODUCT)
+            return set_.fraction(self.entry(top), self.entry(bottom))
+        return set_.join(self._factors(Mul.make_args(expression)), "thin", PRODUCT)
+
+    def _factors(self, factors: Iterable[Expr]) -> list[Box]:
+        ordered = sorted(factors, key=self._rank)
+        boxes = [self.at(f, PRODUCT) for f in ordered]
+        return [b for f, b in zip(ordered, boxes, strict=True) if f != 1]
+
+    def _rank(self, factor: Expr) -> tuple[int, str]:
+        """Numbers, sums in parentheses, weights, factors, the rest, functions, and last what is summed."""
+        if factor.is_number or isinstance(factor, Symbol):
+            return 0, ""
+        if isinstance(factor, Indexed):
+            roles = {"weight": 2, "factor": 3, "target": 3}
+            name = factor.base.label.name
+            return roles.get(self.tensors[name].role, 4), name
+        if factor.has(Sum) and not isinstance(factor, Add):
+            return 7, ""
+        return (1 if isinstance(factor, Add) and not factor.has(Sum) else 5 if isinstance(factor, Add | Pow) else 6), ""
+
+    @entry.register
+    def _(self, expression: Pow) -> Box:
+        set_ = self.typesetter
+        if expression.exp.is_negative:
+            return set_.fraction(set_.number(1), self.entry(expression.base ** -expression.exp))
+        base = self.entry(expression.base)
+        plain = isinstance(expression.base, Symbol) and expression.base.name not in self.tensors
+        return set_.script(base if plain else set_.group(base), None, self.entry(expression.exp))
+
+    @entry.register
+    def _(self, expression: Sum) -> Box:
+        set_ = self.typesetter
+        shown = [limit[0] for limit in expression.limits if limit[0].axis.extent != 1]
+        shown.sort(key=lambda i: not i.axis.sample)
+        page = self._naming(shown)
+        signs = [page.summation(i) for i in shown]
+        body = page.at(expression.function, PRODUCT)
+        return set_.join((*signs, body), "thin", PRODUCT) if signs else page.entry(expression.function)
+
+    def _naming(self, bound: list[Index]) -> Page:
+        """Names for bound indices that have none yet (inner sums of a formula that was put together)."""
+        missing = [i for i in bound if i not in self.letters]
+        if not missing:
+            return self
+        used = set(self.letters.values())
+        chosen = dict(self.letters)
+        for index in missing:
+            pool = self.notation.sample_letters if index.axis.sample else self.notation.bound_letters
+            chosen[index] = next(x for x in pool if x not in used)
+            used.add(chosen[index])
+        return replace(self, letters=chosen)
+
+    def summation(self, index: Index) -> Box:
+        """The sign of a sum over the whole range of an index."""
+        axis = index.axis
+        return self.typesetter.total(self.index(index), self.typesetter.number(axis.start), self.extent(axis.stop))
+
+    @entry.register
+    def _(self, expression: KroneckerDelta) -> Box:
+        names = [self.index(a) or self.typesetter.number(1) for a in expression.args]
+        return self.typesetter.script(self.typesetter.letter(LETTERS["delta"]), _glued(self.typesetter, names), None)
+
+    @entry.register
+    def _(self, expression: exp) -> Box:
+        base = self.typesetter.letter(LETTERS["e"])
+        return self.typesetter.script(base, None, self.entry(expression.args[0]))
+
+    @entry.register
+    def _(self, expression: log) -> Box:
+        return self.typesetter.apply(self.typesetter.name("ln"), self.entry(expression.args[0]))
+
+    @entry.register
+    def _(self, expression: tanh) -> Box:
+        return self.typesetter.apply(self.typesetter.name("tanh"), self.entry(expression.args[0]))
+
+    @entry.register
+    def _(self, expression: Elementwise) -> Box:
+        return self._applied(type(expression), [self.entry(a) for a in expression.args], _layer_of(expression, self.tensors))
+
+    @entry.register
+    def _(self, expression: Piecewise) -> Box:
+        return self.typesetter.cases((self.entry(value), self._condition(c)) for value, c in expression.args)
+
+    def _condition(self, condition: Any) -> Box:
+        if condition == true:
+            return self.typesetter.name("otherwise")
+        signs = {Gt: "greater", Ge: "at least", Lt: "less", Le: "at most"}
+        sides = (self.entry(condition.lhs), self.entry(condition.rhs))
+        return self.typesetter.join(sides, signs[type(condition)], SUM)
+
+    def function(self, function: Any, layer: int | None = None) -> Box:
+        """A named function: f with its layer, or its own name; primes for derivatives."""
+        set_ = self.typesetter
+        generic = self.functions.get(function.origin)
+        if generic is None:
+            base = set_.name(function.origin)
+        else:
+            base = set_.letter(LETTERS[self.notation.function])
+            if self.notation.function_layers and layer is not None:
+                primes = set_.letter(Letter("'" * function.order, "′" * function.order)) if function.order else None
+                mark = set_.join(
+                    [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")], "", ATOM
+                )
+                return set_.script(base, None, mark if primes is None else set_.join((primes, mark), "", ATOM))
+            if generic:
+                base = set_.script(base, set_.letter(Letter(generic, generic)), None)
+        if function.order:
+            base = replace(base, text=base.text + set_.sign("prime") * function.order, width=base.width + 0.3)
+        return base
+
+    def _applied(self, function: Any, arguments: list[Box], layer: int | None) -> Box:
+        listed = arguments[0] if len(arguments) == 1 else self.typesetter.join(arguments, "comma", SUM)
+        return self.typesetter.apply(self.function(function, layer), listed)
+
+    def at(self, expression: Expr, level: int) -> Box:
+        """A formula, in parentheses if it binds less tightly than ``level``."""
+        return self._at(self.entry(expression), level)
+
+    def _at(self, box: Box, level: int) -> Box:
+        return box if box.binds >= level else self.typesetter.group(box)
+
+    def _minus(self, box: Box) -> Box:
+        inner = self._at(box, PRODUCT)
+        return Box(f"{self.typesetter.sign('minus')}{inner.text}", inner.width + 0.8, SUM, inner.tall)
+
+    def sum_of(self, terms: Iterable[tuple[bool, Box]]) -> Box:
+        """Terms with their signs: (negative, box) each."""
+        pieces = self.signed(terms)
+        return self.typesetter.join(pieces, "", SUM)
+
+    def signed(self, terms: Iterable[tuple[bool, Box]]) -> list[Box]:
+        """Terms as boxes that begin with their sign (the first only if it is a minus)."""
+        pieces: list[Box] = []
+        for negative, box in terms:
+            inner = self._at(box, HADAMARD)
+            if not pieces:
+                pieces.append(self._minus(inner) if negative else inner)
+            else:
+                sign = self.typesetter.sign("binary minus" if negative else "binary plus")
+                pieces.append(Box(f"{sign}{inner.text}", inner.width + 1.5, SUM, inner.tall))
+        return pieces
+
+    # ------------------------------------------------------------ matrix form
+
+    @singledispatchmethod
+    def array(self, node: mx.Node) -> Box:
+        """A formula in matrix form."""
+        raise NotImplementedError(f"cannot typeset {type(node).__name__}")
+
+    def _leaf(self, box: Box, node: mx.Node) -> Box:
+        if not self.shapes or node.shape == (1, 1):
+            return box
+        rows, columns = (self.extent(s) for s in node.shape)
+        return self.typesetter.under(box, self.typesetter.join((rows, columns), "by", ATOM))
+
+    @array.register
+    def _(self, node: mx.Array) -> Box:
+        return self._leaf(self.symbol(node.tensor, whole=True), node)
+
+    @array.register
+    def _(self, node: mx.Number) -> Box:
+        return self.entry(node.value)
+
+    @array.register
+    def _(self, node: mx.Transpose) -> Box:
+        plain = replace(self, shapes=False)
+        inner = plain.array(node.of)
+        mark = self.typesetter.letter(self.notation.transpose)
+        if isinstance(node.of, mx.Array | mx.Part):
+            box = plain.transposed(node.of, inner, mark)
+        else:
+            box = self.typesetter.script(self.typesetter.group(inner), None, mark)
+        return self._leaf(box, node)
+
+    def transposed(self, node: mx.Node, inner: Box, mark: Box) -> Box:
+        """A symbol with the sign of transposition after its other superscripts."""
+        tensor = node.tensor if isinstance(node, mx.Array) else None
+        if tensor is None or self.notation.layer == "left" or self._layer(tensor) is None:
+            return self.typesetter.script(inner, None, mark)
+        role = self.notation.role(tensor)
+        layer = self._layer(tensor)
+        assert layer is not None
+        return self.typesetter.script(self._letter(tensor, role, True), None, self.typesetter.join((layer, mark), "", ATOM))
+
+    @array.register
+    def _(self, node: mx.Product) -> Box:
+        sides = (self._at(self.array(node.left), PRODUCT), self._at(self.array(node.right), PRODUCT))
+        return self.typesetter.join(sides, "thin", PRODUCT)
+
+    @array.register
+    def _(self, node: mx.Hadamard) -> Box:
+        above = [self._at(self.array(f), HADAMARD) for f in node.factors if not mx.divides(f)]
+        below = [self._at(self.array(mx.inverse(f)), PRODUCT) for f in node.factors if mx.divides(f)]
+        text = self.typesetter.join(above or [self.typesetter.number(1)], "times", HADAMARD)
+        for box in below:
+            text = self.typesetter.join((text, box), "over", HADAMARD)
+        return text
+
+    @array.register
+    def _(self, node: mx.Plus) -> Box:
+        return self.sum_of((mx.is_negative(t), self.array(mx.without_sign(t))) for t in node.terms)
+
+    @array.register
+    def _(self, node: mx.Scale) -> Box:
+        if node.factor.could_extract_minus_sign():
+            return self._minus(self.array(mx.without_sign(node)))
+        if node.factor == 1:
+            return self.array(node.of)
+        inner = self.array(node.of)
+        grouped = self.typesetter.group(inner) if inner.binds < HADAMARD else inner
+        return self.typesetter.join((self.at(node.factor, PRODUCT), grouped), "thin", min(grouped.binds, PRODUCT))
+
+    @array.register
+    def _(self, node: mx.Map) -> Box:
+        layer = next((_tensor_layer(a) for a in node.arguments), None)
+        plain = replace(self, shapes=False)
+        arguments = [plain.array(a) for a in node.arguments]
+        if node.function is exp:
+            box = self.typesetter.script(self.typesetter.letter(LETTERS["e"]), None, arguments[0])
+        elif isinstance(node.function, type) and issubclass(node.function, Elementwise):
+            box = self._applied(node.function, arguments, layer)
+        else:
+            name = "ln" if node.function is log else node.function.__name__
+            box = self.typesetter.apply(self.typesetter.name(name), arguments[0])
+        return self._leaf(box, node)
+
+    @array.register
+    def _(self, node: mx.Call) -> Box:
+        plain = replace(self, shapes=False)
+        listed = self.typesetter.join([plain.array(a) for a in node.arguments], "comma", SUM)
+        return self._leaf(self.typesetter.apply(self.typesetter.name(node.name), listed), node)
+
+    @array.register
+    def _(self, node: mx.Power) -> Box:
+        if node.exponent.is_negative:
+            return self.typesetter.join((self.typesetter.number(1), self._at(self.array(mx.inverse(node)), PRODUCT)), "over", HADAMARD)
+        mark = self.typesetter.join((self.typesetter.letter(self.notation.times), self.entry(node.exponent)), "", ATOM)
+        scalar = node.shape == (1, 1)
+        return self.typesetter.script(self.typesetter.group(self.array(node.base)), None, self.entry(node.exponent) if scalar else mark)
+
+    @array.register
+    def _(self, node: mx.SumOver) -> Box:
+        set_ = self.typesetter
+        length = node.of.shape[node.axis] if node.axis is not None else None
+        if length == 1 or node.of.shape == (1, 1):
+            return self.array(node.of)
+        if node.axis is None:
+            return set_.apply(set_.name("sum"), self.array(node.of))
+        if not self.notation.ones and node.axis == 1 and isinstance(node.of, mx.Array) and node.of.tensor.axes[-1].sample:
+            return self._sum_over_samples(node.of.tensor)
+        inner = self._at(self.array(node.of), PRODUCT)
+        ones = self._ones(length)
+        if node.axis == 1:
+            return set_.join((inner, ones), "thin", PRODUCT)
+        return set_.join((set_.script(ones, None, set_.letter(self.notation.transpose)), inner), "thin", PRODUCT)
+
+    def _ones(self, length: Expr | None) -> Box:
+        box = self.typesetter.name("1")
+        if self.shapes and length is not None:
+            return self.typesetter.under(box, self.typesetter.join((self.extent(length), self.typesetter.number(1)), "by", ATOM))
+        return box
+
+    def _sum_over_samples(self, tensor: Tensor) -> Box:
+        index = Index("sample", tensor.axes[-1])
+        page = replace(self, letters={index: self.notation.sample_letters[0]}, batch=False)
+        entry = page.symbol(tensor, (index,))
+        return self.typesetter.join((page.summation(index), entry), "thin", PRODUCT)
+
+    @array.register
+    def _(self, node: mx.Broadcast) -> Box:
+        inner = self.array(node.of)
+        if not self.notation.ones or node.of.shape == (1, 1) and isinstance(node.of, mx.Number):
+            return inner
+        set_, mark = self.typesetter, self.typesetter.letter(self.notation.transpose)
+        box = self._at(inner, PRODUCT)
+        if node.of.shape[1] != node.full[1]:
+            box = set_.join((box, self._under_row(set_.script(set_.name("1"), None, mark), node.full[1])), "thin", PRODUCT)
+        if node.of.shape[0] != node.full[0]:
+            box = set_.join((self._ones(node.full[0]), box), "thin", PRODUCT)
+        return box
+
+    def _under_row(self, box: Box, length: Expr) -> Box:
+        if not self.shapes:
+            return box
+        return self.typesetter.under(box, self.typesetter.join((self.typesetter.number(1), self.extent(length)), "by", ATOM))
+
+    @array.register
+    def _(self, node: mx.Part) -> Box:
+        whole = node.of.shape[node.axis]
+        if node.first == 1 and node.axis == 1 and node.count + 1 == whole:
+            mark = self.typesetter.letter(Letter(r"\setminus 0", "∖0"))
+        else:
+            mark = self.typesetter.name(f"{node.first}:{node.first + node.count}")
+        return self._leaf(self.typesetter.script(replace(self, shapes=False).array(node.of), mark, None), node)
+
+    @array.register
+    def _(self, node: mx.Stack) -> Box:
+        return self._leaf(self.typesetter.column(self._stacked(b) for b in node.blocks), node)
+
+    def _stacked(self, node: mx.Node) -> Box:
+        page = replace(self, shapes=False)
+        if node == mx.Broadcast(mx.Number(Integer(1)), node.shape):
+            return self.typesetter.script(self.typesetter.name("1"), None, self.typesetter.letter(self.notation.transpose))
+        return page.array(node)
+
+    @array.register
+    def _(self, node: mx.Einsum) -> Box:
+        listed = self.typesetter.join([self.array(o) for o in node.operands], "comma", SUM)
+        return self.typesetter.apply(self.typesetter.name(f"einsum[{node.subscripts}]"), listed)
+
+    # ------------------------------------------------------------ rows given piecewise
+
+    def rows(self, equation: Equation) -> Box:
+        """The right side of an equation, by cases where its rows are given piecewise."""
+        if not equation.expression.has(KroneckerDelta):
+            return self.entry(equation.expression)
+        row = equation.indices[0]
+        found = []
+        for first, extent, body, inner in row_blocks(equation.expression, row):
+            value = self.entry(body if inner is None else body.xreplace({inner: row}))
+            name, sign = self.index(row), "equals" if extent == 1 and inner is None else "at least"
+            assert name is not None
+            found.append((value, self.typesetter.join((name, self.typesetter.number(first)), sign, SUM)))
+        return self.typesetter.cases(found)
+
+
+def _negative(expression: Expr) -> bool:
+    return bool(expression.could_extract_minus_sign()) and not isinstance(expression, Add)
+
+
+def _is_sample(index: Expr) -> bool:
+    return isinstance(index, Index) and index.axis.sample
+
+
+def _bound(expression: Expr) -> list[Index]:
+    """The indices that sums bind, outermost first."""
+    found: list[Index] = []
+    for node in _preorder(expression):
+        if isinstance(node, Sum):
+            limits = sorted((limit[0] for limit in node.limits), key=lambda i: not i.axis.sample)
+            found += [i for i in limits if i not in found]
+    return found
+
+
+def _preorder(expression: Expr) -> Iterable[Expr]:
+    yield expression
+    for argument in expression.args:
+        if isinstance(argument, Expr):
+            yield from _preorder(argument)
+
+
+def _glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
+    return set_.join(boxes, "", ATOM) if boxes else None
+
+
+def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
+    """A numerator's numbers and extents, and its other factors."""
+    scalars, rest = Integer(1), []
+    for factor in Mul.make_args(top):
+        if factor.has(Indexed, Sum, Elementwise) or not (factor.is_number or factor.is_Symbol or factor.is_Pow):
+            rest.append(factor)
+        else:
+            scalars *= factor
+    return scalars, rest
+
+
+def _layer_of(expression: Expr, tensors: Mapping[str, Tensor]) -> int | None:
+    for entry in expression.args[0].atoms(Indexed):
+        return tensors[entry.base.label.name].layer
+    return None
+
+
+def _tensor_layer(node: mx.Node) -> int | None:
+    return node.tensor.layer if isinstance(node, mx.Array) else None

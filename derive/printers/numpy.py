@@ -1,0 +1,245 @@
+"""NumPy: one function per node of the matrix form, and one per node of a stable form.
+
+``*``, ``/`` and ``@`` bind alike in Python, so an operand that holds one of
+them is put in parentheses wherever the order could be read in another way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import singledispatch, singledispatchmethod
+from typing import Any
+
+from sympy import Add, Expr, Ge, Gt, Integer, Le, Lt, Mul, Piecewise, Pow, Rational, Symbol, exp, fraction
+from sympy import log, tanh, true
+
+from derive import matrix as mx
+from derive.functions import Elementwise
+from derive.lift import reading_order
+from derive.notation import Notation
+from derive.stable import log1p
+
+SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Python source and how tightly its outermost operation binds."""
+
+    text: str
+    binds: int = ATOM
+
+    def at(self, level: int) -> str:
+        """The source, in parentheses if it binds less tightly than ``level``."""
+        return self.text if self.binds >= level else f"({self.text})"
+
+
+@singledispatch
+def scalar(expression: Expr) -> Code:
+    """NumPy code of a scalar expression; ``x`` and ``e`` are arrays."""
+    raise NotImplementedError(f"no NumPy code for {type(expression).__name__}: {expression}")
+
+
+@scalar.register
+def _(expression: Rational) -> Code:
+    if expression.q == 1:
+        return Code(str(expression.p), ATOM if expression.p >= 0 else UNARY)
+    return Code(f"{expression.p} / {expression.q}", PRODUCT)
+
+
+@scalar.register
+def _(expression: Symbol) -> Code:
+    return Code(expression.name)
+
+
+@scalar.register
+def _(expression: Add) -> Code:
+    return _joined((t, scalar(abs_term(t))) for t in reading_order(expression.args))
+
+
+def abs_term(term: Expr) -> Expr:
+    """The term without its minus sign."""
+    return -term if term.could_extract_minus_sign() else term
+
+
+def _joined(terms: Iterable[tuple[Any, Code]]) -> Code:
+    text = ""
+    for term, code in terms:
+        negative = term.could_extract_minus_sign()
+        if text:
+            text += f" {'-' if negative else '+'} {code.at(PRODUCT)}"
+        else:
+            text = f"-{code.at(UNARY)}" if negative else code.at(SUM)
+    return Code(text, SUM)
+
+
+@scalar.register
+def _(expression: Mul) -> Code:
+    if expression.could_extract_minus_sign():
+        return Code(f"-{scalar(-expression).at(PRODUCT)}", UNARY)
+    top, bottom = fraction(expression)
+    if bottom != 1:
+        return Code(f"{scalar(top).at(PRODUCT)} / {scalar(bottom).at(UNARY)}", PRODUCT)
+    return Code(" * ".join(scalar(f).at(UNARY) for f in _factors(expression)), PRODUCT)
+
+
+def _factors(expression: Expr) -> list[Expr]:
+    """Numbers first, sums last, as one writes a product."""
+    return sorted(expression.as_ordered_factors(), key=lambda f: (not f.is_number, isinstance(f, Add)))
+
+
+@scalar.register
+def _(expression: Pow) -> Code:
+    if expression.exp == -1:
+        return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
+    if expression.exp.is_negative:
+        return Code(f"1 / {scalar(expression.base ** -expression.exp).at(UNARY)}", PRODUCT)
+    return Code(f"{scalar(expression.base).at(ATOM)} ** {scalar(expression.exp).at(UNARY)}", POWER)
+
+
+@scalar.register(exp)
+@scalar.register(log)
+@scalar.register(tanh)
+@scalar.register(log1p)
+def _(expression: Expr) -> Code:
+    return Code(f"np.{type(expression).__name__}({scalar(expression.args[0]).text})")
+
+
+@scalar.register
+def _(expression: Piecewise) -> Code:
+    (value, condition), *rest = expression.args
+    if condition == true:
+        return scalar(value)
+    other = scalar(Piecewise(*rest) if rest else Integer(0))
+    return Code(f"np.where({_condition(condition)}, {scalar(value).text}, {other.text})")
+
+
+def _condition(condition: Any) -> str:
+    signs = {Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
+    return f"{_real(condition.lhs)} {signs[type(condition)]} {_real(condition.rhs)}"
+
+
+def _real(side: Expr) -> str:
+    """A comparison looks at the real part, so that a complex step takes the same branch."""
+    code = scalar(side)
+    return code.text if side.is_number else f"{code.at(ATOM)}.real"
+
+
+@dataclass(frozen=True)
+class NumPyPrinter:
+    """Prints the matrix form; ``notation`` names the tensors."""
+
+    notation: Notation
+
+    @singledispatchmethod
+    def code(self, node: mx.Node) -> Code:
+        """NumPy code of a node."""
+        raise NotImplementedError(f"no NumPy code for {type(node).__name__}")
+
+    @code.register
+    def _(self, node: mx.Array) -> Code:
+        return Code(self.notation.code_name(node.tensor))
+
+    @code.register
+    def _(self, node: mx.Number) -> Code:
+        return scalar(node.value)
+
+    @code.register
+    def _(self, node: mx.Transpose) -> Code:
+        return Code(f"{self.code(node.of).at(ATOM)}.T")
+
+    @code.register
+    def _(self, node: mx.Product) -> Code:
+        left = self.code(node.left)
+        first = left.text if isinstance(node.left, mx.Product) else left.at(UNARY)
+        return Code(f"{first} @ {self.code(node.right).at(UNARY)}", PRODUCT)
+
+    @code.register
+    def _(self, node: mx.Hadamard) -> Code:
+        over = [f for f in node.factors if mx.divides(f)]
+        top = [self.code(f).at(UNARY) for f in node.factors if f not in over]
+        text = " * ".join(top) or "1"
+        for factor in over:
+            text += f" / {self.code(mx.inverse(factor)).at(UNARY)}"
+        return Code(text, PRODUCT)
+
+    @code.register
+    def _(self, node: mx.Plus) -> Code:
+        return _joined((_Sign(mx.is_negative(t)), self.code(mx.without_sign(t))) for t in node.terms)
+
+    @code.register
+    def _(self, node: mx.Scale) -> Code:
+        if node.factor.could_extract_minus_sign():
+            return Code(f"-{self.code(mx.Scale(-node.factor, node.of)).at(PRODUCT)}", UNARY)
+        top, bottom = fraction(node.factor)
+        of = self.code(node.of)
+        inner = of.at(PRODUCT)
+        if bottom != 1 and top != 1:
+            return Code(f"{scalar(top).at(PRODUCT)} / {scalar(bottom).at(UNARY)} * {self._grouped(node.of)}", PRODUCT)
+        if bottom != 1:
+            return Code(f"{inner} / {scalar(bottom).at(UNARY)}", PRODUCT)
+        return of if top == 1 else Code(f"{scalar(top).at(PRODUCT)} * {self._grouped(node.of)}", PRODUCT)
+
+    def _grouped(self, node: mx.Node) -> str:
+        """A right operand of ``*``: a matrix product there must stand in parentheses."""
+        return self.code(node).at(UNARY if isinstance(node, mx.Product) else PRODUCT)
+
+    @code.register
+    def _(self, node: mx.Map) -> Code:
+        arguments = ", ".join(self.code(a).text for a in node.arguments)
+        if isinstance(node.function, type) and issubclass(node.function, Elementwise):
+            return Code(f"{node.function.title}({arguments})")
+        return Code(f"np.{node.function.__name__}({arguments})")
+
+    @code.register
+    def _(self, node: mx.Call) -> Code:
+        return Code(f"{node.name}({', '.join(self.code(a).text for a in node.arguments)})")
+
+    @code.register
+    def _(self, node: mx.Power) -> Code:
+        if node.exponent == -1:
+            return Code(f"1 / {self.code(node.base).at(UNARY)}", PRODUCT)
+        return Code(f"{self.code(node.base).at(ATOM)} ** {scalar(node.exponent).at(ATOM)}", POWER)
+
+    @code.register
+    def _(self, node: mx.SumOver) -> Code:
+        inner = self.code(node.of).text
+        return Code(f"np.sum({inner})" if node.axis is None else f"np.sum({inner}, axis={node.axis}, keepdims=True)")
+
+    @code.register
+    def _(self, node: mx.Broadcast) -> Code:
+        return self.code(node.of)
+
+    @code.register
+    def _(self, node: mx.Part) -> Code:
+        whole = node.of.shape[node.axis]
+        last = "" if node.first + node.count == whole else str(node.first + node.count)
+        first = str(node.first) if node.first else ""
+        where = f"{first}:{last}" if node.axis == 0 else f":, {first}:{last}"
+        return Code(f"{self.code(node.of).at(ATOM)}[{where}]")
+
+    @code.register
+    def _(self, node: mx.Stack) -> Code:
+        return Code(f"np.vstack([{', '.join(self._block(b) for b in node.blocks)}])")
+
+    def _block(self, node: mx.Node) -> str:
+        if isinstance(node, mx.Broadcast):
+            rows, columns = (scalar(s).text for s in node.full)
+            value = self.code(node.of).text
+            return f"np.ones(({rows}, {columns}))" if value == "1" else f"np.full(({rows}, {columns}), {value})"
+        return self.code(node).text
+
+    @code.register
+    def _(self, node: mx.Einsum) -> Code:
+        operands = ", ".join(self.code(o).text for o in node.operands)
+        rows, columns = (scalar(s).text for s in node.full)
+        return Code(f'np.einsum("{node.subscripts}", {operands}).reshape({rows}, {columns})')
+
+
+@dataclass(frozen=True)
+class _Sign:
+    negative: bool
+
+    def could_extract_minus_sign(self) -> bool:
+        return self.negative

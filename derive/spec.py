@@ -1,0 +1,353 @@
+"""The specification of a network: what the user asked for, checked at the door.
+
+A ``Network`` is valid from the moment it exists; every later stage relies on
+that. The same fields can be given as arguments, as options or in a TOML file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derive.user_text import (
+    SpecError,
+    is_package_name,
+    kind,
+    nearest,
+    read_toml,
+    shown,
+    shown_path,
+    width,
+)
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+__all__ = ["Network", "SpecError", "resolve"]
+
+MAX_LAYERS = 200
+MAX_NAME = 100
+
+Widths = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, init=False)
+class Network:
+    """A fully connected network, its loss, and how its derivation is written.
+
+    ``layers`` are the widths from the inputs to the outputs, whole numbers or
+    names, as a sequence or a comma-separated string. ``activation`` is one name
+    for all layers, or one per layer after the inputs. ``loss``, ``bias`` and
+    ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and
+    ``NOTATIONS``. ``name`` is that of the generated package, by default made of
+    the widths.
+
+    Raises SpecError if these do not make a network; the message says why.
+
+    >>> network = Network((3, 4, "k"), activation="tanh")
+    >>> network.activation, network.name
+    (('tanh', 'tanh'), 'network_3_4_k')
+    """
+
+    layers: Widths
+    activation: tuple[str, ...]
+    loss: str
+    bias: str
+    notation: str
+    name: str
+
+    def __init__(
+        self,
+        layers: str | Iterable[int | str],
+        activation: str | Iterable[str] = "sigmoid",
+        loss: str = "mse",
+        bias: str = "separate",
+        notation: str = "psi",
+        name: str | None = None,
+    ) -> None:
+        widths = _layers(layers)
+        values = {
+            "layers": widths,
+            "name": _default_name(widths) if name is None else _name(name),
+            "activation": _activation(activation, len(widths) - 1),
+            "loss": _loss(loss),
+            "bias": _bias(bias),
+            "notation": _notation(notation),
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+        _check_mixing(self.activation, self.layers)
+        _check_loss(self.loss, self.activation)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Network:
+        """Read a network from a TOML file.
+
+        Raises SpecError naming the file, and the line and column if it is not TOML.
+        """
+        return cls.from_dict(read_toml(path), shown_path(path))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "") -> Network:
+        """Build a network from the keys of a TOML file, the arguments of a ``Network``.
+
+        Raises SpecError for an unknown key, a wrong type or a value that does not
+        fit; ``where`` is what it names as their origin, such as the file.
+        """
+        try:
+            _check_keys(values)
+            return cls(**_with_layers(values))
+        except SpecError as error:
+            raise SpecError(f"{where}: {error}" if where else str(error)) from None
+
+    @property
+    def depth(self) -> int:
+        """The number of layers that compute: the inputs do not count."""
+        return len(self.layers) - 1
+
+    @property
+    def parameter_count(self) -> int | str:
+        """How many numbers are learned, as a formula if a width is a name.
+
+        >>> Network((3, 4, 1)).parameter_count, Network("n,h,k", bias="none").parameter_count
+        (21, 'h*n + h*k')
+        """
+        counts = [_count(self.bias, inputs, units) for inputs, units in itertools.pairwise(self.layers)]
+        number = sum(int(c) for c in counts if c.is_number)
+        named = Counter(str(c) for c in counts if not c.is_number)
+        terms = [term if times == 1 else f"{times}*{_bracketed(term)}" for term, times in named.items()]
+        return " + ".join([*terms, *([str(number)] if number else [])]) if terms else number
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the whole specification, the same for equal networks."""
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()[:12]
+
+    def to_toml(self) -> str:
+        """Write the network as TOML, complete; ``from_toml`` reads an equal one from it."""
+        rows = {
+            "name": f'"{self.name}"',
+            "layers": _array(self.layers),
+            "activation": _array(self.activation),
+            "loss": f'"{self.loss}"',
+            "bias": f'"{self.bias}"',
+            "notation": f'"{self.notation}"',
+        }
+        return "".join(f"{key} = {value}\n" for key, value in rows.items())
+
+
+def resolve(options: Mapping[str, Any], file: str | Path | None = None) -> Network:
+    """Build the network that options and a spec file describe; options win.
+
+    If ``layers`` is among the options and the file has the same activation for
+    every layer, it holds for every layer of the new network; a name that the
+    file's network has by default is made anew.
+
+    Raises SpecError, naming the file unless it may be an option that does not fit.
+    """
+    values = {} if file is None else read_toml(file)
+    if file is not None and not options:
+        return Network.from_dict(values, shown_path(file))
+    try:
+        _check_keys(values)
+    except SpecError as error:
+        raise SpecError(f"{shown_path(file or '')}: {error}") from None
+    if "layers" in options:
+        values = _for_other_layers(values)
+    return Network(**_with_layers({**values, **options}))
+
+
+def _for_other_layers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what a file says of any network, leave what it says of the widths it has itself."""
+    kept = dict(values)
+    names = kept.get("activation")
+    if isinstance(names, list) and names and all(name == names[0] for name in names):
+        kept["activation"] = names[0]
+    try:
+        if kept.get("name") == _default_name(_layers(kept.pop("layers", ()))):
+            del kept["name"]
+    except SpecError:  # widths that are not used need not be right
+        pass
+    return kept
+
+
+# The keys of a file.
+
+_KEYS: dict[str, tuple[tuple[type, ...], str]] = {
+    "name": ((str,), "a string"),
+    "layers": ((list, tuple), "an array such as [3, 4, 4, 1]"),
+    "activation": ((str, list, tuple), 'a string or an array such as ["tanh", "sigmoid"]'),
+    "loss": ((str,), "a string"),
+    "bias": ((str,), "a string"),
+    "notation": ((str,), "a string"),
+}
+
+
+def _check_keys(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if key not in _KEYS:
+            raise SpecError(f"unknown key {shown(key)}: the nearest known one is {nearest(str(key), _KEYS)}")
+        types, expected = _KEYS[key]
+        if not isinstance(value, types):
+            raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where {expected} is expected")
+
+
+def _with_layers(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "layers" not in values:
+        raise SpecError("layers is missing: give the widths from the inputs to the outputs, such as 3, 4, 1")
+    return values
+
+
+def _array(values: Sequence[int | str]) -> str:
+    return "[" + ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values) + "]"
+
+
+# One argument at a time.
+
+
+def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
+    """Split a comma-separated string, or take the entries of a sequence."""
+    if isinstance(value, str):
+        return tuple(part.strip(" \t") for part in value.split(","))
+    if isinstance(value, (bytes, Mapping, Set)) or not isinstance(value, Iterable):
+        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
+    return tuple(itertools.islice(value, MAX_LAYERS + 2))
+
+
+def _layers(value: object) -> Widths:
+    entries = _entries("layers", value, "3,4,4,1")
+    if len(entries) > MAX_LAYERS + 1:
+        raise SpecError(f"layers has more than {MAX_LAYERS + 1} entries: {MAX_LAYERS} layers are the limit")
+    widths = tuple(width(entry, f"layers: entry {position}") for position, entry in enumerate(entries, 1))
+    if len(widths) < 2:
+        given = f"only {widths[0]}" if widths else "nothing"
+        raise SpecError(f"layers holds {given}, but the inputs and the outputs are needed, such as 3,1")
+    return widths
+
+
+def _default_name(widths: Widths) -> str:
+    name = "_".join(["network", *map(str, widths)])
+    short = f"network_{widths[0]}_to_{widths[-1]}_in_{len(widths) - 1}_layers"
+    return name if len(name) <= MAX_NAME else short
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise SpecError(f"name is {kind(name)}, {shown(name)}, where a string is expected")
+    if not is_package_name(name):
+        raise SpecError(
+            f"name is {shown(name)}, which cannot name a Python package: use the letters a to z, digits "
+            "and _, not a digit first and no word of the language, such as my_network"
+        )
+    if len(name) > MAX_NAME:
+        raise SpecError(f"name is {shown(name)}, longer than {MAX_NAME} characters: choose a shorter one")
+    return name
+
+
+def _known(key: str, plural: str, name: object, catalogue: Collection[str]) -> str:
+    if not isinstance(name, str):
+        raise SpecError(f"{key} is {kind(name)}, {shown(name)}, where a name is expected")
+    if name not in catalogue:
+        raise SpecError(
+            f"unknown {key} {shown(name)}: the nearest known one is {nearest(name, catalogue)}, "
+            f"and `derive list {plural}` shows all"
+        )
+    return name
+
+
+# The catalogues need SymPy, so each is imported only once a name is looked up in it.
+
+
+def _activation(value: object, depth: int) -> tuple[str, ...]:
+    from derive.activations import ACTIVATIONS
+
+    entries = _entries("activation", value, "tanh,sigmoid")
+    names = tuple(_known("activation", "activations", entry, ACTIVATIONS) for entry in entries)
+    if isinstance(value, str) and len(names) == 1:
+        return names * depth
+    if len(names) != depth:
+        given = f"activation holds {len(names)} name{'s' * (len(names) != 1)}"
+        wanted = "1 layer" if depth == 1 else f"{depth} layers"
+        raise SpecError(f"{given} for the {wanted} after the inputs: give one name for all, or {depth}")
+    return names
+
+
+def _loss(value: object) -> str:
+    from derive.losses import LOSSES
+
+    return _known("loss", "losses", value, LOSSES)
+
+
+def _bias(value: object) -> str:
+    from derive.layers import BIASES
+
+    return _known("bias", "biases", value, BIASES)
+
+
+def _notation(value: object) -> str:
+    from derive.notation import NOTATIONS
+
+    return _known("notation", "notations", value, NOTATIONS)
+
+
+def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
+    """Refuse a function that mixes the units of a layer, such as softmax, where it does not belong."""
+    from derive.activations import ACTIVATIONS
+
+    mixing = [layer for layer, name in enumerate(names, 1) if not ACTIVATIONS[name].elementwise]
+    if mixing and mixing[0] < len(names):
+        name = names[mixing[0] - 1]
+        hidden = ["tanh" if ACTIVATIONS[n].vector else n for n in names[:-1]]
+        raise SpecError(
+            f"activation: {name} is for the outputs, layer {len(names)}, but is given for layer {mixing[0]}: "
+            f"use another one there, such as {','.join([*hidden, names[-1]])}"
+        )
+    if mixing and widths[-1] == 1:
+        raise SpecError(
+            f"activation: {names[-1]} of a single output is always 1, so there is nothing to learn: "
+            "use sigmoid, or at least 2 outputs"
+        )
+
+
+def _check_loss(loss: str, names: tuple[str, ...]) -> None:
+    from derive.losses import LOSSES
+
+    needs = LOSSES[loss].needs
+    if needs and names[-1] not in needs:
+        activation = ",".join([*names[:-1], needs[0]])
+        made_for_it = [entry.name for entry in LOSSES.values() if names[-1] in entry.needs]
+        other = f"the loss {made_for_it[0]}" if made_for_it else "another loss"
+        raise SpecError(
+            f"loss {loss} needs {' or '.join(needs)} as the activation of the outputs, not {names[-1]}: "
+            f"use the activation {activation}, or {other}"
+        )
+
+
+# Counting.
+
+
+def _count(bias: str, inputs: int | str, units: int | str) -> Expr:
+    """Count the parameters of one layer, by the layer's own statement."""
+    from sympy import Add, Integer, Mul, Symbol, factor
+
+    from derive.forward import SAMPLE_AXIS
+    from derive.index import Axis, IndexSupply, Tensor
+    from derive.layers import BIASES
+
+    def axis(extent: int | str) -> Axis:
+        is_name = isinstance(extent, str)
+        return Axis(Symbol(extent, integer=True, positive=True) if is_name else Integer(extent))
+
+    a = Tensor("a0", "input", (axis(inputs), SAMPLE_AXIS))
+    layer = BIASES[bias].build(1, axis(units), a, IndexSupply())
+    return factor(Add(*(Mul(*(side.extent for side in p.axes)) for p in layer.parameters)))
+
+
+def _bracketed(term: str) -> str:
+    return f"({term})" if " + " in re.sub(r"\(.*?\)", "", term) else term

@@ -1,0 +1,33 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIRED = os.environ.get("CI", "") not in ("", "0", "false")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="renew the files under generated/")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def skip_unless_required():
+    """Skip for a stated reason, except where CI is set: there, what is missing is a failure."""
+
+    def skip(reason: str) -> None:
+        if REQUIRED:
+            pytest.fail(f"{reason}, and CI is set")
+        pytest.skip(reason)
+
+    return skip
