@@ -152,9 +152,7 @@ def _explained(folder: Path) -> Iterator[None]:
         yield
     except (FileExistsError, NotADirectoryError):
         above = next((p for p in (folder, *folder.parents) if p.exists() or p.is_symlink()), folder)
-        raise OutputError(
-            f"cannot write to {shown_path(folder)}: {shown_path(above)} is not a folder"
-        ) from None
+        raise OutputError(f"cannot use {shown_path(folder)}: {shown_path(above)} is not a folder") from None
     except IsADirectoryError as error:
         raise OutputError(f"cannot write {shown_path(error.filename)}: it is a folder") from None
     except OSError as error:
@@ -245,7 +243,7 @@ def compare_files(folder: Path, files: Mapping[str, str]) -> str:
 
 
 def _stale(folder: Path, files: Mapping[str, str]) -> list[Path]:
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = sorted(folder.iterdir()) if folder.exists() else []
     suffixes = tuple(_STYLES)
     ours = (p for p in found if p.name not in files and p.suffix in suffixes and p.is_file())
     return [path for path in ours if edited(_text(path)) is not None]

@@ -18,6 +18,8 @@ import pytest
 from derive import Network, derive
 from derive.cli import main
 
+pytestmark = pytest.mark.xdist_group("golden")  # one process renews the files
+
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
 
 COMMANDS = {

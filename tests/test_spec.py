@@ -274,7 +274,7 @@ def test_wrong_layers_are_refused_without_sympy() -> None:
 
 
 def evaluated(formula: str, values: dict[str, int]) -> int:
-    """The value of a formula of sums and products, without eval."""
+    """The value of a formula of sums, products and powers, without eval."""
 
     def value(node: ast.expr) -> int:
         match node:
@@ -286,6 +286,8 @@ def evaluated(formula: str, values: dict[str, int]) -> int:
                 return value(left) + value(right)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 return value(left) * value(right)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                return int(value(left) ** value(right))
         raise AssertionError(ast.dump(node))
 
     return value(ast.parse(formula, mode="eval").body)
@@ -484,7 +486,7 @@ def test_a_name_of_ones_own_stays(tmp_path: Path) -> None:
 def test_different_activations_need_as_many_layers(tmp_path: Path) -> None:
     file = written(tmp_path, 'layers = [3, 4, 1]\nactivation = ["tanh", "sigmoid"]')
     assert resolve({"layers": "7,5,2"}, file) == Network("7,5,2", "tanh,sigmoid")
-    with pytest.raises(SpecError, match="^activation holds 2 names for the 1 layer after"):
+    with pytest.raises(SpecError, match=r"^activation holds 2 names for the 1 layer after"):
         resolve({"layers": "5,2"}, file)
 
 

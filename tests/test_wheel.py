@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("wheel")  # one process builds the wheel for all of these
+
 LEARN = """
 import json, sys
 before = set(sys.modules)

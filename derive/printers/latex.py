@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from derive.notation import Letter
-from derive.printers.mathematics import ATOM, HADAMARD, POWER, PRODUCT, SUM, Box
+from derive.printers.mathematics import ATOM, POWER, PRODUCT, Box
 
 #: Widths in em of what is neither one letter nor one digit.
 _WIDE = {r"\Psi": 0.8, r"\mathsf{T}": 0.6, r"\setminus 0": 1.3, "dz": 1.0, "dh": 1.1, "'": 0.3}
@@ -139,7 +139,7 @@ class LatexTypesetter:
 
     def sign(self, name: str) -> str:
         """A plus, a minus, a prime."""
-        return _SIGNS[name]
+        return f" {self.times.tex} " if name == "times" else _SIGNS[name]
 
 
 def _spaced(between: str, texts: list[str]) -> str:
@@ -166,6 +166,3 @@ def _escaped(name: str) -> str:
 
 def _word(text: str) -> str:
     return text if len(text) == 1 or text.isdigit() else rf"\mathit{{{text}}}"
-
-
-__all__ = ["HADAMARD", "SUM", "LatexTypesetter"]

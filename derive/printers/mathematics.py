@@ -61,7 +61,7 @@ class Page:
     ``one_layer`` and ``one_function`` say that layer numbers, and numbers on f,
     are not needed to tell things apart. ``letters`` names the indices at hand.
     ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
-    the shape under every array.
+    the shape under every array. ``given`` symbols are written as they are given.
     """
 
     typesetter: Typesetter
@@ -72,6 +72,7 @@ class Page:
     letters: Mapping[Index, str] = field(default_factory=dict)
     batch: bool = False
     shapes: bool = False
+    given: Mapping[Symbol, Box] = field(default_factory=dict)
 
     # ------------------------------------------------------------ indices
 
@@ -174,6 +175,8 @@ class Page:
 
     @entry.register
     def _(self, expression: Symbol) -> Box:
+        if expression in self.given:
+            return self.given[expression]
         tensor = self.tensors.get(expression.name)
         if tensor is not None:
             return self.symbol(tensor)
@@ -509,6 +512,30 @@ class Page:
     def _(self, node: mx.Einsum) -> Box:
         listed = self.typesetter.join([self.array(o) for o in node.operands], "comma", SUM)
         return self.typesetter.apply(self.typesetter.name(f"einsum[{node.subscripts}]"), listed)
+
+    # ------------------------------------------------------------ pieces, where a line may be broken
+
+    def pieces(self, expression: Expr) -> list[Box]:
+        """A formula in index form as the pieces between which a line may end."""
+        if isinstance(expression, Add):
+            terms = reading_order(expression.args)
+            return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)
+        top, bottom = fraction(expression)
+        if isinstance(expression, Mul) and not _negative(expression) and not bottom.has(Indexed, Sum):
+            scalars, rest = _split_scalars(top)
+            front = [] if scalars == bottom == 1 else [self.entry(scalars / bottom)]
+            return [*front, *self._factors(rest)]
+        return [self.entry(expression)]
+
+    def array_pieces(self, node: mx.Node) -> list[Box]:
+        """The same for the matrix form."""
+        if isinstance(node, mx.Plus):
+            return self.signed((mx.is_negative(t), self.array(mx.without_sign(t))) for t in node.terms)
+        if isinstance(node, mx.Hadamard) and not any(mx.divides(f) for f in node.factors):
+            first, *rest = (self._at(self.array(f), HADAMARD) for f in node.factors)
+            sign = self.typesetter.sign("times")
+            return [first, *(replace(b, text=f"{sign}{b.text}", width=b.width + 1.2) for b in rest)]
+        return [self.array(node)]
 
     # ------------------------------------------------------------ rows given piecewise
 

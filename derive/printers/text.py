@@ -102,7 +102,7 @@ class TextTypesetter:
 
     def sign(self, name: str) -> str:
         """A plus, a minus, a prime."""
-        return _SIGNS[name]
+        return f" {self.times.text} " if name == "times" else _SIGNS[name]
 
 
 def _raised(text: str) -> str:

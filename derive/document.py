@@ -1,0 +1,463 @@
+"""The derivation as a document: what is shown, in which order, with which letters.
+
+The mathematics comes from the program and the chains; the template holds the
+prose between the equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sympy import Expr, Integer, KroneckerDelta
+
+from derive.chain_rule import LocalDerivative
+from derive.deltas import contract, tidy
+from derive.forward import SAMPLES
+from derive.functions import A, X, Elementwise, output_form
+from derive.index import Axis, Equation, Index, Tensor
+from derive.lift import lift_program
+from derive.notation import Notation
+from derive.optimizers import LEARNING_RATE
+from derive.printers.latex import LatexTypesetter
+from derive.printers.mathematics import ATOM, SUM, Box, Page
+from derive.printers.text import TextTypesetter
+from derive.program import Assign, Definition, Program, Slopes
+from derive.render import fill
+
+if TYPE_CHECKING:
+    from derive.pipeline import Derivation
+
+#: The width of a line of mathematics in em: an article's text width less a tag.
+LINE = 29.0
+#: How many factors of a chain are written out before its middle is left out.
+SPELLED = 9
+
+
+def page_for(program: Program, notation: Notation, latex: bool = True) -> Page:
+    """The page on which a program is written."""
+    typesetter = LatexTypesetter(notation.times) if latex else TextTypesetter(notation.times)
+    layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
+    origins = list(dict.fromkeys(d.function.origin for d in program.definitions))
+    numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
+    return Page(typesetter, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered)
+
+
+def one_sample(program: Program) -> Program:
+    """The program for a batch of one: the sample index has a single value and is not written."""
+    alone: dict[Expr, Expr] = {SAMPLES: Integer(1)}
+
+    def axis(a: Axis) -> Axis:
+        return Axis(a.extent.xreplace(alone), a.start, a.sample)
+
+    def tensor(t: Tensor) -> Tensor:
+        about = None if t.about is None else tensor(t.about)
+        return replace(t, axes=tuple(axis(a) for a in t.axes), about=about)
+
+    def index(i: Index) -> Index:
+        return Index(i.name, axis(i.axis))
+
+    def equation(e: Equation) -> Equation:
+        renamed = {i: index(i) for i in e.expression.atoms(Index) | set(e.indices)}
+        right = tidy(e.expression.xreplace({**alone, **renamed}))
+        return Equation(tensor(e.target), tuple(index(i) for i in e.indices), right, e.note)
+
+    statements = tuple(replace(s, equation=equation(s.equation), form=None) for s in program.statements)
+    moved = replace(
+        program,
+        inputs=tuple(tensor(t) for t in program.inputs),
+        parameters=tuple(tensor(t) for t in program.parameters),
+        statements=statements,
+        common=program.common.xreplace(alone),
+    )
+    return lift_program(moved)
+
+
+# Breaking long equations.
+
+
+def lines(left: Box, right: Sequence[Box], relation: str = "=", limit: float = LINE) -> list[str]:
+    """An equation as the lines of an ``aligned``: a piece that no longer fits begins a new line."""
+    rows: list[str] = []
+    row, width = f"{left.text} &{relation} ", left.width + 1.6
+    empty = True
+    for piece in right:
+        if not empty and width + piece.width > limit:
+            rows.append(row)
+            row, width, empty = r"&\quad ", min(left.width, limit / 3) + 2.6, True
+        row += piece.text if empty or piece.text.startswith(" ") else rf"\, {piece.text}"
+        width += piece.width + 0.2
+        empty = False
+    return [*rows, row]
+
+
+def display(rows: Sequence[str], number: int | None = None) -> str:
+    """One displayed equation of one or several lines, with its number."""
+    tag = "" if number is None else rf" \tag{{{number}}}"
+    if len(rows) == 1:
+        inner = rows[0].replace("&", "", 1)
+    else:
+        joined = " \\\\\n".join(rows)
+        inner = f"\\begin{{aligned}}\n{joined}\n\\end{{aligned}}"
+    environment = "equation*" if number is None else "equation"
+    return f"\\begin{{{environment}}}\n{inner}{tag}\n\\end{{{environment}}}"
+
+
+# Chains.
+
+
+@dataclass(frozen=True)
+class Step:
+    """A local derivative on a chain, with the indices it has there."""
+
+    local: LocalDerivative
+    of: tuple[Expr, ...]
+    wrt: tuple[Expr, ...]
+
+
+def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
+    """Give a chain its indices, from the parameter towards the error; indices tied by a delta are one."""
+    steps: list[Step] = []
+    below = path[-1].wrt_indices
+    fresh = (Index(f"c{n:05d}", axis) for n, axis in enumerate(a for e in path for a in e.of.axes))
+    for edge in reversed(path):
+        known = dict(zip(edge.wrt_indices, below, strict=True))
+        above = tuple(known[edge.tied[i]] if i in edge.tied else _named(fresh, i) for i in edge.of_indices)
+        steps.append(Step(edge, above, below))
+        below = above
+    return steps[::-1]
+
+
+def _named(fresh: Any, index: Index) -> Index:
+    return Index(next(fresh).name, index.axis)
+
+
+class Document:
+    """Collects the finished lines of one derivation."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self.notation: Notation = derivation.notation
+        self.batch: Program = derivation.program
+        self.single = one_sample(self.batch)
+        self.page = page_for(self.single, self.notation)
+        self.batch_page = replace(page_for(self.batch, self.notation), batch=True)
+
+    def context(self) -> dict[str, Any]:
+        """What the template needs."""
+        return {
+            "description": self.derivation.description,
+            "notation": self.notation,
+            "functions": self.functions(),
+            "forward": [self.entries(s) for s in self.single.stage("forward", "error")],
+            "sought": self.sought(),
+            "count": self.count(),
+            "rows": [self.chain_rows(p) for p in self.by_depth()],
+            "meaning": self.meaning(),
+            "recursion": [self.entries(s) for s in self.single.stage("factor")],
+            "entry_gradients": [self.entries(s) for s in self.single.stage("gradient")],
+            "slopes": [self.slope(d) for d in self.batch.definitions if d.function.order],
+            "first": self.error_slopes(),
+            "plugged": self.plugged(),
+            "arrays": [self.arrays(s, replace(self.page, shapes=True), False) for s in self.single.statements[:-self.updates()]],
+            "batch": {
+                stage: [self.arrays(s, self.batch_page, True) for s in self.batch.stage(stage)]
+                for stage in ("forward", "error", "factor", "gradient", "update")
+            },
+            "loop": self.loop(),
+            "rate": self.page.symbol(LEARNING_RATE).text,
+            "promises": bool(self.derivation.forward.promises),
+        }
+
+    def updates(self) -> int:
+        return len(self.single.stage("update"))
+
+    # ------------------------------------------------------------ statements
+
+    def entries(self, statement: Assign) -> str:
+        """A statement in index form, with its number."""
+        equation = statement.equation
+        page = self.page.lettered(equation, statement.stage)
+        left = page.symbol(statement.target, equation.indices)
+        right = [page.rows(equation)] if equation.expression.has(KroneckerDelta) else page.pieces(equation.expression)
+        return display(lines(left, right, _relation(statement)), statement.number)
+
+    def arrays(self, statement: Assign, page: Page, numbered: bool) -> str:
+        """A statement in matrix form; the shape of the result stands beside it if shapes are shown."""
+        assert statement.form is not None
+        left = page.symbol(statement.target, whole=True)
+        if page.shapes and statement.form.shape != (1, 1):
+            rows, columns = (page.extent(s) for s in statement.form.shape)
+            left = page.typesetter.under(left, page.typesetter.join((rows, columns), "by", ATOM))
+        right = page.array_pieces(statement.form)
+        return display(lines(left, right, _relation(statement)), statement.number if numbered else None)
+
+    def functions(self) -> list[str]:
+        """The definition of each activation, and what it is called here."""
+        return [self._definition(d) for d in self.batch.definitions if d.function.order == 0]
+
+    def _definition(self, definition: Definition) -> str:
+        page = self.page
+        own = replace(page, functions={}).function(definition.function)
+        names = [page.function(definition.function, n) for n in self._layers(definition.function)]
+        names = list(dict.fromkeys(names))
+        argument = page.entry(X)
+        applied = page.typesetter.apply(own, argument)
+        left = page.typesetter.join([page.typesetter.apply(n, argument) for n in names], "equals", SUM)
+        value = page.entry(definition.function.definition)
+        known = value.text == applied.text
+        right = [value] if known else [page.typesetter.join((applied, value), "equals", SUM)]
+        return display(lines(left, right), definition.number)
+
+    def _layers(self, function: Any) -> list[int | None]:
+        """The layers in which a function is the activation (one entry if they are written alike)."""
+        used = [
+            s.target.layer
+            for s in self.batch.stage("forward")
+            if isinstance(s.equation.expression, Elementwise) and type(s.equation.expression) is function
+        ]
+        if not self.notation.function_layers or len(used) > 4:
+            return used[:1] or [None]
+        return list(used)
+
+    # ------------------------------------------------------------ what is sought
+
+    def by_depth(self) -> list[Tensor]:
+        """The parameters, the one nearest to the error first."""
+        order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
+        nearest = {
+            p.name: min(order[e.of.name] for e in self.derivation.chains.into(p)) for p in self.single.parameters
+        }
+        return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != "weight"))
+
+    def sought(self) -> str:
+        """The gradients, as one line of symbols."""
+        page = self.page
+        gradients = [s.target for s in self.single.stage("gradient")]
+        shown = gradients if len(gradients) <= 8 else [*gradients[:4], None, *gradients[-2:]]
+        boxes = [Box(r"\dots", 1.0) if g is None else page.symbol(g, whole=True) for g in shown]
+        separated = [replace(b, text=f"{b.text},", width=b.width + 0.6) for b in boxes[:-1]]
+        return display(lines(Box("", 0), [*separated, boxes[-1]], relation=""))
+
+    def count(self) -> str:
+        """The number of scalar derivatives sought, in LaTeX."""
+        total = sum((_size(p) for p in self.single.parameters), Integer(0))
+        return self.page.entry(total.expand()).text
+
+    # ------------------------------------------------------------ chains
+
+    def chain_rows(self, parameter: Tensor) -> str:
+        """The derivative with respect to one parameter as products of local derivatives, coloured."""
+        paths = list(islice(self.derivation.chains.paths(parameter), MOST_PATHS + 1))
+        pieces: list[Box] = []
+        left: Box | None = None
+        for number, path in enumerate(paths[:MOST_PATHS]):
+            page, steps = self._lettered(instantiate(path))
+            if number:
+                pieces.append(Box(" + ", 1.5))
+            pieces += self._coloured(page, steps)
+            left = left or page.typesetter.partial(_letter("E"), page.symbol(steps[-1].local.wrt, steps[-1].wrt))
+        if len(paths) > MOST_PATHS:
+            pieces.append(Box(r" + \cdots", 2.5))
+        assert left is not None
+        return display(lines(left, pieces))
+
+    def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
+        """Letters for the indices of the steps that are written out."""
+        shown = self._shown(steps)
+        free = [i for i in steps[-1].wrt if isinstance(i, Index)]
+        bound = [i for s in reversed(shown) for i in s.of if isinstance(i, Index)]
+        alone = [_single(i) for i in (*free, *bound)]
+        renamed = dict(zip((*free, *bound), alone, strict=True))
+        page = self.page.with_letters(
+            list(dict.fromkeys(renamed[i] for i in free)),
+            list(dict.fromkeys(renamed[i] for i in bound if i not in free)),
+            self.notation.factor_letters,
+        )
+        fixed = [
+            Step(s.local, tuple(renamed.get(i, i) for i in s.of), tuple(renamed.get(i, i) for i in s.wrt))
+            for s in steps
+        ]
+        return page, fixed
+
+    def _shown(self, steps: list[Step]) -> list[Step]:
+        """All steps, or the first and the last of a chain that is too long to write out."""
+        return steps if len(steps) <= SPELLED else [*steps[:2], *steps[-5:]]
+
+    def _coloured(self, page: Page, steps: list[Step]) -> list[Box]:
+        """Sums and factors; what the row above has in green stands in red here."""
+        shared = {f.tensor.name for f in self.derivation.factors}
+        ends = [n for n, s in enumerate(steps, start=1) if s.local.wrt.name in shared]
+        green = ends[-1] if ends else 0
+        red = ends[-2] if len(ends) > 1 else 0
+        shown = set(range(len(steps))) if len(steps) <= SPELLED else {0, 1, *range(len(steps) - 5, len(steps))}
+        boxes = self._sums(page, [steps[n] for n in sorted(shown)])
+        opened = ""
+        for n, step in enumerate(steps):
+            colour = "red" if n < red else "green" if n < green else ""
+            if n == 0 and green:
+                boxes.append(Box(r"\textcolor{derivegreen}{\bigl[}", 0.4))
+            if n == 0 and red:
+                boxes.append(Box(r"\textcolor{derivered}{\bigl(}", 0.4))
+            if n in shown:
+                boxes.append(self._factor(page, step, colour))
+            elif n - 1 in shown:
+                boxes.append(_painted(Box(r"\cdots", 1.2), colour))
+            if red and n == red - 1:
+                boxes.append(Box(r"\textcolor{derivered}{\bigr)}", 0.4))
+            if green and n == green - 1:
+                boxes.append(Box(r"\textcolor{derivegreen}{\bigr]}", 0.4))
+            opened = colour
+        del opened
+        return boxes
+
+    def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
+        free = set(steps[-1].wrt)
+        bound = dict.fromkeys(i for s in steps for i in s.of if isinstance(i, Index) and i not in free)
+        shown = [i for i in bound if i.axis.extent != 1]
+        return [page.typesetter.total(page.index(i), None, None) for i in shown]
+
+    def _factor(self, page: Page, step: Step, colour: str) -> Box:
+        of, wrt = page.symbol(step.local.of, step.of), page.symbol(step.local.wrt, step.wrt)
+        return _painted(page.typesetter.partial(of, wrt), colour)
+
+    # ------------------------------------------------------------ factors
+
+    def meaning(self) -> list[str]:
+        """What each shared factor is the derivative of."""
+        found = []
+        for statement in self.single.stage("factor"):
+            about = statement.target.about
+            assert about is not None
+            page = self.page.with_letters(statement.equation.indices, ())
+            left = page.symbol(statement.target, statement.equation.indices)
+            slope = page.typesetter.partial(_letter("E"), page.symbol(about, statement.equation.indices))
+            common = 1 / self.single.common
+            sign = "-" if common == -1 else ""
+            found.append(f"{left.text} = {sign}{slope.text}")
+        return found
+
+    # ------------------------------------------------------------ values
+
+    def slope(self, definition: Definition) -> str:
+        """f' worked out: as SymPy differentiates it, then in terms of f."""
+        function = next(d.function for d in self.batch.definitions if d.function.title == definition.function.origin)
+        page, x = self.page, self.page.entry(X)
+        layers = self._layers(function)
+        names = list(dict.fromkeys(page.function(definition.function, n) for n in layers))
+        left = page.typesetter.join([page.typesetter.apply(n, x) for n in names], "equals", SUM)
+        pieces = [page.entry(definition.function.definition)]
+        form = output_form(function)
+        if form is not None and not form.is_number:
+            applied = page.typesetter.apply(page.function(function, layers[0]), x)
+            value = replace(page, given={A: applied}).entry(form)
+            pieces.append(Box(f" = {value.text}", value.width + 1.6))
+        return display(lines(left, pieces), definition.number)
+
+    def error_slopes(self) -> list[str]:
+        """The derivative of the error with respect to what it reads, worked out."""
+        found = []
+        for edge in self.derivation.chains.edges[self.derivation.forward.error.target.name]:
+            value = tidy(contract(edge.value, self.derivation.forward.supply).xreplace({SAMPLES: Integer(1)}))
+            value = value.xreplace({i: _single(i) for i in value.atoms(Index)})
+            indices = tuple(_single(i) for i in edge.wrt_indices)
+            page = self.page.with_letters(indices, [i for i in value.atoms(Index) if i not in indices])
+            left = page.typesetter.partial(_letter("E"), page.symbol(edge.wrt, indices))
+            found.append(display(lines(left, page.pieces(value))))
+        return found
+
+    def plugged(self) -> list[str]:
+        """Each factor with f' written in terms of the activation, where that changes it."""
+        slopes = Slopes(self.derivation.forward)
+        found = []
+        for statement in self.single.stage("factor"):
+            value = slopes.plug_in(statement.equation.expression)
+            if value == statement.equation.expression:
+                continue
+            page = self.page.lettered(statement.equation, "factor")
+            left = page.symbol(statement.target, statement.equation.indices)
+            found.append(display(lines(left, page.pieces(value))))
+        return found
+
+    # ------------------------------------------------------------ loop
+
+    def loop(self) -> dict[str, str]:
+        """The numbers of the equations of each stage, as ranges."""
+        return {
+            stage: _range([s.number for s in self.batch.stage(stage)])
+            for stage in ("forward", "error", "factor", "gradient", "update")
+        }
+
+
+MOST_PATHS = 4
+
+
+def _relation(statement: Assign) -> str:
+    return r"\leftarrow" if statement.stage == "update" else "="
+
+
+def _letter(name: str) -> Box:
+    return Box(name, 0.75)
+
+
+def _painted(box: Box, colour: str) -> Box:
+    return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
+
+
+def _single(index: Expr) -> Any:
+    """An index as it is when there is one sample."""
+    if isinstance(index, Index) and index.axis.sample:
+        return Index(index.name, Axis(Integer(1), index.axis.start, True))
+    return index
+
+
+def _size(tensor: Tensor) -> Expr:
+    size: Expr = Integer(1)
+    for axis in tensor.axes:
+        size *= axis.extent
+    return size
+
+
+def _range(numbers: list[int]) -> str:
+    if not numbers:
+        return ""
+    if len(numbers) == 1:
+        return f"({numbers[0]})"
+    return f"({numbers[0]})--({numbers[-1]})"
+
+
+def latex_document(derivation: Derivation, standalone: bool) -> str:
+    """Render the derivation as a LaTeX fragment, or as a document of its own."""
+    context = Document(derivation).context()
+    body = fill("latex/derivation.tex.jinja", **context)
+    return fill("latex/document.tex.jinja", body=body, **context) if standalone else body
+
+
+def markdown_summary(derivation: Derivation) -> str:
+    """Show the shared factors and the gradients of a derivation in a notebook."""
+    document = Document(derivation)
+    statements = document.batch.stage("factor", "gradient")
+    return "\n\n".join(
+        [derivation.description, *(f"$${_bare(document, s)}$$" for s in statements)]
+    )
+
+
+def _bare(document: Document, statement: Assign) -> str:
+    page = document.batch_page
+    assert statement.form is not None
+    return f"{page.symbol(statement.target, whole=True).text} = {page.array(statement.form).text}"
+
+
+def text_summary(derivation: Derivation) -> list[str]:
+    """The network and its shared factors in Unicode, for a terminal."""
+    program = derivation.program
+    page = replace(page_for(program, derivation.notation, latex=False), batch=True)
+    found = [derivation.description]
+    statements = [s for s in program.stage("factor") if s.form is not None]
+    names = [page.symbol(s.target, whole=True).text for s in statements]
+    for statement, name in zip(statements, names, strict=True):
+        assert statement.form is not None
+        found.append(f"{name:>{max(map(len, names))}} = {page.array(statement.form).text}")
+    return found

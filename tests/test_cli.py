@@ -1,0 +1,440 @@
+"""The command: what it prints, what it writes, what it refuses, and with which status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import derive
+from derive import pipeline, render
+from derive.cli import CATALOGUES, main
+from derive.render import seal_all
+from derive.spec import Network
+
+
+class Report:
+    """A gradient report without gradients."""
+
+    def __init__(self, passed: bool) -> None:
+        self.passed = passed
+
+    def line(self) -> str:
+        return "gradients right" if self.passed else "gradients WRONG"
+
+
+class Fake:
+    """A derivation that derives nothing, so that these tests are about the command."""
+
+    passed = True
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def files(self) -> dict[str, str]:
+        texts = {"derivation.tex": "Ψ\n", "trainer.py": "x = 1\n", "network.toml": self.network.to_toml()}
+        return seal_all(texts, self.network.digest)
+
+    def summary(self) -> list[str]:
+        return [f"network {self.network.name}", "Ψ⁽¹⁾ = ∂E/∂z⁽¹⁾"]
+
+    def check(self) -> Report:
+        return Report(self.passed)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Fake]:
+    """Replace the pipeline, and stand in an empty folder."""
+    monkeypatch.setattr(pipeline, "derive", Fake)
+    monkeypatch.setattr(Fake, "passed", True)
+    monkeypatch.chdir(tmp_path)
+    return Fake
+
+
+def status(*arguments: str) -> int:
+    """Run the command in this process."""
+    try:
+        return main(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
+    """Run a command that must fail, and return the one line that it says why."""
+    assert status(*arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("derive: ") and err.endswith("\n") and err.count("\n") == 1
+    assert err[:-1].isprintable() and len(err) < 300
+    return err[len("derive: ") : -1]
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "derive.cli", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **environment},
+    )
+
+
+# The whole of a run.
+
+
+def test_it_writes_the_files_and_says_so(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("network", "--layers", "3,4,4,1") == 0
+    folder = Path("generated/network_3_4_4_1")
+    assert {p.name: p.read_text() for p in folder.iterdir()} == Fake(Network("3,4,4,1")).files()
+    assert capsys.readouterr() == (
+        "network network_3_4_4_1\n"
+        "Ψ⁽¹⁾ = ∂E/∂z⁽¹⁾\n"
+        "\n"
+        "gradients right\n"
+        "written   generated/network_3_4_4_1/derivation.tex\n"
+        "written   generated/network_3_4_4_1/trainer.py\n"
+        "written   generated/network_3_4_4_1/network.toml\n",
+        "",
+    )
+    assert status("network", "--layers", "3,4,4,1") == 0
+    assert "unchanged generated/network_3_4_4_1/trainer.py\n" in capsys.readouterr().out
+
+
+def test_every_option_reaches_the_network(fake: type[Fake]) -> None:
+    options = (
+        "--layers n,4,2 --activation tanh,softmax --loss cross_entropy --bias augmented --notation bracket"
+    )
+    assert status("network", *options.split(), "--name", "net", "--output", "a/b") == 0
+    expected = Network("n,4,2", "tanh,softmax", "cross_entropy", "augmented", "bracket", "net")
+    assert Network.from_toml("a/b/net/network.toml") == expected
+
+
+def test_the_written_specification_gives_the_same_bytes(fake: type[Fake]) -> None:
+    assert status("network", "--layers", "3,4,2", "--activation", "tanh", "--loss", "sse") == 0
+    first = {p.name: p.read_bytes() for p in Path("generated/network_3_4_2").iterdir()}
+    assert status("network", "--spec", "generated/network_3_4_2/network.toml", "--output", "again") == 0
+    assert {p.name: p.read_bytes() for p in Path("again/network_3_4_2").iterdir()} == first
+
+
+def test_options_override_the_specification(fake: type[Fake]) -> None:
+    Path("net.toml").write_text('layers = [3, 4, 1]\nactivation = "tanh"\nloss = "sse"')
+    assert status("network", "--spec", "net.toml", "--layers", "5,2", "--loss", "mse") == 0
+    assert Network.from_toml("generated/network_5_2/network.toml") == Network("5,2", "tanh")
+
+
+def test_editing_the_specification_and_running_again(
+    fake: type[Fake], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status("network", "--layers", "3,4,2") == 0
+    spec = Path("generated/network_3_4_2/network.toml")
+    spec.write_text(spec.read_text().replace('"mse"', '"sse"'))
+    capsys.readouterr()
+    assert "was edited by hand" in complaint(capsys, "network", "--layers", "3,4,2")
+    assert status("network", "--spec", str(spec)) == 0
+    assert Network.from_toml(spec).loss == "sse"
+    assert render.edited(spec.read_text()) is False
+
+
+def test_what_was_edited_by_hand_needs_force(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("network", "--layers", "3,1") == 0
+    module = Path("generated/network_3_1/trainer.py")
+    module.write_text(module.read_text() + "# mine\n")
+    capsys.readouterr()
+    assert "use --force" in complaint(capsys, "network", "--layers", "3,1", "--loss", "sse")
+    assert "mine" in module.read_text()
+    assert Network.from_toml(module.with_name("network.toml")).loss == "mse"
+    assert status("network", "--layers", "3,1", "--loss", "sse", "--force") == 0
+    assert "mine" not in module.read_text()
+
+
+def test_wrong_gradients_are_not_written(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
+    fake.passed = False
+    message = complaint(capsys, "network", "--layers", "3,1", code=1)
+    assert message == "the gradient check failed and nothing was written: gradients WRONG"
+    assert not Path("generated").exists()
+
+
+def test_checking_what_is_on_disk(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("network", "--layers", "3,1", "--check") == 1
+    assert "+++ generated/network_3_1/trainer.py\n" in capsys.readouterr().out
+    assert not Path("generated").exists()
+    assert status("network", "--layers", "3,1") == 0
+    capsys.readouterr()
+    assert status("network", "--layers", "3,1", "--check") == 0
+    assert capsys.readouterr().out == "generated/network_3_1 is up to date\n"
+    module = Path("generated/network_3_1/trainer.py")
+    module.write_text(module.read_text().replace("x = 1", "x = 2"))
+    assert status("network", "--layers", "3,1", "--check") == 1
+    assert "\n-x = 2\n+x = 1\n" in capsys.readouterr().out
+    assert "x = 2" in module.read_text()
+
+
+def test_a_stop_in_the_middle(
+    fake: type[Fake], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert status("network", "--layers", "3,1") == 0
+    before = {p: p.read_bytes() for p in Path("generated").rglob("*") if p.is_file()}
+    capsys.readouterr()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for owner, name in ((render, "fsync"), (pipeline, "derive")):
+        monkeypatch.setattr(owner, name, stop)
+        assert complaint(capsys, "network", "--layers", "3,1", "--loss", "sse", code=130) == "interrupted"
+        assert {p: p.read_bytes() for p in Path("generated").rglob("*") if p.is_file()} == before
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(pipeline, "derive", wrong)
+    with pytest.raises(ValueError, match="a bug"):
+        main(["network", "--layers", "3,1"])
+
+
+# What it refuses.
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("", "which network: give --layers"),
+        ("--loss sse", "which network: give --layers"),
+        ("--layers 3", "only 3"),
+        ("--layers 3,,4", "entry 2 is empty"),
+        ("--layers 3,-4", "entry 2 is '-4'"),
+        ("--layers -3,4", "argument --layers: expected one argument"),
+        ("--layers=-3,4", "entry 1 is '-3'"),
+        ("--layers 3,0", "entry 2 is '0'"),
+        ("--layers 3,4.5", "entry 2 is '4.5'"),
+        ("--layers abc;", "entry 1 is 'abc;'"),
+        ("--layers=", "entry 1 is empty"),
+        ("--layers 3,4 --activation tanh,tanh", "holds 2 names for the 1 layer after"),
+        ("--layers 3,4 --activation=", "unknown activation ''"),
+        ("--layers 3,4,2 --activation softmax,tanh", "softmax is for the outputs"),
+        ("--layers 3,4 --loss cross_entropy", "needs softmax"),
+        ("--layers 3,4 --activation sigmoyd", "the nearest known one is sigmoid"),
+        ("--layers 3,4 --loss mee", "the nearest known one is mse"),
+        ("--layers 3,4 --bias non", "the nearest known one is none"),
+        ("--layers 3,4 --notation phi", "the nearest known one is psi"),
+        ("--layers 3,4 --name 3,4", "name is '3,4'"),
+        ("--layers 3,4 --name=", "name is ''"),
+        ("--layers 3,4 --name ../up", "name is '../up'"),
+        ("--spec none.toml", "none.toml: there is no such file"),
+        ("--spec .", "cannot be read (is a directory)"),
+        ("--layers 3,4 --check --force", "not allowed with argument"),
+        ("--layer 3,4", "unrecognized arguments: --layer"),
+        ("--layers 3,4 --out x", "unrecognized arguments: --out x"),
+        ("--layers 3,4 extra", "unrecognized arguments: extra"),
+        ("--layers", "argument --layers: expected one argument"),
+        ("--layers \x1b[2J", r"entry 1 is '\x1b[2J'"),
+        ("--layers 3,4 \x1b[2J", r"unrecognized arguments: \x1b[2J"),
+        ("--layers 3,4 --output /dev/null", "/dev/null is not a folder"),
+        ("--layers 3,4 --output /proc/net", "cannot write to /proc/net/network_3_4"),
+    ],
+)
+def test_bad_options(
+    fake: type[Fake], capsys: pytest.CaptureFixture[str], options: str, says: str, tmp_path: Path
+) -> None:
+    assert says in complaint(capsys, "network", *options.split(" ")[not options :])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("layers = [3, 4]\nlose = 'mse'", "net.toml: unknown key 'lose': the nearest known one is loss"),
+        ("layers = 3", "net.toml: layers is an integer"),
+        ("layers = [3, 4", "net.toml, line 1, column 15: not TOML"),
+        ("layers = [3, 4]\nloss = mse", "net.toml, line 2, column 8: not TOML"),
+    ],
+)
+def test_bad_specifications(
+    fake: type[Fake], capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    Path("net.toml").write_text(text)
+    assert says in complaint(capsys, "network", "--spec", "net.toml")
+    assert [p.name for p in Path().iterdir()] == ["net.toml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["netwrk"], "invalid choice: 'netwrk'"),
+        (["list", "loss"], "invalid choice: 'loss'"),
+        (["check"], "the following arguments are required: PATH"),
+        (["check", "none"], "none"),
+        (["check", "x\ny"], r"x\ny"),
+        (["--vers"], "COMMAND"),
+    ],
+)
+def test_bad_commands(
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in complaint(capsys, *arguments)
+
+
+def test_a_module_that_is_not_ours_cannot_be_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "trainer.py").write_text("x = 1\n")
+    for path in (tmp_path, tmp_path / "trainer.py"):
+        assert "no generated module" in complaint(capsys, "check", str(path))
+
+
+# Help, lists, terminals.
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["network", "--help"], ["--version"], ["list", "x"], []])
+def test_help_does_not_wait_for_the_libraries(arguments: list[str]) -> None:
+    script = (
+        "import sys\nfrom derive.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print(*sorted({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == ""
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    assert status("--version") == 0
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert capsys.readouterr().out == f"derive {project['version']}\n"
+
+
+def test_every_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("network", "--help") == 0
+    shown = capsys.readouterr().out
+    for option in "layers activation loss bias notation spec name output check force".split():
+        assert f"--{option}" in shown
+
+
+@pytest.mark.parametrize("what", CATALOGUES)
+def test_lists_show_every_entry(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    from importlib import import_module
+
+    assert status("list", what) == 0
+    title, *rows = capsys.readouterr().out.splitlines()
+    module, name = CATALOGUES[what]
+    entries = getattr(import_module(module), name)
+    assert title == what and len(rows) == len(entries)
+    for row, entry in zip(rows, entries.values(), strict=True):
+        assert row.startswith(f"  {entry.name} ") and row.endswith(entry.summary)
+
+
+def test_the_whole_list_is_all_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = []
+    for what in CATALOGUES:
+        assert status("list", what) == 0
+        parts.append(capsys.readouterr().out)
+    assert status("list") == 0
+    assert capsys.readouterr().out == "\n".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "coloured"),
+    [
+        (True, {"TERM": "xterm"}, True),
+        (False, {"TERM": "xterm"}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": ""}, False),
+        (True, {"TERM": "dumb"}, False),
+    ],
+)
+def test_colours(
+    fake: type[Fake],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    environment: dict[str, str],
+    coloured: bool,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    assert status("network", "--layers", "3,1") == 0
+    assert ("\x1b[" in capsys.readouterr().out) == coloured
+
+
+def test_a_terminal_without_our_letters() -> None:
+    done = command("list", "activations", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "\\u" in done.stdout and done.stdout.isascii()
+
+
+def test_a_reader_that_has_read_enough() -> None:
+    for arguments in (["list"], ["--help"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "derive.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        assert process.wait() == 1
+
+
+# The library's front door.
+
+
+def test_the_public_names() -> None:
+    for name in derive.__all__:
+        assert name in dir(derive)
+        assert getattr(derive, name) is not None
+    assert derive.derive is pipeline.derive and derive.Network is Network
+    with pytest.raises(AttributeError, match="no attribute 'deriv'"):
+        derive.deriv  # noqa: B018  # the look-up is the test
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import derive; derive.__version__\n"
+        "print(*(m for m in set(sys.modules) - before if m.startswith(('derive', 'sympy', 'numpy'))))\n"
+        "from derive import Network, derive\nprint(callable(derive), Network.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "derive\nTrue Network\n"
+
+
+# The real thing.
+
+
+def test_the_command_itself(tmp_path: Path) -> None:
+    done = command("network", "--layers", "3,4,2", "--output", str(tmp_path), PYTHONHASHSEED="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / "network_3_4_2"
+    names = {"derivation.tex", "document.tex", "trainer.py", "__init__.py", "network.toml"}
+    assert {p.name for p in folder.iterdir()} == names
+    assert all(render.edited((folder / name).read_text()) is False for name in names)
+    assert "26" in done.stdout and "Ψ" in done.stdout and len(done.stdout.splitlines()) < 30
+    for name in names:
+        assert f"written   {folder / name}\n" in done.stdout
+    again = command("network", "--layers", "3,4,2", "--output", str(tmp_path), "--check", PYTHONHASHSEED="2")
+    assert (again.returncode, again.stdout) == (0, f"{folder} is up to date\n")
+    checked = command("check", str(folder))
+    assert checked.returncode == 0 and "W1" in checked.stdout and "right" in checked.stdout
+    assert {p.name for p in folder.iterdir()} == names
+
+
+def test_a_wrong_gradient_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("network", "--layers", "3,4,2", "--output", str(tmp_path)) == 0
+    module = tmp_path / "network_3_4_2" / "trainer.py"
+    right = module.read_text()
+    assert right.count("np.sum(Psi2, axis=1") == 1, "the line of the bias gradient that is spoilt below"
+    module.write_text(right.replace("np.sum(Psi2, axis=1", "1.001 * np.sum(Psi2, axis=1"))
+    capsys.readouterr()
+    assert status("check", str(module)) == 1
+    assert "WRONG" in capsys.readouterr().out
