@@ -19,7 +19,7 @@ from derive.forward import SAMPLES
 from derive.functions import A, X, Elementwise, output_form
 from derive.index import Axis, Equation, Index, Tensor
 from derive.lift import lift_program
-from derive.notation import Notation
+from derive.notation import LETTERS, Notation
 from derive.optimizers import LEARNING_RATE
 from derive.printers.latex import LatexTypesetter
 from derive.printers.mathematics import ATOM, SUM, Box, Page
@@ -78,31 +78,39 @@ def one_sample(program: Program) -> Program:
 # Breaking long equations.
 
 
-def lines(left: Box, right: Sequence[Box], relation: str = "=", limit: float = LINE) -> list[str]:
-    """An equation as the lines of an ``aligned``: a piece that no longer fits begins a new line."""
+@dataclass(frozen=True)
+class Item:
+    """One displayed equation: its left side, the pieces between which a line may end, its number."""
+
+    left: Box
+    right: tuple[Box, ...]
+    relation: str = "="
+    number: int | None = None
+
+
+def block(items: Sequence[Item]) -> str:
+    """Equations below one another, aligned at their relations."""
+    if not items:
+        return ""
+    margin = max(item.left.width for item in items)
+    rows = [row for item in items for row in _rows(item, margin)]
+    joined = " \\\\\n".join(rows)
+    return f"\\begin{{align*}}\n{joined}\n\\end{{align*}}"
+
+
+def _rows(item: Item, margin: float) -> list[str]:
+    """The rows of one equation; a piece that no longer fits begins a new one."""
     rows: list[str] = []
-    row, width = f"{left.text} &{relation} ", left.width + 1.6
-    empty = True
-    for piece in right:
-        if not empty and width + piece.width > limit:
+    row, width, empty = f"{item.left.text} &{item.relation} ", margin + 1.6, True
+    for piece in item.right:
+        if not empty and width + piece.width > LINE:
             rows.append(row)
-            row, width, empty = r"&\quad ", min(left.width, limit / 3) + 2.6, True
+            row, width, empty = r"&\quad ", margin + 2.6, True
         row += piece.text if empty or piece.text.startswith(" ") else rf"\, {piece.text}"
         width += piece.width + 0.2
         empty = False
-    return [*rows, row]
-
-
-def display(rows: Sequence[str], number: int | None = None) -> str:
-    """One displayed equation of one or several lines, with its number."""
-    tag = "" if number is None else rf" \tag{{{number}}}"
-    if len(rows) == 1:
-        inner = rows[0].replace("&", "", 1)
-    else:
-        joined = " \\\\\n".join(rows)
-        inner = f"\\begin{{aligned}}\n{joined}\n\\end{{aligned}}"
-    environment = "equation*" if number is None else "equation"
-    return f"\\begin{{{environment}}}\n{inner}{tag}\n\\end{{{environment}}}"
+    tag = "" if item.number is None else rf" \tag{{{item.number}}}"
+    return [*rows, row + tag]
 
 
 # Chains.
@@ -150,66 +158,76 @@ class Document:
         return {
             "description": self.derivation.description,
             "notation": self.notation,
-            "functions": self.functions(),
-            "forward": [self.entries(s) for s in self.single.stage("forward", "error")],
+            "functions": block(self.functions()),
+            "several": len(self.functions()) > 1,
+            "forward": block([self.entries(s) for s in self.single.stage("forward", "error")]),
             "sought": self.sought(),
             "count": self.count(),
-            "rows": [self.chain_rows(p) for p in self.by_depth()],
-            "meaning": self.meaning(),
-            "recursion": [self.entries(s) for s in self.single.stage("factor")],
-            "entry_gradients": [self.entries(s) for s in self.single.stage("gradient")],
-            "slopes": [self.slope(d) for d in self.batch.definitions if d.function.order],
-            "first": self.error_slopes(),
-            "plugged": self.plugged(),
-            "arrays": [self.arrays(s, replace(self.page, shapes=True), False) for s in self.single.statements[:-self.updates()]],
+            "rows": block([self.chain_row(p) for p in self.by_depth()]),
+            "meaning": block(self.meaning()),
+            "recursion": block([self.entries(s) for s in self.single.stage("factor")]),
+            "entry_gradients": block([self.entries(s) for s in self.single.stage("gradient")]),
+            "slopes": block([self.slope(d) for d in self.batch.definitions if d.function.order]),
+            "several_slopes": sum(d.function.order > 0 for d in self.batch.definitions) > 1,
+            "first": block(self.error_slopes()),
+            "plugged": block(self.plugged()),
+            "arrays": block([self.arrays(s, replace(self.page, shapes=True), False) for s in self._before_update()]),
+            "batch_error": block([self.entries(s, self.batch, numbered=False) for s in self.batch.stage("error")]),
             "batch": {
-                stage: [self.arrays(s, self.batch_page, True) for s in self.batch.stage(stage)]
+                stage: block([self.arrays(s, self.batch_page, True) for s in self.batch.stage(stage)])
                 for stage in ("forward", "error", "factor", "gradient", "update")
             },
+            "stepwise": block(self.stepwise()),
+            "per_sample": self.batch.common.has(SAMPLES),
+            "augmented": any(a.start == 0 for p in self.batch.parameters for a in p.axes),
             "loop": self.loop(),
+            "factor_name": f"${self.notation_letter('factor')}$",
+            "times": f"${self.notation.times.tex}$",
+            "ones": self.notation.ones,
+            "weights": self.weights(),
             "rate": self.page.symbol(LEARNING_RATE).text,
             "promises": bool(self.derivation.forward.promises),
         }
 
-    def updates(self) -> int:
-        return len(self.single.stage("update"))
+    def _before_update(self) -> tuple[Assign, ...]:
+        return self.single.stage("forward", "error", "factor", "gradient")
 
     # ------------------------------------------------------------ statements
 
-    def entries(self, statement: Assign) -> str:
+    def entries(self, statement: Assign, program: Program | None = None, numbered: bool = True) -> Item:
         """A statement in index form, with its number."""
         equation = statement.equation
-        page = self.page.lettered(equation, statement.stage)
+        page = self.page if program is None else replace(self.batch_page, batch=False)
+        page = page.lettered(equation, statement.stage)
         left = page.symbol(statement.target, equation.indices)
         right = [page.rows(equation)] if equation.expression.has(KroneckerDelta) else page.pieces(equation.expression)
-        return display(lines(left, right, _relation(statement)), statement.number)
+        return Item(left, tuple(right), _relation(statement), statement.number if numbered else None)
 
-    def arrays(self, statement: Assign, page: Page, numbered: bool) -> str:
-        """A statement in matrix form; the shape of the result stands beside it if shapes are shown."""
+    def arrays(self, statement: Assign, page: Page, numbered: bool) -> Item:
+        """A statement in matrix form; the shape of the result stands below it if shapes are shown."""
         assert statement.form is not None
         left = page.symbol(statement.target, whole=True)
         if page.shapes and statement.form.shape != (1, 1):
             rows, columns = (page.extent(s) for s in statement.form.shape)
             left = page.typesetter.under(left, page.typesetter.join((rows, columns), "by", ATOM))
         right = page.array_pieces(statement.form)
-        return display(lines(left, right, _relation(statement)), statement.number if numbered else None)
+        return Item(left, tuple(right), _relation(statement), statement.number if numbered else None)
 
-    def functions(self) -> list[str]:
+    def functions(self) -> list[Item]:
         """The definition of each activation, and what it is called here."""
         return [self._definition(d) for d in self.batch.definitions if d.function.order == 0]
 
-    def _definition(self, definition: Definition) -> str:
+    def _definition(self, definition: Definition) -> Item:
         page = self.page
         own = replace(page, functions={}).function(definition.function)
         names = [page.function(definition.function, n) for n in self._layers(definition.function)]
-        names = list(dict.fromkeys(names))
         argument = page.entry(X)
         applied = page.typesetter.apply(own, argument)
-        left = page.typesetter.join([page.typesetter.apply(n, argument) for n in names], "equals", SUM)
+        named = [page.typesetter.apply(n, argument) for n in dict.fromkeys(names)]
         value = page.entry(definition.function.definition)
         known = value.text == applied.text
-        right = [value] if known else [page.typesetter.join((applied, value), "equals", SUM)]
-        return display(lines(left, right), definition.number)
+        right = value if known else page.typesetter.join((applied, value), "equals", SUM)
+        return Item(page.typesetter.join(named, "equals", SUM), (right,), number=definition.number)
 
     def _layers(self, function: Any) -> list[int | None]:
         """The layers in which a function is the activation (one entry if they are written alike)."""
@@ -221,6 +239,16 @@ class Document:
         if not self.notation.function_layers or len(used) > 4:
             return used[:1] or [None]
         return list(used)
+
+    def notation_letter(self, role: str) -> str:
+        """The letter of a role, in LaTeX."""
+        return LETTERS[self.notation.roles[role].entry].tex
+
+    def weights(self) -> str:
+        """A sentence that says which way the weights point."""
+        w = self.notation_letter("weight")
+        pair = ("$i$ to unit $j$", "ij") if self.notation.from_first else ("$j$ to unit $i$", "ij")
+        return f"The weight ${w}_{{{pair[1]}}}$ leads from unit {pair[0]}."
 
     # ------------------------------------------------------------ what is sought
 
@@ -239,7 +267,7 @@ class Document:
         shown = gradients if len(gradients) <= 8 else [*gradients[:4], None, *gradients[-2:]]
         boxes = [Box(r"\dots", 1.0) if g is None else page.symbol(g, whole=True) for g in shown]
         separated = [replace(b, text=f"{b.text},", width=b.width + 0.6) for b in boxes[:-1]]
-        return display(lines(Box("", 0), [*separated, boxes[-1]], relation=""))
+        return block([Item(Box("", 0), (*separated, boxes[-1]), relation="")])
 
     def count(self) -> str:
         """The number of scalar derivatives sought, in LaTeX."""
@@ -248,7 +276,7 @@ class Document:
 
     # ------------------------------------------------------------ chains
 
-    def chain_rows(self, parameter: Tensor) -> str:
+    def chain_row(self, parameter: Tensor) -> Item:
         """The derivative with respect to one parameter as products of local derivatives, coloured."""
         paths = list(islice(self.derivation.chains.paths(parameter), MOST_PATHS + 1))
         pieces: list[Box] = []
@@ -262,7 +290,7 @@ class Document:
         if len(paths) > MOST_PATHS:
             pieces.append(Box(r" + \cdots", 2.5))
         assert left is not None
-        return display(lines(left, pieces))
+        return Item(left, tuple(pieces))
 
     def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
         """Letters for the indices of the steps that are written out."""
@@ -294,7 +322,6 @@ class Document:
         red = ends[-2] if len(ends) > 1 else 0
         shown = set(range(len(steps))) if len(steps) <= SPELLED else {0, 1, *range(len(steps) - 5, len(steps))}
         boxes = self._sums(page, [steps[n] for n in sorted(shown)])
-        opened = ""
         for n, step in enumerate(steps):
             colour = "red" if n < red else "green" if n < green else ""
             if n == 0 and green:
@@ -309,8 +336,6 @@ class Document:
                 boxes.append(Box(r"\textcolor{derivered}{\bigr)}", 0.4))
             if green and n == green - 1:
                 boxes.append(Box(r"\textcolor{derivegreen}{\bigr]}", 0.4))
-            opened = colour
-        del opened
         return boxes
 
     def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
@@ -325,28 +350,26 @@ class Document:
 
     # ------------------------------------------------------------ factors
 
-    def meaning(self) -> list[str]:
+    def meaning(self) -> list[Item]:
         """What each shared factor is the derivative of."""
         found = []
         for statement in self.single.stage("factor"):
-            about = statement.target.about
+            about, indices = statement.target.about, statement.equation.indices
             assert about is not None
-            page = self.page.with_letters(statement.equation.indices, ())
-            left = page.symbol(statement.target, statement.equation.indices)
-            slope = page.typesetter.partial(_letter("E"), page.symbol(about, statement.equation.indices))
-            common = 1 / self.single.common
-            sign = "-" if common == -1 else ""
-            found.append(f"{left.text} = {sign}{slope.text}")
+            page = self.page.with_letters(indices, ())
+            slope = page.typesetter.partial(_letter("E"), page.symbol(about, indices))
+            pieces = page.signed([(self.single.common == -1, slope)])
+            found.append(Item(page.symbol(statement.target, indices), tuple(pieces)))
         return found
 
     # ------------------------------------------------------------ values
 
-    def slope(self, definition: Definition) -> str:
+    def slope(self, definition: Definition) -> Item:
         """f' worked out: as SymPy differentiates it, then in terms of f."""
         function = next(d.function for d in self.batch.definitions if d.function.title == definition.function.origin)
         page, x = self.page, self.page.entry(X)
         layers = self._layers(function)
-        names = list(dict.fromkeys(page.function(definition.function, n) for n in layers))
+        names = dict.fromkeys(page.function(definition.function, n) for n in layers)
         left = page.typesetter.join([page.typesetter.apply(n, x) for n in names], "equals", SUM)
         pieces = [page.entry(definition.function.definition)]
         form = output_form(function)
@@ -354,31 +377,47 @@ class Document:
             applied = page.typesetter.apply(page.function(function, layers[0]), x)
             value = replace(page, given={A: applied}).entry(form)
             pieces.append(Box(f" = {value.text}", value.width + 1.6))
-        return display(lines(left, pieces), definition.number)
+        return Item(left, tuple(pieces), number=definition.number)
 
-    def error_slopes(self) -> list[str]:
+    def error_slopes(self) -> list[Item]:
         """The derivative of the error with respect to what it reads, worked out."""
         found = []
         for edge in self.derivation.chains.edges[self.derivation.forward.error.target.name]:
-            value = tidy(contract(edge.value, self.derivation.forward.supply).xreplace({SAMPLES: Integer(1)}))
-            value = value.xreplace({i: _single(i) for i in value.atoms(Index)})
+            value = contract(edge.value, self.derivation.forward.supply)
+            alone = {i: _single(i) for i in value.atoms(Index)}
+            value = tidy(value.xreplace({SAMPLES: Integer(1), **alone}))
             indices = tuple(_single(i) for i in edge.wrt_indices)
-            page = self.page.with_letters(indices, [i for i in value.atoms(Index) if i not in indices])
+            page = self.page.with_letters(indices, [i for i in sorted(value.atoms(Index), key=str) if i not in indices])
             left = page.typesetter.partial(_letter("E"), page.symbol(edge.wrt, indices))
-            found.append(display(lines(left, page.pieces(value))))
+            found.append(Item(left, tuple(page.pieces(value))))
         return found
 
-    def plugged(self) -> list[str]:
+    def plugged(self) -> list[Item]:
         """Each factor with f' written in terms of the activation, where that changes it."""
         slopes = Slopes(self.derivation.forward)
         found = []
         for statement in self.single.stage("factor"):
             value = slopes.plug_in(statement.equation.expression)
-            if value == statement.equation.expression:
-                continue
-            page = self.page.lettered(statement.equation, "factor")
-            left = page.symbol(statement.target, statement.equation.indices)
-            found.append(display(lines(left, page.pieces(value))))
+            if value != statement.equation.expression:
+                page = self.page.lettered(statement.equation, "factor")
+                left = page.symbol(statement.target, statement.equation.indices)
+                found.append(Item(left, tuple(page.pieces(value))))
+        return found
+
+    def stepwise(self) -> list[Item]:
+        """Each update for one sample, with the gradient put in."""
+        gradients = {s.target: s.equation for s in self.single.stage("gradient")}
+        found = []
+        for statement in self.single.stage("update"):
+            equation = statement.equation
+            about = statement.target.about
+            gradient = next(g for t, g in gradients.items() if t.about == about)
+            value = equation.expression.xreplace(
+                {gradient.target[equation.indices]: gradient.at(equation.indices)}
+            )
+            page = self.page.with_letters(equation.indices, value.atoms(Index) - set(equation.indices))
+            left = page.symbol(statement.target, equation.indices)
+            found.append(Item(left, tuple(page.pieces(value)), r"\leftarrow"))
         return found
 
     # ------------------------------------------------------------ loop

@@ -120,6 +120,10 @@ def test_document_compiles(name: str, compile_latex: Compile) -> None:
     assert not complaints(compile_latex(files["document.tex"]))
 
 
+# hyperref makes every number a target. Those of one equation in several forms agree on purpose,
+# and nothing links to them.
+SAME_NUMBER = re.compile(r"pdfTeX warning .*destination with the same identifier")
+
 ARTICLE = r"""\documentclass[twoside]{article}
 \usepackage[dvipsnames]{xcolor}
 %(packages)s
@@ -148,7 +152,8 @@ def test_fragment_in_another_article(
     defined = "\n".join(
         rf"\definecolor{{{colour}}}{{rgb}}{{0.1,0.2,0.9}}" for colour in ("red", "green", *colours)
     )
-    assert not complaints(compile_latex(ARTICLE % {"packages": packages, "colours": defined}))
+    log = compile_latex(ARTICLE % {"packages": packages, "colours": defined})
+    assert not complaints(SAME_NUMBER.sub("", log))
 
 
 def test_a_complaint_is_heard(compile_latex: Compile) -> None:

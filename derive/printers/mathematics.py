@@ -13,7 +13,7 @@ from functools import singledispatchmethod
 from typing import Any, Protocol
 
 from sympy import Add, Expr, Ge, Gt, Indexed, Integer, KroneckerDelta, Le, Lt, Mul, Piecewise, Pow, Rational
-from sympy import Sum, Symbol, exp, fraction, log, tanh, true
+from sympy import Sum, Symbol, exp, log, tanh, true
 
 from derive import matrix as mx
 from derive.functions import Elementwise
@@ -221,7 +221,9 @@ class Page:
             return roles.get(self.tensors[name].role, 4), name
         if factor.has(Sum) and not isinstance(factor, Add):
             return 7, ""
-        return (1 if isinstance(factor, Add) and not factor.has(Sum) else 5 if isinstance(factor, Add | Pow) else 6), ""
+        if isinstance(factor, Add):
+            return 5 if factor.has(Sum) or any(t.is_number for t in factor.args) else 1, ""
+        return 5 if isinstance(factor, Pow) else 6, ""
 
     @entry.register
     def _(self, expression: Pow) -> Box:
@@ -301,16 +303,13 @@ class Page:
             base = set_.name(function.origin)
         else:
             base = set_.letter(LETTERS[self.notation.function])
-            if self.notation.function_layers and layer is not None:
-                primes = set_.letter(Letter("'" * function.order, "′" * function.order)) if function.order else None
-                mark = set_.join(
-                    [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")], "", ATOM
-                )
-                return set_.script(base, None, mark if primes is None else set_.join((primes, mark), "", ATOM))
-            if generic:
+            if generic and not self.notation.function_layers:
                 base = set_.script(base, set_.letter(Letter(generic, generic)), None)
         if function.order:
             base = replace(base, text=base.text + set_.sign("prime") * function.order, width=base.width + 0.3)
+        if generic is not None and self.notation.function_layers and layer is not None:
+            mark = [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")]
+            return set_.script(base, None, set_.join(mark, "", ATOM))
         return base
 
     def _applied(self, function: Any, arguments: list[Box], layer: int | None) -> Box:
@@ -474,7 +473,8 @@ class Page:
     @array.register
     def _(self, node: mx.Broadcast) -> Box:
         inner = self.array(node.of)
-        if not self.notation.ones or node.of.shape == (1, 1) and isinstance(node.of, mx.Number):
+        column_only = node.of.shape[0] == node.full[0] and node.of.shape[0] != 1
+        if isinstance(node.of, mx.Number) or (column_only and not self.notation.ones):
             return inner
         set_, mark = self.typesetter, self.typesetter.letter(self.notation.transpose)
         box = self._at(inner, PRODUCT)
@@ -580,6 +580,19 @@ def _preorder(expression: Expr) -> Iterable[Expr]:
 
 def _glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
     return set_.join(boxes, "", ATOM) if boxes else None
+
+
+def fraction(expression: Expr) -> tuple[Expr, Expr]:
+    """What stands above and below the line; an exponential always stands above it."""
+    above, below = Integer(1), Integer(1)
+    for factor in Mul.make_args(expression):
+        if isinstance(factor, Rational):
+            above, below = above * factor.p, below * factor.q
+        elif isinstance(factor, Pow) and factor.exp.is_negative:
+            below *= factor.base ** -factor.exp
+        else:
+            above = Mul(above, factor, evaluate=not isinstance(factor, Add) or above.is_Number is False)
+    return above, below
 
 
 def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
