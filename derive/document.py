@@ -181,6 +181,7 @@ class Document:
             "per_sample": self.batch.common.has(SAMPLES),
             "augmented": any(a.start == 0 for p in self.batch.parameters for a in p.axes),
             "loop": self.loop(),
+            "red": len(self.single.stage("factor")) > 1,
             "factor_name": f"${self.notation_letter('factor')}$",
             "times": f"${self.notation.times.tex}$",
             "ones": self.notation.ones,
@@ -493,7 +494,8 @@ def text_summary(derivation: Derivation) -> list[str]:
     """The network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
     page = replace(page_for(program, derivation.notation, latex=False), batch=True)
-    found = [derivation.description]
+    count = sum((_size(p) for p in program.parameters), Integer(0)).expand()
+    found = [f"{derivation.description} It has {page.entry(count).text} parameters.", ""]
     statements = [s for s in program.stage("factor") if s.form is not None]
     names = [page.symbol(s.target, whole=True).text for s in statements]
     for statement, name in zip(statements, names, strict=True):

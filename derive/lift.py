@@ -184,10 +184,10 @@ def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tenso
 def reading_order(terms: Iterable[Expr]) -> list[Expr]:
     """Numbers first, then sums, then the rest; what is subtracted comes last, sums at the very end."""
 
-    def key(term: Expr) -> tuple[bool, int, object]:
+    def key(term: Expr) -> tuple[bool, int, bool, int, object]:
         less = term.could_extract_minus_sign()
         kind = 0 if term.is_number else 1 if term.has(Sum) != less else 2
-        return less, kind, default_sort_key(term)
+        return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
 
     return sorted(terms, key=key)
 

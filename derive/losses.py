@@ -49,11 +49,11 @@ def _square(y: Expr, y_hat: Expr) -> Expr:
 
 
 def _bernoulli(y: Expr, y_hat: Expr) -> Expr:
-    return -(y * log(y_hat) + (1 - y) * log(1 - y_hat))
+    return y * log(y_hat) + (1 - y) * log(1 - y_hat)
 
 
 def _categorical(y: Expr, y_hat: Expr) -> Expr:
-    return -y * log(y_hat)
+    return y * log(y_hat)
 
 
 LOSSES = {
@@ -67,14 +67,14 @@ LOSSES = {
             "binary_cross_entropy",
             "for outputs that are probabilities, each on its own",
             _bernoulli,
-            lambda m, k: 1 / m,
+            lambda m, k: -1 / m,
             needs=("sigmoid",),
         ),
         Loss(
             "cross_entropy",
             "for outputs that are the probabilities of one of K classes",
             _categorical,
-            lambda m, k: 1 / m,
+            lambda m, k: -1 / m,
             needs=("softmax",),
             one_hot=True,
         ),

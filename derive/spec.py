@@ -82,6 +82,7 @@ class Network:
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
+        _check_names(self.layers, self.notation)
         _check_mixing(self.activation, self.layers)
         _check_loss(self.loss, self.activation)
 
@@ -294,6 +295,23 @@ def _notation(value: object) -> str:
     from derive.notation import NOTATIONS
 
     return _known("notation", "notations", value, NOTATIONS)
+
+
+def _check_names(widths: Widths, notation: str) -> None:
+    """Refuse a name that the generated module gives to a function or to the state of a layer."""
+    from derive.activations import ACTIVATIONS
+    from derive.losses import LOSSES
+    from derive.notation import NOTATIONS
+
+    numbered = "|".join(re.escape(role.code) for role in NOTATIONS[notation].roles.values())
+    for position, name in enumerate(map(str, widths), 1):
+        where = f"layers: entry {position} is {shown(name)}"
+        if name.partition("_")[0] in ACTIVATIONS or name in LOSSES:
+            raise SpecError(f"{where}, which is a function: choose another name, such as n, h or k")
+        if re.fullmatch(f"({numbered})[0-9]+", name):
+            raise SpecError(
+                f"{where}, which the notation {notation} writes for a layer's values: choose another name"
+            )
 
 
 def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:

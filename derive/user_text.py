@@ -25,7 +25,7 @@ _TAKEN = {
         ("m", "the number of samples"),
         ("E", "the error"),
         ("e pi I", "a number"),
-        ("eta alpha learning_rate", "the learning rate"),
+        ("eta alpha", "the learning rate"),
         ("mu nu", "the index of a sample"),
         ("f g", "an activation function"),
         ("W w b dW dw db", "a parameter or its gradient"),
@@ -33,8 +33,8 @@ _TAKEN = {
         ("y Y y_hat Y_hat", "the output or its target"),
         ("z Z H a A A_out", "the state of a layer"),
         ("Psi psi delta dz dZ dh", "a shared factor"),
-        ("np numpy self seed rng parameters gradients initial_parameters", _MODULE),
-        ("forward error update fit predict epochs batch_size", _MODULE),
+        ("dE learning_rate batch_size initial_parameters", _MODULE),
+        ("np math self seed generator uniform values parameters", _MODULE),
     )
     for name in names.split()
 }
@@ -121,7 +121,7 @@ def _whole_number(entry: object) -> int | None:
 
 
 def _width_name(name: str, where: str) -> str:
-    stem = re.sub(r"_?[0-9]+$", "", name)
+    stem = re.sub(r"[0-9]+$", "", name.partition("_")[0])
     taken = _TAKEN.get(name) or _TAKEN.get(stem)
     if taken:
         raise SpecError(f"{where}, which stands for {taken}: choose another name, such as n, h or k")
@@ -168,5 +168,4 @@ def _toml_message(message: str, text: str, where: str) -> str:
     if line is None:
         *before, last = text.split("\n")
         line, column = str(len(before) + 1), str(len(last) + 1)
-    reason = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reason)
     return f"{where}, line {line}, column {column}: not TOML, {reason[:1].lower()}{reason[1:]}"

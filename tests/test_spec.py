@@ -176,6 +176,11 @@ def test_layers_that_make_no_network(layers: object, says: str) -> None:
         ("pi", "a number"),
         ("e", "a number"),
         ("seed", "something else"),
+        ("dE_dW1", "something else"),
+        ("Psi_1", "a shared factor"),
+        ("sigmoid", "which is a function"),
+        ("relu_prime", "which is a function"),
+        ("half_mse", "which is a function"),
         ("lambda", "a word of the Python language"),
         ("None", "a word of the Python language"),
         ("len", "a word of the Python language"),
@@ -200,6 +205,12 @@ def test_a_letter_of_every_notation_is_taken_or_only_for_one_entry() -> None:
     letters = {r for n in NOTATIONS.values() for role in n.roles.values() for r in (role.entry, role.batch)}
     for letter in letters - {"h"}:
         assert "stands for" in refusal((3, letter))
+
+
+def test_a_width_may_not_be_called_as_the_values_of_a_layer_are() -> None:
+    assert Network("n,h1,h2,k").layers == ("n", "h1", "h2", "k")
+    assert Network("n,h,k", notation="delta").layers == ("n", "h", "k")
+    assert "the notation delta writes" in refusal("n,h1,h2,k", notation="delta")
 
 
 @pytest.mark.parametrize(

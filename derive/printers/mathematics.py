@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from typing import Any, Protocol
 
-from sympy import Add, Expr, Ge, Gt, Indexed, Integer, KroneckerDelta, Le, Lt, Mul, Piecewise, Pow, Rational
+from sympy import Add, Expr, Function, Ge, Gt, Indexed, Integer, KroneckerDelta, Le, Lt, Mul, Piecewise, Pow, Rational
 from sympy import Sum, Symbol, exp, log, tanh, true
 
 from derive import matrix as mx
@@ -88,7 +88,7 @@ class Page:
         for indices, letters in ((free, self.notation.free_letters), (bound, pool or self.notation.bound_letters)):
             for index in indices:
                 source = self.notation.sample_letters if index.axis.sample else letters
-                if index not in chosen and index.axis.extent != 1:
+                if index not in chosen:
                     chosen[index] = next(x for x in source if x not in chosen.values() and x not in taken)
         return replace(self, letters=chosen)
 
@@ -200,7 +200,7 @@ class Page:
         top, bottom = fraction(expression)
         if bottom != 1:
             scalars, rest = _split_scalars(top)
-            if rest and not bottom.has(Indexed, Sum):
+            if rest and _is_scalar(bottom):
                 front = set_.fraction(self.entry(scalars), self.entry(bottom))
                 return set_.join((front, *self._factors(rest)), "thin", PRODUCT)
             return set_.fraction(self.entry(top), self.entry(bottom))
@@ -521,7 +521,7 @@ class Page:
             terms = reading_order(expression.args)
             return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)
         top, bottom = fraction(expression)
-        if isinstance(expression, Mul) and not _negative(expression) and not bottom.has(Indexed, Sum):
+        if isinstance(expression, Mul) and not _negative(expression) and _is_scalar(bottom):
             scalars, rest = _split_scalars(top)
             front = [] if scalars == bottom == 1 else [self.entry(scalars / bottom)]
             return [*front, *self._factors(rest)]
@@ -584,15 +584,21 @@ def _glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
 
 def fraction(expression: Expr) -> tuple[Expr, Expr]:
     """What stands above and below the line; an exponential always stands above it."""
-    above, below = Integer(1), Integer(1)
+    number, above, below = Rational(1), [], []
     for factor in Mul.make_args(expression):
         if isinstance(factor, Rational):
-            above, below = above * factor.p, below * factor.q
+            number *= factor
         elif isinstance(factor, Pow) and factor.exp.is_negative:
-            below *= factor.base ** -factor.exp
+            below.append(factor.base ** -factor.exp)
         else:
-            above = Mul(above, factor, evaluate=not isinstance(factor, Add) or above.is_Number is False)
-    return above, below
+            above.append(factor)
+    top = above[0] if len(above) == 1 and number.p == 1 else Mul(Integer(number.p), *above, evaluate=len(above) != 1)
+    return top, Mul(Integer(number.q), *below)
+
+
+def _is_scalar(expression: Expr) -> bool:
+    """Whether an expression is made of numbers and extents only."""
+    return not expression.has(Function, Indexed) and all(s.is_integer for s in expression.free_symbols)
 
 
 def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:

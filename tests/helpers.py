@@ -1,0 +1,181 @@
+"""What the tests of the mathematics share: networks stated by hand, and oracles that know no derivation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Integer, Symbol
+
+from derive.activations import ACTIVATIONS
+from derive.evaluate import Arithmetic, interpret
+from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
+from derive.functions import elementwise
+from derive.index import Axis, Equation, IndexSupply, Tensor, total
+from derive.pipeline import Derivation, derive
+from derive.program import Program
+from derive.spec import Network
+
+Array = np.ndarray[Any, Any]
+Values = dict[str, Array]
+
+TINY = 1e-20
+
+
+@functools.cache
+def derivation(
+    layers: Any,
+    activation: Any = "sigmoid",
+    loss: str = "mse",
+    bias: str = "separate",
+    notation: str = "psi",
+) -> Derivation:
+    """The derivation of a network, worked out once."""
+    return derive(Network(layers, activation, loss, bias, notation))
+
+
+@functools.cache
+def module_of(*arguments: Any, **options: Any) -> ModuleType:
+    """The generated module of a network, as ``derivation`` takes it."""
+    return load(derivation(*arguments, **options).numpy())
+
+
+def load(source: str) -> ModuleType:
+    """Execute the source of a generated module."""
+    module = ModuleType("trainer")
+    exec(compile(source, "trainer.py", "exec"), module.__dict__)
+    return module
+
+
+def axis(extent: int | str) -> Axis:
+    """An axis of units: as many as a number or a name says."""
+    named = isinstance(extent, str)
+    return Axis(Symbol(extent, integer=True, positive=True) if named else Integer(extent))
+
+
+class Statement:
+    """A forward pass being stated by hand, one equation after the other."""
+
+    def __init__(self) -> None:
+        self.supply = IndexSupply()
+        self.inputs: list[Tensor] = []
+        self.parameters: list[Tensor] = []
+        self.equations: list[Equation] = []
+
+    def given(self, name: str, role: str, units: Axis) -> Tensor:
+        """Data of the batch: ``role`` is ``input`` or ``target``."""
+        self.inputs.append(Tensor(name, role, (units, SAMPLE_AXIS), 0 if role == "input" else None))
+        return self.inputs[-1]
+
+    def learned(self, name: str, *axes: Axis, layer: int | None = None) -> Tensor:
+        """A parameter."""
+        role = "weight" if len(axes) > 1 else "bias"
+        self.parameters.append(Tensor(name, role, axes, layer))
+        return self.parameters[-1]
+
+    def define(
+        self,
+        name: str,
+        axes: tuple[Axis, ...],
+        formula: Callable[..., Expr],
+        role: str | None = None,
+        layer: int | None = None,
+    ) -> Tensor:
+        """``name[indices] = formula(*indices)``; without a role a tensor is written by its name."""
+        target = Tensor(name, role or name, axes, layer)
+        indices = self.supply.several(axes)
+        self.equations.append(Equation(target, indices, formula(*indices), role or ""))
+        return target
+
+    def sum(self, over: Axis, body: Callable[[Expr], Expr]) -> Expr:
+        """The sum of ``body(index)`` over an axis."""
+        index = self.supply.fresh(over)
+        return total(body(index), index)
+
+    def dense(self, name: str, w: Tensor, a: Tensor, b: Tensor | None = None, **kind: Any) -> Tensor:
+        """``w a + b`` for every sample."""
+
+        def formula(i: Expr, s: Expr) -> Expr:
+            value = self.sum(w.axes[1], lambda j: w[i, j] * a[j, s])
+            return value if b is None else value + b[i,]
+
+        return self.define(name, (w.axes[0], SAMPLE_AXIS), formula, **kind)
+
+    def apply(self, name: str, function: str, z: Tensor, **kind: Any) -> Tensor:
+        """An activation of the catalogue, entry by entry."""
+        named = elementwise(function, ACTIVATIONS[function].formula)
+        return self.define(name, z.axes, lambda *i: named(z[i]), **kind)
+
+    def squares(self, y: Tensor, guess: Tensor, scale: Expr = 1 / SAMPLES) -> Expr:
+        """``scale`` times the summed squares of the differences."""
+        unit, sample = self.supply.several(y.axes)
+        return scale * total((y[unit, sample] - guess[unit, sample]) ** 2, unit, sample)
+
+    def error(self, expression: Expr, **options: Any) -> ForwardPass:
+        """State the error and close the forward pass."""
+        self.equations.append(Equation(Tensor("E", "error"), (), expression, "error"))
+        parts = (tuple(self.equations), tuple(self.inputs), tuple(self.parameters))
+        return ForwardPass(*parts, self.supply, **options)
+
+
+def random_values(tensors: Iterable[Tensor], sizes: Mapping[str, int], seed: int = 0) -> Values:
+    """Standard normal numbers for each tensor; targets sum to one down each column."""
+    generator = np.random.default_rng(seed)
+    values = {}
+    for tensor in tensors:
+        values[tensor.name] = generator.normal(size=shape_of(tensor, sizes))
+        if tensor.role == "target":
+            raw = generator.uniform(0.1, 1, size=shape_of(tensor, sizes))
+            values[tensor.name] = raw / raw.sum(axis=0)
+    return values
+
+
+def shape_of(tensor: Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """A tensor's shape, one entry per axis, in numbers."""
+    named = [{s: sizes[s.name] for s in a.extent.free_symbols} for a in tensor.axes]
+    return tuple(int(a.extent.subs(n)) for a, n in zip(tensor.axes, named, strict=True))
+
+
+def given_and_learned(program: Program, m: int, seed: int = 0, **widths: int) -> tuple[Values, dict[str, int]]:
+    """Random inputs and parameters for a program, and the sizes they go with."""
+    sizes = {"m": m, **widths}
+    return random_values((*program.inputs, *program.parameters), sizes, seed), sizes
+
+
+def interpreted(program: Program, values: Values, sizes: Mapping[str, int], **options: Any) -> Values:
+    """Every tensor of the index form, as arrays of complex numbers."""
+    start = {name: value.astype(object) for name, value in values.items()}
+    return interpret(program, start, sizes, **options)
+
+
+def real(array: Array) -> Array:
+    """The real parts of an array of the interpreter, as floats."""
+    return np.vectorize(lambda v: float(v.real), otypes=[float])(array)
+
+
+def complex_step(program: Program, values: Values, sizes: Mapping[str, int], name: str) -> Array:
+    """The derivative of the error with respect to each entry of a tensor that is given or learned."""
+    slopes = np.empty(values[name].shape)
+    for position in np.ndindex(slopes.shape):
+        moved = {n: v.astype(complex) for n, v in values.items()}
+        moved[name][position] += TINY * 1j
+        end = interpret(program, moved, sizes, Arithmetic(), ("forward", "error"))["E"]
+        slopes[position] = end[()].imag / TINY
+    return slopes
+
+
+def stored(tensor: Tensor, value: Array) -> Array:
+    """Entries as the generated module stores them: two-dimensional, a vector as a column."""
+    if value.ndim == 2:
+        return value
+    return value.reshape(1, -1) if tensor.axes and tensor.axes[0].sample else value.reshape(-1, 1)
+
+
+def off(found: Array, expected: Array) -> float:
+    """The largest difference, relative to the largest entry expected."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape, f"{found.shape} is not {expected.shape}"
+    return float(np.max(np.abs(found - expected)) / max(float(np.max(np.abs(expected))), 1e-290))
