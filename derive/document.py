@@ -468,11 +468,14 @@ def _range(numbers: list[int]) -> str:
     return f"({numbers[0]})--({numbers[-1]})"
 
 
-def latex_document(derivation: Derivation, standalone: bool) -> str:
-    """Render the derivation as a LaTeX fragment, or as a document of its own."""
-    context = Document(derivation).context()
-    body = fill("latex/derivation.tex.jinja", **context)
-    return fill("latex/document.tex.jinja", body=body, **context) if standalone else body
+def latex_fragment(derivation: Derivation) -> str:
+    """Render the derivation as a LaTeX fragment, for a document of the reader's own."""
+    return fill("latex/derivation.tex.jinja", **Document(derivation).context())
+
+
+def latex_document(fragment: str) -> str:
+    """Put a fragment into a document of its own."""
+    return fill("latex/document.tex.jinja", body=fragment)
 
 
 def markdown_summary(derivation: Derivation) -> str:

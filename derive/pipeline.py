@@ -99,7 +99,13 @@ class Derivation:
         """Return the derivation in LaTeX: a fragment for ``\\input``, or a whole document."""
         from derive.document import latex_document
 
-        return latex_document(self, standalone)
+        return latex_document(self._fragment) if standalone else self._fragment
+
+    @cached_property
+    def _fragment(self) -> str:
+        from derive.document import latex_fragment
+
+        return latex_fragment(self)
 
     @cached_property
     def _module(self) -> str:
