@@ -54,9 +54,7 @@ ACTIVATIONS = {
     entry.name: entry
     for entry in (
         Activation("identity", "the sum itself", formula=X),
-        Activation(
-            "sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X)), output_range=(0, 1)
-        ),
+        Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X)), output_range=(0, 1)),
         Activation("tanh", "between -1 and 1", formula=tanh(X), output_range=(-1, 1)),
         Activation(
             "relu",
@@ -64,9 +62,7 @@ ACTIVATIONS = {
             formula=Piecewise((X, X > 0), (0, True)),
             output_range=(0, None),
         ),
-        Activation(
-            "softplus", "a smooth relu", formula=log(1 + exp(X)), output_range=(0, None)
-        ),
+        Activation("softplus", "a smooth relu", formula=log(1 + exp(X)), output_range=(0, None)),
         Activation(
             "softmax",
             "positive, sums to 1 over the units; output layer only",
@@ -75,4 +71,3 @@ ACTIVATIONS = {
         ),
     )
 }
-

@@ -164,9 +164,7 @@ def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDe
         raise ValueError(f"the error does not depend on the parameter {', '.join(idle)}")
 
 
-def compose(
-    outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply
-) -> Expr:
+def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply) -> Expr:
     """One step of the chain rule: sum (dE/d of) * (d of / d wrt) over the entries of ``of``."""
     aligned = outer.xreplace(dict(zip(outer_indices, local.of_indices, strict=True)))
     return contract(Mul(aligned, local.value), supply, over=local.of_indices)

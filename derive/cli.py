@@ -114,9 +114,7 @@ def _add_network(commands: Any) -> None:
     text = "derive a network's gradient, prove it, and write the derivation and the module"
     parser = commands.add_parser("network", help=text, description=f"{text.capitalize()}.")
     network = parser.add_argument_group("the network")
-    network.add_argument(
-        "--layers", metavar="N,N,...", help="widths, inputs first: integers, names, or a mix"
-    )
+    network.add_argument("--layers", metavar="N,N,...", help="widths, inputs first: integers, names, or a mix")
     network.add_argument(
         "--activation", metavar="NAME[,NAME...]", help="one for all layers, or one per layer (sigmoid)"
     )
@@ -136,9 +134,7 @@ def _add_network(commands: Any) -> None:
         help="where that folder is put (generated)",
     )
     either = files.add_mutually_exclusive_group()
-    either.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ"
-    )
+    either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
     either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
     parser.set_defaults(run=_network)
 
@@ -222,8 +218,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _rows(entries: Iterable[Any]) -> list[str]:
     """Lay out entries in columns: name, formula if there is one, summary."""
+    from derive.catalogue import formula
     from derive.notation import Notation
-    from derive.printers.text import formula
 
     cells = [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), e.summary) for e in entries]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]

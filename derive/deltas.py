@@ -128,7 +128,7 @@ def tidy(expression: Expr) -> Expr:
 
 
 def _scaled(number: Expr, factors: list[Expr]) -> Expr:
-    """number * factors, without SymPy distributing the number over a lone sum."""
+    """Number * factors, without SymPy distributing the number over a lone sum."""
     alone = len(factors) == 1 and number != 1
     return Mul(number, *factors, evaluate=not alone)
 

@@ -16,7 +16,7 @@ from sympy import Expr, Integer, KroneckerDelta
 from derive.chain_rule import LocalDerivative
 from derive.deltas import contract, tidy
 from derive.forward import SAMPLES
-from derive.functions import A, X, Elementwise, output_form
+from derive.functions import A, Elementwise, X, output_form
 from derive.index import Axis, Equation, Index, Tensor
 from derive.lift import lift_program
 from derive.notation import LETTERS, Notation
@@ -366,7 +366,7 @@ class Document:
     # ------------------------------------------------------------ values
 
     def slope(self, definition: Definition) -> Item:
-        """f' worked out: as SymPy differentiates it, then in terms of f."""
+        """Work out f': as SymPy differentiates it, then in terms of f."""
         function = next(d.function for d in self.batch.definitions if d.function.title == definition.function.origin)
         page, x = self.page, self.page.entry(X)
         layers = self._layers(function)
@@ -413,9 +413,7 @@ class Document:
             equation = statement.equation
             about = statement.target.about
             gradient = next(g for t, g in gradients.items() if t.about == about)
-            value = equation.expression.xreplace(
-                {gradient.target[equation.indices]: gradient.at(equation.indices)}
-            )
+            value = equation.expression.xreplace({gradient.target[equation.indices]: gradient.at(equation.indices)})
             page = self.page.with_letters(equation.indices, value.atoms(Index) - set(equation.indices))
             left = page.symbol(statement.target, equation.indices)
             found.append(Item(left, tuple(page.pieces(value)), r"\leftarrow"))
@@ -482,9 +480,7 @@ def markdown_summary(derivation: Derivation) -> str:
     """Show the shared factors and the gradients of a derivation in a notebook."""
     document = Document(derivation)
     statements = document.batch.stage("factor", "gradient")
-    return "\n\n".join(
-        [derivation.description, *(f"$${_bare(document, s)}$$" for s in statements)]
-    )
+    return "\n\n".join([derivation.description, *(f"$${_bare(document, s)}$$" for s in statements)])
 
 
 def _bare(document: Document, statement: Assign) -> str:

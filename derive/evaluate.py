@@ -17,10 +17,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Add, Expr, Ge, Gt, Indexed, KroneckerDelta, Le, Lt, Mul, Piecewise, Pow, Rational
-from sympy import Sum, Symbol, exp, log, tanh, true
+from sympy import (
+    Add,
+    Expr,
+    Ge,
+    Gt,
+    Indexed,
+    KroneckerDelta,
+    Le,
+    Lt,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    exp,
+    log,
+    tanh,
+    true,
+)
 
-from derive.functions import X, Elementwise
+from derive.functions import Elementwise, X
 from derive.index import Equation, Index, Tensor
 from derive.program import Program
 

@@ -11,8 +11,21 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, ClassVar
 
-from sympy import Dummy, Expr, Function, Matrix, Piecewise, Poly, Symbol, cancel, exp
-from sympy import factor_terms, solve_linear_system, sympify, together
+from sympy import (
+    Dummy,
+    Expr,
+    Function,
+    Matrix,
+    Piecewise,
+    Poly,
+    Symbol,
+    cancel,
+    exp,
+    factor_terms,
+    solve_linear_system,
+    sympify,
+    together,
+)
 from sympy.core.function import ArgumentIndexError
 
 #: The variable in which every elementwise function is defined.
@@ -34,14 +47,13 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
         """SymPy's hook: the derivative, by name, or its value where it is a constant."""
         if self.others:
             raise ArgumentIndexError(self, argindex)
-        slope = derivative(type(self))
+        itself: Any = type(self)
+        slope = derivative(itself)
         return slope.definition if slope.definition.is_number else slope(self.args[0])
 
 
 @cache
-def elementwise(
-    title: str, definition: Expr, origin: str = "", order: int = 0, others: tuple[Symbol, ...] = ()
-) -> Any:
+def elementwise(title: str, definition: Expr, origin: str = "", order: int = 0, others: tuple[Symbol, ...] = ()) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
     ``origin`` is the function of which this is the derivative of order ``order``.

@@ -44,6 +44,7 @@ class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
     axis: Axis
 
     def __new__(cls, name: str, axis: Axis) -> Index:
+        """Make the symbol ``name`` that runs over ``axis``."""
         obj: Index = Symbol.__xnew__(cls, name, integer=True)
         obj.axis = axis
         return obj

@@ -12,9 +12,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, sympify
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Sum,
+    Symbol,
+    default_sort_key,
+    sympify,
+)
 from sympy import Number as SympyNumber
-from sympy import default_sort_key
 
 from derive import matrix as mx
 from derive.deltas import tidy
@@ -218,7 +230,9 @@ def _piece(factor: Expr, tensors: Mapping[str, Tensor]) -> Piece:
     return Piece(_bound_free(factor), lambda row, column: _lay(factor, row, column, tensors))
 
 
-def _summed(factors: tuple[Expr, ...], bound: tuple[Index, ...], tensors: Mapping[str, Tensor]) -> tuple[Expr, list[Piece]]:
+def _summed(
+    factors: tuple[Expr, ...], bound: tuple[Index, ...], tensors: Mapping[str, Tensor]
+) -> tuple[Expr, list[Piece]]:
     """Eliminate the bound indices one after the other; returns the number in front and the pieces left."""
     scale, pieces = Integer(1), []
     for factor in factors:
@@ -258,18 +272,22 @@ def _eliminate(index: Index, bound: list[Index], pieces: list[Piece]) -> list[Pi
     inside = [p for p in pieces if index in p.indices]
     others = _touching(index, pieces)
     rest = [p for p in pieces if index not in p.indices]
-    if len(others) == 1 and others <= set(bound) and len(bound) == 2 and not _touching(*others, rest):
-        return [*(p for p in rest if not others & p.indices), _sum_all(index, *others, [*inside, *(p for p in rest if others & p.indices)])]
+    other = next(iter(others), None)
+    if len(others) == 1 and other in bound and len(bound) == 2:
+        inside += [p for p in rest if other in p.indices]
+        if all(p.indices <= set(bound) for p in inside):
+            return [*(p for p in rest if other not in p.indices), _sum_all(index, other, inside)]
+        inside = [p for p in pieces if index in p.indices]
     if len(others) <= 1:
-        return [*rest, _sum_one(index, inside, next(iter(others), None))]
+        return [*rest, _sum_one(index, inside, other)]
     if _two_sided(index, pieces):
         return [*rest, _matrix_product(index, inside, others)]
     return [_einsum(bound, pieces)]
 
 
-def _sum_all(a: Index, b: Index, inside: list[Piece]) -> Piece:
+def _sum_all(a: Index, b: Side, inside: list[Piece]) -> Piece:
     row, column = (b, a) if a.axis.sample else (a, b)
-    return Piece(frozenset(), lambda _r, _c: Lifted(mx.SumOver(_hadamard(inside, row, column).spread(row, column), None)))
+    return Piece(frozenset(), lambda _r, _c: Lifted(mx.SumOver(_full(inside, row, column), None)))
 
 
 def _sum_one(index: Index, inside: list[Piece], other: Side) -> Piece:
@@ -279,20 +297,30 @@ def _sum_one(index: Index, inside: list[Piece], other: Side) -> Piece:
 
     def lay(row: Side, column: Side) -> Lifted:
         if other is not None and other == column:
-            if matrices and vectors:
-                node = mx.Product(_hadamard(vectors, None, index).spread(None, index), _hadamard(matrices, index, column).node)
-            else:
-                node = mx.SumOver(_hadamard(inside, index, column).spread(index, column), 0)
-            return Lifted(node, None, column)
-        if matrices and vectors:
-            node = mx.Product(_hadamard(matrices, row, index).node, _hadamard(vectors, index, None).spread(index, None))
-        elif index.axis.sample or other is not None:
-            node = mx.SumOver(_hadamard(inside, other, index).spread(other, index), 1)
-        else:
-            node = mx.SumOver(_hadamard(inside, index, None).spread(index, None), 0)
-        return Lifted(node, other, None)
+            return Lifted(_summed_rows(matrices, vectors, index, column), None, column)
+        return Lifted(_summed_columns(matrices, vectors, index, other), other, None)
 
     return Piece(frozenset({other} if other else ()), lay)
+
+
+def _summed_rows(matrices: list[Piece], vectors: list[Piece], index: Index, column: Side) -> mx.Node:
+    """A row: the sum over the rows, which ``index`` runs along."""
+    if matrices and vectors:
+        return mx.Product(_full(vectors, None, index), _full(matrices, index, column))
+    return mx.SumOver(_full(matrices + vectors, index, column), 0)
+
+
+def _summed_columns(matrices: list[Piece], vectors: list[Piece], index: Index, row: Side) -> mx.Node:
+    """A column: the sum over the columns, which ``index`` runs along (over the rows if there is no other)."""
+    if matrices and vectors:
+        return mx.Product(_full(matrices, row, index), _full(vectors, index, None))
+    if index.axis.sample or row is not None:
+        return mx.SumOver(_full(matrices + vectors, row, index), 1)
+    return mx.SumOver(_full(vectors, index, None), 0)
+
+
+def _full(pieces: list[Piece], row: Side, column: Side) -> mx.Node:
+    return _hadamard(pieces, row, column).spread(row, column)
 
 
 def _matrix_product(index: Index, inside: list[Piece], others: frozenset[Index]) -> Piece:
@@ -301,9 +329,7 @@ def _matrix_product(index: Index, inside: list[Piece], others: frozenset[Index])
     def lay(row: Side, column: Side) -> Lifted:
         left = [p for p in inside if row in p.indices]
         right = [p for p in inside if row not in p.indices]
-        a = _hadamard(left, row, index).spread(row, index)
-        b = _hadamard(right, index, column).spread(index, column)
-        return Lifted(mx.Product(a, b), row, column)
+        return Lifted(mx.Product(_full(left, row, index), _full(right, index, column)), row, column)
 
     return Piece(frozenset({first, second}), lay)
 
@@ -335,7 +361,9 @@ def _einsum(bound: list[Index], pieces: list[Piece]) -> Piece:
         out_row, out_column = (row if row in free else None, column if column in free else None)
         output = "".join(letters[i] for i in (out_row, out_column) if i is not None)
         full = (_extent(out_row), _extent(out_column))
-        return Lifted(mx.Einsum(f"{','.join(inputs)}->{output}", tuple(p.node for p in laid), full), out_row, out_column)
+        return Lifted(
+            mx.Einsum(f"{','.join(inputs)}->{output}", tuple(p.node for p in laid), full), out_row, out_column
+        )
 
     return Piece(free, lay)
 

@@ -276,7 +276,7 @@ def children(node: Node) -> tuple[Node, ...]:
 def rebuilt(node: Node, new: tuple[Node, ...]) -> Node:
     """The same node over other operands, given in the order of ``children``."""
     queue = list(new)
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, value in vars(node).items():
         if isinstance(value, Node):
             fields[name] = queue.pop(0)
@@ -293,8 +293,6 @@ def arrays_read(node: Node) -> set[str]:
         return {node.tensor.name}
     own = {s.name for s in node.factor.free_symbols} if isinstance(node, Scale) else set()
     return own.union(*(arrays_read(c) for c in children(node)))
-
-
 
 
 def is_negative(node: Node) -> bool:

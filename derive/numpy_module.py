@@ -15,7 +15,7 @@ from sympy import Symbol
 
 from derive import matrix as mx
 from derive.forward import SAMPLES, SumsToOne
-from derive.functions import X, Elementwise
+from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.lift import lift
 from derive.notation import Notation
@@ -126,7 +126,9 @@ class _Layout:
         for node in _walk(_form(self.error)):
             if isinstance(node, mx.Map) and _is_elementwise(node.function) and node.function not in named:
                 yield self._helper(node.function, self.error.number)
-        calls = {n.name for s in (*self.program.statements, self.error) for n in _walk(_form(s)) if isinstance(n, mx.Call)}
+        calls = {
+            n.name for s in (*self.program.statements, self.error) for n in _walk(_form(s)) if isinstance(n, mx.Call)
+        }
         for name in sorted(calls, reverse=True):
             yield {"call": name}
 

@@ -33,7 +33,5 @@ class Optimizer:
 
 OPTIMIZERS = {
     entry.name: entry
-    for entry in (
-        Optimizer("sgd", "against the gradient (Cauchy 1847)", lambda w, g, eta: w - eta * g),
-    )
+    for entry in (Optimizer("sgd", "against the gradient (Cauchy 1847)", lambda w, g, eta: w - eta * g),)
 }

@@ -1,11 +1,11 @@
 """The stages in order, on one screen.
 
-    Network          what the user asked for
-    ForwardPass      one equation per tensor            forward.py, layers.py, losses.py
-    Chains           local derivatives and their paths  chain_rule.py, deltas.py
-    SharedFactors    what the chains have in common     shared_factors.py
-    Program          every equation, numbered           program.py, lift.py
-    Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
+Network          what the user asked for
+ForwardPass      one equation per tensor            forward.py, layers.py, losses.py
+Chains           local derivatives and their paths  chain_rule.py, deltas.py
+SharedFactors    what the chains have in common     shared_factors.py
+Program          every equation, numbered           program.py, lift.py
+Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Derivation:
         return described(self.network)
 
     def latex(self, standalone: bool = False) -> str:
-        """Return the derivation in LaTeX: a fragment for ``\\input``, or a whole document."""
+        r"""Return the derivation in LaTeX: a fragment for ``\input``, or a whole document."""
         from derive.document import latex_document
 
         return latex_document(self._fragment) if standalone else self._fragment
@@ -174,7 +174,11 @@ def described(network: Network) -> str:
     functions = names[0] if same else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(names) == 1 or same else "activations"
     loss = network.loss.replace("_", " ").replace("mse", "mean squared error").replace("sse", "squared error")
-    biases = {"separate": "with biases", "augmented": "with the bias as column 0 of each W", "none": "without biases"}
+    biases = {
+        "separate": "with biases",
+        "augmented": "with the bias as column 0 of each W",
+        "none": "without biases",
+    }
     return f"A network of {widths} units {biases[network.bias]}, {functions} {noun}, and the loss {loss}."
 
 

@@ -246,7 +246,7 @@ class Slopes:
     def __init__(self, forward: ForwardPass) -> None:
         self.forward = forward
         self._outputs = {
-            (type(e.expression), e.expression.args[0].base.label.name): e.target
+            (e.expression.func, e.expression.args[0].base.label.name): e.target
             for e in forward.equations
             if isinstance(e.expression, Elementwise)
         }

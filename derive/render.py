@@ -241,9 +241,7 @@ def compare_files(folder: Path, files: Mapping[str, str]) -> str:
     """
     with _explained(folder):
         changes = [_difference(folder / name, text) for name, text in files.items()]
-        stale = [
-            f"--- {shown_path(p)}\n+++ /dev/null\n(no longer generated)\n" for p in _stale(folder, files)
-        ]
+        stale = [f"--- {shown_path(p)}\n+++ /dev/null\n(no longer generated)\n" for p in _stale(folder, files)]
     return "".join(changes + stale)
 
 

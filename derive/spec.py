@@ -309,9 +309,7 @@ def _check_names(widths: Widths, notation: str) -> None:
         if name.partition("_")[0] in ACTIVATIONS or name in LOSSES:
             raise SpecError(f"{where}, which is a function: choose another name, such as n, h or k")
         if re.fullmatch(f"({numbered})[0-9]+", name):
-            raise SpecError(
-                f"{where}, which the notation {notation} writes for a layer's values: choose another name"
-            )
+            raise SpecError(f"{where}, which the notation {notation} writes for a layer's values: choose another name")
 
 
 def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:

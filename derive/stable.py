@@ -13,11 +13,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 
-from sympy import Add, Expr, Function, Indexed, Integer, Mul, Piecewise, Poly, Sum, Symbol, cancel
-from sympy import collect, exp, expand, factor, gcd, log, together, true
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Indexed,
+    Integer,
+    Mul,
+    Piecewise,
+    Poly,
+    Sum,
+    Symbol,
+    cancel,
+    collect,
+    exp,
+    expand,
+    factor,
+    gcd,
+    log,
+    together,
+    true,
+)
 
 from derive import matrix as mx
-from derive.functions import X, Elementwise, elementwise
+from derive.functions import Elementwise, X, elementwise
 from derive.index import Equation
 
 
@@ -77,7 +96,7 @@ def _branch(expression: Expr, sign: int, rate: Expr) -> Expr | None:
 
 
 def _open_log(argument: Expr, sign: int, rate: Expr) -> Expr:
-    """log of a quotient of polynomials in e: powers of e come out as multiples of X."""
+    """Log of a quotient of polynomials in e: powers of e come out as multiples of X."""
     numerator, denominator = together(argument).as_numer_denom()
     return _log_polynomial(numerator, sign, rate) - _log_polynomial(denominator, sign, rate)
 

@@ -40,9 +40,7 @@ class GradientReport:
     @property
     def passed(self) -> bool:
         """Whether every gradient is within tolerance of both oracles (NaN is not)."""
-        return all(
-            c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values()
-        )
+        return all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values())
 
     def line(self) -> str:
         """One line of text."""

@@ -12,8 +12,28 @@ from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from typing import Any, Protocol
 
-from sympy import Add, Expr, Function, Ge, Gt, Indexed, Integer, KroneckerDelta, Le, Lt, Mul, Piecewise, Pow, Rational
-from sympy import Sum, Symbol, exp, log, tanh, true
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Ge,
+    Gt,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Le,
+    Lt,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    exp,
+    log,
+    tanh,
+    true,
+)
 
 from derive import matrix as mx
 from derive.functions import Elementwise
@@ -37,21 +57,65 @@ class Box:
 class Typesetter(Protocol):
     """How the parts of a formula look."""
 
-    def letter(self, letter: Letter) -> Box: ...
-    def name(self, name: str) -> Box: ...
-    def variable(self, name: str) -> Box: ...
-    def number(self, value: int) -> Box: ...
-    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box: ...
-    def fraction(self, top: Box, bottom: Box) -> Box: ...
-    def partial(self, of: Box, wrt: Box) -> Box: ...
-    def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box: ...
-    def group(self, inner: Box) -> Box: ...
-    def join(self, parts: Iterable[Box], between: str, binds: int) -> Box: ...
-    def apply(self, function: Box, argument: Box) -> Box: ...
-    def cases(self, rows: Iterable[tuple[Box, Box]]) -> Box: ...
-    def column(self, rows: Iterable[Box]) -> Box: ...
-    def under(self, inner: Box, note: Box) -> Box: ...
-    def sign(self, name: str) -> str: ...
+    def letter(self, letter: Letter) -> Box:
+        """Set a letter of the notation."""
+        ...
+
+    def name(self, name: str) -> Box:
+        """Set the name of a function."""
+        ...
+
+    def variable(self, name: str) -> Box:
+        """Set the name of a width."""
+        ...
+
+    def number(self, value: int) -> Box:
+        """Set a whole number."""
+        ...
+
+    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
+        """Set a symbol with its indices."""
+        ...
+
+    def fraction(self, top: Box, bottom: Box) -> Box:
+        """Set a fraction."""
+        ...
+
+    def partial(self, of: Box, wrt: Box) -> Box:
+        """Set a partial derivative."""
+        ...
+
+    def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
+        """Set the sign of a sum with its limits."""
+        ...
+
+    def group(self, inner: Box) -> Box:
+        """Set parentheses."""
+        ...
+
+    def join(self, parts: Iterable[Box], between: str, binds: int) -> Box:
+        """Set parts side by side; ``between`` names the sign."""
+        ...
+
+    def apply(self, function: Box, argument: Box) -> Box:
+        """Set a function of an argument."""
+        ...
+
+    def cases(self, rows: Iterable[tuple[Box, Box]]) -> Box:
+        """Set values with their conditions."""
+        ...
+
+    def column(self, rows: Iterable[Box]) -> Box:
+        """Set blocks of rows."""
+        ...
+
+    def under(self, inner: Box, note: Box) -> Box:
+        """Set a note below."""
+        ...
+
+    def sign(self, name: str) -> str:
+        """Return a plus, a minus, a prime."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +149,10 @@ class Page:
         """The same page with letters for the free indices, then for the bound ones."""
         taken = {s.name for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
         chosen: dict[Index, str] = {}
-        for indices, letters in ((free, self.notation.free_letters), (bound, pool or self.notation.bound_letters)):
+        for indices, letters in (
+            (free, self.notation.free_letters),
+            (bound, pool or self.notation.bound_letters),
+        ):
             for index in indices:
                 source = self.notation.sample_letters if index.axis.sample else letters
                 if index not in chosen:
@@ -123,7 +190,12 @@ class Page:
             name = self.notation.rate
         elif whole:
             name = role.batch if self.batch else role.vector or role.entry
-        if tensor.role == "factor" and tensor.about is not None and name == "dz" and tensor.about.role != "preactivation":
+        if (
+            tensor.role == "factor"
+            and tensor.about is not None
+            and name == "dz"
+            and tensor.about.role != "preactivation"
+        ):
             return self.typesetter.name(f"d{tensor.about.name}")
         return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
 
@@ -146,7 +218,11 @@ class Page:
         if plain or tensor.role == "input" or (self.one_layer and self.notation.layer == "right"):
             return None
         opening, closing = ("[", "]") if self.notation.layer == "bracket" else ("(", ")")
-        parts = (Letter(opening, opening), Letter(str(tensor.layer), str(tensor.layer)), Letter(closing, closing))
+        parts = (
+            Letter(opening, opening),
+            Letter(str(tensor.layer), str(tensor.layer)),
+            Letter(closing, closing),
+        )
         return self.typesetter.join((self.typesetter.letter(p) for p in parts), "", ATOM)
 
     def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
@@ -190,7 +266,9 @@ class Page:
 
     @entry.register
     def _(self, expression: Add) -> Box:
-        return self.sum_of((_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(expression.args))
+        return self.sum_of(
+            (_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(expression.args)
+        )
 
     @entry.register
     def _(self, expression: Mul) -> Box:
@@ -229,7 +307,7 @@ class Page:
     def _(self, expression: Pow) -> Box:
         set_ = self.typesetter
         if expression.exp.is_negative:
-            return set_.fraction(set_.number(1), self.entry(expression.base ** -expression.exp))
+            return set_.fraction(set_.number(1), self.entry(expression.base**-expression.exp))
         base = self.entry(expression.base)
         plain = isinstance(expression.base, Symbol) and expression.base.name not in self.tensors
         return set_.script(base if plain else set_.group(base), None, self.entry(expression.exp))
@@ -282,7 +360,9 @@ class Page:
 
     @entry.register
     def _(self, expression: Elementwise) -> Box:
-        return self._applied(type(expression), [self.entry(a) for a in expression.args], _layer_of(expression, self.tensors))
+        return self._applied(
+            type(expression), [self.entry(a) for a in expression.args], _layer_of(expression, self.tensors)
+        )
 
     @entry.register
     def _(self, expression: Piecewise) -> Box:
@@ -384,7 +464,9 @@ class Page:
         role = self.notation.role(tensor)
         layer = self._layer(tensor)
         assert layer is not None
-        return self.typesetter.script(self._letter(tensor, role, True), None, self.typesetter.join((layer, mark), "", ATOM))
+        return self.typesetter.script(
+            self._letter(tensor, role, True), None, self.typesetter.join((layer, mark), "", ATOM)
+        )
 
     @array.register
     def _(self, node: mx.Product) -> Box:
@@ -437,10 +519,14 @@ class Page:
     @array.register
     def _(self, node: mx.Power) -> Box:
         if node.exponent.is_negative:
-            return self.typesetter.join((self.typesetter.number(1), self._at(self.array(mx.inverse(node)), PRODUCT)), "over", HADAMARD)
+            return self.typesetter.join(
+                (self.typesetter.number(1), self._at(self.array(mx.inverse(node)), PRODUCT)), "over", HADAMARD
+            )
         mark = self.typesetter.join((self.typesetter.letter(self.notation.times), self.entry(node.exponent)), "", ATOM)
         scalar = node.shape == (1, 1)
-        return self.typesetter.script(self.typesetter.group(self.array(node.base)), None, self.entry(node.exponent) if scalar else mark)
+        return self.typesetter.script(
+            self.typesetter.group(self.array(node.base)), None, self.entry(node.exponent) if scalar else mark
+        )
 
     @array.register
     def _(self, node: mx.SumOver) -> Box:
@@ -450,7 +536,12 @@ class Page:
             return self.array(node.of)
         if node.axis is None:
             return set_.apply(set_.name("sum"), self.array(node.of))
-        if not self.notation.ones and node.axis == 1 and isinstance(node.of, mx.Array) and node.of.tensor.axes[-1].sample:
+        if (
+            not self.notation.ones
+            and node.axis == 1
+            and isinstance(node.of, mx.Array)
+            and node.of.tensor.axes[-1].sample
+        ):
             return self._sum_over_samples(node.of.tensor)
         inner = self._at(self.array(node.of), PRODUCT)
         ones = self._ones(length)
@@ -461,7 +552,9 @@ class Page:
     def _ones(self, length: Expr | None) -> Box:
         box = self.typesetter.name("1")
         if self.shapes and length is not None:
-            return self.typesetter.under(box, self.typesetter.join((self.extent(length), self.typesetter.number(1)), "by", ATOM))
+            return self.typesetter.under(
+                box, self.typesetter.join((self.extent(length), self.typesetter.number(1)), "by", ATOM)
+            )
         return box
 
     def _sum_over_samples(self, tensor: Tensor) -> Box:
@@ -479,7 +572,9 @@ class Page:
         set_, mark = self.typesetter, self.typesetter.letter(self.notation.transpose)
         box = self._at(inner, PRODUCT)
         if node.of.shape[1] != node.full[1]:
-            box = set_.join((box, self._under_row(set_.script(set_.name("1"), None, mark), node.full[1])), "thin", PRODUCT)
+            box = set_.join(
+                (box, self._under_row(set_.script(set_.name("1"), None, mark), node.full[1])), "thin", PRODUCT
+            )
         if node.of.shape[0] != node.full[0]:
             box = set_.join((self._ones(node.full[0]), box), "thin", PRODUCT)
         return box
@@ -487,7 +582,9 @@ class Page:
     def _under_row(self, box: Box, length: Expr) -> Box:
         if not self.shapes:
             return box
-        return self.typesetter.under(box, self.typesetter.join((self.typesetter.number(1), self.extent(length)), "by", ATOM))
+        return self.typesetter.under(
+            box, self.typesetter.join((self.typesetter.number(1), self.extent(length)), "by", ATOM)
+        )
 
     @array.register
     def _(self, node: mx.Part) -> Box:
@@ -505,7 +602,9 @@ class Page:
     def _stacked(self, node: mx.Node) -> Box:
         page = replace(self, shapes=False)
         if node == mx.Broadcast(mx.Number(Integer(1)), node.shape):
-            return self.typesetter.script(self.typesetter.name("1"), None, self.typesetter.letter(self.notation.transpose))
+            return self.typesetter.script(
+                self.typesetter.name("1"), None, self.typesetter.letter(self.notation.transpose)
+            )
         return page.array(node)
 
     @array.register
@@ -589,7 +688,7 @@ def fraction(expression: Expr) -> tuple[Expr, Expr]:
         if isinstance(factor, Rational):
             number *= factor
         elif isinstance(factor, Pow) and factor.exp.is_negative:
-            below.append(factor.base ** -factor.exp)
+            below.append(factor.base**-factor.exp)
         else:
             above.append(factor)
     top = above[0] if len(above) == 1 and number.p == 1 else Mul(Integer(number.p), *above, evaluate=len(above) != 1)

@@ -11,8 +11,25 @@ from dataclasses import dataclass
 from functools import singledispatch, singledispatchmethod
 from typing import Any
 
-from sympy import Add, Expr, Ge, Gt, Integer, Le, Lt, Mul, Piecewise, Pow, Rational, Symbol, exp, fraction
-from sympy import log, tanh, true
+from sympy import (
+    Add,
+    Expr,
+    Ge,
+    Gt,
+    Integer,
+    Le,
+    Lt,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    Symbol,
+    exp,
+    fraction,
+    log,
+    tanh,
+    true,
+)
 
 from derive import matrix as mx
 from derive.functions import Elementwise
@@ -94,7 +111,7 @@ def _(expression: Pow) -> Code:
     if expression.exp == -1:
         return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
     if expression.exp.is_negative:
-        return Code(f"1 / {scalar(expression.base ** -expression.exp).at(UNARY)}", PRODUCT)
+        return Code(f"1 / {scalar(expression.base**-expression.exp).at(UNARY)}", PRODUCT)
     return Code(f"{scalar(expression.base).at(ATOM)} ** {scalar(expression.exp).at(UNARY)}", POWER)
 
 

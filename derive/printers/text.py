@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from derive.notation import Letter
 from derive.printers.mathematics import ATOM, POWER, PRODUCT, Box
@@ -107,11 +106,6 @@ class TextTypesetter:
 
 def _raised(text: str) -> str:
     raised = text.translate(_ABOVE)
-    return raised if not any(c.isascii() for c in raised) else f"^{text}"
-
-
-def formula(entry: Any) -> str:
-    """The formula of a catalogue entry (an activation, a loss, a bias, an optimizer), on one line."""
-    from derive.catalogue import stated
-
-    return stated(entry)
+    if not any(c.isascii() for c in raised):
+        return raised
+    return f"^{text}" if text.isalnum() or text.startswith("[") else f"^({text})"

@@ -1,0 +1,93 @@
+"""What `derive list` shows: every catalogue, each entry with its formula.
+
+A formula is stated as the forward pass states it, for a small made-up layer,
+and printed like any other equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+from sympy import Symbol
+
+from derive.activations import ACTIVATIONS, Activation
+from derive.forward import SAMPLE_AXIS
+from derive.index import Axis, Equation, IndexSupply, Tensor
+from derive.layers import BIASES, Bias
+from derive.losses import LOSSES, Loss
+from derive.notation import LETTERS, NOTATIONS, PSI, Notation
+from derive.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
+from derive.printers.mathematics import Page
+from derive.printers.text import TextTypesetter
+
+CATALOGUES: dict[str, Mapping[str, Any]] = {
+    "activations": ACTIVATIONS,
+    "losses": LOSSES,
+    "biases": BIASES,
+    "notations": NOTATIONS,
+    "optimizers": OPTIMIZERS,
+}
+
+_OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
+_INPUTS = Axis(Symbol("n", integer=True, positive=True))
+
+
+@singledispatch
+def formula(entry: object) -> str:
+    """Return the formula of a catalogue entry on one line of Unicode text."""
+    raise NotImplementedError(f"no formula is known for {type(entry).__name__}")
+
+
+@formula.register
+def _(entry: Activation) -> str:
+    if entry.formula is not None:
+        return f"f(x) = {_page({}).entry(entry.formula).text}"
+    z = Tensor("z", "preactivation", (_OUTPUTS,))
+    return _stated(entry.equation(Tensor("a", "activation", (_OUTPUTS,)), z, IndexSupply()), z)
+
+
+@formula.register
+def _(entry: Loss) -> str:
+    axes = (_OUTPUTS, SAMPLE_AXIS)
+    y, y_hat = Tensor("Y", "target", axes), Tensor("A", "prediction", axes)
+    return _stated(entry.equation(Tensor("E", "error"), y, y_hat, IndexSupply()), y, y_hat)
+
+
+@formula.register
+def _(entry: Bias) -> str:
+    x = Tensor("X", "input", (_INPUTS, SAMPLE_AXIS))
+    dense = entry.build(1, _OUTPUTS, x, IndexSupply())
+    tensors = (x, *dense.parameters, *(e.target for e in dense.equations))
+    return _stated(dense.equations[-1], *(replace(t, layer=None) for t in tensors))
+
+
+@formula.register
+def _(entry: Optimizer) -> str:
+    w = Tensor("W", "weight", (_OUTPUTS, _INPUTS))
+    slope = Tensor("dE_dW", "gradient", w.axes, about=w)
+    after = replace(w, name="W_next", role="updated", about=w)
+    return _stated(entry.equation(after, w, slope, IndexSupply()), w, slope, LEARNING_RATE, sign="←")
+
+
+@formula.register
+def _(entry: Notation) -> str:
+    roles = ("weight", "preactivation", "activation", "factor")
+    page = replace(_page({}), notation=entry, typesetter=TextTypesetter(entry.times))
+    tensors = [Tensor(r, r, (), 2, about=Tensor("z", "preactivation", (), 2)) for r in roles]
+    shown = [page.symbol(t, whole=True).text for t in tensors]
+    return f"{', '.join(shown)}; learning rate {LETTERS[entry.rate].text}"
+
+
+def _page(tensors: Mapping[str, Tensor]) -> Page:
+    return Page(TextTypesetter(PSI.times), PSI, tensors)
+
+
+def _stated(equation: Equation, *tensors: Tensor, sign: str = "=") -> str:
+    """Print an equation; the layer it is made up for is not written."""
+    named = {t.name: t for t in (*tensors, equation.target)}
+    page = _page({name: replace(t, layer=None) for name, t in named.items()}).lettered(equation)
+    left = page.symbol(replace(equation.target, layer=None), equation.indices)
+    return f"{left.text} {sign} {page.entry(equation.expression).text}"
