@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 #: The width of a line of mathematics in em: an article's text width less a tag.
 LINE = 29.0
+#: A piece before which a new line begins.
+BREAK = Box("", 0.0)
+#: How many paths to one parameter are written out.
+MOST_PATHS = 4
 #: How many factors of a chain are written out before its middle is left out.
 SPELLED = 9
 
@@ -103,9 +107,11 @@ def _rows(item: Item, margin: float) -> list[str]:
     rows: list[str] = []
     row, width, empty = f"{item.left.text} &{item.relation} ", margin + 1.6, True
     for piece in item.right:
-        if not empty and width + piece.width > LINE:
+        if not empty and (piece is BREAK or width + piece.width > LINE):
             rows.append(row)
             row, width, empty = r"&\quad ", margin + 2.6, True
+        if piece is BREAK:
+            continue
         row += piece.text if empty or piece.text.startswith(" ") else rf"\, {piece.text}"
         width += piece.width + 0.2
         empty = False
@@ -284,12 +290,14 @@ class Document:
         left: Box | None = None
         for number, path in enumerate(paths[:MOST_PATHS]):
             page, steps = self._lettered(instantiate(path))
+            first, *others = self._coloured(page, steps)
             if number:
-                pieces.append(Box(" + ", 1.5))
-            pieces += self._coloured(page, steps)
+                pieces.append(BREAK)
+                first = replace(first, text=f"+ {first.text}", width=first.width + 1.5)
+            pieces += [first, *others]
             left = left or page.typesetter.partial(_letter("E"), page.symbol(steps[-1].local.wrt, steps[-1].wrt))
         if len(paths) > MOST_PATHS:
-            pieces.append(Box(r" + \cdots", 2.5))
+            pieces += [BREAK, Box(r"+ \cdots", 2.5)]
         assert left is not None
         return Item(left, tuple(pieces))
 
@@ -325,18 +333,12 @@ class Document:
         boxes = self._sums(page, [steps[n] for n in sorted(shown)])
         for n, step in enumerate(steps):
             colour = "red" if n < red else "green" if n < green else ""
-            if n == 0 and green:
-                boxes.append(Box(r"\textcolor{derivegreen}{\bigl[}", 0.4))
-            if n == 0 and red:
-                boxes.append(Box(r"\textcolor{derivered}{\bigl(}", 0.4))
-            if n in shown:
-                boxes.append(self._factor(page, step, colour))
-            elif n - 1 in shown:
-                boxes.append(_painted(Box(r"\cdots", 1.2), colour))
-            if red and n == red - 1:
-                boxes.append(Box(r"\textcolor{derivered}{\bigr)}", 0.4))
-            if green and n == green - 1:
-                boxes.append(Box(r"\textcolor{derivegreen}{\bigr]}", 0.4))
+            if n not in shown and n - 1 not in shown:
+                continue
+            box = self._factor(page, step, colour) if n in shown else _painted(Box(r"\cdots", 1.2), colour)
+            opening = [(n == 0 and green, "green", r"\bigl["), (n == 0 and red, "red", r"\bigl(")]
+            closing = [(red and n == red - 1, "red", r"\bigr)"), (green and n == green - 1, "green", r"\bigr]")]
+            boxes.append(_bracketed(box, [o[1:] for o in opening if o[0]], [c[1:] for c in closing if c[0]]))
         return boxes
 
     def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
@@ -429,9 +431,6 @@ class Document:
         }
 
 
-MOST_PATHS = 4
-
-
 def _relation(statement: Assign) -> str:
     return r"\leftarrow" if statement.stage == "update" else "="
 
@@ -442,6 +441,14 @@ def _letter(name: str) -> Box:
 
 def _painted(box: Box, colour: str) -> Box:
     return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
+
+
+def _bracketed(box: Box, opening: Sequence[tuple[str, str]], closing: Sequence[tuple[str, str]]) -> Box:
+    """A factor with the coloured brackets that begin or end at it, so that no line ends between them."""
+    before = "".join(rf"\textcolor{{derive{colour}}}{{{bracket}}}" for colour, bracket in opening)
+    after = "".join(rf"\textcolor{{derive{colour}}}{{{bracket}}}" for colour, bracket in closing)
+    width = box.width + 0.5 * (len(opening) + len(closing))
+    return replace(box, text=f"{before}{box.text}{after}", width=width)
 
 
 def _single(index: Expr) -> Any:

@@ -92,7 +92,7 @@ class Derivation:
     def description(self) -> str:
         """The network in one sentence."""
         if self.network is None:
-            return f"A network with {len(self.forward.parameters)} parameters, stated by its forward equations."
+            return "A network stated by its forward equations."
         return described(self.network)
 
     def latex(self, standalone: bool = False) -> str:

