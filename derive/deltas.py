@@ -116,6 +116,10 @@ def _outside(value: Expr, axis: Axis) -> bool:
 def tidy(expression: Expr) -> Expr:
     """Pull out what all terms share, and write a difference so that its coefficient is positive."""
     pulled = factor_terms(expression)
+    empty = [s for s in pulled.atoms(Sum) if not s.function.free_symbols & {limit[0] for limit in s.limits}]
+    if empty:  # the sum of a constant is the constant times the number of its terms
+        counted = {s: s.function * Mul(*(limit[0].axis.extent for limit in s.limits)) for s in empty}
+        return tidy(pulled.xreplace(counted))
     number, rest = pulled.as_coeff_Mul()
     if not number.is_negative:
         return pulled

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from derive.pipeline import Derivation
 
 #: The width of a line of mathematics in em: an article's text width less a tag.
-LINE = 29.0
+LINE = 32.0
 #: A piece before which a new line begins.
 BREAK = Box("", 0.0)
 #: How many paths to one parameter are written out.

@@ -85,7 +85,8 @@ class _Layout:
         lines = [f'{p.name} = parameters["{p.name}"]' for p in self.program.parameters if p.name in read]
         lines += [f'{self.name(t)} = values["{self.name(t)}"]' for t in values if t.name in read]
         used = set().union(*(_extents(s) for s in statements))
-        lines += [line for name, line in self.sizes() if name in used]
+        at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
+        lines += [self._width(symbol, at_hand) for symbol in self.program.extents if symbol.name in used]
         if SAMPLES.name in used:
             source = self.program.inputs[0 if self.program.inputs[0].name in read else 1]
             lines.append(f"{SAMPLES} = {self.name(source)}.shape[1]")
@@ -169,6 +170,14 @@ class _Layout:
         """Where each named width is read off: the first parameter that has it along an axis."""
         for symbol in self.program.extents:
             yield symbol.name, next(self._size_line(symbol))
+
+    def _width(self, symbol: Symbol, at_hand: list[Tensor]) -> str:
+        """Where a named width is read off among the arrays at hand."""
+        for tensor in at_hand:
+            for side, extent in enumerate(mx.Array(tensor).shape):
+                if extent == symbol:
+                    return f"{symbol} = {self.name(tensor)}.shape[{side}]"
+        return next(self._size_line(symbol))
 
     def _size_line(self, symbol: Symbol) -> Iterator[str]:
         for parameter in self.program.parameters:

@@ -1,0 +1,108 @@
+"""Elementwise functions: their derivatives, and the derivative in terms of the function's value."""
+
+import mpmath
+import numpy as np
+import pytest
+from sympy import I, Piecewise, Symbol, atan, cos, diff, exp, lambdify, log, sin, tanh
+from sympy.core.function import ArgumentIndexError
+
+from derive.activations import ACTIVATIONS
+from derive.functions import A, X, Elementwise, derivative, elementwise, output_form
+
+FORMULAS = {name: entry.formula for name, entry in ACTIVATIONS.items() if entry.formula is not None}
+SMOOTH = {n: f for n, f in FORMULAS.items() if not f.has(Piecewise)}
+Z = Symbol("z", real=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("identity", 1),
+        ("sigmoid", A * (1 - A)),
+        ("tanh", 1 - A**2),
+        ("softplus", 1 - exp(-A)),
+        ("relu", None),
+    ],
+)
+def test_the_output_form_is_found(name, form):
+    found = output_form(elementwise(name, FORMULAS[name]))
+    assert found is None if form is None else (found - form).expand() == 0
+
+
+@pytest.mark.parametrize("formula", [X / (1 + exp(-X)), sin(X), cos(2 * X), atan(X), X**2, X * tanh(X)])
+def test_no_output_form_where_there_is_none(formula):
+    assert output_form(elementwise("other", formula)) is None
+
+
+@pytest.mark.parametrize(
+    ("formula", "form"),
+    [
+        (2 / (1 + exp(-X)) - 1, (1 - A**2) / 2),
+        (tanh(3 * X), 3 * (1 - A**2)),
+        (3 / (1 + exp(-2 * X)), 2 * A * (3 - A) / 3),
+        (exp(X), A),
+        (log(1 + exp(3 * X)), 3 * (1 - exp(-A))),
+    ],
+)
+def test_the_output_form_is_computed_not_listed(formula, form):
+    assert (output_form(elementwise("unheard_of", formula)) - form).expand() == 0
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_output_form_is_the_slope(name):
+    function = elementwise(name, SMOOTH[name])
+    f, p = (lambdify(v, e, "mpmath") for v, e in ((X, function.definition), (A, output_form(function))))
+    with mpmath.workdps(40):
+        for point in (-3.7, -0.2, 0.9, 5.1):
+            assert mpmath.almosteq(p(f(mpmath.mpf(point))), mpmath.diff(f, point), rel_eps=1e-15)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_derivative_is_the_slope(name):
+    """Against the complex step, where nothing is differentiated by SymPy."""
+    f, slope = (
+        lambdify(X, g.definition, "numpy")
+        for g in (elementwise(name, SMOOTH[name]), derivative(elementwise(name, SMOOTH[name])))
+    )
+    for point in (-2.3, -0.4, 0.7, 3.1):
+        assert slope(point) == pytest.approx(np.imag(f(point + 1e-20j)) / 1e-20, rel=1e-14)
+
+
+def test_relu_has_slope_zero_at_its_kink():
+    slope = derivative(elementwise("relu", FORMULAS["relu"])).definition
+    assert [slope.subs(X, v) for v in (-1, 0, 1)] == [0, 0, 1]
+
+
+def test_a_derivative_is_a_named_function():
+    function = elementwise("tanh", tanh(X))
+    slope = function(Z).diff(Z)
+    assert isinstance(slope, Elementwise) and slope.title == "tanh_prime"
+    assert (slope.order, slope.origin) == (1, "tanh")
+    second = slope.diff(Z)
+    assert (second.title, second.order, second.origin) == ("tanh_prime_prime", 2, "tanh")
+    assert (second.definition - diff(tanh(X), X, 2)).simplify() == 0
+
+
+def test_a_constant_slope_is_its_value():
+    assert elementwise("identity", X)(Z).diff(Z) == 1
+
+
+def test_the_chain_rule_goes_through_a_named_function():
+    function = elementwise("tanh", tanh(X))
+    assert function(3 * Z).diff(Z) == 3 * derivative(function)(3 * Z)
+
+
+def test_the_same_name_and_definition_is_the_same_function():
+    assert elementwise("tanh", tanh(X)) is elementwise("tanh", tanh(X))
+    assert elementwise("tanh", tanh(X)) is not elementwise("tanh", tanh(2 * X))
+
+
+def test_a_function_of_several_numbers_has_no_derivative_by_name():
+    target = Symbol("y", real=True)
+    function = elementwise("loss", (X - target) ** 2, others=(target,))
+    with pytest.raises(ArgumentIndexError):
+        function(Z, Symbol("t")).fdiff(1)
+
+
+def test_real_symbols_leave_no_imaginary_parts():
+    assert not elementwise("sigmoid", FORMULAS["sigmoid"])(Z).diff(Z).definition.has(I)

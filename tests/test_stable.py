@@ -1,0 +1,153 @@
+"""Stable forms: every digit right for |x| up to 1e4, without a warning from NumPy."""
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+from helpers import derivation, load
+from sympy import Expr, Integer, Piecewise, Rational, Symbol, exp, lambdify, log, sin, tanh
+
+from derive.activations import ACTIVATIONS
+from derive.functions import X, derivative, elementwise
+from derive.printers.numpy import scalar
+from derive.stable import E_POWER, StableForm, fused_error, recognise, shift_logs, stable_form
+
+POINTS = sorted({sign * p for sign in (-1, 1) for p in (0.0, 1e-8, 1.0, 20.0, 40.0, 700.0, 1e4)})
+NORMAL = float(np.finfo(float).tiny)
+
+
+def definitions() -> dict[str, Expr]:
+    """Every activation, its slope, and the logarithms that a loss takes of it."""
+    found = {}
+    for name, entry in ACTIVATIONS.items():
+        if entry.formula is not None:
+            function = elementwise(name, entry.formula)
+            found[name] = function.definition
+            found[f"{name}'"] = derivative(function).definition
+    sigmoid = ACTIVATIONS["sigmoid"].formula
+    found["log sigmoid"] = log(sigmoid)
+    found["log(1 - sigmoid)"] = log(1 - sigmoid)
+    found["1 - sigmoid"] = 1 - sigmoid
+    found["1 - tanh**2"] = 1 - tanh(X) ** 2
+    found["sigmoid(2x)"] = sigmoid.subs(X, 2 * X)
+    for y in (Integer(0), Rational(1, 4), Integer(1)):
+        found[f"cross-entropy at {y}"] = -y * log(sigmoid) - (1 - y) * log(1 - sigmoid)
+    return found
+
+
+DEFINITIONS = definitions()
+
+
+def computed(definition: Expr, points: list[float]) -> np.ndarray:
+    """What the printed NumPy code of the stable form gives."""
+    form = stable_form(definition)
+    x = np.array(points)
+    names = {"np": np, "x": x}
+    with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
+        warnings.simplefilter("error")
+        if form.rate is not None:
+            names["e"] = np.exp(-float(form.rate) * np.abs(x))
+        value = eval(scalar(form.value).text, names)
+    return np.broadcast_to(np.asarray(value, dtype=float), x.shape)
+
+
+def exact(definition: Expr, point: float) -> mpmath.mpf:
+    """The value with sixty digits left after all that cancels."""
+    with mpmath.workdps(60 + int(abs(point))):
+        return +lambdify(X, definition, "mpmath")(mpmath.mpf(point))
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_all_digits_are_right(name):
+    definition = DEFINITIONS[name]
+    for point, found in zip(POINTS, computed(definition, POINTS), strict=True):
+        expected = exact(definition, point)
+        if abs(expected) < NORMAL:
+            assert abs(found) <= NORMAL, f"{found} at {point}"
+        else:
+            assert abs(found - expected) <= 1e-12 * abs(expected), f"{found} at {point}, not {expected}"
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "sigmoid'", "softplus", "tanh'"])
+def test_the_plain_form_would_fail(name):
+    """Otherwise the test above would show nothing."""
+    plain = lambdify(X, DEFINITIONS[name], "numpy")
+    with np.errstate(all="raise", under="ignore"):
+        try:
+            values = [plain(np.float64(p)) for p in POINTS]
+        except FloatingPointError:
+            return
+    off = [abs(v - exact(DEFINITIONS[name], p)) for v, p in zip(values, POINTS, strict=True)]
+    sizes = [abs(exact(DEFINITIONS[name], p)) for p in POINTS]
+    assert any(o > 1e-12 * s for o, s in zip(off, sizes, strict=True) if s > NORMAL)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_stable_form_is_equal_to_what_it_was_made_from(name):
+    form = stable_form(DEFINITIONS[name])
+    whole = form.value if form.rate is None else form.value.subs(E_POWER, exp(-form.rate * abs(X)))
+    same = lambdify(X, whole, ["mpmath", {"log1p": mpmath.log1p}])
+    with mpmath.workdps(60):
+        for point in (-2.5, -0.1, 0.4, 3.0):
+            assert mpmath.almosteq(same(mpmath.mpf(point)), exact(DEFINITIONS[name], point), rel_eps=1e-30)
+
+
+@pytest.mark.parametrize("definition", [sin(X), X**2, Piecewise((X, X > 0), (0, True)), exp(-(X**2)), tanh(X)])
+def test_what_does_not_fit_is_left_alone(definition):
+    assert stable_form(definition) == StableForm(definition)
+
+
+def test_what_could_cancel_is_left_alone():
+    """exp(x) - 2 has a zero: no form in e of one sign exists."""
+    assert stable_form(1 / (exp(X) - 2)).rate is None
+
+
+def test_no_exponential_but_of_minus_a_size_is_left():
+    for definition in DEFINITIONS.values():
+        form = stable_form(definition)
+        assert form.rate is None or not form.value.has(exp)
+
+
+def test_the_loss_of_a_sigmoid_is_computed_from_its_argument():
+    program = derivation((3, 4, 2), "sigmoid", "binary_cross_entropy").program
+    (error,) = program.stage("error")
+    stated = {s.target.name: s.equation for s in program.stage("forward")}
+    fused = fused_error(error.equation, stated).expression
+    assert not fused.has(log)
+    read = {a.base.label.name for a in fused.atoms() | fused.free_symbols if hasattr(a, "base")}
+    assert "a2" not in read
+
+
+def test_softmax_is_recognised_and_its_logarithm_shifted():
+    source = derivation((3, 4, 2), "tanh,softmax", "cross_entropy").numpy()
+    assert "Y_hat = softmax(Z2)" in source
+    assert "log_softmax(Z2)" in source
+    assert "np.log(softmax" not in source
+
+
+@pytest.mark.parametrize("scale", [1, 50, 1000, 1e4])
+def test_softmax_and_its_logarithm(scale):
+    module = load(derivation((3, 4, 3), "tanh,softmax", "cross_entropy").numpy())
+    z = np.array([[1.0, -1.0, 0.5], [0.25, 1.0, 0.5], [-1.0, 0.75, 0.5]]) * scale
+    with np.errstate(all="raise", under="ignore"), mpmath.workdps(60 + int(2 * scale)):
+        for column, p, q in zip(z.T, module.softmax(z).T, module.log_softmax(z).T, strict=True):
+            powers = [mpmath.exp(mpmath.mpf(v)) for v in column]
+            for power, found, log_found in zip(powers, p, q, strict=True):
+                expected = power / sum(powers)
+                assert abs(found - expected) <= 1e-12 * expected or expected < NORMAL >= found
+                logarithm = mpmath.log(expected)
+                assert abs(log_found - logarithm) <= 1e-12 * abs(logarithm) or abs(logarithm) < NORMAL
+
+
+def test_recognition_leaves_other_nodes_alone():
+    for name in ("sigmoid", "tanh", "relu"):
+        for statement in derivation((3, 4, 2), name).program.statements:
+            assert recognise(statement.form) == statement.form == shift_logs(statement.form)
+
+
+def test_several_variables_keep_their_places():
+    """The target beside x takes part as a number that may have either sign."""
+    y = Symbol("y", real=True)
+    form = stable_form(-y * log(ACTIVATIONS["sigmoid"].formula))
+    assert form.rate == 1 and y in form.value.free_symbols
