@@ -109,13 +109,13 @@ def chains(forward: ForwardPass) -> Chains:
 def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> LocalDerivative:
     """Differentiate one equation with respect to one entry of one tensor it reads.
 
-    >>> from sympy import Integer, tanh
+    >>> from sympy import Integer
     >>> from derive.index import Axis
     >>> supply, axis = IndexSupply(), Axis(Integer(3))
     >>> z, a = Tensor("z", "preactivation", (axis,)), Tensor("a", "activation", (axis,))
     >>> i = supply.fresh(axis)
     >>> local_derivative(Equation(a, (i,), z[i,]**2), z, supply).value
-    2*KroneckerDelta(i00001, i00002)*z[i00002]
+    2*KroneckerDelta(i00001, i00002)*z[i00001]
     """
     fresh = supply.several(wrt.axes)
     slope = contract(equation.expression.diff(wrt[fresh]), supply)

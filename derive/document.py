@@ -162,7 +162,7 @@ class Document:
     def context(self) -> dict[str, Any]:
         """What the template needs."""
         return {
-            "description": self.derivation.description,
+            "description": self.description(),
             "notation": self.notation,
             "functions": block(self.functions()),
             "several": len(self.functions()) > 1,
@@ -195,6 +195,18 @@ class Document:
             "rate": self.page.symbol(LEARNING_RATE).text,
             "promises": bool(self.derivation.forward.promises),
         }
+
+    def description(self) -> str:
+        """The network in one sentence, widths that have names as mathematics."""
+        text = self.derivation.description
+        if self.derivation.network is None or not self.batch.extents:
+            return text
+        plain = "-".join(str(w) for w in self.derivation.network.layers)
+        widths = (
+            str(w) if isinstance(w, int) else f"${self.page.typesetter.variable(w).text}$"
+            for w in self.derivation.network.layers
+        )
+        return text.replace(plain, "-".join(widths), 1)
 
     def _before_update(self) -> tuple[Assign, ...]:
         return self.single.stage("forward", "error", "factor", "gradient")
@@ -305,7 +317,7 @@ class Document:
         """Letters for the indices of the steps that are written out."""
         shown = self._shown(steps)
         free = [i for i in steps[-1].wrt if isinstance(i, Index)]
-        bound = [i for s in reversed(shown) for i in s.of if isinstance(i, Index)]
+        bound = [i for s in reversed(shown) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
         alone = [_single(i) for i in (*free, *bound)]
         renamed = dict(zip((*free, *bound), alone, strict=True))
         page = self.page.with_letters(
@@ -343,7 +355,7 @@ class Document:
 
     def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
         free = set(steps[-1].wrt)
-        bound = dict.fromkeys(i for s in steps for i in s.of if isinstance(i, Index) and i not in free)
+        bound = dict.fromkeys(i for s in steps for i in (*s.of, *s.wrt) if isinstance(i, Index) and i not in free)
         shown = [i for i in bound if i.axis.extent != 1]
         return [page.typesetter.total(page.index(i), None, None) for i in shown]
 

@@ -170,7 +170,7 @@ def complex_step(program: Program, values: Values, sizes: Mapping[str, int], nam
 def stored(tensor: Tensor, value: Array) -> Array:
     """Entries as the generated module stores them: two-dimensional, a vector as a column."""
     if value.ndim == 2:
-        return value
+        return value.copy()
     return value.reshape(1, -1) if tensor.axes and tensor.axes[0].sample else value.reshape(-1, 1)
 
 

@@ -106,9 +106,7 @@ def test_it_writes_the_files_and_says_so(fake: type[Fake], capsys: pytest.Captur
 
 
 def test_every_option_reaches_the_network(fake: type[Fake]) -> None:
-    options = (
-        "--layers n,4,2 --activation tanh,softmax --loss cross_entropy --bias augmented --notation bracket"
-    )
+    options = "--layers n,4,2 --activation tanh,softmax --loss cross_entropy --bias augmented --notation bracket"
     assert status("network", *options.split(), "--name", "net", "--output", "a/b") == 0
     expected = Network("n,4,2", "tanh,softmax", "cross_entropy", "augmented", "bracket", "net")
     assert Network.from_toml("a/b/net/network.toml") == expected
@@ -127,9 +125,7 @@ def test_options_override_the_specification(fake: type[Fake]) -> None:
     assert Network.from_toml("generated/network_5_2/network.toml") == Network("5,2", "tanh")
 
 
-def test_editing_the_specification_and_running_again(
-    fake: type[Fake], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_editing_the_specification_and_running_again(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
     assert status("network", "--layers", "3,4,2") == 0
     spec = Path("generated/network_3_4_2/network.toml")
     spec.write_text(spec.read_text().replace('"mse"', '"sse"'))
@@ -256,9 +252,7 @@ def test_bad_options(
         ("layers = [3, 4]\nloss = mse", "net.toml, line 2, column 8: not TOML"),
     ],
 )
-def test_bad_specifications(
-    fake: type[Fake], capsys: pytest.CaptureFixture[str], text: str, says: str
-) -> None:
+def test_bad_specifications(fake: type[Fake], capsys: pytest.CaptureFixture[str], text: str, says: str) -> None:
     Path("net.toml").write_text(text)
     assert says in complaint(capsys, "network", "--spec", "net.toml")
     assert [p.name for p in Path().iterdir()] == ["net.toml"]
@@ -287,9 +281,7 @@ def test_bad_commands(
     assert says in complaint(capsys, *arguments)
 
 
-def test_a_module_that_is_not_ours_cannot_be_checked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_module_that_is_not_ours_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "trainer.py").write_text("x = 1\n")
     for path in (tmp_path, tmp_path / "trainer.py"):
         assert "no generated module" in complaint(capsys, "check", str(path))

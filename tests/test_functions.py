@@ -7,7 +7,7 @@ from sympy import I, Piecewise, Symbol, atan, cos, diff, exp, lambdify, log, sin
 from sympy.core.function import ArgumentIndexError
 
 from derive.activations import ACTIVATIONS
-from derive.functions import A, X, Elementwise, derivative, elementwise, output_form
+from derive.functions import A, Elementwise, X, derivative, elementwise, output_form
 
 FORMULAS = {name: entry.formula for name, entry in ACTIVATIONS.items() if entry.formula is not None}
 SMOOTH = {n: f for n, f in FORMULAS.items() if not f.has(Piecewise)}

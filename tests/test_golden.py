@@ -25,8 +25,7 @@ GENERATED = Path(__file__).resolve().parents[1] / "generated"
 COMMANDS = {
     "network_3_4_4_1": "--layers 3,4,4,1",
     "deep_psi": "--layers 3,4,4,1 --bias augmented --activation sigmoid --loss mse --notation psi",
-    "bracket_batch": "--layers 3,4,2 --activation tanh,sigmoid"
-    " --loss binary_cross_entropy --notation bracket",
+    "bracket_batch": "--layers 3,4,2 --activation tanh,sigmoid --loss binary_cross_entropy --notation bracket",
     "delta_one_unit": "--layers 3,1 --loss half_sse --bias none --notation delta",
     "delta_units": "--layers 3,2 --loss half_sse --bias none --notation delta",
     "any_width": "--layers n,h,h,k",

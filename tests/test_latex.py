@@ -65,6 +65,17 @@ NETWORKS |= {
     for loss, notation in (("cross_entropy", "psi"), ("cross_entropy", "bracket"), ("mse", "delta"))
 }
 
+NETWORKS |= {
+    f"{notation}_deep_{output}": {
+        "layers": (*WIDTHS[:6], *WIDTHS[1:6], 3),
+        "activation": (*["tanh"] * 10, output),
+        "loss": loss,
+        "notation": notation,
+    }
+    for notation in NOTATIONS
+    for output, loss in (("softmax", "cross_entropy"), ("identity", "mse"))
+}
+
 COMPLAINT = re.compile(
     r"^!|^\S+:\d+: |^Overfull|^Missing character|^(LaTeX|Package|Class|pdfTeX)\b.* [Ww]arning\b"
     r"|undefined|multiply defined"
@@ -140,18 +151,14 @@ ARTICLE = r"""\documentclass[twoside]{article}
 
 @pytest.mark.parametrize("packages", ["", r"\usepackage[colorlinks]{hyperref}"], ids=["plain", "hyperref"])
 @pytest.mark.parametrize("notation", NOTATIONS)
-def test_fragment_in_another_article(
-    notation: str, packages: str, compile_latex: Compile, tmp_path: Path
-) -> None:
+def test_fragment_in_another_article(notation: str, packages: str, compile_latex: Compile, tmp_path: Path) -> None:
     """Twice in one document, whose author gave every colour and command of the fragment another meaning."""
     fragment = derive(network(layers=(3, 4, 2), notation=notation)).files()["derivation.tex"]
     colours = sorted(set(re.findall(r"\\(?:provide|define)color\{(\w+)\}", fragment)))
     assert r"\definecolor" not in fragment
     assert r"\newcommand" not in fragment
     (tmp_path / "derivation.tex").write_text(fragment, encoding="utf-8")
-    defined = "\n".join(
-        rf"\definecolor{{{colour}}}{{rgb}}{{0.1,0.2,0.9}}" for colour in ("red", "green", *colours)
-    )
+    defined = "\n".join(rf"\definecolor{{{colour}}}{{rgb}}{{0.1,0.2,0.9}}" for colour in ("red", "green", *colours))
     log = compile_latex(ARTICLE % {"packages": packages, "colours": defined})
     assert not complaints(SAME_NUMBER.sub("", log))
 
@@ -162,9 +169,7 @@ def test_a_complaint_is_heard(compile_latex: Compile) -> None:
     assert "Overfull" in complaints(compile_latex(document % r"\noindent\rule{400pt}{1pt}"))
     assert "Overfull" in complaints(compile_latex(document % r"\[ \rule{400pt}{1pt} \]"))
     assert "undefined" in complaints(compile_latex(document % r"See \ref{nothing}."))
-    assert "multiply defined" in complaints(
-        compile_latex(document % r"\section{A}\label{a}\section{B}\label{a}")
-    )
+    assert "multiply defined" in complaints(compile_latex(document % r"\section{A}\label{a}\section{B}\label{a}"))
     assert "Missing character" in complaints(compile_latex(document % r"\char200 \font\f=cmr10 \f\char200"))
     with pytest.raises(AssertionError, match="Undefined control sequence"):
         compile_latex(document % r"\nothing")

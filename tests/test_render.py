@@ -147,9 +147,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert contents(tmp_path) == FILES | {"notes.md": "mine"}
 
 
-def test_the_specification_that_was_read_may_have_been_edited(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_specification_that_was_read_may_have_been_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, FILES)
     (tmp_path / "network.toml").write_text(FILES["network.toml"].replace("3", "4"))
     monkeypatch.chdir(tmp_path)

@@ -74,9 +74,7 @@ def test_a_network_is_frozen_and_replace_validates() -> None:
         dataclasses.replace(network, loss="abc")
 
 
-@pytest.mark.parametrize(
-    "name", ["n", "h", "k", "d", "p", "K", "N", "n_1", "h1", "hidden", "input", "dim_in"]
-)
+@pytest.mark.parametrize("name", ["n", "h", "k", "d", "p", "K", "N", "n_1", "h1", "hidden", "input", "dim_in"])
 def test_names_that_a_width_may_have(name: str) -> None:
     assert Network((3, name, 2)).layers == (3, name, 2)
 
@@ -353,9 +351,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 @given(networks())
 @settings(max_examples=100, deadline=None)
-def test_a_network_comes_back_from_its_file(
-    tmp_path_factory: pytest.TempPathFactory, network: Network
-) -> None:
+def test_a_network_comes_back_from_its_file(tmp_path_factory: pytest.TempPathFactory, network: Network) -> None:
     file = tmp_path_factory.mktemp("spec") / "net.toml"
     file.write_text(network.to_toml())
     again = Network.from_toml(file)

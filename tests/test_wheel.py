@@ -73,9 +73,7 @@ def files_under(folder: Path, prefix: str) -> set[str]:
 
 
 def test_wheel_holds_the_package_and_its_templates(checkout: Path, wheel: Path) -> None:
-    expected = files_under(checkout / "derive", "derive") | files_under(
-        checkout / "templates", "derive/templates"
-    )
+    expected = files_under(checkout / "derive", "derive") | files_under(checkout / "templates", "derive/templates")
     held = names(wheel)
     assert {name for name in held if ".dist-info/" not in name} == expected
     assert any(name.startswith("derive/templates/latex/") for name in held)

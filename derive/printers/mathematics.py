@@ -182,6 +182,8 @@ class Page:
             units.reverse()
         below = _glued(set_, [*self._told_apart(tensor), *(u for u in units if u is not None)])
         sample = next((s for s in samples if s is not None), None)
+        if sample is not None and self.notation.sample == "({})":
+            sample = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
         return self._scripts(tensor, base, below, sample)
 
     def _told_apart(self, tensor: Tensor) -> list[Box]:
@@ -200,18 +202,13 @@ class Page:
             name = role.batch if self.batch else role.vector or role.entry
         return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
 
-    def _scripts(self, tensor: Tensor, base: Box, below: Box | None, sample: Box | None) -> Box:
-        set_ = self.typesetter
+    def _scripts(self, tensor: Tensor, base: Box, below: Box | None, above: Box | None) -> Box:
+        """A letter with its layer where the notation puts it, and what stands below and above."""
         layer = self._layer(tensor)
-        above = sample
-        if sample is not None and self.notation.sample == "({})":
-            above = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
-        if layer is None:
-            return set_.script(base, below, above)
-        if self.notation.layer == "left":
-            return set_.script(base, below, above, left=layer)
-        both = layer if above is None else set_.join((layer, above), "", ATOM)
-        return set_.script(base, below, both)
+        if layer is None or self.notation.layer == "left":
+            return self.typesetter.script(base, below, above, left=layer)
+        both = layer if above is None else self.typesetter.join((layer, above), "", ATOM)
+        return self.typesetter.script(base, below, both)
 
     def _layer(self, tensor: Tensor) -> Box | None:
         """The layer's number in its brackets, where one is written."""
@@ -448,26 +445,37 @@ class Page:
 
     @array.register
     def _(self, node: mx.Transpose) -> Box:
-        plain = replace(self, shapes=False)
-        inner = plain.array(node.of)
         mark = self.typesetter.letter(self.notation.transpose)
-        if isinstance(node.of, mx.Array | mx.Part):
-            box = plain.transposed(node.of, inner, mark)
-        else:
+        box = self._marked(node.of, mark)
+        if box is None:
+            inner = replace(self, shapes=False).array(node.of)
             box = self.typesetter.script(self.typesetter.group(inner), None, mark)
         return self._leaf(box, node)
 
-    def transposed(self, node: mx.Node, inner: Box, mark: Box) -> Box:
-        """A symbol with the sign of transposition after its other superscripts."""
-        tensor = node.tensor if isinstance(node, mx.Array) else None
-        if tensor is None or self.notation.layer == "left" or self._layer(tensor) is None:
-            return self.typesetter.script(inner, None, mark)
-        role = self.notation.role(tensor)
-        layer = self._layer(tensor)
-        assert layer is not None
-        return self.typesetter.script(
-            self._letter(tensor, role, True), None, self.typesetter.join((layer, mark), "", ATOM)
+    def _marked(self, node: mx.Node, mark: Box | None) -> Box | None:
+        """A symbol, or a part of one, with a sign after its other superscripts; None for anything else."""
+        if isinstance(node, mx.Part) and isinstance(node.of, mx.Array):
+            return self._whole(node.of.tensor, self._part(node), mark)
+        return self._whole(node.tensor, None, mark) if isinstance(node, mx.Array) else None
+
+    def _whole(self, tensor: Tensor, below: Box | None, mark: Box | None) -> Box:
+        """A tensor as an array, with what stands below it and after its superscripts."""
+        if tensor.role in ("gradient", "updated") or (below is None and mark is None):
+            plain = self.symbol(tensor, whole=True)
+            return plain if below is None and mark is None else self.typesetter.script(plain, below, mark)
+        apart = self._told_apart(tensor)
+        return self._scripts(
+            tensor,
+            self._letter(tensor, self.notation.role(tensor), True),
+            _glued(self.typesetter, [*apart, *([below] if below else [])]),
+            mark,
         )
+
+    def _part(self, node: mx.Part) -> Box:
+        """Which rows or columns a part has."""
+        if node.first == 1 and node.axis == 1 and node.count + 1 == node.of.shape[1]:
+            return self.typesetter.letter(Letter(r"\setminus 0", "∖0"))
+        return self.typesetter.name(f"{node.first}:{node.first + node.count}")
 
     @array.register
     def _(self, node: mx.Product) -> Box:
@@ -589,12 +597,11 @@ class Page:
 
     @array.register
     def _(self, node: mx.Part) -> Box:
-        whole = node.of.shape[node.axis]
-        if node.first == 1 and node.axis == 1 and node.count + 1 == whole:
-            mark = self.typesetter.letter(Letter(r"\setminus 0", "∖0"))
-        else:
-            mark = self.typesetter.name(f"{node.first}:{node.first + node.count}")
-        return self._leaf(self.typesetter.script(replace(self, shapes=False).array(node.of), mark, None), node)
+        box = self._marked(node, None)
+        if box is None:
+            inner = self._at(replace(self, shapes=False).array(node.of), POWER)
+            box = self.typesetter.script(inner, self._part(node), None)
+        return self._leaf(box, node)
 
     @array.register
     def _(self, node: mx.Stack) -> Box:
