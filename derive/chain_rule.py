@@ -65,14 +65,18 @@ class Chains:
     edges: dict[str, tuple[LocalDerivative, ...]]
 
     def paths(self, parameter: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
-        """Every chain from the error to ``parameter``, one product of local derivatives each."""
-        stack: list[tuple[Tensor, tuple[LocalDerivative, ...]]] = [(self.forward.error.target, ())]
+        """Every chain from the error to ``parameter``, one product of local derivatives each.
+
+        There may be very many; they are found one at a time, from the parameter upwards,
+        where every way leads to the error.
+        """
+        stack: list[tuple[Tensor, _Link | None]] = [(parameter, None)]
         while stack:
-            tensor, path = stack.pop()
-            if tensor == parameter:
-                yield path
-            for edge in reversed(self.edges.get(tensor.name, ())):
-                stack.append((edge.wrt, (*path, edge)))
+            tensor, below = stack.pop()
+            if tensor == self.forward.error.target:
+                yield tuple(_edges(below))
+            for edge in reversed(self.into(tensor)):
+                stack.append((edge.of, _Link(edge, below)))
 
     def into(self, tensor: Tensor) -> tuple[LocalDerivative, ...]:
         """The local derivatives with respect to ``tensor``, from the error outward."""
@@ -86,11 +90,25 @@ class Chains:
                 found[edge.wrt.name] = (*found.get(edge.wrt.name, ()), edge)
         return found
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """The tensors on the chains, each after all that depend on it."""
         computed = tuple(e.target for e in reversed(self.forward.equations) if e.target.name in self.edges)
         return computed + self.forward.parameters
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A chain as a linked list, so that chains share what they have in common."""
+
+    edge: LocalDerivative
+    below: _Link | None
+
+
+def _edges(link: _Link | None) -> Iterator[LocalDerivative]:
+    while link is not None:
+        yield link.edge
+        link = link.below
 
 
 def chains(forward: ForwardPass) -> Chains:

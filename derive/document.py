@@ -6,9 +6,9 @@ prose between the equations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Integer, KroneckerDelta
@@ -46,7 +46,8 @@ def page_for(program: Program, notation: Notation, latex: bool = True) -> Page:
     layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
     origins = list(dict.fromkeys(d.function.origin for d in program.definitions))
     numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
-    return Page(typesetter, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered)
+    taken = frozenset(s.name for s in program.extents)
+    return Page(typesetter, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered, taken=taken)
 
 
 def one_sample(program: Program) -> Program:
@@ -132,20 +133,31 @@ class Step:
 
 
 def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
-    """Give a chain its indices, from the parameter towards the error; indices tied by a delta are one."""
+    """Give a chain its indices, from the parameter towards the error; indices tied by a delta are one.
+
+    Of a long chain only the first and the last steps are given any: its middle is left out.
+    """
     steps: list[Step] = []
     below = path[-1].wrt_indices
-    fresh = (Index(f"c{n:05d}", axis) for n, axis in enumerate(a for e in path for a in e.of.axes))
-    for edge in reversed(path):
+    numbers = count()
+    for n in reversed(spelled_out(len(path))):
+        edge = path[n]
+        if steps and steps[-1].local is not path[n + 1]:
+            below = tuple(_named(numbers, i) for i in edge.wrt_indices)
         known = dict(zip(edge.wrt_indices, below, strict=True))
-        above = tuple(known[edge.tied[i]] if i in edge.tied else _named(fresh, i) for i in edge.of_indices)
+        above = tuple(known[edge.tied[i]] if i in edge.tied else _named(numbers, i) for i in edge.of_indices)
         steps.append(Step(edge, above, below))
         below = above
     return steps[::-1]
 
 
-def _named(fresh: Any, index: Index) -> Index:
-    return Index(next(fresh).name, index.axis)
+def spelled_out(length: int) -> list[int]:
+    """Which steps of a chain are written: all, or the first two and the last five."""
+    return [*range(length)] if length <= SPELLED else [0, 1, *range(length - 5, length)]
+
+
+def _named(numbers: Iterator[int], like: Index) -> Index:
+    return Index(f"c{next(numbers):05d}", like.axis)
 
 
 class Document:
@@ -161,6 +173,12 @@ class Document:
 
     def context(self) -> dict[str, Any]:
         """What the template needs."""
+        lines = self.lines()
+        batch = "".join(lines["batch"].values())
+        return {**lines, "ones": r"\mathbf{1}" in batch}
+
+    def lines(self) -> dict[str, Any]:
+        """The finished lines, by the place where they stand."""
         return {
             "description": self.description(),
             "notation": self.notation,
@@ -190,7 +208,6 @@ class Document:
             "red": len(self.single.stage("factor")) > 1,
             "factor_name": f"${self.notation_letter('factor')}$",
             "times": f"${self.notation.times.tex}$",
-            "ones": self.notation.ones,
             "weights": self.weights(),
             "rate": self.page.symbol(LEARNING_RATE).text,
             "promises": bool(self.derivation.forward.promises),
@@ -201,12 +218,12 @@ class Document:
         text = self.derivation.description
         if self.derivation.network is None or not self.batch.extents:
             return text
-        plain = "-".join(str(w) for w in self.derivation.network.layers)
-        widths = (
-            str(w) if isinstance(w, int) else f"${self.page.typesetter.variable(w).text}$"
-            for w in self.derivation.network.layers
-        )
-        return text.replace(plain, "-".join(widths), 1)
+        from derive.pipeline import spelled
+
+        layers = self.derivation.network.layers
+        set_ = self.page.typesetter
+        widths = [str(w) if isinstance(w, int) else f"${set_.variable(w).text}$" for w in layers]
+        return text.replace(spelled(layers), spelled(widths), 1)
 
     def _before_update(self) -> tuple[Assign, ...]:
         return self.single.stage("forward", "error", "factor", "gradient")
@@ -302,7 +319,7 @@ class Document:
         left: Box | None = None
         for number, path in enumerate(paths[:MOST_PATHS]):
             page, steps = self._lettered(instantiate(path))
-            first, *others = self._coloured(page, steps)
+            first, *others = self._coloured(page, path, steps)
             if number:
                 pieces.append(BREAK)
                 first = replace(first, text=f"+ {first.text}", width=first.width + 1.5)
@@ -315,9 +332,8 @@ class Document:
 
     def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
         """Letters for the indices of the steps that are written out."""
-        shown = self._shown(steps)
         free = [i for i in steps[-1].wrt if isinstance(i, Index)]
-        bound = [i for s in reversed(shown) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
+        bound = [i for s in reversed(steps) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
         alone = [_single(i) for i in (*free, *bound)]
         renamed = dict(zip((*free, *bound), alone, strict=True))
         page = self.page.with_letters(
@@ -331,26 +347,18 @@ class Document:
         ]
         return page, fixed
 
-    def _shown(self, steps: list[Step]) -> list[Step]:
-        """All steps, or the first and the last of a chain that is too long to write out."""
-        return steps if len(steps) <= SPELLED else [*steps[:2], *steps[-5:]]
-
-    def _coloured(self, page: Page, steps: list[Step]) -> list[Box]:
+    def _coloured(self, page: Page, path: Sequence[LocalDerivative], steps: list[Step]) -> list[Box]:
         """Sums and factors; what the row above has in green stands in red here."""
         shared = {f.tensor.name for f in self.derivation.factors}
-        ends = [n for n, s in enumerate(steps, start=1) if s.local.wrt.name in shared]
-        green = ends[-1] if ends else 0
-        red = ends[-2] if len(ends) > 1 else 0
-        shown = set(range(len(steps))) if len(steps) <= SPELLED else {0, 1, *range(len(steps) - 5, len(steps))}
-        boxes = self._sums(page, [steps[n] for n in sorted(shown)])
-        for n, step in enumerate(steps):
-            colour = "red" if n < red else "green" if n < green else ""
-            if n not in shown and n - 1 not in shown:
-                continue
-            box = self._factor(page, step, colour) if n in shown else _painted(Box(r"\cdots", 1.2), colour)
-            opening = [(n == 0 and green, "green", r"\bigl["), (n == 0 and red, "red", r"\bigl(")]
-            closing = [(red and n == red - 1, "red", r"\bigr)"), (green and n == green - 1, "green", r"\bigr]")]
-            boxes.append(_bracketed(box, [o[1:] for o in opening if o[0]], [c[1:] for c in closing if c[0]]))
+        ends = [n for n, edge in enumerate(path) if edge.wrt.name in shared]
+        marks = {"green": ends[-1] if ends else -1, "red": ends[-2] if len(ends) > 1 else -1}
+        boxes = self._sums(page, steps)
+        previous = -1
+        for n, step in zip(spelled_out(len(path)), steps, strict=True):
+            if n != previous + 1:
+                boxes.append(_painted(Box(r"\cdots", 1.2), _colour(n - 1, marks)))
+            boxes.append(_bracketed(self._factor(page, step, _colour(n, marks)), n, marks))
+            previous = n
         return boxes
 
     def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
@@ -455,12 +463,17 @@ def _painted(box: Box, colour: str) -> Box:
     return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
 
 
-def _bracketed(box: Box, opening: Sequence[tuple[str, str]], closing: Sequence[tuple[str, str]]) -> Box:
+def _colour(position: int, marks: Mapping[str, int]) -> str:
+    """The colour of a factor, where each colour ends with the factor at its mark."""
+    return "red" if position <= marks["red"] else "green" if position <= marks["green"] else ""
+
+
+def _bracketed(box: Box, position: int, marks: Mapping[str, int]) -> Box:
     """A factor with the coloured brackets that begin or end at it, so that no line ends between them."""
-    before = "".join(rf"\textcolor{{derive{colour}}}{{{bracket}}}" for colour, bracket in opening)
-    after = "".join(rf"\textcolor{{derive{colour}}}{{{bracket}}}" for colour, bracket in closing)
-    width = box.width + 0.5 * (len(opening) + len(closing))
-    return replace(box, text=f"{before}{box.text}{after}", width=width)
+    before = [(c, b) for c, b in (("green", r"\bigl["), ("red", r"\bigl(")) if position == 0 <= marks[c]]
+    after = [(c, b) for c, b in (("red", r"\bigr)"), ("green", r"\bigr]")) if position == marks[c]]
+    opening, closing = ("".join(rf"\textcolor{{derive{c}}}{{{b}}}" for c, b in side) for side in (before, after))
+    return replace(box, text=f"{opening}{box.text}{closing}", width=box.width + 0.5 * len(before + after))
 
 
 def _single(index: Expr) -> Any:
@@ -513,7 +526,8 @@ def text_summary(derivation: Derivation) -> list[str]:
     program = derivation.program
     page = replace(page_for(program, derivation.notation, latex=False), batch=True)
     count = sum((_size(p) for p in program.parameters), Integer(0)).expand()
-    found = [f"{derivation.description} It has {page.entry(count).text} parameters.", ""]
+    noun = "parameter" if count == 1 else "parameters"
+    found = [f"{derivation.description} It has {page.entry(count).text} {noun}.", ""]
     statements = [s for s in program.stage("factor") if s.form is not None]
     names = [page.symbol(s.target, whole=True).text for s in statements]
     for statement, name in zip(statements, names, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sympy import Expr, Indexed, Integer, Sum, Symbol
 
@@ -55,7 +56,7 @@ class ForwardPass:
         """The last equation: the error E."""
         return self.equations[-1]
 
-    @property
+    @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by its name."""
         computed = tuple(e.target for e in self.equations)
@@ -64,11 +65,11 @@ class ForwardPass:
     def check(self) -> None:
         """Raise ValueError unless each tensor is stated once and before it is read."""
         known = {t.name for t in self.inputs + self.parameters}
+        extents = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
         for equation in self.equations:
             name = equation.target.name
             if name in known:
                 raise ValueError(f"{name} is stated twice")
-            extents = {str(s) for a in self.tensors.values() for s in extent_symbols(a)}
             unknown = [s for s in symbols_read(equation.expression) if s not in known | extents]
             if unknown:
                 raise ValueError(f"the equation of {name} reads {', '.join(unknown)}, not stated before")

@@ -10,6 +10,7 @@ Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -166,9 +167,15 @@ class Derivation:
         return folder
 
 
+def spelled(layers: Sequence[object]) -> str:
+    """The widths of the layers in a row; of very many, the first and the last."""
+    shown = [*layers] if len(layers) <= 12 else [*layers[:5], "...", *layers[-3:]]
+    return "-".join(map(str, shown))
+
+
 def described(network: Network) -> str:
     """A network in one sentence: its widths, activations, loss and biases."""
-    widths = "-".join(str(w) for w in network.layers)
+    widths = spelled(network.layers)
     names = network.activation
     same = len(set(names)) == 1
     functions = names[0] if same else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -7,6 +7,7 @@ index form; ``lift`` adds the matrix form.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from sympy import Expr, Integer, Mul, Pow, Symbol, cancel, sympify
@@ -80,13 +81,13 @@ class Program:
         """The statements of the given stages, in order."""
         return tuple(s for s in self.statements if s.stage in names)
 
-    @property
+    @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by its name."""
         computed = tuple(s.target for s in self.statements)
         return {t.name: t for t in self.inputs + self.parameters + self.scalars + computed}
 
-    @property
+    @cached_property
     def extents(self) -> tuple[Symbol, ...]:
         """The symbols that stand for widths, in the order of their first use, m left out."""
         order: dict[Symbol, None] = {}

@@ -13,8 +13,9 @@ from typing import Any
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
 
-#: Entries of each parameter that are checked one by one; a random direction covers the rest.
-ENTRIES = 24
+#: Entries that are checked one by one, spread over the parameters; for each, a random
+#: direction covers the rest.
+ENTRIES = 64
 
 
 class CheckError(ValueError):
@@ -60,7 +61,8 @@ def check_source(source: str) -> GradientReport:
     """Check the gradients of a module given as source text."""
     module = ModuleType("trainer")
     exec(compile(source, "trainer.py", "exec"), module.__dict__)  # our own output, not a user's text
-    return check_gradients(module, ENTRIES)
+    parameters, _, _ = module.example()
+    return check_gradients(module, ENTRIES // len(parameters))
 
 
 def check_module(path: Path) -> GradientReport:

@@ -171,7 +171,8 @@ def stored(tensor: Tensor, value: Array) -> Array:
     """Entries as the generated module stores them: two-dimensional, a vector as a column."""
     if value.ndim == 2:
         return value.copy()
-    return value.reshape(1, -1) if tensor.axes and tensor.axes[0].sample else value.reshape(-1, 1)
+    across = bool(tensor.axes) and tensor.axes[0].sample
+    return value.reshape((1, -1) if across else (-1, 1)).copy()
 
 
 def off(found: Array, expected: Array) -> float:

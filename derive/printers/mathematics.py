@@ -122,8 +122,9 @@ class Typesetter(Protocol):
 class Page:
     """What a formula is written with: the typesetter, the notation, the tensors it may name.
 
-    ``one_layer`` and ``one_function`` say that layer numbers, and numbers on f,
-    are not needed to tell things apart. ``letters`` names the indices at hand.
+    ``one_layer`` says that layer numbers are not needed to tell things apart;
+    ``functions`` maps the activations that are written f to their numbers.
+    ``letters`` names the indices at hand, with none of the letters ``taken``.
     ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
     the shape under every array. ``given`` symbols are written as they are given.
     """
@@ -136,6 +137,7 @@ class Page:
     letters: Mapping[Index, str] = field(default_factory=dict)
     batch: bool = False
     shapes: bool = False
+    taken: frozenset[str] = frozenset()
     given: Mapping[Symbol, Box] = field(default_factory=dict)
 
     # ------------------------------------------------------------ indices
@@ -147,7 +149,6 @@ class Page:
 
     def with_letters(self, free: Iterable[Index], bound: Iterable[Index], pool: tuple[str, ...] | None = None) -> Page:
         """The same page with letters for the free indices, then for the bound ones."""
-        taken = {s.name for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
         chosen: dict[Index, str] = {}
         for indices, letters in (
             (free, self.notation.free_letters),
@@ -156,7 +157,7 @@ class Page:
             for index in indices:
                 source = self.notation.sample_letters if index.axis.sample else letters
                 if index not in chosen:
-                    chosen[index] = next(x for x in source if x not in chosen.values() and x not in taken)
+                    chosen[index] = next(x for x in source if x not in chosen.values() and x not in self.taken)
         return replace(self, letters=chosen)
 
     def index(self, index: Expr) -> Box | None:
@@ -553,18 +554,19 @@ class Page:
         ):
             return self._sum_over_samples(node.of.tensor)
         inner = self._at(self.array(node.of), PRODUCT)
-        ones = self._ones(length)
-        if node.axis == 1:
-            return set_.join((inner, ones), "thin", PRODUCT)
-        return set_.join((set_.script(ones, None, set_.letter(self.notation.transpose)), inner), "thin", PRODUCT)
+        ones = self._ones(node.of.shape[node.axis], row=node.axis == 0)
+        return set_.join((inner, ones) if node.axis == 1 else (ones, inner), "thin", PRODUCT)
 
-    def _ones(self, length: Expr | None) -> Box:
-        box = self.typesetter.name("1")
-        if self.shapes and length is not None:
-            return self.typesetter.under(
-                box, self.typesetter.join((self.extent(length), self.typesetter.number(1)), "by", ATOM)
-            )
-        return box
+    def _ones(self, length: Expr, row: bool = False) -> Box:
+        """A column of ones, or a row of them."""
+        set_ = self.typesetter
+        box = set_.name("1")
+        if row:
+            box = set_.script(box, None, set_.letter(self.notation.transpose))
+        if not self.shapes:
+            return box
+        sides = (set_.number(1), self.extent(length))
+        return set_.under(box, set_.join(sides if row else sides[::-1], "by", ATOM))
 
     def _sum_over_samples(self, tensor: Tensor) -> Box:
         index = Index("sample", tensor.axes[-1])
@@ -578,22 +580,12 @@ class Page:
         column_only = node.of.shape[0] == node.full[0] and node.of.shape[0] != 1
         if isinstance(node.of, mx.Number) or (column_only and not self.notation.ones):
             return inner
-        set_, mark = self.typesetter, self.typesetter.letter(self.notation.transpose)
         box = self._at(inner, PRODUCT)
         if node.of.shape[1] != node.full[1]:
-            box = set_.join(
-                (box, self._under_row(set_.script(set_.name("1"), None, mark), node.full[1])), "thin", PRODUCT
-            )
+            box = self.typesetter.join((box, self._ones(node.full[1], row=True)), "thin", PRODUCT)
         if node.of.shape[0] != node.full[0]:
-            box = set_.join((self._ones(node.full[0]), box), "thin", PRODUCT)
+            box = self.typesetter.join((self._ones(node.full[0]), box), "thin", PRODUCT)
         return box
-
-    def _under_row(self, box: Box, length: Expr) -> Box:
-        if not self.shapes:
-            return box
-        return self.typesetter.under(
-            box, self.typesetter.join((self.typesetter.number(1), self.extent(length)), "by", ATOM)
-        )
 
     @array.register
     def _(self, node: mx.Part) -> Box:
