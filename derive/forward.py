@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sympy import Expr, Indexed, Integer, Sum, Symbol
 
-from derive.index import Axis, Equation, IndexSupply, Tensor, symbols_read
+from derive.index import Axis, Equation, IndexSupply, Tensor, refreshed, symbols_read
 
 #: The number of samples in a batch, and the axis along which they lie.
 SAMPLES = Symbol("m", integer=True, positive=True)
@@ -61,6 +61,12 @@ class ForwardPass:
         """Every tensor by its name."""
         computed = tuple(e.target for e in self.equations)
         return {t.name: t for t in self.inputs + self.parameters + computed}
+
+    def refreshed(self) -> ForwardPass:
+        """The same, checked, with indices that no two equations share, however they were stated."""
+        self.check()
+        supply = IndexSupply()
+        return replace(self, equations=tuple(refreshed(e, supply) for e in self.equations), supply=supply)
 
     def check(self) -> None:
         """Raise ValueError unless each tensor is stated once and before it is read."""

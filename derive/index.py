@@ -129,6 +129,25 @@ def total(body: Expr, *indices: Index) -> Expr:
     return Sum(body, *((i, Integer(i.axis.start), i.axis.stop) for i in indices))
 
 
+def refreshed(equation: Equation, supply: IndexSupply) -> Equation:
+    """The same equation with every index, free or bound, a new one."""
+    free = dict(zip(equation.indices, supply.several(i.axis for i in equation.indices), strict=True))
+    right = _with_fresh_sums(equation.expression, supply).xreplace(free)
+    return Equation(equation.target, tuple(free.values()), right, equation.note)
+
+
+def _with_fresh_sums(expression: Expr, supply: IndexSupply) -> Expr:
+    """Give each sum indices of its own; an inner sum is renamed before an outer one that may shadow it."""
+    if not expression.has(Sum):
+        return expression
+    arguments = [a if not isinstance(a, Expr) else _with_fresh_sums(a, supply) for a in expression.args]
+    if isinstance(expression, Sum):
+        body = arguments[0]
+        fresh = {limit[0]: supply.fresh(limit[0].axis) for limit in expression.limits}
+        return total(body.xreplace(fresh), *fresh.values())
+    return expression.func(*arguments)
+
+
 def delta(left: Expr, right: Expr) -> Expr:
     """Kronecker's delta."""
     return KroneckerDelta(left, right)

@@ -30,7 +30,7 @@ from sympy import Number as SympyNumber
 
 from derive import matrix as mx
 from derive.deltas import tidy
-from derive.index import Equation, Index, Tensor
+from derive.index import Equation, Index, Tensor, within
 from derive.program import Assign, Program
 from derive.stable import recognise
 
@@ -62,10 +62,11 @@ class Lifted:
 
 @dataclass(frozen=True)
 class Piece:
-    """A factor that can be laid with any of its indices along the rows."""
+    """A factor that can be laid with any of its indices along the rows; ``text`` names it in an error."""
 
     indices: frozenset[Index]
     lay: Callable[[Side, Side], Lifted]
+    text: str = ""
 
 
 def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
@@ -147,6 +148,8 @@ def _(expression: Indexed, row: Side, column: Side, tensors: Mapping[str, Tensor
         raise LiftError(f"{expression} has no matrix form: it needs one or two different indices")
     own = tuple(expression.indices)
     for axis, (index, wide) in enumerate(zip(own, tensor.axes, strict=True)):
+        if not within(index.axis, wide):
+            raise LiftError(f"{expression} reaches beyond {tensor.name}, whose axis {axis} is {wide.extent} long")
         if index.axis != wide:
             side = axis if len(own) == 2 else int(wide.sample)
             node = mx.Part(node, side, index.axis.start - wide.start, index.axis.extent)
@@ -227,7 +230,7 @@ def _product(
 
 
 def _piece(factor: Expr, tensors: Mapping[str, Tensor]) -> Piece:
-    return Piece(_bound_free(factor), lambda row, column: _lay(factor, row, column, tensors))
+    return Piece(_bound_free(factor), lambda row, column: _lay(factor, row, column, tensors), str(factor))
 
 
 def _summed(
@@ -347,8 +350,9 @@ def _hadamard(pieces: list[Piece], row: Side, column: Side) -> Lifted:
 
 def _einsum(bound: list[Index], pieces: list[Piece]) -> Piece:
     """The general contraction of all pieces over all bound indices that are left."""
-    if any(len(p.indices) > 2 for p in pieces):
-        raise LiftError("a factor with more than two indices has no matrix form")
+    for piece in pieces:
+        if len(piece.indices) > 2:
+            raise LiftError(f"{piece.text or 'a product'} has more than two indices, so it has no matrix form")
     names = sorted({i for p in pieces for i in p.indices}, key=str)
     letters = dict(zip(names, "abcdefghijklmnopqrstuvwxyz", strict=False))
     free = frozenset(names) - set(bound)

@@ -209,6 +209,19 @@ class Broadcast(Node):
 
 
 @dataclass(frozen=True)
+class Repeat(Node):
+    """The same as an array of its full size: for what does not repeat its operands by itself."""
+
+    of: Node
+    full: Shape
+
+    @property
+    def shape(self) -> Shape:
+        """The full shape."""
+        return self.full
+
+
+@dataclass(frozen=True)
 class Part(Node):
     """``count`` rows (``axis`` 0) or columns (1), from position ``first`` (counted from 0)."""
 

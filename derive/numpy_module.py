@@ -6,7 +6,9 @@ holds the checks at the door and the trainer around it.
 
 from __future__ import annotations
 
+import keyword
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,6 +20,7 @@ from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.lift import lift
+from derive.lower import lowered
 from derive.notation import Notation
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.program import Assign, Program
@@ -64,12 +67,12 @@ class _Layout:
 
     def __init__(self, program: Program, notation: Notation) -> None:
         self.program = program
-        self.notation = notation
-        self.printer = NumPyPrinter(notation)
+        self.names = code_names(program, notation)
+        self.printer = NumPyPrinter(self.names)
         self.error = self._stable_error()
 
     def name(self, tensor: Tensor) -> str:
-        return self.notation.code_name(tensor)
+        return self.names[tensor.name]
 
     def _stable_error(self) -> Assign:
         """The error as it is computed: from the pre-activation where a logarithm would overflow."""
@@ -88,8 +91,7 @@ class _Layout:
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
         lines += [self._width(symbol, at_hand) for symbol in self.program.extents if symbol.name in used]
         if SAMPLES.name in used:
-            source = self.program.inputs[0 if self.program.inputs[0].name in read else 1]
-            lines.append(f"{SAMPLES} = {self.name(source)}.shape[1]")
+            lines.append(f"{SAMPLES} = X.shape[1]")
         return (*lines, *(self.line(s) for s in statements))
 
     def line(self, statement: Assign) -> str:
@@ -190,7 +192,19 @@ class _Layout:
 def _form(statement: Assign) -> mx.Node:
     if statement.form is None:
         raise ValueError(f"({statement.number}) {statement.target.name} has not been lifted")
-    return statement.form
+    return lowered(statement.form)
+
+
+def code_names(program: Program, notation: Notation) -> dict[str, str]:
+    """The name of each tensor in code: the notation's, or its own where two would be called alike."""
+    wanted = {t.name: notation.code_name(t) for t in program.tensors.values()}
+    plain = [t.name for t in program.tensors.values() if t.role != "updated"]
+    counts = Counter(wanted[n] for n in plain)
+    names = {n: wanted[n] if n not in plain or counts[wanted[n]] == 1 else n for n in wanted}
+    return {n: f"{c}_" if c in _RESERVED or keyword.iskeyword(c) else c for n, c in names.items()}
+
+
+_RESERVED = frozenset({"np", "math", "m", "parameters", "values", "slopes", "before", "Array", "Parameters"})
 
 
 def _reads(statement: Assign) -> set[str]:
@@ -205,7 +219,7 @@ def _extents(statement: Assign) -> set[str]:
             found |= node.factor.free_symbols
         elif isinstance(node, mx.Number):
             found |= node.value.free_symbols
-        elif isinstance(node, mx.Stack | mx.Einsum):
+        elif isinstance(node, mx.Stack | mx.Einsum | mx.Repeat):
             found |= {s for block in (node, *mx.children(node)) for side in block.shape for s in side.free_symbols}
     return {s.name for s in found}
 

@@ -42,9 +42,8 @@ def derive(network: Network | ForwardPass, notation: str = "psi") -> Derivation:
     Raises ValueError for a forward pass that is not one (an equation that reads
     what was not stated before, a parameter on which the error does not depend).
     """
-    stated = network if isinstance(network, ForwardPass) else state(network)
+    stated = network.refreshed() if isinstance(network, ForwardPass) else state(network)
     style = NOTATIONS[notation if isinstance(network, ForwardPass) else network.notation]
-    stated.check()
     all_chains = chains(stated)
     factors = shared_factors(all_chains)
     program = lift_program(assemble(all_chains, factors, OPTIMIZERS["sgd"], style.scale))

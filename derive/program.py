@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Integer, Mul, Pow, Symbol, cancel, sympify
+from sympy import Expr, Indexed, Integer, Mul, Pow, Symbol, cancel, sympify
 
 from derive.chain_rule import Chains, compose
 from derive.deltas import tidy
@@ -249,7 +249,7 @@ class Slopes:
         self._outputs = {
             (e.expression.func, e.expression.args[0].base.label.name): e.target
             for e in forward.equations
-            if isinstance(e.expression, Elementwise)
+            if isinstance(e.expression, Elementwise) and isinstance(e.expression.args[0], Indexed)
         }
 
     def plug_in(self, expression: Expr) -> Expr:
@@ -258,6 +258,8 @@ class Slopes:
 
     def _output(self, slope: Expr) -> Expr:
         entry = slope.args[0]
+        if not isinstance(entry, Indexed):
+            return slope
         for (function, source), target in self._outputs.items():
             if function.title == slope.origin and source == entry.base.label.name:
                 form = output_form(function)

@@ -11,12 +11,16 @@ import numpy as np
 from sympy import Expr, Integer, Symbol
 
 from derive.activations import ACTIVATIONS
+from derive.chain_rule import chains
 from derive.evaluate import Arithmetic, interpret
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
 from derive.functions import elementwise
 from derive.index import Axis, Equation, IndexSupply, Tensor, total
+from derive.notation import NOTATIONS
+from derive.optimizers import OPTIMIZERS
 from derive.pipeline import Derivation, derive
-from derive.program import Program
+from derive.program import Program, assemble
+from derive.shared_factors import shared_factors
 from derive.spec import Network
 
 Array = np.ndarray[Any, Any]
@@ -119,6 +123,12 @@ class Statement:
         self.equations.append(Equation(Tensor("E", "error"), (), expression, "error"))
         parts = (tuple(self.equations), tuple(self.inputs), tuple(self.parameters))
         return ForwardPass(*parts, self.supply, **options)
+
+
+def index_form(forward: ForwardPass, notation: str = "psi") -> Program:
+    """The program in index form, where no matrix form is asked for."""
+    found = chains(forward)
+    return assemble(found, shared_factors(found), OPTIMIZERS["sgd"], NOTATIONS[notation].scale)
 
 
 def random_values(tensors: Iterable[Tensor], sizes: Mapping[str, int], seed: int = 0) -> Values:

@@ -13,6 +13,7 @@ from helpers import (
     axis,
     complex_step,
     given_and_learned,
+    index_form,
     interpreted,
     load,
     off,
@@ -22,25 +23,15 @@ from helpers import (
 from networks import NETWORKS, random_network
 from sympy import Expr, Rational, simplify
 
-from derive.chain_rule import chains
 from derive.evaluate import Interpreter
 from derive.forward import SAMPLES, ForwardPass
 from derive.index import Equation, symbols_read, total
 from derive.lift import LiftError
-from derive.notation import NOTATIONS
-from derive.optimizers import OPTIMIZERS
 from derive.pipeline import Derivation, derive
-from derive.program import Program, assemble
-from derive.shared_factors import shared_factors
+from derive.program import Program
 
 TOLERANCE = 1e-12
 SAMPLE_COUNT = 3
-
-
-def index_form(forward: ForwardPass, notation: str = "psi") -> Program:
-    """The program in index form, where no matrix form is asked for."""
-    found = chains(forward)
-    return assemble(found, shared_factors(found), OPTIMIZERS["sgd"], NOTATIONS[notation].scale)
 
 
 @functools.cache

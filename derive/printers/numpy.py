@@ -6,7 +6,7 @@ them is put in parentheses wherever the order could be read in another way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch, singledispatchmethod
 from typing import Any
@@ -34,7 +34,6 @@ from sympy import (
 from derive import matrix as mx
 from derive.functions import Elementwise
 from derive.lift import reading_order
-from derive.notation import Notation
 from derive.stable import log1p
 
 SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
@@ -145,9 +144,9 @@ def _real(side: Expr) -> str:
 
 @dataclass(frozen=True)
 class NumPyPrinter:
-    """Prints the matrix form; ``notation`` names the tensors."""
+    """Prints the matrix form; ``names`` are those of the tensors in code."""
 
-    notation: Notation
+    names: Mapping[str, str]
 
     @singledispatchmethod
     def code(self, node: mx.Node) -> Code:
@@ -156,7 +155,7 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Array) -> Code:
-        return Code(self.notation.code_name(node.tensor))
+        return Code(self.names[node.tensor.name])
 
     @code.register
     def _(self, node: mx.Number) -> Code:
@@ -227,6 +226,11 @@ class NumPyPrinter:
     @code.register
     def _(self, node: mx.Broadcast) -> Code:
         return self.code(node.of)
+
+    @code.register
+    def _(self, node: mx.Repeat) -> Code:
+        rows, columns = (scalar(s).text for s in node.full)
+        return Code(f"np.broadcast_to({self.code(node.of).text}, ({rows}, {columns}))")
 
     @code.register
     def _(self, node: mx.Part) -> Code:

@@ -1,0 +1,46 @@
+"""From the matrix form to what NumPy computes: repeats are made explicit where NumPy does not repeat.
+
+NumPy repeats a vector inside an entry-wise operation by itself. A matrix
+product, a sum over an axis or an assignment needs the full array.
+"""
+
+from __future__ import annotations
+
+from sympy import Integer
+
+from derive import matrix as mx
+
+
+def lowered(node: mx.Node) -> mx.Node:
+    """The same value, with a ``Repeat`` wherever the full array is needed and would not be there."""
+    return _full(_explicit(node))
+
+
+def _explicit(node: mx.Node) -> mx.Node:
+    operands = tuple(_explicit(c) for c in mx.children(node))
+    if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call):
+        operands = tuple(_full(o) for o in operands)
+    if isinstance(node, mx.Stack):
+        operands = tuple(o if _constant(o) else _full(o) for o in operands)
+    return mx.rebuilt(node, operands)
+
+
+def _full(node: mx.Node) -> mx.Node:
+    return node if stored_shape(node) == node.shape else mx.Repeat(node, node.shape)
+
+
+def _constant(node: mx.Node) -> bool:
+    return isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number)
+
+
+def stored_shape(node: mx.Node) -> mx.Shape:
+    """The shape of the array that NumPy has after computing an explicit node without its last repeats."""
+    operands = [stored_shape(c) for c in mx.children(node)]
+    if isinstance(node, mx.Broadcast | mx.Scale | mx.Power):
+        return operands[0]
+    if isinstance(node, mx.Transpose):
+        return operands[0][::-1]
+    if isinstance(node, mx.Hadamard | mx.Plus | mx.Map):
+        rows, columns = (next((s for s in side if s != 1), Integer(1)) for side in zip(*operands, strict=True))
+        return rows, columns
+    return node.shape

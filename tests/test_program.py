@@ -1,0 +1,182 @@
+"""The program: single assignment, definition before use, numbers, and the scale of the factors."""
+
+from dataclasses import replace
+
+import pytest
+from helpers import Statement, axis, derivation, given_and_learned, interpreted, off, real
+from networks import NETWORKS
+from sympy import Integer, Sum, Symbol
+
+from derive.forward import SAMPLES
+from derive.index import Equation, Index, Tensor, symbols_read
+from derive.lift import LiftError, lift_program
+from derive.matrix import ShapeError
+from derive.pipeline import derive
+from derive.program import STAGES, Assign, Program
+
+NOTATIONS = ("psi", "bracket", "delta")
+
+
+def changed(program: Program, position: int, **fields) -> Program:
+    statements = list(program.statements)
+    statements[position] = replace(statements[position], **fields)
+    return replace(program, statements=tuple(statements))
+
+
+@pytest.fixture
+def program() -> Program:
+    return derivation((3, 5, 4, 2), "tanh").program
+
+
+def test_what_is_built_is_in_order(program):
+    program.check()
+    stages = [s.stage for s in program.statements]
+    assert stages == sorted(stages, key=STAGES.index)
+
+
+def test_a_second_assignment_is_refused(program):
+    twice = replace(program, statements=(*program.statements, program.statements[0]))
+    with pytest.raises(ValueError, match="assigns z1 a second time"):
+        twice.check()
+
+
+def test_an_assignment_to_a_parameter_is_refused(program):
+    with pytest.raises(ValueError, match="assigns X a second time"):
+        changed(program, 0, equation=replace(program.statements[0].equation, target=program.inputs[0])).check()
+
+
+@pytest.mark.parametrize("position", [1, 5, 8])
+def test_use_before_definition_is_refused(program, position):
+    statements = list(program.statements)
+    statements[position - 1], statements[position] = statements[position], statements[position - 1]
+    with pytest.raises(ValueError, match="before it is computed"):
+        replace(program, statements=tuple(statements)).check()
+
+
+def test_reading_what_is_never_computed_is_refused(program):
+    wrong = replace(program.statements[3].equation, expression=Symbol("ghost", real=True))
+    with pytest.raises(ValueError, match="ghost"):
+        changed(program, 3, equation=wrong).check()
+
+
+def test_a_free_index_on_the_right_is_refused(program):
+    equation = program.statements[1].equation
+    loose = Index("loose", equation.indices[0].axis)
+    wrong = replace(equation, expression=equation.expression.xreplace({equation.indices[0]: loose}))
+    with pytest.raises(ValueError, match="loose"):
+        changed(program, 1, equation=wrong).check()
+
+
+def test_an_index_over_another_axis_is_refused(program):
+    equation = program.statements[1].equation
+    other = Index("other", axis(17))
+    wrong = replace(equation, indices=(other, equation.indices[1]))
+    with pytest.raises(ValueError, match="other"):
+        changed(
+            program, 1, equation=replace(wrong, expression=equation.expression.xreplace({equation.indices[0]: other}))
+        ).check()
+
+
+def test_a_target_that_does_not_fit_its_right_side_is_not_lifted(program):
+    statement = program.statements[0]
+    i, s = statement.equation.indices
+    j = Index("j", axis(7))
+    wide = Tensor("wide", "wide", (axis(7), s.axis))
+    wrong = Assign(1, "forward", Equation(wide, (j, s), statement.equation.expression.xreplace({i: j})))
+    with pytest.raises((LiftError, ShapeError)):
+        lift_program(replace(program, statements=(wrong,)))
+
+
+def numbered(name: str) -> list[int]:
+    p = derive(NETWORKS[name]()).program
+    return [d.number for d in p.definitions] + [s.number for s in p.statements]
+
+
+@pytest.mark.parametrize("name", ["residual", "tied", "softmax_cross_entropy", "recurrence", "gating"])
+def test_every_number_is_given_once(name):
+    assert sorted(numbered(name)) == list(range(1, len(numbered(name)) + 1))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "identity", "sigmoid,tanh,softplus", "relu,relu,softmax"])
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_every_number_of_a_network_is_given_once(activation, notation):
+    p = derivation((3, 5, 4, 2), activation, "mse", "augmented", notation).program
+    numbers = [d.number for d in p.definitions] + [s.number for s in p.statements]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    assert [s.number for s in p.statements] == sorted(s.number for s in p.statements)
+
+
+@pytest.mark.parametrize("bias", ["separate", "augmented", "none"])
+@pytest.mark.parametrize(("notation", "scale"), [("psi", 1), ("bracket", 5), ("delta", -5)])
+def test_the_scale_of_the_factors(notation, scale, bias):
+    """In bracket and delta notation the mean over the samples is taken last; delta points downhill."""
+    plain, other = (derivation((3, 4, 2), "tanh", "half_mse", bias, n).program for n in ("psi", notation))
+    values, sizes = given_and_learned(plain, 5)
+    one, two = (interpreted(p, values, sizes) for p in (plain, other))
+    for factor in ("Psi_z2", "Psi_z1"):
+        assert off(real(two[factor]), scale * real(one[factor])) < 1e-14
+    for p in plain.parameters:
+        assert off(real(two[f"dE_d{p.name}"]), real(one[f"dE_d{p.name}"])) < 1e-14
+    assert other.common == {1: Integer(1), 5: 1 / SAMPLES, -5: -1 / SAMPLES}[scale]
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_a_sum_of_errors_has_no_mean_to_take(notation):
+    p = derivation((3, 4, 2), "tanh", "sse", "separate", notation).program
+    assert SAMPLES not in p.common.free_symbols
+    assert all(not s.equation.expression.has(SAMPLES) for s in p.stage("factor"))
+
+
+def test_factors_that_are_equal_are_one():
+    """Two sums of the same two tensors have the same derivative: it is named once."""
+    s = Statement()
+    x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(2))
+    one, other = (s.dense(n, s.learned(w, axis(2), axis(3)), x, s.learned(b, axis(2))) for n, w, b in ("pUb", "qVc"))
+    out = s.define("o", one.axes, lambda i, u: one[i, u] + other[i, u])
+    program = derive(s.error(s.squares(y, out))).program
+    factors = program.stage("factor")
+    assert [f.target.about.name for f in factors] in (["o"], ["q"], ["p"])
+    values, sizes = given_and_learned(program, 2)
+    assert off(*(real(interpreted(program, values, sizes)[f"dE_d{n}"]) for n in "UV")) == 0
+
+
+def test_every_parameter_is_updated_from_its_gradient(program):
+    after = program.stage("update")
+    assert [s.target.about for s in after] == list(program.parameters)
+    for statement in after:
+        name = statement.target.about.name
+        assert symbols_read(statement.equation.expression) == sorted([name, f"dE_d{name}", "learning_rate"])
+
+
+def test_names_of_widths_are_known_without_the_batch():
+    p = derivation("n,h,k", "tanh").program
+    assert {s.name for s in p.extents} == {"n", "h", "k"}
+
+
+def test_two_tensors_with_one_name_in_code_are_not_mixed_up():
+    """Two branches of one layer: if they were written alike, one would overwrite the other."""
+    s = Statement()
+    x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(2))
+    branches = []
+    for name, f in (("g", "sigmoid"), ("h", "tanh")):
+        z = s.dense(f"z{name}", s.learned(f"U{name}", axis(5), axis(3)), x, role="preactivation", layer=1)
+        branches.append(s.apply(name, f, z, role="activation", layer=1))
+    g, h = branches
+    product = s.define("p", g.axes, lambda i, u: g[i, u] * h[i, u])
+    out = s.dense("o", s.learned("W", axis(2), axis(5)), product)
+    forward = s.error(s.squares(y, out))
+    try:
+        derived = derive(forward)
+        report = derived.check()
+    except ValueError as refused:
+        assert "1" in str(refused)
+        return
+    assert report.passed, report.line()
+
+
+@pytest.mark.parametrize("name", ["residual", "layer_norm", "recurrence", "attention"])
+def test_no_sum_stands_in_another_over_the_same_index(name):
+    for statement in derive(NETWORKS[name]()).program.statements:
+        for outer in statement.equation.expression.atoms(Sum):
+            inner = {limit[0] for s in outer.function.atoms(Sum) for limit in s.limits}
+            assert not {limit[0] for limit in outer.limits} & inner, statement.equation
