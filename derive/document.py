@@ -186,7 +186,8 @@ class Document:
             "several": len(self.functions()) > 1,
             "forward": block([self.entries(s) for s in self.single.stage("forward", "error")]),
             "sought": self.sought(),
-            "count": self.count(),
+            "count": self.count() if self.total().is_number else "",
+            "count_display": block([Item(Box("", 0), tuple(self.page.pieces(self.total())), relation="")]),
             "rows": block([self.chain_row(p) for p in self.by_depth()]),
             "meaning": block(self.meaning()),
             "recursion": block([self.entries(s) for s in self.single.stage("factor")]),
@@ -246,7 +247,7 @@ class Document:
         if page.shapes and statement.form.shape != (1, 1):
             rows, columns = (page.extent(s) for s in statement.form.shape)
             left = page.typesetter.under(left, page.typesetter.join((rows, columns), "by", ATOM))
-        right = page.array_pieces(statement.form)
+        right = page.array_pieces(statement.form, LINE - left.width - 5)
         return Item(left, tuple(right), _relation(statement), statement.number if numbered else None)
 
     def functions(self) -> list[Item]:
@@ -305,10 +306,13 @@ class Document:
         separated = [replace(b, text=f"{b.text},", width=b.width + 0.6) for b in boxes[:-1]]
         return block([Item(Box("", 0), (*separated, boxes[-1]), relation="")])
 
+    def total(self) -> Expr:
+        """The number of scalar derivatives sought."""
+        return sum((_size(p) for p in self.single.parameters), Integer(0)).expand()
+
     def count(self) -> str:
-        """The number of scalar derivatives sought, in LaTeX."""
-        total = sum((_size(p) for p in self.single.parameters), Integer(0))
-        return self.page.entry(total.expand()).text
+        """That number in LaTeX."""
+        return self.page.entry(self.total()).text
 
     # ------------------------------------------------------------ chains
 

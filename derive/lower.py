@@ -16,6 +16,13 @@ def lowered(node: mx.Node) -> mx.Node:
     return _full(_explicit(node))
 
 
+def with_two_axes(node: mx.Node) -> mx.Node:
+    """The same with every sum of all entries kept as an array of one row and one column."""
+    if isinstance(node, mx.SumOver) and node.axis is None:
+        return mx.SumOver(mx.SumOver(with_two_axes(node.of), 1), 0)
+    return mx.rebuilt(node, tuple(with_two_axes(c) for c in mx.children(node)))
+
+
 def _explicit(node: mx.Node) -> mx.Node:
     operands = tuple(_explicit(c) for c in mx.children(node))
     if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call):

@@ -20,7 +20,7 @@ from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.lift import lift
-from derive.lower import lowered
+from derive.lower import lowered, with_two_axes
 from derive.notation import Notation
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.program import Assign, Program
@@ -192,7 +192,7 @@ class _Layout:
 def _form(statement: Assign) -> mx.Node:
     if statement.form is None:
         raise ValueError(f"({statement.number}) {statement.target.name} has not been lifted")
-    return lowered(statement.form)
+    return lowered(statement.form if statement.stage == "error" else with_two_axes(statement.form))
 
 
 def code_names(program: Program, notation: Notation) -> dict[str, str]:

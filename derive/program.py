@@ -222,12 +222,14 @@ class _Backwards:
         if not psi:
             self.common = self._left_out(found.value)
         value = tidy(found.value / self.common)
-        pattern = value.xreplace({i: Symbol(f"_{n}") for n, i in enumerate(found.indices)})
+        nameless = {i: Symbol(f"_{n}") for n, i in enumerate(found.indices)}
+        pattern = value.xreplace(nameless)
         factor = self.named.get(pattern)
         if factor is None:
             factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
             psi.append(Equation(factor, found.indices, value, "shared factor"))
             self.named[pattern] = factor
+            self.named[factor[found.indices].xreplace(nameless)] = factor
         return _Backward(found.indices, self.common * factor[found.indices])
 
     def _left_out(self, value: Expr) -> Expr:

@@ -76,6 +76,16 @@ NETWORKS |= {
     for output, loss in (("softmax", "cross_entropy"), ("identity", "mse"))
 }
 
+NETWORKS |= {
+    f"softmax_named_{notation}": {
+        "layers": (3, 12345, "classes"),
+        "activation": ("tanh", "softmax"),
+        "loss": "mse",
+        "notation": notation,
+    }
+    for notation in NOTATIONS
+}
+
 COMPLAINT = re.compile(
     r"^!|^\S+:\d+: |^Overfull|^Missing character|^(LaTeX|Package|Class|pdfTeX)\b.* [Ww]arning\b"
     r"|undefined|multiply defined"

@@ -6,7 +6,9 @@ a brute-force search over all chains; neither looks at how they were found.
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from sympy import Expr, Symbol, cse, lambdify, symbols, tanh
 from derive.chain_rule import Chains, LocalDerivative, chains
 from derive.evaluate import Interpreter
 from derive.forward import ForwardPass
-from derive.index import symbols_read
+from derive.index import Index, symbols_read
 from derive.pipeline import state
 from derive.shared_factors import shared_factors
 from derive.spec import Network
@@ -75,7 +77,7 @@ def test_every_gradient_goes_through_its_factor(layers):
     for statement in program.stage("gradient"):
         layer = statement.target.layer
         before = {"X" if layer == 1 else f"a{layer - 1}"} if statement.target.about.role == "weight" else set()
-        assert set(symbols_read(statement.equation.expression)) == {f"Psi_z{layer}"} | before
+        assert set(symbols_read(statement.equation.expression)) - {"m"} == {f"Psi_z{layer}"} | before
 
 
 def layer_slopes(points: list[dict[Symbol, float]]) -> tuple[list[Expr], list[Array], list[Array]]:
@@ -94,7 +96,8 @@ def layer_slopes(points: list[dict[Symbol, float]]) -> tuple[list[Expr], list[Ar
     moved = symbols("e1:7")
     shifted = run(list(moved[:4]), list(moved[4:]))
     meaning = [shifted.diff(e).subs(dict.fromkeys(moved, 0)) for e in moved]
-    at = [np.array([float(m.subs(p)) for m in meaning]) for p in points]
+    meant = lambdify(list(points[0]), meaning, "numpy")
+    at = [np.array(meant(*p.values())) for p in points]
     return derivatives, [a[:4] for a in at], [a[4:] for a in at]
 
 
@@ -105,7 +108,7 @@ def test_textbook_elimination_finds_the_output_factors_only():
     points = [dict(zip(names, generator.normal(size=len(names)), strict=True)) for _ in range(3)]
     derivatives, hidden, outputs = layer_slopes(points)
     named, reduced = cse(derivatives)
-    temporaries = lambdify(names, [s for s, _ in named] and unfolded(named), "numpy", cse=False)
+    temporaries = lambdify(names, [s for s, _ in named], "numpy", cse=lambda wanted: (named, list(wanted)))
     values = np.array([temporaries(*[p[n] for n in names]) for p in points])
     assert len(reduced) == 20
 
@@ -116,14 +119,6 @@ def test_textbook_elimination_finds_the_output_factors_only():
     assert [found(np.array([o[k] for o in outputs])) for k in range(2)] == [True, True]
     assert [found(np.array([h[k] for h in hidden])) for k in range(4)] == [False] * 4
     assert len(derivation((3, 4, 2), "tanh", "sse", "none").program.stage("factor")) == 2
-
-
-def unfolded(named: list[tuple[Symbol, Expr]]) -> list[Expr]:
-    """The temporaries of an elimination, each written out in the variables it began with."""
-    whole: dict[Symbol, Expr] = {}
-    for name, expression in named:
-        whole[name] = expression.xreplace(whole)
-    return list(whole.values())
 
 
 Prefix = tuple[LocalDerivative, ...]
@@ -139,43 +134,50 @@ def brute_force(found: Chains) -> set[str]:
     several entries of its parameter.
     """
     paths = [path for p in found.forward.parameters for path in found.paths(p)]
+    cuts = [(path[:cut], path[cut:]) for path in paths for cut in range(1, len(path))]
     continuations: dict[Names, set[Names]] = {}
-    for path in paths:
-        for cut in range(1, len(path)):
-            continuations.setdefault(spelled(path[:cut]), set()).add(spelled(path[cut:]))
-    ends = {spelled(path[:cut]): path[cut - 1].wrt.name for path in paths for cut in range(1, len(path))}
+    for prefix, rest in cuts:
+        continuations.setdefault(spelled(prefix), set()).add(spelled(rest))
+    several = Entries(found)
     factors = set()
-    for one, other in itertools.combinations_with_replacement(paths, 2):
-        for i, j in itertools.product(range(1, len(one)), range(1, len(other))):
-            p, q = spelled(one[:i]), spelled(other[:j])
-            if continuations[p] == continuations[q] and parted(found, one[i:], other[j:]):
-                factors.add(ends[p])
+    for (one, rest), (other, way) in itertools.combinations_with_replacement(cuts, 2):
+        if continuations[spelled(one)] != continuations[spelled(other)]:
+            continue
+        last = len(rest) == len(way) == 1 and rest[0] == way[0]
+        if rest[0].wrt != way[0].wrt or (last and several.reached(rest[0])):
+            factors.add(one[-1].wrt.name)
     return factors
 
 
+@functools.cache
 def spelled(path: Prefix) -> Names:
     return tuple(f"{e.of.name}>{e.wrt.name}" for e in path)
 
 
-def parted(found: Chains, one: Prefix, other: Prefix) -> bool:
-    """Whether two chains go on to different tensors, or to several entries of one parameter."""
-    if one[0].wrt != other[0].wrt:
-        return True
-    return len(one) == len(other) == 1 and fans_out(found, one[0])
+class Entries:
+    """Finds out, by trying them, how many entries of a parameter one entry of a tensor depends on."""
 
+    def __init__(self, found: Chains) -> None:
+        program = index_form(found.forward)
+        values, sizes = given_and_learned(program, 2, seed=9)
+        computed = interpreted(program, values, sizes, stages=("forward", "error"))
+        self.machine = Interpreter(computed, sizes, program.tensors)
+        self.known: dict[tuple[str, str], bool] = {}
 
-def fans_out(found: Chains, edge: LocalDerivative) -> bool:
-    """Whether one entry of ``edge.of`` depends on two entries of the parameter, by trying them."""
-    program = index_form(found.forward)
-    values, sizes = given_and_learned(program, 2, seed=9)
-    machine = Interpreter(interpreted(program, values, sizes), sizes, program.tensors)
-    entries = list(itertools.product(*(machine._range(i) for i in edge.wrt_indices)))
-    for where in itertools.product(*(machine._range(i) for i in edge.of_indices)):
-        at = dict(zip(edge.of_indices, where, strict=True))
-        slopes = (machine.number(edge.value, at | dict(zip(edge.wrt_indices, e, strict=True))) for e in entries)
-        if sum(abs(complex(s)) > 0 for s in slopes) > 1:
-            return True
-    return False
+    def reached(self, edge: LocalDerivative) -> bool:
+        """Whether some entry of ``edge.of`` depends on two entries of the parameter."""
+        names = (edge.of.name, edge.wrt.name)
+        if names not in self.known:
+            self.known[names] = any(self._count(edge, at) > 1 for at in self._places(edge.of_indices))
+        return self.known[names]
+
+    def _places(self, indices: tuple[Index, ...]) -> Iterator[dict[Index, int]]:
+        for numbers in itertools.product(*(self.machine._range(i) for i in indices)):
+            yield dict(zip(indices, numbers, strict=True))
+
+    def _count(self, edge: LocalDerivative, at: dict[Index, int]) -> int:
+        slopes = (self.machine.number(edge.value, at | entry) for entry in self._places(edge.wrt_indices))
+        return sum(abs(complex(s)) > 0 for s in slopes)
 
 
 def agrees(forward: ForwardPass) -> set[str]:
@@ -206,8 +208,7 @@ def test_the_search_finds_what_trying_all_pairs_finds(layers, bias):
     ],
 )
 def test_factors_of_networks_that_are_not_plain(name, expected):
-    found = agrees(NETWORKS[name]())
-    assert found == (expected - {"r2", "r1"} if name == "residual_twice" else expected)
+    assert agrees(NETWORKS[name]()) == expected
 
 
 @pytest.mark.parametrize("name", ["layer_norm_in_steps", "softmax_in_steps", "loss_of_two_layers", "low_rank", "bilinear"])
@@ -215,7 +216,7 @@ def test_the_search_agrees_with_all_pairs_on_further_networks(name):
     agrees(NETWORKS[name]())
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_the_search_agrees_with_all_pairs_on_random_networks(seed):
     agrees(random_network(seed))
 

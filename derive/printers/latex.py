@@ -35,7 +35,14 @@ _BETWEEN = {
     "over": (r" \oslash ", 1.2),
 }
 
-_SIGNS = {"minus": "-", "binary minus": " - ", "binary plus": " + ", "prime": "'"}
+_SIGNS = {
+    "minus": "-",
+    "binary minus": " - ",
+    "binary plus": " + ",
+    "prime": "'",
+    "open": r"\bigl(",
+    "close": r"\bigr)",
+}
 
 
 class LatexTypesetter:

@@ -626,15 +626,30 @@ class Page:
             return [*front, *self._factors(rest)]
         return [self.entry(expression)]
 
-    def array_pieces(self, node: mx.Node) -> list[Box]:
-        """The same for the matrix form."""
+    def array_pieces(self, node: mx.Node, limit: float) -> list[Box]:
+        """The same for the matrix form; what is narrower than ``limit`` stays in one piece."""
+        whole = self.array(node)
+        if whole.width <= limit:
+            return [whole]
         if isinstance(node, mx.Plus):
             return self.signed((mx.is_negative(t), self.array(mx.without_sign(t))) for t in node.terms)
+        if isinstance(node, mx.Scale) and not mx.is_negative(node):
+            return [self.at(node.factor, PRODUCT), *self._opened(node.of, limit)]
         if isinstance(node, mx.Hadamard) and not any(mx.divides(f) for f in node.factors):
-            first, *rest = (self._at(self.array(f), HADAMARD) for f in node.factors)
+            first, *rest = (self._opened(f, limit / 2) for f in node.factors)
             sign = self.typesetter.sign("times")
-            return [first, *(replace(b, text=f"{sign}{b.text}", width=b.width + 1.2) for b in rest)]
-        return [self.array(node)]
+            return [*first, *(b for f in rest for b in (_before(f[0], sign), *f[1:]))]
+        return [whole]
+
+    def _opened(self, node: mx.Node, limit: float) -> list[Box]:
+        """The pieces of a factor, with parentheses around them if it is a sum."""
+        pieces = self.array_pieces(node, limit)
+        if not isinstance(node, mx.Plus):
+            return pieces
+        if len(pieces) == 1:
+            return [self._at(pieces[0], HADAMARD)]
+        pieces[0] = _before(pieces[0], self.typesetter.sign("open"))
+        return [*pieces[:-1], replace(pieces[-1], text=pieces[-1].text + self.typesetter.sign("close"))]
 
     # ------------------------------------------------------------ rows given piecewise
 
@@ -650,6 +665,10 @@ class Page:
             assert name is not None
             found.append((value, self.typesetter.join((name, self.typesetter.number(first)), sign, SUM)))
         return self.typesetter.cases(found)
+
+
+def _before(box: Box, sign: str) -> Box:
+    return replace(box, text=f"{sign}{box.text}", width=box.width + 1.2)
 
 
 def _negative(expression: Expr) -> bool:

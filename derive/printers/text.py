@@ -21,7 +21,7 @@ _BETWEEN = {
     "equals": " = ",
     "over": " ⊘ ",
 }
-_SIGNS = {"minus": "−", "binary minus": " − ", "binary plus": " + ", "prime": "′"}
+_SIGNS = {"minus": "−", "binary minus": " − ", "binary plus": " + ", "prime": "′", "open": "(", "close": ")"}
 
 
 def _box(text: str, binds: int = ATOM) -> Box:
