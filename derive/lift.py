@@ -23,7 +23,6 @@ from sympy import (
     Pow,
     Sum,
     Symbol,
-    default_sort_key,
     sympify,
 )
 from sympy import Number as SympyNumber
@@ -32,6 +31,7 @@ from derive import matrix as mx
 from derive.deltas import tidy
 from derive.index import Equation, Index, Tensor, within
 from derive.program import Assign, Program
+from derive.reading import reading_order
 from derive.stable import recognise
 
 Side = Index | None
@@ -194,17 +194,6 @@ def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tenso
     present = frozenset().union(*(p.indices for p in laid))
     sides = (row if row in present else None, column if column in present else None)
     return Lifted(mx.Map(type(expression), tuple(p.spread(*sides) for p in laid)), *sides)
-
-
-def reading_order(terms: Iterable[Expr]) -> list[Expr]:
-    """Numbers first, then sums, then the rest; what is subtracted comes last, sums at the very end."""
-
-    def key(term: Expr) -> tuple[bool, int, bool, int, object]:
-        less = term.could_extract_minus_sign()
-        kind = 0 if term.is_number else 1 if term.has(Sum) != less else 2
-        return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
-
-    return sorted(terms, key=key)
 
 
 def _product(

@@ -21,8 +21,10 @@ from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
-from derive.notation import Notation
+from derive.notation import PSI, Notation
+from derive.printers.mathematics import Page
 from derive.printers.numpy import NumPyPrinter, scalar
+from derive.printers.text import TextTypesetter
 from derive.program import Assign, Program
 from derive.render import fill
 from derive.stable import E_POWER, fused_error, recognise, shift_logs, stable_form
@@ -137,18 +139,22 @@ class _Layout:
 
     def _helper(self, function: Any, number: int) -> dict[str, Any]:
         form = stable_form(function.definition)
-        lines = []
+        power, lines = "", []
         if form.rate is not None:
             up, down = (scalar(sign * form.rate * X).text for sign in (-1, 1))
             lines.append(f"{E_POWER} = np.exp(np.where({X}.real >= 0, {up}, {down}))")
-        names = ", ".join(f"{s}: Array" for s in (X, *function.others))
+            power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|x|)"
+        value = f"{scalar(form.value).text}  # ({number})"
+        # the types of np.where and of quotients are only known to NumPy once they are stated
+        lines += [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
         return {
             "call": None,
             "name": function.title,
-            "signature": names,
-            "plain": scalar(function.definition).text.replace("np.", ""),
+            "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
+            "what": _described(function, number),
             "rearranged": form.rate is not None,
-            "lines": (*lines, f"return {scalar(form.value).text}  # ({number})"),
+            "power": power,
+            "lines": tuple(lines),
         }
 
     def shape(self, parameter: Tensor) -> str:
@@ -187,6 +193,14 @@ class _Layout:
                 if extent.has(symbol):
                     less = f" - {extent - symbol}" if extent != symbol else ""
                     yield f'{symbol} = parameters["{parameter.name}"].shape[{side}]{less}'
+
+
+def _described(function: Any, number: int) -> str:
+    """What an elementwise function is, for its docstring."""
+    if function.others:
+        return f"The summand of ({number}), from the pre-activation x of an output and its target"
+    formula = Page(TextTypesetter(PSI.times), PSI, {}).entry(function.definition).text
+    return f"The derivative of {function.origin}: {formula}" if function.order else f"The activation: {formula}"
 
 
 def _form(statement: Assign) -> mx.Node:

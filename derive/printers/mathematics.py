@@ -38,8 +38,9 @@ from sympy import (
 from derive import matrix as mx
 from derive.functions import Elementwise
 from derive.index import Equation, Index, Tensor
-from derive.lift import reading_order, row_blocks
+from derive.lift import row_blocks
 from derive.notation import LETTERS, Letter, Notation, Role
+from derive.reading import fraction, reading_order
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 
@@ -698,20 +699,6 @@ def _preorder(expression: Expr) -> Iterable[Expr]:
 
 def _glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
     return set_.join(boxes, "", ATOM) if boxes else None
-
-
-def fraction(expression: Expr) -> tuple[Expr, Expr]:
-    """What stands above and below the line; an exponential always stands above it."""
-    number, above, below = Rational(1), [], []
-    for factor in Mul.make_args(expression):
-        if isinstance(factor, Rational):
-            number *= factor
-        elif isinstance(factor, Pow) and factor.exp.is_negative:
-            below.append(factor.base**-factor.exp)
-        else:
-            above.append(factor)
-    top = above[0] if len(above) == 1 and number.p == 1 else Mul(Integer(number.p), *above, evaluate=len(above) != 1)
-    return top, Mul(Integer(number.q), *below)
 
 
 def _is_scalar(expression: Expr) -> bool:

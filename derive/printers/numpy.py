@@ -25,7 +25,6 @@ from sympy import (
     Rational,
     Symbol,
     exp,
-    fraction,
     log,
     tanh,
     true,
@@ -33,7 +32,7 @@ from sympy import (
 
 from derive import matrix as mx
 from derive.functions import Elementwise
-from derive.lift import reading_order
+from derive.reading import fraction, reading_order
 from derive.stable import log1p
 
 SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
