@@ -20,7 +20,7 @@ from derive.layers import BIASES, Bias
 from derive.losses import LOSSES, Loss
 from derive.notation import LETTERS, NOTATIONS, PSI, Notation
 from derive.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
-from derive.printers.mathematics import Page
+from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
 
 CATALOGUES: dict[str, Mapping[str, Any]] = {

@@ -6,38 +6,29 @@ prose between the equations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import count, islice
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Integer, KroneckerDelta
 
-from derive.chain_rule import LocalDerivative
+from derive.chain_rows import ChainRows
 from derive.deltas import contract, tidy
 from derive.forward import SAMPLES
 from derive.functions import A, Elementwise, X, output_form
-from derive.index import Axis, Equation, Index, Tensor
-from derive.lift import lift_program
+from derive.index import Index, Tensor
+from derive.layout import LINE, Item, block
 from derive.notation import LETTERS, Notation
 from derive.optimizers import LEARNING_RATE
+from derive.printers.boxes import ATOM, SUM, Box
 from derive.printers.latex import LatexTypesetter
-from derive.printers.mathematics import ATOM, SUM, Box, Page
+from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
 from derive.program import Assign, Definition, Program, Slopes
 from derive.render import fill
+from derive.sample import one_sample, single_index
 
 if TYPE_CHECKING:
     from derive.pipeline import Derivation
-
-#: The width of a line of mathematics in em: an article's text width less a tag.
-LINE = 32.0
-#: A piece before which a new line begins.
-BREAK = Box("", 0.0)
-#: How many paths to one parameter are written out.
-MOST_PATHS = 4
-#: How many factors of a chain are written out before its middle is left out.
-SPELLED = 9
 
 
 def page_for(program: Program, notation: Notation, latex: bool = True) -> Page:
@@ -48,116 +39,6 @@ def page_for(program: Program, notation: Notation, latex: bool = True) -> Page:
     numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
     taken = frozenset(s.name for s in program.extents)
     return Page(typesetter, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered, taken=taken)
-
-
-def one_sample(program: Program) -> Program:
-    """The program for a batch of one: the sample index has a single value and is not written."""
-    alone: dict[Expr, Expr] = {SAMPLES: Integer(1)}
-
-    def axis(a: Axis) -> Axis:
-        return Axis(a.extent.xreplace(alone), a.start, a.sample)
-
-    def tensor(t: Tensor) -> Tensor:
-        about = None if t.about is None else tensor(t.about)
-        return replace(t, axes=tuple(axis(a) for a in t.axes), about=about)
-
-    def index(i: Index) -> Index:
-        return Index(i.name, axis(i.axis))
-
-    def equation(e: Equation) -> Equation:
-        renamed = {i: index(i) for i in e.expression.atoms(Index) | set(e.indices)}
-        right = tidy(e.expression.xreplace({**alone, **renamed}))
-        return Equation(tensor(e.target), tuple(index(i) for i in e.indices), right, e.note)
-
-    statements = tuple(replace(s, equation=equation(s.equation), form=None) for s in program.statements)
-    moved = replace(
-        program,
-        inputs=tuple(tensor(t) for t in program.inputs),
-        parameters=tuple(tensor(t) for t in program.parameters),
-        statements=statements,
-        common=program.common.xreplace(alone),
-    )
-    return lift_program(moved)
-
-
-# Breaking long equations.
-
-
-@dataclass(frozen=True)
-class Item:
-    """One displayed equation: its left side, the pieces between which a line may end, its number."""
-
-    left: Box
-    right: tuple[Box, ...]
-    relation: str = "="
-    number: int | None = None
-
-
-def block(items: Sequence[Item]) -> str:
-    """Equations below one another, aligned at their relations."""
-    if not items:
-        return ""
-    margin = max(item.left.width for item in items)
-    rows = [row for item in items for row in _rows(item, margin)]
-    joined = " \\\\\n".join(rows)
-    return f"\\begin{{align*}}\n{joined}\n\\end{{align*}}"
-
-
-def _rows(item: Item, margin: float) -> list[str]:
-    """The rows of one equation; a piece that no longer fits begins a new one."""
-    rows: list[str] = []
-    row, width, empty = f"{item.left.text} &{item.relation} ", margin + 1.6, True
-    for piece in item.right:
-        if not empty and (piece is BREAK or width + piece.width > LINE):
-            rows.append(row)
-            row, width, empty = r"&\quad ", margin + 2.6, True
-        if piece is BREAK:
-            continue
-        row += piece.text if empty or piece.text.startswith(" ") else rf"\, {piece.text}"
-        width += piece.width + 0.2
-        empty = False
-    tag = "" if item.number is None else rf" \tag{{{item.number}}}"
-    return [*rows, row + tag]
-
-
-# Chains.
-
-
-@dataclass(frozen=True)
-class Step:
-    """A local derivative on a chain, with the indices it has there."""
-
-    local: LocalDerivative
-    of: tuple[Expr, ...]
-    wrt: tuple[Expr, ...]
-
-
-def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
-    """Give a chain its indices, from the parameter towards the error; indices tied by a delta are one.
-
-    Of a long chain only the first and the last steps are given any: its middle is left out.
-    """
-    steps: list[Step] = []
-    below = path[-1].wrt_indices
-    numbers = count()
-    for n in reversed(spelled_out(len(path))):
-        edge = path[n]
-        if steps and steps[-1].local is not path[n + 1]:
-            below = tuple(_named(numbers, i) for i in edge.wrt_indices)
-        known = dict(zip(edge.wrt_indices, below, strict=True))
-        above = tuple(known[edge.tied[i]] if i in edge.tied else _named(numbers, i) for i in edge.of_indices)
-        steps.append(Step(edge, above, below))
-        below = above
-    return steps[::-1]
-
-
-def spelled_out(length: int) -> list[int]:
-    """Which steps of a chain are written: all, or the first two and the last five."""
-    return [*range(length)] if length <= SPELLED else [0, 1, *range(length - 5, length)]
-
-
-def _named(numbers: Iterator[int], like: Index) -> Index:
-    return Index(f"c{next(numbers):05d}", like.axis)
 
 
 class Document:
@@ -179,6 +60,7 @@ class Document:
 
     def lines(self) -> dict[str, Any]:
         """The finished lines, by the place where they stand."""
+        rows = ChainRows(self.page, self.derivation.chains, self.derivation.factors)
         return {
             "description": self.description(),
             "notation": self.notation,
@@ -188,7 +70,7 @@ class Document:
             "sought": self.sought(),
             "count": self.count() if self.total().is_number else "",
             "count_display": block([Item(Box("", 0), tuple(self.page.pieces(self.total())), relation="")]),
-            "rows": block([self.chain_row(p) for p in self.by_depth()]),
+            "rows": block([rows.chain_row(p) for p in self.by_depth()]),
             "meaning": block(self.meaning()),
             "recursion": block([self.entries(s) for s in self.single.stage("factor")]),
             "entry_gradients": block([self.entries(s) for s in self.single.stage("gradient")]),
@@ -314,67 +196,6 @@ class Document:
         """That number in LaTeX."""
         return self.page.entry(self.total()).text
 
-    # ------------------------------------------------------------ chains
-
-    def chain_row(self, parameter: Tensor) -> Item:
-        """The derivative with respect to one parameter as products of local derivatives, coloured."""
-        paths = list(islice(self.derivation.chains.paths(parameter), MOST_PATHS + 1))
-        pieces: list[Box] = []
-        left: Box | None = None
-        for number, path in enumerate(paths[:MOST_PATHS]):
-            page, steps = self._lettered(instantiate(path))
-            first, *others = self._coloured(page, path, steps)
-            if number:
-                pieces.append(BREAK)
-                first = replace(first, text=f"+ {first.text}", width=first.width + 1.5)
-            pieces += [first, *others]
-            left = left or page.typesetter.partial(_letter("E"), page.symbol(steps[-1].local.wrt, steps[-1].wrt))
-        if len(paths) > MOST_PATHS:
-            pieces += [BREAK, Box(r"+ \cdots", 2.5)]
-        assert left is not None
-        return Item(left, tuple(pieces))
-
-    def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
-        """Letters for the indices of the steps that are written out."""
-        free = [i for i in steps[-1].wrt if isinstance(i, Index)]
-        bound = [i for s in reversed(steps) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
-        alone = [_single(i) for i in (*free, *bound)]
-        renamed = dict(zip((*free, *bound), alone, strict=True))
-        page = self.page.with_letters(
-            list(dict.fromkeys(renamed[i] for i in free)),
-            list(dict.fromkeys(renamed[i] for i in bound if i not in free)),
-            self.notation.factor_letters,
-        )
-        fixed = [
-            Step(s.local, tuple(renamed.get(i, i) for i in s.of), tuple(renamed.get(i, i) for i in s.wrt))
-            for s in steps
-        ]
-        return page, fixed
-
-    def _coloured(self, page: Page, path: Sequence[LocalDerivative], steps: list[Step]) -> list[Box]:
-        """Sums and factors; what the row above has in green stands in red here."""
-        shared = {f.tensor.name for f in self.derivation.factors}
-        ends = [n for n, edge in enumerate(path) if edge.wrt.name in shared]
-        marks = {"green": ends[-1] if ends else -1, "red": ends[-2] if len(ends) > 1 else -1}
-        boxes = self._sums(page, steps)
-        previous = -1
-        for n, step in zip(spelled_out(len(path)), steps, strict=True):
-            if n != previous + 1:
-                boxes.append(_painted(Box(r"\cdots", 1.2), _colour(n - 1, marks)))
-            boxes.append(_bracketed(self._factor(page, step, _colour(n, marks)), n, marks))
-            previous = n
-        return boxes
-
-    def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
-        free = set(steps[-1].wrt)
-        bound = dict.fromkeys(i for s in steps for i in (*s.of, *s.wrt) if isinstance(i, Index) and i not in free)
-        shown = [i for i in bound if i.axis.extent != 1]
-        return [page.typesetter.total(page.index(i), None, None) for i in shown]
-
-    def _factor(self, page: Page, step: Step, colour: str) -> Box:
-        of, wrt = page.symbol(step.local.of, step.of), page.symbol(step.local.wrt, step.wrt)
-        return _painted(page.typesetter.partial(of, wrt), colour)
-
     # ------------------------------------------------------------ factors
 
     def meaning(self) -> list[Item]:
@@ -411,9 +232,9 @@ class Document:
         found = []
         for edge in self.derivation.chains.edges[self.derivation.forward.error.target.name]:
             value = contract(edge.value, self.derivation.forward.supply)
-            alone = {i: _single(i) for i in value.atoms(Index)}
+            alone = {i: single_index(i) for i in value.atoms(Index)}
             value = tidy(value.xreplace({SAMPLES: Integer(1), **alone}))
-            indices = tuple(_single(i) for i in edge.wrt_indices)
+            indices = tuple(single_index(i) for i in edge.wrt_indices)
             page = self.page.with_letters(indices, [i for i in sorted(value.atoms(Index), key=str) if i not in indices])
             left = page.typesetter.partial(_letter("E"), page.symbol(edge.wrt, indices))
             found.append(Item(left, tuple(page.pieces(value))))
@@ -461,30 +282,6 @@ def _relation(statement: Assign) -> str:
 
 def _letter(name: str) -> Box:
     return Box(name, 0.75)
-
-
-def _painted(box: Box, colour: str) -> Box:
-    return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
-
-
-def _colour(position: int, marks: Mapping[str, int]) -> str:
-    """The colour of a factor, where each colour ends with the factor at its mark."""
-    return "red" if position <= marks["red"] else "green" if position <= marks["green"] else ""
-
-
-def _bracketed(box: Box, position: int, marks: Mapping[str, int]) -> Box:
-    """A factor with the coloured brackets that begin or end at it, so that no line ends between them."""
-    before = [(c, b) for c, b in (("green", r"\bigl["), ("red", r"\bigl(")) if position == 0 <= marks[c]]
-    after = [(c, b) for c, b in (("red", r"\bigr)"), ("green", r"\bigr]")) if position == marks[c]]
-    opening, closing = ("".join(rf"\textcolor{{derive{c}}}{{{b}}}" for c, b in side) for side in (before, after))
-    return replace(box, text=f"{opening}{box.text}{closing}", width=box.width + 0.5 * len(before + after))
-
-
-def _single(index: Expr) -> Any:
-    """An index as it is when there is one sample."""
-    if isinstance(index, Index) and index.axis.sample:
-        return Index(index.name, Axis(Integer(1), index.axis.start, True))
-    return index
 
 
 def _size(tensor: Tensor) -> Expr:

@@ -22,8 +22,8 @@ from derive.index import Tensor
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
 from derive.notation import PSI, Notation
-from derive.printers.mathematics import Page
 from derive.printers.numpy import NumPyPrinter, scalar
+from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
 from derive.program import Assign, Program
 from derive.render import fill

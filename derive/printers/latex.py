@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from derive.notation import Letter
-from derive.printers.mathematics import ATOM, POWER, PRODUCT, Box
+from derive.printers.boxes import ATOM, POWER, PRODUCT, Box
 
 #: Widths in em of what is neither one letter nor one digit.
 _WIDE = {r"\Psi": 0.8, r"\mathsf{T}": 0.6, r"\setminus 0": 1.3, "dz": 1.0, "dh": 1.1, "'": 0.3}

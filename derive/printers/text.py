@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from derive.notation import Letter
-from derive.printers.mathematics import ATOM, POWER, PRODUCT, Box
+from derive.printers.boxes import ATOM, POWER, PRODUCT, Box
 
 _NAMES = {"1": "𝟏", "sigmoid": "σ"}
 _ABOVE = str.maketrans("0123456789()+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻")

@@ -1,0 +1,146 @@
+"""The rows of the chain rule: every path to a parameter as a product of local derivatives, coloured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
+
+from sympy import Expr
+
+from derive.chain_rule import Chains, LocalDerivative
+from derive.index import Index, Tensor
+from derive.layout import BREAK, Item
+from derive.notation import LETTERS
+from derive.printers.boxes import Box
+from derive.printers.page import Page
+from derive.sample import single_index
+from derive.shared_factors import SharedFactor
+
+#: How many paths to one parameter are written out.
+MOST_PATHS = 4
+#: How many factors of a chain are written out before its middle is left out.
+SPELLED = 9
+
+
+@dataclass(frozen=True)
+class Step:
+    """A local derivative on a chain, with the indices it has there."""
+
+    local: LocalDerivative
+    of: tuple[Expr, ...]
+    wrt: tuple[Expr, ...]
+
+
+def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
+    """Give a chain its indices, from the parameter towards the error; indices tied by a delta are one.
+
+    Of a long chain only the first and the last steps are given any: its middle is left out.
+    """
+    steps: list[Step] = []
+    below = path[-1].wrt_indices
+    numbers = count()
+    for n in reversed(spelled_out(len(path))):
+        edge = path[n]
+        if steps and steps[-1].local is not path[n + 1]:
+            below = tuple(_named(numbers, i) for i in edge.wrt_indices)
+        known = dict(zip(edge.wrt_indices, below, strict=True))
+        above = tuple(known[edge.tied[i]] if i in edge.tied else _named(numbers, i) for i in edge.of_indices)
+        steps.append(Step(edge, above, below))
+        below = above
+    return steps[::-1]
+
+
+def spelled_out(length: int) -> list[int]:
+    """Which steps of a chain are written: all, or the first two and the last five."""
+    return [*range(length)] if length <= SPELLED else [0, 1, *range(length - 5, length)]
+
+
+def _named(numbers: Iterator[int], like: Index) -> Index:
+    return Index(f"c{next(numbers):05d}", like.axis)
+
+
+@dataclass(frozen=True)
+class ChainRows:
+    """Writes rows on a page; ``factors`` are those whose ends are coloured."""
+
+    page: Page
+    chains: Chains
+    factors: tuple[SharedFactor, ...]
+
+    def chain_row(self, parameter: Tensor) -> Item:
+        """The derivative with respect to one parameter as products of local derivatives, coloured."""
+        paths = list(islice(self.chains.paths(parameter), MOST_PATHS + 1))
+        pieces: list[Box] = []
+        left: Box | None = None
+        for number, path in enumerate(paths[:MOST_PATHS]):
+            page, steps = self._lettered(instantiate(path))
+            first, *others = self._coloured(page, path, steps)
+            if number:
+                pieces.append(BREAK)
+                first = replace(first, text=f"+ {first.text}", width=first.width + 1.5)
+            pieces += [first, *others]
+            sought = page.symbol(steps[-1].local.wrt, steps[-1].wrt)
+            left = left or page.typesetter.partial(page.typesetter.letter(LETTERS["E"]), sought)
+        if len(paths) > MOST_PATHS:
+            pieces += [BREAK, Box(r"+ \cdots", 2.5)]
+        assert left is not None
+        return Item(left, tuple(pieces))
+
+    def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
+        """Letters for the indices of the steps that are written out."""
+        free = [i for i in steps[-1].wrt if isinstance(i, Index)]
+        bound = [i for s in reversed(steps) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
+        alone = [single_index(i) for i in (*free, *bound)]
+        renamed = dict(zip((*free, *bound), alone, strict=True))
+        page = self.page.with_letters(
+            list(dict.fromkeys(renamed[i] for i in free)),
+            list(dict.fromkeys(renamed[i] for i in bound if i not in free)),
+            self.page.notation.factor_letters,
+        )
+        fixed = [
+            Step(s.local, tuple(renamed.get(i, i) for i in s.of), tuple(renamed.get(i, i) for i in s.wrt))
+            for s in steps
+        ]
+        return page, fixed
+
+    def _coloured(self, page: Page, path: Sequence[LocalDerivative], steps: list[Step]) -> list[Box]:
+        """Sums and factors; what the row above has in green stands in red here."""
+        shared = {f.tensor.name for f in self.factors}
+        ends = [n for n, edge in enumerate(path) if edge.wrt.name in shared]
+        marks = {"green": ends[-1] if ends else -1, "red": ends[-2] if len(ends) > 1 else -1}
+        boxes = self._sums(page, steps)
+        previous = -1
+        for n, step in zip(spelled_out(len(path)), steps, strict=True):
+            if n != previous + 1:
+                boxes.append(_painted(Box(r"\cdots", 1.2), _colour(n - 1, marks)))
+            boxes.append(_bracketed(self._factor(page, step, _colour(n, marks)), n, marks))
+            previous = n
+        return boxes
+
+    def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
+        free = set(steps[-1].wrt)
+        bound = dict.fromkeys(i for s in steps for i in (*s.of, *s.wrt) if isinstance(i, Index) and i not in free)
+        shown = [i for i in bound if i.axis.extent != 1]
+        return [page.typesetter.total(page.index(i), None, None) for i in shown]
+
+    def _factor(self, page: Page, step: Step, colour: str) -> Box:
+        of, wrt = page.symbol(step.local.of, step.of), page.symbol(step.local.wrt, step.wrt)
+        return _painted(page.typesetter.partial(of, wrt), colour)
+
+
+def _painted(box: Box, colour: str) -> Box:
+    return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
+
+
+def _colour(position: int, marks: Mapping[str, int]) -> str:
+    """The colour of a factor, where each colour ends with the factor at its mark."""
+    return "red" if position <= marks["red"] else "green" if position <= marks["green"] else ""
+
+
+def _bracketed(box: Box, position: int, marks: Mapping[str, int]) -> Box:
+    """A factor with the coloured brackets that begin or end at it, so that no line ends between them."""
+    before = [(c, b) for c, b in (("green", r"\bigl["), ("red", r"\bigl(")) if position == 0 <= marks[c]]
+    after = [(c, b) for c, b in (("red", r"\bigr)"), ("green", r"\bigr]")) if position == marks[c]]
+    opening, closing = ("".join(rf"\textcolor{{derive{c}}}{{{b}}}" for c, b in side) for side in (before, after))
+    return replace(box, text=f"{opening}{box.text}{closing}", width=box.width + 0.5 * len(before + after))

@@ -1,0 +1,152 @@
+"""Symbols on paper: a tensor, or an entry of it, with its layer and its indices where the notation puts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from sympy import Expr, Sum, Symbol
+
+from derive.index import Equation, Index, Tensor
+from derive.notation import LETTERS, Letter, Notation, Role
+from derive.printers.boxes import ATOM, Box, Typesetter
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What a formula is written with: the typesetter, the notation, the tensors it may name.
+
+    ``one_layer`` says that layer numbers are not needed to tell things apart;
+    ``functions`` maps the activations that are written f to their numbers.
+    ``letters`` names the indices at hand, with none of the letters ``taken``.
+    ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
+    the shape under every array. ``given`` symbols are written as they are given.
+    """
+
+    typesetter: Typesetter
+    notation: Notation
+    tensors: Mapping[str, Tensor]
+    one_layer: bool = False
+    functions: Mapping[str, str] = field(default_factory=dict)
+    letters: Mapping[Index, str] = field(default_factory=dict)
+    batch: bool = False
+    shapes: bool = False
+    taken: frozenset[str] = frozenset()
+    given: Mapping[Symbol, Box] = field(default_factory=dict)
+
+    # ------------------------------------------------------------ indices
+
+    def lettered(self, equation: Equation, stage: str = "forward") -> Self:
+        """The same page with a letter for every index of an equation."""
+        bound = self.notation.factor_letters if stage == "factor" else self.notation.bound_letters
+        return self.with_letters(equation.indices, _bound(equation.expression), bound)
+
+    def with_letters(self, free: Iterable[Index], bound: Iterable[Index], pool: tuple[str, ...] | None = None) -> Self:
+        """The same page with letters for the free indices, then for the bound ones."""
+        chosen: dict[Index, str] = {}
+        for indices, letters in (
+            (free, self.notation.free_letters),
+            (bound, pool or self.notation.bound_letters),
+        ):
+            for index in indices:
+                source = self.notation.sample_letters if index.axis.sample else letters
+                if index not in chosen:
+                    chosen[index] = next(x for x in source if x not in chosen.values() and x not in self.taken)
+        return replace(self, letters=chosen)
+
+    def index(self, index: Expr) -> Box | None:
+        """An index by its letter; None for one that has a single value."""
+        if isinstance(index, Index):
+            return None if index.axis.extent == 1 else self.typesetter.letter(LETTERS[self.letters[index]])
+        return self.typesetter.number(int(index))
+
+    # ------------------------------------------------------------ symbols
+
+    def symbol(self, tensor: Tensor, indices: tuple[Expr, ...] = (), whole: bool = False) -> Box:
+        """A tensor, or an entry of it; ``whole`` for an array in the matrix form."""
+        set_ = self.typesetter
+        if tensor.role == "gradient" and tensor.about is not None:
+            return self._gradient(tensor.about, indices, whole)
+        if tensor.role == "updated" and tensor.about is not None:
+            return self.symbol(tensor.about, indices, whole)
+        role = self.notation.role(tensor)
+        base = self._letter(tensor, role, whole)
+        units = [self.index(i) for i in indices if not _is_sample(i)]
+        samples = [self.index(i) for i in indices if _is_sample(i)]
+        if self.notation.from_first and tensor.role in ("weight",):
+            units.reverse()
+        below = glued(set_, [*self._told_apart(tensor), *(u for u in units if u is not None)])
+        sample = next((s for s in samples if s is not None), None)
+        if sample is not None and self.notation.sample == "({})":
+            sample = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
+        return self._scripts(tensor, base, below, sample)
+
+    def _told_apart(self, tensor: Tensor) -> list[Box]:
+        """What a factor is about, where it is not the pre-activation of its layer."""
+        about = tensor.about
+        if tensor.role != "factor" or about is None or (about.role == "preactivation" and about.layer is not None):
+            return []
+        entry = self.notation.role(about).entry if about.layer is not None else about.name
+        return [self.typesetter.letter(LETTERS[entry]) if entry in LETTERS else self.typesetter.name(entry)]
+
+    def _letter(self, tensor: Tensor, role: Role, whole: bool) -> Box:
+        name = role.entry
+        if tensor.role == "learning_rate":
+            name = self.notation.rate
+        elif whole:
+            name = role.batch if self.batch else role.vector or role.entry
+        return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
+
+    def _scripts(self, tensor: Tensor, base: Box, below: Box | None, above: Box | None) -> Box:
+        """A letter with its layer where the notation puts it, and what stands below and above."""
+        layer = self._layer(tensor)
+        if layer is None or self.notation.layer == "left":
+            return self.typesetter.script(base, below, above, left=layer)
+        both = layer if above is None else self.typesetter.join((layer, above), "", ATOM)
+        return self.typesetter.script(base, below, both)
+
+    def _layer(self, tensor: Tensor) -> Box | None:
+        """The layer's number in its brackets, where one is written."""
+        plain = tensor.layer is None or (tensor.role == "prediction" and self.notation.layer != "bracket")
+        if plain or tensor.role == "input" or (self.one_layer and self.notation.layer == "right"):
+            return None
+        opening, closing = ("[", "]") if self.notation.layer == "bracket" else ("(", ")")
+        parts = (
+            Letter(opening, opening),
+            Letter(str(tensor.layer), str(tensor.layer)),
+            Letter(closing, closing),
+        )
+        return self.typesetter.join((self.typesetter.letter(p) for p in parts), "", ATOM)
+
+    def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
+        inner = self.symbol(about, indices, whole)
+        if self.notation.derivative == "d":
+            return replace(inner, text=f"d{inner.text}", width=inner.width + 0.5)
+        return self.typesetter.partial(self.typesetter.letter(LETTERS["E"]), inner)
+
+
+def _is_sample(index: Expr) -> bool:
+    return isinstance(index, Index) and index.axis.sample
+
+
+def _bound(expression: Expr) -> list[Index]:
+    """The indices that sums bind, outermost first."""
+    found: list[Index] = []
+    for node in _preorder(expression):
+        if isinstance(node, Sum):
+            limits = sorted((limit[0] for limit in node.limits), key=lambda i: not i.axis.sample)
+            found += [i for i in limits if i not in found]
+    return found
+
+
+def _preorder(expression: Expr) -> Iterable[Expr]:
+    yield expression
+    for argument in expression.args:
+        if isinstance(argument, Expr):
+            yield from _preorder(argument)
+
+
+def glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
+    """Boxes side by side; None for none."""
+    return set_.join(boxes, "", ATOM) if boxes else None

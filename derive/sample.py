@@ -1,0 +1,51 @@
+"""A program for one sample: the sample index has a single value, and is not written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sympy import Expr, Integer
+
+from derive.deltas import tidy
+from derive.forward import SAMPLES
+from derive.index import Axis, Equation, Index, Tensor
+from derive.lift import lift_program
+from derive.program import Program
+
+
+def one_sample(program: Program) -> Program:
+    """The program for a batch of one: the sample index has a single value and is not written."""
+    alone: dict[Expr, Expr] = {SAMPLES: Integer(1)}
+
+    def axis(a: Axis) -> Axis:
+        return Axis(a.extent.xreplace(alone), a.start, a.sample)
+
+    def tensor(t: Tensor) -> Tensor:
+        about = None if t.about is None else tensor(t.about)
+        return replace(t, axes=tuple(axis(a) for a in t.axes), about=about)
+
+    def index(i: Index) -> Index:
+        return Index(i.name, axis(i.axis))
+
+    def equation(e: Equation) -> Equation:
+        renamed = {i: index(i) for i in e.expression.atoms(Index) | set(e.indices)}
+        right = tidy(e.expression.xreplace({**alone, **renamed}))
+        return Equation(tensor(e.target), tuple(index(i) for i in e.indices), right, e.note)
+
+    statements = tuple(replace(s, equation=equation(s.equation), form=None) for s in program.statements)
+    moved = replace(
+        program,
+        inputs=tuple(tensor(t) for t in program.inputs),
+        parameters=tuple(tensor(t) for t in program.parameters),
+        statements=statements,
+        common=program.common.xreplace(alone),
+    )
+    return lift_program(moved)
+
+
+def single_index(index: Expr) -> Any:
+    """An index as it is when there is one sample."""
+    if isinstance(index, Index) and index.axis.sample:
+        return Index(index.name, Axis(Integer(1), index.axis.start, True))
+    return index
