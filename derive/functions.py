@@ -22,12 +22,16 @@ from sympy import (
     cancel,
     exp,
     factor_terms,
+    log,
     solve_linear_system,
     sympify,
+    tanh,
     together,
 )
 from sympy.core.function import ArgumentIndexError
 
+#: The functions of SymPy that every printer and the interpreter know.
+SCALAR_FUNCTIONS = (exp, log, tanh)
 #: The variable in which every elementwise function is defined.
 X = Symbol("x", real=True)
 #: The variable that stands for a function's own value in ``output_form``.

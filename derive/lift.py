@@ -29,6 +29,7 @@ from sympy import Number as SympyNumber
 
 from derive import matrix as mx
 from derive.deltas import tidy
+from derive.functions import SCALAR_FUNCTIONS, Elementwise
 from derive.index import Equation, Index, Tensor, within
 from derive.program import Assign, Program
 from derive.reading import reading_order
@@ -136,6 +137,8 @@ def _(expression: SympyNumber, row: Side, column: Side, tensors: Mapping[str, Te
 
 @_node.register
 def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    if isinstance(expression, Index):
+        raise LiftError(f"the index {expression} stands as a number, which has no matrix form")
     tensor = tensors.get(expression.name)
     return Lifted(mx.Number(expression) if tensor is None else mx.Array(tensor))
 
@@ -190,6 +193,8 @@ def _(expression: Pow, row: Side, column: Side, tensors: Mapping[str, Tensor]) -
 
 @_node.register
 def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    if not isinstance(expression, (Elementwise, *SCALAR_FUNCTIONS)):
+        raise LiftError(f"no matrix form is known for the function {type(expression).__name__}: {expression}")
     laid = [_lay(a, row, column, tensors) for a in expression.args]
     present = frozenset().union(*(p.indices for p in laid))
     sides = (row if row in present else None, column if column in present else None)
@@ -238,7 +243,10 @@ def _summed(
             pieces.append(_piece(factor, tensors))
         else:
             scale *= factor
-    left = list(bound)
+    read = frozenset[Index]().union(*(p.indices for p in pieces))
+    left = [b for b in bound if b in read]
+    for idle in set(bound) - read:  # summed over, but read by no factor: so many equal terms
+        scale *= idle.axis.extent
     while left:
         index = next((b for b in left if _simple(b, pieces)), left[0])
         pieces = _eliminate(index, left, pieces)

@@ -12,8 +12,8 @@ from derive.evaluate import Interpreter
 from derive.forward import SAMPLE_AXIS, SAMPLES
 from derive.index import Axis, Equation, Index, Tensor, delta, total
 from derive.lift import LiftError, lift
+from derive.lower import lowered
 from derive.matrix import ShapeError
-from derive.notation import NOTATIONS
 from derive.printers.numpy import NumPyPrinter
 
 N, H, K = axis(3), axis(5), axis(2)
@@ -33,6 +33,7 @@ W0 = Tensor("W0", "W0", (K, WITH_ONE))
 SCALAR = Tensor("g", "g")
 CUBE = Tensor("D", "D", (N, H, K))
 TENSORS = {t.name: t for t in (W, V, X, Z, G, B, C, T, W0, SCALAR, CUBE)}
+NAMES = {name: name for name in TENSORS}
 SIZES = {"m": 4}
 
 
@@ -46,7 +47,7 @@ def run(node: mx.Node) -> np.ndarray:
     """What the printed code of a node computes."""
     names = {n: stored(TENSORS[n], v) for n, v in values().items()}
     with np.errstate(all="raise"):
-        return np.asarray(eval(NumPyPrinter(NOTATIONS["psi"]).code(node).text, {"np": np, "m": 4, **names}))
+        return np.asarray(eval(NumPyPrinter(NAMES).code(lowered(node)).text, {"np": np, "m": 4, **names}))
 
 
 FORMS: dict[str, tuple[tuple[Index, ...], Expr]] = {
@@ -143,7 +144,7 @@ def test_the_matrix_form_has_the_value_of_the_index_form(name):
     found = run(node)
     if not indices:  # a number may be written without rows and columns
         found = found.reshape(1, 1)
-    assert found.shape == expected.shape, NumPyPrinter(NOTATIONS["psi"]).code(node).text
+    assert found.shape == expected.shape, NumPyPrinter(NAMES).code(lowered(node)).text
     assert off(found, expected) < 1e-13
 
 
@@ -239,7 +240,7 @@ def test_the_code_is_what_one_would_write(name, code):
     indices, expression = FORMS[name]
     node = lift(Equation(Tensor("out", "out", tuple(i.axis for i in indices)), indices, expression), TENSORS)
     swapped = " * ".join(reversed(code.split(" * ")))
-    assert NumPyPrinter(NOTATIONS["psi"]).code(node).text in (code, swapped)
+    assert NumPyPrinter(NAMES).code(lowered(node)).text in (code, swapped)
 
 
 @pytest.mark.parametrize("bias", ["separate", "augmented", "none"])
