@@ -27,7 +27,6 @@ class Activation:
     summary: str
     formula: Expr | None = None
     vector: Callable[[Callable[[Expr], Expr], Expr, Expr], Expr] | None = None
-    output_range: tuple[float | None, float | None] = (None, None)
 
     @property
     def elementwise(self) -> bool:
@@ -54,20 +53,18 @@ ACTIVATIONS = {
     entry.name: entry
     for entry in (
         Activation("identity", "the sum itself", formula=X),
-        Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X)), output_range=(0, 1)),
-        Activation("tanh", "between -1 and 1", formula=tanh(X), output_range=(-1, 1)),
+        Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X))),
+        Activation("tanh", "between -1 and 1", formula=tanh(X)),
         Activation(
             "relu",
             "zero below zero; its slope at 0 is taken as 0",
             formula=Piecewise((X, X > 0), (0, True)),
-            output_range=(0, None),
         ),
-        Activation("softplus", "a smooth relu", formula=log(1 + exp(X)), output_range=(0, None)),
+        Activation("softplus", "a smooth relu", formula=log(1 + exp(X))),
         Activation(
             "softmax",
             "positive, sums to 1 over the units; output layer only",
             vector=_softmax,
-            output_range=(0, 1),
         ),
     )
 }

@@ -105,31 +105,35 @@ class ChainRows:
         return page, fixed
 
     def _coloured(self, page: Page, path: Sequence[LocalDerivative], steps: list[Step]) -> list[Box]:
-        """Sums and factors; what the row above has in green stands in red here."""
+        """Sums and factors; what the row above has in green stands in red here, each with its own sums."""
         shared = {f.tensor.name for f in self.factors}
         ends = [n for n, edge in enumerate(path) if edge.wrt.name in shared]
         marks = {"green": ends[-1] if ends else -1, "red": ends[-2] if len(ends) > 1 else -1}
-        boxes = self._sums(page, steps)
+        positions = spelled_out(len(path))
+        sums = _sums(dict(zip(positions, steps, strict=True)), marks)
+        gap = len(positions) < len(path)
+        boxes: list[Box] = []
+        for colour, bracket in (("", ""), ("green", r"\bigl["), ("red", r"\bigl(")):
+            signs = [page.typesetter.total(page.index(i), None, None) for i in sums[colour]]
+            if gap and signs and colour == _colour(positions[2] - 1, marks):
+                signs.append(Box(r"\cdots", 1.2))
+            if not colour or marks[colour] >= 0:
+                boxes += [_tinted(Box(bracket, 0.5), colour)] if bracket else []
+                boxes += [_tinted(b, colour) for b in signs]
         previous = -1
-        for n, step in zip(spelled_out(len(path)), steps, strict=True):
+        for n, step in zip(positions, steps, strict=True):
             if n != previous + 1:
-                boxes.append(_painted(Box(r"\cdots", 1.2), _colour(n - 1, marks)))
-            boxes.append(_bracketed(self._factor(page, step, _colour(n, marks)), n, marks))
+                boxes.append(_tinted(Box(r"\cdots", 1.2), _colour(n - 1, marks)))
+            boxes.append(_closed(self._factor(page, step, _colour(n, marks)), n, marks))
             previous = n
-        return boxes
-
-    def _sums(self, page: Page, steps: list[Step]) -> list[Box]:
-        free = set(steps[-1].wrt)
-        bound = dict.fromkeys(i for s in steps for i in (*s.of, *s.wrt) if isinstance(i, Index) and i not in free)
-        shown = [i for i in bound if i.axis.extent != 1]
-        return [page.typesetter.total(page.index(i), None, None) for i in shown]
+        return _glue_openings(boxes)
 
     def _factor(self, page: Page, step: Step, colour: str) -> Box:
         of, wrt = page.symbol(step.local.of, step.of), page.symbol(step.local.wrt, step.wrt)
-        return _painted(page.typesetter.partial(of, wrt), colour)
+        return _tinted(page.typesetter.partial(of, wrt), colour)
 
 
-def _painted(box: Box, colour: str) -> Box:
+def _tinted(box: Box, colour: str) -> Box:
     return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
 
 
@@ -138,9 +142,33 @@ def _colour(position: int, marks: Mapping[str, int]) -> str:
     return "red" if position <= marks["red"] else "green" if position <= marks["green"] else ""
 
 
-def _bracketed(box: Box, position: int, marks: Mapping[str, int]) -> Box:
-    """A factor with the coloured brackets that begin or end at it, so that no line ends between them."""
-    before = [(c, b) for c, b in (("green", r"\bigl["), ("red", r"\bigl(")) if position == 0 <= marks[c]]
-    after = [(c, b) for c, b in (("red", r"\bigr)"), ("green", r"\bigr]")) if position == marks[c]]
-    opening, closing = ("".join(rf"\textcolor{{derive{c}}}{{{b}}}" for c, b in side) for side in (before, after))
-    return replace(box, text=f"{opening}{box.text}{closing}", width=box.width + 0.5 * len(before + after))
+def _sums(steps: Mapping[int, Step], marks: Mapping[str, int]) -> dict[str, list[Index]]:
+    """Which sums stand in red, in green, and before both: each in the innermost bracket that holds its index."""
+    last = max(steps)
+    occurs: dict[Index, int] = {}
+    for n, step in steps.items():
+        for index in (*step.of, *step.wrt):
+            if isinstance(index, Index) and index.axis.extent != 1 and index not in steps[last].wrt:
+                occurs[index] = n + 1 if index in step.wrt else max(n, occurs.get(index, 0))
+    found: dict[str, list[Index]] = {"red": [], "green": [], "": []}
+    for index, n in occurs.items():
+        found[_colour(n, marks)].append(index)
+    return found
+
+
+def _closed(box: Box, position: int, marks: Mapping[str, int]) -> Box:
+    """A factor with the coloured brackets that end at it, so that no line begins with one."""
+    ends = [(c, b) for c, b in (("red", r"\bigr)"), ("green", r"\bigr]")) if position == marks[c]]
+    closing = "".join(rf"\textcolor{{derive{c}}}{{{b}}}" for c, b in ends)
+    return replace(box, text=f"{box.text}{closing}", width=box.width + 0.5 * len(ends))
+
+
+def _glue_openings(boxes: list[Box]) -> list[Box]:
+    """Join each opening bracket and each sum sign to what follows it, so that no line ends with one."""
+    glued: list[Box] = []
+    for box in reversed(boxes):
+        if glued and any(mark in box.text for mark in (r"\bigl", r"\sum")) and r"\frac" not in box.text:
+            after = glued.pop()
+            box = replace(after, text=f"{box.text}{after.text}", width=box.width + after.width)
+        glued.append(box)
+    return glued[::-1]

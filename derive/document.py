@@ -13,13 +13,14 @@ from sympy import Expr, Integer, KroneckerDelta
 
 from derive.chain_rows import ChainRows
 from derive.deltas import contract, tidy
+from derive.describe import spelled
 from derive.forward import SAMPLES
 from derive.functions import A, Elementwise, X, output_form
 from derive.index import Index, Tensor
 from derive.layout import LINE, Item, block
 from derive.notation import LETTERS, Notation
 from derive.optimizers import LEARNING_RATE
-from derive.printers.boxes import ATOM, SUM, Box
+from derive.printers.boxes import SUM, Box
 from derive.printers.latex import LatexTypesetter
 from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
@@ -101,8 +102,6 @@ class Document:
         text = self.derivation.description
         if self.derivation.network is None or not self.batch.extents:
             return text
-        from derive.pipeline import spelled
-
         layers = self.derivation.network.layers
         set_ = self.page.typesetter
         widths = [str(w) if isinstance(w, int) else f"${set_.variable(w).text}$" for w in layers]
@@ -127,8 +126,7 @@ class Document:
         assert statement.form is not None
         left = page.symbol(statement.target, whole=True)
         if page.shapes and statement.form.shape != (1, 1):
-            rows, columns = (page.extent(s) for s in statement.form.shape)
-            left = page.typesetter.under(left, page.typesetter.join((rows, columns), "by", ATOM))
+            left = page.typesetter.under(left, page.shape(*statement.form.shape))
         right = page.array_pieces(statement.form, LINE - left.width - 5)
         return Item(left, tuple(right), _relation(statement), statement.number if numbered else None)
 
@@ -157,7 +155,7 @@ class Document:
         ]
         if not self.notation.function_layers or len(used) > 4:
             return used[:1] or [None]
-        return list(used)
+        return list(used) or [None]
 
     def notation_letter(self, role: str) -> str:
         """The letter of a role, in LaTeX."""

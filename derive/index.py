@@ -8,11 +8,11 @@ disagree about it. The sample index is an index like any other.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol, sympify
+from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,3 @@ def within(inner: Axis, outer: Axis) -> bool:
     after_start = inner.start >= outer.start
     before_stop = (outer.stop - inner.stop).is_nonnegative
     return after_start and bool(before_stop)
-
-
-def substitute_extents(axis: Axis, values: Mapping[Expr, Expr]) -> Axis:
-    """The same axis with symbolic extents replaced."""
-    return Axis(sympify(axis.extent).xreplace(dict(values)), axis.start, axis.sample)

@@ -26,9 +26,13 @@ class Dense:
 
 @dataclass(frozen=True)
 class Bias:
-    """A way to give a layer its bias; ``build(layer, units, inputs, supply)`` states the layer."""
+    """A way to give a layer its bias; ``build(layer, units, inputs, supply)`` states the layer.
+
+    ``phrase`` says in the middle of a sentence what the network has.
+    """
 
     name: str
+    phrase: str
     summary: str
     build: Callable[[int, Axis, Tensor, IndexSupply], Dense]
 
@@ -72,8 +76,13 @@ def _augmented(layer: int, units: Axis, a: Tensor, supply: IndexSupply) -> Dense
 BIASES = {
     entry.name: entry
     for entry in (
-        Bias("separate", "a vector b that is added to the weighted sum", _separate),
-        Bias("augmented", "column 0 of W, with a constant unit x0 = 1", _augmented),
-        Bias("none", "no bias", _none),
+        Bias("separate", "with biases", "a vector b that is added to the weighted sum", _separate),
+        Bias(
+            "augmented",
+            "with the biases in column 0 of its weights",
+            "column 0 of W, with a constant unit x0 = 1",
+            _augmented,
+        ),
+        Bias("none", "without biases", "no bias", _none),
     )
 }

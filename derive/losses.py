@@ -19,12 +19,13 @@ from derive.index import Equation, IndexSupply, Tensor, total
 class Loss:
     """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
 
-    ``needs`` are the output activations it is defined for (empty: any), and
+    ``phrase`` names the loss in the middle of a sentence. ``needs`` are the output activations it is defined for (empty: any), and
     ``one_hot`` says that the targets of each sample must sum to 1, a fact that
     the derivation may use.
     """
 
     name: str
+    phrase: str
     summary: str
     term: Callable[[Expr, Expr], Expr]
     scale: Callable[[Expr, Expr], Expr]
@@ -59,12 +60,25 @@ def _categorical(y: Expr, y_hat: Expr) -> Expr:
 LOSSES = {
     entry.name: entry
     for entry in (
-        Loss("mse", "mean of the squared errors", _square, lambda m, k: 1 / (m * k)),
-        Loss("half_mse", "half the squared error, mean over the samples", _square, lambda m, k: 1 / (2 * m)),
-        Loss("sse", "sum of the squared errors", _square, lambda m, k: Rational(1)),
-        Loss("half_sse", "half the sum of the squared errors", _square, lambda m, k: Rational(1, 2)),
+        Loss("mse", "mean squared error", "mean of the squared errors", _square, lambda m, k: 1 / (m * k)),
+        Loss(
+            "half_mse",
+            "half the squared error, averaged over the samples",
+            "half the squared error, mean over the samples",
+            _square,
+            lambda m, k: 1 / (2 * m),
+        ),
+        Loss("sse", "sum of squared errors", "sum of the squared errors", _square, lambda m, k: Rational(1)),
+        Loss(
+            "half_sse",
+            "half the sum of squared errors",
+            "half the sum of the squared errors",
+            _square,
+            lambda m, k: Rational(1, 2),
+        ),
         Loss(
             "binary_cross_entropy",
+            "binary cross-entropy",
             "for outputs that are probabilities, each on its own",
             _bernoulli,
             lambda m, k: -1 / m,
@@ -72,6 +86,7 @@ LOSSES = {
         ),
         Loss(
             "cross_entropy",
+            "cross-entropy",
             "for outputs that are the probabilities of one of K classes",
             _categorical,
             lambda m, k: -1 / m,

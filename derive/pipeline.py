@@ -10,7 +10,6 @@ Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from sympy import Integer, Symbol
 
 from derive.activations import ACTIVATIONS
 from derive.chain_rule import Chains, chains
+from derive.describe import described
 from derive.forward import SAMPLE_AXIS, ForwardPass
 from derive.index import Axis, Equation, IndexSupply, Tensor
 from derive.layers import BIASES
@@ -164,28 +164,6 @@ class Derivation:
         folder = Path(path) / str(self.network.name)
         write_files(folder, self.files(), force)
         return folder
-
-
-def spelled(layers: Sequence[object]) -> str:
-    """The widths of the layers in a row; of very many, the first and the last."""
-    shown = [*layers] if len(layers) <= 12 else [*layers[:5], "...", *layers[-3:]]
-    return "-".join(map(str, shown))
-
-
-def described(network: Network) -> str:
-    """A network in one sentence: its widths, activations, loss and biases."""
-    widths = spelled(network.layers)
-    names = network.activation
-    same = len(set(names)) == 1
-    functions = names[0] if same else f"{', '.join(names[:-1])} and {names[-1]}"
-    noun = "activation" if len(names) == 1 or same else "activations"
-    loss = network.loss.replace("_", " ").replace("mse", "mean squared error").replace("sse", "squared error")
-    biases = {
-        "separate": "with biases",
-        "augmented": "with the bias as column 0 of each W",
-        "none": "without biases",
-    }
-    return f"A network of {widths} units {biases[network.bias]}, {functions} {noun}, and the loss {loss}."
 
 
 _INIT = '''"""A trainer for one network; see trainer.py, and derivation.tex for its equations."""

@@ -96,10 +96,6 @@ class Program:
                 order.update(dict.fromkeys(sorted(axis.extent.free_symbols, key=str)))
         return tuple(s for s in order if s != SAMPLES)
 
-    def defining(self, tensor: Tensor) -> Assign | None:
-        """The statement that computes ``tensor``, if one does."""
-        return next((s for s in self.statements if s.target == tensor), None)
-
     def check(self) -> None:
         """Prove single assignment, definition before use, and that indices fit the axes.
 

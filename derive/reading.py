@@ -12,10 +12,15 @@ def reading_order(terms: Iterable[Expr]) -> list[Expr]:
 
     def key(term: Expr) -> tuple[bool, int, bool, int, object]:
         less = term.could_extract_minus_sign()
-        kind = 0 if term.is_number else 1 if term.has(Sum) != less else 2
+        kind = 0 if term.is_number else 1 if _sums(term) != less else 2
         return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
 
     return sorted(terms, key=key)
+
+
+def _sums(term: Expr) -> bool:
+    """Whether a sum over more than one value stands in the term."""
+    return any(stop != start for s in term.atoms(Sum) for _, start, stop in s.limits)
 
 
 def fraction(expression: Expr) -> tuple[Expr, Expr]:

@@ -11,7 +11,9 @@ import numpy as np
 from helpers import Statement, axis
 from sympy import Expr, Rational, exp, log, sqrt, tanh
 
+from derive.activations import ACTIVATIONS
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.functions import elementwise
 from derive.index import Axis, Tensor, total
 
 S = SAMPLE_AXIS
@@ -178,6 +180,26 @@ def penalty() -> ForwardPass:
     return s.error(s.squares(y, out) + Rational(3, 200) * (squares[0] + squares[1]))
 
 
+def penalty_of_biases() -> ForwardPass:
+    """The squares of the biases are added to the error, and a scalar parameter's."""
+    s, x, y = begun()
+    b, t = s.learned("b", OUTPUTS), s.learned("t")
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x, b)
+    out = s.define("o", z.axes, lambda i, u: t[()] * z[i, u])
+    (i,) = s.supply.several(b.axes)
+    return s.error(s.squares(y, out) + Rational(1, 5) * total(b[i,] ** 2, i) + t[()] ** 2)
+
+
+def error_per_sample() -> ForwardPass:
+    """One error for each sample, then their mean."""
+    s, x, y = begun()
+    h = s.apply("h", "tanh", s.dense("z", s.learned("U", UNITS, INPUTS), x, s.learned("b", UNITS)))
+    out = s.dense("o", s.learned("W", OUTPUTS, UNITS), h)
+    each = s.define("L", (S,), lambda u: s.sum(OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2))
+    (u,) = s.supply.several((S,))
+    return s.error(total(each[u,], u) / SAMPLES)
+
+
 def bilinear() -> ForwardPass:
     """One output, h^T M k, where h and k are two branches."""
     s, x, y = begun(outputs=axis(1))
@@ -250,9 +272,6 @@ def steepness() -> ForwardPass:
     s, x, y = begun()
     z = s.dense("z", s.learned("U", UNITS, INPUTS), x)
     t = s.learned("t", UNITS)
-    from derive.activations import ACTIVATIONS
-    from derive.functions import elementwise
-
     f = elementwise("tanh", ACTIVATIONS["tanh"].formula)
     h = s.define("h", z.axes, lambda i, u: f(t[i,] * z[i, u]))
     return s.error(s.squares(y, s.dense("o", s.learned("W", OUTPUTS, UNITS), h)))
@@ -279,7 +298,7 @@ def linear_error() -> ForwardPass:
 
 def constant_units() -> ForwardPass:
     """Hidden units that do not depend on the inputs: one column, repeated for every sample."""
-    s, x, y = begun()
+    s, _, y = begun()
     b = s.learned("b", UNITS)
     h = s.define("h", (UNITS, S), lambda i, u: tanh(b[i,]))
     out = s.dense("o", s.learned("W", OUTPUTS, UNITS), h)
@@ -312,6 +331,8 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
         gating,
         loss_of_two_layers,
         penalty,
+        penalty_of_biases,
+        error_per_sample,
         bilinear,
         scalar_parameters,
         recurrence,

@@ -12,7 +12,7 @@ from derive.evaluate import Arithmetic, Interpreter, interpret
 from derive.functions import X, derivative, elementwise
 from derive.index import Axis, Equation, Index, Tensor, delta, total
 
-I, J = Index("i", axis(2)), Index("j", axis(3))
+ROW, COLUMN = Index("i", axis(2)), Index("j", axis(3))
 ZERO = Index("o", Axis(Integer(4), start=0))
 N = Index("n", axis("n"))
 W = Tensor("W", "weight", (axis(2), axis(3)))
@@ -37,38 +37,38 @@ def machine(**options) -> Interpreter:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        (W[I, J], 6),
-        (total(W[I, J] * V[J,], J), 4 * 7 + 5 * 8 + 6 * 9),
-        (total(W[I, J], I, J), 21),
-        (total(Integer(1), J), 3),
+        (W[ROW, COLUMN], 6),
+        (total(W[ROW, COLUMN] * V[COLUMN,], COLUMN), 4 * 7 + 5 * 8 + 6 * 9),
+        (total(W[ROW, COLUMN], ROW, COLUMN), 21),
+        (total(Integer(1), COLUMN), 3),
         (AUGMENTED[Integer(0),] + AUGMENTED[Integer(3),], 31),
         (total(AUGMENTED[ZERO,], ZERO), 61),
-        (total(delta(J, ZERO) * AUGMENTED[ZERO,], ZERO), 30),
-        (delta(I, J), 0),
-        (delta(I, Integer(2)), 1),
+        (total(delta(COLUMN, ZERO) * AUGMENTED[ZERO,], ZERO), 30),
+        (delta(ROW, COLUMN), 0),
+        (delta(ROW, Integer(2)), 1),
         (total(NAMED[N,], N), 0.75),
         (Symbol("n", integer=True, positive=True) / Symbol("m", integer=True, positive=True), 0.5),
         (SCALAR[()] ** 2, 2.25),
-        (Rational(1, 3) * V[J,], 3),
-        (1 / V[J,], 1 / 9),
-        (sqrt(V[J,]), 3),
-        (Piecewise((V[J,], V[J,] > 8), (0, True)), 9),
-        (Piecewise((V[J,], V[J,] > 9), (-1, True)), -1),
-        (Piecewise((1, V[J,] >= 9), (2, True)), 1),
+        (Rational(1, 3) * V[COLUMN,], 3),
+        (1 / V[COLUMN,], 1 / 9),
+        (sqrt(V[COLUMN,]), 3),
+        (Piecewise((V[COLUMN,], V[COLUMN,] > 8), (0, True)), 9),
+        (Piecewise((V[COLUMN,], V[COLUMN,] > 9), (-1, True)), -1),
+        (Piecewise((1, V[COLUMN,] >= 9), (2, True)), 1),
         (exp(SCALAR[()]), cmath.exp(-1.5)),
-        (log(V[J,]) + tanh(SCALAR[()]), cmath.log(9) + cmath.tanh(-1.5)),
+        (log(V[COLUMN,]) + tanh(SCALAR[()]), cmath.log(9) + cmath.tanh(-1.5)),
         (elementwise("cube", X**3)(SCALAR[()]), -3.375),
         (derivative(elementwise("cube", X**3))(SCALAR[()]), 6.75),
-        (elementwise("apart", X - Symbol("y"), others=(Symbol("y"),))(V[J,], SCALAR[()]), 10.5),
+        (elementwise("apart", X - Symbol("y"), others=(Symbol("y"),))(V[COLUMN,], SCALAR[()]), 10.5),
     ],
 )
 def test_by_hand(expression, expected):
-    assert machine().number(expression, {I: 2, J: 3}) == pytest.approx(expected, rel=1e-15)
+    assert machine().number(expression, {ROW: 2, COLUMN: 3}) == pytest.approx(expected, rel=1e-15)
 
 
 def test_the_entries_of_an_equation_lie_in_the_order_of_its_indices():
     out = Tensor("out", "out", (axis(3), axis(2)))
-    found = machine().tensor(Equation(out, (J, I), W[I, J]))
+    found = machine().tensor(Equation(out, (COLUMN, ROW), W[ROW, COLUMN]))
     assert found.shape == (3, 2)
     assert np.array_equal(found.astype(complex), VALUES["W"].T)
 
@@ -77,13 +77,15 @@ def test_equations_are_run_in_turn():
     first, second = Tensor("p", "p", (axis(3),)), Tensor("E", "error")
     tensors = {**TENSORS, "p": first}
     engine = Interpreter(dict(VALUES), {}, tensors)
-    found = engine.run([Equation(first, (J,), 2 * V[J,]), Equation(second, (), total(first[J,], J))])
+    found = engine.run(
+        [Equation(first, (COLUMN,), 2 * V[COLUMN,]), Equation(second, (), total(first[COLUMN,], COLUMN))]
+    )
     assert found["E"][()] == 48
 
 
 def test_a_complex_number_carries_a_derivative_through():
     values = {**VALUES, "v": VALUES["v"] + 1e-20j * np.array([0, 1, 0])}
-    found = Interpreter(values, {}, TENSORS).number(total(tanh(V[J,] / 10) * W[I, J], J), {I: 1})
+    found = Interpreter(values, {}, TENSORS).number(total(tanh(V[COLUMN,] / 10) * W[ROW, COLUMN], COLUMN), {ROW: 1})
     assert found.imag / 1e-20 == pytest.approx(2 * (1 - np.tanh(0.8) ** 2) / 10, rel=1e-14)
 
 
@@ -95,15 +97,15 @@ def test_mpmath_carries_as_many_digits_as_wanted():
         assert mpmath.almosteq(machine(arithmetic=exact).number(exp(Integer(1)) ** 2, {}), mpmath.e**2)
 
 
-@pytest.mark.parametrize("expression", [Abs(V[J,]), total(Abs(V[J,]), J)])
+@pytest.mark.parametrize("expression", [Abs(V[COLUMN,]), total(Abs(V[COLUMN,]), COLUMN)])
 def test_what_is_not_known_is_refused_by_name(expression):
     with pytest.raises(NotImplementedError, match="Abs"):
-        machine().number(expression, {J: 1})
+        machine().number(expression, {COLUMN: 1})
 
 
 def test_no_case_holds():
     with pytest.raises(ValueError, match="no case"):
-        machine().number(Piecewise((1, V[J,] > 100)), {J: 1})
+        machine().number(Piecewise((1, V[COLUMN,] > 100)), {COLUMN: 1})
 
 
 def test_values_that_are_given_are_left_alone():

@@ -18,7 +18,7 @@ from derive.printers.numpy import NumPyPrinter
 
 N, H, K = axis(3), axis(5), axis(2)
 WITH_ONE = Axis(Integer(4), start=0)
-I, J, P, Q, R = (Index(n, a) for n, a in (("i", N), ("j", H), ("p", K), ("q", K), ("r", N)))
+I, J, P, R = (Index(n, a) for n, a in (("i", N), ("j", H), ("p", K), ("r", N)))  # noqa: E741
 O = Index("o", WITH_ONE)  # noqa: E741
 S, U = Index("s", SAMPLE_AXIS), Index("u", SAMPLE_AXIS)
 W = Tensor("W", "W", (N, H))

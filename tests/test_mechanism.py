@@ -210,6 +210,7 @@ def test_random_networks(seed):
 
 def test_three_axes_have_an_index_form_and_a_refusal_that_names_the_term():
     """A bilinear layer with several outputs: right in index form, no matrix form, said so."""
+
     def forward() -> ForwardPass:
         s = Statement()
         x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(2))

@@ -211,7 +211,9 @@ def test_factors_of_networks_that_are_not_plain(name, expected):
     assert agrees(NETWORKS[name]()) == expected
 
 
-@pytest.mark.parametrize("name", ["layer_norm_in_steps", "softmax_in_steps", "loss_of_two_layers", "low_rank", "bilinear"])
+@pytest.mark.parametrize(
+    "name", ["layer_norm_in_steps", "softmax_in_steps", "loss_of_two_layers", "low_rank", "bilinear"]
+)
 def test_the_search_agrees_with_all_pairs_on_further_networks(name):
     agrees(NETWORKS[name]())
 

@@ -46,6 +46,10 @@ class IndexForm(Symbols):
         """A width or a number of samples."""
         return self.entry(extent)
 
+    def shape(self, rows: Expr, columns: Expr) -> Box:
+        """Rows by columns."""
+        return self.typesetter.join((self.at(rows, PRODUCT), self.at(columns, PRODUCT)), "by", ATOM)
+
     # ------------------------------------------------------------ index form
 
     @singledispatchmethod

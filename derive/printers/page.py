@@ -34,8 +34,7 @@ class Page(IndexForm):
     def _leaf(self, box: Box, node: mx.Node) -> Box:
         if not self.shapes or node.shape == (1, 1):
             return box
-        rows, columns = (self.extent(s) for s in node.shape)
-        return self.typesetter.under(box, self.typesetter.join((rows, columns), "by", ATOM))
+        return self.typesetter.under(box, self.shape(*node.shape))
 
     @array.register
     def _(self, node: mx.Array) -> Box:
@@ -166,8 +165,8 @@ class Page(IndexForm):
             box = set_.script(box, None, set_.letter(self.notation.transpose))
         if not self.shapes:
             return box
-        sides = (set_.number(1), self.extent(length))
-        return set_.under(box, set_.join(sides if row else sides[::-1], "by", ATOM))
+        one = Integer(1)
+        return set_.under(box, self.shape(one, length) if row else self.shape(length, one))
 
     def _sum_over_samples(self, tensor: Tensor) -> Box:
         index = Index("sample", tensor.axes[-1])
