@@ -59,10 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            options = _parser().parse_args(argv)
+            options = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
             return int(options.run(options))
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except (SpecError, OutputError) as error:
         return _complain(str(error), 2)
     except Refused as error:
@@ -70,8 +71,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except BrokenPipeError:  # whoever read this has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 1
+    except OSError as error:
+        _discard_output()
+        return _complain(f"cannot write the output: {error.strerror or error}", 2)
+    except MemoryError:
+        return _complain("there is not enough memory for a network of these widths: use smaller ones", 2)
+
+
+def _discard_output() -> None:
+    """Let nothing more be written to a standard output that takes nothing."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Join ``--layers -3,4`` to one argument, so that it is refused for what is wrong with it."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined[-1:] == ["--layers"] and argument[:1] == "-" and argument[1:2] in {*"0123456789,."}:
+            joined[-1] = f"--layers={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _complain(message: str, code: int) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sympy import Expr, Integer, KroneckerDelta
+from sympy import Expr, Indexed, Integer, KroneckerDelta, Sum
 
 from derive.chain_rows import ChainRows
+from derive.chain_rule import LocalDerivative
 from derive.deltas import contract, tidy
 from derive.describe import spelled
 from derive.forward import SAMPLES
@@ -20,7 +21,7 @@ from derive.index import Index, Tensor
 from derive.layout import LINE, Item, block
 from derive.notation import LETTERS, Notation
 from derive.optimizers import LEARNING_RATE
-from derive.printers.boxes import SUM, Box
+from derive.printers.boxes import PRODUCT, SUM, Box
 from derive.printers.latex import LatexTypesetter
 from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
@@ -56,8 +57,14 @@ class Document:
     def context(self) -> dict[str, Any]:
         """What the template needs."""
         lines = self.lines()
-        batch = "".join(lines["batch"].values())
-        return {**lines, "ones": r"\mathbf{1}" in batch}
+        written = "".join([lines["arrays"], *lines["batch"].values()])
+        return {
+            **lines,
+            "ones": r"\mathbf{1}" in written,
+            "explicit_ones": self.notation.ones,
+            "biases": any(p.role == "bias" for p in self.single.parameters),
+            "elided": r"\cdots" in lines["rows"],
+        }
 
     def lines(self) -> dict[str, Any]:
         """The finished lines, by the place where they stand."""
@@ -78,7 +85,11 @@ class Document:
             "slopes": block([self.slope(d) for d in self.batch.definitions if d.function.order]),
             "several_slopes": sum(d.function.order > 0 for d in self.batch.definitions) > 1,
             "first": block(self.error_slopes()),
+            "output_slope": block(self.output_slope()),
             "plugged": block(self.plugged()),
+            "unfolded": block(self.unfolded()),
+            "full_gradients": block(self.full_gradients()),
+            "mixed": block(self.mixed_slope()),
             "arrays": block([self.arrays(s, replace(self.page, shapes=True), False) for s in self._before_update()]),
             "batch_error": block([self.entries(s, self.batch, numbered=False) for s in self.batch.stage("error")]),
             "batch": {
@@ -162,10 +173,14 @@ class Document:
         return LETTERS[self.notation.roles[role].entry].tex
 
     def weights(self) -> str:
-        """A sentence that says which way the weights point."""
-        w = self.notation_letter("weight")
-        pair = ("$i$ to unit $j$", "ij") if self.notation.from_first else ("$j$ to unit $i$", "ij")
-        return f"The weight ${w}_{{{pair[1]}}}$ leads from unit {pair[0]}."
+        """Say which way the weights point, where both of their indices are written."""
+        if not any(p.role == "weight" and all(a.extent != 1 for a in p.axes) for p in self.single.parameters):
+            return ""
+        entry = f"${self.notation_letter('weight')}_{{ij}}$"
+        if self.notation.from_first:
+            place = "in the matrix $W$ it stands in row $j$, column $i$"
+            return f"The weight {entry} leads from unit $i$ to unit $j$; {place}."
+        return f"The weight {entry} leads from unit $j$ to unit $i$."
 
     # ------------------------------------------------------------ what is sought
 
@@ -238,6 +253,20 @@ class Document:
             found.append(Item(left, tuple(page.pieces(value))))
         return found
 
+    def mixed_slope(self) -> list[Item]:
+        """The slope of an activation that mixes the units of its layer."""
+        found = []
+        for edges in self.derivation.chains.edges.values():
+            for edge in edges:
+                if edge.of.role == "prediction" and not isinstance(edge.equation.expression, Elementwise):
+                    value = edge.value.xreplace({i: single_index(i) for i in edge.value.atoms(Index)})
+                    value = value.replace(_is_trivial_delta, lambda _: Integer(1))
+                    of, wrt = (tuple(map(single_index, i)) for i in (edge.of_indices, edge.wrt_indices))
+                    page = self.page.with_letters((*of, *wrt), ())
+                    left = page.typesetter.partial(page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
+                    found.append(Item(left, tuple(page.pieces(tidy(value)))))
+        return found
+
     def plugged(self) -> list[Item]:
         """Each factor with f' written in terms of the activation, where that changes it."""
         slopes = Slopes(self.derivation.forward)
@@ -250,18 +279,97 @@ class Document:
                 found.append(Item(left, tuple(page.pieces(value))))
         return found
 
+    def output_slope(self) -> list[Item]:
+        """How the first factor comes about where it became shorter than the product of its slopes."""
+        chains, slopes = self.derivation.chains, Slopes(self.derivation.forward)
+        factors = self.single.stage("factor")
+        about = factors[0].target.about if factors else None
+        if about is None:
+            return []
+        first = factors[0]
+        (last, *more) = chains.into(next(t for t in chains.tensors if t.name == about.name))
+        outer = chains.into(last.of)
+        if more or len(outer) != 1 or outer[0].of != self.derivation.forward.error.target:
+            return []
+        return [] if _is_plain(first.equation.expression) else [self._product(first, outer[0], last, slopes)]
+
+    def _product(self, first: Assign, outer: LocalDerivative, inner: LocalDerivative, slopes: Slopes) -> Item:
+        """dE/da * da/dz = what it comes to, with each slope worked out."""
+        supply = self.derivation.forward.supply
+        indices = first.equation.indices
+        tie = {old: new for old, new in zip(inner.wrt_indices, indices, strict=True)}
+        of = tuple(tie.get(inner.tied.get(i, i), single_index(i)) for i in inner.of_indices)
+        alone = {SAMPLES: Integer(1), **{i: single_index(i) for i in outer.value.atoms(Index)}}
+        left = contract(outer.value, supply).xreplace({**alone, **dict(zip(outer.wrt_indices, of, strict=True))})
+        renamed = {**dict(zip(inner.of_indices, of, strict=True)), **tie}
+        right = slopes.plug_in(inner.value).xreplace(renamed)
+        right = right.xreplace({SAMPLES: Integer(1), **{i: single_index(i) for i in right.atoms(Index)}})
+        right = right.replace(_is_trivial_delta, lambda _: Integer(1))
+        bound = [i for i in of if i not in indices]
+        page = self.page.with_letters(indices, bound, self.notation.factor_letters)
+        boxes = [page.summation(i) for i in bound if i.axis.extent != 1]
+        boxes += [page.at(tidy(left), PRODUCT), page.at(tidy(right), PRODUCT)]
+        value = page.entry(first.equation.expression * self.single.common)
+        about = first.target.about
+        assert about is not None
+        symbol = page.typesetter.partial(_letter("E"), page.symbol(about, indices))
+        return Item(symbol, (*boxes, _equals(value)))
+
+    def unfolded(self) -> list[Item]:
+        """The error of a network of one layer with its forward equations put in."""
+        (error,) = self.batch.stage("error")
+        forward = self.batch.stage("forward")
+        if len([s for s in forward if s.target.role == "preactivation"]) != 1 or self.batch_has_rows():
+            return []
+        value = error.equation.expression
+        for statement in reversed(forward):
+            for entry in sorted(value.atoms(Indexed), key=str):
+                if entry.base.label.name == statement.target.name:
+                    value = value.xreplace({entry: statement.equation.at(tuple(entry.indices))})
+        page = replace(self.batch_page, batch=False).lettered(replace(error.equation, expression=value))
+        return [Item(page.symbol(error.target), tuple(page.pieces(value)))]
+
+    def batch_has_rows(self) -> bool:
+        """Whether a tensor is stacked from blocks of rows, or an activation mixes units."""
+        forward = self.batch.stage("forward")
+        mixed = any(s.target.role == "prediction" and s.equation.expression.has(Sum) for s in forward)
+        return mixed or any(s.equation.expression.has(KroneckerDelta) for s in forward)
+
     def stepwise(self) -> list[Item]:
         """Each update for one sample, with the gradient put in."""
-        gradients = {s.target: s.equation for s in self.single.stage("gradient")}
+        gradients = {s.target.about: s for s in self.single.stage("gradient")}
         found = []
         for statement in self.single.stage("update"):
-            equation = statement.equation
-            about = statement.target.about
-            gradient = next(g for t, g in gradients.items() if t.about == about)
-            value = equation.expression.xreplace({gradient.target[equation.indices]: gradient.at(equation.indices)})
+            equation, about = statement.equation, statement.target.about
+            assert about is not None
+            slope = gradients[about]
+            put_in = {slope.target[equation.indices]: slope.equation.at(equation.indices)}
+            value = equation.expression.xreplace(put_in)
             page = self.page.with_letters(equation.indices, value.atoms(Index) - set(equation.indices))
             left = page.symbol(statement.target, equation.indices)
+            if self.notation.increment:
+                before = about[equation.indices]
+                rule, step = (tidy(e - before) for e in (equation.expression, value))
+                increment = replace(left, text=rf"\Delta {left.text}", width=left.width + 0.9)
+                found.append(Item(increment, (page.entry(rule), _equals(page.entry(step)))))
             found.append(Item(left, tuple(page.pieces(value)), r"\leftarrow"))
+        return found
+
+    def full_gradients(self) -> list[Item]:
+        """The gradients of a network of one layer with the shared factor put in."""
+        factors = {s.target: s for s in self.single.stage("factor")}
+        if len(factors) != 1:
+            return []
+        (factor,) = factors.values()
+        found = []
+        for statement in self.single.stage("gradient"):
+            value = statement.equation.expression
+            for entry in sorted(value.atoms(Indexed), key=str):
+                if entry.base.label.name == factor.target.name:
+                    value = value.xreplace({entry: factor.equation.at(tuple(entry.indices))})
+            page = self.page.lettered(replace(statement.equation, expression=value), "factor")
+            left = page.symbol(statement.target, statement.equation.indices)
+            found.append(Item(left, tuple(page.pieces(value))))
         return found
 
     # ------------------------------------------------------------ loop
@@ -272,6 +380,21 @@ class Document:
             stage: _range([s.number for s in self.batch.stage(stage)])
             for stage in ("forward", "error", "factor", "gradient", "update")
         }
+
+
+def _is_plain(expression: Expr) -> bool:
+    """Whether a factor still shows the slope of an activation, so that nothing was cancelled in it."""
+    return bool(expression.has(Elementwise))
+
+
+def _is_trivial_delta(node: Expr) -> bool:
+    """A delta of two indices that have a single value each."""
+    single = [isinstance(a, Index) and a.axis.extent == 1 for a in node.args]
+    return isinstance(node, KroneckerDelta) and all(single)
+
+
+def _equals(box: Box) -> Box:
+    return replace(box, text=f" = {box.text}", width=box.width + 1.6)
 
 
 def _relation(statement: Assign) -> str:
@@ -302,9 +425,9 @@ def latex_fragment(derivation: Derivation) -> str:
     return fill("latex/derivation.tex.jinja", **Document(derivation).context())
 
 
-def latex_document(fragment: str) -> str:
+def latex_document(fragment: str, title: str) -> str:
     """Put a fragment into a document of its own."""
-    return fill("latex/document.tex.jinja", body=fragment)
+    return fill("latex/document.tex.jinja", body=fragment, title=title)
 
 
 def markdown_summary(derivation: Derivation) -> str:

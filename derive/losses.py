@@ -19,9 +19,9 @@ from derive.index import Equation, IndexSupply, Tensor, total
 class Loss:
     """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
 
-    ``phrase`` names the loss in the middle of a sentence. ``needs`` are the output activations it is defined for (empty: any), and
-    ``one_hot`` says that the targets of each sample must sum to 1, a fact that
-    the derivation may use.
+    ``phrase`` names the loss in the middle of a sentence. ``needs`` are the output
+    activations it is defined for (empty: any), and ``one_hot`` says that the targets of
+    each sample must sum to 1, a fact that the derivation may use.
     """
 
     name: str

@@ -62,7 +62,8 @@ class Notation:
     ``layer`` is where the layer's number stands: ``left`` ({}^{(2)}z),
     ``bracket`` (z^{[2]}) or ``right`` (z^{(2)}). ``from_first`` writes a weight
     as w_{from,to}. ``derivative`` writes dE/dW as dW. ``times`` is the sign of
-    the entry-wise product. ``rate`` is the letter of the learning rate.
+    the entry-wise product. ``increment`` shows an update as a step of its own.
+    ``rate`` is the letter of the learning rate.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Notation:
     rate: str = "eta"
     sample: str = "{}"
     ones: bool = True
+    increment: bool = False
     free_letters: tuple[str, ...] = ("i", "j", "k", "p", "q", "r", "s", "t", "u", "v")
     bound_letters: tuple[str, ...] = ("j", "k", "p", "q", "r", "s", "t", "u", "v")
     factor_letters: tuple[str, ...] = ("k", "p", "q", "r", "s", "t", "u", "v")
@@ -171,6 +173,7 @@ DELTA = Notation(
     },
     scale=FactorScale(sign=-1, per_sample=True),
     from_first=True,
+    increment=True,
     free_letters=("j", "i", "k", "p", "q", "r", "s", "t", "u", "v"),
     bound_letters=("i", "k", "p", "q", "r", "s", "t", "u", "v"),
     ones=False,

@@ -10,8 +10,9 @@ Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,25 +31,37 @@ from derive.optimizers import OPTIMIZERS
 from derive.program import Program, assemble
 from derive.shared_factors import SharedFactor, shared_factors
 from derive.spec import Network
+from derive.user_text import SpecError
 
 if TYPE_CHECKING:
     from derive.verify import GradientReport
 
 
-def derive(network: Network | ForwardPass, notation: str = "psi") -> Derivation:
+def derive(network: Network | ForwardPass, notation: str | None = None) -> Derivation:
     """Derive the backward equations of a network, or of any forward pass.
 
-    ``notation`` counts for a forward pass only; a ``Network`` names its own.
-    Raises ValueError for a forward pass that is not one (an equation that reads
-    what was not stated before, a parameter on which the error does not depend).
+    ``notation`` is by default the one that the network names, or psi for a forward pass.
+    Raises TypeError for anything else, SpecError for an unknown notation, and ValueError for
+    a forward pass that is not one: an equation that reads what was not stated before, a
+    parameter on which the error does not depend, a term that has no matrix form.
     """
-    stated = network.refreshed() if isinstance(network, ForwardPass) else state(network)
-    style = NOTATIONS[notation if isinstance(network, ForwardPass) else network.notation]
+    if isinstance(network, Network):
+        if notation is not None:
+            network = Network(**{**network.values(), "notation": notation})
+        return _derived(network, state(network), NOTATIONS[network.notation])
+    if not isinstance(network, ForwardPass):
+        raise TypeError(f"derive takes a Network or a ForwardPass, not {type(network).__name__}")
+    if notation is not None and notation not in NOTATIONS:
+        raise SpecError(f"notation is {notation!r}, which is unknown; known are {', '.join(NOTATIONS)}")
+    return _derived(None, network.refreshed(), NOTATIONS[notation or "psi"])
+
+
+def _derived(network: Network | None, stated: ForwardPass, style: Notation) -> Derivation:
+    """Run the stages."""
     all_chains = chains(stated)
     factors = shared_factors(all_chains)
     program = lift_program(assemble(all_chains, factors, OPTIMIZERS["sgd"], style.scale))
-    spec = None if isinstance(network, ForwardPass) else network
-    return Derivation(spec, style, stated, all_chains, factors, program)
+    return Derivation(network, style, stated, all_chains, factors, program)
 
 
 def state(network: Network) -> ForwardPass:
@@ -74,7 +87,7 @@ def _extent(width: int | str) -> Integer | Symbol:
     return Integer(width) if isinstance(width, int) else Symbol(width, integer=True, positive=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """Every stage of a derivation, and what it is rendered to.
 
@@ -88,6 +101,10 @@ class Derivation:
     factors: tuple[SharedFactor, ...]
     program: Program
 
+    def __repr__(self) -> str:
+        shown = "ForwardPass" if self.network is None else repr(self.network)
+        return f"<Derivation of {shown}: {len(self.factors)} shared factors, {len(self.program.statements)} equations>"
+
     @property
     def description(self) -> str:
         """The network in one sentence."""
@@ -99,7 +116,7 @@ class Derivation:
         r"""Return the derivation in LaTeX: a fragment for ``\input``, or a whole document."""
         from derive.document import latex_document
 
-        return latex_document(self._fragment) if standalone else self._fragment
+        return latex_document(self._fragment, "How this network learns") if standalone else self._fragment
 
     @cached_property
     def _fragment(self) -> str:
@@ -146,10 +163,24 @@ class Derivation:
         return seal_all(texts, self.network.digest)
 
     def check(self) -> GradientReport:
-        """Run the generated module's own gradient check on a random example."""
-        from derive.verify import check_source
+        """Run the generated module's own gradient check on a random example.
 
+        A module too large for that is checked as the same network with small layers;
+        the report says so.
+        """
+        from derive.verify import LARGEST, check_source
+
+        if self.network is not None and self.parameter_count > LARGEST:
+            small = Network(**{**self.network.values(), "layers": small_layers(self.network.layers)})
+            return replace(check_source(derive(small).numpy()), layers=small.layers)
         return check_source(self.numpy())
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned; widths that have names count as 10."""
+        sizes = {symbol: Integer(10) for symbol in self.program.extents}
+        counted = (prod(axis.extent.xreplace(sizes) for axis in p.axes) for p in self.program.parameters)
+        return int(sum(counted))
 
     def write(self, path: str | Path = "generated", force: bool = False) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.
@@ -164,6 +195,11 @@ class Derivation:
         folder = Path(path) / str(self.network.name)
         write_files(folder, self.files(), force)
         return folder
+
+
+def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
+    """Widths for as many layers, small and different from their neighbours."""
+    return tuple(5 - n % 3 for n in range(len(layers)))
 
 
 _INIT = '''"""A trainer for one network; see trainer.py, and derivation.tex for its equations."""

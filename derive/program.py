@@ -156,7 +156,8 @@ def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...
     """Number everything in the order in which a reader meets it: what f is before it is used, f' after."""
     used = _functions([e for _, e in staged])
     plain = [f for f in used if f.order == 0]
-    slopes = [f for f in used if f.order > 0]
+    origins = [f.title for f in plain]
+    slopes = sorted((f for f in used if f.order > 0), key=lambda f: (origins.index(f.origin), f.order))
     updates = sum(stage == "update" for stage, _ in staged)
     first = len(plain) + 1
     after_slopes = len(slopes)

@@ -11,7 +11,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,10 @@ class Network:
             return cls(**_with_layers(values))
         except SpecError as error:
             raise SpecError(f"{where}: {error}" if where else str(error)) from None
+
+    def values(self) -> dict[str, Any]:
+        """The arguments that make this network."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def depth(self) -> int:
@@ -244,7 +248,7 @@ def _name(name: object) -> str:
     if not is_package_name(name):
         raise SpecError(
             f"name is {shown(name)}, which cannot name a Python package: use the letters a to z, digits "
-            "and _, not a digit first and no word of the language, such as my_network"
+            "and _, not a digit first, and no word or module of the language, such as my_network"
         )
     if len(name) > MAX_NAME:
         raise SpecError(f"name is {shown(name)}, longer than {MAX_NAME} characters: choose a shorter one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -84,7 +85,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def is_package_name(name: str) -> bool:
     """Whether a Python package can be called that on every system."""
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    fits = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    return fits and name not in sys.stdlib_module_names and name not in {"numpy", "derive"}
 
 
 def width(entry: object, where: str) -> int | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,10 @@ from typing import Any
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
 
+#: Up to how many parameters a module is checked as it is.
+LARGEST = 300_000
+#: Up to how many parameters entries are checked one by one.
+ENTRYWISE = 10_000
 #: Entries that are checked one by one, spread over the parameters; for each, a random
 #: direction covers the rest.
 ENTRIES = 64
@@ -27,16 +32,17 @@ class GradientReport:
     """The worst relative difference of each parameter's gradient from the two oracles."""
 
     parameters: dict[str, tuple[float, float]]
+    layers: tuple[int | str, ...] | None = None
 
     @property
     def worst(self) -> float:
-        """The worst difference from the complex step."""
-        return max(c for c, _ in self.parameters.values())
+        """The worst difference from the complex step; NaN if one is."""
+        return _worst(c for c, _ in self.parameters.values())
 
     @property
     def worst_central(self) -> float:
-        """The worst difference from central differences."""
-        return max(d for _, d in self.parameters.values())
+        """The worst difference from central differences; NaN if one is."""
+        return _worst(d for _, d in self.parameters.values())
 
     @property
     def passed(self) -> bool:
@@ -46,6 +52,8 @@ class GradientReport:
     def line(self) -> str:
         """One line of text."""
         verdict = "right" if self.passed else "WRONG"
+        if self.layers is not None:
+            verdict += f" (with layers of {'-'.join(map(str, self.layers))} units)"
         return (
             f"gradients {verdict}: off by at most {self.worst:.1e} from the complex step, "
             f"{self.worst_central:.1e} from central differences"
@@ -57,12 +65,18 @@ class GradientReport:
         return [head, *(f"{n:8}{c:>14.1e}{d:>22.1e}" for n, (c, d) in self.parameters.items())]
 
 
+def _worst(differences: Iterable[float]) -> float:
+    listed = list(differences)
+    return float("nan") if any(d != d for d in listed) else max(listed)
+
+
 def check_source(source: str) -> GradientReport:
     """Check the gradients of a module given as source text."""
     module = ModuleType("trainer")
     exec(compile(source, "trainer.py", "exec"), module.__dict__)  # our own output, not a user's text
     parameters, _, _ = module.example()
-    return check_gradients(module, ENTRIES // len(parameters))
+    entries = 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
+    return check_gradients(module, entries)
 
 
 def check_module(path: Path) -> GradientReport:
@@ -77,11 +91,15 @@ def check_module(path: Path) -> GradientReport:
     missing = [n for n in ("check_gradients", "example") if not callable(getattr(module, n, None))]
     if missing:
         raise CheckError(f"{file} is no generated module: it has no {missing[0]}()")
-    return check_gradients(module, None)
+    try:
+        small = sum(p.size for p in module.example()[0].values()) <= ENTRYWISE
+        return check_gradients(module, None if small else ENTRIES)
+    except (Exception, SystemExit) as problem:
+        raise CheckError(f"{file} cannot be checked: {type(problem).__name__}: {problem}") from problem
 
 
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
-    """Run a generated module's check on its own example."""
+    """Run a generated module's check on its own example; all entries if ``entries`` is None."""
     return GradientReport(module.check_gradients(*module.example(), entries=entries))
 
 
@@ -93,7 +111,7 @@ def _imported(file: Path) -> ModuleType:
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         found.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise CheckError(f"{file} cannot be imported: {type(problem).__name__}: {problem}") from problem
     finally:
         sys.dont_write_bytecode = writes

@@ -206,7 +206,7 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
         ("--layers 3", "only 3"),
         ("--layers 3,,4", "entry 2 is empty"),
         ("--layers 3,-4", "entry 2 is '-4'"),
-        ("--layers -3,4", "argument --layers: expected one argument"),
+        ("--layers -3,4", "entry 1 is '-3', but a width is at least 1"),
         ("--layers=-3,4", "entry 1 is '-3'"),
         ("--layers 3,0", "entry 2 is '0'"),
         ("--layers 3,4.5", "entry 2 is '4.5'"),
