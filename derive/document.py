@@ -317,7 +317,7 @@ class Document:
 
     def unfolded(self) -> list[Item]:
         """The error of a network of one layer with its forward equations put in."""
-        (error,) = self.batch.stage("error")
+        *_, error = self.batch.stage("error")
         forward = self.batch.stage("forward")
         if len([s for s in forward if s.target.role == "preactivation"]) != 1 or self.batch_has_rows():
             return []

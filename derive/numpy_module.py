@@ -39,7 +39,7 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
     with that equation's number.
     """
     layout = _Layout(program, notation)
-    forward, error = program.stage("forward"), (layout.error,)
+    forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
     factors, gradients = program.stage("factor"), program.stage("gradient")
     kept = layout.kept(forward)
     x, y = program.inputs
@@ -47,7 +47,8 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
         "helpers": tuple(layout.helpers()),
         "forward": layout.body(forward),
         "error": layout.body(error, kept),
-        "gradients": layout.body((*factors, *gradients), kept),
+        "gradients": layout.body((*layout.towards_error, *factors, *gradients), kept),
+        "error_is_array": layout.error_is_array(),
         "updates": tuple(layout.in_place(s) for s in program.stage("update")),
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
         "kept": tuple(layout.name(t) for t in kept),
@@ -71,14 +72,19 @@ class _Layout:
         self.program = program
         self.names = code_names(program, notation)
         self.printer = NumPyPrinter(self.names)
-        self.error = self._stable_error()
+        *towards_error, statement = program.stage("error")
+        self.towards_error = tuple(towards_error)
+        self.error = self._stable_error(statement)
 
     def name(self, tensor: Tensor) -> str:
         return self.names[tensor.name]
 
-    def _stable_error(self) -> Assign:
+    def error_is_array(self) -> bool:
+        """Whether the error is computed with an array of one entry, and so is one itself."""
+        return _keeps_axes(_form(self.error))
+
+    def _stable_error(self, statement: Assign) -> Assign:
         """The error as it is computed: from the pre-activation where a logarithm would overflow."""
-        (statement,) = self.program.stage("error")
         stated = {s.target.name: s.equation for s in self.program.stage("forward")}
         equation = fused_error(statement.equation, stated)
         form = shift_logs(recognise(lift(equation, self.program.tensors)))
@@ -119,7 +125,7 @@ class _Layout:
 
     def kept(self, forward: tuple[Assign, ...]) -> list[Tensor]:
         """The forward tensors that a later stage reads, the prediction last."""
-        later = (self.error, *self.program.stage("factor", "gradient"))
+        later = (*self.towards_error, self.error, *self.program.stage("factor", "gradient"))
         read = set().union(*(_reads(s) for s in later))
         return [s.target for s in forward if s.target.name in read or s is forward[-1]]
 
@@ -242,6 +248,13 @@ def _walk(node: mx.Node) -> Iterable[mx.Node]:
     yield node
     for child in mx.children(node):
         yield from _walk(child)
+
+
+def _keeps_axes(node: mx.Node) -> bool:
+    """Whether NumPy's value of a node has axes: it reads an array that no sum of all entries encloses."""
+    if isinstance(node, mx.SumOver) and node.axis is None:
+        return False
+    return isinstance(node, mx.Array) or any(_keeps_axes(c) for c in mx.children(node))
 
 
 def _is_elementwise(function: Any) -> bool:

@@ -143,13 +143,27 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optim
     backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
     psi, gradients = backward.run()
     after = [_updated(p, g.target, optimizer, forward) for p, g in zip(forward.parameters, gradients, strict=True)]
-    staged = [("forward", e) for e in forward.equations[:-1]] + [("error", forward.error)]
+    staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
     staged += [("update", e) for e in after]
     definitions, statements = _numbered(staged)
     program = Program(forward.inputs, forward.parameters, statements, definitions, backward.common)
     program.check()
     return program
+
+
+def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
+    """The forward equations; what needs the targets belongs to the error already."""
+    compared = {t.name for t in forward.inputs if t.role == "target"}
+    first: list[tuple[str, Equation]] = []
+    later: list[tuple[str, Equation]] = []
+    for equation in forward.equations[:-1]:
+        if compared & set(symbols_read(equation.expression)):
+            compared.add(equation.target.name)
+            later.append(("error", equation))
+        else:
+            first.append(("forward", equation))
+    return [*first, *later, ("error", forward.error)]
 
 
 def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:

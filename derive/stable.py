@@ -144,15 +144,16 @@ def fused_error(error: Equation, equations: Mapping[str, Equation]) -> Equation:
 
     ``equations`` are those of the forward pass by the name of their tensor. With
     an elementwise output, the summand becomes one named function of the
-    pre-activation and the target; any other output is put in as it is defined.
+    pre-activation and the target; any other output is put in as it is defined. A
+    summand with logarithms of several outputs, or of other entries, is left as it is.
     """
     changed = error.expression
     for total in sorted(changed.atoms(Sum), key=str):
         summand = total.function
-        for entry in _entries_in_logs(summand):
-            source = equations.get(entry.base.label.name)
-            if source is not None:
-                summand = _fuse(summand, entry, source)
+        entries = _entries_in_logs(summand)
+        source = equations.get(entries[0].base.label.name) if len(entries) == 1 else None
+        if source is not None:
+            summand = _fuse(summand, entries[0], source)
         changed = changed.xreplace({total: Sum(summand, *total.limits)})
     return Equation(error.target, error.indices, changed, error.note)
 
@@ -166,7 +167,9 @@ def _fuse(summand: Expr, entry: Indexed, source: Equation) -> Expr:
     if not isinstance(inner, Elementwise):
         return summand.xreplace({entry: inner})
     others = sorted(summand.atoms(Indexed) - {entry}, key=str)
-    names = {o: Symbol(o.base.label.name.lower(), real=True) for o in others}
+    if any(other.indices != entry.indices for other in others) or summand.has(Sum):
+        return summand
+    names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
     definition = summand.xreplace({entry: inner.definition, **names})
     function = elementwise(f"loss_of_{inner.title}", definition, others=tuple(names.values()))
     return function(inner.args[0], *others)

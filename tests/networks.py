@@ -200,6 +200,44 @@ def error_per_sample() -> ForwardPass:
     return s.error(total(each[u,], u) / SAMPLES)
 
 
+def _cross_entropy(y: Expr, guess: Expr) -> Expr:
+    return -y * log(guess) - (1 - y) * log(1 - guess)
+
+
+def inputs_as_targets() -> ForwardPass:
+    """An autoencoder: the cross-entropy reads the inputs, the squares read the targets."""
+    s, x, y = begun(outputs=INPUTS)
+    h = s.apply("h", "tanh", s.dense("z", s.learned("W", MORE, INPUTS), x))
+    out = s.apply("o", "sigmoid", s.dense("q", s.learned("V", INPUTS, MORE), h))
+    i, u = s.supply.several(y.axes)
+    return s.error(total(_cross_entropy(x[i, u], out[i, u]), i, u) / SAMPLES + s.squares(y, out))
+
+
+def learned_loss_weights() -> ForwardPass:
+    """The cross-entropy of each unit has a weight of its own, called e."""
+    s, x, y = begun()
+    e = s.learned("e", OUTPUTS)
+    out = s.apply("o", "sigmoid", s.dense("q", s.learned("W", OUTPUTS, INPUTS), x))
+    i, u = s.supply.several(y.axes)
+    return s.error(total(e[i,] ** 2 * _cross_entropy(y[i, u], out[i, u]), i, u) / SAMPLES)
+
+
+def two_logarithms() -> ForwardPass:
+    """The divergence of one output from another: logarithms of both in one term."""
+    s, x, y = begun()
+    p, r = (s.apply(n, "sigmoid", s.dense(f"z{n}", s.learned(n.upper(), OUTPUTS, INPUTS), x)) for n in ("p", "r"))
+    i, u = s.supply.several(y.axes)
+    return s.error(total(p[i, u] * (log(p[i, u]) - log(r[i, u])), i, u) / SAMPLES + s.squares(y, p))
+
+
+def pairs_of_samples() -> ForwardPass:
+    """An error that reads two samples at once."""
+    s, x, y = begun()
+    out = s.apply("o", "sigmoid", s.dense("q", s.learned("W", OUTPUTS, INPUTS), x))
+    (i, u), (v,) = s.supply.several(y.axes), s.supply.several((S,))
+    return s.error(-total(y[i, u] * y[i, v] * log(out[i, u]), i, u, v) / SAMPLES)
+
+
 def bilinear() -> ForwardPass:
     """One output, h^T M k, where h and k are two branches."""
     s, x, y = begun(outputs=axis(1))
@@ -333,6 +371,10 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
         penalty,
         penalty_of_biases,
         error_per_sample,
+        inputs_as_targets,
+        learned_loss_weights,
+        two_logarithms,
+        pairs_of_samples,
         bilinear,
         scalar_parameters,
         recurrence,

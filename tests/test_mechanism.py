@@ -141,6 +141,12 @@ def test_an_update_steps_against_the_gradient(name):
         assert off(w, before[n] - 0.01 * gradients[n]) < 1e-15
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_derivation_can_be_written_down(name):
+    text = derived(name).latex()
+    assert all(f"\\tag{{{s.number}}}" in text for s in derived(name).program.stage("factor", "gradient"))
+
+
 @pytest.mark.parametrize("notation", ["bracket", "delta"])
 @pytest.mark.parametrize("name", ["residual", "tied_with_bias", "softmax_cross_entropy", "layer_norm_in_steps"])
 def test_every_notation_computes_the_same(name, notation):

@@ -35,7 +35,7 @@ from derive.index import Equation, Index, Tensor
 from derive.lift import row_blocks
 from derive.notation import LETTERS, Letter
 from derive.printers.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
-from derive.printers.symbols import Symbols, glued
+from derive.printers.symbols import Symbols, glued, unending
 from derive.reading import fraction, reading_order
 
 
@@ -146,7 +146,7 @@ class IndexForm(Symbols):
         chosen = dict(self.letters)
         for index in missing:
             pool = self.notation.sample_letters if index.axis.sample else self.notation.bound_letters
-            chosen[index] = next(x for x in pool if x not in used)
+            chosen[index] = next(x for x in unending(pool) if x not in used and x not in self.taken)
             used.add(chosen[index])
         return replace(self, letters=chosen)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Self
 
 from sympy import Expr, Sum, Symbol
@@ -52,16 +53,23 @@ class Symbols:
             for index in indices:
                 source = self.notation.sample_letters if index.axis.sample else letters
                 if index not in chosen:
-                    chosen[index] = next(x for x in source if x not in chosen.values() and x not in self.taken)
+                    chosen[index] = next(
+                        x for x in unending(source) if x not in chosen.values() and x not in self.taken
+                    )
         return replace(self, letters=chosen)
 
     def index(self, index: Expr) -> Box | None:
         """An index by its letter; None for one that has a single value."""
         if isinstance(index, Index):
-            return None if index.axis.extent == 1 else self.typesetter.letter(LETTERS[self.letters[index]])
+            return None if index.axis.extent == 1 else self._index_letter(self.letters[index])
         return self.typesetter.number(int(index))
 
     # ------------------------------------------------------------ symbols
+
+    def _index_letter(self, name: str) -> Box:
+        letter, _, number = name.partition("_")
+        box = self.typesetter.letter(LETTERS[letter])
+        return self.typesetter.script(box, self.typesetter.number(int(number)), None) if number else box
 
     def symbol(self, tensor: Tensor, indices: tuple[Expr, ...] = (), whole: bool = False) -> Box:
         """A tensor, or an entry of it; ``whole`` for an array in the matrix form."""
@@ -124,6 +132,14 @@ class Symbols:
         if self.notation.derivative == "d":
             return replace(inner, text=f"d{inner.text}", width=inner.width + 0.5)
         return self.typesetter.partial(self.typesetter.letter(LETTERS["E"]), inner)
+
+
+def unending(letters: Iterable[str]) -> Iterator[str]:
+    """The letters, then the letters with numbers: there is always one more."""
+    pool = tuple(letters)
+    yield from pool
+    for number in count(1):
+        yield from (f"{letter}_{number}" for letter in pool)
 
 
 def _is_sample(index: Expr) -> bool:
