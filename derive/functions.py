@@ -46,6 +46,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
     order: ClassVar[int] = 0
     origin: ClassVar[str]
     others: ClassVar[tuple[Symbol, ...]] = ()
+    summary: ClassVar[str] = ""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         """SymPy's hook: the derivative, by name, or its value where it is a constant."""
@@ -57,10 +58,18 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
 
 
 @cache
-def elementwise(title: str, definition: Expr, origin: str = "", order: int = 0, others: tuple[Symbol, ...] = ()) -> Any:
+def elementwise(
+    title: str,
+    definition: Expr,
+    origin: str = "",
+    order: int = 0,
+    others: tuple[Symbol, ...] = (),
+    summary: str = "",
+) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
-    ``origin`` is the function of which this is the derivative of order ``order``.
+    ``origin`` is the function of which this is the derivative of order ``order``;
+    ``summary`` says what a function is that is not an activation or its derivative.
     """
     members = {
         "title": title,
@@ -68,6 +77,7 @@ def elementwise(title: str, definition: Expr, origin: str = "", order: int = 0, 
         "order": order,
         "origin": origin or title,
         "others": others,
+        "summary": summary,
         "nargs": 1 + len(others),
     }
     return type(title, (Elementwise,), members)

@@ -27,7 +27,7 @@ from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
 from derive.program import Assign, Program
 from derive.render import fill
-from derive.stable import E_POWER, fused_error, recognise, shift_logs, stable_form
+from derive.stable import E_POWER, exact_differences, fused_error, recognise, shift_logs, stable_form
 
 Lines = tuple[str, ...]
 
@@ -40,14 +40,14 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
     """
     layout = _Layout(program, notation)
     forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
-    factors, gradients = program.stage("factor"), program.stage("gradient")
+    gradients = program.stage("gradient")
     kept = layout.kept(forward)
     x, y = program.inputs
     return {
         "helpers": tuple(layout.helpers()),
         "forward": layout.body(forward),
         "error": layout.body(error, kept),
-        "gradients": layout.body((*layout.towards_error, *factors, *gradients), kept),
+        "gradients": layout.body((*layout.towards_error, *layout.backward), kept),
         "error_is_array": layout.error_is_array(),
         "updates": tuple(layout.in_place(s) for s in program.stage("update")),
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
@@ -73,11 +73,18 @@ class _Layout:
         self.names = code_names(program, notation)
         self.printer = NumPyPrinter(self.names)
         *towards_error, statement = program.stage("error")
-        self.towards_error = tuple(towards_error)
-        self.error = self._stable_error(statement)
+        self.outputs = {s.target.name: s.form for s in program.stage("forward") if s.form is not None}
+        self.towards_error = tuple(self._exact(s) for s in towards_error)
+        self.error = self._exact(self._stable_error(statement))
+        self.backward = tuple(self._exact(s) for s in program.stage("factor", "gradient"))
 
     def name(self, tensor: Tensor) -> str:
         return self.names[tensor.name]
+
+    def _exact(self, statement: Assign) -> Assign:
+        """The statement as it is computed: differences from the pre-activation where an output rounds."""
+        assert statement.form is not None
+        return replace(statement, form=exact_differences(statement.form, self.outputs))
 
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
@@ -125,7 +132,7 @@ class _Layout:
 
     def kept(self, forward: tuple[Assign, ...]) -> list[Tensor]:
         """The forward tensors that a later stage reads, the prediction last."""
-        later = (*self.towards_error, self.error, *self.program.stage("factor", "gradient"))
+        later = (*self.towards_error, self.error, *self.backward)
         read = set().union(*(_reads(s) for s in later))
         return [s.target for s in forward if s.target.name in read or s is forward[-1]]
 
@@ -134,12 +141,13 @@ class _Layout:
         for definition in self.program.definitions:
             yield self._helper(definition.function, definition.number)
         named = {d.function for d in self.program.definitions}
-        for node in _walk(_form(self.error)):
-            if isinstance(node, mx.Map) and _is_elementwise(node.function) and node.function not in named:
-                yield self._helper(node.function, self.error.number)
-        calls = {
-            n.name for s in (*self.program.statements, self.error) for n in _walk(_form(s)) if isinstance(n, mx.Call)
-        }
+        computed = (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
+        for statement in computed:
+            for node in _walk(_form(statement)):
+                if isinstance(node, mx.Map) and _is_elementwise(node.function) and node.function not in named:
+                    named.add(node.function)
+                    yield self._helper(node.function, statement.number)
+        calls = {n.name for s in computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
         for name in sorted(calls, reverse=True):
             yield {"call": name}
 
@@ -157,7 +165,7 @@ class _Layout:
             "call": None,
             "name": function.title,
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
-            "what": _described(function, number),
+            "what": _described(function),
             "rearranged": form.rate is not None,
             "power": power,
             "lines": tuple(lines),
@@ -201,10 +209,10 @@ class _Layout:
                     yield f'{symbol} = parameters["{parameter.name}"].shape[{side}]{less}'
 
 
-def _described(function: Any, number: int) -> str:
+def _described(function: Any) -> str:
     """What an elementwise function is, for its docstring."""
-    if function.others:
-        return f"The summand of ({number}), from the pre-activation x of an output and its target"
+    if function.summary:
+        return str(function.summary)
     formula = Page(TextTypesetter(PSI.times), PSI, {}).entry(function.definition).text
     return f"The derivative of {function.origin}: {formula}" if function.order else f"The activation: {formula}"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
+from itertools import permutations
 
 from sympy import (
     Add,
@@ -171,8 +172,48 @@ def _fuse(summand: Expr, entry: Indexed, source: Equation) -> Expr:
         return summand
     names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
     definition = summand.xreplace({entry: inner.definition, **names})
-    function = elementwise(f"loss_of_{inner.title}", definition, others=tuple(names.values()))
+    summary = "The summand of the error, from the pre-activation x of an output and its target"
+    function = elementwise(f"loss_of_{inner.title}", definition, others=tuple(names.values()), summary=summary)
     return function(inner.args[0], *others)
+
+
+def exact_differences(node: mx.Node, outputs: Mapping[str, mx.Node]) -> mx.Node:
+    """Every ``output - target`` from the pre-activation, where the output may round to its limit.
+
+    ``outputs`` are the matrix forms of the tensors whose differences are taken. Close
+    to 1, ``sigmoid(x)`` has lost the digits in which it differs from a target of 1.
+    """
+    node = mx.rebuilt(node, tuple(exact_differences(c, outputs) for c in mx.children(node)))
+    if isinstance(node, mx.Plus):
+        for output, target in permutations(node.terms, 2):
+            found = _difference(mx.without_sign(output), mx.without_sign(target), outputs)
+            if found is not None and mx.is_negative(output) != mx.is_negative(target):
+                exact = mx.Scale(Integer(-1), found) if mx.is_negative(output) else found
+                rest = tuple(t for t in node.terms if t not in (output, target))
+                return mx.Plus((exact, *rest)) if rest else exact
+    if isinstance(node, mx.Power) and node.exponent == 2 and mx.is_negative(node.base):
+        return mx.Power(mx.without_sign(node.base), node.exponent)
+    return node
+
+
+def _difference(output: mx.Node, target: mx.Node, outputs: Mapping[str, mx.Node]) -> mx.Node | None:
+    """``output - target`` as one function of the pre-activation; None if nothing would be gained."""
+    form = outputs.get(output.tensor.name) if isinstance(output, mx.Array) else None
+    if not isinstance(target, mx.Array) or target.tensor.role != "target":
+        return None
+    if isinstance(form, mx.Call) and form.name == "softmax":
+        return mx.Call("softmax_minus", (*form.arguments, target))
+    if not isinstance(form, mx.Map) or len(form.arguments) != 1 or not hasattr(form.function, "definition"):
+        return None
+    function, y = form.function, Symbol("y", real=True)
+    definition = function.definition - y
+    if stable_form(function.definition).rate is None or stable_form(definition).rate is None:
+        return None
+    if function.definition.has(log):
+        return None
+    summary = f"{function.title}(x) − y, exact where {function.title}(x) itself would round"
+    minus = elementwise(f"{function.title}_minus", definition, others=(y,), summary=summary)
+    return mx.Map(minus, (*form.arguments, target))
 
 
 def recognise(node: mx.Node) -> mx.Node:
