@@ -47,6 +47,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
     origin: ClassVar[str]
     others: ClassVar[tuple[Symbol, ...]] = ()
     summary: ClassVar[str] = ""
+    form: ClassVar[Any] = None
 
     def fdiff(self, argindex: int = 1) -> Expr:
         """SymPy's hook: the derivative, by name, or its value where it is a constant."""
@@ -65,6 +66,7 @@ def elementwise(
     order: int = 0,
     others: tuple[Symbol, ...] = (),
     summary: str = "",
+    form: Any = None,
 ) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
@@ -78,6 +80,7 @@ def elementwise(
         "origin": origin or title,
         "others": others,
         "summary": summary,
+        "form": form,
         "nargs": 1 + len(others),
     }
     return type(title, (Elementwise,), members)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sympy import Symbol
+from sympy import Expr, Piecewise, Symbol
 
 from derive import matrix as mx
 from derive.forward import SAMPLES, SumsToOne
@@ -27,7 +27,7 @@ from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
 from derive.program import Assign, Program
 from derive.render import fill
-from derive.stable import E_POWER, exact_differences, fused_error, recognise, shift_logs, stable_form
+from derive.stable import E_POWER, exact_differences, exact_pulls, fused_error, recognise, shift_logs, stable_form
 
 Lines = tuple[str, ...]
 
@@ -84,7 +84,8 @@ class _Layout:
     def _exact(self, statement: Assign) -> Assign:
         """The statement as it is computed: differences from the pre-activation where an output rounds."""
         assert statement.form is not None
-        return replace(statement, form=exact_differences(statement.form, self.outputs))
+        differences = exact_differences(statement.form, self.outputs)
+        return replace(statement, form=exact_pulls(differences, self.outputs))
 
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
@@ -148,17 +149,20 @@ class _Layout:
                     named.add(node.function)
                     yield self._helper(node.function, statement.number)
         calls = {n.name for s in computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
-        for name in sorted(calls, reverse=True):
+        calls |= {"softmax"} if "softmax_pull" in calls else set()
+        for name in sorted(calls):
             yield {"call": name}
 
     def _helper(self, function: Any, number: int) -> dict[str, Any]:
-        form = stable_form(function.definition)
+        form = function.form or stable_form(function.definition)
         power, lines = "", []
         if form.rate is not None:
             up, down = (scalar(sign * form.rate * X).text for sign in (-1, 1))
             lines.append(f"{E_POWER} = np.exp(np.where({X}.real >= 0, {up}, {down}))")
             power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|x|)"
-        value = f"{scalar(form.value).text}  # ({number})"
+        cases, final = _cases(form.value)
+        lines += cases
+        value = f"{final}  # ({number})"
         # the types of np.where and of quotients are only known to NumPy once they are stated
         lines += [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
         return {
@@ -256,6 +260,17 @@ def _walk(node: mx.Node) -> Iterable[mx.Node]:
     yield node
     for child in mx.children(node):
         yield from _walk(child)
+
+
+def _cases(value: Expr) -> tuple[list[str], str]:
+    """A choice between long formulas as a line for each, and the line that chooses."""
+    code = scalar(value).text
+    if not isinstance(value, Piecewise) or len(code) <= 70:
+        return [], code
+    names = [Symbol(n) for n in ("above", "below", "between")[: len(value.args)]]
+    lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, value.args, strict=True)]
+    chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, value.args, strict=True)))
+    return lines, scalar(chosen).text
 
 
 def _keeps_axes(node: mx.Node) -> bool:

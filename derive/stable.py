@@ -86,7 +86,7 @@ def _rates(expression: Expr) -> list[Expr] | None:
 
 def _branch(expression: Expr, sign: int, rate: Expr) -> Expr | None:
     """The expression where sign*X >= 0, in powers of e; None if it could cancel there."""
-    in_e = expression.replace(exp, lambda argument: E_POWER ** (-sign * cancel(argument / X) / rate))
+    in_e = _in_e(expression, sign, rate)
     if in_e.has(log):
         opened = in_e.replace(log, lambda argument: _open_log(argument, sign, rate))
         if opened.has(log):
@@ -94,6 +94,11 @@ def _branch(expression: Expr, sign: int, rate: Expr) -> Expr | None:
         return collect(expand(opened), sorted(opened.atoms(log1p), key=str), factor)
     quotient = factor(together(in_e))
     return quotient if _one_sign(quotient) else None
+
+
+def _in_e(expression: Expr, sign: int, rate: Expr) -> Expr:
+    """Every exponential of X as a power of e, where sign*X >= 0."""
+    return expression.replace(exp, lambda argument: E_POWER ** (-sign * cancel(argument / X) / rate))
 
 
 def _open_log(argument: Expr, sign: int, rate: Expr) -> Expr:
@@ -206,14 +211,69 @@ def _difference(output: mx.Node, target: mx.Node, outputs: Mapping[str, mx.Node]
     if not isinstance(form, mx.Map) or len(form.arguments) != 1 or not hasattr(form.function, "definition"):
         return None
     function, y = form.function, Symbol("y", real=True)
-    definition = function.definition - y
-    if stable_form(function.definition).rate is None or stable_form(definition).rate is None:
+    difference = _saturated(function.definition, y)
+    if difference is None:
         return None
-    if function.definition.has(log):
-        return None
-    summary = f"{function.title}(x) − y, exact where {function.title}(x) itself would round"
-    minus = elementwise(f"{function.title}_minus", definition, others=(y,), summary=summary)
+    minus = elementwise(
+        f"{function.title}_minus",
+        function.definition - y,
+        others=(y,),
+        summary=f"{function.title}(x) − y, exact where {function.title}(x) itself would round",
+        form=difference,
+    )
     return mx.Map(minus, (*form.arguments, target))
+
+
+def _saturated(definition: Expr, y: Symbol) -> StableForm | None:
+    """``definition - y`` in powers of e, sorted by them: what is left when the first terms cancel is exact.
+
+    Near zero, where e is no small number, a function that is exact as it stands is left so.
+    """
+    rewritten = definition.rewrite(exp)
+    rates = _rates(rewritten)
+    if rates is None or definition.has(log):
+        return None
+    rate = abs(reduce(gcd, rates))
+    sides, one_sign = [], True
+    for sign in (1, -1):
+        quotient = together(_in_e(rewritten, sign, rate))
+        one_sign = one_sign and _one_sign(factor(quotient))
+        top, bottom = together(quotient - y).as_numer_denom()
+        sides.append(collect(expand(top), E_POWER) / bottom)
+    if any(side.has(X) for side in sides):
+        return None
+    upper, lower = sides
+    near = (lower, true) if one_sign else (lower, X <= -1)
+    cases = [(upper, X >= (0 if one_sign else 1)), near, *([] if one_sign else [(definition - y, true)])]
+    return StableForm(Piecewise(*cases), rate)
+
+
+def exact_pulls(node: mx.Node, outputs: Mapping[str, mx.Node]) -> mx.Node:
+    """``a * (v - sum(v * a))`` with a = softmax(z) as one function: near 1, the bracket cancels."""
+    node = mx.rebuilt(node, tuple(exact_pulls(c, outputs) for c in mx.children(node)))
+    if not isinstance(node, mx.Hadamard):
+        return node
+    for shares, bracket in permutations(node.factors, 2):
+        form = outputs.get(shares.tensor.name) if isinstance(shares, mx.Array) else None
+        if isinstance(form, mx.Call) and form.name == "softmax" and isinstance(bracket, mx.Plus):
+            pulled = _pull(bracket, shares, form)
+            if pulled is not None:
+                rest = tuple(f for f in node.factors if f not in (shares, bracket))
+                return mx.Hadamard((pulled, *rest)) if rest else pulled
+    return node
+
+
+def _pull(bracket: mx.Plus, shares: mx.Node, softmax: mx.Call) -> mx.Node | None:
+    """The product of softmax's shares with ``v - sum(v * shares)``, or with its negative."""
+    for value, mean in permutations(bracket.terms, 2):
+        v = mx.without_sign(value)
+        expected = {mx.SumOver(mx.Hadamard(f), 0) for f in ((v, shares), (shares, v))}
+        plain = mx.without_sign(mean)
+        inner = plain.of if isinstance(plain, mx.Broadcast) else plain
+        if len(bracket.terms) == 2 and inner in expected and mx.is_negative(value) != mx.is_negative(mean):
+            call = mx.Call("softmax_pull", (*softmax.arguments, v))
+            return mx.Scale(Integer(-1), call) if mx.is_negative(value) else call
+    return None
 
 
 def recognise(node: mx.Node) -> mx.Node:

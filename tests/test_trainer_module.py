@@ -353,7 +353,7 @@ MUTATIONS = {
     "a derivative factor dropped": (" * tanh_prime(Z1)", ""),
     "a transpose dropped": ("W2.T @", "W2 @"),
     "a wrong tensor": ("Psi2 @ A1.T", "Psi2 @ Z1.T"),
-    "a sign": ("(Y_hat - Y)", "(Y - Y_hat)"),
+    "a sign": ("2 / m * sigmoid_minus", "-2 / m * sigmoid_minus"),
     "a mean forgotten": (" / m  # (9)", "  # (9)"),
     "a sum over the samples forgotten": ("np.sum(Psi2, axis=1, keepdims=True)", "Psi2[:, :1]"),
 }
@@ -443,7 +443,8 @@ def test_every_equation_carries_its_number(net):
             found.setdefault(int(match[1]), set()).add(target)
     error = next(s for s in program.statements if s.stage == "error")
     for number, targets in found.items():
-        helper = {t for t in targets if t.startswith("loss_of_")} if number == error.number else set()
+        helper = {t for t in targets if t.endswith("_minus")}
+        helper |= {t for t in targets if t.startswith("loss_of_")} if number == error.number else set()
         assert targets - helper == {names[number]}
     assert set(found) == set(names)
 

@@ -33,7 +33,7 @@ from sympy import (
 from derive import matrix as mx
 from derive.functions import Elementwise
 from derive.reading import fraction, reading_order
-from derive.stable import log1p
+from derive.stable import E_POWER, log1p
 
 SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
 
@@ -70,7 +70,9 @@ def _(expression: Symbol) -> Code:
 
 @scalar.register
 def _(expression: Add) -> Code:
-    return _joined((t, scalar(abs_term(t))) for t in reading_order(expression.args))
+    # what is small is added last, so that it is not lost before the large terms have cancelled
+    terms = sorted(reading_order(expression.args), key=lambda t: (t.has(E_POWER), not t.is_number))
+    return _joined((t, scalar(abs_term(t))) for t in terms)
 
 
 def abs_term(term: Expr) -> Expr:
