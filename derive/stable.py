@@ -89,7 +89,7 @@ def _branch(expression: Expr, sign: int, rate: Expr) -> Expr | None:
     in_e = _in_e(expression, sign, rate)
     if in_e.has(log):
         opened = in_e.replace(log, lambda argument: _open_log(argument, sign, rate))
-        if opened.has(log):
+        if any(term.args[0].has(E_POWER, X) for term in opened.atoms(log)):
             return None
         return collect(expand(opened), sorted(opened.atoms(log1p), key=str), factor)
     quotient = factor(together(in_e))

@@ -11,7 +11,16 @@ from derive.notation import Letter
 from derive.printers.boxes import ATOM, POWER, PRODUCT, Box
 
 #: Widths in em of what is neither one letter nor one digit.
-_WIDE = {r"\Psi": 0.8, r"\mathsf{T}": 0.6, r"\setminus 0": 1.3, "dz": 1.0, "dh": 1.1, "'": 0.3}
+_WIDE = {
+    r"\Psi": 0.8,
+    r"\mathsf{T}": 0.6,
+    r"\setminus 0": 1.3,
+    "dz": 1.0,
+    "dh": 1.1,
+    "'": 0.3,
+    **dict.fromkeys("()", 0.4),
+    **dict.fromkeys("[]", 0.3),
+}
 _SCRIPT = 0.72
 
 _NAMES = {
@@ -90,7 +99,7 @@ class LatexTypesetter:
 
     def partial(self, of: Box, wrt: Box) -> Box:
         """A partial derivative."""
-        width = max(of.width, wrt.width) + 0.8
+        width = max(of.width, wrt.width) + 0.75
         return Box(rf"\frac{{\partial {of.text}}}{{\partial {wrt.text}}}", width, PRODUCT, True)
 
     def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
