@@ -327,7 +327,9 @@ class Document:
                 if entry.base.label.name == statement.target.name:
                     value = value.xreplace({entry: statement.equation.at(tuple(entry.indices))})
         page = replace(self.batch_page, batch=False).lettered(replace(error.equation, expression=value))
-        return [Item(page.symbol(error.target), tuple(page.pieces(value)))]
+        pieces = page.pieces(value)
+        fits = sum(p.width for p in pieces) + 5 < LINE  # a sum cannot be broken inside its bracket
+        return [Item(page.symbol(error.target), tuple(pieces))] if fits else []
 
     def batch_has_rows(self) -> bool:
         """Whether a tensor is stacked from blocks of rows, or an activation mixes units."""

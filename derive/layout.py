@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from derive.printers.boxes import Box
 
 #: The width of a line of mathematics in em: an article's text width less a tag.
-LINE = 32.0
+LINE = 35.0
 #: A piece before which a new line begins.
 BREAK = Box("", 0.0)
 
