@@ -7,6 +7,7 @@ Only what a command needs is imported, and inside that command: ``derive
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -74,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         return 1
     except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            raise
         _discard_output()
         return _complain(f"cannot write the output: {error.strerror or error}", 2)
     except MemoryError:

@@ -16,7 +16,7 @@ from derive.chain_rule import LocalDerivative
 from derive.deltas import contract, tidy
 from derive.describe import spelled
 from derive.forward import SAMPLES
-from derive.functions import A, Elementwise, X, output_form
+from derive.functions import A, Elementwise, X, derivative, output_form
 from derive.index import Index, Tensor
 from derive.layout import LINE, Item, block
 from derive.notation import LETTERS, Notation
@@ -25,7 +25,7 @@ from derive.printers.boxes import PRODUCT, SUM, Box
 from derive.printers.latex import LatexTypesetter
 from derive.printers.page import Page
 from derive.printers.text import TextTypesetter
-from derive.program import Assign, Definition, Program, Slopes
+from derive.program import STAGES, Assign, Definition, Program, Slopes
 from derive.render import fill
 from derive.sample import one_sample, single_index
 
@@ -82,8 +82,8 @@ class Document:
             "meaning": block(self.meaning()),
             "recursion": block([self.entries(s) for s in self.single.stage("factor")]),
             "entry_gradients": block([self.entries(s) for s in self.single.stage("gradient")]),
-            "slopes": block([self.slope(d) for d in self.batch.definitions if d.function.order]),
-            "several_slopes": sum(d.function.order > 0 for d in self.batch.definitions) > 1,
+            "slopes": block(self.slopes()),
+            "several_slopes": len(self.slopes()) > 1,
             "first": block(self.error_slopes()),
             "output_slope": block(self.output_slope()),
             "plugged": block(self.plugged()),
@@ -94,7 +94,7 @@ class Document:
             "batch_error": block([self.entries(s, self.batch, numbered=False) for s in self.batch.stage("error")]),
             "batch": {
                 stage: block([self.arrays(s, self.batch_page, True) for s in self.batch.stage(stage)])
-                for stage in ("forward", "error", "factor", "gradient", "update")
+                for stage in STAGES
             },
             "stepwise": block(self.stepwise()),
             "per_sample": self.batch.common.has(SAMPLES),
@@ -225,6 +225,14 @@ class Document:
 
     # ------------------------------------------------------------ values
 
+    def slopes(self) -> list[Item]:
+        """Every f' worked out; one that no equation of the program needs has no number."""
+        numbered = [d for d in self.batch.definitions if d.function.order]
+        known = {d.function for d in numbered}
+        needed = [derivative(d.function) for d in self.batch.definitions if not d.function.order]
+        others = [self.slope(Definition(0, f)) for f in needed if f not in known]
+        return [*(self.slope(d) for d in numbered), *(replace(item, number=None) for item in others)]
+
     def slope(self, definition: Definition) -> Item:
         """Work out f': as SymPy differentiates it, then in terms of f."""
         function = next(d.function for d in self.batch.definitions if d.function.title == definition.function.origin)
@@ -291,7 +299,8 @@ class Document:
         outer = chains.into(last.of)
         if more or len(outer) != 1 or outer[0].of != self.derivation.forward.error.target:
             return []
-        return [] if _is_plain(first.equation.expression) else [self._product(first, outer[0], last, slopes)]
+        nothing_new = _is_plain(first.equation.expression) or not last.value.has(Indexed)
+        return [] if nothing_new else [self._product(first, outer[0], last, slopes)]
 
     def _product(self, first: Assign, outer: LocalDerivative, inner: LocalDerivative, slopes: Slopes) -> Item:
         """dE/da * da/dz = what it comes to, with each slope worked out."""
@@ -378,10 +387,7 @@ class Document:
 
     def loop(self) -> dict[str, str]:
         """The numbers of the equations of each stage, as ranges."""
-        return {
-            stage: _range([s.number for s in self.batch.stage(stage)])
-            for stage in ("forward", "error", "factor", "gradient", "update")
-        }
+        return {stage: _range([s.number for s in self.batch.stage(stage)]) for stage in STAGES}
 
 
 def _is_plain(expression: Expr) -> bool:
