@@ -20,8 +20,9 @@ from derive.layers import BIASES, Bias
 from derive.losses import LOSSES, Loss
 from derive.notation import LETTERS, NOTATIONS, PSI, Notation
 from derive.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
+from derive.printers.boxes import Typesetter
 from derive.printers.page import Page
-from derive.printers.text import TextTypesetter
+from derive.printers.text import text
 
 CATALOGUES: dict[str, Mapping[str, Any]] = {
     "activations": ACTIVATIONS,
@@ -44,7 +45,7 @@ def formula(entry: object) -> str:
 @formula.register
 def _(entry: Activation) -> str:
     if entry.formula is not None:
-        return f"f(x) = {_page({}).entry(entry.formula).text}"
+        return f"f(x) = {text(_page({}).entry(entry.formula))}"
     z = Tensor("z", "preactivation", (_OUTPUTS,))
     return _stated(entry.equation(Tensor("a", "activation", (_OUTPUTS,)), z, IndexSupply()), z)
 
@@ -75,14 +76,14 @@ def _(entry: Optimizer) -> str:
 @formula.register
 def _(entry: Notation) -> str:
     roles = ("weight", "preactivation", "activation", "factor")
-    page = replace(_page({}), notation=entry, typesetter=TextTypesetter(entry.times))
+    page = replace(_page({}), notation=entry, typesetter=Typesetter(entry.times))
     tensors = [Tensor(r, r, (), 2, about=Tensor("z", "preactivation", (), 2)) for r in roles]
-    shown = [page.symbol(t, whole=True).text for t in tensors]
+    shown = [text(page.symbol(t, whole=True)) for t in tensors]
     return f"{', '.join(shown)}; learning rate {LETTERS[entry.rate].text}"
 
 
 def _page(tensors: Mapping[str, Tensor]) -> Page:
-    return Page(TextTypesetter(PSI.times), PSI, tensors)
+    return Page(Typesetter(PSI.times), PSI, tensors)
 
 
 def _stated(equation: Equation, *tensors: Tensor, sign: str = "=") -> str:
@@ -90,4 +91,4 @@ def _stated(equation: Equation, *tensors: Tensor, sign: str = "=") -> str:
     named = {t.name: t for t in (*tensors, equation.target)}
     page = _page({name: replace(t, layer=None) for name, t in named.items()}).lettered(equation)
     left = page.symbol(replace(equation.target, layer=None), equation.indices)
-    return f"{left.text} {sign} {page.entry(equation.expression).text}"
+    return f"{text(left)} {sign} {text(page.entry(equation.expression))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count, islice
 
 from sympy import Expr
@@ -12,7 +12,7 @@ from derive.chain_rule import Chains, LocalDerivative
 from derive.index import Index, Tensor
 from derive.layout import BREAK, Item
 from derive.notation import LETTERS
-from derive.printers.boxes import Box
+from derive.printers.boxes import Box, Typesetter
 from derive.printers.page import Page
 from derive.sample import single_index
 from derive.shared_factors import SharedFactor
@@ -78,12 +78,12 @@ class ChainRows:
             first, *others = self._coloured(page, path, steps)
             if number:
                 pieces.append(BREAK)
-                first = replace(first, text=f"+ {first.text}", width=first.width + 1.5)
+                first = page.typesetter.before("plus", first)
             pieces += [first, *others]
             sought = page.symbol(steps[-1].local.wrt, steps[-1].wrt)
             left = left or page.typesetter.partial(page.typesetter.letter(LETTERS["E"]), sought)
         if len(paths) > MOST_PATHS:
-            pieces += [BREAK, Box(r"+ \cdots", 2.5)]
+            pieces += [BREAK, self.page.typesetter.before("plus", self.page.typesetter.dots())]
         assert left is not None
         return Item(left, tuple(pieces))
 
@@ -112,29 +112,32 @@ class ChainRows:
         positions = spelled_out(len(path))
         sums = _sums(dict(zip(positions, steps, strict=True)), marks)
         gap = len(positions) < len(path)
+        set_ = page.typesetter
         boxes: list[Box] = []
-        for colour, bracket in (("", ""), ("green", r"\bigl["), ("red", r"\bigl(")):
-            signs = [page.typesetter.total(page.index(i), None, None) for i in sums[colour]]
-            if gap and signs and colour == _colour(positions[2] - 1, marks):
-                signs.append(Box(r"\cdots", 1.2))
-            if not colour or marks[colour] >= 0:
-                boxes += [_tinted(Box(bracket, 0.5), colour)] if bracket else []
-                boxes += [_tinted(b, colour) for b in signs]
         previous = -1
         for n, step in zip(positions, steps, strict=True):
             if n != previous + 1:
-                boxes.append(_tinted(Box(r"\cdots", 1.2), _colour(n - 1, marks)))
-            boxes.append(_closed(self._factor(page, step, _colour(n, marks)), n, marks))
+                boxes.append(_tinted(set_, set_.dots(), _colour(n - 1, marks)))
+            boxes.append(_closed(set_, self._factor(page, step, _colour(n, marks)), n, marks))
             previous = n
-        return _glue_openings(boxes)
+        first = boxes[0]
+        for colour in ("red", "green", ""):
+            signs = [set_.total(page.index(i), None, None) for i in sums[colour]]
+            if gap and signs and colour == _colour(positions[2] - 1, marks):
+                signs.append(set_.dots())
+            if not colour or marks[colour] >= 0:
+                for sign in reversed(signs):
+                    first = set_.join((_tinted(set_, sign, colour), first), "", first.binds)
+                first = set_.before(f"{colour} open", first) if colour else first
+        return [first, *boxes[1:]]
 
     def _factor(self, page: Page, step: Step, colour: str) -> Box:
         of, wrt = page.symbol(step.local.of, step.of), page.symbol(step.local.wrt, step.wrt)
-        return _tinted(page.typesetter.partial(of, wrt), colour)
+        return _tinted(page.typesetter, page.typesetter.partial(of, wrt), colour)
 
 
-def _tinted(box: Box, colour: str) -> Box:
-    return replace(box, text=rf"\textcolor{{derive{colour}}}{{{box.text}}}") if colour else box
+def _tinted(set_: Typesetter, box: Box, colour: str) -> Box:
+    return set_.coloured(colour, box) if colour else box
 
 
 def _colour(position: int, marks: Mapping[str, int]) -> str:
@@ -156,19 +159,9 @@ def _sums(steps: Mapping[int, Step], marks: Mapping[str, int]) -> dict[str, list
     return found
 
 
-def _closed(box: Box, position: int, marks: Mapping[str, int]) -> Box:
+def _closed(set_: Typesetter, box: Box, position: int, marks: Mapping[str, int]) -> Box:
     """A factor with the coloured brackets that end at it, so that no line begins with one."""
-    ends = [(c, b) for c, b in (("red", r"\bigr)"), ("green", r"\bigr]")) if position == marks[c]]
-    closing = "".join(rf"\textcolor{{derive{c}}}{{{b}}}" for c, b in ends)
-    return replace(box, text=f"{box.text}{closing}", width=box.width + 0.5 * len(ends))
-
-
-def _glue_openings(boxes: list[Box]) -> list[Box]:
-    """Join each opening bracket and each sum sign to what follows it, so that no line ends with one."""
-    glued: list[Box] = []
-    for box in reversed(boxes):
-        if glued and any(mark in box.text for mark in (r"\bigl", r"\sum")) and r"\frac" not in box.text:
-            after = glued.pop()
-            box = replace(after, text=f"{box.text}{after.text}", width=box.width + after.width)
-        glued.append(box)
-    return glued[::-1]
+    for colour in ("red", "green"):
+        if position == marks[colour]:
+            box = set_.after(box, f"{colour} close")
+    return box

@@ -21,10 +21,10 @@ from derive.index import Index, Tensor
 from derive.layout import LINE, Item, block
 from derive.notation import LETTERS, Notation
 from derive.optimizers import LEARNING_RATE
-from derive.printers.boxes import PRODUCT, SUM, Box
-from derive.printers.latex import LatexTypesetter
+from derive.printers.boxes import EMPTY, PRODUCT, SUM, Box, Typesetter
+from derive.printers.latex import latex
 from derive.printers.page import Page
-from derive.printers.text import TextTypesetter
+from derive.printers.text import text
 from derive.program import STAGES, Assign, Definition, Program, Slopes
 from derive.render import fill
 from derive.sample import one_sample, single_index
@@ -33,14 +33,13 @@ if TYPE_CHECKING:
     from derive.pipeline import Derivation
 
 
-def page_for(program: Program, notation: Notation, latex: bool = True) -> Page:
+def page_for(program: Program, notation: Notation) -> Page:
     """The page on which a program is written."""
-    typesetter = LatexTypesetter(notation.times) if latex else TextTypesetter(notation.times)
     layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
     origins = list(dict.fromkeys(d.function.origin for d in program.definitions))
     numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
     taken = frozenset(s.name for s in program.extents)
-    return Page(typesetter, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered, taken=taken)
+    return Page(Typesetter(notation.times), notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered, taken=taken)
 
 
 class Document:
@@ -77,7 +76,7 @@ class Document:
             "forward": block([self.entries(s) for s in self.single.stage("forward", "error")]),
             "sought": self.sought(),
             "count": self.count() if self.total().is_number else "",
-            "count_display": block([Item(Box("", 0), tuple(self.page.pieces(self.total())), relation="")]),
+            "count_display": block([Item(EMPTY, tuple(self.page.pieces(self.total())), relation="")]),
             "rows": block([rows.chain_row(p) for p in self.by_depth()]),
             "meaning": block(self.meaning()),
             "recursion": block([self.entries(s) for s in self.single.stage("factor")]),
@@ -104,19 +103,19 @@ class Document:
             "factor_name": f"${self.notation_letter('factor')}$",
             "times": f"${self.notation.times.tex}$",
             "weights": self.weights(),
-            "rate": self.page.symbol(LEARNING_RATE).text,
+            "rate": latex(self.page.symbol(LEARNING_RATE)),
             "promises": bool(self.derivation.forward.promises),
         }
 
     def description(self) -> str:
         """The network in one sentence, widths that have names as mathematics."""
-        text = self.derivation.description
+        sentence = self.derivation.description
         if self.derivation.network is None or not self.batch.extents:
-            return text
+            return sentence
         layers = self.derivation.network.layers
         set_ = self.page.typesetter
-        widths = [str(w) if isinstance(w, int) else f"${set_.variable(w).text}$" for w in layers]
-        return text.replace(spelled(layers), spelled(widths), 1)
+        widths = [str(w) if isinstance(w, int) else f"${latex(set_.variable(w))}$" for w in layers]
+        return sentence.replace(spelled(layers), spelled(widths), 1)
 
     def _before_update(self) -> tuple[Assign, ...]:
         return self.single.stage("forward", "error", "factor", "gradient")
@@ -153,7 +152,7 @@ class Document:
         applied = page.typesetter.apply(own, argument)
         named = [page.typesetter.apply(n, argument) for n in dict.fromkeys(names)]
         value = page.entry(definition.function.definition)
-        known = value.text == applied.text
+        known = latex(value) == latex(applied)
         right = value if known else page.typesetter.join((applied, value), "equals", SUM)
         return Item(page.typesetter.join(named, "equals", SUM), (right,), number=definition.number)
 
@@ -197,9 +196,9 @@ class Document:
         page = self.page
         gradients = [s.target for s in self.single.stage("gradient")]
         shown = gradients if len(gradients) <= 8 else [*gradients[:4], None, *gradients[-2:]]
-        boxes = [Box(r"\dots", 1.0) if g is None else page.symbol(g, whole=True) for g in shown]
-        separated = [replace(b, text=f"{b.text},", width=b.width + 0.6) for b in boxes[:-1]]
-        return block([Item(Box("", 0), (*separated, boxes[-1]), relation="")])
+        boxes = [page.typesetter.dots("low") if g is None else page.symbol(g, whole=True) for g in shown]
+        separated = [page.typesetter.after(b, "comma") for b in boxes[:-1]]
+        return block([Item(EMPTY, (*separated, boxes[-1]), relation="")])
 
     def total(self) -> Expr:
         """The number of scalar derivatives sought."""
@@ -207,7 +206,7 @@ class Document:
 
     def count(self) -> str:
         """That number in LaTeX."""
-        return self.page.entry(self.total()).text
+        return latex(self.page.entry(self.total()))
 
     # ------------------------------------------------------------ factors
 
@@ -245,7 +244,7 @@ class Document:
         if form is not None and not form.is_number:
             applied = page.typesetter.apply(page.function(function, layers[0]), x)
             value = replace(page, given={A: applied}).entry(form)
-            pieces.append(Box(f" = {value.text}", value.width + 1.6))
+            pieces.append(page.typesetter.before("equals", value))
         return Item(left, tuple(pieces), number=definition.number)
 
     def error_slopes(self) -> list[Item]:
@@ -322,7 +321,7 @@ class Document:
         about = first.target.about
         assert about is not None
         symbol = page.typesetter.partial(_letter("E"), page.symbol(about, indices))
-        return Item(symbol, (*boxes, _equals(value)))
+        return Item(symbol, (*boxes, page.typesetter.before("equals", value)))
 
     def unfolded(self) -> list[Item]:
         """The error of a network of one layer with its forward equations put in."""
@@ -361,8 +360,8 @@ class Document:
             if self.notation.increment:
                 before = about[equation.indices]
                 rule, step = (tidy(e - before) for e in (equation.expression, value))
-                increment = replace(left, text=rf"\Delta {left.text}", width=left.width + 0.9)
-                found.append(Item(increment, (page.entry(rule), _equals(page.entry(step)))))
+                increment = page.typesetter.join((page.typesetter.letter(LETTERS["Delta"]), left), "", left.binds)
+                found.append(Item(increment, (page.entry(rule), page.typesetter.before("equals", page.entry(step)))))
             found.append(Item(left, tuple(page.pieces(value)), r"\leftarrow"))
         return found
 
@@ -401,16 +400,12 @@ def _is_trivial_delta(node: Expr) -> bool:
     return isinstance(node, KroneckerDelta) and all(single)
 
 
-def _equals(box: Box) -> Box:
-    return replace(box, text=f" = {box.text}", width=box.width + 1.6)
-
-
 def _relation(statement: Assign) -> str:
     return r"\leftarrow" if statement.stage == "update" else "="
 
 
 def _letter(name: str) -> Box:
-    return Box(name, 0.75)
+    return Box("letter", (LETTERS[name],), 0.75)
 
 
 def _size(tensor: Tensor) -> Expr:
@@ -448,19 +443,19 @@ def markdown_summary(derivation: Derivation) -> str:
 def _bare(document: Document, statement: Assign) -> str:
     page = document.batch_page
     assert statement.form is not None
-    return f"{page.symbol(statement.target, whole=True).text} = {page.array(statement.form).text}"
+    return f"{latex(page.symbol(statement.target, whole=True))} = {latex(page.array(statement.form))}"
 
 
 def text_summary(derivation: Derivation) -> list[str]:
     """The network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
-    page = replace(page_for(program, derivation.notation, latex=False), batch=True)
+    page = replace(page_for(program, derivation.notation), batch=True)
     count = sum((_size(p) for p in program.parameters), Integer(0)).expand()
     noun = "parameter" if count == 1 else "parameters"
-    found = [f"{derivation.description} It has {page.entry(count).text} {noun}.", ""]
+    found = [f"{derivation.description} It has {text(page.entry(count))} {noun}.", ""]
     statements = [s for s in program.stage("factor") if s.form is not None]
-    names = [page.symbol(s.target, whole=True).text for s in statements]
+    names = [text(page.symbol(s.target, whole=True)) for s in statements]
     for statement, name in zip(statements, names, strict=True):
         assert statement.form is not None
-        found.append(f"{name:>{max(map(len, names))}} = {page.array(statement.form).text}")
+        found.append(f"{name:>{max(map(len, names))}} = {text(page.array(statement.form))}")
     return found

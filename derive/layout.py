@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from derive.printers.boxes import Box
+from derive.printers.boxes import EMPTY, Box
+from derive.printers.latex import latex
 
 #: The width of a line of mathematics in em: an article's text width less a tag.
 LINE = 35.0
 #: A piece before which a new line begins.
-BREAK = Box("", 0.0)
+BREAK = EMPTY
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,15 @@ def block(items: Sequence[Item]) -> str:
 def _rows(item: Item, margin: float) -> list[str]:
     """The rows of one equation; a piece that no longer fits begins a new one."""
     rows: list[str] = []
-    row, width, empty = f"{item.left.text} &{item.relation} ", margin + 1.6, True
+    row, width, empty = f"{latex(item.left)} &{item.relation} ", margin + 1.6, True
     for piece in item.right:
         if not empty and (piece is BREAK or width + piece.width > LINE):
             rows.append(row)
             row, width, empty = r"&\quad ", margin + 2.6, True
         if piece is BREAK:
             continue
-        row += piece.text if empty or piece.text.startswith(" ") else rf"\, {piece.text}"
+        text = latex(piece)
+        row += text if empty or text.startswith(" ") else rf"\, {text}"
         width += piece.width + 0.2
         empty = False
     tag = "" if item.number is None else rf" \tag{{{item.number}}}"

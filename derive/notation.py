@@ -28,6 +28,7 @@ def _same(*letters: str) -> dict[str, Letter]:
 LETTERS: dict[str, Letter] = {
     **_same(*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "dz", "dh", "dw", "dW", "db"),
     "Psi": Letter(r"\Psi", "Ψ"),
+    "Delta": Letter(r"\Delta", "Δ"),
     "delta": Letter(r"\delta", "δ"),
     "eta": Letter(r"\eta", "η"),
     "alpha": Letter(r"\alpha", "α"),

@@ -22,9 +22,10 @@ from derive.index import Tensor
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
 from derive.notation import PSI, Notation
+from derive.printers.boxes import Typesetter
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.printers.page import Page
-from derive.printers.text import TextTypesetter
+from derive.printers.text import text
 from derive.program import Assign, Program
 from derive.render import fill
 from derive.stable import E_POWER, exact_differences, exact_pulls, fused_error, recognise, shift_logs, stable_form
@@ -217,7 +218,7 @@ def _described(function: Any) -> str:
     """What an elementwise function is, for its docstring."""
     if function.summary:
         return str(function.summary)
-    formula = Page(TextTypesetter(PSI.times), PSI, {}).entry(function.definition).text
+    formula = text(Page(Typesetter(PSI.times), PSI, {}).entry(function.definition))
     return f"The derivative of {function.origin}: {formula}" if function.order else f"The activation: {formula}"
 
 

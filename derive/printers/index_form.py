@@ -201,7 +201,7 @@ class IndexForm(Symbols):
             if generic and not self.notation.function_layers:
                 base = set_.script(base, set_.letter(Letter(generic, generic)), None)
         if function.order:
-            base = replace(base, text=base.text + set_.sign("prime") * function.order, width=base.width + 0.3)
+            base = set_.primed(base, function.order)
         if generic is not None and self.notation.function_layers and layer is not None:
             mark = [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")]
             return set_.script(base, None, set_.join(mark, "", ATOM))
@@ -219,8 +219,7 @@ class IndexForm(Symbols):
         return box if box.binds >= level else self.typesetter.group(box)
 
     def _minus(self, box: Box) -> Box:
-        inner = self._at(box, PRODUCT)
-        return Box(f"{self.typesetter.sign('minus')}{inner.text}", inner.width + 0.8, SUM, inner.tall)
+        return self.typesetter.before("minus", self._at(box, PRODUCT))
 
     def sum_of(self, terms: Iterable[tuple[bool, Box]]) -> Box:
         """Terms with their signs: (negative, box) each."""
@@ -235,8 +234,7 @@ class IndexForm(Symbols):
             if not pieces:
                 pieces.append(self._minus(inner) if negative else inner)
             else:
-                sign = self.typesetter.sign("binary minus" if negative else "binary plus")
-                pieces.append(Box(f"{sign}{inner.text}", inner.width + 1.5, SUM, inner.tall))
+                pieces.append(self.typesetter.before("binary minus" if negative else "binary plus", inner))
         return pieces
 
     # ------------------------------------------------------------ pieces, where a line may be broken

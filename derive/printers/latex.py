@@ -1,166 +1,156 @@
-"""How the parts of a formula look in LaTeX, and how wide they are.
-
-Only what amsmath, KaTeX and MathJax all understand is used.
-"""
+"""Boxes as LaTeX. Only what amsmath, KaTeX and MathJax all understand is used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import Any
 
 from derive.notation import Letter
-from derive.printers.boxes import ATOM, POWER, PRODUCT, Box
-
-#: Widths in em of what is neither one letter nor one digit.
-_WIDE = {
-    r"\Psi": 0.8,
-    r"\mathsf{T}": 0.6,
-    r"\setminus 0": 1.3,
-    "dz": 1.0,
-    "dh": 1.1,
-    "'": 0.3,
-    **dict.fromkeys("()", 0.4),
-    **dict.fromkeys("[]", 0.3),
-}
-_SCRIPT = 0.72
+from derive.printers.boxes import Box
 
 _NAMES = {
-    "1": (r"\mathbf{1}", 0.6),
-    "ln": (r"\ln", 0.9),
-    "tanh": (r"\tanh", 2.2),
-    "sigmoid": (r"\sigma", 0.6),
-    "otherwise": (r"\text{otherwise}", 4.2),
+    "1": r"\mathbf{1}",
+    "ln": r"\ln",
+    "tanh": r"\tanh",
+    "sigmoid": r"\sigma",
+    "otherwise": r"\text{otherwise}",
 }
 
 _BETWEEN = {
-    "": ("", 0.0),
-    "thin": (r"\,", 0.17),
-    "comma": (", ", 0.45),
-    "by": (r" \times ", 1.2),
-    "greater": (" > ", 1.3),
-    "at least": (r" \ge ", 1.3),
-    "less": (" < ", 1.3),
-    "at most": (r" \le ", 1.3),
-    "equals": (" = ", 1.3),
-    "over": (r" \oslash ", 1.2),
+    "": "",
+    "thin": r"\,",
+    "comma": ", ",
+    "by": r" \times ",
+    "greater": " > ",
+    "at least": r" \ge ",
+    "less": " < ",
+    "at most": r" \le ",
+    "equals": " = ",
+    "over": r" \oslash ",
+    "to": r" \to ",
 }
 
 _SIGNS = {
     "minus": "-",
     "binary minus": " - ",
     "binary plus": " + ",
-    "prime": "'",
+    "plus": "+ ",
+    "equals": " = ",
+    "gets": r" \leftarrow ",
     "open": r"\bigl(",
     "close": r"\bigr)",
+    "comma": ",",
+    "green open": r"\textcolor{derivegreen}{\bigl[}",
+    "green close": r"\textcolor{derivegreen}{\bigr]}",
+    "red open": r"\textcolor{derivered}{\bigl(}",
+    "red close": r"\textcolor{derivered}{\bigr)}",
+}
+
+_DOTS = {"across": r"\cdots", "down": r"\vdots", "low": r"\dots"}
+
+
+def latex(box: Box) -> str:
+    r"""Write a box in LaTeX.
+
+    >>> from derive.printers.boxes import Typesetter
+    >>> set_ = Typesetter(Letter("*", "*"))
+    >>> latex(set_.fraction(set_.number(1), set_.letter(Letter("m", "m"))))
+    '\\frac{1}{m}'
+    """
+    if box.kind not in _KINDS:
+        raise NotImplementedError(f"cannot write a {box.kind} in LaTeX")
+    return _KINDS[box.kind](*box.parts)
+
+
+def _variable(stem: str, below: str) -> str:
+    tex = stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
+    return f"{tex}_{{{_word(below)}}}" if below else tex
+
+
+def _decimal(digits: str, exponent: int | None) -> str:
+    return digits if exponent is None else rf"{digits} \times 10^{{{exponent}}}"
+
+
+def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
+    text = latex(base)
+    if left is not None:
+        text = f"{{}}^{{{latex(left)}}}{text}"
+    if below is not None:
+        text += f"_{{{latex(below)}}}"
+    if above is not None:
+        text += f"^{{{latex(above)}}}"
+    return text
+
+
+def _total(index: Box | None, start: Box | None, stop: Box | None) -> str:
+    if index is None:
+        return r"\sum"
+    if start is None or stop is None:
+        return rf"\sum_{{{latex(index)}}}"
+    return rf"\sum_{{{latex(index)}={latex(start)}}}^{{{latex(stop)}}}"
+
+
+def _row(sign: str | Letter, *parts: Box) -> str:
+    between = f" {sign.tex} " if isinstance(sign, Letter) else _BETWEEN[sign]
+    return _spaced(between, [latex(p) for p in parts])
+
+
+def _group(inner: Box) -> str:
+    return rf"\left({latex(inner)}\right)" if inner.tall else f"({latex(inner)})"
+
+
+def _cases(*rows: tuple[Box, Box]) -> str:
+    body = r" \\ ".join(f"{latex(value)} & {latex(condition)}" for value, condition in rows)
+    return rf"\begin{{cases}} {body} \end{{cases}}"
+
+
+def _matrix(*rows: tuple[Box, ...]) -> str:
+    body = r" \\ ".join(" & ".join(latex(b) for b in row) for row in rows)
+    return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
+
+
+def _before(sign: str | Letter, box: Box) -> str:
+    return _spaced("", [f" {sign.tex} " if isinstance(sign, Letter) else _SIGNS[sign], latex(box)])
+
+
+_KINDS: dict[str, Callable[..., str]] = {
+    "nothing": lambda: "",
+    "letter": lambda letter: letter.tex,
+    "name": lambda name: _NAMES.get(name, rf"\mathrm{{{_escaped(name)}}}"),
+    "variable": _variable,
+    "number": lambda digits: digits,
+    "decimal": _decimal,
+    "words": lambda text: rf"\text{{{_escaped(text)}}}",
+    "dots": lambda way: _DOTS[way],
+    "script": _script,
+    "primed": lambda base, order: latex(base) + "'" * order,
+    "fraction": lambda top, bottom: rf"\frac{{{latex(top)}}}{{{latex(bottom)}}}",
+    "partial": lambda of, wrt: rf"\frac{{\partial {latex(of)}}}{{\partial {latex(wrt)}}}",
+    "total": _total,
+    "group": _group,
+    "row": _row,
+    "apply": lambda function, argument: f"{latex(function)}{latex(argument)}",
+    "cases": _cases,
+    "matrix": _matrix,
+    "under": lambda inner, note: rf"\underbrace{{{latex(inner)}}}_{{{latex(note)}}}",
+    "before": _before,
+    "after": lambda box, sign: f"{latex(box)}{_SIGNS[sign]}",
+    "coloured": lambda colour, box: rf"\textcolor{{derive{colour}}}{{{latex(box)}}}",
+    "named": lambda box, _symbol, _entry: latex(box),
 }
 
 
-class LatexTypesetter:
-    """LaTeX; ``times`` is the sign of the entry-wise product."""
-
-    def __init__(self, times: Letter) -> None:
-        self.times = times
-
-    def letter(self, letter: Letter) -> Box:
-        """A letter of the notation."""
-        return Box(letter.tex, _WIDE.get(letter.tex, 0.72 if letter.tex.isupper() else 0.55))
-
-    def name(self, name: str) -> Box:
-        """The name of a function."""
-        tex, width = _NAMES.get(name, (rf"\mathrm{{{_escaped(name)}}}", 0.52 * len(name)))
-        return Box(tex, width)
-
-    def variable(self, name: str) -> Box:
-        """The name of a width: one letter, a word, or either with an index."""
-        stem, _, below = name.partition("_")
-        tex = stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
-        return Box(f"{tex}_{{{_word(below)}}}" if below else tex, 0.55 * len(stem) + 0.4 * len(below))
-
-    def number(self, value: int) -> Box:
-        """A whole number."""
-        return Box(str(value), 0.5 * len(str(value)))
-
-    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
-        """A symbol with its indices; ``left`` is a left superscript."""
-        text, width = base.text, base.width
-        if left is not None:
-            text, width = f"{{}}^{{{left.text}}}{text}", width + _SCRIPT * left.width
-        side = max((b.width for b in (below, above) if b is not None), default=0.0)
-        if below is not None:
-            text += f"_{{{below.text}}}"
-        if above is not None:
-            text += f"^{{{above.text}}}"
-        binds = base.binds if below is None and above is None else POWER
-        return Box(text, width + _SCRIPT * side + 0.05, max(binds, POWER), base.tall)
-
-    def fraction(self, top: Box, bottom: Box) -> Box:
-        """A fraction."""
-        width = max(top.width, bottom.width) + 0.25
-        return Box(rf"\frac{{{top.text}}}{{{bottom.text}}}", width, PRODUCT, True)
-
-    def partial(self, of: Box, wrt: Box) -> Box:
-        """A partial derivative."""
-        width = max(of.width, wrt.width) + 0.75
-        return Box(rf"\frac{{\partial {of.text}}}{{\partial {wrt.text}}}", width, PRODUCT, True)
-
-    def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
-        """The sign of a sum with its limits."""
-        if index is None:
-            return Box(r"\sum", 1.45, tall=True)
-        if start is None or stop is None:
-            return Box(rf"\sum_{{{index.text}}}", max(1.45, 0.7 * index.width), tall=True)
-        limits = max(index.width + 1.8 + start.width, stop.width)
-        text = rf"\sum_{{{index.text}={start.text}}}^{{{stop.text}}}"
-        return Box(text, max(1.45, _SCRIPT * limits), tall=True)
-
-    def group(self, inner: Box) -> Box:
-        """Parentheses that fit."""
-        if inner.tall:
-            return Box(rf"\left({inner.text}\right)", inner.width + 1.4, ATOM, True)
-        return Box(f"({inner.text})", inner.width + 0.8)
-
-    def join(self, parts: Iterable[Box], between: str, binds: int) -> Box:
-        """Parts side by side."""
-        boxes = list(parts)
-        if len(boxes) == 1:
-            return boxes[0]
-        if between == "times":
-            text, width = f" {self.times.tex} ", 1.2
-        else:
-            text, width = _BETWEEN[between]
-        total = sum(b.width for b in boxes) + width * (len(boxes) - 1)
-        return Box(_spaced(text, [b.text for b in boxes]), total, binds, any(b.tall for b in boxes))
-
-    def apply(self, function: Box, argument: Box) -> Box:
-        """A function of an argument."""
-        inner = self.group(argument)
-        return Box(f"{function.text}{inner.text}", function.width + inner.width, ATOM, inner.tall)
-
-    def cases(self, rows: Iterable[tuple[Box, Box]]) -> Box:
-        """Values and their conditions."""
-        listed = list(rows)
-        body = r" \\ ".join(f"{value.text} & {condition.text}" for value, condition in listed)
-        width = max(v.width for v, _ in listed) + max(c.width for _, c in listed) + 2.5
-        return Box(rf"\begin{{cases}} {body} \end{{cases}}", width, ATOM, True)
-
-    def column(self, rows: Iterable[Box]) -> Box:
-        """Blocks of rows."""
-        listed = list(rows)
-        body = r" \\ ".join(r.text for r in listed)
-        return Box(rf"\begin{{bmatrix}} {body} \end{{bmatrix}}", max(r.width for r in listed) + 1.5, ATOM, True)
-
-    def under(self, inner: Box, note: Box) -> Box:
-        """A note under a brace."""
-        text = rf"\underbrace{{{inner.text}}}_{{{note.text}}}"
-        return Box(text, max(inner.width, _SCRIPT * note.width), ATOM, inner.tall)
-
-    def sign(self, name: str) -> str:
-        """A plus, a minus, a prime."""
-        return f" {self.times.tex} " if name == "times" else _SIGNS[name]
+def joined(parts: list[str]) -> str:
+    """Pieces of a line side by side, apart by a thin space unless they begin with a sign."""
+    line = ""
+    for part in parts:
+        line += part if not line or part.startswith(" ") else rf"\, {part}"
+    return line
 
 
-def _spaced(between: str, texts: list[str]) -> str:
+def _spaced(between: str, texts: list[Any]) -> str:
     """Join, keeping a command apart from a letter that follows it."""
-    result = texts[0]
+    result: str = texts[0]
     for text in texts[1:]:
         glue = between
         if not glue and _ends_in_command(result) and text[:1].isalpha():

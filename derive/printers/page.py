@@ -223,8 +223,7 @@ class Page(IndexForm):
             return [self.at(node.factor, PRODUCT), *self._opened(node.of, limit)]
         if isinstance(node, mx.Hadamard) and not any(mx.divides(f) for f in node.factors):
             first, *rest = (self._opened(f, limit / 2) for f in node.factors)
-            sign = self.typesetter.sign("times")
-            return [*first, *(b for f in rest for b in (_before(f[0], sign), *f[1:]))]
+            return [*first, *(b for f in rest for b in (self.typesetter.before("times", f[0]), *f[1:]))]
         return [whole]
 
     def _opened(self, node: mx.Node, limit: float) -> list[Box]:
@@ -234,12 +233,8 @@ class Page(IndexForm):
             return pieces
         if len(pieces) == 1:
             return [self._at(pieces[0], HADAMARD)]
-        pieces[0] = _before(pieces[0], self.typesetter.sign("open"))
-        return [*pieces[:-1], replace(pieces[-1], text=pieces[-1].text + self.typesetter.sign("close"))]
-
-
-def _before(box: Box, sign: str) -> Box:
-    return replace(box, text=f"{sign}{box.text}", width=box.width + 1.2)
+        pieces[0] = self.typesetter.before("open", pieces[0])
+        return [*pieces[:-1], self.typesetter.after(pieces[-1], "close")]
 
 
 def _tensor_layer(node: mx.Node) -> int | None:

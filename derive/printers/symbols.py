@@ -130,7 +130,7 @@ class Symbols:
     def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
         inner = self.symbol(about, indices, whole)
         if self.notation.derivative == "d":
-            return replace(inner, text=f"d{inner.text}", width=inner.width + 0.5)
+            return self.typesetter.join((self.typesetter.letter(LETTERS["d"]), inner), "", ATOM)
         return self.typesetter.partial(self.typesetter.letter(LETTERS["E"]), inner)
 
 
