@@ -17,14 +17,16 @@ from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
 from derive.deltas import contract, expand
 from derive.forward import ForwardPass
 from derive.functions import Elementwise
-from derive.index import Equation, Index, IndexSupply, Tensor
+from derive.index import Equation, Index, IndexSupply, Tensor, total
+from derive.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
 
 
 @dataclass(frozen=True)
 class LocalDerivative:
     """The derivative of one equation's tensor ``of`` with respect to a tensor it reads.
 
-    ``value`` is in terms of the entries ``of[of_indices]`` and ``wrt[wrt_indices]``.
+    ``value`` is in terms of the entries ``of[of_indices]`` and ``wrt[wrt_indices]``;
+    ``reasons`` are the steps that led to it.
     """
 
     equation: Equation
@@ -32,6 +34,7 @@ class LocalDerivative:
     wrt: Tensor
     wrt_indices: tuple[Index, ...]
     value: Expr
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def of(self) -> Tensor:
@@ -136,9 +139,14 @@ def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> Lo
     2*KroneckerDelta(i00001, i00002)*z[i00001]
     """
     fresh = supply.several(wrt.axes)
-    slope = contract(equation.expression.diff(wrt[fresh]), supply)
-    slope = _in_output(slope, equation, fresh)
-    return LocalDerivative(equation, equation.indices, wrt, fresh, slope)
+    raw = equation.expression.diff(wrt[fresh])
+    slope = contract(raw, supply)
+    own = _in_output(slope, equation, fresh)
+    rules = rules_of(equation.expression, wrt.symbol)
+    reasons = [Reason((*rules, *([INDEPENDENCE] if raw.has(KroneckerDelta) else [])), raw)]
+    reasons += [Reason((COLLAPSE,), slope)] if raw.has(Sum) and slope != raw else []
+    reasons += [Reason((OWN_VALUE,), own)] if own != slope else []
+    return LocalDerivative(equation, equation.indices, wrt, fresh, own, tuple(reasons))
 
 
 def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Expr:
@@ -184,5 +192,14 @@ def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDe
 
 def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply) -> Expr:
     """One step of the chain rule: sum (dE/d of) * (d of / d wrt) over the entries of ``of``."""
-    aligned = outer.xreplace(dict(zip(outer_indices, local.of_indices, strict=True)))
-    return contract(Mul(aligned, local.value), supply, over=local.of_indices)
+    return contract(put_in(outer, outer_indices, local), supply, over=local.of_indices)
+
+
+def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:
+    """(dE/d of) * (d of / d wrt), of one entry of ``of``: what the chain rule sums."""
+    return Mul(outer.xreplace(dict(zip(outer_indices, local.of_indices, strict=True))), local.value)
+
+
+def spread_out(product: Expr, local: LocalDerivative) -> Expr:
+    """The sum of such a product over the entries of ``of``, not worked out."""
+    return total(product, *local.of_indices) if local.of_indices else product

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Indexed, Integer, Mul, Pow, Symbol, cancel, sympify
+from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Symbol, cancel, sympify
 
-from derive.chain_rule import Chains, compose
+from derive.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
 from derive.deltas import tidy
 from derive.forward import SAMPLES, ForwardPass, extent_symbols
 from derive.functions import A, Elementwise, output_form
 from derive.index import Equation, Index, Tensor, symbols_read
 from derive.matrix import Node
 from derive.optimizers import LEARNING_RATE, Optimizer
+from derive.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, PROMISE, Reason
 from derive.shared_factors import SharedFactor
 
 STAGES = ("forward", "error", "factor", "gradient", "update")
@@ -64,10 +65,25 @@ class FactorScale:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """How dE/d(tensor) was found: the local derivatives that lead to it, and the steps taken.
+
+    ``name`` is the shared factor that it is called, up to ``Program.common``, or None.
+    """
+
+    tensor: Tensor
+    indices: tuple[Index, ...]
+    edges: tuple[LocalDerivative, ...]
+    reasons: tuple[Reason, ...]
+    name: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Program:
     """A straight line of statements with its inputs, parameters and scalars.
 
-    ``common`` is the number c with dE/d(tensor) = c * factor for every factor.
+    ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
+    ``passages`` say how each derivative of the error was found, from the error outward.
     """
 
     inputs: tuple[Tensor, ...]
@@ -76,6 +92,7 @@ class Program:
     definitions: tuple[Definition, ...] = ()
     common: Expr = field(default_factory=lambda: Integer(1))
     scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
+    passages: tuple[Passage, ...] = ()
 
     def stage(self, *names: str) -> tuple[Assign, ...]:
         """The statements of the given stages, in order."""
@@ -147,7 +164,14 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optim
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
     staged += [("update", e) for e in after]
     definitions, statements = _numbered(staged)
-    program = Program(forward.inputs, forward.parameters, statements, definitions, backward.common)
+    program = Program(
+        forward.inputs,
+        forward.parameters,
+        statements,
+        definitions,
+        backward.common,
+        passages=tuple(backward.passages),
+    )
     program.check()
     return program
 
@@ -208,28 +232,33 @@ class _Backwards:
         self.common: Expr = Integer(1)
         self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
         self.named: dict[Expr, Tensor] = {}
+        self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
 
     def run(self) -> tuple[list[Equation], list[Equation]]:
         """Return the equations of the shared factors and of the gradients."""
         psi: list[Equation] = []
         for tensor in self.chains.tensors[1:]:
-            result = self._derivative(tensor)
+            result, reasons = self._derivative(tensor)
+            name = None
             if tensor.name in self.shared:
-                result = self._name(tensor, result, psi)
+                result, name = self._name(tensor, result, psi)
+            self.passages.append(Passage(tensor, result.indices, self.chains.into(tensor), reasons, name))
             self.found[tensor.name] = result
         return psi, [self._gradient(p) for p in self.forward.parameters]
 
-    def _derivative(self, tensor: Tensor) -> _Backward:
+    def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
         indices = self.forward.supply.several(tensor.axes)
-        value: Expr = Integer(0)
+        value, raw = Integer(0), Integer(0)
         for edge in self.chains.into(tensor):
-            outer = self.found[edge.of.name]
-            step = compose(outer.value, outer.indices, edge, self.forward.supply)
-            value += step.xreplace(dict(zip(edge.wrt_indices, indices, strict=True)))
-        return _Backward(indices, self.slopes.simplify(value))
+            outer, here = self.found[edge.of.name], dict(zip(edge.wrt_indices, indices, strict=True))
+            raw += spread_out(put_in(outer.value, outer.indices, edge), edge).xreplace(here)
+            value += compose(outer.value, outer.indices, edge, self.forward.supply).xreplace(here)
+        reasons = [Reason((LOCAL,), raw), *([Reason((COLLAPSE,), value)] if raw.has(KroneckerDelta) else [])]
+        reasons += self.slopes.simplified(value)
+        return _Backward(indices, reasons[-1].value), tuple(reasons)
 
-    def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> _Backward:
+    def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
         if not psi:
             self.common = self._left_out(found.value)
         value = tidy(found.value / self.common)
@@ -241,7 +270,7 @@ class _Backwards:
             psi.append(Equation(factor, found.indices, value, "shared factor"))
             self.named[pattern] = factor
             self.named[factor[found.indices].xreplace(nameless)] = factor
-        return _Backward(found.indices, self.common * factor[found.indices])
+        return _Backward(found.indices, self.common * factor[found.indices]), factor
 
     def _left_out(self, value: Expr) -> Expr:
         """The number that the notation keeps out of its factors."""
@@ -279,14 +308,21 @@ class Slopes:
                 return slope if form is None else form.xreplace({A: target[tuple(entry.indices)]})
         return slope
 
-    def simplify(self, expression: Expr) -> Expr:
-        """The expression, or a shorter equal one: promises used, f' plugged in, fractions cancelled."""
+    def simplified(self, expression: Expr) -> list[Reason]:
+        """The steps to a shorter equal expression: promises used, f' plugged in, fractions cancelled."""
+        promised = self._promised(expression)
+        steps = [Reason((PROMISE,), promised)] if promised != expression else []
+        plain = tidy(promised)
+        steps.append(Reason((FACTORED,), plain))
+        if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
+            return steps
+        cancelled = tidy(cancel(self.plug_in(promised)))
+        short = tidy(self._promised(cancelled))
+        if short.count_ops() < plain.count_ops():
+            steps.append(Reason((CANCELLED, *([PROMISE] if short != cancelled else [])), short))
+        return steps
+
+    def _promised(self, expression: Expr) -> Expr:
         for promise in self.forward.promises:
             expression = promise.rewrite(expression)
-        plain = tidy(expression)
-        if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
-            return plain
-        short = tidy(cancel(self.plug_in(expression)))
-        for promise in self.forward.promises:
-            short = tidy(promise.rewrite(short))
-        return short if short.count_ops() < plain.count_ops() else plain
+        return expression

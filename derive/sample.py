@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, KroneckerDelta
 
 from derive.deltas import tidy
 from derive.forward import SAMPLES
 from derive.index import Axis, Equation, Index, Tensor
 from derive.lift import lift_program
-from derive.program import Program
+from derive.program import Passage, Program
+from derive.rules import Reason
 
 
 def one_sample(program: Program) -> Program:
@@ -33,6 +34,15 @@ def one_sample(program: Program) -> Program:
         right = tidy(e.expression.xreplace({**alone, **renamed}))
         return Equation(tensor(e.target), tuple(index(i) for i in e.indices), right, e.note)
 
+    def step(r: Reason) -> Reason:
+        renamed = {i: index(i) for i in r.value.atoms(Index)}
+        value = r.value.xreplace({**alone, **renamed})
+        return Reason(r.rules, value.replace(_is_trivial_delta, lambda _: Integer(1)))
+
+    def passage(p: Passage) -> Passage:
+        name = None if p.name is None else tensor(p.name)
+        return Passage(tensor(p.tensor), tuple(map(index, p.indices)), p.edges, tuple(map(step, p.reasons)), name)
+
     statements = tuple(replace(s, equation=equation(s.equation), form=None) for s in program.statements)
     moved = replace(
         program,
@@ -40,6 +50,7 @@ def one_sample(program: Program) -> Program:
         parameters=tuple(tensor(t) for t in program.parameters),
         statements=statements,
         common=program.common.xreplace(alone),
+        passages=tuple(passage(p) for p in program.passages),
     )
     return lift_program(moved)
 
@@ -49,3 +60,9 @@ def single_index(index: Expr) -> Any:
     if isinstance(index, Index) and index.axis.sample:
         return Index(index.name, Axis(Integer(1), index.axis.start, True))
     return index
+
+
+def _is_trivial_delta(node: Expr) -> bool:
+    """A delta of two indices that have a single value each."""
+    single = [isinstance(a, Index) and a.axis.extent == 1 for a in node.args]
+    return isinstance(node, KroneckerDelta) and all(single)
