@@ -134,8 +134,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading within a part."""
+    """A heading within a part, and the sentence that it leads."""
 
+    title: Text
     text: Text
 
 

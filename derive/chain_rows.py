@@ -8,9 +8,9 @@ from itertools import count, islice
 
 from sympy import Expr
 
+from derive.blocks import BREAK, Item
 from derive.chain_rule import Chains, LocalDerivative
 from derive.index import Index, Tensor
-from derive.layout import BREAK, Item
 from derive.notation import LETTERS
 from derive.printers.boxes import Box, Typesetter
 from derive.printers.page import Page

@@ -49,9 +49,7 @@ def multiplications_by_chain(chains: Chains) -> Expr:
     lead to each entry, and how many factors they have together.
     """
     found = _counts(chains)
-    return expand(
-        sum((size(p) * (found[p.name][1] - found[p.name][0]) for p in chains.forward.parameters), Integer(0))
-    )
+    return expand(sum((size(p) * (found[p.name][1] - found[p.name][0]) for p in chains.forward.parameters), Integer(0)))
 
 
 def scalar_chains(chains: Chains, tensor: Tensor) -> Expr:

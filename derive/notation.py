@@ -30,6 +30,7 @@ LETTERS: dict[str, Letter] = {
     "Psi": Letter(r"\Psi", "Ψ"),
     "Delta": Letter(r"\Delta", "Δ"),
     "delta": Letter(r"\delta", "δ"),
+    "without first": Letter(r"\setminus 0", "∖0"),
     "eta": Letter(r"\eta", "η"),
     "alpha": Letter(r"\alpha", "α"),
     "mu": Letter(r"\mu", "μ"),

@@ -10,6 +10,7 @@ Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -34,6 +35,7 @@ from derive.spec import Network
 from derive.user_text import SpecError
 
 if TYPE_CHECKING:
+    from derive.blocks import Document
     from derive.verify import GradientReport
 
 
@@ -114,15 +116,16 @@ class Derivation:
 
     def latex(self, standalone: bool = False) -> str:
         r"""Return the derivation in LaTeX: a fragment for ``\input``, or a whole document."""
-        from derive.document import latex_document
+        from derive.formats.tex import tex_files
 
-        return latex_document(self._fragment, "How this network learns") if standalone else self._fragment
+        return tex_files(self.document())["document.tex" if standalone else "derivation.tex"]
 
-    @cached_property
-    def _fragment(self) -> str:
-        from derive.document import latex_fragment
+    def document(self, detail: str = "full", only: Sequence[str] = ()) -> Document:
+        """Return the derivation as a document of blocks, in no format yet."""
+        from derive.document import document
+        from derive.view import View
 
-        return latex_fragment(self)
+        return document(View(self, detail), only)
 
     @cached_property
     def _module(self) -> str:
@@ -153,9 +156,10 @@ class Derivation:
 
         if self.network is None:
             raise ValueError("only the derivation of a Network can be written to files")
+        from derive.formats.tex import tex_files
+
         texts = {
-            "derivation.tex": self.latex(),
-            "document.tex": self.latex(standalone=True),
+            **{n: t for n, t in tex_files(self.document()).items() if "/" not in n},
             "trainer.py": self.numpy(),
             "__init__.py": _INIT,
             "network.toml": self.network.to_toml(),

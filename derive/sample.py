@@ -35,9 +35,7 @@ def one_sample(program: Program) -> Program:
         return Equation(tensor(e.target), tuple(index(i) for i in e.indices), right, e.note)
 
     def step(r: Reason) -> Reason:
-        renamed = {i: index(i) for i in r.value.atoms(Index)}
-        value = r.value.xreplace({**alone, **renamed})
-        return Reason(r.rules, value.replace(_is_trivial_delta, lambda _: Integer(1)))
+        return Reason(r.rules, alone_in(r.value))
 
     def passage(p: Passage) -> Passage:
         name = None if p.name is None else tensor(p.name)
@@ -62,7 +60,12 @@ def single_index(index: Expr) -> Any:
     return index
 
 
+def alone_in(expression: Expr) -> Expr:
+    """An expression for one sample; the delta of two sample indices is one."""
+    value = expression.xreplace({SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}})
+    return value.replace(_is_trivial_delta, lambda _: Integer(1))
+
+
 def _is_trivial_delta(node: Expr) -> bool:
-    """A delta of two indices that have a single value each."""
     single = [isinstance(a, Index) and a.axis.extent == 1 for a in node.args]
-    return isinstance(node, KroneckerDelta) and all(single)
+    return isinstance(node, KroneckerDelta) and (all(single) or node.args[0] == node.args[1])

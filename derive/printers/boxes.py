@@ -60,6 +60,7 @@ _BETWEEN = {
     "over": 1.2,
     "times": 1.2,
     "to": 1.3,
+    "gets": 1.6,
 }
 
 #: The signs that may stand before a part, or after it, with their widths.

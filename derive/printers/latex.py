@@ -28,6 +28,7 @@ _BETWEEN = {
     "equals": " = ",
     "over": r" \oslash ",
     "to": r" \to ",
+    "gets": r" \leftarrow ",
 }
 
 _SIGNS = {
@@ -40,10 +41,10 @@ _SIGNS = {
     "open": r"\bigl(",
     "close": r"\bigr)",
     "comma": ",",
-    "green open": r"\textcolor{derivegreen}{\bigl[}",
-    "green close": r"\textcolor{derivegreen}{\bigr]}",
-    "red open": r"\textcolor{derivered}{\bigl(}",
-    "red close": r"\textcolor{derivered}{\bigr)}",
+    "green open": r"\textcolor{derivegreen}{\Bigl[}",
+    "green close": r"\textcolor{derivegreen}{\Bigr]}",
+    "red open": r"\textcolor{derivered}{\Bigl(}",
+    "red close": r"\textcolor{derivered}{\Bigr)}",
 }
 
 _DOTS = {"across": r"\cdots", "down": r"\vdots", "low": r"\dots"}

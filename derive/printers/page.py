@@ -15,7 +15,7 @@ from sympy import Expr, Integer, exp, log
 from derive import matrix as mx
 from derive.functions import Elementwise
 from derive.index import Index, Tensor
-from derive.notation import LETTERS, Letter
+from derive.notation import LETTERS
 from derive.printers.boxes import ATOM, HADAMARD, POWER, PRODUCT, SUM, Box
 from derive.printers.index_form import IndexForm
 from derive.printers.symbols import glued
@@ -75,7 +75,7 @@ class Page(IndexForm):
     def _part(self, node: mx.Part) -> Box:
         """Which rows or columns a part has."""
         if node.first == 1 and node.axis == 1 and node.count + 1 == node.of.shape[1]:
-            return self.typesetter.letter(Letter(r"\setminus 0", "∖0"))
+            return self.typesetter.letter(LETTERS["without first"])
         return self.typesetter.name(f"{node.first}:{node.first + node.count}")
 
     @array.register

@@ -62,7 +62,7 @@ class Symbols:
         """An index by its letter; None for one that has a single value."""
         if isinstance(index, Index):
             return None if index.axis.extent == 1 else self._index_letter(self.letters[index])
-        return self.typesetter.number(int(index))
+        return self.typesetter.number(int(index)) if index.is_Integer else self.typesetter.variable(str(index))
 
     # ------------------------------------------------------------ symbols
 
@@ -80,15 +80,24 @@ class Symbols:
             return self.symbol(tensor.about, indices, whole)
         role = self.notation.role(tensor)
         base = self._letter(tensor, role, whole)
-        units = [self.index(i) for i in indices if not _is_sample(i)]
+        axes = [a for a in tensor.axes if not a.sample]
+        chosen = [i for i in indices if not _is_sample(i)]
+        units = [None if a.extent == 1 else self.index(i) for i, a in zip(chosen, axes, strict=bool(chosen))]
         samples = [self.index(i) for i in indices if _is_sample(i)]
         if self.notation.from_first and tensor.role in ("weight",):
             units.reverse()
-        below = glued(set_, [*self._told_apart(tensor), *(u for u in units if u is not None)])
+        below = glued(set_, [*self._told_apart(tensor), *self._unit(tensor, indices, units)])
         sample = next((s for s in samples if s is not None), None)
         if sample is not None and self.notation.sample == "({})":
             sample = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
-        return self._scripts(tensor, base, below, sample)
+        entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
+        return set_.named(self._scripts(tensor, base, below, sample), tensor.name, entry)
+
+    def _unit(self, tensor: Tensor, indices: tuple[Expr, ...], units: list[Box | None]) -> list[Box]:
+        """The indices of a unit or a weight, with commas between them where they could be read as one number."""
+        shown = [u for u in units if u is not None]
+        long = [i for i in indices if not isinstance(i, Index) and len(str(i)) > 1]
+        return [self.typesetter.join(shown, "comma", ATOM)] if long and len(shown) > 1 else shown
 
     def _told_apart(self, tensor: Tensor) -> list[Box]:
         """What a factor is about, where it is not the pre-activation of its layer."""

@@ -21,6 +21,7 @@ _BETWEEN = {
     "equals": " = ",
     "over": " ⊘ ",
     "to": " → ",
+    "gets": " ← ",
 }
 _SIGNS = {
     "minus": "−",

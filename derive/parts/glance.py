@@ -1,0 +1,71 @@
+"""The network at a glance."""
+
+from __future__ import annotations
+
+from sympy import Integer
+
+from derive.blocks import Block, Part, Table, Text, say
+from derive.cost import size
+from derive.describe import spelled
+from derive.printers.boxes import Box
+from derive.view import View
+
+#: How many layers are listed before the middle ones are left out.
+MOST_LAYERS = 8
+
+
+def glance(view: View) -> Part:
+    """What the network is: in a sentence, in a drawing, and layer by layer."""
+    count = view.page.entry(view.total)
+    noun = "parameter" if view.total == 1 else "parameters"
+    blocks: list[Block] = [say("{} It has {} " + noun + ".", description(view), count)]
+    if not view.brief:
+        blocks.append(layers(view))
+    return Part("glance", "The network at a glance", tuple(blocks))
+
+
+def description(view: View) -> Text:
+    """The network in one sentence, widths that have names as mathematics."""
+    sentence, network = view.derivation.description, view.derivation.network
+    if network is None or not view.batch.extents:
+        return Text((sentence,))
+    before, _, after = sentence.partition(spelled(network.layers))
+    spans: list[str | Box] = [before]
+    for number, width in enumerate(network.layers):
+        spans += ["-"] if number else []
+        spans.append(str(width) if isinstance(width, int) else view.set_.variable(width))
+    return Text((*spans, after))
+
+
+def layers(view: View) -> Table:
+    """What each layer computes, of how many units, with how many parameters."""
+    rows = [_row(view, layer) for layer in _numbers(view)]
+    if len(rows) > MOST_LAYERS:
+        rows = [*rows[:4], (Text((view.set_.dots("down"),)),) * 4, *rows[-2:]]
+    head = tuple(Text((t,)) for t in ("layer", "units", "computes", "parameters"))
+    return Table(head, tuple(rows), frozenset({1, 3}))
+
+
+def _numbers(view: View) -> list[int | None]:
+    return list(dict.fromkeys(s.target.layer for s in view.single.stage("forward")))
+
+
+def _row(view: View, layer: int | None) -> tuple[Text, ...]:
+    statements = [s for s in view.single.stage("forward") if s.target.layer == layer]
+    last = statements[-1]
+    units = last.target.axes[0].extent if last.target.axes else Integer(1)
+    names = {s.name for s in last.equation.expression.free_symbols}
+    for statement in statements:
+        names |= {s.name for s in statement.equation.expression.free_symbols}
+    read = [p for p in view.single.parameters if p.name in names]
+    count = sum((size(p) for p in read), Integer(0)).expand()
+    page = view.page.lettered(last.equation)
+    value = page.entry(last.equation.expression)
+    left = page.symbol(last.target, last.equation.indices)
+    shown = view.set_.join((left, value), "equals", 0)
+    return (
+        Text(("" if layer is None else str(layer),)),
+        Text((view.page.entry(units),)),
+        Text((shown,)),
+        Text((view.page.entry(count),)),
+    )

@@ -1,0 +1,120 @@
+"""In matrices: for one sample with the shape under every array, and for a batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sympy import Indexed, KroneckerDelta, Sum
+
+from derive.blocks import Block, Display, Item, Part, Span, say
+from derive.forward import SAMPLES
+from derive.matrix import Broadcast, Node, SumOver
+from derive.matrix import Part as Slice
+from derive.program import Assign
+from derive.view import LINE, View
+
+
+def matrices(view: View) -> Part:
+    """The backward equations in matrices for one sample, then everything for a batch."""
+    blocks: list[Block] = [*_signs(view)]
+    backward = view.single.stage("factor", "gradient")
+    blocks += [say("For one sample, the shape of each array below it (numbers have none):")]
+    blocks += [view.shaped("factor", "gradient") if backward else view.shaped("gradient")]
+    blocks += _batch(view)
+    return Part("matrices", "In matrices, for one sample and for a batch", tuple(blocks))
+
+
+def _signs(view: View) -> list[Block]:
+    """What the signs mean, of those that occur."""
+    set_ = view.set_
+    times = set_.letter(view.notation.times)
+    words: list[tuple[str, tuple[Span, ...]]] = [
+        (
+            "{} multiplies entry by entry, an exponent with {} is a power entry by entry, and an activation acts on each "
+            "entry.",
+            (times, times),
+        ),
+    ]
+    forms = [s.form for program in (view.single, view.batch) for s in program.statements if s.form is not None]
+    ones = any(_is_ones(view, n) for f in forms for n in walk(f))
+    if ones:
+        words.append(
+            (
+                " {} is a column of ones: a product with it adds up or repeats what it is multiplied with.",
+                (set_.name("1"),),
+            )
+        )
+    if any(isinstance(n, SumOver) and n.axis is None for f in forms for n in walk(f)):
+        words.append((" {} adds up all entries.", (set_.name("sum"),)))
+    if any(isinstance(n, Slice) for f in forms for n in walk(f)):
+        words.append((" The index {} leaves out column 0, the biases.", (view.letter("without first"),)))
+    pattern = "".join(w for w, _ in words)
+    return [say(pattern, *(span for _, spans in words for span in spans))]
+
+
+def walk(node: Node) -> list[Node]:
+    """A formula in matrix form and all formulas in it."""
+    found, stack = [], [node]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        for value in vars(node).values():
+            parts = value if isinstance(value, tuple) else (value,)
+            stack += [p for p in parts if isinstance(p, Node)]
+    return found
+
+
+def _is_ones(view: View, node: Node) -> bool:
+    return view.notation.ones and isinstance(node, Broadcast | SumOver) and getattr(node, "axis", 0) is not None
+
+
+def _batch(view: View) -> list[Block]:
+    biases = any(p.role == "bias" for p in view.single.parameters) and not view.notation.ones
+    blocks: list[Block] = [
+        say(
+            "Now {} samples stand side by side as columns{}.",
+            view.letter("m"),
+            "; a bias is added to each" if biases else "",
+        ),
+        view.batched("forward"),
+        say("The error of the batch is"),
+        Display(tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("error"))),
+    ]
+    unfolded = _unfolded(view)
+    blocks += [say("which depends on the weights by"), Display(tuple(unfolded))] if unfolded else []
+    blocks += [say("or, in matrices,"), view.batched("error")]
+    if view.batch.stage("factor"):
+        mean = view.batch.common.has(SAMPLES)
+        text = (
+            say(
+                "Backwards, where {} belongs to the error of one sample and the mean is taken in the gradients:",
+                view.role("factor"),
+            )
+            if mean
+            else say("Backwards:")
+        )
+        blocks += [text, view.batched("factor")]
+    return [*blocks, say("and the gradients:"), view.batched("gradient")]
+
+
+def _unfolded(view: View) -> list[Item]:
+    """The error of a network of one layer with its forward equations put in."""
+    *_, error = view.batch.stage("error")
+    forward = view.batch.stage("forward")
+    if len([s for s in forward if s.target.role == "preactivation"]) != 1 or _has_rows(forward):
+        return []
+    value = error.equation.expression
+    for statement in reversed(forward):
+        for entry in sorted(value.atoms(Indexed), key=str):
+            if entry.base.label.name == statement.target.name:
+                value = value.xreplace({entry: statement.equation.at(tuple(entry.indices))})
+    page = replace(view.batch_page, batch=False).lettered(replace(error.equation, expression=value))
+    pieces = page.pieces(value)
+    fits = sum(p.width for p in pieces) + 5 < LINE  # a sum cannot be broken inside its bracket
+    return [Item(page.symbol(error.target), tuple(pieces))] if fits else []
+
+
+def _has_rows(forward: tuple[Assign, ...]) -> bool:
+    """Whether a tensor is stacked from blocks of rows, or an activation mixes units."""
+    mixed = any(s.target.role == "prediction" and s.equation.expression.has(Sum) for s in forward)
+    return mixed or any(s.equation.expression.has(KroneckerDelta) for s in forward)

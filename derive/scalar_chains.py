@@ -1,0 +1,89 @@
+"""Chains in scalars: every path from the error to one weight, unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+from sympy import Expr, Integer
+
+from derive.chain_rule import Chains, LocalDerivative
+from derive.deltas import contract, tidy
+from derive.index import Axis, Index, IndexSupply, Tensor
+from derive.sample import alone_in, single_index
+
+
+@dataclass(frozen=True)
+class Link:
+    """A local derivative between two scalars: an entry of ``of``, an entry of ``wrt``."""
+
+    local: LocalDerivative
+    of: tuple[Expr, ...]
+    wrt: tuple[Expr, ...]
+
+    @property
+    def value(self) -> Expr:
+        """The derivative of the one entry with respect to the other, for one sample."""
+        put = dict(zip((*self.local.of_indices, *self.local.wrt_indices), (*self.of, *self.wrt), strict=True))
+        return tidy(alone_in(contract(self.local.value, IndexSupply("scalar")).xreplace(put)))
+
+
+ScalarChain = tuple[Link, ...]
+
+
+def scalar_chains(
+    chains: Chains, parameter: Tensor, entry: Sequence[Expr], last: bool = False
+) -> Iterator[ScalarChain]:
+    """Every chain of scalars from the error to an entry of a parameter, for one sample, the error's end first.
+
+    There may be very many; they are found one at a time. With ``last`` they come in
+    reverse order.
+    """
+    paths = list(islice(chains.paths(parameter), 1000))
+    for path in reversed(paths) if last else paths:
+        yield from _along(path, tuple(entry), (), last)
+
+
+def _along(
+    path: Sequence[LocalDerivative], below: tuple[Expr, ...], done: ScalarChain, last: bool
+) -> Iterator[ScalarChain]:
+    if not path:
+        yield done
+        return
+    edge = path[-1]
+    known = dict(zip(edge.wrt_indices, below, strict=True))
+    choices = [_choices(edge, i, known, last) for i in edge.of_indices]
+    for above in product(*choices):
+        link = Link(edge, above, below)
+        if link.value != 0:
+            yield from _along(path[:-1], above, (link, *done), last)
+
+
+def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last: bool) -> list[Expr]:
+    """The values that an index of ``of`` can have, given those of ``wrt``."""
+    if index in edge.tied:
+        return [known[edge.tied[index]]]
+    if index.axis.sample:
+        return [single_index(index)]
+    return _numbers(index.axis)[::-1] if last else _numbers(index.axis)
+
+
+def _numbers(axis: Axis) -> list[Expr]:
+    """The numbers on an axis; of one whose extent is a name, or very large, the first two and the last."""
+    if axis.extent.is_Integer and axis.extent <= 50:
+        return [Integer(axis.start + n) for n in range(int(axis.extent))]
+    return [Integer(axis.start), Integer(axis.start + 1), axis.stop]
+
+
+def telling_entry(parameter: Tensor) -> tuple[Expr, ...]:
+    """An entry of a parameter whose indices differ where they can, so that rows and columns are told apart."""
+    entry = [Integer(axis.start) for axis in parameter.axes]
+    for position, axis in enumerate(parameter.axes):
+        if axis.extent != 1:
+            entry[position] = Integer(axis.start + 1)
+            break
+    for position, axis in enumerate(parameter.axes):
+        if axis.start == 0 and position == len(parameter.axes) - 1:
+            entry[position] = Integer(1)
+    return tuple(entry)
