@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from derive.blocks import Document, Part
 from derive.cost import size
 from derive.parts.chain import chain
+from derive.parts.check import check
 from derive.parts.forward import forward
 from derive.parts.glance import glance
 from derive.parts.loop import loop
@@ -24,6 +25,14 @@ from derive.view import View, page_for
 if TYPE_CHECKING:
     from derive.pipeline import Derivation
 
+
+def _numbers(view: View) -> Part:
+    """The worked example; what runs the module on numbers is imported only if it is wanted."""
+    from derive.parts.numbers import numbers
+
+    return numbers(view)
+
+
 #: Every part by the name that ``--only`` knows it by, in the order of the document.
 PARTS: dict[str, Callable[[View], Part]] = {
     "glance": glance,
@@ -35,9 +44,11 @@ PARTS: dict[str, Callable[[View], Part]] = {
     "values": values,
     "matrices": matrices,
     "loop": loop,
+    "numbers": _numbers,
+    "check": check,
 }
 #: The parts of a brief document.
-BRIEF = ("glance", "forward", "chain", "pattern", "matrices", "loop")
+BRIEF = ("glance", "forward", "chain", "pattern", "matrices", "loop", "numbers", "check")
 
 TITLE = "How this network learns"
 
@@ -45,7 +56,8 @@ TITLE = "How this network learns"
 def document(view: View, only: Sequence[str] = ()) -> Document:
     """The document of a derivation; ``only`` picks parts by name, by default those of its detail."""
     chosen = only or (BRIEF if view.brief else tuple(PARTS))
-    return Document(TITLE, tuple(PARTS[name](view) for name in PARTS if name in chosen))
+    absent = {"numbers"} if view.example is None else set()
+    return Document(TITLE, tuple(PARTS[name](view) for name in PARTS if name in chosen and name not in absent))
 
 
 def text_summary(derivation: Derivation) -> list[str]:

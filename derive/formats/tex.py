@@ -31,6 +31,7 @@ from derive.blocks import (
 )
 from derive.printers.boxes import EMPTY, Box
 from derive.printers.latex import latex
+from derive.printers.tikz import tikz
 from derive.render import fill
 from derive.view import LINE
 
@@ -129,7 +130,7 @@ class TexWriter:
 
     @block.register
     def _(self, block: Picture) -> str:
-        return f"\\begin{{center}}\n{block.drawing}\n\\end{{center}}"
+        return f"\\begin{{center}}\n{tikz(block.drawing)}\n\\end{{center}}"
 
     # ------------------------------------------------------------ text
 

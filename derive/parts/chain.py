@@ -133,6 +133,9 @@ def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
 
 # One weight in scalars.
 
+#: A product of factors, and whether it is subtracted.
+Product = tuple[bool, list[Box]]
+
 
 def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
     """Every path from the error to one weight, in scalars: as local derivatives, then with their values."""
@@ -165,15 +168,17 @@ def _shown(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarC
     return [*first[: max(most - 2, 1)], None, next(scalar_chains(chains, parameter, entry, last=True))]
 
 
-def _sum(view: View, products: list[list[Box] | None]) -> list[Box]:
-    """Products below one another, with plus signs; None for dots."""
+def _sum(view: View, products: Sequence[Product | None]) -> list[Box]:
+    """Products below one another, with their signs; None for dots."""
     pieces: list[Box] = []
-    for number, factors in enumerate(products):
-        boxes = factors if factors else [view.set_.dots()]
+    for number, product in enumerate(products):
+        negative, (first, *others) = product or (False, [view.set_.dots()])
         if number:
             pieces.append(BREAK)
-            boxes = [view.set_.before("plus", boxes[0]), *boxes[1:]]
-        pieces += boxes
+            first = view.set_.before("less" if negative else "plus", first)
+        elif negative:
+            first = view.set_.before("minus", first)
+        pieces += [first, *others]
     return pieces
 
 
@@ -181,18 +186,18 @@ def _is_negative(value: Expr) -> bool:
     return bool(value.could_extract_minus_sign()) and not isinstance(value, Add)
 
 
-def _partials(view: View, links: ScalarChain) -> list[Box]:
+def _partials(view: View, links: ScalarChain) -> Product:
     page = view.page
-    return [page.typesetter.partial(page.symbol(x.local.of, x.of), page.symbol(x.local.wrt, x.wrt)) for x in links]
+    return False, [
+        page.typesetter.partial(page.symbol(x.local.of, x.of), page.symbol(x.local.wrt, x.wrt)) for x in links
+    ]
 
 
-def _values(view: View, links: ScalarChain) -> list[Box]:
-    """The values of the local derivatives on a chain, ones left out."""
+def _values(view: View, links: ScalarChain) -> Product:
+    """The values of the local derivatives on a chain, ones left out, and whether they make it negative."""
     page = view.page.with_letters((), dict.fromkeys(i for x in links for i in sorted(x.value.atoms(Index), key=str)))
     values = [x.value for x in links]
     negative = sum(map(_is_negative, values)) % 2 == 1
     plain = [-v if _is_negative(v) else v for v in values]
     boxes = [page.at(v, PRODUCT) for v in plain if v != 1]
-    if not boxes:
-        boxes = [view.set_.number(1)]
-    return [view.set_.before("minus", boxes[0]), *boxes[1:]] if negative else boxes
+    return negative, boxes or [view.set_.number(1)]

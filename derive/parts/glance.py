@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sympy import Integer
 
-from derive.blocks import Block, Part, Table, Text, say
+from derive.blocks import Block, Part, Picture, Table, Text, say
 from derive.cost import size
 from derive.describe import spelled
+from derive.drawing import draw
 from derive.printers.boxes import Box
 from derive.view import View
 
@@ -19,6 +20,7 @@ def glance(view: View) -> Part:
     count = view.page.entry(view.total)
     noun = "parameter" if view.total == 1 else "parameters"
     blocks: list[Block] = [say("{} It has {} " + noun + ".", description(view), count)]
+    blocks.append(Picture(draw(view.derivation), say("The network, from the inputs to the error.")))
     if not view.brief:
         blocks.append(layers(view))
     return Part("glance", "The network at a glance", tuple(blocks))

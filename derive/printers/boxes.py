@@ -69,6 +69,7 @@ _SIGNS = {
     "binary minus": 1.5,
     "binary plus": 1.5,
     "plus": 1.5,
+    "less": 1.5,
     "equals": 1.6,
     "gets": 1.6,
     "times": 1.2,

@@ -36,6 +36,7 @@ _SIGNS = {
     "binary minus": " - ",
     "binary plus": " + ",
     "plus": "+ ",
+    "less": "- ",
     "equals": " = ",
     "gets": r" \leftarrow ",
     "open": r"\bigl(",

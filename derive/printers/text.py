@@ -28,6 +28,7 @@ _SIGNS = {
     "binary minus": " − ",
     "binary plus": " + ",
     "plus": "+ ",
+    "less": "− ",
     "equals": " = ",
     "gets": " ← ",
     "open": "(",

@@ -1,0 +1,41 @@
+"""The check, as it was run for this network."""
+
+from __future__ import annotations
+
+from derive.blocks import Block, Part, Text, say
+from derive.printers.boxes import Box
+from derive.view import View
+
+
+def check(view: View) -> Part:
+    """How far the gradient of the generated module is from what is measured."""
+    report = view.derivation.check()
+    blocks: list[Block] = []
+    if report.layers is not None:
+        shown = "-".join(map(str, report.layers))
+        blocks.append(
+            Text(
+                (
+                    f"This network is too large to be checked entry by entry, so the same network with layers of {shown} units was checked.",
+                )
+            )
+        )
+    picked = {None: "every entry", 0: "a random direction"}.get(report.entries, f"{report.entries} entries")
+    blocks.append(
+        say(
+            "The gradient that the generated module computes was compared with what is measured, on a random example of "
+            f"{report.samples} samples, in {picked} of each parameter. The worst relative error is below {{}} against the "
+            "complex step and below {} against central differences. The complex step loses no digits; central differences "
+            "do, so the second number measures them rather than the gradient.",
+            _power(view, report.below),
+            _power(view, report.below_central),
+        )
+    )
+    return Part("check", "The check", tuple(blocks))
+
+
+def _power(view: View, exponent: int) -> Box:
+    """A power of ten."""
+    number = view.set_.number(abs(exponent))
+    above = view.set_.before("minus", number) if exponent < 0 else number
+    return view.set_.script(view.set_.number(10), None, above)
