@@ -98,11 +98,12 @@ class Display:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; ``numeric`` columns are set to the right."""
+    """A table; ``numeric`` columns are set to the right, the column ``wrapped`` may be broken into lines."""
 
     head: tuple[Text, ...]
     rows: tuple[tuple[Text, ...], ...]
     numeric: frozenset[int] = frozenset()
+    wrapped: int | None = None
 
 
 @dataclass(frozen=True)

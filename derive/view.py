@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DETAILS = ("brief", "full", "exhaustive")
 
 #: A line of mathematics in em, for choices that are the same in every format: an article's text width less a tag.
-LINE = 35.0
+LINE = 33.0
 
 
 def page_for(program: Program, notation: Notation) -> Page:

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from derive import Network, derive
+from derive.document import PARTS, document
+from derive.formats.tex import TexWriter
+from derive.view import View
 
 WIDTHS = (3, 4, 2, 5, 3, 6, 2)
 NOTATIONS = ("psi", "bracket", "delta")
@@ -92,26 +95,20 @@ COMPLAINT = re.compile(
 )
 """A line of a log: an error in either of its two forms, or a warning (underfull boxes are none)."""
 
-Compile = Callable[[str], str]
+Compile = Callable[..., str]
 
 
 @pytest.fixture
 def compile_latex(tmp_path: Path, skip_unless_required: Callable[[str], None]) -> Compile:
     """Compile a document, beside files already in `tmp_path`, and return the log of its last pass."""
-    if shutil.which("pdflatex") is None:
-        skip_unless_required("pdflatex is not installed")
 
-    def run(text: str) -> str:
+    def run(text: str, engine: str = "pdflatex", passes: int = 2) -> str:
+        if shutil.which(engine) is None:
+            skip_unless_required(f"{engine} is not installed")
         (tmp_path / "document.tex").write_text(text, encoding="utf-8")
-        for _ in range(2):
+        for _ in range(passes):
             done = subprocess.run(
-                [
-                    "pdflatex",
-                    "-interaction=nonstopmode",
-                    "-halt-on-error",
-                    "-file-line-error",
-                    "document.tex",
-                ],
+                [engine, "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", "document.tex"],
                 cwd=tmp_path,
                 env={**os.environ, "max_print_line": "10000"},
                 stdin=subprocess.DEVNULL,
@@ -135,42 +132,147 @@ def network(**description: object) -> Network:
     return Network(**description)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_document_compiles(name: str, compile_latex: Compile) -> None:
-    files = derive(network(**NETWORKS[name])).files()
-    assert not complaints(compile_latex(files["document.tex"]))
+def parts(detail: str = "full", prefix: str = "", only: tuple[str, ...] = (), **description: object) -> str:
+    """The fragment of a network."""
+    derivation = derive(network(**description))
+    return TexWriter(prefix).fragment(document(View(derivation, detail), only).parts)
 
 
-# hyperref makes every number a target. Those of one equation in several forms agree on purpose,
-# and nothing links to them.
-SAME_NUMBER = re.compile(r"pdfTeX warning .*destination with the same identifier")
+def inputs(folder: Path, fragments: dict[str, str]) -> str:
+    """Write fragments into files, and read them all."""
+    for name, text in fragments.items():
+        (folder / f"{name}.tex").write_text(text, encoding="utf-8")
+    return "\n".join(rf"\section{{{name.replace('_', ' ')}}} \input{{{name}}}" for name in fragments)
 
-ARTICLE = r"""\documentclass[twoside]{article}
-\usepackage[dvipsnames]{xcolor}
-%(packages)s
+
+def bundles() -> dict[str, list[str]]:
+    """The networks in a few documents: starting TeX takes longer than most of them."""
+    return {f"{first}": list(NETWORKS)[first : first + 9] for first in range(0, len(NETWORKS), 9)}
+
+
+#: The text of a plain article is the narrowest that a fragment must fit; nothing is loaded but what it asks for.
+PLAIN = r"""\documentclass{article}
 \usepackage{amsmath}
-%(colours)s
+\usepackage{xcolor}
+\usepackage{tikz}
 \begin{document}
-\section{First} \textcolor{red}{Mine.} \begin{equation} 1 = 1 \label{mine} \end{equation}
-\input{derivation}
-\section{Second} As in \eqref{mine}.
-\input{derivation}
+%s
 \end{document}
 """
 
 
-@pytest.mark.parametrize("packages", ["", r"\usepackage[colorlinks]{hyperref}"], ids=["plain", "hyperref"])
+@pytest.mark.parametrize("bundle", bundles())
+def test_fragments_fit_a_plain_article(bundle: str, compile_latex: Compile, tmp_path: Path) -> None:
+    read = inputs(tmp_path, {name: parts(**NETWORKS[name]) for name in bundles()[bundle]})
+    assert not complaints(compile_latex(PLAIN % read, passes=1))
+
+
+@pytest.mark.parametrize("detail", ["brief", "exhaustive"])
 @pytest.mark.parametrize("notation", NOTATIONS)
-def test_fragment_in_another_article(notation: str, packages: str, compile_latex: Compile, tmp_path: Path) -> None:
-    """Twice in one document, whose author gave every colour and command of the fragment another meaning."""
-    fragment = derive(network(layers=(3, 4, 2), notation=notation)).files()["derivation.tex"]
-    colours = sorted(set(re.findall(r"\\(?:provide|define)color\{(\w+)\}", fragment)))
-    assert r"\definecolor" not in fragment
-    assert r"\newcommand" not in fragment
-    (tmp_path / "derivation.tex").write_text(fragment, encoding="utf-8")
+def test_every_detail(notation: str, detail: str, compile_latex: Compile, tmp_path: Path) -> None:
+    chosen = [n for n in (f"{notation}_5", f"{notation}_named", f"{notation}_wide") if n in NETWORKS]
+    read = inputs(tmp_path, {name: parts(detail, **NETWORKS[name]) for name in chosen})
+    assert not complaints(compile_latex(PLAIN % read, passes=1))
+
+
+@pytest.mark.parametrize("depth", [7, 8])
+def test_deep_and_exhaustive(depth: int, compile_latex: Compile, tmp_path: Path) -> None:
+    fragment = parts("exhaustive", layers=(*WIDTHS, 3, 2)[: depth + 1])
+    assert not complaints(compile_latex(PLAIN % inputs(tmp_path, {"deep": fragment}), passes=1))
+
+
+def test_the_document_compiles(compile_latex: Compile) -> None:
+    files = derive(network(layers=(3, 4, 4, 1))).files()
+    assert not complaints(compile_latex(files["document.tex"]))
+
+
+@pytest.mark.parametrize("name", ["bracket_3", "psi_named", "softmax_cross_entropy_psi"])
+def test_lualatex(name: str, compile_latex: Compile, tmp_path: Path) -> None:
+    read = inputs(tmp_path, {name: parts(**NETWORKS[name])})
+    assert not complaints(compile_latex(PLAIN % read, "lualatex", passes=1))
+
+
+# Documents of other people.
+
+AMSART = r"""\documentclass{amsart}
+\usepackage{xcolor}
+\usepackage{tikz}
+\begin{document}
+%s
+\end{document}
+"""
+
+BEAMER = r"""\documentclass{beamer}
+\usepackage{amsmath}
+\usepackage{tikz}
+\begin{document}
+%s
+\end{document}
+"""
+
+#: The author gave every colour and command of the fragment another meaning, and loads what is often loaded.
+ARTICLE = r"""\documentclass[twoside]{article}
+\usepackage[dvipsnames]{xcolor}
+\usepackage{amsmath,tikz}
+\usepackage[colorlinks]{hyperref}
+\usepackage{cleveref}
+%(colours)s
+\begin{document}
+\section{First} \textcolor{red}{Mine.} \begin{equation} 1 = 1 \label{mine} \end{equation}
+%(inputs)s
+\section{Last} As in \eqref{mine}, \cref{one:9}, \Cref{two:4} and part~\ref{one:forward}.
+\end{document}
+"""
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_amsart(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
+    read = inputs(tmp_path, {name: parts(**NETWORKS[name]) for name in (f"{notation}_3", f"{notation}_none")})
+    assert not complaints(compile_latex(AMSART % read))
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_slides(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
+    """Part by part, as a teacher would show them."""
+    frames = []
+    for detail, part in [*(("full", name) for name in PARTS if name != "numbers"), ("brief", "chain")]:
+        fragment = parts(detail, only=(part,), layers=(3, 4, 4, 1), notation=notation)
+        inputs(tmp_path, {f"{detail}_{part}": fragment})
+        frames.append(rf"\begin{{frame}}[allowframebreaks=0.85]{{A slide}}\input{{{detail}_{part}}}\end{{frame}}")
+    assert not complaints(compile_latex(BEAMER % "\n".join(frames)))
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_two_in_an_article_with_its_own_colours(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
+    """Two derivations with labels of their own, in a document that has other meanings for every name."""
+    fragments = {
+        "first": parts(prefix="one", layers=(3, 4, 2), notation=notation),
+        "second": parts(prefix="two", layers=(2, 3, 3, 2), notation=notation),
+    }
+    whole = "".join(fragments.values())
+    colours = sorted(set(re.findall(r"\\(?:provide|define)color\{(\w+)\}", whole)))
+    assert len(colours) >= 2
+    assert r"\definecolor" not in whole
+    assert r"\newcommand" not in whole
     defined = "\n".join(rf"\definecolor{{{colour}}}{{rgb}}{{0.1,0.2,0.9}}" for colour in ("red", "green", *colours))
-    log = compile_latex(ARTICLE % {"packages": packages, "colours": defined})
-    assert not complaints(SAME_NUMBER.sub("", log))
+    log = compile_latex(ARTICLE % {"inputs": inputs(tmp_path, fragments), "colours": defined}, passes=3)
+    assert not complaints(log)
+
+
+# hyperref makes every number a target. Those of the same derivation read twice agree on purpose.
+SAME_NUMBER = re.compile(r"pdfTeX warning .*destination with the same identifier")
+
+
+def test_the_same_twice(compile_latex: Compile, tmp_path: Path) -> None:
+    text = PLAIN.replace(r"\usepackage{tikz}", r"\usepackage{tikz}\usepackage{hyperref}")
+    read = inputs(tmp_path, {"same": parts(layers=(3, 4, 2))})
+    assert not complaints(SAME_NUMBER.sub("", compile_latex(text % (read + read))))
+
+
+def test_without_tikz(compile_latex: Compile, tmp_path: Path) -> None:
+    """A document that does not load tikz has no drawing, and no error."""
+    text = PLAIN.replace(r"\usepackage{tikz}", "")
+    assert not complaints(compile_latex(text % inputs(tmp_path, {"plain": parts(layers=(3, 4, 2))}), passes=1))
 
 
 def test_a_complaint_is_heard(compile_latex: Compile) -> None:

@@ -6,7 +6,7 @@ keeps its settings to itself, and every label begins with a prefix that the user
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
@@ -34,6 +34,9 @@ from derive.printers.latex import latex
 from derive.printers.tikz import tikz
 from derive.render import fill
 from derive.view import LINE
+
+#: The rows of a table that surely fit on a page.
+LONGEST = 27
 
 _RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
 _SPECIAL = {
@@ -68,7 +71,7 @@ class TexWriter:
     def part(self, part: Part) -> str:
         """A part with its heading."""
         label = rf"\label{{{self.prefix}:{part.name}}}" if self.prefix else ""
-        heading = rf"\subsection*{{{escaped(part.title)}}}{label}"
+        heading = rf"\deriveheading{{{escaped(part.title)}}}{label}"
         return "\n\n".join([heading, self._blocks(part.blocks)]) + "\n"
 
     def _blocks(self, blocks: Sequence[Block]) -> str:
@@ -104,23 +107,30 @@ class TexWriter:
 
     @block.register
     def _(self, block: Table) -> str:
-        columns = "".join("r" if n in block.numeric else "l" for n in range(len(block.head)))
-        head = " & ".join(rf"\textit{{{self.text(t)}}}" for t in block.head)
-        rows = [" & ".join(self.text(cell) for cell in row) for row in block.rows]
-        body = " \\\\\n".join(rows)
-        return (
-            f"\\begin{{center}}\\small\\renewcommand{{\\arraystretch}}{{1.25}}%\n\\begin{{tabular}}{{{columns}}}\n"
-            f"\\hline\n{head} \\\\\n\\hline\n{body} \\\\\n\\hline\n\\end{{tabular}}\n\\end{{center}}"
-        )
+        columns = "".join(self._column(block, n) for n in range(len(block.head)))
+        names = " & ".join(rf"\textit{{{self.text(t)}}}" for t in block.head)
+        head = [rf"{names} \\", r"\hline"]
+        rows = [self._row(block, row) for row in block.rows]
+        return _tabular(columns, head, rows, r"\renewcommand{\arraystretch}{1.25}")
+
+    def _row(self, table: Table, row: Sequence[Text]) -> str:
+        cells = [self.text(cell) for cell in row]
+        if table.wrapped is not None:
+            cells[table.wrapped] = rf"\raggedright {cells[table.wrapped]}"
+        return " & ".join(cells)
+
+    def _column(self, table: Table, number: int) -> str:
+        if number == table.wrapped:
+            return r"p{0.5\linewidth}"
+        return "r" if number in table.numeric else "l"
 
     @block.register
     def _(self, block: Algorithm) -> str:
-        rows = " \\\\\n".join(self._step(n, step) for n, step in enumerate(block.steps, start=1))
-        return (
-            f"\\begin{{center}}\\small\n\\begin{{tabular}}{{rlrl}}\n\\hline\n"
-            f"\\multicolumn{{4}}{{l}}{{\\textbf{{Algorithm.}} {self.text(block.title)}}} \\\\\n\\hline\n"
-            f"{rows} \\\\\n\\hline\n\\end{{tabular}}\n\\end{{center}}"
+        title = (
+            rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
+        rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
+        return _tabular("rlrl", [rf"{title} \\", r"\hline"], rows)
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
@@ -153,7 +163,8 @@ class TexWriter:
 
     @span.register
     def _(self, span: Reference) -> str:
-        return rf"\eqref{{{self.prefix}:{span.number}}}" if self.prefix else f"({span.number})"
+        number = span.number
+        return rf"\derivereference{{{self.prefix}:{number}}}{{{number}}}" if self.prefix else f"({number})"
 
     @span.register
     def _(self, span: Code) -> str:
@@ -185,20 +196,10 @@ class TexWriter:
 
     def _with_reason(self, rows: list[str], width: float, reason: Text) -> list[str]:
         """The reason of a step beside its last row, or below it where there is no room."""
-        lines = [rf"\text{{\small {line}}}" for line in self._reason_lines(reason)]
+        lines = [rf"\text{{\small {self.text(line)}}}" for line in reason_lines(reason, LINE)]
         if len(lines) == 1 and width + 1.5 + text_width(reason) <= LINE:
             return [*rows[:-1], rf"{rows[-1]} \quad {lines[0]}"]
         return [*rows, *(rf"&\qquad {line}" for line in lines)]
-
-    def _reason_lines(self, reason: Text) -> list[str]:
-        """The reason in parentheses, on as many lines as it needs."""
-        lines: list[list[Span]] = [["("]]
-        for span in reason.spans:
-            if len(lines[-1]) > 1 and text_width(Text((*lines[-1], span))) > LINE - 6 and span not in (", ", " and "):
-                lines.append([])
-            lines[-1].append(span)
-        lines[-1].append(")")
-        return [self.text(Text(tuple(line))) for line in lines]
 
     def _number(self, item: Item) -> str:
         if item.number is None:
@@ -207,12 +208,42 @@ class TexWriter:
         return rf" \tag{{{item.number}}}{label}"
 
 
+def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], setting: str = "") -> str:
+    """A table with rules; a long one in pieces, each with the head, that a page can end between.
+
+    On slides, which are low, the pieces are shorter.
+    """
+    opening = "\n".join([rf"\begin{{center}}\small{setting}%", rf"\begin{{tabular}}{{{columns}}}", r"\hline", *head])
+    closing = "\n".join([r"\hline", r"\end{tabular}", r"\end{center}"])
+    lines = [opening]
+    for number, row in enumerate(rows):
+        if number and number % LONGEST == 0:
+            lines += [closing, opening]
+        elif number and number % (LONGEST // 5) == 0:
+            lines.append(rf"\derivesplit{{%{chr(10)}{closing}{chr(10)}{opening}}}%")
+        lines.append(rf"{row} \\")
+    return "\n".join([*lines, closing])
+
+
+def reason_lines(reason: Text, line: float) -> list[Text]:
+    """The reason of a step in parentheses, on as many lines as it needs."""
+    lines: list[list[Span]] = [["("]]
+    for span in reason.spans:
+        if len(lines[-1]) > 1 and text_width(Text((*lines[-1], span))) > line - 6 and span not in (", ", " and "):
+            lines.append([])
+        lines[-1].append(span)
+    lines[-1].append(")")
+    return [Text(tuple(spans)) for spans in lines]
+
+
 def text_width(text: Text) -> float:
     """About how wide a short text is in em."""
     return sum(s.width if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
 
 
-def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[str, float]]:
+def broken(
+    pieces: Sequence[Box], margin: float, line: float, write: Callable[[Box], str] = latex
+) -> list[tuple[str, float]]:
     """Pieces as lines of LaTeX with their widths; a piece that no longer fits begins a new one."""
     lines: list[tuple[str, float]] = []
     row, width, empty = "", margin + 1.6, True
@@ -222,7 +253,7 @@ def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[str,
             row, width, empty = "", margin + 2.6, True
         if piece is EMPTY:
             continue
-        text = latex(piece)
+        text = write(piece)
         row += text if empty or text.startswith(" ") else rf"\, {text}"
         width += piece.width + 0.2
         empty = False

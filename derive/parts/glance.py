@@ -8,11 +8,13 @@ from derive.blocks import Block, Part, Picture, Table, Text, say
 from derive.cost import size
 from derive.describe import spelled
 from derive.drawing import draw
-from derive.printers.boxes import Box
+from derive.printers.boxes import SUM, Box
 from derive.view import View
 
 #: How many layers are listed before the middle ones are left out.
 MOST_LAYERS = 8
+#: The widest formula in the table, in em; of a wider one only the left side is shown.
+WIDEST = 16.0
 
 
 def glance(view: View) -> Part:
@@ -64,7 +66,8 @@ def _row(view: View, layer: int | None) -> tuple[Text, ...]:
     page = view.page.lettered(last.equation)
     value = page.entry(last.equation.expression)
     left = page.symbol(last.target, last.equation.indices)
-    shown = view.set_.join((left, value), "equals", 0)
+    formula = view.set_.join((left, value), "equals", SUM)
+    shown = formula if formula.width <= WIDEST else left
     return (
         Text(("" if layer is None else str(layer),)),
         Text((view.page.entry(units),)),

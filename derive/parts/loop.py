@@ -15,7 +15,7 @@ from derive.render import HEADER_LINES
 from derive.view import View
 
 #: How many lines of one stage are listed before the middle ones are left out.
-MOST = 12
+MOST = 8
 #: The widest formula of a line, in em; of a wider one only the left side is shown.
 WIDEST = 19.0
 

@@ -21,7 +21,7 @@ Row = tuple[Text, ...]
 def symbols(view: View) -> Part:
     """The table of symbols, then how their indices are read."""
     rows = [*_tensors(view), *_signs(view)]
-    blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows))]
+    blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
     blocks.append(
         say(

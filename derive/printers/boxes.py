@@ -76,10 +76,10 @@ _SIGNS = {
     "open": 1.2,
     "close": 0.0,
     "comma": 0.6,
-    "green open": 0.5,
-    "green close": 0.5,
-    "red open": 0.5,
-    "red close": 0.5,
+    "green open": 0.75,
+    "green close": 0.75,
+    "red open": 0.75,
+    "red close": 0.75,
 }
 
 
@@ -91,7 +91,7 @@ class Typesetter:
 
     def letter(self, letter: Letter) -> Box:
         """A letter of the notation."""
-        return Box("letter", (letter,), _WIDE.get(letter.tex, 0.72 if letter.tex.isupper() else 0.55))
+        return Box("letter", (letter,), _WIDE.get(letter.tex, 0.72 if letter.tex.isupper() else 0.58))
 
     def name(self, name: str) -> Box:
         """The name of a function."""
@@ -117,12 +117,12 @@ class Typesetter:
 
     def dots(self, way: str = "across") -> Box:
         """What is left out: ``across`` a line of terms, ``down`` a column, or ``low`` in a list."""
-        return Box("dots", (way,), 1.2)
+        return Box("dots", (way,), 1.4)
 
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
         """A symbol with its indices; ``left`` is a left superscript."""
         side = max((b.width for b in (below, above) if b is not None), default=0.0)
-        width = base.width + _SCRIPT * (side + (left.width if left else 0.0)) + 0.05
+        width = base.width + _SCRIPT * (side + (left.width if left else 0.0)) + (0.15 if left else 0.08)
         binds = base.binds if below is None and above is None else POWER
         return Box("script", (base, below, above, left), width, max(binds, POWER), base.tall)
 
@@ -141,11 +141,11 @@ class Typesetter:
     def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
         """The sign of a sum with its limits."""
         if index is None:
-            width = 1.45
+            width = 1.65
         elif start is None or stop is None:
-            width = max(1.45, 0.7 * index.width)
+            width = max(1.65, 0.7 * index.width)
         else:
-            width = max(1.45, _SCRIPT * max(index.width + 1.8 + start.width, stop.width))
+            width = max(1.65, _SCRIPT * max(index.width + 1.8 + start.width, stop.width))
         return Box("total", (index, start, stop), width, tall=True)
 
     def group(self, inner: Box) -> Box:

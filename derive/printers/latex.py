@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from derive.notation import Letter
@@ -42,103 +43,142 @@ _SIGNS = {
     "open": r"\bigl(",
     "close": r"\bigr)",
     "comma": ",",
-    "green open": r"\textcolor{derivegreen}{\Bigl[}",
-    "green close": r"\textcolor{derivegreen}{\Bigr]}",
-    "red open": r"\textcolor{derivered}{\Bigl(}",
-    "red close": r"\textcolor{derivered}{\Bigr)}",
+}
+
+_BRACKETS = {
+    "green open": ("green", r"\Bigl["),
+    "green close": ("green", r"\Bigr]"),
+    "red open": ("red", r"\Bigl("),
+    "red close": ("red", r"\Bigr)"),
 }
 
 _DOTS = {"across": r"\cdots", "down": r"\vdots", "low": r"\dots"}
 
 
-def latex(box: Box) -> str:
-    r"""Write a box in LaTeX.
+@dataclass(frozen=True)
+class Writer:
+    r"""Writes boxes in LaTeX; ``red`` and ``green`` are what the colours are called.
+
+    ``web`` saves braces, which some pages count: it leaves out those around an index of one sign, and
+    keeps two from standing together, which begins a hole in templates. Raises NotImplementedError for a kind of box
+    that it does not know.
 
     >>> from derive.printers.boxes import Typesetter
     >>> set_ = Typesetter(Letter("*", "*"))
     >>> latex(set_.fraction(set_.number(1), set_.letter(Letter("m", "m"))))
     '\\frac{1}{m}'
     """
-    if box.kind not in _KINDS:
-        raise NotImplementedError(f"cannot write a {box.kind} in LaTeX")
-    return _KINDS[box.kind](*box.parts)
+
+    red: str = "derivered"
+    green: str = "derivegreen"
+    web: bool = False
+
+    def __call__(self, box: Box) -> str:
+        """Write a box."""
+        if box.kind not in _KINDS:
+            raise NotImplementedError(f"cannot write a {box.kind} in LaTeX")
+        return _KINDS[box.kind](self, *box.parts)
+
+    def coloured(self, colour: str, text: str) -> str:
+        """A formula in one of the colours of the derivation."""
+        name = {"red": self.red, "green": self.green}[colour]
+        return rf"\textcolor{{{name}}}{self._braced(text)}"
+
+    def index(self, box: Box) -> str:
+        """What stands below or above."""
+        text = self(box)
+        single = text.removeprefix("\\").isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
+        return text if self.web and single else self._braced(text)
+
+    def within(self, box: Box) -> str:
+        """A box as the argument of a command."""
+        return self._braced(self(box))
+
+    def _braced(self, text: str) -> str:
+        return f"{{ {text}}}" if self.web and text.startswith("{") else f"{{{text}}}"
+
+    def sign(self, sign: str | Letter) -> str:
+        """What stands before or after a part."""
+        if isinstance(sign, Letter):
+            return f" {sign.tex} "
+        return self.coloured(*_BRACKETS[sign]) if sign in _BRACKETS else _SIGNS[sign]
 
 
-def _variable(stem: str, below: str) -> str:
+#: Writes a box in LaTeX, for documents that know the colours derivered and derivegreen.
+latex = Writer()
+
+
+def _variable(write: Writer, stem: str, below: str) -> str:
     tex = stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
     return f"{tex}_{{{_word(below)}}}" if below else tex
 
 
-def _decimal(digits: str, exponent: int | None) -> str:
+def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
     return digits if exponent is None else rf"{digits} \times 10^{{{exponent}}}"
 
 
-def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
-    text = latex(base)
+def _script(write: Writer, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
+    text = write(base)
     if left is not None:
-        text = f"{{}}^{{{latex(left)}}}{text}"
+        text = f"{{}}^{write.index(left)}{text}"
     if below is not None:
-        text += f"_{{{latex(below)}}}"
+        text += f"_{write.index(below)}"
     if above is not None:
-        text += f"^{{{latex(above)}}}"
+        text += f"^{write.index(above)}"
     return text
 
 
-def _total(index: Box | None, start: Box | None, stop: Box | None) -> str:
+def _total(write: Writer, index: Box | None, start: Box | None, stop: Box | None) -> str:
     if index is None:
         return r"\sum"
     if start is None or stop is None:
-        return rf"\sum_{{{latex(index)}}}"
-    return rf"\sum_{{{latex(index)}={latex(start)}}}^{{{latex(stop)}}}"
+        return rf"\sum_{write.index(index)}"
+    return rf"\sum_{{{write(index)}={write(start)}}}^{write.index(stop)}"
 
 
-def _row(sign: str | Letter, *parts: Box) -> str:
+def _row(write: Writer, sign: str | Letter, *parts: Box) -> str:
     between = f" {sign.tex} " if isinstance(sign, Letter) else _BETWEEN[sign]
-    return _spaced(between, [latex(p) for p in parts])
+    return _spaced(between, [write(p) for p in parts])
 
 
-def _group(inner: Box) -> str:
-    return rf"\left({latex(inner)}\right)" if inner.tall else f"({latex(inner)})"
+def _group(write: Writer, inner: Box) -> str:
+    return rf"\left({write(inner)}\right)" if inner.tall else f"({write(inner)})"
 
 
-def _cases(*rows: tuple[Box, Box]) -> str:
-    body = r" \\ ".join(f"{latex(value)} & {latex(condition)}" for value, condition in rows)
+def _cases(write: Writer, *rows: tuple[Box, Box]) -> str:
+    body = r" \\ ".join(f"{write(value)} & {write(condition)}" for value, condition in rows)
     return rf"\begin{{cases}} {body} \end{{cases}}"
 
 
-def _matrix(*rows: tuple[Box, ...]) -> str:
-    body = r" \\ ".join(" & ".join(latex(b) for b in row) for row in rows)
+def _matrix(write: Writer, *rows: tuple[Box, ...]) -> str:
+    body = r" \\ ".join(" & ".join(write(b) for b in row) for row in rows)
     return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
 
 
-def _before(sign: str | Letter, box: Box) -> str:
-    return _spaced("", [f" {sign.tex} " if isinstance(sign, Letter) else _SIGNS[sign], latex(box)])
-
-
 _KINDS: dict[str, Callable[..., str]] = {
-    "nothing": lambda: "",
-    "letter": lambda letter: letter.tex,
-    "name": lambda name: _NAMES.get(name, rf"\mathrm{{{_escaped(name)}}}"),
+    "nothing": lambda write: "",
+    "letter": lambda write, letter: letter.tex,
+    "name": lambda write, name: _NAMES.get(name, rf"\mathrm{{{_escaped(name)}}}"),
     "variable": _variable,
-    "number": lambda digits: digits,
+    "number": lambda write, digits: digits,
     "decimal": _decimal,
-    "words": lambda text: rf"\text{{{_escaped(text)}}}",
-    "dots": lambda way: _DOTS[way],
+    "words": lambda write, text: rf"\text{{{_escaped(text)}}}",
+    "dots": lambda write, way: _DOTS[way],
     "script": _script,
-    "primed": lambda base, order: latex(base) + "'" * order,
-    "fraction": lambda top, bottom: rf"\frac{{{latex(top)}}}{{{latex(bottom)}}}",
-    "partial": lambda of, wrt: rf"\frac{{\partial {latex(of)}}}{{\partial {latex(wrt)}}}",
+    "primed": lambda write, base, order: write(base) + "'" * order,
+    "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",
+    "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
     "total": _total,
     "group": _group,
     "row": _row,
-    "apply": lambda function, argument: f"{latex(function)}{latex(argument)}",
+    "apply": lambda write, function, argument: f"{write(function)}{write(argument)}",
     "cases": _cases,
     "matrix": _matrix,
-    "under": lambda inner, note: rf"\underbrace{{{latex(inner)}}}_{{{latex(note)}}}",
-    "before": _before,
-    "after": lambda box, sign: f"{latex(box)}{_SIGNS[sign]}",
-    "coloured": lambda colour, box: rf"\textcolor{{derive{colour}}}{{{latex(box)}}}",
-    "named": lambda box, _symbol, _entry: latex(box),
+    "under": lambda write, inner, note: rf"\underbrace{write.within(inner)}_{write.index(note)}",
+    "before": lambda write, sign, box: _spaced("", [write.sign(sign), write(box)]),
+    "after": lambda write, box, sign: f"{write(box)}{write.sign(sign)}",
+    "coloured": lambda write, colour, box: write.coloured(colour, write(box)),
+    "named": lambda write, box, _symbol, _entry: write(box),
 }
 
 
