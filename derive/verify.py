@@ -14,6 +14,16 @@ from typing import Any
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
 
+#: The powers of ten below which a document says that the worst errors were. The errors
+#: themselves are rounding and differ between machines (1e-16 to 5e-15, and 6e-11 to 3e-7,
+#: over many networks), so the powers are few and far from those: the text stays the same.
+COMPLEX_STEP_POWERS = (-13, -12)
+DIFFERENCE_POWERS = (-6,)
+
+#: The random example that a module is checked on.
+SAMPLES = 7
+SEED = 0
+
 #: Up to how many parameters a module is checked as it is.
 LARGEST = 300_000
 #: Up to how many parameters entries are checked one by one.
@@ -29,10 +39,19 @@ class CheckError(ValueError):
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The worst relative difference of each parameter's gradient from the two oracles."""
+    """The worst relative difference of each parameter's gradient from the two oracles.
+
+    The example was drawn from ``seed`` and has ``samples`` samples. ``entries`` says how many
+    entries of each parameter were checked one by one (None: all); a random direction through
+    all of them was checked besides. ``layers`` are those of the network that was checked, if
+    it is a smaller one.
+    """
 
     parameters: dict[str, tuple[float, float]]
     layers: tuple[int | str, ...] | None = None
+    samples: int = SAMPLES
+    seed: int = SEED
+    entries: int | None = None
 
     @property
     def worst(self) -> float:
@@ -48,6 +67,19 @@ class GradientReport:
     def passed(self) -> bool:
         """Whether every gradient is within tolerance of both oracles (NaN is not)."""
         return all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values())
+
+    @property
+    def below(self) -> int:
+        """A k for which the worst difference from the complex step is at most 10**k, for a document.
+
+        It is the same on every machine that passes. Raises ValueError if the check has failed.
+        """
+        return _power(self.worst, COMPLEX_STEP_POWERS)
+
+    @property
+    def below_central(self) -> int:
+        """The same for central differences."""
+        return _power(self.worst_central, DIFFERENCE_POWERS)
 
     def line(self) -> str:
         """One line of text."""
@@ -70,10 +102,23 @@ def _worst(differences: Iterable[float]) -> float:
     return float("nan") if any(d != d for d in listed) else max(listed)
 
 
+def _power(worst: float, powers: tuple[int, ...]) -> int:
+    for power in powers:
+        if worst <= 10.0**power:
+            return power
+    raise ValueError(f"the gradients are off by {worst:.1e}: there is no bound to print")
+
+
+def loaded(source: str) -> ModuleType:
+    """Execute the source of a generated module: our own output, not a user's text."""
+    module = ModuleType("trainer")
+    exec(compile(source, "trainer.py", "exec"), module.__dict__)
+    return module
+
+
 def check_source(source: str) -> GradientReport:
     """Check the gradients of a module given as source text."""
-    module = ModuleType("trainer")
-    exec(compile(source, "trainer.py", "exec"), module.__dict__)  # our own output, not a user's text
+    module: Any = loaded(source)
     parameters, _, _ = module.example()
     entries = 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
     return check_gradients(module, entries)
@@ -100,7 +145,8 @@ def check_module(path: Path) -> GradientReport:
 
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
     """Run a generated module's check on its own example; all entries if ``entries`` is None."""
-    return GradientReport(module.check_gradients(*module.example(), entries=entries))
+    drawn = module.example(samples=SAMPLES, seed=SEED)
+    return GradientReport(module.check_gradients(*drawn, entries=entries), entries=entries)
 
 
 def _imported(file: Path) -> ModuleType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from derive.blocks import Block, Part, Text, say
+from derive.blocks import Block, Part, say
 from derive.printers.boxes import Box
 from derive.view import View
 
@@ -12,21 +12,22 @@ def check(view: View) -> Part:
     report = view.derivation.check()
     blocks: list[Block] = []
     if report.layers is not None:
-        shown = "-".join(map(str, report.layers))
         blocks.append(
-            Text(
-                (
-                    f"This network is too large to be checked entry by entry, so the same network with layers of {shown} units was checked.",
-                )
+            say(
+                "This network is too large to be checked entry by entry, so the same network with layers of {} units "
+                "was checked.",
+                "-".join(map(str, report.layers)),
             )
         )
     picked = {None: "every entry", 0: "a random direction"}.get(report.entries, f"{report.entries} entries")
     blocks.append(
         say(
-            "The gradient that the generated module computes was compared with what is measured, on a random example of "
-            f"{report.samples} samples, in {picked} of each parameter. The worst relative error is below {{}} against the "
-            "complex step and below {} against central differences. The complex step loses no digits; central differences "
-            "do, so the second number measures them rather than the gradient.",
+            "The gradient that the generated module computes was compared with what is measured, on a random example "
+            "of {} samples, in {} of each parameter. The worst relative error is below {} against the complex step "
+            "and below {} against central differences. The complex step loses no digits; central differences do, so "
+            "the second number measures them rather than the gradient.",
+            str(report.samples),
+            picked,
             _power(view, report.below),
             _power(view, report.below_central),
         )

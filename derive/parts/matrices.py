@@ -30,8 +30,8 @@ def _signs(view: View) -> list[Block]:
     times = set_.letter(view.notation.times)
     words: list[tuple[str, tuple[Span, ...]]] = [
         (
-            "{} multiplies entry by entry, an exponent with {} is a power entry by entry, and an activation acts on each "
-            "entry.",
+            "{} multiplies entry by entry, an exponent with {} is a power entry by entry, and an activation acts on "
+            "each entry.",
             (times, times),
         ),
     ]

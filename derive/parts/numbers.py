@@ -8,15 +8,15 @@ from itertools import product
 from sympy import Integer
 
 from derive.blocks import Block, Display, Heading, Item, Part, Table, Text, listed, say
-from derive.example import Example, Step
-from derive.figures import Figure
-from derive.figures import Table as Figures
 from derive.index import Tensor
 from derive.optimizers import LEARNING_RATE
 from derive.printers.boxes import ATOM, Box
 from derive.printers.page import Page
 from derive.program import Assign, Program
 from derive.view import View, relation
+from derive.worked.example import Example, Step
+from derive.worked.figures import Figure
+from derive.worked.figures import Table as Figures
 
 #: The rows and columns of a matrix, and the entries of a gradient, that are printed; of more, the first and the last.
 SIDE, ENTRIES = 8, 24
@@ -149,7 +149,7 @@ def _entry(view: View, gradient: Tensor, place: tuple[int, int]) -> Box:
 def _later(view: View, example: Example) -> list[Block]:
     later = example.later
     assert later is not None
-    from derive.figures import table
+    from derive.worked.figures import table
 
     program, page = _program(view, example)
     outputs = next(s.target for s in reversed(program.stage("forward")) if s.target.role == "prediction")

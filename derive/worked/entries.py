@@ -1,0 +1,76 @@
+"""Arrays of numbers as users write them: checked entry by entry, each error naming its row and entry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from derive.user_text import SpecError, kind, shown
+
+
+def plain(value: object) -> object:
+    """Arrays of NumPy as lists, for those who call from Python."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A number (``depth`` 0), a list of numbers (1), or rows of numbers (2), checked one by one."""
+
+    depth: int
+    rows: tuple[tuple[float, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows, and how many numbers in each; a list is one row."""
+        return len(self.rows), len(self.rows[0])
+
+
+def entries_of(name: str, value: object) -> Entries:
+    """Check what is given under ``name``: a number, a list of numbers, or rows of equally many.
+
+    Raises SpecError that names the row and the entry.
+    """
+    if not isinstance(value, (list, tuple)):
+        return Entries(0, ((number(name, value),),))
+    if not value:
+        raise SpecError(f"{name} is empty, where rows of numbers are expected")
+    if not any(isinstance(row, (list, tuple)) for row in value):
+        return Entries(1, (tuple(number(f"{name}: entry {n}", v) for n, v in enumerate(value, 1)),))
+    return Entries(2, tuple(_row(name, position, row, value[0]) for position, row in enumerate(value, 1)))
+
+
+def _row(name: str, position: int, row: object, first: object) -> tuple[float, ...]:
+    where = f"{name}: row {position}"
+    if not isinstance(row, (list, tuple)):
+        raise SpecError(f"{where} is {kind(row)}, {shown(row)}, where an array is expected as in the other rows")
+    if not row:
+        raise SpecError(f"{where} is empty, where numbers are expected")
+    if isinstance(first, (list, tuple)) and len(row) != len(first):
+        raise SpecError(f"{where} has {counted(len(row), 'entry')} and row 1 has {len(first)}: give each as many")
+    return tuple(number(f"{where}, entry {n}", v) for n, v in enumerate(row, 1))
+
+
+def number(where: str, value: object) -> float:
+    """The value as a float, if it is a finite number; else a SpecError that names ``where`` it stands."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise SpecError(f"{where} is {kind(value)}, {shown(value)}, where a number is expected")
+    try:
+        found = float(value)
+    except OverflowError:
+        raise SpecError(f"{where} is {shown(value)}, which is too large") from None
+    if not math.isfinite(found):
+        raise SpecError(f"{where} is {found}, where a finite number is expected")
+    return found
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "entry"), counted(2, "entry"), counted(3, "row")
+    ('1 entry', '2 entries', '3 rows')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
