@@ -36,7 +36,7 @@ from derive.render import fill
 from derive.view import LINE
 
 #: The rows of a table that surely fit on a page.
-LONGEST = 27
+LONGEST = 24
 
 _RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
 _SPECIAL = {
@@ -111,7 +111,8 @@ class TexWriter:
         names = " & ".join(rf"\textit{{{self.text(t)}}}" for t in block.head)
         head = [rf"{names} \\", r"\hline"]
         rows = [self._row(block, row) for row in block.rows]
-        return _tabular(columns, head, rows, r"\renewcommand{\arraystretch}{1.25}")
+        tall = any(isinstance(s, Box) and s.tall for row in block.rows for cell in row for s in cell.spans)
+        return _tabular(columns, head, rows, rf"\renewcommand{{\arraystretch}}{{{1.6 if tall else 1.25}}}")
 
     def _row(self, table: Table, row: Sequence[Text]) -> str:
         cells = [self.text(cell) for cell in row]

@@ -19,7 +19,7 @@ def check(view: View) -> Part:
                 "-".join(map(str, report.layers)),
             )
         )
-    picked = {None: "every entry", 0: "a random direction"}.get(report.entries, f"{report.entries} entries")
+    picked = {None: "every entry", 0: "a random direction"}.get(report.entries, f"up to {report.entries} entries")
     blocks.append(
         say(
             "The gradient that the generated module computes was compared with what is measured, on a random example "

@@ -136,9 +136,10 @@ def _terms(page: Page, term: Expr, most: int) -> list[Box]:
     factors = Mul.make_args(term)
     sums = [f for f in factors if isinstance(f, Sum)]
     outside = Mul(*(f for f in factors if not isinstance(f, Sum)))
-    if len(sums) != 1 or len(sums[0].limits) != 1 or not (outside == 1 or outside.is_number):
+    indices = [limit[0] for s in sums for limit in s.limits if limit[0].axis.extent != 1]
+    if len(sums) != 1 or len(indices) != 1 or not outside.is_number:
         return [page.entry(term)]
-    index = sums[0].limits[0][0]
+    (index,) = indices
     numbers = shown_numbers(index.axis, most)
     boxes = [
         page.typesetter.dots() if n is None else page.entry(outside * sums[0].function.xreplace({index: n}))

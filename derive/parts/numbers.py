@@ -15,7 +15,7 @@ from derive.printers.page import Page
 from derive.program import Assign, Program
 from derive.view import View, relation
 from derive.worked.example import Example, Step
-from derive.worked.figures import Figure
+from derive.worked.figures import Figure, figures
 from derive.worked.figures import Table as Figures
 
 #: The rows and columns of a matrix, and the entries of a gradient, that are printed; of more, the first and the last.
@@ -73,6 +73,9 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     title = Text((f"Step {step.number}",))
     blocks: list[Block] = [Heading(title, Text(("Forwards, and the error:",)))]
     blocks.append(_stage(view, example, step, program.stage("forward", "error")))
+    slopes = _slopes(view, example, step)
+    if slopes:
+        blocks += [Text(("The slopes of the activations:",)), Display(tuple(slopes))]
     if program.stage("factor"):
         blocks += [Text(("Backwards:",)), _stage(view, example, step, program.stage("factor"))]
     blocks += [
@@ -87,6 +90,19 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
         ),
     ]
     return blocks
+
+
+def _slopes(view: View, example: Example, step: Step) -> list[Item]:
+    """The values of f' in the backward equations."""
+    program, page = _program(view, example)
+    known = {d.function.title: d.function for d in program.definitions}
+    found = []
+    for (name, source), values in sorted(step.slopes.items(), key=lambda s: s[0][1]):
+        tensor = program.tensors[source]
+        function = page.function(known[name], tensor.layer)
+        left = view.set_.apply(function, page.symbol(tensor, whole=True))
+        found.append(Item(left, (matrix(view, figures(values, example.start.digits)),)))
+    return found
 
 
 def _kink_words(example: Example) -> str:
@@ -149,11 +165,9 @@ def _entry(view: View, gradient: Tensor, place: tuple[int, int]) -> Box:
 def _later(view: View, example: Example) -> list[Block]:
     later = example.later
     assert later is not None
-    from derive.worked.figures import table
-
     program, page = _program(view, example)
     outputs = next(s.target for s in reversed(program.stage("forward")) if s.target.role == "prediction")
-    shown = matrix(view, table(later.outputs, example.start.digits))
+    shown = matrix(view, figures(later.outputs, example.start.digits))
     return [
         say(
             "After {} steps the error is {}, and the outputs are",
