@@ -29,7 +29,7 @@ from derive.blocks import (
     Table,
     Text,
 )
-from derive.printers.boxes import EMPTY, Box
+from derive.printers.boxes import EMPTY, Box, opened
 from derive.printers.latex import latex
 from derive.printers.tikz import tikz
 from derive.render import fill
@@ -248,7 +248,7 @@ def broken(
     """Pieces as lines of LaTeX with their widths; a piece that no longer fits begins a new one."""
     lines: list[tuple[str, float]] = []
     row, width, empty = "", margin + 1.6, True
-    for piece in pieces:
+    for piece in narrowed(pieces, line - 3):
         if not empty and (piece is BREAK or width + piece.width > line):
             lines.append((row, width))
             row, width, empty = "", margin + 2.6, True
@@ -259,6 +259,15 @@ def broken(
         width += piece.width + 0.2
         empty = False
     return [*lines, (row, width)]
+
+
+def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
+    """Pieces, with those that no line can hold opened into their parts."""
+    found: list[Box] = []
+    for piece in pieces:
+        parts = opened(piece) if piece.width > limit else (piece,)
+        found += [piece] if len(parts) == 1 else narrowed(parts, limit)
+    return found
 
 
 def tex_files(document: Document, prefix: str = "") -> dict[str, str]:

@@ -17,7 +17,7 @@ from derive.printers.page import Page
 from derive.rules import CHAIN, LOCAL, Reason
 from derive.sample import alone_in, single_index
 from derive.scalar_chains import ScalarChain, scalar_chains, telling_entry
-from derive.view import View, bound_in
+from derive.view import LINE, View, bound_in
 
 #: How many scalar chains of one weight are written out; of more, the first ones and the last.
 PATHS = {"brief": 2, "full": 4, "exhaustive": 12}
@@ -118,16 +118,23 @@ def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
 
 
 def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
-    """The steps of a derivation below one another, each with its rules; a step that changes nothing is no step."""
+    """The steps of a derivation below one another, each with its rules; a step that changes nothing is no step.
+
+    A step on the way that no line can hold is not shown; its rules are named with the next.
+    """
     items: list[Item] = []
     before: Box | None = None
-    for reason in reasons:
-        value = page.entry(reason.value)
-        if value != before:
-            why = None if not reason.rules else listed(reason.rules)
-            pieces = tuple(page.pieces(reason.value))
-            items.append(Item(left if not items else EMPTY, pieces, reason=why))
-        before = value
+    rules: tuple[str, ...] = ()
+    for number, reason in enumerate(reasons):
+        value, pieces = page.entry(reason.value), page.pieces(reason.value)
+        if value == before:
+            continue
+        rules = tuple(dict.fromkeys((*rules, *reason.rules)))
+        too_wide = max(p.width for p in pieces) + left.width + 3 > LINE
+        if too_wide and number < len(reasons) - 1:
+            continue
+        items.append(Item(EMPTY if items else left, tuple(pieces), reason=listed(rules) if rules else None))
+        before, rules = value, ()
     return items
 
 

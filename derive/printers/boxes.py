@@ -203,3 +203,38 @@ class Typesetter:
     def named(self, box: Box, symbol: str, entry: str = "") -> Box:
         """A part that stands for a tensor, or for an entry of it: a page may light it up wherever it occurs."""
         return replace(box, kind="named", parts=(box, symbol, entry))
+
+
+def opened(box: Box) -> tuple[Box, ...]:
+    """The parts of a box between which a line may end; the box itself if there are none.
+
+    Parentheses that are opened no longer grow with what they hold, as it is on several lines.
+    """
+    if box.kind == "row":
+        return _opened_row(*box.parts)
+    if box.kind in ("before", "group"):
+        inner = opened(box.parts[-1])
+        if len(inner) == 1:
+            return (box,)
+        sign, width = box.parts[0] if box.kind == "before" else "open", 1.0
+        first = replace(inner[0], kind="before", parts=(sign, inner[0]), width=inner[0].width + width, binds=SUM)
+        if box.kind == "before":
+            return first, *inner[1:]
+        last = replace(inner[-1], kind="after", parts=(inner[-1], "close"), width=inner[-1].width + width, binds=SUM)
+        return first, *inner[1:-1], last
+    return (box,)
+
+
+def _opened_row(sign: Any, *parts: Box) -> tuple[Box, ...]:
+    if isinstance(sign, Letter):
+        later = (replace(p, kind="before", parts=(sign, p), width=p.width + _SIGNS["times"]) for p in parts[1:])
+        return parts[0], *later
+    if (sign == "" and not all(p.kind == "before" for p in parts[1:])) or sign not in ("", "thin"):
+        return (Box("row", (sign, *parts), sum(p.width for p in parts)),)
+    found: list[Box] = []
+    for part in parts:  # the sign of a sum stays with what it sums
+        if found and found[-1].kind == "total":
+            sum_sign = found.pop()
+            part = Box("row", ("thin", sum_sign, part), sum_sign.width + part.width + 0.17, part.binds, True)
+        found.append(part)
+    return tuple(found)
