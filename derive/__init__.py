@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from derive.edition import Edition
     from derive.pipeline import Derivation, derive
     from derive.spec import Network, SpecError
 
-__all__ = ["Derivation", "Network", "SpecError", "__version__", "derive"]
+__all__ = ["Derivation", "Edition", "Network", "SpecError", "__version__", "derive"]
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Derivation": "derive.pipeline",
     "derive": "derive.pipeline",
+    "Edition": "derive.edition",
     "Network": "derive.spec",
     "SpecError": "derive.spec",
 }

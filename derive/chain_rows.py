@@ -117,7 +117,10 @@ class ChainRows:
         previous = -1
         for n, step in zip(positions, steps, strict=True):
             if n != previous + 1:
-                boxes.append(_tinted(set_, set_.dots(), _colour(n - 1, marks)))
+                dots = _tinted(set_, set_.dots(), _colour(n - 1, marks))
+                for left_out in range(previous + 1, n):
+                    dots = _closed(set_, dots, left_out, marks)
+                boxes.append(dots)
             boxes.append(_closed(set_, self._factor(page, step, _colour(n, marks)), n, marks))
             previous = n
         first = boxes[0]

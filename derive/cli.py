@@ -12,35 +12,20 @@ import io
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
-from derive import __version__
-from derive.render import OutputError, compare_files, write_files
+from derive.edition import KEYS, Edition, check_use, edition_of
+from derive.options import CATALOGUES, NAMES, STORY_FORMATS, parser, printable
+from derive.render import OutputError, compare_files, stale_files, write_files
 from derive.spec import Network, SpecError, resolve
-from derive.user_text import shown_path
+from derive.user_text import read_toml, shown_path
 
 if TYPE_CHECKING:
     from derive.pipeline import Derivation
-
-EXAMPLES = """\
-examples:
-  derive network --layers 3,4,4,1
-  derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
-  derive network --layers n,h,h,k --notation bracket
-  derive check generated/network_3_4_4_1
-  derive list activations
-"""
-
-#: What `derive list` shows: the title, the module of the catalogue, its name there.
-CATALOGUES = {
-    "activations": ("derive.activations", "ACTIVATIONS"),
-    "losses": ("derive.losses", "LOSSES"),
-    "biases": ("derive.layers", "BIASES"),
-    "notations": ("derive.notation", "NOTATIONS"),
-    "optimizers": ("derive.optimizers", "OPTIMIZERS"),
-}
+    from derive.seals import Content
 
 NETWORK_OPTIONS = ("layers", "activation", "loss", "bias", "notation", "name")
 
@@ -60,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            options = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+            options = parser(COMMANDS).parse_args(_joined(sys.argv[1:] if argv is None else argv))
             return int(options.run(options))
         finally:
             if sys.stdout is not None:
@@ -101,82 +86,8 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"derive: {_printable(message)}", file=sys.stderr)
+    print(f"derive: {printable(message)}", file=sys.stderr)
     return code
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-# The options.
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that refuses abbreviations and says what is wrong in one line."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"derive: {_printable(message)} (see `{self.prog} --help`)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="derive",
-        description="Derive the equations of a network's learning, to read and to run.",
-        epilog=EXAMPLES,
-    )
-    parser.add_argument("--version", action="version", version=f"derive {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_network(commands)
-    _add_check(commands)
-    _add_list(commands)
-    return parser
-
-
-def _add_network(commands: Any) -> None:
-    text = "derive a network's gradient, prove it, and write the derivation and the module"
-    parser = commands.add_parser("network", help=text, description=f"{text.capitalize()}.")
-    network = parser.add_argument_group("the network")
-    network.add_argument("--layers", metavar="N,N,...", help="widths, inputs first: integers, names, or a mix")
-    network.add_argument(
-        "--activation", metavar="NAME[,NAME...]", help="one for all layers, or one per layer (sigmoid)"
-    )
-    network.add_argument("--loss", metavar="NAME", help="what is minimised (mse)")
-    network.add_argument("--bias", metavar="NAME", help="separate, augmented or none (separate)")
-    network.add_argument("--notation", metavar="NAME", help="how it is written: psi, bracket or delta (psi)")
-    network.add_argument(
-        "--spec", metavar="FILE", type=Path, help="a TOML file that says the same; options override it"
-    )
-    files = parser.add_argument_group("the files")
-    files.add_argument("--name", help="of the folder and the package (network_ and the widths)")
-    files.add_argument(
-        "--output",
-        metavar="FOLDER",
-        type=Path,
-        default=Path("generated"),
-        help="where that folder is put (generated)",
-    )
-    either = files.add_mutually_exclusive_group()
-    either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
-    either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
-    parser.set_defaults(run=_network)
-
-
-def _add_check(commands: Any) -> None:
-    text = "check the gradients of a generated module against numbers"
-    parser = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument("path", metavar="PATH", type=Path, help="a generated folder, or the trainer.py in it")
-    parser.set_defaults(run=_check)
-
-
-def _add_list(commands: Any) -> None:
-    text = "show the activations, losses and all else there is to choose from, with formulas"
-    parser = commands.add_parser("list", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument("what", metavar="WHAT", nargs="?", choices=CATALOGUES, help=", ".join(CATALOGUES))
-    parser.set_defaults(run=_list)
 
 
 # The commands.
@@ -184,13 +95,18 @@ def _add_list(commands: Any) -> None:
 
 def _network(options: argparse.Namespace) -> int:
     network = _resolve(options)
+    edition = _edition(options)
     from derive.pipeline import derive
 
     derivation = derive(network)
     folder = options.output / network.name
     if options.check:
-        return _compare(folder, derivation.files())
-    return _write(derivation, folder, options)
+        return _compare(folder, derivation.contents(edition))
+    report = _checked(derivation)
+    read = [Path(p) for p in (options.spec, edition.numbers) if p]
+    first, *rest = derivation.summary()
+    said = [_painted(first, "1"), *rest, "", _painted(report, "32")]
+    return _write(folder, derivation.contents(edition), options.force, read, said)
 
 
 def _resolve(options: argparse.Namespace) -> Network:
@@ -200,7 +116,16 @@ def _resolve(options: argparse.Namespace) -> Network:
     return resolve(given, options.spec)
 
 
-def _compare(folder: Path, files: dict[str, str]) -> int:
+def _edition(options: argparse.Namespace) -> Edition:
+    """The edition that the options and the spec file describe."""
+    given = {key: value for key in KEYS if (value := getattr(options, key, None)) is not None}
+    table = {} if options.spec is None else read_toml(options.spec).get("document", {})
+    edition = edition_of(table, given, options.spec)
+    check_use(edition, [key for key, value in given.items() if value])
+    return edition
+
+
+def _compare(folder: Path, files: Mapping[str, Content]) -> int:
     difference = compare_files(folder, files)
     if not difference:
         print(f"{shown_path(folder)} is up to date")
@@ -208,17 +133,50 @@ def _compare(folder: Path, files: dict[str, str]) -> int:
     return 1 if difference else 0
 
 
-def _write(derivation: Derivation, folder: Path, options: argparse.Namespace) -> int:
+def _checked(derivation: Derivation) -> str:
+    """The line that says that the gradients are right; if they are not, nothing is written."""
     report = derivation.check()
     if not report.passed:
         raise Refused(f"the gradient check failed and nothing was written: {report.line()}", 1)
-    read = [options.spec] if options.spec else []
-    written = write_files(folder, derivation.files(), options.force, read)
-    first, *rest = derivation.summary()
-    print(_painted(first, "1"), *rest, "", _painted(report.line(), "32"), sep="\n")
-    for name, what in written:
-        print(_painted(f"{what:9}", "2"), shown_path(folder / name))
+    return report.line()
+
+
+def _write(
+    folder: Path, files: Mapping[str, Content], force: bool, read: Sequence[Path] = (), said: Sequence[str] = ()
+) -> int:
+    """Write the files; then print what is to be said, and what was written."""
+    written = write_files(folder, files, force, read)
+    if said:
+        print(*said, sep="\n")
+    stale = [(path.relative_to(folder).as_posix(), "stale") for path in stale_files(folder, files)]
+    for place, what in _gathered([*written, *stale]):
+        print(_painted(f"{what:9}", "2"), f"{shown_path(folder)}/{place}")
     return 0
+
+
+def _gathered(files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The files with what was done; those in a folder below together, with their number."""
+    counts = Counter((name if "/" not in name else f"{name.rpartition('/')[0]}/", what) for name, what in files)
+    return [(f"{n} ({count} file{'s' * (count > 1)})" if n[-1] == "/" else n, w) for (n, w), count in counts.items()]
+
+
+def _explain(options: argparse.Namespace) -> int:
+    network = _resolve(options)
+    edition = _edition(options)
+    files = options.format is not None or options.output is not None
+    unfit = [name for name in edition.formats if files and name not in STORY_FORMATS]
+    if unfit:
+        raise Refused(f"{unfit[0]} is no format of a story: give some of {', '.join(STORY_FORMATS)}")
+    from derive.pipeline import derive
+
+    derivation = derive(network)
+    if not files:
+        print(derivation.explain(options.weight, edition.numbers, edition.detail))
+        return 0
+    from derive.story import story_files
+
+    name, contents = story_files(derivation, options.weight, edition)
+    return _write((options.output or Path("generated")) / name, contents, options.force)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -233,23 +191,32 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from importlib import import_module
-
-    for number, title in enumerate([options.what] if options.what else CATALOGUES):
-        module, name = CATALOGUES[title]
-        entries = getattr(import_module(module), name).values()
-        print(*([""] if number else []), _painted(title, "1"), *_rows(entries), sep="\n")
+    for number, title in enumerate([options.what] if options.what else [*CATALOGUES, *NAMES]):
+        cells = [*NAMES[title].items()] if title in NAMES else _entries(title)
+        print(*([""] if number else []), _painted(title, "1"), *_rows(cells), sep="\n")
     return 0
 
 
-def _rows(entries: Iterable[Any]) -> list[str]:
-    """Lay out entries in columns: name, formula if there is one, summary."""
+def _entries(title: str) -> list[tuple[str, ...]]:
+    """Each entry of a catalogue: its name, its formula if there is one, what it is."""
+    from importlib import import_module
+
     from derive.catalogue import formula
     from derive.notation import Notation
 
-    cells = [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), e.summary) for e in entries]
+    module, name = CATALOGUES[title]
+    entries = getattr(import_module(module), name).values()
+    return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), e.summary) for e in entries]
+
+
+def _rows(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out entries in columns."""
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     return ["  " + "  ".join(map(_padded, row, widths)).rstrip() for row in cells]
+
+
+#: What each command runs.
+COMMANDS = {"network": _network, "explain": _explain, "check": _check, "list": _list}
 
 
 # What a terminal shows.

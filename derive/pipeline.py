@@ -10,7 +10,7 @@ Derivation       rendered: LaTeX, NumPy, terminal   document.py, numpy_module.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -22,6 +22,7 @@ from sympy import Integer, Symbol
 from derive.activations import ACTIVATIONS
 from derive.chain_rule import Chains, chains
 from derive.describe import described
+from derive.edition import Edition
 from derive.forward import SAMPLE_AXIS, ForwardPass
 from derive.index import Axis, Equation, IndexSupply, Tensor
 from derive.layers import BIASES
@@ -36,7 +37,12 @@ from derive.user_text import SpecError
 
 if TYPE_CHECKING:
     from derive.blocks import Document
+    from derive.formats.writers import Manuscript
+    from derive.seals import Content
     from derive.verify import GradientReport
+
+#: Where the numbers of a worked example come from: a seed, a TOML file, or nowhere.
+NumbersFrom = str | int | Path | None
 
 
 def derive(network: Network | ForwardPass, notation: str | None = None) -> Derivation:
@@ -114,18 +120,78 @@ class Derivation:
             return "A network stated by its forward equations."
         return described(self.network)
 
-    def latex(self, standalone: bool = False) -> str:
-        r"""Return the derivation in LaTeX: a fragment for ``\input``, or a whole document."""
-        from derive.formats.tex import tex_files
+    def latex(
+        self,
+        standalone: bool = False,
+        detail: str = "full",
+        only: str | Iterable[str] = (),
+        label_prefix: str = "",
+        numbers: NumbersFrom = None,
+    ) -> str:
+        r"""Return the derivation in LaTeX: a fragment for ``\input``, or a whole document.
 
-        return tex_files(self.document())["document.tex" if standalone else "derivation.tex"]
+        The other arguments are those of an ``Edition``.
+        """
+        edition = Edition("tex", detail, only, label_prefix=label_prefix, numbers=numbers)
+        return self._text(edition, "document.tex" if standalone else "derivation.tex")
 
-    def document(self, detail: str = "full", only: Sequence[str] = ()) -> Document:
+    def markdown(
+        self,
+        flavour: str = "myst",
+        front_matter: bool = False,
+        detail: str = "full",
+        only: str | Iterable[str] = (),
+        numbers: NumbersFrom = None,
+    ) -> str:
+        """Return the derivation in Markdown, on one page; the arguments are those of an ``Edition``."""
+        from derive.formats.markdown import markdown
+
+        edition = Edition("md", detail, only, flavour, front_matter, numbers=numbers)
+        return markdown(self._manuscript(edition).document, edition.flavour, edition.front_matter)
+
+    def html(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> str:
+        """Return the derivation as one HTML page; the arguments are those of an ``Edition``."""
+        return self._text(Edition("html", detail, only, numbers=numbers), "derivation.html")
+
+    def notebook(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> str:
+        """Return the derivation as a notebook, in JSON; the arguments are those of an ``Edition``."""
+        return self._text(Edition("ipynb", detail, only, numbers=numbers), "derivation.ipynb")
+
+    def svg(self, weight: str | None = None) -> str:
+        """Return the drawing of the network, with every path from one weight, such as ``W2[3,1]``, in light.
+
+        Raises SpecError if the network has no such weight.
+        """
+        from derive.drawing import draw, read_highlight
+        from derive.printers.svg import svg
+
+        return svg(draw(self, None if weight is None else read_highlight(weight, self.forward)))
+
+    def explain(self, weight: str, numbers: NumbersFrom = None, detail: str = "full") -> str:
+        """Return the story of one weight, such as ``W2[3,1]``, as text for a terminal.
+
+        Raises SpecError if the network has no such weight, and as an ``Edition`` does.
+        """
+        from derive.formats.terminal import terminal
+        from derive.story import story
+
+        return terminal(story(self, weight, Edition(detail=detail, numbers=numbers)).document)
+
+    def document(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> Document:
         """Return the derivation as a document of blocks, in no format yet."""
-        from derive.document import document
-        from derive.view import View
+        return self._manuscript(Edition(detail=detail, only=only, numbers=numbers)).document
 
-        return document(View(self, detail), only)
+    def _manuscript(self, edition: Edition) -> Manuscript:
+        from derive.formats.writers import manuscript, numbers_of
+
+        return manuscript(self, edition, numbers_of(edition))
+
+    def _text(self, edition: Edition, name: str) -> str:
+        from derive.formats.writers import written
+
+        text = written(self._manuscript(edition))[name]
+        assert isinstance(text, str)
+        return text
 
     @cached_property
     def _module(self) -> str:
@@ -150,21 +216,33 @@ class Derivation:
 
         return text_summary(self)
 
-    def files(self) -> dict[str, str]:
-        """Return what is written, by file name."""
-        from derive.render import seal_all
+    def files(self, edition: Edition | None = None) -> dict[str, str | bytes]:
+        """Return what is written, by file name; a PDF is set, as bytes.
+
+        Raises OutputError if a PDF is wanted and there is no TeX engine.
+        """
+        from derive.seals import Compiled
+
+        made = self.contents(edition)
+        return {name: c.make() if isinstance(c, Compiled) else c for name, c in made.items()}
+
+    def contents(self, edition: Edition | None = None) -> dict[str, Content]:
+        """Return what is written, by file name; what is compiled is not compiled yet."""
+        from derive.formats.writers import manuscript, numbers_file, numbers_of, written
+        from derive.seals import seal_all
 
         if self.network is None:
             raise ValueError("only the derivation of a Network can be written to files")
-        from derive.formats.tex import tex_files
-
-        texts = {
-            **{n: t for n, t in tex_files(self.document()).items() if "/" not in n},
+        edition = edition or Edition()
+        numbers = numbers_of(edition)
+        made: dict[str, Content] = {
+            **written(manuscript(self, edition, numbers)),
             "trainer.py": self.numpy(),
             "__init__.py": _INIT,
-            "network.toml": self.network.to_toml(),
+            "network.toml": self.network.to_toml() + edition.to_toml(),
+            **(numbers_file(numbers) if numbers and edition.reads_file else {}),
         }
-        return seal_all(texts, self.network.digest)
+        return seal_all(made, self.network.digest)
 
     def check(self) -> GradientReport:
         """Run the generated module's own gradient check on a random example.
@@ -172,6 +250,10 @@ class Derivation:
         A module too large for that is checked as the same network with small layers;
         the report says so.
         """
+        return self._report
+
+    @cached_property
+    def _report(self) -> GradientReport:
         from derive.verify import LARGEST, check_source
 
         if self.network is not None and self.parameter_count > LARGEST:
@@ -186,18 +268,19 @@ class Derivation:
         counted = (prod(axis.extent.xreplace(sizes) for axis in p.axes) for p in self.program.parameters)
         return int(sum(counted))
 
-    def write(self, path: str | Path = "generated", force: bool = False) -> Path:
+    def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.
 
         Raises OutputError if the folder cannot be written, or holds a file that
-        was edited since it was generated (unless ``force``).
+        was edited since it was generated (unless ``force``), or if a PDF is wanted and
+        cannot be set.
         """
         from derive.render import write_files
 
         if self.network is None:
             raise ValueError("only the derivation of a Network can be written to files")
         folder = Path(path) / str(self.network.name)
-        write_files(folder, self.files(), force)
+        write_files(folder, self.contents(edition), force)
         return folder
 
 
@@ -206,7 +289,7 @@ def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
     return tuple(5 - n % 3 for n in range(len(layers)))
 
 
-_INIT = '''"""A trainer for one network; see trainer.py, and derivation.tex for its equations."""
+_INIT = '''"""A trainer for one network; see trainer.py, and network.toml for what it was made of."""
 
 from .trainer import Trainer, error, forward, gradients, initial_parameters, update
 

@@ -29,6 +29,9 @@ class Link:
         return tidy(alone_in(contract(self.local.value, IndexSupply("scalar")).xreplace(put)))
 
 
+#: More entries of a layer than anyone lists one by one.
+MOST = 50
+
 ScalarChain = tuple[Link, ...]
 
 
@@ -37,8 +40,8 @@ def scalar_chains(
 ) -> Iterator[ScalarChain]:
     """Every chain of scalars from the error to an entry of a parameter, for one sample, the error's end first.
 
-    There may be very many; they are found one at a time. With ``last`` they come in
-    reverse order.
+    There may be very many; they are found one at a time, and of an axis whose extent is a
+    name only the first two entries are followed. With ``last`` only the last one is found.
     """
     paths = list(islice(chains.paths(parameter), 1000))
     for path in reversed(paths) if last else paths:
@@ -66,14 +69,15 @@ def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last
         return [known[edge.tied[index]]]
     if index.axis.sample:
         return [single_index(index)]
-    return _numbers(index.axis)[::-1] if last else _numbers(index.axis)
+    return _numbers(index.axis, last)
 
 
-def _numbers(axis: Axis) -> list[Expr]:
-    """The numbers on an axis; of one whose extent is a name, or very large, the first two and the last."""
-    if axis.extent.is_Integer and axis.extent <= 50:
-        return [Integer(axis.start + n) for n in range(int(axis.extent))]
-    return [Integer(axis.start), Integer(axis.start + 1), axis.stop]
+def _numbers(axis: Axis, last: bool) -> list[Expr]:
+    """The numbers on an axis, or from the last one down; of one whose extent is a name, those that surely exist."""
+    if axis.extent.is_Integer:
+        numbers = [Integer(axis.start + n) for n in range(min(int(axis.extent), MOST))]
+        return [axis.stop] if last else numbers
+    return [axis.stop] if last else [Integer(axis.start), Integer(axis.start + 1)]
 
 
 def telling_entry(parameter: Tensor) -> tuple[Expr, ...]:

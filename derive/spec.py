@@ -98,12 +98,12 @@ class Network:
     def from_dict(cls, values: Mapping[str, Any], where: str = "") -> Network:
         """Build a network from the keys of a TOML file, the arguments of a ``Network``.
 
-        Raises SpecError for an unknown key, a wrong type or a value that does not
-        fit; ``where`` is what it names as their origin, such as the file.
+        What is under ``document`` is for an ``Edition``, and left to it. Raises
+        SpecError for an unknown key, a wrong type or a value that does not fit;
+        ``where`` is what it names as their origin, such as the file.
         """
         try:
-            _check_keys(values)
-            return cls(**_with_layers(values))
+            return cls(**_with_layers(_of_network(values)))
         except SpecError as error:
             raise SpecError(f"{where}: {error}" if where else str(error)) from None
 
@@ -160,7 +160,7 @@ def resolve(options: Mapping[str, Any], file: str | Path | None = None) -> Netwo
     if file is not None and not options:
         return Network.from_dict(values, shown_path(file))
     try:
-        _check_keys(values)
+        values = _of_network(values)
     except SpecError as error:
         raise SpecError(f"{shown_path(file or '')}: {error}") from None
     if "layers" in options:
@@ -194,13 +194,21 @@ _KEYS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def _check_keys(values: Mapping[str, Any]) -> None:
-    for key, value in values.items():
+#: The table that says how the derivation is written; an ``Edition`` reads it.
+DOCUMENT = "document"
+
+
+def _of_network(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that are about the network, each known and of its type."""
+    found = {key: value for key, value in values.items() if key != DOCUMENT}
+    for key, value in found.items():
         if key not in _KEYS:
-            raise SpecError(f"unknown key {shown(key)}: the nearest known one is {nearest(str(key), _KEYS)}")
+            hint = nearest(str(key), [*_KEYS, DOCUMENT])
+            raise SpecError(f"unknown key {shown(key)}: the nearest known one is {hint}")
         types, expected = _KEYS[key]
         if not isinstance(value, types):
             raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where {expected} is expected")
+    return found
 
 
 def _with_layers(values: Mapping[str, Any]) -> Mapping[str, Any]:

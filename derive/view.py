@@ -19,9 +19,9 @@ from derive.program import Assign, Program
 from derive.sample import one_sample
 
 if TYPE_CHECKING:
-    from derive.example import Example
     from derive.pipeline import Derivation
     from derive.verify import GradientReport
+    from derive.worked.example import Example
 
 #: How much the document says, from least to most.
 DETAILS = ("brief", "full", "exhaustive")

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from markdown_flavours import kramdown_fixture  # noqa: F401
+from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("CI", "") not in ("", "0", "false")

@@ -12,8 +12,9 @@ import pytest
 
 import derive
 from derive import pipeline, render
-from derive.cli import CATALOGUES, main
-from derive.render import seal_all
+from derive.cli import CATALOGUES, NAMES, main
+from derive.edition import PARTS, Edition
+from derive.seals import Content, seal_all
 from derive.spec import Network
 
 
@@ -31,12 +32,16 @@ class Fake:
     """A derivation that derives nothing, so that these tests are about the command."""
 
     passed = True
+    edition = Edition()
 
     def __init__(self, network: Network) -> None:
         self.network = network
 
-    def files(self) -> dict[str, str]:
-        texts = {"derivation.tex": "Ψ\n", "trainer.py": "x = 1\n", "network.toml": self.network.to_toml()}
+    def contents(self, edition: Edition) -> dict[str, Content]:
+        type(self).edition = edition
+        spec = self.network.to_toml() + edition.to_toml()
+        texts: dict[str, Content] = {"derivation.tex": "Ψ\n", "trainer.py": "x = 1\n", "network.toml": spec}
+        texts |= {f"parts/{name}.tex": f"{name}\n" for name in edition.only}
         return seal_all(texts, self.network.digest)
 
     def summary(self) -> list[str]:
@@ -90,7 +95,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 def test_it_writes_the_files_and_says_so(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
     assert status("network", "--layers", "3,4,4,1") == 0
     folder = Path("generated/network_3_4_4_1")
-    assert {p.name: p.read_text() for p in folder.iterdir()} == Fake(Network("3,4,4,1")).files()
+    assert {p.name: p.read_text() for p in folder.iterdir()} == Fake(Network("3,4,4,1")).contents(Edition())
     assert capsys.readouterr() == (
         "network network_3_4_4_1\n"
         "Ψ⁽¹⁾ = ∂E/∂z⁽¹⁾\n"
@@ -110,6 +115,47 @@ def test_every_option_reaches_the_network(fake: type[Fake]) -> None:
     assert status("network", *options.split(), "--name", "net", "--output", "a/b") == 0
     expected = Network("n,4,2", "tanh,softmax", "cross_entropy", "augmented", "bracket", "net")
     assert Network.from_toml("a/b/net/network.toml") == expected
+
+
+def test_every_option_reaches_the_edition(fake: type[Fake]) -> None:
+    options = "--layers 3,1 --format md,html,pdf --detail brief --only chain,forward --flavour github --front-matter"
+    assert status("network", *options.split(), "--label-prefix", "net.1-a:b", "--numbers", "seed:7") == 0
+    expected = Edition("pdf,md,html", "brief", "forward,chain", "github", True, "net.1-a:b", "seed:7")
+    assert fake.edition == expected == Edition.from_toml("generated/network_3_1/network.toml")
+
+
+def test_the_specification_remembers_the_edition(fake: type[Fake]) -> None:
+    assert status("network", "--layers", "3,1", "--format", "html,md", "--only", "loop", "--front-matter") == 0
+    spec = Path("generated/network_3_1/network.toml")
+    first = spec.read_bytes()
+    assert status("network", "--spec", str(spec), "--output", "again") == 0
+    assert Path("again/network_3_1/network.toml").read_bytes() == first
+    assert status("network", "--spec", str(spec), "--check") == 0
+    assert status("network", "--spec", str(spec), "--only", "chain", "--no-front-matter", "--output", "other") == 0
+    assert fake.edition == Edition("html,md", only="chain")
+    assert status("network", "--layers", "3,1") == 0
+    assert fake.edition == Edition() and "document" not in spec.read_text()
+
+
+def test_numbers_of_a_specification_are_beside_it(fake: type[Fake]) -> None:
+    Path("a").mkdir()
+    Path("a/net.toml").write_text('layers = [3, 1]\n[document]\nnumbers = "my.toml"\n')
+    assert status("network", "--spec", "a/net.toml") == 0
+    assert fake.edition.numbers == "a/my.toml"
+    assert status("network", "--spec", "a/net.toml", "--numbers", "my.toml") == 0
+    assert fake.edition.numbers == "my.toml"
+
+
+def test_files_of_a_folder_are_shown_together(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("network", "--layers", "3,1", "--only", "chain,loop,check") == 0
+    assert "written   generated/network_3_1/parts/ (3 files)\n" in capsys.readouterr().out
+    assert status("network", "--layers", "3,1", "--only", "chain,loop,forward") == 0
+    shown = capsys.readouterr().out
+    assert "written   generated/network_3_1/parts/ (1 file)\n" in shown
+    assert "unchanged generated/network_3_1/parts/ (2 files)\n" in shown
+    assert "stale     generated/network_3_1/parts/ (1 file)\n" in shown
+    assert status("network", "--layers", "3,1", "--only", "chain,loop,forward", "--check") == 1
+    assert "parts/check.tex\n+++ /dev/null\n(no longer generated)\n" in capsys.readouterr().out
 
 
 def test_the_written_specification_gives_the_same_bytes(fake: type[Fake]) -> None:
@@ -232,6 +278,31 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
         ("--layers", "argument --layers: expected one argument"),
         ("--layers \x1b[2J", r"entry 1 is '\x1b[2J'"),
         ("--layers 3,4 \x1b[2J", r"unrecognized arguments: \x1b[2J"),
+        ("--layers 3,4 --format", "argument --format: expected one argument"),
+        ("--layers 3,4 --format=", "format is empty: give names such as tex,pdf"),
+        ("--layers 3,4 --format htm", "unknown format 'htm': the nearest known one is html"),
+        ("--layers 3,4 --format tex,,md", "format: entry 2 is empty"),
+        ("--layers 3,4 --format tex,tex", "format names tex twice"),
+        ("--layers 3,4 --format TEX", "unknown format 'TEX': the nearest known one is tex"),
+        ("--layers 3,4 --detail ful", "unknown detail 'ful': the nearest known one is full, and `derive list details`"),
+        ("--layers 3,4 --detail brief,full", "unknown detail 'brief,full'"),
+        ("--layers 3,4 --only forwrd", "unknown part 'forwrd': the nearest known one is forward, and `derive list"),
+        ("--layers 3,4 --only ../chain", "unknown part '../chain'"),
+        ("--layers 3,4 --only=", "only is empty"),
+        ("--layers 3,4 --only chain,chain", "only names chain twice"),
+        ("--layers 3,4 --only numbers", "needs numbers"),
+        ("--layers 3,4 --format md --flavour git", "unknown flavour 'git': the nearest known one is github"),
+        ("--layers 3,4 --flavour github", "flavour is for md, which the format does not name"),
+        ("--layers 3,4 --front-matter", "front_matter is for md"),
+        ("--layers 3,4 --format html --label-prefix a", "label_prefix is for tex or pdf or md"),
+        ("--layers 3,4 --label-prefix a_b", "label_prefix is 'a_b', but is made of"),
+        ("--layers 3,4 --label-prefix }\\input", "label_prefix is '}"),
+        ("--layers 3,4 --label-prefix é", r"label_prefix is '\xe9'"),
+        ("--layers 3,4 --label-prefix \x1b[2J", r"label_prefix is '\x1b[2J'"),
+        ("--layers 3,4 --label-prefix " + "a" * 41, "longer than 40 characters"),
+        ("--layers 3,4 --numbers=", "numbers is empty"),
+        ("--layers 3,4 --numbers seed:x", "a seed is a whole number"),
+        ("--layers 3,4 --numbers seed:", "a seed is a whole number"),
         ("--layers 3,4 --output /dev/null", "/dev/null is not a folder"),
         ("--layers 3,4 --output /proc/net", "cannot write to /proc/net/network_3_4"),
     ],
@@ -250,6 +321,16 @@ def test_bad_options(
         ("layers = 3", "net.toml: layers is an integer"),
         ("layers = [3, 4", "net.toml, line 1, column 15: not TOML"),
         ("layers = [3, 4]\nloss = mse", "net.toml, line 2, column 8: not TOML"),
+        ("layers = [3, 4]\ndocumnt = 1", "net.toml: unknown key 'documnt': the nearest known one is document"),
+        ("layers = [3, 4]\ndocument = 1", "net.toml: document is an integer, 1, where a table is expected"),
+        ("layers = [3, 4]\n[[document]]", "net.toml: document is an array"),
+        ("layers = [3, 4]\n[document]\nflavor = 1", "net.toml: document: unknown key 'flavor': the nearest known"),
+        ("layers = [3, 4]\n[document]\nformat = 3", "net.toml: document: format is an integer, 3, where a list"),
+        ("layers = [3, 4]\n[document]\nformat = [3]", "net.toml: document: format is an integer, 3, where a name"),
+        ("layers = [3, 4]\n[document]\nfront_matter = 'yes'", "front_matter is a string, 'yes', where true or"),
+        ("layers = [3, 4]\n[document]\nonly = ['numbers']", "net.toml: document: only names numbers"),
+        ("layers = [3, 4]\n[document]\nnumbers = true", "numbers is a boolean, True, where a seed such as 7"),
+        ("layers = [3, 4]\n[document]\nnumbers = 1.5", "numbers is a float, 1.5, where a seed such as 7"),
     ],
 )
 def test_bad_specifications(fake: type[Fake], capsys: pytest.CaptureFixture[str], text: str, says: str) -> None:
@@ -290,7 +371,10 @@ def test_a_module_that_is_not_ours_cannot_be_checked(tmp_path: Path, capsys: pyt
 # Help, lists, terminals.
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["network", "--help"], ["--version"], ["list", "x"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["network", "--help"], ["explain", "--help"], ["list", "parts"], ["--version"], ["list", "x"], []],
+)
 def test_help_does_not_wait_for_the_libraries(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom derive.cli import main\n"
@@ -310,7 +394,9 @@ def test_the_version(capsys: pytest.CaptureFixture[str], root: Path) -> None:
 def test_every_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert status("network", "--help") == 0
     shown = capsys.readouterr().out
-    for option in "layers activation loss bias notation spec name output check force".split():
+    options = "layers activation loss bias notation spec name output check force"
+    document = "format detail only flavour front-matter label-prefix numbers"
+    for option in f"{options} {document}".split():
         assert f"--{option}" in shown
 
 
@@ -327,9 +413,18 @@ def test_lists_show_every_entry(capsys: pytest.CaptureFixture[str], what: str) -
         assert row.startswith(f"  {entry.name} ") and row.endswith(entry.summary)
 
 
+@pytest.mark.parametrize("what", NAMES)
+def test_lists_show_every_name_of_the_document(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    assert status("list", what) == 0
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title == what and len(rows) == len(NAMES[what])
+    for row, (name, summary) in zip(rows, NAMES[what].items(), strict=True):
+        assert row.startswith(f"  {name} ") and row.endswith(summary)
+
+
 def test_the_whole_list_is_all_lists(capsys: pytest.CaptureFixture[str]) -> None:
     parts = []
-    for what in CATALOGUES:
+    for what in (*CATALOGUES, *NAMES):
         assert status("list", what) == 0
         parts.append(capsys.readouterr().out)
     assert status("list") == 0
@@ -409,16 +504,134 @@ def test_the_command_itself(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / "network_3_4_2"
     names = {"derivation.tex", "document.tex", "trainer.py", "__init__.py", "network.toml"}
-    assert {p.name for p in folder.iterdir()} == names
+    names |= {f"parts/{name}.tex" for name in PARTS if name != "numbers"}
+    assert found(folder) == names
     assert all(render.edited((folder / name).read_text()) is False for name in names)
     assert "26" in done.stdout and "Ψ" in done.stdout and len(done.stdout.splitlines()) < 30
-    for name in names:
+    for name in (n for n in names if "/" not in n):
         assert f"written   {folder / name}\n" in done.stdout
+    assert f"written   {folder}/parts/ (10 files)\n" in done.stdout
     again = command("network", "--layers", "3,4,2", "--output", str(tmp_path), "--check", PYTHONHASHSEED="2")
     assert (again.returncode, again.stdout) == (0, f"{folder} is up to date\n")
     checked = command("check", str(folder))
     assert checked.returncode == 0 and "W1" in checked.stdout and "right" in checked.stdout
-    assert {p.name for p in folder.iterdir()} == names
+    assert found(folder) == names
+
+
+def found(folder: Path) -> set[str]:
+    """The names of all files in a folder and below."""
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+#: What each format writes, besides what is always written.
+WRITTEN = {
+    "tex": {"derivation.tex", "document.tex", "parts/chain.tex"},
+    "md": {"derivation.md", "parts/chain.md"},
+    "html": {"derivation.html"},
+    "ipynb": {"derivation.ipynb"},
+    "svg": {"network.svg"},
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_each_format_writes_its_files(name: str, tmp_path: Path) -> None:
+    assert status("network", "--layers", "2,1", "--only", "chain", "--format", name, "--output", str(tmp_path)) == 0
+    folder = tmp_path / "network_2_1"
+    assert found(folder) == WRITTEN[name] | {"trainer.py", "__init__.py", "network.toml"}
+    assert all(render.edited((folder / file).read_bytes()) is False for file in found(folder))
+    assert status("network", "--spec", str(folder / "network.toml"), "--output", str(tmp_path), "--check") == 0
+
+
+def test_numbers_from_a_file_are_kept_beside_the_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = tmp_path / "mine.toml"
+    numbers.write_text("X = [0.05, 0.10]\nW1 = [[0.15, 0.20]]\nb1 = 0.35\nY = [1]\nfixed = ['b1']\ndigits = 9\n")
+    options = ("--layers", "2,1", "--only", "numbers", "--output", str(tmp_path / "out"))
+    assert status("network", *options, "--numbers", str(numbers)) == 0
+    folder = tmp_path / "out" / "network_2_1"
+    written = {name: (folder / name).read_bytes() for name in found(folder)}
+    assert "numbers.toml" in written and str(tmp_path).encode() not in b"".join(written.values())
+    spec = ("--spec", str(folder / "network.toml"), "--output", str(tmp_path / "out"))
+    assert status("network", *spec, "--check") == 0
+    again = ("--spec", str(folder / "network.toml"), "--output", str(tmp_path / "again"))
+    assert status("network", *again) == 0
+    copy = tmp_path / "again" / "network_2_1"
+    assert {name: (copy / name).read_bytes() for name in found(copy)} == written
+    kept = folder / "numbers.toml"
+    kept.write_text(kept.read_text().replace("0.35", "0.36"))
+    capsys.readouterr()
+    assert "numbers.toml was edited by hand" in complaint(capsys, "network", *options, "--numbers", str(numbers))
+    assert status("network", *spec) == 0
+    assert render.edited(kept.read_text()) is False and "b1 = 0.36" in kept.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("X = [1, 2, 3]", "mine.toml: X has 3 numbers for each sample, but the network has 2 inputs"),
+        ("x = [1, 2]", "mine.toml: unknown key 'x': the nearest known one is X"),
+        ("X = ", "mine.toml, line 1"),
+    ],
+)
+def test_numbers_that_do_not_fit(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text(text)
+    assert says in complaint(capsys, "network", "--layers", "2,1", "--numbers", "mine.toml")
+    assert [p.name for p in Path().iterdir()] == ["mine.toml"]
+
+
+def test_numbers_of_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    says = complaint(capsys, "network", "--layers", "2,1", "--numbers", "none.toml", "--output", str(tmp_path))
+    assert says == "none.toml: there is no such file"
+
+
+# Explaining.
+
+
+def test_the_story_of_a_weight(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert status("explain", "--layers", "3,4,4,1", "--weight", "W2[3,1]") == 0
+    shown = capsys.readouterr().out
+    assert "w⁽²⁾_31 → z⁽²⁾_3 → a⁽²⁾_3 → z⁽³⁾ → ŷ → E" in shown
+    assert "∂E/∂w⁽²⁾_31 = Ψ⁽²⁾_3 a⁽¹⁾_1" in shown
+    assert all(len(line) <= 100 for line in shown.splitlines())
+
+
+def test_the_story_as_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options = ("--layers", "2,3,1", "--weight", "b1[2]", "--output", str(tmp_path))
+    assert status("explain", *options, "--format", "tex,md,html,svg") == 0
+    folder = tmp_path / "network_2_3_1_b1_2"
+    assert found(folder) == {"derivation.tex", "document.tex", "derivation.md", "derivation.html", "network.svg"}
+    (folder / "derivation.md").write_text("mine\n")
+    capsys.readouterr()
+    assert "use --force" in complaint(capsys, "explain", *options, "--format", "md")
+    assert status("explain", *options, "--format", "md", "--force") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--layers 3,4,1", "the following arguments are required: --weight"),
+        ("--weight W1[1,1]", "which network"),
+        ("--layers 3,4,1 --weight W1[5,1]", "5 is not between 1 and 4"),
+        ("--layers 3,4,1 --weight W1[0,1]", "0 is not between 1 and 4"),
+        ("--layers 3,4,1 --weight W1[1]", "write a row and a column"),
+        ("--layers 3,4,1 --weight W9[1,1]", "it has no W9"),
+        ("--layers 3,4,1 --weight W1[1,1", "a weight is written like W1[1,1]"),
+        ("--layers 3,4,1 --weight __import__('os')", "a weight is written like W1[1,1]"),
+        ("--layers 3,4,1 --weight=", "a weight is written like W1[1,1]"),
+        ("--layers 3,4,1 --weight W1[\x1b,1]", "a weight is written like W1[1,1]"),
+        ("--layers 3,4,1 --weight W1[1,1] --format ipynb", "ipynb is no format of a story"),
+        ("--layers 3,4,1 --weight W1[1,1] --format dvi", "unknown format 'dvi'"),
+        ("--layers 3,4,1 --weight W1[1,1] --numbers none.toml", "none.toml: there is no such file"),
+    ],
+)
+def test_bad_stories(
+    capsys: pytest.CaptureFixture[str], options: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in complaint(capsys, "explain", *options.split(" "))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_gradient_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from derive.edition import PARTS
+
 pytestmark = pytest.mark.xdist_group("wheel")  # one process builds the wheel for all of these
 
 LEARN = """
@@ -134,7 +136,9 @@ def test_command_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
     printed = run(environment / "bin" / "derive", "network", "--layers", "3,4,4,1", cwd=tmp_path)
     assert "Ψ" in printed
     written = tmp_path / "generated" / "network_3_4_4_1"
+    assert {p.name for p in (written / "parts").iterdir()} == {f"{name}.tex" for name in PARTS if name != "numbers"}
     assert {p.name for p in written.iterdir()} == {
+        "parts",
         "__init__.py",
         "derivation.tex",
         "document.tex",
@@ -143,8 +147,9 @@ def test_command_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
     }
 
 
-def test_command_gives_the_bytes_of_the_checkout(environment: Path, root: Path, tmp_path: Path) -> None:
-    golden = root / "generated" / "network_3_4_4_1"
+@pytest.mark.parametrize("name", ["network_3_4_4_1", "every_format"])
+def test_command_gives_the_bytes_of_the_checkout(name: str, environment: Path, root: Path, tmp_path: Path) -> None:
+    golden = root / "generated" / name
     run(
         environment / "bin" / "derive",
         "network",
@@ -154,9 +159,10 @@ def test_command_gives_the_bytes_of_the_checkout(environment: Path, root: Path, 
         "here",
         cwd=tmp_path,
     )
-    for file in golden.iterdir():
-        if file.is_file():
-            assert (tmp_path / "here" / golden.name / file.name).read_bytes() == file.read_bytes(), file.name
+    for file in golden.rglob("*"):
+        if file.is_file() and file.parent.name != "__pycache__":
+            place = file.relative_to(golden)
+            assert (tmp_path / "here" / golden.name / place).read_bytes() == file.read_bytes(), place
 
 
 def test_trainer_needs_numpy_only(root: Path, tmp_path: Path) -> None:

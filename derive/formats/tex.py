@@ -6,7 +6,7 @@ keeps its settings to itself, and every label begins with a prefix that the user
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
@@ -36,7 +36,7 @@ from derive.render import fill
 from derive.view import LINE
 
 #: The rows of a table that surely fit on a page.
-LONGEST = 24
+LONGEST = 30
 
 _RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
 _SPECIAL = {
@@ -111,8 +111,7 @@ class TexWriter:
         names = " & ".join(rf"\textit{{{self.text(t)}}}" for t in block.head)
         head = [rf"{names} \\", r"\hline"]
         rows = [self._row(block, row) for row in block.rows]
-        tall = any(isinstance(s, Box) and s.tall for row in block.rows for cell in row for s in cell.spans)
-        return _tabular(columns, head, rows, rf"\renewcommand{{\arraystretch}}{{{1.6 if tall else 1.25}}}")
+        return _tabular(columns, head, rows, _stretch(cell for row in block.rows for cell in row))
 
     def _row(self, table: Table, row: Sequence[Text]) -> str:
         cells = [self.text(cell) for cell in row]
@@ -131,7 +130,7 @@ class TexWriter:
             rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
         rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
-        return _tabular("rlrl", [rf"{title} \\", r"\hline"], rows)
+        return _tabular("rlrl", [rf"{title} \\", r"\hline"], rows, _stretch(step.text for step in block.steps))
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
@@ -235,6 +234,12 @@ def reason_lines(reason: Text, line: float) -> list[Text]:
         lines[-1].append(span)
     lines[-1].append(")")
     return [Text(tuple(spans)) for spans in lines]
+
+
+def _stretch(cells: Iterable[Text]) -> str:
+    """Room between the rows of a table; more where fractions stand in them."""
+    tall = any(isinstance(s, Box) and s.tall for cell in cells for s in cell.spans)
+    return rf"\renewcommand{{\arraystretch}}{{{1.5 if tall else 1.2}}}"
 
 
 def text_width(text: Text) -> float:

@@ -9,10 +9,10 @@ from typing import Any
 from sympy import Add, Expr, Integer, KroneckerDelta, Mul, Sum
 
 from derive.blocks import Block, Display, Item, Part, say
-from derive.deltas import contract
 from derive.functions import Elementwise, X
-from derive.index import Axis, Index, IndexSupply
-from derive.printers.boxes import SUM, Box
+from derive.index import Axis, Index
+from derive.lift import row_blocks
+from derive.printers.boxes import Box
 from derive.printers.page import Page
 from derive.program import Assign, Definition
 from derive.reading import reading_order
@@ -60,25 +60,33 @@ def definition(view: View, stated: Definition) -> Item:
     """The definition of an activation, and what it is called here."""
     page, set_ = view.page, view.set_
     own = replace(page, functions={}).function(stated.function)
-    names = [page.function(stated.function, n) for n in layers_of(view, stated.function)]
-    argument = page.entry(X)
-    applied = set_.apply(own, argument)
-    named = [set_.apply(n, argument) for n in dict.fromkeys(names)]
+    applied = set_.apply(own, page.entry(X))
     value = page.entry(stated.function.definition)
-    right = value if value == applied else set_.join((applied, value), "equals", SUM)
-    return Item(set_.join(named, "equals", SUM), (right,), number=stated.number)
+    first, *others = called(view, stated.function, stated.function)
+    values = [applied] if value == applied else [applied, value]
+    return Item(first, equalities(view, [*others, *values]), number=stated.number)
 
 
-def layers_of(view: View, function: Any) -> list[int | None]:
-    """The layers in which a function is the activation (one entry if they are written alike)."""
+def called(view: View, activation: Any, function: Any) -> list[Box]:
+    """What an activation, or its derivative, is called in every layer that has it, applied to x."""
+    names = dict.fromkeys(view.page.function(function, n) for n in layers_of(view, activation))
+    return [view.set_.apply(n, view.page.entry(X)) for n in names]
+
+
+def equalities(view: View, values: Sequence[Box]) -> tuple[Box, ...]:
+    """The right side of an equation with several values, all equal."""
+    first, *others = values
+    return first, *(view.set_.before("equals", o) for o in others)
+
+
+def layers_of(view: View, activation: Any) -> list[int | None]:
+    """The layers that have an activation; the first one if they are written alike."""
     used = [
         s.target.layer
         for s in view.batch.stage("forward")
-        if isinstance(s.equation.expression, Elementwise) and type(s.equation.expression) is function
+        if isinstance(s.equation.expression, Elementwise) and type(s.equation.expression) is activation
     ]
-    if not view.notation.function_layers or len(used) > 4:
-        return used[:1] or [None]
-    return list(used) or [None]
+    return used or [None] if view.notation.function_layers else used[:1] or [None]
 
 
 # Unit by unit.
@@ -113,13 +121,25 @@ def unit_by_unit(view: View, statement: Assign) -> list[Item]:
 
 
 def _unit(view: View, statement: Assign, chosen: tuple[Expr, ...], most: int) -> Item:
-    supply = IndexSupply("u")
-    value = statement.equation.at(chosen)
-    if value.has(KroneckerDelta):
-        value = contract(value, supply)
+    value = _at(statement, chosen)
     free = [c for c in chosen if isinstance(c, Index)]
     page = view.page.with_letters(free, bound_in(value, free))
     return Item(page.symbol(statement.target, chosen), tuple(written_out(page, value, most)))
+
+
+def _at(statement: Assign, chosen: tuple[Expr, ...]) -> Expr:
+    """The right side for one unit; of a tensor that is stacked from blocks of rows, the block with this row."""
+    equation = statement.equation
+    if not equation.expression.has(KroneckerDelta):
+        return equation.at(chosen)
+    row = equation.indices[0]
+    last, body, inner = 0, equation.expression, None
+    for first, _, filling, along in row_blocks(equation.expression, row):
+        if not chosen[0].is_Integer or chosen[0] >= first:
+            last, body, inner = first, filling, along
+    assert last >= row.axis.start
+    renamed = dict(zip(equation.indices, chosen, strict=True))
+    return body.xreplace(renamed if inner is None else {**renamed, inner: chosen[0]})
 
 
 def written_out(page: Page, value: Expr, most: int) -> list[Box]:

@@ -37,7 +37,7 @@ def description(view: View) -> Text:
     spans: list[str | Box] = [before]
     for number, width in enumerate(network.layers):
         spans += ["-"] if number else []
-        spans.append(str(width) if isinstance(width, int) else view.set_.variable(width))
+        spans.append(str(width) if isinstance(width, int) else view.page.width(width))
     return Text((*spans, after))
 
 

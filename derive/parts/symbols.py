@@ -30,7 +30,7 @@ def symbols(view: View) -> Part:
             view.set_.join((view.letter("m"), view.set_.number(1)), "equals", 0),
         )
     )
-    return Part("symbols", "Notation", tuple(blocks))
+    return Part("notation", "Notation", tuple(blocks))
 
 
 # What a tensor of each role means; the layer is added where there are several.

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, Mul, cancel, factor, together
+from sympy import Add, Expr, Indexed, Mul, cancel, factor, fraction, together
 
 from derive.blocks import Block, Display, Fold, Item, Part, say
 from derive.chain_rule import LocalDerivative
 from derive.functions import A, Elementwise, X, derivative, output_form
 from derive.parts.chain import local_steps, steps
-from derive.parts.forward import layers_of
+from derive.parts.forward import called, equalities, layers_of
 from derive.parts.pattern import passage_steps
-from derive.printers.boxes import SUM
 from derive.program import Definition, Slopes
 from derive.rules import CANCELLED, Reason
 from derive.view import View
@@ -72,14 +71,13 @@ def _slope(view: View, definition: Definition) -> Item:
     function = next(d.function for d in view.batch.definitions if d.function.title == definition.function.origin)
     page, x = view.page, view.page.entry(X)
     layers = layers_of(view, function)
-    names = dict.fromkeys(page.function(definition.function, n) for n in layers)
-    left = view.set_.join([view.set_.apply(n, x) for n in names], "equals", SUM)
-    pieces = [page.entry(definition.function.definition)]
+    left, *others = called(view, function, definition.function)
+    values = [*others, page.entry(definition.function.definition)]
     form = output_form(function)
     if form is not None and not form.is_number:
         applied = view.set_.apply(page.function(function, layers[0]), x)
-        pieces.append(view.set_.before("equals", replace(page, given={A: applied}).entry(form)))
-    return Item(left, tuple(pieces), number=definition.number)
+        values.append(replace(page, given={A: applied}).entry(form))
+    return Item(left, equalities(view, values), number=definition.number)
 
 
 def _proofs(view: View) -> list[Item]:
@@ -100,13 +98,19 @@ def proof(form: Expr, definition: Expr, slope: Expr) -> list[Reason]:
     """The steps from ``form`` in A, with the definition put in for A, to the slope of the definition."""
     factors = [f.xreplace({A: definition}) for f in Mul.make_args(form)]
     opened = Mul(*factors, evaluate=False) if len(factors) > 1 else factors[0]
-    fractions = [factor(cancel(together(f))) if isinstance(f, Add) else f for f in factors]
+    fractions = [_one_fraction(f) for f in factors]
     single = Mul(*fractions, evaluate=False) if len(fractions) > 1 else fractions[0]
     return [
         Reason(("the definition put in",), opened),
         *([Reason(("brought to one fraction",), single)] if single != opened else []),
         Reason(("the derivative",), slope),
     ]
+
+
+def _one_fraction(expression: Expr) -> Expr:
+    """A sum that holds a fraction, as one fraction; anything else as it is."""
+    whole = together(expression)
+    return factor(cancel(whole)) if isinstance(expression, Add) and fraction(whole)[1] != 1 else expression
 
 
 def _mixed(view: View) -> list[Item]:

@@ -71,9 +71,9 @@ class IndexForm(Symbols):
         tensor = self.tensors.get(expression.name)
         if tensor is not None:
             return self.symbol(tensor)
-        if expression.name in LETTERS:
+        if expression.name in LETTERS and not expression.is_integer:
             return self.typesetter.letter(LETTERS[expression.name])
-        return self.typesetter.variable(expression.name)
+        return self.width(expression.name)
 
     @entry.register
     def _(self, expression: Indexed) -> Box:
@@ -288,6 +288,6 @@ def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
 
 
 def _layer_of(expression: Expr, tensors: Mapping[str, Tensor]) -> int | None:
-    for entry in expression.args[0].atoms(Indexed):
-        return tensors[entry.base.label.name].layer
-    return None
+    """The layer in which a function is applied: the last of those that it reads."""
+    layers = {tensors[e.base.label.name].layer for e in expression.args[0].atoms(Indexed)}
+    return max((n for n in layers if n is not None), default=None)

@@ -87,8 +87,7 @@ class Writer:
     def index(self, box: Box) -> str:
         """What stands below or above."""
         text = self(box)
-        single = text.removeprefix("\\").isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
-        return text if self.web and single else self._braced(text)
+        return text if self.web and _is_one_sign(text) else self._braced(text)
 
     def within(self, box: Box) -> str:
         """A box as the argument of a command."""
@@ -106,6 +105,13 @@ class Writer:
 
 #: Writes a box in LaTeX, for documents that know the colours derivered and derivegreen.
 latex = Writer()
+
+
+def _is_one_sign(text: str) -> bool:
+    """Whether TeX takes it for one index without braces: a letter, a digit, a command, a letter in a font."""
+    if text.startswith("\\math"):
+        return text.endswith("}") and text.count("{") == 1
+    return text[1:].isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
 
 
 def _variable(write: Writer, stem: str, below: str) -> str:

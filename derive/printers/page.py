@@ -65,12 +65,9 @@ class Page(IndexForm):
             plain = self.symbol(tensor, whole=True)
             return plain if below is None and mark is None else self.typesetter.script(plain, below, mark)
         apart = self._told_apart(tensor)
-        return self._scripts(
-            tensor,
-            self._letter(tensor, self.notation.role(tensor), True),
-            glued(self.typesetter, [*apart, *([below] if below else [])]),
-            mark,
-        )
+        below = glued(self.typesetter, [*apart, *([below] if below else [])])
+        letter = self._letter(tensor, self.notation.role(tensor), True)
+        return self.typesetter.named(self._scripts(tensor, letter, below, mark), tensor.name)
 
     def _part(self, node: mx.Part) -> Box:
         """Which rows or columns a part has."""

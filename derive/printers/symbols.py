@@ -9,7 +9,7 @@ from typing import Self
 
 from sympy import Expr, Sum, Symbol
 
-from derive.index import Equation, Index, Tensor
+from derive.index import Axis, Equation, Index, Tensor
 from derive.notation import LETTERS, Letter, Notation, Role
 from derive.printers.boxes import ATOM, Box, Typesetter
 
@@ -62,7 +62,15 @@ class Symbols:
         """An index by its letter; None for one that has a single value."""
         if isinstance(index, Index):
             return None if index.axis.extent == 1 else self._index_letter(self.letters[index])
-        return self.typesetter.number(int(index)) if index.is_Integer else self.typesetter.variable(str(index))
+        return self.typesetter.number(int(index)) if index.is_Integer else self.width(str(index))
+
+    def width(self, name: str) -> Box:
+        """A width that has a name: as it is, or as the index of n where the notation has another use for its letter."""
+        used = {role.entry for role in self.notation.roles.values()} | {self.notation.function, self.notation.rate}
+        plain = self.typesetter.variable(name)
+        if name.partition("_")[0] not in used:
+            return plain
+        return self.typesetter.script(self.typesetter.letter(LETTERS["n"]), plain, None)
 
     # ------------------------------------------------------------ symbols
 
@@ -82,7 +90,7 @@ class Symbols:
         base = self._letter(tensor, role, whole)
         axes = [a for a in tensor.axes if not a.sample]
         chosen = [i for i in indices if not _is_sample(i)]
-        units = [None if a.extent == 1 else self.index(i) for i, a in zip(chosen, axes, strict=bool(chosen))]
+        units = [self._numbered(i, a) for i, a in zip(chosen, axes, strict=bool(chosen))]
         samples = [self.index(i) for i in indices if _is_sample(i)]
         if self.notation.from_first and tensor.role in ("weight",):
             units.reverse()
@@ -93,10 +101,17 @@ class Symbols:
         entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
         return set_.named(self._scripts(tensor, base, below, sample), tensor.name, entry)
 
+    def _numbered(self, index: Expr, axis: Axis) -> Box | None:
+        """An index along an axis; None along one that has a single entry, the number of a lone entry on any other."""
+        if axis.extent == 1:
+            return None
+        lone = isinstance(index, Index) and index.axis.extent == 1
+        return self.typesetter.number(index.axis.start) if lone else self.index(index)
+
     def _unit(self, tensor: Tensor, indices: tuple[Expr, ...], units: list[Box | None]) -> list[Box]:
         """The indices of a unit or a weight, with commas between them where they could be read as one number."""
         shown = [u for u in units if u is not None]
-        long = [i for i in indices if not isinstance(i, Index) and len(str(i)) > 1]
+        long = [i for i in indices if not isinstance(i, Index) and (len(str(i)) > 1 or not i.is_Integer)]
         return [self.typesetter.join(shown, "comma", ATOM)] if long and len(shown) > 1 else shown
 
     def _told_apart(self, tensor: Tensor) -> list[Box]:
@@ -139,7 +154,8 @@ class Symbols:
     def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
         inner = self.symbol(about, indices, whole)
         if self.notation.derivative == "d":
-            return self.typesetter.join((self.typesetter.letter(LETTERS["d"]), inner), "", ATOM)
+            joined = self.typesetter.join((self.typesetter.letter(LETTERS["d"]), inner), "", ATOM)
+            return self.typesetter.named(joined, f"dE_d{about.name}")
         return self.typesetter.partial(self.typesetter.letter(LETTERS["E"]), inner)
 
 

@@ -1,0 +1,257 @@
+"""The drawing of any forward pass: a card for each tensor, an arrow for each that another reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from derive.chain_rule import Chains
+from derive.drawing.graph import LEFT_OUT, Arrow, Graph, Lanes
+from derive.drawing.names import array_symbol, entry_symbol, key
+from derive.drawing.plan import Chosen
+from derive.drawing.scene import MARGIN, WIDEST, Card, Label, Parts, Point, State, Stroke, width_of
+from derive.drawing.units import SMALLEST
+from derive.index import Tensor
+from derive.printers.boxes import Box
+from derive.printers.page import Page
+
+_SIZE, _HEIGHT, _LEAST, _BETWEEN_LEVELS, _BETWEEN_LANES, _ENTRY = 8, 19.0, 24.0, 18.0, 11.0, 14.0
+_LINE = 11.0
+#: How wide the parameters that enter a card may be side by side.
+_ABREAST = 46.0
+#: By how much a drawing along the page may be made smaller before it is drawn down the page.
+_SMALLER = 0.8
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Lays out a graph along the page, or ``down`` the page; ``scale`` makes it smaller."""
+
+    graph: Graph
+    chains: Chains
+    page: Page
+    chosen: Chosen | None = None
+    down: bool = False
+    scale: float = 1.0
+
+    # ------------------------------------------------------------ sizes
+
+    @property
+    def size(self) -> int:
+        """The size of type."""
+        return max(SMALLEST, int(_SIZE * self.scale))
+
+    @cached_property
+    def lanes(self) -> dict[str | Arrow, int]:
+        """The lane of each tensor and of each long arrow."""
+        return Lanes(self.graph).assign()
+
+    def runs(self, name: str) -> tuple[str | Box, ...]:
+        """What stands on a card."""
+        if name == LEFT_OUT:
+            return (f"{len(self.graph.left_out)} more",)
+        tensor = self.chains.forward.tensors[name]
+        entries = self.chosen.lit.get(name, frozenset()) if self.chosen else frozenset()
+        if len(entries) == 1:
+            (entry,) = entries
+            numbers = [n for n in entry if isinstance(n, int)]
+            if entry and len(numbers) == len(entry):
+                return (entry_symbol(self.page, tensor, numbers),)
+        return (array_symbol(self.page, tensor),)
+
+    def wide(self, name: str) -> float:
+        """How wide a card is."""
+        return max(_LEAST, width_of(self.runs(name), _SIZE) + 12)
+
+    def entering(self, name: str) -> list[list[Tensor]]:
+        """The parameters that enter a card, in lines."""
+        lines: list[list[Tensor]] = []
+        for parameter in self.graph.entering.get(name, ()):
+            if lines and self._line_width([*lines[-1], parameter]) <= _ABREAST:
+                lines[-1].append(parameter)
+            else:
+                lines.append([parameter])
+        return lines
+
+    def _symbol(self, parameter: Tensor) -> Box:
+        if self.chosen is not None and parameter == self.chosen.parameter:
+            return entry_symbol(self.page, parameter, self.chosen.entry)
+        return array_symbol(self.page, parameter)
+
+    def _line_width(self, parameters: list[Tensor]) -> float:
+        return sum(width_of((self._symbol(p),), _SIZE) + 5 for p in parameters) - 5
+
+    def _block(self, name: str) -> tuple[float, float]:
+        """The width and height of the parameters that enter a card."""
+        lines = self.entering(name)
+        return max(map(self._line_width, lines), default=0.0), _LINE * len(lines)
+
+    # ------------------------------------------------------------ places
+
+    def _along(self, name: str) -> float:
+        """How much of its level a card takes."""
+        width, height = self._block(name)
+        return max(_HEIGHT, height) if self.down else max(self.wide(name), width)
+
+    def _across(self, name: str) -> tuple[float, float]:
+        """How far a card and what enters it reach to both sides of its lane (before, after)."""
+        width, height = self._block(name)
+        if self.down:
+            half = self.wide(name) / 2
+            return half + (width + _ENTRY if width else 0.0), half
+        return _HEIGHT / 2, _HEIGHT / 2 + (height + _ENTRY if height else 0.0)
+
+    @cached_property
+    def levels(self) -> list[tuple[float, float]]:
+        """The middle of each level, and half of its size."""
+        found: list[tuple[float, float]] = []
+        end = -_BETWEEN_LEVELS
+        for number in range(max(self.graph.level.values()) + 1):
+            size = max(self._along(n) for n in self.graph.names if self.graph.level[n] == number)
+            start = end + _BETWEEN_LEVELS
+            found.append((start + size / 2, size / 2))
+            end = start + size
+        return found
+
+    @cached_property
+    def across(self) -> dict[int, float]:
+        """The middle of each lane."""
+        found: dict[int, float] = {}
+        end = 0.0
+        for lane in sorted(set(self.lanes.values())):
+            sides = [self._across(n) for n in self.graph.names if self.lanes[n] == lane] or [(1.0, 1.0)]
+            before, after = (max(s[n] for s in sides) for n in (0, 1))
+            found[lane] = end + before
+            end = found[lane] + after + _BETWEEN_LANES
+        return found
+
+    @property
+    def length(self) -> float:
+        """The size along the levels."""
+        middle, half = self.levels[-1]
+        return middle + half
+
+    @property
+    def breadth(self) -> float:
+        """The size across the lanes, or more."""
+        lane = max(self.across)
+        return self.across[lane] + max([self._across(n)[1] for n in self.graph.names if self.lanes[n] == lane] or [1.0])
+
+    def at(self, along: float, across: float) -> Point:
+        """A place on the page."""
+        return (across * self.scale, along * self.scale) if self.down else (along * self.scale, across * self.scale)
+
+    def centre(self, name: str) -> Point:
+        """The middle of a card."""
+        return self.at(self.levels[self.graph.level[name]][0], self.across[self.lanes[name]])
+
+    # ------------------------------------------------------------ parts
+
+    def parts(self) -> Parts:
+        """Everything that is drawn."""
+        return Parts(tuple(self.strokes()), (), tuple(self.cards()), (), tuple(self.labels()))
+
+    def state(self, name: str) -> State:
+        """Whether a tensor is on a path."""
+        if self.chosen is None:
+            return "plain"
+        inside = self.graph.left_out if name == LEFT_OUT else {name}
+        return "path" if any(n in self.chosen.lit for n in inside) else "faded"
+
+    def cards(self) -> Iterator[Card]:
+        """A card for every tensor."""
+        for name in self.graph.names:
+            x, y = self.centre(name)
+            tensor = self.chains.forward.tensors.get(name)
+            role = "" if tensor is None else tensor.role
+            kind = {"": "left_out", "input": "input", "target": "input", "error": "error"}.get(role, "unit")
+            size = (self.wide(name) * self.scale, _HEIGHT * self.scale)
+            yield Card(x, y, *size, kind, name, None if tensor is None else tensor.layer, self.state(name))
+
+    def strokes(self) -> Iterator[Stroke]:
+        """An arrow from every tensor to those that read it, and from every parameter."""
+        for arrow in self.graph.arrows:
+            points, state = self._route(arrow), self._arrow_state(arrow)
+            yield Stroke(points, state, reads=arrow, arrow=True, curves="y" if self.down else "x")
+        for name in self.graph.names:
+            if self.entering(name):
+                yield self._entry(name)
+
+    def _half(self, name: str) -> float:
+        return (_HEIGHT if self.down else self.wide(name)) / 2
+
+    def _route(self, arrow: Arrow) -> tuple[Point, ...]:
+        """From card to card; between levels in an S, past a level along the arrow's lane."""
+        start, end = arrow
+        first, last = self.graph.level[start], self.graph.level[end]
+        y0, y1 = self.across[self.lanes[start]], self.across[self.lanes[end]]
+        found = [(self.levels[first][0] + self._half(start), y0), (sum(self.levels[first]), y0)]
+        if arrow in self.lanes and last - first > 1:
+            lane = self.across[self.lanes[arrow]]
+            found += [(self.levels[first + 1][0] - self.levels[first + 1][1], lane), (sum(self.levels[last - 1]), lane)]
+        found += [(self.levels[last][0] - self.levels[last][1], y1), (self.levels[last][0] - self._half(end), y1)]
+        points = [self.at(*p) for p in found]
+        return tuple(p for n, p in enumerate(points) if n == 0 or p != points[n - 1])
+
+    def _arrow_state(self, arrow: Arrow) -> State:
+        """Whether an arrow is on a path: what reads a tensor on a path depends on it."""
+        if self.chosen is None:
+            return "plain"
+        return "path" if self.state(arrow[0]) == self.state(arrow[1]) == "path" else "faded"
+
+    def _parameter_state(self, *parameters: Tensor) -> State:
+        """Whether the highlighted weight is in one of some parameters."""
+        if self.chosen is None:
+            return "plain"
+        return "mark" if self.chosen.parameter in parameters else "faded"
+
+    def _entry(self, name: str) -> Stroke:
+        """The arrow from the parameters of a card into it."""
+        (x, y), reach = self.centre(name), _ENTRY * self.scale
+        half = (self.wide(name) if self.down else _HEIGHT) / 2 * self.scale
+        ends = ((x - half - reach + 2, y), (x - half, y)) if self.down else ((x, y + half + reach - 2), (x, y + half))
+        parameter, entry = self.graph.entering[name][0], ""
+        if self.chosen is not None and self.chosen.parameter in self.graph.entering[name]:
+            parameter, entry = self.chosen.parameter, key(self.chosen.entry)
+        return Stroke(
+            ends,
+            self._parameter_state(*self.graph.entering[name]),
+            parameter.name,
+            entry,
+            (parameter.name, name),
+            arrow=True,
+        )
+
+    def labels(self) -> Iterator[Label]:
+        """What stands on the cards, and the parameters beside them."""
+        for name in self.graph.names:
+            x, y = self.centre(name)
+            symbol = "" if name == LEFT_OUT else name
+            yield Label(x, y, self.runs(name), self.size, self.state(name), symbol, inside=name != LEFT_OUT)
+            yield from self._parameters(name, x, y)
+
+    def _parameters(self, name: str, x: float, y: float) -> Iterator[Label]:
+        """The parameters that enter a card: to its left, or below it."""
+        lines = self.entering(name)
+        s, (width, height) = self.scale, self._block(name)
+        for number, line in enumerate(lines):
+            offset = (number + 0.5) * _LINE
+            middle = x - s * (self.wide(name) / 2 + _ENTRY + width / 2) if self.down else x
+            row = y + s * (offset - height / 2) if self.down else y + s * (_HEIGHT / 2 + _ENTRY + offset - 1)
+            left = middle - s * self._line_width(line) / 2
+            for parameter in line:
+                own = self._line_width([parameter]) * s
+                runs, state = (self._symbol(parameter),), self._parameter_state(parameter)
+                entry = key(self.chosen.entry) if self.chosen and state == "mark" else ""
+                yield Label(left + own / 2, row, runs, self.size, state, parameter.name, entry)
+                left += own + 5 * s
+
+
+def fitted_cards(graph: Graph, chains: Chains, page: Page, chosen: Chosen | None) -> Cards:
+    """The graph along the page if it is short enough, else down the page, smaller if it is too broad."""
+    laid, room = Cards(graph, chains, page, chosen), WIDEST - 2 * MARGIN
+    if room / laid.length >= _SMALLER:
+        return replace(laid, scale=min(1.0, room / laid.length))
+    laid = replace(laid, down=True)
+    return replace(laid, scale=min(1.0, room / laid.breadth))

@@ -1,0 +1,138 @@
+"""Any forward pass as a graph of tensors, in levels and lanes.
+
+Tensors stand in levels, each after all that it reads. The longest way to the error
+runs along one lane; what branches off, and every arrow that passes over a level,
+gets a lane of its own beside it, so nothing lies on anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from derive.forward import ForwardPass
+from derive.index import Tensor, symbols_read
+
+Arrow = tuple[str, str]
+#: The name of what stands for the levels that are left out; no tensor is called that.
+LEFT_OUT = "..."
+#: The most levels that are drawn.
+MOST_LEVELS = 18
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Tensors, what reads what, the parameters that enter each, and its level."""
+
+    names: tuple[str, ...]
+    arrows: tuple[Arrow, ...]
+    entering: dict[str, tuple[Tensor, ...]]
+    level: dict[str, int]
+    left_out: frozenset[str] = frozenset()
+
+    def into(self, name: str) -> list[str]:
+        """What a tensor reads."""
+        return [a for a, b in self.arrows if b == name]
+
+
+def graph_of(forward: ForwardPass) -> Graph:
+    """The tensors of a forward pass in levels."""
+    learned = {p.name: p for p in forward.parameters}
+    given = [t.name for t in forward.inputs]
+    entering: dict[str, tuple[Tensor, ...]] = {}
+    arrows: list[Arrow] = []
+    for equation in forward.equations:
+        read = [n for n in forward.tensors if n in symbols_read(equation.expression)]
+        entering[equation.target.name] = tuple(learned[n] for n in read if n in learned)
+        arrows += [(n, equation.target.name) for n in read if n not in learned]
+    used = {a for a, _ in arrows}
+    names = (*(n for n in given if n in used), *(e.target.name for e in forward.equations))
+    return _shortened(Graph(names, tuple(arrows), entering, _levels(names, arrows)))
+
+
+def _levels(names: Iterable[str], arrows: Iterable[Arrow]) -> dict[str, int]:
+    """Each tensor one level after the last that it reads; what reads nothing right before its first reader."""
+    level: dict[str, int] = {}
+    listed = list(names)
+    for name in listed:
+        level[name] = max((level[a] + 1 for a, b in arrows if b == name), default=0)
+    for name in reversed(listed):
+        readers = [level[b] for a, b in arrows if a == name]
+        if readers and not any(b == name for _, b in arrows):
+            level[name] = min(readers) - 1
+    lowest = min(level.values())
+    return {name: n - lowest for name, n in level.items()}
+
+
+def _shortened(graph: Graph) -> Graph:
+    """With one place for the levels in the middle, if there are too many."""
+    last = max(graph.level.values())
+    if last < MOST_LEVELS:
+        return graph
+    first, end = MOST_LEVELS // 2, last - MOST_LEVELS // 2 + 1
+    gone = frozenset(n for n in graph.names if first <= graph.level[n] < end)
+    new = {n: LEFT_OUT if n in gone else n for n in graph.names}
+    names = tuple(dict.fromkeys(new[n] for n in sorted(graph.names, key=graph.level.__getitem__)))
+    arrows = dict.fromkeys((new[a], new[b]) for a, b in graph.arrows if new[a] != new[b])
+    level = {n: v if v < end else v - (end - first) + 1 for n, v in graph.level.items() if n not in gone}
+    entering = {n: p for n, p in graph.entering.items() if n not in gone}
+    return Graph(names, tuple(arrows), entering, {**level, LEFT_OUT: first}, gone)
+
+
+# ------------------------------------------------------------ lanes
+
+
+@dataclass
+class Lanes:
+    """Which lane each tensor and each long arrow runs in: 0 in the middle, then 1, -1, 2, ... beside it."""
+
+    graph: Graph
+    of: dict[str | Arrow, int] = field(default_factory=dict)
+    taken: set[tuple[int, int]] = field(default_factory=set)
+
+    def assign(self) -> dict[str | Arrow, int]:
+        """Lanes for the longest ways first, then for the arrows that pass over levels, the short ones first."""
+        level = self.graph.level
+        while rest := [n for n in self.graph.names if n not in self.of]:
+            way = self._longest_way(rest)
+            self._take(way, range(level[way[0]], level[way[-1]] + 1))
+        long = [a for a in self.graph.arrows if level[a[1]] - level[a[0]] > 1]
+        for arrow in sorted(long, key=lambda a: (level[a[1]] - level[a[0]], level[a[0]])):
+            if not self._straight(arrow):
+                self._take([arrow], range(level[arrow[0]] + 1, level[arrow[1]]))
+        return self.of
+
+    def _straight(self, arrow: Arrow) -> bool:
+        """Whether an arrow can run along the lane of both of its ends; then it has it."""
+        between = range(self.graph.level[arrow[0]] + 1, self.graph.level[arrow[1]])
+        lane = self.of[arrow[0]]
+        if lane != self.of[arrow[1]] or any((lane, n) in self.taken for n in between):
+            return False
+        self._place([arrow], between, lane)
+        return True
+
+    def _longest_way(self, rest: list[str]) -> list[str]:
+        """The longest chain of tensors, each read by the next on the next level, that have no lane yet."""
+        best: dict[str, list[str]] = {}
+        for name in sorted(rest, key=self.graph.level.__getitem__):
+            before = [best[a] for a in self.graph.into(name) if a in best and self._next(a, name)]
+            best[name] = [*max(before, key=len, default=[]), name]
+        return max(best.values(), key=len)
+
+    def _next(self, one: str, other: str) -> bool:
+        return self.graph.level[other] - self.graph.level[one] == 1
+
+    def _take(self, what: list[str] | list[Arrow], levels: range) -> None:
+        near = self._neighbours(what)
+        lanes = sorted(range(-len(self.of) - 1, len(self.of) + 2), key=lambda n: (abs(n), abs(n - near), -n))
+        self._place(what, levels, next(n for n in lanes if not any((n, v) in self.taken for v in levels)))
+
+    def _neighbours(self, what: list[str] | list[Arrow]) -> float:
+        """About where the neighbours of a chain run."""
+        mine = set(what)
+        found = [self.of[n] for a in self.graph.arrows for n in a if n in self.of and (mine & set(a) or a in mine)]
+        return sum(found) / len(found) if found else 0.0
+
+    def _place(self, what: list[str] | list[Arrow], levels: range, lane: int) -> None:
+        self.of.update(dict.fromkeys(what, lane))
+        self.taken |= {(lane, n) for n in levels}

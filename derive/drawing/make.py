@@ -1,0 +1,129 @@
+"""From a derivation to its drawing: units for plain layers, tensors and what reads them for anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sympy import Expr
+
+from derive.drawing.cards import fitted_cards
+from derive.drawing.columns import Column, Runs, columns
+from derive.drawing.graph import graph_of
+from derive.drawing.highlight import Highlight
+from derive.drawing.layers import Layer, plain_layers
+from derive.drawing.names import array_symbol, entry_symbol
+from derive.drawing.plan import STYLES, Chosen, Plan
+from derive.drawing.reach import Entry, path_count, reached
+from derive.drawing.scene import MARGIN, Drawing, Label, Parts
+from derive.drawing.units import units
+from derive.drawing.words import followed, graph_words, unit_words
+from derive.losses import LOSSES
+from derive.printers.page import Page
+from derive.view import page_for
+
+if TYPE_CHECKING:
+    from derive.pipeline import Derivation
+
+
+#: As many columns as this never fit.
+_MOST = 14
+
+
+def draw(derivation: Derivation, highlight: Highlight | None = None) -> Drawing:
+    """Draw a network, and with ``highlight`` one weight and every path from it to the error.
+
+    Raises SpecError if the network has no such weight.
+    """
+    page = page_for(derivation.program, derivation.notation)
+    chosen = None if highlight is None else _chosen(derivation, highlight)
+    parts, text = _drawn(derivation, page, chosen)
+    if highlight is None or chosen is None:
+        return _framed(parts, "The network", text)
+    count = path_count(derivation.chains, chosen.parameter, chosen.entry)
+    parts = _with_legend(parts, _legend(derivation, page, chosen, count))
+    return _framed(parts, f"The paths from {highlight} to the error", f"{text} {followed(highlight, count)}")
+
+
+def _chosen(derivation: Derivation, highlight: Highlight) -> Chosen:
+    parameter = highlight.parameter(derivation.forward)
+    return Chosen(parameter, highlight.entry, reached(derivation.chains, parameter, highlight.entry))
+
+
+def _drawn(derivation: Derivation, page: Page, chosen: Chosen | None) -> tuple[Parts, str]:
+    """What is drawn, and the same in words."""
+    layers = plain_layers(derivation)
+    if layers is None:
+        cards = fitted_cards(graph_of(derivation.forward), derivation.chains, page, chosen)
+        return cards.parts(), graph_words(derivation, cards.graph)
+    plan = fitted_plan(derivation, layers, page, chosen)
+    return units(plan), unit_words(derivation, plan)
+
+
+# ------------------------------------------------------------ plain layers
+
+
+def fitted_plan(derivation: Derivation, layers: tuple[Layer, ...], page: Page, chosen: Chosen | None) -> Plan:
+    """The columns in the roomiest style in which they all fit; of very many, as many as fit."""
+    listed = columns(layers, page, _with_source(layers, chosen))
+    forward = derivation.forward
+    targets = tuple(t for t in forward.inputs if t.role == "target")
+    phrase = "" if derivation.network is None else LOSSES[derivation.network.loss].phrase
+    plan = Plan(tuple(listed), page, forward.error.target, targets, phrase, STYLES[0], chosen)
+    tries = [replace(plan, style=style) for style in STYLES]
+    order = _by_importance(listed, chosen)
+    tries += [_some(plan, sorted(order[:count])) for count in range(min(len(listed), _MOST) - 1, 2, -1)]
+    last = replace(tries[-1], style=STYLES[-1])
+    tries += [last, replace(last, columns=tuple(c.without_name() for c in last.columns))]
+    return next((tried for tried in tries if tried.fits), tries[-1])
+
+
+def _some(plan: Plan, kept: list[int]) -> Plan:
+    """Only some of the columns; the unit that is always 1 goes if what it leads to is left out."""
+    gaps = tuple(b - a - 1 for a, b in pairwise(kept))
+    listed = [plan.columns[n] for n in kept]
+    ended = [replace(c, has_constant=c.has_constant and not gap) for c, gap in zip(listed, (*gaps, 0), strict=True)]
+    return replace(plan, columns=tuple(ended), gaps=gaps, style=STYLES[1])
+
+
+def _with_source(layers: tuple[Layer, ...], chosen: Chosen | None) -> Mapping[str, frozenset[Entry]]:
+    """What is lit, and the unit from which the highlighted weight leads."""
+    if chosen is None:
+        return {}
+    source = next((layer.source for layer in layers if layer.weight == chosen.parameter), None)
+    if source is None or chosen.entry[1] == 0:
+        return chosen.lit
+    return {**chosen.lit, source.name: frozenset({chosen.entry[1:]})}
+
+
+def _by_importance(listed: list[Column], chosen: Chosen | None) -> list[int]:
+    """The numbers of the columns: first the outermost, then those of the highlighted weight, then inwards."""
+    last = len(listed) - 1
+    layers = [c.layer for c in listed]
+    marked = [n for n, one in enumerate(layers) if one and chosen and chosen.parameter in (one.weight, one.bias)]
+    inwards = [n for pair in zip(range(last + 1), range(last, -1, -1), strict=True) for n in pair]
+    return list(dict.fromkeys([0, last, *(m for n in marked for m in (n - 1, n)), *inwards]))
+
+
+# ------------------------------------------------------------ the frame
+
+
+def _legend(derivation: Derivation, page: Page, chosen: Chosen, count: Expr | None) -> Runs:
+    """What is highlighted: the weight and how many paths."""
+    number: Runs = ("every path",) if count is None else (page.entry(count), " path" if count == 1 else " paths")
+    error = array_symbol(page, derivation.forward.error.target)
+    return (entry_symbol(page, chosen.parameter, chosen.entry), " and ", *number, " to ", error)
+
+
+def _with_legend(parts: Parts, runs: Runs) -> Parts:
+    """With a line of words below everything else."""
+    left, _, right, bottom = parts.frame()
+    return replace(parts, labels=(*parts.labels, Label((left + right) / 2, bottom + 12, runs, 8, "mark")))
+
+
+def _framed(parts: Parts, title: str, text: str) -> Drawing:
+    left, top, right, bottom = parts.frame()
+    width, height = right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
+    return Drawing(width, height, title, text, parts.moved(MARGIN - left, MARGIN - top))

@@ -1,0 +1,45 @@
+"""What the parts of a drawing are called, in the notation of the derivation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sympy import Expr, Symbol, sympify
+
+from derive.index import Index, Tensor
+from derive.printers.boxes import Box
+from derive.printers.page import Page
+
+
+def array_symbol(page: Page, tensor: Tensor) -> Box:
+    """A tensor as an array."""
+    return page.symbol(tensor, whole=True)
+
+
+def entry_symbol(page: Page, tensor: Tensor, places: Sequence[Expr | int]) -> Box:
+    """An entry of a tensor, at numbered or named places."""
+    return page.symbol(tensor, tuple(sympify(p) for p in places))
+
+
+def key(places: Sequence[object]) -> str:
+    """The places of an entry as they stand in the attributes of a drawing.
+
+    >>> key((3, 1))
+    '3,1'
+    """
+    return ",".join(map(str, places))
+
+
+def counted(extent: Expr, one: str, many: str) -> str:
+    """A number of things in words.
+
+    >>> from sympy import Integer
+    >>> counted(Integer(1), "unit", "units"), counted(Integer(3), "unit", "units")
+    ('1 unit', '3 units')
+    """
+    return f"{extent} {one if extent == 1 else many}"
+
+
+def is_named(extent: Expr) -> bool:
+    """Whether a width is a name and not a number."""
+    return isinstance(extent, Symbol) and not isinstance(extent, Index)

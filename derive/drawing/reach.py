@@ -1,0 +1,183 @@
+"""What one entry of a parameter reaches on its way to the error, found by following the chains.
+
+An entry is known by its numbers along the axes that are not samples: the paths
+are those of one sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from sympy import Expr, Integer, KroneckerDelta
+
+from derive.chain_rule import Chains, LocalDerivative
+from derive.deltas import Term, expand
+from derive.index import Axis, Index, IndexSupply, Tensor, within
+
+
+@dataclass(frozen=True)
+class Some:
+    """One place along an axis, whichever it is; places with different numbers here may be the same."""
+
+    number: int
+
+
+#: Along one axis of units: a number, some number, or all numbers of an axis.
+Place = int | Some | Axis
+Entry = tuple[Place, ...]
+
+
+def reached(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> dict[str, frozenset[Entry]]:
+    """The entries of every tensor that lie on a path from an entry of a parameter to the error."""
+    found: dict[str, frozenset[Entry]] = {parameter.name: frozenset({entry})}
+    for equation in chains.forward.equations:
+        edges = chains.edges.get(equation.target.name, ())
+        entries = {e for edge in edges for start in found.get(edge.wrt.name, ()) for e in step(edge, start)}
+        if entries:
+            found[equation.target.name] = _widest(entries)
+    return found
+
+
+def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Expr | None:
+    """How many paths lead from an entry of a parameter to the error, through single numbers of one sample.
+
+    None where the entries of one tensor do not all have equally many, or where
+    an equation couples the samples of a batch.
+    """
+    if any(_couples_samples(edge) for edges in chains.edges.values() for edge in edges):
+        return None
+
+    @cache
+    def count(name: str, start: Entry) -> Expr:
+        if name == chains.forward.error.target.name:
+            return Integer(1)
+        tensor = chains.forward.tensors[name]
+        return sum((_count_of(edge, start, count) for edge in chains.into(tensor)), Integer(0))
+
+    try:
+        return count(parameter.name, entry).expand()
+    except _UncertainError:
+        return None
+
+
+def _couples_samples(edge: LocalDerivative) -> bool:
+    """Whether what one sample decides has a slope in what another sample has, or in what they share."""
+    of, wrt = ([i for i in indices if i.axis.sample] for indices in (edge.of_indices, edge.wrt_indices))
+    if len(of) > 1 or len(wrt) > 1:
+        return True
+    return bool(wrt) and edge.of.role != "error" and [edge.tied.get(i) for i in of] != wrt
+
+
+class _UncertainError(ValueError):
+    """Whether two entries are the same is not known."""
+
+
+def _count_of(edge: LocalDerivative, start: Entry, count: Callable[[str, Entry], Expr]) -> Expr:
+    entries = _widest(step(edge, start, certain=True))
+    if any(_may_meet(a, b) for a in entries for b in entries if a != b):
+        raise _UncertainError
+    total: Expr = Integer(0)
+    for entry in entries:
+        total += count(edge.of.name, _one_of(entry)) * _product(n.extent for n in entry if isinstance(n, Axis))
+    return total
+
+
+def _one_of(entry: Entry) -> Entry:
+    """Any one of the places that an entry stands for."""
+    fresh = iter(n for n in range(2 * len(entry)) if Some(n) not in entry)
+    return tuple(Some(next(fresh)) if isinstance(n, Axis) else n for n in entry)
+
+
+def _product(extents: Iterable[Expr]) -> Expr:
+    total: Expr = Integer(1)
+    for extent in extents:
+        total *= extent
+    return total
+
+
+def _may_meet(one: Entry, other: Entry) -> bool:
+    return all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(one, other, strict=True))
+
+
+def step(edge: LocalDerivative, start: Entry, certain: bool = False) -> frozenset[Entry]:
+    """The entries of ``edge.of`` that one entry of ``edge.wrt`` has a slope in.
+
+    ``certain`` raises where a delta leaves open whether there is one.
+    """
+    units = [i for i in edge.wrt_indices if not i.axis.sample]
+    known = dict(zip(units, start, strict=True))
+    found = (_solved(term, known, certain) for term in _terms(edge))
+    places = [i for i in edge.of_indices if not i.axis.sample]
+    return frozenset(tuple(values.get(i, i.axis) for i in places) for values in found if values is not None)
+
+
+@lru_cache(maxsize=1024)
+def _terms(edge: LocalDerivative) -> tuple[Term, ...]:
+    return tuple(expand(edge.value, IndexSupply("reach")))
+
+
+def _solved(term: Term, known: dict[Index, Place], certain: bool) -> dict[Index, Place] | None:
+    """The places that the deltas of a term give to its indices; None if they contradict each other."""
+    values = dict(known)
+    deltas = [f for f in term.factors if isinstance(f, KroneckerDelta)]
+    before = None
+    while values != before:
+        before = dict(values)
+        for delta in deltas:
+            one, other = (_value(a, values) for a in delta.args)
+            if one is None and other is None:
+                continue
+            both = _narrower(one, other, certain)
+            if both is None:
+                return None
+            for argument in delta.args:
+                if isinstance(argument, Index):
+                    if isinstance(both, int) and _off(both, argument):
+                        return None
+                    values[argument] = both
+    return values
+
+
+def _value(argument: Expr, values: dict[Index, Place]) -> Place | None:
+    if isinstance(argument, Index):
+        return values.get(argument)
+    return int(argument) if argument.is_Integer else None
+
+
+def _narrower(one: Place | None, other: Place | None, certain: bool) -> Place | None:
+    """Where both can be; None for nowhere. An axis of many places holds every place here."""
+    if one is None or other is None or one == other:
+        return other if one is None else one
+    if isinstance(one, Axis) and isinstance(other, Axis):
+        return one if within(one, other) else other
+    if isinstance(one, Axis) or isinstance(other, Axis):
+        return other if isinstance(one, Axis) else one
+    if certain and not (isinstance(one, int) and isinstance(other, int)):
+        raise _UncertainError
+    return None if isinstance(one, int) and isinstance(other, int) else one
+
+
+def _off(value: int, index: Index) -> bool:
+    """Whether a number certainly does not lie on the axis of an index."""
+    return value < index.axis.start or bool((index.axis.stop - value).is_negative)
+
+
+def _widest(entries: Iterable[Entry]) -> frozenset[Entry]:
+    """Without the entries that others hold."""
+    listed = set(entries)
+    return frozenset(e for e in listed if not any(_holds(o, e) for o in listed if o != e))
+
+
+def _holds(outer: Entry, inner: Entry) -> bool:
+    return all(a == b or holds(a, b) for a, b in zip(outer, inner, strict=True))
+
+
+def holds(where: Place, place: object) -> bool:
+    """Whether a place, a number or a name, is among those that an entry stands for."""
+    if not isinstance(where, Axis):
+        return where == place
+    if isinstance(place, Axis):
+        return within(place, where)
+    return not isinstance(place, int) or (place >= where.start and not (where.stop - place).is_negative)

@@ -1,0 +1,61 @@
+"""What a drawing shows, in words: for those who cannot see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sympy import Expr, Integer
+
+from derive.describe import described
+from derive.drawing.columns import Column
+from derive.drawing.graph import Graph
+from derive.drawing.highlight import Highlight
+from derive.drawing.names import counted
+from derive.drawing.plan import Plan
+
+if TYPE_CHECKING:
+    from derive.pipeline import Derivation
+
+
+def unit_words(derivation: Derivation, plan: Plan) -> str:
+    """The network, what stands for what, and what is left out."""
+    first = "A network of plain layers." if derivation.network is None else described(derivation.network)
+    found = [first, "Units are circles, one column for each layer; lines are weights."]
+    if any(column.has_constant for column in plan.columns):
+        found.append("A unit that is always 1 stands above the units of each layer that feeds a bias.")
+    if any(column.mixes for column in plan.columns):
+        found.append("Dashed lines carry no weight: that activation reads all sums of its layer.")
+    return " ".join([*found, *_left_out(plan)])
+
+
+def _left_out(plan: Plan) -> list[str]:
+    parts = [_drawn(c) for c in plan.columns if None in c.slots]
+    found = [f"Of the units are drawn: {'; '.join(parts)}."] if parts else []
+    count = sum(plan.gaps)
+    return [*found, f"{counted(Integer(count), 'layer is', 'layers are')} left out."] if count else found
+
+
+def _drawn(column: Column) -> str:
+    shown = sum(place is not None for place in column.slots)
+    what = "inputs" if column.number == 0 else f"of {column.tensor.name}"
+    return f"{what}, {shown} of {column.tensor.axes[0].extent}"
+
+
+def graph_words(derivation: Derivation, graph: Graph) -> str:
+    """The tensors in order, and what the arrows mean."""
+    names = [e.target.name for e in derivation.forward.equations]
+    listed = ", ".join(names if len(names) <= 20 else [*names[:10], "...", *names[-5:]])
+    found = [
+        f"A box for each tensor, in the order of computation: {listed}.",
+        "An arrow leads from what is read to what reads it; the parameters that a tensor reads stand beside it.",
+    ]
+    if graph.left_out:
+        found.append(f"{counted(Integer(len(graph.left_out)), 'box', 'boxes')} in the middle are left out.")
+    return " ".join(found)
+
+
+def followed(highlight: Highlight, count: Expr | None) -> str:
+    """What is highlighted."""
+    if count is None:
+        return f"Highlighted are {highlight} and every path from it to the error."
+    return f"Highlighted are {highlight} and {counted(count, 'path', 'paths')} from it to the error."

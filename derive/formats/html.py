@@ -1,0 +1,311 @@
+"""The document as one HTML page that needs nothing else: its type, its pictures and its scripts are in it.
+
+Formulas are MathML, so a browser sets them and a screen reader reads them. The page is complete
+without its script, which only lights up, folds and steps through what is there already.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, singledispatchmethod
+from html import escape
+from typing import TYPE_CHECKING
+
+from derive.blocks import (
+    BREAK,
+    Algorithm,
+    Block,
+    Code,
+    Display,
+    Document,
+    Fold,
+    Heading,
+    Item,
+    Part,
+    Picture,
+    Reference,
+    Span,
+    Step,
+    Strong,
+    Table,
+    Text,
+)
+from derive.formats.html_code import code_section
+from derive.formats.html_walk import Facts, facts, walk_figure
+from derive.printers.boxes import EMPTY, Box
+from derive.printers.latex import joined, latex
+from derive.printers.mathml import mathml, relation
+from derive.printers.svg import svg
+from derive.render import fill, template_folder
+
+if TYPE_CHECKING:
+    from derive.view import View
+
+_RELATIONS = {"equals": " = ", "gets": r" \leftarrow ", "none": ""}
+#: The widest left side, in em, beside which a narrow page has room for the right one.
+LONG = 5.0
+#: The widest formula, in em, that surely fits on a line of words.
+WIDE = 12.0
+#: The part after which the backward pass is walked through.
+_WALKED = "pattern"
+
+
+def html_page(view: View, document: Document) -> str:
+    """The document as one file that loads nothing; ``view`` is what the document was written from."""
+    writer = HtmlWriter(frozenset(_numbers(document.parts)))
+    sections = [section for part in document.parts for section in _sections(writer, view, document, part)]
+    if any(isinstance(b, Algorithm) for p in document.parts for b in _blocks(p.blocks)):
+        sections.append(Section("code", "The code", code_section(view.derivation, writer.anchors)))
+    return fill(
+        "html/page.html.jinja",
+        title=document.title,
+        description=view.derivation.description,
+        sections=sections,
+        facts=_json(facts(view)),
+        **_assets(),
+    )
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part as the page shows it: its anchor and its title in plain text, its body in HTML."""
+
+    name: str
+    title: str
+    body: str
+
+
+def _sections(writer: HtmlWriter, view: View, document: Document, part: Part) -> Iterator[Section]:
+    body = writer.blocks(part.blocks)
+    if part.name == _WALKED:
+        drawings = [_drawing_id(b) for p in document.parts for b in _blocks(p.blocks) if isinstance(b, Picture)]
+        body += "\n" + walk_figure(view, drawings[0] if drawings else "", writer.item)
+    yield Section(part.name, part.title, body)
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[Block]:
+    """All blocks, those in folds too."""
+    for block in blocks:
+        yield block
+        if isinstance(block, Fold):
+            yield from _blocks(block.blocks)
+
+
+def _numbers(parts: Sequence[Part]) -> Iterator[tuple[int, bool]]:
+    """The equations that have a number, each with whether it is the form for a batch."""
+    for block in (b for part in parts for b in _blocks(part.blocks)):
+        if isinstance(block, Display):
+            yield from ((i.number, i.batch) for i in block.items if i.number is not None)
+
+
+@cache
+def _assets() -> dict[str, str]:
+    """The style, the script, its hash for the page's own rule, and the type, as the page holds them."""
+    folder = template_folder() / "html"
+    script = _packed((folder / "page.js").read_text(encoding="utf-8"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    font = base64.b64encode((folder / "math.woff2").read_bytes()).decode()
+    style = _packed((folder / "page.css").read_text(encoding="utf-8"))
+    return {"style": style, "script": script, "script_hash": f"sha256-{digest}", "font": font}
+
+
+def _packed(source: str) -> str:
+    """A script or a style without its indents, its empty lines and its lines of comments."""
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
+
+
+def _json(known: Facts) -> str:
+    """Facts for the script; nothing in them can end the element that holds them."""
+    text = json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def item_latex(item: Item) -> str:
+    """An equation in LaTeX, on one line."""
+    right = joined([latex(piece) for piece in item.right if piece is not EMPTY])
+    return f"{latex(item.left)}{_RELATIONS[item.relation]}{right}".strip()
+
+
+@dataclass(frozen=True)
+class HtmlWriter:
+    """Writes blocks as HTML.
+
+    ``known`` are the numbered equations of the document, each with whether it is the form for
+    a batch; ``anchored`` are those written so far, of which only the first is what a link leads to.
+    """
+
+    known: frozenset[tuple[int, bool]]
+    anchored: set[str] = field(default_factory=set)
+
+    @property
+    def anchors(self) -> dict[int, str]:
+        """Where the link to each equation leads."""
+        return {number: _anchor(number, (number, False) not in self.known) for number, _ in self.known}
+
+    def blocks(self, blocks: Sequence[Block]) -> str:
+        """Blocks below one another."""
+        return "\n".join(self.block(b) for b in blocks)
+
+    # ------------------------------------------------------------ blocks
+
+    @singledispatchmethod
+    def block(self, block: Block) -> str:
+        """One block."""
+        raise NotImplementedError(f"cannot write {type(block).__name__} in HTML")
+
+    @block.register
+    def _(self, block: Text) -> str:
+        return f"<p>{self.text(block)}</p>"
+
+    @block.register
+    def _(self, block: Heading) -> str:
+        return f"<h3>{self.text(block.title)}</h3>\n<p>{self.text(block.text)}</p>"
+
+    @block.register
+    def _(self, block: Fold) -> str:
+        return (
+            f"<details><summary>{self.text(block.title)}</summary>\n"
+            f'<div class="folded">{self.blocks(block.blocks)}</div></details>'
+        )
+
+    @block.register
+    def _(self, block: Display) -> str:
+        rows = "\n".join(self.item(item) for item in block.items)
+        return f'<div class="eqs">\n{rows}\n</div>' if rows else ""
+
+    @block.register
+    def _(self, block: Table) -> str:
+        head = "".join(self._head(n, text, block) for n, text in enumerate(block.head))
+        rows = "\n".join(f"<tr>{self._cells(row, block)}</tr>" for row in block.rows)
+        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+        return f'<div class="scroll">{table}</div>'
+
+    def _head(self, number: int, text: Text, table: Table) -> str:
+        inside = self.text(text)
+        aligned = _numeric(number, table)
+        return f'<th scope="col"{aligned}>{inside}</th>' if inside else f"<td{aligned}></td>"
+
+    def _cells(self, row: Sequence[Text], table: Table) -> str:
+        """The cells of a row; words in the first one head it, a formula does not: not all software can say it."""
+        written = [f"<td{_numeric(n, table)}>{self.text(cell)}</td>" for n, cell in enumerate(row)]
+        if any(isinstance(s, str) and s for s in row[0].spans):
+            written[0] = f'<th scope="row"{_numeric(0, table)}>{self.text(row[0])}</th>'
+        return "".join(written)
+
+    @block.register
+    def _(self, block: Algorithm) -> str:
+        rows = "\n".join(self._step(n, step) for n, step in enumerate(block.steps, start=1))
+        names = ("", "step", "equation", "code")
+        head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in names)
+        title = f"<figcaption><strong>Algorithm.</strong> {self.text(block.title)}.</figcaption>"
+        return (
+            f'<figure class="algorithm">{title}\n'
+            f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>\n'
+            "</figure>"
+        )
+
+    def _step(self, number: int, step: Step) -> str:
+        equation = "" if step.number is None else self.span(Reference(step.number))
+        line = "" if step.code is None else f'<a href="#line-{step.code[0]}">line {step.code[0]}</a>'
+        indent = f' class="depth-{min(step.depth, 4)}"' if step.depth else ""
+        return f"<tr><td>{number}</td><td{indent}>{self.text(step.text)}</td><td>{equation}</td><td>{line}</td></tr>"
+
+    @block.register
+    def _(self, block: Picture) -> str:
+        drawing = svg(block.drawing, _drawing_id(block), standalone=False)
+        return f'<figure><div class="net">{drawing}</div>\n<figcaption>{self.text(block.caption)}</figcaption></figure>'
+
+    # ------------------------------------------------------------ text
+
+    def text(self, text: Text) -> str:
+        """A paragraph or a cell."""
+        return "".join(self.span(s) for s in text.spans)
+
+    @singledispatchmethod
+    def span(self, span: Span) -> str:
+        """A piece of a text."""
+        raise NotImplementedError(f"cannot write {type(span).__name__} in HTML")
+
+    @span.register
+    def _(self, span: str) -> str:
+        return escape(span)
+
+    @span.register
+    def _(self, span: Box) -> str:
+        formula = f"<math>{mathml(span)}</math>"
+        return formula if span.width <= WIDE else f'<span class="wide">{formula}</span>'
+
+    @span.register
+    def _(self, span: Reference) -> str:
+        return self._link(span.number, self.anchors.get(span.number))
+
+    @span.register
+    def _(self, span: Code) -> str:
+        return f"<code>{escape(span.source)}</code>"
+
+    @span.register
+    def _(self, span: Strong) -> str:
+        return f"<dfn>{escape(span.words)}</dfn>"
+
+    def _link(self, number: int, anchor: str | None) -> str:
+        return f"({number})" if anchor is None else f'<a href="#{anchor}">({number})</a>'
+
+    # ------------------------------------------------------------ equations
+
+    def item(self, item: Item, anchored: bool = True) -> str:
+        """An equation: its left side, its pieces, the reason of the step, its number.
+
+        A piece that does not fit begins a new line, and one that fits on no line scrolls.
+        """
+        left = "" if item.left is EMPTY else f"<math>{mathml(item.left)}</math>"
+        reason = "" if item.reason is None else f' <small class="why">({self.text(item.reason)})</small>'
+        tex = escape(item_latex(item))
+        kind = "eq" if item.left.width <= LONG else "eq long"
+        return (
+            f'<div class="{kind}"{self._identity(item, anchored)} data-tex="{tex}"><span class="l">{left}</span>'
+            f'<span class="r">{_pieces(item)}{reason}</span>{self._number(item)}</div>'
+        )
+
+    def _identity(self, item: Item, anchored: bool) -> str:
+        anchor = None if item.number is None else _anchor(item.number, item.batch)
+        if anchor is None or not anchored or anchor in self.anchored:
+            return ""
+        self.anchored.add(anchor)
+        return f' id="{anchor}"'
+
+    def _number(self, item: Item) -> str:
+        if item.number is None:
+            return ""
+        known = (item.number, item.batch) in self.known
+        target = _anchor(item.number, item.batch) if known else self.anchors.get(item.number)
+        return f'<span class="n">{self._link(item.number, target)}</span>'
+
+
+def _drawing_id(picture: Picture) -> str:
+    return f"drawing-{picture.name}"
+
+
+def _anchor(number: int, batch: bool) -> str:
+    return f"eq-{number}-batch" if batch else f"eq-{number}"
+
+
+def _pieces(item: Item) -> str:
+    """The right side in pieces, the first with the relation before it."""
+    sign, written = relation(item.relation), []
+    for piece in item.right:
+        if piece is BREAK:
+            written.append('<span class="br"></span>')
+        else:
+            kind = ' class="signed"' if piece.kind == "before" else ""
+            written.append(f"<span{kind}><math>{sign}{mathml(piece)}</math></span>")
+            sign = ""
+    return " ".join(written)
+
+
+def _numeric(number: int, table: Table) -> str:
+    return ' class="num"' if number in table.numeric else ""

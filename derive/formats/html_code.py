@@ -1,0 +1,56 @@
+"""The generated module on the page: what computes the equations in the open, the rest folded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING
+
+from derive.listing import Line, Section, Word, listing
+
+if TYPE_CHECKING:
+    from derive.pipeline import Derivation
+
+
+def code_section(derivation: Derivation, anchors: Mapping[int, str]) -> str:
+    """The module line by line; ``anchors`` are where the numbers of equations lead."""
+    words = (
+        "This is the generated module, which needs nothing but NumPy. What computes the equations is shown, each line "
+        "with the number of its equation; the rest is folded. The lines are numbered as in the file."
+    )
+    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in listing(derivation))])
+
+
+def _section(section: Section, anchors: Mapping[int, str]) -> str:
+    lines = "".join(_line(n, line, anchors) for n, line in enumerate(section.lines, start=section.first))
+    code = f'<pre><code style="--first:{section.first - 1}">{lines}</code></pre>'
+    if section.core:
+        return code
+    return f"<details><summary>{_summary(section)}</summary>\n{code}</details>"
+
+
+#: How many names a fold of code shows.
+_MOST = 6
+
+
+def _summary(section: Section) -> str:
+    names = [f"<code>{escape(n)}</code>" for n in section.names[:_MOST]]
+    more = ["..."] if len(section.names) > _MOST else []
+    listed = ", ".join([*names, *more]) or "the module's description and imports"
+    return f"Lines {section.first} to {section.last}: {listed}"
+
+
+def _line(number: int, line: Line, anchors: Mapping[int, str]) -> str:
+    """A line; one that computes an equation can be linked to."""
+    place = f' id="line-{number}"' if any(w.equation is not None for w in line) else ""
+    return f"<span{place}>{''.join(_word(w, anchors) for w in line)}\n</span>"
+
+
+def _word(word: Word, anchors: Mapping[int, str]) -> str:
+    text = escape(word.text, quote=False)
+    if word.tensor:
+        return f'<b data-s="{escape(word.tensor)}">{text}</b>'
+    anchor = None if word.equation is None else anchors.get(word.equation)
+    if anchor is not None:
+        return f'<a href="#{anchor}">{text}</a>'
+    return f"<i>{text}</i>" if word.kind == "comment" and text.strip() else text

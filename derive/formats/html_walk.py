@@ -1,0 +1,74 @@
+"""What the page's script needs to know, and the figure in which it walks through the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
+
+from derive.blocks import Item
+from derive.index import symbols_read
+from derive.walk import Stride, strides
+
+if TYPE_CHECKING:
+    from derive.view import View
+
+Facts = dict[str, dict[str, str]]
+
+
+def facts(view: View) -> Facts:
+    """What stands for what.
+
+    ``same`` maps a derivative of the error, such as ``E/z2``, to the name that it has; ``shown`` maps a
+    tensor to the one that stands for it in a drawing where it has no place of its own.
+    """
+    return {"same": _same(view), "shown": _shown(view)}
+
+
+def _same(view: View) -> dict[str, str]:
+    forward, program = view.derivation.forward, view.batch
+    named = {p.tensor.name: p.name.name for p in program.passages if p.name is not None}
+    named |= {s.target.about.name: s.target.name for s in program.stage("gradient") if s.target.about is not None}
+    errors = dict.fromkeys((forward.error.target.name, "E"))  # a gradient is written with the letter E
+    return {f"{error}/{about}": name for error in errors for about, name in named.items()}
+
+
+def _shown(view: View) -> dict[str, str]:
+    """A factor or a gradient by what it is about, and a forward tensor by the first that reads it."""
+    found: dict[str, str] = {}
+    for statement in view.batch.stage("forward", "error"):
+        for name in symbols_read(statement.equation.expression):
+            found.setdefault(name, statement.target.name)
+    about = {s.target.name: s.target.about.name for s in view.batch.stage("factor", "gradient") if s.target.about}
+    return found | about
+
+
+def walk_figure(view: View, drawing: str, write: Callable[[Item, bool], str]) -> str:
+    """The backward pass step by step, with controls; hidden until the script that moves them has run.
+
+    ``drawing`` is the id of the drawing of which the script puts a copy here, or empty for none.
+    """
+    steps = strides(view)
+    last = len(steps)
+    picture = f'<div class="net" data-copy="{escape(drawing)}"></div>\n' if drawing else ""
+    listed = "\n".join(_stride(n, last, step, write) for n, step in enumerate(steps, start=1))
+    return (
+        '<figure class="walk" hidden>\n<h3>The backward pass, step by step</h3>\n'
+        f"{picture}"
+        '<div class="controls"><button type="button" value="-1">Back</button>'
+        f'<input type="range" min="0" max="{last}" value="0" aria-label="Step of the backward pass">'
+        '<button type="button" value="1">Next</button></div>\n'
+        f'<ol aria-live="polite">\n<li>{_BEGIN}</li>\n{listed}\n</ol>\n</figure>'
+    )
+
+
+_BEGIN = "<p>Go on to the next step to follow the error back through the network.</p>"
+
+
+def _stride(number: int, last: int, step: Stride, write: Callable[[Item, bool], str]) -> str:
+    rows = "\n".join(write(item, False) for item in step.items)
+    numbers = " ".join(str(i.number) for i in step.items if i.number is not None)
+    return (
+        f'<li hidden data-symbols="{escape(" ".join(step.symbols))}" data-drawn="{escape(" ".join(step.drawn))}" '
+        f'data-numbers="{numbers}"><p>Step {number} of {last}</p>\n<div class="eqs">\n{rows}\n</div></li>'
+    )

@@ -1,0 +1,390 @@
+"""The document in Markdown, in any flavour: one writer, to which a flavour tells what differs."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import singledispatchmethod
+from itertools import groupby
+
+from derive.blocks import (
+    Algorithm,
+    Block,
+    Code,
+    Display,
+    Document,
+    Fold,
+    Heading,
+    Item,
+    Part,
+    Picture,
+    Reference,
+    Span,
+    Step,
+    Strong,
+    Table,
+    Text,
+)
+from derive.formats.flavours import FLAVOURS, GREEN, RED, Flavour, begun, escaped
+from derive.formats.pages import paged
+from derive.formats.tex import broken, reason_lines, text_width
+from derive.printers.boxes import Box
+from derive.printers.latex import Writer
+from derive.printers.svg import svg
+from derive.printers.text import text as unicode_text
+
+#: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
+LINE = 33.5
+#: The room for the number of an equation.
+NUMBER = 4.0
+#: The most braces of one formula: KaTeX gives up on very long ones, GitHub at a thousand.
+BRACES = 500
+
+_RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
+_LATEX = Writer(RED, GREEN, web=True)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of displayed mathematics: before its alignment and from there on, and the number of its equation."""
+
+    left: str
+    right: str
+    number: int | None = None
+
+    def aligned(self) -> str:
+        """As a row of ``aligned``, its number in a column of its own: a tag is not understood everywhere."""
+        number = "" if self.number is None else rf" & \quad ({self.number})"
+        return f"{self.left} &{self.right}{number}"
+
+    def alone(self) -> str:
+        """As a whole formula."""
+        number = "" if self.number is None else rf" \qquad ({self.number})"
+        return f"{self.left} {self.right}{number}".strip()
+
+
+@dataclass(frozen=True)
+class MarkdownWriter:
+    """Writes blocks in Markdown.
+
+    ``homes`` are where the equations are linked to, by their numbers, and ``targets`` the links; what has none is
+    named without a link. The names of anchors begin with ``prefix``, the files of pictures with ``pictures``.
+    """
+
+    flavour: Flavour
+    prefix: str = "eq"
+    homes: Mapping[int, Display] = field(default_factory=dict)
+    targets: Mapping[int, str] = field(default_factory=dict)
+    pictures: str = ""
+
+    def part(self, part: Part) -> str:
+        """A part with its heading."""
+        return f"## {escaped(part.title)}\n\n{self.blocks(part.blocks)}\n"
+
+    def blocks(self, blocks: Sequence[Block]) -> str:
+        """Blocks with blank lines between; anchors stand at the end of the paragraph before."""
+        chunks: list[str] = []
+        for number, block in enumerate(blocks):
+            names = [f"{self.prefix}-{n}" for n, home in self.homes.items() if home == block]
+            marks = self.flavour.anchors(names) if names else ""
+            if marks and not self.flavour.behind:
+                if number and isinstance(blocks[number - 1], Text):
+                    marks = chunks.pop() + marks
+                chunks.append(marks)
+            chunks.append(self.block(block))
+            if marks and self.flavour.behind:
+                chunks.append(marks)
+        return "\n\n".join(c for c in chunks if c)
+
+    # ------------------------------------------------------------ blocks
+
+    @singledispatchmethod
+    def block(self, block: Block) -> str:
+        """One block."""
+        raise NotImplementedError(f"cannot write {type(block).__name__} in Markdown")
+
+    @block.register
+    def _(self, block: Text) -> str:
+        return begun(self.text(block))
+
+    @block.register
+    def _(self, block: Heading) -> str:
+        return f"### {self.text(block.title)}\n\n{self.block(block.text)}"
+
+    @block.register
+    def _(self, block: Fold) -> str:
+        return self.flavour.fold(self.text(block.title), plain(block.title), self.blocks(block.blocks))
+
+    @block.register
+    def _(self, block: Display) -> str:
+        margin = max((item.left.width for item in block.items), default=0.0)
+        line = LINE - NUMBER if any(item.number for item in block.items) else LINE
+        rows = [row for item in block.items for row in _rows(item, margin, line)]
+        before, after = self.flavour.display
+        return "\n\n".join(f"{before}\n{formula(some)}\n{after}" for some in _chunks(rows))
+
+    @block.register
+    def _(self, block: Table) -> str:
+        rules = ["---:" if n in block.numeric else "---" for n in range(len(block.head))]
+        return _table([[self.text(t) for t in block.head], rules, *([self.text(t) for t in r] for r in block.rows)])
+
+    @block.register
+    def _(self, block: Algorithm) -> str:
+        rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
+        table = _table([["", "step", "equation", "line of code"], ["---:", "---", "---:", "---"], *rows])
+        return f"**Algorithm.** {self.text(block.title)}.\n\n{table}"
+
+    def _step(self, number: int, step: Step) -> list[str]:
+        equation = "" if step.number is None else self.span(Reference(step.number))
+        code = "" if step.code is None else f"{step.code[0]}: {self.span(Code(step.code[1]))}"
+        return [str(number), "&emsp;" * step.depth + self.text(step.text), equation, code]
+
+    @block.register
+    def _(self, block: Picture) -> str:
+        source = _data(block) if self.flavour.embeds else self.pictures + picture_file(block)
+        words = " ".join(f"{block.drawing.title}. {block.drawing.text}".split())
+        return self.flavour.figure(source, words, self.text(block.caption))
+
+    # ------------------------------------------------------------ text
+
+    def text(self, text: Text) -> str:
+        """A paragraph or a cell."""
+        return "".join(self.span(s) for s in text.spans)
+
+    @singledispatchmethod
+    def span(self, span: Span) -> str:
+        """A piece of a text."""
+        raise NotImplementedError(f"cannot write {type(span).__name__} in Markdown")
+
+    @span.register
+    def _(self, span: str) -> str:
+        return escaped(span)
+
+    @span.register
+    def _(self, span: Box) -> str:
+        if span.kind in ("words", "number"):  # needs no mathematics
+            return escaped(str(span.parts[0]))
+        before, after = self.flavour.inline
+        return f"{before}{_LATEX(span)}{after}"
+
+    @span.register
+    def _(self, span: Reference) -> str:
+        words = f"({span.number})"
+        return self.flavour.link(self.targets[span.number], words) if span.number in self.targets else words
+
+    @span.register
+    def _(self, span: Code) -> str:
+        return code(span.source)
+
+    @span.register
+    def _(self, span: Strong) -> str:
+        return f"**{escaped(span.words)}**"
+
+
+def _rows(item: Item, margin: float, line: float) -> list[Row]:
+    """The rows of one equation; a piece that no longer fits begins a new one."""
+    lines = broken(item.right, margin, line, _LATEX)
+    first = Row(_LATEX(item.left), _signed(lines[0][0].strip(), _RELATIONS[item.relation]))
+    rows = [first, *(Row("", rf"\quad {_signed(text.strip())}") for text, _ in lines[1:])]
+    if item.reason is not None:
+        rows = _with_reason(rows, line - lines[-1][1], item.reason, line)
+    return [*rows[:-1], replace(rows[-1], number=item.number)]
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows in formulas that are not too long."""
+    chunk: list[Row] = []
+    for row in rows:
+        if chunk and formula([*chunk, row]).count("{") > BRACES:
+            yield chunk
+            chunk = []
+        chunk.append(row)
+    if chunk:
+        yield chunk
+
+
+def _signed(text: str, relation: str = "") -> str:
+    """A line behind its relation; a sign that goes on from the line before stands between two terms all the same."""
+    before = relation or ("{}" if text[:1] in ("+", "-", "=") else "")
+    return f"{before} {text}".strip()
+
+
+def _with_reason(rows: list[Row], room: float, reason: Text, line: float) -> list[Row]:
+    """The reason of a step beside its last row, or below it where there is no room."""
+    lines = [_in_formula(text) for text in reason_lines(reason, line)]
+    if len(lines) == 1 and 1.5 + text_width(reason) <= room:
+        return [*rows[:-1], replace(rows[-1], right=rf"{rows[-1].right} \quad {lines[0]}")]
+    return [*rows, *(Row("", rf"\qquad {text}") for text in lines)]
+
+
+def _in_formula(text: Text) -> str:
+    """Words and formulas within a formula."""
+    spans = [s if isinstance(s, Box) else Box("words", (str(s),), 0.0) for s in text.spans]
+    joined: list[Box] = []
+    for span in spans:
+        if joined and span.kind == joined[-1].kind == "words":
+            span = Box("words", (joined.pop().parts[0] + span.parts[0],), 0.0)
+        joined.append(span)
+    return "".join(map(_LATEX, joined))
+
+
+def formula(rows: Sequence[Row]) -> str:
+    """Rows as one formula."""
+    if len(rows) == 1:
+        return rows[0].alone()
+    body = " \\\\\n".join(row.aligned() for row in rows)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def code(source: str) -> str:
+    """A word of code, between more backticks than are together in it."""
+    longest = max((len(list(run)) for sign, run in groupby(source) if sign == "`"), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{source}{space}{fence}"
+
+
+def plain(text: Text) -> str:
+    """A text without any markup."""
+    return "".join(_plain(span) for span in text.spans)
+
+
+def _plain(span: Span) -> str:
+    match span:
+        case str():
+            return span
+        case Box():
+            return unicode_text(span)
+        case Reference():
+            return f"({span.number})"
+        case Code():
+            return span.source
+        case Strong():
+            return span.words
+
+
+# ---------------------------------------------------------------- numbers, pictures
+
+
+def homes(parts: Sequence[Part]) -> dict[int, Display]:
+    """Where each equation is linked to: where it stands first, if possible not as its form for a batch."""
+    displays = [block for part in parts for block in part.blocks if isinstance(block, Display)]
+    found: dict[int, Display] = {}
+    for batch in (False, True):
+        for display in displays:
+            for item in display.items:
+                if item.number is not None and item.batch == batch:
+                    found.setdefault(item.number, display)
+    return found
+
+
+def picture_file(picture: Picture) -> str:
+    """The name of the file of a picture."""
+    return f"{picture.name}.svg"
+
+
+def _data(picture: Picture) -> str:
+    """A picture as an address that holds all of it."""
+    return f"data:image/svg+xml;base64,{b64encode(svg(picture.drawing, picture.name).encode()).decode()}"
+
+
+def pictures(parts: Sequence[Part]) -> list[Picture]:
+    """All pictures, in their order."""
+
+    def within(blocks: Sequence[Block]) -> Iterator[Picture]:
+        for block in blocks:
+            if isinstance(block, Picture):
+                yield block
+            elif isinstance(block, Fold):
+                yield from within(block.blocks)
+
+    return [picture for part in parts for picture in within(part.blocks)]
+
+
+# ---------------------------------------------------------------- files
+
+
+def markdown(document: Document, flavour: str, front_matter: bool = False, prefix: str = "eq") -> str:
+    """The whole document as one text, in one of the ``FLAVOURS``; ``prefix`` begins the names of anchors.
+
+    Pictures are named as files beside it: see ``markdown_files``.
+    """
+    writer = linked(_writer(flavour, prefix), document.parts)
+    return _head(document.title, writer.flavour, front_matter) + "\n".join(map(writer.part, document.parts))
+
+
+def markdown_files(document: Document, flavour: str, front_matter: bool = False, prefix: str = "eq") -> dict[str, str]:
+    """The document, each part as a file of its own, and the pictures, by the names of the files.
+
+    Where a flavour limits a page (GitHub), a longer document goes on in ``derivation-2.md`` and so on.
+    """
+    writer = _writer(flavour, prefix)
+    head = _head(document.title, writer.flavour, front_matter)
+    files = {name: head + body for name, body in _paged(document.parts, writer, "derivation").items()}
+    for part in document.parts:
+        inner = replace(writer, pictures="../")
+        files |= {f"parts/{name}": body for name, body in _paged([part], inner, part.name).items()}
+    return files | {picture_file(p): svg(p.drawing, p.name) for p in pictures(document.parts)}
+
+
+def _writer(flavour: str, prefix: str) -> MarkdownWriter:
+    """A writer whose anchors are made of letters, digits and hyphens: Obsidian takes no others."""
+    return MarkdownWriter(FLAVOURS[flavour], "".join(c if c.isalnum() else "-" for c in prefix))
+
+
+def _head(title: str, flavour: Flavour, front_matter: bool) -> str:
+    heading = f"# {escaped(title)}\n\n"
+    if not front_matter:
+        return heading
+    return flavour.front_matter(title) + ("" if flavour.titled else heading)
+
+
+def _paged(parts: Sequence[Part], writer: MarkdownWriter, stem: str) -> dict[str, str]:
+    """Parts on as many pages as the flavour needs, with links between them, by the names of the files."""
+    pages = paged(parts, writer.flavour.budget, lambda block: cost(writer, block))
+    names = [f"{stem}.md" if not n else f"{stem}-{n + 1}.md" for n in range(len(pages))]
+    bodies = _bodies(dict(zip(names, pages, strict=True)), writer)
+    return bodies if len(pages) == 1 else {name: _barred(body, name, names) for name, body in bodies.items()}
+
+
+def _barred(body: str, here: str, names: Sequence[str]) -> str:
+    """A page between links to the others."""
+    links = [str(n) if name == here else f"[{n}]({name})" for n, name in enumerate(names, start=1)]
+    bar = f"Pages: {', '.join(links)}\n"
+    return "\n".join([bar, body, bar])
+
+
+def _bodies(pages: Mapping[str, Sequence[Part]], writer: MarkdownWriter) -> dict[str, str]:
+    """The texts of pages; their equations are linked to from all of them."""
+    known = linked(writer, [part for page in pages.values() for part in page])
+    files = {n: name for name, page in pages.items() for n, home in known.homes.items() if _holds(page, home)}
+    bodies = {}
+    for name, page in pages.items():
+        targets = {n: t if files[n] == name else files[n] + t for n, t in known.targets.items()}
+        bodies[name] = "\n".join(replace(known, targets=targets).part(part) for part in page)
+    return bodies
+
+
+def linked(writer: MarkdownWriter, parts: Sequence[Part]) -> MarkdownWriter:
+    """The writer for these parts on one page: it knows where their equations are.
+
+    Where a block can have only one anchor, it is that of its first equation.
+    """
+    known = homes(parts)
+    first = {n: next(k for k, other in known.items() if other == home) for n, home in known.items()}
+    targets = {n: f"#{writer.prefix}-{first[n] if writer.flavour.behind else n}" for n in known}
+    return replace(writer, homes=known, targets=targets)
+
+
+def _holds(page: Sequence[Part], display: Display) -> bool:
+    return any(display in part.blocks for part in page)
+
+
+def cost(writer: MarkdownWriter, block: Block) -> int:
+    """The formulas and braces of a block, at most: what GitHub counts."""
+    text = writer.block(block)
+    return sum(text.count(mark) for mark in ("{", writer.flavour.inline[0], writer.flavour.display[0]))

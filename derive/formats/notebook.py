@@ -1,0 +1,117 @@
+"""The document as a notebook: the derivation in cells of text, then cells of code that check it and let it learn.
+
+The file is what nbformat 4.5 writes, to the byte; no outputs are stored, and no cell holds a gradient.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sympy import Integer
+
+from derive.blocks import Document
+from derive.formats.flavours import JUPYTER, escaped
+from derive.formats.markdown import MarkdownWriter, linked
+from derive.functions import X
+from derive.render import fill
+from derive.verify import ENTRYWISE
+
+if TYPE_CHECKING:
+    from derive.forward import ForwardPass
+    from derive.index import Tensor
+    from derive.pipeline import Derivation
+    from derive.program import Program
+
+Cell = dict[str, Any]
+
+#: Up to how many parameters the check goes through every entry.
+SMALL = 2000
+#: The first width that has a name gets this size; every further one is one larger.
+FIRST_WIDTH = 3
+
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+#: The cells of code by the names of their templates, and the words before each.
+_CODE = {
+    "setup": "## Run it\n\n"
+    "What was derived is what `trainer.py` computes; its lines name their equations. The cells below need this file "
+    "beside the notebook, and NumPy.",
+    "check": "The gradients against the complex step and against central differences, on random data. Errors about as "
+    "small as those of rounding mean that they are right.",
+    "data": "A small data set: random inputs, in three directions at most, and what another network of the same shape "
+    "makes of them, with parameters that ours does not know. So there is something to find.",
+    "learn": "A learning rate that is too small leads nowhere, one that is too large away from the goal, and some "
+    "random parameters are a better start than others. So a few are tried, and the best goes on.",
+    "curve": "The error, averaged over each round through the samples:",
+    "predict": "What it has learned, on samples that it has not seen:",
+}
+
+
+def notebook(document: Document, derivation: Derivation) -> str:
+    """The document and cells of code as a notebook, in JSON.
+
+    Widths that have names are given sizes: 3, 4 and so on.
+    """
+    holes, writer = _holes(derivation), linked(MarkdownWriter(JUPYTER), document.parts)
+    cells = [_text("title", f"# {escaped(document.title)}")]
+    cells += [_text(part.name, writer.part(part)) for part in document.parts]
+    for name, words in _CODE.items():
+        cells += [_text(f"about-{name}", words), _code(f"run-{name}", fill(f"notebook/{name}.py.jinja", **holes))]
+    content = {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _text(name: str, text: str) -> Cell:
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": _lines(text)}
+
+
+def _code(name: str, code: str) -> Cell:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": name,
+        "metadata": {},
+        "outputs": [],
+        "source": _lines(code),
+    }
+
+
+def _lines(text: str) -> list[str]:
+    return text.rstrip("\n").splitlines(keepends=True)
+
+
+def _holes(derivation: Derivation) -> dict[str, object]:
+    """What the cells of code must know of the network."""
+    count, forward = derivation.parameter_count, derivation.forward
+    tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == "target")
+    axes = [a for t in tensors for a in t.axes if not a.sample]
+    names = dict.fromkeys(s for a in axes for s in sorted(a.extent.free_symbols, key=str))
+    sizes = {symbol: Integer(size) for size, symbol in enumerate(names, start=FIRST_WIDTH)}
+    inputs, outputs = (_tensor(forward, role).axes[0].extent.xreplace(sizes) for role in ("input", "target"))
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "sizes": ", ".join(f'"{symbol.name}": {size}' for symbol, size in sizes.items()),
+        "widths": ", **sizes" if sizes else "",
+        "classes": bool(forward.promises),
+        "directions": min(int(inputs), 3),
+        "spread": 0.5 if _grows(derivation.program) else 3,
+        "seeds": (1, 2, 3, 4, 5) if count <= ENTRYWISE else (1,),
+        "entries": None if count <= SMALL else 20 if count <= ENTRYWISE else 0,
+        "trial": 10 if count <= ENTRYWISE else 5,
+        "epochs": 200 if count <= ENTRYWISE else 50,
+    }
+
+
+def _tensor(forward: ForwardPass, role: str) -> Tensor:
+    return next(t for t in forward.inputs if t.role == role)
+
+
+def _grows(program: Program) -> bool:
+    """Whether an activation grows without bound, and large parameters would make all values large."""
+    far = [d.function.definition.subs(X, 50).evalf() for d in program.definitions if not d.function.order]
+    return any(not value.is_number or abs(value) > 2 for value in far)

@@ -1,0 +1,159 @@
+"""The options of the ``derive`` command, and what it says of them; this waits for no library."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from derive import __version__
+from derive.edition import DETAILS, FLAVOURS, FORMATS, PARTS
+
+Command = Callable[[argparse.Namespace], int]
+
+EXAMPLES = """\
+examples:
+  derive network --layers 3,4,4,1
+  derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
+  derive network --layers n,h,h,k --notation bracket --format html
+  derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
+  derive explain --layers 3,4,4,1 --weight "W2[3,1]"
+  derive check generated/network_3_4_4_1
+  derive list activations
+"""
+
+#: What `derive list` shows: the title, the module of the catalogue, its name there.
+CATALOGUES = {
+    "activations": ("derive.activations", "ACTIVATIONS"),
+    "losses": ("derive.losses", "LOSSES"),
+    "biases": ("derive.layers", "BIASES"),
+    "notations": ("derive.notation", "NOTATIONS"),
+    "optimizers": ("derive.optimizers", "OPTIMIZERS"),
+}
+
+#: The formats of the story of a weight: a notebook would need the module beside it.
+STORY_FORMATS = tuple(name for name in FORMATS if name != "ipynb")
+
+#: What else it shows: names of the document, with what each means.
+NAMES = {"formats": FORMATS, "parts": PARTS, "details": DETAILS, "flavours": FLAVOURS}
+
+
+def printable(text: str) -> str:
+    """A text as one line, with escapes for what cannot be printed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses abbreviations and says what is wrong in one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"derive: {printable(message)} (see `{self.prog} --help`)\n")
+
+
+def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """The parser of the whole command; ``commands`` are what is run, by name."""
+    whole = _Parser(
+        prog="derive",
+        description="Derive the equations of a network's learning, to read and to run.",
+        epilog=EXAMPLES,
+    )
+    whole.add_argument("--version", action="version", version=f"derive {__version__}")
+    places = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, add in (("network", _add_network), ("explain", _add_explain), ("check", _add_check), ("list", _add_list)):
+        add(places).set_defaults(run=commands[name])
+    return whole
+
+
+def _add_network(commands: Any) -> argparse.ArgumentParser:
+    text = "derive a network's gradient, prove it, and write the derivation and the module"
+    parser: argparse.ArgumentParser = commands.add_parser("network", help=text, description=f"{text.capitalize()}.")
+    _add_shape(parser)
+    document = parser.add_argument_group("the document")
+    _add_wording(document, FORMATS)
+    document.add_argument("--only", metavar="PART[,PART...]", help=f"some of the parts {', '.join(PARTS)}")
+    document.add_argument("--flavour", metavar="NAME", help=f"of Markdown: {_either(FLAVOURS)} (myst)")
+    document.add_argument(
+        "--front-matter",
+        action=argparse.BooleanOptionalAction,
+        help="begin Markdown with its title as YAML",
+    )
+    document.add_argument("--label-prefix", metavar="TEXT", help="how the labels of equations begin")
+    files = parser.add_argument_group("the files")
+    _add_place(files)
+    either = files.add_mutually_exclusive_group()
+    either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
+    either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
+    return parser
+
+
+def _add_shape(parser: argparse.ArgumentParser) -> None:
+    """The options that say what network it is."""
+    network = parser.add_argument_group("the network")
+    network.add_argument("--layers", metavar="N,N,...", help="widths, inputs first: integers, names, or a mix")
+    network.add_argument(
+        "--activation", metavar="NAME[,NAME...]", help="one for all layers, or one per layer (sigmoid)"
+    )
+    network.add_argument("--loss", metavar="NAME", help="what is minimised (mse)")
+    network.add_argument("--bias", metavar="NAME", help="separate, augmented or none (separate)")
+    network.add_argument("--notation", metavar="NAME", help="how it is written: psi, bracket or delta (psi)")
+    network.add_argument(
+        "--spec", metavar="FILE", type=Path, help="a TOML file that says the same; options override it"
+    )
+
+
+def _add_wording(group: Any, formats: Iterable[str]) -> None:
+    """The options that say what is written of it."""
+    group.add_argument("--format", metavar="NAME[,NAME...]", help=f"of {', '.join(formats)} (tex)")
+    group.add_argument("--detail", metavar="NAME", help=f"how much is said: {_either(DETAILS)} (full)")
+    group.add_argument("--numbers", metavar="FILE|seed:N", help="work an example in numbers, from a file or drawn")
+
+
+def _add_place(group: Any) -> None:
+    group.add_argument("--name", help="of the folder and the package (network_ and the widths)")
+    group.add_argument(
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        default=Path("generated"),
+        help="where that folder is put (generated)",
+    )
+
+
+def _either(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
+
+
+def _add_explain(commands: Any) -> argparse.ArgumentParser:
+    text = "tell the story of one weight: its paths to the error, its chain, its shared factor, its number"
+    parser: argparse.ArgumentParser = commands.add_parser("explain", help=text, description=f"{text.capitalize()}.")
+    parser.add_argument(
+        "--weight", metavar="NAME[ROW,COLUMN]", required=True, help="such as W2[3,1], or a bias such as b2[3]"
+    )
+    _add_shape(parser)
+    document = parser.add_argument_group("the document (by default, text for the terminal)")
+    _add_wording(document, STORY_FORMATS)
+    files = parser.add_argument_group("its files")
+    files.add_argument("--name", help="of the network (network_ and the widths)")
+    files.add_argument("--output", metavar="FOLDER", type=Path, help="where their folder is put (generated)")
+    files.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
+    return parser
+
+
+def _add_check(commands: Any) -> argparse.ArgumentParser:
+    text = "check the gradients of a generated module against numbers"
+    parser: argparse.ArgumentParser = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
+    parser.add_argument("path", metavar="PATH", type=Path, help="a generated folder, or the trainer.py in it")
+    return parser
+
+
+def _add_list(commands: Any) -> argparse.ArgumentParser:
+    text = "show the activations, losses and all else there is to choose from, with formulas"
+    parser: argparse.ArgumentParser = commands.add_parser("list", help=text, description=f"{text.capitalize()}.")
+    lists = [*CATALOGUES, *NAMES]
+    parser.add_argument("what", metavar="WHAT", nargs="?", choices=lists, help=", ".join(lists))
+    return parser

@@ -1,0 +1,1083 @@
+"""A reader of the LaTeX of displayed equations: from a document to expression trees.
+
+It knows what the symbols of LaTeX mean to somebody who reads the page, and nothing
+of the program that printed them: this module imports nothing of the project. What
+it cannot read it refuses (``Unreadable``); nothing is left out silently.
+
+Reading goes from a document to displays, from a display to rows, from rows to
+equations, and from the sides of an equation to trees of the nodes below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+
+class Unreadable(Exception):
+    """What a reader of the page would stumble over."""
+
+
+# ---------------------------------------------------------------- tokens
+
+
+@dataclass(frozen=True)
+class Token:
+    r"""A command or a character; ``apart``: white space or ``\,`` stands before it, ``gap``: a visible one."""
+
+    text: str
+    apart: bool = False
+    gap: bool = False
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_PIECE = re.compile(r"\\[A-Za-z]+\*?|\\.|\\\n|[^\s\\]|\s+", re.DOTALL)
+_GAPS = {r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", "~", r"\enspace", r"\>", r"\thinspace"}
+_NO_STAR = {r"\sum", r"\bar", r"\hat"}
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Split LaTeX into tokens; white space and visible gaps become marks on the token behind them."""
+    found: list[Token] = []
+    apart = gap = False
+    for match in _PIECE.finditer(text):
+        piece = match.group()
+        star = ""
+        if len(piece) > 2 and piece.startswith("\\") and piece.endswith("*"):
+            piece, star = piece[:-1], "*"
+        if piece.isspace():
+            apart = True
+        elif piece in _GAPS:
+            apart = gap = True
+        else:
+            found.append(Token(piece, apart, gap))
+            apart = gap = False
+        if star:
+            found.append(Token(star))
+    return found
+
+
+def without_comments(text: str) -> str:
+    """The text without comments and without what is shown as it is typed."""
+    for name in ("verbatim", "lstlisting", "Verbatim", "tikzpicture"):
+        text = re.sub(rf"\\begin{{{name}}}.*?\\end{{{name}}}", "", text, flags=re.DOTALL)
+    return re.sub(r"(?<!\\)((?:\\\\)*)%.*", r"\1", text)
+
+
+def written(tokens: Sequence[Token]) -> str:
+    """Tokens as LaTeX again."""
+    parts = []
+    for token in tokens:
+        if token.gap:
+            parts.append(r"\,")
+        parts.append((" " if token.apart else "") + token.text)
+    return "".join(parts).strip()
+
+
+def matching(tokens: Sequence[Token], start: int) -> int:
+    """The position of the brace that closes the one at ``start``."""
+    depth = 0
+    for position in range(start, len(tokens)):
+        depth += {"{": 1, "}": -1}.get(tokens[position].text, 0)
+        if not depth:
+            return position
+    raise Unreadable(f"a brace is not closed in {written(tokens)}")
+
+
+_SIZES = {rf"\{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("l", "r", "m", "")}
+_DROPPED = _SIZES | {
+    *(r"\left", r"\right", r"\middle", r"\displaystyle", r"\textstyle", r"\nonumber", r"\notag"),
+    *(r"\allowbreak", r"\nobreak", r"\limits", r"\relax", r"\small", r"\footnotesize", r"\strut"),
+}
+_LOST_WITH_GROUP = {r"\phantom", r"\hphantom", r"\vphantom", r"\color", r"\label", r"\vspace", r"\hspace", r"\class"}
+_SEEN_THROUGH = {r"\textcolor": 1, r"\mathcolor": 1, r"\boxed": 0, r"\mathord": 0, r"\mathbin": 0, r"\mathrel": 0}
+
+
+def plain(tokens: Sequence[Token]) -> list[Token]:
+    r"""Without colours, sizes of brackets and labels: ``\textcolor{red}{x}`` is ``x``."""
+    found: list[Token] = []
+    position = 0
+    queue = list(tokens)
+    while position < len(queue):
+        token = queue[position]
+        if token.text in _SEEN_THROUGH:
+            start = position + 1
+            for _ in range(_SEEN_THROUGH[token.text]):
+                start = matching(queue, start) + 1
+            end = matching(queue, start)
+            inner = queue[start + 1 : end]
+            if inner:
+                inner[0] = replace(inner[0], apart=inner[0].apart or token.apart, gap=inner[0].gap or token.gap)
+            queue[position : end + 1] = inner
+        elif token.text in _LOST_WITH_GROUP:
+            position = matching(queue, position + 1) + 1
+        else:
+            if token.text not in _DROPPED:
+                found.append(token)
+            position += 1
+    return found
+
+
+# ---------------------------------------------------------------- nodes
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of a formula."""
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    """A number that is written in digits."""
+
+    value: float | int
+
+
+@dataclass(frozen=True)
+class Symbol(Node):
+    r"""A letter with what stands around it.
+
+    ``indices`` are letters, or strings of digits as they stand there (``11`` may be one
+    index or two); ``sample`` is the upper index, ``layer`` the number in brackets.
+    """
+
+    letter: str
+    layer: int | None = None
+    indices: tuple[str, ...] = ()
+    sample: str | None = None
+    transposed: bool = False
+    without_biases: bool = False
+    commas: bool = False
+
+
+@dataclass(frozen=True)
+class Function(Node):
+    """The name of a function: ``f``, its number, its layer, its primes; or a name of its own."""
+
+    name: str
+    primes: int = 0
+    number: str | None = None
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class Apply(Node):
+    """A function of its arguments."""
+
+    function: Function
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Plus(Node):
+    """Terms, each with its sign."""
+
+    terms: tuple[tuple[int, Node], ...]
+
+
+@dataclass(frozen=True)
+class Times(Node):
+    """Factors side by side: numbers multiplied, or a product of matrices."""
+
+    factors: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Entrywise(Node):
+    """Multiplied (or, where ``divides`` says so, divided) entry by entry."""
+
+    factors: tuple[Node, ...]
+    divides: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Power(Node):
+    """A power; ``entrywise`` if the exponent carries the sign of the entry-wise product."""
+
+    base: Node
+    exponent: Node
+    entrywise: bool = False
+
+
+@dataclass(frozen=True)
+class Transposed(Node):
+    """A bracket that is transposed."""
+
+    of: Node
+
+
+@dataclass(frozen=True)
+class Columns(Node):
+    """A bracket without its column 0."""
+
+    of: Node
+
+
+@dataclass(frozen=True)
+class Ratio(Node):
+    """A fraction."""
+
+    top: Node
+    bottom: Node
+
+
+@dataclass(frozen=True)
+class Partial(Node):
+    """A partial derivative."""
+
+    of: Node
+    wrt: Node
+
+
+@dataclass(frozen=True)
+class Slope(Node):
+    """d/dx of an expression."""
+
+    of: Node
+    wrt: Symbol
+
+
+@dataclass(frozen=True)
+class Sum(Node):
+    """A sum; without limits over the whole range of its index."""
+
+    index: str
+    start: Node | None
+    stop: Node | None
+    body: Node
+
+
+@dataclass(frozen=True)
+class Exp(Node):
+    """e to a power."""
+
+    exponent: Node
+    entrywise: bool = False
+
+
+@dataclass(frozen=True)
+class Cases(Node):
+    """Values, each with its condition: (left, relation, right), or None for otherwise."""
+
+    rows: tuple[tuple[Node, tuple[Node, str, Node] | None], ...]
+
+
+@dataclass(frozen=True)
+class Stack(Node):
+    """Blocks of rows."""
+
+    blocks: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Braced(Node):
+    """A formula with a note under (or over) its brace: a shape, a formula of equal value, or words."""
+
+    of: Node
+    shape: tuple[Node, Node] | None = None
+    same: Node | None = None
+
+
+@dataclass(frozen=True)
+class Ones(Node):
+    """A column of ones, or a row of them."""
+
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Kronecker(Node):
+    """1 if both indices are equal, 0 if not."""
+
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Change(Node):
+    """What an update adds to a parameter."""
+
+    of: Symbol
+
+
+@dataclass(frozen=True)
+class Dots(Node):
+    """Something is left out."""
+
+
+def nodes(tree: Any) -> Iterator[Node]:
+    """A tree's nodes, outermost first."""
+    if isinstance(tree, Node):
+        yield tree
+    if isinstance(tree, tuple):
+        for part in tree:
+            yield from nodes(part)
+    elif is_dataclass(tree):
+        for field in fields(tree):
+            yield from nodes(getattr(tree, field.name))
+
+
+# ---------------------------------------------------------------- documents, displays, equations
+
+
+@dataclass(frozen=True)
+class Equation:
+    """Sides with the relations between them (``=``, ``\\leftarrow``); a list of formulas has no relations.
+
+    ``section`` is the heading it stands under, ``before`` the words since the last display.
+    An equation that is not ``displayed`` stands in a line of text, or in a table.
+    """
+
+    sides: tuple[tuple[Token, ...], ...]
+    relations: tuple[str, ...]
+    number: str | None = None
+    section: str = ""
+    before: str = ""
+    displayed: bool = True
+
+    @property
+    def source(self) -> str:
+        """The equation as LaTeX."""
+        parts = [written(self.sides[0])]
+        for relation, side in zip(self.relations, self.sides[1:], strict=True):
+            parts += [relation, written(side)]
+        return " ".join(parts)
+
+
+_DISPLAYS = ("align", "align*", "equation", "equation*", "gather", "gather*", "multline", "multline*", "eqnarray*")
+_BEGIN = "|".join(re.escape(name) for name in _DISPLAYS)
+_FORMULA = re.compile(
+    rf"\\begin{{(?P<name>{_BEGIN})}}(?P<a>.*?)\\end{{(?P=name)}}"
+    r"|\\begin{alignat(?P<star>\*?)}{\d+}(?P<b>.*?)\\end{alignat(?P=star)}"
+    r"|(?<!\\)\\\[(?P<c>.*?)(?<!\\)\\\]"
+    r"|(?<!\\)\$\$(?P<d>.*?)(?<!\\)\$\$"
+    r"|(?<!\\)\$(?P<inline>[^$]*?)(?<!\\)\$"
+    r"|(?<!\\)\\\((?P<inline2>.*?)(?<!\\)\\\)",
+    re.DOTALL,
+)
+_HEADING = re.compile(r"\\(?:(?:sub)*(?:section|paragraph)\*?|\w*heading){([^{}]*)}")
+
+
+def equations(document: str) -> list[Equation]:
+    """Every displayed equation of a LaTeX document, and every formula in its text that holds a relation."""
+    text = without_comments(document)
+    found: list[Equation] = []
+    end, section, words = 0, "", ""
+    for match in _FORMULA.finditer(text):
+        words += text[end : match.start()]
+        end = match.end()
+        headings = list(_HEADING.finditer(words))
+        if headings:
+            section, words = headings[-1].group(1), words[headings[-1].end() :]
+        inline = match.group("inline") or match.group("inline2")
+        if inline is not None or match.group("inline") is not None:
+            found += [replace(e, section=section, before=words, displayed=False) for e in _in_text(inline or "")]
+            continue
+        body = next(match.group(n) for n in "abcd" if match.group(n) is not None)
+        found += [replace(e, section=section, before=words) for e in displayed(body)]
+        words = ""
+    _nothing_left(_FORMULA.sub("", text))
+    return found
+
+
+def _in_text(body: str) -> list[Equation]:
+    equation = _new([plain(tokens_of(body))], None)
+    return [equation] if equation.relations else []
+
+
+def _nothing_left(text: str) -> None:
+    """Refuse a document with a display that was not found."""
+    rest = re.sub(r"\\\\\[[^\]]*\]", "", text)
+    names = "align|equation|gather|multline|eqnarray|math|displaymath|flalign|dmath|subequations"
+    left = re.search(rf"\\begin{{({names})\w*\*?}}|\\\[|(?<!\\)\$", rest)
+    if left:
+        raise Unreadable(f"a formula was not found: {rest[left.start() : left.start() + 80]!r}")
+
+
+def displayed(body: str) -> list[Equation]:
+    """The equations of one display."""
+    tokens = _unwrapped(plain(tokens_of(body)))
+    found: list[Equation] = []
+    for row in _split(tokens, r"\\"):
+        row, number = _tagged(row)
+        cells = _split(_without_reason(row), "&")
+        for first in range(0, max(len(cells), 1), 2):
+            pair = cells[first : first + 2]
+            if not any(pair) or _words_only(pair):
+                continue
+            if first:
+                found.append(_new(pair, number))
+            else:
+                _take(found, pair, number)
+    for equation in found:
+        if not all(equation.sides):
+            raise Unreadable(f"a side is empty: {equation.source}")
+    return found
+
+
+def _unwrapped(tokens: list[Token]) -> list[Token]:
+    """Without an ``aligned`` or ``split`` that holds all of a display."""
+    for name in ("aligned", "split", "gathered", "alignedat"):
+        opening = [r"\begin", "{", *name, "}"]
+        texts = [t.text for t in tokens]
+        if texts[: len(opening)] == opening:
+            closing = [r"\end", "{", *name, "}"]
+            while texts[-1:] in (["."], [","]):
+                texts, tokens = texts[:-1], tokens[:-1]
+            if texts[-len(closing) :] != closing:
+                raise Unreadable(f"{name} holds only a part of a display")
+            return tokens[len(opening) : -len(closing)]
+    return tokens
+
+
+_DEPTH = {"{": 1, "}": -1, r"\begin": 1, r"\end": -1}
+
+
+def _split(tokens: Sequence[Token], sign: str) -> list[list[Token]]:
+    """Split at a sign outside of all braces and environments."""
+    parts: list[list[Token]] = [[]]
+    depth, position = 0, 0
+    while position < len(tokens):
+        text = tokens[position].text
+        depth += _DEPTH.get(text, 0)
+        if text == sign and not depth:
+            parts.append([])
+            if sign == r"\\" and position + 1 < len(tokens) and tokens[position + 1].text == "[":
+                position = next(p for p in range(position, len(tokens)) if tokens[p].text == "]")
+        else:
+            parts[-1].append(tokens[position])
+        position += 1
+    return parts
+
+
+def _tagged(row: list[Token]) -> tuple[list[Token], str | None]:
+    """A row without its tag, and what the tag says."""
+    for position, token in enumerate(row):
+        if token.text == r"\tag":
+            end = matching(row, position + 1)
+            return row[:position] + row[end + 1 :], written(row[position + 2 : end])
+    return row, None
+
+
+_WORDS = (r"\text", r"\textit", r"\textrm", r"\mbox", r"\eqref", r"\ref", r"\textsf")
+
+
+def _without_reason(row: list[Token]) -> list[Token]:
+    r"""A row without the words at its end: ``\text{(chain rule)}``."""
+    depth = 0
+    for position, token in enumerate(row):
+        if token.text in _WORDS and not depth and matching(row, position + 1) == len(row) - 1:
+            return row[:position]
+        depth += _DEPTH.get(token.text, 0)
+    return row
+
+
+def _words_only(cells: Sequence[Sequence[Token]]) -> bool:
+    r"""Whether cells hold nothing but words: ``\text{...}``, and references to equations."""
+    tokens = [t for cell in cells for t in cell]
+    position = 0
+    while position < len(tokens):
+        if tokens[position].text in _WORDS:
+            position = matching(tokens, position + 1)
+        elif tokens[position].text not in (",", ".", ";", "(", ")"):
+            return False
+        position += 1
+    return True
+
+
+_RELATIONS = ("=", r"\leftarrow", r"\gets", ":=", r"\equiv")
+_CLOSING = {"(": ")", "[": "]"}
+
+
+def _related(tokens: Sequence[Token]) -> tuple[list[tuple[Token, ...]], list[str]]:
+    """The sides of a row and the relations between them."""
+    sides: list[list[Token]] = [[]]
+    relations: list[str] = []
+    depth = 0
+    for token in tokens:
+        depth += {"{": 1, "(": 1, "[": 1, r"\begin": 1, "}": -1, ")": -1, "]": -1, r"\end": -1}.get(token.text, 0)
+        if token.text in _RELATIONS and not depth:
+            relations.append(token.text)
+            sides.append([])
+        else:
+            sides[-1].append(token)
+    return [tuple(s) for s in sides], relations
+
+
+def _new(cells: Sequence[Sequence[Token]], number: str | None) -> Equation:
+    sides, relations = _related([t for cell in cells for t in cell])
+    return Equation(tuple(sides), tuple(relations), number)
+
+
+def _take(found: list[Equation], cells: list[list[Token]], number: str | None) -> None:
+    """A row: an equation of its own, one more side of the last one, or the rest of its last side."""
+    row = [t for cell in cells for t in cell]
+    begins = row[0].text in _RELATIONS
+    aligned = len(cells) > 1
+    signed = row[0].text in ("+", "-", r"\odot", "*", r"\cdot", r"\oslash")
+    continues = bool(found) and bool(found[-1].relations) and ((aligned and not cells[0]) or (not aligned and signed))
+    if not (begins or continues) or not found:
+        if begins:
+            raise Unreadable(f"a relation with no left side: {written(row)}")
+        found.append(_new(cells, number))
+        return
+    last = found.pop()
+    rest = Equation(*map(tuple, _related([*_flat(last), *row])), last.number or number)
+    found.append(rest)
+
+
+def _flat(equation: Equation) -> list[Token]:
+    tokens = list(equation.sides[0])
+    for relation, side in zip(equation.relations, equation.sides[1:], strict=True):
+        tokens += [Token(relation, True), *side]
+    return tokens
+
+
+# ---------------------------------------------------------------- expressions
+
+
+def read(side: Sequence[Token]) -> Node:
+    """One side of an equation as a tree. Raises Unreadable if it is not a formula."""
+    tokens = list(side)
+    if tokens and tokens[-1].text in (".", ",", ";"):
+        tokens.pop()
+    parser = _Parser(tokens)
+    tree = parser.expression()
+    parser.done()
+    return tree
+
+
+def read_list(side: Sequence[Token]) -> tuple[Node, ...]:
+    """Formulas separated by commas."""
+    tokens = list(side)
+    if tokens and tokens[-1].text in (".", ","):
+        tokens.pop()
+    parser = _Parser(tokens)
+    found = [parser.expression()]
+    while parser.accept(","):
+        found.append(parser.expression())
+    parser.done()
+    return tuple(found)
+
+
+def formula(text: str) -> Node:
+    r"""The tree of a formula given as LaTeX.
+
+    >>> formula(r"2\, x_{i}")
+    Times(factors=(Number(value=2), Symbol(letter='x', layer=None, indices=('i',), sample=None, transposed=False, \
+without_biases=False, commas=False)))
+    """
+    return read(plain(tokens_of(text)))
+
+
+_GREEK = {r"\Psi", r"\delta", r"\eta", r"\alpha", r"\mu", r"\nu", r"\psi", r"\theta", r"\Theta", r"\lambda", r"\beta"}
+_ACCENTS = {r"\hat", r"\bar", r"\tilde"}
+_NAMED = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\ln": "ln", r"\log": "ln", r"\exp": "exp"}
+_GENERIC = ("f", "g")
+_UPRIGHT = {r"\mathrm", r"\operatorname"}
+_ENTRYWISE = {r"\odot", "*", r"\circ"}
+_DOTS = {r"\dots", r"\cdots", r"\ldots", r"\dotsb", r"\dotsc", r"\vdots"}
+_STOPS = {"+", "-", ",", ")", "]", "}", "&", r"\\", r"\end", r"\oslash", "=", ">", "<", r"\ge", r"\le", r"\times"}
+_STOPS |= _ENTRYWISE | {r"\geq", r"\leq", "/"}
+_COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le": "<=", r"\leq": "<=", r"\ne": "!="}
+
+
+class _Parser:
+    """Recursive descent over the tokens of one formula."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.tokens = list(tokens)
+        self.at = 0
+
+    # ------------------------------------------------------------ moving
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.at + ahead
+        return self.tokens[place].text if place < len(self.tokens) else ""
+
+    def next(self) -> Token:
+        if self.at >= len(self.tokens):
+            raise self.wrong("a formula ends too early")
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def accept(self, *texts: str) -> bool:
+        if self.peek() in texts and self.peek():
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> None:
+        if not self.accept(text):
+            raise self.wrong(f"{text} is missing")
+
+    def done(self) -> None:
+        if self.at < len(self.tokens):
+            raise self.wrong("a formula goes on where it should end")
+
+    def wrong(self, what: str) -> Unreadable:
+        here = written(self.tokens[: self.at]), written(self.tokens[self.at :])
+        return Unreadable(f"{what}: {here[0]} <here> {here[1]}")
+
+    def group(self) -> _Parser:
+        """The tokens between braces, or the single token that stands for them."""
+        if self.peek() != "{":
+            return _Parser([self.next()])
+        end = matching(self.tokens, self.at)
+        inner = _Parser(self.tokens[self.at + 1 : end])
+        self.at = end + 1
+        return inner
+
+    def within(self) -> Node:
+        """The one formula between braces."""
+        inner = self.group()
+        tree = inner.expression()
+        inner.done()
+        return tree
+
+    # ------------------------------------------------------------ sums and products
+
+    def expression(self) -> Node:
+        """Terms with signs."""
+        sign = -1 if self.peek() == "-" else 1
+        if not self.accept("-"):
+            self.accept("+")
+        terms = [(sign, self.entrywise())]
+        while self.peek() in ("+", "-"):
+            sign = -1 if self.next().text == "-" else 1
+            terms.append((sign, self.entrywise()))
+        return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else Plus(tuple(terms))
+
+    def entrywise(self) -> Node:
+        """Products multiplied entry by entry."""
+        factors, divides = [self.product()], [False]
+        while self.peek() in _ENTRYWISE or self.peek() == r"\oslash":
+            divides.append(self.next().text == r"\oslash")
+            factors.append(self.product())
+        return factors[0] if len(factors) == 1 else Entrywise(tuple(factors), tuple(divides))
+
+    def product(self) -> Node:
+        """Factors side by side."""
+        factors = [self.factor()]
+        while True:
+            if self.accept(r"\cdot"):
+                factors.append(self.factor())
+            elif self.peek() == r"\times" and self.peek(1):
+                self.next()
+                factors.append(self.factor())
+            elif self.peek() == "/":
+                self.next()
+                factors[-1] = self._divided(factors[-1], self.factor())
+            elif self.peek() and self.peek() not in _STOPS:
+                factors.append(self.factor())
+            else:
+                return factors[0] if len(factors) == 1 else Times(tuple(factors))
+
+    def _divided(self, top: Node, bottom: Node) -> Node:
+        if isinstance(top, _Differential) and isinstance(bottom, _Differential):
+            return Partial(top.of, bottom.of)
+        return Ratio(top, bottom)
+
+    def factor(self) -> Node:
+        """A part with its exponents."""
+        tree = self.primary()
+        while self.peek() in ("^", "_"):
+            tree = self._scripted(tree)
+        return tree
+
+    def _scripted(self, tree: Node) -> Node:
+        sign = self.next().text
+        inner = self.group()
+        if sign == "_":
+            if inner.peek() != r"\setminus":
+                raise self.wrong("an index on what is no symbol")
+            return Columns(tree)
+        if inner.accept("T", r"\top") or inner._sans_t():
+            inner.done()
+            return Ones(not tree.transposed) if isinstance(tree, Ones) else Transposed(tree)
+        entrywise = inner.peek() in _ENTRYWISE and bool(inner.next())
+        exponent = inner.expression()
+        inner.done()
+        return Power(tree, exponent, entrywise)
+
+    def _sans_t(self) -> bool:
+        if [self.peek(n) for n in range(4)] == [r"\mathsf", "{", "T", "}"]:
+            self.at += 4
+            return True
+        return False
+
+    # ------------------------------------------------------------ parts
+
+    def primary(self) -> Node:
+        """A number, a symbol, a function of something, a bracket, a fraction, a sum."""
+        text = self.peek()
+        if text.isdigit():
+            return self._number()
+        if text in ("(", "["):
+            return self._bracket()
+        if text == "{":
+            return self._empty_group()
+        parts = {
+            r"\frac": self._fraction,
+            r"\dfrac": self._fraction,
+            r"\tfrac": self._fraction,
+            r"\sum": self._sum,
+            r"\underbrace": self._braced,
+            r"\overbrace": self._braced,
+            r"\begin": self._environment,
+            r"\mathbf": self._ones,
+            r"\partial": self._differential,
+            r"\Delta": self._change,
+        }
+        if text in parts:
+            self.next()
+            return parts[text]()
+        if text in _DOTS:
+            self.next()
+            return Dots()
+        if text in _NAMED or text in _UPRIGHT or self._names_a_function():
+            return self._applied()
+        if text == "e" and self.peek(1) == "^":
+            return self._exponential()
+        return self.symbol(None)
+
+    def _number(self) -> Node:
+        digits = self.next().text
+        while self.peek().isdigit() and not self.tokens[self.at].apart:
+            digits += self.next().text
+        if self.peek() == "." and self.peek(1).isdigit():
+            digits += self.next().text
+            while self.peek().isdigit() and not self.tokens[self.at].apart:
+                digits += self.next().text
+            return Number(float(digits))
+        return Number(int(digits))
+
+    def _bracket(self) -> Node:
+        closing = _CLOSING[self.next().text]
+        tree = self.expression()
+        self.expect(closing)
+        return tree
+
+    def _empty_group(self) -> Node:
+        """``{}^{(2)}z``: the layer of the symbol behind it."""
+        inner = self.group()
+        if inner.tokens:
+            tree = inner.expression()
+            inner.done()
+            return tree
+        self.expect("^")
+        mark = self.group()
+        layer = mark._layer("(", ")")
+        mark.done()
+        if layer is None:
+            raise self.wrong("a left superscript that is no layer")
+        return self.symbol(layer)
+
+    def _layer(self, opening: str, closing: str) -> int | None:
+        """A number in brackets."""
+        if self.peek() != opening or not self.peek(1).isdigit():
+            return None
+        start = self.at
+        self.next()
+        number = self._number()
+        if not self.accept(closing) or not isinstance(number, Number):
+            self.at = start
+            return None
+        return int(number.value)
+
+    def _fraction(self) -> Node:
+        top, bottom = self.group(), self.group()
+        if top.peek() in ("d", r"\partial") and len(top.tokens) == 1 and bottom.peek() == top.peek():
+            bottom.next()
+            wrt = bottom.symbol(None)
+            bottom.done()
+            return Slope(self.product(), wrt)
+        if top.peek() == r"\partial":
+            above, below = top.expression(), bottom.expression()
+            if not (isinstance(above, _Differential) and isinstance(below, _Differential)):
+                raise self.wrong("a derivative that is none")
+            top.done(), bottom.done()
+            return Partial(above.of, below.of)
+        above, below = top.expression(), bottom.expression()
+        top.done(), bottom.done()
+        return Ratio(above, below)
+
+    def _differential(self) -> Node:
+        return _Differential(self.factor())
+
+    def _change(self) -> Node:
+        tree = self.factor()
+        if not isinstance(tree, Symbol):
+            raise self.wrong("a change of what is no symbol")
+        return Change(tree)
+
+    def _sum(self) -> Node:
+        index, start, stop = "", None, None
+        while self.peek() in ("_", "^"):
+            if self.next().text == "_":
+                below = self.group()
+                index = below._index_letter()
+                if below.accept("="):
+                    start = below.expression()
+                below.done()
+            else:
+                stop = self.within()
+        if not index or (start is None) != (stop is None):
+            raise self.wrong("a sum without its index, or with half of its limits")
+        return Sum(index, start, stop, self.product())
+
+    def _braced(self) -> Node:
+        of = self.within()
+        if not self.accept("_", "^"):
+            return Braced(of)
+        note = self.group()
+        if _words_only([note.tokens]):
+            return Braced(of)
+        first = note.expression_without_times()
+        if note.accept(r"\times"):
+            second = note.expression_without_times()
+            note.done()
+            return Braced(of, shape=(first, second))
+        note.done()
+        return Braced(of, same=first)
+
+    def expression_without_times(self) -> Node:
+        r"""A formula that ends before a ``\times``."""
+        end = next((n for n in range(self.at, len(self.tokens)) if self.peek(n - self.at) == r"\times"), None)
+        inner = _Parser(self.tokens[self.at : end])
+        tree = inner.expression()
+        inner.done()
+        self.at = len(self.tokens) if end is None else end
+        return tree
+
+    def _environment(self) -> Node:
+        name = "".join(t.text for t in self.group().tokens)
+        if name not in ("cases", "bmatrix", "pmatrix"):
+            raise self.wrong(f"{name} in a formula")
+        depth, end = 1, self.at
+        while depth:
+            if end >= len(self.tokens):
+                raise self.wrong(f"{name} has no end")
+            depth += {r"\begin": 1, r"\end": -1}.get(self.tokens[end].text, 0)
+            end += 1
+        rows = _split(self.tokens[self.at : end - 1], r"\\")
+        self.at = matching(self.tokens, end) + 1
+        if name == "cases":
+            return Cases(tuple(self._case(row) for row in rows))
+        return Stack(tuple(read(row) for row in rows))
+
+    def _case(self, row: list[Token]) -> tuple[Node, tuple[Node, str, Node] | None]:
+        cells = _split(row, "&")
+        if len(cells) != 2:
+            raise self.wrong("a case without its condition")
+        value, condition = read(cells[0]), _Parser(cells[1])
+        if condition.peek() == r"\text":
+            condition.next()
+            words = "".join((" " if t.apart else "") + t.text for t in condition.group().tokens).strip()
+            if words.rstrip(",.") in ("otherwise", "else"):
+                condition.done()
+                return value, None
+            if words not in ("if", "for"):
+                raise self.wrong(f"the condition {words}")
+        left = condition.expression()
+        relation = condition.next().text
+        if relation not in _COMPARISONS:
+            raise self.wrong(f"the condition {relation}")
+        right = condition.expression()
+        condition.done()
+        return value, (left, _COMPARISONS[relation], right)
+
+    def _ones(self) -> Node:
+        inner = self.group()
+        if [t.text for t in inner.tokens] != ["1"]:
+            raise self.wrong("a bold symbol")
+        return Ones()
+
+    def _exponential(self) -> Node:
+        self.next(), self.expect("^")
+        inner = self.group()
+        entrywise = inner.peek() in _ENTRYWISE and bool(inner.next())
+        exponent = inner.expression()
+        inner.done()
+        return Exp(exponent, entrywise)
+
+    # ------------------------------------------------------------ functions
+
+    def _names_a_function(self) -> bool:
+        """Whether f or g is followed by its number, primes or layer and then, with no gap, by a bracket."""
+        if self.peek() not in _GENERIC:
+            return False
+        start = self.at
+        try:
+            self._function()
+            return self.peek() == "(" and not self.tokens[self.at].gap
+        except Unreadable:
+            return False
+        finally:
+            self.at = start
+
+    def _function(self) -> tuple[Function, Node | None]:
+        """The name of a function, and a power that stands before its argument."""
+        text = self.next().text
+        if text in _UPRIGHT:
+            name = "".join(t.text for t in self.group().tokens).replace(r"\_", "_")
+        else:
+            name = _NAMED.get(text, text)
+        function, power = Function(name), None
+        while self.peek() in ("'", "_", "^"):
+            sign = self.next().text
+            if sign == "'":
+                function = replace(function, primes=function.primes + 1)
+                continue
+            inner = self.group()
+            if sign == "_":
+                function = replace(function, number=written(inner.tokens))
+                if not function.number.isdigit():
+                    raise self.wrong("the number of a function")
+                continue
+            while inner.accept(r"\prime", "'"):
+                function = replace(function, primes=function.primes + 1)
+            layer = inner._layer("[", "]")
+            layer = inner._layer("(", ")") if layer is None else layer
+            if layer is not None:
+                function = replace(function, layer=layer)
+            elif inner.peek():
+                power = inner.expression()
+            inner.done()
+        return function, power
+
+    def _applied(self) -> Node:
+        function, power = self._function()
+        if self.peek() != "(":
+            raise self.wrong("a function without its argument in brackets")
+        self.next()
+        arguments = [self.expression()]
+        while self.accept(","):
+            arguments.append(self.expression())
+        self.expect(")")
+        tree = Exp(arguments[0]) if function == Function("exp") else Apply(function, tuple(arguments))
+        return tree if power is None else Power(tree, power)
+
+    # ------------------------------------------------------------ symbols
+
+    def symbol(self, layer: int | None) -> Node:
+        """A letter with its layer, its indices and what else stands around it."""
+        letter = self._letter()
+        found = Symbol(letter, layer)
+        powers: list[tuple[Node, bool]] = []
+        while self.peek() in ("_", "^"):
+            if self.next().text == "_":
+                found = self.group()._indexed(found)
+            else:
+                found, power = self.group()._raised(found)
+                powers += [power] if power else []
+                if power:
+                    break
+        if self.peek() == "'":
+            raise self.wrong("a prime on what is no function")
+        if letter == r"\delta" and len(_counted(found)) == 2 and found.layer is None and found.sample is None:
+            return Kronecker(*_counted(found))
+        tree: Node = found
+        for exponent, entrywise in powers:
+            tree = Power(tree, exponent, entrywise)
+        return tree
+
+    def _letter(self) -> str:
+        token = self.next()
+        text = token.text
+        if text in _ACCENTS:
+            inner = "".join(t.text for t in self.group().tokens)
+            return f"{text}{{{inner}}}"
+        if text == r"\mathit":
+            return "".join(t.text for t in self.group().tokens)
+        if text == "d" and self.peek() in tuple("zhwWba") and not self.tokens[self.at].apart:
+            return f"d{self.next().text}"
+        if text in _GREEK or (text.isalpha() and len(text) == 1):
+            return text
+        self.at -= 1
+        raise self.wrong(f"{text} where a symbol should stand")
+
+    def _indexed(self, symbol: Symbol) -> Symbol:
+        """What stands below a symbol."""
+        if symbol.indices or symbol.without_biases:
+            raise self.wrong("two lower indices")
+        if self.accept(r"\setminus"):
+            self.expect("0")
+            self.done()
+            return replace(symbol, without_biases=True)
+        found: list[str] = []
+        commas = False
+        while self.peek():
+            if self.accept(","):
+                commas = True
+            elif self.peek().isdigit():
+                found.append(self._digits())
+            elif self.peek() == r"\mathit":
+                self.next()
+                found.append("".join(t.text for t in self.group().tokens))
+            else:
+                found.append(self._index_letter())
+        if not found:
+            raise self.wrong("an empty index")
+        return replace(symbol, indices=tuple(found), commas=commas)
+
+    def _digits(self) -> str:
+        digits = self.next().text
+        while self.peek().isdigit():
+            digits += self.next().text
+        return digits
+
+    def _index_letter(self) -> str:
+        letter = self.next().text
+        if not (letter in (r"\mu", r"\nu") or (letter.isalpha() and len(letter) == 1)):
+            raise self.wrong(f"{letter} as an index")
+        if self.accept("_"):
+            letter += "_" + self.group()._digits()
+        return letter
+
+    def _raised(self, symbol: Symbol) -> tuple[Symbol, tuple[Node, bool] | None]:
+        """What stands above a symbol: its layer, its sample, a transpose; or a power."""
+        while self.peek():
+            layer = self._layer("[", "]")
+            layer = self._layer("(", ")") if layer is None else layer
+            if layer is not None:
+                if symbol.layer is not None:
+                    raise self.wrong("two layers")
+                symbol = replace(symbol, layer=layer)
+            elif self.peek() in (r"\mu", r"\nu") or (self.peek() == "(" and self.peek(1) in (r"\mu", r"\nu")):
+                symbol = replace(symbol, sample=self._sample(symbol))
+            elif (self.accept("T", r"\top") or self._sans_t()) and not symbol.transposed:
+                symbol = replace(symbol, transposed=True)
+            else:
+                entrywise = self.peek() in _ENTRYWISE and bool(self.next())
+                exponent = self.expression()
+                self.done()
+                return symbol, (exponent, entrywise)
+        return symbol, None
+
+    def _sample(self, symbol: Symbol) -> str:
+        if symbol.sample is not None:
+            raise self.wrong("two upper indices")
+        bracket = self.accept("(")
+        letter = self._index_letter()
+        if bracket:
+            self.expect(")")
+        return letter
+
+
+@dataclass(frozen=True)
+class _Differential(Node):
+    """Half of a derivative."""
+
+    of: Node
+
+
+def _counted(symbol: Symbol) -> tuple[str, ...]:
+    """Indices, a string of digits without commas taken apart."""
+    if symbol.commas:
+        return symbol.indices
+    return tuple(d for i in symbol.indices for d in (i if i.isdigit() else (i,)))

@@ -1,0 +1,170 @@
+"""The reader by itself: what it reads, and what it refuses."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import latex_reader as lr
+import pytest
+from latex_reader import Apply, Dots, Function, Number, Partial, Plus, Symbol, Times, Unreadable, formula
+
+
+def w(*indices: str, layer: int | None = None) -> Symbol:
+    return Symbol("w", layer, indices)
+
+
+@pytest.mark.parametrize(
+    ("latex", "tree"),
+    [
+        (r"{}^{(2)}w_{ij}", w("i", "j", layer=2)),
+        (r"w_{ij}^{[2]}", w("i", "j", layer=2)),
+        (r"w^{(2)}_{ij}", w("i", "j", layer=2)),
+        (r"{}^{(0)}\bar{x}_{0}", Symbol(r"\bar{x}", 0, ("0",))),
+        (r"w_{11}", w("11")),
+        (r"w_{10, 2}", Symbol("w", None, ("10", "2"), commas=True)),
+        (r"a_{j}^{[2](\mu)}", Symbol("a", 2, ("j",), r"\mu")),
+        (r"y_{j}^{\mu}", Symbol("y", None, ("j",), r"\mu")),
+        (r"W^{[2]T}", Symbol("W", 2, transposed=True)),
+        (r"{}^{(3)}W_{\setminus 0}^{\mathsf{T}}", Symbol("W", 3, transposed=True, without_biases=True)),
+        (r"dz^{[1]}", Symbol("dz", 1)),
+        (r"d\, z", Times((Symbol("d"), Symbol("z")))),
+        (r"\delta_{ij}", lr.Kronecker("i", "j")),
+        (r"\delta_{j}^{(2)}", Symbol(r"\delta", 2, ("j",))),
+        (r"f'(h)", Apply(Function("f", 1), (Symbol("h"),))),
+        (r"f_{2}'(h)", Apply(Function("f", 1, "2"), (Symbol("h"),))),
+        (r"g'^{[2]}(z^{[2]})", Apply(Function("g", 1, None, 2), (Symbol("z", 2),))),
+        (r"\mathrm{soft\_plus}(x)", Apply(Function("soft_plus"), (Symbol("x"),))),
+        (r"f\, (x)", Times((Symbol("f"), Symbol("x")))),
+        (r"f(x)^{2}", lr.Power(Apply(Function("f"), (Symbol("x"),)), Number(2))),
+        (r"e^{-x}", lr.Exp(Plus(((-1, Symbol("x")),)))),
+        (r"(x)^{\odot2}", lr.Power(Symbol("x"), Number(2), entrywise=True)),
+        (r"\mathbf{1}^{\mathsf{T}}", lr.Ones(transposed=True)),
+        (r"\frac{\partial E}{\partial w_{i}}", Partial(Symbol("E"), w("i"))),
+        (r"\partial E / \partial w_{i}", Partial(Symbol("E"), w("i"))),
+        (r"\Delta w_{i}", lr.Change(w("i"))),
+        (r"\textcolor{red}{\bigl(}x\textcolor{red}{\bigr)}", Symbol("x")),
+        (r"\left(\textcolor{red}{x}\right)\, y", Times((Symbol("x"), Symbol("y")))),
+        (r"a + \cdots + b", Plus(((1, Symbol("a")), (1, Dots()), (1, Symbol("b"))))),
+        (r"1.25", Number(1.25)),
+        (r"h_{1}", Symbol("h", None, ("1",))),
+        (r"\underbrace{x}_{3 \times m}", lr.Braced(Symbol("x"), (Number(3), Symbol("m")))),
+        (r"\underbrace{x}_{\text{the inputs}}", lr.Braced(Symbol("x"))),
+    ],
+)
+def test_what_is_read(latex: str, tree: lr.Node) -> None:
+    assert formula(latex) == tree
+
+
+def test_a_sum_reaches_to_the_next_term() -> None:
+    tree = formula(r"\sum_{j=1}^{3} w_{j}\, x_{j} + b")
+    body = Times((w("j"), Symbol("x", None, ("j",))))
+    assert tree == Plus(((1, lr.Sum("j", Number(1), Number(3), body)), (1, Symbol("b"))))
+
+
+def test_a_product_binds_tighter_than_the_entrywise_one() -> None:
+    product = Times((Symbol("W", transposed=True), Symbol("z")))
+    assert formula(r"W^{T}\, z \odot x") == lr.Entrywise((product, Symbol("x")), (False, False))
+    assert formula(r"x \oslash y") == lr.Entrywise((Symbol("x"), Symbol("y")), (False, True))
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        "",
+        "x +",
+        "(x",
+        "x)",
+        "x'",
+        r"\unknown",
+        r"\sum_{j=1} x_{j}",
+        r"\sum x",
+        r"\frac{x}{}",
+        r"\frac{\partial E}{w}",
+        r"\tanh x",
+        r"\begin{array}{c} x \end{array}",
+        r"x_{i}_{j}",
+        r"z^{[1][2]}",
+        r"x_{i+1}",
+        r"\begin{cases} 1 & \text{sometimes} \end{cases}",
+        "x , y",
+        r"\text{words}",
+        r"{}^{a}x",
+    ],
+)
+def test_what_is_refused(latex: str) -> None:
+    with pytest.raises(Unreadable):
+        formula(latex)
+
+
+def sources(latex: str) -> list[str]:
+    return [e.source for e in lr.equations(latex)]
+
+
+def test_rows_become_equations_again() -> None:
+    document = r"""
+    \subsection*{One}
+    Words. % a comment with \[ in it
+    \begin{align*}
+    a &= b \tag{1} \\
+     &= c \quad \text{\small (a rule)} \\
+    d &= e\, f \\
+    &\quad + g && \text{by (3)} \\
+    &\qquad \text{\small (more words)} \\
+    h &= \begin{cases} 1 & i = 0 \\ 2 & i \ge 1 \end{cases} \\[2pt]
+    \vdots & \\
+    W &\leftarrow W - x & k &= l
+    \end{align*}
+    """
+    assert sources(document) == [
+        "a = b = c",
+        r"d = e\, f\, + g",
+        r"h = \begin{cases} 1 & i = 0 \\ 2 & i \ge 1 \end{cases}",
+        r"\vdots",
+        r"W \leftarrow W - x",
+        "k = l",
+    ]
+    assert [e.number for e in lr.equations(document)][:2] == ["1", None]
+    assert {e.section for e in lr.equations(document)} == {"One"}
+
+
+@pytest.mark.parametrize(
+    "display",
+    [
+        r"\[ a = b \]",
+        "$$ a = b $$",
+        r"\begin{equation} a = b \label{x} \end{equation}",
+        r"\begin{gather*} a = b \end{gather*}",
+        r"\begin{equation*}\begin{aligned} a &= b \end{aligned}\end{equation*}",
+        r"\begin{alignat*}{2} a &= b \end{alignat*}",
+        r"in the text $a = b$ and $a$",
+    ],
+)
+def test_every_kind_of_display_is_found(display: str) -> None:
+    assert sources(display) == ["a = b"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        r"\begin{flalign} a &= b \end{flalign}",
+        r"\begin{math} a = b \end{math}",
+        r"\begin{align*} &= b \end{align*}",
+        r"\begin{align*} a &= \end{align*}",
+        "a dollar $ alone",
+    ],
+)
+def test_a_display_that_cannot_be_taken_apart_is_refused(document: str) -> None:
+    with pytest.raises(Unreadable):
+        lr.equations(document)
+
+
+def test_what_is_typed_or_drawn_is_no_formula() -> None:
+    assert sources(r"\begin{verbatim}$a = b$\end{verbatim}\begin{tikzpicture}\node{$c = d$};\end{tikzpicture}") == []
+
+
+def test_the_reader_knows_nothing_of_the_program() -> None:
+    tree = ast.parse(Path(lr.__file__).read_text(encoding="utf-8"))
+    imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    imported |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert imported == {"__future__", "re", "collections.abc", "dataclasses", "typing"}

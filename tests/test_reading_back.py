@@ -1,0 +1,1675 @@
+"""Every displayed equation is read back from the LaTeX, evaluated at random values, and compared.
+
+Nothing here asks the program what is right. ``latex_reader`` reads the page; the values of
+the symbols come from the forward pass below, written once more in NumPy; a derivative is
+that forward pass moved by a complex step; a shared factor is what the page defines it to
+be. A printer that loses a prime, a transpose or an index is caught: the second half of
+this file breaks the page in many ways and asks that each is noticed.
+"""
+
+from __future__ import annotations
+
+import cmath
+import functools
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import latex_reader as lr
+import numpy as np
+import pytest
+from latex_reader import Equation, Symbol, Unreadable
+
+from derive import Network, derive
+from derive.printers import latex as latex_printer
+from derive.printers.page import Page
+
+Array = np.ndarray[Any, Any]
+TINY = 1e-30
+TOLERANCE = 1e-9
+#: What rounding leaves where everything around is zero.
+FLOOR = 1e-15
+RATE = 0.37
+#: Free indices are enumerated in full up to here, and sampled beyond.
+MOST = 60
+
+
+class Elided(Exception):
+    """An equation with dots that stand for something irregular."""
+
+
+# ---------------------------------------------------------------- the network, in numbers
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The values of an index; ``single``: it has one, known beforehand, so that it is not written."""
+
+    start: int
+    stop: int
+    single: bool
+
+    def __len__(self) -> int:
+        return self.stop - self.start + 1
+
+
+def _sigmoid(z: Array) -> Array:
+    return 1 / (1 + np.exp(-z))
+
+
+def _softmax(z: Array) -> Array:
+    return np.exp(z) / np.exp(z).sum(axis=0)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "identity": lambda z: z,
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "relu": lambda z: np.where(z.real > 0, z, 0),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "softmax": _softmax,
+}
+
+#: The error of a batch from its targets and outputs, which are (outputs, samples).
+LOSSES: Mapping[str, Callable[[Array, Array], Array]] = {
+    "mse": lambda y, p: ((y - p) ** 2).mean(),
+    "half_mse": lambda y, p: ((y - p) ** 2).sum() / 2 / y.shape[1],
+    "sse": lambda y, p: ((y - p) ** 2).sum(),
+    "half_sse": lambda y, p: ((y - p) ** 2).sum() / 2,
+    "binary_cross_entropy": lambda y, p: -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum() / y.shape[1],
+    "cross_entropy": lambda y, p: -(y * np.log(p)).sum() / y.shape[1],
+}
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A network with numbers put in: data, parameters, and what its forward pass makes of them.
+
+    ``batch`` says whether arrays have a column for each sample; otherwise there is one sample.
+    """
+
+    network: Network
+    widths: tuple[int, ...]
+    given: Mapping[str, Array]
+    batch: bool
+    activation: tuple[str, ...]
+
+    @property
+    def depth(self) -> int:
+        return len(self.widths) - 1
+
+    @property
+    def augmented(self) -> bool:
+        return self.network.bias == "augmented"
+
+    @property
+    def samples(self) -> int:
+        return int(self.given["x"].shape[1])
+
+    def forward(self, moved: tuple[str, tuple[int, ...]] | None = None) -> dict[str, Array]:
+        """All values; the entry ``moved`` is moved by a tiny imaginary step wherever it comes from."""
+        found: dict[str, Array] = {}
+
+        def put(name: str, value: Any) -> Array:
+            found[name] = np.array(value, dtype=complex)
+            if moved is not None and moved[0] == name:
+                found[name][moved[1]] += TINY * 1j
+            return found[name]
+
+        a, y = put("x", self.given["x"]), put("y", self.given["y"])
+        for layer, activation in enumerate(self.activation, start=1):
+            w = put(f"w{layer}", self.given[f"w{layer}"])
+            if self.augmented:
+                a = put(f"bar{layer - 1}", np.vstack([np.ones((1, a.shape[1])), a]))
+            z = w @ a
+            if self.network.bias == "separate":
+                z = z + put(f"b{layer}", self.given[f"b{layer}"])[:, None]
+            a = put(f"a{layer}", ACTIVATIONS[activation](put(f"z{layer}", z)))
+        put("E", LOSSES[self.network.loss](y, a))
+        return found
+
+    @cached_property
+    def values(self) -> dict[str, Array]:
+        return {name: value.real for name, value in self.forward().items()}
+
+    @cached_property
+    def _slopes(self) -> dict[tuple[str, tuple[int, ...]], dict[str, Array]]:
+        return {}
+
+    def slopes(self, wrt: str, position: tuple[int, ...]) -> dict[str, Array]:
+        """The derivatives of everything with respect to one entry."""
+        key = wrt, position
+        if key not in self._slopes:
+            self._slopes[key] = {n: v.imag / TINY for n, v in self.forward(key).items()}
+        return self._slopes[key]
+
+    def slope(self, of: str, at: tuple[int, ...], wrt: str, position: tuple[int, ...]) -> float:
+        """How one entry depends on another; Unreadable if the forward pass has them the other way round."""
+        order = list(self.values)
+        if order.index(of) <= order.index(wrt):
+            raise Unreadable(f"{of} does not depend on {wrt}")
+        return float(self.slopes(wrt, position)[of][at])
+
+    def gradient(self, wrt: str) -> Array:
+        """The derivative of the error with respect to all of an array."""
+        shape = self.values[wrt].shape
+        entries = [self.slope("E", (), wrt, position) for position in np.ndindex(shape)]
+        return np.array(entries).reshape(shape)
+
+    @cached_property
+    def alone(self) -> tuple[World, ...]:
+        """Each sample of the batch by itself."""
+        parts = []
+        for s in range(self.samples):
+            data = {name: self.given[name][:, s : s + 1] for name in "xy"}
+            parts.append(replace(self, given={**self.given, **data}, batch=False))
+        return tuple(parts)
+
+    @cached_property
+    def smooth(self) -> World:
+        """The same with activations whose slopes are never 0 or 1 by chance, for what holds for any activation."""
+        others = {"relu": "softplus", "identity": "tanh"}
+        return replace(self, activation=tuple(others.get(a, a) for a in self.activation))
+
+
+def world(network: Network, seed: int = 0) -> World:
+    """Random data and parameters for a network; of seed 0 such that its relus, if any, let the first sample through."""
+    if seed or "relu" not in network.activation:
+        return _drawn(network, seed)
+    return max((_drawn(network, 100 + n) for n in range(30)), key=_alive)
+
+
+def _alive(drawn: World) -> int:
+    values = drawn.alone[0].values
+    return sum(int((values[f"z{n}"] > 0).sum()) for n, a in enumerate(drawn.activation, start=1) if a == "relu")
+
+
+def _drawn(network: Network, seed: int) -> World:
+    """A batch of a size that is no width of the network, and parameters."""
+    names = dict.fromkeys(w for w in network.layers if isinstance(w, str))
+    sizes = dict(zip(names, itertools.cycle((5, 4, 6, 3, 7))))
+    widths = tuple(sizes.get(w, w) if isinstance(w, str) else w for w in network.layers)
+    samples = next(n for n in itertools.count(2) if n not in widths and n - 1 not in widths)
+    generator = np.random.default_rng(seed)
+    raw = generator.uniform(0.15, 0.85, size=(widths[-1], samples))
+    given = {"x": generator.normal(size=(widths[0], samples)), "y": raw}
+    if network.loss == "cross_entropy":
+        given["y"] = raw / raw.sum(axis=0)
+    extra = 1 if network.bias == "augmented" else 0
+    for layer, (before, units) in enumerate(itertools.pairwise(widths), start=1):
+        given[f"w{layer}"] = generator.normal(size=(units, before + extra)) / np.sqrt(1 + before / 2)
+        given[f"b{layer}"] = generator.normal(size=units) / 2
+    return World(network, widths, given, True, network.activation)
+
+
+# ---------------------------------------------------------------- what the letters mean
+
+#: Letter -> role, and where it may be used: with indices (e), for the array of one sample (1), of a batch (m).
+_COMMON = {"x": ("input", "e1"), "X": ("input", "m"), "y": ("target", "e1"), "Y": ("target", "m")}
+_COMMON |= {"w": ("weight", "e"), "W": ("weight", "1m"), "b": ("bias", "e1m"), "E": ("error", "e1m")}
+_COMMON |= {"a": ("activation", "e1"), "A": ("activation", "m")}
+_COMMON |= {r"\bar{x}": ("augmented", "e1"), r"\bar{X}": ("augmented", "m")}
+_HATS = {r"\hat{y}": ("prediction", "e1"), r"\hat{Y}": ("prediction", "m")}
+LETTERS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "psi": {
+        **_COMMON,
+        **_HATS,
+        "z": ("preactivation", "e1"),
+        "Z": ("preactivation", "m"),
+        r"\Psi": ("factor", "e1m"),
+    },
+    "bracket": {
+        **_COMMON,
+        "z": ("preactivation", "e1m"),
+        "dz": ("factor", "e1m"),
+        "dw": ("weight gradient", "e"),
+        "dW": ("weight gradient", "1m"),
+        "db": ("bias gradient", "e1m"),
+    },
+    "delta": {
+        **_COMMON,
+        **_HATS,
+        "h": ("preactivation", "e1"),
+        "H": ("preactivation", "m"),
+        r"\delta": ("factor", "e1m"),
+    },
+}
+RATES = {"psi": r"\eta", "bracket": r"\alpha", "delta": r"\eta"}
+#: Whether the factor of a batch belongs, column by column, to the error of one sample.
+PER_SAMPLE = {"psi": False, "bracket": True, "delta": True}
+NAMES = {"input": "x", "target": "y", "preactivation": "z", "activation": "a", "weight": "w", "bias": "b"}
+NAMES |= {"augmented": "bar", "weight gradient": "w", "bias gradient": "b"}
+SAMPLED = ("input", "target", "prediction", "preactivation", "activation", "augmented", "factor")
+UNLAYERED = ("input", "target", "prediction", "error")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a symbol stands for: an array of the forward pass, its axes in the order they are written."""
+
+    role: str
+    name: str
+    layer: int
+    axes: tuple[Axis, ...]
+    uses: str
+    swapped: bool = False
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A two-dimensional array; a ``free`` side has a length that has not been said (a column of ones)."""
+
+    data: Array
+    free: tuple[bool, bool] = (False, False)
+
+
+Value = complex | Matrix
+
+
+@dataclass(frozen=True)
+class Book:
+    """What a document defines: its functions and its shared factors."""
+
+    network: Network
+    functions: dict[lr.Function, tuple[str, lr.Node]] = field(default_factory=dict)
+    factors: dict[int, tuple[Symbol, lr.Node]] = field(default_factory=dict)
+
+
+class Reading:
+    """Evaluates trees in a world, with the definitions of a book."""
+
+    def __init__(self, book: Book, world: World) -> None:
+        self.book, self.world = book, world
+        self.notation = book.network.notation
+        self.letters = LETTERS[self.notation]
+        names = {w: n for w, n in zip(book.network.layers, world.widths, strict=True) if isinstance(w, str)}
+        plain = {w: n for w, n in names.items() if w not in self.letters}  # any other is written as an index of n
+        self.sizes = {**plain, **{f"n_{w}": n for w, n in names.items()}, "m": world.samples}
+        self.entrywise = False
+        self._factors: dict[int, Array] = {}
+        self._meanings: dict[Symbol, Meaning] = {}
+        self._placed: dict[Symbol, tuple[str | int, ...]] = {}
+        self._uses: dict[int, tuple[lr.Node, list[tuple[str, Axis]]]] = {}
+
+    # ------------------------------------------------------------ symbols
+
+    def size(self, symbol: Symbol) -> int | None:
+        """The width that a symbol names, if it names one."""
+        name = "_".join((symbol.letter, *symbol.indices[:1]))
+        plain = symbol.layer is None and symbol.sample is None and len(symbol.indices) < 2
+        return self.sizes.get(name) if plain else None
+
+    def meaning(self, symbol: Symbol) -> Meaning:
+        """What a symbol stands for. Raises Unreadable if the notation has no such symbol."""
+        if symbol not in self._meanings:
+            self._meanings[symbol] = self._meaning(symbol)
+        return self._meanings[symbol]
+
+    def _meaning(self, symbol: Symbol) -> Meaning:
+        if symbol.letter not in self.letters:
+            raise Unreadable(f"{symbol.letter} means nothing in the notation {self.notation}")
+        role, uses = self.letters[symbol.letter]
+        layer = self._layer(symbol, role)
+        prediction = role == "prediction"
+        name = {"error": "E", "prediction": f"a{self.world.depth}"}.get(role, NAMES.get(role, ""))
+        numbered = f"{name}{layer}" if role not in UNLAYERED else name
+        axes = self._axes(role, layer)
+        swapped = self.notation == "delta" and role.startswith("weight")
+        return Meaning(role, name if prediction else numbered, layer, axes[::-1] if swapped else axes, uses, swapped)
+
+    def _layer(self, symbol: Symbol, role: str) -> int:
+        depth = self.world.depth
+        if role in UNLAYERED:
+            if symbol.layer is not None:
+                raise Unreadable(f"{symbol.letter} has no layer, but {symbol.layer} stands there")
+            return 0 if role == "input" else depth
+        layer = symbol.layer
+        if layer is None and depth == 1 and self.notation == "delta":
+            layer = 0 if role == "augmented" else 1
+        lowest = 0 if role == "augmented" else 1
+        highest = depth - 1 if role == "augmented" or (role == "activation" and self.notation != "bracket") else depth
+        if layer is None or not lowest <= layer <= highest:
+            raise Unreadable(f"{symbol.letter} in layer {layer}")
+        if role in ("augmented", "bias", "bias gradient") and (role == "augmented") != self.world.augmented:
+            raise Unreadable(f"the network has no {role}")
+        return layer
+
+    def _axes(self, role: str, layer: int) -> tuple[Axis, ...]:
+        units = self._units(layer)
+        if role == "error":
+            return ()
+        if role.startswith("weight"):
+            return units, self._with_one(layer - 1) if self.world.augmented else self._units(layer - 1)
+        return (self._with_one(layer),) if role == "augmented" else (units,)
+
+    def _units(self, layer: int) -> Axis:
+        return Axis(1, self.world.widths[layer], self.book.network.layers[layer] == 1)
+
+    def _with_one(self, layer: int) -> Axis:
+        return Axis(0, self.world.widths[layer], False)
+
+    def placed(self, symbol: Symbol, meaning: Meaning) -> tuple[str | int, ...]:
+        """What stands at each axis of a symbol with indices. Raises Unreadable if that is not clear."""
+        if symbol not in self._placed:
+            self._placed[symbol] = self._place(symbol, meaning)
+        return self._placed[symbol]
+
+    def _place(self, symbol: Symbol, meaning: Meaning) -> tuple[str | int, ...]:
+        written = [a for a in meaning.axes if not a.single]
+        named = replace(symbol, indices=tuple(str(self.sizes.get(i, i)) for i in symbol.indices))
+        found = []
+        for items in _readings(named, len(written)):
+            numbers = [(a, int(i)) for a, i in zip(written, items, strict=True) if i.isdigit()]
+            if all(a.start <= n <= a.stop for a, n in numbers):
+                found.append([int(i) if i.isdigit() else i for i in items])
+        if len(found) != 1:
+            raise Unreadable(f"the indices of {symbol.letter} can be read in {len(found)} ways: {symbol.indices}")
+        queue = iter(found[0])
+        return tuple(axis.start if axis.single else next(queue) for axis in meaning.axes)
+
+    def position(self, symbol: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> tuple[int, ...]:
+        """The position of an entry in its array."""
+        if "e" not in meaning.uses or symbol.transposed or symbol.without_biases:
+            raise Unreadable(f"{symbol.letter} as an entry")
+        units = []
+        for item, axis in zip(self.placed(symbol, meaning), meaning.axes, strict=True):
+            number = item if isinstance(item, int) else _bound(env, item)
+            if not axis.start <= number <= axis.stop:
+                raise Unreadable(f"{symbol.letter} has no entry {number}")
+            units.append(number - axis.start)
+        units = units[::-1] if meaning.swapped else units
+        return (*units, *self._sample(symbol, meaning, env))
+
+    def _sample(self, symbol: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> tuple[int, ...]:
+        if meaning.role not in SAMPLED:
+            if symbol.sample is not None:
+                raise Unreadable(f"{symbol.letter} has no samples")
+            return ()
+        if symbol.sample is not None:
+            if not self.world.batch:
+                raise Unreadable(f"the sample {symbol.sample} where there is one sample only")
+            return (_bound(env, symbol.sample) - 1,)
+        if self.world.batch and "@sample" not in env:
+            raise Unreadable(f"{symbol.letter} of which sample?")
+        return (env.get("@sample", 0),)
+
+    def array(self, name: str, meaning: Meaning) -> Array:
+        """All entries of what a symbol stands for."""
+        if meaning.role == "factor":
+            return self.factor(meaning.layer)
+        return self.world.gradient(name) if meaning.role.endswith("gradient") else self.world.values[name]
+
+    def factor(self, layer: int) -> Array:
+        """The entries of a shared factor, by its definition in the document."""
+        if layer not in self._factors:
+            if layer not in self.book.factors:
+                raise Unreadable(f"the factor of layer {layer} is used and not defined")
+            each = self.world.batch and PER_SAMPLE[self.notation]
+            count = self.world.samples
+            readings = [Reading(self.book, w) for w in self.world.alone] if each else [self] * count
+            columns = [r._defined(layer, 0 if each else s) for s, r in enumerate(readings)]
+            self._factors[layer] = np.array(columns).T
+        return self._factors[layer]
+
+    def _defined(self, layer: int, sample: int) -> list[complex]:
+        symbol, tree = self.book.factors[layer]
+        letters = [i for i in symbol.indices if not i.isdigit()]
+        before, self.entrywise = self.entrywise, True
+        units = self.world.widths[layer]
+        found = [self.number(tree, {**dict.fromkeys(letters, u), "@sample": sample}) for u in range(1, units + 1)]
+        self.entrywise = before
+        return found
+
+    # ------------------------------------------------------------ evaluation
+
+    def number(self, tree: lr.Node, env: Mapping[str, Any]) -> complex:
+        """The value of a tree that is a number."""
+        return _scalar(self.value(tree, env))
+
+    def value(self, tree: lr.Node, env: Mapping[str, Any]) -> Value:
+        """The value of a tree where indices (and arguments of functions) have the values ``env``."""
+        method = getattr(self, f"_{type(tree).__name__.lower()}", None)
+        if method is None:
+            raise Unreadable(f"{type(tree).__name__} in a formula")
+        found: Value = method(tree, env)
+        return found
+
+    def _number(self, tree: lr.Number, env: Mapping[str, Any]) -> Value:
+        return tree.value
+
+    def _symbol(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
+        if tree == Symbol(tree.letter) and f"@{tree.letter}" in env:
+            found: complex = env[f"@{tree.letter}"]
+            return found
+        size = self.size(tree)
+        if size is not None:
+            return size
+        if tree == Symbol(RATES[self.notation]):
+            return RATE
+        meaning = self.meaning(tree)
+        if meaning.role == "error":
+            if tree != Symbol("E"):
+                raise Unreadable("the error with an index")
+            return self.world.values["E"][()]
+        if self.entrywise:
+            return self.array(meaning.name, meaning)[self.position(tree, meaning, env)]
+        return self._whole(tree, meaning, env)
+
+    def _whole(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Matrix:
+        """A symbol in a matrix equation: an array, or its column for one sample."""
+        single = all(a.single for a in meaning.axes)
+        if tree.indices or not (("m" if self.world.batch else "1") in meaning.uses or tree.sample or single):
+            raise Unreadable(f"{tree.letter} as an array")
+        data = self.array(meaning.name, meaning)
+        if tree.sample is not None or "@sample" in env:
+            (column,) = self._sample(tree, meaning, env) or (0,)
+            data = data[:, column : column + 1]
+        elif self.world.batch and meaning.role in SAMPLED and "m" not in meaning.uses:
+            raise Unreadable(f"{tree.letter} of which sample?")
+        data = data[:, None] if data.ndim == 1 else data
+        if tree.without_biases:
+            if not (meaning.role.startswith("weight") and self.world.augmented):
+                raise Unreadable(f"{tree.letter} has no column 0")
+            data = data[:, 1:]
+        return Matrix(data.T if tree.transposed else data)
+
+    def _plus(self, tree: lr.Plus, env: Mapping[str, Any]) -> Value:
+        terms: Sequence[tuple[int, lr.Node]] = tree.terms
+        if _dotted(tree):
+            try:
+                return self.chained(terms, env)
+            except Elided:
+                terms = self.expanded(terms)
+        values = [_times(sign, self.value(term, env)) for sign, term in terms]
+        total = values[0]
+        for value in values[1:]:
+            total = self._added(total, value)
+        return total
+
+    def _added(self, left: Value, right: Value) -> Value:
+        """A sum; a number is added to each entry, and a bias to each column where the notation says so."""
+        if not isinstance(left, Matrix) or not isinstance(right, Matrix):
+            return _mapped2(lambda a, b: a + b, left, right)
+        columns = {side.data.shape[1] for side in (left, right)}
+        if self.world.batch and self.notation != "psi" and columns == {1, self.world.samples}:
+            if left.data.shape[0] == right.data.shape[0]:
+                return Matrix(left.data + right.data)
+        return _mapped2(lambda a, b: a + b, left, right)
+
+    def _times(self, tree: lr.Times, env: Mapping[str, Any]) -> Value:
+        factors = _bridged(tree.factors)
+        result = self.value(factors[0], env)
+        for factor in factors[1:]:
+            result = _times(result, self.value(factor, env))
+        return result
+
+    def _entrywise(self, tree: lr.Entrywise, env: Mapping[str, Any]) -> Value:
+        result = self.value(tree.factors[0], env)
+        for factor, divides in zip(tree.factors[1:], tree.divides[1:], strict=True):
+            operation = (lambda a, b: a / b) if divides else (lambda a, b: a * b)
+            result = _mapped2(operation, result, self.value(factor, env))
+        return result
+
+    def _power(self, tree: lr.Power, env: Mapping[str, Any]) -> Value:
+        base, exponent = self.value(tree.base, env), _scalar(self.value(tree.exponent, env))
+        if isinstance(base, Matrix) and base.data.size != 1 and not tree.entrywise:
+            raise Unreadable("a power of an array")
+        if not isinstance(base, Matrix) and tree.entrywise:
+            raise Unreadable("an entry-wise power of a number")
+        whole = int(exponent.real) if exponent == int(exponent.real) else exponent
+        return _mapped(lambda x: x**whole, base)
+
+    def _transposed(self, tree: lr.Transposed, env: Mapping[str, Any]) -> Value:
+        inner = self.value(tree.of, env)
+        if not isinstance(inner, Matrix):
+            raise Unreadable("a number transposed")
+        return Matrix(inner.data.T, inner.free[::-1])
+
+    def _columns(self, tree: lr.Columns, env: Mapping[str, Any]) -> Value:
+        inner = self.value(tree.of, env)
+        if not isinstance(inner, Matrix):
+            raise Unreadable("a number without its column 0")
+        return Matrix(inner.data[:, 1:], inner.free)
+
+    def _ratio(self, tree: lr.Ratio, env: Mapping[str, Any]) -> Value:
+        bottom = self.number(tree.bottom, env)
+        if not bottom:
+            raise Unreadable("a fraction over zero")
+        return self.number(tree.top, env) / bottom
+
+    def _partial(self, tree: lr.Partial, env: Mapping[str, Any]) -> Value:
+        if not (isinstance(tree.of, Symbol) and isinstance(tree.wrt, Symbol)):
+            raise Unreadable("a derivative of what is no symbol")
+        of, wrt = self.meaning(tree.of), self.meaning(tree.wrt)
+        if "factor" in (of.role, wrt.role) or of.role.endswith("gradient") or wrt.role.endswith("gradient"):
+            raise Unreadable("a derivative of a derivative")
+        if self.entrywise:
+            at = () if of.role == "error" else self.position(tree.of, of, env)
+            return self.world.slope(of.name, at, wrt.name, self.position(tree.wrt, wrt, env))
+        if of.role != "error" and (self.world.batch or len(self.world.values[of.name]) != 1):
+            raise Unreadable("the derivative of an array")
+        whole = self._whole(tree.wrt, wrt, env)
+        at = () if of.role == "error" else (0, 0)
+        slopes = [self.world.slope(of.name, at, wrt.name, p) for p in np.ndindex(self.world.values[wrt.name].shape)]
+        return Matrix(np.array(slopes).reshape(whole.data.shape))
+
+    def _slope(self, tree: lr.Slope, env: Mapping[str, Any]) -> Value:
+        key = f"@{tree.wrt.letter}"
+        if key not in env:
+            raise Unreadable(f"the derivative with respect to {tree.wrt.letter}")
+        return self.number(tree.of, {**env, key: env[key] + TINY * 1j}).imag / TINY
+
+    def _sum(self, tree: lr.Sum, env: Mapping[str, Any]) -> Value:
+        if tree.index in env:
+            raise Unreadable(f"the sum over {tree.index} where {tree.index} has a value")
+        if tree.start is None or tree.stop is None:
+            over = self.range(tree.index, tree.body)
+        elif not self._mentions(tree.index, tree.body):
+            raise Unreadable(f"the sum over {tree.index}, which does not occur in it")
+        else:
+            start, stop = (_scalar(self.value(side, env)).real for side in (tree.start, tree.stop))
+            over = range(int(start), int(stop) + 1)
+            runs = any(item == tree.index for item, _ in self.uses(tree.body))
+            if runs and over != self.range(tree.index, tree.body):
+                raise Unreadable(f"the sum over {tree.index} from {over.start} to {over.stop - 1}")
+        values = [self.value(tree.body, {**env, tree.index: n}) for n in over]
+        total = values[0]
+        for value in values[1:]:
+            total = self._added(total, value)
+        return total
+
+    def _mentions(self, letter: str, tree: lr.Node) -> bool:
+        if any(item == letter for item, _ in self.uses(tree)):
+            return True
+        return any(letter in (n.left, n.right) for n in lr.nodes(tree) if isinstance(n, lr.Kronecker))
+
+    def range(self, letter: str, *trees: lr.Node) -> range:
+        """The values of an index, by the places where it stands."""
+        axes = [axis for tree in trees for item, axis in self.uses(tree) if item == letter]
+        if not axes or len({a.stop for a in axes}) > 1:
+            raise Unreadable(f"{letter} has {'no range' if not axes else 'several ranges'}")
+        return range(max(a.start for a in axes), axes[0].stop + 1)
+
+    def uses(self, tree: lr.Node) -> list[tuple[str, Axis]]:
+        """Each letter that is an index, and the axis along which it runs."""
+        if id(tree) not in self._uses:
+            self._uses[id(tree)] = tree, list(self._found_uses(tree))
+        return self._uses[id(tree)][1]
+
+    def _found_uses(self, tree: lr.Node) -> Iterator[tuple[str, Axis]]:
+        for node in lr.nodes(tree):
+            if isinstance(node, Symbol) and self.size(node) is None and node.letter in self.letters:
+                meaning = self.meaning(node)
+                if node.sample is not None:
+                    yield node.sample, Axis(1, self.world.samples, False)
+                if node.indices:
+                    for item, axis in zip(self.placed(node, meaning), meaning.axes, strict=True):
+                        if isinstance(item, str):
+                            yield item, axis
+
+    def _exp(self, tree: lr.Exp, env: Mapping[str, Any]) -> Value:
+        return _mapped(cmath.exp, self.value(tree.exponent, env))
+
+    def _apply(self, tree: lr.Apply, env: Mapping[str, Any]) -> Value:
+        values = [self.value(a, env) for a in tree.arguments]
+        name = tree.function.name
+        if name == "sum":
+            (of,) = values
+            return complex(of.data.sum()) if isinstance(of, Matrix) else of
+        if name == "softmax":
+            (of,) = values
+            if not isinstance(of, Matrix) or tree.function.primes:
+                raise Unreadable("the softmax of a number")
+            return Matrix(_softmax(of.data))
+        (argument, *others) = tree.arguments
+        layer = argument.layer if isinstance(argument, Symbol) else None
+        if others or (tree.function.layer is not None and layer not in (None, tree.function.layer)):
+            raise Unreadable(f"{name} of several arguments, or of those of another layer")
+        function = self.function(tree.function)
+        if tree.function.primes:
+            return _mapped(lambda x: function(x + TINY * 1j).imag / TINY, values[0])
+        return _mapped(function, values[0])
+
+    def function(self, function: lr.Function) -> Callable[[complex], complex]:
+        """A function of one number: one of those that everybody knows, or one that the document defines."""
+        if function.primes > 1:
+            raise Unreadable("a second derivative")
+        known = replace(function, primes=0)
+        if known == lr.Function(function.name) and function.name in ACTIVATIONS:
+            return lambda x: complex(ACTIVATIONS[function.name](np.complex128(x)))
+        if known == lr.Function("ln"):
+            return cmath.log
+        if known not in self.book.functions:
+            raise Unreadable(f"{known} is used and not defined")
+        variable, body = self.book.functions[known]
+        return lambda x: self.number(body, {f"@{variable}": x})
+
+    def _cases(self, tree: lr.Cases, env: Mapping[str, Any]) -> Value:
+        for value, condition in tree.rows:
+            if condition is None or self._holds(condition, env):
+                return self.value(value, env)
+        raise Unreadable("no case holds")
+
+    def _holds(self, condition: tuple[lr.Node, str, lr.Node], env: Mapping[str, Any]) -> bool:
+        left, right = (self._compared(side, env) for side in (condition[0], condition[2]))
+        signs = {"=": left == right, ">": left > right, "<": left < right, ">=": left >= right, "<=": left <= right}
+        return signs[condition[1]]
+
+    def _compared(self, side: lr.Node, env: Mapping[str, Any]) -> float:
+        if isinstance(side, Symbol) and side == Symbol(side.letter) and side.letter in env:
+            return float(env[side.letter])
+        return _scalar(self.value(side, env)).real
+
+    def _stack(self, tree: lr.Stack, env: Mapping[str, Any]) -> Value:
+        blocks = [self.value(b, env) for b in tree.blocks]
+        parts = [b if isinstance(b, Matrix) else Matrix(np.array([[b]])) for b in blocks]
+        width = max(p.data.shape[1] for p in parts)
+        if any(p.data.shape[1] != width and not p.free[1] for p in parts):
+            raise Unreadable("blocks of rows of different lengths")
+        return Matrix(np.vstack([np.broadcast_to(p.data, (p.data.shape[0], width)) for p in parts]))
+
+    def _braced(self, tree: lr.Braced, env: Mapping[str, Any]) -> Value:
+        value = self.value(tree.of, env)
+        if tree.shape is not None:
+            shape = tuple(int(_scalar(self.value(side, env)).real) for side in tree.shape)
+            return _of_shape(value, shape)
+        if tree.same is not None:
+            _compare([value, self.value(tree.same, env)], 0.0)
+        return value
+
+    def _ones(self, tree: lr.Ones, env: Mapping[str, Any]) -> Value:
+        return Matrix(np.ones((1, 1)), (False, True) if tree.transposed else (True, False))
+
+    def _kronecker(self, tree: lr.Kronecker, env: Mapping[str, Any]) -> Value:
+        left, right = (int(i) if i.isdigit() else self.sizes.get(i) or _bound(env, i) for i in (tree.left, tree.right))
+        return int(left == right)
+
+    def _change(self, tree: lr.Change, env: Mapping[str, Any]) -> Value:
+        return _times(-RATE, self._parameter_slope(tree.of, env))
+
+    def learned(self, tree: lr.Node) -> bool:
+        """Whether a tree is a parameter: one that is assigned to changes, anything else is only computed."""
+        return isinstance(tree, Symbol) and self.meaning(tree).role in ("weight", "bias")
+
+    def updated(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
+        """A parameter after a step along its gradient, which is found by moving it."""
+        return self._added(self.value(tree, env), _times(-RATE, self._parameter_slope(tree, env)))
+
+    def _parameter_slope(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
+        if self.meaning(tree).role not in ("weight", "bias"):
+            raise Unreadable(f"{tree.letter} is no parameter")
+        return self._partial(lr.Partial(Symbol("E"), tree), env)
+
+    # ------------------------------------------------------------ dots in a sum
+
+    def chained(self, terms: Sequence[tuple[int, lr.Node]], env: Mapping[str, Any]) -> complex:
+        """Terms that are chains of derivatives through the same tensors, with dots: the sum over all such chains."""
+        paths = [self._path(term) for _, term in terms if not isinstance(term, lr.Dots)]
+        if any(sign < 0 for sign, _ in terms):
+            raise Unreadable("a chain that is subtracted")
+        if len(set(paths)) < len(paths) or len({tuple(n for n, _ in p) for p in paths}) > 1:
+            raise Unreadable("chains that are the same, or of different tensors")
+        smooth = self.world.smooth
+        if not all(smooth.slope(*of, *wrt) for p in paths for of, wrt in itertools.pairwise(p)):
+            raise Unreadable("a chain that is no chain")
+        ends = {(p[0], p[-1]) for p in paths}
+        shapes = {n: self.world.values[n].shape for n, _ in paths[0]}
+        if len(ends) > 1 or not self._first_and_last(paths, shapes):
+            raise Unreadable("chains between different ends, or not the first and the last of them")
+        names = [n for n, _ in paths[0]]
+        ((_, end),) = ends
+        row = np.ones(1)
+        for of, wrt in itertools.pairwise(names):
+            columns = [end[1]] if wrt == end[0] else list(np.ndindex(shapes[wrt]))
+            slopes = [np.ravel(self.world.slopes(wrt, c)[of]) for c in columns]
+            row = row @ np.array(slopes).T
+        return complex(row.item())
+
+    def _path(self, term: lr.Node) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The entries along a product of derivatives. Raises Elided if a term is something else."""
+        factors = term.factors if isinstance(term, lr.Times) else (term,)
+        if not all(isinstance(f, lr.Partial) for f in factors):
+            raise Elided("dots between terms that are no chains")
+        links = [(self._entry(f.of), self._entry(f.wrt)) for f in factors if isinstance(f, lr.Partial)]
+        if any(a[1] != b[0] for a, b in itertools.pairwise(links)):
+            raise Unreadable("a chain whose links do not meet")
+        return (*(of for of, _ in links), links[-1][1])
+
+    def _entry(self, tree: lr.Node) -> tuple[str, tuple[int, ...]]:
+        if not isinstance(tree, Symbol):
+            raise Unreadable("a derivative of what is no symbol")
+        meaning = self.meaning(tree)
+        return meaning.name, () if meaning.role == "error" else self.position(tree, meaning, {})
+
+    def _first_and_last(self, paths: Sequence[Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether no chain comes before the first nor after the last: they go through the outermost units."""
+        inner = [n for n, (name, _) in enumerate(paths[0]) if n and n < len(paths[0]) - 1]
+        moving = [n for n in inner if len({p[n] for p in paths}) > 1]
+        first, last = ([p[n][1][0] for n in moving] for p in (paths[0], paths[-1]))
+        tops = [shapes[paths[0][n][0]][0] - 1 for n in moving]
+        lows = [1 if paths[0][n][0].startswith("bar") else 0 for n in moving]
+        return first == lows and last == tops
+
+    def expanded(self, terms: Sequence[tuple[int, lr.Node]]) -> list[tuple[int, lr.Node]]:
+        """Terms with the dots between two of them filled in, one index counting up from one to the other."""
+        found: list[tuple[int, lr.Node]] = []
+        clear = [(sign, self._spelled(term)) for sign, term in terms]
+        for n, (sign, term) in enumerate(clear):
+            if not isinstance(term, lr.Dots):
+                found.append((sign, term))
+                continue
+            if not 0 < n < len(clear) - 1:
+                raise Elided("dots at an end")
+            if sign != clear[n - 1][0]:
+                raise Unreadable("dots with another sign than the term before them")
+            found += _between(clear[:n], clear[n + 1])
+        return found
+
+    def _spelled(self, tree: Any) -> Any:
+        """A tree in which every symbol has its indices apart, numbers as numbers."""
+        if isinstance(tree, Symbol) and tree.indices and tree.letter in self.letters:
+            meaning = self.meaning(tree)
+            placed = zip(self.placed(tree, meaning), meaning.axes, strict=True)
+            return replace(tree, indices=tuple(str(i) for i, axis in placed if not axis.single), commas=True)
+        return _rebuilt(tree, self._spelled)
+
+
+def _dotted(tree: lr.Node) -> bool:
+    """Whether a side is a sum with dots between its terms."""
+    return isinstance(tree, lr.Plus) and any(isinstance(t, lr.Dots) for _, t in tree.terms)
+
+
+def _rebuilt(tree: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, tuple):
+        return tuple(change(part) for part in tree)
+    if isinstance(tree, lr.Node):
+        return type(tree)(**{name: change(value) for name, value in vars(tree).items()})
+    return tree
+
+
+def _between(before: Sequence[tuple[int, lr.Node]], after: tuple[int, lr.Node]) -> list[tuple[int, lr.Node]]:
+    """The terms that dots stand for."""
+    sign, last = before[-1]
+    steps = set(_differences(last, after[1]))
+    if len(steps) != 1 or sign != after[0]:
+        raise Elided("dots between terms that differ in more than one index")
+    ((low, high),) = steps
+    if len(before) > 1 and _counted_up(last, after[1], low - 1, high) != before[-2][1]:
+        raise Unreadable("dots after terms that do not count up")
+    return [(sign, _counted_up(last, after[1], n, high)) for n in range(low + 1, high)]
+
+
+def _differences(first: Any, last: Any) -> Iterator[tuple[int, int]]:
+    """The numbers in which two trees differ. Raises Elided if they differ in anything else."""
+    if first == last:
+        return
+    if isinstance(first, str) and isinstance(last, str) and first.isdigit() and last.isdigit():
+        yield int(first), int(last)
+    elif isinstance(first, tuple) and isinstance(last, tuple) and len(first) == len(last):
+        for pair in zip(first, last, strict=True):
+            yield from _differences(*pair)
+    elif isinstance(first, lr.Node) and type(first) is type(last):
+        for name in vars(first):
+            yield from _differences(getattr(first, name), getattr(last, name))
+    else:
+        raise Elided("dots between terms of different form")
+
+
+def _counted_up(first: Any, last: Any, number: int, high: int) -> Any:
+    """The first tree with ``number`` wherever the two differ."""
+    if first == last:
+        return first
+    if isinstance(first, str):
+        return str(number)
+    if isinstance(first, tuple):
+        return tuple(_counted_up(a, b, number, high) for a, b in zip(first, last, strict=True))
+    return type(first)(**{k: _counted_up(v, getattr(last, k), number, high) for k, v in vars(first).items()})
+
+
+def _bridged(factors: Sequence[lr.Node]) -> list[lr.Node]:
+    """Factors of a chain with its dots replaced by the derivative that leads over them."""
+    found: list[lr.Node] = []
+    for n, factor in enumerate(factors):
+        if not isinstance(factor, lr.Dots):
+            found.append(factor)
+        elif 0 < n < len(factors) - 1:
+            before, after = factors[n - 1], factors[n + 1]
+            if not (isinstance(before, lr.Partial) and isinstance(after, lr.Partial)):
+                raise Elided("dots between factors that are no derivatives")
+            found.append(lr.Partial(before.wrt, after.of))
+        elif n or len(factors) == 1:
+            raise Elided("dots at the end of a product")
+    return found
+
+
+def _readings(symbol: Symbol, count: int) -> Iterator[tuple[str, ...]]:
+    """The ways to read what stands below a symbol as so many indices."""
+    if len(symbol.indices) == count:
+        yield symbol.indices
+    if not symbol.commas:
+        apart = tuple(d for i in symbol.indices for d in (i if i.isdigit() else (i,)))
+        if len(apart) == count and apart != symbol.indices:
+            yield apart
+
+
+def _bound(env: Mapping[str, Any], letter: str) -> int:
+    if letter not in env:
+        raise Unreadable(f"the index {letter} comes from nowhere")
+    return int(env[letter])
+
+
+def _scalar(value: Value) -> complex:
+    if isinstance(value, Matrix):
+        if value.data.size != 1 or any(value.free):
+            raise Unreadable(f"an array of shape {value.data.shape} where a number should stand")
+        return complex(value.data.item())
+    return value
+
+
+def _mapped(function: Callable[[complex], complex], value: Value) -> Value:
+    """A function applied to a number, or to each entry."""
+    try:
+        if isinstance(value, Matrix):
+            return Matrix(np.vectorize(function, otypes=[complex])(value.data), value.free)
+        return function(value)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise Unreadable(f"a value that is none: {error}") from None
+
+
+def _mapped2(operation: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
+    """An operation entry by entry: a number goes with anything, an array with one of its own shape."""
+    try:
+        if isinstance(left, Matrix) and isinstance(right, Matrix):
+            return Matrix(operation(*_agreeing(left, right)), _both(left.free, right.free))
+        if isinstance(left, Matrix):
+            return Matrix(operation(left.data, right), left.free)
+        if isinstance(right, Matrix):
+            return Matrix(operation(left, right.data), right.free)
+        found: complex = operation(left, right)
+        return found
+    except ZeroDivisionError as error:
+        raise Unreadable(f"a value that is none: {error}") from None
+
+
+def _both(left: tuple[bool, bool], right: tuple[bool, bool]) -> tuple[bool, bool]:
+    return left[0] and right[0], left[1] and right[1]
+
+
+def _agreeing(left: Matrix, right: Matrix) -> tuple[Array, Array]:
+    for side in (0, 1):
+        lengths = left.data.shape[side], right.data.shape[side]
+        if lengths[0] != lengths[1] and not (left.free[side] or right.free[side]):
+            raise Unreadable(f"shapes {left.data.shape} and {right.data.shape}")
+    return left.data, right.data
+
+
+def _times(left: Value, right: Value) -> Value:
+    """A product of numbers, of a number and an array, of matrices."""
+    if not (isinstance(left, Matrix) and isinstance(right, Matrix)):
+        return _mapped2(lambda a, b: a * b, left, right)
+    inner = left.data.shape[1], right.data.shape[0]
+    free = left.free[0], right.free[1]
+    if left.free[1] and right.free[0]:
+        raise Unreadable("a product of ones of unknown length")
+    if right.free[0]:
+        return Matrix(left.data.sum(axis=1, keepdims=True) @ right.data, free)
+    if left.free[1]:
+        return Matrix(left.data @ right.data.sum(axis=0, keepdims=True), free)
+    if inner[0] != inner[1]:
+        raise Unreadable(f"a product of shapes {left.data.shape} and {right.data.shape}")
+    return Matrix(left.data @ right.data, free)
+
+
+def _of_shape(value: Value, shape: tuple[int, ...]) -> Value:
+    """A value whose shape is as stated; ones are as long as stated."""
+    if not isinstance(value, Matrix):
+        if shape != (1, 1):
+            raise Unreadable(f"a number with the shape {shape}")
+        return value
+    wrong = [s for s in (0, 1) if value.data.shape[s] != shape[s] and not value.free[s]]
+    if wrong:
+        raise Unreadable(f"the shape {value.data.shape} where {shape} is stated")
+    return Matrix(np.broadcast_to(value.data, shape))
+
+
+# ---------------------------------------------------------------- checking a document
+
+
+class Differs(Exception):
+    """An equation that does not hold."""
+
+
+def _compare(values: Sequence[Value], largest: float) -> None:
+    """Raise Differs if neighbours are not equal, relative to the largest value around."""
+    for left, right in itertools.pairwise(values):
+        if isinstance(left, Matrix) and isinstance(right, Matrix) and max(left.data.size, right.data.size) > 1:
+            a, b = np.broadcast_arrays(*_agreeing(left, right))
+        else:
+            a, b = np.array(_scalar(left)), np.array(_scalar(right))
+        size = max(largest, float(np.max(np.abs(a))), float(np.max(np.abs(b))))
+        off = float(np.max(np.abs(a - b)))
+        if not off <= TOLERANCE * size + FLOOR:
+            raise Differs(f"{np.ravel(a)[:4]} is not {np.ravel(b)[:4]}")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the equations of a document."""
+
+    checked: tuple[str, ...] = ()
+    elided: tuple[str, ...] = ()
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+class Checker:
+    """Checks the equations of one document in a world."""
+
+    def __init__(self, equations: Sequence[Equation], world: World) -> None:
+        self.equations, self.world = tuple(equations), world
+        self.book = Book(world.network)
+        for equation in self.equations:
+            self._define(equation)
+        self.readings = {"one": Reading(self.book, world.alone[0]), "batch": Reading(self.book, world)}
+        self.smooth = Reading(self.book, world.alone[0].smooth)
+
+    def report(self) -> Report:
+        """Check every equation."""
+        found: dict[str, list[Any]] = {"checked": [], "elided": [], "wrong": []}
+        for equation, mode in zip(self.equations, modes(self.equations), strict=True):
+            try:
+                self.check(equation, mode)
+                found["checked"].append(equation.source)
+            except Elided:
+                found["elided"].append(equation.source)
+            except (Unreadable, Differs) as error:
+                found["wrong"].append((equation.source, f"{type(error).__name__}: {error}"))
+        return Report(**{key: tuple(value) for key, value in found.items()})
+
+    # ------------------------------------------------------------ definitions
+
+    def _define(self, equation: Equation) -> None:
+        """Take over what an equation defines: a function, or a shared factor as a derivative of the error."""
+        if set(equation.relations) - {"=", ":="} or not equation.relations:
+            return
+        try:
+            sides = [lr.read(side) for side in equation.sides]
+        except Unreadable:
+            return
+        first = sides[0]
+        if isinstance(first, lr.Apply) and _argument(first) and not first.function.primes:
+            own = [s for s in sides if isinstance(s, lr.Apply) and s.function.name in ("f", "g")]
+            body = next((s for s in sides if s not in own), None)
+            for side in own if body is not None else ():
+                self.book.functions.setdefault(side.function, (_argument(side), body))
+        letters = LETTERS[self.book.network.notation]
+        if isinstance(first, Symbol) and letters.get(first.letter, ("",))[0] == "factor":
+            body = next((s for s in sides[1:] if _is_definition(s)), None)
+            layer = first.layer or (self.world.depth if self.world.depth == 1 else 0)
+            if body is not None:
+                self.book.factors.setdefault(layer, (first, body))
+
+    # ------------------------------------------------------------ one equation
+
+    def check(self, equation: Equation, mode: str = "") -> None:
+        """Raise Unreadable, Differs or Elided if an equation is not right; in both modes if ``mode`` is empty."""
+        if not equation.relations:
+            counted = bool(re.search(r"parameters, of which there are\s*$", equation.before))
+            return self._check_list(lr.read_list(equation.sides[0]), counted)
+        sides = [lr.read(side) for side in equation.sides]
+        variable = _variable(sides)
+        if variable:
+            return self._check_function(sides, variable)
+        chains = list(itertools.takewhile(_only_derivatives, sides))
+        if len(chains) > 1:
+            self._check_in(self.smooth, chains, equation.relations[: len(chains) - 1])
+        failures, readable = [], False
+        for name in (mode,) if mode else self.readings:
+            try:
+                self._check_in(self.readings[name], sides, equation.relations)
+            except Unreadable as error:
+                failures.append(f"{name}: {error}")
+            else:
+                if equation.relations == ("=",):
+                    return
+                readable = True
+        if not readable:
+            raise Unreadable("; ".join(failures))
+
+    def _check_function(self, sides: Sequence[lr.Node], variable: str) -> None:
+        for point in (-1.3, -0.4, 0.7, 1.9):
+            reading = self.readings["one"]
+            reading.entrywise = True
+            _compare([reading.value(side, {f"@{variable}": point}) for side in sides], 1.0)
+
+    def _check_in(self, reading: Reading, sides: Sequence[lr.Node], relations: Sequence[str]) -> None:
+        symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
+        reading.entrywise = any(s.indices and reading.size(s) is None for s in symbols)
+        rows = []
+        for env in self._enumerated(reading, sides):
+            values: list[Value] = []
+            for before, side in zip((None, *sides), sides, strict=False):
+                if before is not None and _dotted(before) and _dotted(side):
+                    self._same_terms(reading, before, side, env)
+                    values.append(values[-1])
+                else:
+                    values.append(reading.value(side, env))
+            for n, relation in enumerate(relations):
+                if relation in (r"\leftarrow", r"\gets") and reading.learned(sides[n]):
+                    values[n] = reading.updated(sides[n], env)
+            rows.append(values)
+        largest = max(_size(v) for values in rows for v in values)
+        for values in rows:
+            _compare(values, largest)
+
+    def _same_terms(self, reading: Reading, before: lr.Node, side: lr.Node, env: Mapping[str, Any]) -> None:
+        """Two sums with dots, one below the other: what is written is compared term by term."""
+        assert isinstance(before, lr.Plus) and isinstance(side, lr.Plus)
+        if len(before.terms) != len(side.terms):
+            raise Differs("sums with dots that have different numbers of terms")
+        for (sign, old), (other, new) in zip(before.terms, side.terms, strict=True):
+            if isinstance(old, lr.Dots) and isinstance(new, lr.Dots) and sign == other:
+                continue
+            _compare([_times(sign, reading.value(old, env)), _times(other, reading.value(new, env))], 0.0)
+
+    def _enumerated(self, reading: Reading, sides: Sequence[lr.Node]) -> Iterator[dict[str, int]]:
+        """The values of the free indices: those of the first side, all or a sample of them."""
+        letters = list(dict.fromkeys(item for item, _ in reading.uses(sides[0]) if item not in _summed(sides[0])))
+        ranges = [reading.range(letter, sides[0]) for letter in letters]
+        count = int(np.prod([len(r) for r in ranges], dtype=int))
+        chosen = range(count)
+        if count > MOST:
+            chosen = sorted({0, count - 1, *np.random.default_rng(count).integers(count, size=MOST).tolist()})
+        for number in chosen:
+            places = np.unravel_index(number, [len(r) for r in ranges]) if ranges else ()
+            yield {letter: r[int(p)] for letter, r, p in zip(letters, ranges, places, strict=True)}
+
+    def _check_list(self, items: Sequence[lr.Node], counted: bool) -> None:
+        """A row of dots; a number, which is that of the parameters if they are ``counted``; a list of all gradients."""
+        if items == (lr.Dots(),):
+            return
+        reading = self.readings["one"]
+        reading.entrywise = False
+        names = [f"{kind}{n}" for n in range(1, self.world.depth + 1) for kind in "wb"]
+        parameters = [n for n in names if n in self.world.values]
+        symbols = [n for n in lr.nodes(tuple(items)) if isinstance(n, Symbol)]
+        if all(reading.size(s) is not None for s in symbols):
+            (item,) = items
+            value = reading.value(item, {})
+            _compare([value, sum(self.world.values[p].size for p in parameters) if counted else value], 1.0)
+            return
+        found = [self._sought(reading, item) for item in items if not isinstance(item, lr.Dots)]
+        missing = set(parameters) - set(found) if len(found) == len(items) else set()
+        if len(set(found)) < len(found) or missing or not set(found) <= set(parameters):
+            raise Differs(f"gradients of {found} where {parameters} are learned")
+
+    def _sought(self, reading: Reading, item: lr.Node) -> str:
+        reading.value(item, {})
+        of = item.wrt if isinstance(item, lr.Partial) else item
+        if not isinstance(of, Symbol) or (of is item and not reading.meaning(of).role.endswith("gradient")):
+            raise Unreadable("a list of what are no gradients")
+        return reading.meaning(of).name
+
+
+def _is_definition(side: lr.Node) -> bool:
+    """Whether a side is a derivative of the error, or that with a sign."""
+    if isinstance(side, lr.Plus) and len(side.terms) == 1:
+        side = side.terms[0][1]
+    return isinstance(side, lr.Partial) and side.of == Symbol("E")
+
+
+def _argument(tree: lr.Apply) -> str:
+    """The letter of a function's argument, if that is all of it."""
+    (argument, *others) = tree.arguments
+    plain = not others and isinstance(argument, Symbol) and argument == Symbol(argument.letter)
+    return argument.letter if plain and isinstance(argument, Symbol) else ""
+
+
+def _variable(sides: Sequence[lr.Node]) -> str:
+    """The variable of an equation between functions of one number, which holds for all its values."""
+    applied = [n for n in lr.nodes(sides[0]) if isinstance(n, lr.Apply)]
+    symbols = {n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)}
+    return _argument(applied[0]) if applied and symbols == {Symbol(_argument(applied[0]))} else ""
+
+
+def _only_derivatives(tree: lr.Node) -> bool:
+    """Whether a side is made of derivatives alone: the chain rule as it holds for any activation."""
+    if isinstance(tree, lr.Partial):
+        return True
+    parts = [n for n in _children(tree) if not isinstance(n, lr.Dots)]
+    return bool(parts) and all(_only_derivatives(n) for n in parts)
+
+
+def _children(tree: lr.Node) -> list[lr.Node]:
+    if isinstance(tree, lr.Plus):
+        return [term for _, term in tree.terms]
+    return [tree.body] if isinstance(tree, lr.Sum) else list(tree.factors) if isinstance(tree, lr.Times) else []
+
+
+def _summed(tree: lr.Node) -> set[str]:
+    return {n.index for n in lr.nodes(tree) if isinstance(n, lr.Sum)}
+
+
+_MODES = {
+    "one": re.compile(r"[Ff]or one sample"),
+    "batch": re.compile(r"samples stand side by side|of the batch|for one batch"),
+}
+
+
+def modes(equations: Sequence[Equation]) -> list[str]:
+    """Whether each equation speaks of one sample or of a batch, by the words before it; '' where nothing says."""
+    found: list[str] = []
+    section, mode = "", ""
+    for equation in equations:
+        if equation.section != section:
+            section, mode = equation.section, ""
+        places = {name: match.start() for name, p in _MODES.items() if (match := p.search(equation.before))}
+        mode = min(places, key=places.__getitem__) if places else mode
+        found.append(mode)
+    return found
+
+
+def _size(value: Value) -> float:
+    return float(np.max(np.abs(value.data))) if isinstance(value, Matrix) else abs(value)
+
+
+def checked(latex: str, network: Network, seed: int = 0) -> Report:
+    """Read a document back."""
+    return Checker(lr.equations(latex), world(network, seed)).report()
+
+
+# ---------------------------------------------------------------- every equation holds
+
+#: Widths that are next to each other differ, but for what the cases are about.
+NETWORKS: Mapping[str, tuple[Any, ...]] = {
+    "deep": ((3, 4, 5, 2), ("tanh", "sigmoid", "sigmoid"), "half_mse"),
+    "one output": ((3, 4, 1), "sigmoid", "mse"),
+    "softmax": ((4, 3, 5), ("tanh", "softmax"), "cross_entropy"),
+    "probabilities": ((2, 5, 3), ("softplus", "sigmoid"), "binary_cross_entropy", "augmented"),
+    "augmented": ((3, 5, 2, 4), ("sigmoid", "relu", "identity"), "sse", "augmented"),
+    "no bias": ((2, 4, 3), ("tanh", "identity"), "half_sse", "none"),
+    "named": (("n", "h", "k"), ("sigmoid", "tanh"), "mse"),
+    "one layer": ((3, 2), "sigmoid", "half_sse", "none"),
+}
+#: More, each in one notation.
+MORE: Mapping[str, tuple[Any, ...]] = {
+    "one unit": ((3, 1), "sigmoid", "half_sse", "none", "delta"),
+    "one unit in brackets": ((3, 1), "tanh", "mse", "separate", "bracket"),
+    "one of everything": ((1, 1, 1), "tanh", "mse", "separate", "psi"),
+    "wide": ((3, 14, 12, 2), ("tanh", "relu", "softmax"), "cross_entropy", "separate", "psi"),
+    "wide in brackets": ((12, 11, 1), ("tanh", "sigmoid"), "binary_cross_entropy", "separate", "bracket"),
+    "six layers": ((2, 3, 2, 4, 3, 2, 3), "tanh", "mse", "separate", "psi"),
+    "softmax and squares": ((3, 4, 3), ("relu", "softmax"), "mse", "augmented", "delta"),
+    "named, augmented": (("n", "h_1", 3), ("softplus", "softmax"), "cross_entropy", "augmented", "bracket"),
+    "narrow": ((3, 1, 4), ("tanh", "sigmoid"), "half_mse", "augmented", "psi"),
+    "the same activation in six layers": ((2, 3, 2, 3, 2, 3, 2), "tanh", "mse", "none", "bracket"),
+    "long, from one unit": ((1, 3, 2, 3, 2, 3, 2), "tanh", "mse", "none", "psi"),
+    "a width with the letter of a value": (("h", 3), "sigmoid", "sse", "none", "delta"),
+}
+NOTATIONS = tuple(LETTERS)
+#: So many equations of a document may have dots that cannot be filled in.
+MOST_ELIDED = 1
+
+
+def network(name: str, notation: str) -> Network:
+    layers, activation, loss, *bias = NETWORKS[name]
+    return Network(layers, activation, loss, bias[0] if bias else "separate", notation)
+
+
+@functools.cache
+def printed(network: Network, detail: str = "full") -> str:
+    """The derivation of a network in LaTeX."""
+    return derive(network).latex(detail=detail)
+
+
+def _assert_right(network: Network, detail: str = "full") -> None:
+    for seed in range(2 if "relu" in network.activation else 1):
+        _assert_right_at(network, detail, seed)
+
+
+def _assert_right_at(network: Network, detail: str, seed: int) -> None:
+    report = checked(printed(network, detail), network, seed)
+    assert not report.wrong, "\n".join(f"{source}\n    {why}" for source, why in report.wrong)
+    assert len(report.elided) <= MOST_ELIDED, report.elided
+    assert len(report.checked) > 12 + 4 * network.depth
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_equation_holds(name: str, notation: str) -> None:
+    _assert_right(network(name, notation))
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_every_equation_of_unusual_networks_holds(name: str) -> None:
+    _assert_right(Network(*MORE[name]))
+
+
+@pytest.mark.parametrize("detail", ["brief", "exhaustive"])
+@pytest.mark.parametrize(("name", "notation"), [("augmented", "psi"), ("named", "bracket"), ("softmax", "delta")])
+def test_every_equation_holds_in_less_and_in_more_detail(name: str, notation: str, detail: str) -> None:
+    _assert_right(network(name, notation), detail)
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_the_equations_of_a_batch_are_read_as_those_of_a_batch(notation: str) -> None:
+    found = lr.equations(printed(network("deep", notation)))
+    said = modes(found)
+    assert said.count("batch") > 10 and said.count("one") > 30
+    about = {mode for e, mode in zip(found, said, strict=True) if "X" in e.source}
+    assert about == {"batch"}
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("name", ["deep", "probabilities", "named"])
+def test_the_shapes_in_the_table_of_symbols_are_those_of_the_arrays(name: str, notation: str) -> None:
+    chosen = network(name, notation)
+    checker = Checker(lr.equations(printed(chosen)), world(chosen))
+    rows = re.findall(r"^\$([^$]*)\$ &.*& \$([^$]*\\times[^$]*)\$ ", printed(chosen), re.MULTILINE)
+    assert len(rows) > 8
+    for symbol, shape in rows:
+        checker.readings["batch"].value(lr.formula(rf"\underbrace{{{symbol}}}_{{{shape}}}"), {})
+
+
+# ---------------------------------------------------------------- mutants of single equations
+
+Tokens = list[lr.Token]
+
+
+def _without(tokens: Tokens, start: int, stop: int) -> Tokens:
+    return [*tokens[:start], *tokens[stop:]]
+
+
+def _with(tokens: Tokens, at: int, text: str) -> Tokens:
+    return [*tokens[:at], replace(tokens[at], text=text), *tokens[at + 1 :]]
+
+
+def _groups(tokens: Tokens, sign: str) -> Iterator[tuple[int, int]]:
+    """The braces (start, end) that follow ``_`` or ``^``."""
+    for n, token in enumerate(tokens[:-1]):
+        if token.text == sign and tokens[n + 1].text == "{":
+            yield n + 1, lr.matching(tokens, n + 1)
+
+
+def _in_scripts(tokens: Tokens) -> set[int]:
+    spans = [range(a, b + 1) for sign in "_^" for a, b in _groups(tokens, sign)]
+    return {n for span in spans for n in span}
+
+
+def lost_prime(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text == "'":
+            yield _without(tokens, n, n + 1)
+
+
+def lost_transpose(tokens: Tokens) -> Iterator[Tokens]:
+    for start, end in _groups(tokens, "^"):
+        inner = [t.text for t in tokens[start + 1 : end]]
+        if inner[-4:] == [r"\mathsf", "{", "T", "}"]:
+            yield _without(tokens, *((start - 1, end + 1) if len(inner) == 4 else (end - 4, end)))
+        elif inner[-1:] == ["T"]:
+            yield _without(tokens, *((start - 1, end + 1) if len(inner) == 1 else (end - 1, end)))
+
+
+def swapped_indices(tokens: Tokens) -> Iterator[Tokens]:
+    for start, end in _groups(tokens, "_"):
+        inner = [t.text for t in tokens[start + 1 : end]]
+        kronecker = tokens[start - 2].text == r"\delta"  # which does not mind
+        if len(inner) == 2 and inner[0] != inner[1] and r"\setminus" not in inner and not kronecker:
+            yield _with(_with(tokens, start + 1, inner[1]), start + 2, inner[0])
+
+
+def other_index(tokens: Tokens) -> Iterator[Tokens]:
+    letters = {t.text for a, b in _groups(tokens, "_") for t in tokens[a + 1 : b] if t.text in "ijkpqr"}
+    for start, end in _groups(tokens, "_"):
+        for n in range(start + 1, end):
+            for letter in sorted(letters - {tokens[n].text}) if tokens[n].text in letters else ():
+                yield _with(tokens, n, letter)
+
+
+def other_number_as_index(tokens: Tokens) -> Iterator[Tokens]:
+    for start, end in _groups(tokens, "_"):
+        symbol = tokens[start - 2].text not in (r"\sum", "f", "g", "}") or tokens[start - 2].text == "}"
+        for n in range(start + 1, end):
+            if tokens[n].text in ("1", "2") and symbol and "=" not in {t.text for t in tokens[start:end]}:
+                yield _with(tokens, n, "2" if tokens[n].text == "1" else "1")
+
+
+def other_sign(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text in ("+", "-"):
+            yield _with(tokens, n, "-" if token.text == "+" else "+")
+
+
+def lost_sum(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text == r"\sum":
+            end = n + 1
+            while end < len(tokens) and tokens[end].text in ("_", "^"):
+                end = lr.matching(tokens, end + 1) + 1
+            yield _without(tokens, n, end)
+
+
+def other_limits(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text == r"\sum":
+            end = n + 1
+            while end < len(tokens) and tokens[end].text in ("_", "^"):
+                close = lr.matching(tokens, end + 1)
+                if tokens[close - 1].text.isdigit():
+                    yield _with(tokens, close - 1, str(int(tokens[close - 1].text) + 1))
+                end = close + 1
+
+
+def product_for_entrywise(tokens: Tokens) -> Iterator[Tokens]:
+    scripts = _in_scripts(tokens)
+    for n, token in enumerate(tokens):
+        if token.text in (r"\odot", "*") and n not in scripts:
+            yield _without(tokens, n, n + 1)
+
+
+def other_layer(tokens: Tokens) -> Iterator[Tokens]:
+    for start, end in _groups(tokens, "^"):
+        inner = [t.text for t in tokens[start + 1 : end]]
+        if len(inner) >= 3 and inner[0] in "([" and inner[1].isdigit() and inner[2] in ")]":
+            for step in (-1, 1):
+                yield _with(tokens, start + 2, str(int(inner[1]) + step))
+
+
+def inverted_fraction(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text == r"\frac":
+            middle = lr.matching(tokens, n + 1) + 1
+            end = lr.matching(tokens, middle) + 1
+            yield [*tokens[: n + 1], *tokens[middle:end], *tokens[n + 1 : middle], *tokens[end:]]
+
+
+def lost_fraction(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text == r"\frac":
+            middle = lr.matching(tokens, n + 1) + 1
+            end = lr.matching(tokens, middle) + 1
+            top, bottom = ([t.text for t in part] for part in (tokens[n:middle], tokens[middle:end]))
+            if not (r"\partial" in top and "E" not in top and (r"\bar" in top or "b" in bottom)):  # those are 1
+                yield _without(tokens, n, end)
+
+
+def lost_count(tokens: Tokens) -> Iterator[Tokens]:
+    scripts = _in_scripts(tokens)
+    for n, token in enumerate(tokens):
+        if token.text in ("m", "n", "h", "k") and n not in scripts and tokens[n - 1].text == "{":
+            yield _with(tokens, n, "1")
+
+
+def lost_power(tokens: Tokens) -> Iterator[Tokens]:
+    for start, end in _groups(tokens, "^"):
+        if tokens[end - 1].text == "2" and end - start <= 3:
+            yield _without(tokens, start - 1, end + 1)
+
+
+def lost_hat(tokens: Tokens) -> Iterator[Tokens]:
+    for n, token in enumerate(tokens):
+        if token.text in (r"\hat", r"\bar"):
+            yield [*tokens[:n], tokens[n + 2], *tokens[n + 4 :]]
+
+
+def other_number(tokens: Tokens) -> Iterator[Tokens]:
+    scripts = _in_scripts(tokens)
+    for n, token in enumerate(tokens):
+        if token.text.isdigit() and n not in scripts and tokens[n - 1].text not in ("(", "[") and token.text != "0":
+            yield _with(tokens, n, str(int(token.text) + 1))
+
+
+def lost_brackets(tokens: Tokens) -> Iterator[Tokens]:
+    """Brackets around a sum, where they are not those of a function."""
+    for n, token in enumerate(tokens):
+        if token.text != "(" or n in _in_scripts(tokens):
+            continue
+        depth, end = 0, n
+        for end in range(n, len(tokens)):
+            depth += {"(": 1, ")": -1}.get(tokens[end].text, 0)
+            if not depth:
+                break
+        outer = [t.text for m, t in enumerate(tokens[n + 1 : end]) if _depth(tokens[n + 1 : n + 1 + m]) == 0]
+        around = end + 1 < len(tokens) and tokens[end + 1].text not in ("}", "+", "-", "&", ")", "]", r"\end")
+        before = n and tokens[n - 1].gap is not None and tokens[n].gap and tokens[n - 1].text not in ("+", "-")
+        if {"+", "-"} & set(outer[1:]) and (around or before):
+            yield [*tokens[:n], *tokens[n + 1 : end], *tokens[end + 1 :]]
+
+
+def _depth(tokens: Sequence[lr.Token]) -> int:
+    return sum({"(": 1, "{": 1, ")": -1, "}": -1}.get(t.text, 0) for t in tokens)
+
+
+RULES = (
+    *(lost_prime, lost_transpose, swapped_indices, other_index, other_number_as_index, other_sign, lost_sum),
+    *(other_limits, product_for_entrywise, other_layer, inverted_fraction, lost_fraction, lost_count, lost_power),
+    *(lost_hat, other_number, lost_brackets),
+)
+
+
+def mutants(equation: Equation, rule: Callable[[Tokens], Iterator[Tokens]]) -> Iterator[Equation]:
+    """The equation with one mistake, at every place where the rule can make one that is no other way to say it."""
+    trees = tuple(t for side in equation.sides for t in lr.read_list(side))
+    delta = any(isinstance(n, lr.Kronecker) for n in lr.nodes(trees))
+    if delta and rule is other_index:
+        return  # where two indices are equal or all is zero, one may stand for the other
+    if delta and rule is other_limits and r"\partial" in equation.source and r"\bar" in equation.source:
+        return  # a sum over nothing but deltas
+    if rule is other_layer and _variable(trees):
+        return  # two layers may have the same activation
+    for n, side in enumerate(equation.sides):
+        for changed in rule(list(side)):
+            yield replace(equation, sides=(*equation.sides[:n], tuple(changed), *equation.sides[n + 1 :]))
+
+
+def _bias_units_alike(tree: Any) -> Any:
+    """A tree in which the units that are 1 in every layer are the same."""
+    if isinstance(tree, Symbol) and tree.letter == r"\bar{x}" and tree.indices == ("0",):
+        return lr.Number(1)
+    return _rebuilt(tree, _bias_units_alike)
+
+
+def _alike(equation: Equation, mutant: Equation) -> bool:
+    """Whether a mutant differs only in the layer of a unit that is 1 in all of them."""
+    try:
+        before, after = ([_bias_units_alike(lr.read(side)) for side in e.sides] for e in (equation, mutant))
+    except Unreadable:
+        return False
+    return before == after
+
+
+class Proof:
+    """A document, and whether its checker notices a mistake in one of its equations."""
+
+    def __init__(self, latex: str, network: Network) -> None:
+        self.equations = lr.equations(latex)
+        self.modes = modes(self.equations)
+        self.checker = Checker(self.equations, world(network))
+
+    def survivors(self, rule: Callable[[Tokens], Iterator[Tokens]], stride: int) -> tuple[int, list[str]]:
+        """How many mistakes were made (every ``stride``-th that can be), and those that nobody noticed."""
+        found = [
+            (number, mutant)
+            for number, equation in enumerate(self.equations)
+            if equation.relations
+            for mutant in mutants(equation, rule)
+        ][::stride]
+        made = [(n, mutant) for n, mutant in found if not _alike(self.equations[n], mutant)]
+        return len(made), [mutant.source for n, mutant in made if not self._noticed(n, mutant)]
+
+    def _noticed(self, number: int, mutant: Equation) -> bool:
+        """Whether a changed equation is refused; where it is a definition, or another equation because of it."""
+        if not self._defines(self.equations[number]):
+            return _refused(self.checker, mutant, self.modes[number])
+        changed = [*self.equations[:number], mutant, *self.equations[number + 1 :]]
+        checker = Checker(changed, self.checker.world)
+        order = [number, *range(number), *range(number + 1, len(changed))]
+        return any(_refused(checker, changed[n], self.modes[n]) for n in order)
+
+    def _defines(self, equation: Equation) -> bool:
+        book = Checker([equation], self.checker.world).book
+        return bool(book.functions or book.factors)
+
+
+def _refused(checker: Checker, equation: Equation, mode: str) -> bool:
+    try:
+        checker.check(equation, mode)
+    except (Unreadable, Differs, Elided):
+        return True
+    return False
+
+
+@functools.cache
+def proof(name: str, notation: str) -> Proof:
+    return Proof(printed(network(name, notation)), network(name, notation))
+
+
+#: A mistake is made at one place in so many where it can be made; with 1 it is made at all.
+STRIDE = int(os.environ.get("DERIVE_MUTANT_STRIDE", "12"))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_mistake_in_one_equation_is_noticed(rule: Callable[[Tokens], Iterator[Tokens]]) -> None:
+    made, survivors = 0, []
+    for name, notation in itertools.product(("deep", "softmax", "probabilities"), NOTATIONS):
+        count, unnoticed = proof(name, notation).survivors(rule, STRIDE)
+        made, survivors = made + count, [*survivors, *unnoticed]
+    assert made > 2
+    assert not survivors, "\n".join(survivors)
+
+
+# ---------------------------------------------------------------- mutants of the printer
+
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _kind(kind: str, change: Callable[..., str]) -> Patch:
+    """A printer that writes boxes of one kind otherwise."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        before = latex_printer._KINDS[kind]
+        changed = lambda write, *parts: change(functools.partial(before, write), *parts)  # noqa: E731
+        monkeypatch.setitem(latex_printer._KINDS, kind, changed)
+
+    return patch
+
+
+def _sign(name: str, text: str) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        assert latex_printer._SIGNS[name] != text
+        monkeypatch.setitem(latex_printer._SIGNS, name, text)
+
+    return patch
+
+
+def _method(name: str, change: Callable[..., Any]) -> Patch:
+    """A page whose method ``name`` is ``change``, which is given the method as it was."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        before = getattr(Page, name)
+        monkeypatch.setattr(Page, name, lambda *a, **k: change(before, *a, **k))
+
+    return patch
+
+
+def _plain(box: Any) -> str:
+    return "" if box is None else latex_printer.latex(box)
+
+
+def _no_transpose(before: Any, base: Any, below: Any, above: Any, left: Any) -> str:
+    lost = _plain(above) in ("T", r"\mathsf{T}")
+    return str(before(base, below, None if lost else above, left))
+
+
+def _no_transpose_behind_a_layer(before: Any, page: Any, node: Any, mark: Any) -> Any:
+    return before(page, node, None)
+
+
+def _turned_indices(before: Any, base: Any, below: Any, above: Any, left: Any) -> str:
+    if below is not None and below.kind == "row" and len(below.parts) == 3:
+        below = replace(below, parts=(below.parts[0], *below.parts[:0:-1]))
+    return str(before(base, below, above, left))
+
+
+def _next_layer(before: Any, page: Any, tensor: Any) -> Any:
+    return before(page, replace(tensor, layer=tensor.layer + 1) if tensor.role == "weight" else tensor)
+
+
+def _without_m(before: Any, top: Any, bottom: Any) -> str:
+    return _plain(top) if _plain(bottom) == "m" else str(before(top, bottom))
+
+
+def _as_product(before: Any, sign: Any, *parts: Any) -> str:
+    return str(before("thin" if hasattr(sign, "tex") else sign, *parts))
+
+
+def _turned_shape(before: Any, inner: Any, note: Any) -> str:
+    return str(before(inner, replace(note, parts=(note.parts[0], *note.parts[:0:-1]))))
+
+
+def _longer(before: Any, index: Any, start: Any, stop: Any) -> str:
+    return str(before(index, None if start is None else replace(start, parts=("2",)), stop))
+
+
+def _other_letter(before: Any, page: Any, tensor: Any, role: Any, whole: bool) -> Any:
+    """The letters of one sample where those of a batch should stand."""
+    return before(replace(page, batch=False), tensor, role, whole)
+
+
+PRINTERS: Mapping[str, Patch] = {
+    "primes lost": _kind("primed", lambda before, base, order: _plain(base)),
+    "transposes lost": _kind("script", _no_transpose),
+    "marks behind layers lost": _method("_marked", _no_transpose_behind_a_layer),
+    "indices swapped": _kind("script", _turned_indices),
+    "layers of weights one too high": _method("_layer", _next_layer),
+    "minus before a term lost": _sign("minus", ""),
+    "minus between terms a plus": _sign("binary minus", " + "),
+    "plus between terms a minus": _sign("binary plus", " - "),
+    "sums lost": _kind("total", lambda before, index, start, stop: ""),
+    "sums from 2": _kind("total", _longer),
+    "entry-wise products as products": _kind("row", _as_product),
+    "fractions inverted": _kind("fraction", lambda before, top, bottom: before(bottom, top)),
+    "derivatives inverted": _kind("partial", lambda before, of, wrt: before(wrt, of)),
+    "1/m lost": _kind("fraction", _without_m),
+    "brackets lost": _kind("group", lambda before, inner: _plain(inner)),
+    "cases in the wrong order": _kind("cases", lambda before, *rows: before(*rows[::-1])),
+    "blocks in the wrong order": _kind("matrix", lambda before, *rows: before(*rows[::-1])),
+    "shapes turned": _kind("under", _turned_shape),
+    "letters of one sample for a batch": _method("_letter", _other_letter),
+}
+
+
+#: The parts of a document that hold its equations.
+MATHEMATICS = ("forward", "chain", "pattern", "values", "matrices", "loop")
+
+
+@functools.cache
+def small(network: Network) -> str:
+    return derive(network).latex(only=MATHEMATICS)
+
+
+@pytest.mark.parametrize("mutant", PRINTERS)
+def test_a_mistake_in_the_printer_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = [Network((2, 3, 2), ("relu", "sigmoid"), "half_mse", "augmented", n) for n in NOTATIONS]
+    right = [small(n) for n in chosen]
+    PRINTERS[mutant](monkeypatch)
+    wrong = [derive(n).latex(only=MATHEMATICS) for n in chosen]
+    changed = [(n, w) for n, r, w in zip(chosen, right, wrong, strict=True) if r != w]
+    assert changed
+    for each, latex in changed:
+        assert _is_refused(latex, each), f"{mutant} is not noticed in {each}"
+
+
+def _is_refused(latex: str, network: Network) -> bool:
+    """Whether some equation of a document is refused; it ends at the first."""
+    try:
+        found = lr.equations(latex)
+    except Unreadable:
+        return True
+    checker = Checker(found, world(network))
+    return any(_refused(checker, e, mode) for e, mode in zip(found, modes(found), strict=True))
