@@ -95,7 +95,7 @@ class Typesetter:
 
     def name(self, name: str) -> Box:
         """The name of a function."""
-        return Box("name", (name,), _NAMES.get(name, 0.52 * len(name)))
+        return Box("name", (name,), _NAMES.get(name, sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name)))
 
     def variable(self, name: str) -> Box:
         """The name of a width: one letter, a word, or either with an index."""

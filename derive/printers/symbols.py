@@ -124,6 +124,10 @@ class Symbols:
 
     def _letter(self, tensor: Tensor, role: Role, whole: bool) -> Box:
         name = role.entry
+        if self._by_name(tensor):
+            stem = tensor.name.rstrip("0123456789") or tensor.name
+            name = stem if whole or len(stem) > 1 else stem.lower()
+            return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
         if tensor.role == "learning_rate":
             name = self.notation.rate
         elif whole:
@@ -138,15 +142,23 @@ class Symbols:
         both = layer if above is None else self.typesetter.join((layer, above), "", ATOM)
         return self.typesetter.script(base, below, both)
 
+    def _by_name(self, tensor: Tensor) -> bool:
+        """Whether a parameter of no layer goes by its own name, as others of its kind have no layer either."""
+        if tensor.layer is not None or tensor.role not in ("weight", "bias"):
+            return False
+        return sum(t.role == tensor.role and t.layer is None for t in self.tensors.values()) > 1
+
     def _layer(self, tensor: Tensor) -> Box | None:
-        """The layer's number in its brackets, where one is written."""
-        plain = tensor.layer is None or (tensor.role == "prediction" and self.notation.layer != "bracket")
+        """The layer's number in its brackets, where one is written; the number in a name stands in its place."""
+        stem = tensor.name.rstrip("0123456789")
+        number = tensor.name[len(stem) :] if self._by_name(tensor) and stem else tensor.layer
+        plain = number in (None, "") or (tensor.role == "prediction" and self.notation.layer != "bracket")
         if plain or tensor.role == "input" or (self.one_layer and self.notation.layer == "right"):
             return None
         opening, closing = ("[", "]") if self.notation.layer == "bracket" else ("(", ")")
         parts = (
             Letter(opening, opening),
-            Letter(str(tensor.layer), str(tensor.layer)),
+            Letter(str(number), str(number)),
             Letter(closing, closing),
         )
         return self.typesetter.join((self.typesetter.letter(p) for p in parts), "", ATOM)
