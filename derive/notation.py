@@ -31,6 +31,7 @@ LETTERS: dict[str, Letter] = {
     "Delta": Letter(r"\Delta", "Δ"),
     "delta": Letter(r"\delta", "δ"),
     "without first": Letter(r"\setminus 0", "∖0"),
+    "epsilon": Letter(r"\varepsilon", "ε"),
     "eta": Letter(r"\eta", "η"),
     "alpha": Letter(r"\alpha", "α"),
     "mu": Letter(r"\mu", "μ"),

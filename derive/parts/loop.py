@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import tokenize
 
-from derive.blocks import Algorithm, Block, Display, Item, Part, Step, Text, say
+from derive.blocks import Algorithm, Block, Display, Item, Part, Step, Text, listed, say
 from derive.deltas import tidy
-from derive.index import Index
+from derive.index import Index, symbols_read
 from derive.optimizers import LEARNING_RATE
 from derive.printers.boxes import SUM, Box
 from derive.program import Assign
@@ -28,7 +28,7 @@ def loop(view: View) -> Part:
     ]
     if not view.brief:
         blocks += [say("For one sample, with the gradient put in:"), Display(tuple(_stepwise(view)))]
-    blocks.append(_algorithm(view))
+    blocks += [_kept(view), _algorithm(view)]
     return Part("loop", "The update and the loop", tuple(blocks))
 
 
@@ -51,6 +51,15 @@ def _stepwise(view: View) -> list[Item]:
             found.append(Item(increment, (page.entry(rule), view.set_.before("equals", page.entry(step)))))
         found.append(Item(left, tuple(page.pieces(value)), "gets"))
     return found
+
+
+def _kept(view: View) -> Text:
+    """Which arrays of the forward pass the backward pass reads."""
+    read = {n for s in view.batch.stage("factor", "gradient") for n in symbols_read(s.equation.expression)}
+    known = [t for t in view.batch.inputs if t.role != "target"] + [s.target for s in view.batch.stage("forward")]
+    kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]
+    shown = kept if len(kept) <= MOST else [*kept[:4], view.set_.dots("low"), *kept[-2:]]
+    return say("The backward pass reads {}, so they are kept until then.", listed(shown))
 
 
 # The algorithm.

@@ -29,7 +29,7 @@ def pattern(view: View) -> Part:
         )
         return Part("pattern", "The gradients", blocks)
     found: list[Block] = [_side_by_side(view), Display(tuple(_rows(view)))]
-    found += [_naming(view), Display(tuple(_meaning(view)))]
+    found += [_naming(view), Display(tuple(_meaning(view))), _in_words(view)]
     if not view.brief:
         found += [
             Fold(
@@ -84,6 +84,23 @@ def _meaning(view: View) -> list[Item]:
         pieces = page.signed([(view.single.common == -1, slope)])
         found.append(Item(page.symbol(statement.target, indices), tuple(pieces)))
     return found
+
+
+def _in_words(view: View) -> Text:
+    """What a shared factor says about its unit."""
+    statement = view.single.stage("factor")[-1]
+    about, indices = statement.target.about, statement.equation.indices
+    assert about is not None
+    page, little = view.page.with_letters(indices, ()), view.letter("epsilon")
+    change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
+    return say(
+        "It tells how the error answers to a unit: if {} grows by a little {}, and all else before it stays, {} changes "
+        "by about {}.",
+        page.symbol(about, indices),
+        little,
+        view.letter("E"),
+        view.set_.before("minus", change) if view.single.common == -1 else change,
+    )
 
 
 def _recursion(view: View) -> Text:
@@ -157,12 +174,17 @@ def _saving(view: View) -> list[Block]:
     """The multiplications with and without sharing, counted from the programs."""
     alone = multiplications_by_chain(view.derivation.chains)
     shared = multiplications(view.single.stage("factor", "gradient"))
-    counts = [("every chain multiplied out by itself", alone), ("with the shared factors", shared)]
+    forwards = multiplications(view.single.stage("forward", "error"))
+    counts = [
+        ("every chain multiplied out by itself", alone),
+        ("with the shared factors", shared),
+        ("the forward pass, beside it", forwards),
+    ]
     if not alone.is_number:
         text = say("Multiplications for one sample, in terms of the widths, with every chain multiplied out by itself:")
         return [text, _count(view, alone), say("and with the shared factors:"), _count(view, shared)]
     rows = tuple((Text((name,)), Text((view.page.entry(number),))) for name, number in counts)
-    head = (Text(("the gradient for one sample",)), Text(("multiplications",)))
+    head = (Text(("the gradients for one sample",)), Text(("multiplications",)))
     return [
         say(
             "The shared factors save work: counted from the chains and from the equations above, values of {} at hand,",
