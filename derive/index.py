@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
@@ -54,7 +55,13 @@ class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
 
     def _hashable_content(self) -> tuple[Any, ...]:
         axis = self.axis
-        return (self.name, str(axis.extent), axis.start, axis.sample)
+        return (self.name, _spelled(axis.extent), axis.start, axis.sample)
+
+
+@cache
+def _spelled(extent: Expr) -> str:
+    """An extent as text: it is asked for whenever two indices are compared."""
+    return str(extent)
 
 
 class IndexSupply:

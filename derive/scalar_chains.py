@@ -41,7 +41,7 @@ def scalar_chains(
     """Every chain of scalars from the error to an entry of a parameter, for one sample, the error's end first.
 
     There may be very many; they are found one at a time, and of an axis whose extent is a
-    name only the first two entries are followed. With ``last`` only the last one is found.
+    name only the first two entries are followed. With ``last`` they come from the last one on.
     """
     paths = list(islice(chains.paths(parameter), 1000))
     for path in reversed(paths) if last else paths:
@@ -75,8 +75,8 @@ def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last
 def _numbers(axis: Axis, last: bool) -> list[Expr]:
     """The numbers on an axis, or from the last one down; of one whose extent is a name, those that surely exist."""
     if axis.extent.is_Integer:
-        numbers = [Integer(axis.start + n) for n in range(min(int(axis.extent), MOST))]
-        return [axis.stop] if last else numbers
+        nearest = range(min(int(axis.extent), MOST))
+        return [axis.stop - n for n in nearest] if last else [Integer(axis.start + n) for n in nearest]
     return [axis.stop] if last else [Integer(axis.start), Integer(axis.start + 1)]
 
 

@@ -567,9 +567,8 @@ def read_list(side: Sequence[Token]) -> tuple[Node, ...]:
 def formula(text: str) -> Node:
     r"""The tree of a formula given as LaTeX.
 
-    >>> formula(r"2\, x_{i}")
-    Times(factors=(Number(value=2), Symbol(letter='x', layer=None, indices=('i',), sample=None, transposed=False, \
-without_biases=False, commas=False)))
+    >>> formula(r"2\, 3")
+    Times(factors=(Number(value=2), Number(value=3)))
     """
     return read(plain(tokens_of(text)))
 

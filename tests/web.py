@@ -318,6 +318,8 @@ def execute_notebook(path: Path, timeout: float = 120, folder: Path | None = Non
     import nbclient
     import nbformat
 
+    if chromium_path() is not None:
+        browser()  # nbclient leaves an event loop running, beside which Playwright would not start
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     client = nbclient.NotebookClient(

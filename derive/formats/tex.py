@@ -36,7 +36,7 @@ from derive.render import fill
 from derive.view import LINE
 
 #: The rows of a table that surely fit on a page.
-LONGEST = 30
+LONGEST = 28
 
 _RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
 _SPECIAL = {
@@ -219,7 +219,7 @@ def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], setting: st
     for number, row in enumerate(rows):
         if number and number % LONGEST == 0:
             lines += [closing, opening]
-        elif number and number % (LONGEST // 5) == 0:
+        elif number and number % (LONGEST // 6) == 0:
             lines.append(rf"\derivesplit{{%{chr(10)}{closing}{chr(10)}{opening}}}%")
         lines.append(rf"{row} \\")
     return "\n".join([*lines, closing])
@@ -239,7 +239,7 @@ def reason_lines(reason: Text, line: float) -> list[Text]:
 def _stretch(cells: Iterable[Text]) -> str:
     """Room between the rows of a table; more where fractions stand in them."""
     tall = any(isinstance(s, Box) and s.tall for cell in cells for s in cell.spans)
-    return rf"\renewcommand{{\arraystretch}}{{{1.5 if tall else 1.2}}}"
+    return rf"\renewcommand{{\arraystretch}}{{{1.35 if tall else 1.2}}}"
 
 
 def text_width(text: Text) -> float:
