@@ -8,7 +8,7 @@ from math import prod
 from sympy import Add, Expr, Function, Integer, KroneckerDelta, Mul, Pow, Sum, expand
 
 from derive.chain_rule import Chains, LocalDerivative
-from derive.deltas import contract
+from derive.deltas import contract, tidy
 from derive.forward import SAMPLES
 from derive.index import IndexSupply, Tensor
 from derive.program import Assign
@@ -82,5 +82,5 @@ def _factors(edge: LocalDerivative) -> Expr:
     value = contract(edge.value, IndexSupply("cost")).replace(
         lambda e: isinstance(e, KroneckerDelta), lambda _: Integer(1)
     )
-    value = value.xreplace({SAMPLES: Integer(1)})
+    value = tidy(value.xreplace({SAMPLES: Integer(1)}))
     return Integer(0) if value in (1, -1) else Integer(1) + _within(value)

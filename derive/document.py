@@ -48,7 +48,7 @@ PARTS: dict[str, Callable[[View], Part]] = {
     "check": check,
 }
 #: The parts of a brief document.
-BRIEF = ("glance", "forward", "chain", "pattern", "matrices", "loop", "numbers", "check")
+BRIEF = ("glance", "forward", "chain", "pattern", "values", "matrices", "loop", "numbers", "check")
 
 TITLE = "How this network learns"
 

@@ -340,3 +340,15 @@ def inverse(node: Node) -> Node:
         return Broadcast(inverse(node.of), node.full)
     assert isinstance(node, Power)
     return node.base if node.exponent == -1 else Power(node.base, -node.exponent)
+
+
+def walk(node: Node) -> list[Node]:
+    """A formula in matrix form and all formulas in it."""
+    found, stack = [], [node]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        for value in vars(node).values():
+            parts = value if isinstance(value, tuple) else (value,)
+            stack += [p for p in parts if isinstance(p, Node)]
+    return found

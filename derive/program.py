@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Symbol, cancel, sympify
+from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, sympify
 
 from derive.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
 from derive.deltas import tidy
@@ -19,7 +19,7 @@ from derive.functions import A, Elementwise, output_form
 from derive.index import Equation, Index, Tensor, symbols_read
 from derive.matrix import Node
 from derive.optimizers import LEARNING_RATE, Optimizer
-from derive.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, PROMISE, Reason
+from derive.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
 from derive.shared_factors import SharedFactor
 
 STAGES = ("forward", "error", "factor", "gradient", "update")
@@ -313,13 +313,15 @@ class Slopes:
         promised = self._promised(expression)
         steps = [Reason((PROMISE,), promised)] if promised != expression else []
         plain = tidy(promised)
-        steps.append(Reason((FACTORED,), plain))
+        steps.append(Reason((FACTORED if plain.has(Sum) else REARRANGED,), plain))
         if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
             return steps
         cancelled = tidy(cancel(self.plug_in(promised)))
         short = tidy(self._promised(cancelled))
         if short.count_ops() < plain.count_ops():
-            steps.append(Reason((CANCELLED, *([PROMISE] if short != cancelled else [])), short))
+            slopes = any(e.order for e in promised.atoms(Elementwise))
+            rule = CANCELLED if slopes else ONE_FRACTION
+            steps.append(Reason((rule, *([PROMISE] if short != cancelled else [])), short))
         return steps
 
     def _promised(self, expression: Expr) -> Expr:

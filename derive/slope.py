@@ -105,7 +105,7 @@ def _start(derivation: Derivation, module: Any, numbers: Numbers | None) -> tupl
         return *module.example(samples=1, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation.program, derivation.forward.promises, module)
-    kept = slice(1) if numbers is None else slice(None)
+    kept = slice(None) if "X" in given.values else slice(1)  # drawn data are cut to the one sample of the story
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 
 

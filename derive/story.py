@@ -252,6 +252,8 @@ def _number(weight: Weight, found: Slope | None) -> Part:
 def _origin(found: Slope) -> str:
     one = "one sample" if found.samples == 1 else f"{found.samples} samples"
     where = f"an example of {one}" + ("" if found.seed is None else f", drawn from the seed {found.seed}")
+    if found.samples > 1:
+        return f"In {where}, the slope is a mean or a sum over the samples, so only what it comes to is shown."
     return f"In {where}, the generated module computes the following; numbers are printed rounded."
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from sympy import Integer, Rational, Symbol
+from web import chromium_fixture, mathjax_fixture  # noqa: F401
 
 from derive import derive
 from derive import matrix as mx
@@ -23,7 +24,6 @@ from derive.worked.given import Numbers
 from tests.conftest import ROOT
 from tests.helpers import Statement, axis, derivation, index_form, interpreted, random_values, real
 from tests.markdown_flavours import github_markdown_problems
-from tests.web import chromium_fixture, mathjax_fixture  # noqa: F401
 
 PAGE = ROOT / "docs" / "comparison.md"
 

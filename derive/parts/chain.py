@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from sympy import Add, Expr
+from sympy import Add, Expr, KroneckerDelta, Sum
 
 from derive.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Span, Text, listed, say
 from derive.chain_rows import ChainRows
@@ -14,7 +14,7 @@ from derive.cost import scalar_chains as count_chains
 from derive.index import Index, Tensor
 from derive.printers.boxes import EMPTY, PRODUCT, Box
 from derive.printers.page import Page
-from derive.rules import CHAIN, LOCAL, Reason
+from derive.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
 from derive.sample import alone_in, single_index
 from derive.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.view import LINE, View, bound_in
@@ -40,18 +40,22 @@ def chain(view: View) -> Part:
     )
     if view.brief:
         blocks.append(Display(tuple(rows.chain_row(p) for p in view.by_depth())))
-        return Part("chain", "The chain rule, from the last layer backwards", tuple(blocks))
-    for title, parameters in _by_layer(view):
-        blocks.append(Heading(title, _leads(parameters)))
+        return Part("chain", _title(view), tuple(blocks))
+    grouped = _by_layer(view)
+    for title, parameters in grouped:
+        blocks += [Heading(title, _leads())] if len(grouped) > 1 else []
         blocks.append(Display(tuple(rows.chain_row(p) for p in parameters)))
         if title.spans in _spelled(view):
             blocks += one_weight(view, parameters[0], telling_entry(parameters[0]))
-    return Part("chain", "The chain rule, from the last layer backwards", tuple(blocks))
+    return Part("chain", _title(view), tuple(blocks))
 
 
-def _leads(parameters: Sequence[Tensor]) -> Text:
-    noun = "parameter" if len(parameters) == 1 else "parameters"
-    return say("The product of the local derivatives on every path to its " + noun + ":")
+def _title(view: View) -> str:
+    return "The chain rule, from the last layer backwards" if len(_by_layer(view)) > 1 else "The chain rule"
+
+
+def _leads() -> Text:
+    return say("The product of the local derivatives on every path to its parameters:")
 
 
 def _by_layer(view: View) -> list[tuple[Text, list[Tensor]]]:
@@ -129,13 +133,22 @@ def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
         value, pieces = page.entry(reason.value), page.pieces(reason.value)
         if value == before:
             continue
-        rules = tuple(dict.fromkeys((*rules, *reason.rules)))
+        rules = tuple(dict.fromkeys((*rules, *_seen(reason, reasons[number - 1] if number else None))))
         too_wide = max(p.width for p in pieces) + left.width + 3 > LINE
         if too_wide and number < len(reasons) - 1:
             continue
         items.append(Item(EMPTY if items else left, tuple(pieces), reason=listed(rules) if rules else None))
         before, rules = value, ()
     return items
+
+
+def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:
+    """The rules of a step that can be seen in it: a delta between samples is not, where there is one sample."""
+    if INDEPENDENCE in reason.rules and not reason.value.atoms(Index):
+        return tuple(r for r in reason.rules if r != INDEPENDENCE)
+    if COLLAPSE in reason.rules and before is not None and not before.value.has(KroneckerDelta):
+        return (LINEARITY,) if before.value.has(Sum) else (REARRANGED,)
+    return reason.rules
 
 
 # One weight in scalars.

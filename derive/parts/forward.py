@@ -28,6 +28,13 @@ def forward(view: View) -> Part:
     functions = [definition(view, d) for d in view.batch.definitions if d.function.order == 0]
     if functions:
         blocks += [say("Its activations are" if len(functions) > 1 else "Its activation is"), Display(tuple(functions))]
+    if _mixes_samples(view):
+        blocks.append(
+            say(
+                "Some of these equations mix the samples of a batch. For a single sample, as they stand here, they say "
+                "little; the equations for a batch, further on, are what is computed."
+            )
+        )
     if not view.brief:
         blocks += [
             say(
@@ -51,6 +58,17 @@ def forward(view: View) -> Part:
             view.shaped("forward", "error"),
         ]
     return Part("forward", "Forward", tuple(blocks))
+
+
+def _mixes_samples(view: View) -> bool:
+    """Whether an equation before the error sums over the samples, or pairs them."""
+    for statement in view.batch.stage("forward"):
+        sums = statement.equation.expression.atoms(Sum)
+        if any(limit[0].axis.sample for s in sums for limit in s.limits):
+            return True
+        if sum(axis.sample for axis in statement.target.axes) > 1:
+            return True
+    return False
 
 
 # Activations.

@@ -9,6 +9,7 @@ from derive.cost import size
 from derive.describe import spelled
 from derive.drawing import draw
 from derive.printers.boxes import SUM, Box
+from derive.program import Assign
 from derive.view import View
 
 #: How many layers are listed before the middle ones are left out.
@@ -51,11 +52,16 @@ def layers(view: View) -> Table:
 
 
 def _numbers(view: View) -> list[int | None]:
-    return list(dict.fromkeys(s.target.layer for s in view.single.stage("forward")))
+    return list(dict.fromkeys(s.target.layer for s in _computed(view)))
+
+
+def _computed(view: View) -> list[Assign]:
+    """The statements of the forward pass that compute more than a row of ones."""
+    return [s for s in view.single.stage("forward") if s.target.role != "augmented"]
 
 
 def _row(view: View, layer: int | None) -> tuple[Text, ...]:
-    statements = [s for s in view.single.stage("forward") if s.target.layer == layer]
+    statements = [s for s in _computed(view) if s.target.layer == layer]
     last = statements[-1]
     units = last.target.axes[0].extent if last.target.axes else Integer(1)
     names = {s.name for s in last.equation.expression.free_symbols}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tokenize
 
-from derive.blocks import Algorithm, Block, Display, Item, Part, Step, Text, listed, say
+from derive.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
 from derive.deltas import tidy
 from derive.index import Index, symbols_read
 from derive.optimizers import LEARNING_RATE
@@ -78,9 +78,8 @@ def _algorithm(view: View) -> Algorithm:
         statements = view.batch.stage(stage)
         if statements:
             steps += [Step(Text((title,)), 1), *_lines(view, statements, lines)]
-    return Algorithm(
-        say("Gradient descent; the last column is the line of the generated module that does it"), tuple(steps)
-    )
+    heading = say("Gradient descent; the last column is the line of {} that does it", Code("trainer.py"))
+    return Algorithm(heading, tuple(steps))
 
 
 def _data(view: View) -> list[Box]:
@@ -99,8 +98,8 @@ def _line(view: View, statement: Assign, code: dict[int, tuple[int, str]]) -> St
     assert statement.form is not None
     value = view.batch_page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
-    shown = formula if formula.width <= WIDEST else symbol
-    return Step(say("{}", shown), 2, statement.number, code.get(statement.number))
+    shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)
+    return Step(shown, 2, statement.number, code.get(statement.number))
 
 
 def code_lines(source: str) -> dict[int, tuple[int, str]]:

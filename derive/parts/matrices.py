@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sympy import Indexed, KroneckerDelta, Sum
 
-from derive.blocks import Block, Display, Item, Part, Span, say
+from derive.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.forward import SAMPLES
-from derive.matrix import Broadcast, Node, SumOver
+from derive.matrix import Broadcast, Call, Hadamard, Map, Node, Power, SumOver, walk
 from derive.matrix import Part as Slice
 from derive.program import Assign
 from derive.view import LINE, View
@@ -28,40 +28,28 @@ def _signs(view: View) -> list[Block]:
     """What the signs mean, of those that occur."""
     set_ = view.set_
     times = set_.letter(view.notation.times)
-    words: list[tuple[str, tuple[Span, ...]]] = [
-        (
-            "{} multiplies entry by entry, an exponent with {} is a power entry by entry, and an activation acts on "
-            "each entry.",
-            (times, times),
-        ),
-    ]
-    forms = [s.form for program in (view.single, view.batch) for s in program.statements if s.form is not None]
-    ones = any(_is_ones(view, n) for f in forms for n in walk(f))
-    if ones:
-        words.append(
-            (
-                " {} is a column of ones: a product with it adds up or repeats what it is multiplied with.",
-                (set_.name("1"),),
+    statements = [s for program in (view.single, view.batch) for s in program.statements if s.form is not None]
+    nodes = [n for s in statements if s.form is not None for n in walk(s.form)]
+    words: list[Text] = []
+    if any(isinstance(n, Hadamard) for n in nodes):
+        words.append(say("{} multiplies entry by entry, after all products of matrices.", times))
+    if any(isinstance(n, Power) and n.shape != (1, 1) for n in nodes):
+        words.append(say("An exponent with {} is a power entry by entry.", times))
+    if any(isinstance(n, Map) for n in nodes):
+        words.append(say("A function of an array acts on each of its entries."))
+    for statement in view.batch.statements:
+        if isinstance(statement.form, Call):
+            words.append(
+                say("{} stands for {}, column by column.", set_.name(statement.form.name), Reference(statement.number))
             )
-        )
-    if any(isinstance(n, SumOver) and n.axis is None for f in forms for n in walk(f)):
-        words.append((" {} adds up all entries.", (set_.name("sum"),)))
-    if any(isinstance(n, Slice) for f in forms for n in walk(f)):
-        words.append((" The index {} leaves out column 0, the biases.", (view.letter("without first"),)))
-    pattern = "".join(w for w, _ in words)
-    return [say(pattern, *(span for _, spans in words for span in spans))]
-
-
-def walk(node: Node) -> list[Node]:
-    """A formula in matrix form and all formulas in it."""
-    found, stack = [], [node]
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        for value in vars(node).values():
-            parts = value if isinstance(value, tuple) else (value,)
-            stack += [p for p in parts if isinstance(p, Node)]
-    return found
+    if any(_is_ones(view, n) for n in nodes):
+        text = "{} is a column of ones: a product with it adds up or repeats what it is multiplied with."
+        words.append(say(text, set_.name("1")))
+    if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
+        words.append(say("{} adds up all entries.", set_.name("sum")))
+    if any(isinstance(n, Slice) for n in nodes):
+        words.append(say("The index {} leaves out column 0, the biases.", view.letter("without first")))
+    return [say(" ".join(["{}"] * len(words)), *words)] if words else []
 
 
 def _is_ones(view: View, node: Node) -> bool:

@@ -45,7 +45,8 @@ def _program(view: View, example: Example) -> tuple[Program, Page]:
 def _start_words(view: View, example: Example) -> Text:
     noun = "sample" if example.samples == 1 else "samples"
     drawn = [view.batch_page.symbol(view.batch.tensors[n], whole=True) for n in example.start.drawn]
-    origin = say("; {} drawn from the seed {}", listed(drawn), str(example.start.seed)) if drawn else Text(())
+    verb = "is" if len(drawn) == 1 else "are"
+    origin = say("; {} {} drawn from the seed {}", listed(drawn), verb, str(example.start.seed)) if drawn else Text(())
     rate = example.figure(example.start.learning_rate)
     return say(
         "All values are computed by the generated module, and printed rounded. There "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from sympy import Expr
 
 from derive.blocks import Block, Display, Fold, Item, Part, Table, Text, say
-from derive.chain_rows import SPELLED, ChainRows
+from derive.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.chain_rule import LocalDerivative
 from derive.cost import multiplications, multiplications_by_chain
+from derive.index import Tensor
 from derive.parts.chain import steps
 from derive.printers.boxes import EMPTY, PRODUCT, Box
 from derive.printers.page import Page
@@ -33,18 +35,31 @@ def pattern(view: View) -> Part:
     if not view.brief:
         found += [
             Fold(
-                say("How each is found from the one before it, and each gradient from them, step by step"),
+                say(
+                    "How each is found from the one before it, and each gradient from them, step by step"
+                    if _coloured(view)
+                    else "How it is found, and each gradient from it, step by step"
+                ),
                 (Display(tuple(i for p in _passages(view) for i in passage_steps(view, p))),),
             )
         ]
-    found += [_recursion(view), view.indexed("factor"), say("and each gradient takes one more factor:")]
+    found += [
+        _recursion(view),
+        view.indexed("factor"),
+        say("and the gradients follow from " + ("them:" if _coloured(view) else "it:")),
+    ]
     found += [view.indexed("gradient"), *_saving(view)]
     return Part("pattern", "The pattern", tuple(found))
 
 
 def _rows(view: View) -> list[Item]:
     rows = ChainRows(view.page, view.derivation.chains, view.derivation.factors)
-    return [rows.chain_row(p) for p in view.by_depth() if p.role != "bias" or not _has_weights(view)]
+    return [rows.chain_row(p) for p in _rows_of(view)]
+
+
+def _rows_of(view: View) -> list[Tensor]:
+    """The parameters whose rows are shown; those of biases are the rows of their weights."""
+    return [p for p in view.by_depth() if p.role != "bias" or not _has_weights(view)]
 
 
 def _has_weights(view: View) -> bool:
@@ -59,12 +74,29 @@ def _side_by_side(view: View) -> Text:
     dots = ""
     if any(len(path) > SPELLED for p in view.by_depth() for path in [next(view.derivation.chains.paths(p))]):
         dots = " Dots stand for the factors and sums between."
-    if _coloured(view):
+    if not _coloured(view):
+        return say("What stands in green, in square brackets, is shared by all the parameters behind it." + dots)
+    if _repeats(view):
         return say(
             "Side by side, the rows show a pattern: what stands in red, in round brackets, is what stands in green, in "
-            "square brackets, in a row above, with another index." + dots
+            "square brackets, in a row above, up to the name of an index." + dots
         )
-    return say("What stands in green, in square brackets, is shared by all the parameters behind it." + dots)
+    return say(
+        "Side by side, the rows show what they share: in square brackets, in green, stands the last shared factor on "
+        "a chain, and in it, in round brackets, in red, the one before it." + dots
+    )
+
+
+def _repeats(view: View) -> bool:
+    """Whether every red factor is a green one in a row above it."""
+    shared, green = {f.tensor.name for f in view.derivation.factors}, set[str]()
+    rows = [list(islice(view.derivation.chains.paths(p), MOST_PATHS)) for p in _rows_of(view)]
+    for paths in rows:
+        ends = [[e.wrt.name for e in path if e.wrt.name in shared] for path in paths]
+        if any(len(e) > 1 and e[-2] not in green for e in ends):
+            return False
+        green |= {e[-1] for e in ends if e}
+    return len(rows) > 1
 
 
 def _naming(view: View) -> Text:
@@ -94,8 +126,8 @@ def _in_words(view: View) -> Text:
     page, little = view.page.with_letters(indices, ()), view.letter("epsilon")
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
-        "It tells how the error answers to a unit: if {} grows by a little {}, and all else before it stays, {} changes "
-        "by about {}.",
+        "It tells how the error answers to a unit: if {} grows by a little {}, and nothing else before it changes, {} "
+        "changes by about {}.",
         page.symbol(about, indices),
         little,
         view.letter("E"),
@@ -186,10 +218,7 @@ def _saving(view: View) -> list[Block]:
     rows = tuple((Text((name,)), Text((view.page.entry(number),))) for name, number in counts)
     head = (Text(("the gradients for one sample",)), Text(("multiplications",)))
     return [
-        say(
-            "The shared factors save work: counted from the chains and from the equations above, values of {} at hand,",
-            view.set_.primed(view.letter(view.notation.function), 1),
-        ),
+        say("Multiplications and divisions, counted from the chains and from the equations above:"),
         Table(head, rows, frozenset({1})),
     ]
 

@@ -42,12 +42,10 @@ def _gradients(view: View) -> list[Box]:
 def _price(view: View) -> Text:
     once = multiplications(view.single.stage("forward", "error"))
     words = "Finding it by moving one parameter at a time would take one more forward pass for each of them"
-    if view.total.is_number and once.is_number:
-        return say(
-            words + ": {} passes of {} multiplications each, {} in all for every sample, and the result would be an "
-            "approximation. The chain rule finds all of them, exactly, in one pass backwards.",
-            view.page.entry(view.total),
-            view.page.entry(once),
-            view.page.entry(view.total * once),
-        )
-    return say(words + ". The chain rule finds all of them, exactly, in one pass backwards.")
+    return say(
+        words + ": {} passes of {} multiplications and divisions each{}, and the result would be an approximation. The "
+        "chain rule finds all of them, exactly, in one pass backwards.",
+        view.page.entry(view.total),
+        view.page.entry(once),
+        say(", {} in all for every sample", view.page.entry(view.total * once)) if once.is_number else Text(()),
+    )

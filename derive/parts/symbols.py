@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from derive import matrix as mx
 from derive.blocks import Block, Part, Table, Text, say
 from derive.forward import SAMPLES
+from derive.functions import derivative
 from derive.index import Index, Tensor
+from derive.matrix import walk
 from derive.optimizers import LEARNING_RATE
+from derive.parts.forward import layers_of
 from derive.printers.boxes import Box
 from derive.view import View
 
@@ -23,11 +27,14 @@ def symbols(view: View) -> Part:
     rows = [*_tensors(view), *_signs(view)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
+    x = view.single.inputs[0]
     blocks.append(
         say(
-            "A shape is rows by columns, for {} samples side by side as columns. For one sample, {}, it is a column.",
+            "A shape is rows by columns, for {} samples side by side as columns. What belongs to one sample is a "
+            "column, {} for {}; with indices it is an entry.",
             view.letter("m"),
-            view.set_.join((view.letter("m"), view.set_.number(1)), "equals", 0),
+            view.page.symbol(x, whole=True),
+            view.batch_page.symbol(x, whole=True),
         )
     )
     return Part("notation", "Notation", tuple(blocks))
@@ -64,13 +71,17 @@ def _row(view: View, tensor: Tensor) -> Row:
 
 
 def _meaning(view: View, tensor: Tensor) -> Text:
+    if tensor.role == "augmented" and tensor.layer == 0:
+        return Text(("inputs with a one before them",))
     layer = "" if tensor.layer is None or tensor.role == "input" else f" of layer {tensor.layer}"
     if tensor.role == "factor" and tensor.about is not None:
         slope = view.error_slope(view.batch_page.symbol(tensor.about, whole=True))
         scale = view.page.entry(1 / view.batch.common)
         if view.batch.common == 1:
             return say("shared factor: {}", slope)
-        return say("shared factor: {}", view.set_.join((scale, slope), "thin", 0))
+        negative = view.batch.common == -1
+        value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
+        return say("shared factor: {}", value)
     if tensor.role == "prediction":
         return Text((f"outputs of the network{'' if view.page.one_layer else ', which are the activations' + layer}",))
     return Text((_MEANING.get(tensor.role, tensor.role) + layer,))
@@ -88,7 +99,7 @@ def _shape(view: View, tensor: Tensor) -> Box:
 
 def _signs(view: View) -> Iterator[Row]:
     """Signs and letters that stand for no tensor of the network."""
-    set_, number = view.set_, Text((view.set_.words("number"),))
+    number = Text((view.set_.words("number"),))
     gradient = view.batch.stage("gradient")[0].target
     assert gradient.about is not None
     slope = view.batch_page.symbol(gradient, whole=True)
@@ -105,27 +116,56 @@ def _signs(view: View) -> Iterator[Row]:
     yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
     for symbol in view.batch.extents:
         yield Text((view.batch_page.entry(symbol),)), Text(("a width: a number of units",)), number
-    for definition in view.batch.definitions:
-        if definition.function.order == 0 and definition.function.origin in view.page.functions:
-            name = view.page.function(definition.function)
-            prime = set_.primed(name, 1)
-            yield Text((name,)), Text((f"activation: {definition.function.title}, entry by entry",)), Text(("",))
-            yield Text((prime,)), say("derivative of {}", name), Text(("",))
-    times = set_.letter(view.notation.times)
-    yield Text((times,)), Text(("product entry by entry",)), Text(("",))
-    transposed = set_.script(set_.letter(view.notation.transpose), None, None)
-    yield Text((transposed,)), Text(("as an exponent: transpose",)), Text(("",))
+    yield from _functions(view)
+    yield from _operations(view)
     yield from _indices(view)
+
+
+def _functions(view: View) -> Iterator[Row]:
+    """The activations and their derivatives, by the names that they have here."""
+    for definition in view.batch.definitions:
+        function = definition.function
+        if function.order == 0 and function.origin in view.page.functions:
+            name = view.page.function(function, layers_of(view, function)[0])
+            prime = view.page.function(derivative(function), layers_of(view, function)[0])
+            yield Text((name,)), Text((f"activation: {function.title}, entry by entry",)), _none()
+            yield Text((prime,)), say("derivative of {}", name), _none()
+
+
+def _operations(view: View) -> Iterator[Row]:
+    """The signs between arrays, of those that occur."""
+    set_ = view.set_
+    forms = [s.form for program in (view.single, view.batch) for s in program.statements if s.form is not None]
+    nodes = [n for form in forms for n in walk(form)]
+    times, transpose = set_.letter(view.notation.times), set_.letter(view.notation.transpose)
+    if any(isinstance(n, mx.Hadamard) for n in nodes):
+        yield Text((times,)), Text(("product entry by entry",)), _none()
+    if any(isinstance(n, mx.Hadamard) and any(map(mx.divides, n.factors)) for n in nodes):
+        yield Text((set_.sign_alone("over"),)), Text(("division entry by entry",)), _none()
+    if any(isinstance(n, mx.Transpose) for n in nodes):
+        yield Text((transpose,)), Text(("as an exponent: transpose",)), _none()
+    if view.notation.ones and any(isinstance(n, mx.SumOver | mx.Broadcast) for n in nodes):
+        yield Text((set_.name("1"),)), Text(("a column of ones",)), Text((set_.words("as it fits"),))
+    if any(isinstance(n, mx.Part) for n in nodes):
+        yield Text((view.letter("without first"),)), Text(("as an index: without column 0, the biases",)), _none()
+    if any(isinstance(n, mx.SumOver) and n.axis is None for n in nodes):
+        yield Text((set_.name("sum"),)), Text(("the sum of all entries",)), _none()
+
+
+def _none() -> Text:
+    return Text(("",))
 
 
 def _indices(view: View) -> Iterator[Row]:
     """The letters that number units and samples."""
-    units = [view.letter(x) for x in sorted(view.notation.free_letters[:2])]
-    units += [view.letter(x) for x in view.notation.factor_letters[:1]]
-    listed = view.set_.join(units, "comma", 0)
-    yield Text((listed,)), Text(("as an index: a unit of a layer",)), Text(("",))
-    sample = view.notation.sample_letters[0]
-    yield Text((view.letter(sample),)), Text(("as an index: a sample",)), Text(("",))
+    if any(a.extent != 1 for t in view.single.tensors.values() for a in t.axes):
+        pool = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
+        units = [view.letter(x) for x in pool if x not in view.page.taken][:5]
+        yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
+        kronecker = view.set_.script(view.letter("delta"), view.set_.join(units[:2], "", 0), None)
+        yield Text((kronecker,)), say("1 if {} and {} are equal, 0 if not", *units[:2]), _none()
+    sample = view.letter(view.notation.sample_letters[0])
+    yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
 
 
 def _both_indices(view: View) -> bool:

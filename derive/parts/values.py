@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, Mul, cancel, factor, fraction, together
+from sympy import Add, Dummy, Expr, Indexed, Mul, Piecewise, cancel, default_sort_key, exp, fraction, together, true
 
-from derive.blocks import Block, Display, Fold, Item, Part, say
+from derive.blocks import Block, Display, Fold, Item, Part, listed, say
 from derive.chain_rule import LocalDerivative
 from derive.functions import A, Elementwise, X, derivative, output_form
 from derive.parts.chain import local_steps, steps
 from derive.parts.forward import called, equalities, layers_of
 from derive.parts.pattern import passage_steps
 from derive.program import Definition, Slopes
-from derive.rules import CANCELLED, Reason
+from derive.rules import CANCELLED, ONE_FRACTION, PROMISE, Reason, rules_of
 from derive.view import View
 
 
@@ -21,28 +21,29 @@ def values(view: View) -> Part:
     """What f' and the error's own slope are, and what the factors come to with them."""
     blocks: list[Block] = []
     if view.derivation.forward.promises:
-        blocks.append(say("The targets of a sample sum to one, which is used below and above."))
+        blocks.append(say("The targets of a sample sum to one, which is used where it is named."))
     first = [item for edge in _error_edges(view) for item in local_steps(view, edge)]
     if first:
         blocks += [say("The error's own slope is"), Display(tuple(first))]
     mixed = _mixed(view)
     if mixed:
         delta = view.letter("delta")
-        blocks.append(
-            say(
-                "and that of the last activation, where {} with two indices is 1 if they are equal and 0 if not,", delta
-            )
-        )
-        blocks.append(Display(tuple(mixed)))
+        text = "The slope of the last activation is, where {} with two indices is 1 if they are equal and 0 if not,"
+        blocks += [say(text, delta), Display(tuple(mixed))]
     slopes = _slopes(view)
     if slopes:
-        blocks += [say("and that of the activation" + ("s" if len(slopes) > 1 else "")), Display(tuple(slopes))]
+        several = len(slopes) > 1
+        words = "The slopes of the activations" if several else "The slope of the activation"
+        if mixed:
+            words += " that act on each unit alone" if several else " that acts on each unit alone"
+        blocks += [say(words + (" are" if several else " is")), Display(tuple(slopes)), *_kinks(view)]
     proofs = _proofs(view)
     if proofs and not view.brief:
         blocks.append(Fold(say("Why the last two forms are equal"), (Display(tuple(proofs)),)))
+    full = _full_gradients(view)
     for title, items in (
-        ("Put together, the slopes of the error and of the last activation are", _cancelled(view)),
-        ("In full, the gradients are", _full_gradients(view)),
+        ("Put together, they come to", _cancelled(view)),
+        ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
         ("In terms of the values that the forward pass has left behind,", _plugged(view)),
     ):
         if items:
@@ -77,7 +78,23 @@ def _slope(view: View, definition: Definition) -> Item:
     if form is not None and not form.is_number:
         applied = view.set_.apply(page.function(function, layers[0]), x)
         values.append(replace(page, given={A: applied}).entry(form))
-    return Item(left, equalities(view, values), number=definition.number)
+    rules = rules_of(function.definition, X) or ("derivative of a named function",)
+    return Item(left, equalities(view, values), number=definition.number, reason=listed(rules))
+
+
+def _kinks(view: View) -> list[Block]:
+    """What the slope is taken to be where an activation has a kink."""
+    found: list[Block] = []
+    for definition in view.batch.definitions:
+        function = definition.function
+        if function.order or not isinstance(function.definition, Piecewise):
+            continue
+        slope = derivative(function).definition
+        for point in sorted({c.rhs for _, c in function.definition.args if c != true}, key=default_sort_key):
+            name = view.page.function(function, layers_of(view, function)[0])
+            words = "At {}, {} has a kink and no derivative; its slope there is taken to be {}."
+            found.append(say(words, view.page.entry(point), name, view.page.entry(slope.subs(X, point))))
+    return found
 
 
 def _proofs(view: View) -> list[Item]:
@@ -90,7 +107,8 @@ def _proofs(view: View) -> list[Item]:
             continue
         applied = view.set_.apply(view.page.function(function, layers_of(view, function)[0]), view.page.entry(X))
         left = replace(view.page, given={A: applied}).entry(form)
-        items += steps(view.page, left, proof(form, function.definition, derivative(function).definition))
+        found = steps(view.page, left, proof(form, function.definition, derivative(function).definition))
+        items += found if len(found) > 1 else []  # the definition put in is the derivative already
     return items
 
 
@@ -103,14 +121,17 @@ def proof(form: Expr, definition: Expr, slope: Expr) -> list[Reason]:
     return [
         Reason(("the definition put in",), opened),
         *([Reason(("brought to one fraction",), single)] if single != opened else []),
-        Reason(("the derivative",), slope),
+        Reason(("which is the derivative",), slope),
     ]
 
 
 def _one_fraction(expression: Expr) -> Expr:
     """A sum that holds a fraction, as one fraction; anything else as it is."""
-    whole = together(expression)
-    return factor(cancel(whole)) if isinstance(expression, Add) and fraction(whole)[1] != 1 else expression
+    powers = {e: Dummy() for e in sorted(expression.atoms(exp), key=default_sort_key)}
+    whole = cancel(together(expression.xreplace(powers)))
+    if not isinstance(expression, Add) or fraction(whole)[1] == 1:
+        return expression
+    return whole.xreplace({d: e for e, d in powers.items()})
 
 
 def _mixed(view: View) -> list[Item]:
@@ -142,7 +163,7 @@ def _plugged(view: View) -> list[Item]:
 
 def _cancelled(view: View) -> list[Item]:
     """How a factor came about that is shorter than the product of its slopes."""
-    short = [p for p in view.single.passages if any(CANCELLED in r.rules for r in p.reasons)]
+    short = [p for p in view.single.passages if any({CANCELLED, ONE_FRACTION, PROMISE} & {*r.rules} for r in p.reasons)]
     return [item for p in short for item in passage_steps(view, p)]
 
 

@@ -95,7 +95,9 @@ class Typesetter:
 
     def name(self, name: str) -> Box:
         """The name of a function."""
-        return Box("name", (name,), _NAMES.get(name, sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name)))
+        return Box(
+            "name", (name,), _NAMES.get(name, sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name))
+        )
 
     def variable(self, name: str) -> Box:
         """The name of a width: one letter, a word, or either with an index."""
@@ -186,6 +188,10 @@ class Typesetter:
     def under(self, inner: Box, note: Box) -> Box:
         """A note below a brace."""
         return Box("under", (inner, note), max(inner.width, _SCRIPT * note.width), ATOM, inner.tall)
+
+    def sign_alone(self, name: str) -> Box:
+        """A sign that stands between parts, by itself."""
+        return Box("row", (name, EMPTY, EMPTY), _BETWEEN[name])
 
     def before(self, sign: str, box: Box) -> Box:
         """A part with a sign before it, from which a new line may begin."""
