@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import io
 import os
 import sys
@@ -36,6 +37,18 @@ class Refused(Exception):
     def __init__(self, message: str, code: int = 2) -> None:
         super().__init__(message)
         self.code = code
+
+
+def command() -> int:
+    """Run the command as a process of its own, and return the exit status.
+
+    It ends before long, so its memory is not searched for cycles of garbage: that took a quarter of the time.
+    """
+    gc.disable()
+    try:
+        return main()
+    finally:
+        gc.freeze()  # nor is it searched at the end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -236,4 +249,4 @@ def _painted(text: str, code: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

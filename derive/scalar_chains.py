@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, product
 
 from sympy import Expr, Integer
 
 from derive.chain_rule import Chains, LocalDerivative
-from derive.deltas import contract, tidy
-from derive.index import Axis, Index, IndexSupply, Tensor
+from derive.deltas import tidy
+from derive.index import Axis, Index, Tensor
 from derive.sample import alone_in, single_index
 
 
@@ -22,11 +23,11 @@ class Link:
     of: tuple[Expr, ...]
     wrt: tuple[Expr, ...]
 
-    @property
+    @cached_property
     def value(self) -> Expr:
         """The derivative of the one entry with respect to the other, for one sample."""
         put = dict(zip((*self.local.of_indices, *self.local.wrt_indices), (*self.of, *self.wrt), strict=True))
-        return tidy(alone_in(contract(self.local.value, IndexSupply("scalar")).xreplace(put)))
+        return tidy(alone_in(self.local.value.xreplace(put)))
 
 
 #: More entries of a layer than anyone lists one by one.
