@@ -23,6 +23,8 @@ from tests.web import Visit, visiting  # noqa: E402
 RESOLUTION, MARGIN, HEAVIEST = 170, 36, 150_000
 #: A page of typeset text down to its number, as a part of its height.
 BODY = 0.93
+#: Where the text of a page begins.
+TOP = 0.06
 WHITE = (255, 255, 255)
 
 
@@ -30,10 +32,10 @@ WHITE = (255, 255, 255)
 
 
 def typeset(pdf: Path, page: int, start: str, end: str = "") -> Image.Image:
-    """A page from the line that has the words of ``start`` to above the line with those of ``end``, if it is given."""
+    """A page from the line that has the words of ``start``, or its top, to above the line with those of ``end``."""
     command = ["pdftoppm", "-r", str(RESOLUTION), "-f", str(page), "-l", str(page), "-png", str(pdf)]
     shown = Image.open(io.BytesIO(subprocess.run(command, capture_output=True, check=True).stdout)).convert("RGB")
-    top = height_of(pdf, page, start) - 0.006
+    top = height_of(pdf, page, start) - 0.006 if start else TOP
     bottom = height_of(pdf, page, end) - 0.006 if end else BODY
     return trimmed(shown.crop((0, round(top * shown.height), shown.width, round(bottom * shown.height))))
 
@@ -141,7 +143,7 @@ def main(folder: Path) -> None:
         DOCS / "derivation.png": typeset(rows, 1, "The pattern", "and the gradients"),
         gallery / "paths.png": trimmed(browsed(paths, 620, 430, drawing, scale=2)),
         gallery / "numbers.png": above(
-            typeset(example, 1, "Step 1."), typeset(example, 2, "Backwards:", "The update:")
+            typeset(example, 1, "Step 1."), typeset(example, 2, "", "The update:")
         ),
         gallery / "loop.png": typeset(folder / "loop" / "derivation.pdf", 1, "Algorithm."),
         gallery / "page_light.png": browsed(page, 860, 605, pattern),
