@@ -111,7 +111,8 @@ class TexWriter:
         names = " & ".join(rf"\textit{{{self.text(t)}}}" for t in block.head)
         head = [rf"{names} \\", r"\hline"]
         rows = [self._row(block, row) for row in block.rows]
-        return _tabular(columns, head, rows, _stretch(cell for row in block.rows for cell in row))
+        tall = _has_fractions(cell for row in block.rows for cell in row)
+        return _tabular(columns, head, rows, 1.6 if tall else 1.2, LONGEST - 6 if tall else LONGEST)
 
     def _row(self, table: Table, row: Sequence[Text]) -> str:
         cells = [self.text(cell) for cell in row]
@@ -130,7 +131,8 @@ class TexWriter:
             rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
         rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
-        return _tabular("rlrl", [rf"{title} \\", r"\hline"], rows, _stretch(step.text for step in block.steps))
+        stretch = 1.35 if _has_fractions(step.text for step in block.steps) else 1.2
+        return _tabular("rlrl", [rf"{title} \\", r"\hline"], rows, stretch, LONGEST)
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
@@ -208,18 +210,19 @@ class TexWriter:
         return rf" \tag{{{item.number}}}{label}"
 
 
-def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], setting: str = "") -> str:
+def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], stretch: float, longest: int) -> str:
     """A table with rules; a long one in pieces, each with the head, that a page can end between.
 
     On slides, which are low, the pieces are shorter.
     """
-    opening = "\n".join([rf"\begin{{center}}\small{setting}%", rf"\begin{{tabular}}{{{columns}}}", r"\hline", *head])
-    closing = "\n".join([r"\hline", r"\end{tabular}", r"\end{center}"])
-    lines = [opening]
+    setting = rf"\begingroup\centering\small\renewcommand{{\arraystretch}}{{{stretch}}}%"
+    opening = "\n".join([r"\par\medskip", setting, rf"\begin{{tabular}}{{{columns}}}", r"\hline", *head])
+    closing = "\n".join([r"\hline", r"\end{tabular}\par\endgroup\medskip"])
+    lines = [r"\par\nobreak", opening]
     for number, row in enumerate(rows):
-        if number and number % LONGEST == 0:
+        if number and number % longest == 0:
             lines += [closing, opening]
-        elif number and number % (LONGEST // 6) == 0:
+        elif number and number % (longest // 6) == 0:
             lines.append(rf"\derivesplit{{%{chr(10)}{closing}{chr(10)}{opening}}}%")
         lines.append(rf"{row} \\")
     return "\n".join([*lines, closing])
@@ -236,10 +239,9 @@ def reason_lines(reason: Text, line: float) -> list[Text]:
     return [Text(tuple(spans)) for spans in lines]
 
 
-def _stretch(cells: Iterable[Text]) -> str:
-    """Room between the rows of a table; more where fractions stand in them."""
-    tall = any(isinstance(s, Box) and s.tall for cell in cells for s in cell.spans)
-    return rf"\renewcommand{{\arraystretch}}{{{1.35 if tall else 1.2}}}"
+def _has_fractions(cells: Iterable[Text]) -> bool:
+    """Whether fractions stand in some texts: rows of a table that hold them need more room."""
+    return any(isinstance(s, Box) and s.tall for cell in cells for s in cell.spans)
 
 
 def text_width(text: Text) -> float:
