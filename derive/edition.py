@@ -248,7 +248,7 @@ def _numbers(value: object) -> str:
         raise SpecError("numbers is empty: give a seed, such as seed:7, or a TOML file")
     seed = _SEED.fullmatch(str(value))
     if seed is None and (isinstance(value, int) or value.startswith("seed:")):
-        raise SpecError(f"numbers is {shown(value)}, but a seed is a whole number, such as seed:7")
+        raise SpecError(f"numbers is {shown(value)}, but a seed is a whole number of at most 20 digits, such as seed:7")
     return f"seed:{int(seed[1])}" if seed else str(value)
 
 

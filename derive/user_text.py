@@ -86,7 +86,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def is_package_name(name: str) -> bool:
     """Whether a Python package can be called that on every system."""
     fits = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
-    return fits and name not in sys.stdlib_module_names and name not in {"numpy", "derive"}
+    taken = name in sys.stdlib_module_names or name in {"numpy", "derive"} or name.startswith("__")
+    return fits and not taken
 
 
 def width(entry: object, where: str) -> int | str:

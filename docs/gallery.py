@@ -142,9 +142,7 @@ def main(folder: Path) -> None:
     pictures = {
         DOCS / "derivation.png": typeset(rows, 1, "The pattern", "and the gradients"),
         gallery / "paths.png": trimmed(browsed(paths, 620, 430, drawing, scale=2)),
-        gallery / "numbers.png": above(
-            typeset(example, 1, "Step 1."), typeset(example, 2, "", "The update:")
-        ),
+        gallery / "numbers.png": above(typeset(example, 1, "Step 1."), typeset(example, 2, "", "The update:")),
         gallery / "loop.png": typeset(folder / "loop" / "derivation.pdf", 1, "Algorithm."),
         gallery / "page_light.png": browsed(page, 860, 605, pattern),
         gallery / "page_dark.png": browsed(page, 860, 765, walk(2, 30), dark=True),

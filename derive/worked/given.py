@@ -75,7 +75,9 @@ def numbers(given: str | int | Path) -> Numbers:
     if seed and not isinstance(given, Path):
         return Numbers({"seed": int(seed[2])})
     if text.startswith("seed:"):
-        raise SpecError(f"the numbers are {shown(text)}, but a seed is a whole number, such as seed:7")
+        raise SpecError(
+            f"the numbers are {shown(text)}, but a seed is a whole number of at most 20 digits, such as seed:7"
+        )
     return Numbers.from_toml(text)
 
 
