@@ -19,7 +19,7 @@ from derive.drawing import Drawing, Highlight, draw, read_highlight
 from derive.edition import Edition
 from derive.formats.writers import WRITERS, Manuscript, numbers_of
 from derive.index import Index, Tensor
-from derive.parts.chain import PATHS, one_weight
+from derive.parts.chain import one_weight, shown_chains
 from derive.parts.forward import UNITS, written_out
 from derive.parts.glance import description
 from derive.parts.numbers import figure
@@ -72,11 +72,7 @@ class Weight:
     @property
     def chains(self) -> list[ScalarChain | None]:
         """Its chains: all, or of very many the first ones and the last, with None for dots."""
-        most, every = PATHS[self.view.detail], self.view.derivation.chains
-        first = list(islice(scalar_chains(every, self.parameter, self.entry), most + 1))
-        if len(first) <= most and count_chains(every, self.parameter) == len(first):
-            return [*first]
-        return [*first[: max(most - 2, 1)], None, next(scalar_chains(every, self.parameter, self.entry, last=True))]
+        return shown_chains(self.view, self.parameter, self.entry)
 
 
 def story(derivation: Derivation, weight: str, edition: Edition) -> Manuscript:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sympy import Expr, Symbol, sympify
+from sympy import Expr, Integer, Symbol
 
 from derive.index import Index, Tensor
 from derive.printers.boxes import Box
@@ -18,7 +18,7 @@ def array_symbol(page: Page, tensor: Tensor) -> Box:
 
 def entry_symbol(page: Page, tensor: Tensor, places: Sequence[Expr | int]) -> Box:
     """An entry of a tensor, at numbered or named places."""
-    return page.symbol(tensor, tuple(sympify(p) for p in places))
+    return page.symbol(tensor, tuple(Integer(p) if isinstance(p, int) else p for p in places))
 
 
 def key(places: Sequence[object]) -> str:

@@ -161,7 +161,7 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     """Every path from the error to one weight, in scalars: as local derivatives, then with their values."""
     original = next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
     count = count_chains(view.derivation.chains, original)
-    shown = _shown(view, original, entry)
+    shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
     noun = "path leads" if count == 1 else "paths lead"
     text = say(
@@ -179,7 +179,7 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     return [Fold(text, (Display((partials, values)),))]
 
 
-def _shown(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:
+def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:
     """The first chains and, if there are more than are written out, dots and the last."""
     most, chains = PATHS[view.detail], view.derivation.chains
     first = list(islice(scalar_chains(chains, parameter, entry), most + 1))
