@@ -1,0 +1,339 @@
+"""The rewritten statements as arithmetic on Python's own numbers, for batches of one sample.
+
+Every entry of every array is a local variable. For a few dozen weights this is faster than
+any array: a call of NumPy costs as much as twenty multiplications of Python.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import singledispatchmethod
+from itertools import product
+
+from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Pow, Symbol, exp, log, tanh, true
+
+from derive import matrix as mx
+from derive.forward import SAMPLES
+from derive.functions import Elementwise, X
+from derive.optimizers import LEARNING_RATE
+from derive.printers.numpy import scalar
+from derive.program import Program
+from derive.stable import log1p
+from derive.straight.elementwise import NotStraight, computed
+from derive.straight.lines import Straight
+
+#: How many numbers there may be: a function of thousands of local variables helps nobody.
+MOST = 200
+#: What one operation on Python's numbers and one call of NumPy cost, in nanoseconds, roughly.
+OPERATION, FUNCTION, CALL = 7, 45, 240
+
+_MATH = {exp: "exp", log: "log", log1p: "log1p", tanh: "tanh"}
+Matrix = list[list[Expr]]
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """Finished lines: ``learned`` and ``row`` are the names of the numbers, ``loop`` is a step.
+
+    ``error`` is the error before the step; ``cost`` the nanoseconds that a step takes, roughly.
+    """
+
+    learned: tuple[str, ...]
+    row: tuple[str, ...]
+    functions: tuple[str, ...]
+    constants: tuple[str, ...]
+    loop: tuple[str, ...]
+    error: str
+    after: tuple[str, ...]
+    operations: int
+    cost: int
+
+
+def scalars(made: Straight, program: Program, names: Callable[[str], str]) -> Scalars | None:
+    """Print a rewritten program for one sample; None if it is too large, or has no such form."""
+    extents = {s for t in program.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+    if extents - {SAMPLES} or not made.folded or sum(_entries(b.axes) for b in made.blocks) > MOST:
+        return None
+    try:
+        return _Printer(made, program, names).run()
+    except NotStraight:
+        return None
+
+
+class _Printer:
+    def __init__(self, made: Straight, program: Program, names: Callable[[str], str]) -> None:
+        self.made = made
+        self.program = program
+        self.names = names
+        self.values: dict[str, Matrix] = {}
+        self.constants: dict[Expr, Symbol] = {}
+        self.lines: list[str] = []
+        self.functions: set[str] = set()
+        self.operations = self.calls = 0
+
+    def run(self) -> Scalars:
+        x, y = self.program.inputs
+        learned = [name for block in self.made.blocks for name in self._block(block.name)]
+        row = [*self._data(x.name), *(str(e) for r in self._symbols(y.name, y.axes) for e in r)]
+        updates: list[str] = []
+        error = self.made.stage("error")[-1]
+        gradients = {g.name: b.name for b, g in zip(self.made.blocks, self.made.gradients, strict=True)}
+        numbers = [n for line in self.made.updates for n in line.numbers]
+        for line in self.made.lines:
+            value = self.value(line.form)
+            if line is error:
+                ((last,),) = value
+                continue
+            if line.stage == "gradient" and line.target.name in gradients:
+                targets, steps = self._flat(gradients[line.target.name]), _flat(value)
+                if any({str(s) for s in step.free_symbols} & set(learned) for step in steps):
+                    # what is learned must not change before all gradients are known
+                    self._assign(line.target.name, line.target.axes, value, line.numbers)
+                    steps = _flat(self.values[line.target.name])
+                updates += [f"{target} -= {self._text(step)}" for target, step in zip(targets, steps, strict=True)]
+                updates[-1] += f"  # {_named(line.numbers)}"
+                continue
+            self._assign(line.target.name, line.target.axes, value, line.numbers)
+        updates[-1] += f" {_named(tuple(numbers))}"
+        order = [name for block in self.made.blocks for name in self._stored_order(block.name)]
+        assert sorted(order) == sorted(learned)
+        error_text = self._text(last)
+        return Scalars(
+            tuple(order),
+            tuple(row),
+            tuple(sorted(self.functions)),
+            tuple(f"{s} = {scalar(v).text}" for v, s in self.constants.items()),
+            tuple(self.lines),
+            error_text,
+            tuple(updates),
+            self.operations,
+            self.operations * OPERATION + self.calls * FUNCTION,
+        )
+
+    # Names.
+
+    def _symbols(self, name: str, axes: tuple[object, ...]) -> Matrix:
+        rows, columns = _sides(axes)
+        code = self.names(name)
+        entries = [[f"{code}_{i + 1}" if columns == 1 else f"{code}_{i + 1}_{j + 1}" for j in range(columns)] for i in range(rows)]
+        self.values[name] = [[Symbol(e, real=True) for e in row] for row in entries]
+        return self.values[name]
+
+    def _block(self, name: str) -> Iterator[str]:
+        """The names of the entries of a learned block: those of the parameters that it holds."""
+        held = [(n, s) for n, s in self.made.stored.items() if s.whole.name == name and n in self._parameters]
+        parts = []
+        for parameter, stored in held:
+            axes = next(p.axes for p in self.program.parameters if p.name == parameter)
+            parts.append((stored.first, self._symbols(parameter, axes)))
+        parts.sort(key=lambda part: int(part[0]))
+        self.values[name] = [sum((list(m[i]) for _, m in parts), []) for i in range(len(parts[0][1]))]
+        for row in self.values[name]:
+            yield from map(str, row)
+
+    @property
+    def _parameters(self) -> set[str]:
+        return {p.name for p in self.program.parameters}
+
+    def _stored_order(self, name: str) -> list[str]:
+        """The entries as the array of all that is learned has them: a weight with two sides is stored turned."""
+        block = next(b for b in self.made.blocks if b.name == name)
+        matrix = self.values[name]
+        turned = block.role == "weight" and len(block.axes) == 2
+        return [str(e) for row in (zip(*matrix, strict=True) if turned else matrix) for e in row]
+
+    def _flat(self, name: str) -> list[str]:
+        return [str(e) for row in self.values[name] for e in row]
+
+    def _data(self, name: str) -> list[str]:
+        """The inputs of a row of data, with the one that may stand before or after them."""
+        x = self.program.inputs[0]
+        inputs = self._symbols(name, x.axes)
+        ones = self.made.ones.get(name)
+        if ones is None:
+            return [str(e) for (e,) in inputs]
+        one = [[Integer(1)]]
+        self.values[ones.whole.name] = one + inputs if ones.ones == 0 else inputs + one
+        names = [str(e) for (e,) in inputs]
+        return ["_", *names] if ones.ones == 0 else [*names, "_"]
+
+    # Statements.
+
+    def _assign(self, name: str, axes: tuple[object, ...], value: Matrix, numbers: tuple[int, ...]) -> None:
+        symbols = self._symbols(name, axes)
+        for target, entry in zip(_flat(symbols), _flat(value), strict=True):
+            self.lines.append(f"{target} = {self._text(entry)}")
+        if numbers:
+            self.lines[-1] += f"  # {_named(numbers)}"
+        ones = self.made.ones.get(name)
+        if ones is not None:
+            one = [[Integer(1)]]
+            self.values[ones.whole.name] = one + symbols if ones.ones == 0 else symbols + one
+
+    def _text(self, entry: Expr) -> str:
+        """A number's formula as Python; each choice in it has a line of its own before."""
+        self.operations += 1 + int(entry.count_ops())
+        self.calls += len(entry.atoms(*_MATH))
+        while choices := entry.atoms(Max, Min, Piecewise, Abs):
+            choice = min(choices, key=lambda c: (c.count_ops(), str(c)))
+            if choice == entry:
+                return self._choice(choice)
+            symbol = Symbol(f"t{len(self.lines) + 1}", real=True)
+            self.lines.append(f"{symbol} = {self._choice(choice)}")
+            entry = entry.xreplace({choice: symbol})
+        return self._plain(entry)
+
+    def _choice(self, entry: Expr) -> str:
+        if isinstance(entry, Abs):
+            return f"abs({self._plain(entry.args[0])})"
+        if isinstance(entry, Max | Min) and len(entry.args) == 2:
+            one, other = sorted(entry.args, key=lambda a: (a.is_number, str(a)))
+            left, right = (self._plain(e) for e in (one, other))
+            return f"{left} if {left} {'>' if isinstance(entry, Max) else '<'} {right} else {right}"
+        if isinstance(entry, Piecewise) and len(entry.args) == 2 and entry.args[1][1] == true:
+            (above, condition), (below, _) = entry.args
+            sides = f"{self._plain(condition.lhs)} {condition.rel_op} {self._plain(condition.rhs)}"
+            return f"{self._plain(above)} if {sides} else {self._plain(below)}"
+        raise NotStraight(str(entry))
+
+    def _plain(self, entry: Expr) -> str:
+        if entry.has(Max, Min, Piecewise, Abs) or any(type(f) not in _MATH for f in entry.atoms(Function)):
+            raise NotStraight(str(entry))
+        self.functions |= {_MATH[type(f)] for f in entry.atoms(Function)}
+        squares = re.sub(r"\b([A-Za-z_]\w*) ?\*\* ?2\b", r"\1 * \1", scalar(entry).text.replace("np.", ""))
+        # whole numbers with a point: Python need not convert them then, at every step
+        return re.sub(r"(?<![\w.*])(?<!\* )(\d+)(?![\w.])", r"\1.0", squares)
+
+    # Values of nodes, entry by entry.
+
+    @singledispatchmethod
+    def value(self, node: mx.Node) -> Matrix:
+        """The entries of a node for one sample."""
+        raise NotStraight(type(node).__name__)
+
+    @value.register
+    def _(self, node: mx.Array) -> Matrix:
+        found = self.values.get(node.tensor.name)
+        if found is None:
+            raise NotStraight(node.tensor.name)
+        return found
+
+    @value.register
+    def _(self, node: mx.Number) -> Matrix:
+        return [[_alone(node.value)]]
+
+    @value.register
+    def _(self, node: mx.Transpose) -> Matrix:
+        return [list(row) for row in zip(*self.value(node.of), strict=True)]
+
+    @value.register
+    def _(self, node: mx.Product) -> Matrix:
+        left, right = self.value(node.left), self.value(node.right)
+        return [[_total(a * b for a, b in zip(row, column, strict=True)) for column in zip(*right, strict=True)] for row in left]
+
+    @value.register
+    def _(self, node: mx.Hadamard) -> Matrix:
+        first, *others = (self.value(f) for f in node.factors)
+        for other in others:
+            first = _each(lambda a, b: a * b, first, other)
+        return first
+
+    @value.register
+    def _(self, node: mx.Plus) -> Matrix:
+        first, *others = (self.value(t) for t in node.terms)
+        for other in others:
+            first = _each(lambda a, b: a + b, first, other)
+        return first
+
+    @value.register
+    def _(self, node: mx.Scale) -> Matrix:
+        factor = _alone(node.factor)
+        if LEARNING_RATE.symbol in factor.free_symbols:
+            number = -factor if factor.could_extract_minus_sign() else factor
+            symbol = self.constants.setdefault(number, Symbol(f"c{len(self.constants) + 1}", positive=True))
+            factor = -symbol if number != factor else symbol
+        return [[factor * e for e in row] for row in self.value(node.of)]
+
+    @value.register
+    def _(self, node: mx.Map) -> Matrix:
+        arguments = [self.value(a) for a in node.arguments]
+        named = isinstance(node.function, type) and issubclass(node.function, Elementwise)
+
+        def apply(*entries: Expr) -> Expr:
+            if not named:
+                return node.function(*entries)
+            return computed(node.function).xreplace(dict(zip((X, *node.function.others), entries, strict=True)))
+
+        return _each(apply, *arguments)
+
+    @value.register
+    def _(self, node: mx.Power) -> Matrix:
+        return [[Pow(e, node.exponent) for e in row] for row in self.value(node.base)]
+
+    @value.register
+    def _(self, node: mx.SumOver) -> Matrix:
+        matrix = self.value(node.of)
+        if node.axis is None:
+            return [[_total(_flat(matrix))]]
+        if node.axis == 0:
+            return [[_total(column) for column in zip(*matrix, strict=True)]]
+        return [[_total(row)] for row in matrix]
+
+    @value.register(mx.Broadcast)
+    @value.register(mx.Repeat)
+    def _(self, node: mx.Broadcast | mx.Repeat) -> Matrix:
+        matrix = self.value(node.of)
+        rows, columns = (int(_alone(s)) for s in node.full)
+        return [[matrix[i % len(matrix)][j % len(matrix[0])] for j in range(columns)] for i in range(rows)]
+
+    @value.register
+    def _(self, node: mx.Part) -> Matrix:
+        matrix, last = self.value(node.of), int(node.first + node.count)
+        if node.axis == 0:
+            return matrix[int(node.first) : last]
+        return [row[int(node.first) : last] for row in matrix]
+
+
+def _alone(value: Expr) -> Expr:
+    """A number for a batch of one sample."""
+    return value.xreplace({SAMPLES: Integer(1)})
+
+
+def _sides(axes: tuple[object, ...]) -> tuple[int, int]:
+    extents = [1 if a.sample else int(a.extent) for a in axes]  # type: ignore[attr-defined]
+    if len(extents) > 2:
+        raise NotStraight("more than two axes")
+    return (extents[0] if extents else 1), (extents[1] if len(extents) == 2 else 1)
+
+
+def _entries(axes: tuple[object, ...]) -> int:
+    rows, columns = _sides(axes)
+    return rows * columns
+
+
+def _each(function: Callable[..., Expr], *matrices: Matrix) -> Matrix:
+    rows, columns = max(len(m) for m in matrices), max(len(m[0]) for m in matrices)
+    entry = lambda m, i, j: m[i % len(m)][j % len(m[0])]  # noqa: E731
+    found: Matrix = [[] for _ in range(rows)]
+    for i, j in product(range(rows), range(columns)):
+        found[i].append(function(*(entry(m, i, j) for m in matrices)))
+    return found
+
+
+def _total(entries: object) -> Expr:
+    value: Expr = Integer(0)
+    for entry in entries:  # type: ignore[attr-defined]
+        value = value + entry
+    return value
+
+
+def _flat(matrix: Matrix) -> list[Expr]:
+    return [e for row in matrix for e in row]
+
+
+def _named(numbers: tuple[int, ...]) -> str:
+    if len(numbers) > 2 and numbers == tuple(range(numbers[0], numbers[-1] + 1)):
+        return f"({numbers[0]}) to ({numbers[-1]})"
+    return " ".join(f"({n})" for n in numbers)
