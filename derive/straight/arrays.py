@@ -17,14 +17,13 @@ from sympy import Expr, Integer, Piecewise, Symbol
 from sympy.core.function import AppliedUndef, Function
 
 from derive import matrix as mx
-from derive.forward import SAMPLES
-from derive.functions import Elementwise, X
+from derive.functions import X
 from derive.index import Tensor
 from derive.optimizers import LEARNING_RATE
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.program import Program
 from derive.straight.elementwise import UFUNCS, Calls, computed
-from derive.straight.lines import Line, Straight, signed
+from derive.straight.lines import Line, Straight, is_named, signed
 
 #: Up to how many numbers all parameters are updated in one call; of more, each block after its gradient.
 FLAT = 16_384
@@ -33,8 +32,8 @@ SLOW = 8_192
 #: The names that the template itself uses where these lines stand.
 _LOCAL = frozenset(
     "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure "
-    "learning_rate count done largest X Y n rows add copyto absolute divide exp log log1p expm1 multiply negative power "
-    "sign sqrt square subtract tanh fmax fmin greater greater_equal less less_equal".split()
+    "learning_rate count done largest X Y n rows given add copyto absolute cos divide exp expm1 floor log log1p "
+    "multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less less_equal".split()
 )
 #: The names of arrays that hold the data of all batches end so.
 ALL = "_all"
@@ -375,23 +374,34 @@ class _Printer:
 
     def _number(self, line: Line) -> None:
         """A number of the update, such as the rate of this step; one that is a state is counted on."""
-        about = line.target.about
-        if line.target.role == "updated" and about is not None and about.name not in self.places:
-            self._keep_number(about)
-        if line.target.role == "updated" and about is not None:
-            self.places[line.target.name] = self.places[about.name]
         for name in sorted(line.reads):
             state = next((s for s in self.states if s.name == name), None)
             if state is not None and name not in self.places:
                 self._keep_number(state)
-        self._line(line)
+        about = line.target.about
+        if line.target.role == "updated" and about is not None:
+            self.places[line.target.name] = self.places[about.name]
+        place = self._place(line)
+        if any(isinstance(n, mx.SumOver) for n in mx.walk(line.form)):
+            self._compute(line.form, place, _numbers([line]), self.code.loop)
+        else:
+            self._otherwise(line.form, place, _numbers([line]), self.code.loop)
 
     def _keep_number(self, state: Tensor) -> None:
+        """A state that is one number for all parameters: in float64, since it may count far."""
         code = self.name(state)
-        self.code.setup.append(f"{code} = np.zeros((), dtype)")
+        self.code.setup.append(f"{code} = np.zeros((), np.float64)")
         self.places[state.name] = Place(code, ())
-        self.code.load.append(f'{code}[...] = state["{state.name}"]')
+        self.code.load.append(f'{code}[...] = state["{state.name}"].reshape(())')
         self.code.store.append(f'state["{state.name}"][...] = {code}')
+
+    def _given(self) -> str:
+        """The learning rate as it is given, for the numbers of a step."""
+        if "given" not in self.views:
+            self.views["given"] = self._fresh("given")
+            self.code.setup.append(f"{self.views['given']} = np.zeros((), np.float64)")
+            self.code.rates.append(f"{self.views['given']}[...] = learning_rate")
+        return self.views["given"]
 
     def _heir(self, line: Line) -> Place | None:
         """The place of the activation that is all that reads a pre-activation: computed where it stood."""
@@ -410,7 +420,8 @@ class _Printer:
         self._compute(line.form, self._place(line), _numbers([line]), self.code.loop)
         if line.target.role == "powers":
             return
-        if line.stage == "forward" and any(o.target.role == "powers" and line.target.name in o.reads for o in self.made.lines):
+        powers = [o for o in self.made.lines if o.target.role == "powers" and line.target.name in o.reads]
+        if line.stage == "forward" and powers:
             self._guard(line)
 
     def _keep_factor(self) -> None:
@@ -468,7 +479,10 @@ class _Printer:
         if not any(g[1] == result for g in self.groups.values()):
             sign, inner = signed(form.arguments[0], {})
             assert isinstance(inner, mx.Array)
-            self._write(form.function.definition.xreplace({X: sign * X}), {X: flat}, result, "like", "", self.code.loop)
+            numbers = _numbers([next(s for s in self.made.lines if s.target == line.target)])
+            self._write(
+                form.function.definition.xreplace({X: sign * X}), {X: flat}, result, "like", numbers, self.code.loop
+            )
 
     def _compute(self, form: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
         """Write the calls that compute a form into a place."""
@@ -484,11 +498,14 @@ class _Printer:
         for symbol, node in leaves.items():
             if symbol in viewed:
                 continue
-            same = self._shape(node) == place.shape and (place.shape or not self.all_batches) and place.code not in operands.values() and not apart
+            free = place.code not in operands.values() and not apart and (place.shape or not self.all_batches)
+            same = free and self._shape(node) == place.shape
             into = place if same else self._scratch_place(self._shape(node), place.turned, set(operands.values()))
             self._leaf_into(node, into, numbers, lines)
             operands[symbol] = self._as_number(into.code, into.shape, place)
-        self._write(expression, operands, place.code, self._array_shape(place.shape, place.turned), numbers, lines, apart)
+        self._write(
+            expression, operands, place.code, self._array_shape(place.shape, place.turned), numbers, lines, apart
+        )
 
     def _as_number(self, code: str, shape: tuple[str, ...], place: Place) -> str:
         """An array of one entry as a number, if what is computed is one."""
@@ -546,7 +563,8 @@ class _Printer:
         if value not in self.constants:
             name = self._fresh({Integer(1): "one", Integer(2): "two"}.get(value, f"c{len(self.constants) + 1}"))
             self.constants[value] = name
-            code = scalar(value).text
+            own = {t.symbol: Symbol(self.names[t.name]) for t in self.program.scalars if t != LEARNING_RATE}
+            code = scalar(value.xreplace(own)).text
             if LEARNING_RATE.symbol in value.free_symbols:
                 self.code.setup.append(f"{name} = np.empty((), dtype)")
                 self.code.rates.append(f"{name}[...] = {code}")
@@ -633,7 +651,7 @@ class _Printer:
         before = ":, " * ((axis == 1) != place.turned) + ""
         if self.all_batches and place.batch:
             before = ":, " + before
-        text = f"{start} : {stop}" if start and not start.isdigit() or not stop.isdigit() else f"{start}:{stop}"
+        text = f"{start} : {stop}" if (start and not start.isdigit()) or not stop.isdigit() else f"{start}:{stop}"
         return self._named(f"{code}[{before}{text}]", hint)
 
     def _leaf_into(self, node: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
@@ -658,10 +676,20 @@ class _Printer:
 
     def _otherwise(self, node: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
         """A node with no calls of its own, as in the readable rendering: this allocates."""
-        read = {n.tensor.name: self._operand(n, False) for n in mx.walk(node) if isinstance(n, mx.Array)}
-        code = NumPyPrinter(read).code(node).text
+        read = {n.tensor.name: self._read_as(n.tensor) for n in mx.walk(node) if isinstance(n, mx.Array)}
+        symbols = {s for n in mx.walk(node) for s in _symbols(n)}
+        own = {t.symbol: Symbol(self._read_as(t)) for t in self.program.tensors.values() if t.symbol in symbols}
+        code = NumPyPrinter(read).code(_put(node, own)).text
         turn = ".T" if place.turned else ""
         lines.append(_numbered(f"{place.code}{turn}[...] = {code}", numbers))
+
+    def _read_as(self, tensor: Tensor) -> str:
+        """A tensor as the readable rendering writes it."""
+        if tensor == LEARNING_RATE:
+            return self._given()
+        if tensor in self.program.scalars:
+            return self.names[tensor.name]
+        return self._operand(mx.Array(tensor), False)
 
     def _computed(self, node: mx.Node, numbers: str, lines: list[str], busy: frozenset[str] = frozenset()) -> str:
         """The name of an array with a node's value, as it is."""
@@ -708,9 +736,7 @@ class _Printer:
             elif isinstance(node, mx.Part):
                 if node.axis != 0 or not isinstance(node.of, mx.Array):
                     return False
-            elif not isinstance(
-                node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast
-            ):
+            elif not isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast):
                 return False
         return True
 
@@ -758,7 +784,7 @@ class _Printer:
         return Symbol(self._kind_of(node.tensor, owner), real=True)
 
     def _kind_of(self, tensor: Tensor, owner: Tensor) -> str:
-        if tensor == owner or tensor.role == "updated" and tensor.about == owner:
+        if tensor == owner or (tensor.role == "updated" and tensor.about == owner):
             return "parameter"
         state = tensor.about if tensor.role == "updated" and tensor.about is not None else tensor
         return state.name.replace(owner.name, "").strip("_")
@@ -773,7 +799,9 @@ class _Printer:
             self._apply(rule, kinds, "like", numbers)
             return
         pairs = list(zip(self.made.blocks, self.made.gradients, strict=True))[self.put_off :]
-        units = [(b, g) for b, g in pairs] if rule is not None else [(p, self._slope(p)) for p in self.program.parameters]
+        units = (
+            [(b, g) for b, g in pairs] if rule is not None else [(p, self._slope(p)) for p in self.program.parameters]
+        )
         for block, gradient in units:
             place = self.places[block.name]
             one = rule if rule is not None else rules[block.name]
@@ -869,18 +897,33 @@ def _product(factors: list[Expr]) -> Expr:
 
 
 def _applied(function: Any, arguments: list[Expr]) -> Expr:
-    if not (isinstance(function, type) and issubclass(function, Elementwise)):
+    if not is_named(function):
         return function(*arguments)
     return computed(function).xreplace(dict(zip((X, *function.others), arguments, strict=True)))
 
 
 def _is_straight(function: Any) -> bool:
     """Whether NumPy has calls for all that a function is made of."""
-    if not (isinstance(function, type) and issubclass(function, Elementwise)):
+    if not is_named(function):
         return function in UFUNCS
     known = tuple(UFUNCS)
     made_of = computed(function).atoms(Function, AppliedUndef)
     return all(isinstance(f, (*known, Piecewise)) or type(f).__name__ in ("Max", "Min") for f in made_of)
+
+
+def _symbols(node: mx.Node) -> set[Symbol]:
+    """The symbols that stand in a node itself."""
+    if isinstance(node, mx.Scale):
+        return set(node.factor.free_symbols)
+    return set(node.value.free_symbols) if isinstance(node, mx.Number) else set()
+
+
+def _put(node: mx.Node, own: Mapping[Symbol, Symbol]) -> mx.Node:
+    """The node with other symbols in its factors and numbers."""
+    inner = mx.rebuilt(node, tuple(_put(c, own) for c in mx.children(node)))
+    if isinstance(inner, mx.Scale):
+        return mx.Scale(inner.factor.xreplace(own), inner.of)
+    return mx.Number(inner.value.xreplace(own)) if isinstance(inner, mx.Number) else inner
 
 
 def _transposed(node: mx.Node) -> mx.Node:

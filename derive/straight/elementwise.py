@@ -26,8 +26,10 @@ from sympy import (
     Rational,
     Symbol,
     cancel,
+    cos,
     cse,
     exp,
+    floor,
     log,
     sign,
     tanh,
@@ -39,7 +41,16 @@ from derive.functions import X
 from derive.stable import E_POWER, log1p, stable_form
 
 #: The functions of SymPy that one call of NumPy computes.
-UFUNCS = {exp: "exp", log: "log", log1p: "log1p", tanh: "tanh", Abs: "absolute", sign: "sign"}
+UFUNCS = {
+    exp: "exp",
+    log: "log",
+    log1p: "log1p",
+    tanh: "tanh",
+    Abs: "absolute",
+    sign: "sign",
+    cos: "cos",
+    floor: "floor",
+}
 _COMPARED = {Gt: "greater", Ge: "greater_equal", Lt: "less", Le: "less_equal"}
 
 _OPPOSITE = {"greater": "less_equal", "greater_equal": "less", "less": "greater_equal", "less_equal": "greater"}
@@ -124,8 +135,8 @@ class Calls:
     """Writes calls into ``lines``; buffers and constants are asked for by name.
 
     ``constant`` names the array of a number; ``scratch`` names a new array as large as what
-    is computed, ``mask`` one of booleans, ``full`` one that holds a number everywhere. ``apart`` says that a call must not write over its
-    own operand (NumPy is slow at that for a single entry).
+    is computed, ``mask`` one of booleans, ``full`` one that holds a number everywhere.
+    ``apart`` says that a call must not write over its own operand (NumPy is slow at that for a single entry).
     """
 
     lines: list[str]
@@ -239,7 +250,8 @@ class Calls:
         number, rest = expression.as_coeff_Mul()
         if number == -1:
             return [rest, one("negative")]
-        top, bottom = [], []
+        top: list[Expr] = []
+        bottom: list[Expr] = []
         for factor in Mul.make_args(expression):
             over = isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative
             (bottom if over and factor.free_symbols & known.keys() else top).append(factor)
@@ -297,4 +309,3 @@ class Calls:
             self.lines.append(f"copyto({into}, {there if here == into else here}, where={mask})")
 
         return [condition.lhs, condition.rhs, value, other, chosen]
-

@@ -8,7 +8,7 @@ of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sympy import Expr, Integer, exp, log
@@ -95,7 +95,7 @@ def straight(program: Program, error: Assign) -> Straight:
     signs = _signs(lines, program)
     lines = tuple(_with_signs(line, signs) for line in lines)
     made = _with_biases(lines, program, signs)
-    return _with_shared(_with_softmax(_with_slopes(_with_rate(made, program))))
+    return _with_shared(_with_softmax(_with_slopes(_with_rate(made, program), program)))
 
 
 def _line(statement: Assign) -> Line:
@@ -141,13 +141,14 @@ def _weights(line: Line, program: Program) -> list[Tensor]:
 def _saves(z: Tensor, lines: tuple[Line, ...]) -> bool:
     """Whether every function of z is cheaper as a function of -z."""
     nodes = [n for line in lines if line.stage == "forward" for n in mx.walk(line.form)]
-    maps = [n for n in nodes if isinstance(n, mx.Map) and n.arguments == (mx.Array(z),) and _is_named(n.function)]
+    maps = [n for n in nodes if isinstance(n, mx.Map) and n.arguments == (mx.Array(z),) and is_named(n.function)]
     if not maps or len(maps) != nodes.count(mx.Array(z)):
         return False
     return all(calls(computed(m.function).xreplace({X: -X})) < calls(computed(m.function)) for m in maps)
 
 
-def _is_named(function: object) -> bool:
+def is_named(function: Any) -> bool:
+    """Whether a function is one of ours, with a definition, and not SymPy's own."""
     return isinstance(function, type) and issubclass(function, Elementwise)
 
 
@@ -221,7 +222,9 @@ def _with_biases(lines: tuple[Line, ...], program: Program, signs: Mapping[str, 
         for pair, place in (((parameter, join.bias), whole), ((slope.target, slopes[join.bias].target), d_whole)):
             stored[pair[0].name] = Stored(place, 0, columns, sign)
             stored[pair[1].name] = Stored(place, int(columns) if columns.is_Integer else columns, Integer(1), sign)
-        joined_lines[join.line.target.name] = replace(join.line, form=mx.Product(mx.Array(whole), mx.Array(below.whole)))
+        joined_lines[join.line.target.name] = replace(
+            join.line, form=mx.Product(mx.Array(whole), mx.Array(below.whole))
+        )
         numbers = (*slope.numbers, *slopes[join.bias].numbers)
         product = _scaled(join.scale, mx.Product(join.factor, mx.Transpose(mx.Array(below.whole))))
         joined_lines[slope.target.name] = Line(d_whole, product, numbers, "gradient")
@@ -261,7 +264,7 @@ def _join(
             continue
         (bias,) = (w for w in weights if w != weight)
         source = product.right.tensor
-        if not source.axes or not source.axes[-1].sample or source.name in ones and ones[source.name].ones == 0:
+        if not source.axes or not source.axes[-1].sample or (source.name in ones and ones[source.name].ones == 0):
             continue
         if sum(bias.name in other.reads for other in lines if other.stage != "update") > 1:
             continue
@@ -375,11 +378,12 @@ def homogeneous(node: mx.Node, names: set[str]) -> bool:
 # Slopes: named, so that those of several layers can be computed at once.
 
 
-def _with_slopes(made: Straight) -> Straight:
+def _with_slopes(made: Straight, program: Program) -> Straight:
     """Give each slope f'(z) in the backward equations a name, in terms of f(z) where it is known so."""
+    stated = {d.function.title: (d.number,) for d in program.definitions}
     outputs: dict[tuple[str, mx.Node], tuple[Tensor, Any]] = {}
     for line in made.stage("forward"):
-        if isinstance(line.form, mx.Map) and _is_named(line.form.function) and len(line.form.arguments) == 1:
+        if isinstance(line.form, mx.Map) and is_named(line.form.function) and len(line.form.arguments) == 1:
             key = (line.form.function.title, line.form.arguments[0])
             outputs[key] = (line.target, line.form.function)
     named: dict[tuple[int, mx.Node], Line] = {}
@@ -387,8 +391,8 @@ def _with_slopes(made: Straight) -> Straight:
     for line in made.lines:
         if line.stage == "factor" and (slope := _one_slope(line.form)) is not None:
             sign, form = signed(line.form, {})
-            stated = named.setdefault((sign, slope), _slope(slope, sign, outputs))
-            form = swapped(form, slope, mx.Array(stated.target))
+            new = named.setdefault((sign, slope), _slope(slope, sign, outputs, stated.get(slope.function.title, ())))
+            form = swapped(form, slope, mx.Array(new.target))
             line = replace(line, form=form)
         lines.append(line)
     first = next((n for n, line in enumerate(lines) if line.stage == "factor"), len(lines))
@@ -405,14 +409,17 @@ def _one_slope(form: mx.Node) -> mx.Map | None:
 
 
 def _is_slope(node: mx.Map) -> bool:
-    if not _is_named(node.function) or node.function.order != 1 or len(node.arguments) != 1:
+    if not is_named(node.function) or node.function.order != 1 or len(node.arguments) != 1:
         return False
     return isinstance(signed(node.arguments[0], {})[1], mx.Array)
 
 
-def _slope(node: mx.Map, sign: int, outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]]) -> Line:
+def _slope(
+    node: mx.Map, sign: int, outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]], numbers: tuple[int, ...]
+) -> Line:
     """A line that computes a slope, or its negative, from the output or from the pre-activation."""
     (argument,) = node.arguments
+    inner: mx.Node = argument
     output, function = outputs.get((node.function.origin, argument), (None, None))
     form = None if function is None else output_form(function)
     prefix = "minus_" if sign < 0 else ""
@@ -423,12 +430,13 @@ def _slope(node: mx.Map, sign: int, outputs: Mapping[tuple[str, mx.Node], tuple[
         name, value = f"{prefix}{node.function.title}", sign * computed(node.function)
         array = signed(argument, {})[1]
         assert isinstance(array, mx.Array)
-        source, inner = array.tensor, argument
+        source = array.tensor
     target = Tensor(f"{prefix}slope_of_{source.name}", "slope", source.axes, about=source)
-    return Line(target, mx.Map(elementwise(name, value), (inner,)), (), "slope")
+    return Line(target, mx.Map(elementwise(name, value), (inner,)), numbers, "slope")
 
 
 def swapped(node: mx.Node, old: mx.Node, new: mx.Node) -> mx.Node:
+    """The node with one part of it exchanged."""
     if node == old:
         return new
     return mx.rebuilt(node, tuple(swapped(c, old, new) for c in mx.children(node)))
@@ -476,7 +484,7 @@ def _with_shared(made: Straight) -> Straight:
     """Name the sums that both the error and a factor read, such as the difference of output and target."""
     sums = [n for line in made.stage("factor") for n in mx.walk(line.form) if isinstance(n, mx.Plus)]
     factors = {frozenset(n.terms): n for n in sums}
-    lines, shared = list(made.lines), {}
+    lines, shared = list(made.lines), dict[mx.Node, Tensor]()
     for number, line in enumerate(lines):
         for node in mx.walk(line.form) if line.stage == "error" else []:
             for sign in (1, -1):
@@ -490,7 +498,7 @@ def _with_shared(made: Straight) -> Straight:
     for node, target in shared.items():
         lines = [replace(s, form=swapped(s.form, node, mx.Array(target))) if s.stage == "factor" else s for s in lines]
         first = next(n for n, s in enumerate(lines) if target.name in s.reads)
-        lines.insert(first, Line(target, node, (), "shared"))
+        lines.insert(first, Line(target, node, lines[first].numbers, "shared"))
     return replace(made, lines=tuple(lines))
 
 

@@ -49,7 +49,9 @@ def steps_context(program: Program, names: Mapping[str, str], error: Assign, siz
         "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code.input_ones],
         "turn_targets": outputs != "1",
         "calls": code.calls,
-        "products": scalar(_weights(program)).text if _is_number(_weights(program)) else f"({scalar(_weights(program)).text})",
+        "products": scalar(_weights(program)).text
+        if _is_number(_weights(program))
+        else f"({scalar(_weights(program)).text})",
     }
 
 
@@ -112,7 +114,14 @@ def _is_number(value: Expr) -> bool:
 
 def _workspace(made: Straight, program: Program) -> str:
     """How many numbers the arrays of the steps hold, in terms of the samples of a batch."""
-    units = Add(*(a.extent for line in made.lines for a in line.target.axes[:1] if len(line.target.axes) == 2 and line.target.axes[1].sample))
+    units = Add(
+        *(
+            a.extent
+            for line in made.lines
+            for a in line.target.axes[:1]
+            if len(line.target.axes) == 2 and line.target.axes[1].sample
+        )
+    )
     return f"{scalar(units).text} for each sample of a batch"
 
 
@@ -133,11 +142,14 @@ def _notes(made: Straight, code: Code, one: Scalars | None, later: bool) -> list
         found.append("All that is learned lies in one array: one call updates it.")
     else:
         found.append(f"There are more than {FLAT:,} parameters: each array is updated by itself.")
-    found.append("The errors are computed for many batches at once, after them." if "errors" in " ".join(code.after) else "")
+    found.append(
+        "The errors are computed for many batches at once, after them." if "errors" in " ".join(code.after) else ""
+    )
     if one is not None:
         found.append(
-            f"A batch of one sample (in float64) is computed with Python's own numbers: about {one.operations} operations "
-            f"at {one.cost / 1000:.1f} microseconds take less time than {code.calls} calls of NumPy at {code.calls * CALL / 1000:.1f}."
+            f"Batches of one sample (in float64) are computed with Python's own numbers: {one.operations} operations "
+            f"(about {one.cost / 1000:.1f} microseconds) take less time than {code.calls} calls of NumPy "
+            f"(about {code.calls * CALL / 1000:.1f})."
         )
     if later:
         found.append(

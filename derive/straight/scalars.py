@@ -117,7 +117,10 @@ class _Printer:
     def _symbols(self, name: str, axes: tuple[object, ...]) -> Matrix:
         rows, columns = _sides(axes)
         code = self.names(name)
-        entries = [[f"{code}_{i + 1}" if columns == 1 else f"{code}_{i + 1}_{j + 1}" for j in range(columns)] for i in range(rows)]
+        entries = [
+            [f"{code}_{i + 1}" if columns == 1 else f"{code}_{i + 1}_{j + 1}" for j in range(columns)]
+            for i in range(rows)
+        ]
         self.values[name] = [[Symbol(e, real=True) for e in row] for row in entries]
         return self.values[name]
 
@@ -129,7 +132,7 @@ class _Printer:
             axes = next(p.axes for p in self.program.parameters if p.name == parameter)
             parts.append((stored.first, self._symbols(parameter, axes)))
         parts.sort(key=lambda part: int(part[0]))
-        self.values[name] = [sum((list(m[i]) for _, m in parts), []) for i in range(len(parts[0][1]))]
+        self.values[name] = [[e for _, m in parts for e in m[i]] for i in range(len(parts[0][1]))]
         for row in self.values[name]:
             yield from map(str, row)
 
@@ -231,7 +234,10 @@ class _Printer:
     @value.register
     def _(self, node: mx.Product) -> Matrix:
         left, right = self.value(node.left), self.value(node.right)
-        return [[_total(a * b for a, b in zip(row, column, strict=True)) for column in zip(*right, strict=True)] for row in left]
+        return [
+            [_total(a * b for a, b in zip(row, column, strict=True)) for column in zip(*right, strict=True)]
+            for row in left
+        ]
 
     @value.register
     def _(self, node: mx.Hadamard) -> Matrix:
@@ -315,10 +321,9 @@ def _entries(axes: tuple[object, ...]) -> int:
 
 def _each(function: Callable[..., Expr], *matrices: Matrix) -> Matrix:
     rows, columns = max(len(m) for m in matrices), max(len(m[0]) for m in matrices)
-    entry = lambda m, i, j: m[i % len(m)][j % len(m[0])]  # noqa: E731
     found: Matrix = [[] for _ in range(rows)]
     for i, j in product(range(rows), range(columns)):
-        found[i].append(function(*(entry(m, i, j) for m in matrices)))
+        found[i].append(function(*(m[i % len(m)][j % len(m[0])] for m in matrices)))
     return found
 
 
