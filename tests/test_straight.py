@@ -1,0 +1,138 @@
+"""The second rendering computes what the readable one computes, for every network and every batch size."""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+
+import networks
+import numpy as np
+import pytest
+from helpers import Array, derivation, load, module_of
+
+from derive.pipeline import derive
+
+EXAMPLES = 30
+STEPS = 13
+
+
+def example(module: ModuleType, dtype: type, scale: float = 1) -> tuple[dict[str, Array], Array, Array]:
+    """Parameters, and inputs and targets as rows."""
+    parameters, X, Y = module.example(samples=EXAMPLES)
+    rows = (np.ascontiguousarray(a.T, dtype=dtype) for a in (X * scale, Y))
+    return {name: value.astype(dtype) for name, value in parameters.items()}, *rows
+
+
+def farthest(module: ModuleType, samples: int, dtype: type = np.float64, rate: float = 1e-3, scale: float = 1) -> float:
+    """The largest relative difference between the two after some steps: of an error, of a parameter, of a state."""
+    parameters, X, Y = example(module, dtype, scale)
+    state = module._initial_state(parameters)
+    batches = np.random.default_rng(samples).integers(0, EXAMPLES, (STEPS, samples))
+    ours, kept = ({n: v.copy() for n, v in part.items()} for part in (parameters, state))
+    steps = module._Steps(ours, kept, samples)
+    with np.errstate(all="ignore"):
+        errors = steps.run(steps.arranged(X), Y, batches, rate)
+        expected = [module._update(parameters, state, X[b].T, Y[b].T, rate) for b in batches]
+    steps.store(ours, kept)
+    assert errors.dtype == dtype
+    assert all(value.dtype == dtype for value in ours.values())
+    pairs = [(errors, np.array(expected)), *((ours[n], parameters[n]) for n in ours), *((kept[n], state[n]) for n in kept)]
+    return max(float(np.max(np.abs(a - b)) / max(np.max(np.abs(b)), 1e-200)) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_the_renderings_agree_for_every_network_stated_by_hand(name: str) -> None:
+    module = load(derive(networks.NETWORKS[name]()).numpy())
+    for samples in (1, 2, 7, 64):
+        assert farthest(module, samples) < 1e-12
+    assert farthest(module, 7, np.float32) < 2e-5
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_renderings_agree_for_random_networks(seed: int) -> None:
+    module = load(derive(networks.random_network(seed)).numpy())
+    for samples in (1, 7):
+        assert farthest(module, samples, rate=1e-7) < 1e-12
+
+
+SPECS = {
+    "scalars": ((3, 4, 4, 1),),
+    "augmented": ((3, 4, 2), "tanh,sigmoid", "binary_cross_entropy", "augmented"),
+    "no bias": ((3, 4, 2), "relu", "sse", "none"),
+    "downhill": ((3, 4, 2), "sigmoid", "half_sse", "separate", "delta"),
+    "mean last": ((3, 5, 2), "softplus,sigmoid", "mse", "augmented", "bracket"),
+    "classes": ((4, 5, 3), "tanh,softmax", "cross_entropy"),
+    "classes, squares": ((4, 5, 3), "relu,softmax", "mse"),
+    "one layer": ((3, 2), "sigmoid", "half_mse"),
+    "named widths": (("n", "h", 2), "relu,softmax", "cross_entropy"),
+    "put off": ((150, 70, 40, 3), "tanh,tanh,softmax", "cross_entropy"),
+    "put off, augmented": ((150, 70, 3), "sigmoid", "mse", "augmented"),
+    "deep": ((2, 3, 4, 5, 4, 3, 2), "sigmoid,tanh,relu,tanh,sigmoid,identity"),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("samples", [1, 2, 7, 64])
+@pytest.mark.parametrize("name", SPECS)
+def test_the_renderings_agree(name: str, samples: int, dtype: type) -> None:
+    assert farthest(module_of(*SPECS[name]), samples, dtype, rate=0.05) < (1e-12 if dtype == np.float64 else 2e-5)
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("samples", [1, 5])
+def test_the_renderings_agree_where_numbers_are_so_large_that_powers_overflow(name: str, samples: int) -> None:
+    assert farthest(module_of(*SPECS[name]), samples, rate=1e-9, scale=1e4) < 1e-9
+
+
+def test_a_batch_that_is_the_same_in_every_step_is_read_once() -> None:
+    module = module_of(*SPECS["classes"])
+    parameters, X, Y = example(module, np.float64)
+    every = np.broadcast_to(np.arange(EXAMPLES), (9, EXAMPLES))
+    results = []
+    for batches in (every, every.copy()):
+        ours = {n: v.copy() for n, v in parameters.items()}
+        steps = module._Steps(ours, {}, EXAMPLES)
+        results.append((steps.run(steps.arranged(X), Y, batches, 0.1), ours))
+        steps.store(ours, {})
+    np.testing.assert_array_equal(results[0][0], results[1][0])
+    for name, value in results[0][1].items():
+        np.testing.assert_array_equal(value, results[1][1][name])
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_equation_of_learning_has_its_line(name: str) -> None:
+    found = derivation(*SPECS[name])
+    code = found.numpy().partition("def _straight_line(")[2].partition("\nclass _Steps")[0]
+    numbers = {int(n) for n in re.findall(r"\((\d+)\)", code)}
+    for first, last in re.findall(r"\((\d+)\) to \((\d+)\)", code):
+        numbers |= set(range(int(first), int(last) + 1))
+    assert {s.number for s in found.program.statements} - numbers <= _ones(found.program)
+
+
+def _ones(program: object) -> set[int]:
+    """The statements that only put a row of ones above an array: here it stands there from the beginning."""
+    return {s.number for s in program.stage("forward") if s.target.role == "augmented"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "scalars", "put_off"), [("scalars", True, False), ("put off", False, True)])
+def test_small_networks_compute_with_numbers_and_large_ones_put_off_their_first_layer(
+    name: str, scalars: bool, put_off: bool
+) -> None:
+    module = module_of(*SPECS[name])
+    assert hasattr(module, "_steps_of_one") == scalars
+    assert hasattr(module, "_straight_line_of_one") == put_off
+
+
+def test_no_weight_that_changed_is_read_before_all_gradients_are_known() -> None:
+    module = load(derive(networks.outer_product()).numpy())
+    assert hasattr(module, "_steps_of_one")
+    assert farthest(module, 1, rate=0.05) < 1e-12
+
+
+def test_a_sign_that_is_wrong_is_found() -> None:
+    source = derivation(*SPECS["classes"]).numpy()
+    start = source.index("def _straight_line(")
+    for right, wrong in (("subtract(Y_hat, Y", "add(Y_hat, Y"), ("multiply(Psi1, slope", "add(Psi1, slope")):
+        assert right in source[start:]
+        changed = source[:start] + source[start:].replace(right, wrong, 1)
+        assert farthest(load(changed), 7, rate=0.05) > 1e-6
