@@ -6,12 +6,13 @@ holds the checks at the door and the trainer around it.
 
 from __future__ import annotations
 
+import ast
 import keyword
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Piecewise, Symbol
 
@@ -19,8 +20,10 @@ from derive import matrix as mx
 from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
+from derive.layout import laid_out
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
+from derive.module_facts import facts
 from derive.notation import PSI, Notation
 from derive.printers.boxes import Typesetter
 from derive.printers.numpy import NumPyPrinter, scalar
@@ -28,9 +31,16 @@ from derive.printers.page import Page
 from derive.printers.text import text
 from derive.program import Assign, Program
 from derive.render import fill
+from derive.straight.module import steps_context
 from derive.stable import E_POWER, exact_differences, exact_pulls, fused_error, recognise, shift_logs, stable_form
 
+if TYPE_CHECKING:
+    from derive.spec import Network
+
 Lines = tuple[str, ...]
+
+#: The minus of formulas, which code checkers take for a misprint of a hyphen.
+MINUS = "−"
 
 
 def module_context(program: Program, notation: Notation, promises: tuple[SumsToOne, ...] = ()) -> dict[str, Any]:
@@ -48,7 +58,7 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
         "helpers": tuple(layout.helpers()),
         "forward": layout.body(forward),
         "error": layout.body(error, kept),
-        "gradients": layout.body((*layout.towards_error, *layout.backward), kept),
+        "gradients": layout.body(layout.needed((*layout.towards_error, *layout.backward)), kept),
         "error_is_array": layout.error_is_array(),
         "updates": tuple(layout.in_place(s) for s in program.stage("update")),
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
@@ -63,6 +73,7 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
         "widths": tuple(s.name for s in program.extents),
         "inputs": scalar(x.axes[0].extent).text,
         "outputs": scalar(y.axes[0].extent).text,
+        "steps": steps_context(program, layout.names, layout.error_in_steps, tuple(line for _, line in layout.sizes())),
     }
 
 
@@ -88,6 +99,12 @@ class _Layout:
         differences = exact_differences(statement.form, self.outputs)
         return replace(statement, form=exact_pulls(differences, self.outputs))
 
+    @property
+    def error_in_steps(self) -> Assign:
+        """The error for the second rendering: as it is stated, unless a logarithm in it would overflow."""
+        stated = self.program.stage("error")[-1]
+        return stated if self.error.equation == stated.equation else self.error
+
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
         return _keeps_axes(_form(self.error))
@@ -104,12 +121,21 @@ class _Layout:
         read = set().union(*(_reads(s) for s in statements))
         lines = [f'{p.name} = parameters["{p.name}"]' for p in self.program.parameters if p.name in read]
         lines += [f'{self.name(t)} = values["{self.name(t)}"]' for t in values if t.name in read]
-        used = set().union(*(_extents(s) for s in statements))
+        computed = [self.line(s) for s in statements]
+        used = _words(computed)
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
         lines += [self._width(symbol, at_hand) for symbol in self.program.extents if symbol.name in used]
         if SAMPLES.name in used:
             lines.append(f"{SAMPLES} = X.shape[1]")
-        return (*lines, *(self.line(s) for s in statements))
+        return (*lines, *computed)
+
+    def needed(self, statements: tuple[Assign, ...]) -> tuple[Assign, ...]:
+        """The statements without those of the error that none of the others reads."""
+        found: list[Assign] = []
+        for statement in reversed(statements):
+            if statement.stage != "error" or any(statement.target.name in _reads(s) for s in found):
+                found.append(statement)
+        return tuple(reversed(found))
 
     def line(self, statement: Assign) -> str:
         """``name = code  # (number)``."""
@@ -217,8 +243,8 @@ class _Layout:
 def _described(function: Any) -> str:
     """What an elementwise function is, for its docstring."""
     if function.summary:
-        return str(function.summary)
-    formula = text(Page(Typesetter(PSI.times), PSI, {}).entry(function.definition))
+        return str(function.summary).replace(MINUS, "-")
+    formula = text(Page(Typesetter(PSI.times), PSI, {}).entry(function.definition)).replace(MINUS, "-")
     return f"The derivative of {function.origin}: {formula}" if function.order else f"The activation: {formula}"
 
 
@@ -244,17 +270,9 @@ def _reads(statement: Assign) -> set[str]:
     return mx.arrays_read(_form(statement))
 
 
-def _extents(statement: Assign) -> set[str]:
-    """The symbols of extents that the printed code of a statement reads."""
-    found = set()
-    for node in _walk(_form(statement)):
-        if isinstance(node, mx.Scale):
-            found |= node.factor.free_symbols
-        elif isinstance(node, mx.Number):
-            found |= node.value.free_symbols
-        elif isinstance(node, mx.Stack | mx.Einsum | mx.Repeat):
-            found |= {s for block in (node, *mx.children(node)) for side in block.shape for s in side.free_symbols}
-    return {s.name for s in found}
+def _words(lines: Iterable[str]) -> set[str]:
+    """The names that lines of code hold."""
+    return {node.id for line in lines for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
 
 
 def _walk(node: mx.Node) -> Iterable[mx.Node]:
@@ -286,12 +304,38 @@ def _is_elementwise(function: Any) -> bool:
 
 
 def module_source(
-    program: Program, notation: Notation, promises: tuple[SumsToOne, ...], name: str, description: str
+    program: Program,
+    notation: Notation,
+    promises: tuple[SumsToOne, ...],
+    name: str,
+    description: str,
+    network: Network | None = None,
 ) -> str:
-    """Render the module; ``name`` is what it is imported as, ``description`` says which network it is."""
-    return fill(
+    """Render the module, laid out as a formatter would.
+
+    ``name`` is what it is imported as, ``description`` says which network it is, and
+    ``network`` is None if its equations were stated by hand.
+    """
+    context = module_context(program, notation, promises)
+    source = fill(
         "numpy/trainer.py.jinja",
-        **module_context(program, notation, promises),
+        **{**context, **facts(program, network, context)},
         name=name,
-        intro="\n".join(textwrap.wrap(description, 98)),
+        intro="\n".join(textwrap.wrap(description, 84)),
     )
+    return laid_out(source)
+
+
+def tests_source(entries: int | None) -> str:
+    """Render the tests that stand beside the module; ``entries`` says how many of a parameter they check one by one."""
+    return laid_out(fill("numpy/test_trainer.py.jinja", entries=entries))
+
+
+#: What a generated package offers, as far as its module has it.
+_PUBLIC = ("Trainer", "error", "forward", "gradients", "initial_parameters", "initial_state", "update")
+
+
+def package_source(module: str) -> str:
+    """Render the ``__init__.py`` beside a module, given the module's source."""
+    defined = {node.name for node in ast.parse(module).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    return laid_out(fill("numpy/__init__.py.jinja", names=tuple(name for name in _PUBLIC if name in defined)))

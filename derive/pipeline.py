@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from derive.seals import Content
     from derive.verify import GradientReport
 
+#: Up to how many parameters the tests beside a module go through every entry.
+SMALL = 500
+
 #: Where the numbers of a worked example come from: a seed, a TOML file, or nowhere.
 NumbersFrom = str | int | Path | None
 
@@ -199,7 +202,7 @@ class Derivation:
 
         name = "network" if self.network is None else str(self.network.name)
         promises = self.forward.promises
-        return module_source(self.program, self.notation, promises, name, self.description)
+        return module_source(self.program, self.notation, promises, name, self.description, self.network)
 
     def numpy(self) -> str:
         """Return the source of the NumPy module."""
@@ -237,12 +240,24 @@ class Derivation:
         numbers = numbers_of(edition)
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
-            "trainer.py": self.numpy(),
-            "__init__.py": _INIT,
+            **self._package(),
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
         }
         return seal_all(made, self.network.digest)
+
+    def _package(self) -> dict[str, Content]:
+        """The module, its tests, and what makes a package of them."""
+        from derive.numpy_module import package_source, tests_source
+        from derive.verify import ENTRYWISE
+
+        count, module = self.parameter_count, self.numpy()
+        entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
+        return {
+            "trainer.py": module,
+            "test_trainer.py": tests_source(entries),
+            "__init__.py": package_source(module),
+        }
 
     def check(self) -> GradientReport:
         """Run the generated module's own gradient check on a random example.
@@ -287,11 +302,3 @@ class Derivation:
 def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
     """Widths for as many layers, small and different from their neighbours."""
     return tuple(5 - n % 3 for n in range(len(layers)))
-
-
-_INIT = '''"""A trainer for one network; see trainer.py, and network.toml for what it was made of."""
-
-from .trainer import Trainer, error, forward, gradients, initial_parameters, update
-
-__all__ = ["Trainer", "error", "forward", "gradients", "initial_parameters", "update"]
-'''

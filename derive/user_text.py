@@ -34,7 +34,7 @@ _TAKEN = {
         ("y Y y_hat Y_hat", "the output or its target"),
         ("z Z H a A A_out", "the state of a layer"),
         ("Psi psi delta dz dZ dh", "a shared factor"),
-        ("dE learning_rate batch_size initial_parameters", _MODULE),
+        ("dE dtype learning_rate batch_size initial_parameters", _MODULE),
         ("np math self seed generator uniform values parameters", _MODULE),
     )
     for name in names.split()

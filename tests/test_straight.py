@@ -36,7 +36,11 @@ def farthest(module: ModuleType, samples: int, dtype: type = np.float64, rate: f
     steps.store(ours, kept)
     assert errors.dtype == dtype
     assert all(value.dtype == dtype for value in ours.values())
-    pairs = [(errors, np.array(expected)), *((ours[n], parameters[n]) for n in ours), *((kept[n], state[n]) for n in kept)]
+    pairs = [
+        (errors, np.array(expected)),
+        *((ours[n], parameters[n]) for n in ours),
+        *((kept[n], state[n]) for n in kept),
+    ]
     return max(float(np.max(np.abs(a - b)) / max(np.max(np.abs(b)), 1e-200)) for a, b in pairs)
 
 

@@ -277,7 +277,7 @@ class _Printer:
                 self.places[x.name] = Place(self._named(f"X[:, {last}]", "X_inner"), inner, turned=True, batch=True)
         self.code.batch["Y"] = f"Y{ALL}"
         targets = self._shape(mx.Array(y))
-        self.code.setup.append(f"Y{ALL} = np.empty((slots, {targets[0]}, {targets[1]}), dtype)")
+        self.code.setup.append(f"Y{ALL} = np.zeros((slots, {targets[0]}, {targets[1]}), dtype)")
         self.places[y.name] = Place("Y", targets, batch=True)
 
     def _activations(self) -> None:
@@ -360,7 +360,7 @@ class _Printer:
         if tensor.name in self.waiting:
             self.code.batch[code] = f"{code}{ALL}"
             sides = ", ".join(("slots", *shape))
-            self.code.setup.append(f"{code}{ALL} = np.empty(({sides}{',' if not shape else ''}), dtype)")
+            self.code.setup.append(f"{code}{ALL} = np.zeros(({sides}{',' if not shape else ''}), dtype)")
             if not shape:
                 self.code.batch[code] = f"[{code}{ALL}[n : n + 1].reshape(()) for n in range(slots)]"
             place = Place(code, shape, batch=True)

@@ -1,0 +1,99 @@
+"""What the trainer class says of its network: the kind of its targets, what its outputs mean, its name in a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from derive import matrix as mx
+from derive.functions import Elementwise
+from derive.program import Assign, Program
+
+if TYPE_CHECKING:
+    from derive.spec import Network
+
+#: The kinds of targets of losses; those of all others are any real numbers.
+TARGETS = {"binary_cross_entropy": "unit", "cross_entropy": "classes"}
+
+#: Of which numbers each kind of targets is the value that parts two classes.
+_HALVES = {"unit": "0.5", "signs": "0"}
+
+#: How many names are listed before the middle ones are left out.
+MOST = 8
+
+
+def facts(program: Program, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What the templates of the trainer class need beside the ``context`` of the equations."""
+    targets = context.get("targets") or (TARGETS.get(network.loss, "real") if network else _stated(context))
+    inputs, outputs = context["inputs"], context["outputs"]
+    words = tuple(_words(network))
+    return {
+        "targets": targets,
+        "half": _HALVES.get(targets),
+        "digest": _digest(context) if network is None else network.digest,
+        "probabilities": _probabilities(program.stage("forward")[-1]),
+        "words": words,
+        "named_layers": tuple(w for w in context["widths"] if f"{{{w}}}" in "".join(words)),
+        "data_lines": (
+            f"X (samples, {inputs}) and Y {_target_shapes(targets, outputs)}:",
+            f"{_KINDS[targets]}.",
+        ),
+    }
+
+
+_KINDS = {
+    "real": "any finite numbers",
+    "unit": "numbers from 0 to 1",
+    "classes": "one-hot rows, or shares that sum to 1; classes count from 0",
+    "signs": "-1 or +1",
+    "counts": "numbers that are not negative",
+}
+
+
+def _target_shapes(targets: str, outputs: str) -> str:
+    """How the targets of the samples may be given."""
+    shapes = f"(samples, {outputs})"
+    if outputs == "1":
+        return f"{shapes} or (samples,)"
+    return f"{shapes} or classes (samples,)" if targets in ("classes", "unit", "signs") else shapes
+
+
+def _stated(context: Mapping[str, Any]) -> str:
+    """The kind of targets of a network that is stated by its equations."""
+    return "classes" if context["one_hot"] else "real"
+
+
+def _probabilities(prediction: Assign) -> str:
+    """Which function makes probabilities of the outputs; empty if none does."""
+    expression, form = prediction.equation.expression, prediction.form
+    if isinstance(form, mx.Call) and form.name == "softmax":
+        return "softmax"
+    if isinstance(expression, Elementwise) and type(expression).title == "sigmoid":
+        return "sigmoid"
+    return ""
+
+
+def _digest(context: Mapping[str, Any]) -> str:
+    """A short hash of the equations, for a network that has no specification."""
+    return hashlib.sha256(repr(sorted(context.items())).encode()).hexdigest()[:12]
+
+
+def _words(network: Network | None) -> list[str]:
+    """What a trainer shows of its network, as Python strings in source code."""
+    if network is None:
+        return []
+    names = network.activation
+    functions = names[0] if len(set(names)) == 1 else ", ".join(_shortened(names))
+    widths = _shortened([f"{{{w}}}" if isinstance(w, str) else str(w) for w in network.layers])
+    literal = "f" if any("{" in w for w in widths) else ""
+    return [
+        f'{literal}"layers=({", ".join(widths)})"',
+        f"'activation=\"{functions}\"'",
+        f"'loss=\"{network.loss}\"'",
+        f"'optimizer=\"{getattr(network, 'optimizer', 'sgd')}\"'",
+    ]
+
+
+def _shortened(words: Sequence[str]) -> list[str]:
+    return [*words] if len(words) <= MOST else [*words[: MOST - 3], "...", *words[-2:]]

@@ -1,0 +1,349 @@
+"""What `Trainer.fit` promises: the order of its steps, when it ends, and what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import time
+import warnings
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import module_of
+
+NET = ((3, 5, 2), "tanh,sigmoid", "half_mse")
+DATA = np.random.default_rng(3)
+X, Y = DATA.normal(size=(11, 3)), DATA.uniform(0.1, 0.9, (11, 2))
+RATE = 0.2
+
+
+@pytest.fixture
+def module() -> ModuleType:
+    return module_of(*NET)
+
+
+def bits(trainer: Any) -> dict[str, bytes]:
+    return {name: value.tobytes() for name, value in (trainer.parameters | trainer.state).items()}
+
+
+def plain(module: ModuleType, batches: list[np.ndarray], dtype: Any = np.float64) -> tuple[dict, list[float]]:
+    """The parameters and the errors of steps by the functional core."""
+    parameters = {n: v.astype(dtype) for n, v in module.initial_parameters(seed=1).items()}
+    return parameters, [module.update(parameters, X[b].T, Y[b].T, RATE) for b in batches]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 10, 11, None])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_steps_are_those_of_the_functional_core(module, size, dtype):
+    """Without shuffling: batches in the order of the data, the last one of an epoch smaller."""
+    trainer = module.Trainer(seed=1, dtype=dtype).fit(X, Y, 3, RATE, size, shuffle=False)
+    each = [np.arange(11)[first : first + (size or 11)] for first in range(0, 11, size or 11)]
+    parameters, errors = plain(module, each * 3, dtype)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    assert np.allclose(trainer.history, errors, rtol=tolerance)
+    for name, value in trainer.parameters.items():
+        assert value.dtype == dtype
+        assert np.allclose(value, parameters[name], rtol=tolerance, atol=tolerance)
+    means = np.average(np.reshape(errors, (3, -1)), axis=1, weights=[len(b) for b in each])
+    assert np.allclose(trainer.epoch_history, means, rtol=tolerance)
+    assert (trainer.n_iter_, len(trainer.epoch_history)) == (3, 3)
+
+
+def test_each_epoch_has_its_own_order(module):
+    """Every sample once an epoch, and other batches in the next."""
+    seen: list[list[int]] = []
+
+    class Watched(module._Steps):
+        def run(self, inputs: Any, targets: Any, batches: Any, rate: float) -> Any:
+            seen.extend(batches.tolist())
+            return super().run(inputs, targets, batches, rate)
+
+    original, module._Steps = module._Steps, Watched
+    try:
+        module.Trainer().fit(X, Y, epochs=3, batch_size=4, learning_rate=RATE)
+    finally:
+        module._Steps = original
+    assert [len(batch) for batch in seen] == [4, 4, 3] * 3
+    orders = [sum(seen[n : n + 3], []) for n in (0, 3, 6)]
+    assert all(sorted(order) == list(range(11)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+
+
+@pytest.mark.parametrize("size", [2, 11, 4])
+def test_the_same_seed_gives_the_same_bits_and_a_generator_goes_on(module, size):
+    def trained(*parts: int, seed: Any = 5) -> Any:
+        trainer = module.Trainer(seed=1)
+        for epochs in parts:
+            trainer.fit(X, Y, epochs, RATE, size, seed=seed)
+        return trainer
+
+    assert bits(trained(5)) == bits(trained(5))
+    assert size == 11 or bits(trained(5)) != bits(trained(5, seed=6))
+    in_two = trained(2, 3, seed=np.random.default_rng(5))
+    assert bits(in_two) == bits(trained(5))
+    assert (in_two.history, in_two.epoch_history) == (trained(5).history, trained(5).epoch_history)
+    one_by_one = module.Trainer(seed=1).fit(X, Y, 5, RATE, size, seed=5, callback=lambda t: None)
+    assert bits(one_by_one) == bits(in_two), "what happens between epochs does not change them"
+
+
+def test_a_second_fit_goes_on(module):
+    trainer = module.Trainer(seed=1).fit(X, Y, epochs=2, learning_rate=RATE)
+    trainer.fit(X, Y, epochs=3, learning_rate=RATE)
+    assert bits(trainer) == bits(module.Trainer(seed=1).fit(X, Y, epochs=5, learning_rate=RATE))
+    assert (trainer.n_iter_, len(trainer.history)) == (5, 5)
+
+
+def test_partial_fit_is_one_epoch_in_the_given_order(module):
+    one = module.Trainer(seed=1)
+    assert one.partial_fit(X, Y, learning_rate=RATE) is one
+    assert bits(one) == bits(module.Trainer(seed=1).fit(X, Y, 1, RATE))
+    one.partial_fit(X, Y, learning_rate=RATE, batch_size=4)
+    assert (one.n_iter_, len(one.history)) == (2, 4)
+    two = module.Trainer(seed=1).fit(X, Y, 1, RATE).fit(X, Y, 1, RATE, 4, shuffle=False)
+    assert bits(one) == bits(two)
+
+
+def test_a_batch_larger_than_the_data_is_all_of_them_with_a_warning(module):
+    with pytest.warns(UserWarning, match="batch_size is 12, but 11 samples are given: all are one batch") as seen:
+        trainer = module.Trainer(seed=1).fit(X, Y, 2, RATE, batch_size=12)
+    assert seen[0].filename == __file__
+    assert bits(trainer) == bits(module.Trainer(seed=1).fit(X, Y, 2, RATE))
+    with pytest.warns(UserWarning, match="8 samples are left of 11"):
+        module.Trainer(seed=1).fit(X, Y, 2, RATE, batch_size=9, validation=0.2)
+
+
+def test_the_data_may_be_laid_out_in_any_way(module):
+    expected = bits(module.Trainer(seed=1).fit(X, Y, 3, RATE, 4))
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    wide = np.repeat(X, 2, axis=1)[:, ::2]
+    for x in (np.asfortranarray(X), frozen, wide, X.tolist(), X[::-1][::-1], X.astype(np.longdouble)):
+        assert bits(module.Trainer(seed=1).fit(x, Y, 3, RATE, 4)) == expected
+    assert np.array_equal(frozen, X)
+
+
+# Validation and early stopping.
+
+
+def test_validation_with_a_pair(module):
+    held = X[:4] + 1, Y[:4]
+    trainer = module.Trainer(seed=1).fit(X, Y, 3, RATE, 4, validation=held)
+    assert len(trainer.validation_history) == 3
+    last = module.error(trainer.parameters, held[0].T, held[1].T)
+    assert trainer.validation_history[-1] == pytest.approx(last, rel=1e-14)
+    assert bits(trainer) == bits(module.Trainer(seed=1).fit(X, Y, 3, RATE, 4))
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.2, 8), (0.01, 10), (0.9, 1), (np.float32(0.5), 5)])
+def test_validation_with_a_share(module, share, left):
+    trainer = module.Trainer(seed=1).fit(X, Y, 2, RATE, batch_size=1, validation=share)
+    assert (len(trainer.history), len(trainer.validation_history)) == (2 * left, 2)
+    in_order = module.Trainer(seed=1).fit(X, Y, 2, RATE, shuffle=False, validation=share)
+    by_hand = module.Trainer(seed=1).fit(X[:left], Y[:left], 2, RATE, shuffle=False, validation=(X[left:], Y[left:]))
+    assert in_order.validation_history == by_hand.validation_history, "the last samples are held out"
+    assert bits(in_order) == bits(by_hand)
+
+
+def test_early_stopping_restores_the_best_parameters(module):
+    """The targets of the validation are what the network gives after three epochs: there it is best."""
+    goal = module.Trainer(seed=1).fit(X, Y, 3, RATE)
+    held = X, goal.predict(X)
+    trainer = module.Trainer(seed=1).fit(X, Y, 50, RATE, validation=held, early_stopping=4)
+    assert trainer.n_iter_ == len(trainer.validation_history) == 7
+    assert np.argmin(trainer.validation_history) == 2
+    assert bits(trainer) == bits(goal)
+    wide = {"patience": 2, "min_delta": 1e9}
+    assert module.Trainer(seed=1).fit(X, Y, 50, RATE, validation=held, early_stopping=wide).n_iter_ == 3
+    short = module.Trainer(seed=1).fit(X, Y, 5, RATE, validation=held, early_stopping=40)
+    assert (short.n_iter_, bits(short)) == (5, bits(goal)), "also where the epochs come to an end before"
+
+
+def test_early_stopping_without_validation_watches_the_error_of_the_epochs(module):
+    trainer = module.Trainer(seed=1).fit(X, Y, 50, 0.0, early_stopping=3)
+    assert trainer.n_iter_ == 4
+    assert not trainer.validation_history
+
+
+# Callbacks.
+
+
+def test_a_callback_sees_every_epoch_and_may_end_it(module):
+    seen = []
+
+    def watch(trainer: Any) -> bool:
+        seen.append((trainer.n_iter_, len(trainer.history), trainer.parameters["W1"].copy()))
+        return trainer.n_iter_ == 3
+
+    trainer = module.Trainer(seed=1).fit(X, Y, 9, RATE, 4, callback=watch)
+    assert [s[:2] for s in seen] == [(1, 3), (2, 6), (3, 9)]
+    assert np.array_equal(seen[-1][2], trainer.parameters["W1"])
+    assert not np.array_equal(seen[-2][2], trainer.parameters["W1"])
+    for answer in (None, 1, "yes", [0], False, np.False_):
+        assert module.Trainer().fit(X, Y, 3, RATE, callback=lambda t, a=answer: a).n_iter_ == 3
+    assert module.Trainer().fit(X, Y, 3, RATE, callback=lambda t: np.True_).n_iter_ == 1
+
+
+def test_an_exception_from_a_callback_leaves_whole_steps(module):
+    def fail(trainer: Any) -> None:
+        if trainer.n_iter_ == 2:
+            raise RuntimeError("enough")
+
+    trainer = module.Trainer(seed=1)
+    with pytest.raises(RuntimeError, match="enough"):
+        trainer.fit(X, Y, 9, RATE, 4, seed=2, callback=fail)
+    assert bits(trainer) == bits(module.Trainer(seed=1).fit(X, Y, 2, RATE, 4, seed=2))
+    assert (trainer.n_iter_, len(trainer.history), len(trainer.epoch_history)) == (2, 6, 2)
+
+
+def test_a_callback_may_change_the_trainer(module):
+    def freeze(trainer: Any) -> None:
+        trainer.parameters["W1"][...] = 0.5
+        trainer.parameters["b1"] = np.zeros((5, 1))
+
+    trainer = module.Trainer(seed=1).fit(X, Y, 3, RATE, callback=freeze)
+    assert np.all(trainer.parameters["W1"] == 0.5)
+    again = module.Trainer(seed=1)
+    for _ in range(3):
+        freeze(again.fit(X, Y, 1, RATE))
+    assert bits(trainer) == bits(again)
+
+    def train(trainer: Any) -> None:
+        trainer.partial_fit(X, Y, RATE)
+
+    nested = module.Trainer(seed=1).fit(X, Y, 3, RATE, callback=train)
+    assert bits(nested) == bits(module.Trainer(seed=1).fit(X, Y, 6, RATE))
+    assert (nested.n_iter_, len(nested.history)) == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.pop("W1"), '"W1" is missing'),
+        (lambda p: p["W1"].fill(np.nan), '"W1" holds NaN'),
+        (lambda p: p.update({n: v.astype(np.float32) for n, v in p.items()}), "the type of a parameter"),
+    ],
+)
+def test_a_callback_that_spoils_the_parameters_is_told(module, change, message):
+    with pytest.raises(ValueError, match=message):
+        module.Trainer(seed=1).fit(X, Y, 3, RATE, callback=lambda t: change(t.parameters))
+
+
+# Divergence.
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("size", [None, 4, 1])
+@pytest.mark.parametrize("with_callback", [False, True])
+def test_divergence_names_the_step_and_leaves_the_last_whole_one(dtype, size, with_callback):
+    module = module_of((3, 2), "identity", "sse")
+    options = {"callback": lambda t: None} if with_callback else {}
+    trainer = module.Trainer(seed=1, dtype=dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ArithmeticError, match="is too large") as said:
+            trainer.fit(X, Y, epochs=5000, learning_rate=1.5, batch_size=size, **options)
+    steps, per_epoch = len(trainer.history), -(-11 // (size or 11))
+    assert f" at step {steps + 1} (epoch {steps // per_epoch + 1}): the learning rate 1.5" in str(said.value)
+    assert steps > 10 and np.all(np.isfinite(trainer.history))
+    assert all(np.all(np.isfinite(v)) for v in trainer.parameters.values())
+    assert trainer.n_iter_ == len(trainer.epoch_history) == steps // per_epoch
+    if size is None:
+        again = module.Trainer(seed=1, dtype=dtype).fit(X, Y, steps, 1.5)
+        assert bits(again) == bits(trainer)
+        assert again.history == trainer.history
+
+
+def test_an_error_that_is_infinite_at_once():
+    module = module_of((3, 2), "identity", "sse")
+    trainer = module.Trainer(seed=1)
+    before = bits(trainer)
+    with pytest.raises(ArithmeticError, match=r"the error is inf at step 1 \(epoch 1\)"):
+        trainer.fit(X * 1e200, Y, epochs=3)
+    assert (bits(trainer), trainer.history, trainer.n_iter_) == (before, [], 0)
+
+
+def test_a_parameter_that_overflows_before_the_error_does():
+    """Inputs that are tiny make steps whose error stays small while the weights grow without bound."""
+    module = module_of((1, 1), "identity", "half_sse", "none")
+    trainer = module.Trainer({"W1": [[1e-3]]})
+    with pytest.raises(ArithmeticError, match="a parameter stops being finite in step 1 "):
+        trainer.fit([[1e-3]], [[1e10]], epochs=3, learning_rate=1.7e308)
+    assert trainer.parameters["W1"] == [[1e-3]] and trainer.history == []
+
+
+def test_a_validation_that_is_infinite_is_said():
+    module = module_of((3, 2), "identity", "sse")
+    trainer = module.Trainer(seed=1)
+    with pytest.raises(ArithmeticError, match="the validation error is inf after epoch 1"):
+        trainer.fit(X, Y, 3, 1e-3, validation=(X * 1e200, Y))
+    assert (len(trainer.history), trainer.validation_history) == (1, [])
+
+
+# The working memory, and threads.
+
+
+def test_the_working_memory_is_kept_but_never_stale(module):
+    trainer = module.Trainer(seed=1).fit(X, Y, 1, RATE, 4)
+    kept = dict(trainer._steps)
+    trainer.fit(X, Y, 1, RATE, 4)
+    assert {k: id(v) for k, v in trainer._steps.items()} == {k: id(v) for k, v in kept.items()}
+    trainer.parameters["W1"][...] = 0.25
+    trainer.fit(X, Y, 2, RATE, 4, shuffle=False)
+    other = module.Trainer(seed=1).fit(X, Y, 1, RATE, 4).fit(X, Y, 1, RATE, 4)
+    other.parameters["W1"][...] = 0.25
+    other = module.Trainer(other.parameters).fit(X, Y, 2, RATE, 4, shuffle=False)
+    assert bits(trainer) == bits(other)
+    trainer.parameters = {name: value.astype(np.float32) for name, value in trainer.parameters.items()}
+    trainer.fit(X, Y, 1, RATE, 4)
+    assert trainer.dtype == np.float32
+    for size in range(1, 12):
+        trainer.partial_fit(X[:size], Y[:size])
+    assert len(trainer._steps) <= 4
+
+
+def test_in_another_thread(module):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(bits(module.Trainer(seed=1).fit(X, Y, 3, RATE))))
+    thread.start()
+    thread.join()
+    assert found == [bits(module.Trainer(seed=1).fit(X, Y, 3, RATE))]
+
+
+# The bar.
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "wanted", "shown"),
+    [
+        (Terminal, None, True),
+        (Terminal, False, False),
+        (io.StringIO, None, False),
+        (io.StringIO, True, True),
+        (lambda: None, None, False),
+    ],
+)
+def test_a_bar_is_shown_on_a_terminal_only(module, monkeypatch, capsys, stream, wanted, shown):
+    monkeypatch.setattr(sys, "stderr", stream())
+    module.Trainer(seed=1).fit(X, Y, 3, RATE, progress=wanted, validation=0.2)
+    text = sys.stderr.getvalue() if sys.stderr is not None else ""
+    assert bool(text) == shown
+    if shown:
+        last = text.split("\r")[-1]
+        assert last.startswith("epoch 3/3 [####################]  error 0.") and last.endswith("\n")
+        assert "validation 0." in last
+
+
+def test_the_bar_moves(module, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    trainer = module.Trainer(seed=1)
+    trainer.fit(X, Y, 100, RATE, callback=lambda t: time.sleep(0.006))
+    assert 2 <= terminal.getvalue().count("\r") < 40
