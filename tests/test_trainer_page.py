@@ -1,0 +1,52 @@
+"""docs/trainer.md: what it shows runs and comes out as it says, and the benchmark has its places to write to."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.markdown_flavours import github_markdown_problems
+
+PAGE = ROOT / "docs" / "trainer.md"
+
+
+def text():
+    return PAGE.read_text(encoding="utf-8")
+
+
+def blocks():
+    return re.findall(r"```python\n(.*?)```", text(), re.DOTALL)
+
+
+def test_github_shows_it():
+    assert not github_markdown_problems(text())
+
+
+def test_the_session_runs(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    session = {}
+    for block in (b for b in blocks() if not b.startswith(" ")):
+        exec(block, session)
+        for shown, value in re.findall(r"^(\S.*)  # ([\d.]+)$", block, re.MULTILINE):
+            assert eval(shown, session) == pytest.approx(float(value))
+    source = (tmp_path / "nets" / "digits" / "trainer.py").read_text(encoding="utf-8")
+    quoted = [b for b in blocks() if b.startswith(" ")]
+    assert quoted and all(b in source for b in quoted)
+    for name in [n for n in sys.modules if n == "nets" or n.startswith("nets.")]:
+        del sys.modules[name]
+
+
+def test_what_it_names_is_there():
+    assert (PAGE.parent / "learning_curve.svg").exists()
+    for named in re.findall(r"(?:docs|benchmarks)/\w+\.py", text()):
+        assert (ROOT / named).exists()
+
+
+@pytest.mark.parametrize("threads", ["one", "default"])
+def test_the_benchmark_has_its_place(threads):
+    assert re.search(f"<!-- measured: {threads} -->.*?<!-- measured -->", text(), re.DOTALL)
