@@ -54,7 +54,8 @@ def _(entry: Activation) -> str:
 def _(entry: Loss) -> str:
     axes = (_OUTPUTS, SAMPLE_AXIS)
     y, y_hat = Tensor("Y", "target", axes), Tensor("A", "prediction", axes)
-    return _stated(entry.equation(Tensor("E", "error"), y, y_hat, IndexSupply()), y, y_hat)
+    stated = _stated(entry.equation(Tensor("E", "error"), y, y_hat, IndexSupply()), y, y_hat)
+    return stated if entry.function is None else f"{stated}, ℓ(x) = {text(_page({}).entry(entry.function))}"
 
 
 @formula.register

@@ -219,7 +219,13 @@ def _entries(title: str) -> list[tuple[str, ...]]:
 
     module, name = CATALOGUES[title]
     entries = getattr(import_module(module), name).values()
-    return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), e.summary) for e in entries]
+    return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), _summary(e)) for e in entries]
+
+
+def _summary(entry: Any) -> str:
+    """What an entry is, and its options."""
+    said = [f"{o.name}: {o.meaning}, {o.default} if not given" for o in getattr(entry, "options", ())]
+    return "; ".join([entry.summary, *said])
 
 
 def _rows(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from derive.layers import BIASES
-from derive.losses import LOSSES
+from derive.losses import loss
 from derive.spec import Network
 
 
@@ -14,8 +14,8 @@ def described(network: Network) -> str:
     names = network.activation
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(set(names)) == 1 else "activations"
-    biases, loss = BIASES[network.bias].phrase, LOSSES[network.loss].phrase
-    return f"A network of {spelled(network.layers)} units {biases}, {functions} {noun}, and the loss {loss}."
+    biases, goal = BIASES[network.bias].phrase, loss(network.loss).phrase
+    return f"A network of {spelled(network.layers)} units {biases}, {functions} {noun}, and the loss {goal}."
 
 
 def spelled(layers: Sequence[object]) -> str:

@@ -9,6 +9,7 @@ many digits as wanted.
 from __future__ import annotations
 
 import cmath
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sympy import (
+    Abs,
     Add,
     Expr,
     Ge,
@@ -32,8 +34,12 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
+    cosh,
+    erf,
     exp,
     log,
+    pi,
+    sign,
     tanh,
     true,
 )
@@ -47,10 +53,20 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Where exp, log and tanh come from (``cmath``, ``mpmath``), and how a rational is made."""
+    """Where exp, log, tanh and the like come from (``cmath``, ``mpmath``), and how a rational is made.
+
+    ``erf`` is there if ``functions`` has none: Python's, of the real part, and its slope times the rest.
+    """
 
     functions: Any = cmath
     number: Any = complex
+
+    def erf(self, value: Any) -> Any:
+        """The error function; of a complex number as far as its imaginary part is small."""
+        if hasattr(self.functions, "erf"):
+            return self.functions.erf(value)
+        slope = 2 / math.sqrt(math.pi) * math.exp(-(value.real**2))
+        return complex(math.erf(value.real), slope * value.imag)
 
 
 @dataclass
@@ -161,9 +177,28 @@ class Interpreter:
         arguments = dict(zip((X, *expression.others), expression.args, strict=True))
         return self.number(expression.definition.xreplace(arguments), at)
 
+    @number.register
+    def _(self, expression: Abs, at: dict[Index, int]) -> Any:
+        inner = self.number(expression.args[0], at)
+        return inner if inner.real >= 0 else -inner
+
+    @number.register
+    def _(self, expression: sign, at: dict[Index, int]) -> Any:
+        inner = self.number(expression.args[0], at).real
+        return self.arithmetic.number(int(inner > 0) - int(inner < 0))
+
+    @number.register
+    def _(self, expression: erf, at: dict[Index, int]) -> Any:
+        return self.arithmetic.erf(self.number(expression.args[0], at))
+
+    @number.register(type(pi))
+    def _(self, expression: Expr, at: dict[Index, int]) -> Any:
+        return self.arithmetic.number(1) * self.arithmetic.functions.pi
+
     @number.register(exp)
     @number.register(log)
     @number.register(tanh)
+    @number.register(cosh)
     def _(self, expression: Expr, at: dict[Index, int]) -> Any:
         function = getattr(self.arithmetic.functions, type(expression).__name__)
         return function(self.number(expression.args[0], at))

@@ -9,29 +9,40 @@ function is another named function, whose definition SymPy works out.
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sympy import (
+    Abs,
     Dummy,
     Expr,
     Function,
     Matrix,
     Piecewise,
     Poly,
+    Rational,
     Symbol,
     cancel,
+    cosh,
+    erf,
     exp,
+    factor,
     factor_terms,
     log,
+    sign,
+    sinh,
     solve_linear_system,
     sympify,
     tanh,
     together,
+    true,
 )
 from sympy.core.function import ArgumentIndexError
 
-#: The functions of SymPy that every printer and the interpreter know.
+#: The functions of SymPy that may stand in any equation.
 SCALAR_FUNCTIONS = (exp, log, tanh)
+#: Those that may stand in the definition of an elementwise function; every printer and the interpreter know them.
+DEFINING_FUNCTIONS = (*SCALAR_FUNCTIONS, Abs, cosh, erf, sign)
 #: The variable in which every elementwise function is defined.
 X = Symbol("x", real=True)
 #: The variable that stands for a function's own value in ``output_form``.
@@ -39,9 +50,15 @@ A = Symbol("a", real=True)
 
 
 class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """A function of a real number (and of others beside it), applied entry by entry."""
+    """A function of a real number (and of others beside it), applied entry by entry.
+
+    ``title`` is its name in code, ``label`` what the catalogue calls it, with its options;
+    ``role`` is ``activation`` or ``loss``.
+    """
 
     title: ClassVar[str]
+    label: ClassVar[str]
+    role: ClassVar[str] = "activation"
     definition: ClassVar[Expr]
     order: ClassVar[int] = 0
     origin: ClassVar[str]
@@ -67,6 +84,8 @@ def elementwise(
     others: tuple[Symbol, ...] = (),
     summary: str = "",
     form: Any = None,
+    role: str = "activation",
+    label: str = "",
 ) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
@@ -75,6 +94,8 @@ def elementwise(
     """
     members = {
         "title": title,
+        "label": label or title,
+        "role": role,
         "definition": sympify(definition),
         "order": order,
         "origin": origin or title,
@@ -89,8 +110,58 @@ def elementwise(
 @cache
 def derivative(function: Any) -> Any:
     """The derivative of a named function, itself a named function."""
-    slope = function.definition.diff(X)
-    return elementwise(f"{function.title}_prime", slope, function.origin, function.order + 1)
+    slope = _shortened(function.definition.diff(X))
+    title, order = f"{function.title}_prime", function.order + 1
+    return elementwise(title, slope, function.origin, order, role=function.role, label=function.label)
+
+
+def _shortened(slope: Expr) -> Expr:
+    """The same with sinh as tanh*cosh, and the terms of a slope with |x| brought together, as x*sign(x) = |x|."""
+    slope = slope.xreplace({sinh(X): tanh(X) * cosh(X)})
+    if not slope.has(Abs) or slope.has(Piecewise):
+        return slope
+    size = Dummy("size", positive=True)
+    single = cancel(slope.xreplace({sign(X): size / X, Abs(X): size}))
+    return slope if single.has(X) else factor(single).xreplace({size: Abs(X)})
+
+
+def kinks(function: Any) -> list[tuple[Expr, Expr]]:
+    """Where the slope of a function jumps, and what it is taken to be there.
+
+    >>> kinks(elementwise("size", Abs(X)))
+    [(0, 0)]
+    """
+    slope = derivative(function).definition
+    return [
+        (point, slope.subs(X, point))
+        for point, before, after in borders(slope)
+        if local(slope, before).subs(X, point) != local(slope, after).subs(X, point)
+    ]
+
+
+def borders(expression: Expr) -> list[tuple[Expr, Expr, Expr]]:
+    """The points at which a formula changes, each with a point before it and one after it up to the next."""
+    found = {Rational(0)} if expression.has(Abs, sign) else set()
+    for piecewise in expression.atoms(Piecewise):
+        for _, condition in piecewise.args:
+            if condition != true:
+                found |= {condition.rhs} | ({-condition.rhs} if condition.lhs.has(Abs) else set())
+    points = sorted(found)
+    if not points:
+        return []
+    gaps = [points[0] - 1, *((a + b) / 2 for a, b in pairwise(points)), points[-1] + 1]
+    return list(zip(points, gaps, gaps[1:], strict=False))
+
+
+def local(expression: Expr, point: Expr) -> Expr:
+    """The formula that holds around a point that is no border: without cases, |x| and sign(x)."""
+    side = 1 if point > 0 else -1
+
+    def chosen(piecewise: Expr) -> Expr:
+        return next(value for value, condition in piecewise.args if condition.subs(X, point) == true)
+
+    plain = expression.replace(lambda e: isinstance(e, Piecewise), chosen)
+    return plain.xreplace({Abs(X): side * X, sign(X): sympify(side)})
 
 
 @cache

@@ -29,11 +29,11 @@ from sympy import Number as SympyNumber
 
 from derive import matrix as mx
 from derive.deltas import tidy
+from derive.exact import recognise
 from derive.functions import SCALAR_FUNCTIONS, Elementwise
 from derive.index import Equation, Index, Tensor, within
 from derive.program import Assign, Program
 from derive.reading import reading_order
-from derive.stable import recognise
 
 Side = Index | None
 

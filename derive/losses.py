@@ -7,12 +7,23 @@ sample, and what the sum over outputs (K) and samples (m) is multiplied by.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sympy import Expr, Rational, log
+from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
 
+from derive.entry_text import Option, entry_text, parse_entry
 from derive.forward import SAMPLES, SumsToOne
+from derive.functions import X, elementwise
 from derive.index import Equation, IndexSupply, Tensor, total
+
+#: What the targets of a loss may be, and how that is said.
+TARGETS = {
+    "real": "any numbers",
+    "unit": "from 0 to 1",
+    "classes": "at least 0, and sum to 1 over the outputs of a sample",
+    "signs": "-1 or 1",
+    "counts": "at least 0",
+}
 
 
 @dataclass(frozen=True)
@@ -20,33 +31,70 @@ class Loss:
     """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
 
     ``phrase`` names the loss in the middle of a sentence. ``needs`` are the output
-    activations it is defined for (empty: any), and ``one_hot`` says that the targets of
-    each sample must sum to 1, a fact that the derivation may use.
+    activations it is defined for (empty: any), and ``targets`` is one of ``TARGETS``; that
+    those of classes sum to 1 the derivation may use. ``function`` is an elementwise
+    function of ``X``, written as a letter, which ``term`` is given as its third argument;
+    each of ``options`` is a symbol in it, and ``text`` says their values.
     """
 
     name: str
     phrase: str
     summary: str
-    term: Callable[[Expr, Expr], Expr]
+    term: Callable[..., Expr]
     scale: Callable[[Expr, Expr], Expr]
     needs: tuple[str, ...] = ()
-    one_hot: bool = False
+    targets: str = "real"
+    function: Expr | None = None
+    options: tuple[Option, ...] = ()
+    text: str = ""
 
     def equation(self, error: Tensor, y: Tensor, y_hat: Tensor, supply: IndexSupply) -> Equation:
         """State the error in index form; ``y`` and ``y_hat`` are (outputs, samples)."""
         indices = supply.several(y.axes)
         outputs = y.axes[0].extent
-        body = self.term(y[indices], y_hat[indices])
-        value = self.scale(SAMPLES, outputs) * total(body, *indices)
+        named = () if self.function is None else (self._named(self.function),)
+        value = self.scale(SAMPLES, outputs) * total(self.term(y[indices], y_hat[indices], *named), *indices)
         return Equation(error, (), value, "error")
+
+    def _named(self, function: Expr) -> Callable[[Expr], Expr]:
+        made: Callable[[Expr], Expr] = elementwise(
+            f"{self.name}_term", function, role="loss", label=self.text or self.name
+        )
+        return made
 
     def promises(self, y: Tensor) -> tuple[SumsToOne, ...]:
         """What the derivation may assume about the targets."""
-        return (SumsToOne(y),) if self.one_hot else ()
+        return (SumsToOne(y),) if self.targets == "classes" else ()
+
+
+def loss(text: str) -> Loss:
+    """Return the entry that a text such as ``huber(delta=0.5)`` names, with the options put in.
+
+    Raises SpecError if there is none.
+
+    >>> loss("huber(delta=0.5)").function
+    Piecewise((x**2/2, Abs(x) <= 1/2), (Abs(x)/2 - 1/8, True))
+    """
+    name, values = parse_entry("loss", "losses", text, LOSSES)
+    entry = LOSSES[name]
+    if entry.function is None or not values:
+        return entry
+    function = entry.function.xreplace({Symbol(option): Rational(value) for option, value in values.items()})
+    text = entry_text(name, values, entry.options)
+    said = text.removeprefix(name)
+    return replace(entry, function=function, text=text, phrase=f"{entry.phrase} {said}" if said else entry.phrase)
 
 
 def _square(y: Expr, y_hat: Expr) -> Expr:
     return (y - y_hat) ** 2
+
+
+def _of_difference(y: Expr, y_hat: Expr, function: Callable[[Expr], Expr]) -> Expr:
+    return function(y_hat - y)
+
+
+def _of_margin(y: Expr, y_hat: Expr, function: Callable[[Expr], Expr]) -> Expr:
+    return function(1 - y * y_hat)
 
 
 def _bernoulli(y: Expr, y_hat: Expr) -> Expr:
@@ -57,10 +105,25 @@ def _categorical(y: Expr, y_hat: Expr) -> Expr:
     return y * log(y_hat)
 
 
+def _divergence(y: Expr, y_hat: Expr, y_log_y: Callable[[Expr], Expr]) -> Expr:
+    return y_log_y(y) - y * log(y_hat)
+
+
+def _poisson(y: Expr, y_hat: Expr) -> Expr:
+    return y_hat - y * log(y_hat)
+
+
+def _mean(m: Expr, k: Expr) -> Expr:
+    return 1 / (m * k)
+
+
+_DELTA = Symbol("delta")
+_POSITIVE_PART = Piecewise((X, X > 0), (0, True))
+
 LOSSES = {
     entry.name: entry
     for entry in (
-        Loss("mse", "mean squared error", "mean of the squared errors", _square, lambda m, k: 1 / (m * k)),
+        Loss("mse", "mean squared error", "mean of the squared errors", _square, _mean),
         Loss(
             "half_mse",
             "half the squared error, averaged over the samples",
@@ -77,12 +140,58 @@ LOSSES = {
             lambda m, k: Rational(1, 2),
         ),
         Loss(
+            "mae",
+            "mean absolute error",
+            "mean of the absolute errors; the slope of one that is 0 is taken as 0",
+            _of_difference,
+            _mean,
+            function=Abs(X),
+        ),
+        Loss(
+            "huber",
+            "Huber's loss",
+            "squared up to delta, straight beyond it (Huber 1964); mean",
+            _of_difference,
+            _mean,
+            function=Piecewise((X**2 / 2, Abs(X) <= _DELTA), (_DELTA * (Abs(X) - _DELTA / 2), True)),
+            options=(Option("delta", 1, "from where on it is straight", above=0),),
+        ),
+        Loss(
+            "log_cosh",
+            "the logarithm of the hyperbolic cosine of the error",
+            "about squared near 0, straight far from it; mean",
+            _of_difference,
+            _mean,
+            function=log(cosh(X)),
+        ),
+        Loss(
+            "hinge",
+            "the hinge loss",
+            "for targets -1 and 1: what an output is short of the margin, where its slope is taken as 0; mean",
+            _of_margin,
+            _mean,
+            needs=("identity", "tanh"),
+            targets="signs",
+            function=_POSITIVE_PART,
+        ),
+        Loss(
+            "squared_hinge",
+            "the squared hinge loss",
+            "the square of what is short of the margin, for targets -1 and 1; mean",
+            _of_margin,
+            _mean,
+            needs=("identity", "tanh"),
+            targets="signs",
+            function=Piecewise((X**2, X > 0), (0, True)),
+        ),
+        Loss(
             "binary_cross_entropy",
             "binary cross-entropy",
             "for outputs that are probabilities, each on its own",
             _bernoulli,
             lambda m, k: -1 / m,
             needs=("sigmoid",),
+            targets="unit",
         ),
         Loss(
             "cross_entropy",
@@ -91,7 +200,26 @@ LOSSES = {
             _categorical,
             lambda m, k: -1 / m,
             needs=("softmax",),
-            one_hot=True,
+            targets="classes",
+        ),
+        Loss(
+            "kl_divergence",
+            "Kullback and Leibler's divergence of the outputs from the targets",
+            "for targets that are distributions, with 0 ln 0 = 0; mean over the samples",
+            _divergence,
+            lambda m, k: 1 / m,
+            needs=("softmax",),
+            targets="classes",
+            function=Piecewise((X * log(X), X > 0), (0, True)),
+        ),
+        Loss(
+            "poisson",
+            "Poisson's loss",
+            "for counts: minus the log-likelihood, without what the outputs do not change; mean",
+            _poisson,
+            _mean,
+            needs=("exponential", "softplus"),
+            targets="counts",
         ),
     )
 }

@@ -34,6 +34,8 @@ LETTERS: dict[str, Letter] = {
     "epsilon": Letter(r"\varepsilon", "ε"),
     "eta": Letter(r"\eta", "η"),
     "alpha": Letter(r"\alpha", "α"),
+    "pi": Letter(r"\pi", "π"),
+    "ell": Letter(r"\ell", "ℓ"),
     "mu": Letter(r"\mu", "μ"),
     "nu": Letter(r"\nu", "ν"),
     "y_hat": Letter(r"\hat{y}", "ŷ"),

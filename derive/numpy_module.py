@@ -14,9 +14,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sympy import Expr, Piecewise, Symbol
+from sympy import Abs, Expr, Piecewise, Symbol, erf, exp, oo, preorder_traversal
 
 from derive import matrix as mx
+from derive.exact import (
+    exact_differences,
+    exact_margins,
+    exact_pulls,
+    fused_error,
+    fused_slopes,
+    recognise,
+    shift_logs,
+)
 from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
@@ -31,8 +40,8 @@ from derive.printers.page import Page
 from derive.printers.text import text
 from derive.program import Assign, Program
 from derive.render import fill
+from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, erfc, log1p_ratio, stable_form
 from derive.straight.module import steps_context
-from derive.stable import E_POWER, exact_differences, exact_pulls, fused_error, recognise, shift_logs, stable_form
 
 if TYPE_CHECKING:
     from derive.spec import Network
@@ -42,14 +51,21 @@ Lines = tuple[str, ...]
 #: The minus of formulas, which code checkers take for a misprint of a hyphen.
 MINUS = "−"
 
+#: The exponent of a rearranged form, where it is not x itself.
+_INNER = Symbol("u", real=True)
+#: Functions of the module that NumPy has not, each with the class of which they are the code.
+_SPECIAL = {"erf": erf, "erfc": erfc, "log1p_ratio": log1p_ratio}
 
-def module_context(program: Program, notation: Notation, promises: tuple[SumsToOne, ...] = ()) -> dict[str, Any]:
+
+def module_context(
+    program: Program, notation: Notation, promises: tuple[SumsToOne, ...] = (), targets: str = "real"
+) -> dict[str, Any]:
     """What the template of the module needs, as finished lines of Python.
 
-    ``program`` must have been lifted. Each line that computes an equation ends
-    with that equation's number.
+    ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``. Each line
+    that computes an equation ends with that equation's number.
     """
-    layout = _Layout(program, notation)
+    layout = _Layout(program, notation, targets)
     forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
     gradients = program.stage("gradient")
     kept = layout.kept(forward)
@@ -62,6 +78,7 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
         "error_is_array": layout.error_is_array(),
         "updates": tuple(layout.in_place(s) for s in program.stage("update")),
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
+        "targets": targets,
         "kept": tuple(layout.name(t) for t in kept),
         "prediction": layout.name(forward[-1].target),
         "error_name": layout.name(layout.error.target),
@@ -73,15 +90,17 @@ def module_context(program: Program, notation: Notation, promises: tuple[SumsToO
         "widths": tuple(s.name for s in program.extents),
         "inputs": scalar(x.axes[0].extent).text,
         "outputs": scalar(y.axes[0].extent).text,
-        "steps": steps_context(program, layout.names, layout.error_in_steps, tuple(line for _, line in layout.sizes())),
+        "steps": steps_context(program, layout.names, layout.in_steps, tuple(line for _, line in layout.sizes())),
     }
 
 
 class _Layout:
     """Prints the statements of one program as lines of code."""
 
-    def __init__(self, program: Program, notation: Notation) -> None:
+    def __init__(self, program: Program, notation: Notation, targets: str) -> None:
         self.program = program
+        self.signs = targets == "signs"
+        self.stated = {s.target.name: s.equation for s in program.stage("forward")}
         self.names = code_names(program, notation)
         self.printer = NumPyPrinter(self.names)
         *towards_error, statement = program.stage("error")
@@ -95,15 +114,26 @@ class _Layout:
 
     def _exact(self, statement: Assign) -> Assign:
         """The statement as it is computed: differences from the pre-activation where an output rounds."""
-        assert statement.form is not None
-        differences = exact_differences(statement.form, self.outputs)
+        equation = fused_slopes(statement.equation, self.stated)
+        form = statement.form if equation == statement.equation else recognise(lift(equation, self.program.tensors))
+        assert form is not None
+        differences = exact_differences(exact_margins(form) if self.signs else form, self.outputs)
         return replace(statement, form=exact_pulls(differences, self.outputs))
 
     @property
-    def error_in_steps(self) -> Assign:
-        """The error for the second rendering: as it is stated, unless a logarithm in it would overflow."""
-        stated = self.program.stage("error")[-1]
-        return stated if self.error.equation == stated.equation else self.error
+    def in_steps(self) -> tuple[Assign, ...]:
+        """The statements for the second rendering: as they are stated, unless something in them would overflow."""
+        last = self.program.stage("error")[-1]
+        return tuple(self.error if s is last and self._overflows(s) else self._safe(s) for s in self.program.statements)
+
+    def _overflows(self, error: Assign) -> bool:
+        return self.error.equation != error.equation
+
+    def _safe(self, statement: Assign) -> Assign:
+        equation = fused_slopes(statement.equation, self.stated)
+        if equation == statement.equation:
+            return statement
+        return replace(statement, equation=equation, form=recognise(lift(equation, self.program.tensors)))
 
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
@@ -111,8 +141,7 @@ class _Layout:
 
     def _stable_error(self, statement: Assign) -> Assign:
         """The error as it is computed: from the pre-activation where a logarithm would overflow."""
-        stated = {s.target.name: s.equation for s in self.program.stage("forward")}
-        equation = fused_error(statement.equation, stated)
+        equation = fused_error(statement.equation, self.stated)
         form = shift_logs(recognise(lift(equation, self.program.tensors)))
         return replace(statement, equation=equation, form=form)
 
@@ -165,41 +194,39 @@ class _Layout:
         return [s.target for s in forward if s.target.name in read or s is forward[-1]]
 
     def helpers(self) -> Iterator[dict[str, Any]]:
-        """The elementwise functions at the head of the module, each with its equation's number."""
-        for definition in self.program.definitions:
-            yield self._helper(definition.function, definition.number)
-        named = {d.function for d in self.program.definitions}
+        """The elementwise functions at the head of the module, each with its equation's number, then what they call."""
+        numbers = {d.function: d.number for d in self.program.definitions}
         computed = (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
         for statement in computed:
             for node in _walk(_form(statement)):
-                if isinstance(node, mx.Map) and _is_elementwise(node.function) and node.function not in named:
-                    named.add(node.function)
-                    yield self._helper(node.function, statement.number)
+                if isinstance(node, mx.Map) and _is_elementwise(node.function):
+                    numbers.setdefault(node.function, statement.number)
+        for function, number in numbers.items():
+            yield self._helper(function, number)
+        values = [_stable(function).value for function in numbers]
+        for name, kind in _SPECIAL.items():
+            if any(value.has(kind) for value in values):
+                yield {"call": name, "slope": "" if name == "log1p_ratio" else _slope_of_erf(name)}
         calls = {n.name for s in computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
         calls |= {"softmax"} if "softmax_pull" in calls else set()
         for name in sorted(calls):
             yield {"call": name}
 
     def _helper(self, function: Any, number: int) -> dict[str, Any]:
-        form = function.form or stable_form(function.definition)
-        power, lines = "", []
-        if form.rate is not None:
-            up, down = (scalar(sign * form.rate * X).text for sign in (-1, 1))
-            lines.append(f"{E_POWER} = np.exp(np.where({X}.real >= 0, {up}, {down}))")
-            power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|x|)"
+        form = _stable(function)
         cases, final = _cases(form.value)
-        lines += cases
         value = f"{final}  # ({number})"
         # the types of np.where and of quotients are only known to NumPy once they are stated
-        lines += [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
+        last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
         return {
             "call": None,
             "name": function.title,
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
-            "what": _described(function),
+            "what": "\n    ".join(textwrap.wrap(f"{_described(function)}.", 92)),
             "rearranged": form.rate is not None,
-            "power": power,
-            "lines": tuple(lines),
+            "power": _with_powers(form),
+            "overflows": any(power.args[0].subs(X, end) == oo for power in form.value.atoms(exp) for end in (oo, -oo)),
+            "lines": (*_power_lines(form), *cases, *last),
         }
 
     def shape(self, parameter: Tensor) -> str:
@@ -240,12 +267,53 @@ class _Layout:
                     yield f'{symbol} = parameters["{parameter.name}"].shape[{side}]{less}'
 
 
+def _stable(function: Any) -> StableForm:
+    form: StableForm = function.form or stable_form(function.definition)
+    return form
+
+
+def _power_lines(form: StableForm) -> Iterator[str]:
+    """The lines that compute e, or e - 1, from an exponent that is never positive."""
+    if form.rate is None:
+        return
+    inner = X if form.inner == X else _INNER
+    if inner != X:
+        yield f"{inner} = {scalar(form.inner).text}"
+    up, down = (scalar(sign * form.rate * inner).text for sign in (-1, 1))
+    exponent = f"np.where({X}.real >= 0, {up}, {down})"
+    if form.value.has(E_POWER, E_NEAR):
+        yield f"{E_POWER} = np.exp({exponent})"
+    if form.value.has(E_LESS_ONE):
+        yield f"{E_LESS_ONE} = np.expm1({exponent})"
+    if form.value.has(E_NEAR):
+        yield f"{E_NEAR} = {scalar(Piecewise((E_POWER, Abs(X) < 1), (1, True))).text}"
+
+
+def _with_powers(form: StableForm) -> str:
+    """What e and d stand for, for the docstring."""
+    if form.rate is None:
+        return ""
+    power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|{X if form.inner == X else _INNER}|)"
+    named = [f"{E_POWER} = {power}"] if form.value.has(E_POWER, E_NEAR) else []
+    named += [f"{E_LESS_ONE} = {power} - 1"] if form.value.has(E_LESS_ONE) else []
+    return " and ".join(named)
+
+
+def _slope_of_erf(name: str) -> str:
+    """The slope of erf or erfc, as SymPy differentiates it."""
+    return scalar((erf(X) if name == "erf" else 1 - erf(X)).diff(X)).text
+
+
 def _described(function: Any) -> str:
     """What an elementwise function is, for its docstring."""
     if function.summary:
         return str(function.summary).replace(MINUS, "-")
     formula = text(Page(Typesetter(PSI.times), PSI, {}).entry(function.definition)).replace(MINUS, "-")
-    return f"The derivative of {function.origin}: {formula}" if function.order else f"The activation: {formula}"
+    if function.order:
+        return f"The derivative of {function.origin}: {formula}"
+    if function.role == "loss":
+        return f"What the loss {function.label} does to one entry: {formula}"
+    return f"The activation{'' if function.label == function.title else f' {function.label}'}: {formula}"
 
 
 def _form(statement: Assign) -> mx.Node:
@@ -284,12 +352,14 @@ def _walk(node: mx.Node) -> Iterable[mx.Node]:
 def _cases(value: Expr) -> tuple[list[str], str]:
     """A choice between long formulas as a line for each, and the line that chooses."""
     code = scalar(value).text
-    if not isinstance(value, Piecewise) or len(code) <= 70:
+    choice = next((node for node in preorder_traversal(value) if isinstance(node, Piecewise)), None)
+    if choice is None or len(code) <= 70:
         return [], code
-    names = [Symbol(n) for n in ("above", "below", "between")[: len(value.args)]]
-    lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, value.args, strict=True)]
-    chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, value.args, strict=True)))
-    return lines, scalar(chosen).text
+    by_size = choice.args[0][1].lhs.has(Abs)
+    names = [Symbol(n) for n in (("near", "far") if by_size else ("above", "below", "between"))]
+    lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, choice.args, strict=False)]
+    chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, choice.args, strict=False)))
+    return lines, scalar(value.xreplace({choice: chosen})).text
 
 
 def _keeps_axes(node: mx.Node) -> bool:
@@ -310,13 +380,14 @@ def module_source(
     name: str,
     description: str,
     network: Network | None = None,
+    targets: str = "real",
 ) -> str:
     """Render the module, laid out as a formatter would.
 
     ``name`` is what it is imported as, ``description`` says which network it is, and
     ``network`` is None if its equations were stated by hand.
     """
-    context = module_context(program, notation, promises)
+    context = module_context(program, notation, promises, targets)
     source = fill(
         "numpy/trainer.py.jinja",
         **{**context, **facts(program, network, context)},

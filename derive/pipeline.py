@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sympy import Integer, Symbol
 
-from derive.activations import ACTIVATIONS
+from derive.activations import activation, titles
 from derive.chain_rule import Chains, chains
 from derive.describe import described
 from derive.edition import Edition
@@ -27,7 +27,7 @@ from derive.forward import SAMPLE_AXIS, ForwardPass
 from derive.index import Axis, Equation, IndexSupply, Tensor
 from derive.layers import BIASES
 from derive.lift import lift_program
-from derive.losses import LOSSES
+from derive.losses import loss
 from derive.notation import NOTATIONS, Notation
 from derive.optimizers import OPTIMIZERS
 from derive.program import Program, assemble
@@ -84,14 +84,15 @@ def state(network: Network) -> ForwardPass:
     equations: list[Equation] = []
     parameters: list[Tensor] = []
     a, last = x, len(axes) - 1
-    for layer, (axis, activation) in enumerate(zip(axes[1:], network.activation, strict=True), start=1):
+    called = titles(network.activation)
+    for layer, (axis, text) in enumerate(zip(axes[1:], network.activation, strict=True), start=1):
         dense = BIASES[network.bias].build(layer, axis, a, supply)
         a = Tensor(f"a{layer}", "prediction" if layer == last else "activation", dense.z.axes, layer)
-        equations += [*dense.equations, ACTIVATIONS[activation].equation(a, dense.z, supply)]
+        equations += [*dense.equations, activation(text).equation(a, dense.z, supply, called[text])]
         parameters += dense.parameters
-    loss = LOSSES[network.loss]
-    equations.append(loss.equation(Tensor("E", "error"), y, a, supply))
-    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, loss.promises(y))
+    chosen = loss(network.loss)
+    equations.append(chosen.equation(Tensor("E", "error"), y, a, supply))
+    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, chosen.promises(y))
 
 
 def _extent(width: int | str) -> Integer | Symbol:
@@ -196,13 +197,20 @@ class Derivation:
         assert isinstance(text, str)
         return text
 
+    @property
+    def targets(self) -> str:
+        """What the targets may be, one of ``losses.TARGETS``."""
+        if self.network is None:
+            return "classes" if self.forward.promises else "real"
+        return loss(self.network.loss).targets
+
     @cached_property
     def _module(self) -> str:
         from derive.numpy_module import module_source
 
         name = "network" if self.network is None else str(self.network.name)
         promises = self.forward.promises
-        return module_source(self.program, self.notation, promises, name, self.description, self.network)
+        return module_source(self.program, self.notation, promises, name, self.description, self.network, self.targets)
 
     def numpy(self) -> str:
         """Return the source of the NumPy module."""

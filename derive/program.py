@@ -195,7 +195,8 @@ def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...
     used = _functions([e for _, e in staged])
     plain = [f for f in used if f.order == 0]
     origins = [f.title for f in plain]
-    slopes = sorted((f for f in used if f.order > 0), key=lambda f: (origins.index(f.origin), f.order))
+    slopes = [f for f in used if f.order > 0]
+    slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # the error's own come first
     updates = sum(stage == "update" for stage, _ in staged)
     first = len(plain) + 1
     after_slopes = len(slopes)

@@ -23,15 +23,55 @@ def _sums(term: Expr) -> bool:
     return any(stop != start for s in term.atoms(Sum) for _, start, stop in s.limits)
 
 
+def is_decimal(number: Rational) -> bool:
+    """Whether a rational is read as a decimal: 7/5 is 1.4, but halves and quarters are fractions."""
+    rest = int(number.q)
+    while rest % 2 == 0:
+        rest //= 2
+    while rest % 5 == 0:
+        rest //= 5
+    return bool(rest == 1 and number.q % 5 == 0)
+
+
 def fraction(expression: Expr) -> tuple[Expr, Expr]:
-    """What stands above and below the line; an exponential always stands above it."""
+    """What stands above and below the line; an exponential always stands above it, and so does a decimal alone.
+
+    Roots of numbers that stand on the same side, or on both, are one root.
+    """
     number, above, below = Rational(1), [], []
+    roots = [Integer(1), Integer(1)]
     for factor in Mul.make_args(expression):
         if isinstance(factor, Rational):
             number *= factor
+        elif isinstance(factor, Pow) and factor.base.is_number and abs(factor.exp) == Rational(1, 2):
+            roots[factor.exp.is_negative] *= factor.base
         elif isinstance(factor, Pow) and factor.exp.is_negative:
             below.append(factor.base**-factor.exp)
         else:
             above.append(factor)
+    if roots != [1, 1]:
+        return _with_roots(number, roots[0], roots[1], above, below)
+    if not below and is_decimal(number):
+        return expression, Integer(1)
     top = above[0] if len(above) == 1 and number.p == 1 else Mul(Integer(number.p), *above, evaluate=len(above) != 1)
     return top, Mul(Integer(number.q), *below)
+
+
+def _with_roots(number: Rational, over: Expr, under: Expr, above: list[Expr], below: list[Expr]) -> tuple[Expr, Expr]:
+    """A fraction with roots: what is under one is taken below the line where that cancels it, as in 1/sqrt(2)."""
+    if over.is_Integer and number.q % int(over) == 0 and not is_decimal(number):
+        number, over, under = number * over, Integer(1), over * under
+    root = Pow(over / under, Rational(1, 2), evaluate=False)
+    sides = ([*above], [*below])
+    if over != 1:
+        sides[0].append(root)
+    elif under != 1:
+        sides[1].append(Pow(under, Rational(1, 2), evaluate=False))
+    if is_decimal(number) and not sides[1]:
+        sides[0].insert(0, number)
+        number = Integer(1)
+    found = []
+    for whole, factors in zip((number.p, number.q), sides, strict=True):
+        shown = [Integer(whole), *factors] if whole != 1 or not factors else factors
+        found.append(shown[0] if len(shown) == 1 else Mul(*shown, evaluate=False))
+    return found[0], found[1]

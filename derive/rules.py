@@ -12,6 +12,7 @@ LINEARITY = "linearity"
 PRODUCT = "product rule"
 POWER = "power rule"
 ACTIVATION = "derivative of the activation"
+OF_LOSS = "derivative of the function of the loss"
 LOGARITHM = "derivative of the logarithm"
 EXPONENTIAL = "derivative of the exponential"
 FUNCTION = "derivative of the function"
@@ -47,7 +48,8 @@ def rules_of(expression: Expr, symbol: Symbol) -> tuple[str, ...]:
 def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
     if isinstance(expression, Indexed) or expression == symbol:
         return
-    touched = [a for a in expression.args if isinstance(a, Expr) and a.has(symbol)]
+    parts = [value for value, _ in expression.args] if isinstance(expression, Piecewise) else expression.args
+    touched = [a for a in parts if isinstance(a, Expr) and a.has(symbol)]
     if not touched:
         return
     found[_rule(expression, len(touched))] = None
@@ -58,6 +60,8 @@ def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
 def _rule(expression: Expr, touched: int) -> str:
     if isinstance(expression, Mul):
         return PRODUCT if touched > 1 else LINEARITY
+    if isinstance(expression, Elementwise) and expression.role == "loss":
+        return OF_LOSS
     for kinds, rule in _RULES:
         if isinstance(expression, kinds):
             return rule

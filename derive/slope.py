@@ -104,7 +104,7 @@ def _start(derivation: Derivation, module: Any, numbers: Numbers | None) -> tupl
     if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
         return *module.example(samples=1, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
-    start = settled(given, derivation.program, derivation.forward.promises, module)
+    start = settled(given, derivation.program, derivation.forward.promises, module, derivation.targets)
     kept = slice(None) if "X" in given.values else slice(1)  # drawn data are cut to the one sample of the story
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 

@@ -10,11 +10,12 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from derive.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
 from derive.user_text import (
     SpecError,
     is_package_name,
@@ -263,25 +264,14 @@ def _name(name: object) -> str:
     return name
 
 
-def _known(key: str, plural: str, name: object, catalogue: Collection[str]) -> str:
-    if not isinstance(name, str):
-        raise SpecError(f"{key} is {kind(name)}, {shown(name)}, where a name is expected")
-    if name not in catalogue:
-        raise SpecError(
-            f"unknown {key} {shown(name)}: the nearest known one is {nearest(name, catalogue)}, "
-            f"and `derive list {plural}` shows all"
-        )
-    return name
-
-
 # The catalogues need SymPy, so each is imported only once a name is looked up in it.
 
 
 def _activation(value: object, depth: int) -> tuple[str, ...]:
     from derive.activations import ACTIVATIONS
 
-    entries = _entries("activation", value, "tanh,sigmoid")
-    names = tuple(_known("activation", "activations", entry, ACTIVATIONS) for entry in entries)
+    entries = split_entries(value) if isinstance(value, str) else _entries("activation", value, "tanh,sigmoid")
+    names = tuple(_entry("activation", "activations", entry, ACTIVATIONS) for entry in entries)
     if isinstance(value, str) and len(names) == 1:
         return names * depth
     if len(names) != depth:
@@ -291,22 +281,28 @@ def _activation(value: object, depth: int) -> tuple[str, ...]:
     return names
 
 
+def _entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> str:
+    """A name with its options, written as every equal one is."""
+    name, options = parse_entry(key, plural, text, catalogue)
+    return entry_text(name, options, catalogue[name].options)
+
+
 def _loss(value: object) -> str:
     from derive.losses import LOSSES
 
-    return _known("loss", "losses", value, LOSSES)
+    return _entry("loss", "losses", value, LOSSES)
 
 
 def _bias(value: object) -> str:
     from derive.layers import BIASES
 
-    return _known("bias", "biases", value, BIASES)
+    return known_name("bias", "biases", value, BIASES)
 
 
 def _notation(value: object) -> str:
     from derive.notation import NOTATIONS
 
-    return _known("notation", "notations", value, NOTATIONS)
+    return known_name("notation", "notations", value, NOTATIONS)
 
 
 def _check_names(widths: Widths, notation: str) -> None:
@@ -318,7 +314,8 @@ def _check_names(widths: Widths, notation: str) -> None:
     numbered = "|".join(re.escape(role.code) for role in NOTATIONS[notation].roles.values())
     for position, name in enumerate(map(str, widths), 1):
         where = f"layers: entry {position} is {shown(name)}"
-        if name.partition("_")[0] in ACTIVATIONS or name in LOSSES:
+        stems = {name, name.partition("_")[0], name.rpartition("_")[0]}
+        if stems & {*ACTIVATIONS, *LOSSES, "erf", "erfc", "log1p_ratio"}:
             raise SpecError(f"{where}, which is a function: choose another name, such as n, h or k")
         if re.fullmatch(f"({numbered})[0-9]+", name):
             raise SpecError(f"{where}, which the notation {notation} writes for a layer's values: choose another name")
@@ -328,10 +325,10 @@ def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
     """Refuse a function that mixes the units of a layer, such as softmax, where it does not belong."""
     from derive.activations import ACTIVATIONS
 
-    mixing = [layer for layer, name in enumerate(names, 1) if not ACTIVATIONS[name].elementwise]
+    mixing = [layer for layer, name in enumerate(names, 1) if not ACTIVATIONS[base_name(name)].elementwise]
     if mixing and mixing[0] < len(names):
         name = names[mixing[0] - 1]
-        hidden = ["tanh" if ACTIVATIONS[n].vector else n for n in names[:-1]]
+        hidden = ["tanh" if ACTIVATIONS[base_name(n)].vector else n for n in names[:-1]]
         raise SpecError(
             f"activation: {name} is for the outputs, layer {len(names)}, but is given for layer {mixing[0]}: "
             f"use another one there, such as {','.join([*hidden, names[-1]])}"
@@ -346,10 +343,10 @@ def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
 def _check_loss(loss: str, names: tuple[str, ...]) -> None:
     from derive.losses import LOSSES
 
-    needs = LOSSES[loss].needs
-    if needs and names[-1] not in needs:
+    needs = LOSSES[base_name(loss)].needs
+    if needs and base_name(names[-1]) not in needs:
         activation = ",".join([*names[:-1], needs[0]])
-        made_for_it = [entry.name for entry in LOSSES.values() if names[-1] in entry.needs]
+        made_for_it = [entry.name for entry in LOSSES.values() if (base_name(names[-1]),) == entry.needs]
         other = f"the loss {made_for_it[0]}" if made_for_it else "another loss"
         raise SpecError(
             f"loss {loss} needs {' or '.join(needs)} as the activation of the outputs, not {names[-1]}: "

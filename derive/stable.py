@@ -9,36 +9,41 @@ of e, which are multiples of |x|, and log1p. What does not fit is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import permutations
+from itertools import pairwise
+from typing import Any
 
 from sympy import (
+    Abs,
     Add,
+    Dummy,
     Expr,
     Function,
-    Indexed,
     Integer,
     Mul,
     Piecewise,
     Poly,
-    Sum,
+    Pow,
     Symbol,
     cancel,
     collect,
+    cosh,
+    default_sort_key,
+    erf,
     exp,
     expand,
     factor,
     gcd,
     log,
+    sign,
+    sqrt,
+    tanh,
     together,
     true,
 )
 
-from derive import matrix as mx
-from derive.functions import Elementwise, X, elementwise
-from derive.index import Equation
+from derive.functions import X, borders, local
 
 
 class log1p(Function):  # type: ignore[misc]  # SymPy's Function carries no types
@@ -47,74 +52,257 @@ class log1p(Function):  # type: ignore[misc]  # SymPy's Function carries no type
     nargs = 1
 
 
-#: exp(-rate*|x|), the only exponential that a stable form holds.
+class log1p_ratio(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """log(1 + x)/x, which is 1 at 0."""
+
+    nargs = 1
+
+
+class erfc(Function):  # type: ignore[misc]  # SymPy's own turns erfc(-x) into 2 - erfc(x)
+    """1 - erf(x), exact where that is small."""
+
+    nargs = 1
+
+
+#: exp(-rate*|u|), the only exponential that a rearranged form holds, and exp(-rate*|u|) - 1.
 E_POWER = Symbol("e", positive=True)
+E_LESS_ONE = Symbol("d", negative=True)
+#: e where |x| < 1, and 1 elsewhere: what may stand below a line near zero.
+E_NEAR = Symbol("e_near", positive=True)
 
 
 @dataclass(frozen=True)
 class StableForm:
-    """``value`` in terms of ``X`` and ``E_POWER`` = exp(-rate*|X|); rate is None if e is not used."""
+    """``value`` in terms of ``X``, of ``E_POWER`` = exp(-rate*|inner|), ``E_LESS_ONE`` and ``E_NEAR``.
+
+    ``rate`` is None if neither is used. ``inner`` is an odd polynomial that has the sign of ``X``.
+    """
 
     value: Expr
     rate: Expr | None = None
+    inner: Expr = X
 
 
 @cache
 def stable_form(definition: Expr) -> StableForm:
     """Rewrite ``definition``, an expression in ``X``, so that it can be computed for every X."""
-    rewritten = definition.rewrite(exp)
-    rates = _rates(rewritten)
-    if rates is None or definition.args == (X,):
+    plain = _guarded(_tails(definition))
+    if definition.args == (X,):
         return StableForm(definition)
-    rate = abs(reduce(gcd, rates))
-    upper, lower = (_branch(rewritten, sign, rate) for sign in (1, -1))
-    if upper is None or lower is None:
-        return StableForm(definition)
-    return StableForm(_join(upper, lower), rate)
+    rewritten = definition.rewrite([tanh, cosh], exp)
+    powers = _powers(rewritten)
+    if powers is None:
+        return StableForm(plain)
+    try:
+        value = _cases(rewritten, powers)
+    except _Unproved:
+        return StableForm(plain)
+    if not value.has(E_POWER, E_LESS_ONE):
+        return StableForm(value)
+    doubled = value.xreplace({E_POWER: sqrt(E_POWER)})
+    even = not value.has(E_LESS_ONE, Abs) and all(p.exp.is_Integer for p in doubled.atoms(Pow) if p.base == E_POWER)
+    return StableForm(doubled, 2 * powers.rate, powers.inner) if even else StableForm(value, powers.rate, powers.inner)
 
 
-def _rates(expression: Expr) -> list[Expr] | None:
-    """The c of every exp(c*X); None if X occurs in an exponent in another way, or never."""
-    rates = []
-    for power in expression.atoms(exp):
-        rate = cancel(power.args[0] / X)
-        if not rate.is_Rational:
+class _Unproved(Exception):
+    """A form in which something may cancel or overflow."""
+
+
+@dataclass(frozen=True)
+class _Powers:
+    """Every exponential of an expression is a power of exp(rate*inner); ``inner`` is odd and has the sign of X."""
+
+    rate: Expr
+    inner: Expr
+
+    def of_e(self, exponent: Expr, sign: int) -> Expr:
+        """exp(exponent) as a power of e, where sign*X >= 0."""
+        return E_POWER ** (-sign * cancel(exponent / (self.rate * self.inner)))
+
+
+def _powers(expression: Expr) -> _Powers | None:
+    """None if there is no exponential of X, or if they are not powers of one that is large on one side only."""
+    exponents = sorted((power.args[0] for power in expression.atoms(exp)), key=default_sort_key)
+    if not exponents:
+        return None
+    inner = X if exponents[0].coeff(X) * X == exponents[0] else exponents[0]
+    if inner != X and not inner.is_polynomial(X):
+        return None
+    if inner != X:
+        polynomial = Poly(inner, X)
+        signs = {c.is_positive for c in polynomial.coeffs()}
+        if len(signs) > 1 or not all(power % 2 for (power,) in polynomial.monoms()):
             return None
-        rates.append(rate)
-    return rates or None
+        inner = inner if signs == {True} else -inner
+    rates = [cancel(exponent / inner) for exponent in exponents]
+    return _Powers(abs(reduce(gcd, rates)), inner) if all(r.is_Rational for r in rates) else None
 
 
-def _branch(expression: Expr, sign: int, rate: Expr) -> Expr | None:
-    """The expression where sign*X >= 0, in powers of e; None if it could cancel there."""
-    in_e = _in_e(expression, sign, rate)
-    if in_e.has(log):
-        opened = in_e.replace(log, lambda argument: _open_log(argument, sign, rate))
-        if any(term.args[0].has(E_POWER, X) for term in opened.atoms(log)):
-            return None
-        return collect(expand(opened), sorted(opened.atoms(log1p), key=str), factor)
-    quotient = factor(together(in_e))
-    return quotient if _one_sign(quotient) else None
+def _tails(expression: Expr) -> Expr:
+    """Every c + c*erf(u) as c*erfc(-u), and c - c*erf(u) as c*erfc(u): by the definition of erfc."""
+
+    def joined(sum_: Expr) -> Expr:
+        number, _ = sum_.as_coeff_Add()
+        for term in sum_.args:
+            share, function = term.as_coeff_Mul()
+            if isinstance(function, erf) and abs(share) == abs(number):
+                argument = function.args[0] if share == -number else -function.args[0]
+                return sum_ - number - term + number * erfc(argument)
+        return sum_
+
+    return expression.replace(lambda e: isinstance(e, Add) and e.has(erf), joined)
 
 
-def _in_e(expression: Expr, sign: int, rate: Expr) -> Expr:
-    """Every exponential of X as a power of e, where sign*X >= 0."""
-    return expression.replace(exp, lambda argument: E_POWER ** (-sign * cancel(argument / X) / rate))
+def _guarded(expression: Expr) -> Expr:
+    """The logarithms of a case, where another case holds, as that of 1."""
+    if not isinstance(expression, Piecewise):
+        return expression
+
+    def guarded(value: Expr, condition: Any) -> Expr:
+        return value.replace(log, lambda argument: log(Piecewise((argument, condition), (1, True))))
+
+    return Piecewise(*((value if c == true else guarded(value, c), c) for value, c in expression.args))
 
 
-def _open_log(argument: Expr, sign: int, rate: Expr) -> Expr:
-    """Log of a quotient of polynomials in e: powers of e come out as multiples of X."""
+def _cases(expression: Expr, powers: _Powers) -> Expr:
+    """The rearranged form, case by case; a case that holds on one side of zero only is written for that side."""
+    if not isinstance(expression, Piecewise):
+        return _both_sides(expression, powers)
+    cuts = sorted({Integer(0), *(point for point, _, _ in borders(expression))})
+    points = [cuts[0] - 1, *((a + b) / 2 for a, b in pairwise(cuts)), cuts[-1] + 1]
+    cases = []
+    for value, condition in expression.args:
+        sides = {1 if p > 0 else -1 for p in points if local(expression, p) == local(value, p)}
+        whole = len(sides) != 1 or not value.has(exp)
+        cases.append((_both_sides(value, powers) if whole else _branch(value, min(sides), powers), condition))
+    return Piecewise(*cases)
+
+
+def _both_sides(expression: Expr, powers: _Powers) -> Expr:
+    if not expression.has(exp):
+        return expression
+    value = _join(*(_branch(expression, sign, powers) for sign in (1, -1)))
+    value = value.xreplace({Piecewise((X, X >= 0), (-X, True)): Abs(X)})
+    near = _near_zero(expression, powers)
+    return value if near is None else Piecewise((near, Abs(X) < 1), (value, true))
+
+
+def _near_zero(expression: Expr, powers: _Powers) -> Expr | None:
+    """The logarithm of what is 1 at zero as log1p of what is 0 there; None for anything else.
+
+    The e below the line is only looked at near zero, where it is not small.
+    """
+    if not isinstance(expression, log) or expression.subs(X, 0) != 0:
+        return None
+    sides = {_exact(_in_e(expression.args[0], sign, powers) - 1, sign, vanishing=True) for sign in (1, -1)}
+    if len(sides) != 1:
+        raise _Unproved
+    return log1p(_near(sides.pop()))
+
+
+def _near(quotient: Expr) -> Expr:
+    """A quotient that is looked at near zero only, where e is not small."""
+    top, bottom = quotient.as_numer_denom()
+    return quotient if bottom.subs(E_POWER, 0) != 0 else top / bottom.xreplace({E_POWER: E_NEAR})
+
+
+def _branch(expression: Expr, side: int, powers: _Powers) -> Expr:
+    """The expression where side*X >= 0, in powers of e; raises _Unproved if it could cancel there."""
+    in_e = _in_e(expression.xreplace({Abs(X): side * X, sign(X): Integer(side)}), side, powers)
+    if not in_e.has(log):
+        return _exact(in_e, side)
+    opened = in_e.replace(log, lambda argument: _open_log(argument, side, powers))
+    if together(opened).as_numer_denom()[1].has(log1p):
+        try:
+            return _exact(opened, side)
+        except _Unproved:
+            return _exact(opened.replace(lambda e: isinstance(e, log1p), _as_ratio), side)
+    return collect(expand(opened), sorted(opened.atoms(log1p), key=str), factor)
+
+
+def _in_e(expression: Expr, side: int, powers: _Powers) -> Expr:
+    """Every exponential of X as a power of e, where side*X >= 0."""
+    return expression.replace(exp, lambda argument: powers.of_e(argument, side))
+
+
+def _as_ratio(logarithm: Expr) -> Expr:
+    """log1p(e) as e times its ratio to e, so that e can be cancelled."""
+    (inner,) = logarithm.args
+    return inner * log1p_ratio(inner) if inner.as_base_exp()[0] == E_POWER else logarithm
+
+
+def _open_log(argument: Expr, side: int, powers: _Powers) -> Expr:
+    """Log of a quotient of polynomials in e: powers of e come out as multiples of X.
+
+    Beside them, log of log1p(e), and of a sum that is positive where side*X >= 0.
+    """
+    if argument.has(log1p):
+        return _log_of_log(argument, side, powers)
     numerator, denominator = together(argument).as_numer_denom()
-    return _log_polynomial(numerator, sign, rate) - _log_polynomial(denominator, sign, rate)
+    return _log_polynomial(numerator, side, powers) - _log_polynomial(denominator, side, powers)
 
 
-def _log_polynomial(polynomial: Expr, sign: int, rate: Expr) -> Expr:
+def _log_of_log(argument: Expr, side: int, powers: _Powers) -> Expr:
+    if isinstance(argument, log1p):
+        base, exponent = argument.args[0].as_base_exp()
+        if base == E_POWER:
+            return -exponent * powers.rate * side * powers.inner + log(log1p_ratio(argument.args[0]))
+    rest = Add(*(term for term in Add.make_args(argument) if not isinstance(term, log1p)))
+    if rest.coeff(X) * X != rest or not (side * rest.coeff(X)).is_positive:
+        raise _Unproved
+    return log(argument.xreplace({X: side * Abs(X)}))
+
+
+def _log_polynomial(polynomial: Expr, side: int, powers: _Powers) -> Expr:
+    if polynomial.free_symbols - {E_POWER}:
+        raise _Unproved
     terms = Poly(expand(polynomial), E_POWER).terms()
     lowest = min(power for (power,), _ in terms)
     constant = next(c for (power,), c in terms if power == lowest)
     if not all((c / constant).is_positive for _, c in terms):
-        return log(polynomial)
+        raise _Unproved
     rest = Add(*(c / constant * E_POWER ** (p - lowest) for (p,), c in terms if p != lowest))
-    return -lowest * rate * sign * X + log(constant) + (log1p(rest) if rest != 0 else 0)
+    return -lowest * powers.rate * side * powers.inner + log(constant) + (log1p(rest) if rest != 0 else 0)
+
+
+def _exact(expression: Expr, side: int, vanishing: bool = False) -> Expr:
+    """The same as a quotient in which nothing cancels; e - 1, which would, has a name of its own.
+
+    A polynomial in e alone must have coefficients of one sign. One in e and X may have a zero
+    of its own, but not where e is 1 and X is 0. What is below the line must not vanish with
+    e, unless ``vanishing`` says that e is not small. Raises _Unproved otherwise.
+    """
+    parts = sorted(expression.atoms(Function, Pow), key=default_sort_key)
+    opaque = {part: Dummy(positive=True) for part in parts if _whole(part)}
+    quotient = factor(together(expression.xreplace(opaque)))
+    top, bottom = (_named_roots(part, side) for part in quotient.as_numer_denom())
+    small = {d: Integer(0) for c, d in opaque.items() if isinstance(c, log1p)}
+    if not vanishing and bottom.xreplace({**small, E_POWER: Integer(0)}) == 0:
+        raise _Unproved
+    bottom = bottom.xreplace({X: side * Abs(X)})  # so that it is not zero where the other side holds either
+    return (top / bottom).xreplace({dummy: c for c, dummy in opaque.items()})
+
+
+def _whole(part: Expr) -> bool:
+    """Whether a part is a number, or a positive function, that a polynomial is made of."""
+    return isinstance(part, log1p | log1p_ratio) or not part.has(E_POWER, X)
+
+
+def _named_roots(part: Expr, side: int) -> Expr:
+    """A product of polynomials with every factor e - 1 by its name."""
+    factors = []
+    for piece in Mul.make_args(part):
+        base, exponent = piece.as_base_exp()
+        number, base = base.primitive()
+        factors.append(number**exponent)
+        if base in (E_POWER - 1, 1 - E_POWER):
+            base = E_LESS_ONE if base == E_POWER - 1 else -E_LESS_ONE
+        elif base.has(E_POWER) and base.free_symbols - {E_POWER, X} == set():
+            signs = {(c * side**n).is_positive for (_, n), c in Poly(base, E_POWER, X).terms()}
+            if len(signs) > 1 and (not base.has(X) or base.subs({E_POWER: 1, X: 0}) == 0):
+                raise _Unproved
+        factors.append(base**exponent)
+    return Mul(*factors)
 
 
 def _one_sign(quotient: Expr) -> bool:
@@ -133,168 +321,54 @@ def _join(upper: Expr, lower: Expr) -> Expr:
     """One expression for both signs of X, with the choice as far inside as it goes."""
     if upper == lower:
         return upper
-    if upper.has(log1p):
+    if isinstance(upper, Add) and upper.has(log1p):
         common = set(Add.make_args(upper)) & set(Add.make_args(lower))
         shared = Add(*common)
         return _choose(upper - shared, lower - shared) + shared
     (n1, d1), (n2, d2) = upper.as_numer_denom(), lower.as_numer_denom()
-    return _choose(n1, n2) / d1 if d1 == d2 else _choose(upper, lower)
+    if d1 != d2:
+        return _choose(upper, lower)
+    number, rest = d1.as_content_primitive()
+    return _choose(_over(n1, number), _over(n2, number)) / rest if number % 5 == 0 else _choose(n1, n2) / d1
+
+
+def _over(expression: Expr, number: Expr) -> Expr:
+    """A formula divided by a number, inside its sums: decimals instead of their numerators."""
+    if isinstance(expression, Add):
+        return Add(*(_over(term, number) for term in expression.args))
+    *others, last = sorted(Mul.make_args(expression), key=lambda f: isinstance(f, Add))
+    return Mul(*others, _over(last, number)) if isinstance(last, Add) else expression / number
 
 
 def _choose(upper: Expr, lower: Expr) -> Expr:
     return upper if upper == lower else Piecewise((upper, X >= 0), (lower, true))
 
 
-def fused_error(error: Equation, equations: Mapping[str, Equation]) -> Equation:
-    """The error with every logarithm of an output written in terms of its pre-activation.
+def difference_form(definition: Expr, y: Symbol) -> StableForm | None:
+    """``definition - y``, exact where a bounded f rounds to its limit, and where f(0) is not 0 and f rounds to it.
 
-    ``equations`` are those of the forward pass by the name of their tensor. With
-    an elementwise output, the summand becomes one named function of the
-    pre-activation and the target; any other output is put in as it is defined. A
-    summand with logarithms of several outputs, or of other entries, is left as it is.
+    Far from zero it is a quotient sorted by the powers of e: what is left when the first
+    terms cancel is exact. Near zero it is f - f(0), in which e - 1 is exact, and f(0) - y.
     """
-    changed = error.expression
-    for total in sorted(changed.atoms(Sum), key=str):
-        summand = total.function
-        entries = _entries_in_logs(summand)
-        source = equations.get(entries[0].base.label.name) if len(entries) == 1 else None
-        if source is not None:
-            summand = _fuse(summand, entries[0], source)
-        changed = changed.xreplace({total: Sum(summand, *total.limits)})
-    return Equation(error.target, error.indices, changed, error.note)
-
-
-def _entries_in_logs(summand: Expr) -> list[Indexed]:
-    return sorted({a for term in summand.atoms(log) for a in term.atoms(Indexed)}, key=str)
-
-
-def _fuse(summand: Expr, entry: Indexed, source: Equation) -> Expr:
-    inner = source.at(tuple(entry.indices))
-    if not isinstance(inner, Elementwise):
-        return summand.xreplace({entry: inner})
-    others = sorted(summand.atoms(Indexed) - {entry}, key=str)
-    if any(other.indices != entry.indices for other in others) or summand.has(Sum):
-        return summand
-    names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
-    definition = summand.xreplace({entry: inner.definition, **names})
-    summary = "The summand of the error, from the pre-activation x of an output and its target"
-    function = elementwise(f"loss_of_{inner.title}", definition, others=tuple(names.values()), summary=summary)
-    return function(inner.args[0], *others)
-
-
-def exact_differences(node: mx.Node, outputs: Mapping[str, mx.Node]) -> mx.Node:
-    """Every ``output - target`` from the pre-activation, where the output may round to its limit.
-
-    ``outputs`` are the matrix forms of the tensors whose differences are taken. Close
-    to 1, ``sigmoid(x)`` has lost the digits in which it differs from a target of 1.
-    """
-    node = mx.rebuilt(node, tuple(exact_differences(c, outputs) for c in mx.children(node)))
-    if isinstance(node, mx.Plus):
-        for output, target in permutations(node.terms, 2):
-            found = _difference(mx.without_sign(output), mx.without_sign(target), outputs)
-            if found is not None and mx.is_negative(output) != mx.is_negative(target):
-                exact = mx.Scale(Integer(-1), found) if mx.is_negative(output) else found
-                rest = tuple(t for t in node.terms if t not in (output, target))
-                return mx.Plus((exact, *rest)) if rest else exact
-    if isinstance(node, mx.Power) and node.exponent == 2 and mx.is_negative(node.base):
-        return mx.Power(mx.without_sign(node.base), node.exponent)
-    return node
-
-
-def _difference(output: mx.Node, target: mx.Node, outputs: Mapping[str, mx.Node]) -> mx.Node | None:
-    """``output - target`` as one function of the pre-activation; None if nothing would be gained."""
-    form = outputs.get(output.tensor.name) if isinstance(output, mx.Array) else None
-    if not isinstance(target, mx.Array) or target.tensor.role != "target":
+    rewritten = definition.rewrite([tanh, cosh], exp)
+    powers = _powers(rewritten)
+    if powers is None or powers.inner != X or definition.has(log) or any(abs(b) > 1 for b, _, _ in borders(definition)):
         return None
-    if isinstance(form, mx.Call) and form.name == "softmax":
-        return mx.Call("softmax_minus", (*form.arguments, target))
-    if not isinstance(form, mx.Map) or len(form.arguments) != 1 or not hasattr(form.function, "definition"):
+    far = [(_far_difference(local(rewritten, Integer(2 * side)), y, side, powers), side * X >= 1) for side in (1, -1)]
+    cases = [(value, condition) for value, condition in far if value is not None]
+    start = definition.subs(X, 0)
+    if start == 0:
+        near = stable_form(definition).value - y
+    else:
+        moved = (_near(_exact(_in_e(rewritten, side, powers) - start, side, vanishing=True)) for side in (1, -1))
+        near = _join(*moved) + (start - y)
+        cases = cases if len(cases) == 2 else [(definition - y, Abs(X) >= 1)]
+    return StableForm(Piecewise(*cases, (near, true)), powers.rate) if cases else None
+
+
+def _far_difference(formula: Expr, y: Symbol, side: int, powers: _Powers) -> Expr | None:
+    """The difference on one side of zero, sorted by the powers of e; None if the function has no limit there."""
+    top, bottom = together(together(_in_e(formula, side, powers)) - y).as_numer_denom()
+    if top.has(X) or bottom.has(X) or bottom.subs(E_POWER, 0) == 0 or not top.has(E_POWER):
         return None
-    function, y = form.function, Symbol("y", real=True)
-    difference = _saturated(function.definition, y)
-    if difference is None:
-        return None
-    minus = elementwise(
-        f"{function.title}_minus",
-        function.definition - y,
-        others=(y,),
-        summary=f"{function.title}(x) − y, exact where {function.title}(x) itself would round",
-        form=difference,
-    )
-    return mx.Map(minus, (*form.arguments, target))
-
-
-def _saturated(definition: Expr, y: Symbol) -> StableForm | None:
-    """``definition - y`` in powers of e, sorted by them: what is left when the first terms cancel is exact.
-
-    Near zero, where e is no small number, a function that is exact as it stands is left so.
-    """
-    rewritten = definition.rewrite(exp)
-    rates = _rates(rewritten)
-    if rates is None or definition.has(log):
-        return None
-    rate = abs(reduce(gcd, rates))
-    sides, one_sign = [], True
-    for sign in (1, -1):
-        quotient = together(_in_e(rewritten, sign, rate))
-        one_sign = one_sign and _one_sign(factor(quotient))
-        top, bottom = together(quotient - y).as_numer_denom()
-        sides.append(collect(expand(top), E_POWER) / bottom)
-    if any(side.has(X) for side in sides):
-        return None
-    upper, lower = sides
-    near = (lower, true) if one_sign else (lower, X <= -1)
-    cases = [(upper, X >= (0 if one_sign else 1)), near, *([] if one_sign else [(definition - y, true)])]
-    return StableForm(Piecewise(*cases), rate)
-
-
-def exact_pulls(node: mx.Node, outputs: Mapping[str, mx.Node]) -> mx.Node:
-    """``a * (v - sum(v * a))`` with a = softmax(z) as one function: near 1, the bracket cancels."""
-    node = mx.rebuilt(node, tuple(exact_pulls(c, outputs) for c in mx.children(node)))
-    if not isinstance(node, mx.Hadamard):
-        return node
-    for shares, bracket in permutations(node.factors, 2):
-        form = outputs.get(shares.tensor.name) if isinstance(shares, mx.Array) else None
-        if isinstance(form, mx.Call) and form.name == "softmax" and isinstance(bracket, mx.Plus):
-            pulled = _pull(bracket, shares, form)
-            if pulled is not None:
-                rest = tuple(f for f in node.factors if f not in (shares, bracket))
-                return mx.Hadamard((pulled, *rest)) if rest else pulled
-    return node
-
-
-def _pull(bracket: mx.Plus, shares: mx.Node, softmax: mx.Call) -> mx.Node | None:
-    """The product of softmax's shares with ``v - sum(v * shares)``, or with its negative."""
-    for value, mean in permutations(bracket.terms, 2):
-        v = mx.without_sign(value)
-        expected = {mx.SumOver(mx.Hadamard(f), 0) for f in ((v, shares), (shares, v))}
-        plain = mx.without_sign(mean)
-        inner = plain.of if isinstance(plain, mx.Broadcast) else plain
-        if len(bracket.terms) == 2 and inner in expected and mx.is_negative(value) != mx.is_negative(mean):
-            call = mx.Call("softmax_pull", (*softmax.arguments, v))
-            return mx.Scale(Integer(-1), call) if mx.is_negative(value) else call
-    return None
-
-
-def recognise(node: mx.Node) -> mx.Node:
-    """Name softmax where it stands: exp(u) over its sum along the rows."""
-    node = mx.rebuilt(node, tuple(recognise(c) for c in mx.children(node)))
-    if isinstance(node, mx.Hadamard) and len(node.factors) == 2:
-        for top, bottom in (node.factors, node.factors[::-1]):
-            if _is_exp(top) and bottom == mx.Broadcast(mx.Power(mx.SumOver(top, 0), Integer(-1)), top.shape):
-                return mx.Call("softmax", mx.children(top))
-    return node
-
-
-def shift_logs(node: mx.Node) -> mx.Node:
-    """log(softmax(u)) as log_softmax(u), which subtracts the largest u before it exponentiates."""
-    node = mx.rebuilt(node, tuple(shift_logs(c) for c in mx.children(node)))
-    if isinstance(node, mx.Map) and node.function is log:
-        (inner,) = node.arguments
-        if isinstance(inner, mx.Call) and inner.name == "softmax":
-            return mx.Call("log_softmax", inner.arguments)
-    return node
-
-
-def _is_exp(node: mx.Node) -> bool:
-    return isinstance(node, mx.Map) and node.function is exp
+    return collect(expand(top), E_POWER) / bottom

@@ -33,7 +33,7 @@ LINE = 33.0
 def page_for(program: Program, notation: Notation) -> Page:
     """The page on which a program is written."""
     layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
-    origins = list(dict.fromkeys(d.function.origin for d in program.definitions))
+    origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == "activation"))
     numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
     taken = frozenset(s.name for s in program.extents)
     set_ = Typesetter(notation.times)

@@ -10,6 +10,7 @@ equations, and from the sides of an equation to trees of the nodes below.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -257,6 +258,20 @@ class Exp(Node):
 
     exponent: Node
     entrywise: bool = False
+
+
+@dataclass(frozen=True)
+class Root(Node):
+    """A square root."""
+
+    of: Node
+
+
+@dataclass(frozen=True)
+class Bars(Node):
+    """An absolute value."""
+
+    of: Node
 
 
 @dataclass(frozen=True)
@@ -575,8 +590,8 @@ def formula(text: str) -> Node:
 
 _GREEK = {r"\Psi", r"\delta", r"\eta", r"\alpha", r"\mu", r"\nu", r"\psi", r"\theta", r"\Theta", r"\lambda", r"\beta"}
 _ACCENTS = {r"\hat", r"\bar", r"\tilde"}
-_NAMED = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\ln": "ln", r"\log": "ln", r"\exp": "exp"}
-_GENERIC = ("f", "g")
+_NAMED = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\ln": "ln", r"\log": "ln", r"\exp": "exp", r"\cosh": "cosh"}
+_GENERIC = ("f", "g", r"\ell")
 _UPRIGHT = {r"\mathrm", r"\operatorname"}
 _ENTRYWISE = {r"\odot", "*", r"\circ"}
 _DOTS = {r"\dots", r"\cdots", r"\ldots", r"\dotsb", r"\dotsc", r"\vdots"}
@@ -725,6 +740,9 @@ class _Parser:
             r"\dfrac": self._fraction,
             r"\tfrac": self._fraction,
             r"\sum": self._sum,
+            r"\sqrt": lambda: Root(self.within()),
+            r"\pi": lambda: Number(math.pi),
+            "|": self._bars,
             r"\underbrace": self._braced,
             r"\overbrace": self._braced,
             r"\begin": self._environment,
@@ -760,6 +778,20 @@ class _Parser:
         tree = self.expression()
         self.expect(closing)
         return tree
+
+    def _bars(self) -> Node:
+        """What stands between two bars; bars within bars are not told apart."""
+        depth, end = 0, self.at
+        while depth or self.peek(end - self.at) != "|":
+            depth += _DEPTH.get(self.peek(end - self.at), 0)
+            end += 1
+            if end >= len(self.tokens):
+                raise self.wrong("a bar alone")
+        inner = _Parser(self.tokens[self.at : end])
+        tree = inner.expression()
+        inner.done()
+        self.at = end + 1
+        return Bars(tree)
 
     def _empty_group(self) -> Node:
         """``{}^{(2)}z``: the layer of the symbol behind it."""
@@ -935,7 +967,7 @@ class _Parser:
             inner = self.group()
             if sign == "_":
                 function = replace(function, number=written(inner.tokens))
-                if not function.number.isdigit():
+                if function.name in _GENERIC and not function.number.isdigit():
                     raise self.wrong("the number of a function")
                 continue
             while inner.accept(r"\prime", "'"):

@@ -1,13 +1,15 @@
 """Elementwise functions: their derivatives, and the derivative in terms of the function's value."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
-from sympy import I, Piecewise, Symbol, atan, cos, diff, exp, lambdify, log, sin, tanh
+from sympy import Abs, I, Piecewise, Rational, Symbol, atan, cos, diff, exp, lambdify, log, sin, tanh
 from sympy.core.function import ArgumentIndexError
 
-from derive.activations import ACTIVATIONS
-from derive.functions import A, Elementwise, X, derivative, elementwise, output_form
+from derive.activations import ACTIVATIONS, activation, titles
+from derive.functions import A, Elementwise, X, derivative, elementwise, kinks, output_form
 
 FORMULAS = {name: entry.formula for name, entry in ACTIVATIONS.items() if entry.formula is not None}
 SMOOTH = {n: f for n, f in FORMULAS.items() if not f.has(Piecewise)}
@@ -21,7 +23,8 @@ Z = Symbol("z", real=True)
         ("sigmoid", A * (1 - A)),
         ("tanh", 1 - A**2),
         ("softplus", 1 - exp(-A)),
-        ("relu", None),
+        ("exponential", A),
+        *((name, None) for name in ("relu", "elu", "hard_tanh", "softsign", "gelu", "gelu_tanh", "silu", "mish")),
     ],
 )
 def test_the_output_form_is_found(name, form):
@@ -48,7 +51,7 @@ def test_the_output_form_is_computed_not_listed(formula, form):
     assert (output_form(elementwise("unheard_of", formula)) - form).expand() == 0
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", [n for n, f in SMOOTH.items() if output_form(elementwise(n, f)) is not None])
 def test_the_output_form_is_the_slope(name):
     function = elementwise(name, SMOOTH[name])
     f, p = (lambdify(v, e, "mpmath") for v, e in ((X, function.definition), (A, output_form(function))))
@@ -60,12 +63,64 @@ def test_the_output_form_is_the_slope(name):
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_derivative_is_the_slope(name):
     """Against the complex step, where nothing is differentiated by SymPy."""
+    function = elementwise(name, SMOOTH[name])
     f, slope = (
-        lambdify(X, g.definition, "numpy")
-        for g in (elementwise(name, SMOOTH[name]), derivative(elementwise(name, SMOOTH[name])))
+        lambdify(X, g.definition, [{"erf": erf, "Abs": size}, "numpy"]) for g in (function, derivative(function))
     )
     for point in (-2.3, -0.4, 0.7, 3.1):
         assert slope(point) == pytest.approx(np.imag(f(point + 1e-20j)) / 1e-20, rel=1e-14)
+
+
+def erf(z):
+    """Of a complex number to the first order in its imaginary part."""
+    return math.erf(np.real(z)) + 2j / math.sqrt(math.pi) * math.exp(-(np.real(z) ** 2)) * np.imag(z)
+
+
+def size(z):
+    return z if np.real(z) >= 0 else -z
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("relu", [(0, 0)]),
+        ("relu6", [(0, 0), (6, 0)]),
+        ("hard_tanh", [(-1, 0), (1, 0)]),
+        ("leaky_relu", [(0, Rational(1, 100))]),
+        ("elu(alpha=1.4)", [(0, Rational(7, 5))]),
+        ("elu", []),
+        ("softsign", []),
+        ("gelu", []),
+        ("softplus", []),
+    ],
+)
+def test_kinks_and_the_slopes_taken_there(text, expected):
+    assert kinks(elementwise("other", activation(text).formula)) == expected
+
+
+def test_a_function_has_a_kink_only_where_its_slope_jumps():
+    assert kinks(elementwise("size", Abs(X))) == [(0, 0)]
+    assert kinks(elementwise("huber", Piecewise((X**2 / 2, Abs(X) <= 2), (2 * Abs(X) - 2, True)))) == []
+    bent = Piecewise((X**2, Abs(X) <= 2), (2 * Abs(X), True))
+    assert kinks(elementwise("bent", bent)) == [(-2, -4), (2, 4)]
+
+
+def test_the_slope_of_softsign_is_one_term():
+    """As a difference of two fractions it would lose its digits far from zero."""
+    assert derivative(elementwise("softsign", FORMULAS["softsign"])).definition == 1 / (1 + Abs(X)) ** 2
+
+
+def test_an_activation_is_called_by_its_name_unless_there_are_two():
+    assert titles(["elu(alpha=1.4)", "tanh"]) == {"elu(alpha=1.4)": "elu", "tanh": "tanh"}
+    found = titles(["elu(alpha=1e-8)", "elu", "elu(alpha=1/3)", "elu(alpha=1.4)", "elu(alpha=14)"])
+    assert list(found.values()) == [
+        "elu_alpha_1e_minus_8",
+        "elu",
+        "elu_alpha_1_over_3",
+        "elu_alpha_1_4",
+        "elu_alpha_14",
+    ]
+    assert all(name.isidentifier() for name in found.values()) and len(set(found.values())) == len(found)
 
 
 def test_relu_has_slope_zero_at_its_kink():

@@ -12,10 +12,12 @@ from __future__ import annotations
 import cmath
 import functools
 import itertools
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -65,23 +67,89 @@ def _softmax(z: Array) -> Array:
     return np.exp(z) / np.exp(z).sum(axis=0)
 
 
-ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+def _size_of(z: Array) -> Array:
+    return np.where(z.real >= 0, z, -z)
+
+
+def _erf(z: Array) -> Array:
+    """Of a complex number to the first order in its imaginary part."""
+    z = np.asarray(z, dtype=complex)
+    return np.vectorize(math.erf)(z.real) + 2 / math.sqrt(math.pi) * np.exp(-(z.real**2)) * 1j * z.imag
+
+
+def _elu(z: Array, alpha: float = 1.0, scale: float = 1.0) -> Array:
+    return scale * np.where(z.real > 0, z, alpha * (np.exp(z) - 1))
+
+
+ACTIVATIONS: Mapping[str, Callable[..., Array]] = {
     "identity": lambda z: z,
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
+    "softsign": lambda z: z / (1 + _size_of(z)),
+    "hard_tanh": lambda z: np.where(z.real <= -1, -1, np.where(z.real < 1, z, 1)),
     "relu": lambda z: np.where(z.real > 0, z, 0),
+    "relu6": lambda z: np.where(z.real <= 0, 0, np.where(z.real < 6, z, 6)),
+    "leaky_relu": lambda z, slope=0.01: np.where(z.real > 0, z, slope * z),
+    "elu": _elu,
+    "selu": lambda z: _elu(z, 1.6732632423543772, 1.0507009873554805),
     "softplus": lambda z: np.log(1 + np.exp(z)),
+    "gelu": lambda z: z / 2 * (1 + _erf(z / math.sqrt(2))),
+    "gelu_tanh": lambda z: z / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))),
+    "silu": lambda z: z * _sigmoid(z),
+    "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
+    "exponential": np.exp,
     "softmax": _softmax,
 }
 
+
+def activation_of(text: str) -> Callable[[Array], Array]:
+    """An activation with its options, as in ``elu(alpha=1.4)``."""
+    return functools.partial(ACTIVATIONS[text.partition("(")[0]], **_options(text))
+
+
+def _options(text: str) -> dict[str, float]:
+    pairs = (part.split("=") for part in text.partition("(")[2].rstrip(")").split(",") if part)
+    return {name.strip(): float(Fraction(value.strip())) for name, value in pairs}
+
+
+def _written_value(latex: str) -> float:
+    r"""A number below a function's name, as in ``1.4`` or ``\frac{1}{3}``."""
+    return float(Fraction(latex.replace(r"\frac{", "").replace("}{", "/").replace("}", "")))
+
+
+def _huber(y: Array, p: Array, delta: float = 1.0) -> Array:
+    size = _size_of(p - y)
+    return np.where(size.real <= delta, size**2 / 2, delta * (size - delta / 2)).mean()
+
+
+def _short_of_margin(y: Array, p: Array) -> Array:
+    return np.where((1 - y * p).real > 0, 1 - y * p, 0)
+
+
 #: The error of a batch from its targets and outputs, which are (outputs, samples).
-LOSSES: Mapping[str, Callable[[Array, Array], Array]] = {
+LOSSES: Mapping[str, Callable[..., Array]] = {
+    "mae": lambda y, p: _size_of(p - y).mean(),
+    "huber": _huber,
+    "log_cosh": lambda y, p: np.log(np.cosh(p - y)).mean(),
+    "hinge": lambda y, p: _short_of_margin(y, p).mean(),
+    "squared_hinge": lambda y, p: (_short_of_margin(y, p) ** 2).mean(),
+    "kl_divergence": lambda y, p: (y * np.log(y / p)).sum() / y.shape[1],
+    "poisson": lambda y, p: (p - y * np.log(p)).mean(),
     "mse": lambda y, p: ((y - p) ** 2).mean(),
     "half_mse": lambda y, p: ((y - p) ** 2).sum() / 2 / y.shape[1],
     "sse": lambda y, p: ((y - p) ** 2).sum(),
     "half_sse": lambda y, p: ((y - p) ** 2).sum() / 2,
     "binary_cross_entropy": lambda y, p: -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum() / y.shape[1],
     "cross_entropy": lambda y, p: -(y * np.log(p)).sum() / y.shape[1],
+}
+
+
+#: The functions that a reader knows by their names.
+KNOWN: Mapping[str, Callable[[complex], complex]] = {
+    "ln": cmath.log,
+    "cosh": cmath.cosh,
+    "erf": lambda x: complex(_erf(x)),
+    "sgn": lambda x: float(np.sign(x.real)),
 }
 
 
@@ -128,8 +196,8 @@ class World:
             z = w @ a
             if self.network.bias == "separate":
                 z = z + put(f"b{layer}", self.given[f"b{layer}"])[:, None]
-            a = put(f"a{layer}", ACTIVATIONS[activation](put(f"z{layer}", z)))
-        put("E", LOSSES[self.network.loss](y, a))
+            a = put(f"a{layer}", activation_of(activation)(put(f"z{layer}", z)))
+        put("E", LOSSES[self.network.loss.partition("(")[0]](y, a, **_options(self.network.loss)))
         return found
 
     @cached_property
@@ -172,8 +240,9 @@ class World:
     @cached_property
     def smooth(self) -> World:
         """The same with activations whose slopes are never 0 or 1 by chance, for what holds for any activation."""
-        others = {"relu": "softplus", "identity": "tanh"}
-        return replace(self, activation=tuple(others.get(a, a) for a in self.activation))
+        others = {"relu": "softplus", "identity": "tanh", "relu6": "softplus", "hard_tanh": "tanh"}
+        others |= {"elu": "softplus", "selu": "softplus", "leaky_relu": "softplus"}
+        return replace(self, activation=tuple(others.get(a.partition("(")[0], a) for a in self.activation))
 
 
 def world(network: Network, seed: int = 0) -> World:
@@ -197,8 +266,10 @@ def _drawn(network: Network, seed: int) -> World:
     generator = np.random.default_rng(seed)
     raw = generator.uniform(0.15, 0.85, size=(widths[-1], samples))
     given = {"x": generator.normal(size=(widths[0], samples)), "y": raw}
-    if network.loss == "cross_entropy":
+    if network.loss in ("cross_entropy", "kl_divergence"):
         given["y"] = raw / raw.sum(axis=0)
+    if network.loss in ("hinge", "squared_hinge"):
+        given["y"] = np.where(raw > 0.5, 1.0, -1.0)
     extra = 1 if network.bias == "augmented" else 0
     for layer, (before, units) in enumerate(itertools.pairwise(widths), start=1):
         given[f"w{layer}"] = generator.normal(size=(units, before + extra)) / np.sqrt(1 + before / 2)
@@ -611,6 +682,12 @@ class Reading:
                         if isinstance(item, str):
                             yield item, axis
 
+    def _root(self, tree: lr.Root, env: Mapping[str, Any]) -> Value:
+        return cmath.sqrt(self.number(tree.of, env))
+
+    def _bars(self, tree: lr.Bars, env: Mapping[str, Any]) -> Value:
+        return _mapped(lambda x: x if x.real >= 0 else -x, self.value(tree.of, env))
+
     def _exp(self, tree: lr.Exp, env: Mapping[str, Any]) -> Value:
         return _mapped(cmath.exp, self.value(tree.exponent, env))
 
@@ -639,10 +716,11 @@ class Reading:
         if function.primes > 1:
             raise Unreadable("a second derivative")
         known = replace(function, primes=0)
-        if known == lr.Function(function.name) and function.name in ACTIVATIONS:
-            return lambda x: complex(ACTIVATIONS[function.name](np.complex128(x)))
-        if known == lr.Function("ln"):
-            return cmath.log
+        if function.name in ACTIVATIONS and known.layer is None:
+            values = [_written_value(known.number)] if known.number else []
+            return lambda x: complex(ACTIVATIONS[function.name](np.complex128(x), *values))
+        if known == lr.Function(function.name) and function.name in KNOWN:
+            return KNOWN[function.name]
         if known not in self.book.functions:
             raise Unreadable(f"{known} is used and not defined")
         variable, body = self.book.functions[known]
@@ -1001,7 +1079,7 @@ class Checker:
             return
         first = sides[0]
         if isinstance(first, lr.Apply) and _argument(first) and not first.function.primes:
-            own = [s for s in sides if isinstance(s, lr.Apply) and s.function.name in ("f", "g")]
+            own = [s for s in sides if isinstance(s, lr.Apply) and s.function.name in ("f", "g", r"\ell")]
             body = next((s for s in sides if s not in own), None)
             for side in own if body is not None else ():
                 self.book.functions.setdefault(side.function, (_argument(side), body))
@@ -1208,6 +1286,15 @@ MORE: Mapping[str, tuple[Any, ...]] = {
     "the same activation in six layers": ((2, 3, 2, 3, 2, 3, 2), "tanh", "mse", "none", "bracket"),
     "long, from one unit": ((1, 3, 2, 3, 2, 3, 2), "tanh", "mse", "none", "psi"),
     "a width with the letter of a value": (("h", 3), "sigmoid", "sse", "none", "delta"),
+    "sizes": ((2, 4, 3, 2), ("selu", "elu(alpha=1.4)", "identity"), "mae", "separate", "psi"),
+    "squared near zero": ((3, 4, 2), ("relu6", "gelu"), "huber(delta=0.3)", "augmented", "bracket"),
+    "the logarithm of a cosine": (("n", "h", 2), ("gelu_tanh", "leaky_relu(slope=1/3)"), "log_cosh", "none", "delta"),
+    "margins": ((2, 4, 3), ("mish", "tanh"), "hinge", "separate", "delta"),
+    "squared margins": ((3, 4, 1), ("hard_tanh", "identity"), "squared_hinge", "separate", "bracket"),
+    "counts": ((3, 2, 4), ("silu", "exponential"), "poisson", "augmented", "psi"),
+    "softer counts": ((3, 4, 2), ("softsign", "softplus"), "poisson", "separate", "delta"),
+    "divergence": ((3, 4, 3), ("elu", "softmax"), "kl_divergence", "separate", "psi"),
+    "two of a kind": ((3, 4, 3, 2), ("elu(alpha=1.4)", "elu(alpha=1/3)", "elu"), "mse", "none", "bracket"),
 }
 NOTATIONS = tuple(LETTERS)
 #: So many equations of a document may have dots that cannot be filled in.

@@ -155,7 +155,7 @@ def _activated(layer: Layer, equation: Equation, edges: tuple[LocalDerivative, .
     if not tied[1]:
         return None
     value = equation.expression
-    function = named or (type(value).title if isinstance(value, Elementwise) else "")
+    function = named or (type(value).label if isinstance(value, Elementwise) else "")
     parts = (layer.source, layer.sum, layer.weight, layer.bias, layer.constant)
     return Layer(*parts, equation.target, function, mixes=not tied[0])
 

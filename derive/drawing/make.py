@@ -20,7 +20,7 @@ from derive.drawing.reach import Entry, path_count, reached
 from derive.drawing.scene import MARGIN, Drawing, Label, Parts
 from derive.drawing.units import units
 from derive.drawing.words import followed, graph_words, unit_words
-from derive.losses import LOSSES
+from derive.losses import loss
 from derive.printers.page import Page
 from derive.view import page_for
 
@@ -70,7 +70,7 @@ def fitted_plan(derivation: Derivation, layers: tuple[Layer, ...], page: Page, c
     listed = columns(layers, page, _with_source(layers, chosen))
     forward = derivation.forward
     targets = tuple(t for t in forward.inputs if t.role == "target")
-    phrase = "" if derivation.network is None else LOSSES[derivation.network.loss].phrase
+    phrase = "" if derivation.network is None else loss(derivation.network.loss).phrase
     plan = Plan(tuple(listed), page, forward.error.target, targets, phrase, STYLES[0], chosen)
     tries = [replace(plan, style=style) for style in STYLES]
     order = _by_importance(listed, chosen)

@@ -97,7 +97,8 @@ def _holes(derivation: Derivation) -> dict[str, object]:
         "outputs": outputs,
         "sizes": ", ".join(f'"{symbol.name}": {size}' for symbol, size in sizes.items()),
         "widths": ", **sizes" if sizes else "",
-        "classes": bool(forward.promises),
+        "classes": derivation.targets == "classes",
+        "signs": derivation.targets == "signs",
         "directions": min(int(inputs), 3),
         "spread": 0.5 if _grows(derivation.program) else 3,
         "seeds": (1, 2, 3, 4, 5) if count <= ENTRYWISE else (1,),
@@ -113,5 +114,6 @@ def _tensor(forward: ForwardPass, role: str) -> Tensor:
 
 def _grows(program: Program) -> bool:
     """Whether an activation grows without bound, and large parameters would make all values large."""
-    far = [d.function.definition.subs(X, 50).evalf() for d in program.definitions if not d.function.order]
+    plain = [d.function for d in program.definitions if not d.function.order and d.function.role == "activation"]
+    far = [function.definition.subs(X, 50).evalf() for function in plain]
     return any(not value.is_number or abs(value) > 2 for value in far)

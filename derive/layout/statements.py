@@ -71,6 +71,8 @@ def _head(statement: ast.stmt, source: Source, keyword: str) -> Document:
             return f"{keyword} ", writer.value(statement.test)
         case ast.For():
             return f"for {source.text_of(statement.target)} in ", writer.value(statement.iter)
+        case ast.With() if len(statement.items) == 1 and statement.items[0].optional_vars is None:
+            return "with ", writer.plain(statement.items[0].context_expr)
     raise NotImplementedError(f"no layout for {type(statement).__name__}: {source.text}")
 
 

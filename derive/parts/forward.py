@@ -21,13 +21,18 @@ from derive.view import View, bound_in
 #: How many units of a layer, or terms of a sum, are written out; of more, the first two and the last.
 UNITS = {"brief": 0, "full": 4, "exhaustive": 8}
 
+LOSS_WORDS = "The error is made, by the loss {}, with the function"
+
 
 def forward(view: View) -> Part:
     """What the network computes for one sample."""
     blocks: list[Block] = []
-    functions = [definition(view, d) for d in view.batch.definitions if d.function.order == 0]
+    stated = [d for d in view.batch.definitions if d.function.order == 0]
+    functions = [definition(view, d) for d in stated if d.function.role == "activation"]
     if functions:
         blocks += [say("Its activations are" if len(functions) > 1 else "Its activation is"), Display(tuple(functions))]
+    for d in (d for d in stated if d.function.role == "loss"):
+        blocks += [say(LOSS_WORDS, d.function.label), Display((definition(view, d),))]
     if _mixes_samples(view):
         blocks.append(
             say(
@@ -81,6 +86,8 @@ def definition(view: View, stated: Definition) -> Item:
     applied = set_.apply(own, page.entry(X))
     value = page.entry(stated.function.definition)
     first, *others = called(view, stated.function, stated.function)
+    if stated.function.role == "loss":
+        return Item(first, (value,), number=stated.number)
     values = [applied] if value == applied else [applied, value]
     return Item(first, equalities(view, [*others, *values]), number=stated.number)
 

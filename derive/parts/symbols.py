@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sympy import erf, sign
+
 from derive import matrix as mx
 from derive.blocks import Block, Part, Table, Text, say
 from derive.forward import SAMPLES
-from derive.functions import derivative
+from derive.functions import X, derivative
 from derive.index import Index, Tensor
 from derive.matrix import walk
 from derive.optimizers import LEARNING_RATE
@@ -117,19 +119,38 @@ def _signs(view: View) -> Iterator[Row]:
     for symbol in view.batch.extents:
         yield Text((view.batch_page.entry(symbol),)), Text(("a width: a number of units",)), number
     yield from _functions(view)
+    yield from _known_functions(view)
     yield from _operations(view)
     yield from _indices(view)
+
+
+_ROLES = {"activation": "activation:", "loss": "what an entry adds to the error, by the loss"}
 
 
 def _functions(view: View) -> Iterator[Row]:
     """The activations and their derivatives, by the names that they have here."""
     for definition in view.batch.definitions:
         function = definition.function
-        if function.order == 0 and function.origin in view.page.functions:
+        if function.order == 0 and (function.role == "loss" or function.origin in view.page.functions):
             name = view.page.function(function, layers_of(view, function)[0])
             prime = view.page.function(derivative(function), layers_of(view, function)[0])
-            yield Text((name,)), Text((f"activation: {function.title}, entry by entry",)), _none()
-            yield Text((prime,)), say("derivative of {}", name), _none()
+            yield Text((name,)), Text((f"{_ROLES[function.role]} {function.label}, entry by entry",)), _none()
+            if function.role == "activation" or derivative(function) in {d.function for d in view.batch.definitions}:
+                yield Text((prime,)), say("derivative of {}", name), _none()
+
+
+def _known_functions(view: View) -> Iterator[Row]:
+    """Functions with a name of their own that not every reader knows."""
+    set_, x, page = view.set_, view.page.entry(X), view.page
+    definitions = [d.function.definition for d in view.batch.definitions]
+    if any(d.has(erf) for d in definitions):
+        primed = set_.apply(set_.primed(set_.name("erf"), 1), x)
+        slope = set_.join((primed, page.entry(erf(X).diff(X))), "equals", 0)
+        start = set_.join((set_.apply(set_.name("erf"), set_.number(0)), set_.number(0)), "equals", 0)
+        yield Text((set_.name("erf"),)), say("error function: {} and {}", slope, start), _none()
+    if any(d.has(sign) for d in definitions):
+        sides = [set_.before("minus", set_.number(1)), set_.number(0), set_.number(1)]
+        yield Text((set_.name("sgn"),)), say("sign: {}, {} or {}", *sides), _none()
 
 
 def _operations(view: View) -> Iterator[Row]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Add, Dummy, Expr, Indexed, Mul, Piecewise, cancel, default_sort_key, exp, fraction, together, true
+from sympy import Add, Dummy, Expr, Indexed, Mul, cancel, default_sort_key, exp, fraction, together
 
 from derive.blocks import Block, Display, Fold, Item, Part, listed, say
 from derive.chain_rule import LocalDerivative
-from derive.functions import A, Elementwise, X, derivative, output_form
+from derive.functions import A, Elementwise, X, derivative, kinks, output_form
 from derive.parts.chain import local_steps, steps
 from derive.parts.forward import called, equalities, layers_of
 from derive.parts.pattern import passage_steps
@@ -30,13 +30,16 @@ def values(view: View) -> Part:
         delta = view.letter("delta")
         text = "The slope of the last activation is, where {} with two indices is 1 if they are equal and 0 if not,"
         blocks += [say(text, delta), Display(tuple(mixed))]
+    of_loss = [_slope(view, d) for d in view.batch.definitions if d.function.order and d.function.role == "loss"]
+    if of_loss:
+        blocks += [say("In it stands the slope"), Display(tuple(of_loss)), *_kinks(view, "loss")]
     slopes = _slopes(view)
     if slopes:
         several = len(slopes) > 1
         words = "The slopes of the activations" if several else "The slope of the activation"
         if mixed:
             words += " that act on each unit alone" if several else " that acts on each unit alone"
-        blocks += [say(words + (" are" if several else " is")), Display(tuple(slopes)), *_kinks(view)]
+        blocks += [say(words + (" are" if several else " is")), Display(tuple(slopes)), *_kinks(view, "activation")]
     proofs = _proofs(view)
     if proofs and not view.brief:
         blocks.append(Fold(say("Why the last two forms are equal"), (Display(tuple(proofs)),)))
@@ -60,9 +63,10 @@ def _error_edges(view: View) -> tuple[LocalDerivative, ...]:
 
 def _slopes(view: View) -> list[Item]:
     """Every f' worked out; one that no equation of the program needs has no number."""
-    numbered = [d for d in view.batch.definitions if d.function.order]
+    definitions = [d for d in view.batch.definitions if d.function.role == "activation"]
+    numbered = [d for d in definitions if d.function.order]
     known = {d.function for d in numbered}
-    needed = [derivative(d.function) for d in view.batch.definitions if not d.function.order]
+    needed = [derivative(d.function) for d in definitions if not d.function.order]
     others = [_slope(view, Definition(0, f)) for f in needed if f not in known]
     return [*(_slope(view, d) for d in numbered), *(replace(item, number=None) for item in others)]
 
@@ -82,18 +86,15 @@ def _slope(view: View, definition: Definition) -> Item:
     return Item(left, equalities(view, values), number=definition.number, reason=listed(rules))
 
 
-def _kinks(view: View) -> list[Block]:
-    """What the slope is taken to be where an activation has a kink."""
+def _kinks(view: View, role: str) -> list[Block]:
+    """What the slope is taken to be where a function has a kink."""
+    slopes = {d.function.origin for d in view.batch.definitions if d.function.order or d.function.role == "activation"}
     found: list[Block] = []
-    for definition in view.batch.definitions:
-        function = definition.function
-        if function.order or not isinstance(function.definition, Piecewise):
-            continue
-        slope = derivative(function).definition
-        for point in sorted({c.rhs for _, c in function.definition.args if c != true}, key=default_sort_key):
+    for function in (d.function for d in view.batch.definitions if not d.function.order and d.function.role == role):
+        for point, slope in kinks(function) if function.origin in slopes else []:
             name = view.page.function(function, layers_of(view, function)[0])
             words = "At {}, {} has a kink and no derivative; its slope there is taken to be {}."
-            found.append(say(words, view.page.entry(point), name, view.page.entry(slope.subs(X, point))))
+            found.append(say(words, view.page.entry(point), name, view.page.entry(slope)))
     return found
 
 

@@ -44,7 +44,7 @@ _WIDE = {
     **dict.fromkeys("[]", 0.3),
 }
 
-_NAMES = {"1": 0.6, "ln": 0.9, "tanh": 2.2, "sigmoid": 0.6, "otherwise": 4.2}
+_NAMES = {"1": 0.6, "ln": 0.9, "tanh": 2.2, "cosh": 2.1, "erf": 1.3, "sgn": 1.5, "sigmoid": 0.6, "otherwise": 4.2}
 
 #: The signs that may stand between two parts, with their widths.
 _BETWEEN = {
@@ -130,11 +130,21 @@ class Typesetter:
 
     def primed(self, base: Box, order: int) -> Box:
         """A function's name with a prime for each derivative."""
+        if order == 0:
+            return base
         return Box("primed", (base, order), base.width + 0.3 * order)
 
     def fraction(self, top: Box, bottom: Box) -> Box:
         """A fraction."""
         return Box("fraction", (top, bottom), max(top.width, bottom.width) + 0.25, PRODUCT, True)
+
+    def root(self, inner: Box) -> Box:
+        """A square root."""
+        return Box("root", (inner,), inner.width + 0.85, ATOM, inner.tall)
+
+    def bars(self, inner: Box) -> Box:
+        """The absolute value."""
+        return Box("bars", (inner,), inner.width + 0.6, ATOM, inner.tall)
 
     def partial(self, of: Box, wrt: Box) -> Box:
         """A partial derivative."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import singledispatchmethod
 from typing import Any, Self
 
 from sympy import (
+    Abs,
     Add,
     Expr,
     Function,
@@ -24,19 +26,24 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
+    cosh,
+    erf,
     exp,
     log,
+    pi,
+    sign,
     tanh,
     true,
 )
 
-from derive.functions import Elementwise
+from derive.entry_text import base_name, number_text, option_values
+from derive.functions import Elementwise, X
 from derive.index import Equation, Index, Tensor
 from derive.lift import row_blocks
 from derive.notation import LETTERS, Letter
 from derive.printers.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
 from derive.printers.symbols import Symbols, glued, unending
-from derive.reading import fraction, reading_order
+from derive.reading import fraction, is_decimal, reading_order
 
 
 class IndexForm(Symbols):
@@ -60,6 +67,10 @@ class IndexForm(Symbols):
     @entry.register
     def _(self, expression: Rational) -> Box:
         set_ = self.typesetter
+        if is_decimal(expression):
+            digits, _, exponent = number_text(abs(Fraction(expression.p, expression.q))).partition("e")
+            box = set_.decimal(digits, int(exponent) if exponent else None)
+            return box if expression >= 0 else self._minus(box)
         top = set_.number(abs(int(expression.p)))
         box = top if expression.q == 1 else set_.fraction(top, set_.number(int(expression.q)))
         return box if expression >= 0 else self._minus(box)
@@ -97,7 +108,7 @@ class IndexForm(Symbols):
                 front = set_.fraction(self.entry(scalars), self.entry(bottom))
                 return set_.join((front, *self._factors(rest)), "thin", PRODUCT)
             return set_.fraction(self.entry(top), self.entry(bottom))
-        return set_.join(self._factors(Mul.make_args(expression)), "thin", PRODUCT)
+        return set_.join(self._factors(Mul.make_args(top)), "thin", PRODUCT)
 
     def _factors(self, factors: Iterable[Expr]) -> list[Box]:
         ordered = sorted(factors, key=self._rank)
@@ -106,7 +117,9 @@ class IndexForm(Symbols):
 
     def _rank(self, factor: Expr) -> tuple[int, str]:
         """Numbers, sums in parentheses, weights, factors, the rest, functions, and last what is summed."""
-        if factor.is_number or isinstance(factor, Symbol):
+        if factor.is_number:
+            return -1, ""
+        if isinstance(factor, Symbol):
             return 0, ""
         if isinstance(factor, Indexed):
             roles = {"weight": 2, "factor": 3, "target": 3}
@@ -121,6 +134,8 @@ class IndexForm(Symbols):
     @entry.register
     def _(self, expression: Pow) -> Box:
         set_ = self.typesetter
+        if expression.exp == Rational(1, 2):
+            return set_.root(self.entry(expression.base))
         if expression.exp.is_negative:
             return set_.fraction(set_.number(1), self.entry(expression.base**-expression.exp))
         base = self.entry(expression.base)
@@ -169,9 +184,21 @@ class IndexForm(Symbols):
     def _(self, expression: log) -> Box:
         return self.typesetter.apply(self.typesetter.name("ln"), self.entry(expression.args[0]))
 
+    @entry.register(tanh)
+    @entry.register(cosh)
+    @entry.register(erf)
+    @entry.register(sign)
+    def _(self, expression: Expr) -> Box:
+        name = {sign: "sgn"}.get(type(expression), type(expression).__name__)
+        return self.typesetter.apply(self.typesetter.name(name), self.entry(expression.args[0]))
+
     @entry.register
-    def _(self, expression: tanh) -> Box:
-        return self.typesetter.apply(self.typesetter.name("tanh"), self.entry(expression.args[0]))
+    def _(self, expression: Abs) -> Box:
+        return self.typesetter.bars(self.entry(expression.args[0]))
+
+    @entry.register(type(pi))
+    def _(self, expression: Expr) -> Box:
+        return self.typesetter.letter(LETTERS["pi"])
 
     @entry.register
     def _(self, expression: Elementwise) -> Box:
@@ -186,6 +213,8 @@ class IndexForm(Symbols):
     def _condition(self, condition: Any) -> Box:
         if condition == true:
             return self.typesetter.name("otherwise")
+        if X in condition.rhs.free_symbols:  # SymPy sorts the sides by their names
+            condition = condition.reversed
         signs = {Gt: "greater", Ge: "at least", Lt: "less", Le: "at most"}
         sides = (self.entry(condition.lhs), self.entry(condition.rhs))
         return self.typesetter.join(sides, signs[type(condition)], SUM)
@@ -193,9 +222,11 @@ class IndexForm(Symbols):
     def function(self, function: Any, layer: int | None = None) -> Box:
         """A named function: f with its layer, or its own name; primes for derivatives."""
         set_ = self.typesetter
+        if function.role == "loss":
+            return set_.primed(set_.letter(LETTERS["ell"]), function.order)
         generic = self.functions.get(function.origin)
         if generic is None:
-            base = set_.name(function.origin)
+            base = self._own_name(function)
         else:
             base = set_.letter(LETTERS[self.notation.function])
             if generic and not self.notation.function_layers:
@@ -206,6 +237,12 @@ class IndexForm(Symbols):
             mark = [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")]
             return set_.script(base, None, set_.join(mark, "", ATOM))
         return base
+
+    def _own_name(self, function: Any) -> Box:
+        """The name of a function in the catalogue, the values of its options below it."""
+        values = [self.entry(Rational(value)) for value in option_values(function.label)]
+        name = self.typesetter.name(base_name(function.label) if values else function.origin)
+        return self.typesetter.script(name, self.typesetter.join(values, "comma", SUM), None) if values else name
 
     def _applied(self, function: Any, arguments: list[Box], layer: int | None) -> Box:
         listed = arguments[0] if len(arguments) == 1 else self.typesetter.join(arguments, "comma", SUM)

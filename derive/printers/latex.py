@@ -13,6 +13,7 @@ _NAMES = {
     "1": r"\mathbf{1}",
     "ln": r"\ln",
     "tanh": r"\tanh",
+    "cosh": r"\cosh",
     "sigmoid": r"\sigma",
     "otherwise": r"\text{otherwise}",
 }
@@ -151,6 +152,10 @@ def _group(write: Writer, inner: Box) -> str:
     return rf"\left({write(inner)}\right)" if inner.tall else f"({write(inner)})"
 
 
+def _bars(write: Writer, inner: Box) -> str:
+    return rf"\left|{write(inner)}\right|" if inner.tall else f"|{write(inner)}|"
+
+
 def _cases(write: Writer, *rows: tuple[Box, Box]) -> str:
     body = r" \\ ".join(f"{write(value)} & {write(condition)}" for value, condition in rows)
     return rf"\begin{{cases}} {body} \end{{cases}}"
@@ -173,6 +178,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "script": _script,
     "primed": lambda write, base, order: write(base) + "'" * order,
     "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",
+    "root": lambda write, inner: rf"\sqrt{write.within(inner)}",
+    "bars": _bars,
     "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
     "total": _total,
     "group": _group,

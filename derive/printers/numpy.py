@@ -6,17 +6,18 @@ them is put in parentheses wherever the order could be read in another way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import singledispatch, singledispatchmethod
 from typing import Any
 
 from sympy import (
+    Abs,
     Add,
     Expr,
     Ge,
     Gt,
-    Integer,
     Le,
     Lt,
     Mul,
@@ -24,18 +25,27 @@ from sympy import (
     Pow,
     Rational,
     Symbol,
+    cosh,
+    erf,
     exp,
     log,
+    pi,
+    preorder_traversal,
+    sign,
     tanh,
     true,
 )
 
 from derive import matrix as mx
-from derive.functions import Elementwise
-from derive.reading import fraction, reading_order
-from derive.stable import E_POWER, log1p
+from derive.entry_text import number_text
+from derive.functions import Elementwise, X
+from derive.reading import fraction, is_decimal, reading_order
+from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
 
 SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
+
+#: What the small terms of a rearranged form are made of.
+SMALL = (E_POWER, E_LESS_ONE, E_NEAR)
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,8 @@ def scalar(expression: Expr) -> Code:
 def _(expression: Rational) -> Code:
     if expression.q == 1:
         return Code(str(expression.p), ATOM if expression.p >= 0 else UNARY)
+    if is_decimal(expression):
+        return Code(number_text(Fraction(expression.p, expression.q)), ATOM if expression.p >= 0 else UNARY)
     return Code(f"{expression.p} / {expression.q}", PRODUCT)
 
 
@@ -71,7 +83,7 @@ def _(expression: Symbol) -> Code:
 @scalar.register
 def _(expression: Add) -> Code:
     # what is small is added last, so that it is not lost before the large terms have cancelled
-    terms = sorted(reading_order(expression.args), key=lambda t: (t.has(E_POWER), not t.is_number))
+    terms = sorted(reading_order(expression.args), key=lambda t: (t.has(*SMALL), not t.is_number))
     return _joined((t, scalar(abs_term(t))) for t in terms)
 
 
@@ -98,7 +110,7 @@ def _(expression: Mul) -> Code:
     top, bottom = fraction(expression)
     if bottom != 1:
         return Code(f"{scalar(top).at(PRODUCT)} / {scalar(bottom).at(UNARY)}", PRODUCT)
-    return Code(" * ".join(scalar(f).at(UNARY) for f in _factors(expression)), PRODUCT)
+    return Code(" * ".join(scalar(f).at(UNARY) for f in _factors(top)), PRODUCT)
 
 
 def _factors(expression: Expr) -> list[Expr]:
@@ -108,28 +120,76 @@ def _factors(expression: Expr) -> list[Expr]:
 
 @scalar.register
 def _(expression: Pow) -> Code:
+    if expression.exp == Rational(1, 2) and expression.is_number:
+        return Code(f"math.sqrt({scalar(expression.base).text})")
     if expression.exp == -1:
         return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
     if expression.exp.is_negative:
         return Code(f"1 / {scalar(expression.base**-expression.exp).at(UNARY)}", PRODUCT)
-    return Code(f"{scalar(expression.base).at(ATOM)} ** {scalar(expression.exp).at(UNARY)}", POWER)
+    return _power(scalar(expression.base).at(ATOM), scalar(expression.exp).at(UNARY))
+
+
+def _power(base: str, exponent: str) -> Code:
+    """A power; its sign has no spaces between names and numbers, as formatters write it."""
+    simple = all(part.replace(".", "").replace("-", "").isidentifier() or part.isdigit() for part in (base, exponent))
+    return Code(f"{base}**{exponent}" if simple else f"{base} ** {exponent}", POWER)
 
 
 @scalar.register(exp)
 @scalar.register(log)
 @scalar.register(tanh)
+@scalar.register(cosh)
 @scalar.register(log1p)
 def _(expression: Expr) -> Code:
-    return Code(f"np.{type(expression).__name__}({scalar(expression.args[0]).text})")
+    library = "math" if expression.is_number else "np"  # a number of NumPy's would make float64 of float32
+    return Code(f"{library}.{type(expression).__name__}({scalar(expression.args[0]).text})")
+
+
+@scalar.register(erf)
+@scalar.register(erfc)
+@scalar.register(log1p_ratio)
+def _(expression: Expr) -> Code:
+    return Code(f"{type(expression).__name__}({scalar(expression.args[0]).text})")
+
+
+@scalar.register(type(pi))
+def _(expression: Expr) -> Code:
+    return Code("math.pi")
+
+
+@scalar.register
+def _(expression: Abs) -> Code:
+    """A choice by the real part: NumPy's own of a complex number has no complex step."""
+    inner = scalar(expression.args[0])
+    return Code(f"np.where({inner.at(ATOM)}.real >= 0, {inner.text}, -{inner.at(UNARY)})")
+
+
+@scalar.register
+def _(expression: sign) -> Code:
+    return Code(f"np.sign({scalar(expression.args[0]).at(ATOM)}.real)")
 
 
 @scalar.register
 def _(expression: Piecewise) -> Code:
+    if any(_is_array(value) for value, _ in expression.args):
+        return _choice(expression, scalar)
+    return Code(f"{_choice(expression, _choice).text}.astype({X}.dtype)")  # numbers alone would make int64 or float64
+
+
+def _choice(expression: Expr, otherwise: Callable[..., Code] | None = None) -> Code:
+    """Nested choices; ``otherwise`` prints what is left after the first."""
+    if not isinstance(expression, Piecewise):
+        return scalar(expression)
     (value, condition), *rest = expression.args
     if condition == true:
         return scalar(value)
-    other = scalar(Piecewise(*rest) if rest else Integer(0))
+    other = (otherwise or _choice)(Piecewise(*rest))
     return Code(f"np.where({_condition(condition)}, {scalar(value).text}, {other.text})")
+
+
+def _is_array(value: Expr) -> bool:
+    """Whether a formula is computed with an array: a choice between numbers is none."""
+    return any(isinstance(node, Symbol) for node in preorder_traversal(value))
 
 
 def _condition(condition: Any) -> str:
@@ -139,6 +199,8 @@ def _condition(condition: Any) -> str:
 
 def _real(side: Expr) -> str:
     """A comparison looks at the real part, so that a complex step takes the same branch."""
+    if isinstance(side, Abs):
+        return f"np.abs({_real(side.args[0])})"
     code = scalar(side)
     return code.text if side.is_number else f"{code.at(ATOM)}.real"
 
@@ -217,7 +279,7 @@ class NumPyPrinter:
     def _(self, node: mx.Power) -> Code:
         if node.exponent == -1:
             return Code(f"1 / {self.code(node.base).at(UNARY)}", PRODUCT)
-        return Code(f"{self.code(node.base).at(ATOM)} ** {scalar(node.exponent).at(ATOM)}", POWER)
+        return _power(self.code(node.base).at(ATOM), scalar(node.exponent).at(ATOM))
 
     @code.register
     def _(self, node: mx.SumOver) -> Code:
@@ -243,13 +305,17 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Stack) -> Code:
-        return Code(f"np.vstack([{', '.join(self._block(b) for b in node.blocks)}])")
+        arrays = [self.code(b).text for b in node.blocks if isinstance(b, mx.Array)]
+        kind = f", {arrays[0]}.dtype" if arrays else ""
+        return Code(f"np.vstack([{', '.join(self._block(b, kind) for b in node.blocks)}])")
 
-    def _block(self, node: mx.Node) -> str:
+    def _block(self, node: mx.Node, kind: str) -> str:
+        """Rows to be stacked; constants are of the ``kind`` of what they are stacked with."""
         if isinstance(node, mx.Broadcast):
             rows, columns = (scalar(s).text for s in node.full)
             value = self.code(node.of).text
-            return f"np.ones(({rows}, {columns}))" if value == "1" else f"np.full(({rows}, {columns}), {value})"
+            shape = f"({rows}, {columns})"
+            return f"np.ones({shape}{kind})" if value == "1" else f"np.full({shape}, {value}{kind})"
         return self.code(node).text
 
     @code.register

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Expr, Integer, Piecewise, Symbol
-from sympy.core.function import AppliedUndef, Function
+from sympy import Expr, Integer, Symbol
 
 from derive import matrix as mx
 from derive.functions import X
@@ -22,7 +21,7 @@ from derive.index import Tensor
 from derive.optimizers import LEARNING_RATE
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.program import Program
-from derive.straight.elementwise import UFUNCS, Calls, computed
+from derive.straight.elementwise import Calls, computed, is_straight
 from derive.straight.lines import Line, Straight, is_named, signed
 
 #: Up to how many numbers all parameters are updated in one call; of more, each block after its gradient.
@@ -602,7 +601,7 @@ class _Printer:
                 return build(n.base) ** n.exponent
             if isinstance(n, mx.Broadcast | mx.Repeat):
                 return build(n.of)
-            if isinstance(n, mx.Map) and _is_straight(n.function):
+            if isinstance(n, mx.Map) and is_straight(n.function):
                 return _applied(n.function, [build(a) for a in n.arguments])
             if isinstance(n, mx.Array) and n.tensor in self.program.scalars:
                 return n.tensor.symbol
@@ -900,15 +899,6 @@ def _applied(function: Any, arguments: list[Expr]) -> Expr:
     if not is_named(function):
         return function(*arguments)
     return computed(function).xreplace(dict(zip((X, *function.others), arguments, strict=True)))
-
-
-def _is_straight(function: Any) -> bool:
-    """Whether NumPy has calls for all that a function is made of."""
-    if not is_named(function):
-        return function in UFUNCS
-    known = tuple(UFUNCS)
-    made_of = computed(function).atoms(Function, AppliedUndef)
-    return all(isinstance(f, (*known, Piecewise)) or type(f).__name__ in ("Max", "Min") for f in made_of)
 
 
 def _symbols(node: mx.Node) -> set[Symbol]:

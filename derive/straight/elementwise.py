@@ -12,6 +12,7 @@ from sympy import (
     Add,
     Dummy,
     Expr,
+    Function,
     Ge,
     Gt,
     Integer,
@@ -27,7 +28,9 @@ from sympy import (
     Symbol,
     cancel,
     cos,
+    cosh,
     cse,
+    erf,
     exp,
     floor,
     log,
@@ -37,23 +40,36 @@ from sympy import (
     true,
 )
 
-from derive.functions import X
-from derive.stable import E_POWER, log1p, stable_form
+from derive.functions import Elementwise, X
+from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, log1p, stable_form
+
+_COMPARED = {Gt: "greater", Ge: "greater_equal", Lt: "less", Le: "less_equal"}
+
+_OPPOSITE = {"greater": "less_equal", "greater_equal": "less", "less": "greater_equal", "less_equal": "greater"}
+
+
+#: What overflows, or loses digits, as it stands.
+_GROWING = (exp, cosh, log, erf)
+
+
+class expm1(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """exp(x) - 1, exact for small x."""
+
+    nargs = 1
+
 
 #: The functions of SymPy that one call of NumPy computes.
 UFUNCS = {
     exp: "exp",
     log: "log",
     log1p: "log1p",
+    expm1: "expm1",
     tanh: "tanh",
     Abs: "absolute",
     sign: "sign",
     cos: "cos",
     floor: "floor",
 }
-_COMPARED = {Gt: "greater", Ge: "greater_equal", Lt: "less", Le: "less_equal"}
-
-_OPPOSITE = {"greater": "less_equal", "greater_equal": "less", "less": "greater_equal", "less_equal": "greater"}
 
 
 class NotStraight(ValueError):
@@ -61,6 +77,14 @@ class NotStraight(ValueError):
 
 
 # Which of its equal forms a function is computed by.
+
+
+def is_straight(function: Any) -> bool:
+    """Whether NumPy has calls for all that a function is made of."""
+    if not (isinstance(function, type) and issubclass(function, Elementwise)):
+        return function in UFUNCS
+    made_of = computed(function).atoms(Function, Max, Min)
+    return all(isinstance(f, (*UFUNCS, Piecewise, Max, Min)) for f in made_of)
 
 
 @cache
@@ -74,11 +98,15 @@ def computed(function: Any) -> Expr:
     hinge = _hinge(definition)
     if hinge is not None:
         return hinge
-    if not definition.has(exp) or _may_overflow_unharmed(definition):
+    if not definition.has(*_GROWING) or _may_overflow_unharmed(definition):
         return definition
     form = function.form or stable_form(definition)
-    power = exp(-form.rate * Abs(X)) if form.rate is not None else Integer(1)
-    return form.value.xreplace({E_POWER: power})
+    if form.rate is None:
+        return form.value
+    exponent = -form.rate * Abs(form.inner)
+    power = exp(exponent)
+    near = Piecewise((power, Abs(X) < 1), (1, true))
+    return form.value.xreplace({E_POWER: power, E_LESS_ONE: expm1(exponent), E_NEAR: near})
 
 
 def _may_overflow_unharmed(definition: Expr) -> bool:

@@ -14,13 +14,13 @@ from typing import Any
 from sympy import Expr, Integer, exp, log
 
 from derive import matrix as mx
+from derive.exact import recognise
 from derive.functions import A, Elementwise, X, elementwise, output_form
 from derive.index import Axis, Tensor
 from derive.lower import lowered
 from derive.optimizers import LEARNING_RATE
 from derive.program import Assign, Program
-from derive.stable import recognise
-from derive.straight.elementwise import calls, computed
+from derive.straight.elementwise import calls, computed, is_straight
 
 MINUS = Integer(-1)
 
@@ -88,9 +88,8 @@ class Straight:
         return tuple(line for line in self.lines if line.stage in names)
 
 
-def straight(program: Program, error: Assign) -> Straight:
-    """Rewrite a lifted program; ``error`` is its last statement of the error, in the form to be computed."""
-    statements = [error if s.number == error.number else s for s in program.statements]
+def straight(program: Program, statements: tuple[Assign, ...]) -> Straight:
+    """Rewrite a lifted program; ``statements`` are its own, each in a form that is safe to compute."""
     lines = tuple(_line(s) for s in statements)
     signs = _signs(lines, program)
     lines = tuple(_with_signs(line, signs) for line in lines)
@@ -144,7 +143,10 @@ def _saves(z: Tensor, lines: tuple[Line, ...]) -> bool:
     maps = [n for n in nodes if isinstance(n, mx.Map) and n.arguments == (mx.Array(z),) and is_named(n.function)]
     if not maps or len(maps) != nodes.count(mx.Array(z)):
         return False
-    return all(calls(computed(m.function).xreplace({X: -X})) < calls(computed(m.function)) for m in maps)
+    return all(
+        is_straight(m.function) and calls(computed(m.function).xreplace({X: -X})) < calls(computed(m.function))
+        for m in maps
+    )
 
 
 def is_named(function: Any) -> bool:
@@ -411,7 +413,7 @@ def _one_slope(form: mx.Node) -> mx.Map | None:
 def _is_slope(node: mx.Map) -> bool:
     if not is_named(node.function) or node.function.order != 1 or len(node.arguments) != 1:
         return False
-    return isinstance(signed(node.arguments[0], {})[1], mx.Array)
+    return is_straight(node.function) and isinstance(signed(node.arguments[0], {})[1], mx.Array)
 
 
 def _slope(

@@ -21,13 +21,16 @@ Lines = tuple[str, ...]
 PRODUCTS = 1.5
 
 
-def steps_context(program: Program, names: Mapping[str, str], error: Assign, sizes: Lines) -> dict[str, Any]:
+def steps_context(
+    program: Program, names: Mapping[str, str], statements: tuple[Assign, ...], sizes: Lines
+) -> dict[str, Any]:
     """The holes of ``numpy/steps.py.jinja``.
 
-    ``error`` is the error in the form to be computed, ``sizes`` the lines that read off the
-    widths that have names.
+    ``statements`` are the program's, each in a form that is safe to compute; ``sizes`` the
+    lines that read off the widths that have names.
     """
-    made = straight(program, error)
+    made = straight(program, statements)
+    statements_of_error = program.stage("error")
     code = arrays(made, program, names)
     later = arrays(made, program, names, put_off=True) if can_put_off(made, program) else None
     one = scalars(made, program, lambda name: names.get(name, name))
@@ -40,7 +43,7 @@ def steps_context(program: Program, names: Mapping[str, str], error: Assign, siz
         "scalars": one,
         "learned_lines": () if one is None else _wrapped(f"{n}," for n in one.learned),
         "scalar_setup": () if one is None else (*one.constants, *(f"{n} = math.{n}" for n in one.functions)),
-        "error_number": f"({error.number})",
+        "error_number": f"({statements_of_error[-1].number})",
         "notes": tuple(_notes(made, code, one, later is not None)),
         "workspace": _workspace(made, program),
         "row": f"{inputs} + {outputs}",

@@ -159,7 +159,7 @@ def work(derivation: Derivation, numbers: Numbers) -> Example:
     network, and if a value stops being finite.
     """
     module = loaded(derivation.numpy())
-    start = settled(numbers, derivation.program, derivation.forward.promises, module)
+    start = settled(numbers, derivation.program, derivation.forward.promises, module, derivation.targets)
     runner = _Runner(derivation.program, code_names(derivation.program, derivation.notation), module, start)
     try:
         with np.errstate(all="ignore"):
@@ -228,14 +228,15 @@ class _Runner:
         return Step(number, _all_frozen(values), *by_name, before, after)
 
     def _check_kinks(self, number: int, values: Values, low: Mapping[str, float]) -> None:
-        """Refuse what is zero but for rounding at the kink of an activation: the sign is an accident."""
-        for title, source in self.meter.kinks:
-            size = np.abs(values[source])
-            if np.any((size > 0) & (size <= low.get(source, 0.0))):
-                name = title.removesuffix("_prime")
+        """Refuse what is at the kink of a function but for rounding: on which side it is, is an accident."""
+        for kink in self.meter.kinks:
+            found = kink.distance(values)
+            size = np.abs(0.0 if found is None else found)
+            floor = sum(low.get(name, 0.0) for name in kink.tensors)
+            if np.any((size > 0) & (size <= floor)):
                 raise _Unfit(
-                    f"in step {number}, an entry of {source} is 0 but for rounding, which decides on which side of its "
-                    f"kink {name} is: change one of the numbers a little"
+                    f"in step {number}, an entry of {kink.source} is {kink.point:g} but for rounding, which decides on "
+                    f"which side of its kink {kink.function} is: change one of the numbers a little"
                 )
 
     def _gradients(self) -> tuple[Tensor, ...]:

@@ -18,6 +18,7 @@ from sympy import Expr, Symbol
 
 from derive.forward import SumsToOne
 from derive.index import Tensor
+from derive.losses import TARGETS
 from derive.matrix import Array as Stored
 from derive.program import Program
 from derive.user_text import SpecError, kind, nearest, read_toml, shown, shown_path
@@ -101,19 +102,23 @@ class Start:
     fixed: tuple[str, ...]
 
 
-def settled(given: Numbers, program: Program, promises: Iterable[SumsToOne], module: Any) -> Start:
+def settled(
+    given: Numbers, program: Program, promises: Iterable[SumsToOne], module: Any, targets: str = "real"
+) -> Start:
     """Check the numbers against a network and draw what is missing.
 
-    ``module`` is the generated module, executed. Raises SpecError, naming the file and
-    the place in it.
+    ``module`` is the generated module, executed, ``targets`` one of ``losses.TARGETS``. Raises
+    SpecError, naming the file and the place in it.
     """
     try:
-        return _settled(given.values, program, tuple(promises), module)
+        return _settled(given.values, program, tuple(promises), module, targets)
     except SpecError as error:
         raise SpecError(f"{given.where}: {error}" if given.where else str(error)) from None
 
 
-def _settled(values: Mapping[str, Any], program: Program, promises: tuple[SumsToOne, ...], module: Any) -> Start:
+def _settled(
+    values: Mapping[str, Any], program: Program, promises: tuple[SumsToOne, ...], module: Any, targets: str
+) -> Start:
     names = ["X", "Y", *(p.name for p in program.parameters)]
     _check_keys(values, names)
     settings = _settings(values, program)
@@ -124,8 +129,9 @@ def _settled(values: Mapping[str, Any], program: Program, promises: tuple[SumsTo
         raise SpecError(f"a worked example shows every number, up to {MAX_PARAMETERS} parameters: use smaller layers")
     arrays = {n: shapes.array(n, entries, sizes) for n, entries in known.items()}
     drawn = tuple(n for n in names if n not in arrays)
-    arrays = _with_drawn(arrays, _Drawing(shapes, sizes, settings["seed"], module, promises), names)
+    arrays = _with_drawn(arrays, _Drawing(shapes, sizes, settings["seed"], module, promises, targets), names)
     _check_targets(arrays, promises, program.inputs[1])
+    _check_kind(arrays["Y"], targets)
     data = arrays.pop("X"), arrays.pop("Y")
     return Start(*data, arrays, drawn, **settings)
 
@@ -289,6 +295,19 @@ def _check_targets(arrays: Mapping[str, Array], promises: tuple[SumsToOne, ...],
                 )
 
 
+def _check_kind(values: Array, targets: str) -> None:
+    """Refuse targets for which the loss has no meaning."""
+    fits = {
+        "unit": (values >= 0) & (values <= 1),
+        "classes": values >= 0,
+        "signs": np.abs(values) == 1,
+        "counts": values >= 0,
+    }
+    for unit, sample in np.argwhere(~fits.get(targets, np.isfinite(values))):
+        given = f"Y: sample {sample + 1} holds {values[unit, sample]:g}"
+        raise SpecError(f"{given}, but the targets of this loss are {TARGETS[targets]}")
+
+
 # What is drawn.
 
 
@@ -301,6 +320,7 @@ class _Drawing:
     seed: int
     module: Any
     promises: tuple[SumsToOne, ...]
+    targets: str
 
     def parameter(self, name: str, place: int) -> Array:
         """As the module's own parameters start, rounded; what starts at zero is drawn too."""
@@ -316,6 +336,10 @@ class _Drawing:
             return _rounded(generator.normal(0, 1, (width, samples)))
         if any(p.tensor.name == self.shapes.tensors["Y"].name for p in self.promises):
             return np.eye(width)[:, generator.integers(0, width, samples)]
+        if self.targets == "signs":
+            return generator.choice([-1.0, 1.0], (width, samples))
+        if self.targets == "counts":
+            return generator.integers(0, 6, (width, samples)).astype(np.float64)
         return _rounded(generator.uniform(0, 1, (width, samples)))
 
     def _generator(self, place: int) -> np.random.Generator:

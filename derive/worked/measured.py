@@ -5,15 +5,17 @@ Only the generated module's own forward pass and error are run, with one weight 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Indexed, Piecewise
+from sympy import Add, Expr, Indexed, Mul
 
 from derive.functions import Elementwise
+from derive.functions import kinks as function_kinks
 from derive.index import Tensor
 from derive.program import Program
 from derive.worked.figures import power_above
@@ -28,9 +30,6 @@ COMPLEX_STEP = 1e-20
 
 #: A digit of a finite difference is printed where rounding is so many times smaller.
 RESOLVED = 1e4
-
-#: If a slope changes by more between w-h and w+h, the activation has a kink in between.
-JUMP = 1e-2
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Meter:
     names: Mapping[str, str]
     x: Array
     y: Array
-    kinks: tuple[tuple[str, str], ...]
+    kinks: tuple[Kink, ...]
 
     def applied(self, title: str, array: Array) -> Array | None:
         """An elementwise function of the module at an array, if the module has one of that name."""
@@ -114,21 +113,63 @@ class Meter:
         return np.asarray(self.module._error(changed, self.x, self.y, forward)).item(), forward
 
     def _jumps(self, above: Mapping[str, Array], below: Mapping[str, Array]) -> bool:
-        """Whether the slope of an activation jumps between two forward passes."""
-        for title, source in self.kinks:
-            if self.names[source] in above:
-                ends = [self.applied(title, run[self.names[source]]) for run in (above, below)]
-                if ends[0] is not None and ends[1] is not None and np.any(np.abs(ends[0] - ends[1]) > JUMP):
-                    return True
+        """Whether a kink lies between two forward passes."""
+        for kink in self.kinks:
+            ends = [kink.distance(self.arrays(run)) for run in (above, below)]
+            if ends[0] is not None and ends[1] is not None and np.any((ends[0] > 0) != (ends[1] > 0)):
+                return True
         return False
 
+    def arrays(self, run: Mapping[str, Array]) -> Values:
+        """The data and what a forward pass has left behind, by the names of the tensors."""
+        held = {name: np.asarray(run[code]).real for name, code in self.names.items() if code in run}
+        return {**held, "X": self.x, "Y": self.y}
 
-def kinks(program: Program) -> Iterator[tuple[str, str]]:
-    """The slopes of the activations that are defined piece by piece, and the tensors they are taken at."""
-    for statement in program.stage("forward"):
+
+@dataclass(frozen=True)
+class Kink:
+    """A point at which the slope of an elementwise function jumps, and what the function is applied to."""
+
+    function: str
+    argument: Expr
+    point: float
+
+    @property
+    def source(self) -> str:
+        """What the function is applied to, for an error."""
+        return self.tensors[0] if isinstance(self.argument, Indexed) else f"the argument of {self.function}"
+
+    @property
+    def tensors(self) -> list[str]:
+        """The tensors that the argument is made of."""
+        return sorted({entry.base.label.name for entry in self.argument.atoms(Indexed)})
+
+    def distance(self, arrays: Mapping[str, Array]) -> Array | None:
+        """How far the argument is from the point, entry by entry; None if it cannot be known."""
+        value = _entrywise(self.argument, arrays)
+        return None if value is None else value - self.point
+
+
+def _entrywise(expression: Expr, arrays: Mapping[str, Array]) -> Any:
+    """A sum or product of entries with the same indices, for all entries at once; None for anything else."""
+    if isinstance(expression, Indexed):
+        return arrays.get(expression.base.label.name)
+    if expression.is_Rational:
+        return float(expression)
+    parts = [_entrywise(a, arrays) for a in expression.args]
+    if any(part is None for part in parts) or not isinstance(expression, Add | Mul):
+        return None
+    return sum(parts) if isinstance(expression, Add) else math.prod(parts)
+
+
+def kinks(program: Program) -> Iterator[Kink]:
+    """The kinks of the functions that depend on what is learned."""
+    given = {t.name for t in program.inputs}
+    for statement in program.stage("forward", "error"):
         for node in sorted(statement.equation.expression.atoms(Elementwise), key=str):
-            if node.definition.has(Piecewise) and isinstance(node.args[0], Indexed):
-                yield f"{node.title}_prime", node.args[0].base.label.name
+            learned = any(entry.base.label.name not in given for entry in node.args[0].atoms(Indexed))
+            for point, _ in function_kinks(type(node)) if learned and not node.order and len(node.args) == 1 else ():
+                yield Kink(node.title, node.args[0], float(point))
 
 
 def frozen(array: Any) -> Array:

@@ -1,0 +1,175 @@
+"""Names with options: read exactly, refused clearly, written so that equal ones are written alike."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from derive import Network
+from derive.entry_text import Option, base_name, entry_text, number_text, option_values, parse_entry, split_entries
+from derive.spec import SpecError
+
+CATALOGUE = {
+    "elu": SimpleNamespace(options=(Option("alpha", 1, "how far", above=0),)),
+    "plain": SimpleNamespace(options=()),
+    "adam": SimpleNamespace(
+        options=(
+            Option("beta", Fraction(9, 10), "the memory", least=0, below=1),
+            Option("every", None, "how many steps", least=1, most=1000, whole=True),
+        )
+    ),
+}
+
+
+def read(text):
+    return parse_entry("optimizer", "optimizers", text, CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("elu", 1),
+        ("elu()", 1),
+        (" elu ( alpha = 1.4 ) ", Fraction(7, 5)),
+        ("elu(alpha=0.1)", Fraction(1, 10)),
+        ("elu(alpha=.5)", Fraction(1, 2)),
+        ("elu(alpha=2.)", 2),
+        ("elu(alpha=1e-8)", Fraction(1, 10**8)),
+        ("elu(alpha=+3)", 3),
+        ("elu(alpha=1 / 3)", Fraction(1, 3)),
+    ],
+)
+def test_values_are_exact(text, value):
+    assert read(text) == ("elu", {"alpha": value})
+
+
+def test_options_are_in_their_order_and_filled_up():
+    assert read("adam(every=10)") == ("adam", {"beta": Fraction(9, 10), "every": 10})
+    assert list(read("adam(every=10, beta=0)")[1]) == ["beta", "every"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("elu(beta=1)", "elu has no option 'beta'; it has alpha"),
+        ("elu(1.4)", "'1.4' is no option, such as alpha=0.5"),
+        ("elu(alpha=1,)", "'' is no option"),
+        ("elu(alpha)", "'alpha' is no option"),
+        ("elu(alpha=1, alpha=1)", "the option alpha is given twice"),
+        ("elu(alpha=)", "alpha is '', but must be a number such as 2, 1.4, 1e-8 or 1/3"),
+        ("elu(alpha=0)", "alpha is '0', but must be a number greater than 0"),
+        ("elu(alpha=-1)", "alpha is '-1', but must be a number greater than 0"),
+        ("elu(alpha=nan)", "must be a number such as"),
+        ("elu(alpha=inf)", "must be a number such as"),
+        ("elu(alpha=1_000)", "must be a number such as"),
+        ("elu(alpha=0x10)", "must be a number such as"),
+        ("elu(alpha=\u0661)", "must be a number such as"),
+        ("elu(alpha=__import__)", "must be a number such as"),
+        ("elu(alpha=1/0)", "divides by zero"),
+        ("elu(alpha=1.5/2)", "must be a number such as"),
+        ("elu(alpha=1e100)", "an exponent of more than 99 is too large"),
+        ("elu(alpha=" + "3" * 31 + ")", "more than 30 digits: round it"),
+        ("elu(alpha=1" + " " * 400 + ")", "longer than 300 characters"),
+        ("elu(alpha=1", "the parentheses do not match"),
+        ("elu(alpha=1))", "the parentheses do not match"),
+        ("elu((alpha=1))", "the parentheses do not match"),
+        ("elu(alpha=1)x", "the parentheses do not match"),
+        ("plain(alpha=1)", "plain has no options, so write plain alone"),
+        ("adam", "adam needs its option every, how many steps"),
+        ("adam(every=0)", "must be a whole number of at least 1 and at most 1000"),
+        ("adam(every=1.5)", "must be a whole number of at least 1 and at most 1000"),
+        ("adam(every=1, beta=1)", "must be a number of at least 0 and less than 1"),
+        ("elo(alpha=1)", "unknown optimizer 'elo': the nearest known one is elu"),
+        (3, "optimizer is an integer, 3, where a name is expected"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(text, words):
+    with pytest.raises(SpecError) as refused:
+        read(text)
+    assert words in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_list_is_split_outside_of_parentheses():
+    assert split_entries("adam(beta=0, every=2), elu , plain") == ("adam(beta=0, every=2)", "elu", "plain")
+    assert split_entries("a),b") == ("a)", "b")
+    assert split_entries("") == ("",)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("elu(alpha=1.0)", "elu"),
+        ("elu(alpha=14e-1)", "elu(alpha=1.4)"),
+        ("elu(alpha=7/5)", "elu(alpha=1.4)"),
+        ("elu(alpha=2/6)", "elu(alpha=1/3)"),
+        ("adam(every=100, beta=0.90)", "adam(every=100)"),
+        ("adam(every=7,beta=0)", "adam(beta=0, every=7)"),
+    ],
+)
+def test_equal_entries_are_written_alike(text, written):
+    name, options = read(text)
+    assert entry_text(name, options, CATALOGUE[name].options) == written
+    assert read(written) == (name, options)
+    assert base_name(written) == name
+
+
+NUMBERS = st.one_of(
+    st.builds("{}e{}".format, st.integers(0, 10**28), st.integers(-99, 70)),
+    st.builds("{}/{}".format, st.integers(0, 10**14), st.integers(1, 10**15)),
+    st.builds("0.{:028d}".format, st.integers(0, 10**28 - 1)),
+)
+
+
+@given(NUMBERS)
+def test_every_number_can_be_read_again(text):
+    anything = {"f": SimpleNamespace(options=(Option("v", 1, "any"),))}
+    _, options = parse_entry("loss", "losses", f"f(v={text})", anything)
+    assert options["v"] == Fraction(text)
+    again = f"f(v={number_text(options['v'])})"
+    assert parse_entry("loss", "losses", again, anything) == ("f", options)
+    assert option_values(again) == (options["v"],)
+
+
+# In a network.
+
+
+def test_equal_networks_have_equal_digests():
+    one = Network("3,4,2", "elu(alpha=1.40),sigmoid", "huber(delta=1/2)")
+    other = Network([3, 4, 2], ["elu( alpha=7/5 )", "sigmoid"], "huber( delta = 0.5 )")
+    assert one == other and one.digest == other.digest
+    assert one.activation == ("elu(alpha=1.4)", "sigmoid") and one.loss == "huber(delta=0.5)"
+    assert Network("3,1", "elu(alpha=1)") == Network("3,1", "elu")
+    assert Network("3,1", "elu(alpha=2)").digest != Network("3,1", "elu").digest
+
+
+def test_a_file_keeps_the_options(tmp_path):
+    network = Network("3,4,2", "elu(alpha=1/3),elu(alpha=1e-8)", "huber(delta=0.3)")
+    (tmp_path / "network.toml").write_text(network.to_toml())
+    assert Network.from_toml(tmp_path / "network.toml") == network
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"activation": "elu(alpha=-1)"}, "activation 'elu(alpha=-1)': alpha is '-1'"),
+        ({"activation": "leaky_relu(slope=1)"}, "must be a number of at least 0 and less than 1"),
+        ({"activation": "elu(alpha=1.4,sigmoid"}, "the parentheses do not match"),
+        ({"loss": "huber(1)"}, "'1' is no option, such as delta=0.5"),
+        (
+            {"loss": "hinge", "activation": "sigmoid"},
+            "loss hinge needs identity or tanh as the activation of the outputs",
+        ),
+        ({"loss": "poisson", "activation": "elu(alpha=2)"}, "loss poisson needs exponential or softplus"),
+        ({"loss": "kl_divergence", "activation": "tanh"}, "loss kl_divergence needs softmax"),
+        ({"layers": "3,elu_1,2"}, "which is a function"),
+        ({"layers": "3,hard_tanh,2"}, "which is a function"),
+        ({"layers": "3,huber_term,2"}, "which is a function"),
+        ({"layers": "3,erfc,2"}, "which is a function"),
+    ],
+)
+def test_options_that_make_no_network(options, words):
+    with pytest.raises(SpecError) as refused:
+        Network(**{"layers": "3,4,2", **options})
+    assert words in str(refused.value)

@@ -1,0 +1,194 @@
+"""Errors and gradients of the generated module for pre-activations from 1e-300 to 1e4, against mpmath.
+
+The module has one weight of 1 and one bias of 0, so that its input is the pre-activation
+and the gradient of the bias is the slope of the error along it. The formulas are written
+here from scratch, in forms that keep their digits in so many as mpmath is given.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+from helpers import module_of
+
+from derive.activations import ACTIVATIONS
+from derive.losses import LOSSES
+
+SIZES = (1e-300, 1e-20, 1e-8, 0.3, 1.0, 2.5, 20.0, 36.0, 300.0, 750.0, 1e4)
+POINTS = (0.0, *(sign * size for size in SIZES for sign in (1, -1)))
+#: Of so many digits nothing is lost that a float can show.
+DIGITS = 420
+SMALLEST, TOLERANCE = 1e-300, 1e-12
+
+Function = Callable[..., Any]
+
+
+def logistic(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def cube(x: Any) -> Any:
+    return mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)
+
+
+def selu(x: Any) -> Any:
+    scale, alpha = mp.mpf("1.0507009873554804934193349852946"), mp.mpf("1.6732632423543772848170429916717")
+    return scale * (x if x > 0 else alpha * mp.expm1(x))
+
+
+#: Each activation and its slope.
+FUNCTIONS: dict[str, tuple[Function, Function]] = {
+    "identity": (lambda x: x, lambda x: 1),
+    "sigmoid": (logistic, lambda x: logistic(x) * logistic(-x)),
+    "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "softsign": (lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
+    "hard_tanh": (lambda x: max(mp.mpf(-1), min(mp.mpf(1), x)), lambda x: int(abs(x) < 1)),
+    "relu": (lambda x: max(x, mp.mpf(0)), lambda x: int(x > 0)),
+    "relu6": (lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)), lambda x: int(0 < x < 6)),
+    "leaky_relu": (lambda x: x if x > 0 else x / 100, lambda x: 1 if x > 0 else mp.mpf(1) / 100),
+    "elu": (lambda x: x if x > 0 else mp.expm1(x), lambda x: 1 if x > 0 else mp.exp(x)),
+    "selu": (selu, lambda x: selu(mp.mpf(1)) if x > 0 else selu(x) - selu(mp.mpf(-(10**9)))),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), logistic),
+    "gelu": (
+        lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+        lambda x: mp.erfc(-x / mp.sqrt(2)) / 2 + x * mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    ),
+    "gelu_tanh": (
+        lambda x: x * logistic(2 * cube(x)),
+        lambda x: logistic(2 * cube(x)) + 2 * x * logistic(2 * cube(x)) * logistic(-2 * cube(x)) * mp.diff(cube, x),
+    ),
+    "silu": (lambda x: x * logistic(x), lambda x: logistic(x) + x * logistic(x) * logistic(-x)),
+    "mish": (
+        lambda x: x * mp.tanh(mp.log1p(mp.exp(x))),
+        lambda x: mp.tanh(mp.log1p(mp.exp(x))) + x * mp.sech(mp.log1p(mp.exp(x))) ** 2 * logistic(x),
+    ),
+    "exponential": (mp.exp, mp.exp),
+}
+
+
+def positive(x: Any) -> Any:
+    return max(x, mp.mpf(0))
+
+
+def log_cosh(x: Any) -> Any:
+    return mp.log(mp.cosh(x)) if abs(x) < 50 else abs(x) - mp.log(2) + mp.log1p(mp.exp(-2 * abs(x)))
+
+
+#: The error of one output, and its slope along the output.
+ERRORS: dict[str, tuple[Function, Function]] = {
+    "mse": (lambda y, a: (y - a) ** 2, lambda y, a: 2 * (a - y)),
+    "mae": (lambda y, a: abs(a - y), lambda y, a: mp.sign(a - y)),
+    "huber": (
+        lambda y, a: (a - y) ** 2 / 2 if abs(a - y) <= 1 else abs(a - y) - mp.mpf(1) / 2,
+        lambda y, a: max(mp.mpf(-1), min(mp.mpf(1), a - y)),
+    ),
+    "log_cosh": (lambda y, a: log_cosh(a - y), lambda y, a: mp.tanh(a - y)),
+    "hinge": (lambda y, a: positive(1 - y * a), lambda y, a: -y * int(1 - y * a > 0)),
+    "squared_hinge": (lambda y, a: positive(1 - y * a) ** 2, lambda y, a: -2 * y * positive(1 - y * a)),
+    "poisson": (lambda y, a: a - y * mp.log(a), lambda y, a: 1 - y / a),
+}
+TARGETS = {"signs": (1.0, -1.0), "counts": (0.0, 1.0, 7.0, 250.0), "real": (0.0, 1.0, -1.0, 0.5, 0.3, -2.7)}
+PAIRS = [(loss, out) for loss in ERRORS for out in LOSSES[loss].needs or FUNCTIONS]
+
+
+def test_every_loss_of_single_outputs_is_met():
+    elsewhere = {"half_mse", "sse", "half_sse"}  # mse but for a factor
+    probabilities = {"binary_cross_entropy", "cross_entropy", "kl_divergence"}
+    assert {*ERRORS, *elsewhere, *probabilities} == set(LOSSES)
+    assert {*FUNCTIONS, "softmax"} == set(ACTIVATIONS)
+
+
+def test_the_constants_of_selu_keep_mean_and_variance():
+    """What Klambauer et al. ask of them: of a standard normal number, mean 0 and variance 1 stay so."""
+    from derive.activations import activation
+
+    x = np.linspace(-12, 12, 240001)
+    weight = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    (above, _), (below, _) = activation("selu").formula.args
+    scale, reach = float(above.coeff(above.free_symbols.pop())), -float(below.subs(below.free_symbols.pop(), -(10**6)))
+    values = np.where(x > 0, scale * x, reach * np.expm1(np.minimum(x, 0)))
+    for power, expected in ((1, 0.0), (2, 1.0)):
+        assert np.sum(values**power * weight) * (x[1] - x[0]) == pytest.approx(expected, abs=1e-8)
+
+
+def right(found: float, expected: Any) -> bool:
+    if abs(expected) < SMALLEST:
+        return abs(found) <= 10 * SMALLEST
+    return bool(abs(found - expected) <= TOLERANCE * abs(expected))
+
+
+@pytest.mark.parametrize(("loss", "output"), PAIRS)
+def test_error_and_slope(loss, output):
+    module = module_of((1, 1), output, loss)
+    parameters = {"W1": np.ones((1, 1)), "b1": np.zeros((1, 1))}
+    (value, slope), (error, along) = FUNCTIONS[output], ERRORS[loss]
+    with warnings.catch_warnings(), mp.workdps(DIGITS):
+        warnings.simplefilter("error")
+        for z, y in itertools.product(POINTS, TARGETS[LOSSES[loss].targets]):
+            a = value(mp.mpf(z))
+            if abs(a) > 1e150:  # its square would be beyond all numbers
+                continue
+            x, targets = np.array([[z]]), np.array([[y]])
+            forward = module._forward(parameters, x)
+            found = float(module._error(parameters, x, targets, forward))
+            assert right(found, error(mp.mpf(y), a)), f"error at {z}, target {y}"
+            found = float(module._gradients(parameters, x, targets, forward)["b1"][0, 0])
+            expected = along(mp.mpf(y), a) * slope(mp.mpf(z))
+            assert right(found, expected), f"slope at {z}, target {y}: {found}, not {mp.nstr(expected, 17)}"
+
+
+@pytest.mark.parametrize("output", FUNCTIONS)
+def test_float32_is_finite_and_as_right_as_it_can_be(output):
+    module = module_of((1, 1), output, "mae")
+    with warnings.catch_warnings(), mp.workdps(60):
+        warnings.simplefilter("error")
+        for name, function in zip((output, f"{output}_prime"), FUNCTIONS[output], strict=True):
+            z = np.array([[p for p in POINTS if abs(p) > 1e-30 or p == 0]], dtype=np.float32)
+            found = getattr(module, name, np.ones_like)(z)
+            assert found.dtype == np.float32
+            for point, got in zip(z[0], found[0], strict=True):
+                expected = function(mp.mpf(float(point)))
+                if abs(expected) > 3e38:
+                    assert np.isposinf(got)
+                else:
+                    assert abs(float(got) - expected) <= 1e-5 * abs(expected) + 1e-37, f"{name} at {point}"
+
+
+SPREAD = ((0, 0, 0), (1, 2, 3), (10, 0, -5), (50, -60, 0), (700, 0, -700), (1e4, -1e4, 0), (30, 30, -40), (0, -50, -60))
+CLASSES = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0.2, 0.3, 0.5), (0, 0.4, 0.6))
+
+
+@pytest.mark.parametrize("loss", ["mae", "log_cosh", "mse", "cross_entropy", "kl_divergence"])
+def test_softmax(loss):
+    """The shares of a softmax, one of which may be all but 1, and what the error pulls at each."""
+    module = module_of((1, 3), "softmax", loss)
+    for z, y in itertools.product(SPREAD, CLASSES):
+        with mp.workdps(200 if max(map(abs, z)) < 100 else 700):
+            powers = [mp.exp(mp.mpf(v) - max(z)) for v in z]
+            shares = [p / sum(powers) for p in powers]
+            wanted = [mp.mpf(v) for v in y]
+            if loss in ERRORS:
+                error = sum(ERRORS[loss][0](w, s) for w, s in zip(wanted, shares, strict=True)) / 3
+                pulls = [ERRORS[loss][1](w, s) / 3 for w, s in zip(wanted, shares, strict=True)]
+                mean = sum(p * s for p, s in zip(pulls, shares, strict=True))
+                slopes = [s * (p - mean) for p, s in zip(pulls, shares, strict=True)]
+            else:
+                logs = [mp.mpf(v) - max(z) - mp.log(sum(powers)) for v in z]
+                own = sum(w * mp.log(w) for w in wanted if w) if loss == "kl_divergence" else 0
+                error = own - sum(w * v for w, v in zip(wanted, logs, strict=True))
+                slopes = [s * sum(wanted) - w for s, w in zip(shares, wanted, strict=True)]
+            x, targets = np.zeros((1, 1)), np.array([y], dtype=float).T
+            parameters = {"W1": np.zeros((3, 1)), "b1": np.array([z], dtype=float).T}
+            forward = module._forward(parameters, x)
+            assert right(float(module._error(parameters, x, targets, forward)), error), f"error at {z}, {y}"
+            found = module._gradients(parameters, x, targets, forward)["b1"][:, 0]
+            tied = (30, 30, -40) == z and loss in ("mse", "log_cosh")  # a share at which the mean is its own pull
+            for got, expected in zip(found, slopes, strict=True):
+                floor = 1e-45 if tied else 0.0
+                assert right(got, expected) or abs(got - expected) <= floor, f"slopes at {z}, {y}"
