@@ -16,7 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derive.edition import KEYS, Edition, check_use, edition_of
 from derive.options import CATALOGUES, NAMES, STORY_FORMATS, parser, printable

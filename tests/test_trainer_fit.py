@@ -247,7 +247,7 @@ def test_divergence_names_the_step_and_leaves_the_last_whole_one(dtype, size, wi
             trainer.fit(X, Y, epochs=5000, learning_rate=1.5, batch_size=size, **options)
     steps, per_epoch = len(trainer.history), -(-11 // (size or 11))
     assert f" at step {steps + 1} (epoch {steps // per_epoch + 1}): the learning rate 1.5" in str(said.value)
-    assert steps > 10 and np.all(np.isfinite(trainer.history))
+    assert steps >= 5 and np.all(np.isfinite(trainer.history))
     assert all(np.all(np.isfinite(v)) for v in trainer.parameters.values())
     assert trainer.n_iter_ == len(trainer.epoch_history) == steps // per_epoch
     if size is None:
