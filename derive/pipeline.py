@@ -21,6 +21,7 @@ from sympy import Integer, Symbol
 
 from derive.activations import ACTIVATIONS
 from derive.chain_rule import Chains, chains
+from derive.descent import Descent
 from derive.describe import described
 from derive.edition import Edition
 from derive.forward import SAMPLE_AXIS, ForwardPass
@@ -29,11 +30,11 @@ from derive.layers import BIASES
 from derive.lift import lift_program
 from derive.losses import LOSSES
 from derive.notation import NOTATIONS, Notation
-from derive.optimizers import OPTIMIZERS
 from derive.program import Program, assemble
 from derive.shared_factors import SharedFactor, shared_factors
-from derive.spec import Network
+from derive.spec import Network, exactly
 from derive.user_text import SpecError
+from derive.weight_decay import L2, PENALTY, penalty
 
 if TYPE_CHECKING:
     from derive.blocks import Document
@@ -68,7 +69,8 @@ def _derived(network: Network | None, stated: ForwardPass, style: Notation) -> D
     """Run the stages."""
     all_chains = chains(stated)
     factors = shared_factors(all_chains)
-    program = lift_program(assemble(all_chains, factors, OPTIMIZERS["sgd"], style.scale))
+    descent = Descent() if network is None else network.descent
+    program = lift_program(assemble(all_chains, factors, descent, style.scale))
     return Derivation(network, style, stated, all_chains, factors, program)
 
 
@@ -87,8 +89,13 @@ def state(network: Network) -> ForwardPass:
         equations += [*dense.equations, ACTIVATIONS[activation].equation(a, dense.z, supply)]
         parameters += dense.parameters
     loss = LOSSES[network.loss]
-    equations.append(loss.equation(Tensor("E", "error"), y, a, supply))
-    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, loss.promises(y))
+    error, constants = loss.equation(Tensor("E", "error"), y, a, supply), {}
+    if network.l2:
+        equations.insert(0, penalty(parameters, supply))
+        error = replace(error, expression=error.expression + PENALTY[()])
+        constants = {L2.name: exactly(network.l2)}
+    equations.append(error)
+    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, loss.promises(y), constants)
 
 
 def _extent(width: int | str) -> Integer | Symbol:
@@ -199,7 +206,8 @@ class Derivation:
 
         name = "network" if self.network is None else str(self.network.name)
         promises = self.forward.promises
-        return module_source(self.program, self.notation, promises, name, self.description)
+        start = "glorot_uniform" if self.network is None else self.network.initialisation
+        return module_source(self.program, self.notation, promises, name, self.description, start)
 
     def numpy(self) -> str:
         """Return the source of the NumPy module."""
@@ -238,7 +246,7 @@ class Derivation:
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
             "trainer.py": self.numpy(),
-            "__init__.py": _INIT,
+            "__init__.py": _init(self.program),
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
         }
@@ -289,9 +297,17 @@ def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
     return tuple(5 - n % 3 for n in range(len(layers)))
 
 
+def _init(program: Program) -> str:
+    """The module that makes a package of the folder."""
+    names = ["Trainer", "error", "forward", "gradients", "initial_parameters", "update"]
+    names += ["initial_state"] if program.states else []
+    listed = sorted(names, key=lambda name: (name.islower(), name))
+    return _INIT.format(names=", ".join(listed), quoted=", ".join(f'"{name}"' for name in listed))
+
+
 _INIT = '''"""A trainer for one network; see trainer.py, and network.toml for what it was made of."""
 
-from .trainer import Trainer, error, forward, gradients, initial_parameters, update
+from .trainer import {names}
 
-__all__ = ["Trainer", "error", "forward", "gradients", "initial_parameters", "update"]
+__all__ = [{quoted}]
 '''

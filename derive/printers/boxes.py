@@ -136,6 +136,14 @@ class Typesetter:
         """A fraction."""
         return Box("fraction", (top, bottom), max(top.width, bottom.width) + 0.25, PRODUCT, True)
 
+    def root(self, inner: Box) -> Box:
+        """A square root."""
+        return Box("root", (inner,), inner.width + 0.85, ATOM, inner.tall)
+
+    def floored(self, inner: Box) -> Box:
+        """The whole part."""
+        return Box("floored", (inner,), inner.width + 0.9, ATOM, inner.tall)
+
     def partial(self, of: Box, wrt: Box) -> Box:
         """A partial derivative."""
         return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.75, PRODUCT, True)

@@ -13,6 +13,9 @@ _NAMES = {
     "1": r"\mathbf{1}",
     "ln": r"\ln",
     "tanh": r"\tanh",
+    "cos": r"\cos",
+    "max": r"\max",
+    "min": r"\min",
     "sigmoid": r"\sigma",
     "otherwise": r"\text{otherwise}",
 }
@@ -151,6 +154,10 @@ def _group(write: Writer, inner: Box) -> str:
     return rf"\left({write(inner)}\right)" if inner.tall else f"({write(inner)})"
 
 
+def _floored(write: Writer, inner: Box) -> str:
+    return rf"\left\lfloor {write(inner)} \right\rfloor" if inner.tall else rf"\lfloor {write(inner)} \rfloor"
+
+
 def _cases(write: Writer, *rows: tuple[Box, Box]) -> str:
     body = r" \\ ".join(f"{write(value)} & {write(condition)}" for value, condition in rows)
     return rf"\begin{{cases}} {body} \end{{cases}}"
@@ -173,6 +180,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "script": _script,
     "primed": lambda write, base, order: write(base) + "'" * order,
     "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",
+    "root": lambda write, inner: rf"\sqrt{write.within(inner)}",
+    "floored": _floored,
     "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
     "total": _total,
     "group": _group,

@@ -15,7 +15,7 @@ from derive.printers.boxes import Box
 
 #: The elements of MathML Core that are written.
 ELEMENTS = frozenset(
-    "math mi mn mo mtext mspace mrow mfrac msub msup msubsup mmultiscripts mprescripts "
+    "math mi mn mo mtext mspace mrow mfrac msqrt msub msup msubsup mmultiscripts mprescripts "
     "munder mover munderover mtable mtr mtd".split()
 )
 
@@ -272,6 +272,11 @@ def _group(inner: Box) -> Elements:
     return (_e("mrow", sign("("), *_elements(inner), sign(")")),)
 
 
+def _floored(inner: Box) -> Elements:
+    sign = _mo if inner.tall else _small
+    return (_e("mrow", sign("⌊"), *_elements(inner), sign("⌋")),)
+
+
 def _table(rows: Sequence[Sequence[Box]], kind: str = "") -> str:
     lines = (_e("mtr", *(_e("mtd", mathml(b)) for b in row)) for row in rows)
     return _e("mtable", *lines, class_=kind)
@@ -312,6 +317,8 @@ _KINDS: dict[str, Callable[..., Elements]] = {
     "script": _script,
     "primed": _primed,
     "fraction": _fraction,
+    "root": lambda inner: (_e("msqrt", *_elements(inner)),),
+    "floored": _floored,
     "partial": _partial,
     "total": _total,
     "group": _group,

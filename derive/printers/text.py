@@ -98,6 +98,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "script": _script,
     "primed": lambda base, order: text(base) + "′" * order,
     "fraction": _fraction,
+    "root": lambda inner: f"√{text(inner)}" if inner.binds >= POWER else f"√({text(inner)})",
+    "floored": lambda inner: f"⌊{text(inner)}⌋",
     "partial": lambda of, wrt: f"∂{text(of)}/∂{text(wrt)}",
     "total": lambda index, _start, _stop: "Σ" if index is None else f"Σ_{text(index)}",
     "group": lambda inner: f"({text(inner)})",
