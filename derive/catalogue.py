@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import singledispatch
 from typing import Any
 
-from sympy import Symbol
+from sympy import Integer, Symbol
 
 from derive.activations import ACTIVATIONS, Activation
+from derive.descent import RATE, STEP, Descent, constant
 from derive.forward import SAMPLE_AXIS
 from derive.index import Axis, Equation, IndexSupply, Tensor
+from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.layers import BIASES, Bias
 from derive.losses import LOSSES, Loss
 from derive.notation import LETTERS, NOTATIONS, PSI, Notation
@@ -23,6 +26,7 @@ from derive.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.printers.boxes import Typesetter
 from derive.printers.page import Page
 from derive.printers.text import text
+from derive.schedules import SCHEDULES, Schedule
 
 CATALOGUES: dict[str, Mapping[str, Any]] = {
     "activations": ACTIVATIONS,
@@ -30,6 +34,8 @@ CATALOGUES: dict[str, Mapping[str, Any]] = {
     "biases": BIASES,
     "notations": NOTATIONS,
     "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+    "initialisations": INITIALISATIONS,
 }
 
 _OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
@@ -68,10 +74,28 @@ def _(entry: Bias) -> str:
 
 @formula.register
 def _(entry: Optimizer) -> str:
-    w = Tensor("W", "weight", (_OUTPUTS, _INPUTS))
+    w = Tensor("W", "weight", (Axis(Integer(1)),))
     slope = Tensor("dE_dW", "gradient", w.axes, about=w)
-    after = replace(w, name="W_next", role="updated", about=w)
-    return _stated(entry.equation(after, w, slope, IndexSupply()), w, slope, LEARNING_RATE, sign="←")
+    options = {option.name: Fraction(option.default or 0) for option in entry.options}
+    stage = Descent(entry, options).stage([w], [slope], IndexSupply())
+    numbers = map(constant, stage.constants)
+    known = (w, slope, LEARNING_RATE, *stage.states, *numbers, *(e.target for e in stage.equations))
+    return ", ".join(_stated(e, *known, sign="←" if e.target.role == "updated" else "=") for e in stage.equations)
+
+
+@formula.register
+def _(entry: Schedule) -> str:
+    n = {option.name: constant(option.name)[()] for option in entry.options if option.name != "warm_up"}
+    value = LEARNING_RATE[()] * entry.multiplier(STEP[()], n)
+    return _stated(Equation(RATE, (), value), LEARNING_RATE, STEP, *map(constant, n))
+
+
+@formula.register
+def _(entry: Initialisation) -> str:
+    over, under = entry.spread
+    if entry.variance is None:
+        return {"zeros": "0", "orthogonal": "WᵀW = I or WWᵀ = I"}[entry.kind]
+    return f"{entry.kind}, variance {over}/({' + '.join(s.name for s in (INPUTS, UNITS) if under.has(s))})"
 
 
 @formula.register

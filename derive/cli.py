@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from derive.pipeline import Derivation
     from derive.seals import Content
 
-NETWORK_OPTIONS = ("layers", "activation", "loss", "bias", "notation", "name")
+NETWORK_OPTIONS = (
+    *("layers", "activation", "loss", "bias", "notation", "name"),
+    *("optimizer", "l2", "clip", "schedule", "initialisation"),
+)
 
 
 class Refused(Exception):

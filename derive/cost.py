@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 
 from sympy import Add, Expr, Function, Integer, KroneckerDelta, Mul, Pow, Sum, expand
@@ -12,6 +12,7 @@ from derive.deltas import contract, tidy
 from derive.forward import SAMPLES
 from derive.index import IndexSupply, Tensor
 from derive.program import Assign
+from derive.scalar_chains import Link
 
 
 def size(tensor: Tensor) -> Expr:
@@ -52,9 +53,14 @@ def multiplications_by_chain(chains: Chains) -> Expr:
     return expand(sum((size(p) * (found[p.name][1] - found[p.name][0]) for p in chains.forward.parameters), Integer(0)))
 
 
-def scalar_chains(chains: Chains, tensor: Tensor) -> Expr:
-    """The number of scalar chains from the error to one entry of a tensor, for one sample."""
-    return _counts(chains)[tensor.name][0]
+def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) -> Expr:
+    """The number of scalar chains from the error to one entry of a tensor, for one sample.
+
+    To some ``entry`` fewer may lead: no penalty reads the biases that stand among weights.
+    """
+    found = _counts(chains)
+    idle = [e for e in chains.into(tensor) if entry and not e.of_indices and Link(e, (), tuple(entry)).value == 0]
+    return found[tensor.name][0] - sum((found[e.of.name][0] for e in idle), Integer(0))
 
 
 def _counts(chains: Chains) -> dict[str, tuple[Expr, Expr]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from derive.entry_text import number_text
 from derive.layers import BIASES
 from derive.losses import loss
-from derive.spec import Network
+from derive.spec import Network, exactly
 
 
 def described(network: Network) -> str:
@@ -15,7 +16,17 @@ def described(network: Network) -> str:
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(set(names)) == 1 else "activations"
     biases, goal = BIASES[network.bias].phrase, loss(network.loss).phrase
-    return f"A network of {spelled(network.layers)} units {biases}, {functions} {noun}, and the loss {goal}."
+    first = f"A network of {spelled(network.layers)} units {biases}, {functions} {noun}, and the loss {goal}."
+    return f"{first}{_learning(network)}"
+
+
+def _learning(network: Network) -> str:
+    """Say how it learns, where that is more than the gradient times a fixed rate."""
+    said = [network.optimizer] if network.optimizer != "sgd" else []
+    said += [f"weight decay of {number_text(exactly(network.l2))}"] if network.l2 else []
+    said += [f"gradients clipped at the norm {number_text(exactly(network.clip))}"] if network.clip is not None else []
+    said += [f"the schedule {network.schedule}"] if network.schedule != "constant" else []
+    return f" It learns with {', '.join(said[:-1])}{' and ' if said[1:] else ''}{said[-1]}." if said else ""
 
 
 def spelled(layers: Sequence[object]) -> str:

@@ -28,15 +28,19 @@ from sympy import (
     KroneckerDelta,
     Le,
     Lt,
+    Max,
+    Min,
     Mul,
     Piecewise,
     Pow,
     Rational,
     Sum,
     Symbol,
+    cos,
     cosh,
     erf,
     exp,
+    floor,
     log,
     pi,
     sign,
@@ -195,6 +199,17 @@ class Interpreter:
     def _(self, expression: Expr, at: dict[Index, int]) -> Any:
         return self.arithmetic.number(1) * self.arithmetic.functions.pi
 
+    @number.register(Max)
+    @number.register(Min)
+    def _(self, expression: Expr, at: dict[Index, int]) -> Any:
+        chosen = max if isinstance(expression, Max) else min
+        return chosen((self.number(a, at) for a in expression.args), key=lambda value: value.real)
+
+    @number.register
+    def _(self, expression: floor, at: dict[Index, int]) -> Any:
+        return self.arithmetic.number(math.floor(self.number(expression.args[0], at).real))
+
+    @number.register(cos)
     @number.register(exp)
     @number.register(log)
     @number.register(tanh)
@@ -213,9 +228,13 @@ def interpret(
 ) -> dict[str, Array]:
     """Run the index form of some stages of a program on the given inputs and parameters.
 
-    ``values`` hold arrays with one axis per tensor axis (a bias has one); the
-    result maps every tensor's name to such an array of entries.
+    ``values`` hold arrays with one axis per tensor axis (a bias has one); the constants of the
+    program have their values already. The result maps every tensor's name to such an array of entries.
     """
-    start = {name: np.asarray(value) for name, value in values.items()}
-    machine = Interpreter(start, sizes, program.tensors, arithmetic or Arithmetic())
+    exact = arithmetic or Arithmetic()
+    fixed = {
+        n: np.asarray(exact.number(v.numerator) / exact.number(v.denominator)) for n, v in program.constants.items()
+    }
+    start = {**fixed, **{name: np.asarray(value) for name, value in values.items()}}
+    machine = Interpreter(start, sizes, program.tensors, exact)
     return machine.run(s.equation for s in program.stage(*stages))

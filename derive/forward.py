@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 
 from sympy import Expr, Indexed, Integer, Sum, Symbol
@@ -42,7 +44,8 @@ class ForwardPass:
     """Everything that is stated; all else is derived from it.
 
     ``equations`` are in the order in which they are computed and end with the
-    error. ``inputs`` come with the data, ``parameters`` are learned.
+    error. ``inputs`` come with the data, ``parameters`` are learned. ``constants`` are
+    scalars that the equations read by name, with their values.
     """
 
     equations: tuple[Equation, ...]
@@ -50,6 +53,7 @@ class ForwardPass:
     parameters: tuple[Tensor, ...]
     supply: IndexSupply
     promises: tuple[SumsToOne, ...] = ()
+    constants: Mapping[str, Fraction] = field(default_factory=dict)
 
     @property
     def error(self) -> Equation:
@@ -71,7 +75,7 @@ class ForwardPass:
     def check(self) -> None:
         """Raise ValueError unless each tensor is stated once and before it is read."""
         known = {t.name for t in self.inputs + self.parameters}
-        extents = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
+        extents = {s.name for t in self.tensors.values() for s in extent_symbols(t)} | set(self.constants)
         for equation in self.equations:
             name = equation.target.name
             if name in known:

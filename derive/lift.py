@@ -29,9 +29,10 @@ from sympy import Number as SympyNumber
 
 from derive import matrix as mx
 from derive.deltas import tidy
+from derive.descent import is_number
 from derive.exact import recognise
 from derive.functions import SCALAR_FUNCTIONS, Elementwise
-from derive.index import Equation, Index, Tensor, within
+from derive.index import Equation, Index, Tensor, symbols_read, within
 from derive.program import Assign, Program
 from derive.reading import reading_order
 
@@ -79,9 +80,17 @@ def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     if len(equation.indices) > 2:
         raise LiftError(f"{equation.target.name} has more than two axes")
     right = equation.expression
+    if not equation.indices and _reads_numbers(right, tensors):
+        return mx.Number(right)
     if right.has(KroneckerDelta):
-        return _stack(right, row, column, tensors)
+        return _stacked(right, row, column, tensors)
     return _lay(right, row, column, tensors).spread(row, column)
+
+
+def _reads_numbers(right: Expr, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a formula reads nothing but numbers that are computed once a step."""
+    read = [tensors[name] for name in symbols_read(right) if name in tensors]
+    return bool(read) and not right.has(Indexed, Sum) and all(is_number(t) for t in read)
 
 
 def lift_program(program: Program) -> Program:
@@ -140,7 +149,7 @@ def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]
     if isinstance(expression, Index):
         raise LiftError(f"the index {expression} stands as a number, which has no matrix form")
     tensor = tensors.get(expression.name)
-    return Lifted(mx.Number(expression) if tensor is None else mx.Array(tensor))
+    return Lifted(mx.Number(expression) if tensor is None or is_number(tensor) else mx.Array(tensor))
 
 
 @_node.register
@@ -376,6 +385,41 @@ def _pair(indices: frozenset[Index]) -> tuple[Side, Side]:
     return (ordered[0], ordered[1]) if ordered else (None, None)
 
 
+def _stacked(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
+    """Rows given piecewise become blocks; terms that only fill some of the columns are added to the others."""
+    parts = [t for t in Add.make_args(right) if column is not None and fills_columns(t, column)]
+    if not parts:
+        return _stack(right, row, column, tensors)
+    blocks = [_columns(term, row, column, tensors) for term in parts]
+    rest = Add(*(t for t in Add.make_args(right) if t not in parts))
+    if rest == 0:
+        return mx.Plus(tuple(blocks)) if len(blocks) > 1 else blocks[0]
+    first = _lay(rest, row, column, tensors).spread(row, column)
+    return mx.Plus((*(first.terms if isinstance(first, mx.Plus) else (first,)), *blocks))
+
+
+def fills_columns(term: Expr, column: Index) -> bool:
+    """Whether a term is a sum over columns that picks out one: factor * sum over j of delta(column, j) * entries."""
+    found = [f for f in Mul.make_args(term) if isinstance(f, Sum) and len(f.limits) == 1]
+    return len(found) == 1 and KroneckerDelta(column, found[0].limits[0][0]) in Mul.make_args(found[0].function)
+
+
+def _columns(term: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
+    """The columns that a term fills, side by side with zeros for the others."""
+    assert column is not None
+    (picked,) = (f for f in Mul.make_args(term) if isinstance(f, Sum))
+    inner: Index = picked.limits[0][0]
+    chosen = KroneckerDelta(column, inner)
+    body = Mul(*(f for f in (*Mul.make_args(term), *Mul.make_args(picked.function)) if f not in (picked, chosen)))
+    before = inner.axis.start - column.axis.start
+    after = column.axis.stop - inner.axis.stop
+    zero = [mx.Broadcast(mx.Number(Integer(0)), (_extent(row), Integer(n))) for n in (before, after) if n != 0]
+    if before < 0 or after != 0 or len(zero) > 1:
+        raise LiftError(f"{term} fills columns that are not the last ones of its rows")
+    laid = _lay(body, row, inner, tensors).spread(row, inner)
+    return mx.Beside((*zero, laid)) if zero else laid
+
+
 def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
     """Rows given piecewise become blocks, one below the other."""
     if row is None:
@@ -386,6 +430,12 @@ def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) 
         full = (extent, _extent(column))
         blocks.append(laid if laid.shape == full else mx.Broadcast(laid, full))
     return mx.Stack(tuple(blocks))
+
+
+def gives_rows(equation: Equation) -> bool:
+    """Whether an equation gives its rows piecewise."""
+    rows = equation.indices[:1]
+    return any(row in delta.args for delta in equation.expression.atoms(KroneckerDelta) for row in rows)
 
 
 def row_blocks(expression: Expr, row: Index) -> list[tuple[int, Expr, Expr, Side]]:

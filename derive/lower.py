@@ -27,7 +27,7 @@ def _explicit(node: mx.Node) -> mx.Node:
     operands = tuple(_explicit(c) for c in mx.children(node))
     if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call):
         operands = tuple(_full(o) for o in operands)
-    if isinstance(node, mx.Stack):
+    if isinstance(node, mx.Stack | mx.Beside):
         operands = tuple(o if _constant(o) else _full(o) for o in operands)
     return mx.rebuilt(node, operands)
 

@@ -13,6 +13,7 @@ from typing import Any
 from sympy import Expr, Integer
 
 from derive.index import Tensor
+from derive.reading import subtracted
 
 Shape = tuple[Expr, Expr]
 ONE = Integer(1)
@@ -254,6 +255,22 @@ class Stack(Node):
 
 
 @dataclass(frozen=True)
+class Beside(Node):
+    """Blocks of columns, one beside the other."""
+
+    blocks: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if len({b.shape[0] for b in self.blocks}) != 1:
+            raise ShapeError(f"blocks beside one another of {[b.shape for b in self.blocks]}")
+
+    @property
+    def shape(self) -> Shape:
+        """Columns added up."""
+        return self.blocks[0].shape[0], sum((b.shape[1] for b in self.blocks), Integer(0))
+
+
+@dataclass(frozen=True)
 class Einsum(Node):
     """The general contraction: ``subscripts`` as in Einstein's convention, e.g. ``ij,jk,jk->ik``.
 
@@ -304,7 +321,8 @@ def arrays_read(node: Node) -> set[str]:
     """Names of the tensors that a node reads."""
     if isinstance(node, Array):
         return {node.tensor.name}
-    own = {s.name for s in node.factor.free_symbols} if isinstance(node, Scale) else set()
+    numbers = (value for value in vars(node).values() if isinstance(value, Expr))
+    own = {s.name for number in numbers for s in number.free_symbols}
     return own.union(*(arrays_read(c) for c in children(node)))
 
 
@@ -313,7 +331,7 @@ def is_negative(node: Node) -> bool:
     if isinstance(node, Broadcast):
         return is_negative(node.of)
     value = node.factor if isinstance(node, Scale) else node.value if isinstance(node, Number) else None
-    return value is not None and bool(value.could_extract_minus_sign())
+    return value is not None and subtracted(value)
 
 
 def without_sign(node: Node) -> Node:

@@ -6,7 +6,7 @@ knows how a weight or a shared factor is called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from derive.index import Tensor
@@ -38,6 +38,14 @@ LETTERS: dict[str, Letter] = {
     "ell": Letter(r"\ell", "ℓ"),
     "mu": Letter(r"\mu", "μ"),
     "nu": Letter(r"\nu", "ν"),
+    "beta": Letter(r"\beta", "β"),
+    "gamma": Letter(r"\gamma", "γ"),
+    "Gamma": Letter(r"\Gamma", "Γ"),
+    "kappa": Letter(r"\kappa", "κ"),
+    "lambda": Letter(r"\lambda", "λ"),
+    "rho": Letter(r"\rho", "ρ"),
+    "tau": Letter(r"\tau", "τ"),
+    "omega": Letter(r"\omega", "ω"),
     "y_hat": Letter(r"\hat{y}", "ŷ"),
     "Y_hat": Letter(r"\hat{Y}", "Ŷ"),
     "x_bar": Letter(r"\bar{x}", "x̄"),
@@ -93,8 +101,13 @@ class Notation:
 
     def role(self, tensor: Tensor) -> Role:
         """How a tensor is written; one with no entry of its own goes by its name."""
-        known = self.roles.get(tensor.role)
+        known = self.roles.get(tensor.role) or _of_a_step(tensor)
         return known if known else Role(tensor.name, tensor.name, tensor.name)
+
+    def letters(self, tensors: Iterable[Tensor]) -> frozenset[str]:
+        """The letters of the numbers and arrays of a step, of those that are among some tensors."""
+        found = [role.entry for role in map(_of_a_step, tensors) if role]
+        return frozenset(name.partition("_")[0] for name in found)
 
     def code_name(self, tensor: Tensor) -> str:
         """The name of a tensor in generated code."""
@@ -105,11 +118,65 @@ class Notation:
             return self.code_name(tensor.about)
         if tensor.role == "factor" and tensor.about is not None and tensor.about.role != "preactivation":
             return f"{self.role(tensor).code}_{self.code_name(tensor.about)}"
+        if tensor.role == "constant":
+            return tensor.name.upper()
         known = self.roles.get(tensor.role)
         if known is None or tensor.role in ("weight", "bias"):
             return tensor.name
         numbered = tensor.layer is not None and tensor.role not in ("input", "prediction")
         return f"{known.code}{tensor.layer}" if numbered else known.code
+
+
+#: What belongs to a parameter and is written with its symbol as an index: the letters of an entry, of an array.
+ABOUT = {
+    "velocity": Role("v", "V", "velocity"),
+    "mean": Role("v", "V", "mean"),
+    "mean_square": Role("s", "S", "mean_square"),
+    "square_sum": Role("s", "S", "square_sum"),
+    "clipped": Role("g", "G", "clipped"),
+}
+
+
+def _numbers(**letters: str) -> dict[str, Role]:
+    return {name: Role(letter, letter, name) for name, letter in letters.items()}
+
+
+#: Numbers of these roles by their names; what follows an underscore is their index.
+_NUMBERS = _numbers(
+    l2="lambda",
+    clip="C",
+    mu="beta",
+    beta1="beta_1",
+    beta2="beta_2",
+    rho="rho",
+    epsilon="epsilon",
+    weight_decay="omega",
+    every="T",
+    steps="T",
+    factor="gamma",
+    warm_up="T_0",
+    step="t",
+    square_norm="Gamma",
+    clip_scale="kappa",
+    correction1="c_1",
+    correction2="c_2",
+)
+
+_NUMBER_ROLES = ("constant", "step", "square_norm", "clip_scale", "correction")
+
+
+def belongs(tensor: Tensor) -> bool:
+    """Whether a tensor belongs to a parameter, as what is kept of its gradients does."""
+    return tensor.role in ABOUT and tensor.about is not None
+
+
+def _of_a_step(tensor: Tensor) -> Role | None:
+    """How a number or an array of a step is written; None for anything else."""
+    if tensor.role == "penalty":
+        return Role("R", "R", "R")
+    if belongs(tensor):
+        return ABOUT[tensor.role]
+    return _NUMBERS.get(tensor.name) if tensor.role in _NUMBER_ROLES else None
 
 
 _SHARED = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Abs, Expr, Piecewise, Symbol, erf, exp, oo, preorder_traversal
 
 from derive import matrix as mx
+from derive.entry_text import number_text
 from derive.exact import (
     exact_differences,
     exact_margins,
@@ -29,6 +30,7 @@ from derive.exact import (
 from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
+from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.layout import laid_out
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
@@ -58,11 +60,16 @@ _SPECIAL = {"erf": erf, "erfc": erfc, "log1p_ratio": log1p_ratio}
 
 
 def module_context(
-    program: Program, notation: Notation, promises: tuple[SumsToOne, ...] = (), targets: str = "real"
+    program: Program,
+    notation: Notation,
+    promises: tuple[SumsToOne, ...] = (),
+    targets: str = "real",
+    initialisation: Initialisation = INITIALISATIONS["glorot_uniform"],
 ) -> dict[str, Any]:
     """What the template of the module needs, as finished lines of Python.
 
-    ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``. Each line
+    ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``,
+    ``initialisation`` says how weights begin. Each line
     that computes an equation ends with that equation's number.
     """
     layout = _Layout(program, notation, targets)
@@ -76,7 +83,9 @@ def module_context(
         "error": layout.body(error, kept),
         "gradients": layout.body(layout.needed((*layout.towards_error, *layout.backward)), kept),
         "error_is_array": layout.error_is_array(),
-        "updates": tuple(layout.in_place(s) for s in program.stage("update")),
+        "updates": tuple(layout.update()),
+        "constants": tuple(layout.constants()),
+        "states": tuple((t.name, t.about.name if t.about else "") for t in program.states),
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
         "targets": targets,
         "kept": tuple(layout.name(t) for t in kept),
@@ -85,7 +94,12 @@ def module_context(
         "gradient_items": tuple((s.target.about.name, layout.name(s.target)) for s in gradients if s.target.about),
         "parameters": tuple(p.name for p in program.parameters),
         "shapes": tuple((p.name, layout.shape(p)) for p in program.parameters),
-        "starts": tuple(layout.start(p) for p in program.parameters),
+        "starts": tuple(layout.start(p, initialisation) for p in program.parameters),
+        "beginning": {
+            "kind": initialisation.kind,
+            "words": initialisation.phrase,
+            "over": int(initialisation.spread[0] * (3 if initialisation.kind == "uniform" else 1)),
+        },
         "sizes": tuple(layout.sizes()),
         "widths": tuple(s.name for s in program.extents),
         "inputs": scalar(x.axes[0].extent).text,
@@ -171,21 +185,55 @@ class _Layout:
         code = self.printer.code(_form(statement)).text
         return f"{self.name(statement.target)} = {code}  # ({statement.number})"
 
-    def in_place(self, statement: Assign) -> tuple[str, str, str]:
-        """For an update: the parameter, its gradient, and the line that changes the parameter's own array."""
-        about = statement.target.about
-        assert about is not None
-        slope = next(s.target for s in self.program.stage("gradient") if s.target.about == about)
-        return about.name, self.name(slope), self._in_place(_form(statement), about, statement.number)
+    def update(self) -> Iterator[str]:
+        """The lines of a step: what is read of the gradients and the states, and the equations."""
+        at_hand: set[str] = set()
+        for statement in self.program.stage("update"):
+            form = _form(statement)
+            target, code = self._in_place(form, statement.target)
+            for name in [n for n in self.program.tensors if n in mx.arrays_read(code or form)]:
+                yield from self._fetched(self.program.tensors[name], at_hand)
+            if statement.target.role != "updated":
+                at_hand.add(self.name(statement.target))
+            yield f"{target}  # ({statement.number})"
 
-    def _in_place(self, form: mx.Node, about: Tensor, number: int) -> str:
+    def _fetched(self, tensor: Tensor, at_hand: set[str]) -> Iterator[str]:
+        """The line that takes an array out of its dict, unless it has a name already."""
+        stored = tensor.about if tensor.role == "updated" and tensor.about else tensor
+        name = self.name(stored)
+        if name not in at_hand:
+            at_hand.add(name)
+            if stored.role == "gradient" and stored.about:
+                yield f'{name} = slopes["{stored.about.name}"]'
+            elif stored in self.program.states:
+                yield f'{name} = state["{stored.name}"]{"" if stored.axes else ".item()"}'
+            elif stored in self.program.parameters:
+                yield f'{name} = parameters["{stored.name}"]'
+
+    def _in_place(self, form: mx.Node, target: Tensor) -> tuple[str, mx.Node | None]:
+        """The line that computes an update, and what it reads if that is not all of the form.
+
+        What is replaced keeps its array.
+        """
+        about = target.about
+        if target.role != "updated" or about is None:
+            code = self.printer.code(form).text
+            return f"{self.name(target)} = {f'float({code})' if target.role == 'square_norm' else code}", None
+        place = f'{"state" if about in self.program.states else "parameters"}["{about.name}"]'
         if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(about):
             rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
             sign = "-" if mx.is_negative(rest) else "+"
-            code = self.printer.code(mx.without_sign(rest)).text
-            return f'parameters["{about.name}"] {sign}= {code}  # ({number})'
-        code = self.printer.code(form).text
-        return f'parameters["{about.name}"][...] = {code}  # ({number})'
+            return f"{place} {sign}= {self.printer.code(mx.without_sign(rest)).text}", rest
+        if isinstance(form, mx.Number):
+            more = mx.Number(form.value - about.symbol)
+            return f"{place} += {self.printer.code(more).text}", more
+        return f"{self.name(about)}[...] = {self.printer.code(form).text}", None
+
+    def constants(self) -> Iterator[tuple[str, str]]:
+        """The numbers with a fixed value: the name and the value of each."""
+        for name, value in self.program.constants.items():
+            decimal = number_text(value)
+            yield self.names[name], decimal.replace("/", " / ")
 
     def kept(self, forward: tuple[Assign, ...]) -> list[Tensor]:
         """The forward tensors that a later stage reads, the prediction last."""
@@ -233,18 +281,21 @@ class _Layout:
         rows, columns = (scalar(s).text for s in mx.Array(parameter).shape)
         return f"({rows}, {columns})"
 
-    def start(self, parameter: Tensor) -> dict[str, Any]:
-        """How a parameter begins: weights within Glorot's limit, biases at zero."""
+    def start(self, parameter: Tensor, initialisation: Initialisation) -> dict[str, Any]:
+        """How a parameter begins: weights as the initialisation says, biases at zero."""
         rows, columns = mx.Array(parameter).shape
         augmented = any(axis.start == 0 for axis in parameter.axes)
         inputs = columns - 1 if augmented else columns
-        return {
-            "name": parameter.name,
-            "shape": self.shape(parameter),
-            "weight": parameter.role == "weight",
-            "fans": scalar(inputs + rows).text,
-            "augmented": augmented,
-        }
+        shape = self.shape(parameter)
+        code = f"np.zeros({shape})"
+        if parameter.role == "weight" and initialisation.variance is not None:
+            fans = initialisation.spread[1].xreplace({INPUTS: inputs, UNITS: rows})
+            code = f"{initialisation.kind}({scalar(fans).text}, {shape})"
+        elif parameter.role == "weight" and initialisation.kind == "orthogonal":
+            code = f"orthogonal({scalar(rows).text}, {scalar(inputs).text})"
+            code = f"np.hstack([np.zeros(({scalar(rows).text}, 1)), {code}])" if augmented else code
+        drawn = parameter.role == "weight" and initialisation.variance is not None
+        return {"name": parameter.name, "code": code, "biased": augmented and drawn}
 
     def sizes(self) -> Iterator[tuple[str, str]]:
         """Where each named width is read off: the first parameter that has it along an axis."""
@@ -319,7 +370,19 @@ def _described(function: Any) -> str:
 def _form(statement: Assign) -> mx.Node:
     if statement.form is None:
         raise ValueError(f"({statement.number}) {statement.target.name} has not been lifted")
+    if statement.stage == "update":
+        return lowered(_summed_at_once(statement.form))
     return lowered(statement.form if statement.stage == "error" else with_two_axes(statement.form))
+
+
+def _summed_at_once(node: mx.Node) -> mx.Node:
+    """The same with every sum that comes to one number as a sum of all entries."""
+    operands = tuple(_summed_at_once(c) for c in mx.children(node))
+    return (
+        mx.SumOver(operands[0], None)
+        if isinstance(node, mx.SumOver) and node.shape == (1, 1)
+        else (mx.rebuilt(node, operands))
+    )
 
 
 def code_names(program: Program, notation: Notation) -> dict[str, str]:
@@ -331,7 +394,7 @@ def code_names(program: Program, notation: Notation) -> dict[str, str]:
     return {n: f"{c}_" if c in _RESERVED or keyword.iskeyword(c) else c for n, c in names.items()}
 
 
-_RESERVED = frozenset({"np", "math", "m", "parameters", "values", "slopes", "before", "Array", "Parameters"})
+_RESERVED = frozenset({"np", "math", "m", "parameters", "state", "values", "slopes", "before", "Array", "Parameters"})
 
 
 def _reads(statement: Assign) -> set[str]:
@@ -381,13 +444,14 @@ def module_source(
     description: str,
     network: Network | None = None,
     targets: str = "real",
+    initialisation: str = "glorot_uniform",
 ) -> str:
     """Render the module, laid out as a formatter would.
 
     ``name`` is what it is imported as, ``description`` says which network it is, and
     ``network`` is None if its equations were stated by hand.
     """
-    context = module_context(program, notation, promises, targets)
+    context = module_context(program, notation, promises, targets, INITIALISATIONS[initialisation])
     source = fill(
         "numpy/trainer.py.jinja",
         **{**context, **facts(program, network, context)},

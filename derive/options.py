@@ -18,6 +18,7 @@ examples:
   derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
   derive network --layers n,h,h,k --notation bracket --format html
   derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
+  derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1
   derive explain --layers 3,4,4,1 --weight "W2[3,1]"
   derive check generated/network_3_4_4_1
   derive list activations
@@ -30,6 +31,8 @@ CATALOGUES = {
     "biases": ("derive.layers", "BIASES"),
     "notations": ("derive.notation", "NOTATIONS"),
     "optimizers": ("derive.optimizers", "OPTIMIZERS"),
+    "schedules": ("derive.schedules", "SCHEDULES"),
+    "initialisations": ("derive.initialisations", "INITIALISATIONS"),
 }
 
 #: The formats of the story of a weight: a notebook would need the module beside it.
@@ -100,6 +103,13 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--loss", metavar="NAME", help="what is minimised (mse)")
     network.add_argument("--bias", metavar="NAME", help="separate, augmented or none (separate)")
     network.add_argument("--notation", metavar="NAME", help="how it is written: psi, bracket or delta (psi)")
+    network.add_argument("--optimizer", metavar="NAME", help="such as momentum, or adam(beta1=0.8) (sgd)")
+    network.add_argument("--l2", metavar="NUMBER", help="strength of weight decay, a part of the error (0)")
+    network.add_argument("--clip", metavar="NUMBER", help="norm at which gradients are clipped (never)")
+    network.add_argument(
+        "--schedule", metavar="NAME", help="of the learning rate, such as cosine(steps=1000) (constant)"
+    )
+    network.add_argument("--initialisation", metavar="NAME", help="how the weights begin (glorot_uniform)")
     network.add_argument(
         "--spec", metavar="FILE", type=Path, help="a TOML file that says the same; options override it"
     )

@@ -21,6 +21,7 @@ from sympy import Integer, Symbol
 
 from derive.activations import activation, titles
 from derive.chain_rule import Chains, chains
+from derive.descent import Descent
 from derive.describe import described
 from derive.edition import Edition
 from derive.forward import SAMPLE_AXIS, ForwardPass
@@ -29,11 +30,11 @@ from derive.layers import BIASES
 from derive.lift import lift_program
 from derive.losses import loss
 from derive.notation import NOTATIONS, Notation
-from derive.optimizers import OPTIMIZERS
 from derive.program import Program, assemble
 from derive.shared_factors import SharedFactor, shared_factors
-from derive.spec import Network
+from derive.spec import Network, exactly
 from derive.user_text import SpecError
+from derive.weight_decay import L2, PENALTY, penalty
 
 if TYPE_CHECKING:
     from derive.blocks import Document
@@ -71,7 +72,8 @@ def _derived(network: Network | None, stated: ForwardPass, style: Notation) -> D
     """Run the stages."""
     all_chains = chains(stated)
     factors = shared_factors(all_chains)
-    program = lift_program(assemble(all_chains, factors, OPTIMIZERS["sgd"], style.scale))
+    descent = Descent() if network is None else network.descent
+    program = lift_program(assemble(all_chains, factors, descent, style.scale))
     return Derivation(network, style, stated, all_chains, factors, program)
 
 
@@ -91,8 +93,13 @@ def state(network: Network) -> ForwardPass:
         equations += [*dense.equations, activation(text).equation(a, dense.z, supply, called[text])]
         parameters += dense.parameters
     chosen = loss(network.loss)
-    equations.append(chosen.equation(Tensor("E", "error"), y, a, supply))
-    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, chosen.promises(y))
+    error, constants = chosen.equation(Tensor("E", "error"), y, a, supply), {}
+    if network.l2:
+        equations.insert(0, penalty(parameters, supply))
+        error = replace(error, expression=error.expression + PENALTY[()])
+        constants = {L2.name: exactly(network.l2)}
+    equations.append(error)
+    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, chosen.promises(y), constants)
 
 
 def _extent(width: int | str) -> Integer | Symbol:
@@ -210,7 +217,10 @@ class Derivation:
 
         name = "network" if self.network is None else str(self.network.name)
         promises = self.forward.promises
-        return module_source(self.program, self.notation, promises, name, self.description, self.network, self.targets)
+        start = "glorot_uniform" if self.network is None else self.network.initialisation
+        return module_source(
+            self.program, self.notation, promises, name, self.description, self.network, self.targets, start
+        )
 
     def numpy(self) -> str:
         """Return the source of the NumPy module."""

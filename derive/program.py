@@ -6,7 +6,9 @@ index form; ``lift`` adds the matrix form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -14,11 +16,12 @@ from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol,
 
 from derive.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
 from derive.deltas import tidy
+from derive.descent import Descent, constant
 from derive.forward import SAMPLES, ForwardPass, extent_symbols
 from derive.functions import A, Elementwise, output_form
 from derive.index import Equation, Index, Tensor, symbols_read
 from derive.matrix import Node
-from derive.optimizers import LEARNING_RATE, Optimizer
+from derive.optimizers import LEARNING_RATE
 from derive.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
 from derive.shared_factors import SharedFactor
 
@@ -80,9 +83,12 @@ class Passage:
 
 @dataclass(frozen=True)
 class Program:
-    """A straight line of statements with its inputs, parameters and scalars.
+    """A straight line of statements with its inputs, parameters, states and scalars.
 
-    ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
+    ``states`` are kept from step to step beside the parameters, and begin at 0: arrays about a
+    parameter, and numbers such as that of the step. ``constants`` are the scalars with a fixed
+    value. A statement whose target has the role ``updated`` replaces the parameter or the state
+    that it is about. ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
     ``passages`` say how each derivative of the error was found, from the error outward.
     """
 
@@ -93,6 +99,8 @@ class Program:
     common: Expr = field(default_factory=lambda: Integer(1))
     scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
     passages: tuple[Passage, ...] = ()
+    states: tuple[Tensor, ...] = ()
+    constants: Mapping[str, Fraction] = field(default_factory=dict)
 
     def stage(self, *names: str) -> tuple[Assign, ...]:
         """The statements of the given stages, in order."""
@@ -102,7 +110,12 @@ class Program:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by its name."""
         computed = tuple(s.target for s in self.statements)
-        return {t.name: t for t in self.inputs + self.parameters + self.scalars + computed}
+        return {t.name: t for t in self.given + computed}
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What is not computed: inputs, parameters, states, scalars."""
+        return self.inputs + self.parameters + self.states + self.scalars
 
     @cached_property
     def extents(self) -> tuple[Symbol, ...]:
@@ -116,9 +129,13 @@ class Program:
     def check(self) -> None:
         """Prove single assignment, definition before use, and that indices fit the axes.
 
-        Raises ValueError that names the statement.
+        Each parameter and each state is replaced once, and not read as it was after that, so
+        that it can be replaced in place. Raises ValueError that names the statement.
         """
-        known = {t.name for t in self.inputs + self.parameters + self.scalars}
+        known = {t.name for t in self.given}
+        unknown = sorted(set(self.constants) - {t.name for t in self.scalars})
+        if unknown:
+            raise ValueError(f"the constants {', '.join(unknown)} are no scalars of the program")
         sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
         for statement in self.statements:
             name = statement.target.name
@@ -129,6 +146,24 @@ class Program:
                 raise ValueError(f"({statement.number}) {name} reads {', '.join(early)} before it is computed")
             _check_indices(statement)
             known.add(name)
+        self._check_replaced()
+
+    def _check_replaced(self) -> None:
+        replaced: set[str] = set()
+        for statement in self.statements:
+            about = statement.target.about
+            name = about.name if statement.target.role == "updated" and about is not None else ""
+            old = [r for r in symbols_read(statement.equation.expression) if r in replaced]
+            if old:
+                raise ValueError(f"({statement.number}) {statement.target.name} reads {old[0]} after it is replaced")
+            if name and about not in self.parameters + self.states:
+                raise ValueError(f"({statement.number}) replaces {name}, which is no parameter and no state")
+            if name in replaced:
+                raise ValueError(f"({statement.number}) replaces {name} a second time")
+            replaced |= {name} if name else set()
+        idle = [t.name for t in self.parameters + self.states if t.name not in replaced]
+        if replaced and idle:
+            raise ValueError(f"{idle[0]} is never replaced")
 
 
 def _check_indices(statement: Assign) -> None:
@@ -150,7 +185,7 @@ class _Backward:
     value: Expr
 
 
-def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optimizer, scale: FactorScale) -> Program:
+def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent, scale: FactorScale) -> Program:
     """Write the forward equations, the factors, the gradients and the updates as one program.
 
     A factor that is shared becomes a statement; one that is not is inlined where
@@ -159,10 +194,11 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optim
     forward = chains.forward
     backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
     psi, gradients = backward.run()
-    after = [_updated(p, g.target, optimizer, forward) for p, g in zip(forward.parameters, gradients, strict=True)]
+    step = descent.stage(forward.parameters, [g.target for g in gradients], forward.supply)
+    constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
-    staged += [("update", e) for e in after]
+    staged += [("update", e) for e in step.equations]
     definitions, statements = _numbered(staged)
     program = Program(
         forward.inputs,
@@ -170,19 +206,22 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], optimizer: Optim
         statements,
         definitions,
         backward.common,
-        passages=tuple(backward.passages),
+        (LEARNING_RATE, *map(constant, constants)),
+        tuple(backward.passages),
+        step.states,
+        constants,
     )
     program.check()
     return program
 
 
 def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
-    """The forward equations; what needs the targets belongs to the error already."""
+    """The forward equations; what needs the targets, or is there for the error alone, belongs to the error already."""
     compared = {t.name for t in forward.inputs if t.role == "target"}
     first: list[tuple[str, Equation]] = []
     later: list[tuple[str, Equation]] = []
     for equation in forward.equations[:-1]:
-        if compared & set(symbols_read(equation.expression)):
+        if equation.target.role == "penalty" or compared & set(symbols_read(equation.expression)):
             compared.add(equation.target.name)
             later.append(("error", equation))
         else:
@@ -215,11 +254,6 @@ def _functions(equations: list[Equation]) -> list[Any]:
     for equation in equations:
         found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)}, key=str)))
     return list(found)
-
-
-def _updated(parameter: Tensor, gradient: Tensor, optimizer: Optimizer, forward: ForwardPass) -> Equation:
-    after = replace(parameter, name=f"{parameter.name}_next", role="updated", about=parameter)
-    return optimizer.equation(after, parameter, gradient, forward.supply)
 
 
 class _Backwards:

@@ -4,18 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Integer, Mul, Pow, Rational, Sum, default_sort_key
+from sympy import Expr, Indexed, Integer, Mul, Pow, Rational, Sum, default_sort_key
 
 
 def reading_order(terms: Iterable[Expr]) -> list[Expr]:
-    """Numbers first, then sums, then the rest; what is subtracted comes last, sums at the very end."""
+    """Numbers first, then sums, then the rest; what is subtracted comes last, sums at the very end.
+
+    A scalar by itself comes before a number, and after entries of arrays: t + 1, sqrt(s) + epsilon.
+    """
+    listed = list(terms)
+    entries = any(term.has(Indexed) for term in listed)
 
     def key(term: Expr) -> tuple[bool, int, bool, int, object]:
-        less = term.could_extract_minus_sign()
+        less = subtracted(term)
         kind = 0 if term.is_number else 1 if _sums(term) != less else 2
+        if _is_scalar(term):
+            kind = 3 if entries else -1
         return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
 
-    return sorted(terms, key=key)
+    return sorted(listed, key=key)
+
+
+def subtracted(term: Expr) -> bool:
+    """Whether a term is read as one that is subtracted; a factor such as 1 - beta does not make it one."""
+    factors = Mul.make_args(term)
+    others = [f for f in factors if not is_remainder(f)]
+    whole = term if len(others) == len(factors) else Mul(*others)
+    return bool(whole.could_extract_minus_sign())
+
+
+def is_remainder(factor: Expr) -> bool:
+    """Whether a factor is what a scalar leaves of a number."""
+    number, rest = factor.as_coeff_Add()
+    return bool(number.is_positive and rest.is_Mul and subtracted(rest) and _is_scalar(-rest))
+
+
+def _is_scalar(term: Expr) -> bool:
+    """Whether a term is the name of a scalar, and not that of an extent or of a function's variable."""
+    return bool(term.is_Symbol and not term.is_integer and term.is_real and len(term.name) > 1)
 
 
 def _sums(term: Expr) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sympy import Expr, Integer, KroneckerDelta
+from sympy import Expr, Integer, KroneckerDelta, Sum
 
 from derive.deltas import tidy
 from derive.forward import SAMPLES
@@ -63,7 +63,13 @@ def single_index(index: Expr) -> Any:
 def alone_in(expression: Expr) -> Expr:
     """An expression for one sample; the delta of two sample indices is one."""
     value = expression.xreplace({SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}})
-    return value.replace(_is_trivial_delta, lambda _: Integer(1))
+    value = value.replace(_is_trivial_delta, lambda _: Integer(1))
+    return value.replace(_is_single, lambda total: total.function)
+
+
+def _is_single(node: Expr) -> bool:
+    """Whether a sum has a single term."""
+    return isinstance(node, Sum) and all(limit[0].axis.extent == 1 for limit in node.limits)
 
 
 def _is_trivial_delta(node: Expr) -> bool:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, KroneckerDelta, Sum
 
 from derive.chain_rule import Chains, LocalDerivative
-from derive.deltas import tidy
-from derive.index import Axis, Index, Tensor
+from derive.deltas import contract, tidy
+from derive.index import Axis, Index, IndexSupply, Tensor
 from derive.sample import alone_in, single_index
 
 
@@ -27,7 +27,13 @@ class Link:
     def value(self) -> Expr:
         """The derivative of the one entry with respect to the other, for one sample."""
         put = dict(zip((*self.local.of_indices, *self.local.wrt_indices), (*self.of, *self.wrt), strict=True))
-        return tidy(alone_in(self.local.value.xreplace(put)))
+        return tidy(alone_in(at_entry(self.local.value.xreplace(put))))
+
+
+def at_entry(value: Expr) -> Expr:
+    """A formula in which indices have become numbers, without the sums that these have collapsed."""
+    summed = value.has(Sum) and value.has(KroneckerDelta)
+    return contract(value, IndexSupply("entry")) if summed else value
 
 
 #: More entries of a layer than anyone lists one by one.

@@ -33,15 +33,22 @@ def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
 
     A factor is shared if at least two scalar chains go on from each of its
     entries: towards different tensors, or towards several entries of one
-    parameter. The error itself is no factor: its chains have not begun.
+    parameter. The error itself is no factor: its chains have not begun; nor is a plain number,
+    the slope of the error along a term that is added to it.
     """
     start = chains.forward.error.target
     found = []
     for tensor in chains.tensors:
         ways = chains.edges.get(tensor.name, ())
-        if tensor != start and _part(ways, chains):
+        if tensor != start and _part(ways, chains) and not _is_number(tensor, chains):
             found.append(SharedFactor(tensor, ways, _reach(tensor, chains)))
     return tuple(found)
+
+
+def _is_number(tensor: Tensor, chains: Chains) -> bool:
+    """Whether dE/d(tensor) is a number that needs no computing."""
+    error = chains.forward.error.target
+    return all(edge.of == error and edge.value.is_number for edge in chains.into(tensor))
 
 
 def _part(ways: tuple[LocalDerivative, ...], chains: Chains) -> bool:

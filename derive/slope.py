@@ -114,7 +114,8 @@ def _values(derivation: Derivation, module: Any, parameters: Values, x: Array, y
     program, names = derivation.program, code_names(derivation.program, derivation.notation)
     _, held = watched(module, {*_FUNCTIONS}, lambda: module.gradients(parameters, x, y))
     inputs = dict(zip((t.name for t in program.inputs), (x, y), strict=True))
-    found: dict[str, Array] = {**inputs, **parameters}
+    fixed = {name: np.array([[float(value)]]) for name, value in program.constants.items()}
+    found: dict[str, Array] = {**fixed, **inputs, **parameters}
     for stages, function in ((("forward",), "_forward"), (("factor",), "_gradients")):
         for statement in program.stage(*stages):
             found[statement.target.name] = held[function][names[statement.target.name]]

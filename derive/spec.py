@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ from derive.user_text import (
 
 if TYPE_CHECKING:
     from sympy import Expr
+
+    from derive.descent import Descent
 
 __all__ = ["Network", "SpecError", "resolve"]
 
@@ -49,6 +53,11 @@ class Network:
     ``NOTATIONS``. ``name`` is that of the generated package, by default made of
     the widths.
 
+    ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
+    ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
+    ``adam(beta1=0.8)``. ``l2`` is the strength of weight decay, a part of the error; 0 is
+    none. ``clip`` is the norm at which gradients are clipped; None is never.
+
     Raises SpecError if these do not make a network; the message says why.
 
     >>> network = Network((3, 4, "k"), activation="tanh")
@@ -62,6 +71,11 @@ class Network:
     bias: str
     notation: str
     name: str
+    optimizer: str
+    l2: float
+    clip: float | None
+    schedule: str
+    initialisation: str
 
     def __init__(
         self,
@@ -71,6 +85,11 @@ class Network:
         bias: str = "separate",
         notation: str = "psi",
         name: str | None = None,
+        optimizer: str = "sgd",
+        l2: float = 0.0,
+        clip: float | None = None,
+        schedule: str = "constant",
+        initialisation: str = "glorot_uniform",
     ) -> None:
         widths = _layers(layers)
         values = {
@@ -80,12 +99,18 @@ class Network:
             "loss": _loss(loss),
             "bias": _bias(bias),
             "notation": _notation(notation),
+            "optimizer": _optimizer(optimizer),
+            "l2": _l2(l2),
+            "clip": None if clip is None else _clip(clip),
+            "schedule": _schedule(schedule),
+            "initialisation": _initialisation(initialisation),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
         _check_names(self.layers, self.notation)
         _check_mixing(self.activation, self.layers)
         _check_loss(self.loss, self.activation)
+        _check_numbers(self)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Network:
@@ -118,6 +143,18 @@ class Network:
         return len(self.layers) - 1
 
     @property
+    def descent(self) -> Descent:
+        """The optimizer, the schedule and the clipping, with their options."""
+        from derive.descent import Descent
+        from derive.optimizers import OPTIMIZERS
+        from derive.schedules import SCHEDULES
+
+        optimizer, options = parse_entry("optimizer", "optimizers", self.optimizer, OPTIMIZERS)
+        schedule, timing = parse_entry("schedule", "schedules", self.schedule, SCHEDULES)
+        clip = None if self.clip is None else exactly(self.clip)
+        return Descent(OPTIMIZERS[optimizer], options, SCHEDULES[schedule], timing, clip)
+
+    @property
     def parameter_count(self) -> int | str:
         """How many numbers are learned, as a formula if a width is a name.
 
@@ -136,7 +173,7 @@ class Network:
         return hashlib.sha256(self.to_toml().encode()).hexdigest()[:12]
 
     def to_toml(self) -> str:
-        """Write the network as TOML, complete; ``from_toml`` reads an equal one from it."""
+        """Write the network as TOML, from which ``from_toml`` reads an equal one; defaults of learning are left out."""
         rows = {
             "name": f'"{self.name}"',
             "layers": _array(self.layers),
@@ -144,6 +181,7 @@ class Network:
             "loss": f'"{self.loss}"',
             "bias": f'"{self.bias}"',
             "notation": f'"{self.notation}"',
+            **{key: _value(getattr(self, key)) for key, plain in _PLAIN.items() if getattr(self, key) != plain},
         }
         return "".join(f"{key} = {value}\n" for key, value in rows.items())
 
@@ -192,7 +230,15 @@ _KEYS: dict[str, tuple[tuple[type, ...], str]] = {
     "loss": ((str,), "a string"),
     "bias": ((str,), "a string"),
     "notation": ((str,), "a string"),
+    "optimizer": ((str,), 'a string such as "adam(beta1=0.9)"'),
+    "l2": ((int, float), "a number"),
+    "clip": ((int, float), "a number"),
+    "schedule": ((str,), 'a string such as "step(every=100)"'),
+    "initialisation": ((str,), "a string"),
 }
+
+#: How a network learns where nothing is said of it.
+_PLAIN = {"optimizer": "sgd", "l2": 0.0, "clip": None, "schedule": "constant", "initialisation": "glorot_uniform"}
 
 
 #: The table that says how the derivation is written; an ``Edition`` reads it.
@@ -207,7 +253,7 @@ def _of_network(values: Mapping[str, Any]) -> dict[str, Any]:
             hint = nearest(str(key), [*_KEYS, DOCUMENT])
             raise SpecError(f"unknown key {shown(key)}: the nearest known one is {hint}")
         types, expected = _KEYS[key]
-        if not isinstance(value, types):
+        if not isinstance(value, types) or isinstance(value, bool):
             raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where {expected} is expected")
     return found
 
@@ -220,6 +266,10 @@ def _with_layers(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _array(values: Sequence[int | str]) -> str:
     return "[" + ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values) + "]"
+
+
+def _value(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 # One argument at a time.
@@ -303,6 +353,76 @@ def _notation(value: object) -> str:
     from derive.notation import NOTATIONS
 
     return known_name("notation", "notations", value, NOTATIONS)
+
+
+def _optimizer(value: object) -> str:
+    from derive.optimizers import OPTIMIZERS
+
+    return _entry("optimizer", "optimizers", value, OPTIMIZERS)
+
+
+def _schedule(value: object) -> str:
+    from derive.schedules import SCHEDULES
+
+    return _entry("schedule", "schedules", value, SCHEDULES)
+
+
+def _initialisation(value: object) -> str:
+    from derive.initialisations import INITIALISATIONS
+
+    return known_name("initialisation", "initialisations", value, INITIALISATIONS)
+
+
+#: Between these all numbers of a step are far from the ends of float32.
+LEAST, MOST = 1e-12, 1e12
+
+
+def _l2(value: object) -> float:
+    strength = _real("l2", value, "0.01")
+    if strength != 0 and not LEAST <= strength <= MOST:
+        raise SpecError(f"l2 is {shown(value)}, but is 0 for no weight decay, or from {LEAST:g} to {MOST:g}")
+    return strength
+
+
+def _clip(value: object) -> float:
+    norm = _real("clip", value, "1.0")
+    if not LEAST <= norm <= MOST:
+        raise SpecError(f"clip is {shown(value)}, but is a norm from {LEAST:g} to {MOST:g}: leave it out not to clip")
+    return norm
+
+
+def _real(key: str, value: object, example: str) -> float:
+    """A number, or its decimals as text."""
+    number = value
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip(" \t")):
+        number = float(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a number such as {example} is expected")
+    if not abs(number) < float("inf") or abs(number) > sys.float_info.max:
+        raise SpecError(f"{key} is {shown(value)}, where a finite number is expected")
+    return float(number) + 0.0
+
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def exactly(number: float) -> Fraction:
+    """The fraction that a float stands for as it is written: 0.01 is 1/100."""
+    return Fraction(repr(number))
+
+
+def _check_numbers(network: Network) -> None:
+    """Refuse a width that is called like a number or an array of the step."""
+    from derive.descent import names_taken
+
+    taken = names_taken(network.descent) | ({"l2", "L2", "R"} if network.l2 else set())
+    taken |= {"normal", "orthogonal"} if network.initialisation != _PLAIN["initialisation"] else set()
+    for position, name in enumerate(map(str, network.layers), 1):
+        if taken & {name, name.partition("_")[0]}:
+            raise SpecError(
+                f"layers: entry {position} is {shown(name)}, which stands for a number of the step: choose another "
+                "name, such as n, h or k"
+            )
 
 
 def _check_names(widths: Widths, notation: str) -> None:

@@ -26,7 +26,7 @@ from derive.parts.numbers import figure
 from derive.printers.boxes import EMPTY, SUM, Box
 from derive.program import Assign
 from derive.rules import INDEPENDENCE
-from derive.scalar_chains import Link, ScalarChain, scalar_chains
+from derive.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
 from derive.seals import Content, seal_all
 from derive.slope import Slope, slope
 from derive.view import View, bound_in
@@ -104,7 +104,7 @@ def story_files(derivation: Derivation, weight: str, edition: Edition) -> tuple[
 def _paths(weight: Weight, drawing: Drawing) -> Part:
     """Where it is in the network, and every way from it to the error."""
     view = weight.view
-    count = count_chains(view.derivation.chains, weight.parameter)
+    count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
     words = "one path" if count == 1 else "{} paths"
     text = say(
         "From the " + weight.noun + " {}, " + words + " lead" + ("s" if count == 1 else "") + " to the error{}",
@@ -213,7 +213,7 @@ def _ranging(indices: Iterable[Expr]) -> bool:
 
 def _at(view: View, statement: Assign, entry: tuple[Expr, ...]) -> Item:
     """A statement for one entry, its sums written out, with the number of its equation."""
-    value = statement.equation.at(entry).replace(_is_single, lambda total: total.function)
+    value = at_entry(statement.equation.at(entry)).replace(_is_single, lambda total: total.function)
     free = [i for i in entry if isinstance(i, Index)]
     page = view.page.with_letters(free, bound_in(value, free))
     pieces = written_out(page, value, max(UNITS["full"], UNITS[view.detail]))
@@ -240,7 +240,8 @@ def _number(weight: Weight, found: Slope | None) -> Part:
         blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
         blocks += [Text(("The local derivatives come to",)), Display(tuple(_put_in(view, x, found) for x in links))]
         every = list(islice(scalar_chains(view.derivation.chains, weight.parameter, weight.entry), MOST_ADDED + 1))
-        if len(every) <= MOST_ADDED and len(every) == count_chains(view.derivation.chains, weight.parameter):
+        count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
+        if len(every) <= MOST_ADDED and len(every) == count:
             blocks += [Text(("and the chains to",)), Display((_product(weight, found, every),))]
     return Part("number", "Its number", (*blocks, *_compared(weight, found)))
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sympy import Expr, KroneckerDelta
+from sympy import Expr
 
 from derive.blocks import Display, Item
+from derive.chain_rule import LocalDerivative
 from derive.cost import size
+from derive.descent import Descent
 from derive.index import Index, Tensor
+from derive.lift import gives_rows
 from derive.notation import LETTERS, Notation
 from derive.printers.boxes import Box, Typesetter
 from derive.printers.page import Page
@@ -35,7 +38,7 @@ def page_for(program: Program, notation: Notation) -> Page:
     layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
     origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == "activation"))
     numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
-    taken = frozenset(s.name for s in program.extents)
+    taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
     set_ = Typesetter(notation.times)
     return Page(set_, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered, taken=taken)
 
@@ -62,6 +65,12 @@ class View:
     def batch(self) -> Program:
         """The program for a batch."""
         return self.derivation.program
+
+    @property
+    def descent(self) -> Descent:
+        """How the parameters follow the gradient."""
+        network = self.derivation.network
+        return Descent() if network is None else network.descent
 
     @cached_property
     def single(self) -> Program:
@@ -119,7 +128,7 @@ class View:
         page = self.page if program is None else replace(self.batch_page, batch=False)
         page = page.lettered(equation, statement.stage)
         left = page.symbol(statement.target, equation.indices)
-        right = [page.rows(equation)] if equation.expression.has(KroneckerDelta) else page.pieces(equation.expression)
+        right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
         return Item(left, tuple(right), relation(statement), statement.number if numbered else None)
 
     def arrays(self, statement: Assign, page: Page, numbered: bool = True) -> Item:
@@ -155,15 +164,18 @@ class View:
     def by_depth(self) -> list[Tensor]:
         """The parameters, the one nearest to the error first."""
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
-        nearest = {
-            p.name: min(order[e.of.name] for e in self.derivation.chains.into(p)) for p in self.single.parameters
-        }
+        nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in self.single.parameters}
         return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != "weight"))
+
+    def _leading(self, parameter: Tensor) -> list[LocalDerivative]:
+        """The local derivatives towards a parameter; that of a penalty for it only if there is no other."""
+        edges = self.derivation.chains.into(parameter)
+        return [e for e in edges if e.of.role != "penalty"] or [*edges]
 
 
 def relation(statement: Assign) -> str:
     """The sign between the sides of a statement."""
-    return "gets" if statement.stage == "update" else "equals"
+    return "gets" if statement.target.role == "updated" else "equals"
 
 
 def display(items: Iterable[Item]) -> Display:

@@ -12,12 +12,12 @@ from sympy import Expr, Integer, Symbol
 
 from derive.activations import ACTIVATIONS
 from derive.chain_rule import chains
+from derive.descent import Descent
 from derive.evaluate import Arithmetic, interpret
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
 from derive.functions import elementwise
 from derive.index import Axis, Equation, IndexSupply, Tensor, total
 from derive.notation import NOTATIONS
-from derive.optimizers import OPTIMIZERS
 from derive.pipeline import Derivation, derive
 from derive.program import Program, assemble
 from derive.shared_factors import shared_factors
@@ -36,9 +36,10 @@ def derivation(
     loss: str = "mse",
     bias: str = "separate",
     notation: str = "psi",
+    **learning: Any,
 ) -> Derivation:
-    """The derivation of a network, worked out once."""
-    return derive(Network(layers, activation, loss, bias, notation))
+    """The derivation of a network, worked out once; ``learning`` are the optimizer and what goes with it."""
+    return derive(Network(layers, activation, loss, bias, notation, **learning))
 
 
 @functools.cache
@@ -128,7 +129,7 @@ class Statement:
 def index_form(forward: ForwardPass, notation: str = "psi") -> Program:
     """The program in index form, where no matrix form is asked for."""
     found = chains(forward)
-    return assemble(found, shared_factors(found), OPTIMIZERS["sgd"], NOTATIONS[notation].scale)
+    return assemble(found, shared_factors(found), Descent(), NOTATIONS[notation].scale)
 
 
 def random_values(tensors: Iterable[Tensor], sizes: Mapping[str, int], seed: int = 0) -> Values:

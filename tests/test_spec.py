@@ -44,6 +44,11 @@ def test_defaults() -> None:
         "separate",
         "psi",
         "network_3_4_4_1",
+        "sgd",
+        0.0,
+        None,
+        "constant",
+        "glorot_uniform",
     )
     assert network.depth == 3
 

@@ -2,7 +2,7 @@
 
 A forward pass is one of plain layers if every weighted sum reads one weight and
 the tensor right before it, every activation the weighted sum right before it,
-and the error the last activation and the data.
+and the error the last activation and the data, and perhaps a penalty.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def plain_layers(derivation: Derivation) -> tuple[Layer, ...] | None:
     names = () if derivation.network is None else derivation.network.activation
     found: list[Layer] = []
     at, constant = 0, None
-    equations = forward.equations[:-1]
+    equations = [e for e in forward.equations[:-1] if e.target.role != "penalty"]
     while at < len(equations):
         source = found[-1].output if found else None
         if _has_constant_row(equations[at], source, tensors):
@@ -164,7 +164,7 @@ def _is_whole(layers: list[Layer], derivation: Derivation) -> bool:
     """Whether the layers are all there is, and the error reads what the last one hands on."""
     forward = derivation.forward
     used = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    data = {t.name for t in forward.inputs if t.role == "target"}
+    data = {t.name for t in forward.tensors.values() if t.role in ("target", "penalty")}
     read = set(_tensors_read(forward.error.expression, forward.tensors)) - data
     once = len(set(used)) == len(used) == len(forward.parameters)
     return bool(layers) and once and read == {layers[-1].output.name}

@@ -43,8 +43,8 @@ def reached(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> dict[s
 def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Expr | None:
     """How many paths lead from an entry of a parameter to the error, through single numbers of one sample.
 
-    None where the entries of one tensor do not all have equally many, or where
-    an equation couples the samples of a batch.
+    The path through a penalty, which is not drawn, does not count. None where the entries
+    of one tensor do not all have equally many, or where an equation couples the samples of a batch.
     """
     if any(_couples_samples(edge) for edges in chains.edges.values() for edge in edges):
         return None
@@ -54,7 +54,8 @@ def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Exp
         if name == chains.forward.error.target.name:
             return Integer(1)
         tensor = chains.forward.tensors[name]
-        return sum((_count_of(edge, start, count) for edge in chains.into(tensor)), Integer(0))
+        ways = (edge for edge in chains.into(tensor) if edge.of.role != "penalty")
+        return sum((_count_of(edge, start, count) for edge in ways), Integer(0))
 
     try:
         return count(parameter.name, entry).expand()

@@ -14,6 +14,7 @@ from derive.cost import scalar_chains as count_chains
 from derive.index import Index, Tensor
 from derive.printers.boxes import EMPTY, PRODUCT, Box
 from derive.printers.page import Page
+from derive.reading import subtracted
 from derive.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
 from derive.sample import alone_in, single_index
 from derive.scalar_chains import ScalarChain, scalar_chains, telling_entry
@@ -160,7 +161,7 @@ Product = tuple[bool, list[Box]]
 def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
     """Every path from the error to one weight, in scalars: as local derivatives, then with their values."""
     original = next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
-    count = count_chains(view.derivation.chains, original)
+    count = count_chains(view.derivation.chains, original, entry)
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
     noun = "path leads" if count == 1 else "paths lead"
@@ -203,7 +204,7 @@ def _sum(view: View, products: Sequence[Product | None]) -> list[Box]:
 
 
 def _is_negative(value: Expr) -> bool:
-    return bool(value.could_extract_minus_sign()) and not isinstance(value, Add)
+    return subtracted(value) and not isinstance(value, Add)
 
 
 def _partials(view: View, links: ScalarChain) -> Product:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Expr, Integer, KroneckerDelta, Mul, Sum
+from sympy import Add, Expr, Integer, Mul, Sum
 
 from derive.blocks import Block, Display, Item, Part, say
 from derive.functions import Elementwise, X
 from derive.index import Axis, Index
-from derive.lift import row_blocks
+from derive.lift import gives_rows, row_blocks
 from derive.printers.boxes import Box
 from derive.printers.page import Page
 from derive.program import Assign, Definition
-from derive.reading import reading_order
+from derive.reading import reading_order, subtracted
 from derive.view import View, bound_in
 
 #: How many units of a layer, or terms of a sum, are written out; of more, the first two and the last.
@@ -155,7 +155,7 @@ def _unit(view: View, statement: Assign, chosen: tuple[Expr, ...], most: int) ->
 def _at(statement: Assign, chosen: tuple[Expr, ...]) -> Expr:
     """The right side for one unit; of a tensor that is stacked from blocks of rows, the block with this row."""
     equation = statement.equation
-    if not equation.expression.has(KroneckerDelta):
+    if not gives_rows(equation):
         return equation.at(chosen)
     row = equation.indices[0]
     last, body, inner = 0, equation.expression, None
@@ -171,7 +171,7 @@ def written_out(page: Page, value: Expr, most: int) -> list[Box]:
     """A formula with the sums among its terms written out, the middle of a long one as dots."""
     terms: list[tuple[bool, Box]] = []
     for term in reading_order(Add.make_args(value)):
-        negative = bool(term.could_extract_minus_sign()) and not isinstance(term, Add)
+        negative = subtracted(term) and not isinstance(term, Add)
         terms += [(negative, box) for box in _terms(page, -term if negative else term, most)]
     return page.signed(terms)
 

@@ -5,31 +5,124 @@ from __future__ import annotations
 import io
 import tokenize
 
+from sympy import Indexed
+
 from derive.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
 from derive.deltas import tidy
+from derive.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP, constant
 from derive.index import Index, symbols_read
+from derive.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.optimizers import LEARNING_RATE
 from derive.printers.boxes import SUM, Box
 from derive.program import Assign
 from derive.render import HEADER_LINES
 from derive.view import View
 
-#: How many lines of one stage are listed before the middle ones are left out.
+#: How many lines of one stage, or arrays in a row, are listed before the middle ones are left out.
 MOST = 8
 #: The widest formula of a line, in em; of a wider one only the left side is shown.
 WIDEST = 19.0
 
 
 def loop(view: View) -> Part:
-    """A step against the gradient, and the algorithm that repeats it."""
-    blocks: list[Block] = [
-        say("A step goes against the gradient, with the learning rate {}:", view.page.symbol(LEARNING_RATE)),
-        view.batched("update"),
-    ]
-    if not view.brief:
+    """How the parameters begin, a step against the gradient, and the algorithm that repeats it."""
+    plain = view.descent.is_plain
+    blocks: list[Block] = [] if view.brief else _beginning(view)
+    blocks += [_lead(view), view.batched("update")]
+    if not view.brief and plain:
         blocks += [say("For one sample, with the gradient put in:"), Display(tuple(_stepwise(view)))]
+    elif not view.brief:
+        blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
     blocks += [_kept(view), _algorithm(view)]
     return Part("loop", "The update and the loop", tuple(blocks))
+
+
+# Before the first step.
+
+
+def _beginning(view: View) -> list[Block]:
+    """How the weights begin, with their spread if they are drawn one by one; and what is kept from step to step."""
+    network = view.derivation.network
+    if network is None:
+        return []
+    entry = INITIALISATIONS[network.initialisation]
+    over, under = entry.spread
+    biases = "" if network.bias == "none" else "; biases begin at 0"
+    kept = [t for t in view.batch.states if t.about is not None]
+    blocks: list[Block] = []
+    if entry.variance is None:
+        blocks.append(say(f"Before the first step, weights are {entry.phrase}{biases}."))
+    else:
+        words = f"Before the first step, weights are {entry.phrase} around 0, of the variance {{}}{biases}."
+        fans = [view.set_.words(f"{s.name} of the layer") for s in (INPUTS, UNITS) if under.has(s)]
+        fans = fans if len(fans) == 1 else [view.set_.words(INPUTS.name), fans[-1]]
+        below = view.page.sum_of((False, box) for box in fans)
+        blocks.append(say(words, view.set_.fraction(view.page.entry(over), below)))
+    if kept:
+        shown = [view.batch_page.symbol(t, whole=True) for t in kept]
+        shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
+        blocks.append(say("Kept from step to step are {}, which begin at 0.", listed(shown)))
+    return blocks
+
+
+# A step.
+
+
+def _lead(view: View) -> Text:
+    """What a step is."""
+    rate, descent = view.page.symbol(LEARNING_RATE), view.descent
+    if descent.is_plain:
+        return say("A step goes against the gradient, with the learning rate {}:", rate)
+    entry = descent.optimizer
+    of = "goes against the gradient" if entry.is_plain else f"is that of {entry.name} ({entry.source})"
+    words = f"A step {of}, with the learning rate {{}}"
+    boxes: list[Box] = [rate]
+    if descent.counts:
+        words += "; {} is its number, from 1 on"
+        boxes.append(view.page.symbol(STEP))
+    if descent.timed:
+        words += ", and {} its own learning rate, by the schedule " + descent.schedule.name
+        boxes.append(view.page.symbol(RATE))
+    if descent.clip is not None:
+        words += "; {} is the square of the norm of all gradients together, and {} shrinks them to the norm {} if that "
+        words += "is smaller (Pascanu, Mikolov and Bengio 2013)"
+        boxes += [view.page.symbol(t) for t in (SQUARE_NORM, CLIP_SCALE, constant("clip"))]
+    return say(words + ":", *boxes)
+
+
+def _first_words(view: View) -> Text:
+    """Which equations are written with their indices."""
+    first, *others = view.single.parameters
+    if view.exhaustive or not others:
+        return say("With indices, for one sample:")
+    return say(
+        "With indices, for one sample, and for {} alone; all others change alike:", view.page.symbol(first, whole=True)
+    )
+
+
+def _by_entries(view: View) -> list[Item]:
+    """Equations of a step entry by entry; what is added to a parameter by itself where the notation shows it."""
+    found = []
+    for statement in view.single.stage("update"):
+        about, equation = statement.target.about, statement.equation
+        if not equation.expression.has(Indexed) or not (view.exhaustive or _is_of_first(view, statement)):
+            continue
+        is_parameter = statement.target.role == "updated" and about in view.single.parameters
+        if view.notation.increment and is_parameter and about is not None:
+            page = view.page.lettered(equation, "update")
+            step = tidy(equation.expression - about[equation.indices])
+            left = page.symbol(statement.target, equation.indices)
+            found.append(Item(view.set_.join((view.letter("Delta"), left), "", left.binds), tuple(page.pieces(step))))
+        found.append(view.entries(statement, numbered=False))
+    return found
+
+
+def _is_of_first(view: View, statement: Assign) -> bool:
+    """Whether a statement is for all parameters, or for the first one."""
+    owner = statement.target
+    while owner.about is not None:
+        owner = owner.about
+    return owner == view.single.parameters[0] or not statement.target.axes
 
 
 def _stepwise(view: View) -> list[Item]:
@@ -87,9 +180,13 @@ def _data(view: View) -> list[Box]:
 
 
 def _lines(view: View, statements: tuple[Assign, ...], code: dict[int, tuple[int, str]]) -> list[Step]:
-    steps = [_line(view, s, code) for s in statements]
+    steps, parameters = [_line(view, s, code) for s in statements], view.batch.parameters
     if len(steps) > MOST and not view.exhaustive:
-        steps = [*steps[:4], Step(Text((view.set_.dots("down"),)), 2), *steps[-2:]]
+        learned = [
+            n for n, s in enumerate(statements, 1) if s.target.role == "updated" and s.target.about in parameters
+        ]
+        shown = max(4, learned[0]) if learned else 4
+        steps = [*steps[:shown], Step(Text((view.set_.dots("down"),)), 2), *steps[-2:]]
     return steps
 
 

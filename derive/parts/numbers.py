@@ -13,7 +13,7 @@ from derive.optimizers import LEARNING_RATE
 from derive.printers.boxes import ATOM, Box
 from derive.printers.page import Page
 from derive.program import Assign, Program
-from derive.view import View, relation
+from derive.view import LINE, View, relation
 from derive.worked.example import Example, Step
 from derive.worked.figures import Figure, figures
 from derive.worked.figures import Table as Figures
@@ -52,7 +52,9 @@ def _start_words(view: View, example: Example) -> Text:
         "All values are computed by the generated module, and printed rounded. There "
         + ("is " if example.samples == 1 else "are ")
         + f"{example.samples} {noun}"
-        + "; the learning rate is {}{}. It starts from",
+        + "; the learning rate is {}{}. "
+        + ("What is kept from step to step begins at 0. " if view.batch.states else "")
+        + "It starts from",
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
     )
@@ -122,7 +124,8 @@ def _line(view: View, example: Example, step: Step, page: Page, statement: Assig
     left = page.symbol(statement.target, whole=True)
     values = matrix(view, example.figures(step, statement.target.name))
     fixed = statement.stage == "update" and statement.target.about and statement.target.about.name in example.fixed
-    pieces = (values,) if fixed else (page.array(statement.form), view.set_.before("equals", values))
+    formula = page.array_pieces(statement.form, LINE - left.width - 5)
+    pieces = (values,) if fixed else (*formula, view.set_.before("equals", values))
     words = Text(("kept as it is",)) if fixed else None
     return Item(left, pieces, relation(statement), statement.number, words, batch=True)
 

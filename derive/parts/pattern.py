@@ -123,7 +123,10 @@ def _in_words(view: View) -> Text:
     statement = view.single.stage("factor")[-1]
     about, indices = statement.target.about, statement.equation.indices
     assert about is not None
-    page, little = view.page.with_letters(indices, ()), view.letter("epsilon")
+    page, little = (
+        view.page.with_letters(indices, ()),
+        view.letter("tau" if "epsilon" in view.batch.constants else "epsilon"),
+    )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
         "It tells how the error answers to a unit: if {} grows by a little {}, and nothing else before it changes, {} "

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 from sympy import erf, sign
 
 from derive import matrix as mx
 from derive.blocks import Block, Part, Table, Text, say
+from derive.descent import constant
+from derive.entry_text import number_text
 from derive.forward import SAMPLES
 from derive.functions import X, derivative
 from derive.index import Index, Tensor
 from derive.matrix import walk
 from derive.optimizers import LEARNING_RATE
 from derive.parts.forward import layers_of
-from derive.printers.boxes import Box
+from derive.printers.boxes import SUM, Box
 from derive.view import View
 
 #: How many symbols of one kind are listed before the middle ones are left out.
@@ -53,6 +56,24 @@ _MEANING = {
     "prediction": "outputs",
     "augmented": "activations with a one before them",
     "error": "the error, which learning makes smaller",
+    "penalty": "penalty for large weights, a part of the error",
+}
+
+# What a number or an array of a step means.
+_OF_A_STEP = {
+    "clipped": "gradient of {}, clipped",
+    "velocity": "last step of {}, or what is left of it",
+    "mean": "running mean of the gradients of {}",
+    "mean_square": "running mean of the squared gradients of {}, entry by entry",
+    "square_sum": "sum of the squared gradients of {}, entry by entry",
+}
+_ONCE_A_STEP = {
+    "step": "number of the step, from 1 on",
+    "rate": "learning rate of the step",
+    "square_norm": "square of the norm of all gradients together",
+    "clip_scale": "what the gradients are multiplied by, at most 1",
+    "correction1": "what is missing from the means of the gradients, which begin at 0",
+    "correction2": "what is missing from the means of their squares",
 }
 
 
@@ -61,11 +82,13 @@ def _tensors(view: View) -> Iterator[Row]:
     known += [s.target for s in view.batch.stage("forward", "error", "factor")]
     for role in dict.fromkeys(t.role for t in known):
         same = [t for t in known if t.role == role]
-        rows = [_row(view, t) for t in same]
-        if len(rows) > MOST:
-            dots = (Text((view.set_.dots("down"),)), Text(("",)), Text((view.set_.dots("down"),)))
-            rows = [*rows[:2], dots, rows[-1]]
-        yield from rows
+        yield from _shortened(view, [_row(view, t) for t in same])
+
+
+def _shortened(view: View, rows: list[Row]) -> list[Row]:
+    """Rows of one kind; of many, the first two and the last."""
+    dots = (Text((view.set_.dots("down"),)), Text(("",)), Text((view.set_.dots("down"),)))
+    return rows if len(rows) <= MOST else [*rows[:2], dots, rows[-1]]
 
 
 def _row(view: View, tensor: Tensor) -> Row:
@@ -115,6 +138,7 @@ def _signs(view: View) -> Iterator[Row]:
         Text((_shape(view, gradient),)),
     )
     yield Text((view.batch_page.symbol(LEARNING_RATE),)), Text(("learning rate",)), number
+    yield from _of_a_step(view)
     yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
     for symbol in view.batch.extents:
         yield Text((view.batch_page.entry(symbol),)), Text(("a width: a number of units",)), number
@@ -125,6 +149,45 @@ def _signs(view: View) -> Iterator[Row]:
 
 
 _ROLES = {"activation": "activation:", "loss": "what an entry adds to the error, by the loss"}
+
+
+def _of_a_step(view: View) -> Iterator[Row]:
+    """The numbers and arrays of a step, those that are fixed with their values."""
+    number = Text((view.set_.words("number"),))
+    for name, value in view.batch.constants.items():
+        symbol = view.batch_page.symbol(constant(name))
+        shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)
+        yield Text((shown,)), Text((_option(view, name),)), number
+    computed = [*view.batch.states, *(s.target for s in view.batch.stage("update") if s.target.role != "updated")]
+    for tensor in computed:
+        if tensor.name in _ONCE_A_STEP:
+            yield Text((view.batch_page.symbol(tensor),)), Text((_ONCE_A_STEP[tensor.name],)), number
+    for role, words in _OF_A_STEP.items():
+        same = [t for t in computed if t.role == role and t.about is not None]
+        rows: list[Row] = [
+            (
+                Text((view.batch_page.symbol(t, whole=True),)),
+                say(words, view.batch_page.symbol(t.about, whole=True) if t.about else ""),
+                Text((_shape(view, t),)),
+            )
+            for t in same
+        ]
+        yield from _shortened(view, rows)
+
+
+def _option(view: View, name: str) -> str:
+    """What a number with a fixed value means."""
+    known = {"l2": "strength of weight decay", "clip": "largest norm of the gradients"}
+    options = (*view.descent.optimizer.options, *view.descent.schedule.options)
+    return known.get(name) or next((o.meaning for o in options if o.name == name), name)
+
+
+def _decimal(view: View, value: Fraction) -> Box:
+    """A fixed number as it was given."""
+    digits, _, exponent = number_text(value).partition("e")
+    if "/" in digits:
+        return view.set_.fraction(view.set_.number(value.numerator), view.set_.number(value.denominator))
+    return view.set_.decimal(digits, int(exponent) if exponent else None)
 
 
 def _functions(view: View) -> Iterator[Row]:

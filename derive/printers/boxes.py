@@ -146,6 +146,10 @@ class Typesetter:
         """The absolute value."""
         return Box("bars", (inner,), inner.width + 0.6, ATOM, inner.tall)
 
+    def floored(self, inner: Box) -> Box:
+        """The whole part."""
+        return Box("floored", (inner,), inner.width + 0.9, ATOM, inner.tall)
+
     def partial(self, of: Box, wrt: Box) -> Box:
         """A partial derivative."""
         return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.75, PRODUCT, True)

@@ -20,15 +20,19 @@ from sympy import (
     KroneckerDelta,
     Le,
     Lt,
+    Max,
+    Min,
     Mul,
     Piecewise,
     Pow,
     Rational,
     Sum,
     Symbol,
+    cos,
     cosh,
     erf,
     exp,
+    floor,
     log,
     pi,
     sign,
@@ -36,14 +40,15 @@ from sympy import (
     true,
 )
 
+from derive.descent import is_number
 from derive.entry_text import base_name, number_text, option_values
 from derive.functions import Elementwise, X
 from derive.index import Equation, Index, Tensor
-from derive.lift import row_blocks
+from derive.lift import gives_rows, row_blocks
 from derive.notation import LETTERS, Letter
 from derive.printers.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
 from derive.printers.symbols import Symbols, glued, unending
-from derive.reading import fraction, is_decimal, reading_order
+from derive.reading import fraction, is_decimal, is_remainder, reading_order, subtracted
 
 
 class IndexForm(Symbols):
@@ -127,6 +132,8 @@ class IndexForm(Symbols):
             return roles.get(self.tensors[name].role, 4), name
         if factor.has(Sum) and not isinstance(factor, Add):
             return 7, ""
+        if is_remainder(factor):
+            return 1, ""
         if isinstance(factor, Add):
             return 5 if factor.has(Sum) or any(t.is_number for t in factor.args) else 1, ""
         return 5 if isinstance(factor, Pow) else 6, ""
@@ -139,7 +146,8 @@ class IndexForm(Symbols):
         if expression.exp.is_negative:
             return set_.fraction(set_.number(1), self.entry(expression.base**-expression.exp))
         base = self.entry(expression.base)
-        plain = isinstance(expression.base, Symbol) and expression.base.name not in self.tensors
+        tensor = self.tensors.get(str(expression.base)) if isinstance(expression.base, Symbol) else None
+        plain = isinstance(expression.base, Symbol) and (tensor is None or is_number(tensor))
         return set_.script(base if plain else set_.group(base), None, self.entry(expression.exp))
 
     @entry.register
@@ -191,6 +199,22 @@ class IndexForm(Symbols):
     def _(self, expression: Expr) -> Box:
         name = {sign: "sgn"}.get(type(expression), type(expression).__name__)
         return self.typesetter.apply(self.typesetter.name(name), self.entry(expression.args[0]))
+
+    @entry.register(type(pi))
+    def _(self, expression: Expr) -> Box:
+        return self.typesetter.letter(LETTERS["pi"])
+
+    @entry.register(Max)
+    @entry.register(Min)
+    @entry.register(cos)
+    def _(self, expression: Expr) -> Box:
+        listed = [self.entry(a) for a in reading_order(expression.args)]
+        name = self.typesetter.name(type(expression).__name__.lower())
+        return self.typesetter.apply(name, self.typesetter.join(listed, "comma", SUM))
+
+    @entry.register
+    def _(self, expression: floor) -> Box:
+        return self.typesetter.floored(self.entry(expression.args[0]))
 
     @entry.register
     def _(self, expression: Abs) -> Box:
@@ -292,7 +316,7 @@ class IndexForm(Symbols):
 
     def rows(self, equation: Equation) -> Box:
         """The right side of an equation, by cases where its rows are given piecewise."""
-        if not equation.expression.has(KroneckerDelta):
+        if not gives_rows(equation):
             return self.entry(equation.expression)
         row = equation.indices[0]
         found = []
@@ -305,7 +329,7 @@ class IndexForm(Symbols):
 
 
 def _negative(expression: Expr) -> bool:
-    return bool(expression.could_extract_minus_sign()) and not isinstance(expression, Add)
+    return subtracted(expression) and not isinstance(expression, Add)
 
 
 def _is_scalar(expression: Expr) -> bool:

@@ -14,6 +14,9 @@ _NAMES = {
     "ln": r"\ln",
     "tanh": r"\tanh",
     "cosh": r"\cosh",
+    "cos": r"\cos",
+    "max": r"\max",
+    "min": r"\min",
     "sigmoid": r"\sigma",
     "otherwise": r"\text{otherwise}",
 }
@@ -156,6 +159,10 @@ def _bars(write: Writer, inner: Box) -> str:
     return rf"\left|{write(inner)}\right|" if inner.tall else f"|{write(inner)}|"
 
 
+def _floored(write: Writer, inner: Box) -> str:
+    return rf"\left\lfloor {write(inner)} \right\rfloor" if inner.tall else rf"\lfloor {write(inner)} \rfloor"
+
+
 def _cases(write: Writer, *rows: tuple[Box, Box]) -> str:
     body = r" \\ ".join(f"{write(value)} & {write(condition)}" for value, condition in rows)
     return rf"\begin{{cases}} {body} \end{{cases}}"
@@ -180,6 +187,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",
     "root": lambda write, inner: rf"\sqrt{write.within(inner)}",
     "bars": _bars,
+    "floored": _floored,
     "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
     "total": _total,
     "group": _group,

@@ -278,6 +278,11 @@ def _bars(inner: Box) -> Elements:
     return (_e("mrow", before, *_elements(inner), after),)
 
 
+def _floored(inner: Box) -> Elements:
+    sign = _mo if inner.tall else _small
+    return (_e("mrow", sign("⌊"), *_elements(inner), sign("⌋")),)
+
+
 def _table(rows: Sequence[Sequence[Box]], kind: str = "") -> str:
     lines = (_e("mtr", *(_e("mtd", mathml(b)) for b in row)) for row in rows)
     return _e("mtable", *lines, class_=kind)
@@ -320,6 +325,7 @@ _KINDS: dict[str, Callable[..., Elements]] = {
     "fraction": _fraction,
     "root": lambda inner: (_e("msqrt", *_elements(inner)),),
     "bars": _bars,
+    "floored": _floored,
     "partial": _partial,
     "total": _total,
     "group": _group,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import singledispatch, singledispatchmethod
+from functools import cached_property, singledispatch, singledispatchmethod
 from typing import Any
 
 from sympy import (
@@ -20,14 +20,18 @@ from sympy import (
     Gt,
     Le,
     Lt,
+    Max,
+    Min,
     Mul,
     Piecewise,
     Pow,
     Rational,
     Symbol,
+    cos,
     cosh,
     erf,
     exp,
+    floor,
     log,
     pi,
     preorder_traversal,
@@ -39,7 +43,7 @@ from sympy import (
 from derive import matrix as mx
 from derive.entry_text import number_text
 from derive.functions import Elementwise, X
-from derive.reading import fraction, is_decimal, reading_order
+from derive.reading import fraction, is_decimal, reading_order, subtracted
 from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
 
 SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
@@ -83,19 +87,21 @@ def _(expression: Symbol) -> Code:
 @scalar.register
 def _(expression: Add) -> Code:
     # what is small is added last, so that it is not lost before the large terms have cancelled
-    terms = sorted(reading_order(expression.args), key=lambda t: (t.has(*SMALL), not t.is_number))
+    terms = reading_order(expression.args)
+    if expression.has(*SMALL, X):
+        terms.sort(key=lambda t: (t.has(*SMALL), not t.is_number))
     return _joined((t, scalar(abs_term(t))) for t in terms)
 
 
 def abs_term(term: Expr) -> Expr:
     """The term without its minus sign."""
-    return -term if term.could_extract_minus_sign() else term
+    return -term if subtracted(term) else term
 
 
 def _joined(terms: Iterable[tuple[Any, Code]]) -> Code:
     text = ""
     for term, code in terms:
-        negative = term.could_extract_minus_sign()
+        negative = term.negative if isinstance(term, _Sign) else subtracted(term)
         if text:
             text += f" {'-' if negative else '+'} {code.at(PRODUCT)}"
         else:
@@ -105,7 +111,7 @@ def _joined(terms: Iterable[tuple[Any, Code]]) -> Code:
 
 @scalar.register
 def _(expression: Mul) -> Code:
-    if expression.could_extract_minus_sign():
+    if subtracted(expression):
         return Code(f"-{scalar(-expression).at(PRODUCT)}", UNARY)
     top, bottom = fraction(expression)
     if bottom != 1:
@@ -120,7 +126,7 @@ def _factors(expression: Expr) -> list[Expr]:
 
 @scalar.register
 def _(expression: Pow) -> Code:
-    if expression.exp == Rational(1, 2) and expression.is_number:
+    if expression.exp == Rational(1, 2):
         return Code(f"math.sqrt({scalar(expression.base).text})")
     if expression.exp == -1:
         return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
@@ -167,6 +173,27 @@ def _(expression: Abs) -> Code:
 @scalar.register
 def _(expression: sign) -> Code:
     return Code(f"np.sign({scalar(expression.args[0]).at(ATOM)}.real)")
+
+
+@scalar.register(type(pi))
+def _(expression: Expr) -> Code:
+    return Code("math.pi")
+
+
+# What is computed once a step are numbers of Python's: one of NumPy's would make float64 of float32.
+
+
+@scalar.register(cos)
+@scalar.register(floor)
+def _(expression: Expr) -> Code:
+    return Code(f"math.{type(expression).__name__}({scalar(expression.args[0]).text})")
+
+
+@scalar.register(Max)
+@scalar.register(Min)
+def _(expression: Expr) -> Code:
+    listed = ", ".join(scalar(a).text for a in reading_order(expression.args))
+    return Code(f"{type(expression).__name__.lower()}({listed})")
 
 
 @scalar.register
@@ -220,9 +247,17 @@ class NumPyPrinter:
     def _(self, node: mx.Array) -> Code:
         return Code(self.names[node.tensor.name])
 
+    def _scalar(self, number: Expr) -> Code:
+        """A number that may read scalars by their names."""
+        return scalar(number.xreplace({s: Symbol(self.names[s.name]) for s in number.free_symbols & self._scalars}))
+
+    @cached_property
+    def _scalars(self) -> set[Expr]:
+        return {Symbol(name, real=True) for name in self.names}
+
     @code.register
     def _(self, node: mx.Number) -> Code:
-        return scalar(node.value)
+        return self._scalar(node.value)
 
     @code.register
     def _(self, node: mx.Transpose) -> Code:
@@ -249,16 +284,17 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Scale) -> Code:
-        if node.factor.could_extract_minus_sign():
+        if subtracted(node.factor):
             return Code(f"-{self.code(mx.Scale(-node.factor, node.of)).at(PRODUCT)}", UNARY)
         top, bottom = fraction(node.factor)
         of = self.code(node.of)
         inner = of.at(PRODUCT)
         if bottom != 1 and top != 1:
-            return Code(f"{scalar(top).at(PRODUCT)} / {scalar(bottom).at(UNARY)} * {self._grouped(node.of)}", PRODUCT)
+            over = f"{self._scalar(top).at(PRODUCT)} / {self._scalar(bottom).at(UNARY)}"
+            return Code(f"{over} * {self._grouped(node.of)}", PRODUCT)
         if bottom != 1:
-            return Code(f"{inner} / {scalar(bottom).at(UNARY)}", PRODUCT)
-        return of if top == 1 else Code(f"{scalar(top).at(PRODUCT)} * {self._grouped(node.of)}", PRODUCT)
+            return Code(f"{inner} / {self._scalar(bottom).at(UNARY)}", PRODUCT)
+        return of if top == 1 else Code(f"{self._scalar(top).at(PRODUCT)} * {self._grouped(node.of)}", PRODUCT)
 
     def _grouped(self, node: mx.Node) -> str:
         """A right operand of ``*``: a matrix product there must stand in parentheses."""
@@ -279,7 +315,9 @@ class NumPyPrinter:
     def _(self, node: mx.Power) -> Code:
         if node.exponent == -1:
             return Code(f"1 / {self.code(node.base).at(UNARY)}", PRODUCT)
-        return _power(self.code(node.base).at(ATOM), scalar(node.exponent).at(ATOM))
+        if node.exponent == Rational(1, 2):
+            return Code(f"np.sqrt({self.code(node.base).text})")
+        return _power(self.code(node.base).at(ATOM), self._scalar(node.exponent).at(ATOM))
 
     @code.register
     def _(self, node: mx.SumOver) -> Code:
@@ -305,18 +343,26 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Stack) -> Code:
-        arrays = [self.code(b).text for b in node.blocks if isinstance(b, mx.Array)]
-        kind = f", {arrays[0]}.dtype" if arrays else ""
-        return Code(f"np.vstack([{', '.join(self._block(b, kind) for b in node.blocks)}])")
+        return Code(f"np.vstack([{self._blocks(node.blocks)}])")
+
+    def _blocks(self, blocks: tuple[mx.Node, ...]) -> str:
+        """Blocks with commas between them; those of one number have the type of the first array in the others."""
+        arrays = (self.names[n.tensor.name] for block in blocks for n in mx.walk(block) if isinstance(n, mx.Array))
+        kind = next(arrays, "")
+        return ", ".join(self._block(b, f", {kind}.dtype" if kind else "") for b in blocks)
 
     def _block(self, node: mx.Node, kind: str) -> str:
-        """Rows to be stacked; constants are of the ``kind`` of what they are stacked with."""
-        if isinstance(node, mx.Broadcast):
+        if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
             rows, columns = (scalar(s).text for s in node.full)
             value = self.code(node.of).text
+            filled = {"0": "np.zeros", "1": "np.ones"}.get(value)
             shape = f"({rows}, {columns})"
-            return f"np.ones({shape}{kind})" if value == "1" else f"np.full({shape}, {value}{kind})"
+            return f"{filled}({shape}{kind})" if filled else f"np.full({shape}, {value}{kind})"
         return self.code(node).text
+
+    @code.register
+    def _(self, node: mx.Beside) -> Code:
+        return Code(f"np.hstack([{self._blocks(node.blocks)}])")
 
     @code.register
     def _(self, node: mx.Einsum) -> Code:
@@ -328,6 +374,3 @@ class NumPyPrinter:
 @dataclass(frozen=True)
 class _Sign:
     negative: bool
-
-    def could_extract_minus_sign(self) -> bool:
-        return self.negative

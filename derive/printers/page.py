@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import singledispatchmethod
 
-from sympy import Expr, Integer, exp, log
+from sympy import Expr, Integer, Rational, exp, log
 
 from derive import matrix as mx
 from derive.functions import Elementwise
@@ -19,6 +19,7 @@ from derive.notation import LETTERS
 from derive.printers.boxes import ATOM, HADAMARD, POWER, PRODUCT, SUM, Box
 from derive.printers.index_form import IndexForm
 from derive.printers.symbols import glued
+from derive.reading import subtracted
 
 
 class Page(IndexForm):
@@ -95,7 +96,7 @@ class Page(IndexForm):
 
     @array.register
     def _(self, node: mx.Scale) -> Box:
-        if node.factor.could_extract_minus_sign():
+        if subtracted(node.factor):
             return self._minus(self.array(mx.without_sign(node)))
         if node.factor == 1:
             return self.array(node.of)
@@ -125,6 +126,8 @@ class Page(IndexForm):
 
     @array.register
     def _(self, node: mx.Power) -> Box:
+        if node.exponent == Rational(1, 2):
+            return self.typesetter.root(self.array(node.base))
         if node.exponent.is_negative:
             return self.typesetter.join(
                 (self.typesetter.number(1), self._at(self.array(mx.inverse(node)), PRODUCT)), "over", HADAMARD
@@ -203,6 +206,16 @@ class Page(IndexForm):
                 self.typesetter.name("1"), None, self.typesetter.letter(self.notation.transpose)
             )
         return page.array(node)
+
+    @array.register
+    def _(self, node: mx.Beside) -> Box:
+        page = replace(self, shapes=False)
+        return self._leaf(self.typesetter.matrix([[page._plain_block(b) for b in node.blocks]]), node)
+
+    def _plain_block(self, node: mx.Node) -> Box:
+        """A block; one of equal numbers is a single number."""
+        filled = isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number)
+        return self.array(node.of if filled and isinstance(node, mx.Broadcast) else node)
 
     @array.register
     def _(self, node: mx.Einsum) -> Box:

@@ -9,8 +9,9 @@ from typing import Self
 
 from sympy import Expr, Sum, Symbol
 
+from derive.descent import STEP
 from derive.index import Axis, Equation, Index, Tensor
-from derive.notation import LETTERS, Letter, Notation, Role
+from derive.notation import LETTERS, Letter, Notation, Role, belongs
 from derive.printers.boxes import ATOM, Box, Typesetter
 
 
@@ -66,7 +67,8 @@ class Symbols:
 
     def width(self, name: str) -> Box:
         """A width that has a name: as it is, or as the index of n where the notation has another use for its letter."""
-        used = {role.entry for role in self.notation.roles.values()} | {self.notation.function, self.notation.rate}
+        used = {role.entry for role in self.notation.roles.values()}
+        used |= {self.notation.function, self.notation.rate} | self.notation.letters(self.tensors.values())
         plain = self.typesetter.variable(name)
         if name.partition("_")[0] not in used:
             return plain
@@ -86,6 +88,11 @@ class Symbols:
             return self._gradient(tensor.about, indices, whole)
         if tensor.role == "updated" and tensor.about is not None:
             return self.symbol(tensor.about, indices, whole)
+        if belongs(tensor) and tensor.about is not None:
+            return self._belonging(tensor, tensor.about, indices, whole)
+        if tensor.role == "rate":
+            number = self.letter_of(self.notation.role(STEP).entry)
+            return set_.named(set_.script(self.letter_of(self.notation.rate), number, None), tensor.name)
         role = self.notation.role(tensor)
         base = self._letter(tensor, role, whole)
         axes = [a for a in tensor.axes if not a.sample]
@@ -100,6 +107,23 @@ class Symbols:
             sample = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
         entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
         return set_.named(self._scripts(tensor, base, below, sample), tensor.name, entry)
+
+    def _belonging(self, tensor: Tensor, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
+        """An array that is kept for a parameter: its letter, with the parameter's own symbol as its index."""
+        set_, role = self.typesetter, self.notation.role(tensor)
+        letter = role.batch if whole and len(about.axes) == 2 else role.entry
+        inner = self.symbol(about, indices, whole)
+        entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
+        return set_.named(set_.script(self.letter_of(letter), inner, None), tensor.name, entry)
+
+    def letter_of(self, name: str) -> Box:
+        """A letter by its name; what follows an underscore is its index, where the whole is no letter of its own."""
+        if name in LETTERS:
+            return self.typesetter.letter(LETTERS[name])
+        stem, _, number = name.partition("_")
+        if stem in LETTERS and number.isdigit():
+            return self._index_letter(name)
+        return self.typesetter.name(name)
 
     def _numbered(self, index: Expr, axis: Axis) -> Box | None:
         """An index along an axis; None along one that has a single entry, the number of a lone entry on any other."""
@@ -132,7 +156,7 @@ class Symbols:
             name = self.notation.rate
         elif whole:
             name = role.batch if self.batch else role.vector or role.entry
-        return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
+        return self.letter_of(name)
 
     def _scripts(self, tensor: Tensor, base: Box, below: Box | None, above: Box | None) -> Box:
         """A letter with its layer where the notation puts it, and what stands below and above."""

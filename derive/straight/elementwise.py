@@ -83,7 +83,8 @@ def is_straight(function: Any) -> bool:
     """Whether NumPy has calls for all that a function is made of."""
     if not (isinstance(function, type) and issubclass(function, Elementwise)):
         return function in UFUNCS
-    made_of = computed(function).atoms(Function, Max, Min)
+    expression: Expr = computed(function)  # type: ignore[arg-type]
+    made_of = expression.atoms(Function, Max, Min)
     return all(isinstance(f, (*UFUNCS, Piecewise, Max, Min)) for f in made_of)
 
 

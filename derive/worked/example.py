@@ -45,7 +45,13 @@ LARGEST_PARAMETER = 1e8
 _SMALLER = "use smaller numbers, or a smaller learning_rate"
 
 #: Which function of the module computes the statements of a stage.
-_FUNCTIONS = {"forward": "_forward", "error": "_error", "factor": "_gradients", "gradient": "_gradients"}
+_FUNCTIONS = {
+    "forward": "_forward",
+    "error": "_error",
+    "factor": "_gradients",
+    "gradient": "_gradients",
+    "update": "_update",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Step:
     """One update: ``values`` holds every tensor of the program by name, as arrays of two axes.
 
     A tensor of one axis is a column, or a row if that is the samples; a number is one by one.
+    What is kept from step to step has its value before the step under its own name.
     ``measured`` goes by the names of the gradients. ``slopes`` are the values of the
     elementwise functions in the backward equations, by function and argument: f'(z).
     ``floors`` says below which size the values of a tensor are only rounding.
@@ -181,6 +188,7 @@ class _Runner:
         self.module = module
         self.start = start
         self.parameters = {name: value.copy() for name, value in start.parameters.items()}
+        self.state: Values = module.initial_state(self.parameters) if program.states else {}
         self.done = 0
         self.meter = Meter(module, names, start.X, start.Y, tuple(kinks(program)))
 
@@ -203,18 +211,22 @@ class _Runner:
     def _update(self) -> float:
         """One update by the module; what is fixed is put back."""
         kept = {name: self.parameters[name].copy() for name in self.start.fixed}
-        before = float(self.module.update(self.parameters, self.start.X, self.start.Y, self.start.learning_rate))
+        more = (self.state,) if self.program.states else ()
+        x, y, rate = self.start.X, self.start.Y, self.start.learning_rate
+        before = float(self.module.update(self.parameters, x, y, rate, *more))
         for name, value in kept.items():
             self.parameters[name][...] = value
         self.done += 1
-        if not math.isfinite(before) or not all(np.all(np.isfinite(p)) for p in self.parameters.values()):
+        held = (*self.parameters.values(), *self.state.values())
+        if not math.isfinite(before) or not all(np.all(np.isfinite(p)) for p in held):
             raise _Unfit(f"the numbers are out of range after update {self.done}: {_SMALLER}")
         return before
 
     def _step(self, number: int) -> Step:
         at = {name: value.copy() for name, value in self.parameters.items()}
+        kept = {name: value.copy() for name, value in self.state.items()}
         before, locals_of = watched(self.module, set(_FUNCTIONS.values()), self._update)
-        values = self._values(at, locals_of)
+        values = self._values({**at, **kept}, locals_of)
         _check_range(number, values)
         _check_range(number, at, LARGEST_PARAMETER)
         measured = {t.name: self.meter.measured(at, t, values[t.name]) for t in self._gradients()}
@@ -243,15 +255,17 @@ class _Runner:
         return tuple(s.target for s in self.program.stage("gradient"))
 
     def _values(self, at: Values, locals_of: Mapping[str, Mapping[str, Any]]) -> Values:
-        """Every tensor's value: inputs, parameters before the update, and what each statement computed."""
+        """Every tensor's value: inputs, what the update replaces before it, and what each statement computed."""
         x, y = self.program.inputs
-        values = {x.name: self.start.X, y.name: self.start.Y, **at}
+        fixed = {name: np.array([[float(value)]]) for name, value in self.program.constants.items()}
+        values = {x.name: self.start.X, y.name: self.start.Y, **fixed, **at}
         values[LEARNING_RATE.name] = np.array([[self.start.learning_rate]])
+        after = {**self.parameters, **self.state}
         for statement in self.program.statements:
             target = statement.target
-            if statement.stage == "update":
+            if target.role == "updated":
                 assert target.about is not None
-                values[target.name] = self.parameters[target.about.name].copy()
+                values[target.name] = after[target.about.name].copy()
                 continue
             found = locals_of[_FUNCTIONS[statement.stage]][self.names[target.name]]
             values[target.name] = np.atleast_2d(np.array(found, dtype=np.float64))
