@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from sympy import Expr, Integer, Symbol
@@ -31,7 +32,7 @@ SLOW = 8_192
 #: The names that the template itself uses where these lines stand.
 _LOCAL = frozenset(
     "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure "
-    "learning_rate count done largest X Y n rows given add copyto absolute cos divide exp expm1 floor log log1p "
+    "learning_rate count done largest X Y n rows add copyto absolute cos divide exp expm1 floor log log1p "
     "multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less less_equal".split()
 )
 #: The names of arrays that hold the data of all batches end so.
@@ -133,7 +134,7 @@ class _Printer:
         #: The numbers that are no constants, by the symbols that stand for them in a factor.
         self.numbers = {t.symbol: t for t in computed_or_learned}
         self.entrywise: set[str] = set()
-        self.beside: set[str] = set()
+        self.beside: dict[str, str] = {}
         self.error = made.stage("error")[-1]
         self.waits = self._can_wait(self.error.form)
         self.waiting = self.error.reads if self.waits else {self.error.target.name}
@@ -202,10 +203,10 @@ class _Printer:
         sides = (*(("slots",) if self.all_batches else ()), *(shape[::-1] if turned else shape))
         return f"({', '.join(sides)}{',' if len(sides) == 1 else ''})"
 
-    def _named(self, code: str, hint: str) -> str:
-        """A name for an array that is looked up once: a view, a bound method."""
+    def _named(self, code: str, hint: str, own: bool = False) -> str:
+        """A name for an array that is looked up once: a view, a bound method; ``own`` says that it is a tensor's."""
         if code not in self.views:
-            hint = self.views[code] = self._fresh(hint)
+            hint = self.views[code] = hint if own else self._fresh(hint)
             root = code.partition(".")[0].partition("[")[0]
             if root in self.code.batch:
                 self.code.batch[hint] = f"[{code} for {root} in {self._source(root)}]"
@@ -237,7 +238,7 @@ class _Printer:
         for name, stored in self.made.stored.items():
             if stored.count is not None:
                 place = self.places[stored.whole.name]
-                view = self._part(place, 1, stored.first, stored.count, self.names[name])
+                view = self._part(place, 1, stored.first, stored.count, self.names[name], own=True)
                 self.places[name] = Place(view, (place.shape[0], scalar(stored.count).text), place.turned)
         for parameter in self.program.parameters:
             self._passed(parameter, f'parameters["{parameter.name}"]', self.made.stored[parameter.name].sign)
@@ -301,7 +302,7 @@ class _Printer:
             if name in computed_here and name not in self.places:
                 place = self.places[ones.whole.name]
                 count = computed_here[name].axes[0].extent
-                view = self._part(place, 0, ones.first, count, self.name(computed_here[name]))
+                view = self._part(place, 0, ones.first, count, self.name(computed_here[name]), own=True)
                 self.places[name] = Place(view, self._shape(mx.Array(computed_here[name])))
 
     def _one_name(self, whole: Tensor) -> str:
@@ -494,12 +495,14 @@ class _Printer:
         viewed = {s: n for s, n in leaves.items() if self._is_view(n)}
         for symbol, node in viewed.items():
             operands[symbol] = self._as_number(self._operand(node, place.turned), self._shape(node), place)
+        busy = set(operands.values())
         for symbol, node in leaves.items():
             if symbol in viewed:
                 continue
             free = place.code not in operands.values() and not apart and (place.shape or not self.all_batches)
             same = free and self._shape(node) == place.shape
-            into = place if same else self._scratch_place(self._shape(node), place.turned, set(operands.values()))
+            into = place if same else self._scratch_place(self._shape(node), place.turned, busy)
+            busy.add(into.code)
             self._leaf_into(node, into, numbers, lines)
             operands[symbol] = self._as_number(into.code, into.shape, place)
         self._write(
@@ -591,7 +594,7 @@ class _Printer:
             if isinstance(n, mx.Scale):
                 if n.factor in (1, -1):
                     return n.factor * build(n.of)
-                number, learned = n.factor.as_independent(*self.numbers)
+                number, learned = n.factor.as_independent(*self.numbers, as_Add=False)
                 negative = bool(number.could_extract_minus_sign())
                 size = self._factor(-number if negative else number) if abs(number) != 1 else Integer(1)
                 return (-1 if negative else 1) * size * put(learned) * build(n.of)
@@ -642,7 +645,7 @@ class _Printer:
         shape = tuple(scalar(s).text for s in node.shape)
         return Place(code, shape, of.turned, of.batch and not self.all_batches)
 
-    def _part(self, place: Place, axis: int, first: Any, count: Expr, hint: str) -> str:
+    def _part(self, place: Place, axis: int, first: Any, count: Expr, hint: str, own: bool = False) -> str:
         """A name for some rows or columns of a place."""
         start = "" if first == 0 else scalar(Integer(first) if isinstance(first, int) else first).text
         stop = scalar(first + count).text
@@ -651,7 +654,7 @@ class _Printer:
         if self.all_batches and place.batch:
             before = ":, " + before
         text = f"{start} : {stop}" if (start and not start.isdigit()) or not stop.isdigit() else f"{start}:{stop}"
-        return self._named(f"{code}[{before}{text}]", hint)
+        return self._named(f"{code}[{before}{text}]", hint, own)
 
     def _leaf_into(self, node: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
         """Compute what is no formula entry by entry: a product, a sum, whatever else there is."""
@@ -677,8 +680,8 @@ class _Printer:
         """A node with no calls of its own, as in the readable rendering: this allocates."""
         read = {n.tensor.name: self._read_as(n.tensor) for n in mx.walk(node) if isinstance(n, mx.Array)}
         symbols = {s for n in mx.walk(node) for s in _symbols(n)}
-        own = {t.symbol: Symbol(self._read_as(t)) for t in self.program.tensors.values() if t.symbol in symbols}
-        code = NumPyPrinter(read).code(_put(node, own)).text
+        read |= {t.name: self._read_as(t) for t in self.program.tensors.values() if t.symbol in symbols}
+        code = NumPyPrinter(read).code(node).text
         turn = ".T" if place.turned else ""
         lines.append(_numbered(f"{place.code}{turn}[...] = {code}", numbers))
 
@@ -790,12 +793,11 @@ class _Printer:
 
     def _update(self, rule: list[tuple[str, Expr]] | None, rules: Mapping[str, list[tuple[str, Expr]]]) -> None:
         """The step of every parameter: of all at once, if they have one rule and lie side by side."""
-        numbers = _numbers(self.made.updates)
         if rule is not None and self.flat:
             kinds = {"parameter": "learned", "gradient": "slopes"}
             for kind in self._kinds(rule):
                 kinds[kind] = self._beside(kind)
-            self._apply(rule, kinds, "like", numbers)
+            self._apply(rule, kinds, "like")
             return
         pairs = list(zip(self.made.blocks, self.made.gradients, strict=True))[self.put_off :]
         units = (
@@ -808,7 +810,7 @@ class _Printer:
             for kind in self._kinds(one):
                 self._beside(kind)
                 kinds[kind] = self._kind_view(kind, block)
-            self._apply(one, kinds, self._array_shape(place.shape, place.turned), numbers)
+            self._apply(one, kinds, self._array_shape(place.shape, place.turned))
 
     def _slope(self, parameter: Tensor) -> Tensor:
         return next(s.target for s in self.program.stage("gradient") if s.target.about == parameter)
@@ -820,47 +822,59 @@ class _Printer:
             found.update(dict.fromkeys(sorted(s.name for s in expression.free_symbols if s.name in self.entrywise)))
         return [kind for kind in found if kind not in ("parameter", "gradient")]
 
-    def _apply(self, rule: list[tuple[str, Expr]], kinds: Mapping[str, str], shape: str, numbers: str) -> None:
+    def _apply(self, rule: list[tuple[str, Expr]], kinds: Mapping[str, str], shape: str) -> None:
         operands = {Symbol(kind, real=True): code for kind, code in kinds.items()}
         operands |= {t.symbol: self.places[t.name].code for t in self.rates if t.name in self.places}
         for kind, expression in rule:
-            self._write(expression, operands, kinds[kind], shape, numbers, self.code.loop)
+            self._write(expression, operands, kinds[kind], shape, self._numbers_of(kind), self.code.loop)
+
+    def _numbers_of(self, kind: str) -> str:
+        """The numbers of the equations of one kind, for all parameters."""
+        found = []
+        for line in self.made.updates:
+            owner = self._owner(line.target)
+            if owner is not None and self._kind_of(line.target, owner) == kind:
+                found.append(line)
+        return _numbers(found)
 
     def _beside(self, kind: str) -> str:
         """An array laid out as the parameters are: a state of the optimizer, or a step towards it."""
         if kind in self.beside:
-            return kind
-        self.beside.add(kind)
+            return self.beside[kind]
+        code = self.beside[kind] = self._fresh(kind)
         shapes, names = [], []
         for block in self.made.blocks:
             place = self.places[block.name]
-            names.append(f"{kind}_{place.code}")
+            names.append(f"{code}_{place.code}")
             shapes.append(self._array_shape(place.shape, place.turned))
-        self._side_by_side(kind, names, shapes)
+        self._side_by_side(code, names, shapes)
         for state in self.states:
             owner = self._owner(state)
             if owner is not None and self._kind_of(state, owner) == kind:
                 turn = ".T" if self.places[owner.name].turned else ""
-                view = self._kind_view(kind, owner)
+                view = self._kind_view(kind, owner, self.names[state.name])
                 self.code.load.append(f'{view}[...] = state["{state.name}"]{turn}')
                 self.code.store.append(f'state["{state.name}"][...] = {view}{turn}')
-        return kind
+        return code
 
-    def _kind_view(self, kind: str, tensor: Tensor) -> str:
+    def _kind_view(self, kind: str, tensor: Tensor, name: str = "") -> str:
         """The part of such an array that belongs to a block or to a parameter."""
         stored = self.made.stored.get(tensor.name)
         whole = self.places[tensor.name if stored is None else stored.whole.name]
-        place = Place(f"{kind}_{whole.code}", whole.shape, whole.turned)
+        place = Place(f"{self.beside[kind]}_{whole.code}", whole.shape, whole.turned)
         if stored is None or stored.count is None:
             return place.code
-        return self._part(place, 1, stored.first, stored.count, f"{kind}_{self.names[tensor.name]}")
+        hint = name or f"{kind}_{self.names[tensor.name]}"
+        return self._part(place, 1, stored.first, stored.count, hint, own=bool(name))
 
 
 def _numbers(lines: tuple[Line, ...] | list[Line]) -> str:
     """The numbers of some equations, as they follow each other."""
     found = sorted(n for line in lines for n in line.numbers)
-    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
-        return f"({found[0]}) to ({found[-1]})"
+    steps = {later - n for n, later in pairwise(found)}
+    if len(found) > 4 and len(steps) == 1:
+        middle = "" if steps == {1} else f" ({found[1]})"
+        return f"({found[0]}){middle} to ({found[-1]})"
     return " ".join(f"({n})" for n in found)
 
 
@@ -906,14 +920,6 @@ def _symbols(node: mx.Node) -> set[Symbol]:
     if isinstance(node, mx.Scale):
         return set(node.factor.free_symbols)
     return set(node.value.free_symbols) if isinstance(node, mx.Number) else set()
-
-
-def _put(node: mx.Node, own: Mapping[Symbol, Symbol]) -> mx.Node:
-    """The node with other symbols in its factors and numbers."""
-    inner = mx.rebuilt(node, tuple(_put(c, own) for c in mx.children(node)))
-    if isinstance(inner, mx.Scale):
-        return mx.Scale(inner.factor.xreplace(own), inner.of)
-    return mx.Number(inner.value.xreplace(own)) if isinstance(inner, mx.Number) else inner
 
 
 def _transposed(node: mx.Node) -> mx.Node:
