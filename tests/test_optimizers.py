@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import derivation, load, module_of
+from helpers import module_of
 
-from derive import Network, derive
-from derive.evaluate import interpret
 from derive.optimizers import OPTIMIZERS
-from derive.schedules import SCHEDULES
 
 LAYERS = (3, 4, 2)
 NET = (LAYERS, "tanh,sigmoid", "half_mse")

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from helpers import Array, derivation, load, module_of
 
+from derive.activations import ACTIVATIONS
+from derive.losses import LOSSES
 from derive.pipeline import derive
+from derive.spec import Network
 
 EXAMPLES = 30
 STEPS = 13
@@ -86,6 +89,55 @@ def test_the_renderings_agree(name: str, samples: int, dtype: type) -> None:
 @pytest.mark.parametrize("samples", [1, 5])
 def test_the_renderings_agree_where_numbers_are_so_large_that_powers_overflow(name: str, samples: int) -> None:
     assert farthest(module_of(*SPECS[name]), samples, rate=1e-9, scale=1e4) < 1e-9
+
+
+OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+LEARNING = {
+    **{name: {"optimizer": name} for name in OPTIMIZERS},
+    "weight decay": {"l2": 0.1},
+    "weight decay, augmented": {"l2": 0.1, "bias": "augmented"},
+    "clipping": {"clip": 0.1},
+    "steps": {"schedule": "step(every=3)"},
+    "all": {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100, warm_up=3)"},
+    "all, downhill": {"optimizer": "nesterov", "schedule": "warm_up(steps=5)", "clip": 0.5, "notation": "delta"},
+}
+
+
+@pytest.mark.parametrize("net", [((3, 4, 2), "tanh,sigmoid", "mse"), ((3, 4, 3), "relu,softmax", "cross_entropy")])
+@pytest.mark.parametrize("way", LEARNING)
+def test_the_renderings_agree_for_every_way_to_learn(way: str, net: tuple[object, ...]) -> None:
+    layers, activation, loss = net
+    module = load(derive(Network(layers, activation, loss, **LEARNING[way])).numpy())
+    for samples in (1, 2, 7, 64):
+        assert farthest(module, samples, rate=0.01) < 1e-12
+    assert farthest(module, 7, np.float32, rate=0.01) < 2e-5
+
+
+def fitting() -> list[tuple[str, str, str]]:
+    """Every activation of hidden layers with every loss, each loss with every output that it is made for."""
+    hidden = [name for name, entry in ACTIVATIONS.items() if entry.elementwise and name != "exponential"]
+    pairs = [(name, output) for name, entry in LOSSES.items() for output in entry.needs or ("identity", "sigmoid")]
+    return [(activation, output, loss) for activation in hidden for loss, output in pairs]
+
+
+def agree(number: int, activation: str, output: str, loss: str) -> None:
+    """Both renderings, with an optimizer that the number chooses, and with weight decay for every other one."""
+    way = {"optimizer": OPTIMIZERS[number % len(OPTIMIZERS)], "l2": 0.01 if number % 2 else 0}
+    module = load(derive(Network((3, 4, 2), (activation, output), loss, **way)).numpy())
+    for samples in (1, 7):
+        assert farthest(module, samples, rate=1e-3) < 1e-12
+    assert farthest(module, 2, np.float32, rate=1e-3) < 2e-5
+
+
+@pytest.mark.parametrize("number", range(0, len(fitting()), 11))
+def test_the_renderings_agree_for_what_fits_together(number: int) -> None:
+    agree(number, *fitting()[number])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(fitting())))
+def test_the_renderings_agree_for_all_that_fits_together(number: int) -> None:
+    agree(number, *fitting()[number])
 
 
 def test_a_batch_that_is_the_same_in_every_step_is_read_once() -> None:

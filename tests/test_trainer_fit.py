@@ -67,7 +67,7 @@ def test_each_epoch_has_its_own_order(module):
     finally:
         module._Steps = original
     assert [len(batch) for batch in seen] == [4, 4, 3] * 3
-    orders = [sum(seen[n : n + 3], []) for n in (0, 3, 6)]
+    orders = [[row for batch in seen[n : n + 3] for row in batch] for n in (0, 3, 6)]
     assert all(sorted(order) == list(range(11)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
 
