@@ -653,7 +653,8 @@ class _Printer:
         before = ":, " * ((axis == 1) != place.turned) + ""
         if self.all_batches and place.batch:
             before = ":, " + before
-        text = f"{start} : {stop}" if (start and not start.isdigit()) or not stop.isdigit() else f"{start}:{stop}"
+        simple = all(side.isidentifier() or side.isdigit() or not side for side in (start, stop))
+        text = f"{start}:{stop}" if simple else f"{start} : {stop}".lstrip()
         return self._named(f"{code}[{before}{text}]", hint, own)
 
     def _leaf_into(self, node: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
@@ -665,7 +666,7 @@ class _Printer:
             self.used.add("add")
             axes = "(1, 2)" if self.all_batches else "None"
             into = place.code if not place.shape else self._named(f"{place.code}.reshape(())", f"{place.code}_number")
-            lines.append(_numbered(f"add.reduce({inner}, {axes}, None, {into})", numbers))
+            lines.append(_numbered(f"add.reduce({inner}, axis={axes}, out={into})", numbers))
         elif isinstance(node, mx.SumOver):
             rows, columns = node.of.shape
             ones = mx.Broadcast(mx.Number(Integer(1)), (Integer(1), rows) if node.axis == 0 else (columns, Integer(1)))

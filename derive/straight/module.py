@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sympy import Add, Expr, Integer
@@ -13,12 +13,10 @@ from derive.index import Tensor
 from derive.printers.numpy import scalar
 from derive.program import Assign, Program
 from derive.straight.arrays import ALL, FLAT, Code, arrays, can_put_off
-from derive.straight.lines import Straight, straight
+from derive.straight.lines import LARGEST, LARGEST_FLOAT32, Straight, straight
 from derive.straight.scalars import CALL, Scalars, scalars
 
 Lines = tuple[str, ...]
-#: How many nanoseconds of a step one parameter and one sample cost in the three products, roughly.
-PRODUCTS = 1.5
 
 
 def steps_context(
@@ -41,11 +39,14 @@ def steps_context(
         "arrays": _holes(code, sizes),
         "put_off": None if later is None else _holes(later, sizes),
         "scalars": one,
-        "learned_lines": () if one is None else _wrapped(f"{n}," for n in one.learned),
+        "learned_lines": () if one is None else tuple(f"{n}," for n in one.learned),
         "scalar_setup": () if one is None else (*one.constants, *(f"{n} = math.{n}" for n in one.functions)),
         "error_number": f"({statements_of_error[-1].number})",
         "notes": tuple(_notes(made, code, one, later is not None)),
-        "workspace": _workspace(made, program),
+        "workspace": _workspace(made),
+        "copies": 2 + len(program.states) // max(1, len(program.parameters)) + (code.guarded or one is not None),
+        "largest": LARGEST,
+        "largest_float32": LARGEST_FLOAT32,
         "row": f"{inputs} + {outputs}",
         "names_widths": not (inputs.isdigit() and outputs.isdigit()) or not _is_number(_weights(program)),
         "careful": code.guarded or one is not None,
@@ -71,16 +72,12 @@ def _holes(code: Code, sizes: Lines) -> dict[str, Any]:
         "store": tuple(code.store),
         "rates": tuple(code.rates) or ("pass",),
         "before": tuple(code.before),
-        "loop": _indented(code.loop),
+        "loop": tuple(code.loop),
         "behind": tuple(code.behind),
         "after": (*code.after[:-1], *_returned(code.after[-1])),
         "guarded": code.guarded,
         "input_ones": code.input_ones,
     }
-
-
-def _indented(lines: Iterable[str]) -> Lines:
-    return tuple(lines)
 
 
 def _returned(line: str) -> Lines:
@@ -94,10 +91,6 @@ def _listed(code: Code) -> dict[str, str]:
     read = set(re.findall(r"\w+", " ".join(code.loop)))
     made = set(re.findall(r"(\w+)_views", " ".join(code.batch.values())))
     return {name: source for name, source in code.batch.items() if name in read | made}
-
-
-def _wrapped(words: Iterable[str], width: int = 78) -> Lines:
-    return tuple(words)
 
 
 def _size(tensor: Tensor) -> Expr:
@@ -115,17 +108,10 @@ def _is_number(value: Expr) -> bool:
     return bool(value.is_Integer)
 
 
-def _workspace(made: Straight, program: Program) -> str:
-    """How many numbers the arrays of the steps hold, in terms of the samples of a batch."""
-    units = Add(
-        *(
-            a.extent
-            for line in made.lines
-            for a in line.target.axes[:1]
-            if len(line.target.axes) == 2 and line.target.axes[1].sample
-        )
-    )
-    return f"{scalar(units).text} for each sample of a batch"
+def _workspace(made: Straight) -> str:
+    """How many numbers the arrays of the steps hold for each sample of a batch."""
+    units = [line.target.axes[0].extent for line in made.lines if any(a.sample for a in line.target.axes[1:])]
+    return scalar(Add(*units)).text
 
 
 def _notes(made: Straight, code: Code, one: Scalars | None, later: bool) -> list[str]:

@@ -22,7 +22,7 @@ from derive.printers.numpy import scalar
 from derive.program import Program
 from derive.stable import log1p
 from derive.straight.elementwise import NotStraight, computed
-from derive.straight.lines import Straight
+from derive.straight.lines import LARGEST, Line, Straight
 
 #: How many numbers there may be: a function of thousands of local variables helps nobody.
 MOST = 200
@@ -82,6 +82,8 @@ class _Printer:
         gradients = {g.name: b.name for b, g in zip(self.made.blocks, self.made.gradients, strict=True)}
         numbers = [n for line in self.made.updates for n in line.numbers]
         for line in self.made.lines:
+            if line.target.role == "powers":
+                self._guard(line)
             value = self.value(line.form)
             if line is error:
                 ((last,),) = value
@@ -111,6 +113,13 @@ class _Printer:
             self.operations,
             self.operations * OPERATION + self.calls * FUNCTION,
         )
+
+    def _guard(self, line: Line) -> None:
+        """Before exponentials that could overflow, or lose digits: such a step is left to the readable rendering."""
+        assert isinstance(line.form, mx.Map)
+        entries = _flat(self.value(line.form.arguments[0]))
+        self.lines.append(f"if not {' + '.join(f'{e} * {e}' for e in entries)} < {LARGEST}:")
+        self.lines.append("    break")
 
     # Names.
 
