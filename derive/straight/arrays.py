@@ -893,7 +893,8 @@ def _drop_unread(code: Code) -> None:
     for line in reversed(code.setup):
         left, _, right = line.partition(" = ")
         if read & set(re.findall(r"[A-Za-z_]\w*", left)):
-            kept.append(line)
+            whole, comma, parts = line.partition(", (")
+            kept.append(line if whole in read or not comma else f"_, ({parts}")
             read |= set(re.findall(r"[A-Za-z_]\w*", right))
     code.setup = kept[::-1]
 
