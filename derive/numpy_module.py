@@ -20,7 +20,7 @@ from derive import matrix as mx
 from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
-from derive.layout import laid_out
+from derive.layout import WIDTH, laid_out, laid_out_statement
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
 from derive.module_facts import facts
@@ -181,6 +181,8 @@ class _Layout:
             power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|x|)"
         cases, final = _cases(form.value)
         lines += cases
+        if not _keeps_type(form.value):
+            final = f"{final}.astype(x.dtype)"
         value = f"{final}  # ({number})"
         # the types of np.where and of quotients are only known to NumPy once they are stated
         lines += [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
@@ -284,6 +286,11 @@ def _cases(value: Expr) -> tuple[list[str], str]:
     return lines, scalar(chosen).text
 
 
+def _keeps_type(value: Expr) -> bool:
+    """Whether NumPy computes a value in the type of its argument: not where it chooses between plain numbers."""
+    return not isinstance(value, Piecewise) or any(not v.is_number for v, _ in value.args)
+
+
 def _keeps_axes(node: mx.Node) -> bool:
     """Whether NumPy's value of a node has axes: it reads an array that no sum of all entries encloses."""
     if isinstance(node, mx.SumOver) and node.axis is None:
@@ -313,9 +320,23 @@ def module_source(
         "numpy/trainer.py.jinja",
         **{**context, **facts(program, network, context)},
         name=name,
-        intro="\n".join(textwrap.wrap(description, 84)),
+        intro="\n".join(textwrap.wrap(description, WIDTH)),
+        core="\n".join(textwrap.wrap(_CORE.format(**context), WIDTH)),
+        made=_created(context["widths"]),
     )
     return laid_out(source)
+
+
+_CORE = (
+    "Functional core: samples are columns. X is ({inputs}, m), Y is ({outputs}, m); parameters are a dict of arrays. "
+    "`Trainer` takes samples as rows, and is what most users want:"
+)
+
+
+def _created(widths: Iterable[str]) -> Lines:
+    """How a trainer is made, for the docstring."""
+    given = ", ".join([*(f"{w}=..." for w in widths), "seed=0"])
+    return tuple(laid_out_statement(f"trainer = Trainer({given})", WIDTH - 4).split("\n"))
 
 
 def tests_source(entries: int | None) -> str:

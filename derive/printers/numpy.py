@@ -243,13 +243,17 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Stack) -> Code:
-        return Code(f"np.vstack([{', '.join(self._block(b) for b in node.blocks)}])")
+        arrays = [self.code(b).text for b in node.blocks if isinstance(b, mx.Array)]
+        dtype = f", {arrays[0]}.dtype" if arrays else ""
+        return Code(f"np.vstack([{', '.join(self._block(b, dtype) for b in node.blocks)}])")
 
-    def _block(self, node: mx.Node) -> str:
+    def _block(self, node: mx.Node, dtype: str) -> str:
+        """A block; one that repeats a number has the type of the others."""
         if isinstance(node, mx.Broadcast):
             rows, columns = (scalar(s).text for s in node.full)
             value = self.code(node.of).text
-            return f"np.ones(({rows}, {columns}))" if value == "1" else f"np.full(({rows}, {columns}), {value})"
+            shape = f"({rows}, {columns})"
+            return f"np.ones({shape}{dtype})" if value == "1" else f"np.full({shape}, {value}{dtype})"
         return self.code(node).text
 
     @code.register
