@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from derive import matrix as mx
 from derive.functions import Elementwise
+from derive.layout import WIDTH
 from derive.program import Assign, Program
 
 if TYPE_CHECKING:
@@ -35,10 +37,7 @@ def facts(program: Program, network: Network | None, context: Mapping[str, Any])
         "probabilities": _probabilities(program.stage("forward")[-1]),
         "words": words,
         "named_layers": tuple(w for w in context["widths"] if f"{{{w}}}" in "".join(words)),
-        "data_lines": (
-            f"X (samples, {inputs}) and Y {_target_shapes(targets, outputs)}:",
-            f"{_KINDS[targets]}.",
-        ),
+        "data_lines": tuple(textwrap.wrap(_data(targets, inputs, outputs), WIDTH - 8)),
     }
 
 
@@ -49,6 +48,11 @@ _KINDS = {
     "signs": "-1 or +1",
     "counts": "numbers that are not negative",
 }
+
+
+def _data(targets: str, inputs: str, outputs: str) -> str:
+    """What the inputs and the targets are, in a sentence."""
+    return f"X is (samples, {inputs}), Y is {_target_shapes(targets, outputs)}: {_KINDS[targets]}."
 
 
 def _target_shapes(targets: str, outputs: str) -> str:

@@ -31,7 +31,7 @@ from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
-from derive.layout import laid_out
+from derive.layout import WIDTH, laid_out, laid_out_statement
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
 from derive.module_facts import facts
@@ -456,9 +456,23 @@ def module_source(
         "numpy/trainer.py.jinja",
         **{**context, **facts(program, network, context)},
         name=name,
-        intro="\n".join(textwrap.wrap(description, 84)),
+        intro="\n".join(textwrap.wrap(description, WIDTH)),
+        core="\n".join(textwrap.wrap(_CORE.format(**context), WIDTH)),
+        made=_created(context["widths"]),
     )
     return laid_out(source)
+
+
+_CORE = (
+    "Functional core: samples are columns. X is ({inputs}, m), Y is ({outputs}, m); parameters are a dict of arrays. "
+    "`Trainer` takes samples as rows, and is what most users want:"
+)
+
+
+def _created(widths: Iterable[str]) -> Lines:
+    """How a trainer is made, for the docstring."""
+    given = ", ".join([*(f"{w}=..." for w in widths), "seed=0"])
+    return tuple(laid_out_statement(f"trainer = Trainer({given})", WIDTH - 4).split("\n"))
 
 
 def tests_source(entries: int | None) -> str:

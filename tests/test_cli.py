@@ -503,7 +503,7 @@ def test_the_command_itself(tmp_path: Path) -> None:
     done = command("network", "--layers", "3,4,2", "--output", str(tmp_path), PYTHONHASHSEED="1")
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / "network_3_4_2"
-    names = {"derivation.tex", "document.tex", "trainer.py", "__init__.py", "network.toml"}
+    names = {"derivation.tex", "document.tex", "trainer.py", "test_trainer.py", "__init__.py", "network.toml"}
     names |= {f"parts/{name}.tex" for name in PARTS if name != "numbers"}
     assert found(folder) == names
     assert all(render.edited((folder / name).read_text()) is False for name in names)
@@ -537,7 +537,7 @@ WRITTEN = {
 def test_each_format_writes_its_files(name: str, tmp_path: Path) -> None:
     assert status("network", "--layers", "2,1", "--only", "chain", "--format", name, "--output", str(tmp_path)) == 0
     folder = tmp_path / "network_2_1"
-    assert found(folder) == WRITTEN[name] | {"trainer.py", "__init__.py", "network.toml"}
+    assert found(folder) == WRITTEN[name] | {"trainer.py", "test_trainer.py", "__init__.py", "network.toml"}
     assert all(render.edited((folder / file).read_bytes()) is False for file in found(folder))
     assert status("network", "--spec", str(folder / "network.toml"), "--output", str(tmp_path), "--check") == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import threading
 import time
@@ -56,10 +57,16 @@ def test_each_epoch_has_its_own_order(module):
     """Every sample once an epoch, and other batches in the next."""
     seen: list[list[int]] = []
 
-    class Watched(module._Steps):
+    class Watched:
+        def __init__(self, *arguments: Any) -> None:
+            self.steps = original(*arguments)
+
         def run(self, inputs: Any, targets: Any, batches: Any, rate: float) -> Any:
             seen.extend(batches.tolist())
-            return super().run(inputs, targets, batches, rate)
+            return self.steps.run(inputs, targets, batches, rate)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.steps, name)
 
     original, module._Steps = module._Steps, Watched
     try:
@@ -67,7 +74,7 @@ def test_each_epoch_has_its_own_order(module):
     finally:
         module._Steps = original
     assert [len(batch) for batch in seen] == [4, 4, 3] * 3
-    orders = [[row for batch in seen[n : n + 3] for row in batch] for n in (0, 3, 6)]
+    orders = [[*itertools.chain(*seen[n : n + 3])] for n in (0, 3, 6)]
     assert all(sorted(order) == list(range(11)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
 
@@ -247,7 +254,7 @@ def test_divergence_names_the_step_and_leaves_the_last_whole_one(dtype, size, wi
             trainer.fit(X, Y, epochs=5000, learning_rate=1.5, batch_size=size, **options)
     steps, per_epoch = len(trainer.history), -(-11 // (size or 11))
     assert f" at step {steps + 1} (epoch {steps // per_epoch + 1}): the learning rate 1.5" in str(said.value)
-    assert steps >= 5 and np.all(np.isfinite(trainer.history))
+    assert steps > 4 and np.all(np.isfinite(trainer.history))
     assert all(np.all(np.isfinite(v)) for v in trainer.parameters.values())
     assert trainer.n_iter_ == len(trainer.epoch_history) == steps // per_epoch
     if size is None:

@@ -336,10 +336,8 @@ def test_it_shows_itself(module):
 def test_it_shows_itself_without_a_specification():
     module = load(derive(NETWORKS["residual"]()).numpy())
     trainer = module.Trainer()
-    assert (
-        repr(trainer)
-        == f"Trainer(dtype=float64, parameters={sum(v.size for v in trainer.parameters.values())}, steps=0)"
-    )
+    count = sum(value.size for value in trainer.parameters.values())
+    assert repr(trainer) == f"Trainer(dtype=float64, parameters={count}, steps=0)"
 
 
 # The file itself.

@@ -143,6 +143,7 @@ def test_command_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
         "derivation.tex",
         "document.tex",
         "network.toml",
+        "test_trainer.py",
         "trainer.py",
     }
 

@@ -125,7 +125,7 @@ class Writer:
     # One function per kind of node.
 
     @singledispatchmethod
-    def _write(self, node: ast.AST) -> Document:
+    def _write(self, node: ast.expr) -> Document:
         raise NotImplementedError(f"no layout for {type(node).__name__}: {self.source.text_of(node)}")
 
     @_write.register
@@ -148,14 +148,18 @@ class Writer:
 
     @_write.register
     def _(self, node: ast.UnaryOp) -> Document:
-        return _UNARY[type(node.op)], self.any(node.operand)
+        sign, operand = _UNARY[type(node.op)], node.operand
+        power = isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Pow)
+        if power and not isinstance(node.op, ast.Not) and not self.source.is_parenthesized(operand):
+            return sign, self._bracketed("(", self._inner()._bare(operand), ")")
+        return sign, self.any(operand)
 
     @_write.register
     def _(self, node: ast.Subscript) -> Document:
         where, inner = node.slice, self._inner()
         if isinstance(where, ast.Tuple) and not self.source.is_tuple_in_parentheses(where):
             entries = inner._entries([inner.any(e) for e in where.elts], len(where.elts) > 1)
-            return self.any(node.value), self._bracketed("[", entries, "]")
+            return self.any(node.value), self._bracketed("[", Group(entries), "]")
         return self.any(node.value), self._bracketed("[", inner.any(where), "]")
 
     @_write.register

@@ -56,6 +56,15 @@ def laid_out(source: str) -> str:
     return "\n".join(lines)
 
 
+def laid_out_statement(text: str, width: int = WIDTH) -> str:
+    """One statement on its own, at the beginning of a line.
+
+    >>> laid_out_statement("x = f( a,b )")
+    'x = f(a, b)'
+    """
+    return printed(document(text), width)
+
+
 def _is_particular(tokens: list[_Token]) -> bool:
     """Whether more than the width decides: a comma after the last entry, or a power, which may stand close."""
     pairs = [*itertools.pairwise(t.string for t in tokens)]

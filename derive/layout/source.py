@@ -45,9 +45,16 @@ class Source:
         assert node.end_lineno is not None and node.end_col_offset is not None
         return self._ends[self._place(node.end_lineno, node.end_col_offset)]
 
-    def text_of(self, node: ast.AST) -> str:
+    def text_of(self, node: ast.expr | ast.arg) -> str:
         """The text of a node as it stands there."""
-        return ast.get_source_segment(self.text, node) or type(node).__name__
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        (row, begin), (last, end) = (
+            self._place(node.lineno, node.col_offset),
+            self._place(node.end_lineno, node.end_col_offset),
+        )
+        if row == last:
+            return self._lines[row - 1][begin:end]
+        return "\n".join([self._lines[row - 1][begin:], *self._lines[row : last - 1], self._lines[last - 1][:end]])
 
     def _is_call(self, opening: int) -> bool:
         """Whether the parenthesis at a token is that of a call."""

@@ -202,12 +202,21 @@ def _line(view: View, statement: Assign, code: dict[int, tuple[int, str]]) -> St
 def code_lines(source: str) -> dict[int, tuple[int, str]]:
     """The line of a generated module that computes each equation, found by the number in its comment.
 
-    Line numbers count the header that the file is sealed with.
+    Line numbers count the header that the file is sealed with. Of a statement of several
+    lines, whose comment stands at its end, it is the first.
     """
     found: dict[int, tuple[int, str]] = {}
+    lines, first = source.split("\n"), 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NEWLINE:
+            first = 0
+        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
+            first = first or token.start[0]
         number = token.string[3:-1] if token.type == tokenize.COMMENT and token.string[1:3] == " (" else ""
-        line = token.line[: token.start[1]].strip()
-        if number.isdigit() and not line.startswith("result"):  # a helper of an equation, not the equation
-            found.setdefault(int(number), (token.start[0] + HEADER_LINES, line))
+        if not number.isdigit() or not first:
+            continue
+        end = token.start[1] if first == token.start[0] else None
+        line = lines[first - 1][:end].strip()
+        if not line.startswith("result"):  # a helper of an equation, not the equation
+            found.setdefault(int(number), (first + HEADER_LINES, line))
     return found

@@ -1,0 +1,221 @@
+"""Saving, loading, copying: everything comes back, nothing foreign is let in."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import pickle
+import random
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import derivation, load, module_of
+from networks import NETWORKS
+
+from derive.pipeline import derive
+
+NET = ((3, 5, 2), "tanh,sigmoid", "half_mse")
+DATA = np.random.default_rng(3)
+X, Y = DATA.normal(size=(11, 3)), DATA.uniform(0.1, 0.9, (11, 2))
+
+
+@pytest.fixture
+def module() -> ModuleType:
+    return module_of(*NET)
+
+
+@pytest.fixture(params=[np.float64, np.float32])
+def trainer(request: pytest.FixtureRequest, module: ModuleType) -> Any:
+    return module.Trainer(seed=1, dtype=request.param).fit(X, Y, 3, 0.2, 4, validation=0.2)
+
+
+def whole(trainer: Any) -> Any:
+    """Everything that a trainer is."""
+    arrays = {n: (v.tobytes(), v.dtype, v.shape) for n, v in (trainer.parameters | trainer.state).items()}
+    return arrays, trainer.history, trainer.epoch_history, trainer.validation_history, trainer.n_iter_, trainer.dtype
+
+
+@pytest.mark.parametrize("name", ["saved.npz", "saved", "saved.model.old", "mit Leerzeichen ä.npz"])
+def test_everything_comes_back(module, trainer, tmp_path, name):
+    path = tmp_path / name
+    trainer.save(path if name == "saved" else str(path))
+    assert [p.name for p in tmp_path.iterdir()] == [name], "the file has exactly the name that was given"
+    again = module.Trainer.load(path)
+    assert whole(again) == whole(trainer)
+    assert whole(again.fit(X, Y, 2, 0.2, 4)) == whole(trainer.fit(X, Y, 2, 0.2, 4))
+
+
+def test_the_file_is_plain(trainer, tmp_path):
+    """NumPy reads it without pickle; the same trainer gives the same bytes."""
+    for name in ("one", "two"):
+        trainer.save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    with np.load(tmp_path / "one", allow_pickle=False) as stored:
+        assert str(stored["network"]) == derivation(*NET).network.digest
+        assert np.array_equal(stored["parameters/W1"], trainer.parameters["W1"])
+        assert stored["history"].tolist() == trainer.history
+
+
+def test_a_stream_will_do(module, trainer):
+    stream = io.BytesIO()
+    trainer.save(stream)
+    stream.seek(0)
+    assert whole(module.Trainer.load(stream)) == whole(trainer)
+
+
+def test_an_older_file_stays_if_the_new_one_cannot_be_written(module, trainer, tmp_path, monkeypatch):
+    path = tmp_path / "kept.npz"
+    trainer.save(path)
+    before = path.read_bytes()
+    trainer.fit(X, Y, 1)
+    for function in ("fsync", "replace"):
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="full"):
+            patched.setattr(os, function, full)
+            trainer.save(path)
+        assert path.read_bytes() == before
+        assert [p.name for p in tmp_path.iterdir()] == ["kept.npz"]
+    trainer.save(path)
+    assert whole(module.Trainer.load(path)) == whole(trainer)
+    link = tmp_path / "link.npz"
+    link.symlink_to("kept.npz")
+    trainer.save(link)
+    assert link.is_symlink() and whole(module.Trainer.load(path)) == whole(trainer)
+
+
+def full(*_: Any) -> None:
+    raise OSError("the disk is full")
+
+
+def test_wrong_paths(module, trainer, tmp_path):
+    for path in (3, None, ["a"], np.ones(2)):
+        with pytest.raises(TypeError, match="path must be a path or a binary file, not"):
+            trainer.save(path)
+        with pytest.raises(TypeError, match="path must be a path or a binary file, not"):
+            module.Trainer.load(path)
+    with pytest.raises(FileNotFoundError):
+        module.Trainer.load(tmp_path / "none.npz")
+    with pytest.raises(FileNotFoundError):
+        trainer.save(tmp_path / "no folder" / "a.npz")
+    with pytest.raises(OSError):
+        module.Trainer.load(tmp_path)
+
+
+# What is refused.
+
+
+def refused(module: Any, path: Path, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as said:
+        module.Trainer.load(path)
+    assert "\n" not in str(said.value) and str(path) in str(said.value)
+
+
+def test_other_files_are_refused(module, tmp_path):
+    path = tmp_path / "file"
+    for content in (b"", b"no archive at all", b"PK\x03\x04", pickle.dumps({"a": 1}), b"\x93NUMPY", bytes(1000)):
+        path.write_bytes(content)
+        refused(module, path, "is damaged, or no file that a trainer wrote")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    refused(module, tmp_path / "array.npy", "is damaged, or no file that a trainer wrote")
+    np.savez(tmp_path / "other.npz", W1=np.ones((5, 3)))
+    refused(module, tmp_path / "other.npz", "cannot be loaded: it holds no trainer, and this is the network")
+    np.savez(tmp_path / "objects.npz", network=np.array([{}], dtype=object), allow_pickle=True)
+    refused(module, tmp_path / "objects.npz", "is damaged, or no file that a trainer wrote")
+    with zipfile.ZipFile(tmp_path / "zip.npz", "w") as archive:
+        archive.writestr("network", "text")
+    refused(module, tmp_path / "zip.npz", "cannot be loaded: it holds the network b'text'|damaged")
+
+
+def test_another_network_is_refused(module, tmp_path):
+    others = {"wider": ((3, 6, 2), *NET[1:]), "another loss": (NET[0], NET[1], "mse"), "no bias": (*NET, "none")}
+    for name, net in others.items():
+        module_of(*net).Trainer().save(tmp_path / name)
+        digest = derivation(*net).network.digest
+        refused(module, tmp_path / name, f"it holds the network {digest}, and this is the network")
+
+
+def test_a_network_that_is_stated_by_hand(tmp_path):
+    one, other = (load(derive(NETWORKS[name]()).numpy()) for name in ("residual", "gating"))
+    trainer = one.Trainer(seed=3)
+    trainer.save(tmp_path / "saved")
+    assert whole(one.Trainer.load(tmp_path / "saved")) == whole(trainer)
+    refused(other, tmp_path / "saved", "cannot be loaded: it holds the network")
+
+
+SPOILED = {
+    "no history": (lambda c: c.pop("history"), "it lacks an entry, or has one too many"),
+    "too much": (lambda c: c.update(more=np.ones(1)), "it lacks an entry, or has one too many"),
+    "no parameters": (lambda c: [c.pop(k) for k in list(c) if "/" in k], '"W1" is missing'),
+    "a parameter less": (lambda c: c.pop("parameters/b2"), '"b2" is missing'),
+    "a parameter more": (lambda c: c.update({"parameters/V": np.ones((1, 1))}), 'unknown parameter "V"'),
+    "a shape": (lambda c: c.update({"parameters/W1": np.ones((3, 5))}), r'"W1" has shape \(3, 5\)'),
+    "NaN": (lambda c: c["parameters/W1"].fill(np.nan), '"W1" holds NaN'),
+    "integers": (lambda c: c.update({k: v.astype(int) for k, v in c.items() if "/" in k}), "dtype must be float64"),
+    "text": (lambda c: c.update({"parameters/W1": np.array("a")}), "dtype must be float64"),
+    "a state": (lambda c: c.update({"state/more": np.ones(1)}), "the state of its optimizer"),
+    "a flat history": (lambda c: c.update(history=np.array(1.0)), "its history is no list of numbers"),
+    "a history of text": (lambda c: c.update(epoch_history=np.array(["a"])), "its epoch_history is no list"),
+    "half an epoch": (lambda c: c.update(n_iter_=np.array(1.5)), "its number of epochs is no whole number"),
+    "other folders": (lambda c: c.update({"a/b/c": np.ones(1)}), "it lacks an entry, or has one too many"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_file_that_was_changed_is_refused(module, tmp_path, name):
+    spoil, message = SPOILED[name]
+    module.Trainer(seed=1).fit(X, Y, 2).save(tmp_path / "saved.npz")
+    with np.load(tmp_path / "saved.npz") as stored:
+        content = {key: stored[key] for key in stored.files}
+    spoil(content)
+    np.savez(tmp_path / "saved.npz", **content)
+    refused(module, tmp_path / "saved.npz", f"cannot be loaded: .*{message}")
+
+
+def test_damage_anywhere_is_noticed(module, tmp_path):
+    """A bit that fell over, or an end that is missing: refused, or without effect; never another exception."""
+    module.Trainer(seed=1).fit(X, Y, 2).save(tmp_path / "saved.npz")
+    data = (tmp_path / "saved.npz").read_bytes()
+    expected, choose, caught = whole(module.Trainer.load(tmp_path / "saved.npz")), random.Random(0), 0
+    for turn in range(200):
+        changed = bytearray(data)
+        if turn % 4:
+            changed[choose.randrange(len(data))] ^= 1 << choose.randrange(8)
+        else:
+            del changed[choose.randrange(len(data)) :]
+        try:
+            found = module.Trainer.load(io.BytesIO(bytes(changed)))
+        except ValueError as said:
+            caught += 1
+            assert "\n" not in str(said)
+        else:
+            assert whole(found) == expected
+    assert caught > 100
+
+
+# Copies.
+
+
+def test_copies_are_independent(module, trainer):
+    for again in (trainer.copy(), copy.deepcopy(trainer), copied_by_pickle(module, trainer)):
+        assert whole(again) == whole(trainer)
+        before = whole(trainer)
+        again.fit(X, Y, 1, 0.2, 4)
+        assert whole(trainer) == before != whole(again)
+        again = trainer.copy()
+        assert whole(again.fit(X, Y, 2, 0.2, 4)) == whole(trainer.copy().fit(X, Y, 2, 0.2, 4))
+
+
+def copied_by_pickle(module: ModuleType, trainer: Any) -> Any:
+    before = sys.modules.get("trainer")
+    sys.modules["trainer"] = module
+    try:
+        return pickle.loads(pickle.dumps(trainer))
+    finally:
+        del sys.modules["trainer"]
+        if before is not None:
+            sys.modules["trainer"] = before
