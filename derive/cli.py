@@ -16,7 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derive.edition import KEYS, Edition, check_use, edition_of
 from derive.options import CATALOGUES, NAMES, STORY_FORMATS, parser, printable
@@ -222,7 +222,7 @@ def _entries(title: str) -> list[tuple[str, ...]]:
     return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), _summary(e)) for e in entries]
 
 
-def _summary(entry: object) -> str:
+def _summary(entry: Any) -> str:
     """What an entry is, and its options."""
     said = [f"{o.name}: {o.meaning}, {o.default} if not given" for o in getattr(entry, "options", ())]
     return "; ".join([entry.summary, *said])
