@@ -410,7 +410,8 @@ def test_lists_show_every_entry(capsys: pytest.CaptureFixture[str], what: str) -
     entries = getattr(import_module(module), name)
     assert title == what and len(rows) == len(entries)
     for row, entry in zip(rows, entries.values(), strict=True):
-        assert row.startswith(f"  {entry.name} ") and row.endswith(entry.summary)
+        assert row.startswith(f"  {entry.name} ") and entry.summary in row
+        assert all(f"; {option.name}: {option.meaning}, " in row for option in getattr(entry, "options", ()))
 
 
 @pytest.mark.parametrize("what", NAMES)

@@ -126,7 +126,8 @@ def test_forward_passes_that_are_no_layers(name):
 
 def altered(d, source):
     """The derivation with another module."""
-    return SimpleNamespace(numpy=lambda: source, program=d.program, notation=d.notation, forward=d.forward)
+    known = {"program": d.program, "notation": d.notation, "forward": d.forward, "targets": d.targets}
+    return SimpleNamespace(numpy=lambda: source, **known)
 
 
 def test_a_gradient_that_is_wrong_shows():

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Add, Basic, Expr, Indexed, Integer, Mul, Number, Pow, Sum, Symbol
 
-from derive.functions import Elementwise
+from derive.functions import Elementwise, derivative
 from derive.program import Assign, Program
 
 Array = NDArray[np.float64]
@@ -69,7 +69,9 @@ class _Scales:
         right = statement.equation.expression
         if isinstance(right, Elementwise) and not right.order and isinstance(right.args[0], Indexed):
             source = right.args[0].base.label.name
-            steepest = self._steepest(f"{right.title}_prime", source)
+            function: Any = type(right)
+            slope = derivative(function).definition
+            steepest = abs(float(slope)) if slope.is_number else self._steepest(f"{right.title}_prime", source)
             return None if steepest is None else steepest * self.known[source]
         return self.scale(right)
 
