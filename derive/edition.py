@@ -65,7 +65,7 @@ class Edition:
     a comma-separated string; no ``only`` means all parts of the ``detail``. ``flavour`` and
     ``front_matter`` are for Markdown; ``label_prefix`` begins every label in LaTeX (without
     one there are none) and every anchor in Markdown. ``numbers`` is a seed (``7`` or ``"seed:7"``) or the path
-    of a TOML file, for a worked example.
+    of a TOML file, for a worked example. With ``estimator`` there is one for scikit-learn beside the module.
 
     Raises SpecError if these make no edition; the message says why.
 
@@ -80,6 +80,7 @@ class Edition:
     front_matter: bool
     label_prefix: str
     numbers: str | None
+    estimator: bool
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class Edition:
         front_matter: bool = False,
         label_prefix: str = "",
         numbers: str | int | Path | None = None,
+        estimator: bool = False,
     ) -> None:
         values = {
             "formats": _names("format", formats, FORMATS),
@@ -99,6 +101,7 @@ class Edition:
             "front_matter": _flag("front_matter", front_matter),
             "label_prefix": _prefix(label_prefix),
             "numbers": None if numbers is None else _numbers(numbers),
+            "estimator": _flag("estimator", estimator),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)

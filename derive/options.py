@@ -87,6 +87,11 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
     document.add_argument("--label-prefix", metavar="TEXT", help="how the labels of equations begin")
     files = parser.add_argument_group("the files")
     _add_place(files)
+    files.add_argument(
+        "--estimator",
+        action=argparse.BooleanOptionalAction,
+        help="write estimator.py too, for scikit-learn",
+    )
     either = files.add_mutually_exclusive_group()
     either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
     either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")

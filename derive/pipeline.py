@@ -226,6 +226,17 @@ class Derivation:
         """Return the source of the NumPy module."""
         return self._module
 
+    def estimator(self) -> str:
+        """Return the source of an estimator for scikit-learn, to stand beside the NumPy module.
+
+        Raises ValueError if a forward pass was given instead of a Network.
+        """
+        from derive.estimator_module import estimator_source
+
+        if self.network is None:
+            raise ValueError("only the derivation of a Network has an estimator")
+        return estimator_source(self.network)
+
     def _repr_markdown_(self) -> str:
         from derive.document import markdown_summary
 
@@ -261,6 +272,7 @@ class Derivation:
             **self._package(),
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
+            **({"estimator.py": self.estimator()} if edition.estimator else {}),
         }
         return seal_all(made, self.network.digest)
 

@@ -1,0 +1,91 @@
+"""What the outputs of a network stand for: their activation, their loss, how many there are, how classes are coded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from derive.activations import ACTIVATIONS
+from derive.entry_text import base_name, known_name
+from derive.estimator_module import CLASSES, PROBABILITIES
+from derive.losses import LOSSES, Loss
+from derive.spec import SpecError
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The activation of ``units`` outputs and their loss, as text: both may carry options, as in ``huber(delta=0.5)``.
+
+    Of the classes, the right one is coded as 1 and every other one as ``off``.
+    """
+
+    activation: str
+    loss: str
+    units: int
+    off: float = 0.0
+
+    @property
+    def are_probabilities(self) -> bool:
+        """Whether each output is the probability of a class."""
+        return base_name(self.activation) in PROBABILITIES
+
+    @property
+    def sum_to_one(self) -> bool:
+        """Whether the outputs of a sample share 1 among them."""
+        return not ACTIVATIONS[base_name(self.activation)].elementwise
+
+    @property
+    def threshold(self) -> float:
+        """Above which value a single output stands for the second class."""
+        return (1 + self.off) / 2
+
+
+def for_classes(activation: Any, loss: Any, classes: int) -> Outputs:
+    """The outputs of a classifier, where None is chosen: a sigmoid for two classes, a softmax for more.
+
+    Two classes share a single output, but for a softmax. Raises SpecError for a name that is
+    unknown or not for classes.
+
+    >>> for_classes(None, None, 3).loss, for_classes("softmax", None, 2).units, for_classes(None, None, 2).units
+    ('cross_entropy', 2, 1)
+    """
+    if activation is None:
+        activation = _made_for(loss, "sigmoid" if classes == 2 else "softmax")
+    name = _known_activation(activation)
+    if loss is None:
+        fitting = (e.name for e in LOSSES.values() if name in e.needs and e.targets in CLASSES)
+        loss = next(fitting, "half_mse")
+    targets = _known_loss(loss).targets
+    if targets == "counts":
+        raise SpecError(f"loss is {loss!r}, which is for counts, not for classes: use the Regressor, or another loss")
+    units = 1 if classes == 2 and ACTIVATIONS[name].elementwise else classes
+    return Outputs(activation, loss, units, -1.0 if targets == "signs" else 0.0)
+
+
+def for_numbers(activation: Any, loss: Any, units: int) -> Outputs:
+    """The outputs of a regressor, where None is chosen: the sum itself, and half the squared error.
+
+    Raises SpecError for an unknown name.
+
+    >>> for_numbers(None, "poisson", 1).activation
+    'exponential'
+    """
+    loss = "half_mse" if loss is None else loss
+    activation = _made_for(loss, "identity") if activation is None else activation
+    _known_activation(activation)
+    _known_loss(loss)
+    return Outputs(activation, loss, units)
+
+
+def _made_for(loss: Any, plain: str) -> str:
+    """The activation that a loss needs, or the ``plain`` one if it needs none."""
+    return plain if loss is None else next(iter(_known_loss(loss).needs), plain)
+
+
+def _known_activation(activation: Any) -> str:
+    name = base_name(activation) if isinstance(activation, str) else activation
+    return known_name("output_activation", "activations", name, ACTIVATIONS)
+
+
+def _known_loss(loss: Any) -> Loss:
+    return LOSSES[known_name("loss", "losses", base_name(loss) if isinstance(loss, str) else loss, LOSSES)]

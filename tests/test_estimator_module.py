@@ -1,0 +1,176 @@
+"""The estimator beside a generated module: for one network, with nothing of derive in it."""
+
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from derive import Edition, Network, derive
+from derive.cli import main
+from derive.estimator_module import estimator_source
+from derive.estimators import Classifier, Regressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+#: For each class of estimator every way in which widths and outputs can be.
+NETWORKS = {
+    "free": (("n", "h", "k"), "tanh,softmax", "cross_entropy"),
+    "fixed": ((4, 8, 3), "tanh,softmax", "cross_entropy"),
+    "single": (("n", "h", 1), "tanh,sigmoid", "binary_cross_entropy"),
+    "pair": ((4, 5, 2), "tanh,sigmoid", "binary_cross_entropy"),
+    "several": (("n", "h_1", "h_2", "k"), "tanh,relu,sigmoid", "binary_cross_entropy"),
+    "margins": (("n", "h", "k"), "tanh,identity", "hinge"),
+    "margin": ((4, 5, 1), "tanh,tanh", "squared_hinge"),
+    "numbers": (("n", "h", "k"), "tanh,identity", "half_mse"),
+    "number": (("n", 6, 1), "sigmoid,identity", "huber(delta=0.5)"),
+    "two_numbers": ((3, 5, 2), "tanh,identity", "mse"),
+    "line": (("n", 1), "identity", "mse"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the package of each network, which can be imported from there."""
+    place = tmp_path_factory.mktemp("estimators")
+    for name, (layers, activation, loss) in NETWORKS.items():
+        derivation = derive(Network(layers, activation, loss, name=f"net_{name}"))
+        package = place / f"net_{name}"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "trainer.py").write_text(derivation.numpy())
+        (package / "estimator.py").write_text(derivation.estimator())
+    sys.path.insert(0, str(place))
+    yield place
+    sys.path.remove(str(place))
+
+
+@pytest.fixture
+def estimator_of(folder):
+    """The class of estimator of a network."""
+
+    def made(name, **options):
+        module = importlib.import_module(f"net_{name}.estimator")
+        (found,) = {*vars(module)} & {"Classifier", "Regressor"}
+        return getattr(module, found)(**options)
+
+    return made
+
+
+def iris():
+    x, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(x), y
+
+
+@pytest.mark.parametrize("name", ["free", "numbers"])
+def test_it_passes_scikit_learns_checks_where_the_widths_are_free(estimator_of, name):
+    options = {"learning_rate": 0.02} if name == "numbers" else {}
+    check_estimator(estimator_of(name, **options), on_skip=None)
+
+
+@pytest.mark.parametrize("name", [n for n, (*_, loss) in NETWORKS.items() if "mse" not in loss and "huber" not in loss])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_classes(estimator_of, name, classes):
+    x, y = iris()
+    x, y = x[y < classes], np.array(["setosa", "versicolor", "virginica"])[y[y < classes]]
+    layers = NETWORKS[name][0]
+    model = estimator_of(name, max_iter=60, batch_size=10, random_state=0)
+    wanted = max(layers[-1], 2) if isinstance(layers[-1], int) else classes
+    if wanted != classes and not (layers[-1] == 1 and classes == 2):
+        with pytest.raises(ValueError, match=f"there are {classes} classes, but the network is for {wanted} classes"):
+            model.fit(x, y)
+        return
+    assert model.fit(x, y).score(x, y) > 0.9
+    assert model.n_iter_ == len(model.loss_curve_) <= 60
+    guessed = model.predict(x)
+    if hasattr(model, "predict_proba"):
+        chances = model.predict_proba(x)
+        np.testing.assert_allclose(chances.sum(axis=1), 1)
+        assert np.array_equal(model.classes_[chances.argmax(axis=1)], guessed)
+        np.testing.assert_allclose(np.exp(model.predict_log_proba(x)), chances)
+    else:
+        scores = model.decision_function(x)
+        chosen = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+        assert np.array_equal(model.classes_[chosen], guessed)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.partial_fit(x, y).predict(x), model.partial_fit(x, y).predict(x))
+    assert cross_val_score(make_pipeline(StandardScaler(), model), x, y, cv=2).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", ["numbers", "number", "two_numbers", "line"])
+def test_the_numbers(estimator_of, name):
+    x, _ = iris()
+    layers = NETWORKS[name][0]
+    inputs, targets = x[:, :3], x[:, 3] if layers[-1] == 1 else x[:, 2:]
+    model = estimator_of(name, random_state=0, learning_rate=0.1, batch_size=20).fit(inputs, targets)
+    assert model.predict(inputs).shape == targets.shape
+    assert model.score(inputs, targets) > 0.8
+    if isinstance(layers[-1], int):
+        with pytest.raises(ValueError, match=f"y has 3 columns, but the network has {layers[-1]} outputs"):
+            model.fit(inputs, inputs)
+
+
+def test_features_that_the_network_has_not(estimator_of):
+    x, y = iris()
+    with pytest.raises(ValueError, match="X has 3 features, but the network has 4 inputs"):
+        estimator_of("fixed").fit(x[:, :3], y)
+
+
+def test_it_is_what_the_library_offers(estimator_of):
+    x, y = iris()
+    options, plain = {"max_iter": 5, "random_state": 3}, {"optimizer": "sgd", "learning_rate": 0.1}
+    ours = Classifier((16,), **plain, **options).fit(x, y)
+    assert np.array_equal(estimator_of("free", **options).fit(x, y).predict_proba(x), ours.predict_proba(x))
+    numbers = Regressor((16,), **plain, **options).fit(x[:, :2], x[:, 2:])
+    theirs = estimator_of("numbers", **options).fit(x[:, :2], x[:, 2:])
+    assert np.array_equal(theirs.predict(x[:, :2]), numbers.predict(x[:, :2]))
+
+
+def test_it_needs_nothing_of_derive(folder):
+    code = (
+        "import sys, importlib; sys.modules['derive'] = sys.modules['sympy'] = None\n"
+        "[importlib.import_module(f'net_{name}.estimator') for name in ('free', 'number')]"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, env={**os.environ, "PYTHONPATH": "."})
+
+
+def test_nobody_is_ashamed_of_it(folder):
+    files = sorted(folder.glob("net_*/estimator.py"))
+    assert len(files) == len(NETWORKS)
+    for arguments in (["ruff", "check", "--isolated"], ["ruff", "format", "--isolated", "--check"]):
+        done = subprocess.run([sys.executable, "-m", *arguments, *files], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    packages = ["-p", "net_several", "-p", "net_margin", "-p", "net_numbers"]
+    typed = [sys.executable, "-m", "mypy", "--strict", *packages]
+    said = subprocess.run(typed, cwd=folder, capture_output=True, text=True).stdout
+    assert "source files" in said and "estimator.py" not in said
+
+
+def test_the_command_writes_it_and_remembers_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = ["network", "--layers", "3,2", "--format", "svg"]
+    assert main([*options, "--estimator"]) == 0
+    written = tmp_path / "generated/network_3_2"
+    assert "class Regressor" in (written / "estimator.py").read_text()
+    spec = str(written / "network.toml")
+    assert "estimator = true" in (written / "network.toml").read_text()
+    assert main(["network", "--spec", spec, "--check"]) == 0
+    assert main(["network", "--spec", spec, "--no-estimator", "--check"]) == 1
+    assert "estimator.py" in capsys.readouterr().out
+    assert Edition.from_toml(spec) == Edition("svg", estimator=True)
+
+
+@pytest.mark.parametrize("name", ["max_iter", "fit", "score", "tol", "classes"])
+def test_a_width_of_any_name(name):
+    """What a width is called is no parameter or method of the estimator by chance."""
+    source = estimator_source(Network(("n", name, 2)))
+    compile(source, "estimator.py", "exec")
+    assert f"units_{name}: int = 16" in source
