@@ -43,8 +43,8 @@ def module_context(
 ) -> dict[str, Any]:
     """What the template of the module needs, as finished lines of Python.
 
-    ``program`` must have been lifted; ``initialisation`` says how weights begin. Each line that computes an equation ends
-    with that equation's number.
+    ``program`` must have been lifted; ``initialisation`` says how weights begin. Each line that
+    computes an equation ends with that equation's number.
     """
     layout = _Layout(program, notation)
     forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
