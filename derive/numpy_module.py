@@ -68,9 +68,9 @@ def module_context(
 ) -> dict[str, Any]:
     """What the template of the module needs, as finished lines of Python.
 
-    ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``,
-    ``initialisation`` says how weights begin. Each line
-    that computes an equation ends with that equation's number.
+    ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``, and
+    ``initialisation`` says how weights begin. Each line that computes an equation ends with
+    that equation's number.
     """
     layout = _Layout(program, notation, targets)
     forward, error = program.stage("forward"), (*layout.towards_error, layout.error)

@@ -43,14 +43,17 @@ ScalarChain = tuple[Link, ...]
 
 
 def scalar_chains(
-    chains: Chains, parameter: Tensor, entry: Sequence[Expr], last: bool = False
+    chains: Chains, parameter: Tensor, entry: Sequence[Expr], last: bool = False, penalty: bool | None = None
 ) -> Iterator[ScalarChain]:
     """Every chain of scalars from the error to an entry of a parameter, for one sample, the error's end first.
 
     There may be very many; they are found one at a time, and of an axis whose extent is a
-    name only the first two entries are followed. With ``last`` they come from the last one on.
+    name only the first two entries are followed. With ``last`` they come from the last one on;
+    ``penalty`` asks for those alone that begin with a penalty in the error, or for all others.
     """
     paths = list(islice(chains.paths(parameter), 1000))
+    if penalty is not None:
+        paths = [p for p in paths if (p[0].wrt.role == "penalty") is penalty]
     for path in reversed(paths) if last else paths:
         yield from _along(path, tuple(entry), (), last)
 

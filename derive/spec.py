@@ -173,7 +173,10 @@ class Network:
         return hashlib.sha256(self.to_toml().encode()).hexdigest()[:12]
 
     def to_toml(self) -> str:
-        """Write the network as TOML, from which ``from_toml`` reads an equal one; defaults of learning are left out."""
+        """Write the network as TOML; ``from_toml`` reads an equal one from it.
+
+        What has been there from the beginning is written always, the rest where it is not plain.
+        """
         rows = {
             "name": f'"{self.name}"',
             "layers": _array(self.layers),

@@ -156,6 +156,35 @@ class Symbol(Node):
 
 
 @dataclass(frozen=True)
+class Kept(Node):
+    """A letter with a parameter as its index: what belongs to it."""
+
+    letter: str
+    of: Symbol
+
+
+@dataclass(frozen=True)
+class Root(Node):
+    """A square root."""
+
+    of: Node
+
+
+@dataclass(frozen=True)
+class Floor(Node):
+    """The whole part."""
+
+    of: Node
+
+
+@dataclass(frozen=True)
+class Beside(Node):
+    """Blocks of columns."""
+
+    blocks: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
 class Function(Node):
     """The name of a function: ``f``, its number, its layer, its primes; or a name of its own."""
 
@@ -258,13 +287,6 @@ class Exp(Node):
 
     exponent: Node
     entrywise: bool = False
-
-
-@dataclass(frozen=True)
-class Root(Node):
-    """A square root."""
-
-    of: Node
 
 
 @dataclass(frozen=True)
@@ -589,14 +611,26 @@ def formula(text: str) -> Node:
 
 
 _GREEK = {r"\Psi", r"\delta", r"\eta", r"\alpha", r"\mu", r"\nu", r"\psi", r"\theta", r"\Theta", r"\lambda", r"\beta"}
+_GREEK |= {r"\gamma", r"\Gamma", r"\kappa", r"\rho", r"\tau", r"\omega", r"\varepsilon", r"\pi"}
+_KEPT = tuple("vVsSgG")
 _ACCENTS = {r"\hat", r"\bar", r"\tilde"}
-_NAMED = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\ln": "ln", r"\log": "ln", r"\exp": "exp", r"\cosh": "cosh"}
+_NAMED = {
+    r"\max": "max",
+    r"\min": "min",
+    r"\cos": "cos",
+    r"\sigma": "sigmoid",
+    r"\tanh": "tanh",
+    r"\ln": "ln",
+    r"\log": "ln",
+    r"\exp": "exp",
+    r"\cosh": "cosh",
+}
 _GENERIC = ("f", "g", r"\ell")
 _UPRIGHT = {r"\mathrm", r"\operatorname"}
 _ENTRYWISE = {r"\odot", "*", r"\circ"}
 _DOTS = {r"\dots", r"\cdots", r"\ldots", r"\dotsb", r"\dotsc", r"\vdots"}
 _STOPS = {"+", "-", ",", ")", "]", "}", "&", r"\\", r"\end", r"\oslash", "=", ">", "<", r"\ge", r"\le", r"\times"}
-_STOPS |= _ENTRYWISE | {r"\geq", r"\leq", "/"}
+_STOPS |= _ENTRYWISE | {r"\rfloor", r"\geq", r"\leq", "/"}
 _COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le": "<=", r"\leq": "<=", r"\ne": "!="}
 
 
@@ -740,13 +774,14 @@ class _Parser:
             r"\dfrac": self._fraction,
             r"\tfrac": self._fraction,
             r"\sum": self._sum,
-            r"\sqrt": lambda: Root(self.within()),
             r"\pi": lambda: Number(math.pi),
             "|": self._bars,
             r"\underbrace": self._braced,
             r"\overbrace": self._braced,
             r"\begin": self._environment,
             r"\mathbf": self._ones,
+            r"\sqrt": self._root,
+            r"\lfloor": self._floor,
             r"\partial": self._differential,
             r"\Delta": self._change,
         }
@@ -885,6 +920,14 @@ class _Parser:
         self.at = len(self.tokens) if end is None else end
         return tree
 
+    def _root(self) -> Node:
+        return Root(self.within())
+
+    def _floor(self) -> Node:
+        tree = self.expression()
+        self.expect(r"\rfloor")
+        return Floor(tree)
+
     def _environment(self) -> Node:
         name = "".join(t.text for t in self.group().tokens)
         if name not in ("cases", "bmatrix", "pmatrix"):
@@ -899,6 +942,9 @@ class _Parser:
         self.at = matching(self.tokens, end) + 1
         if name == "cases":
             return Cases(tuple(self._case(row) for row in rows))
+        cells = [_split(row, "&") for row in rows]
+        if len(cells) == 1 and len(cells[0]) > 1:
+            return Beside(tuple(read(cell) for cell in cells[0]))
         return Stack(tuple(read(row) for row in rows))
 
     def _case(self, row: list[Token]) -> tuple[Node, tuple[Node, str, Node] | None]:
@@ -998,6 +1044,8 @@ class _Parser:
     def symbol(self, layer: int | None) -> Node:
         """A letter with its layer, its indices and what else stands around it."""
         letter = self._letter()
+        if letter in _KEPT and layer is None and self._has_parameter_below():
+            return self._kept(letter)
         found = Symbol(letter, layer)
         powers: list[tuple[Node, bool]] = []
         while self.peek() in ("_", "^"):
@@ -1015,6 +1063,27 @@ class _Parser:
         tree: Node = found
         for exponent, entrywise in powers:
             tree = Power(tree, exponent, entrywise)
+        return tree
+
+    def _has_parameter_below(self) -> bool:
+        """Whether what follows is an index in which a parameter stands, not a row of letters."""
+        if self.peek() != "_":
+            return False
+        below = [t.text for t in self.tokens[self.at + 1 : matching(self.tokens, self.at + 1) + 1]]
+        first = next((t for t in below if t != "{"), "") if below[:1] == ["{"] else ""
+        return first in ("w", "W", "b", "}")
+
+    def _kept(self, letter: str) -> Node:
+        self.expect("_")
+        of = self.within()
+        if not isinstance(of, Symbol):
+            raise self.wrong("an index that is no parameter")
+        tree: Node = Kept(letter, of)
+        while self.accept("^"):
+            inner = self.group()
+            entrywise = inner.peek() in _ENTRYWISE and bool(inner.next())
+            tree = Power(tree, inner.expression(), entrywise)
+            inner.done()
         return tree
 
     def _letter(self) -> str:

@@ -153,6 +153,101 @@ KNOWN: Mapping[str, Callable[[complex], complex]] = {
 }
 
 
+# ---------------------------------------------------------------- how it learns, in numbers
+
+#: The options of each optimizer and schedule, with the letters and the defaults that they have.
+OPTIONS: Mapping[str, Mapping[str, tuple[str, float]]] = {
+    "momentum": {"mu": (r"\beta", 0.9)},
+    "nesterov": {"mu": (r"\beta", 0.9)},
+    "adagrad": {"epsilon": (r"\varepsilon", 1e-10)},
+    "rmsprop": {"rho": (r"\rho", 0.9), "epsilon": (r"\varepsilon", 1e-8)},
+    "adam": {"beta1": (r"\beta_1", 0.9), "beta2": (r"\beta_2", 0.999), "epsilon": (r"\varepsilon", 1e-8)},
+    "step": {"every": ("T", 0), "factor": (r"\gamma", 0.1), "warm_up": ("T_0", 0)},
+    "exponential": {"factor": (r"\gamma", 0), "warm_up": ("T_0", 0)},
+    "cosine": {"steps": ("T", 0), "warm_up": ("T_0", 0)},
+    "warm_up": {"steps": ("T", 0)},
+}
+OPTIONS = {**OPTIONS, "adamw": {**OPTIONS["adam"], "weight_decay": (r"\omega", 0.01)}}
+#: How many steps have been taken in these numbers.
+DONE = 6
+
+
+def options(text: str) -> dict[str, float]:
+    """The options of an entry with their values: ``adam(beta1=0.8)``."""
+    name, _, inside = text.rstrip(")").partition("(")
+    given = dict(part.strip().split("=") for part in inside.split(",") if part)
+    known = OPTIONS.get(name, {})
+    assert not set(given) - set(known)
+    return {option: float(given.get(option, default)) for option, (_, default) in known.items()}
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One step of a network, from its gradients: what the literature says it is, in numbers."""
+
+    network: Network
+    gradients: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+
+    @cached_property
+    def numbers(self) -> dict[str, float]:
+        """Every number that a step reads, by its letter."""
+        found = {"t": DONE + 1.0}
+        for text in (self.network.optimizer, self.network.schedule):
+            known = OPTIONS.get(text.partition("(")[0], {})
+            found |= {known[option][0]: value for option, value in options(text).items()}
+        found |= {r"\lambda": self.network.l2, "C": self.network.clip or math.nan}
+        found |= {f"{RATES[self.network.notation]}_t": self.rate}
+        found |= {r"\Gamma": self.square_norm, r"\kappa": min(1.0, found["C"] / math.sqrt(self.square_norm))}
+        return found | {f"c_{n}": 1 - found.get(rf"\beta_{n}", 0.0) ** (DONE + 1) for n in (1, 2)}
+
+    @property
+    def square_norm(self) -> float:
+        return sum(float((g**2).sum()) for g in self.gradients.values())
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of step ``DONE + 1``."""
+        name, n = self.network.schedule.partition("(")[0], options(self.network.schedule)
+        warm_up = int(n.get("warm_up", 0))
+        done = max(0, DONE - warm_up)
+        share = {
+            "constant": lambda: 1.0,
+            "step": lambda: n["factor"] ** (done // n["every"]),
+            "exponential": lambda: n["factor"] ** done,
+            "cosine": lambda: 0.5 * (1 + math.cos(math.pi * min(1.0, done / n["steps"]))),
+            "warm_up": lambda: min(1.0, (DONE + 1) / n["steps"]),
+        }[name]()
+        return RATE * share * (min(1.0, (DONE + 1) / warm_up) if warm_up else 1.0)
+
+    def gradient(self, name: str) -> Array:
+        """The gradient that the optimizer is given."""
+        return self.gradients[name] * (self.numbers[r"\kappa"] if self.network.clip else 1.0)
+
+    def kept(self, letter: str, name: str) -> Array:
+        """What has been kept for a parameter before the step."""
+        shape = self.parameters[name].shape
+        drawn = np.random.default_rng([ord(letter.lower()), *name.encode()]).uniform(0.2, 1.5, shape)
+        return drawn if letter.lower() == "s" else drawn - 0.7
+
+    def after(self, name: str) -> dict[str, Array]:
+        """What is kept for a parameter after the step, by its letter, and the parameter itself under its name."""
+        w, g, n, eta = self.parameters[name], self.gradient(name), options(self.network.optimizer), self.rate
+        v, s = self.kept("v", name), self.kept("s", name)
+        optimizer = self.network.optimizer.partition("(")[0]
+        if optimizer == "sgd":
+            return {"w": w - eta * g}
+        if optimizer in ("momentum", "nesterov"):
+            v = n["mu"] * v - eta * g
+            return {"v": v, "w": w + v if optimizer == "momentum" else w + n["mu"] * v - eta * g}
+        if optimizer in ("adagrad", "rmsprop"):
+            s = s + g**2 if optimizer == "adagrad" else n["rho"] * s + (1 - n["rho"]) * g**2
+            return {"s": s, "w": w - eta * g / (np.sqrt(s) + n["epsilon"])}
+        v, s = n["beta1"] * v + (1 - n["beta1"]) * g, n["beta2"] * s + (1 - n["beta2"]) * g**2
+        v_hat, s_hat = (x / (1 - n[b] ** (DONE + 1)) for x, b in ((v, "beta1"), (s, "beta2")))
+        return {"v": v, "s": s, "w": w - eta * (v_hat / (np.sqrt(s_hat) + n["epsilon"]) + n.get("weight_decay", 0) * w)}
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """A network with numbers put in: data, parameters, and what its forward pass makes of them.
@@ -197,8 +292,21 @@ class World:
             if self.network.bias == "separate":
                 z = z + put(f"b{layer}", self.given[f"b{layer}"])[:, None]
             a = put(f"a{layer}", activation_of(activation)(put(f"z{layer}", z)))
-        put("E", LOSSES[self.network.loss.partition("(")[0]](y, a, **_options(self.network.loss)))
+        error = LOSSES[self.network.loss.partition("(")[0]](y, a, **_options(self.network.loss))
+        if self.network.l2:
+            first = 1 if self.augmented else 0
+            squares = [(found[f"w{n}"][:, first:] ** 2).sum() for n in range(1, self.depth + 1)]
+            error = error + put("R", self.network.l2 / 2 * sum(squares))
+        put("E", error)
         return found
+
+    @cached_property
+    def learning(self) -> Learning:
+        """A step from here."""
+        names = [f"{kind}{n}" for n in range(1, self.depth + 1) for kind in "wb"]
+        names = [name for name in names if name in self.values]
+        parameters = {name: self.values[name] for name in names}
+        return Learning(self.network, {name: self.gradient(name) for name in names}, parameters)
 
     @cached_property
     def values(self) -> dict[str, Array]:
@@ -282,6 +390,7 @@ def _drawn(network: Network, seed: int) -> World:
 #: Letter -> role, and where it may be used: with indices (e), for the array of one sample (1), of a batch (m).
 _COMMON = {"x": ("input", "e1"), "X": ("input", "m"), "y": ("target", "e1"), "Y": ("target", "m")}
 _COMMON |= {"w": ("weight", "e"), "W": ("weight", "1m"), "b": ("bias", "e1m"), "E": ("error", "e1m")}
+_COMMON |= {"R": ("penalty", "e1m")}
 _COMMON |= {"a": ("activation", "e1"), "A": ("activation", "m")}
 _COMMON |= {r"\bar{x}": ("augmented", "e1"), r"\bar{X}": ("augmented", "m")}
 _HATS = {r"\hat{y}": ("prediction", "e1"), r"\hat{Y}": ("prediction", "m")}
@@ -315,7 +424,9 @@ PER_SAMPLE = {"psi": False, "bracket": True, "delta": True}
 NAMES = {"input": "x", "target": "y", "preactivation": "z", "activation": "a", "weight": "w", "bias": "b"}
 NAMES |= {"augmented": "bar", "weight gradient": "w", "bias gradient": "b"}
 SAMPLED = ("input", "target", "prediction", "preactivation", "activation", "augmented", "factor")
-UNLAYERED = ("input", "target", "prediction", "error")
+UNLAYERED = ("input", "target", "prediction", "error", "penalty")
+#: Those that are one number.
+SCALAR = ("error", "penalty")
 
 
 @dataclass(frozen=True)
@@ -361,6 +472,7 @@ class Reading:
         plain = {w: n for w, n in names.items() if w not in self.letters}  # any other is written as an index of n
         self.sizes = {**plain, **{f"n_{w}": n for w, n in names.items()}, "m": world.samples}
         self.entrywise = False
+        self.assigned: lr.Node | None = None
         self._factors: dict[int, Array] = {}
         self._meanings: dict[Symbol, Meaning] = {}
         self._placed: dict[Symbol, tuple[str | int, ...]] = {}
@@ -374,6 +486,17 @@ class Reading:
         plain = symbol.layer is None and symbol.sample is None and len(symbol.indices) < 2
         return self.sizes.get(name) if plain else None
 
+    def number_of_step(self, symbol: Symbol) -> float | None:
+        """The value of a symbol that stands for a number of the step, if it does."""
+        name = "_".join((symbol.letter, *symbol.indices[:1]))
+        plain = symbol.layer is None and symbol.sample is None and len(symbol.indices) < 2
+        if not plain or self.size(symbol) is not None or symbol == Symbol(RATES[self.notation]):
+            return None
+        found = self.world.learning.numbers.get(name)
+        if found is None or math.isnan(found):
+            return None
+        return found - 1 if name == "t" and self.assigned == symbol else found
+
     def meaning(self, symbol: Symbol) -> Meaning:
         """What a symbol stands for. Raises Unreadable if the notation has no such symbol."""
         if symbol not in self._meanings:
@@ -386,7 +509,9 @@ class Reading:
         role, uses = self.letters[symbol.letter]
         layer = self._layer(symbol, role)
         prediction = role == "prediction"
-        name = {"error": "E", "prediction": f"a{self.world.depth}"}.get(role, NAMES.get(role, ""))
+        if role == "penalty" and not self.world.network.l2:
+            raise Unreadable("a penalty where there is none")
+        name = {"error": "E", "penalty": "R", "prediction": f"a{self.world.depth}"}.get(role, NAMES.get(role, ""))
         numbered = f"{name}{layer}" if role not in UNLAYERED else name
         axes = self._axes(role, layer)
         swapped = self.notation == "delta" and role.startswith("weight")
@@ -411,7 +536,7 @@ class Reading:
 
     def _axes(self, role: str, layer: int) -> tuple[Axis, ...]:
         units = self._units(layer)
-        if role == "error":
+        if role in SCALAR:
             return ()
         if role.startswith("weight"):
             return units, self._with_one(layer - 1) if self.world.augmented else self._units(layer - 1)
@@ -521,11 +646,16 @@ class Reading:
             return size
         if tree == Symbol(RATES[self.notation]):
             return RATE
+        if tree == Symbol(r"\pi"):
+            return math.pi
+        number = self.number_of_step(tree)
+        if number is not None:
+            return number
         meaning = self.meaning(tree)
-        if meaning.role == "error":
-            if tree != Symbol("E"):
+        if meaning.role in SCALAR:
+            if tree != Symbol(meaning.name):
                 raise Unreadable("the error with an index")
-            return self.world.values["E"][()]
+            return self.world.values[meaning.name][()]
         if self.entrywise:
             return self.array(meaning.name, meaning)[self.position(tree, meaning, env)]
         return self._whole(tree, meaning, env)
@@ -548,13 +678,52 @@ class Reading:
             data = data[:, 1:]
         return Matrix(data.T if tree.transposed else data)
 
+    def _kept(self, tree: lr.Kept, env: Mapping[str, Any]) -> Value:
+        """What is kept for a parameter: after the step, but as it was before where it is assigned to itself."""
+        meaning = self.meaning(tree.of)
+        if meaning.role not in ("weight", "bias"):
+            raise Unreadable(f"{tree.letter} of what is no parameter")
+        letter, learning = tree.letter.lower(), self.world.learning
+        if not self.entrywise and tree.letter.isupper() is not (meaning.role == "weight"):
+            raise Unreadable(f"{tree.letter} of a {meaning.role}")
+        if letter == "g":
+            if not self.world.network.clip:
+                raise Unreadable("a clipped gradient where none is clipped")
+            data = learning.gradient(meaning.name)
+        elif letter not in learning.after(meaning.name):
+            raise Unreadable(f"{letter} is not kept")
+        else:
+            old = self.assigned == tree
+            data = learning.kept(letter, meaning.name) if old else learning.after(meaning.name)[letter]
+        if self.entrywise:
+            if tree.letter.isupper():
+                raise Unreadable(f"an entry of {tree.letter}")
+            return complex(data[self.position(tree.of, meaning, env)])
+        self._whole(tree.of, meaning, env)
+        return Matrix(data[:, None] if data.ndim == 1 else data)
+
+    def _root(self, tree: lr.Root, env: Mapping[str, Any]) -> Value:
+        return _mapped(cmath.sqrt, self.value(tree.of, env))
+
+    def _floor(self, tree: lr.Floor, env: Mapping[str, Any]) -> Value:
+        return math.floor(self.number(tree.of, env).real)
+
+    def _beside(self, tree: lr.Beside, env: Mapping[str, Any]) -> Value:
+        blocks = [self.value(b, env) for b in tree.blocks]
+        height = max(b.data.shape[0] for b in blocks if isinstance(b, Matrix))
+        parts = [b.data if isinstance(b, Matrix) else np.full((height, 1), b) for b in blocks]
+        return Matrix(np.hstack(parts))
+
     def _plus(self, tree: lr.Plus, env: Mapping[str, Any]) -> Value:
         terms: Sequence[tuple[int, lr.Node]] = tree.terms
         if _dotted(tree):
+            through = [(sign, t) for sign, t in terms if Symbol("R") in lr.nodes(t)]
+            terms = [pair for pair in terms if pair not in through]
             try:
-                return self.chained(terms, env)
+                rest = self.chained(terms, env)
+                return rest + sum(sign * self.number(t, env) for sign, t in through)
             except Elided:
-                terms = self.expanded(terms)
+                terms = [*self.expanded(terms), *through]
         values = [_times(sign, self.value(term, env)) for sign, term in terms]
         total = values[0]
         for value in values[1:]:
@@ -619,12 +788,16 @@ class Reading:
         if "factor" in (of.role, wrt.role) or of.role.endswith("gradient") or wrt.role.endswith("gradient"):
             raise Unreadable("a derivative of a derivative")
         if self.entrywise:
-            at = () if of.role == "error" else self.position(tree.of, of, env)
-            return self.world.slope(of.name, at, wrt.name, self.position(tree.wrt, wrt, env))
-        if of.role != "error" and (self.world.batch or len(self.world.values[of.name]) != 1):
+            at, place = (
+                () if m.role in SCALAR else self.position(x, m, env) for x, m in ((tree.of, of), (tree.wrt, wrt))
+            )
+            return self.world.slope(of.name, at, wrt.name, place)
+        if of.role not in SCALAR and (self.world.batch or len(self.world.values[of.name]) != 1):
             raise Unreadable("the derivative of an array")
+        if wrt.role in SCALAR:
+            return self.world.slope(of.name, (), wrt.name, ())
         whole = self._whole(tree.wrt, wrt, env)
-        at = () if of.role == "error" else (0, 0)
+        at = () if of.role in SCALAR else (0, 0)
         slopes = [self.world.slope(of.name, at, wrt.name, p) for p in np.ndindex(self.world.values[wrt.name].shape)]
         return Matrix(np.array(slopes).reshape(whole.data.shape))
 
@@ -645,7 +818,8 @@ class Reading:
             start, stop = (_scalar(self.value(side, env)).real for side in (tree.start, tree.stop))
             over = range(int(start), int(stop) + 1)
             runs = any(item == tree.index for item, _ in self.uses(tree.body))
-            if runs and over != self.range(tree.index, tree.body):
+            whole = self.range(tree.index, tree.body) if runs else over
+            if over not in (whole, range(1, whole.stop) if self.world.network.l2 and not whole.start else whole):
                 raise Unreadable(f"the sum over {tree.index} from {over.start} to {over.stop - 1}")
         values = [self.value(tree.body, {**env, tree.index: n}) for n in over]
         total = values[0]
@@ -673,7 +847,8 @@ class Reading:
 
     def _found_uses(self, tree: lr.Node) -> Iterator[tuple[str, Axis]]:
         for node in lr.nodes(tree):
-            if isinstance(node, Symbol) and self.size(node) is None and node.letter in self.letters:
+            named = isinstance(node, Symbol) and (self.size(node) or self.number_of_step(node)) is None
+            if isinstance(node, Symbol) and named and node.letter in self.letters:
                 meaning = self.meaning(node)
                 if node.sample is not None:
                     yield node.sample, Axis(1, self.world.samples, False)
@@ -681,9 +856,6 @@ class Reading:
                     for item, axis in zip(self.placed(node, meaning), meaning.axes, strict=True):
                         if isinstance(item, str):
                             yield item, axis
-
-    def _root(self, tree: lr.Root, env: Mapping[str, Any]) -> Value:
-        return cmath.sqrt(self.number(tree.of, env))
 
     def _bars(self, tree: lr.Bars, env: Mapping[str, Any]) -> Value:
         return _mapped(lambda x: x if x.real >= 0 else -x, self.value(tree.of, env))
@@ -697,6 +869,9 @@ class Reading:
         if name == "sum":
             (of,) = values
             return complex(of.data.sum()) if isinstance(of, Matrix) else of
+        if name in ("max", "min", "cos"):
+            numbers = [_scalar(v).real for v in values]
+            return {"max": max, "min": min, "cos": lambda found: math.cos(*found)}[name](numbers)
         if name == "softmax":
             (of,) = values
             if not isinstance(of, Matrix) or tree.function.primes:
@@ -767,20 +942,24 @@ class Reading:
         return int(left == right)
 
     def _change(self, tree: lr.Change, env: Mapping[str, Any]) -> Value:
-        return _times(-RATE, self._parameter_slope(tree.of, env))
+        return self._added(self.updated(tree.of, env), _times(-1, self.value(tree.of, env)))
 
     def learned(self, tree: lr.Node) -> bool:
         """Whether a tree is a parameter: one that is assigned to changes, anything else is only computed."""
-        return isinstance(tree, Symbol) and self.meaning(tree).role in ("weight", "bias")
+        if not isinstance(tree, Symbol) or self.number_of_step(tree) is not None or tree == Symbol("t"):
+            return False
+        return self.meaning(tree).role in ("weight", "bias")
 
     def updated(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
-        """A parameter after a step along its gradient, which is found by moving it."""
-        return self._added(self.value(tree, env), _times(-RATE, self._parameter_slope(tree, env)))
-
-    def _parameter_slope(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
-        if self.meaning(tree).role not in ("weight", "bias"):
+        """A parameter after a step, in which its gradient is found by moving it."""
+        meaning = self.meaning(tree)
+        if meaning.role not in ("weight", "bias"):
             raise Unreadable(f"{tree.letter} is no parameter")
-        return self._partial(lr.Partial(Symbol("E"), tree), env)
+        after = self.world.learning.after(meaning.name)["w"]
+        if self.entrywise:
+            return complex(after[self.position(tree, meaning, env)])
+        before = self._whole(tree, meaning, env)
+        return Matrix(after.reshape(before.data.shape), before.free)
 
     # ------------------------------------------------------------ dots in a sum
 
@@ -821,7 +1000,7 @@ class Reading:
         if not isinstance(tree, Symbol):
             raise Unreadable("a derivative of what is no symbol")
         meaning = self.meaning(tree)
-        return meaning.name, () if meaning.role == "error" else self.position(tree, meaning, {})
+        return meaning.name, () if meaning.role in SCALAR else self.position(tree, meaning, {})
 
     def _first_and_last(self, paths: Sequence[Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """Whether no chain comes before the first nor after the last: they go through the outermost units."""
@@ -1125,7 +1304,9 @@ class Checker:
 
     def _check_in(self, reading: Reading, sides: Sequence[lr.Node], relations: Sequence[str]) -> None:
         symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
-        reading.entrywise = any(s.indices and reading.size(s) is None for s in symbols)
+        numbers = (reading.size, reading.number_of_step)
+        reading.entrywise = any(s.indices and all(value(s) is None for value in numbers) for s in symbols)
+        reading.assigned = sides[0] if set(relations) & {r"\leftarrow", r"\gets"} else None
         rows = []
         for env in self._enumerated(reading, sides):
             values: list[Value] = []
@@ -1135,6 +1316,10 @@ class Checker:
                     values.append(values[-1])
                 else:
                     values.append(reading.value(side, env))
+            if isinstance(reading.assigned, lr.Kept) or reading.assigned == Symbol("t"):
+                reading.assigned, before = None, reading.assigned
+                values[0] = reading.value(sides[0], env)
+                reading.assigned = before
             for n, relation in enumerate(relations):
                 if relation in (r"\leftarrow", r"\gets") and reading.learned(sides[n]):
                     values[n] = reading.updated(sides[n], env)
@@ -1297,13 +1482,44 @@ MORE: Mapping[str, tuple[Any, ...]] = {
     "two of a kind": ((3, 4, 3, 2), ("elu(alpha=1.4)", "elu(alpha=1/3)", "elu"), "mse", "none", "bracket"),
 }
 NOTATIONS = tuple(LETTERS)
+#: How networks learn: the network, its notation, and what is said of its learning.
+LEARNING: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "momentum": ("deep", "psi", {"optimizer": "momentum(mu=0.7)", "l2": 0.3}),
+    "nesterov": ("augmented", "bracket", {"optimizer": "nesterov", "l2": 0.2, "clip": 0.05}),
+    "adagrad": ("one output", "delta", {"optimizer": "adagrad(epsilon=0.01)", "schedule": "step(every=2, factor=0.5)"}),
+    "rmsprop": (
+        "softmax",
+        "psi",
+        {"optimizer": "rmsprop(rho=0.6, epsilon=0.1)", "schedule": "exponential(factor=0.9)"},
+    ),
+    "adam": (
+        "probabilities",
+        "psi",
+        {"optimizer": "adam(epsilon=0.01)", "l2": 0.1, "clip": 0.1, "schedule": "cosine(steps=9, warm_up=3)"},
+    ),
+    "adam in brackets": (
+        "named",
+        "bracket",
+        {"optimizer": "adam(beta1=0.5, beta2=0.8)", "schedule": "warm_up(steps=20)"},
+    ),
+    "adamw": (
+        "no bias",
+        "delta",
+        {"optimizer": "adamw(weight_decay=0.2, epsilon=0.1)", "clip": 0.1, "schedule": "cosine(steps=40)"},
+    ),
+    "decay": ("augmented", "delta", {"l2": 0.5}),
+    "decay of many": ("named", "psi", {"l2": 0.5, "schedule": "exponential(factor=0.5, warm_up=9)"}),
+    "clipping": ("one layer", "psi", {"clip": 0.01}),
+    "a norm below the limit": ("one layer", "bracket", {"clip": 100}),
+    "one unit": ("one layer", "delta", {"optimizer": "momentum", "l2": 1, "clip": 0.01}),
+}
 #: So many equations of a document may have dots that cannot be filled in.
 MOST_ELIDED = 1
 
 
-def network(name: str, notation: str) -> Network:
+def network(name: str, notation: str, **learning: Any) -> Network:
     layers, activation, loss, *bias = NETWORKS[name]
-    return Network(layers, activation, loss, bias[0] if bias else "separate", notation)
+    return Network(layers, activation, loss, bias[0] if bias else "separate", notation, **learning)
 
 
 @functools.cache
@@ -1333,6 +1549,12 @@ def test_every_equation_holds(name: str, notation: str) -> None:
 @pytest.mark.parametrize("name", MORE)
 def test_every_equation_of_unusual_networks_holds(name: str) -> None:
     _assert_right(Network(*MORE[name]))
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_every_equation_of_a_step_holds(name: str) -> None:
+    of, notation, learning = LEARNING[name]
+    _assert_right(network(of, notation, **learning), "exhaustive" if name == "adam" else "full")
 
 
 @pytest.mark.parametrize("detail", ["brief", "exhaustive"])
@@ -1577,12 +1799,14 @@ class Proof:
         self.modes = modes(self.equations)
         self.checker = Checker(self.equations, world(network))
 
-    def survivors(self, rule: Callable[[Tokens], Iterator[Tokens]], stride: int) -> tuple[int, list[str]]:
+    def survivors(
+        self, rule: Callable[[Tokens], Iterator[Tokens]], stride: int, among: Sequence[int] = ()
+    ) -> tuple[int, list[str]]:
         """How many mistakes were made (every ``stride``-th that can be), and those that nobody noticed."""
         found = [
             (number, mutant)
             for number, equation in enumerate(self.equations)
-            if equation.relations
+            if equation.relations and (not among or number in among)
             for mutant in mutants(equation, rule)
         ][::stride]
         made = [(n, mutant) for n, mutant in found if not _alike(self.equations[n], mutant)]
@@ -1626,6 +1850,50 @@ def test_a_mistake_in_one_equation_is_noticed(rule: Callable[[Tokens], Iterator[
         count, unnoticed = proof(name, notation).survivors(rule, STRIDE)
         made, survivors = made + count, [*survivors, *unnoticed]
     assert made > 2
+    assert not survivors, "\n".join(survivors)
+
+
+def lost_root(tokens: Tokens) -> Iterator[Tokens]:
+    """A square root without its sign."""
+    for at, token in enumerate(tokens):
+        if token.text == r"\sqrt":
+            yield _without(tokens, at, at + 1)
+
+
+def other_number_of_the_step(tokens: Tokens) -> Iterator[Tokens]:
+    """One number of the step in the place of another."""
+    others = {
+        r"\beta": r"\gamma",
+        r"\kappa": r"\eta",
+        r"\varepsilon": r"\kappa",
+        r"\lambda": r"\eta",
+        r"\eta": r"\lambda",
+    }
+    for at, token in enumerate(tokens):
+        if token.text in others:
+            yield _with(tokens, at, others[token.text])
+
+
+def other_state(tokens: Tokens) -> Iterator[Tokens]:
+    """What is kept of the squares in the place of what is kept of the gradients, and the other way round."""
+    others = dict(zip("VSGvsg", "SGVsgv", strict=True))
+    for at, token in enumerate(tokens[:-1]):
+        if token.text in others and tokens[at + 1].text == "_":
+            yield _with(tokens, at, others[token.text])
+
+
+@pytest.mark.parametrize("name", ["nesterov", "adam", "adamw"])
+def test_a_mistake_in_a_step_is_noticed(name: str) -> None:
+    of, notation, learning = LEARNING[name]
+    chosen = network(of, notation, **learning)
+    proof = Proof(printed(chosen), chosen)
+    step = [n for n, e in enumerate(proof.equations) if "update" in e.section]
+    assert len(step) > 20
+    made, survivors = 0, []
+    for rule in (*RULES, lost_root, other_number_of_the_step, other_state):
+        count, unnoticed = proof.survivors(rule, 1, step)
+        made, survivors = made + count, [*survivors, *unnoticed]
+    assert made > 60
     assert not survivors, "\n".join(survivors)
 
 

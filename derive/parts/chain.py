@@ -181,12 +181,14 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
 
 
 def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:
-    """The first chains and, if there are more than are written out, dots and the last."""
+    """The first chains and, if there are more than are written out, dots and the last; then that of a penalty."""
     most, chains = PATHS[view.detail], view.derivation.chains
-    first = list(islice(scalar_chains(chains, parameter, entry), most + 1))
+    first = list(islice(scalar_chains(chains, parameter, entry, penalty=False), most + 1))
+    more = list(scalar_chains(chains, parameter, entry, penalty=True))
     if len(first) <= most and count_chains(chains, parameter).is_Integer:
-        return [*first]
-    return [*first[: max(most - 2, 1)], None, next(scalar_chains(chains, parameter, entry, last=True))]
+        return [*first, *more]
+    last = next(scalar_chains(chains, parameter, entry, last=True, penalty=False))
+    return [*first[: max(most - 2, 1)], None, last, *more]
 
 
 def _sum(view: View, products: Sequence[Product | None]) -> list[Box]:

@@ -23,8 +23,8 @@ from derive.program import Assign, Program
 from derive.straight.elementwise import calls, computed, is_straight
 
 MINUS = Integer(-1)
-#: The sum of squares up to which exponentials neither overflow nor lose digits, in float64 and in float32.
-LARGEST, LARGEST_FLOAT32 = 9e4, 6e3
+#: Up to here, exponentials neither overflow nor lose digits, in float64 and in float32.
+LIMIT, LIMIT_FLOAT32 = 300.0, 77.0
 
 
 @dataclass(frozen=True)

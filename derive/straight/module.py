@@ -13,7 +13,7 @@ from derive.index import Tensor
 from derive.printers.numpy import scalar
 from derive.program import Assign, Program
 from derive.straight.arrays import ALL, FLAT, Code, arrays, can_put_off
-from derive.straight.lines import LARGEST, LARGEST_FLOAT32, Straight, straight
+from derive.straight.lines import LIMIT, LIMIT_FLOAT32, Straight, straight
 from derive.straight.scalars import CALL, Scalars, scalars
 
 Lines = tuple[str, ...]
@@ -45,8 +45,8 @@ def steps_context(
         "notes": tuple(_notes(made, code, one, later is not None)),
         "workspace": _workspace(made),
         "copies": 2 + len(program.states) // max(1, len(program.parameters)) + (code.guarded or one is not None),
-        "largest": LARGEST,
-        "largest_float32": LARGEST_FLOAT32,
+        "limit": LIMIT,
+        "limit_float32": LIMIT_FLOAT32,
         "row": f"{inputs} + {outputs}",
         "names_widths": not (inputs.isdigit() and outputs.isdigit()) or not _is_number(_weights(program)),
         "careful": code.guarded or one is not None,

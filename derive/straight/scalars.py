@@ -22,7 +22,7 @@ from derive.printers.numpy import scalar
 from derive.program import Program
 from derive.stable import log1p
 from derive.straight.elementwise import NotStraight, computed
-from derive.straight.lines import LARGEST, Line, Straight
+from derive.straight.lines import LIMIT, Line, Straight
 
 #: How many numbers there may be: a function of thousands of local variables helps nobody.
 MOST = 200
@@ -118,7 +118,7 @@ class _Printer:
         """Before exponentials that could overflow, or lose digits: such a step is left to the readable rendering."""
         assert isinstance(line.form, mx.Map)
         entries = _flat(self.value(line.form.arguments[0]))
-        self.lines.append(f"if not {' + '.join(f'{e} * {e}' for e in entries)} < {LARGEST}:")
+        self.lines.append(f"if not {' + '.join(f'{e} * {e}' for e in entries)} < {LIMIT * LIMIT}:")
         self.lines.append("    break")
 
     # Names.
