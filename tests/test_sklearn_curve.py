@@ -3,8 +3,6 @@
 Scikit-learn computes its gradients from formulas that were typed in; ours were derived.
 """
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
@@ -110,7 +108,6 @@ def test_the_curve_of_a_regression():
     np.testing.assert_allclose(trainer.predict(x)[:, 0], mlp.predict(x), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.skipif("l2" not in {f.name for f in fields(Network)}, reason="a Network has no weight decay")
 def test_the_curve_with_weight_decay():
     """Scikit-learn divides its alpha by the number of samples in the batch; so all batches are alike here."""
     x, labels, new, expected = digits()

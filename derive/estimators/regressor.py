@@ -24,8 +24,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 40)[:, None]
-    >>> Y = np.column_stack([X**2, -X])
-    >>> regressor = Regressor((8,), batch_size=8, max_iter=50, tol=None, random_state=0).fit(X, Y)
+    >>> regressor = Regressor((8,), batch_size=8, max_iter=50, tol=None, random_state=0)
+    >>> regressor = regressor.fit(X, np.column_stack([X**2, -X]))
     >>> regressor.predict(X).shape, regressor.network_.layers
     ((40, 2), (1, 8, 2))
     """
