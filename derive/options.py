@@ -16,6 +16,7 @@ EXAMPLES = """\
 examples:
   derive network --layers 3,4,4,1
   derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
+  derive network --layers 3,4,2 --activation "elu(alpha=1.4),tanh" --loss "huber(delta=0.5)"
   derive network --layers n,h,h,k --notation bracket --format html
   derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
   derive explain --layers 3,4,4,1 --weight "W2[3,1]"
