@@ -51,7 +51,7 @@ def formula(entry: object) -> str:
 @formula.register
 def _(entry: Activation) -> str:
     if entry.formula is not None:
-        return f"f(x) = {text(_page({}).entry(entry.formula))}"
+        return f"f(x) = {text(_page({}).formula(entry.formula))}"
     z = Tensor("z", "preactivation", (_OUTPUTS,))
     return _stated(entry.equation(Tensor("a", "activation", (_OUTPUTS,)), z, IndexSupply()), z)
 
@@ -61,7 +61,7 @@ def _(entry: Loss) -> str:
     axes = (_OUTPUTS, SAMPLE_AXIS)
     y, y_hat = Tensor("Y", "target", axes), Tensor("A", "prediction", axes)
     stated = _stated(entry.equation(Tensor("E", "error"), y, y_hat, IndexSupply()), y, y_hat)
-    return stated if entry.function is None else f"{stated}, ℓ(x) = {text(_page({}).entry(entry.function))}"
+    return stated if entry.function is None else f"{stated}, ℓ(x) = {text(_page({}).formula(entry.function))}"
 
 
 @formula.register

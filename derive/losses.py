@@ -149,7 +149,7 @@ LOSSES = {
         ),
         Loss(
             "huber",
-            "Huber's loss",
+            "mean Huber error",
             "squared up to delta, straight beyond it (Huber 1964); mean",
             _of_difference,
             _mean,
@@ -158,7 +158,7 @@ LOSSES = {
         ),
         Loss(
             "log_cosh",
-            "the logarithm of the hyperbolic cosine of the error",
+            "mean log-cosh error",
             "about squared near 0, straight far from it; mean",
             _of_difference,
             _mean,
@@ -166,7 +166,7 @@ LOSSES = {
         ),
         Loss(
             "hinge",
-            "the hinge loss",
+            "mean hinge error",
             "for targets -1 and 1: what an output is short of the margin, where its slope is taken as 0; mean",
             _of_margin,
             _mean,
@@ -176,7 +176,7 @@ LOSSES = {
         ),
         Loss(
             "squared_hinge",
-            "the squared hinge loss",
+            "mean squared hinge error",
             "the square of what is short of the margin, for targets -1 and 1; mean",
             _of_margin,
             _mean,
@@ -204,8 +204,8 @@ LOSSES = {
         ),
         Loss(
             "kl_divergence",
-            "Kullback and Leibler's divergence of the outputs from the targets",
-            "for targets that are distributions, with 0 ln 0 = 0; mean over the samples",
+            "Kullback-Leibler divergence",
+            "of the outputs from targets that are distributions, with 0 ln 0 = 0; mean over the samples",
             _divergence,
             lambda m, k: 1 / m,
             needs=("softmax",),
@@ -214,7 +214,7 @@ LOSSES = {
         ),
         Loss(
             "poisson",
-            "Poisson's loss",
+            "mean Poisson error",
             "for counts: minus the log-likelihood, without what the outputs do not change; mean",
             _poisson,
             _mean,

@@ -359,7 +359,7 @@ def _described(function: Any) -> str:
     """What an elementwise function is, for its docstring."""
     if function.summary:
         return str(function.summary).replace(MINUS, "-")
-    formula = text(Page(Typesetter(PSI.times), PSI, {}).entry(function.definition)).replace(MINUS, "-")
+    formula = text(Page(Typesetter(PSI.times), PSI, {}).formula(function.definition)).replace(MINUS, "-")
     if function.order:
         return f"The derivative of {function.origin}: {formula}"
     if function.role == "loss":

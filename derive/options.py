@@ -16,6 +16,7 @@ EXAMPLES = """\
 examples:
   derive network --layers 3,4,4,1
   derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
+  derive network --layers 3,4,2 --activation "elu(alpha=1.4),tanh" --loss "huber(delta=0.5)"
   derive network --layers n,h,h,k --notation bracket --format html
   derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
   derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1

@@ -59,10 +59,10 @@ def is_decimal(number: Rational) -> bool:
     return bool(rest == 1 and number.q % 5 == 0)
 
 
-def fraction(expression: Expr) -> tuple[Expr, Expr]:
-    """What stands above and below the line; an exponential always stands above it, and so does a decimal alone.
+def fraction(expression: Expr, decimals: bool = False) -> tuple[Expr, Expr]:
+    """What stands above and below the line; an exponential always stands above it.
 
-    Roots of numbers that stand on the same side, or on both, are one root.
+    With ``decimals`` a decimal that has nothing else below its line stands above it, too. Roots of numbers that stand on the same side, or on both, are one root.
     """
     number, above, below = Rational(1), [], []
     roots = [Integer(1), Integer(1)]
@@ -76,16 +76,20 @@ def fraction(expression: Expr) -> tuple[Expr, Expr]:
         else:
             above.append(factor)
     if roots != [1, 1]:
-        return _with_roots(number, roots[0], roots[1], above, below)
-    if not below and is_decimal(number):
+        return _with_roots(number, roots, above, below, decimals)
+    if decimals and not below and is_decimal(number):
         return expression, Integer(1)
     top = above[0] if len(above) == 1 and number.p == 1 else Mul(Integer(number.p), *above, evaluate=len(above) != 1)
     return top, Mul(Integer(number.q), *below)
 
 
-def _with_roots(number: Rational, over: Expr, under: Expr, above: list[Expr], below: list[Expr]) -> tuple[Expr, Expr]:
+def _with_roots(
+    number: Rational, roots: list[Expr], above: list[Expr], below: list[Expr], decimals: bool
+) -> tuple[Expr, Expr]:
     """A fraction with roots: what is under one is taken below the line where that cancels it, as in 1/sqrt(2)."""
-    if over.is_Integer and number.q % int(over) == 0 and not is_decimal(number):
+    over, under = roots
+    decimal = decimals and is_decimal(number)
+    if over.is_Integer and number.q % int(over) == 0 and not decimal:
         number, over, under = number * over, Integer(1), over * under
     root = Pow(over / under, Rational(1, 2), evaluate=False)
     sides = ([*above], [*below])
@@ -93,7 +97,7 @@ def _with_roots(number: Rational, over: Expr, under: Expr, above: list[Expr], be
         sides[0].append(root)
     elif under != 1:
         sides[1].append(Pow(under, Rational(1, 2), evaluate=False))
-    if is_decimal(number) and not sides[1]:
+    if decimal and not sides[1]:
         sides[0].insert(0, number)
         number = Integer(1)
     found = []

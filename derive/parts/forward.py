@@ -84,7 +84,7 @@ def definition(view: View, stated: Definition) -> Item:
     page, set_ = view.page, view.set_
     own = replace(page, functions={}).function(stated.function)
     applied = set_.apply(own, page.entry(X))
-    value = page.entry(stated.function.definition)
+    value = page.formula(stated.function.definition)
     first, *others = called(view, stated.function, stated.function)
     if stated.function.role == "loss":
         return Item(first, (value,), number=stated.number)

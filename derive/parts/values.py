@@ -77,7 +77,7 @@ def _slope(view: View, definition: Definition) -> Item:
     page, x = view.page, view.page.entry(X)
     layers = layers_of(view, function)
     left, *others = called(view, function, definition.function)
-    values = [*others, page.entry(definition.function.definition)]
+    values = [*others, page.formula(definition.function.definition)]
     form = output_form(function)
     if form is not None and not form.is_number:
         applied = view.set_.apply(page.function(function, layers[0]), x)
@@ -94,7 +94,7 @@ def _kinks(view: View, role: str) -> list[Block]:
         for point, slope in kinks(function) if function.origin in slopes else []:
             name = view.page.function(function, layers_of(view, function)[0])
             words = "At {}, {} has a kink and no derivative; its slope there is taken to be {}."
-            found.append(say(words, view.page.entry(point), name, view.page.entry(slope)))
+            found.append(say(words, view.page.formula(point), name, view.page.formula(slope)))
     return found
 
 

@@ -64,6 +64,10 @@ class IndexForm(Symbols):
 
     # ------------------------------------------------------------ index form
 
+    def formula(self, expression: Expr) -> Box:
+        """A formula of ``X``, such as the definition of a function, in which decimals are written as such."""
+        return replace(self, decimals=True).entry(expression)
+
     @singledispatchmethod
     def entry(self, expression: Expr) -> Box:
         """A formula in index form."""
@@ -72,7 +76,7 @@ class IndexForm(Symbols):
     @entry.register
     def _(self, expression: Rational) -> Box:
         set_ = self.typesetter
-        if is_decimal(expression):
+        if self.decimals and is_decimal(expression):
             digits, _, exponent = number_text(abs(Fraction(expression.p, expression.q))).partition("e")
             box = set_.decimal(digits, int(exponent) if exponent else None)
             return box if expression >= 0 else self._minus(box)
@@ -106,7 +110,7 @@ class IndexForm(Symbols):
         set_ = self.typesetter
         if _negative(expression):
             return self._minus(self.entry(-expression))
-        top, bottom = fraction(expression)
+        top, bottom = fraction(expression, self.decimals)
         if bottom != 1:
             scalars, rest = _split_scalars(top)
             if rest and _is_scalar(bottom):
@@ -264,7 +268,7 @@ class IndexForm(Symbols):
 
     def _own_name(self, function: Any) -> Box:
         """The name of a function in the catalogue, the values of its options below it."""
-        values = [self.entry(Rational(value)) for value in option_values(function.label)]
+        values = [self.formula(Rational(value)) for value in option_values(function.label)]
         name = self.typesetter.name(base_name(function.label) if values else function.origin)
         return self.typesetter.script(name, self.typesetter.join(values, "comma", SUM), None) if values else name
 

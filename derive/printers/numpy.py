@@ -113,7 +113,7 @@ def _joined(terms: Iterable[tuple[Any, Code]]) -> Code:
 def _(expression: Mul) -> Code:
     if subtracted(expression):
         return Code(f"-{scalar(-expression).at(PRODUCT)}", UNARY)
-    top, bottom = fraction(expression)
+    top, bottom = fraction(expression, decimals=True)
     if bottom != 1:
         return Code(f"{scalar(top).at(PRODUCT)} / {scalar(bottom).at(UNARY)}", PRODUCT)
     return Code(" * ".join(scalar(f).at(UNARY) for f in _factors(top)), PRODUCT)

@@ -24,6 +24,7 @@ class Symbols:
     ``letters`` names the indices at hand, with none of the letters ``taken``.
     ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
     the shape under every array. ``given`` symbols are written as they are given.
+    With ``decimals`` a fraction that is one, but for halves and quarters, is written as a decimal.
     """
 
     typesetter: Typesetter
@@ -36,6 +37,7 @@ class Symbols:
     shapes: bool = False
     taken: frozenset[str] = frozenset()
     given: Mapping[Symbol, Box] = field(default_factory=dict)
+    decimals: bool = False
 
     # ------------------------------------------------------------ indices
 

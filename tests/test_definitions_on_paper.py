@@ -1,0 +1,98 @@
+"""The definitions of functions in every format: roots, bars, decimals, and functions with names."""
+
+import pytest
+from helpers import derivation
+from sympy import Rational, Symbol, symbols
+
+from derive.activations import ACTIVATIONS, activation
+from derive.functions import X, derivative, elementwise
+from derive.losses import LOSSES, loss
+from derive.notation import PSI
+from derive.printers.boxes import Typesetter
+from derive.printers.latex import latex
+from derive.printers.mathml import mathml
+from derive.printers.page import Page
+from derive.printers.text import text
+
+PAGE = Page(Typesetter(PSI.times), PSI, {})
+FORMULAS = {name: activation(name).formula for name, entry in ACTIVATIONS.items() if entry.elementwise}
+FORMULAS |= {name: loss(name).function for name, entry in LOSSES.items() if entry.function is not None}
+
+
+@pytest.mark.parametrize(
+    ("name", "tex", "plain"),
+    [
+        (
+            "gelu",
+            r"\frac{x}{2}\,\left(1 + \mathrm{erf}\left(\frac{x}{\sqrt{2}}\right)\right)",
+            "x/2 (1 + erf(x/√2))",
+        ),
+        (
+            "gelu_tanh",
+            r"\frac{x}{2}\,\left(1 + \tanh\left(\sqrt{\frac{2}{\pi}}\,(x + 0.044715\, x^{3})\right)\right)",
+            "x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))",
+        ),
+        ("softsign", r"\frac{x}{1 + |x|}", "x/(1 + |x|)"),
+        ("log_cosh", r"\ln(\cosh(x))", "ln(cosh(x))"),
+        (
+            "huber",
+            r"\begin{cases} \frac{x^{2}}{2} & |x| \le 1 \\ |x| - \frac{1}{2} & \text{otherwise} \end{cases}",
+            "{x²/2 if |x| ≤ 1, else |x| − 1/2}",
+        ),
+    ],
+)
+def test_a_definition(name, tex, plain):
+    box = PAGE.formula(FORMULAS[name])
+    assert (latex(box), text(box)) == (tex, plain)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_every_definition_and_its_slope_have_every_format(name):
+    function = elementwise("other", FORMULAS[name])
+    for formula in (function.definition, derivative(function).definition):
+        box = PAGE.formula(formula)
+        assert all(write(box) for write in (latex, mathml, text))
+
+
+@pytest.mark.parametrize(
+    ("value", "tex", "plain"),
+    [
+        (Rational(7, 5), "1.4", "1.4"),
+        (Rational(-1, 100), "-0.01", "−0.01"),
+        (Rational(1, 2), r"\frac{1}{2}", "1/2"),
+        (Rational(1, 3), r"\frac{1}{3}", "1/3"),
+        (Rational(1, 10**8), r"1 \times 10^{-8}", "1×10⁻⁸"),
+        (Rational(7, 5) * X, r"1.4\, x", "1.4 x"),
+    ],
+)
+def test_decimals_and_fractions(value, tex, plain):
+    box = PAGE.formula(value)
+    assert (latex(box), text(box)) == (tex, plain)
+
+
+def test_a_mean_over_five_outputs_is_no_decimal():
+    source = derivation((2, 5), "identity", "mse").latex()
+    assert r"\frac{1}{5}" in source and "0.2" not in source
+
+
+def test_mathml_has_roots_and_bars():
+    assert "<msqrt><mn>2</mn></msqrt>" in mathml(PAGE.entry(FORMULAS["gelu"]))
+    bars = mathml(PAGE.entry(FORMULAS["mae"]))
+    assert bars.count("<mo") == 2 and bars.count(">|</mo>") == 2
+
+
+def test_a_number_taken_from_every_pull_changes_nothing():
+    """What ``softmax_pull`` uses: a * (v - sum(v * a)) is the same for v - c, if the shares a sum to 1."""
+    a, v, c = symbols("a:3"), symbols("v:3"), Symbol("c")
+    for share, value in zip(a, v, strict=True):
+        plain = share * (value - sum(p * q for p, q in zip(v, a, strict=True)))
+        moved = share * (value - c - sum((p - c) * q for p, q in zip(v, a, strict=True)))
+        assert (plain - moved).subs(a[2], 1 - a[0] - a[1]).expand() == 0
+
+
+def test_the_largest_share_is_one_less_the_others():
+    """What ``softmax_minus`` uses, with the powers over that of the largest."""
+    first, second, y = symbols("p q y", positive=True)
+    others = first + second
+    share = 1 / (1 + others)
+    assert (-others / (1 + others) - (y - 1) - (share - y)).simplify() == 0
