@@ -62,7 +62,8 @@ def is_decimal(number: Rational) -> bool:
 def fraction(expression: Expr, decimals: bool = False) -> tuple[Expr, Expr]:
     """What stands above and below the line; an exponential always stands above it.
 
-    With ``decimals`` a decimal that has nothing else below its line stands above it, too. Roots of numbers that stand on the same side, or on both, are one root.
+    With ``decimals`` a decimal that has nothing else below its line stands above it, too.
+    Roots of numbers that stand on the same side, or on both, are one root.
     """
     number, above, below = Rational(1), [], []
     roots = [Integer(1), Integer(1)]
