@@ -15,9 +15,6 @@ from derive.program import Assign, Program
 if TYPE_CHECKING:
     from derive.spec import Network
 
-#: The kinds of targets of losses; those of all others are any real numbers.
-TARGETS = {"binary_cross_entropy": "unit", "cross_entropy": "classes"}
-
 #: Of which numbers each kind of targets is the value that parts two classes.
 _HALVES = {"unit": "0.5", "signs": "0"}
 
@@ -27,8 +24,7 @@ MOST = 8
 
 def facts(program: Program, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the trainer class need beside the ``context`` of the equations."""
-    targets = context.get("targets") or (TARGETS.get(network.loss, "real") if network else _stated(context))
-    inputs, outputs = context["inputs"], context["outputs"]
+    targets, inputs, outputs = context["targets"], context["inputs"], context["outputs"]
     words = tuple(_words(network))
     return {
         "targets": targets,
@@ -61,11 +57,6 @@ def _target_shapes(targets: str, outputs: str) -> str:
     if outputs == "1":
         return f"{shapes} or (samples,)"
     return f"{shapes} or classes (samples,)" if targets in ("classes", "unit", "signs") else shapes
-
-
-def _stated(context: Mapping[str, Any]) -> str:
-    """The kind of targets of a network that is stated by its equations."""
-    return "classes" if context["one_hot"] else "real"
 
 
 def _probabilities(prediction: Assign) -> str:
