@@ -12,7 +12,9 @@ from sympy import Add, Expr, Integer
 from derive.index import Tensor
 from derive.printers.numpy import scalar
 from derive.program import Assign, Program
-from derive.straight.arrays import ALL, FLAT, Code, arrays, can_put_off
+from derive.straight.arrays import arrays, can_put_off
+from derive.straight.code import ALL, Code
+from derive.straight.forms import FLAT
 from derive.straight.lines import LIMIT, LIMIT_FLOAT32, Straight, straight
 from derive.straight.scalars import CALL, Scalars, scalars
 
