@@ -68,7 +68,7 @@ SCHEDULES = {
         Schedule(
             "exponential",
             "multiplied by a factor after every step",
-            "Darken and Moody 1991",
+            "Senior et al. 2013",
             lambda done, n: n["factor"] ** done,
             (Option("factor", None, "what the rate is multiplied by, such as 0.999", above=0, most=1), _WARM_UP),
         ),

@@ -18,9 +18,9 @@ PENALTY = Tensor("R", "penalty")
 def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
     """State R = l2/2 * the sum of all weights squared; biases do not count, in whatever way they are given.
 
-    This is the convention of Goodfellow, Bengio and Courville 2016, section 7.1.1, and of
-    PyTorch's and Keras's ``weight_decay`` for sgd. scikit-learn's ``alpha`` is divided by the
-    number of samples: its penalty is alpha/(2m) times the sum.
+    This is the convention of Goodfellow, Bengio and Courville 2016, section 7.1.1. PyTorch's
+    ``weight_decay`` adds the same slope for sgd, but for biases too. scikit-learn's ``alpha`` is
+    divided by the number of samples of a batch: its penalty is alpha/(2m) times the sum.
     """
     squares = []
     for weight in parameters:
