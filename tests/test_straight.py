@@ -26,11 +26,18 @@ def example(module: ModuleType, dtype: type, scale: float = 1) -> tuple[dict[str
     return {name: value.astype(dtype) for name, value in parameters.items()}, *rows
 
 
-def farthest(module: ModuleType, samples: int, dtype: type = np.float64, rate: float = 1e-3, scale: float = 1) -> float:
+def farthest(
+    module: ModuleType,
+    samples: int,
+    dtype: type = np.float64,
+    rate: float = 1e-3,
+    scale: float = 1,
+    count: int = STEPS,
+) -> float:
     """The largest relative difference between the two after some steps: of an error, of a parameter, of a state."""
     parameters, X, Y = example(module, dtype, scale)
     state = module._initial_state(parameters)
-    batches = np.random.default_rng(samples).integers(0, EXAMPLES, (STEPS, samples))
+    batches = np.random.default_rng(samples).integers(0, EXAMPLES, (count, samples))
     ours, kept = ({n: v.copy() for n, v in part.items()} for part in (parameters, state))
     steps = module._Steps(ours, kept, samples)
     with np.errstate(all="ignore"):
@@ -83,6 +90,11 @@ SPECS = {
 @pytest.mark.parametrize("name", SPECS)
 def test_the_renderings_agree(name: str, samples: int, dtype: type) -> None:
     assert farthest(module_of(*SPECS[name]), samples, dtype, rate=0.01) < (1e-12 if dtype == np.float64 else 2e-5)
+
+
+@pytest.mark.parametrize(("name", "count"), [("scalars", 5000), ("put off", 200), ("classes", 600)])
+def test_the_renderings_agree_over_more_steps_than_are_taken_at_once(name: str, count: int) -> None:
+    assert farthest(module_of(*SPECS[name]), 1, rate=3e-3, count=count) < 1e-11
 
 
 @pytest.mark.parametrize("name", SPECS)
