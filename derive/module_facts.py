@@ -34,7 +34,16 @@ def facts(program: Program, network: Network | None, context: Mapping[str, Any])
         "words": words,
         "named_layers": tuple(w for w in context["widths"] if f"{{{w}}}" in "".join(words)),
         "data_lines": tuple(textwrap.wrap(_data(targets, inputs, outputs), WIDTH - 8)),
+        "width_lines": tuple(textwrap.wrap(_widths(context["widths"]), WIDTH - 4)),
     }
+
+
+def _widths(names: Sequence[str]) -> str:
+    """Which widths a trainer is made with, in a sentence; empty if all are numbers."""
+    if not names:
+        return ""
+    given = ", ".join(f"{name}=..." for name in names)
+    return f"Without `parameters`, the widths are needed, by name and as integers from 1: Trainer({given})."
 
 
 _KINDS = {

@@ -136,16 +136,22 @@ class _Layout:
 
     @property
     def in_steps(self) -> tuple[Assign, ...]:
-        """The statements for the second rendering: as they are stated, unless something in them would overflow."""
+        """The statements for the second rendering: as they are stated, unless something in them would overflow.
+
+        An optimizer with a state may divide by the size of the gradient, which must then be
+        right to its own last digits, not to those of the largest one.
+        """
         last = self.program.stage("error")[-1]
-        return tuple(self.error if s is last and self._overflows(s) else self._safe(s) for s in self.program.statements)
+        exact = {s.number: s for s in self.backward} if self.program.states else {}
+        stated = (exact.get(s.number, s) for s in self.program.statements)
+        return tuple(self.error if s is last and self._overflows(s) else self._safe(s) for s in stated)
 
     def _overflows(self, error: Assign) -> bool:
         return self.error.equation != error.equation
 
     def _safe(self, statement: Assign) -> Assign:
         equation = fused_slopes(statement.equation, self.stated)
-        if equation == statement.equation:
+        if equation == statement.equation or statement in self.backward:
             return statement
         return replace(statement, equation=equation, form=recognise(lift(equation, self.program.tensors)))
 

@@ -13,6 +13,8 @@ from typing import Any
 #: How far a gradient may be from each oracle, relative to its own largest entry.
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
+#: How far the two renderings of a step may be apart, relative to the largest numbers.
+RENDERINGS_TOLERANCE = 1e-11
 
 #: The powers of ten below which a document says that the worst errors were. The errors
 #: themselves are rounding and differ between machines (1e-16 to 5e-15, and 6e-11 to 3e-7,
@@ -43,7 +45,8 @@ class GradientReport:
 
     The example was drawn from ``seed`` and has ``samples`` samples. ``entries`` says how many
     entries of each parameter were checked one by one (None: all); a random direction through
-    all of them was checked besides. ``layers`` are those of the network that was checked, if
+    all of them was checked besides; ``renderings`` is how far apart the two renderings of a step
+    are. ``layers`` are those of the network that was checked, if
     it is a smaller one.
     """
 
@@ -52,6 +55,7 @@ class GradientReport:
     samples: int = SAMPLES
     seed: int = SEED
     entries: int | None = None
+    renderings: float = 0.0
 
     @property
     def worst(self) -> float:
@@ -66,7 +70,9 @@ class GradientReport:
     @property
     def passed(self) -> bool:
         """Whether every gradient is within tolerance of both oracles (NaN is not)."""
-        return all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values())
+        pairs = self.parameters.values()
+        right = all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in pairs)
+        return right and self.renderings <= RENDERINGS_TOLERANCE
 
     @property
     def below(self) -> int:
@@ -86,6 +92,8 @@ class GradientReport:
         verdict = "right" if self.passed else "WRONG"
         if self.layers is not None:
             verdict += f" (with layers of {'-'.join(map(str, self.layers))} units)"
+        if self.renderings > RENDERINGS_TOLERANCE:
+            verdict += f" (its two renderings are {self.renderings:.1e} apart)"
         return (
             f"gradients {verdict}: off by at most {self.worst:.1e} from the complex step, "
             f"{self.worst_central:.1e} from central differences"
@@ -146,7 +154,8 @@ def check_module(path: Path) -> GradientReport:
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
     """Run a generated module's check on its own example; all entries if ``entries`` is None."""
     drawn = module.example(samples=SAMPLES, seed=SEED)
-    return GradientReport(module.check_gradients(*drawn, entries=entries), entries=entries)
+    apart = module.check_steps(*drawn) if hasattr(module, "check_steps") else 0.0
+    return GradientReport(module.check_gradients(*drawn, entries=entries), entries=entries, renderings=apart)
 
 
 def _imported(file: Path) -> ModuleType:

@@ -174,3 +174,59 @@ def test_a_width_of_any_name(name):
     source = estimator_source(Network(("n", name, 2)))
     compile(source, "estimator.py", "exec")
     assert f"units_{name}: int = 16" in source
+
+
+def test_a_refused_fit_leaves_the_estimator_as_it_was(estimator_of):
+    x, y = iris()
+    for name, targets, wrong in (("free", y, y.astype(str)), ("number", x[:, 3], x[:, :2])):
+        inputs = x[:, :4]
+        estimator = estimator_of(name, max_iter=3, random_state=0)
+        with pytest.raises(ValueError, match="learning_rate is -1"):
+            estimator.set_params(learning_rate=-1).fit(inputs, targets)
+        assert not [key for key in vars(estimator) if key.endswith("_")]
+        before = dict(vars(estimator.set_params(learning_rate=0.01).fit(inputs, targets)))
+        outputs = estimator.predict(inputs)
+        with pytest.raises(ValueError, match=r"learning_rate is -1|columns"):
+            estimator.set_params(learning_rate=-1).fit(inputs[:, :3] if name == "free" else inputs, wrong)
+        assert {**vars(estimator), "learning_rate": 0.01} == before
+        assert np.array_equal(estimator.predict(inputs), outputs)
+
+
+def test_ctrl_c_leaves_what_has_been_learned(estimator_of, monkeypatch):
+    x, y = iris()
+    estimator = estimator_of("free", max_iter=50, random_state=0, tol=None)
+    trainer = importlib.import_module("net_free.estimator").Trainer
+    fit = trainer.fit
+
+    def interrupted(self, X, Y, **options):
+        fit(self, X, Y, **{**options, "epochs": 2})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(x, y)
+    assert estimator.n_iter_ == 2 and len(estimator.predict(x)) == len(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("free", {"max_iter": 0}, "max_iter is 0; expected at least 1"),
+        ("free", {"n_iter_no_change": 0}, "n_iter_no_change is 0; expected at least 1"),
+        ("number", {"tol": -1.0}, "tol is -1; expected a finite number"),
+        ("numbers", {"units_h": 0}, "units_h is 0; expected at least 1"),
+    ],
+)
+def test_messages_name_the_estimators_own_parameters(estimator_of, name, options, message):
+    x, y = iris()
+    with pytest.raises(ValueError, match=f"^{message}"):
+        estimator_of(name, **options).fit(x, y)
+
+
+def test_other_words_than_numbers(estimator_of):
+    x, _ = iris()
+    for labels in (["a"] * len(x), np.array(["a"] * len(x), dtype=object)):
+        with pytest.raises(ValueError, match="y holds 'a', where numbers are expected"):
+            estimator_of("number").fit(x, labels)
+    with pytest.raises(TypeError, match="dtype must be float64 or float32"):
+        estimator_of("number", dtype="float16").fit(x, x[:, 0])

@@ -461,3 +461,46 @@ def test_derive_does_not_need_scikit_learn():
     )
     old = "import sklearn.utils.validation as v; del v.validate_data; import derive.estimators"
     assert "needs scikit-learn 1.6 or later, but" in run(old).stderr.splitlines()[-1]
+
+
+def test_a_refused_fit_leaves_the_estimator_as_it_was():
+    x, y = iris()
+    fitted = small(max_iter=3).fit(x, y)
+    before, classes = dict(vars(fitted)), fitted.predict(x)
+    for options, inputs, message in (
+        ({"learning_rate": -1}, x, "learning_rate is -1"),
+        ({"early_stopping": True, "validation_fraction": 2}, x, "validation_fraction is 2"),
+        ({"learning_rate": 10**400}, x, "learning_rate is .*finite number"),
+        ({"learning_rate": 1e300, "loss": "half_mse", "output_activation": "identity"}, x, "too large"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fitted.set_params(**options).fit(inputs[:, :3], y.astype(str))
+        fitted.set_params(**{name: before[name] for name in options})
+        assert vars(fitted) == before
+        assert np.array_equal(fitted.predict(x), classes)
+
+
+def test_ctrl_c_leaves_what_has_been_learned():
+    x, y = iris()
+
+    def press(*_):
+        raise KeyboardInterrupt
+
+    first = small(max_iter=3, tol=None).fit(x, y)
+    trainer = type(first.trainer_)
+    fit = trainer.fit
+    trainer.fit = lambda self, X, Y, **options: press(fit(self, X, Y, **{**options, "epochs": 2}))
+    again = small(max_iter=30, tol=None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            again.fit(x, y)
+    finally:
+        trainer.fit = fit
+    assert again.n_iter_ == 2 and len(again.predict(x)) == len(x)
+
+
+def test_words_are_no_numbers():
+    x, _ = iris()
+    for labels in (["a"] * len(x), np.array(["a"] * len(x), dtype=object)):
+        with pytest.raises(ValueError, match=r"y holds .a., where numbers are expected: for classes use"):
+            number().fit(x, labels)

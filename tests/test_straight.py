@@ -110,12 +110,22 @@ LEARNING = {
     "weight decay, augmented": {"l2": 0.1, "bias": "augmented"},
     "clipping": {"clip": 0.1},
     "steps": {"schedule": "step(every=3)"},
+    "clipping, nearly always": {"clip": 1e-3, "optimizer": "momentum"},
     "all": {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100, warm_up=3)"},
     "all, downhill": {"optimizer": "nesterov", "schedule": "warm_up(steps=5)", "clip": 0.5, "notation": "delta"},
 }
 
 
-@pytest.mark.parametrize("net", [((3, 4, 2), "tanh,sigmoid", "mse"), ((3, 4, 3), "relu,softmax", "cross_entropy")])
+NETS = [
+    ((3, 4, 2), "tanh,sigmoid", "mse"),
+    ((3, 4, 3), "relu,softmax", "cross_entropy"),
+    ((3, 4, 4, 1), "sigmoid", "mse"),
+    ((1, 1), "tanh", "sse"),
+    ((2, 1, 1), "tanh", "mse"),
+]
+
+
+@pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("way", LEARNING)
 def test_the_renderings_agree_for_every_way_to_learn(way: str, net: tuple[object, ...]) -> None:
     layers, activation, loss = net
@@ -123,6 +133,22 @@ def test_the_renderings_agree_for_every_way_to_learn(way: str, net: tuple[object
     for samples in (1, 2, 7, 64):
         assert farthest(module, samples, rate=0.01) < 1e-12
     assert farthest(module, 7, np.float32, rate=0.01) < 2e-5
+
+
+@pytest.mark.parametrize(("optimizer", "z"), [("adam", 18.0), ("adagrad", 38.0), ("rmsprop", 25.0)])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_an_optimizer_that_divides_by_the_gradient_has_its_digits(optimizer: str, z: float, activation: str) -> None:
+    module = load(derive(Network((1, 1, 1), (activation, "identity"), optimizer=optimizer)).numpy())
+    parameters = {"W1": np.array([[z]]), "b1": np.zeros((1, 1)), "W2": np.ones((1, 1)), "b2": np.zeros((1, 1))}
+    state, ours = module._initial_state(parameters), {n: v.copy() for n, v in parameters.items()}
+    kept = {n: v.copy() for n, v in state.items()}
+    steps = module._Steps(ours, kept, 1)
+    steps.run(steps.arranged(np.ones((1, 1))), np.zeros((1, 1)), np.zeros((1, 1), int), 0.1)
+    steps.store(ours, kept)
+    module._update(parameters, state, np.ones((1, 1)), np.zeros((1, 1)), 0.1)
+    moved = parameters["W1"] - z
+    assert moved != 0
+    assert abs(ours["W1"] - parameters["W1"]) <= 1e-11 * z
 
 
 def fitting() -> list[tuple[str, str, str]]:

@@ -448,3 +448,33 @@ def test_checks_of_the_self_check():
     narrow = {name: value.astype(np.float32) for name, value in drawn[0].items()}
     assert all(c <= 1e-12 for c, _ in module.check_gradients(narrow, *drawn[1:]).values())
     assert derivation(*SOFTMAX).check().passed
+
+
+@pytest.mark.parametrize("digits", ["1e400", "inf", "-3", "nan"])
+def test_learning_rates_out_of_range(digits):
+    refused_rate(np.longdouble(digits))
+
+
+@pytest.mark.parametrize("power", [400, 5000])
+def test_learning_rates_beyond_the_floats(power):
+    refused_rate(10**power)
+    refused_rate(-(10**power))
+
+
+def refused_rate(rate):
+    with pytest.raises(ValueError, match=r"learning_rate is .*; expected a finite number that is not negative"):
+        module_of(*SOFTMAX).Trainer().fit(X, np.zeros(len(X), int), 1, rate)
+
+
+def test_the_widths_that_are_needed_are_said():
+    module = module_of("n,h,k", "tanh", "mse")
+    for given, said in (({}, "none of them"), ({"n": 3, "k": 2}, "n=..., k=..."), ({"foo": 3}, "foo=...")):
+        with pytest.raises(TypeError) as refused:
+            module.Trainer(**given)
+        assert str(refused.value) == f"Trainer needs the widths n=..., k=..., h=..., or parameters; it was given {said}"
+    assert "Trainer(n=..., k=..., h=...)" in " ".join(module.Trainer.__doc__.split())
+    with pytest.raises(ValueError, match="h is 0; expected at least 1"):
+        module.Trainer(n=3, h=0, k=2)
+    empty = {"W1": np.zeros((5, 0)), "b1": np.zeros((5, 1)), "W2": np.zeros((2, 5)), "b2": np.zeros((2, 1))}
+    with pytest.raises(ValueError, match=r'"W1" has shape \(5, 0\); expected no width to be 0'):
+        module.Trainer(empty)

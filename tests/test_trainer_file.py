@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import sys
+import threading
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -157,7 +158,7 @@ SPOILED = {
     "NaN": (lambda c: c["parameters/W1"].fill(np.nan), '"W1" holds NaN'),
     "integers": (lambda c: c.update({k: v.astype(int) for k, v in c.items() if "/" in k}), "dtype must be float64"),
     "text": (lambda c: c.update({"parameters/W1": np.array("a")}), "dtype must be float64"),
-    "a state": (lambda c: c.update({"state/more": np.ones(1)}), "the state of its optimizer"),
+    "a state": (lambda c: c.update({"state/more": np.ones(1)}), 'unknown "more" in the state'),
     "a flat history": (lambda c: c.update(history=np.array(1.0)), "its history is no list of numbers"),
     "a history of text": (lambda c: c.update(epoch_history=np.array(["a"])), "its epoch_history is no list"),
     "half an epoch": (lambda c: c.update(n_iter_=np.array(1.5)), "its number of epochs is no whole number"),
@@ -219,3 +220,56 @@ def copied_by_pickle(module: ModuleType, trainer: Any) -> Any:
         del sys.modules["trainer"]
         if before is not None:
             sys.modules["trainer"] = before
+
+
+# The optimizer's state, and special files.
+
+STATES = {
+    "NaN": ("state/mean_square_W1", np.nan, '"mean_square_W1" in the state holds a number'),
+    "a negative square": ("state/mean_square_W1", -1, '"mean_square_W1" in the state holds a number'),
+    "half a step": ("state/step", 1.5, '"step" in the state holds a number'),
+    "a negative step": ("state/step", -4, '"step" in the state holds a number'),
+    "a history of NaN": ("history", np.nan, "its history holds NaN or an infinite number"),
+    "negative epochs": ("n_iter_", -5, "its number of epochs is -5; expected at least 0"),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_that_no_training_leaves_is_refused(tmp_path, name):
+    adam = module_of(*NET, optimizer="adam")
+    key, value, message = STATES[name]
+    path = tmp_path / "saved.npz"
+    adam.Trainer(seed=1).fit(X, Y, 2).save(path)
+    assert adam.Trainer.load(path).fit(X, Y, 1).n_iter_ == 3
+    with np.load(path) as stored:
+        content = {k: stored[k] for k in stored.files}
+    content[key][...] = value
+    np.savez(path, **content)
+    refused(adam, path, f"cannot be loaded: {message}")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions and pipes as on POSIX are needed")
+def test_the_permissions_of_an_older_file_stay(trainer, tmp_path):
+    path = tmp_path / "secret.npz"
+    trainer.save(path)
+    for mode in (0o600, 0o644, 0o440):
+        path.chmod(mode)
+        trainer.save(path)
+        assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions and pipes as on POSIX are needed")
+def test_a_special_file_is_written_to_and_not_replaced(module, trainer, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader.start()
+    trainer.save(pipe)
+    reader.join()
+    assert pipe.is_fifo()
+    assert whole(module.Trainer.load(io.BytesIO(found[0]))) == whole(trainer)
+    link = tmp_path / "null"
+    link.symlink_to(os.devnull)
+    trainer.save(link)
+    assert not Path(os.devnull).is_file() and [p.name for p in sorted(tmp_path.iterdir())] == ["null", "pipe"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
+import signal
 import sys
 import threading
 import time
@@ -284,7 +286,7 @@ def test_a_parameter_that_overflows_before_the_error_does():
 def test_a_validation_that_is_infinite_is_said():
     module = module_of((3, 2), "identity", "sse")
     trainer = module.Trainer(seed=1)
-    with pytest.raises(ArithmeticError, match="the validation error is inf after epoch 1"):
+    with pytest.raises(ArithmeticError, match=r"the validation error is inf after epoch 1: .* left after that epoch"):
         trainer.fit(X, Y, 3, 1e-3, validation=(X * 1e200, Y))
     assert (len(trainer.history), trainer.validation_history) == (1, [])
 
@@ -354,3 +356,134 @@ def test_the_bar_moves(module, monkeypatch):
     trainer = module.Trainer(seed=1)
     trainer.fit(X, Y, 100, RATE, callback=lambda t: time.sleep(0.006))
     assert 2 <= terminal.getvalue().count("\r") < 40
+
+
+class Deaf:
+    """A stream that cannot say whether it is a terminal, as some loggers are."""
+
+    def write(self, text: str) -> int:
+        raise AssertionError("nothing is to be written")
+
+
+def test_a_stream_that_is_closed_or_cannot_say_is_no_terminal(module, monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    for stream in (closed, Deaf()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert module.Trainer(seed=1).fit(X, Y, 3, RATE).n_iter_ == 3
+    monkeypatch.setattr(sys, "stderr", closed)
+    assert module.Trainer(seed=1).fit(X, Y, 3, RATE, progress=True).n_iter_ == 3
+
+
+def test_the_bar_shows_this_fit_only_and_fits_the_terminal(module, monkeypatch):
+    trainer = module.Trainer(seed=1).fit(X, Y, 3, RATE, validation=0.2)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    trainer.fit(X, Y, 3, RATE)
+    assert "validation" not in sys.stderr.getvalue() and "error 0." in sys.stderr.getvalue()
+
+    class Narrow(Terminal):
+        def fileno(self) -> int:
+            return 0
+
+    monkeypatch.setattr(os, "get_terminal_size", lambda stream: os.terminal_size((40, 24)))
+    monkeypatch.setattr(sys, "stderr", Narrow())
+    trainer.fit(X, Y, 3, RATE, validation=0.2)
+    assert max(len(line.rstrip("\n")) for line in sys.stderr.getvalue().split("\r")) == 39
+
+
+# The state of the optimizer.
+
+ADAM = (*NET, "separate", "psi")
+
+
+def with_state() -> Any:
+    return module_of(*ADAM, optimizer="adam").Trainer(seed=1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (lambda t: t.state.clear(), ValueError, '"[a-z0-9_A-Z]+" is missing in the state'),
+        (lambda t: t.state.update(step=3), TypeError, '"step" in the state must be an array'),
+        (lambda t: t.state["step"].fill(1.5), ValueError, '"step" in the state holds a number that no step'),
+        (lambda t: t.state["step"].fill(-4), ValueError, '"step" in the state holds a number that no step'),
+        (lambda t: t.state["mean_square_W1"].fill(-1), ValueError, '"mean_square_W1" in the state holds a number'),
+        (lambda t: t.state["mean_square_W1"].fill(np.nan), ValueError, '"mean_square_W1" in the state holds a number'),
+        (lambda t: setattr(t, "state", []), TypeError, "state must be a dict of arrays, not list"),
+    ],
+)
+def test_a_state_that_no_step_leaves_is_refused(spoil, kind, message, tmp_path):
+    trainer = with_state()
+    spoil(trainer)
+    with pytest.raises(kind, match=message):
+        trainer.fit(X, Y, 2)
+    with pytest.raises(kind, match=message):
+        trainer.save(tmp_path / "saved.npz")
+    with pytest.raises(kind, match=message):
+        with_state().fit(X, Y, 2, callback=spoil)
+
+
+def test_a_state_where_there_is_none_is_refused(module):
+    trainer = module.Trainer()
+    trainer.state = {"step": np.zeros((1, 1))}
+    with pytest.raises(ValueError, match='unknown "step" in the state; the optimizer of this network keeps none'):
+        trainer.fit(X, Y)
+
+
+@pytest.mark.parametrize("size", [None, 4, 1])
+def test_a_state_that_overflows_is_divergence(size):
+    """Gradients whose squares overflow would silence the optimizer for ever."""
+    module = module_of((3, 2), "identity", "half_mse", optimizer="adam")
+    trainer = module.Trainer(seed=1)
+    trainer.fit(X, Y, 2, RATE, size)
+    steps, epochs, before = len(trainer.history), trainer.n_iter_, bits(trainer)
+    with pytest.raises(ArithmeticError, match=f"the optimizer's state stops being finite in step {steps + 1} ") as said:
+        trainer.fit(X * 1e20, Y * 1e150, 4, 1e-3, size)
+    assert "the trainer is left before that step" in str(said.value)
+    assert (len(trainer.history), trainer.n_iter_, bits(trainer)) == (steps, epochs, before)
+    trainer.fit(X, Y, 2, RATE, size)
+    assert bits(trainer) != before
+
+
+# Chunks.
+
+
+def test_chunks_of_one_step_change_nothing(module, monkeypatch):
+    expected = bits(module.Trainer(seed=1).fit(X, Y, 5, RATE, 4))
+    one_at_a_time(module, monkeypatch)
+    for options in ({}, {"callback": lambda t: None}):
+        trainer = module.Trainer(seed=1).fit(X, Y, 5, RATE, 4, **options)
+        assert (bits(trainer), len(trainer.history), trainer.n_iter_) == (expected, 15, 5)
+
+
+def one_at_a_time(module: ModuleType, monkeypatch: Any, after: Any = None) -> None:
+    """Let the steps of a module be handed over one by one."""
+
+    class Single(module._Steps):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.chunk = 1
+
+        def run(self, *arguments: Any) -> Any:
+            errors = super().run(*arguments)
+            if after is not None:
+                after()
+            return errors
+
+    monkeypatch.setattr(module, "_Steps", Single)
+
+
+@pytest.mark.parametrize("size", [None, 4])
+def test_an_interrupt_waits_for_one_chunk_only(module, monkeypatch, size):
+    taken: list[int] = []
+
+    def press() -> None:
+        taken.append(1)
+        if len(taken) == 7:
+            signal.raise_signal(signal.SIGINT)
+
+    one_at_a_time(module, monkeypatch, press)
+    trainer = module.Trainer(seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, Y, 100, RATE, size)
+    assert len(taken) == len(trainer.history) == 7

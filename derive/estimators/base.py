@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from derive.estimators import settings
 from derive.estimators.modules import derivation_of, module_of, named, packed, unpacked
 from derive.estimators.outputs import Outputs
-from derive.estimators.training import Array, Course, train
+from derive.estimators.training import Array, Course, train, unchanged_if_refused
 from derive.pipeline import Derivation
 from derive.spec import Network
 
@@ -128,15 +128,17 @@ class NetworkEstimator(BaseEstimator):
         """Derive the network for X, (samples, features), and y, and train it from new parameters.
 
         Raises ValueError for data or parameters that do not fit, and if the error stops being
-        finite; warns if the error was still falling after ``max_iter`` epochs, or has risen.
+        finite, and is then as it was before; Ctrl-C leaves what is trained so far. Warns if the
+        error was still falling after ``max_iter`` epochs, or has risen.
         """
-        X, targets = self._read(X, y, first=True)
-        source = check_random_state(self.random_state)
-        course = self._course(settings.count("max_iter", self.max_iter), len(X), source.randint(_SEEDS))
-        self._begin(X, targets, source.randint(_SEEDS))
-        if settings.flag("early_stopping", self.early_stopping):
-            X, targets, course = self._set_aside(X, targets, course, source)
-        train(self.trainer_, X, targets, course)
+        with unchanged_if_refused(self):
+            X, targets = self._read(X, y, first=True)
+            source = check_random_state(self.random_state)
+            course = self._course(settings.count("max_iter", self.max_iter), len(X), source.randint(_SEEDS))
+            self._begin(X, targets, source.randint(_SEEDS))
+            if settings.flag("early_stopping", self.early_stopping):
+                X, targets, course = self._set_aside(X, targets, course, source)
+            train(self.trainer_, X, targets, course)
         self._warn(course)
         return self
 
@@ -144,12 +146,13 @@ class NetworkEstimator(BaseEstimator):
         """Go through the samples once, from the parameters as they are."""
         if settings.flag("early_stopping", self.early_stopping):
             raise ValueError("partial_fit has no samples to set aside: use early_stopping=False, or fit")
-        X, targets = self._read(X, y, first, classes)
-        source = check_random_state(self.random_state)
-        course = replace(self._course(1, len(X), source.randint(_SEEDS)), tol=None)
-        if first:
-            self._begin(X, targets, source.randint(_SEEDS))
-        train(self.trainer_, X, targets, course)
+        with unchanged_if_refused(self):
+            X, targets = self._read(X, y, first, classes)
+            source = check_random_state(self.random_state)
+            course = replace(self._course(1, len(X), source.randint(_SEEDS)), tol=None)
+            if first:
+                self._begin(X, targets, source.randint(_SEEDS))
+            train(self.trainer_, X, targets, course)
         return self
 
     def _read(self, X: Any, y: Any, first: bool, classes: Array | None = None) -> tuple[Array, Array]:
@@ -180,9 +183,9 @@ class NetworkEstimator(BaseEstimator):
         self._form, self.network_ = form, Network(**{**form.values(), "layers": widths, "name": None})
         self.source_ = derivation_of(form).numpy()
         sizes = {name: size for name, size in zip(form.layers, widths, strict=True) if isinstance(name, str)}
-        self.trainer_ = module_of(self.source_).Trainer(seed=seed, dtype=settings.number_type(self.dtype), **sizes)
         self.n_outputs_, self.n_layers_ = outputs.units, len(widths)
         self.out_activation_ = self.network_.activation[-1]
+        self.trainer_ = module_of(self.source_).Trainer(seed=seed, dtype=settings.number_type(self.dtype), **sizes)
 
     def _descent(self) -> dict[str, Any]:
         """How the network learns, as a ``Network`` takes it."""

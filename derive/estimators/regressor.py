@@ -11,6 +11,7 @@ from sklearn.utils import column_or_1d
 from derive.estimators.base import NetworkEstimator
 from derive.estimators.outputs import Outputs, for_numbers
 from derive.estimators.training import Array
+from derive.user_text import shown
 
 
 class Regressor(RegressorMixin, NetworkEstimator):
@@ -43,6 +44,12 @@ class Regressor(RegressorMixin, NetworkEstimator):
         """The numbers for X, (samples, features): (samples,), or (samples, outputs) if there are several."""
         outputs = self._predicted(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def _read(self, X: Any, y: Any, first: bool, classes: Array | None = None) -> tuple[Array, Array]:
+        text = next((v for v in np.asarray(y, dtype=object).flat if isinstance(v, str)), None)
+        if text is not None:
+            raise ValueError(f"y holds {shown(str(text))}, where numbers are expected: for classes use the Classifier")
+        return super()._read(X, y, first, classes)
 
     def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:

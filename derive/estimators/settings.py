@@ -55,7 +55,10 @@ def number(name: str, value: Any, example: float) -> float:
     """A parameter that is a finite number, not negative."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise SpecError(f"{name} is {shown(value)}, where a number such as {example} is expected")
-    found = float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # of an integer
+        found = math.inf
     if not 0 <= found < math.inf:
         raise SpecError(f"{name} is {shown(value)}, but must be a finite number that is not negative")
     return found

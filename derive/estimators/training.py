@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,21 @@ def train(trainer: Any, X: Array, Y: Array, course: Course) -> None:
         )
     except ArithmeticError as problem:
         raise ValueError(f"{problem}; or the data are not scaled, as StandardScaler does it") from None
+
+
+@contextmanager
+def unchanged_if_refused(estimator: Any) -> Iterator[None]:
+    """Put an estimator's attributes back if it cannot be fitted; Ctrl-C leaves a new trainer that has learned."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException as problem:
+        trainer = vars(estimator).get("trainer_")
+        new = trainer is not None and trainer is not before.get("trainer_")
+        if not (isinstance(problem, KeyboardInterrupt) and new and trainer.epoch_history):
+            vars(estimator).clear()
+            vars(estimator).update(before)
+        raise
 
 
 def _say(trainer: Any) -> None:

@@ -11,6 +11,8 @@ from derive.straight.lines import Line
 
 #: The names of arrays that hold the data of all batches end so.
 ALL = "_all"
+#: From how many characters on the names of parts stand one below the other.
+WIDE = 60
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Code:
     behind: list[str] = field(default_factory=list)
     input_ones: int | None = None
     guarded: bool = False
+    allocates: bool = False
     calls: int = 0
 
 
@@ -81,7 +84,21 @@ def drop_unread(code: Code) -> None:
     for line in reversed(code.setup):
         left, _, right = line.partition(" = ")
         if read & set(re.findall(r"[A-Za-z_]\w*", left)):
-            whole, comma, parts = line.partition(", (")
-            kept.append(line if whole in read or not comma else f"_, ({parts}")
+            kept.append(_without_unread(line, read))
             read |= set(re.findall(r"[A-Za-z_]\w*", right))
     code.setup = kept[::-1]
+
+
+def _without_unread(line: str, read: set[str]) -> str:
+    """A line that names an array and its parts, with a _ for those that are never read."""
+    found = re.fullmatch(r"(\w+), \((.*?),?\) = (.*)", line)
+    if found is None:
+        return line
+    whole, parts, value = found.groups()
+    names = [name if name in read else "_" for name in parts.split(", ")]
+    listed = f"({', '.join(names)}{',' if len(names) == 1 else ''})" if set(names) != {"_"} else "_"
+    text = f"{whole if whole in read else '_'}, {listed} = {value}"
+    if len(text.partition(" = ")[0]) < WIDE:
+        return text
+    rows = "".join(f"        {name},\n" for name in names)
+    return f"{whole if whole in read else '_'}, parts = {value}\n    (\n{rows}    ) = parts"

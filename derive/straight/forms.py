@@ -6,7 +6,8 @@ products and sums are computed before it, each into an array of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sympy import Expr, Integer, Symbol
@@ -18,7 +19,7 @@ from derive.optimizers import LEARNING_RATE
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.program import Program
 from derive.straight.code import ALL, Code, Place, numbered
-from derive.straight.elementwise import Calls, computed, is_straight
+from derive.straight.elementwise import Calls, NotStraight, computed, is_straight
 from derive.straight.lines import Line, Straight, is_named
 
 #: Up to how many numbers all parameters are updated in one call; of more, each block after its gradient.
@@ -46,6 +47,8 @@ class FormPrinter:
         self.constants: dict[Expr, str] = {}
         self.factors: dict[Expr, Symbol] = {}
         self.views: dict[str, str] = {}
+        #: The arrays for steps in between that hold something now.
+        self.held: list[str] = []
         self.spare: dict[str, list[str]] = {}
         self.masks: dict[str, str] = {}
         self.used: set[str] = set()
@@ -164,19 +167,38 @@ class FormPrinter:
         viewed = {s: n for s, n in leaves.items() if self._is_view(n)}
         for symbol, node in viewed.items():
             operands[symbol] = self._as_number(self._operand(node, place.turned), self._shape(node), place)
-        busy = set(operands.values())
-        for symbol, node in leaves.items():
-            if symbol in viewed:
-                continue
-            free = place.code not in operands.values() and not apart and (place.shape or not self.all_batches)
-            same = free and self._shape(node) == place.shape
-            into = place if same else self._scratch_place(self._shape(node), place.turned, busy)
-            busy.add(into.code)
-            self._leaf_into(node, into, numbers, lines)
-            operands[symbol] = self._as_number(into.code, into.shape, place)
-        self._write(
-            expression, operands, place.code, self._array_shape(place.shape, place.turned), numbers, lines, apart
-        )
+        shape = self._array_shape(place.shape, place.turned)
+        with self._holding(*operands.values(), place.code):
+            for symbol, node in leaves.items():
+                if symbol in viewed:
+                    continue
+                free = place.code not in operands.values() and not apart and (place.shape or not self.all_batches)
+                same = free and self._shape(node) == place.shape
+                into = place if same else self._scratch_place(self._shape(node), place.turned)
+                self.held.append(into.code)
+                self._leaf_into(node, into, numbers, lines)
+                operands[symbol] = self._as_number(into.code, into.shape, place)
+            for symbol, node in leaves.items():
+                part = isinstance(node, mx.Part) and self._shape(node) == place.shape
+                if self.all_batches and len(place.shape) == 2 and (part or self._shape(node) != place.shape):
+                    # NumPy repeats along three axes, and reads parts, by way of a buffer; it copies without one
+                    full = self._scratch_place(place.shape, place.turned)
+                    self.held.append(full.code)
+                    self.used.add("copyto")
+                    lines.append(numbered(f"copyto({full.code}, {operands[symbol]})", numbers))
+                    operands[symbol] = full.code
+            try:
+                self._write(expression, operands, place.code, shape, numbers, lines, apart)
+            except NotStraight:
+                self._otherwise(form, place, numbers, lines)
+
+    @contextmanager
+    def _holding(self, *codes: str) -> Iterator[None]:
+        """While arrays are held, nothing else is computed into them."""
+        before = len(self.held)
+        self.held += codes
+        yield
+        del self.held[before:]
 
     def _as_number(self, code: str, shape: tuple[str, ...], place: Place) -> str:
         """An array of one entry as a number, if what is computed is one."""
@@ -211,7 +233,9 @@ class FormPrinter:
             return self._named(f"np.full({key}, {scalar(value).text}, dtype)", f"full{len(self.views) + 1}")
 
         found: list[str] = []
-        Calls(found, self._constant, scratch, mask, full, self.used, apart, spare).write(expression, operands, into)
+        free = [name for name in spare if name not in self.held]
+        Calls(found, self._constant, scratch, mask, full, self.used, apart, free).write(expression, operands, into)
+        spare += [name for name in free if name not in spare]
         lines += [numbered(text, numbers) for text in found]
 
     def _make(self, shape: str, kind: str) -> str:
@@ -219,11 +243,11 @@ class FormPrinter:
         self.code.setup.append(f"{name} = np.empty({shape}, {kind})")
         return name
 
-    def _scratch_place(self, shape: tuple[str, ...], turned: bool, busy: set[str]) -> Place:
+    def _scratch_place(self, shape: tuple[str, ...], turned: bool) -> Place:
         key = self._array_shape(shape, turned)
         spare = self.spare.setdefault(key, [])
         for name in spare:
-            if name not in busy:
+            if name not in self.held:
                 return Place(name, shape, turned)
         spare.append(self._make(key, "dtype"))
         return Place(spare[-1], shape, turned)
@@ -270,7 +294,7 @@ class FormPrinter:
             if isinstance(n, mx.Power):
                 return build(n.base) ** n.exponent
             if isinstance(n, mx.Broadcast | mx.Repeat):
-                return build(n.of)
+                return leaf(n.of) if isinstance(n.of, mx.Map) and n.of.shape != n.full else build(n.of)
             if isinstance(n, mx.Map) and is_straight(n.function):
                 return _applied(n.function, [build(a) for a in n.arguments])
             if isinstance(n, mx.Array) and n.tensor in self.program.scalars:
@@ -339,7 +363,9 @@ class FormPrinter:
             ones = mx.Broadcast(mx.Number(Integer(1)), (Integer(1), rows) if node.axis == 0 else (columns, Integer(1)))
             product = mx.Product(ones, node.of) if node.axis == 0 else mx.Product(node.of, ones)
             self._product_into(product, place, numbers, lines)
-        elif isinstance(node, mx.Broadcast | mx.Repeat | mx.Hadamard | mx.Plus | mx.Scale | mx.Power):
+        elif isinstance(node, mx.Broadcast | mx.Repeat | mx.Hadamard | mx.Plus | mx.Scale | mx.Power) or (
+            isinstance(node, mx.Map) and is_straight(node.function)
+        ):
             self._compute(node, place, numbers, lines)
         else:
             self._otherwise(node, place, numbers, lines)
@@ -350,15 +376,18 @@ class FormPrinter:
         symbols = {s for n in mx.walk(node) for s in _symbols(n)}
         read |= {t.name: self._read_as(t) for t in self.program.tensors.values() if t.symbol in symbols}
         code = NumPyPrinter(read).code(node).text
+        self.code.allocates = self.code.allocates or place.shape != ()
         turn = ".T" if place.turned else ""
         lines.append(numbered(f"{place.code}{turn}[...] = {code}", numbers))
 
     def _read_as(self, tensor: Tensor) -> str:
         """A tensor as the readable rendering writes it."""
         if tensor == LEARNING_RATE:
-            return self._given()
+            return f"{self._given()}.item()"
         if tensor in self.program.scalars:
             return self.names[tensor.name]
+        if not tensor.axes and self._owner(tensor) is None:
+            return f"{self.places[tensor.name].code}.item()"
         return self._operand(mx.Array(tensor), False)
 
     def _given(self) -> str:
@@ -369,7 +398,7 @@ class FormPrinter:
             self.code.rates.append(f"{self.views['given']}[...] = learning_rate")
         return self.views["given"]
 
-    def _computed(self, node: mx.Node, numbers: str, lines: list[str], busy: frozenset[str] = frozenset()) -> str:
+    def _computed(self, node: mx.Node, numbers: str, lines: list[str]) -> str:
         """The name of an array with a node's value, as it is."""
         if self._is_view(node):
             return self._operand(node, False)
@@ -378,7 +407,7 @@ class FormPrinter:
             value = scalar(node.of.value).text
             hint = f"full{len(self.views) + 1}"
             return self._named(f"np.full({shape}, {value}, dtype)", hint)
-        place = self._scratch_place(self._shape(node), False, set(busy))
+        place = self._scratch_place(self._shape(node), False)
         self._compute(node, place, numbers, lines)
         return place.code
 
@@ -387,8 +416,10 @@ class FormPrinter:
         left, right = node.left, node.right
         if place.turned:
             left, right = _transposed(right), _transposed(left)
-        first = self._computed(left, numbers, lines)
-        second = self._computed(right, numbers, lines, frozenset({first}))
+        with self._holding(place.code):
+            first = self._computed(left, numbers, lines)
+            self.held.append(first)
+            second = self._computed(right, numbers, lines)
         bound = self._bound(first)
         lines.append(numbered(f"{bound}({second}, {place.code})", numbers))
 

@@ -385,9 +385,12 @@ def homogeneous(node: mx.Node, names: set[str]) -> bool:
 def _with_slopes(made: Straight, program: Program) -> Straight:
     """Give each slope f'(z) in the backward equations a name, in terms of f(z) where it is known so."""
     stated = {d.function.title: (d.number,) for d in program.definitions}
+    # an optimizer that divides by the size of the gradient needs slopes that are right even where they are
+    # next to nothing: from the pre-activation, since an output that rounds to its limit has lost them
+    exact = bool(program.states)
     outputs: dict[tuple[str, mx.Node], tuple[Tensor, Any]] = {}
     for line in made.stage("forward"):
-        if isinstance(line.form, mx.Map) and is_named(line.form.function) and len(line.form.arguments) == 1:
+        if not exact and isinstance(line.form, mx.Map) and is_named(line.form.function):
             key = (line.form.function.title, line.form.arguments[0])
             outputs[key] = (line.target, line.form.function)
     named: dict[tuple[int, mx.Node], Line] = {}

@@ -53,6 +53,7 @@ def steps_context(
         "names_widths": not (inputs.isdigit() and outputs.isdigit()) or not _is_number(_weights(program)),
         "careful": code.guarded or one is not None,
         "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code.input_ones],
+        "allocates": code.allocates,
         "turn_targets": outputs != "1",
         "calls": code.calls,
         "products": scalar(_weights(program)).text
