@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 Lines = tuple[str, ...]
 
+#: How many characters of a docstring stand on one line.
+DOCSTRING = 77
 #: The minus of formulas, which code checkers take for a misprint of a hyphen.
 MINUS = "−"
 
@@ -276,7 +278,7 @@ class _Layout:
             "call": None,
             "name": function.title,
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
-            "what": "\n    ".join(textwrap.wrap(f"{_described(function)}.", 92)),
+            "what": _as_docstring(f"{_described(function)}."),
             "rearranged": form.rate is not None,
             "power": _with_powers(form),
             "overflows": any(power.args[0].subs(X, end) == oo for power in form.value.atoms(exp) for end in (oo, -oo)),
@@ -359,6 +361,17 @@ def _with_powers(form: StableForm) -> str:
 def _slope_of_erf(name: str) -> str:
     """The slope of erf or erfc, as SymPy differentiates it."""
     return scalar((erf(X) if name == "erf" else 1 - erf(X)).diff(X)).text
+
+
+def _as_docstring(text: str) -> str:
+    """A sentence with a formula: the formula below it, where both do not fit on one line."""
+    if len(text) <= DOCSTRING:
+        return text
+    words, _, formula = text.partition(": ")
+    if not formula:
+        return "\n    ".join(textwrap.wrap(text, DOCSTRING))
+    rest = "\n    ".join(textwrap.wrap(formula, DOCSTRING))
+    return f"{words}.\n\n    {rest}"
 
 
 def _described(function: Any) -> str:

@@ -99,7 +99,7 @@ def computed(function: Any) -> Expr:
     hinge = _hinge(definition)
     if hinge is not None:
         return hinge
-    if not definition.has(*_GROWING) or _may_overflow_unharmed(definition):
+    if not function.order and (not definition.has(*_GROWING) or _may_overflow_unharmed(definition)):
         return definition
     form = function.form or stable_form(definition)
     if form.rate is None:
