@@ -45,15 +45,13 @@ def steps_context(
         "scalar_setup": () if one is None else (*one.constants, *(f"{n} = math.{n}" for n in one.functions)),
         "error_number": f"({statements_of_error[-1].number})",
         "notes": tuple(_notes(made, code, one, later is not None)),
-        "workspace": _workspace(made),
-        "copies": 2 + len(program.states) // max(1, len(program.parameters)) + (code.guarded or one is not None),
+        "memory": tuple(textwrap.wrap(_memory(made, program, code, one is not None), 79)),
         "limit": LIMIT,
         "limit_float32": LIMIT_FLOAT32,
         "row": f"{inputs} + {outputs}",
         "names_widths": not (inputs.isdigit() and outputs.isdigit()) or not _is_number(_weights(program)),
         "careful": code.guarded or one is not None,
         "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code.input_ones],
-        "allocates": code.allocates,
         "turn_targets": outputs != "1",
         "calls": code.calls,
         "products": scalar(_weights(program)).text
@@ -115,6 +113,18 @@ def _workspace(made: Straight) -> str:
     """How many numbers the arrays of the steps hold for each sample of a batch."""
     units = [line.target.axes[0].extent for line in made.lines if any(a.sample for a in line.target.axes[1:])]
     return scalar(Add(*units)).text
+
+
+def _memory(made: Straight, program: Program, code: Code, alone: bool) -> str:
+    """What the arrays of the steps hold, in a sentence or two."""
+    copies = 2 + len(program.states) // max(1, len(program.parameters)) + (code.guarded or alone)
+    held = (
+        f"They hold {_workspace(made)} numbers for each sample, {copies} for each parameter, and the data of up to 256"
+    )
+    held += " batches (at most 65,536 numbers, or those of one batch)."
+    if code.allocates:
+        return f"{held} What NumPy has no call for, the functions above compute, which make arrays."
+    return f"{held} No step makes another array."
 
 
 def _notes(made: Straight, code: Code, one: Scalars | None, later: bool) -> list[str]:
