@@ -50,7 +50,7 @@ def _fuse(summand: Expr, entry: Indexed, source: Equation) -> Expr:
         return summand
     names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
     definition = summand.xreplace({entry: inner.definition, **names})
-    summary = "The summand of the error, from the pre-activation x of an output and its target"
+    summary = "The summand of the error, from the pre-activation x and the target"
     function = elementwise(f"loss_of_{inner.title}", definition, others=tuple(names.values()), summary=summary)
     return function(inner.args[0], *others)
 
@@ -91,7 +91,7 @@ def _one_slope(product: Expr, equations: Mapping[str, Equation]) -> Expr:
     names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
     opened = value.replace(lambda e: isinstance(e, Elementwise), lambda e: e.definition.xreplace({X: e.args[0]}))
     definition = opened.xreplace({entry: inner.definition}).xreplace({z: X, **names})
-    summary = "The slope of the summand of the error, from the pre-activation x of an output and its target"
+    summary = "The slope of the error's summand, from the pre-activation x and the target"
     function = elementwise(f"loss_of_{inner.title}_prime", definition, others=tuple(names.values()), summary=summary)
     return Mul(function(z, *others), *(f for f in product.args if f not in fused))
 
