@@ -207,7 +207,7 @@ class _Printer:
             return f"{left} if {left} {'>' if isinstance(entry, Max) else '<'} {right.removesuffix('.0')} else {right}"
         if isinstance(entry, Piecewise) and len(entry.args) == 2 and entry.args[1][1] == true:
             (above, condition), (below, _) = entry.args
-            sides = f"{self._plain(condition.lhs)} {condition.rel_op} {self._plain(condition.rhs)}"
+            sides = f"{self._plain(condition.lhs)} {condition.rel_op} {self._plain(condition.rhs).removesuffix('.0')}"
             return f"{self._plain(above)} if {sides} else {self._plain(below)}"
         raise NotStraight(str(entry))
 
