@@ -17,8 +17,9 @@ from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
 from derive.deltas import contract, expand
 from derive.forward import ForwardPass
 from derive.functions import Elementwise
-from derive.index import Equation, Index, IndexSupply, Tensor, total
+from derive.index import Equation, Index, IndexSupply, Tensor, put, total
 from derive.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
+from derive.statement import StatementError, listed
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDe
     reached = {e.wrt.name for es in _reached(forward, edges).values() for e in es}
     idle = [p.name for p in forward.parameters if p.name not in reached]
     if idle:
-        raise ValueError(f"the error does not depend on the parameter {', '.join(idle)}")
+        several = "s" * (len(idle) > 1)
+        raise StatementError(f"the error does not depend on the parameter{several} {listed(idle)}")
 
 
 def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply) -> Expr:
@@ -197,7 +199,7 @@ def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivativ
 
 def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:
     """(dE/d of) * (d of / d wrt), of one entry of ``of``: what the chain rule sums."""
-    return Mul(outer.xreplace(dict(zip(outer_indices, local.of_indices, strict=True))), local.value)
+    return Mul(put(outer, dict(zip(outer_indices, local.of_indices, strict=True))), local.value)
 
 
 def spread_out(product: Expr, local: LocalDerivative) -> Expr:

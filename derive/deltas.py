@@ -13,7 +13,7 @@ from itertools import product
 
 from sympy import Add, Expr, KroneckerDelta, Mul, Sum, factor_terms, sympify
 
-from derive.index import Axis, Index, IndexSupply, total, within
+from derive.index import Axis, Index, IndexSupply, put, total, within
 
 
 class ContractionError(ValueError):
@@ -54,7 +54,7 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
         return [_multiply(terms) for terms in parts]
     if isinstance(expression, Sum):
         fresh = {limit[0]: supply.fresh(limit[0].axis) for limit in expression.limits}
-        body = expression.function.xreplace(fresh)
+        body = put(expression.function, fresh)
         return [Term((*fresh.values(), *t.bound), t.factors) for t in expand(body, supply)]
     raise ContractionError(f"a delta stands inside {type(expression).__name__}: {expression}")
 
@@ -97,7 +97,7 @@ def _collapse(term: Term) -> Term | None:
 
 def _without(term: Term, used: Expr, old: Index, new: Expr) -> Term:
     bound = tuple(b for b in term.bound if b != old)
-    factors = (f.xreplace({old: new}) for f in term.factors if f is not used)
+    factors = (put(f, {old: new}) for f in term.factors if f is not used)
     return Term(bound, tuple(g for f in factors for g in Mul.make_args(f)))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
 from sympy import Expr, Indexed, Integer, Sum, Symbol
 
-from derive.index import Axis, Equation, IndexSupply, Tensor, refreshed, symbols_read
+from derive.index import Axis, Equation, IndexSupply, Tensor
+from derive.statement import check, normal
 
 #: The number of samples in a batch, and the axis along which they lie.
 SAMPLES = Symbol("m", integer=True, positive=True)
@@ -55,6 +56,11 @@ class ForwardPass:
     promises: tuple[SumsToOne, ...] = ()
     constants: Mapping[str, Fraction] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("equations", "inputs", "parameters", "promises"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+
     @property
     def error(self) -> Equation:
         """The last equation: the error E."""
@@ -67,25 +73,13 @@ class ForwardPass:
         return {t.name: t for t in self.inputs + self.parameters + computed}
 
     def refreshed(self) -> ForwardPass:
-        """The same, checked, with indices that no two equations share, however they were stated."""
+        """The same, checked, in the one form in which the stages take it."""
         self.check()
-        supply = IndexSupply()
-        return replace(self, equations=tuple(refreshed(e, supply) for e in self.equations), supply=supply)
+        return normal(self)
 
     def check(self) -> None:
-        """Raise ValueError unless each tensor is stated once and before it is read."""
-        known = {t.name for t in self.inputs + self.parameters}
-        extents = {s.name for t in self.tensors.values() for s in extent_symbols(t)} | set(self.constants)
-        for equation in self.equations:
-            name = equation.target.name
-            if name in known:
-                raise ValueError(f"{name} is stated twice")
-            unknown = [s for s in symbols_read(equation.expression) if s not in known | extents]
-            if unknown:
-                raise ValueError(f"the equation of {name} reads {', '.join(unknown)}, not stated before")
-            known.add(name)
-        if self.error.target.axes:
-            raise ValueError(f"the last equation, {self.error.target.name}, must be one number")
+        """Raise StatementError, a ValueError, for what cannot be derived, printed and run."""
+        check(self)
 
 
 def extent_symbols(tensor: Tensor) -> set[Symbol]:

@@ -8,7 +8,7 @@ disagree about it. The sample index is an index like any other.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,11 +22,18 @@ class Axis:
 
     ``extent`` is an integer or a positive integer symbol; ``sample`` marks the
     axis along which the samples of a batch lie.
+
+    >>> Axis(3) == Axis(Integer(3))
+    True
     """
 
     extent: Expr
     start: int = 1
     sample: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.extent, int) and not isinstance(self.extent, bool):
+            object.__setattr__(self, "extent", Integer(self.extent))
 
     @property
     def stop(self) -> Expr:
@@ -65,15 +72,16 @@ def _spelled(extent: Expr) -> str:
 
 
 class IndexSupply:
-    """Hands out indices that have not been used before: no capture, ever."""
+    """Hands out indices that have not been used before, and none of the names ``taken``."""
 
-    def __init__(self, prefix: str = "i") -> None:
-        self._prefix = prefix
-        self._numbers = itertools.count(1)
+    def __init__(self, prefix: str = "i", taken: Iterable[str] = ()) -> None:
+        avoided = frozenset(taken)
+        numbered = (f"{prefix}{number:05d}" for number in itertools.count(1))
+        self._names = (name for name in numbered if name not in avoided)
 
     def fresh(self, axis: Axis) -> Index:
         """Return a new index over ``axis``."""
-        return Index(f"{self._prefix}{next(self._numbers):05d}", axis)
+        return Index(next(self._names), axis)
 
     def several(self, axes: Iterable[Axis]) -> tuple[Index, ...]:
         """Return one new index per axis."""
@@ -96,6 +104,9 @@ class Tensor:
     axes: tuple[Axis, ...] = ()
     layer: int | None = None
     about: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", _as_tuple(self.axes))
 
     @property
     def symbol(self) -> Symbol:
@@ -121,6 +132,9 @@ class Equation:
     expression: Expr
     note: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "indices", _as_tuple(self.indices))
+
     @property
     def left(self) -> Expr:
         """The left side, an indexed symbol."""
@@ -128,7 +142,12 @@ class Equation:
 
     def at(self, indices: tuple[Expr, ...]) -> Expr:
         """The right side with the free indices replaced (by fresh ones, or by numbers)."""
-        return self.expression.xreplace(dict(zip(self.indices, indices, strict=True)))
+        return put(self.expression, dict(zip(self.indices, indices, strict=True)))
+
+
+def _as_tuple(items: object) -> object:
+    """A list as a tuple; anything else is left to the checks."""
+    return tuple(items) if isinstance(items, list) else items
 
 
 def total(body: Expr, *indices: Index) -> Expr:
@@ -137,22 +156,76 @@ def total(body: Expr, *indices: Index) -> Expr:
 
 
 def refreshed(equation: Equation, supply: IndexSupply) -> Equation:
-    """The same equation with every index, free or bound, a new one."""
+    """The same equation with every index, free or bound, a new one.
+
+    All are renamed in one walk, each where it is bound, so that none can be captured by
+    another, whatever they are called and whichever sum shadows which.
+    """
     free = dict(zip(equation.indices, supply.several(i.axis for i in equation.indices), strict=True))
-    right = _with_fresh_sums(equation.expression, supply).xreplace(free)
+    right = _renamed(equation.expression, free, lambda index, _: supply.fresh(index.axis))
     return Equation(equation.target, tuple(free.values()), right, equation.note)
 
 
-def _with_fresh_sums(expression: Expr, supply: IndexSupply) -> Expr:
-    """Give each sum indices of its own; an inner sum is renamed before an outer one that may shadow it."""
-    if not expression.has(Sum):
-        return expression
-    arguments = [a if not isinstance(a, Expr) else _with_fresh_sums(a, supply) for a in expression.args]
+def as_named(equation: Equation) -> Equation:
+    """The same equation with its own names of indices, and a number after one that is bound a second time."""
+    right = _renamed(equation.expression, {}, lambda index, taken: _apart(index, taken | set(equation.indices)))
+    return Equation(equation.target, equation.indices, right, equation.note)
+
+
+def lettered(equation: Equation) -> Equation:
+    """The same equation with letters for its indices, for a message."""
+    used = set(symbols_read(equation.expression))
+    pools = [
+        (letter for letter in itertools.chain(pool, map(str.upper, pool)) if letter not in used)
+        for pool in ("ijklpqr", "uvst")
+    ]
+    taken = itertools.count(1)
+
+    def letter(index: Index) -> Index:
+        return Index(next(pools[index.axis.sample], f"i{next(taken)}"), index.axis)
+
+    free = {index: letter(index) for index in equation.indices}
+    right = _renamed(equation.expression, free, lambda index, _: letter(index))
+    return Equation(equation.target, tuple(free.values()), right, equation.note)
+
+
+def put(expression: Expr, entries: Mapping[Index, Expr]) -> Expr:
+    """Replace free indices all at once; no sum captures what is put in.
+
+    >>> i, j = (Index(name, Axis(3)) for name in "ij")
+    >>> x, y = (IndexedBase(name) for name in "xy")
+    >>> put(total(x[i] * y[j], j), {i: j})
+    Sum(x[j]*y[j_1], (j_1, 1, 3))
+    """
+    bound = {limit[0] for node in expression.atoms(Sum) for limit in node.limits}
+    coming = set[Expr]().union(*(value.free_symbols for value in entries.values()))
+    if bound.isdisjoint(coming | set(entries)):
+        return expression.xreplace(dict(entries))
+    return _renamed(expression, entries, lambda index, taken: _apart(index, coming | taken))
+
+
+def _apart(index: Index, taken: set[Expr]) -> Index:
+    """The index itself, or the first of its name with a number that is not taken."""
+    names = (index.name, *(f"{index.name}_{number}" for number in range(1, len(taken) + 2)))
+    used = {symbol.name for symbol in taken if isinstance(symbol, Symbol)}
+    return Index(next(name for name in names if name not in used), index.axis)
+
+
+def _renamed(expression: Expr, names: Mapping[Index, Expr], rename: Callable[[Index, set[Expr]], Index]) -> Expr:
+    """Replace the free indices by ``names``, and each bound one by ``rename(index, other free symbols of its sum)``."""
+    if isinstance(expression, Index):
+        return names.get(expression, expression)
     if isinstance(expression, Sum):
-        body = arguments[0]
-        fresh = {limit[0]: supply.fresh(limit[0].axis) for limit in expression.limits}
-        return total(body.xreplace(fresh), *fresh.values())
-    return expression.func(*arguments)
+        limits = [limit[0] for limit in expression.limits]
+        inside = expression.free_symbols
+        fresh: dict[Index, Index] = {}
+        for index in limits:
+            fresh[index] = rename(index, inside | set(fresh.values()))
+        body = _renamed(expression.function, {**names, **fresh}, rename)
+        return total(body, *(fresh[index] for index in limits))
+    if not expression.args or not expression.has(Index):
+        return expression
+    return expression.func(*(_renamed(argument, names, rename) for argument in expression.args))
 
 
 def delta(left: Expr, right: Expr) -> Expr:

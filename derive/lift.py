@@ -32,7 +32,7 @@ from derive.deltas import tidy
 from derive.descent import is_number
 from derive.exact import recognise
 from derive.functions import SCALAR_FUNCTIONS, Elementwise
-from derive.index import Equation, Index, Tensor, symbols_read, within
+from derive.index import Equation, Index, Tensor, lettered, symbols_read, within
 from derive.program import Assign, Program
 from derive.reading import reading_order
 
@@ -98,10 +98,22 @@ def lift_program(program: Program) -> Program:
     tensors = program.tensors
     lifted = []
     for statement in program.statements:
-        form = recognise(lift(statement.equation, tensors))
+        form = recognise(_lifted(statement.equation, tensors))
         _check_shape(statement, form)
         lifted.append(replace(statement, form=form))
     return replace(program, statements=tuple(lifted))
+
+
+def _lifted(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
+    """The matrix form; an error names the tensor, and has letters for indices."""
+    try:
+        return lift(equation, tensors)
+    except (LiftError, mx.ShapeError):
+        try:
+            lift(lettered(equation), tensors)
+        except (LiftError, mx.ShapeError) as readable:
+            problem = readable
+        raise LiftError(f"{equation.target.name} has no array form: {problem}") from None
 
 
 def _check_shape(statement: Assign, form: mx.Node) -> None:

@@ -25,14 +25,16 @@ from derive.descent import Descent
 from derive.describe import described
 from derive.edition import Edition
 from derive.forward import SAMPLE_AXIS, ForwardPass
-from derive.index import Axis, Equation, IndexSupply, Tensor
+from derive.index import Axis, Equation, IndexSupply, Tensor, as_named
 from derive.layers import BIASES
-from derive.lift import lift_program
+from derive.lift import LiftError, lift, lift_program
 from derive.losses import loss
+from derive.matrix import ShapeError
 from derive.notation import NOTATIONS, Notation
 from derive.program import Program, assemble
 from derive.shared_factors import SharedFactor, shared_factors
 from derive.spec import Network, exactly
+from derive.statement import StatementError, exact
 from derive.user_text import SpecError
 from derive.weight_decay import L2, PENALTY, penalty
 
@@ -65,7 +67,13 @@ def derive(network: Network | ForwardPass, notation: str | None = None) -> Deriv
         raise TypeError(f"derive takes a Network or a ForwardPass, not {type(network).__name__}")
     if notation is not None and notation not in NOTATIONS:
         raise SpecError(f"notation is {notation!r}, which is unknown; known are {', '.join(NOTATIONS)}")
-    return _derived(None, network.refreshed(), NOTATIONS[notation or "psi"])
+    stated = network.refreshed()
+    for equation in network.equations:
+        try:
+            lift(as_named(exact(equation, network)), network.tensors)
+        except (LiftError, ShapeError) as problem:
+            raise StatementError(f"the equation of {equation.target.name} has no array form: {problem}") from None
+    return _derived(None, stated, NOTATIONS[notation or "psi"])
 
 
 def _derived(network: Network | None, stated: ForwardPass, style: Notation) -> Derivation:

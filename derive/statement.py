@@ -1,0 +1,412 @@
+"""What a forward pass must be, said in the user's own names, and the one form in which the stages take it.
+
+``check`` refuses at the door what a later stage cannot do; ``normal`` makes equal what may be
+written in several ways: the order of the inputs, floats, symbols without assumptions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sympy import (
+    Add,
+    Expr,
+    Float,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    pi,
+    preorder_traversal,
+    sympify,
+)
+
+from derive.functions import SCALAR_FUNCTIONS, Elementwise
+from derive.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
+from derive.user_text import shown
+
+if TYPE_CHECKING:
+    from derive.forward import ForwardPass
+
+#: The roles that a statement may give; any other is what a tensor of a user's own has.
+ROLES = frozenset("input target weight bias preactivation activation prediction augmented error".split())
+#: The role of a tensor that has none of these.
+PLAIN = "tensor"
+
+#: Names of what a derivation adds to the tensors that are stated.
+_OWN = {"m": "the number of samples", "learning_rate": "the learning rate of the update"}
+_OF_OWN = (("Psi_{}", "the shared factor of {}"), ("dE_d{}", "the gradient of {}"), ("{}_next", "{} after an update"))
+
+_NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
+_KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
+
+#: Numbers in an equation are between these, so that they are numbers in float64 too.
+_LEAST, _MOST = Fraction(1, 10**300), Fraction(10**300)
+_LONGEST = 40
+
+
+class StatementError(ValueError):
+    """A forward pass that cannot be derived; the message is one sentence in the user's names."""
+
+
+def check(forward: ForwardPass) -> None:
+    """Raise StatementError for what cannot be derived, printed and run, in the user's own names."""
+    _Checks(forward).run()
+
+
+def normal(forward: ForwardPass) -> ForwardPass:
+    """The same pass with the input before the target, exact numbers, symbols as tensors have them, and new indices."""
+    names = {i.name for e in forward.equations for i in _indices(e)}
+    supply = IndexSupply(taken=names | set(forward.tensors))
+    return replace(
+        forward,
+        equations=tuple(refreshed(exact(e, forward), supply) for e in forward.equations),
+        inputs=tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == "target")),
+        parameters=tuple(map(_plain, forward.parameters)),
+        constants={name: _fraction(value) for name, value in forward.constants.items()},
+        supply=supply,
+    )
+
+
+def exact(equation: Equation, forward: ForwardPass) -> Equation:
+    """The equation with fractions for floats, and each name as the symbol that it stands for."""
+    right, symbols = sympify(equation.expression), _symbols(forward)
+    found = sorted(right.atoms(Float, Symbol), key=str)
+    exactly = {f: Rational(str(f)) for f in found if isinstance(f, Float)}
+    named = {s: symbols[s.name] for s in found if isinstance(s, Symbol) and not isinstance(s, Index)}
+    return replace(equation, target=_plain(equation.target), expression=right.xreplace({**exactly, **named}))
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The tensor without a role that derive gives to tensors of its own."""
+    return tensor if tensor.role in ROLES else replace(tensor, role=PLAIN)
+
+
+def _symbols(forward: ForwardPass) -> dict[str, Symbol]:
+    """The symbol of every name that an equation may read."""
+    extents = {s.name: s for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+    constants = {name: Tensor(name, "constant").symbol for name in forward.constants}
+    return {**extents, **constants, **{name: t.symbol for name, t in forward.tensors.items()}}
+
+
+def _indices(equation: Equation) -> set[Index]:
+    found: set[Index] = sympify(equation.expression).atoms(Index)
+    return found | set(equation.indices)
+
+
+def _fraction(value: Any) -> Fraction:
+    """A constant exactly as it is written: 0.1 is 1/10."""
+    if isinstance(value, float):
+        return Fraction(repr(value))
+    return Fraction(value.p, value.q) if isinstance(value, Rational) else Fraction(value)
+
+
+def _text(thing: object) -> str:
+    """An expression in a message, not too long."""
+    text = str(thing)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _kind(value: object) -> str:
+    """A value of a wrong type in a message: a number or a text as it is, of anything else its type."""
+    return shown(value) if isinstance(value, str | bool | int | float) or value is None else f"a {type(value).__name__}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed("abc")
+    'a, b and c'
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+class _Checks:
+    """The checks of one pass, from its parts to the whole."""
+
+    def __init__(self, forward: ForwardPass) -> None:
+        self.forward = forward
+
+    def run(self) -> None:
+        """Make every check; the first that fails is what is said."""
+        self._parts()
+        self._names()
+        self._data()
+        self._constants()
+        for tensor in self.forward.tensors.values():
+            self._axes(tensor)
+        self._extents()
+        known = {t.name for t in self.forward.inputs + self.forward.parameters}
+        for equation in self.forward.equations:
+            self._equation(equation, known)
+            known.add(equation.target.name)
+        self._ends()
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        return self.forward.tensors
+
+    # What there is.
+
+    def _parts(self) -> None:
+        for kind, wanted in (("equations", Equation), ("inputs", Tensor), ("parameters", Tensor)):
+            parts = getattr(self.forward, kind)
+            if not isinstance(parts, tuple):
+                raise StatementError(f"the {kind} are {_kind(parts)}, where a tuple of {wanted.__name__} is expected")
+            odd = [part for part in parts if not isinstance(part, wanted)]
+            if odd:
+                raise StatementError(f"the {kind} hold {_kind(odd[0])}, where a {wanted.__name__} is expected")
+            if not parts:
+                why = {"equations": "nothing is stated", "parameters": "there is nothing to learn"}
+                raise StatementError(f"there are no {kind}: {why.get(kind, 'an input and a target are needed')}")
+        for tensor in (*self.forward.inputs, *self.forward.parameters, *(e.target for e in self.forward.equations)):
+            if not isinstance(tensor.name, str) or not tensor.name.isidentifier():
+                raise StatementError(f"{shown(tensor.name)} is no name of a tensor: use letters, digits and _")
+            if not isinstance(tensor.axes, tuple) or not all(isinstance(a, Axis) for a in tensor.axes):
+                raise StatementError(
+                    f"the axes of {tensor.name} are {_kind(tensor.axes)}, where a tuple of Axis is expected"
+                )
+
+    def _names(self) -> None:
+        """Every name stands for one thing."""
+        meaning = dict(_OWN)
+        inputs, parameters = self.forward.inputs, self.forward.parameters
+        stated = [(t.name, "an input") for t in inputs] + [(t.name, "a parameter") for t in parameters]
+        stated += [(e.target.name, "a tensor with an equation") for e in self.forward.equations]
+        stated += [(name, "a constant") for name in self.forward.constants]
+        for name, what in stated:
+            if name in meaning and meaning[name] != what:
+                raise StatementError(f"{name} is {meaning[name]} and {what}: give one of them another name")
+            if name in meaning:
+                raise StatementError(f"{name} is stated twice: give one of them another name")
+            meaning[name] = what
+        for name in [name for name, _ in stated]:
+            for pattern, words in _OF_OWN:
+                if pattern.format(name) in meaning:
+                    clash = pattern.format(name)
+                    raise StatementError(f"{clash} is what derive calls {words.format(name)}: give it another name")
+
+    def _data(self) -> None:
+        """One input and one target, of units and samples, in any order."""
+        for role in ("input", "target"):
+            found = [t.name for t in self.forward.inputs if t.role == role]
+            if not found:
+                raise StatementError(f"no tensor among the inputs has the role {role!r}, and one is needed")
+            if len(found) > 1:
+                raise StatementError(f"{listed(found)} have the role {role!r}, and only one tensor can have it so far")
+        for tensor in self.forward.inputs:
+            if tensor.role not in ("input", "target"):
+                raise StatementError(f"the input {tensor.name} has the role {tensor.role!r}: it is 'input' or 'target'")
+            if [a.sample for a in tensor.axes] != [False, True]:
+                raise StatementError(
+                    f"the {tensor.role} {tensor.name} must have two axes, its units and then the samples"
+                )
+        for tensor in self.forward.parameters:
+            if any(a.sample for a in tensor.axes):
+                raise StatementError(
+                    f"the parameter {tensor.name} has an axis of samples, but is the same for all of them"
+                )
+        for promise in self.forward.promises:
+            if promise.tensor not in self.forward.inputs:
+                raise StatementError(f"the promise about {promise.tensor.name} is about no input of the pass")
+            if promise.axis not in range(len(promise.tensor.axes)):
+                raise StatementError(
+                    f"the promise about {promise.tensor.name} names axis {promise.axis}, which it lacks"
+                )
+
+    def _constants(self) -> None:
+        for name, value in self.forward.constants.items():
+            number = not isinstance(value, bool) and isinstance(value, int | float | Fraction | Rational)
+            if not isinstance(name, str) or not name.isidentifier():
+                raise StatementError(f"{shown(name)} is no name of a constant: use letters, digits and _")
+            if not number or (isinstance(value, float) and not math.isfinite(value)):
+                raise StatementError(f"the constant {name} is {shown(value)}, where a finite number is expected")
+            self._size_of(_fraction(value), f"the constant {name}")
+
+    def _size_of(self, value: Fraction, where: str) -> None:
+        if value and not _LEAST <= abs(value) <= _MOST:
+            raise StatementError(
+                f"{where} is {_text(value)}, too {'large' if abs(value) > 1 else 'small'} for a number of float64"
+            )
+
+    # Axes.
+
+    def _axes(self, tensor: Tensor) -> None:
+        from derive.forward import SAMPLE_AXIS, SAMPLES
+
+        if len(tensor.axes) > 2:
+            raise StatementError(f"{tensor.name} has {len(tensor.axes)} axes, and tensors can have at most two so far")
+        for number, axis in enumerate(tensor.axes, 1):
+            extent, where = axis.extent, f"axis {number} of {tensor.name}"
+            if not isinstance(extent, Expr):
+                raise StatementError(
+                    f"{where} has the extent {_kind(extent)}, where an integer or a symbol is expected"
+                )
+            if axis.sample or SAMPLES in extent.free_symbols:
+                if axis != SAMPLE_AXIS:
+                    raise StatementError(f"{where} is along the samples: use SAMPLE_AXIS for it")
+                continue
+            if not isinstance(axis.start, int):
+                raise StatementError(f"{where} counts from {_kind(axis.start)}, where an integer is expected")
+            whole, symbols = extent.as_coeff_Add()
+            if not whole.is_Integer or (not symbols.is_Symbol and symbols != 0):
+                raise StatementError(
+                    f"{where} has the extent {_text(extent)}, where an integer, a symbol n or n + 1 is expected"
+                )
+            if symbols == 0 and whole < 1:
+                raise StatementError(f"{where} has the extent {whole}, where at least 1 is expected")
+            if symbols != 0 and not (symbols.is_integer and symbols.is_positive):
+                made = f"Symbol({symbols.name!r}, integer=True, positive=True)"
+                raise StatementError(f"{where} has the extent {symbols.name}, which must be a positive integer: {made}")
+
+    def _extents(self) -> None:
+        """A named width is no other name, and stands on an axis of a parameter, from which it is read."""
+        read = {s.name for p in self.forward.parameters for a in p.axes for s in a.extent.free_symbols}
+        for tensor in self.tensors.values():
+            for symbol in (s for a in tensor.axes if not a.sample for s in a.extent.free_symbols):
+                name = symbol.name
+                if name in self.tensors or name in self.forward.constants or name in _OWN:
+                    raise StatementError(
+                        f"{name} is a width of {tensor.name} and something else: give one another name"
+                    )
+                if name not in read:
+                    raise StatementError(
+                        f"the width {name} of {tensor.name} stands on no axis of a parameter, so its value is not known"
+                    )
+
+    # Equations.
+
+    def _equation(self, equation: Equation, known: set[str]) -> None:
+        target, right = equation.target, self._right(equation)
+        where = f"the equation of {target.name}"
+        indices = equation.indices
+        if not isinstance(indices, tuple) or not all(isinstance(i, Index) for i in indices):
+            raise StatementError(f"{where} has {_kind(indices)} on its left, where a tuple of Index is expected")
+        if len(indices) != len(target.axes) or len(set(indices)) != len(indices):
+            raise StatementError(f"{where} needs {len(target.axes)} different indices on its left, one for each axis")
+        for number, (index, axis) in enumerate(zip(indices, target.axes, strict=True), 1):
+            if index.axis != axis:
+                raise StatementError(
+                    f"{where} has the index {index} on its left, which does not run over axis {number}"
+                )
+        for tensor_name in _read_names(right):
+            if tensor_name == target.name:
+                raise StatementError(f"{where} reads {tensor_name} itself")
+            if tensor_name in self.tensors and tensor_name not in known:
+                raise StatementError(f"{where} reads {tensor_name}, which is stated after it")
+        self._node(right, where, frozenset(indices))
+
+    def _right(self, equation: Equation) -> Expr:
+        name, value = equation.target.name, equation.expression
+        if isinstance(value, str | bool) or not isinstance(value, Expr | int | float | Fraction):
+            raise StatementError(
+                f"the equation of {name} has {_kind(value)} on its right, where an expression is expected"
+            )
+        return sympify(value)
+
+    def _node(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        """Check an expression and all in it; ``bound`` are the indices that may stand there."""
+        if isinstance(node, Index):
+            raise StatementError(f"{where} reads the index {node} as a number; an index can only count entries")
+        if isinstance(node, Sum):
+            self._sum(node, where, bound)
+        elif isinstance(node, Indexed):
+            self._entry(node, where, bound)
+        elif isinstance(node, KroneckerDelta):
+            self._positions(node.args, str(node), where, bound)
+        elif isinstance(node, Symbol):
+            self._scalar(node, where)
+        elif isinstance(node, Rational | Float):
+            self._number(node, where)
+        elif node is pi:
+            return
+        elif not isinstance(node, _NODES):
+            raise StatementError(
+                f"{where} holds {_text(node)}, and {type(node).__name__} is not known; known are {_KNOWN}"
+            )
+        else:
+            for argument in node.args:
+                self._node(argument, where, bound)
+
+    def _number(self, node: Any, where: str) -> None:
+        if isinstance(node, Float) and not node.is_finite:
+            raise StatementError(f"{where} holds {node}, which is no number")
+        value = Rational(str(node)) if isinstance(node, Float) else node
+        self._size_of(Fraction(value.p, value.q), f"a number in {where}")
+
+    def _sum(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        inner = set(bound)
+        for index, first, last in (
+            tuple(limit) if len(limit) == 3 else (limit[0], None, None) for limit in node.limits
+        ):
+            if not isinstance(index, Index):
+                raise StatementError(f"{where} sums over {index}, which is no Index")
+            if (first, last) != (index.axis.start, index.axis.stop):
+                raise StatementError(f"{where} sums over a part of the axis of {index}: a sum runs over a whole axis")
+            inner.add(index)
+        self._node(node.function, where, frozenset(inner))
+
+    def _entry(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        name = str(node.base.label)
+        if name not in self.tensors:
+            raise StatementError(f"{where} reads {name}, which is not stated")
+        axes = self.tensors[name].axes
+        if len(node.indices) != len(axes):
+            raise StatementError(f"{where} reads {_text(node)}, but {name} has {_count(len(axes), 'axis', 'axes')}")
+        self._positions(node.indices, _text(node), where, bound)
+        for number, (index, axis) in enumerate(zip(node.indices, axes, strict=True), 1):
+            if isinstance(index, Index) and not within(index.axis, axis):
+                raise StatementError(f"{where} reads {_text(node)}, but {index} runs beyond axis {number} of {name}")
+            if isinstance(index, Index) and index.axis.sample != axis.sample:
+                raise StatementError(
+                    f"{where} reads {_text(node)}, but {index} and axis {number} of {name} differ in kind"
+                )
+            if isinstance(index, Integer):
+                raise StatementError(
+                    f"{where} reads {_text(node)}: a single entry cannot be read so far, only a whole axis"
+                )
+        if len(set(node.indices)) != len(node.indices):
+            raise StatementError(f"{where} reads {_text(node)}: a diagonal cannot be read so far")
+
+    def _positions(self, indices: Iterable[Any], text: str, where: str, bound: frozenset[Index]) -> None:
+        for index in indices:
+            if not isinstance(index, Index | Integer):
+                raise StatementError(f"{where} reads {text}, but {_text(index)} is no plain index")
+            if isinstance(index, Index) and index not in bound:
+                raise StatementError(f"{where} reads {text}, but {index} is neither on its left nor summed over")
+
+    def _scalar(self, node: Any, where: str) -> None:
+        name, tensors = node.name, self.tensors
+        if name in tensors and tensors[name].axes:
+            raise StatementError(
+                f"{where} reads {name} without indices, but it has {_count(len(tensors[name].axes), 'axis', 'axes')}"
+            )
+        if name not in _symbols(self.forward):
+            raise StatementError(f"{where} reads {name}, which is not stated")
+
+    # The whole.
+
+    def _ends(self) -> None:
+        error = self.forward.error.target
+        if error.axes:
+            raise StatementError(f"the last equation, that of {error.name}, must be one number: it is the error")
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number or 'no'} {one if number == 1 else several}"
+
+
+def _read_names(expression: Expr) -> Iterator[str]:
+    for node in preorder_traversal(expression):
+        if isinstance(node, Symbol) and not isinstance(node, Index):
+            yield node.name
