@@ -1,0 +1,16 @@
+"""The net: random passes with hostile names are refused in one sentence, or right in everything."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from random_passes import cases, verdict
+
+EXAMPLES = int(os.environ.get("DERIVE_RANDOM_PASSES", "200"))
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_a_random_pass_is_refused_or_right(case):
+    verdict(case)
