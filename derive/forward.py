@@ -10,6 +10,7 @@ from functools import cached_property
 from sympy import Expr, Indexed, Integer, Sum, Symbol
 
 from derive.index import Axis, Equation, IndexSupply, Tensor, refreshed, symbols_read
+from derive.prediction import prediction_of
 
 #: The number of samples in a batch, and the axis along which they lie.
 SAMPLES = Symbol("m", integer=True, positive=True)
@@ -61,6 +62,11 @@ class ForwardPass:
         return self.equations[-1]
 
     @cached_property
+    def prediction(self) -> Tensor:
+        """What the network predicts; ValueError if that is not clear."""
+        return prediction_of(self.equations, self.inputs)
+
+    @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by its name."""
         computed = tuple(e.target for e in self.equations)
@@ -86,6 +92,7 @@ class ForwardPass:
             known.add(name)
         if self.error.target.axes:
             raise ValueError(f"the last equation, {self.error.target.name}, must be one number")
+        prediction_of(self.equations, self.inputs)
 
 
 def extent_symbols(tensor: Tensor) -> set[Symbol]:
