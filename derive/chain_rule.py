@@ -19,7 +19,7 @@ from derive.forward import ForwardPass
 from derive.functions import Elementwise
 from derive.index import Equation, Index, IndexSupply, Tensor, put, total
 from derive.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
-from derive.statement import StatementError, listed
+from derive.user_text import StatementError, listed
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,11 @@ class ForwardPass:
         return self.equations[-1]
 
     @cached_property
+    def prediction(self) -> Tensor:
+        """What the network predicts; ValueError if that is not clear."""
+        return prediction_of(self.equations, self.inputs)
+
+    @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by its name."""
         computed = tuple(e.target for e in self.equations)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sympy import Expr, Mul
+
 from derive import matrix as mx
+from derive.coupling import coupling
 from derive.functions import Elementwise
+from derive.index import Tensor
 from derive.layout import WIDTH
+from derive.printers.numpy import scalar
 from derive.program import Assign, Program
 
 if TYPE_CHECKING:
@@ -26,11 +32,14 @@ def facts(program: Program, network: Network | None, context: Mapping[str, Any])
     """What the templates of the trainer class need beside the ``context`` of the equations."""
     targets, inputs, outputs = context["targets"], context["inputs"], context["outputs"]
     words = tuple(_words(network))
+    coupled = coupling(program)
     return {
         "targets": targets,
         "half": _HALVES.get(targets),
         "digest": _digest(context) if network is None else network.digest,
-        "probabilities": _probabilities(program.stage("forward")[-1]),
+        **_predicted(program),
+        "coupled_lines": tuple(textwrap.wrap(_coupled_fit(coupled), WIDTH - 8)),
+        "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
         "words": words,
         "named_layers": tuple(w for w in context["widths"] if f"{{{w}}}" in "".join(words)),
         "data_lines": tuple(textwrap.wrap(_data(targets, inputs, outputs), WIDTH - 8)),
@@ -66,6 +75,53 @@ def _target_shapes(targets: str, outputs: str) -> str:
     if outputs == "1":
         return f"{shapes} or (samples,)"
     return f"{shapes} or classes (samples,)" if targets in ("classes", "unit", "signs") else shapes
+
+
+def _predicted(program: Program) -> dict[str, Any]:
+    """What the prediction is: its shape as columns, how it becomes rows, what it means, and why it has no score."""
+    prediction, target = program.prediction, program.inputs[1]
+    statement = next(s for s in program.stage("forward") if s.target == prediction)
+    samples_first = len(prediction.axes) > 1 and prediction.axes[0].sample
+    return {
+        "predicted": tuple(scalar(side).text for side in mx.Array(prediction).shape),
+        "units": scalar(_units(prediction)).text,
+        "turned": "" if samples_first else ".T",
+        "probabilities": _probabilities(statement),
+        "no_score": () if _units(prediction) == _units(target) else _string(_no_score(program)),
+    }
+
+
+def _units(tensor: Tensor) -> Expr:
+    """How many numbers a tensor has for each sample."""
+    return Mul(*(axis.extent for axis in tensor.axes if not axis.sample))
+
+
+def _no_score(program: Program) -> str:
+    """Why predictions are not compared with targets."""
+    prediction, target = program.predicted, program.inputs[1].name
+    return f"score compares a prediction with targets of its shape, but {prediction} has another one than {target}"
+
+
+def _no_prediction(coupled: str) -> str:
+    """Why no sample is predicted by itself, and what there is instead."""
+    return (
+        f"{coupled}, so that what is predicted for a sample depends on the others of its batch: "
+        "use forward(parameters, X), which computes a whole batch"
+    )
+
+
+def _coupled_fit(coupled: str) -> str:
+    """What `fit` does where samples are coupled; empty where they are not."""
+    if not coupled:
+        return ""
+    return f"The samples of a batch are coupled: {coupled}. The validation data are one batch, measured as a whole."
+
+
+def _string(sentence: str) -> tuple[str, ...]:
+    """A sentence as the pieces of a string in source code."""
+    lines = textwrap.wrap(sentence, WIDTH - 16)
+    pieces = (*(f"{line} " for line in lines[:-1]), lines[-1])
+    return tuple(json.dumps(piece, ensure_ascii=False) for piece in pieces)
 
 
 def _probabilities(prediction: Assign) -> str:

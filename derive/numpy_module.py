@@ -10,7 +10,7 @@ import ast
 import keyword
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ from derive.program import Assign, Program
 from derive.render import fill
 from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, erfc, log1p_ratio, stable_form
 from derive.straight.module import steps_context
+from derive.undefined import may_be_undefined
 
 if TYPE_CHECKING:
     from derive.spec import Network
@@ -77,7 +78,7 @@ def module_context(
     layout = _Layout(program, notation, targets)
     forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
     gradients = program.stage("gradient")
-    kept = layout.kept(forward)
+    kept = [s.target for s in forward]
     x, y = program.inputs
     return {
         "helpers": tuple(layout.helpers()),
@@ -91,7 +92,9 @@ def module_context(
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
         "targets": targets,
         "kept": tuple(layout.name(t) for t in kept),
-        "prediction": layout.name(forward[-1].target),
+        "prediction": layout.name(program.prediction),
+        "error_values": tuple(layout.name(s.target) for s in layout.towards_error),
+        "factors": tuple(layout.name(s.target) for s in program.stage("factor")),
         "error_name": layout.name(layout.error.target),
         "gradient_items": tuple((s.target.about.name, layout.name(s.target)) for s in gradients if s.target.about),
         "parameters": tuple(p.name for p in program.parameters),
@@ -106,7 +109,21 @@ def module_context(
         "widths": tuple(s.name for s in program.extents),
         "inputs": scalar(x.axes[0].extent).text,
         "outputs": scalar(y.axes[0].extent).text,
+        **_numbered(program, layout.names),
         "steps": steps_context(program, layout.names, layout.in_steps, tuple(line for _, line in layout.sizes())),
+    }
+
+
+def _numbered(program: Program, names: Mapping[str, str]) -> dict[str, Any]:
+    """The numbers of the equations, by the names of what they compute or replace."""
+    replaced = [s for s in program.stage("update") if s.target.role == "updated"]
+    return {
+        "equations": tuple((names[s.target.name], s.number) for s in program.stage("forward", "error", "factor")),
+        "gradient_equations": tuple(
+            (s.target.about.name, names[s.target.name], s.number) for s in program.stage("gradient") if s.target.about
+        ),
+        "update_equations": tuple((s.target.about.name, s.number) for s in replaced if s.target.about),
+        "undefined": tuple(s.number for s in program.statements if may_be_undefined(s.equation.expression)),
     }
 
 
@@ -242,12 +259,6 @@ class _Layout:
         for name, value in self.program.constants.items():
             decimal = number_text(value)
             yield self.names[name], decimal.replace("/", " / ")
-
-    def kept(self, forward: tuple[Assign, ...]) -> list[Tensor]:
-        """The forward tensors that a later stage reads, the prediction last."""
-        later = (*self.towards_error, self.error, *self.backward)
-        read = set().union(*(_reads(s) for s in later))
-        return [s.target for s in forward if s.target.name in read or s is forward[-1]]
 
     def helpers(self) -> Iterator[dict[str, Any]]:
         """The elementwise functions at the head of the module, each with its equation's number, then what they call."""

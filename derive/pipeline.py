@@ -34,8 +34,8 @@ from derive.notation import NOTATIONS, Notation
 from derive.program import Program, assemble
 from derive.shared_factors import SharedFactor, shared_factors
 from derive.spec import Network, exactly
-from derive.statement import StatementError, exact
-from derive.user_text import SpecError
+from derive.statement import exact
+from derive.user_text import SpecError, StatementError
 from derive.weight_decay import L2, PENALTY, penalty
 
 if TYPE_CHECKING:

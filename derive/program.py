@@ -22,6 +22,7 @@ from derive.functions import A, Elementwise, output_form
 from derive.index import Equation, Index, Tensor, symbols_read
 from derive.matrix import Node
 from derive.optimizers import LEARNING_RATE
+from derive.prediction import stages
 from derive.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
 from derive.shared_factors import SharedFactor
 
@@ -85,6 +86,7 @@ class Passage:
 class Program:
     """A straight line of statements with its inputs, parameters, states and scalars.
 
+    ``predicted`` is the name of the tensor that the network predicts.
     ``states`` are kept from step to step beside the parameters, and begin at 0: arrays about a
     parameter, and numbers such as that of the step. ``constants`` are the scalars with a fixed
     value. A statement whose target has the role ``updated`` replaces the parameter or the state
@@ -95,12 +97,18 @@ class Program:
     inputs: tuple[Tensor, ...]
     parameters: tuple[Tensor, ...]
     statements: tuple[Assign, ...]
+    predicted: str
     definitions: tuple[Definition, ...] = ()
     common: Expr = field(default_factory=lambda: Integer(1))
     scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
     passages: tuple[Passage, ...] = ()
     states: tuple[Tensor, ...] = ()
     constants: Mapping[str, Fraction] = field(default_factory=dict)
+
+    @property
+    def prediction(self) -> Tensor:
+        """The tensor that the network predicts."""
+        return self.tensors[self.predicted]
 
     def stage(self, *names: str) -> tuple[Assign, ...]:
         """The statements of the given stages, in order."""
@@ -204,6 +212,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent
         forward.inputs,
         forward.parameters,
         statements,
+        forward.prediction.name,
         definitions,
         backward.common,
         (LEARNING_RATE, *map(constant, constants)),
@@ -216,17 +225,8 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent
 
 
 def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
-    """The forward equations; what needs the targets, or is there for the error alone, belongs to the error already."""
-    compared = {t.name for t in forward.inputs if t.role == "target"}
-    first: list[tuple[str, Equation]] = []
-    later: list[tuple[str, Equation]] = []
-    for equation in forward.equations[:-1]:
-        if equation.target.role == "penalty" or compared & set(symbols_read(equation.expression)):
-            compared.add(equation.target.name)
-            later.append(("error", equation))
-        else:
-            first.append(("forward", equation))
-    return [*first, *later, ("error", forward.error)]
+    first, later = stages(forward.equations, forward.inputs)
+    return [*(("forward", e) for e in first), *(("error", e) for e in later)]
 
 
 def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:

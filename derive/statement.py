@@ -32,7 +32,8 @@ from sympy import (
 
 from derive.functions import SCALAR_FUNCTIONS, Elementwise
 from derive.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
-from derive.user_text import shown
+from derive.prediction import prediction_of
+from derive.user_text import StatementError, listed, shown
 
 if TYPE_CHECKING:
     from derive.forward import ForwardPass
@@ -52,10 +53,6 @@ _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
 #: Numbers in an equation are between these, so that they are numbers in float64 too.
 _LEAST, _MOST = Fraction(1, 10**300), Fraction(10**300)
 _LONGEST = 40
-
-
-class StatementError(ValueError):
-    """A forward pass that cannot be derived; the message is one sentence in the user's names."""
 
 
 def check(forward: ForwardPass) -> None:
@@ -119,16 +116,6 @@ def _text(thing: object) -> str:
 def _kind(value: object) -> str:
     """A value of a wrong type in a message: a number or a text as it is, of anything else its type."""
     return shown(value) if isinstance(value, str | bool | int | float) or value is None else f"a {type(value).__name__}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in a sentence.
-
-    >>> listed("abc")
-    'a, b and c'
-    """
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 class _Checks:
@@ -400,6 +387,7 @@ class _Checks:
         error = self.forward.error.target
         if error.axes:
             raise StatementError(f"the last equation, that of {error.name}, must be one number: it is the error")
+        prediction_of([exact(e, self.forward) for e in self.forward.equations], self.forward.inputs)
 
 
 def _count(number: int, one: str, several: str) -> str:

@@ -45,6 +45,20 @@ class SpecError(ValueError):
     """A specification that makes no network; the message is one sentence for the user."""
 
 
+class StatementError(ValueError):
+    """A forward pass that cannot be derived; the message is one sentence in the user's names."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed("abc")
+    'a, b and c'
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def shown(value: object, limit: int = 60) -> str:
     r"""Quote a value from a user for a message: one line, ASCII, not too long.
 

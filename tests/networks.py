@@ -225,7 +225,8 @@ def learned_loss_weights() -> ForwardPass:
 def two_logarithms() -> ForwardPass:
     """The divergence of one output from another: logarithms of both in one term."""
     s, x, y = begun()
-    p, r = (s.apply(n, "sigmoid", s.dense(f"z{n}", s.learned(n.upper(), OUTPUTS, INPUTS), x)) for n in ("p", "r"))
+    p = s.apply("p", "sigmoid", s.dense("zp", s.learned("P", OUTPUTS, INPUTS), x), role="prediction")
+    r = s.apply("r", "sigmoid", s.dense("zr", s.learned("R", OUTPUTS, INPUTS), x))
     i, u = s.supply.several(y.axes)
     return s.error(total(p[i, u] * (log(p[i, u]) - log(r[i, u])), i, u) / SAMPLES + s.squares(y, p))
 

@@ -1,4 +1,4 @@
-"""Random forward passes, and what must hold of each: refused in one sentence, or right in everything that is made of it."""
+"""Random forward passes: each must be refused in one sentence, or be right in everything that is made of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
 from derive.functions import Elementwise, X, elementwise
 from derive.index import Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.pipeline import Derivation, derive
-from derive.statement import StatementError
+from derive.user_text import StatementError
 
 S = SAMPLE_AXIS
 Array = np.ndarray[Any, Any]

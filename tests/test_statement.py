@@ -31,7 +31,7 @@ from sympy import (
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
 from derive.index import Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.pipeline import derive
-from derive.statement import StatementError
+from derive.user_text import StatementError
 
 S = SAMPLE_AXIS
 N, K = Axis(3), Axis(2)

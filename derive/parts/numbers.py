@@ -170,7 +170,6 @@ def _later(view: View, example: Example) -> list[Block]:
     later = example.later
     assert later is not None
     program, page = _program(view, example)
-    outputs = next(s.target for s in reversed(program.stage("forward")) if s.target.role == "prediction")
     shown = matrix(view, figures(later.outputs, example.start.digits))
     return [
         say(
@@ -178,7 +177,7 @@ def _later(view: View, example: Example) -> list[Block]:
             str(later.rounds),
             figure(view, example.figure(later.error)),
         ),
-        Display((Item(page.symbol(outputs, whole=True), (shown,)),)),
+        Display((Item(page.symbol(program.prediction, whole=True), (shown,)),)),
     ]
 
 

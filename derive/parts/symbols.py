@@ -108,7 +108,8 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
         return say("shared factor: {}", value)
     if tensor.role == "prediction":
-        return Text((f"outputs of the network{'' if view.page.one_layer else ', which are the activations' + layer}",))
+        plain = view.page.one_layer or tensor.layer is None
+        return Text((f"outputs of the network{'' if plain else ', which are the activations' + layer}",))
     return Text((_MEANING.get(tensor.role, tensor.role) + layer,))
 
 

@@ -9,6 +9,7 @@ from sympy import Add, Dummy, Expr, Indexed, Mul, cancel, default_sort_key, exp,
 from derive.blocks import Block, Display, Fold, Item, Part, listed, say
 from derive.chain_rule import LocalDerivative
 from derive.functions import A, Elementwise, X, derivative, kinks, output_form
+from derive.index import symbols_read
 from derive.parts.chain import local_steps, steps
 from derive.parts.forward import called, equalities, layers_of
 from derive.parts.pattern import passage_steps
@@ -137,11 +138,13 @@ def _one_fraction(expression: Expr) -> Expr:
 
 def _mixed(view: View) -> list[Item]:
     """The slope of an activation that mixes the units of its layer."""
+    learned = {p.name for p in view.batch.parameters}
     return [
         item
         for edges in view.derivation.chains.edges.values()
         for edge in edges
         if edge.of.role == "prediction" and not isinstance(edge.equation.expression, Elementwise)
+        if not learned & set(symbols_read(edge.equation.expression))
         for item in local_steps(view, edge)
     ]
 

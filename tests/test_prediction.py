@@ -1,0 +1,188 @@
+"""What a network predicts is found from its equations, and is what `forward`, `predict` and `score` give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import Array, Statement, given_and_learned, interpreted, load, off, real, stored
+from networks import INPUTS, MORE, NETWORKS, OUTPUTS, SMALL, S, begun
+from sympy import Rational, exp, log, sqrt
+
+from derive.forward import SAMPLES, ForwardPass, SumsToOne
+from derive.index import Tensor, total
+from derive.pipeline import derive
+
+DATA = np.random.default_rng(4)
+X, Y = DATA.normal(size=(7, 3)), DATA.normal(size=(7, 2))
+SHARES = np.eye(4)[DATA.integers(0, 4, 7)]
+
+
+def heads(role: str | None = None) -> ForwardPass:
+    """A mean and the logarithm of a variance, and the likelihood of the targets."""
+    s, x, y = begun()
+    mu = s.dense("mu", s.learned("W", OUTPUTS, INPUTS), x, role=role)
+    v = s.dense("v", s.learned("V", OUTPUTS, INPUTS), x)
+    i, u = s.supply.several(y.axes)
+    return s.error(total(v[i, u] + (y[i, u] - mu[i, u]) ** 2 * exp(-v[i, u]), i, u) / (2 * SAMPLES))
+
+
+def branch() -> ForwardPass:
+    """An equation after the outputs, of another width, whose squares are part of the error."""
+    s, x, y = begun()
+    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
+    aside = s.dense("a", s.learned("V", MORE, OUTPUTS), out)
+    i, u = s.supply.several(aside.axes)
+    return s.error(s.squares(y, out) + total(aside[i, u] ** 2, i, u) / SAMPLES)
+
+
+def distances() -> ForwardPass:
+    """The error of a sample is a distance that is stated first."""
+    s, x, y = begun()
+    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
+    apart = s.define("d", (S,), lambda u: sqrt(SMALL + s.sum(OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2)))
+    (u,) = s.supply.several((S,))
+    return s.error(total(apart[u,], u) / SAMPLES)
+
+
+def energy(role: str | None = None) -> ForwardPass:
+    """One number for each sample, which is to be the sum of its targets."""
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", MORE, INPUTS), x)
+    number = s.define("e", (S,), lambda u: s.sum(MORE, lambda j: z[j, u] ** 2), role=role)
+    (u,) = s.supply.several((S,))
+    return s.error(total((number[u,] - s.sum(OUTPUTS, lambda i: y[i, u])) ** 2, u) / SAMPLES)
+
+
+def across() -> ForwardPass:
+    """Outputs that are stated with the samples first."""
+    s, x, y = begun()
+    w = s.learned("W", OUTPUTS, INPUTS)
+    out = s.define("o", (S, OUTPUTS), lambda u, i: s.sum(INPUTS, lambda j: w[i, j] * x[j, u]))
+    i, u = s.supply.several(y.axes)
+    return s.error(total((y[i, u] - out[u, i]) ** 2, i, u) / SAMPLES)
+
+
+def classes(head: bool) -> ForwardPass:
+    """Softmax with cross-entropy, and a number for each sample that the error reads too."""
+    s, x, y = begun(outputs=MORE)
+    z = s.dense("z", s.learned("W", MORE, INPUTS), x)
+    p = s.define("p", z.axes, lambda i, u: exp(z[i, u]) / s.sum(MORE, lambda j: exp(z[j, u])))
+    i, u = s.supply.several(y.axes)
+    error = -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES
+    if head:
+        q = s.dense("q", s.learned("V", OUTPUTS, INPUTS), x)
+        k, v = s.supply.several(q.axes)
+        error += Rational(1, 10) * total(q[k, v] ** 2, k, v) / SAMPLES
+    return s.error(error, promises=(SumsToOne(y),))
+
+
+def predicted(forward: ForwardPass, x: Array) -> tuple[Array, Array, dict[str, Array]]:
+    """What `predict` and `forward` give, and all that is computed on the way, by name."""
+    module = load(derive(forward).numpy())
+    trainer = module.Trainer(seed=2)
+    return trainer.predict(x), module.forward(trainer.parameters, x.T), trainer.parameters
+
+
+def test_a_head_beside_the_prediction_is_not_predicted():
+    found, columns, learned = predicted(heads("prediction"), X)
+    assert np.allclose(found, X @ learned["W"].T) and np.array_equal(found, columns.T)
+
+
+def test_an_equation_after_the_prediction_changes_nothing():
+    found, columns, learned = predicted(branch(), X)
+    assert np.allclose(found, X @ learned["W"].T) and np.array_equal(found, columns.T)
+
+
+def test_the_score_is_that_of_the_prediction():
+    module = load(derive(branch()).numpy())
+    trainer = module.Trainer(seed=2)
+    right = X @ trainer.parameters["W"].T
+    assert trainer.score(X, right) == 1 > trainer.score(X, Y)
+
+
+def test_an_error_for_each_sample_reads_the_prediction():
+    found, columns, learned = predicted(distances(), X)
+    assert np.allclose(found, X @ learned["W"].T) and np.array_equal(found, columns.T)
+
+
+@pytest.mark.parametrize("role", [None, "prediction"])
+def test_a_prediction_of_another_shape_has_its_own_and_no_score(role):
+    found, columns, learned = predicted(energy(role), X)
+    assert found.shape == (7, 1) and columns.shape == (1, 7)
+    assert np.allclose(found[:, 0], np.sum((X @ learned["W"].T) ** 2, axis=1))
+    module = load(derive(energy(role)).numpy())
+    with pytest.raises(NotImplementedError) as said:
+        module.Trainer().score(X, Y)
+    assert str(said.value) == "score compares a prediction with targets of its shape, but e has another one than Y"
+    assert "The network's output, (1, m), for" in module.forward.__doc__
+    assert "The outputs, (samples, 1), for" in module.Trainer.predict.__doc__
+
+
+def test_samples_first_or_last_are_rows_for_the_trainer():
+    found, columns, learned = predicted(across(), X)
+    assert found.shape == columns.shape == (7, 2)
+    assert np.allclose(found, X @ learned["W"].T)
+    assert load(derive(across()).numpy()).Trainer(seed=2).score(X, found) == 1
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_probabilities_are_those_of_the_prediction(head):
+    module = load(derive(classes(head)).numpy())
+    trainer = module.Trainer(seed=2)
+    chances = trainer.predict_proba(X)
+    assert np.array_equal(chances, trainer.predict(X)) and np.allclose(chances.sum(axis=1), 1)
+    assert trainer.score(X, chances.argmax(axis=1)) == 1
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_forward_gives_what_the_interpreter_computes_for_the_prediction(name):
+    derivation = derive(NETWORKS[name]())
+    program = derivation.program
+    values, sizes = given_and_learned(program, 3, seed=1)
+    expected = stored(program.prediction, real(interpreted(program, values, sizes)[program.predicted]))
+    parameters = {p.name: stored(p, values[p.name]) for p in program.parameters}
+    found = load(derivation.numpy()).forward(parameters, values[program.inputs[0].name])
+    assert off(found, expected) < 1e-12
+
+
+def test_a_head_with_the_role_is_no_activation_on_the_page():
+    text = derive(heads("prediction")).markdown()
+    assert "outputs of the network |" in text and "last activation" not in text
+
+
+def test_where_two_tensors_may_be_it_the_derivation_is_refused():
+    message = (
+        "the error reads mu and v, and either may be what the network predicts: give one of them the role 'prediction'"
+    )
+    for refuse in (derive, ForwardPass.check):
+        with pytest.raises(ValueError) as said:
+            refuse(heads())
+        assert str(said.value) == message
+
+
+def test_where_no_tensor_may_be_it_the_derivation_is_refused():
+    s, x, y = begun()
+    w = s.learned("W", OUTPUTS, INPUTS)
+    i, u = s.supply.several(y.axes)
+    forward = s.error(total((y[i, u] - s.sum(INPUTS, lambda j: w[i, j] * x[j, u])) ** 2, i, u) / SAMPLES)
+    with pytest.raises(
+        ValueError, match=r"the error reads no tensor with an entry .* of its own, with the role 'prediction'"
+    ):
+        derive(forward)
+
+
+def with_role(s: Statement, x: Tensor, name: str, parameter: str) -> Tensor:
+    return s.dense(name, s.learned(parameter, OUTPUTS, INPUTS), x, role="prediction")
+
+
+def test_the_role_is_for_one_tensor_and_for_one_without_the_targets():
+    s, x, y = begun()
+    one, other = with_role(s, x, "one", "U"), with_role(s, x, "other", "V")
+    with pytest.raises(ValueError, match="one and other have the role 'prediction': give it to one of them"):
+        derive(s.error(s.squares(y, one) + s.squares(y, other)))
+    s, x, y = begun()
+    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
+    off = s.define("off", y.axes, lambda i, u: y[i, u] - out[i, u], role="prediction")
+    i, u = s.supply.several(off.axes)
+    with pytest.raises(ValueError, match="off has the role 'prediction', but is computed from a target"):
+        derive(s.error(total(off[i, u] ** 2, i, u) / SAMPLES))
