@@ -10,6 +10,7 @@ from functools import cached_property
 from sympy import Expr, Indexed, Integer, Sum, Symbol
 
 from derive.index import Axis, Equation, IndexSupply, Tensor
+from derive.prediction import prediction_of
 from derive.statement import check, normal
 
 #: The number of samples in a batch, and the axis along which they lie.
