@@ -23,7 +23,8 @@ class Activation:
     ``formula`` is an expression in ``X`` for an elementwise function; ``vector``
     states one that mixes the units of a layer, as a function of the entry map,
     the unit's index and a fresh index over the same units. Each of ``options`` is
-    a symbol in the formula; once it has a value, ``text`` says so.
+    a symbol in the formula; once it has a value, ``text`` says so. ``synonyms`` are what others
+    call the same function.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Activation:
     formula: Expr | None = None
     vector: Callable[[Callable[[Expr], Expr], Expr, Expr], Expr] | None = None
     options: tuple[Option, ...] = ()
+    synonyms: tuple[str, ...] = ()
     text: str = ""
 
     @property
@@ -108,8 +110,8 @@ _SCALE, _SCALED_ALPHA = Rational("1.05070098735548049"), Rational("1.75809934084
 ACTIVATIONS = {
     entry.name: entry
     for entry in (
-        Activation("identity", "the sum itself", formula=X),
-        Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X))),
+        Activation("identity", "the sum itself", formula=X, synonyms=("linear",)),
+        Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X)), synonyms=("logistic",)),
         Activation("tanh", "between -1 and 1", formula=tanh(X)),
         Activation("softsign", "between -1 and 1, slower than tanh", formula=X / (1 + Abs(X))),
         Activation(
@@ -137,6 +139,7 @@ ACTIVATIONS = {
             "elu",
             "exponential below zero; if alpha is not 1, its slope at 0 is taken as alpha (Clevert et al. 2015)",
             formula=Piecewise((X, X > 0), (_ALPHA * (exp(X) - 1), True)),
+            # not celu, which is another function where alpha is not 1
             options=(Option("alpha", 1, "how far below zero it goes", above=0),),
         ),
         Activation(
@@ -155,7 +158,7 @@ ACTIVATIONS = {
             "gelu as approximated with tanh by the same",
             formula=X * (1 + tanh(sqrt(2 / pi) * (X + Rational("0.044715") * X**3))) / 2,
         ),
-        Activation("silu", "x times sigmoid(x), also called swish", formula=X / (1 + exp(-X))),
+        Activation("silu", "x times sigmoid(x)", formula=X / (1 + exp(-X)), synonyms=("swish",)),
         Activation("mish", "x times the tanh of softplus (Misra 2019)", formula=X * tanh(log(1 + exp(X)))),
         Activation("exponential", "positive; grows without bound, as counts do", formula=exp(X)),
         Activation(

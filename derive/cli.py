@@ -7,9 +7,7 @@ Only what a command needs is imported, and inside that command: ``derive
 from __future__ import annotations
 
 import argparse
-import errno
 import gc
-import io
 import os
 import sys
 import unicodedata
@@ -19,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derive.edition import KEYS, Edition, check_use, edition_of
-from derive.options import CATALOGUES, NAMES, STORY_FORMATS, parser, printable
+from derive.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengths, parser, printable
 from derive.render import OutputError, compare_files, stale_files, write_files
 from derive.spec import Network, SpecError, resolve
-from derive.user_text import read_toml, shown_path
+from derive.streams import REFUSED, complain, discard, prepare
+from derive.toml_file import read_toml
+from derive.user_text import shown_path
 
 if TYPE_CHECKING:
     from derive.pipeline import Derivation
@@ -56,16 +56,15 @@ def command() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv``, by default the process's own arguments; return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter shows its code
-            stream.reconfigure(errors="backslashreplace")
+    prepare()
     try:
         try:
-            options = parser(COMMANDS).parse_args(_joined(sys.argv[1:] if argv is None else argv))
+            arguments = _joined(sys.argv[1:] if argv is None else argv)
+            check_lengths(arguments)
+            options = parser(COMMANDS).parse_args(arguments)
             return int(options.run(options))
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except (SpecError, OutputError) as error:
         return _complain(str(error), 2)
     except Refused as error:
@@ -73,21 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except BrokenPipeError:  # whoever read this has read enough
-        _discard_output()
+        discard(sys.stdout)
         return 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+        if error.errno not in REFUSED:
             raise
-        _discard_output()
+        discard(sys.stdout)
         return _complain(f"cannot write the output: {error.strerror or error}", 2)
     except MemoryError:
         return _complain("there is not enough memory for a network of these widths: use smaller ones", 2)
-
-
-def _discard_output() -> None:
-    """Let nothing more be written to a standard output that takes nothing."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
@@ -102,7 +95,7 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"derive: {printable(message)}", file=sys.stderr)
+    complain(f"derive: {printable(message)}")
     return code
 
 
@@ -226,9 +219,12 @@ def _entries(title: str) -> list[tuple[str, ...]]:
 
 
 def _summary(entry: Any) -> str:
-    """What an entry is, and its options."""
+    """What an entry is, its options, and what else it is called."""
     said = [f"{o.name}: {o.meaning}, {o.default} if not given" for o in getattr(entry, "options", ())]
-    return "; ".join([entry.summary, *said])
+    single = getattr(entry, "of_one_output", ())
+    also = [f"also called {', '.join(entry.synonyms)}"] if entry.synonyms else []
+    also += [f"for a single output also {', '.join(single)}"] if single else []
+    return "; ".join([entry.summary, *said, *also])
 
 
 def _rows(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from derive.user_text import SpecError, kind, nearest, read_toml, shown, shown_path
+from derive.known import unknown
+from derive.toml_file import read_toml
+from derive.user_text import SpecError, bounded, kind, shown, shown_path
 
 #: The parts of the document, in their order.
 PARTS = {
@@ -52,6 +54,8 @@ FLAVOURS = {
 MADE_FOR = {"flavour": ("md",), "front_matter": ("md",), "label_prefix": ("tex", "pdf", "md")}
 
 MAX_PREFIX = 40
+MAX_SEED = 10**20
+MAX_PATH = 4096
 
 _PREFIX = re.compile(r"[A-Za-z0-9.:-]*")
 _SEED = re.compile(r"(?:seed:)?\s*([0-9]{1,20})")
@@ -174,7 +178,7 @@ def _arguments(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The keys of a table as arguments; a path is relative to ``folder``."""
     for key in values:
         if key not in KEYS:
-            raise SpecError(f"unknown key {shown(key)}: the nearest known one is {nearest(str(key), KEYS)}")
+            raise SpecError(unknown("key", key, KEYS))
     found = {KEYS[key]: value for key, value in values.items()}
     given = found.get("numbers")
     if isinstance(given, str) and given.strip() and not given.startswith("seed:") and not _SEED.fullmatch(given):
@@ -196,10 +200,7 @@ def _name(key: str, value: object, known: Collection[str]) -> str:
         raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a name is expected")
     if value not in known:
         what, plural = _NOUNS[key]
-        raise SpecError(
-            f"unknown {what} {shown(value)}: the nearest known one is {nearest(value, known)}, "
-            f"and `derive list {plural}` shows all"
-        )
+        raise SpecError(unknown(what, value, known, plural=plural))
     return value
 
 
@@ -207,7 +208,8 @@ def _names(key: str, value: object, known: Collection[str]) -> tuple[str, ...]:
     """Names, each once, in the order of those that are known."""
     example = ",".join([*known][:2])
     if isinstance(value, str):
-        value = [part.strip(" \t") for part in value.split(",")] if value.strip(" \t") else []
+        text = bounded(key, value).strip(" \t")
+        value = [part.strip(" \t") for part in text.split(",")] if text else []
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
         raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
     given = [_listed(key, entry, position, known) for position, entry in enumerate(value, 1)]
@@ -234,7 +236,7 @@ def _flag(key: str, value: object) -> bool:
 def _prefix(value: object) -> str:
     if not isinstance(value, str):
         raise SpecError(f"label_prefix is {kind(value)}, {shown(value)}, where a string is expected")
-    if not _PREFIX.fullmatch(value):
+    if not _PREFIX.fullmatch(bounded("label_prefix", value)):
         raise SpecError(f"label_prefix is {shown(value)}, but is made of the letters a to z, digits, - . and :")
     if len(value) > MAX_PREFIX:
         raise SpecError(f"label_prefix is {shown(value)}, longer than {MAX_PREFIX} characters: choose a shorter one")
@@ -247,9 +249,9 @@ def _numbers(value: object) -> str:
         return str(value) if value.parts[1:] or not _SEED.fullmatch(str(value)) else f"./{value}"
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise SpecError(f"numbers is {kind(value)}, {shown(value)}, where a seed such as 7 or a file is expected")
-    if not str(value).strip():
+    if isinstance(value, str) and not bounded("numbers", value, MAX_PATH).strip():
         raise SpecError("numbers is empty: give a seed, such as seed:7, or a TOML file")
-    seed = _SEED.fullmatch(str(value))
+    seed = None if isinstance(value, int) and value >= MAX_SEED else _SEED.fullmatch(str(value))
     if seed is None and (isinstance(value, int) or value.startswith("seed:")):
         raise SpecError(f"numbers is {shown(value)}, but a seed is a whole number of at most 20 digits, such as seed:7")
     return f"seed:{int(seed[1])}" if seed else str(value)

@@ -7,12 +7,13 @@ options in a tuple ``options``; what an option is left at by default is not writ
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from derive.user_text import SpecError, kind, nearest, shown
+from derive.known import canonical, synonyms, unknown
+from derive.user_text import SpecError, bounded, kind, shown
 
 MAX_ENTRY = 300
 MAX_DIGITS = 30
@@ -78,26 +79,24 @@ def split_entries(text: str) -> tuple[str, ...]:
     >>> split_entries("elu(alpha=1.4, ), sigmoid")
     ('elu(alpha=1.4, )', 'sigmoid')
     """
-    parts, depth = [""], 0
-    for sign in text:
+    starts, depth = [0], 0
+    for at, sign in enumerate(text):
         depth += {"(": 1, ")": -1}.get(sign, 0)
         if sign == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return tuple(part.strip(" \t") for part in parts)
+            starts.append(at + 1)
+    ends = [*(start - 1 for start in starts[1:]), len(text)]
+    return tuple(text[start:end].strip(" \t") for start, end in zip(starts, ends, strict=True))
 
 
-def known_name(key: str, plural: str, name: object, catalogue: Collection[str]) -> str:
-    """Return ``name`` if it is in the catalogue; raises SpecError that names the nearest one that is."""
+def known_name(key: str, plural: str, name: object, catalogue: Mapping[str, Any]) -> str:
+    """Return the entry's own name for a name or a synonym, in any case; raises SpecError if there is none."""
     if not isinstance(name, str):
         raise SpecError(f"{key} is {kind(name)}, {shown(name)}, where a name is expected")
-    if name not in catalogue:
-        raise SpecError(
-            f"unknown {key} {shown(name)}: the nearest known one is {nearest(name, catalogue)}, "
-            f"and `derive list {plural}` shows all"
-        )
-    return name
+    found = canonical(bounded(key, name, MAX_ENTRY), catalogue)
+    if found is None:
+        also = [other for entry in catalogue.values() for other in synonyms(entry)]
+        raise SpecError(unknown(key, name, catalogue, also, plural))
+    return found
 
 
 def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> tuple[str, dict[str, Fraction]]:
@@ -112,10 +111,8 @@ def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any
     """
     if not isinstance(text, str):
         return known_name(key, plural, text, catalogue), {}
-    head, opened, rest = text.strip(" \t").partition("(")
+    head, opened, rest = bounded(key, text, MAX_ENTRY).strip(" \t").partition("(")
     name = known_name(key, plural, head.rstrip(" \t"), catalogue)
-    if len(text) > MAX_ENTRY:
-        raise SpecError(f"{key} is {shown(text)}, longer than {MAX_ENTRY} characters: leave out what is not needed")
     where = f"{key} {shown(text)}"
     if opened and (rest.count(")") != 1 or not rest.endswith(")") or "(" in rest):
         raise SpecError(f"{where}: the parentheses do not match, where {_SYNTAX}")

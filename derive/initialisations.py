@@ -22,7 +22,8 @@ class Initialisation:
     """How the weights of a layer begin; biases begin at 0.
 
     ``kind`` is ``uniform`` or ``normal``, both around 0 with the ``variance(inputs, units)``
-    of a layer, or ``orthogonal``, or ``zeros``. ``source`` is where it was published.
+    of a layer, or ``orthogonal``, or ``zeros``. ``source`` is where it was published, ``synonyms``
+    are what others call the same.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Initialisation:
     source: str
     kind: str
     variance: Callable[[Expr, Expr], Expr] | None = None
+    synonyms: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -61,16 +63,21 @@ def _lecun(inputs: Expr, units: Expr) -> Expr:
     return 1 / inputs
 
 
-def _spread(name: str, summary: str, source: str, variance: Callable[[Expr, Expr], Expr]) -> list[Initialisation]:
-    """An entry for each of the two distributions."""
-    return [Initialisation(f"{name}_{kind}", summary, source, kind, variance) for kind in ("uniform", "normal")]
+def _spread(
+    name: str, summary: str, source: str, variance: Callable[[Expr, Expr], Expr], *others: str
+) -> list[Initialisation]:
+    """An entry for each of the two distributions; ``others`` are what else it is called."""
+    return [
+        Initialisation(f"{name}_{kind}", summary, source, kind, variance, tuple(f"{o}_{kind}" for o in others))
+        for kind in ("uniform", "normal")
+    ]
 
 
 INITIALISATIONS = {
     entry.name: entry
     for entry in (
-        *_spread("glorot", "for tanh and sigmoid", "Glorot and Bengio 2010", _glorot),
-        *_spread("he", "for relu and its relatives", "He et al. 2015", _he),
+        *_spread("glorot", "for tanh and sigmoid", "Glorot and Bengio 2010", _glorot, "xavier"),
+        *_spread("he", "for relu and its relatives", "He et al. 2015", _he, "kaiming"),
         *_spread("lecun", "for inputs of unit variance, and for selu", "LeCun et al. 1998", _lecun),
         Initialisation(
             "orthogonal",

@@ -28,13 +28,14 @@ class Dense:
 class Bias:
     """A way to give a layer its bias; ``build(layer, units, inputs, supply)`` states the layer.
 
-    ``phrase`` says in the middle of a sentence what the network has.
+    ``phrase`` says in the middle of a sentence what the network has; ``synonyms`` are other names.
     """
 
     name: str
     phrase: str
     summary: str
     build: Callable[[int, Axis, Tensor, IndexSupply], Dense]
+    synonyms: tuple[str, ...] = ()
 
 
 def _weighted_sum(z: Tensor, w: Tensor, a: Tensor, supply: IndexSupply) -> tuple[Expr, tuple[Expr, ...]]:

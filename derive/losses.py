@@ -35,6 +35,9 @@ class Loss:
     those of classes sum to 1 the derivation may use. ``function`` is an elementwise
     function of ``X``, written as a letter, which ``term`` is given as its third argument;
     each of ``options`` is a symbol in it, and ``text`` says their values.
+
+    ``synonyms`` are what others call the same error, with the same scale; ``of_one_output`` are
+    those who take the mean over the outputs where the sum is taken here, which is the same for one.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Loss:
     targets: str = "real"
     function: Expr | None = None
     options: tuple[Option, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    of_one_output: tuple[str, ...] = ()
     text: str = ""
 
     def equation(self, error: Tensor, y: Tensor, y_hat: Tensor, supply: IndexSupply) -> Equation:
@@ -123,13 +128,21 @@ _POSITIVE_PART = Piecewise((X, X > 0), (0, True))
 LOSSES = {
     entry.name: entry
     for entry in (
-        Loss("mse", "mean squared error", "mean of the squared errors", _square, _mean),
+        Loss(
+            "mse",
+            "mean squared error",
+            "mean of the squared errors",
+            _square,
+            _mean,
+            synonyms=("mean_squared_error", "mse_loss"),
+        ),
         Loss(
             "half_mse",
             "half the squared error, averaged over the samples",
             "half the squared error, mean over the samples",
             _square,
             lambda m, k: 1 / (2 * m),
+            of_one_output=("squared_error",),  # of scikit-learn's networks: half of it, and the mean over the outputs
         ),
         Loss("sse", "sum of squared errors", "sum of the squared errors", _square, lambda m, k: Rational(1)),
         Loss(
@@ -146,6 +159,7 @@ LOSSES = {
             _of_difference,
             _mean,
             function=Abs(X),
+            synonyms=("mean_absolute_error", "absolute_error", "l1", "l1_loss"),
         ),
         Loss(
             "huber",
@@ -155,6 +169,8 @@ LOSSES = {
             _mean,
             function=Piecewise((X**2 / 2, Abs(X) <= _DELTA), (_DELTA * (Abs(X) - _DELTA / 2), True)),
             options=(Option("delta", 1, "from where on it is straight", above=0),),
+            # smooth_l1 is huber divided by its beta: the same without options, and beta is none of ours
+            synonyms=("huber_loss", "smooth_l1", "smooth_l1_loss"),
         ),
         Loss(
             "log_cosh",
@@ -192,6 +208,8 @@ LOSSES = {
             lambda m, k: -1 / m,
             needs=("sigmoid",),
             targets="unit",
+            synonyms=("binary_log_loss",),
+            of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # of Keras and PyTorch
         ),
         Loss(
             "cross_entropy",
@@ -201,6 +219,7 @@ LOSSES = {
             lambda m, k: -1 / m,
             needs=("softmax",),
             targets="classes",
+            synonyms=("categorical_crossentropy", "cross_entropy_loss", "log_loss"),
         ),
         Loss(
             "kl_divergence",
@@ -211,6 +230,8 @@ LOSSES = {
             needs=("softmax",),
             targets="classes",
             function=Piecewise((X * log(X), X > 0), (0, True)),
+            # not kl_div, which reads logarithms and takes the mean over the outputs too
+            synonyms=("kullback_leibler_divergence", "kld"),
         ),
         Loss(
             "poisson",

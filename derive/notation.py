@@ -76,7 +76,7 @@ class Notation:
     ``bracket`` (z^{[2]}) or ``right`` (z^{(2)}). ``from_first`` writes a weight
     as w_{from,to}. ``derivative`` writes dE/dW as dW. ``times`` is the sign of
     the entry-wise product. ``increment`` shows an update as a step of its own.
-    ``rate`` is the letter of the learning rate.
+    ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Notation:
     bound_letters: tuple[str, ...] = ("j", "k", "p", "q", "r", "s", "t", "u", "v")
     factor_letters: tuple[str, ...] = ("k", "p", "q", "r", "s", "t", "u", "v")
     sample_letters: tuple[str, ...] = ("mu", "nu")
+    synonyms: tuple[str, ...] = ()
 
     def role(self, tensor: Tensor) -> Role:
         """How a tensor is written; one with no entry of its own goes by its name."""

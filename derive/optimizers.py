@@ -47,7 +47,7 @@ class Optimizer:
 
     ``g`` is the entry of the gradient, ``eta`` the learning rate, ``kept`` the arrays by their
     roles once they are replaced, ``n`` the options and the numbers of ``once``. ``source`` is
-    where the equations were published, ``note`` how others compute the same.
+    where the equations were published, ``note`` how others compute the same, ``synonyms`` what they call it.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Optimizer:
     once: tuple[Once, ...] = ()
     options: tuple[Option, ...] = ()
     note: str = ""
+    synonyms: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

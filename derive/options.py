@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from derive import __version__
-from derive.edition import DETAILS, FLAVOURS, FORMATS, PARTS
+from derive.edition import DETAILS, FLAVOURS, FORMATS, MAX_PATH, PARTS
+from derive.streams import complain
+from derive.user_text import MAX_TEXT, bounded, cut, shown
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -55,7 +57,38 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"derive: {printable(message)} (see `{self.prog} --help`)\n")
+        complain(f"derive: {printable(_shortened(message))} (see `{self.prog} --help`)")
+        self.exit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help and versions; argparse itself would not say that this failed."""
+        print(message, end="", file=file)
+
+
+#: So much is said of what is wrong with the arguments, which it quotes.
+MAX_WORD, MAX_MESSAGE = 60, 240
+
+
+def _shortened(message: str) -> str:
+    """A message without most of what was given, where that is long."""
+    return cut(" ".join(cut(word, MAX_WORD) for word in message[:MAX_TEXT].split(" ")), MAX_MESSAGE)
+
+
+def _path(text: str) -> Path:
+    if len(text) > MAX_PATH:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is longer than any path: {MAX_PATH} characters are the limit")
+    return Path(text)
+
+
+def check_lengths(arguments: Iterable[str]) -> None:
+    """Raise SpecError for an argument that is longer than any that has a meaning, before anything reads it."""
+    before = ""
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        named = argument.startswith("--") and equals and len(option) <= MAX_WORD
+        where = option if named else before if before.startswith("--") else "an argument"
+        bounded(where, value if named else argument)
+        before = argument
 
 
 def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
@@ -117,7 +150,7 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     )
     network.add_argument("--initialisation", metavar="NAME", help="how the weights begin (glorot_uniform)")
     network.add_argument(
-        "--spec", metavar="FILE", type=Path, help="a TOML file that says the same; options override it"
+        "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
     )
 
 
@@ -133,7 +166,7 @@ def _add_place(group: Any) -> None:
     group.add_argument(
         "--output",
         metavar="FOLDER",
-        type=Path,
+        type=_path,
         default=Path("generated"),
         help="where that folder is put (generated)",
     )
@@ -155,7 +188,7 @@ def _add_explain(commands: Any) -> argparse.ArgumentParser:
     _add_wording(document, STORY_FORMATS)
     files = parser.add_argument_group("its files")
     files.add_argument("--name", help="of the network (network_ and the widths)")
-    files.add_argument("--output", metavar="FOLDER", type=Path, help="where their folder is put (generated)")
+    files.add_argument("--output", metavar="FOLDER", type=_path, help="where their folder is put (generated)")
     files.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
     return parser
 
@@ -163,7 +196,7 @@ def _add_explain(commands: Any) -> argparse.ArgumentParser:
 def _add_check(commands: Any) -> argparse.ArgumentParser:
     text = "check the gradients of a generated module against numbers"
     parser: argparse.ArgumentParser = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument("path", metavar="PATH", type=Path, help="a generated folder, or the trainer.py in it")
+    parser.add_argument("path", metavar="PATH", type=_path, help="a generated folder, or the trainer.py in it")
     return parser
 
 

@@ -7,15 +7,15 @@ that was only generated, and is never overwritten unasked.
 from __future__ import annotations
 
 import difflib
-import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from errno import EISDIR
 from functools import cache
 from os import fsync
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from derive.aside import CAN_LOCK, leftovers, opened
 from derive.seals import FORMAT, HEADER_LINES, SUFFIXES, Compiled, Content, edited, origin, seal_all
 from derive.user_text import shown_path
 
@@ -86,6 +86,8 @@ def write_files(
 ) -> list[tuple[str, str]]:
     """Write ``files``, by name, into ``folder``; return each name with ``written`` or ``unchanged``.
 
+    What a run that was killed has left there is removed, and returned as ``removed``.
+
     Either all are written or, if one cannot or must not be, none is. Each file is
     replaced as a whole, so that whoever stops this finds an old or a new one, never
     a part. A name may lead into a folder below. Raises OutputError for a file that was
@@ -96,11 +98,25 @@ def write_files(
     with _explained(folder):
         if not force:
             _refuse_foreign(folder, files, rewritable)
+        removed = _swept(folder)
         changed = {name: _made(content) for name, content in files.items() if not _is(folder / name, content)}
         with _created([folder / name for name in changed] or [folder / "."]), _written_aside(folder, changed) as aside:
             for name, path in aside.items():
                 path.replace(folder / name)
-    return [(name, "written" if name in changed else "unchanged") for name in files]
+    return [*((name, "written" if name in changed else "unchanged") for name in files), *removed]
+
+
+def _swept(folder: Path) -> list[tuple[str, str]]:
+    """Remove what a run that was killed has left."""
+    found = leftovers(_places(folder))
+    for path in found:
+        path.unlink(missing_ok=True)
+    return [(path.relative_to(folder).as_posix(), "removed") for path in found]
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folders, of those that are there, in which there may be generated files."""
+    return [*([folder] if folder.exists() else []), *(p for s in SUBFOLDERS if (p := folder / s).is_dir())]
 
 
 def _made(content: Content) -> bytes:
@@ -170,26 +186,25 @@ def _created(files: Iterable[Path]) -> Iterator[None]:
 @contextmanager
 def _written_aside(folder: Path, files: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
     """Write every file under another name beside its place; what is still there at the end is removed."""
-    aside = {n: (folder / n).with_name(f".{Path(n).name}.{secrets.token_hex(8)}.tmp") for n in files}
-    try:
-        for name, path in aside.items():
-            _write_new(path, files[name], folder / name)
+    with ExitStack() as at_the_end:
+        aside = {name: _write_new(data, folder / name, at_the_end) for name, data in files.items()}
         yield aside
-    finally:
-        for path in aside.values():
-            path.unlink(missing_ok=True)
 
 
-def _write_new(path: Path, data: bytes, place: Path) -> None:
+def _write_new(data: bytes, place: Path, at_the_end: ExitStack) -> Path:
     """Write a file to the disk itself, with the permissions of the one that it is to replace."""
     if place.is_dir() and not place.is_symlink():
         raise IsADirectoryError(EISDIR, "is a folder", str(place))
-    with path.open("xb") as file:
+    path, file = opened(place)
+    at_the_end.callback(path.unlink, missing_ok=True)
+    with ExitStack() as at_once:
+        (at_the_end if CAN_LOCK else at_once).callback(file.close)
         file.write(data)
         file.flush()
         fsync(file.fileno())
     if place.is_file():
         path.chmod(place.stat().st_mode & 0o7777)
+    return path
 
 
 # Comparing.
@@ -198,19 +213,22 @@ def _write_new(path: Path, data: bytes, place: Path) -> None:
 def compare_files(folder: Path, files: Mapping[str, Content]) -> str:
     """Return a unified diff from the files on disk to ``files``, empty if they are the same.
 
-    A file of ours in ``folder`` that is not among ``files`` is reported as stale. Nothing
-    is compiled: of what would be, the source is compared.
+    A file of ours in ``folder`` that is not among ``files`` is reported as stale, and so is what
+    a run that was killed has left. Nothing is compiled: of what would be, the source is compared.
     """
     with _explained(folder):
         changes = [_difference(folder / name, content) for name, content in files.items()]
         stale = [f"--- {shown_path(p)}\n+++ /dev/null\n(no longer generated)\n" for p in stale_files(folder, files)]
-    return "".join(changes + stale)
+        left = [f"--- {shown_path(p)}\n+++ /dev/null\n({_LEFT})\n" for p in leftovers(_places(folder))]
+    return "".join(changes + stale + left)
+
+
+_LEFT = "left by a run that was killed; the next one that writes removes it"
 
 
 def stale_files(folder: Path, files: Collection[str]) -> list[Path]:
     """The files of ours in ``folder`` that are not among ``files``."""
-    places = [*([folder] if folder.exists() else []), *(p for s in SUBFOLDERS if (p := folder / s).is_dir())]
-    found = [path for place in places for path in place.iterdir()]
+    found = [path for place in _places(folder) for path in place.iterdir()]
     kept = {folder / name for name in files}
     ours = (p for p in sorted(found) if p not in kept and p.suffix in SUFFIXES and p.is_file())
     return [path for path in ours if edited(path.read_bytes()) is not None]

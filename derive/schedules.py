@@ -23,6 +23,7 @@ class Schedule:
 
     ``n`` are the options by their names. With the option ``warm_up``, the rate first grows
     from step to step up to its full size, in so many steps; ``done`` counts the steps since.
+    ``synonyms`` are what others call the same schedule.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Schedule:
     source: str
     factor: Callable[[Expr, Mapping[str, Expr]], Expr] | None = None
     options: tuple[Option, ...] = ()
+    synonyms: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -78,6 +80,7 @@ SCHEDULES = {
             "Loshchilov and Hutter 2017, without restarts",
             lambda done, n: (1 + cos(pi * Min(done, n["steps"]) / n["steps"])) / 2,
             (_count("steps", "in how many steps the rate goes down to 0"), _WARM_UP),
+            synonyms=("cosine_decay",),  # not cosine_annealing, whose rate goes up again
         ),
         Schedule(
             "warm_up",

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derive.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
+from derive.known import folded, unknown
+from derive.toml_file import read_toml
 from derive.user_text import (
     SpecError,
+    beyond_floats,
+    bounded,
+    is_device,
     is_package_name,
     kind,
-    nearest,
-    read_toml,
     shown,
     shown_path,
     width,
@@ -38,6 +41,7 @@ __all__ = ["Network", "SpecError", "resolve"]
 
 MAX_LAYERS = 200
 MAX_NAME = 100
+MAX_NUMBER = 400
 
 Widths = tuple[int | str, ...]
 
@@ -96,7 +100,7 @@ class Network:
             "layers": widths,
             "name": _default_name(widths) if name is None else _name(name),
             "activation": _activation(activation, len(widths) - 1),
-            "loss": _loss(loss),
+            "loss": _loss(loss, widths[-1]),
             "bias": _bias(bias),
             "notation": _notation(notation),
             "optimizer": _optimizer(optimizer),
@@ -253,8 +257,7 @@ def _of_network(values: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in values.items() if key != DOCUMENT}
     for key, value in found.items():
         if key not in _KEYS:
-            hint = nearest(str(key), [*_KEYS, DOCUMENT])
-            raise SpecError(f"unknown key {shown(key)}: the nearest known one is {hint}")
+            raise SpecError(unknown("key", key, [*_KEYS, DOCUMENT]))
         types, expected = _KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
             raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where {expected} is expected")
@@ -281,7 +284,7 @@ def _value(value: object) -> str:
 def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
     """Split a comma-separated string, or take the entries of a sequence."""
     if isinstance(value, str):
-        return tuple(part.strip(" \t") for part in value.split(","))
+        return tuple(part.strip(" \t") for part in bounded(key, value).split(","))
     if isinstance(value, (bytes, Mapping, Set)) or not isinstance(value, Iterable):
         raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
     return tuple(itertools.islice(value, MAX_LAYERS + 2))
@@ -307,6 +310,8 @@ def _default_name(widths: Widths) -> str:
 def _name(name: object) -> str:
     if not isinstance(name, str):
         raise SpecError(f"name is {kind(name)}, {shown(name)}, where a string is expected")
+    if is_device(bounded("name", name)):
+        raise SpecError(f"name is {shown(name)}, which Windows keeps for a device: choose another name")
     if not is_package_name(name):
         raise SpecError(
             f"name is {shown(name)}, which cannot name a Python package: use the letters a to z, digits "
@@ -323,7 +328,10 @@ def _name(name: object) -> str:
 def _activation(value: object, depth: int) -> tuple[str, ...]:
     from derive.activations import ACTIVATIONS
 
-    entries = split_entries(value) if isinstance(value, str) else _entries("activation", value, "tanh,sigmoid")
+    if isinstance(value, str):
+        entries = split_entries(bounded("activation", value))
+    else:
+        entries = _entries("activation", value, "tanh,sigmoid")
     names = tuple(_entry("activation", "activations", entry, ACTIVATIONS) for entry in entries)
     if isinstance(value, str) and len(names) == 1:
         return names * depth
@@ -340,10 +348,17 @@ def _entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) ->
     return entry_text(name, options, catalogue[name].options)
 
 
-def _loss(value: object) -> str:
+def _loss(value: object, outputs: int | str) -> str:
     from derive.losses import LOSSES
 
-    return _entry("loss", "losses", value, LOSSES)
+    text = _entry("loss", "losses", value, LOSSES)
+    entry, name = LOSSES[base_name(text)], base_name(str(value).strip(" \t"))
+    if outputs != 1 and name.lower() != entry.name and folded(name) in map(folded, entry.of_one_output):
+        raise SpecError(
+            f"loss {shown(name)} takes the mean over the outputs too, where {entry.name} takes their sum: say "
+            f"{entry.name}, and for the same steps divide the learning rate by {outputs}, the number of outputs"
+        )
+    return text
 
 
 def _bias(value: object) -> str:
@@ -397,8 +412,10 @@ def _clip(value: object) -> float:
 def _real(key: str, value: object, example: str) -> float:
     """A number, or its decimals as text."""
     number = value
-    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip(" \t")):
+    if isinstance(value, str) and _DECIMAL.fullmatch(bounded(key, value, MAX_NUMBER).strip(" \t")):
         number = float(value)
+        if beyond := beyond_floats(value, number):
+            raise SpecError(f"{key} is {shown(value)}, {beyond}: give a number such as {example}")
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a number such as {example} is expected")
     if not abs(number) < float("inf") or abs(number) > sys.float_info.max:

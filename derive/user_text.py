@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import math
 import re
 import sys
-import tomllib
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 MAX_WIDTH = 10**9
 MAX_WIDTH_NAME = 30
-MAX_FILE = 1_000_000
+MAX_TEXT = 20_000
+MAX_SHOWN = 200
 
 _WIDTH_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)?")
-_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+_DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
 _MODULE = "something else in the generated module"
 _TAKEN = {
@@ -39,6 +38,10 @@ _TAKEN = {
     )
     for name in names.split()
 }
+
+
+#: Words that other programs write for values; whatever their case, they are no names.
+_VALUES = frozenset("nan inf infinity none null nil true false".split())
 
 
 class SpecError(ValueError):
@@ -65,14 +68,52 @@ def shown(value: object, limit: int = 60) -> str:
     >>> print(shown("a\x1b[1mé"))
     'a\x1b[1m\xe9'
     """
-    text = ascii(value)
+    text = _quoted(value[: limit + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= limit else f"{text[: limit - 4]}...{text[-1]}"
 
 
+def _quoted(value: object) -> str:
+    try:
+        return ascii(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return f"{kind(value)} of very many digits"
+
+
+def cut(text: str, limit: int = MAX_SHOWN) -> str:
+    """A text for a message, or the beginning of it.
+
+    >>> cut("a" * 1000, 6)
+    'aaa...'
+    """
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def bounded(key: str, text: str, limit: int = MAX_TEXT) -> str:
+    """Return a text unless it is longer than anything that is read as ``key``, before anything else is asked of it."""
+    if len(text) > limit:
+        raise SpecError(f"{key} is {shown(text)}, longer than {limit} characters: give a shorter one")
+    return text
+
+
+def beyond_floats(text: str, number: float) -> str | None:
+    """What is wrong with a float that was read from decimals, if it is none of the numbers that they stand for.
+
+    >>> beyond_floats("1e-400", 0.0), beyond_floats("0.00", 0.0)
+    ('which is too small to be told from 0', None)
+    """
+    digits = re.split("[eE]", text)[0]
+    if number == 0 and any(sign in "123456789" for sign in digits):
+        return "which is too small to be told from 0"
+    if abs(number) == math.inf and any(sign.isdigit() for sign in digits):
+        return "which is too large for a number of the computer"
+    return None
+
+
 def shown_path(path: str | Path) -> str:
-    """Write a path for a message: as it is, or quoted with escapes if it cannot be printed so."""
+    """Write a path for a message: as it is, or quoted with escapes if it cannot be printed so; a long one in part."""
     text = str(path)
-    return text if text and text.isprintable() else repr(text)
+    text = text if text and text.isprintable() else repr(text)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]}...{text[-MAX_SHOWN // 2 :]}"
 
 
 def kind(value: object) -> str:
@@ -88,20 +129,20 @@ def kind(value: object) -> str:
     return next((name for types, name in kinds if isinstance(value, types)), f"a {type(value).__name__}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the known name that is most like ``name``.
-
-    >>> nearest("Sigmoyd", ["tanh", "sigmoid"])
-    'sigmoid'
-    """
-    return get_close_matches(name.lower(), list(known), n=1, cutoff=0.0)[0]
-
-
 def is_package_name(name: str) -> bool:
     """Whether a Python package can be called that on every system."""
     fits = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
     taken = name in sys.stdlib_module_names or name in {"numpy", "derive"} or name.startswith("__")
-    return fits and not taken
+    return fits and not taken and not is_device(name)
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows takes the name for a device, so that no folder can be called so there.
+
+    >>> is_device("Con"), is_device("lpt9"), is_device("console")
+    (True, True, False)
+    """
+    return _DEVICE.fullmatch(name) is not None
 
 
 def width(entry: object, where: str) -> int | str:
@@ -131,58 +172,24 @@ def _whole_number(entry: object) -> int | None:
     if isinstance(entry, str):
         if not re.fullmatch(r"-?[0-9]+", entry):
             return None
-        return int(entry) if len(entry.lstrip("-0")) <= len(str(MAX_WIDTH)) else MAX_WIDTH + 1
+        digits = entry.lstrip("-0")
+        if len(digits) > len(str(MAX_WIDTH)):
+            return MAX_WIDTH + 1
+        return int(digits or "0") * (-1 if entry[0] == "-" else 1)
     if isinstance(entry, bool) or not hasattr(entry, "__index__"):
         return None
     return int(entry.__index__())
 
 
 def _width_name(name: str, where: str) -> str:
+    if len(name) > MAX_WIDTH_NAME:  # before anything else: what follows takes the square of the length
+        raise SpecError(f"{where}, longer than {MAX_WIDTH_NAME} characters: choose a shorter name")
     stem = re.sub(r"[0-9]+$", "", name.partition("_")[0])
     taken = _TAKEN.get(name) or _TAKEN.get(stem)
     if taken:
         raise SpecError(f"{where}, which stands for {taken}: choose another name, such as n, h or k")
     if keyword.iskeyword(name) or (hasattr(builtins, name) and name != "input"):
         raise SpecError(f"{where}, a word of the Python language: choose another name, such as n, h or k")
-    if len(name) > MAX_WIDTH_NAME:
-        raise SpecError(f"{where}, longer than {MAX_WIDTH_NAME} characters: choose a shorter name")
+    if name.lower() in _VALUES:
+        raise SpecError(f"{where}, which stands for a value that is no width: choose another name, such as n, h or k")
     return name
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file as it is; a SpecError names the file, and the line and column at fault."""
-    where = shown_path(path)
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE + 1)
-    except FileNotFoundError:
-        raise SpecError(f"{where}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"{where}: cannot be read ({reason.lower()})") from None
-    if len(data) > MAX_FILE:
-        raise SpecError(f"{where}: is larger than {MAX_FILE} bytes, too large for a spec")
-    return _parse_toml(data, where)
-
-
-def _parse_toml(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SpecError(f"{where}, line {line}: is not UTF-8 text") from None
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(_toml_message(str(error), text, where)) from None
-    except (RecursionError, ValueError):  # nested a thousand deep, or a number of 5000 digits
-        raise SpecError(f"{where}: holds a value that no spec needs, too deep or too long") from None
-
-
-def _toml_message(message: str, text: str, where: str) -> str:
-    found = _PLACE.fullmatch(message)
-    reason, line, column = found.groups() if found else (message, None, None)
-    if line is None:
-        *before, last = text.split("\n")
-        line, column = str(len(before) + 1), str(len(last) + 1)
-    return f"{where}, line {line}, column {column}: not TOML, {reason[:1].lower()}{reason[1:]}"

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from derive.user_text import cut, shown_path
+
 #: How far a gradient may be from each oracle, relative to its own largest entry.
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
@@ -137,18 +139,22 @@ def check_module(path: Path) -> GradientReport:
 
     Raises CheckError if there is no generated module at ``path``.
     """
-    file = path / "trainer.py" if path.is_dir() else path
-    if not file.is_file():
-        raise CheckError(f"{path} holds no trainer.py: give a generated folder, or the trainer.py in it")
+    try:
+        file = path / "trainer.py" if path.is_dir() else path
+        found = file.is_file()
+    except OSError as error:  # of a name that is too long, or a folder that may not be entered
+        raise CheckError(f"{shown_path(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    if not found:
+        raise CheckError(f"{shown_path(path)} holds no trainer.py: give a generated folder, or the trainer.py in it")
     module = _imported(file)
     missing = [n for n in ("check_gradients", "example") if not callable(getattr(module, n, None))]
     if missing:
-        raise CheckError(f"{file} is no generated module: it has no {missing[0]}()")
+        raise CheckError(f"{shown_path(file)} is no generated module: it has no {missing[0]}()")
     try:
         small = sum(p.size for p in module.example()[0].values()) <= ENTRYWISE
         return check_gradients(module, None if small else ENTRIES)
     except (Exception, SystemExit) as problem:
-        raise CheckError(f"{file} cannot be checked: {type(problem).__name__}: {problem}") from problem
+        raise CheckError(f"{shown_path(file)} cannot be checked: {_reason(problem)}") from problem
 
 
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
@@ -158,16 +164,21 @@ def check_gradients(module: Any, entries: int | None) -> GradientReport:
     return GradientReport(module.check_gradients(*drawn, entries=entries), entries=entries, renderings=apart)
 
 
+def _reason(problem: BaseException) -> str:
+    """What went wrong in a module, on one line."""
+    return cut(" ".join(f"{type(problem).__name__}: {problem}".split()))
+
+
 def _imported(file: Path) -> ModuleType:
     found = importlib.util.spec_from_file_location("derive_checked_trainer", file)
     if found is None or found.loader is None:
-        raise CheckError(f"{file} is no Python file: give a generated folder, or the trainer.py in it")
+        raise CheckError(f"{shown_path(file)} is no Python file: give a generated folder, or the trainer.py in it")
     module = importlib.util.module_from_spec(found)
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         found.loader.exec_module(module)
     except (Exception, SystemExit) as problem:
-        raise CheckError(f"{file} cannot be imported: {type(problem).__name__}: {problem}") from problem
+        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem)}") from problem
     finally:
         sys.dont_write_bytecode = writes
     return module

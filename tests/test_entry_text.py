@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,14 +12,18 @@ from derive import Network
 from derive.entry_text import Option, base_name, entry_text, number_text, option_values, parse_entry, split_entries
 from derive.spec import SpecError
 
+
+def entry(*options: Option) -> Any:
+    """An entry of a catalogue, with nothing but options."""
+    return SimpleNamespace(options=options, synonyms=())
+
+
 CATALOGUE = {
-    "elu": SimpleNamespace(options=(Option("alpha", 1, "how far", above=0),)),
-    "plain": SimpleNamespace(options=()),
-    "adam": SimpleNamespace(
-        options=(
-            Option("beta", Fraction(9, 10), "the memory", least=0, below=1),
-            Option("every", None, "how many steps", least=1, most=1000, whole=True),
-        )
+    "elu": entry(Option("alpha", 1, "how far", above=0)),
+    "plain": entry(),
+    "adam": entry(
+        Option("beta", Fraction(9, 10), "the memory", least=0, below=1),
+        Option("every", None, "how many steps", least=1, most=1000, whole=True),
     ),
 }
 
@@ -81,7 +86,7 @@ def test_options_are_in_their_order_and_filled_up():
         ("adam(every=0)", "must be a whole number of at least 1 and at most 1000"),
         ("adam(every=1.5)", "must be a whole number of at least 1 and at most 1000"),
         ("adam(every=1, beta=1)", "must be a number of at least 0 and less than 1"),
-        ("elo(alpha=1)", "unknown optimizer 'elo': the nearest known one is elu"),
+        ("elo(alpha=1)", "unknown optimizer 'elo': there are elu, plain and adam, and `derive list"),
         (3, "optimizer is an integer, 3, where a name is expected"),
     ],
 )
@@ -124,7 +129,7 @@ NUMBERS = st.one_of(
 
 @given(NUMBERS)
 def test_every_number_can_be_read_again(text):
-    anything = {"f": SimpleNamespace(options=(Option("v", 1, "any"),))}
+    anything = {"f": entry(Option("v", 1, "any"))}
     _, options = parse_entry("loss", "losses", f"f(v={text})", anything)
     assert options["v"] == Fraction(text)
     again = f"f(v={number_text(options['v'])})"

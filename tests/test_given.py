@@ -146,10 +146,10 @@ def test_widths_with_names_are_read_off_the_data():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"x": [1, 2]}, "unknown key 'x': the nearest known one is X"),
-        ({"w1": 1}, "unknown key 'w1': the nearest known one is W1"),
+        ({"x": [1, 2]}, "unknown key 'x': did you mean X?"),
+        ({"w1": 1}, "unknown key 'w1': did you mean W1?"),
         ({"W3": 1}, "unknown key 'W3'"),
-        ({"learning_rat": 1}, "the nearest known one is learning_rate"),
+        ({"learning_rat": 1}, "did you mean learning_rate?"),
         ({"steps": 0}, "steps is 0, but is at least 1"),
         ({"steps": 1.5}, "steps is a float"),
         ({"steps": True}, "steps is a boolean"),

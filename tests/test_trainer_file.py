@@ -9,6 +9,7 @@ import pickle
 import random
 import sys
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -273,3 +274,154 @@ def test_a_special_file_is_written_to_and_not_replaced(module, trainer, tmp_path
     link.symlink_to(os.devnull)
     trainer.save(link)
     assert not Path(os.devnull).is_file() and [p.name for p in sorted(tmp_path.iterdir())] == ["null", "pipe"]
+
+
+# Damage, claims, and other byte orders.
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> tuple[ModuleType, Path, bytes]:
+    """A module, a small file that its trainer wrote, and what is in it."""
+    module = module_of((2, 2, 1), "tanh,sigmoid", "half_mse", optimizer="adam")
+    path = tmp_path / "saved.npz"
+    module.Trainer(seed=1).fit(X[:, :2], Y[:, :1], 2).save(path)
+    return module, path, path.read_bytes()
+
+
+def refused_or_equal(module: Any, path: Path, data: bytes, expected: Any) -> bool:
+    """Whether a file with this content is refused in one line that names it; otherwise it is as the whole one."""
+    path.write_bytes(data)
+    try:
+        found = module.Trainer.load(path)
+    except ValueError as said:
+        assert str(path) in str(said) and "\n" not in str(said)
+        return True
+    assert whole(found) == expected
+    return False
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_that_ends_anywhere_is_damaged(small):
+    module, path, data = small
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError) as said:
+            module.Trainer.load(path)
+        assert f"{path} is damaged, or no file that a trainer wrote" in str(said.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_bytes_that_are_lost_changed_or_added_are_noticed(small):
+    module, path, data = small
+    expected, choose = whole(module.Trainer.load(path)), random.Random(3)
+    for length in (1, 1, 2, 7, 60, 300) * 100:
+        at = choose.randrange(len(data))
+        assert refused_or_equal(module, path, data[:at] + data[at + length :], expected)
+        assert refused_or_equal(module, path, data[:at] + bytes(length) + data[at:], expected)
+        changed = bytearray(data)
+        changed[at] = choose.randrange(256)
+        refused_or_equal(module, path, bytes(changed), expected)
+        for place in range(at, min(at + length, len(data))):
+            changed[place] = choose.choice((0, 255, choose.randrange(256)))
+        refused_or_equal(module, path, bytes(changed), expected)
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewritten(path: Path, content: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+
+
+def header(text: str, data: bytes = b"") -> bytes:
+    line = text.encode()
+    return b"\x93NUMPY\x01\x00" + (len(line) + 1).to_bytes(2, "little") + line + b"\n" + data
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "claim",
+    [
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (400000000,), }"),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (400000000,), }", bytes(400)),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000000, 1000000000000000000), }"),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }", bytes(8)),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (True,), }", bytes(8)),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 1000000000000000000, 1000000000000000000), }"),
+        header("{'descr': '<U400000000', 'fortran_order': False, 'shape': (), }"),
+        header("{'descr': '<U0', 'fortran_order': False, 'shape': (400000000,), }"),
+        header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", bytes(8)),
+        header("{'descr': '<f3', 'fortran_order': False, 'shape': (1,), }", bytes(3)),
+        header("{'descr': '\\d', 'fortran_order': False, 'shape': (1,), }", bytes(8)),
+        header("{'descr': '<f8', 'fortran_order': 1if 1else 0, 'shape': (1,), }", bytes(8)),
+        header("(" * 2000),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", bytes(8)).replace(
+            b"\x01\x00", b"\x02\x00", 1
+        ),
+        b"\x93NUMPY\x01\x00\xff\xff{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }\n" + bytes(8),
+        b"",
+    ],
+    ids=range(16),
+)
+def test_a_claim_that_the_bytes_do_not_bear_out_is_refused(small, claim):
+    module, path, _ = small
+    rewritten(path, members(path) | {"history.npy": claim})
+    tracemalloc.start()
+    try:
+        refused(module, path, "is damaged, or no file that a trainer wrote")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_small_file_takes_little_memory(small):
+    """Of half a megabyte, compressed numbers could be three gigabytes; so could one member under many names."""
+    module, path, _ = small
+    history = header("{'descr': '<f8', 'fortran_order': False, 'shape': (3000000,), }", bytes(24_000_000))
+    rewritten(path, members(path) | {"history.npy": history}, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 100_000
+    compressed = path.read_bytes()
+    lying = compressed.replace(len(history).to_bytes(4, "little"), (400).to_bytes(4, "little"))
+    assert lying != compressed
+    for data in (compressed, lying):
+        path.write_bytes(data)
+        tracemalloc.start()
+        try:
+            refused(module, path, "is damaged, or no file that a trainer wrote")
+            assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_name_that_occurs_twice_is_refused(small):
+    module, path, _ = small
+    content = members(path)
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("history.npy", content["history.npy"])
+    refused(module, path, "is damaged, or no file that a trainer wrote")
+
+
+@pytest.mark.parametrize("order", [">", "<", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_order_of_bytes_and_of_axes_is_no_matter(tmp_path, order, dtype):
+    module = module_of(*NET, optimizer="adam")
+    trainer = module.Trainer(seed=1, dtype=dtype).fit(X, Y, 3)
+    trainer.save(tmp_path / "saved.npz")
+    with np.load(tmp_path / "saved.npz") as stored:
+        content = {key: stored[key] for key in stored.files}
+    for key, value in content.items():
+        content[key] = value.copy(order="F") if order == "F" else value.astype(value.dtype.newbyteorder(order))
+    np.savez(tmp_path / "other.npz", **content)
+    again = module.Trainer.load(tmp_path / "other.npz")
+    assert whole(again) == whole(trainer)
+    assert whole(again.fit(X, Y, 2)) == whole(trainer.fit(X, Y, 2))
+
+
+def test_parameters_and_types_in_another_byte_order(module):
+    plain = module.Trainer(seed=1)
+    other = {name: value.astype(">f8") for name, value in plain.parameters.items()}
+    assert whole(module.Trainer(other)) == whole(plain) == whole(module.Trainer(seed=1, dtype=">f8"))

@@ -190,9 +190,24 @@ def test_a_callback_sees_every_epoch_and_may_end_it(module):
     assert [s[:2] for s in seen] == [(1, 3), (2, 6), (3, 9)]
     assert np.array_equal(seen[-1][2], trainer.parameters["W1"])
     assert not np.array_equal(seen[-2][2], trainer.parameters["W1"])
-    for answer in (None, 1, "yes", [0], False, np.False_):
+    others = (np.array(False), np.int64(1), np.array(1.0), np.array([True]), np.ones(3, bool), Other(1), module, np)
+    for answer in (None, 1, "yes", [0], False, np.False_, *others):
         assert module.Trainer().fit(X, Y, 3, RATE, callback=lambda t, a=answer: a).n_iter_ == 3
-    assert module.Trainer().fit(X, Y, 3, RATE, callback=lambda t: np.True_).n_iter_ == 1
+    for answer in (True, np.True_, np.bool_(1), np.array(True), np.all(X < np.inf), X.max() < 100, Other(True)):
+        assert module.Trainer().fit(X, Y, 3, RATE, callback=lambda t, a=answer: a).n_iter_ == 1
+
+
+class Other:
+    """An array of another library, without axes."""
+
+    shape = ()
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def item(self) -> object:
+        """The number as Python has it."""
+        return self.value
 
 
 def test_an_exception_from_a_callback_leaves_whole_steps(module):

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from derive.forward import ForwardPass
 from derive.index import Tensor
-from derive.user_text import SpecError, nearest, shown
+from derive.known import listed, misspelled
+from derive.user_text import SpecError, bounded, shown
+
+#: So long may a name with its indices be.
+MAX_LENGTH = 200
 
 _FORM = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
 
@@ -30,9 +34,9 @@ class Highlight:
         known = {p.name: p for p in forward.parameters}
         found = known.get(self.name)
         if found is None:
-            lower = {name.lower(): name for name in sorted(known)}
-            hint = lower[nearest(self.name, sorted(lower))]
-            raise SpecError(f"{shown(str(self))} is no weight of this network: it has no {self.name}; is {hint} meant?")
+            meant = misspelled(self.name, known)
+            hint = f"did you mean {meant}?" if meant else f"it has {listed(known)}"
+            raise SpecError(f"{shown(str(self))} is no weight of this network: {hint}")
         if len(self.entry) != len(found.axes):
             raise SpecError(f"{shown(str(self))} is no weight of this network: write {_example(found)}")
         for number, axis in zip(self.entry, found.axes, strict=True):
@@ -58,7 +62,7 @@ def read_highlight(text: str, forward: ForwardPass) -> Highlight:
 
     Raises SpecError, in one sentence, for anything that is no weight of the network.
     """
-    found = _FORM.fullmatch(text)
+    found = _FORM.fullmatch(bounded("the weight", text, MAX_LENGTH))
     if found is None:
         example = next((p for p in forward.parameters if len(p.axes) == 2), forward.parameters[0])
         raise SpecError(f"the weight is {shown(text)}, but a weight is written like {_first(example)}")

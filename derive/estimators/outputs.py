@@ -51,7 +51,8 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Outputs:
     """
     if activation is None:
         activation = _made_for(loss, "sigmoid" if classes == 2 else "softmax")
-    name = _known_activation(activation)
+    activation = _respelled(activation)
+    name = base_name(activation)
     if loss is None:
         fitting = (e.name for e in LOSSES.values() if name in e.needs and e.targets in CLASSES)
         loss = next(fitting, "half_mse")
@@ -72,9 +73,8 @@ def for_numbers(activation: Any, loss: Any, units: int) -> Outputs:
     """
     loss = "half_mse" if loss is None else loss
     activation = _made_for(loss, "identity") if activation is None else activation
-    _known_activation(activation)
     _known_loss(loss)
-    return Outputs(activation, loss, units)
+    return Outputs(_respelled(activation), loss, units)
 
 
 def _made_for(loss: Any, plain: str) -> str:
@@ -82,9 +82,11 @@ def _made_for(loss: Any, plain: str) -> str:
     return plain if loss is None else next(iter(_known_loss(loss).needs), plain)
 
 
-def _known_activation(activation: Any) -> str:
+def _respelled(activation: Any) -> str:
+    """An activation under the name that it has here; its options are read later."""
     name = base_name(activation) if isinstance(activation, str) else activation
-    return known_name("output_activation", "activations", name, ACTIVATIONS)
+    known = known_name("output_activation", "activations", name, ACTIVATIONS)
+    return str(activation).replace(name, known, 1)
 
 
 def _known_loss(loss: Any) -> Loss:

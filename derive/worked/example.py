@@ -213,13 +213,13 @@ class _Runner:
         kept = {name: self.parameters[name].copy() for name in self.start.fixed}
         more = (self.state,) if self.program.states else ()
         x, y, rate = self.start.X, self.start.Y, self.start.learning_rate
-        before = float(self.module.update(self.parameters, x, y, rate, *more))
+        try:
+            before = float(self.module.update(self.parameters, x, y, rate, *more))
+        except ArithmeticError:
+            raise _Unfit(f"the numbers are out of range after update {self.done + 1}: {_SMALLER}") from None
         for name, value in kept.items():
             self.parameters[name][...] = value
         self.done += 1
-        held = (*self.parameters.values(), *self.state.values())
-        if not math.isfinite(before) or not all(np.all(np.isfinite(p)) for p in held):
-            raise _Unfit(f"the numbers are out of range after update {self.done}: {_SMALLER}")
         return before
 
     def _step(self, number: int) -> Step:

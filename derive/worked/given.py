@@ -18,10 +18,12 @@ from sympy import Expr, Symbol
 
 from derive.forward import SumsToOne
 from derive.index import Tensor
+from derive.known import unknown
 from derive.losses import TARGETS
 from derive.matrix import Array as Stored
 from derive.program import Program
-from derive.user_text import SpecError, kind, nearest, read_toml, shown, shown_path
+from derive.toml_file import read_toml
+from derive.user_text import SpecError, kind, shown, shown_path
 from derive.worked.entries import Entries, counted, entries_of, number, plain
 
 Array = NDArray[np.float64]
@@ -71,11 +73,11 @@ def numbers(given: str | int | Path) -> Numbers:
     >>> numbers("seed:7").values
     {'seed': 7}
     """
-    text = str(given)
+    text = shown(given) if isinstance(given, int) else str(given)
     seed = re.fullmatch(r"(seed:)?\s*([0-9]{1,20})", text)
     if seed and not isinstance(given, Path):
         return Numbers({"seed": int(seed[2])})
-    if text.startswith("seed:"):
+    if text.startswith("seed:") or isinstance(given, int):
         raise SpecError(
             f"the numbers are {shown(text)}, but a seed is a whole number of at most 20 digits, such as seed:7"
         )
@@ -143,8 +145,7 @@ def _check_keys(values: Mapping[str, Any], names: list[str]) -> None:
     known = [*names, *SETTINGS]
     for key in values:
         if key not in known:
-            lookalike = next((n for n in known if n.lower() == str(key).lower()), None) or nearest(str(key), known)
-            raise SpecError(f"unknown key {shown(key)}: the nearest known one is {lookalike}")
+            raise SpecError(unknown("key", key, [*SETTINGS, *names]))
 
 
 def _settings(values: Mapping[str, Any], program: Program) -> dict[str, Any]:
