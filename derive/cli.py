@@ -143,10 +143,15 @@ def _compare(folder: Path, files: Mapping[str, Content]) -> int:
 
 
 def _checked(derivation: Derivation) -> str:
-    """The line that says that the gradients are right; if they are not, nothing is written."""
-    report = derivation.check()
+    """The line that says that the gradients are right; if the check fails, nothing is written."""
+    from derive.faults import ModuleError
+
+    try:
+        report = derivation.check()
+    except ModuleError as error:
+        raise Refused(f"the check failed and nothing was written: {error}", 1) from error
     if not report.passed:
-        raise Refused(f"the gradient check failed and nothing was written: {report.line()}", 1)
+        raise Refused(f"the check failed and nothing was written: {report.line()}", 1)
     return report.line()
 
 
@@ -189,7 +194,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from derive.verify import CheckError, check_module
+    from derive.check_path import CheckError, check_module
 
     try:
         report = check_module(options.path)

@@ -1,19 +1,18 @@
-"""An interpreter of the index form: slow, obviously right, the oracle.
+"""An interpreter of the index form: plain, obviously right, the oracle.
 
-Every entry is computed by itself, every sum is a loop. Nothing here knows of
-matrices, of stability or of the generated code. The arithmetic is that of the
-values it is given: complex numbers make a complex step, mpmath's numbers as
-many digits as wanted.
+Every index is an axis of NumPy's, and an expression is computed for all its
+indices at once, just as it is written. Nothing here knows of matrices, of
+stability or of the generated code. The arithmetic is that of floats, of complex
+numbers, which make a complex step, or of mpmath's numbers, which have as many
+digits as wanted.
 """
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
-from itertools import product
+from functools import reduce, singledispatchmethod
 from typing import Any
 
 import numpy as np
@@ -53,29 +52,62 @@ from derive.index import Equation, Index, Tensor
 from derive.program import Program
 
 Array = NDArray[Any]
+#: What symbols stand for: arrays that broadcast with each other, of numbers and of indices.
+At = Mapping[Symbol, Array]
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Where exp, log, tanh and the like come from (``cmath``, ``mpmath``), and how a rational is made.
+    """Where exp, log, tanh and the like come from (``numpy``, ``mpmath``), and what its numbers are.
 
-    ``erf`` is there if ``functions`` has none: Python's, of the real part, and its slope times the rest.
+    Numbers that are neither ``float`` nor ``complex`` stand in arrays of objects.
     """
 
-    functions: Any = cmath
+    functions: Any = np
     number: Any = complex
 
-    def erf(self, value: Any) -> Any:
+    @property
+    def dtype(self) -> Any:
+        """What NumPy calls the numbers."""
+        return self.number if self.number in (float, complex) else object
+
+    def array(self, values: Any) -> Array:
+        """The values as numbers of this arithmetic."""
+        given = np.asarray(values)
+        if self.dtype is object:
+            return self.each(self.number, given)
+        return given.astype(self.dtype)
+
+    def each(self, function: Any, array: Array) -> Array:
+        """A function of one number, entry by entry."""
+        return np.asarray(np.frompyfunc(function, 1, 1)(array), self.dtype)
+
+    def apply(self, name: str, array: Array) -> Array:
+        """A function that the arithmetic knows by its name, entry by entry."""
+        function = getattr(self.functions, name)
+        return self.each(function, array) if self.dtype is object else np.asarray(function(array))
+
+    def real(self, array: Array) -> Array:
+        """The real part of every entry."""
+        return self.each(lambda value: value.real, array) if self.dtype is object else np.asarray(array.real)
+
+    def erf(self, array: Array) -> Array:
         """The error function; of a complex number as far as its imaginary part is small."""
         if hasattr(self.functions, "erf"):
-            return self.functions.erf(value)
-        slope = 2 / math.sqrt(math.pi) * math.exp(-(value.real**2))
-        return complex(math.erf(value.real), slope * value.imag)
+            return self.apply("erf", array)
+        real = np.asarray(np.frompyfunc(math.erf, 1, 1)(array.real), float)
+        if self.number is float:
+            return real
+        return np.asarray(real + 1j * array.imag * 2 / math.sqrt(math.pi) * np.exp(-(array.real**2)))
+
+
+#: The arithmetic of floats.
+FLOATS = Arithmetic(np, float)
 
 
 @dataclass
 class Interpreter:
-    """Evaluates equations entry by entry.
+    """Evaluates equations, all entries at once.
 
     ``values`` maps tensor names to arrays with one axis per tensor axis,
     ``sizes`` the names of symbolic extents (``m`` and named widths) to numbers,
@@ -87,6 +119,9 @@ class Interpreter:
     tensors: Mapping[str, Tensor]
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
 
+    def __post_init__(self) -> None:
+        self.values = {name: self.arithmetic.array(value) for name, value in self.values.items()}
+
     def run(self, equations: Iterable[Equation]) -> dict[str, Array]:
         """Compute each equation's tensor in turn and return all values."""
         for equation in equations:
@@ -94,129 +129,167 @@ class Interpreter:
         return self.values
 
     def tensor(self, equation: Equation) -> Array:
-        """All entries of one equation's target."""
-        ranges = [self._range(i) for i in equation.indices]
-        out = np.empty([len(r) for r in ranges], dtype=object)
-        for position in product(*(range(len(r)) for r in ranges)):
-            chosen = {i: r[p] for i, r, p in zip(equation.indices, ranges, position, strict=True)}
-            out[position] = self.number(equation.expression, chosen)
-        return out
+        """All entries of one equation's target: its first index is the first axis."""
+        at: dict[Symbol, Array] = {}
+        for index in reversed(equation.indices):
+            at[index] = self._all(index, len(at))
+        shape = [len(at[index]) for index in equation.indices]
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(self.value(equation.expression, at), shape).copy()
 
-    def _range(self, index: Index) -> range:
+    def number(self, expression: Expr, at: Mapping[Index, int]) -> Any:
+        """The value of an expression where the indices have the values ``at``."""
+        with np.errstate(all="ignore"):
+            return self.value(expression, {index: np.asarray(place) for index, place in at.items()})[()]
+
+    def places(self, index: Index) -> range:
+        """All that an index stands for."""
         start, extent = index.axis.start, index.axis.extent
         count = int(extent.xreplace({s: Rational(self.sizes[s.name]) for s in extent.free_symbols}))
         return range(start, start + count)
 
+    def _all(self, index: Index, inner: int) -> Array:
+        """All that an index stands for, along an axis with ``inner`` axes after it."""
+        return np.array(self.places(index)).reshape(-1, *(1,) * inner)
+
+    def value(self, expression: Expr, at: At) -> Array:
+        """The values of an expression, in an array that broadcasts with those of its symbols."""
+        return np.asarray(self._value(expression, at), self.arithmetic.dtype)
+
     @singledispatchmethod
-    def number(self, expression: Expr, at: dict[Index, int]) -> Any:
-        """The value of an expression where the indices have the values ``at``."""
+    def _value(self, expression: Expr, at: At) -> Any:
         raise NotImplementedError(f"cannot evaluate {type(expression).__name__}: {expression}")
 
-    @number.register
-    def _(self, expression: Rational, at: dict[Index, int]) -> Any:
+    @_value.register
+    def _(self, expression: Rational, at: At) -> Any:
         return self.arithmetic.number(expression.p) / self.arithmetic.number(expression.q)
 
-    @number.register
-    def _(self, expression: Symbol, at: dict[Index, int]) -> Any:
+    @_value.register
+    def _(self, expression: Symbol, at: At) -> Any:
         if expression in at:
-            return at[expression]
+            return self.arithmetic.array(at[expression])
         if expression.name in self.sizes:
             return self.arithmetic.number(self.sizes[expression.name])
-        return self.values[expression.name][()]
+        return self.values[expression.name]
 
-    @number.register
-    def _(self, expression: Indexed, at: dict[Index, int]) -> Any:
+    @_value.register
+    def _(self, expression: Indexed, at: At) -> Any:
         name = expression.base.label.name
         axes = self.tensors[name].axes
-        where = (int(at.get(i, i)) - axis.start for i, axis in zip(expression.indices, axes, strict=True))
-        return self.values[name][tuple(where)]
+        where = tuple(_places(i, at) - axis.start for i, axis in zip(expression.indices, axes, strict=True))
+        if any(np.any(place < 0) for place in where):  # which NumPy counts from the end
+            raise IndexError(f"{expression} has an index before the first")
+        return self.values[name][where]
 
-    @number.register
-    def _(self, expression: Add, at: dict[Index, int]) -> Any:
-        return sum(self.number(a, at) for a in expression.args)
+    @_value.register
+    def _(self, expression: Add, at: At) -> Any:
+        return reduce(np.add, (self.value(a, at) for a in expression.args))
 
-    @number.register
-    def _(self, expression: Mul, at: dict[Index, int]) -> Any:
-        result = self.arithmetic.number(1)
-        for factor in expression.args:
-            result = result * self.number(factor, at)
-        return result
+    @_value.register
+    def _(self, expression: Mul, at: At) -> Any:
+        return reduce(np.multiply, (self.value(a, at) for a in expression.args))
 
-    @number.register
-    def _(self, expression: Pow, at: dict[Index, int]) -> Any:
-        base = self.number(expression.base, at)
+    @_value.register
+    def _(self, expression: Pow, at: At) -> Any:
+        base = self.value(expression.base, at)
         if expression.exp.is_Integer:
-            return base ** int(expression.exp)
-        return base ** self.number(expression.exp, at)
+            return np.power(base, int(expression.exp))
+        return np.power(base, self.value(expression.exp, at))
 
-    @number.register
-    def _(self, expression: KroneckerDelta, at: dict[Index, int]) -> Any:
-        left, right = (int(at.get(a, a)) for a in expression.args)
-        return self.arithmetic.number(int(left == right))
+    @_value.register
+    def _(self, expression: KroneckerDelta, at: At) -> Any:
+        left, right = (_places(a, at) for a in expression.args)
+        return self.arithmetic.array((left == right).astype(int))
 
-    @number.register
-    def _(self, expression: Sum, at: dict[Index, int]) -> Any:
-        indices = [limit[0] for limit in expression.limits]
-        total = self.arithmetic.number(0)
-        for chosen in product(*(self._range(i) for i in indices)):
-            total = total + self.number(expression.function, at | dict(zip(indices, chosen, strict=True)))
-        return total
+    @_value.register
+    def _(self, expression: Sum, at: At) -> Any:
+        """Each index that is summed is a new axis before all others; what it may shadow is not seen inside."""
+        inside, new = dict(at), list[Array]()
+        outer = max((array.ndim for array in at.values()), default=0)
+        for index, *_ in reversed(expression.limits):  # the first is the innermost
+            inside[index] = self._all(index, outer + len(new))
+            new.append(inside[index])
+        body = self.value(expression.function, inside)
+        shape = np.broadcast_shapes(body.shape, *(array.shape for array in new))
+        return np.broadcast_to(body, shape).sum(axis=tuple(range(len(new))))
 
-    @number.register
-    def _(self, expression: Piecewise, at: dict[Index, int]) -> Any:
+    @_value.register
+    def _(self, expression: Piecewise, at: At) -> Any:
+        """Each case is computed where it holds, and nowhere else."""
+        shape = np.broadcast_shapes(*(array.shape for array in at.values()))
+        entries = {symbol: np.broadcast_to(array, shape).reshape(-1) for symbol, array in at.items()}
+        found = np.empty(math.prod(shape), self.arithmetic.dtype)
+        left = np.arange(found.size)
         for value, condition in expression.args:
-            if self._holds(condition, at):
-                return self.number(value, at)
-        raise ValueError(f"no case of {expression} holds")
+            holds = self._holds(condition, {symbol: array[left] for symbol, array in entries.items()}, left)
+            here, left = left[holds], left[~holds]
+            found[here] = self.value(value, {symbol: array[here] for symbol, array in entries.items()})
+        if left.size:
+            raise ValueError(f"no case of {expression} holds")
+        return found.reshape(shape)
 
-    def _holds(self, condition: Any, at: dict[Index, int]) -> bool:
+    def _holds(self, condition: Any, at: At, entries: Array) -> Array:
         if condition == true:
-            return True
-        left, right = (self.number(side, at).real for side in (condition.lhs, condition.rhs))
-        compare = {Gt: left > right, Ge: left >= right, Lt: left < right, Le: left <= right}
-        return bool(compare[type(condition)])
+            return np.full(entries.shape, True)
+        left, right = (self.arithmetic.real(self.value(side, at)) for side in (condition.lhs, condition.rhs))
+        compare = {Gt: np.greater, Ge: np.greater_equal, Lt: np.less, Le: np.less_equal}
+        return np.broadcast_to(np.asarray(compare[type(condition)](left, right), bool), entries.shape)
 
-    @number.register
-    def _(self, expression: Elementwise, at: dict[Index, int]) -> Any:
-        arguments = dict(zip((X, *expression.others), expression.args, strict=True))
-        return self.number(expression.definition.xreplace(arguments), at)
+    @_value.register
+    def _(self, expression: Elementwise, at: At) -> Any:
+        arguments = (self.value(a, at) for a in expression.args)
+        return self.value(expression.definition, dict(zip((X, *expression.others), arguments, strict=True)))
 
-    @number.register
-    def _(self, expression: Abs, at: dict[Index, int]) -> Any:
-        inner = self.number(expression.args[0], at)
-        return inner if inner.real >= 0 else -inner
+    @_value.register
+    def _(self, expression: Abs, at: At) -> Any:
+        inner = self.value(expression.args[0], at)
+        return np.where(self.arithmetic.real(inner) >= 0, inner, -inner)
 
-    @number.register
-    def _(self, expression: sign, at: dict[Index, int]) -> Any:
-        inner = self.number(expression.args[0], at).real
-        return self.arithmetic.number(int(inner > 0) - int(inner < 0))
+    @_value.register
+    def _(self, expression: sign, at: At) -> Any:
+        inner = self.arithmetic.real(self.value(expression.args[0], at))
+        return self.arithmetic.array(np.asarray(inner > 0, int) - np.asarray(inner < 0, int))
 
-    @number.register
-    def _(self, expression: erf, at: dict[Index, int]) -> Any:
-        return self.arithmetic.erf(self.number(expression.args[0], at))
+    @_value.register
+    def _(self, expression: erf, at: At) -> Any:
+        return self.arithmetic.erf(self.value(expression.args[0], at))
 
-    @number.register(type(pi))
-    def _(self, expression: Expr, at: dict[Index, int]) -> Any:
+    @_value.register(type(pi))
+    def _(self, expression: Expr, at: At) -> Any:
         return self.arithmetic.number(1) * self.arithmetic.functions.pi
 
-    @number.register(Max)
-    @number.register(Min)
-    def _(self, expression: Expr, at: dict[Index, int]) -> Any:
-        chosen = max if isinstance(expression, Max) else min
-        return chosen((self.number(a, at) for a in expression.args), key=lambda value: value.real)
+    @_value.register(Max)
+    @_value.register(Min)
+    def _(self, expression: Expr, at: At) -> Any:
+        turned = 1 if isinstance(expression, Max) else -1
+        chosen, *others = (self.value(a, at) for a in expression.args)
+        for other in others:
+            further = turned * self.arithmetic.real(other) > turned * self.arithmetic.real(chosen)
+            chosen = np.where(np.asarray(further, bool), other, chosen)
+        return chosen
 
-    @number.register
-    def _(self, expression: floor, at: dict[Index, int]) -> Any:
-        return self.arithmetic.number(math.floor(self.number(expression.args[0], at).real))
+    @_value.register
+    def _(self, expression: floor, at: At) -> Any:
+        return self.arithmetic.each(math.floor, self.arithmetic.real(self.value(expression.args[0], at)))
 
-    @number.register(cos)
-    @number.register(exp)
-    @number.register(log)
-    @number.register(tanh)
-    @number.register(cosh)
-    def _(self, expression: Expr, at: dict[Index, int]) -> Any:
-        function = getattr(self.arithmetic.functions, type(expression).__name__)
-        return function(self.number(expression.args[0], at))
+    @_value.register(cos)
+    @_value.register(exp)
+    @_value.register(log)
+    @_value.register(tanh)
+    @_value.register(cosh)
+    def _(self, expression: Expr, at: At) -> Any:
+        return self.arithmetic.apply(type(expression).__name__, self.value(expression.args[0], at))
+
+
+def _places(index: Expr, at: At) -> Array:
+    """The numbers that an index stands for, counted as its axis counts them."""
+    return at[index] if index in at else np.asarray(int(index))
+
+
+def as_floats(array: Array) -> Array:
+    """Numbers of mpmath as floats; NaN for those that are not real."""
+    plain = np.frompyfunc(lambda value: float("nan") if value.imag else float(value.real), 1, 1)
+    return np.asarray(plain(array), float)
 
 
 def interpret(

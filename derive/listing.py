@@ -50,7 +50,7 @@ class Section:
 
 def listing(derivation: Derivation) -> tuple[Section, ...]:
     """The module in sections: what computes equations, and what stands between."""
-    source = derivation.numpy()
+    source = derivation.listed
     lines = _lines(source, _tensors(derivation))
     numbered = {n for n, line in enumerate(lines, start=1) if any(w.equation is not None for w in line)}
     return tuple(_sections(ast.parse(source).body, lines, numbered))

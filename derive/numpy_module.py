@@ -12,7 +12,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sympy import Abs, Expr, Piecewise, Symbol, erf, exp, oo, preorder_traversal
 
@@ -27,10 +27,12 @@ from derive.exact import (
     recognise,
     shift_logs,
 )
+from derive.faults import SecondRenderingError
 from derive.forward import SAMPLES, SumsToOne
 from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
+from derive.kinks import kink_nodes
 from derive.layout import WIDTH, laid_out, laid_out_statement
 from derive.lift import lift
 from derive.lower import lowered, with_two_axes
@@ -68,12 +70,14 @@ def module_context(
     promises: tuple[SumsToOne, ...] = (),
     targets: str = "real",
     initialisation: Initialisation = INITIALISATIONS["glorot_uniform"],
+    second: bool = True,
 ) -> dict[str, Any]:
     """What the template of the module needs, as finished lines of Python.
 
     ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``, and
     ``initialisation`` says how weights begin. Each line that computes an equation ends with
-    that equation's number.
+    that equation's number. Without ``second``, there is no second rendering of the steps.
+    Raises SecondRenderingError if that cannot be made.
     """
     layout = _Layout(program, notation, targets)
     forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
@@ -95,6 +99,7 @@ def module_context(
         "prediction": layout.name(program.prediction),
         "error_values": tuple(layout.name(s.target) for s in layout.towards_error),
         "factors": tuple(layout.name(s.target) for s in program.stage("factor")),
+        "kinks": layout.kinks(kept),
         "error_name": layout.name(layout.error.target),
         "gradient_items": tuple((s.target.about.name, layout.name(s.target)) for s in gradients if s.target.about),
         "parameters": tuple(p.name for p in program.parameters),
@@ -110,7 +115,7 @@ def module_context(
         "inputs": scalar(x.axes[0].extent).text,
         "outputs": scalar(y.axes[0].extent).text,
         **_numbered(program, layout.names),
-        "steps": steps_context(program, layout.names, layout.in_steps, tuple(line for _, line in layout.sizes())),
+        "steps": layout.steps() if second else None,
     }
 
 
@@ -174,6 +179,15 @@ class _Layout:
             return statement
         return replace(statement, equation=equation, form=recognise(lift(equation, self.program.tensors)))
 
+    def steps(self) -> dict[str, Any]:
+        """The second rendering of the steps."""
+        widths = tuple(line for _, line in self.sizes())
+        try:
+            return steps_context(self.program, self.names, self.in_steps, widths)
+        except Exception as problem:
+            what = f"the second rendering of the steps cannot be made: {type(problem).__name__}: {problem}"
+            raise SecondRenderingError(what) from problem
+
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
         return _keeps_axes(_form(self.error))
@@ -187,15 +201,36 @@ class _Layout:
     def body(self, statements: tuple[Assign, ...], values: Iterable[Tensor] = ()) -> Lines:
         """The lines of a function that computes ``statements``: what it unpacks, then the equations."""
         read = set().union(*(_reads(s) for s in statements))
+        computed = [self.line(s) for s in statements]
+        return (*self._unpacked(read, _words(computed), values), *computed)
+
+    def _unpacked(self, read: set[str], used: set[str], values: Iterable[Tensor]) -> Lines:
+        """The lines that give a name to what is ``read``, and to the sizes that the code has ``used``."""
         lines = [f'{p.name} = parameters["{p.name}"]' for p in self.program.parameters if p.name in read]
         lines += [f'{self.name(t)} = values["{self.name(t)}"]' for t in values if t.name in read]
-        computed = [self.line(s) for s in statements]
-        used = _words(computed)
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
         lines += [self._width(symbol, at_hand) for symbol in self.program.extents if symbol.name in used]
         if SAMPLES.name in used:
             lines.append(f"{SAMPLES} = X.shape[1]")
-        return (*lines, *computed)
+        return tuple(lines)
+
+    def kinks(self, values: Iterable[Tensor]) -> tuple[Lines, Lines]:
+        """The lines that prepare what functions are applied to less where their formula changes, and each of these."""
+        places = tuple(kink_nodes(self.program))
+        read = set().union(*(mx.arrays_read(place) for place in places))
+        towards = self._read_of(self.towards_error, read)
+        read |= set().union(*(_reads(s) for s in towards))
+        computed = [self.line(s) for s in towards]
+        items = [self.printer.code(lowered(with_two_axes(place))).text for place in places]
+        return (*self._unpacked(read, _words([*computed, *items]), values), *computed), tuple(items)
+
+    def _read_of(self, statements: tuple[Assign, ...], read: set[str]) -> tuple[Assign, ...]:
+        """The statements whose targets are read, and those that these read."""
+        found: list[Assign] = []
+        for statement in reversed(statements):
+            if statement.target.name in read.union(*(_reads(s) for s in found)):
+                found.append(statement)
+        return tuple(reversed(found))
 
     def needed(self, statements: tuple[Assign, ...]) -> tuple[Assign, ...]:
         """The statements without those of the error that none of the others reads."""
@@ -260,21 +295,28 @@ class _Layout:
             decimal = number_text(value)
             yield self.names[name], decimal.replace("/", " / ")
 
-    def helpers(self) -> Iterator[dict[str, Any]]:
-        """The elementwise functions at the head of the module, each with its equation's number, then what they call."""
+    def _computed(self) -> tuple[Assign, ...]:
+        return (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
+
+    def functions(self) -> dict[Any, int]:
+        """The elementwise functions of the module, each with its equation's number."""
         numbers = {d.function: d.number for d in self.program.definitions}
-        computed = (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
-        for statement in computed:
+        for statement in self._computed():
             for node in _walk(_form(statement)):
                 if isinstance(node, mx.Map) and _is_elementwise(node.function):
                     numbers.setdefault(node.function, statement.number)
+        return numbers
+
+    def helpers(self) -> Iterator[dict[str, Any]]:
+        """The elementwise functions at the head of the module, then what they call."""
+        numbers = self.functions()
         for function, number in numbers.items():
             yield self._helper(function, number)
         values = [_stable(function).value for function in numbers]
         for name, kind in _SPECIAL.items():
             if any(value.has(kind) for value in values):
                 yield {"call": name, "slope": "" if name == "log1p_ratio" else _slope_of_erf(name)}
-        calls = {n.name for s in computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
+        calls = {n.name for s in self._computed() for n in _walk(_form(s)) if isinstance(n, mx.Call)}
         calls |= {"softmax"} if "softmax_pull" in calls else set()
         for name in sorted(calls):
             yield {"call": name}
@@ -287,6 +329,7 @@ class _Layout:
         last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
         return {
             "call": None,
+            "function": function,
             "name": function.title,
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
             "what": _as_docstring(f"{_described(function)}."),
@@ -466,6 +509,13 @@ def _is_elementwise(function: Any) -> bool:
     return isinstance(function, type) and issubclass(function, Elementwise)
 
 
+class Rendered(NamedTuple):
+    """The text of a module, and the elementwise functions in it by their names there."""
+
+    source: str
+    functions: dict[str, Any]
+
+
 def module_source(
     program: Program,
     notation: Notation,
@@ -475,13 +525,16 @@ def module_source(
     network: Network | None = None,
     targets: str = "real",
     initialisation: str = "glorot_uniform",
-) -> str:
+    second: bool = True,
+) -> Rendered:
     """Render the module, laid out as a formatter would.
 
     ``name`` is what it is imported as, ``description`` says which network it is, and
-    ``network`` is None if its equations were stated by hand.
+    ``network`` is None if its equations were stated by hand. Without ``second``, it can be
+    read but not trained: there is no second rendering of the steps. Raises
+    SecondRenderingError if that cannot be made.
     """
-    context = module_context(program, notation, promises, targets, INITIALISATIONS[initialisation])
+    context = module_context(program, notation, promises, targets, INITIALISATIONS[initialisation], second)
     source = fill(
         "numpy/trainer.py.jinja",
         **{**context, **facts(program, network, context)},
@@ -490,7 +543,8 @@ def module_source(
         core="\n".join(textwrap.wrap(_CORE.format(**context), WIDTH)),
         made=_created(context["widths"]),
     )
-    return laid_out(source)
+    functions = {h["name"]: h["function"] for h in context["helpers"] if h["call"] is None}
+    return Rendered(laid_out(source), functions)
 
 
 _CORE = (

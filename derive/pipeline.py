@@ -24,6 +24,7 @@ from derive.chain_rule import Chains, chains
 from derive.descent import Descent
 from derive.describe import described
 from derive.edition import Edition
+from derive.faults import ModuleError, SecondRenderingError
 from derive.forward import SAMPLE_AXIS, ForwardPass
 from derive.index import Axis, Equation, IndexSupply, Tensor, as_named
 from derive.layers import BIASES
@@ -41,6 +42,7 @@ from derive.weight_decay import L2, PENALTY, penalty
 if TYPE_CHECKING:
     from derive.blocks import Document
     from derive.formats.writers import Manuscript
+    from derive.numpy_module import Rendered
     from derive.seals import Content
     from derive.verify import GradientReport
 
@@ -220,19 +222,44 @@ class Derivation:
         return loss(self.network.loss).targets
 
     @cached_property
-    def _module(self) -> str:
+    def rendered(self) -> Rendered:
+        """The NumPy module as it is made, not checked yet.
+
+        Raises SecondRenderingError if the second rendering of its steps cannot be made.
+        """
+        return self._rendered()
+
+    def _rendered(self, second: bool = True) -> Rendered:
         from derive.numpy_module import module_source
 
         name = "network" if self.network is None else str(self.network.name)
         promises = self.forward.promises
         start = "glorot_uniform" if self.network is None else self.network.initialisation
-        return module_source(
-            self.program, self.notation, promises, name, self.description, self.network, self.targets, start
-        )
+        how = (self.description, self.network, self.targets, start, second)
+        return module_source(self.program, self.notation, promises, name, *how)
+
+    @cached_property
+    def _readable(self) -> Rendered:
+        try:
+            return self.rendered
+        except SecondRenderingError:
+            return self._rendered(second=False)
+
+    @property
+    def listed(self) -> str:
+        """The module as a document lists and runs it: it needs no second rendering of the steps."""
+        return self._readable.source
 
     def numpy(self) -> str:
-        """Return the source of the NumPy module."""
-        return self._module
+        """Return the source of the NumPy module, once it has been checked as ``check`` says.
+
+        Raises ModuleError, naming the equation, if the module does not run or its check
+        fails, which is a fault of this program.
+        """
+        report = self.check()
+        if not report.passed:
+            raise ModuleError(f"the check of the module failed: {report.line()}")
+        return self.rendered.source
 
     def estimator(self) -> str:
         """Return the source of an estimator for scikit-learn, to stand beside the NumPy module.
@@ -298,21 +325,24 @@ class Derivation:
         }
 
     def check(self) -> GradientReport:
-        """Run the generated module's own gradient check on a random example.
+        """Check the generated module on random examples: its gradients, and every tensor that it computes.
 
-        A module too large for that is checked as the same network with small layers;
-        the report says so.
+        The gradients are compared with what is measured, the tensors with an interpreter of the equations. A module
+        too large for that is checked as the same network with small layers; the report says so.
+        Raises ModuleError if the module does not run, or cannot be made.
         """
-        return self._report
+        _ = self.rendered  # which raises where it cannot be made
+        return self.report
 
     @cached_property
-    def _report(self) -> GradientReport:
-        from derive.verify import LARGEST, check_source
+    def report(self) -> GradientReport:
+        """What ``check`` returns, also where the second rendering of the steps cannot be made."""
+        from derive.verify import LARGEST, check_rendered
 
         if self.network is not None and self.parameter_count > LARGEST:
             small = Network(**{**self.network.values(), "layers": small_layers(self.network.layers)})
-            return replace(check_source(derive(small).numpy()), layers=small.layers)
-        return check_source(self.numpy())
+            return replace(derive(small).report, layers=small.layers)
+        return check_rendered(self._readable, self.program, self.notation)
 
     @property
     def parameter_count(self) -> int:

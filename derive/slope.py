@@ -17,7 +17,8 @@ from derive.numpy_module import code_names
 from derive.program import Program
 from derive.user_text import SpecError
 from derive.verify import loaded
-from derive.worked.example import LARGEST_PARAMETER, position, watched
+from derive.watch import watched
+from derive.worked.example import LARGEST_PARAMETER, position
 from derive.worked.figures import Figure, layout, shown
 from derive.worked.given import MAX_PARAMETERS, Numbers, settled
 from derive.worked.measured import COMPLEX_STEP, DIFFERENCE_STEP, Measured, frozen
@@ -82,7 +83,7 @@ def slope(derivation: Derivation, parameter: Tensor, entry: tuple[int, ...], num
     """
     if numbers is None and derivation.program.extents:
         return None
-    module = loaded(derivation.numpy())
+    module = loaded(derivation.listed)
     parameters, x, y, digits = _start(derivation, module, numbers)
     shape = parameters[parameter.name].shape
     if any(n >= length for n, length in zip(position(parameter, entry), shape, strict=True)):

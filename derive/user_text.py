@@ -7,7 +7,7 @@ import keyword
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 MAX_WIDTH = 10**9

@@ -1,22 +1,31 @@
-"""Gradient checks: the generated module against the complex step and central differences."""
+"""The check of a generated module: gradients against what is measured, and every tensor against the interpreter."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from derive.user_text import cut, shown_path
+import numpy as np
+
+from derive.compare import Compared, cases, compared, further_points
+from derive.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
+from derive.compare_functions import worst_function
+from derive.faults import ModuleError
+from derive.named import example
+from derive.notation import Notation
+from derive.numpy_module import Rendered, code_names
+from derive.program import Program
 
 #: How far a gradient may be from each oracle, relative to its own largest entry.
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
-#: How far the two renderings of a step may be apart, relative to the largest numbers.
+#: How far the two renderings of a step may be apart, relative to the largest numbers and to what rounding does.
 RENDERINGS_TOLERANCE = 1e-11
+#: The step of the central differences.
+DIFFERENCE_STEP = 1e-6
 
 #: The powers of ten below which a document says that the worst errors were. The errors
 #: themselves are rounding and differ between machines (1e-16 to 5e-15, and 6e-11 to 3e-7,
@@ -37,19 +46,18 @@ ENTRYWISE = 10_000
 ENTRIES = 64
 
 
-class CheckError(ValueError):
-    """A path at which there is no generated module."""
-
-
 @dataclass(frozen=True)
 class GradientReport:
-    """The worst relative difference of each parameter's gradient from the two oracles.
+    """The worst relative difference of each parameter's gradient from the two oracles, and what else was compared.
 
     The example was drawn from ``seed`` and has ``samples`` samples. ``entries`` says how many
     entries of each parameter were checked one by one (None: all); a random direction through
-    all of them was checked besides; ``renderings`` is how far apart the two renderings of a step
-    are. ``layers`` are those of the network that was checked, if
-    it is a smaller one.
+    all of them was checked besides. ``left_out`` of the ``slopes`` so measured were not compared
+    with central differences, as a kink lies within their step. ``renderings`` is how far apart
+    the two renderings of a step are, NaN where the second one fails as ``broken`` says.
+    ``tensors`` are those that were compared with the interpreter of the equations (None: they were not, for want of
+    the equations), ``function`` is the elementwise function farthest from its definition, and how far.
+    ``layers`` are those of the network that was checked, if it is a smaller one.
     """
 
     parameters: dict[str, tuple[float, float]]
@@ -58,6 +66,11 @@ class GradientReport:
     seed: int = SEED
     entries: int | None = None
     renderings: float = 0.0
+    left_out: int = 0
+    slopes: int = 0
+    tensors: Compared | None = None
+    function: tuple[str, float] = ("", 0.0)
+    broken: str = ""
 
     @property
     def worst(self) -> float:
@@ -70,11 +83,26 @@ class GradientReport:
         return _worst(d for _, d in self.parameters.values())
 
     @property
-    def passed(self) -> bool:
+    def right(self) -> bool:
         """Whether every gradient is within tolerance of both oracles (NaN is not)."""
-        pairs = self.parameters.values()
-        right = all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in pairs)
-        return right and self.renderings <= RENDERINGS_TOLERANCE
+        return all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values())
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong beside the gradients, each in some words."""
+        wrong = [str(difference) for difference in self.tensors.wrong] if self.tensors else []
+        name, off = self.function
+        if not off <= FUNCTION_TOLERANCE:
+            wrong.append(f"{name} is off by {off:.1e} from its definition")
+        if not self.renderings <= RENDERINGS_TOLERANCE:
+            failed = f" ({self.broken})" if self.broken else ""
+            wrong.append(f"the two renderings of a step differ by {self.renderings:.1e}{failed}")
+        return tuple(wrong)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gradient is right, and all else that was compared."""
+        return self.right and not self.faults
 
     @property
     def below(self) -> int:
@@ -91,20 +119,41 @@ class GradientReport:
 
     def line(self) -> str:
         """One line of text."""
-        verdict = "right" if self.passed else "WRONG"
+        verdict = "right" if self.right else "WRONG"
         if self.layers is not None:
             verdict += f" (with layers of {'-'.join(map(str, self.layers))} units)"
-        if self.renderings > RENDERINGS_TOLERANCE:
-            verdict += f" (its two renderings are {self.renderings:.1e} apart)"
-        return (
+        measured = (
             f"gradients {verdict}: off by at most {self.worst:.1e} from the complex step, "
             f"{self.worst_central:.1e} from central differences"
         )
+        left_out = (f"; {self.apart}",) if self.left_out else ()
+        return "".join((measured, *left_out, *(f"; WRONG: {fault}" for fault in self.faults)))
+
+    @property
+    def apart(self) -> str:
+        """What was not compared with central differences, in a sentence."""
+        lie = "lies" if self.left_out == 1 else "lie"
+        return (
+            f"{self.left_out} of {self.slopes} slopes {lie} within {DIFFERENCE_STEP:g} of a kink and "
+            f"{'was' if self.left_out == 1 else 'were'} not compared with central differences"
+        )
 
     def table(self) -> list[str]:
-        """A line for each parameter."""
+        """A line for each parameter, and one that says what else was seen."""
         head = f"{'':8}{'complex step':>14}{'central differences':>22}"
-        return [head, *(f"{n:8}{c:>14.1e}{d:>22.1e}" for n, (c, d) in self.parameters.items())]
+        rows = (f"{n:8}{c:>14.1e}{d:>22.1e}" for n, (c, d) in self.parameters.items())
+        return [head, *rows, self.seen()]
+
+    def seen(self) -> str:
+        """How many tensors were compared with the interpreter."""
+        if self.tensors is None:
+            return "only the gradients were checked: the equations of the network are not at hand"
+        right = self.tensors.tensors - len(self.tensors.wrong)
+        return (
+            f"{right} of {self.tensors.tensors} tensors are those of the equations, to {self.tensors.worst:.1e}"
+            if self.tensors.wrong
+            else f"all {right} tensors are those of the equations: off by at most {self.tensors.worst:.1e}"
+        )
 
 
 def _worst(differences: Iterable[float]) -> float:
@@ -120,65 +169,93 @@ def _power(worst: float, powers: tuple[int, ...]) -> int:
 
 
 def loaded(source: str) -> ModuleType:
-    """Execute the source of a generated module: our own output, not a user's text."""
+    """Execute the source of a generated module: our own output, not a user's text.
+
+    Raises ModuleError, naming the equation, if it does not parse or cannot be executed.
+    """
     module = ModuleType("trainer")
-    exec(compile(source, "trainer.py", "exec"), module.__dict__)
+    try:
+        exec(compile(source, "trainer.py", "exec"), module.__dict__)
+    except SyntaxError as problem:
+        raise ModuleError(f"the module does not parse: {_at(source, problem.lineno)}{problem.msg}") from problem
+    except Exception as problem:
+        raise _failed(source, problem) from problem
     return module
 
 
 def check_source(source: str) -> GradientReport:
-    """Check the gradients of a module given as source text."""
-    module: Any = loaded(source)
-    parameters, _, _ = module.example()
-    entries = 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
-    return check_gradients(module, entries)
+    """Check the gradients of a module given as source text, of which the equations are not known.
 
-
-def check_module(path: Path) -> GradientReport:
-    """Check every gradient entry of a generated module, given its file or its folder.
-
-    Raises CheckError if there is no generated module at ``path``.
+    Raises ModuleError if it does not run.
     """
+    module: Any = loaded(source)
     try:
-        file = path / "trainer.py" if path.is_dir() else path
-        found = file.is_file()
-    except OSError as error:  # of a name that is too long, or a folder that may not be entered
-        raise CheckError(f"{shown_path(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    if not found:
-        raise CheckError(f"{shown_path(path)} holds no trainer.py: give a generated folder, or the trainer.py in it")
-    module = _imported(file)
-    missing = [n for n in ("check_gradients", "example") if not callable(getattr(module, n, None))]
-    if missing:
-        raise CheckError(f"{shown_path(file)} is no generated module: it has no {missing[0]}()")
+        return check_gradients(module, _entries(module))
+    except Exception as problem:
+        raise _failed(source, problem) from problem
+
+
+def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> GradientReport:
+    """Check a module against what is measured, and against the program that it was made from.
+
+    Raises ModuleError, naming the equation, if it does not run.
+    """
+    module: Any = loaded(rendered.source)
     try:
-        small = sum(p.size for p in module.example()[0].values()) <= ENTRYWISE
-        return check_gradients(module, None if small else ENTRIES)
-    except (Exception, SystemExit) as problem:
-        raise CheckError(f"{shown_path(file)} cannot be checked: {_reason(problem)}") from problem
+        report = check_gradients(module, _entries(module))
+        return compare_named(report, module, rendered, program, notation)
+    except Exception as problem:
+        raise _failed(rendered.source, problem) from problem
+
+
+def compare_named(
+    report: GradientReport, module: Any, rendered: Rendered, program: Program, notation: Notation
+) -> GradientReport:
+    """The report with every named tensor and every elementwise function of a module compared."""
+    names = code_names(program, notation)
+    points = cases(module, program, names)
+    apart, broken = report.renderings, report.broken
+    for case in further_points(module, program, names, points) if not broken else ():
+        with case.constants(module, names):
+            more, broken = _renderings(module, *case.point.data, state=case.point.state)
+        apart = float(np.maximum(apart, more))
+    tensors, function = compared(module, names, points), worst_function(module, rendered.functions)
+    return replace(report, tensors=tensors, function=function, renderings=apart, broken=broken)
 
 
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
-    """Run a generated module's check on its own example; all entries if ``entries`` is None."""
-    drawn = module.example(samples=SAMPLES, seed=SEED)
-    apart = module.check_steps(*drawn) if hasattr(module, "check_steps") else 0.0
-    return GradientReport(module.check_gradients(*drawn, entries=entries), entries=entries, renderings=apart)
+    """Run a generated module's own check on its own example; all entries if ``entries`` is None."""
+    seed, drawn = example(module, SAMPLES, SEED)
+    parameters, left_out, slopes = module._checked_gradients(*drawn, entries=entries)
+    apart, broken = _renderings(module, *drawn)
+    report = GradientReport(parameters, seed=seed, entries=entries, renderings=apart, broken=broken)
+    return replace(report, left_out=left_out, slopes=slopes)
 
 
-def _reason(problem: BaseException) -> str:
-    """What went wrong in a module, on one line."""
-    return cut(" ".join(f"{type(problem).__name__}: {problem}".split()))
-
-
-def _imported(file: Path) -> ModuleType:
-    found = importlib.util.spec_from_file_location("derive_checked_trainer", file)
-    if found is None or found.loader is None:
-        raise CheckError(f"{shown_path(file)} is no Python file: give a generated folder, or the trainer.py in it")
-    module = importlib.util.module_from_spec(found)
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:
+    """How far the two renderings of a step are apart; if the second one fails, that is no fault of the gradients."""
     try:
-        found.loader.exec_module(module)
-    except (Exception, SystemExit) as problem:
-        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem)}") from problem
-    finally:
-        sys.dont_write_bytecode = writes
-    return module
+        return module.check_steps(*drawn, **more), ""
+    except Exception as problem:
+        return float("nan"), f"{type(problem).__name__}: {problem}"
+
+
+def _entries(module: Any) -> int:
+    parameters, _, _ = module.example()
+    return 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
+
+
+def _failed(source: str, problem: Exception) -> ModuleError:
+    """What stopped a module, with the equation that it was at."""
+    lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == "trainer.py"]
+    at = next((found for number in reversed(lines) if (found := _at(source, number))), "")
+    return ModuleError(f"the module does not run: {at}{type(problem).__name__}: {problem}")
+
+
+def _at(source: str, line: int | None) -> str:
+    """The equation that a line of a module computes, as the beginning of a message."""
+    lines = source.splitlines()
+    if line is None or not 0 < line <= len(lines):
+        return ""
+    _, mark, number = lines[line - 1].rpartition("  # (")
+    return f"equation ({number.rstrip(')')}): " if mark else ""

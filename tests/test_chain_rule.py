@@ -78,7 +78,7 @@ def numeric(forward: ForwardPass, edge: LocalDerivative) -> float:
     values, sizes = given_and_learned(program, 2, seed=3)
     known = interpreted(program, values, sizes, stages=("forward", "error"))
     machine = Interpreter(known, sizes, program.tensors)
-    ranges = [machine._range(i) for i in (*edge.of_indices, *edge.wrt_indices)]
+    ranges = [machine.places(i) for i in (*edge.of_indices, *edge.wrt_indices)]
     worst = 0.0
     chosen = list(itertools.product(*ranges))
     for numbers in random.Random(0).sample(chosen, min(len(chosen), 60)):

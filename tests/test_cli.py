@@ -197,7 +197,7 @@ def test_what_was_edited_by_hand_needs_force(fake: type[Fake], capsys: pytest.Ca
 def test_wrong_gradients_are_not_written(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
     fake.passed = False
     message = complaint(capsys, "network", "--layers", "3,1", code=1)
-    assert message == "the gradient check failed and nothing was written: gradients WRONG"
+    assert message == "the check failed and nothing was written: gradients WRONG"
     assert not Path("generated").exists()
 
 

@@ -11,7 +11,8 @@ import pytest
 from derive.pipeline import derive
 from derive.program import STAGES
 from derive.user_text import SpecError
-from derive.worked.example import position, watched, work
+from derive.watch import watched
+from derive.worked.example import position, work
 from derive.worked.given import Numbers, numbers
 from tests import networks
 from tests.helpers import derivation, interpreted, off, real, stored
@@ -127,7 +128,7 @@ def test_forward_passes_that_are_no_layers(name):
 def altered(d, source):
     """The derivation with another module."""
     known = {"program": d.program, "notation": d.notation, "forward": d.forward, "targets": d.targets}
-    return SimpleNamespace(numpy=lambda: source, **known)
+    return SimpleNamespace(listed=source, **known)
 
 
 def test_a_gradient_that_is_wrong_shows():

@@ -172,7 +172,7 @@ class Entries:
         return self.known[names]
 
     def _places(self, indices: tuple[Index, ...]) -> Iterator[dict[Index, int]]:
-        for numbers in itertools.product(*(self.machine._range(i) for i in indices)):
+        for numbers in itertools.product(*(self.machine.places(i) for i in indices)):
             yield dict(zip(indices, numbers, strict=True))
 
     def _count(self, edge: LocalDerivative, at: dict[Index, int]) -> int:

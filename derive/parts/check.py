@@ -9,7 +9,7 @@ from derive.view import View
 
 def check(view: View) -> Part:
     """How far the gradient of the generated module is from what is measured."""
-    report = view.derivation.check()
+    report = view.derivation.report
     blocks: list[Block] = []
     if report.layers is not None:
         blocks.append(
@@ -32,6 +32,8 @@ def check(view: View) -> Part:
             _power(view, report.below_central),
         )
     )
+    if report.left_out:
+        blocks.append(say("{}.", report.apart))
     return Part("check", "The check", tuple(blocks))
 
 

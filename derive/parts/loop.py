@@ -159,7 +159,7 @@ def _kept(view: View) -> Text:
 
 
 def _algorithm(view: View) -> Algorithm:
-    lines = code_lines(view.derivation.numpy())
+    lines = code_lines(view.derivation.listed)
     steps = [Step(say("repeat, for one batch ({}, {}) after another:", *_data(view)))]
     for stage, title in (
         ("forward", "forwards:"),

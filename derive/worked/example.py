@@ -9,11 +9,10 @@ error, and from nothing else.
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import FrameType, MappingProxyType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from derive.optimizers import LEARNING_RATE
 from derive.program import Program
 from derive.user_text import SpecError
 from derive.verify import loaded
+from derive.watch import watched
 from derive.worked.figures import Figure, Layout, Table, figures, layout, shown, table
 from derive.worked.given import Numbers, Start, settled
 from derive.worked.measured import Measured, Meter, frozen, kinks
@@ -165,7 +165,7 @@ def work(derivation: Derivation, numbers: Numbers) -> Example:
     Raises SpecError, naming the file and the place in it, if the numbers do not fit the
     network, and if a value stops being finite.
     """
-    module = loaded(derivation.numpy())
+    module = loaded(derivation.listed)
     start = settled(numbers, derivation.program, derivation.forward.promises, module, derivation.targets)
     runner = _Runner(derivation.program, code_names(derivation.program, derivation.notation), module, start)
     try:
@@ -296,34 +296,6 @@ class _Runner:
 
     def _error(self, parameters: Values) -> float:
         return float(self.module.error(parameters, self.start.X, self.start.Y))
-
-
-def watched(module: Any, names: set[str], call: Callable[[], float]) -> tuple[float, dict[str, dict[str, Any]]]:
-    """Call a function, and return its result with what the module's functions ``names`` held when they returned.
-
-    The functions run as they are: the interpreter reports each return, and the local
-    variables are copied at that moment.
-    """
-    codes = {name: getattr(module, name).__code__ for name in sorted(names)}
-    held: dict[str, dict[str, Any]] = {}
-
-    def report(frame: FrameType, event: str, _: object) -> None:
-        if event == "return":
-            for name, code in codes.items():
-                if frame.f_code is code:
-                    held[name] = {k: np.array(v) for k, v in frame.f_locals.items() if _is_number(v)}
-
-    before = sys.getprofile()
-    sys.setprofile(report)
-    try:
-        result = call()
-    finally:
-        sys.setprofile(before)
-    return result, held
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (np.ndarray, np.generic, float, int))
 
 
 def _check_range(step: int, values: Mapping[str, Array], largest: float = math.inf) -> None:

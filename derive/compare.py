@@ -1,0 +1,230 @@
+"""Every named tensor of a generated module beside that of the interpreter.
+
+The gradient checks see that the gradients are those of the error that the module computes.
+That this error, and all that is computed on the way to it and after it, is what the
+equations say is seen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+
+from derive.descent import SQUARE_NORM
+from derive.evaluate import FLOATS, Arithmetic, as_floats, interpret
+from derive.index import Tensor
+from derive.named import Point, computed, example, in_axes, offered, sizes
+from derive.program import STAGES, Program
+
+Array = NDArray[Any]
+
+#: How far an entry may be from the interpreter's, relative to the largest entry of its tensor. Both
+#: are sums of the same numbers in another order, so they differ by a few units in the last place of the
+#: largest term, 1e-15; what is smaller than the largest entry may be what is left of larger terms.
+TOLERANCE = 1e-11
+#: How often the distance by which a tensor moves when all parameters are moved by a unit in
+#: their last place is still rounding: it is more than TOLERANCE where a network is deep or cancels.
+ROUNDING = 1e3
+
+#: The numbers of samples of the example of the module's own, and of that of larger numbers.
+SAMPLES, FEW = 7, 3
+#: The number of samples with which the two renderings of a step are compared at larger numbers.
+MANY = 60
+#: By how much parameters are larger in the second example, as far as values stay in range.
+SCALES = (4.0, 2.0, 1.0)
+IN_RANGE = 300.0
+#: So many digits, for a share of 1 less exp(-x) with any x in that range.
+DIGITS = 200
+#: Up to how many products of a parameter and a sample the second example has.
+MOST_EXACT = 8_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A tensor that is not the interpreter's: its equation's number, where it was seen, and how far off it is.
+
+    ``code`` is its name in the module.
+    """
+
+    number: int
+    name: str
+    code: str
+    where: str
+    off: float
+
+    def __str__(self) -> str:
+        where = f" from {self.where}" if self.where else ""
+        return f"{self.code}{where}, equation ({self.number}), is off by {self.off:.1e}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many tensors were compared, the worst relative difference of those that are right, and the others."""
+
+    tensors: int = 0
+    worst: float = 0.0
+    wrong: tuple[Difference, ...] = ()
+
+
+def compared(module: Any, names: Mapping[str, str], cases: Iterable[Case]) -> Compared:
+    """Compare every named tensor, and what the module offers, with the interpreter at several points.
+
+    ``names`` are those of the tensors in the module's code.
+    """
+    seen: dict[str, float] = {}
+    wrong: dict[str, Difference] = {}
+    for case in cases:
+        for difference, fits in case.differences(module, names):
+            seen[difference.name] = max(seen.get(difference.name, 0.0), difference.off if fits else 0.0)
+            if not fits:
+                wrong.setdefault(difference.name, difference)
+    ordered = tuple(sorted(wrong.values(), key=lambda difference: difference.number))
+    return Compared(len(seen), max(seen.values(), default=0.0), ordered)
+
+
+def cases(module: Any, program: Program, names: Mapping[str, str]) -> tuple[Case, ...]:
+    """The module's own example, one with states in use, gradients within and beyond a clip, larger numbers."""
+    return tuple(_Cases(module, program, names).all())
+
+
+def further_points(module: Any, program: Program, names: Mapping[str, str], cases: Iterable[Case]) -> list[Case]:
+    """Where the two renderings of a step are compared beside the module's own example, the first of the cases."""
+    busy = _Cases(module, program, names).busy()
+    return [*list(cases)[1:], *([] if busy is None else [Case(program, busy)])]
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """Draws the points at which a module is compared with its program."""
+
+    module: Any
+    program: Program
+    names: Mapping[str, str]
+
+    def all(self) -> Iterator[Case]:
+        """The cases, as far as the program has them."""
+        first = self._drawn(SAMPLES, 0)
+        yield Case(self.program, first)
+        if self.program.states:
+            yield Case(self.program, self._drawn(SAMPLES, 1, self._longest // 2))
+        if SQUARE_NORM.name in self.program.tensors:
+            yield from self._clipped(first)
+        larger = self._larger(FEW, 2 * self._longest + 2)
+        if larger is not None:
+            yield Case(self.program, larger, exact=True)
+
+    def busy(self) -> Point | None:
+        """Larger numbers, and many samples, so that all branches are taken in all ways."""
+        return self._larger(MANY, 1)
+
+    @property
+    def _longest(self) -> int:
+        """The largest number among the constants: of steps, where the learning rate has a schedule."""
+        return max((int(value) for value in self.program.constants.values()), default=0)
+
+    def _drawn(self, samples: int, seed: int, step: int = 0, scale: float = 1.0) -> Point:
+        """Random numbers, and the state after some steps; what is kept of squares is positive."""
+        _, (parameters, x, y) = example(self.module, samples, seed)
+        parameters = {name: scale * value for name, value in parameters.items()}
+        state = self.module.initial_state(parameters) if self.program.states else {}
+        if step or seed:
+            draw = np.random.default_rng(seed)
+            kept = {name: draw.uniform(0.1, 1, value.shape) for name, value in state.items()}
+            state = {n: np.full(v.shape, float(step)) if n == "step" else v for n, v in kept.items()}
+        return Point(parameters, state, x if scale == 1 else 2 * x, y)
+
+    def _clipped(self, point: Point) -> Iterator[Case]:
+        square = np.asarray(computed(self.module, self.program, self.names, point)[SQUARE_NORM.name]).item()
+        for share in (0.5, 2.0) if np.isfinite(square) and square > 0 else ():
+            yield Case(self.program, point, {"clip": Fraction(share * square**0.5)})
+
+    def _larger(self, most: int, step: int) -> Point | None:
+        """Numbers with which both sides of functions are met; None where there are too many of them."""
+        weights = sum(value.size for value in self.module.example(samples=1)[0].values())
+        for scale in SCALES if weights <= MOST_EXACT else ():
+            samples = max(1, min(most, MOST_EXACT // weights))
+            point = self._drawn(samples, 2, step, scale)
+            values = computed(self.module, self.program, self.names, point).values()
+            if all(np.all(np.isfinite(v)) and np.max(np.abs(v)) < IN_RANGE for v in values):
+                return point
+        return None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A point, whether the truth there needs exact arithmetic, and what constants are changed to."""
+
+    program: Program
+    point: Point
+    changed: Mapping[str, Fraction] = field(default_factory=dict)
+    exact: bool = False
+
+    def differences(self, module: Any, names: Mapping[str, str]) -> Iterator[tuple[Difference, bool]]:
+        """For each tensor, as it is computed and as it is offered, how far it is off, and whether that is rounding."""
+        with self.constants(module, names):
+            found = computed(module, self.program, names, self.point)
+            moved = computed(module, self.program, names, self.point.nudged())
+            shown = [*offered(module, self.program, names, self.point)]
+        truth = self._truth()
+        numbers = {s.target.name: s.number for s in self.program.statements}
+        limits = {name: _limit(found[name], moved[name], truth[name]) for name in found}
+        for where, name, value in [*(("", *item) for item in found.items()), *shown]:
+            if name in limits:
+                off, fits = _off(self.program.tensors[name], value, truth[name], limits[name])
+                yield Difference(numbers[name], name, names[name], where, off), fits
+
+    @contextmanager
+    def constants(self, module: Any, names: Mapping[str, str]) -> Iterator[None]:
+        """The module with the constants that are changed."""
+        values = {names[name]: float(value) for name, value in self.changed.items()}
+        before = {name: vars(module)[name] for name in values}
+        vars(module).update(values)
+        try:
+            yield
+        finally:
+            vars(module).update(before)
+
+    def _truth(self) -> Mapping[str, Array]:
+        """Every tensor as the interpreter computes it; with more digits where floats overflow, or are too coarse."""
+        program = replace(self.program, constants={**self.program.constants, **self.changed})
+        given = self.point.given(program)
+        counts = sizes(program, given)
+        if not self.exact:
+            found = interpret(program, given, counts, FLOATS, STAGES)
+            if all(np.all(np.isfinite(value)) for value in found.values()):
+                return found
+        with mpmath.workdps(DIGITS):
+            found = interpret(program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
+            return {name: as_floats(value) for name, value in found.items()}
+
+
+def _limit(found: Any, moved: Any, truth: Array) -> float:
+    """How far a tensor may be off: as much as rounding may do."""
+    grown = _distance(np.asarray(found, float), np.asarray(moved, float))
+    return max(TOLERANCE * _size(truth), ROUNDING * grown)
+
+
+def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float, bool]:
+    """How far a value is off, relative to the largest entry of the truth, and whether it is within the limit."""
+    value = np.asarray(found, dtype=float)
+    entries = in_axes(tensor, value) if value.size == truth.size else value
+    if entries.shape != truth.shape:
+        return float("inf"), False
+    distance = _distance(entries, truth)
+    return distance / (_size(truth) or 1.0), bool(distance <= limit)
+
+
+def _size(value: Array) -> float:
+    return float(np.max(np.abs(value)))
+
+
+def _distance(one: Array, other: Array) -> float:
+    """The largest difference; NaN where there is one."""
+    return float(np.max(np.abs(one - other)))

@@ -1,0 +1,181 @@
+"""What the check compares: every named tensor and function of a module with what the equations say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from networks import NETWORKS, begun
+
+from derive import verify
+from derive.compare import cases
+from derive.faults import ModuleError, SecondRenderingError
+from derive.numpy_module import Rendered, code_names
+from derive.pipeline import Derivation, derive
+from derive.spec import Network
+from derive.verify import GradientReport, check_rendered, loaded
+from tests.helpers import axis, derivation
+
+PLAIN = ((3, 4, 2), "tanh")
+LEARNING = {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100,warm_up=10)"}
+
+
+def checked(d: Derivation, *changes: str) -> GradientReport:
+    """The report on the module of a derivation with pieces of its text replaced: old, new, old, new."""
+    source = d.rendered.source
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert old in source
+        source = source.replace(old, new)
+    return check_rendered(Rendered(source, d.rendered.functions), d.program, d.notation)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_tensor_of_a_stated_network_is_compared_and_right(name):
+    d = derive(NETWORKS[name]())
+    report = d.check()
+    assert report.passed, report.line()
+    assert report.tensors.tensors == len(d.program.statements)
+
+
+@pytest.mark.parametrize("layers", [(3, 4, 4, 1), "n,h,k"])
+def test_the_tensors_of_an_optimizer_are_compared_too(layers):
+    d = derivation(layers, "sigmoid", "mse", **LEARNING)
+    assert d.check().passed
+    assert d.check().tensors.tensors == len(d.program.statements)
+    assert {"rate", "square_norm", "mean_W1_next", "W1_next"} <= {s.target.name for s in d.program.statements}
+
+
+def test_a_forward_line_that_keeps_the_gradients_consistent_is_found():
+    """The gradients are those of the error that the module computes, which is another one."""
+    report = checked(derivation(*PLAIN), "Y_hat = tanh(Z2)", "Y_hat = -tanh(Z2)")
+    assert report.right and not report.passed
+    assert "Y_hat, equation (5), is off by 2.0e+00" in report.line()
+    assert "gradients right" in report.line()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('return _forward(parameters, _checked_input(parameters, X))["Y_hat"]', "return X[:2]", "Y_hat from forward()"),
+        ('return _forward(self.parameters, rows.T)["Y_hat"].T', "return rows[:, :2]", "Y_hat from Trainer.predict()"),
+        ('"A1": A1,', '"A1": Z1,', "A1 from _forward()"),
+        ('parameters["b1"] -= learning_rate * dE_db1', 'parameters["b1"] -= 1.0000001 * learning_rate * dE_db1', "b1"),
+    ],
+)
+def test_what_is_offered_is_what_was_computed(old, new, said):
+    report = checked(derivation(*PLAIN), old, new)
+    assert not report.passed and said in report.line()
+
+
+def test_a_function_is_compared_with_its_definition_where_no_example_goes():
+    """The branch for large numbers of sigmoid: the examples stay below."""
+    d = derivation((3, 4, 1))
+    right = "result: Array = e / (1 + e) ** 2"
+    wrong = "result: Array = np.where(np.abs(x) > 60, 0, e / (1 + e) ** 2)"
+    report = checked(d, right, wrong)
+    assert not report.passed and report.function[0] == "sigmoid_prime"
+    assert "sigmoid_prime is off by 1.0e+00 from its definition" in report.line()
+    assert report.right and not report.tensors.wrong
+
+
+def test_both_sides_of_a_clip_are_met():
+    d = derivation((3, 4, 1), "sigmoid", "mse", clip=1)
+    for wrong in ("CLIP / min(CLIP, math.sqrt(square_norm))", "CLIP / max(CLIP, 1.01 * math.sqrt(square_norm))"):
+        assert not checked(d, "CLIP / max(CLIP, math.sqrt(square_norm))", wrong).passed
+    second = "CLIP / max(CLIP, math.sqrt(square_norm.item()))"
+    report = checked(d, second, "CLIP / max(CLIP, 1.01 * math.sqrt(square_norm.item()))")
+    assert not report.passed and "the two renderings of a step differ" in report.line()
+
+
+def test_a_schedule_is_met_before_in_and_after_it():
+    d = derivation((3, 4, 1), "sigmoid", "mse", schedule="cosine(steps=100,warm_up=10)")
+    module: Any = loaded(d.rendered.source)
+    steps = {float(c.point.state["step"].item()) for c in cases(module, d.program, code_names(d.program, d.notation))}
+    assert min(steps) < 10 and max(steps) > 110 and any(10 < step < 110 for step in steps)
+
+
+def residual_blocks(count: int) -> Any:
+    """So many residual blocks, one after the other; the inner layer of each is narrower."""
+    units, more = axis(5), axis(4)
+    s, x, y = begun()
+    h = s.apply("h0", "tanh", s.dense("z0", s.learned("W0", units, axis(3)), x))
+    for block in range(1, count + 1):
+        down, up = s.learned(f"U{block}", more, units), s.learned(f"V{block}", units, more)
+        r = s.dense(f"r{block}", up, s.apply(f"f{block}", "tanh", s.dense(f"z{block}", down, h)))
+        h = s.define(f"h{block}", h.axes, lambda i, u, h=h, r=r: h[i, u] + r[i, u])
+    return s.error(s.squares(y, s.dense("o", s.learned("W", axis(2), units), h)))
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(60, marks=pytest.mark.slow)])
+def test_rounding_that_a_deep_network_magnifies_is_no_fault(count):
+    """At this learning rate the network diverges, and what is rounding after a step is no longer after five."""
+    report = derive(residual_blocks(count)).check()
+    assert report.passed, report.line()
+    assert report.renderings < 1e-12
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_a_second_rendering_that_differs_is_told_and_the_gradients_are_not_blamed(count):
+    d = derive(residual_blocks(count))
+    first = next(row for row in d.rendered.source.split("\n") if "_dot(" in row and row.endswith("# (2)"))
+    wrong = checked(d, first, f"{first}\n            z0 *= 1.000001")
+    assert wrong.right and not wrong.passed
+    assert "gradients right" in wrong.line() and "the two renderings of a step differ by" in wrong.line()
+
+
+def with_source(d: Derivation, source: str) -> Derivation:
+    """The same derivation with another module."""
+    other = Derivation(d.network, d.notation, d.forward, d.chains, d.factors, d.program)
+    other.__dict__["rendered"] = Rendered(source, d.rendered.functions)
+    return other
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Z2 = W2 @ A1 + b2", "Z2 = W2 @ A1 + 1.T", r"does not parse: equation \(4\): "),
+        ("Psi1 = (W2.T @ Psi2)", "Psi1 = (W2 @ Psi2)", r"does not run: equation \(8\): ValueError"),
+        ("Y_hat = tanh(Z2)", "Y_hat = -tanh(Z2)", r"Y_hat, equation \(5\), is off by 2.0e\+00"),
+        ("dE_dW1 = Psi1 @ X.T", "dE_dW1 = -Psi1 @ X.T", "gradients WRONG"),
+    ],
+)
+def test_a_module_that_is_wrong_is_not_handed_out(old, new, said):
+    d = derivation(*PLAIN)
+    assert old in d.rendered.source
+    with pytest.raises(ModuleError, match=said):
+        with_source(d, d.rendered.source.replace(old, new)).numpy()
+
+
+def test_a_document_does_not_need_the_second_rendering_to_run():
+    d = derivation(*PLAIN)
+    broken = with_source(d, d.rendered.source.replace("class _Steps:", "class _Lost:"))
+    assert broken.latex() == d.latex()
+    with pytest.raises(ModuleError, match="the two renderings of a step differ by nan"):
+        broken.numpy()
+
+
+def test_a_document_does_not_need_a_second_rendering_that_cannot_be_made(monkeypatch):
+    d = derive(Network(*PLAIN))
+    expected = d.latex()
+
+    def fails(*_: Any) -> None:
+        raise IndexError("no such row")
+
+    monkeypatch.setattr("derive.numpy_module.steps_context", fails)
+    other = derive(Network(*PLAIN))
+    with pytest.raises(SecondRenderingError, match="cannot be made: IndexError: no such row"):
+        other.numpy()
+    assert "_Steps" not in other.listed.split("class Trainer")[0]
+    assert other.document().parts
+    assert [p.name for p in other.document().parts] == [p.name for p in d.document().parts]
+    assert expected
+
+
+def test_the_check_is_run_once(monkeypatch):
+    d = derive(Network(*PLAIN))
+    counted: list[int] = []
+    monkeypatch.setattr(verify, "check_gradients", lambda *a, f=verify.check_gradients: counted.append(1) or f(*a))
+    d.check()
+    d.numpy()
+    d.latex()
+    assert counted == [1]
