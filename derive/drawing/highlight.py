@@ -9,7 +9,7 @@ from derive.forward import ForwardPass
 from derive.index import Tensor
 from derive.user_text import SpecError, nearest, shown
 
-_FORM = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
+_FORM = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
 
 
 @dataclass(frozen=True)
