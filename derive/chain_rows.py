@@ -11,7 +11,6 @@ from sympy import Expr
 from derive.blocks import BREAK, Item
 from derive.chain_rule import Chains, LocalDerivative
 from derive.index import Index, Tensor
-from derive.notation import LETTERS
 from derive.printers.boxes import Box, Typesetter
 from derive.printers.page import Page
 from derive.sample import single_index
@@ -81,7 +80,7 @@ class ChainRows:
                 first = page.typesetter.before("plus", first)
             pieces += [first, *others]
             sought = page.symbol(steps[-1].local.wrt, steps[-1].wrt)
-            left = left or page.typesetter.partial(page.typesetter.letter(LETTERS["E"]), sought)
+            left = left or page.typesetter.partial(page.error(), sought)
         if len(paths) > MOST_PATHS:
             pieces += [BREAK, self.page.typesetter.before("plus", self.page.typesetter.dots())]
         assert left is not None
@@ -136,7 +135,9 @@ class ChainRows:
 
     def _factor(self, page: Page, step: Step, colour: str) -> Box:
         of, wrt = page.symbol(step.local.of, step.of), page.symbol(step.local.wrt, step.wrt)
-        return _tinted(page.typesetter, page.typesetter.partial(of, wrt), colour)
+        set_ = page.typesetter
+        slope = set_.immediate if self.chains.is_immediate(step.local) else set_.partial
+        return _tinted(set_, slope(of, wrt), colour)
 
 
 def _tinted(set_: Typesetter, box: Box, colour: str) -> Box:

@@ -86,6 +86,10 @@ class Chains:
         """The local derivatives with respect to ``tensor``, from the error outward."""
         return self._incoming.get(tensor.name, ())
 
+    def is_immediate(self, edge: LocalDerivative) -> bool:
+        """Whether it is a slope of the error, but not all of it: the error reads the tensor by others too."""
+        return edge.of == self.forward.error.target and len(self.into(edge.wrt)) > 1
+
     @cached_property
     def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:
         found: dict[str, tuple[LocalDerivative, ...]] = {}

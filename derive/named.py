@@ -126,16 +126,14 @@ def offered(module: Any, program: Program, names: Mapping[str, str], point: Poin
         for statement in program.stage("forward"):
             if names[statement.target.name] in kept:
                 yield "_forward()", statement.target.name, kept[names[statement.target.name]]
-        for statement in program.stage("forward"):
-            if statement.target.role == "prediction":
-                yield "forward()", statement.target.name, module.forward(parameters, point.X)
-                yield from _predicted(module, statement.target.name, point)
+        yield "forward()", program.predicted, module.forward(parameters, point.X)
+        yield from _predicted(module, program.predicted, point)
 
 
 def _predicted(module: Any, name: str, point: Point) -> Iterator[tuple[str, str, Any]]:
     """What the trainer predicts; nothing where it refuses, as samples are coupled."""
     try:
         rows = module.Trainer(point.parameters).predict(np.ascontiguousarray(point.X.T))
-    except ValueError:
+    except NotImplementedError:
         return
     yield "Trainer.predict()", name, rows.T

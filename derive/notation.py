@@ -34,6 +34,23 @@ LETTERS: dict[str, Letter] = {
     "epsilon": Letter(r"\varepsilon", "ε"),
     "eta": Letter(r"\eta", "η"),
     "alpha": Letter(r"\alpha", "α"),
+    "zeta": Letter(r"\zeta", "ζ"),
+    "theta": Letter(r"\theta", "θ"),
+    "iota": Letter(r"\iota", "ι"),
+    "xi": Letter(r"\xi", "ξ"),
+    "sigma": Letter(r"\sigma", "σ"),
+    "upsilon": Letter(r"\upsilon", "υ"),
+    "phi": Letter(r"\phi", "φ"),
+    "chi": Letter(r"\chi", "χ"),
+    "psi": Letter(r"\psi", "ψ"),
+    "Theta": Letter(r"\Theta", "Θ"),
+    "Lambda": Letter(r"\Lambda", "Λ"),
+    "Xi": Letter(r"\Xi", "Ξ"),
+    "Pi": Letter(r"\Pi", "Π"),
+    "Sigma": Letter(r"\Sigma", "Σ"),
+    "Upsilon": Letter(r"\Upsilon", "Υ"),
+    "Phi": Letter(r"\Phi", "Φ"),
+    "Omega": Letter(r"\Omega", "Ω"),
     "pi": Letter(r"\pi", "π"),
     "ell": Letter(r"\ell", "ℓ"),
     "mu": Letter(r"\mu", "μ"),
@@ -97,7 +114,7 @@ class Notation:
     free_letters: tuple[str, ...] = ("i", "j", "k", "p", "q", "r", "s", "t", "u", "v")
     bound_letters: tuple[str, ...] = ("j", "k", "p", "q", "r", "s", "t", "u", "v")
     factor_letters: tuple[str, ...] = ("k", "p", "q", "r", "s", "t", "u", "v")
-    sample_letters: tuple[str, ...] = ("mu", "nu")
+    sample_letters: tuple[str, ...] = ("mu", "nu", "rho", "tau", "xi", "zeta", "iota", "omega")
     synonyms: tuple[str, ...] = ()
 
     def role(self, tensor: Tensor) -> Role:
@@ -164,6 +181,30 @@ _NUMBERS = _numbers(
 )
 
 _NUMBER_ROLES = ("constant", "step", "square_norm", "clip_scale", "correction")
+
+
+#: What a ``Network`` calls the tensor of each role; ``{}`` is the number of its layer.
+_CANONICAL = {
+    "input": "X",
+    "target": "Y",
+    "error": "E",
+    "penalty": "R",
+    "weight": "W{}",
+    "bias": "b{}",
+    "preactivation": "z{}",
+    "activation": "a{}",
+    "prediction": "a{}",
+    "augmented": "x{}",
+}
+
+
+def is_canonical(tensor: Tensor) -> bool:
+    """Whether a tensor that is stated is called what a ``Network`` calls it.
+
+    >>> [is_canonical(Tensor(name, "weight", layer=2)) for name in ("W2", "U")]
+    [True, False]
+    """
+    return tensor.name == _CANONICAL.get(tensor.role, "").format(tensor.layer)
 
 
 def belongs(tensor: Tensor) -> bool:

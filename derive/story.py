@@ -157,7 +157,7 @@ def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:
 def _local(view: View, link: Link) -> Item:
     """A local derivative between two numbers, with its rule."""
     page = view.page.with_letters((), dict.fromkeys(bound_in(link.value, ())))
-    left = view.slope(page.symbol(link.local.of, link.of), page.symbol(link.local.wrt, link.wrt))
+    left = view.local_slope(link.local, page.symbol(link.local.of, link.of), page.symbol(link.local.wrt, link.wrt))
     rules = [r for r in link.local.reasons[0].rules if r != INDEPENDENCE]
     return Item(left, tuple(page.pieces(link.value)), reason=listed(rules) if rules else None)
 
@@ -265,7 +265,8 @@ def _values(weight: Weight, found: Slope) -> tuple[tuple[Text, ...], ...]:
 
 def _put_in(view: View, link: Link, found: Slope) -> Item:
     """A local derivative and its value."""
-    left = view.slope(view.page.symbol(link.local.of, link.of), view.page.symbol(link.local.wrt, link.wrt))
+    of, wrt = view.page.symbol(link.local.of, link.of), view.page.symbol(link.local.wrt, link.wrt)
+    left = view.local_slope(link.local, of, wrt)
     return Item(left, (figure(view, found.figure(found.value(link.value))),))
 
 

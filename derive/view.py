@@ -13,11 +13,14 @@ from derive.blocks import Display, Item
 from derive.chain_rule import LocalDerivative
 from derive.cost import size
 from derive.descent import Descent
+from derive.functions import Elementwise
 from derive.index import Index, Tensor
 from derive.lift import gives_rows
 from derive.notation import LETTERS, Notation
 from derive.printers.boxes import Box, Typesetter
+from derive.printers.index_form import layer_of
 from derive.printers.page import Page
+from derive.printers.signs import signs_of
 from derive.program import Assign, Program
 from derive.sample import one_sample
 
@@ -36,11 +39,36 @@ LINE = 33.0
 def page_for(program: Program, notation: Notation) -> Page:
     """The page on which a program is written."""
     layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
-    origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == "activation"))
-    numbered = {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
     taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
     set_ = Typesetter(notation.times)
-    return Page(set_, notation, program.tensors, one_layer=len(layers) <= 1, functions=numbered, taken=taken)
+    one_layer = len(layers) <= 1
+    return Page(
+        set_,
+        notation,
+        program.tensors,
+        one_layer=one_layer,
+        signs=signs_of(program, notation, set_, one_layer),
+        functions={**_numbered(program, "activation"), **_numbered(program, "loss")},
+        by_layer=notation.function_layers and _told_by_layers(program),
+        taken=taken,
+    )
+
+
+def _numbered(program: Program, role: str) -> dict[str, str]:
+    """The functions of a role with their numbers; a single one has none."""
+    origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == role))
+    return {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
+
+
+def _told_by_layers(program: Program) -> bool:
+    """Whether the number of a layer says which activation is meant, wherever one is applied."""
+    applied = {(layer_of(a, program.tensors), a.origin) for s in program.statements for a in _activations(s)}
+    layers = [layer for layer, _ in applied]
+    return None not in layers and len(layers) == len(set(layers))
+
+
+def _activations(statement: Assign) -> list[Elementwise]:
+    return [a for a in statement.equation.expression.atoms(Elementwise) if a.role == "activation"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +143,11 @@ class View:
     def slope(self, of: Box, wrt: Box) -> Box:
         """A partial derivative."""
         return self.set_.partial(of, wrt)
+
+    def local_slope(self, edge: LocalDerivative, of: Box, wrt: Box) -> Box:
+        """A local derivative, of one equation alone; it is marked where the error reads a tensor in two ways."""
+        immediate = self.derivation.chains.is_immediate(edge)
+        return self.set_.immediate(of, wrt) if immediate else self.set_.partial(of, wrt)
 
     def error_slope(self, wrt: Box) -> Box:
         """The derivative of the error with respect to a symbol."""

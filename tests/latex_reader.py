@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -143,7 +145,7 @@ class Symbol(Node):
     r"""A letter with what stands around it.
 
     ``indices`` are letters, or strings of digits as they stand there (``11`` may be one
-    index or two); ``sample`` is the upper index, ``layer`` the number in brackets.
+    index or two); ``sample`` is the upper index, ``others`` are those after it, ``layer`` the number in brackets.
     """
 
     letter: str
@@ -153,6 +155,7 @@ class Symbol(Node):
     transposed: bool = False
     without_biases: bool = False
     commas: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,10 +260,11 @@ class Ratio(Node):
 
 @dataclass(frozen=True)
 class Partial(Node):
-    """A partial derivative."""
+    """A partial derivative; ``immediate`` if it is marked as that of one equation alone."""
 
     of: Node
     wrt: Node
+    immediate: bool = False
 
 
 @dataclass(frozen=True)
@@ -612,8 +616,10 @@ def formula(text: str) -> Node:
 
 _GREEK = {r"\Psi", r"\delta", r"\eta", r"\alpha", r"\mu", r"\nu", r"\psi", r"\theta", r"\Theta", r"\lambda", r"\beta"}
 _GREEK |= {r"\gamma", r"\Gamma", r"\kappa", r"\rho", r"\tau", r"\omega", r"\varepsilon", r"\pi"}
+_GREEK |= {r"\zeta", r"\iota", r"\xi", r"\sigma", r"\upsilon", r"\phi", r"\chi", r"\Lambda", r"\Xi", r"\Pi", r"\Phi"}
+_GREEK |= {r"\Sigma", r"\Upsilon", r"\Omega"}
 _KEPT = tuple("vVsSgG")
-_ACCENTS = {r"\hat", r"\bar", r"\tilde"}
+_ACCENTS = {r"\hat", r"\bar", r"\tilde", r"\acute", r"\grave", r"\breve", r"\dot", r"\ddot", r"\mathring", r"\check"}
 _NAMED = {
     r"\max": "max",
     r"\min": "min",
@@ -625,13 +631,28 @@ _NAMED = {
     r"\exp": "exp",
     r"\cosh": "cosh",
 }
-_GENERIC = ("f", "g", r"\ell")
+_GENERIC = ("f", "g", r"\ell", r"\phi", r"\chi")
 _UPRIGHT = {r"\mathrm", r"\operatorname"}
+_SAMPLES = (r"\mu", r"\nu", r"\rho", r"\tau", r"\xi", r"\zeta", r"\iota", r"\omega")
 _ENTRYWISE = {r"\odot", "*", r"\circ"}
 _DOTS = {r"\dots", r"\cdots", r"\ldots", r"\dotsb", r"\dotsc", r"\vdots"}
 _STOPS = {"+", "-", ",", ")", "]", "}", "&", r"\\", r"\end", r"\oslash", "=", ">", "<", r"\ge", r"\le", r"\times"}
 _STOPS |= _ENTRYWISE | {r"\rfloor", r"\geq", r"\leq", "/"}
 _COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le": "<=", r"\leq": "<=", r"\ne": "!="}
+
+
+#: Letters that a reader knows to be names of arrays, where they would mean something else: e, pi, sigma.
+_known: ContextVar[frozenset[str]] = ContextVar("known", default=frozenset())
+
+
+@contextmanager
+def arrays_called(letters: Iterable[str]) -> Iterator[None]:
+    """While it lasts, these letters stand for arrays: a document says so in its table of symbols."""
+    token = _known.set(frozenset(letters))
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 class _Parser:
@@ -785,13 +806,17 @@ class _Parser:
             r"\partial": self._differential,
             r"\Delta": self._change,
         }
+        if text in _known.get() and not self._names_a_function():
+            return self.symbol(None)
         if text in parts:
             self.next()
             return parts[text]()
         if text in _DOTS:
             self.next()
             return Dots()
-        if text in _NAMED or text in _UPRIGHT or self._names_a_function():
+        if text in _UPRIGHT and not self._names_a_function():
+            return self.symbol(None)
+        if text in _NAMED or self._names_a_function():
             return self._applied()
         if text == "e" and self.peek(1) == "^":
             return self._exponential()
@@ -862,12 +887,15 @@ class _Parser:
             wrt = bottom.symbol(None)
             bottom.done()
             return Slope(self.product(), wrt)
+        immediate = [top.peek(n) for n in range(5)] == [r"\partial", "^", "{", "+", "}"]
+        if immediate:
+            del top.tokens[1:5]
         if top.peek() == r"\partial":
             above, below = top.expression(), bottom.expression()
             if not (isinstance(above, _Differential) and isinstance(below, _Differential)):
                 raise self.wrong("a derivative that is none")
             top.done(), bottom.done()
-            return Partial(above.of, below.of)
+            return Partial(above.of, below.of, immediate)
         above, below = top.expression(), bottom.expression()
         top.done(), bottom.done()
         return Ratio(above, below)
@@ -985,8 +1013,8 @@ class _Parser:
     # ------------------------------------------------------------ functions
 
     def _names_a_function(self) -> bool:
-        """Whether f or g is followed by its number, primes or layer and then, with no gap, by a bracket."""
-        if self.peek() not in _GENERIC:
+        """Whether f, g or a word is followed by its number, primes or layer and then, with no gap, by a bracket."""
+        if self.peek() not in _GENERIC and self.peek() not in _UPRIGHT:
             return False
         start = self.at
         try:
@@ -1094,12 +1122,20 @@ class _Parser:
             return f"{text}{{{inner}}}"
         if text == r"\mathit":
             return "".join(t.text for t in self.group().tokens)
-        if text == "d" and self.peek() in tuple("zhwWba") and not self.tokens[self.at].apart:
-            return f"d{self.next().text}"
-        if text in _GREEK or (text.isalpha() and len(text) == 1):
+        if text in _UPRIGHT:
+            return rf"\mathrm{{{written(self.group().tokens)}}}"
+        if text == "d" and self._is_differential():
+            return f"d{self._letter()}"
+        if text in _GREEK | _known.get() or (text.isalpha() and len(text) == 1):
             return text
         self.at -= 1
         raise self.wrong(f"{text} where a symbol should stand")
+
+    def _is_differential(self) -> bool:
+        """Whether a letter follows a d with no space: dW."""
+        text = self.peek()
+        letter = (len(text) == 1 and text.isalpha()) or text in _GREEK | _ACCENTS | _UPRIGHT
+        return letter and "d" not in _known.get() and not self.tokens[self.at].apart
 
     def _indexed(self, symbol: Symbol) -> Symbol:
         """What stands below a symbol."""
@@ -1119,6 +1155,8 @@ class _Parser:
             elif self.peek() == r"\mathit":
                 self.next()
                 found.append("".join(t.text for t in self.group().tokens))
+            elif self.peek() in _ACCENTS | _UPRIGHT:
+                found.append(self._letter())
             else:
                 found.append(self._index_letter())
         if not found:
@@ -1133,10 +1171,11 @@ class _Parser:
 
     def _index_letter(self) -> str:
         letter = self.next().text
-        if not (letter in (r"\mu", r"\nu") or (letter.isalpha() and len(letter) == 1)):
+        if not (letter in _GREEK | _known.get() or (letter.isalpha() and len(letter) == 1)):
             raise self.wrong(f"{letter} as an index")
         if self.accept("_"):
-            letter += "_" + self.group()._digits()
+            below = self.group()
+            letter += "_" + (below._digits() if below.peek().isdigit() else below._letter())
         return letter
 
     def _raised(self, symbol: Symbol) -> tuple[Symbol, tuple[Node, bool] | None]:
@@ -1148,8 +1187,9 @@ class _Parser:
                 if symbol.layer is not None:
                     raise self.wrong("two layers")
                 symbol = replace(symbol, layer=layer)
-            elif self.peek() in (r"\mu", r"\nu") or (self.peek() == "(" and self.peek(1) in (r"\mu", r"\nu")):
-                symbol = replace(symbol, sample=self._sample(symbol))
+            elif self.peek() in _SAMPLES or (self.peek() == "(" and self.peek(1) in _SAMPLES):
+                first, letter = symbol.sample is None, self._sample()
+                symbol = replace(symbol, sample=letter) if first else replace(symbol, others=(*symbol.others, letter))
             elif (self.accept("T", r"\top") or self._sans_t()) and not symbol.transposed:
                 symbol = replace(symbol, transposed=True)
             else:
@@ -1159,9 +1199,7 @@ class _Parser:
                 return symbol, (exponent, entrywise)
         return symbol, None
 
-    def _sample(self, symbol: Symbol) -> str:
-        if symbol.sample is not None:
-            raise self.wrong("two upper indices")
+    def _sample(self) -> str:
         bracket = self.accept("(")
         letter = self._index_letter()
         if bracket:

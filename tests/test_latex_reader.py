@@ -167,4 +167,13 @@ def test_the_reader_knows_nothing_of_the_program() -> None:
     tree = ast.parse(Path(lr.__file__).read_text(encoding="utf-8"))
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     imported |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    assert imported == {"__future__", "math", "re", "collections.abc", "dataclasses", "typing"}
+    assert imported == {
+        "__future__",
+        "contextlib",
+        "contextvars",
+        "math",
+        "re",
+        "collections.abc",
+        "dataclasses",
+        "typing",
+    }

@@ -581,6 +581,8 @@ class Reading:
         return (*units, *self._sample(symbol, meaning, env))
 
     def _sample(self, symbol: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> tuple[int, ...]:
+        if symbol.others:
+            raise Unreadable("two upper indices")
         if meaning.role not in SAMPLED:
             if symbol.sample is not None:
                 raise Unreadable(f"{symbol.letter} has no samples")
@@ -1952,7 +1954,8 @@ def _turned_indices(before: Any, base: Any, below: Any, above: Any, left: Any) -
 
 
 def _next_layer(before: Any, page: Any, tensor: Any) -> Any:
-    return before(page, replace(tensor, layer=tensor.layer + 1) if tensor.role == "weight" else tensor)
+    sign = before(page, tensor)
+    return replace(sign, number=str(int(sign.number) + 1)) if tensor.role == "weight" else sign
 
 
 def _without_m(before: Any, top: Any, bottom: Any) -> str:
@@ -1971,9 +1974,9 @@ def _longer(before: Any, index: Any, start: Any, stop: Any) -> str:
     return str(before(index, None if start is None else replace(start, parts=("2",)), stop))
 
 
-def _other_letter(before: Any, page: Any, tensor: Any, role: Any, whole: bool) -> Any:
+def _other_letter(before: Any, page: Any, *parts: Any) -> Any:
     """The letters of one sample where those of a batch should stand."""
-    return before(replace(page, batch=False), tensor, role, whole)
+    return before(replace(page, batch=False), *parts)
 
 
 PRINTERS: Mapping[str, Patch] = {
@@ -1981,7 +1984,7 @@ PRINTERS: Mapping[str, Patch] = {
     "transposes lost": _kind("script", _no_transpose),
     "marks behind layers lost": _method("_marked", _no_transpose_behind_a_layer),
     "indices swapped": _kind("script", _turned_indices),
-    "layers of weights one too high": _method("_layer", _next_layer),
+    "layers of weights one too high": _method("sign", _next_layer),
     "minus before a term lost": _sign("minus", ""),
     "minus between terms a plus": _sign("binary minus", " + "),
     "plus between terms a minus": _sign("binary plus", " - "),
@@ -1995,7 +1998,7 @@ PRINTERS: Mapping[str, Patch] = {
     "cases in the wrong order": _kind("cases", lambda before, *rows: before(*rows[::-1])),
     "blocks in the wrong order": _kind("matrix", lambda before, *rows: before(*rows[::-1])),
     "shapes turned": _kind("under", _turned_shape),
-    "letters of one sample for a batch": _method("_letter", _other_letter),
+    "letters of one sample for a batch": _method("scripts", _other_letter),
 }
 
 

@@ -13,7 +13,7 @@ from derive.user_text import SpecError, bounded, shown
 #: So long may a name with its indices be.
 MAX_LENGTH = 200
 
-_FORM = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
+_FORM = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
 
 
 @dataclass(frozen=True)

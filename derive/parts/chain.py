@@ -84,15 +84,35 @@ def _locals(view: View) -> list[Block]:
     """Each kind of local derivative once, step by step, with the rule of each step."""
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
+    i, k = view.page.spared("i", "k")
     text = say(
         "One equation at a time, every tensor is differentiated with respect to an entry of what it reads. {} is 1 if "
-        "{} and {} are equal and 0 if not.{}",
-        view.set_.script(view.letter("delta"), view.set_.join((view.letter("i"), view.letter("k")), "", 0), None),
-        view.letter("i"),
-        view.letter("k"),
+        "{} and {} are equal and 0 if not.{}{}",
+        view.set_.script(view.letter("delta"), view.set_.join((i, k), "", 0), None),
+        i,
+        k,
         "" if view.exhaustive else " Each kind is worked out once, where its indices show best.",
+        _immediate(view),
     )
     return [text, Display(tuple(items))]
+
+
+def _immediate(view: View) -> Text:
+    """What a derivative of the error is called that is not all of it, where there is one."""
+    chains = view.derivation.chains
+    found = [e for edges in chains.edges.values() for e in edges if chains.is_immediate(e)]
+    if not found:
+        return Text(())
+    of, wrt = (view.page.symbol(t, whole=True) for t in (found[0].of, found[0].wrt))
+    return say(
+        " {} is the derivative of the equation of {} alone, all else that it reads held fixed: {} reads {} by other "
+        "ways too, and {} counts them all.",
+        view.set_.immediate(of, wrt),
+        of,
+        of,
+        wrt,
+        view.set_.partial(of, wrt),
+    )
 
 
 def _kinds(view: View) -> list[LocalDerivative]:
@@ -118,7 +138,7 @@ def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
     reasons = [Reason(r.rules, alone_in(r.value)) for r in edge.reasons]
     bound = [i for r in reasons for i in bound_in(r.value, (*of, *wrt))]
     page = view.page.with_letters((*of, *wrt), dict.fromkeys(bound))
-    left = page.typesetter.partial(page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
+    left = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
     return steps(page, left, reasons)
 
 
@@ -212,7 +232,7 @@ def _is_negative(value: Expr) -> bool:
 def _partials(view: View, links: ScalarChain) -> Product:
     page = view.page
     return False, [
-        page.typesetter.partial(page.symbol(x.local.of, x.of), page.symbol(x.local.wrt, x.wrt)) for x in links
+        view.local_slope(x.local, page.symbol(x.local.of, x.of), page.symbol(x.local.wrt, x.wrt)) for x in links
     ]
 
 

@@ -44,15 +44,20 @@ def description(view: View) -> Text:
 
 def layers(view: View) -> Table:
     """What each layer computes, of how many units, with how many parameters."""
-    rows = [_row(view, layer) for layer in _numbers(view)]
+    rows = [_row(view, same) for same in _layered(view)]
     if len(rows) > MOST_LAYERS:
         rows = [*rows[:4], (Text((view.set_.dots("down"),)),) * 4, *rows[-2:]]
     head = tuple(Text((t,)) for t in ("layer", "units", "computes", "parameters"))
     return Table(head, tuple(rows), frozenset({1, 3}))
 
 
-def _numbers(view: View) -> list[int | None]:
-    return list(dict.fromkeys(s.target.layer for s in _computed(view)))
+def _layered(view: View) -> list[list[Assign]]:
+    """The statements of each layer; one that belongs to no layer by itself."""
+    found: dict[object, list[Assign]] = {}
+    for statement in _computed(view):
+        layer = statement.target.layer
+        found.setdefault(statement.target.name if layer is None else layer, []).append(statement)
+    return list(found.values())
 
 
 def _computed(view: View) -> list[Assign]:
@@ -60,10 +65,9 @@ def _computed(view: View) -> list[Assign]:
     return [s for s in view.single.stage("forward") if s.target.role != "augmented"]
 
 
-def _row(view: View, layer: int | None) -> tuple[Text, ...]:
-    statements = [s for s in _computed(view) if s.target.layer == layer]
+def _row(view: View, statements: list[Assign]) -> tuple[Text, ...]:
     last = statements[-1]
-    units = last.target.axes[0].extent if last.target.axes else Integer(1)
+    layer, units = last.target.layer, size(last.target)
     names = {s.name for s in last.equation.expression.free_symbols}
     for statement in statements:
         names |= {s.name for s in statement.equation.expression.free_symbols}

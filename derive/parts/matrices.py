@@ -8,7 +8,7 @@ from sympy import Indexed, KroneckerDelta, Sum
 
 from derive.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.forward import SAMPLES
-from derive.matrix import Broadcast, Call, Hadamard, Map, Node, Power, SumOver, walk
+from derive.matrix import Broadcast, Call, Hadamard, Map, Power, SumOver, walk
 from derive.matrix import Part as Slice
 from derive.program import Assign
 from derive.view import LINE, View
@@ -42,7 +42,7 @@ def _signs(view: View) -> list[Block]:
             words.append(
                 say("{} stands for {}, column by column.", set_.name(statement.form.name), Reference(statement.number))
             )
-    if any(_is_ones(view, n) for n in nodes):
+    if any(view.page.shows_ones(n) for n in nodes if getattr(n, "axis", 0) is not None):
         text = "{} is a column of ones: a product with it adds up or repeats what it is multiplied with."
         words.append(say(text, set_.name("1")))
     if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
@@ -52,16 +52,13 @@ def _signs(view: View) -> list[Block]:
     return [say(" ".join(["{}"] * len(words)), *words)] if words else []
 
 
-def _is_ones(view: View, node: Node) -> bool:
-    return view.notation.ones and isinstance(node, Broadcast | SumOver) and getattr(node, "axis", 0) is not None
-
-
 def _batch(view: View) -> list[Block]:
-    biases = any(p.role == "bias" for p in view.single.parameters) and not view.notation.ones
+    nodes = [n for s in view.batch.statements if s.form is not None for n in walk(s.form)]
+    biases = any(isinstance(n, Broadcast) and view.page.drops_ones(n) for n in nodes)
     blocks: list[Block] = [
         say(
             "Now {} samples stand side by side as columns{}.",
-            view.letter("m"),
+            view.page.entry(SAMPLES),
             "; a bias is added to each" if biases else "",
         ),
         view.batched("forward"),

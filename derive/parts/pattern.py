@@ -12,6 +12,7 @@ from derive.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.chain_rule import LocalDerivative
 from derive.cost import multiplications, multiplications_by_chain
 from derive.index import Tensor
+from derive.notation import LETTERS
 from derive.parts.chain import steps
 from derive.printers.boxes import EMPTY, PRODUCT, Box
 from derive.printers.page import Page
@@ -125,7 +126,7 @@ def _in_words(view: View) -> Text:
     assert about is not None
     page, little = (
         view.page.with_letters(indices, ()),
-        view.letter("tau" if "epsilon" in view.batch.constants else "epsilon"),
+        view.letter(_little(view)),
     )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
@@ -133,9 +134,15 @@ def _in_words(view: View) -> Text:
         "changes by about {}.",
         page.symbol(about, indices),
         little,
-        view.letter("E"),
+        view.page.error(),
         view.set_.before("minus", change) if view.single.common == -1 else change,
     )
+
+
+def _little(view: View) -> str:
+    """The name of a letter for a small number: one that nothing else has."""
+    first = "tau" if "epsilon" in view.batch.constants else "epsilon"
+    return next(x for x in (first, "tau", "theta", "xi", "zeta") if LETTERS[x].text not in view.page.signs.letters)
 
 
 def _recursion(view: View) -> Text:

@@ -9,16 +9,19 @@ from fractions import Fraction
 from sympy import erf, sign
 
 from derive import matrix as mx
-from derive.blocks import Block, Part, Table, Text, say
+from derive.blocks import Block, Code, Part, Table, Text, say
 from derive.descent import constant
 from derive.entry_text import number_text
 from derive.forward import SAMPLES
 from derive.functions import X, derivative
 from derive.index import Index, Tensor
 from derive.matrix import walk
+from derive.notation import is_canonical
 from derive.optimizers import LEARNING_RATE
 from derive.parts.forward import layers_of
 from derive.printers.boxes import SUM, Box
+from derive.printers.signs import own_signs, role_sign
+from derive.printers.text import text
 from derive.view import View
 
 #: How many symbols of one kind are listed before the middle ones are left out.
@@ -32,17 +35,21 @@ def symbols(view: View) -> Part:
     rows = [*_tensors(view), *_signs(view)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
-    x = view.single.inputs[0]
     blocks.append(
         say(
             "A shape is rows by columns, for {} samples side by side as columns. What belongs to one sample is a "
-            "column, {} for {}; with indices it is an entry.",
-            view.letter("m"),
-            view.page.symbol(x, whole=True),
-            view.batch_page.symbol(x, whole=True),
+            "column{}; with indices it is an entry.",
+            view.page.entry(SAMPLES),
+            _of_one_sample(view),
         )
     )
     return Part("notation", "Notation", tuple(blocks))
+
+
+def _of_one_sample(view: View) -> Text:
+    """How the letters of one sample differ from those of a batch, by an example."""
+    pairs = [(view.page.symbol(x, whole=True), view.batch_page.symbol(x, whole=True)) for x in view.single.inputs]
+    return next((say(", {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
 
 
 # What a tensor of each role means; the layer is added where there are several.
@@ -82,7 +89,13 @@ def _tensors(view: View) -> Iterator[Row]:
     known += [s.target for s in view.batch.stage("forward", "error", "factor")]
     for role in dict.fromkeys(t.role for t in known):
         same = [t for t in known if t.role == role]
-        yield from _shortened(view, [_row(view, t) for t in same])
+        rows = [_row(view, t) for t in same]
+        yield from _shortened(view, rows) if all(map(_is_numbered, same)) else rows
+
+
+def _is_numbered(tensor: Tensor) -> bool:
+    """Whether a tensor is one of a row that its number continues."""
+    return is_canonical(tensor if tensor.about is None else tensor.about)
 
 
 def _shortened(view: View, rows: list[Row]) -> list[Row]:
@@ -110,7 +123,17 @@ def _meaning(view: View, tensor: Tensor) -> Text:
     if tensor.role == "prediction":
         plain = view.page.one_layer or tensor.layer is None
         return Text((f"outputs of the network{'' if plain else ', which are the activations' + layer}",))
-    return Text((_MEANING.get(tensor.role, tensor.role) + layer,))
+    return say(_MEANING.get(tensor.role, "computed on the way to the error") + layer + "{}", _stated_as(view, tensor))
+
+
+def _stated_as(view: View, tensor: Tensor) -> Text:
+    """The name that a tensor was given, where its sign is not simply that."""
+    sign, name = view.page.sign(tensor), tensor.name
+    first = sign == next(own_signs(view.set_, name)) and text(view.page.scripts(sign, False, None, None)) == name
+    by_role = is_canonical(tensor) and sign == role_sign(view.set_, view.notation, tensor, view.page.one_layer)
+    if first or by_role or tensor.about is not None:
+        return Text(())
+    return say(", stated as {}", Code(name) if name.isascii() else view.set_.name(name))
 
 
 def _shape(view: View, tensor: Tensor) -> Box:
@@ -133,7 +156,7 @@ def _signs(view: View) -> Iterator[Row]:
         Text((slope,)),
         say(
             "gradient: the derivative of {} with respect to each entry of {}",
-            view.letter("E"),
+            view.page.error(),
             view.batch_page.symbol(gradient.about, whole=True),
         ),
         Text((_shape(view, gradient),)),
@@ -229,7 +252,7 @@ def _operations(view: View) -> Iterator[Row]:
         yield Text((set_.sign_alone("over"),)), Text(("division entry by entry",)), _none()
     if any(isinstance(n, mx.Transpose) for n in nodes):
         yield Text((transpose,)), Text(("as an exponent: transpose",)), _none()
-    if view.notation.ones and any(isinstance(n, mx.SumOver | mx.Broadcast) for n in nodes):
+    if any(view.page.shows_ones(n) for n in nodes):
         yield Text((set_.name("1"),)), Text(("a column of ones",)), Text((set_.words("as it fits"),))
     if any(isinstance(n, mx.Part) for n in nodes):
         yield Text((view.letter("without first"),)), Text(("as an index: without column 0, the biases",)), _none()
@@ -245,11 +268,11 @@ def _indices(view: View) -> Iterator[Row]:
     """The letters that number units and samples."""
     if any(a.extent != 1 for t in view.single.tensors.values() for a in t.axes):
         pool = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
-        units = [view.letter(x) for x in pool if x not in view.page.taken][:5]
+        units = view.page.spared(*[x for x in pool if x not in view.page.taken][:5])
         yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
         kronecker = view.set_.script(view.letter("delta"), view.set_.join(units[:2], "", 0), None)
         yield Text((kronecker,)), say("1 if {} and {} are equal, 0 if not", *units[:2]), _none()
-    sample = view.letter(view.notation.sample_letters[0])
+    sample = view.letter(view.page.spare(view.notation.sample_letters))
     yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
 
 
@@ -261,9 +284,15 @@ def _weights(view: View) -> Text:
     """Say which way the weights point, where both of their indices are written."""
     weight = next(p for p in view.single.parameters if p.role == "weight" and all(a.extent != 1 for a in p.axes))
     row, column = (Index(n, a) for n, a in zip(("row", "column"), weight.axes, strict=True))
-    page = replace(view.page, letters={row: "j", column: "i"} if view.notation.from_first else {row: "i", column: "j"})
-    entry, i, j = page.symbol(weight, (row, column)), view.letter("i"), view.letter("j")
-    if view.notation.from_first:
+    turned = view.notation.from_first and is_canonical(weight)
+    first = view.page.spare(("i", *view.notation.free_letters))
+    second = view.page.spare(("j", *view.notation.free_letters), (first,))
+    page = replace(view.page, letters={row: second if turned else first, column: first if turned else second})
+    i, j = view.letter(first), view.letter(second)
+    entry = page.symbol(weight, (row, column))
+    if view.derivation.network is None:
+        return say("The entry {} of a matrix stands in row {}, column {}.", entry, *((j, i) if turned else (i, j)))
+    if turned:
         return say(
             "The weight {} leads from unit {} to unit {}; in the matrix it stands in row {}, column {}.",
             entry,

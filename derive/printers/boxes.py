@@ -154,6 +154,10 @@ class Typesetter:
         """A partial derivative."""
         return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.75, PRODUCT, True)
 
+    def immediate(self, of: Box, wrt: Box) -> Box:
+        """A partial derivative of one equation alone, where others lead to the same tensor."""
+        return Box("immediate", (of, wrt), max(of.width + 0.5, wrt.width) + 0.75, PRODUCT, True)
+
     def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
         """The sign of a sum with its limits."""
         if index is None:

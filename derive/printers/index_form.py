@@ -47,7 +47,7 @@ from derive.index import Equation, Index, Tensor
 from derive.lift import gives_rows, row_blocks
 from derive.notation import LETTERS, Letter
 from derive.printers.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
-from derive.printers.symbols import Symbols, glued, unending
+from derive.printers.symbols import Symbols, glued
 from derive.reading import fraction, is_decimal, is_remainder, reading_order, subtracted
 
 
@@ -88,12 +88,12 @@ class IndexForm(Symbols):
     def _(self, expression: Symbol) -> Box:
         if expression in self.given:
             return self.given[expression]
-        tensor = self.tensors.get(expression.name)
+        if expression.is_integer:  # the symbol of a tensor is real and no more
+            return self.width(expression.name)
+        tensor = None if expression == X else self.tensors.get(expression.name)
         if tensor is not None:
             return self.symbol(tensor)
-        if expression.name in LETTERS and not expression.is_integer:
-            return self.typesetter.letter(LETTERS[expression.name])
-        return self.width(expression.name)
+        return self.typesetter.letter(LETTERS[expression.name])
 
     @entry.register
     def _(self, expression: Indexed) -> Box:
@@ -173,7 +173,7 @@ class IndexForm(Symbols):
         chosen = dict(self.letters)
         for index in missing:
             pool = self.notation.sample_letters if index.axis.sample else self.notation.bound_letters
-            chosen[index] = next(x for x in unending(pool) if x not in used and x not in self.taken)
+            chosen[index] = self.spare(pool, used)
             used.add(chosen[index])
         return replace(self, letters=chosen)
 
@@ -189,8 +189,7 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: exp) -> Box:
-        base = self.typesetter.letter(LETTERS["e"])
-        return self.typesetter.script(base, None, self.entry(expression.args[0]))
+        return self.exponential(self.entry(expression.args[0]))
 
     @entry.register
     def _(self, expression: log) -> Box:
@@ -224,14 +223,10 @@ class IndexForm(Symbols):
     def _(self, expression: Abs) -> Box:
         return self.typesetter.bars(self.entry(expression.args[0]))
 
-    @entry.register(type(pi))
-    def _(self, expression: Expr) -> Box:
-        return self.typesetter.letter(LETTERS["pi"])
-
     @entry.register
     def _(self, expression: Elementwise) -> Box:
         return self._applied(
-            type(expression), [self.entry(a) for a in expression.args], _layer_of(expression, self.tensors)
+            type(expression), [self.entry(a) for a in expression.args], layer_of(expression, self.tensors)
         )
 
     @entry.register
@@ -247,21 +242,27 @@ class IndexForm(Symbols):
         sides = (self.entry(condition.lhs), self.entry(condition.rhs))
         return self.typesetter.join(sides, signs[type(condition)], SUM)
 
+    def exponential(self, exponent: Box) -> Box:
+        """A power of e; the function, where e is a tensor."""
+        set_ = self.typesetter
+        if "e" in self.signs.letters:
+            return set_.apply(set_.name("exp"), exponent)
+        return set_.script(set_.letter(LETTERS["e"]), None, exponent)
+
     def function(self, function: Any, layer: int | None = None) -> Box:
         """A named function: f with its layer, or its own name; primes for derivatives."""
         set_ = self.typesetter
-        if function.role == "loss":
-            return set_.primed(set_.letter(LETTERS["ell"]), function.order)
         generic = self.functions.get(function.origin)
-        if generic is None:
+        if generic is None and function.role != "loss":
             base = self._own_name(function)
         else:
-            base = set_.letter(LETTERS[self.notation.function])
-            if generic and not self.notation.function_layers:
+            letter = "ell" if function.role == "loss" else self.signs.function or self.notation.function
+            base = set_.letter(LETTERS[letter])
+            if generic and not (self.by_layer and function.role != "loss"):
                 base = set_.script(base, set_.letter(Letter(generic, generic)), None)
         if function.order:
             base = set_.primed(base, function.order)
-        if generic is not None and self.notation.function_layers and layer is not None:
+        if generic is not None and self.by_layer and function.role != "loss" and layer is not None:
             mark = [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")]
             return set_.script(base, None, set_.join(mark, "", ATOM))
         return base
@@ -352,7 +353,7 @@ def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
     return scalars, rest
 
 
-def _layer_of(expression: Expr, tensors: Mapping[str, Tensor]) -> int | None:
+def layer_of(expression: Expr, tensors: Mapping[str, Tensor]) -> int | None:
     """The layer in which a function is applied: the last of those that it reads."""
     layers = {tensors[e.base.label.name].layer for e in expression.args[0].atoms(Indexed)}
     return max((n for n in layers if n is not None), default=None)

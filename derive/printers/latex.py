@@ -8,10 +8,12 @@ from typing import Any
 
 from derive.notation import Letter
 from derive.printers.boxes import Box
+from derive.printers.spelling import upright
 
 _NAMES = {
     "1": r"\mathbf{1}",
     "ln": r"\ln",
+    "exp": r"\exp",
     "tanh": r"\tanh",
     "cosh": r"\cosh",
     "cos": r"\cos",
@@ -56,6 +58,7 @@ _BRACKETS = {
     "red close": ("red", r"\Bigr)"),
 }
 
+_PLUS = Box("letter", (Letter("+", "+"),), 0.8)
 _DOTS = {"across": r"\cdots", "down": r"\vdots", "low": r"\dots"}
 
 
@@ -119,7 +122,7 @@ def _is_one_sign(text: str) -> bool:
 
 
 def _variable(write: Writer, stem: str, below: str) -> str:
-    tex = stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
+    tex = stem if len(stem) == 1 and stem.isascii() else rf"\mathit{{{upright(stem)}}}"
     return f"{tex}_{{{_word(below)}}}" if below else tex
 
 
@@ -176,7 +179,7 @@ def _matrix(write: Writer, *rows: tuple[Box, ...]) -> str:
 _KINDS: dict[str, Callable[..., str]] = {
     "nothing": lambda write: "",
     "letter": lambda write, letter: letter.tex,
-    "name": lambda write, name: _NAMES.get(name, rf"\mathrm{{{_escaped(name)}}}"),
+    "name": lambda write, name: _NAMES.get(name, rf"\mathrm{{{upright(name)}}}"),
     "variable": _variable,
     "number": lambda write, digits: digits,
     "decimal": _decimal,
@@ -189,6 +192,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "bars": _bars,
     "floored": _floored,
     "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
+    "immediate": lambda write, of, wrt: rf"\frac{{\partial^{write.index(_PLUS)} {write(of)}}}{{\partial {write(wrt)}}}",
     "total": _total,
     "group": _group,
     "row": _row,
@@ -234,4 +238,4 @@ def _escaped(name: str) -> str:
 
 
 def _word(text: str) -> str:
-    return text if len(text) == 1 or text.isdigit() else rf"\mathit{{{text}}}"
+    return text if len(text) == 1 or text.isdigit() else rf"\mathit{{{upright(text)}}}"

@@ -92,7 +92,7 @@ _SIGNS = {
 _DOTS = {"across": "⋯", "down": "⋮", "low": "…"}
 _PRIMES = ("", "′", "″", "‴")
 #: What a combining mark is as an accent.
-_ACCENTS = {"\u0302": "ˆ", "\u0304": "¯"}
+_ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030c", "`´ˆ˜¯˘˙¨˚ˇ", strict=True))
 #: Letters that are not their TeX and not their text.
 _LETTERS = {
     r"\mathsf{T}": _e("mi", "𝖳"),
@@ -226,6 +226,13 @@ def _partial(of: Box, wrt: Box) -> Elements:
     return (_e("mfrac", top, bottom, **_quotient(of, wrt)),)
 
 
+def _immediate(of: Box, wrt: Box) -> Elements:
+    """It is no derivative that has a name, so it is known by none."""
+    d = _e("mi", "∂")
+    top = _e("mrow", _e("msup", d, _mo("+")), *_elements(of))
+    return (_e("mfrac", top, _e("mrow", d, *_elements(wrt))),)
+
+
 def _quotient(of: Box, wrt: Box) -> dict[str, str]:
     """What a partial derivative is known by: the names of both, and both entries if each is of one."""
     if "named" not in (of.kind, wrt.kind):
@@ -327,6 +334,7 @@ _KINDS: dict[str, Callable[..., Elements]] = {
     "bars": _bars,
     "floored": _floored,
     "partial": _partial,
+    "immediate": _immediate,
     "total": _total,
     "group": _group,
     "row": _row,

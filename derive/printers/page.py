@@ -15,7 +15,7 @@ from sympy import Expr, Integer, Rational, exp, log
 from derive import matrix as mx
 from derive.functions import Elementwise
 from derive.index import Index, Tensor
-from derive.notation import LETTERS
+from derive.notation import LETTERS, is_canonical
 from derive.printers.boxes import ATOM, HADAMARD, POWER, PRODUCT, SUM, Box
 from derive.printers.index_form import IndexForm
 from derive.printers.symbols import glued
@@ -65,10 +65,9 @@ class Page(IndexForm):
         if tensor.role in ("gradient", "updated") or (below is None and mark is None):
             plain = self.symbol(tensor, whole=True)
             return plain if below is None and mark is None else self.typesetter.script(plain, below, mark)
-        apart = self._told_apart(tensor)
-        below = glued(self.typesetter, [*apart, *([below] if below else [])])
-        letter = self._letter(tensor, self.notation.role(tensor), True)
-        return self.typesetter.named(self._scripts(tensor, letter, below, mark), tensor.name)
+        sign = self.sign(tensor)
+        below = glued(self.typesetter, [box for box in (sign.about, below) if box])
+        return self.typesetter.named(self.scripts(sign, True, below, mark), tensor.name)
 
     def _part(self, node: mx.Part) -> Box:
         """Which rows or columns a part has."""
@@ -110,7 +109,7 @@ class Page(IndexForm):
         plain = replace(self, shapes=False)
         arguments = [plain.array(a) for a in node.arguments]
         if node.function is exp:
-            box = self.typesetter.script(self.typesetter.letter(LETTERS["e"]), None, arguments[0])
+            box = self.exponential(arguments[0])
         elif isinstance(node.function, type) and issubclass(node.function, Elementwise):
             box = self._applied(node.function, arguments, layer)
         else:
@@ -146,16 +145,37 @@ class Page(IndexForm):
             return self.array(node.of)
         if node.axis is None:
             return set_.apply(set_.name("sum"), self.array(node.of))
-        if (
-            not self.notation.ones
-            and node.axis == 1
-            and isinstance(node.of, mx.Array)
-            and node.of.tensor.axes[-1].sample
-        ):
-            return self._sum_over_samples(node.of.tensor)
+        summed = self._summed(node)
+        if summed is not None:
+            return self._sum_over_samples(summed)
         inner = self._at(self.array(node.of), PRODUCT)
         ones = self._ones(node.of.shape[node.axis], row=node.axis == 0)
         return set_.join((inner, ones) if node.axis == 1 else (ones, inner), "thin", PRODUCT)
+
+    def _summed(self, node: mx.SumOver) -> Tensor | None:
+        """The tensor whose samples are added up where that is written as a sum, not as a product with ones."""
+        if self.notation.ones or node.axis != 1 or not isinstance(node.of, mx.Array):
+            return None
+        return node.of.tensor if node.of.tensor.axes[-1].sample else None
+
+    def drops_ones(self, node: mx.Broadcast) -> bool:
+        """Whether a column that is repeated is written once: a bias, where the notation says so of biases."""
+        column_only = node.of.shape[0] == node.full[0] and node.of.shape[0] != 1
+        bias = isinstance(node.of, mx.Array) and node.of.tensor.role == "bias" and is_canonical(node.of.tensor)
+        return column_only and not self.notation.ones and bias
+
+    def shows_ones(self, node: mx.Node) -> bool:
+        """Whether a column or a row of ones may stand in a formula for it."""
+        if self.notation.ones:
+            return isinstance(node, mx.SumOver | mx.Broadcast)
+        if isinstance(node, mx.Broadcast):
+            return not (isinstance(node.of, mx.Number) or self.drops_ones(node))
+        return (
+            isinstance(node, mx.SumOver)
+            and node.axis is not None
+            and node.of.shape[node.axis] != 1
+            and self._summed(node) is None
+        )
 
     def _ones(self, length: Expr, row: bool = False) -> Box:
         """A column of ones, or a row of them."""
@@ -170,15 +190,14 @@ class Page(IndexForm):
 
     def _sum_over_samples(self, tensor: Tensor) -> Box:
         index = Index("sample", tensor.axes[-1])
-        page = replace(self, letters={index: self.notation.sample_letters[0]}, batch=False)
+        page = replace(self.with_letters((), (index,)), batch=False)
         entry = page.symbol(tensor, (index,))
         return self.typesetter.join((page.summation(index), entry), "thin", PRODUCT)
 
     @array.register
     def _(self, node: mx.Broadcast) -> Box:
         inner = self.array(node.of)
-        column_only = node.of.shape[0] == node.full[0] and node.of.shape[0] != 1
-        if isinstance(node.of, mx.Number) or (column_only and not self.notation.ones):
+        if isinstance(node.of, mx.Number) or self.drops_ones(node):
             return inner
         box = self._at(inner, PRODUCT)
         if node.of.shape[1] != node.full[1]:

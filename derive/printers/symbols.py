@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Self
 
 from sympy import Expr, Sum, Symbol
 
-from derive.descent import STEP
+from derive.forward import SAMPLES
 from derive.index import Axis, Equation, Index, Tensor
-from derive.notation import LETTERS, Letter, Notation, Role, belongs
+from derive.notation import LETTERS, Letter, Notation, belongs, is_canonical
 from derive.printers.boxes import ATOM, Box, Typesetter
+from derive.printers.signs import Sign, Signs, letter_of, role_sign, scripted
+
+#: Letters for indices where those of a notation are all in use.
+_MORE = ("l", "c", "h", "n", "a", "b", "w", "y", "z", "rho", "tau", "xi", "zeta", "iota", "omega")
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,9 @@ class Symbols:
     """What a formula is written with: the typesetter, the notation, the tensors it may name.
 
     ``one_layer`` says that layer numbers are not needed to tell things apart;
-    ``functions`` maps the activations that are written f to their numbers.
-    ``letters`` names the indices at hand, with none of the letters ``taken``.
+    ``functions`` maps the activations that are written f to their numbers, ``by_layer`` says that a layer's number
+    tells them apart. ``signs`` are those of the tensors; without them each has the letters of its role.
+    ``letters`` names the indices at hand, with none of the letters ``taken`` nor of a tensor's.
     ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
     the shape under every array. ``given`` symbols are written as they are given.
     With ``decimals`` a fraction that is one, but for halves and quarters, is written as a decimal.
@@ -31,7 +36,9 @@ class Symbols:
     notation: Notation
     tensors: Mapping[str, Tensor]
     one_layer: bool = False
+    signs: Signs = field(default_factory=Signs)
     functions: Mapping[str, str] = field(default_factory=dict)
+    by_layer: bool = False
     letters: Mapping[Index, str] = field(default_factory=dict)
     batch: bool = False
     shapes: bool = False
@@ -56,10 +63,22 @@ class Symbols:
             for index in indices:
                 source = self.notation.sample_letters if index.axis.sample else letters
                 if index not in chosen:
-                    chosen[index] = next(
-                        x for x in unending(source) if x not in chosen.values() and x not in self.taken
-                    )
+                    chosen[index] = self.spare(source, chosen.values())
         return replace(self, letters=chosen)
+
+    def spare(self, letters: Iterable[str], used: Collection[str] = ()) -> str:
+        """The first letter for an index that is neither used nor a tensor's; others follow the given ones."""
+        own = self.signs.letters
+        pool = [x for x in (*letters, *_MORE) if LETTERS[x].text not in own]
+        return next(x for x in unending(pool or letters) if x not in used and x not in self.taken)
+
+    def spared(self, *letters: str) -> list[Box]:
+        """Letters for indices: those named, but for one that is a tensor's another."""
+        chosen: list[str] = []
+        for letter in letters:
+            clear = LETTERS[letter].text not in self.signs.letters and letter not in chosen
+            chosen.append(letter if clear else self.spare(self.notation.free_letters, chosen))
+        return [self.typesetter.letter(LETTERS[x]) for x in chosen]
 
     def index(self, index: Expr) -> Box | None:
         """An index by its letter; None for one that has a single value."""
@@ -70,11 +89,12 @@ class Symbols:
     def width(self, name: str) -> Box:
         """A width that has a name: as it is, or as the index of n where the notation has another use for its letter."""
         used = {role.entry for role in self.notation.roles.values()}
-        used |= {self.notation.function, self.notation.rate} | self.notation.letters(self.tensors.values())
+        used |= {self.notation.function, self.notation.rate, self.signs.function}
+        used |= self.notation.letters(self.tensors.values()) | self.signs.letters
         plain = self.typesetter.variable(name)
-        if name.partition("_")[0] not in used:
+        if name == SAMPLES.name or (name.partition("_")[0] not in used and name not in used):
             return plain
-        return self.typesetter.script(self.typesetter.letter(LETTERS["n"]), plain, None)
+        return self.typesetter.script(self.typesetter.letter(self.signs.width), plain, None)
 
     # ------------------------------------------------------------ symbols
 
@@ -92,23 +112,42 @@ class Symbols:
             return self.symbol(tensor.about, indices, whole)
         if belongs(tensor) and tensor.about is not None:
             return self._belonging(tensor, tensor.about, indices, whole)
-        if tensor.role == "rate":
-            number = self.letter_of(self.notation.role(STEP).entry)
-            return set_.named(set_.script(self.letter_of(self.notation.rate), number, None), tensor.name)
-        role = self.notation.role(tensor)
-        base = self._letter(tensor, role, whole)
+        sign = self.sign(tensor)
         axes = [a for a in tensor.axes if not a.sample]
         chosen = [i for i in indices if not _is_sample(i)]
         units = [self._numbered(i, a) for i, a in zip(chosen, axes, strict=bool(chosen))]
         samples = [self.index(i) for i in indices if _is_sample(i)]
-        if self.notation.from_first and tensor.role in ("weight",):
+        if self.notation.from_first and tensor.role == "weight" and (is_canonical(tensor) or not self.signs.of):
             units.reverse()
-        below = glued(set_, [*self._told_apart(tensor), *self._unit(tensor, indices, units)])
-        sample = next((s for s in samples if s is not None), None)
-        if sample is not None and self.notation.sample == "({})":
-            sample = set_.join((set_.letter(Letter("(", "(")), sample, set_.letter(Letter(")", ")"))), "", ATOM)
+        below = glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
+        above = glued(set_, [self._sample(s) for s in samples if s is not None])
         entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
-        return set_.named(self._scripts(tensor, base, below, sample), tensor.name, entry)
+        return set_.named(self.scripts(sign, whole, below, above), tensor.name, entry)
+
+    def sign(self, tensor: Tensor) -> Sign:
+        """How a tensor is written."""
+        if self.signs.of:
+            return self.signs.of[tensor.name]
+        return role_sign(self.typesetter, self.notation, tensor, self.one_layer)
+
+    def scripts(self, sign: Sign, whole: bool, below: Box | None, above: Box | None) -> Box:
+        """A sign with its number where the notation puts it, and what stands below and above."""
+        base = sign.entry if not whole else sign.batch if self.batch else sign.one
+        return scripted(self.typesetter, self.notation, base, sign.number, below, above)
+
+    def _sample(self, letter: Box) -> Box:
+        """The number of a sample, where it stands as an upper index."""
+        if self.notation.sample != "({})":
+            return letter
+        set_ = self.typesetter
+        return set_.join((set_.letter(Letter("(", "(")), letter, set_.letter(Letter(")", ")"))), "", ATOM)
+
+    def error(self) -> Box:
+        """The error, of which derivatives are taken."""
+        error = self.signs.error
+        if error is None or error.name == "E":
+            return self.typesetter.letter(LETTERS["E"])
+        return self.symbol(error)
 
     def _belonging(self, tensor: Tensor, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
         """An array that is kept for a parameter: its letter, with the parameter's own symbol as its index."""
@@ -116,16 +155,7 @@ class Symbols:
         letter = role.batch if whole and len(about.axes) == 2 else role.entry
         inner = self.symbol(about, indices, whole)
         entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
-        return set_.named(set_.script(self.letter_of(letter), inner, None), tensor.name, entry)
-
-    def letter_of(self, name: str) -> Box:
-        """A letter by its name; what follows an underscore is its index, where the whole is no letter of its own."""
-        if name in LETTERS:
-            return self.typesetter.letter(LETTERS[name])
-        stem, _, number = name.partition("_")
-        if stem in LETTERS and number.isdigit():
-            return self._index_letter(name)
-        return self.typesetter.name(name)
+        return set_.named(set_.script(letter_of(set_, letter), inner, None), tensor.name, entry)
 
     def _numbered(self, index: Expr, axis: Axis) -> Box | None:
         """An index along an axis; None along one that has a single entry, the number of a lone entry on any other."""
@@ -140,61 +170,12 @@ class Symbols:
         long = [i for i in indices if not isinstance(i, Index) and (len(str(i)) > 1 or not i.is_Integer)]
         return [self.typesetter.join(shown, "comma", ATOM)] if long and len(shown) > 1 else shown
 
-    def _told_apart(self, tensor: Tensor) -> list[Box]:
-        """What a factor is about, where it is not the pre-activation of its layer."""
-        about = tensor.about
-        if tensor.role != "factor" or about is None or (about.role == "preactivation" and about.layer is not None):
-            return []
-        entry = self.notation.role(about).entry if about.layer is not None else about.name
-        return [self.typesetter.letter(LETTERS[entry]) if entry in LETTERS else self.typesetter.name(entry)]
-
-    def _letter(self, tensor: Tensor, role: Role, whole: bool) -> Box:
-        name = role.entry
-        if self._by_name(tensor):
-            stem = tensor.name.rstrip("0123456789") or tensor.name
-            name = stem if whole or len(stem) > 1 else stem.lower()
-            return self.typesetter.letter(LETTERS[name]) if name in LETTERS else self.typesetter.name(name)
-        if tensor.role == "learning_rate":
-            name = self.notation.rate
-        elif whole:
-            name = role.batch if self.batch else role.vector or role.entry
-        return self.letter_of(name)
-
-    def _scripts(self, tensor: Tensor, base: Box, below: Box | None, above: Box | None) -> Box:
-        """A letter with its layer where the notation puts it, and what stands below and above."""
-        layer = self._layer(tensor)
-        if layer is None or self.notation.layer == "left":
-            return self.typesetter.script(base, below, above, left=layer)
-        both = layer if above is None else self.typesetter.join((layer, above), "", ATOM)
-        return self.typesetter.script(base, below, both)
-
-    def _by_name(self, tensor: Tensor) -> bool:
-        """Whether a parameter of no layer goes by its own name, as others of its kind have no layer either."""
-        if tensor.layer is not None or tensor.role not in ("weight", "bias"):
-            return False
-        return sum(t.role == tensor.role and t.layer is None for t in self.tensors.values()) > 1
-
-    def _layer(self, tensor: Tensor) -> Box | None:
-        """The layer's number in its brackets, where one is written; the number in a name stands in its place."""
-        stem = tensor.name.rstrip("0123456789")
-        number = tensor.name[len(stem) :] if self._by_name(tensor) and stem else tensor.layer
-        plain = number in (None, "") or (tensor.role == "prediction" and self.notation.layer != "bracket")
-        if plain or tensor.role == "input" or (self.one_layer and self.notation.layer == "right"):
-            return None
-        opening, closing = ("[", "]") if self.notation.layer == "bracket" else ("(", ")")
-        parts = (
-            Letter(opening, opening),
-            Letter(str(number), str(number)),
-            Letter(closing, closing),
-        )
-        return self.typesetter.join((self.typesetter.letter(p) for p in parts), "", ATOM)
-
     def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
         inner = self.symbol(about, indices, whole)
         if self.notation.derivative == "d":
             joined = self.typesetter.join((self.typesetter.letter(LETTERS["d"]), inner), "", ATOM)
             return self.typesetter.named(joined, f"dE_d{about.name}")
-        return self.typesetter.partial(self.typesetter.letter(LETTERS["E"]), inner)
+        return self.typesetter.partial(self.error(), inner)
 
 
 def unending(letters: Iterable[str]) -> Iterator[str]:

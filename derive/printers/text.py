@@ -102,6 +102,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "bars": lambda inner: f"|{text(inner)}|",
     "floored": lambda inner: f"⌊{text(inner)}⌋",
     "partial": lambda of, wrt: f"∂{text(of)}/∂{text(wrt)}",
+    "immediate": lambda of, wrt: f"∂⁺{text(of)}/∂{text(wrt)}",
     "total": lambda index, _start, _stop: "Σ" if index is None else f"Σ_{text(index)}",
     "group": lambda inner: f"({text(inner)})",
     "row": _row,

@@ -1,0 +1,645 @@
+"""The page of any forward pass is read back with its names: ``check_page`` raises on the first falsehood.
+
+Every symbol is resolved to one tensor of the pass, by what the table of symbols says and by a rule of this reader's
+own: a sign is a name, or the letter of a role for a tensor that is called as in a plain network. Then each equation
+is evaluated, as in ``test_reading_back``; values and slopes come from the equations that were stated, and from
+nothing that was derived.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import latex_reader as lr
+import numpy as np
+from forward_values import Values, length
+from latex_reader import Equation, Symbol, Unreadable
+from sympy import Integer
+from test_reading_back import (
+    RATE,
+    RATES,
+    Axis,
+    Book,
+    Checker,
+    Differs,
+    Elided,
+    Matrix,
+    Meaning,
+    Reading,
+    Value,
+    _bound,
+    _compare,
+    _dotted,
+    _mapped2,
+    _size,
+    modes,
+)
+
+from derive.forward import SAMPLES, ForwardPass
+from derive.functions import X
+from derive.index import Tensor
+from derive.notation import NOTATIONS
+from derive.pipeline import Derivation
+from derive.printers.latex import latex
+from derive.printers.spelling import upright
+from derive.program import Program
+from derive.view import page_for
+
+Array = np.ndarray[Any, Any]
+
+#: What is smaller than rounding makes of numbers of this size may be zero.
+CANCELLED = 1e-3
+#: The parts of a document that hold equations and names, but for those that run the generated module.
+PARTS = ("notation", "forward", "sought", "chain", "pattern", "values", "matrices")
+#: The same without what says things twice: for very many small derivations.
+QUICK = ("notation", "forward", "pattern", "matrices")
+
+#: The letters of a role, by notation: the role, and what a tensor of it is called in a plain network.
+_OF_ALL = {"x": ("input", "X"), "X": ("input", "X"), "y": ("target", "Y"), "Y": ("target", "Y"), "E": ("error", "E")}
+_OF_ALL |= {"w": ("weight", "W{}"), "W": ("weight", "W{}"), "b": ("bias", "b{}")}
+_OF_ALL |= {r"\bar{x}": ("augmented", "x{}"), r"\bar{X}": ("augmented", "x{}")}
+_ACTIVE = {"a": ("activation", "a{}"), "A": ("activation", "a{}")}
+_SUMS = {"z": ("preactivation", "z{}"), "Z": ("preactivation", "z{}")}
+_HATS = {r"\hat{y}": ("prediction", "a{}"), r"\hat{Y}": ("prediction", "a{}")}
+ROLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "psi": {**_OF_ALL, **_ACTIVE, **_SUMS, **_HATS},
+    "bracket": {**_OF_ALL, "a": ("prediction", "a{}"), "A": ("prediction", "a{}"), **_SUMS},
+    "delta": {**_OF_ALL, **_ACTIVE, **_HATS, "h": ("preactivation", "z{}"), "H": ("preactivation", "z{}")},
+}
+FACTORS = {"psi": r"\Psi", "bracket": "dz", "delta": r"\delta"}
+
+_MARKS = {"acute": "\u0301", "grave": "\u0300", "hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "ddot": "\u0308"}
+_GREEK = {
+    f"\\{unicodedata.name(chr(n)).split()[-1].lower().replace('lamda', 'lambda')}": chr(n)
+    for n in range(0x3B1, 0x3CA)
+    if "FINAL" not in unicodedata.name(chr(n))
+}
+_GREEK |= {f"\\{command[1:].capitalize()}": character.upper() for command, character in _GREEK.items()}
+_GREEK[r"\varepsilon"] = "ε"
+
+
+def names_of(letter: str) -> set[str]:
+    r"""The names that a letter may stand for: ``\alpha`` is alpha or α, ``\hat{y}`` is y_hat or ŷ."""
+    if letter in _GREEK:
+        return {_GREEK[letter], letter[1:].replace("varepsilon", "epsilon")}
+    accent = re.fullmatch(r"\\(\w+)\{(\w)\}", letter)
+    if accent and accent[1] in _MARKS:
+        marked = unicodedata.normalize("NFC", accent[2] + _MARKS[accent[1]])
+        return {marked, f"{accent[2]}_{accent[1]}"}
+    word = re.fullmatch(r"\\mathrm\{(.*)\}", letter, re.DOTALL)
+    return {_unescaped(word[1])} if word else {letter}
+
+
+def _unescaped(word: str) -> str:
+    r"""A word as it was before LaTeX: ``W\_\acute{e}`` is W_é."""
+    word = re.sub(r"\\(\w+)\{(\w)\}", lambda m: m[2] + _MARKS.get(m[1], ""), word)
+    word = re.sub(r"\\[A-Za-z]+ ?", lambda m: _GREEK.get(m[0].strip(), m[0]), word)
+    return unicodedata.normalize("NFC", word.replace("\\", ""))
+
+
+def _spelled(name: str) -> str:
+    """A name with Greek letters written out."""
+    by_letter = {character: command[1:] for command, character in _GREEK.items() if command != r"\varepsilon"}
+    return "".join(by_letter.get(c, c) for c in unicodedata.normalize("NFC", name))
+
+
+# ---------------------------------------------------------------- names
+
+
+@dataclass(frozen=True)
+class Names:
+    """Which tensor a sign stands for; ``said`` is what the table of symbols says in words."""
+
+    tensors: Mapping[str, Tensor]
+    notation: str
+    said: Mapping[tuple[str, int | None], str]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, int | None], Tensor | None]:
+        return {}
+
+    def resolve(self, letter: str, number: int | None) -> Tensor | None:
+        """The one tensor with this sign; None if there is none. Raises Unreadable if there are several."""
+        if (letter, number) not in self._known:
+            self._known[letter, number] = self._resolved(letter, number)
+        return self._known[letter, number]
+
+    def _resolved(self, letter: str, number: int | None) -> Tensor | None:
+        if (letter, number) in self.said:
+            return self.tensors[self.said[letter, number]]
+        own = self._by_name(letter, number)
+        if len(own) > 1:
+            raise Unreadable(f"{letter} with {number} may be {' or '.join(own)}")
+        return self.tensors[own[0]] if own else self._by_role(letter, number)
+
+    def _by_name(self, letter: str, number: int | None) -> list[str]:
+        taken = set(self.said.values())
+        free = {unicodedata.normalize("NFC", n): n for n in self.tensors if n not in taken}
+        tails = ("",) if number is None else (str(number), f"_{number}")
+        exact = [free[n + tail] for n in sorted(names_of(letter)) for tail in tails if n + tail in free]
+        if exact or number is not None or not letter.startswith(r"\mathrm"):
+            return exact[:1] if len(set(exact)) == 1 else sorted(set(exact))
+        (word,) = names_of(letter)
+        return [n for n in free.values() if _spelled(n) == word] or [
+            n for n in free.values() if word.rstrip("_") == _spelled(n).rstrip("_")
+        ]
+
+    def _by_role(self, letter: str, number: int | None) -> Tensor | None:
+        role, name = ROLES[self.notation].get(letter, ("", ""))
+        roles = (role, "activation") if role == "prediction" and self.notation == "bracket" else (role,)
+        unnumbered = (role == "prediction" and number is None) or (number is None and self.notation == "delta")
+        found = [
+            t
+            for t in self.tensors.values()
+            if t.role in roles and t.name == name.format(t.layer)
+            if (t.layer == number or unnumbered) or (number is None and role in ("input", "target", "error"))
+        ]
+        return found[0] if len(found) == 1 else None
+
+
+def table(document: str) -> list[tuple[str, str, str]]:
+    """The rows of the table of symbols: symbol, meaning, shape, as LaTeX."""
+    rows = re.findall(r"^\$(.*?)\$ & (?:\\raggedright )?(.*?) & (?:\$(.*?)\$ )? ?\\\\", document, re.MULTILINE)
+    marks = ("as an exponent", "as an index", "as an upper index")
+    return [(symbol, meaning, shape) for symbol, meaning, shape in rows if not meaning.startswith(marks)]
+
+
+def _sign(text: str) -> tuple[str, int | None]:
+    tree = lr.formula(text)
+    if not isinstance(tree, Symbol):
+        raise Unreadable(f"{text} is no symbol")
+    return tree.letter, tree.layer
+
+
+# ---------------------------------------------------------------- the pass in numbers
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A forward pass with numbers put in, as ``Reading`` asks for it."""
+
+    of: Values
+    batch: bool
+    notation: str
+    common: complex
+
+    @property
+    def network(self) -> Any:
+        """What a reading wants to know of a network: here there is no penalty that is known by its letter."""
+        return SimpleNamespace(l2=0, clip=None, notation=self.notation, layers=())
+
+    widths: tuple[int, ...] = ()
+    depth = 0
+    augmented = False
+
+    @property
+    def samples(self) -> int:
+        return self.of.sizes["m"]
+
+    @property
+    def values(self) -> dict[str, Array]:
+        return self.of.values
+
+    @property
+    def error(self) -> str:
+        return self.of.forward.error.target.name
+
+    def gradient(self, wrt: str) -> Array:
+        """The derivative of the error with respect to all of an array."""
+        return self.of.slopes(self.error, wrt)
+
+    def slope(self, of: str, at: tuple[int, ...], wrt: str, position: tuple[int, ...], immediate: bool) -> float:
+        """How one entry depends on another: by one equation, or, of the error, by all ways."""
+        if of == self.error and not immediate:
+            return float(self.gradient(wrt)[position])
+        if of not in {e.target.name for e in self.of.forward.equations}:
+            raise Unreadable(f"{of} is not computed")
+        local = self.of.local(of, wrt)
+        if local is None:
+            raise Elided(f"{of} does not read {wrt}")
+        return float(local[(*position, *at)])
+
+
+class PassReading(Reading):
+    """Evaluates trees in the world of a forward pass."""
+
+    def __init__(self, book: Book, world: World, names: Names) -> None:
+        super().__init__(book, world)  # type: ignore[arg-type]
+        self.names = names
+        forward = world.of.forward
+        widths = {n: s for n, s in world.of.sizes.items() if n != "m"}
+        plain = {n: s for n, s in widths.items() if names.resolve(n, None) is None}
+        self.sizes = {**plain, **{f"{x}_{n}": s for n, s in widths.items() for x in "nND"}, "m": world.samples}
+        self.parameters = {p.name for p in forward.parameters}
+        self.constants = {n: float(v) for n, v in forward.constants.items()}
+
+    def number_of_step(self, symbol: Symbol) -> float | None:
+        """A step here is the gradient times the rate."""
+        return None
+
+    # ------------------------------------------------------------ symbols
+
+    def _meaning(self, symbol: Symbol) -> Meaning:
+        letter, gradient = symbol.letter, False
+        if letter == FACTORS[self.notation] and self.names.resolve(letter, symbol.layer) is None:
+            about = self._about(symbol)
+            return Meaning("factor", about.name, 0, self._axes_of(about), "e1m")
+        tensor = self.names.resolve(letter, symbol.layer)
+        if tensor is None and self.notation == "bracket" and letter.startswith("d"):
+            tensor, gradient = self.names.resolve(letter[1:], symbol.layer), True
+        if tensor is None:
+            raise Unreadable(f"{letter} with the number {symbol.layer} is no tensor's sign")
+        axes = self._axes_of(tensor)
+        swapped = self.notation == "delta" and tensor.role == "weight" and tensor.name == f"W{tensor.layer}"
+        role = "gradient" if gradient else "tensor"
+        return Meaning(role, tensor.name, 0, axes[::-1] if swapped else axes, "e1m", swapped)
+
+    def _about(self, symbol: Symbol) -> Tensor:
+        """What a shared factor is about: the tensor below it, or the sums of the layer above it."""
+        first = symbol.indices[0] if symbol.indices else ""
+        tensor = self.names.resolve(first, symbol.layer) if first and not first.isdigit() else None
+        if tensor is None and first and not first.isdigit() and symbol.layer is not None:
+            tensor = self.names.resolve(first, None)
+        sums = "h" if self.notation == "delta" else "z"
+        tensor = tensor or self.names.resolve(sums, symbol.layer)
+        if tensor is None:
+            raise Unreadable(f"{symbol} is a factor of nothing that is known")
+        return tensor
+
+    def _axes_of(self, tensor: Tensor) -> tuple[Axis, ...]:
+        sizes = self.world.of.sizes
+        units = [a for a in tensor.axes if not a.sample]
+        return tuple(Axis(a.start, a.start + length(a.extent, sizes) - 1, a.extent == 1) for a in units)
+
+    def _place(self, symbol: Symbol, meaning: Meaning) -> tuple[str | int, ...]:
+        return super()._place(replace(symbol, indices=self._units(symbol, meaning)), meaning)
+
+    def _units(self, symbol: Symbol, meaning: Meaning) -> tuple[str, ...]:
+        """The indices of a symbol without the letter that says what a factor is about."""
+        first = symbol.indices[0] if symbol.indices else ""
+        named = meaning.role == "factor" and first and not first.isdigit()
+        about = named and any(self.names.resolve(first, n) is not None for n in {symbol.layer, None})
+        return symbol.indices[1:] if about else symbol.indices
+
+    def position(self, symbol: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> tuple[int, ...]:
+        """The position of an entry, its units and samples in the order of the axes."""
+        if symbol.transposed or symbol.without_biases:
+            raise Unreadable(f"{symbol.letter} as an entry")
+        units = []
+        for item, axis in zip(self.placed(symbol, meaning), meaning.axes, strict=True):
+            number = item if isinstance(item, int) else _bound(env, item)
+            if not axis.start <= number <= axis.stop:
+                raise Unreadable(f"{symbol.letter} has no entry {number}")
+            units.append(number - axis.start)
+        queue, samples = iter(units[::-1] if meaning.swapped else units), iter(self._samples(symbol, meaning, env))
+        axes = self.names.tensors[meaning.name].axes
+        return tuple(next(samples) if a.sample else next(queue) for a in axes)
+
+    def _samples(self, symbol: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> list[int]:
+        count = sum(a.sample for a in self.names.tensors[meaning.name].axes)
+        written = [s for s in (symbol.sample, *symbol.others) if s is not None]
+        if not self.world.batch:
+            if written:
+                raise Unreadable(f"the sample {written[0]} where there is one sample only")
+            return [0] * count
+        if len(written) != count:
+            raise Unreadable(f"{symbol.letter} has {count} upper indices, not {len(written)}")
+        return [_bound(env, s) - 1 for s in written]
+
+    def array(self, name: str, meaning: Meaning) -> Array:
+        """All entries of what a symbol stands for."""
+        if name in self.constants:
+            return np.array(self.constants[name])
+        if meaning.role == "factor":
+            return self.world.gradient(name) / self.world.common
+        return self.world.gradient(name) if meaning.role == "gradient" else self.world.values[name]
+
+    def _symbol(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
+        if tree == Symbol(tree.letter) and f"@{tree.letter}" in env:
+            found: complex = env[f"@{tree.letter}"]
+            return found
+        size = self.size(tree)
+        if size is not None:
+            return size
+        if tree == Symbol(RATES[self.notation]) and self.names.resolve(tree.letter, None) is None:
+            return RATE
+        meaning = self.meaning(tree)
+        if self.entrywise:
+            return complex(self.array(meaning.name, meaning)[self.position(tree, meaning, env)])
+        return self._whole(tree, meaning, env)
+
+    def _whole(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Any:
+        """A symbol in a matrix equation: an array of rows and columns, or a number."""
+        if self._units(tree, meaning) or tree.without_biases:
+            raise Unreadable(f"{tree.letter} as an array")
+        data = self.array(meaning.name, meaning)
+        axes = self.names.tensors[meaning.name].axes
+        if tree.sample is not None:
+            samples = iter(self._samples(tree, meaning, env))
+            data = data[tuple(next(samples) if a.sample else slice(None) for a in axes)]
+            axes = tuple(a for a in axes if not a.sample)
+        if not axes:
+            return complex(data[()])
+        if data.ndim == 1:
+            data = data[None, :] if axes[0].sample else data[:, None]
+        return Matrix(data.T if tree.transposed else data)
+
+    def _found_uses(self, tree: lr.Node) -> Iterator[tuple[str, Axis]]:
+        for node in lr.nodes(tree):
+            if isinstance(node, lr.Kronecker) and self.names.resolve(node.left, None) is not None:
+                node = Symbol(r"\delta", None, (node.left, node.right))
+            if not isinstance(node, Symbol) or self.size(node) is not None or node == Symbol(node.letter):
+                continue
+            meaning = self.meaning(node)
+            for sample in (node.sample, *node.others):
+                if sample is not None:
+                    yield sample, Axis(1, self.world.samples, False)
+            if self._units(node, meaning):
+                for item, axis in zip(self.placed(node, meaning), meaning.axes, strict=True):
+                    if isinstance(item, str):
+                        yield item, axis
+
+    # ------------------------------------------------------------ evaluation
+
+    def _added(self, left: Value, right: Value) -> Value:
+        """A sum; a bias that a plain network has is added to each column where the notation says so."""
+        if isinstance(left, Matrix) and isinstance(right, Matrix) and self.notation != "psi":
+            columns = {side.data.shape[1] for side in (left, right)}
+            if columns == {1, self.world.samples} and left.data.shape[0] == right.data.shape[0]:
+                return Matrix(left.data + right.data)
+        return _mapped2(lambda a, b: a + b, left, right)
+
+    def _partial(self, tree: lr.Partial, env: Mapping[str, Any]) -> Value:
+        if not (isinstance(tree.of, Symbol) and isinstance(tree.wrt, Symbol)):
+            raise Unreadable("a derivative of what is no symbol")
+        of, wrt = self.meaning(tree.of), self.meaning(tree.wrt)
+        if "factor" in (of.role, wrt.role) or "gradient" in (of.role, wrt.role):
+            raise Unreadable("a derivative of a derivative")
+        if self.entrywise:
+            at, place = (self.position(x, m, env) for x, m in ((tree.of, of), (tree.wrt, wrt)))
+            return self.world.slope(of.name, at, wrt.name, place, tree.immediate)
+        if (of.name != self.world.error or tree.immediate) and self.world.values[wrt.name].size == 1:
+            starts = (tuple([0] * self.world.values[n].ndim) for n in (of.name, wrt.name))
+            if self.world.values[of.name].size == 1:
+                return self.world.slope(of.name, next(starts), wrt.name, next(starts), tree.immediate)
+        if of.name != self.world.error or tree.immediate:
+            raise Unreadable("the derivative of an array")
+        shaped = self._whole(tree.wrt, wrt, env)
+        slopes = self.world.gradient(wrt.name)
+        return Matrix(slopes.reshape(shaped.data.shape)) if isinstance(shaped, Matrix) else complex(slopes[()])
+
+    def learned(self, tree: lr.Node) -> bool:
+        """Whether a tree is a parameter."""
+        return isinstance(tree, Symbol) and self.meaning(tree).name in self.parameters
+
+    def updated(self, tree: Symbol, env: Mapping[str, Any]) -> Value:
+        """A parameter after a step."""
+        meaning = self.meaning(tree)
+        after = self.array(meaning.name, meaning) - RATE * self.world.gradient(meaning.name)
+        if self.entrywise:
+            return complex(after[self.position(tree, meaning, env)])
+        before = self._whole(tree, meaning, env)
+        return Matrix(after.reshape(before.data.shape)) if isinstance(before, Matrix) else complex(after[()])
+
+    def chained(self, terms: Sequence[tuple[int, lr.Node]], env: Mapping[str, Any]) -> complex:
+        """Chains with dots between them are not filled in here."""
+        raise Elided("dots between chains")
+
+    def expanded(self, terms: Sequence[tuple[int, lr.Node]]) -> list[tuple[int, lr.Node]]:
+        """Dots that stand for no row of numbers are left out."""
+        try:
+            return super().expanded(terms)
+        except Unreadable as error:
+            raise Elided(str(error)) from None
+
+    def is_entry(self, symbol: Symbol) -> bool:
+        """Whether a symbol has indices that number its entries."""
+        plain = not symbol.indices or self.size(symbol) is not None
+        return not plain and bool(self._units(symbol, self.meaning(symbol)))
+
+    def _kronecker(self, tree: lr.Kronecker, env: Mapping[str, Any]) -> Value:
+        """In the delta rule a factor has the same letter: then a tensor's letter stands first."""
+        symbol = Symbol(r"\delta", None, (tree.left, tree.right))
+        if self.notation == "delta" and self.names.resolve(tree.left, None) is not None:
+            return self._symbol(symbol, env)
+        return super()._kronecker(tree, env)
+
+    def _spelled(self, tree: Any) -> Any:
+        if isinstance(tree, Symbol) and tree.indices and self.size(tree) is None:
+            meaning = self.meaning(tree)
+            units = zip(self.placed(tree, meaning), meaning.axes, strict=True)
+            kept = tree.indices[: len(tree.indices) - len(self._units(tree, meaning))]
+            return replace(tree, indices=(*kept, *(str(i) for i, a in units if not a.single)), commas=True)
+        return super()._spelled(tree)
+
+
+class PassChecker(Checker):
+    """Checks the equations of a page of a forward pass."""
+
+    def __init__(self, equations: Sequence[Equation], one: World, batch: World, names: Names) -> None:
+        self.equations, self.world = tuple(equations), batch
+        self.book = Book(batch.network)
+        for equation in self.equations:
+            self._define(equation)
+        self.readings = {"one": PassReading(self.book, one, names), "batch": PassReading(self.book, batch, names)}
+        self.smooth = self.readings["one"]
+
+    def _define(self, equation: Equation) -> None:
+        """Take over the definition of a function."""
+        if set(equation.relations) - {"="} or not equation.relations:
+            return
+        try:
+            sides = [lr.read(side) for side in equation.sides]
+        except Unreadable:
+            return
+        own = [s for s in sides if isinstance(s, lr.Apply) and s.function.name in ("f", "g", r"\phi", r"\chi", r"\ell")]
+        body = next((s for s in sides if s not in own), None)
+        variables = [_variable_of(s) for s in own if not s.function.primes]
+        if sides[0] in own and body is not None and all(variables):
+            for side, variable in zip(own, variables, strict=False):
+                if side.function in self.book.functions and self.book.functions[side.function] != (variable, body):
+                    raise Differs(f"{side.function} is defined twice")
+                self.book.functions[side.function] = variable, body
+
+    def check(self, equation: Equation, mode: str = "") -> None:
+        """Raise Unreadable, Differs or Elided if an equation is right in no mode that it may be meant in."""
+        try:
+            super().check(equation, mode or "one")
+        except (Unreadable, Differs):
+            if mode:
+                raise
+            super().check(equation, "batch")
+
+    def _check_list(self, items: Sequence[lr.Node], counted: bool) -> None:
+        """A row of formulas: each is one; a list of all gradients has none twice."""
+        if items == (lr.Dots(),):
+            return
+        reading = self.readings["one"]
+        reading.entrywise = False
+        shown = [item for item in items if not isinstance(item, lr.Dots)]
+        for item in shown:
+            reading.value(item, {})
+        slopes = [reading.meaning(i.wrt).name for i in shown if isinstance(i, lr.Partial) and isinstance(i.wrt, Symbol)]
+        if len(set(slopes)) < len(slopes):
+            raise Differs(f"a gradient is listed twice: {slopes}")
+
+    def _check_in(self, reading: Any, sides: Sequence[lr.Node], relations: Sequence[str]) -> None:
+        symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
+        kronecker = any(isinstance(n, lr.Kronecker) for n in lr.nodes(tuple(sides)))
+        reading.entrywise = kronecker or any(reading.is_entry(s) for s in symbols)
+        rows = [self._row(reading, sides, relations, env) for env in self._enumerated(reading, sides)]
+        largest = max(_size(v) for values in rows for v in values)
+        for values in rows:
+            _compare(values, max(largest, CANCELLED))
+
+    def _row(
+        self, reading: Any, sides: Sequence[lr.Node], relations: Sequence[str], env: Mapping[str, int]
+    ) -> list[Value]:
+        """The values of all sides; of a side that is assigned to, its value after the step."""
+        values: list[Value] = []
+        for before, side in zip((None, *sides), sides, strict=False):
+            if before is not None and _dotted(before) and _dotted(side):
+                self._same_terms(reading, before, side, dict(env))
+                values.append(values[-1])
+            else:
+                values.append(reading.value(side, env))
+        for n, relation in enumerate(relations):
+            if relation == r"\leftarrow" and reading.learned(sides[n]):
+                values[n] = reading.updated(sides[n], env)
+        return values
+
+
+def _variable_of(tree: Any) -> str:
+    (argument, *others) = tree.arguments
+    return argument.letter if not others and argument == Symbol(getattr(argument, "letter", "")) else ""
+
+
+# ---------------------------------------------------------------- pages
+
+
+def _worlds(program: Program, forward: ForwardPass, notation: str, seed: int) -> tuple[World, World]:
+    """Random numbers for a forward pass: a batch, and its first sample alone."""
+    generator = np.random.default_rng(seed)
+    names = sorted({s.name for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols} - {"m"})
+    sizes = {**{n: 3 + k for k, n in enumerate(names)}, "m": 4}
+    given: dict[str, Array] = {n: np.array(float(v)) for n, v in forward.constants.items()}
+    for tensor in (*forward.inputs, *forward.parameters):
+        shape = tuple(length(a.extent, sizes) for a in tensor.axes)
+        given[tensor.name] = generator.uniform(0.2, 0.9, shape) * np.where(generator.random(shape) < 0.5, -1, 1)
+        if tensor.role == "target" or any(p.tensor == tensor for p in forward.promises):
+            raw = np.abs(given[tensor.name])
+            given[tensor.name] = raw / raw.sum(axis=0) if any(p.tensor == tensor for p in forward.promises) else raw
+    single = {
+        t.name: np.take(given[t.name], [0], axis=[a.sample for a in t.axes].index(True))
+        for t in forward.inputs
+        if any(a.sample for a in t.axes)
+    }
+    common = [complex(program.common.xreplace({SAMPLES: Integer(m)})) for m in (1, sizes["m"])]
+    one = World(Values(forward, {**given, **single}, {**sizes, "m": 1}), False, notation, common[0])
+    return one, World(Values(forward, given, sizes), True, notation, common[1])
+
+
+def check_page(derivation: Derivation, seed: int = 0, parts: Iterable[str] = PARTS) -> int:
+    """Read every equation of the page of a derivation back, with its names.
+
+    Returns how many were evaluated. Raises Unreadable or Differs, with the equation, on the first that does not
+    hold, that has a sign which is no tensor's, or whose table of symbols leaves a tensor out.
+    """
+    document = derivation.latex(only=tuple(parts))
+    return check_document(document, derivation.program, derivation.forward, derivation.notation.name, seed)
+
+
+def check_document(document: str, program: Program, forward: ForwardPass, notation: str, seed: int = 0) -> int:
+    """The same for a document that is at hand."""
+    tensors = {**forward.tensors, **{n: Tensor(n, "constant") for n in forward.constants}}
+    with lr.arrays_called(()):
+        rows = table(document)
+    names = _read_names(rows, tensors, notation)
+    with lr.arrays_called(_letters(tensors, notation)):
+        return _checked(lr.equations(document), program, forward, names, seed)
+
+
+def _read_names(rows: Sequence[tuple[str, str, str]], tensors: Mapping[str, Tensor], notation: str) -> Names:
+    """The names by the table of symbols, which must have a row of its own for every tensor."""
+    said: dict[tuple[str, int | None], str] = {}
+    with lr.arrays_called(_letters(tensors, notation)):
+        for symbol, meaning, _ in rows:
+            _, said_so, what = meaning.partition("stated as ")
+            if said_so:
+                name = next((n for n in tensors if what in _written(n)), None)
+                if name is None:
+                    raise Unreadable(f"{what} in the table is no tensor")
+                if said.setdefault(_sign(symbol), name) != name:
+                    raise Unreadable(f"{symbol} stands for two tensors in the table")
+        names = Names(tensors, notation, said)
+        found = [_named(names, symbol) for symbol, _, _ in rows]
+    listed = [t for t in found if t is not None]
+    numbered = [t for t in tensors.values() if t.layer is not None]
+    missing = {t.name for t in tensors.values() if t not in numbered} - set(listed)
+    if rows and (missing or len(set(listed)) < len(listed)):
+        raise Unreadable(f"the table of symbols has the tensors {listed}, without {sorted(missing)}")
+    return names
+
+
+def _named(names: Names, symbol: str) -> str | None:
+    try:
+        tensor = names.resolve(*_sign(symbol.partition(" = ")[0]))
+    except Unreadable as error:
+        if "may be" in str(error):
+            raise
+        return None  # a sign of something else: a sum, a derivative
+    return None if tensor is None else tensor.name
+
+
+def _written(name: str) -> tuple[str, str]:
+    """A name as a word of code, and as a formula where no type for code has its letters."""
+    code = name.replace("_", r"\_").replace("%", r"\%")
+    return rf"\texttt{{{code}}}", rf"$\mathrm{{{upright(name)}}}$"
+
+
+def _letters(tensors: Iterable[str], notation: str) -> set[str]:
+    """Letters that would mean something else if they were no names."""
+    stems = {n.rstrip("0123456789").rstrip("_") or n for n in tensors}
+    letters = {"e": {"e"}, r"\pi": {"pi", "π"}, r"\sigma": {"sigma", "σ"}}
+    letters |= {} if notation == "bracket" else {"d": {"d"}}
+    letters |= {} if notation == "delta" else {r"\Delta": {"Delta", "Δ"}}
+    return {letter for letter, named in letters.items() if named & stems}
+
+
+def _checked(equations: Sequence[Equation], program: Program, forward: ForwardPass, names: Names, seed: int) -> int:
+    one, batch = _worlds(program, forward, names.notation, seed)
+    checker = PassChecker(equations, one, batch, names)
+    count = 0
+    for equation, mode in zip(checker.equations, modes(checker.equations), strict=True):
+        try:
+            checker.check(equation, mode)
+            count += 1
+        except Elided:
+            continue
+        except (Unreadable, Differs) as error:
+            raise type(error)(f"{error}\n    in {equation.source}") from None
+    return count
+
+
+def check_index_form(program: Program, forward: ForwardPass, notation: str = "psi", seed: int = 0) -> int:
+    """The same for a program that has its index form only: every statement is printed with its indices, and read."""
+    page = page_for(program, NOTATIONS[notation])
+    lines = []
+    for definition in program.definitions:
+        function = definition.function
+        applied = page.typesetter.apply(page.function(function), page.entry(X))
+        lines.append(f"{latex(applied)} = {latex(page.formula(function.definition))}")
+    for statement in program.statements:
+        lettered = page.lettered(statement.equation, statement.stage)
+        left = lettered.symbol(statement.target, statement.equation.indices)
+        sign = r"\leftarrow" if statement.target.role == "updated" else "="
+        lines.append(f"{latex(left)} {sign} {latex(lettered.rows(statement.equation))}")
+    body = " \\\\\n".join(lines)
+    document = f"of the batch\n\\begin{{gather*}}\n{body}\n\\end{{gather*}}\n"
+    return check_document(document, program, forward, notation, seed)
