@@ -120,7 +120,7 @@ class Interpreter:
     def _(self, expression: Symbol, at: dict[Index, int]) -> Any:
         if expression in at:
             return at[expression]
-        if expression.name in self.sizes:
+        if expression.is_integer and expression.name in self.sizes:
             return self.arithmetic.number(self.sizes[expression.name])
         return self.values[expression.name][()]
 

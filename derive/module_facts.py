@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from derive import matrix as mx
+from derive.code_names import width_names
 from derive.functions import Elementwise
 from derive.layout import WIDTH
 from derive.program import Assign, Program
@@ -89,7 +90,8 @@ def _words(network: Network | None) -> list[str]:
         return []
     names = network.activation
     functions = names[0] if len(set(names)) == 1 else ", ".join(_shortened(names))
-    widths = _shortened([f"{{{w}}}" if isinstance(w, str) else str(w) for w in network.layers])
+    called = width_names(w for w in network.layers if isinstance(w, str))
+    widths = _shortened([f"{{{called[w]}}}" if isinstance(w, str) else str(w) for w in network.layers])
     literal = "f" if any("{" in w for w in widths) else ""
     return [
         f'{literal}"layers=({", ".join(widths)})"',
