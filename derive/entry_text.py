@@ -150,9 +150,19 @@ def number_text(value: Fraction) -> str:
     >>> [number_text(Fraction(t)) for t in ("1.40", "1/3", "1e-8", "-2", "250000000")]
     ['1.4', '1/3', '1e-8', '-2', '2.5e8']
     """
+    decimal = decimal_text(value)
+    return f"{value.numerator}/{value.denominator}" if decimal is None else decimal
+
+
+def decimal_text(value: Fraction) -> str | None:
+    """Write a fraction as a decimal; None if it is none, or a long one.
+
+    >>> [decimal_text(Fraction(t)) for t in ("1.40", "1/3", "1e-8")]
+    ['1.4', None, '1e-8']
+    """
     digits, exponent = _decimal(value)
     if digits is None:
-        return f"{value.numerator}/{value.denominator}"
+        return None
     sign, body = ("-", digits[1:]) if digits[0] == "-" else ("", digits)
     adjusted = exponent + len(body) - 1
     if -_PLAIN < adjusted < _PLAIN + 3 and len(body) + _PLAIN <= MAX_DIGITS:

@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from derive.activations import ACTIVATIONS
+from derive.code_names import width_names
 from derive.describe import described
 from derive.entry_text import base_name
 from derive.layout import laid_out
@@ -39,8 +40,9 @@ def _widths(network: Network) -> dict[str, Any]:
     sources = {name: f"self.units_{name}" for name in names}
     sources |= {last: "targets.shape[1]"} if isinstance(last, str) else {}
     sources |= {first: "X.shape[1]"} if isinstance(first, str) else {}
+    called = width_names(names)
     return {
-        "widths": tuple(sources.items()),
+        "widths": tuple((name, called[name], source) for name, source in sources.items()),
         "hidden": tuple(name for name in names if name not in (first, last)),
         "inputs": str(first),
         "outputs": str(last),

@@ -168,7 +168,7 @@ class Interpreter:
     def _(self, expression: Symbol, at: At) -> Any:
         if expression in at:
             return self.arithmetic.array(at[expression])
-        if expression.name in self.sizes:
+        if expression.is_integer and expression.name in self.sizes:
             return self.arithmetic.number(self.sizes[expression.name])
         return self.values[expression.name]
 

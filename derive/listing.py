@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from derive.numpy_module import code_names
+from derive.code_names import code_names
 from derive.render import HEADER_LINES
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def listing(derivation: Derivation) -> tuple[Section, ...]:
 
 def _tensors(derivation: Derivation) -> dict[str, str]:
     """The tensor that each name in the code stands for; an updated parameter is the parameter."""
-    names = code_names(derivation.program, derivation.notation)
+    names = code_names(derivation.program, derivation.notation).tensors
     plain = (t for t in derivation.program.tensors.values() if t.role != "updated")
     return {names[t.name]: t.name for t in plain}
 

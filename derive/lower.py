@@ -23,13 +23,40 @@ def with_two_axes(node: mx.Node) -> mx.Node:
     return mx.rebuilt(node, tuple(with_two_axes(c) for c in mx.children(node)))
 
 
+def array(node: mx.Node) -> mx.Node:
+    """The same as an array, where NumPy would have a number."""
+    return node if has_axes(node) else mx.Repeat(node, node.shape)
+
+
+def has_axes(node: mx.Node) -> bool:
+    """Whether NumPy's value of a node has axes: it reads an array that no sum of all entries encloses."""
+    if isinstance(node, mx.SumOver) and node.axis is None:
+        return False
+    if isinstance(node, mx.Array):
+        return bool(node.tensor.axes) or node.tensor.role not in ("constant", "learning_rate")
+    return isinstance(node, mx.Repeat) or any(has_axes(c) for c in mx.children(node))
+
+
 def _explicit(node: mx.Node) -> mx.Node:
     operands = tuple(_explicit(c) for c in mx.children(node))
+    if isinstance(node, mx.Transpose) and not has_axes(operands[0]):
+        return _turned(operands[0])
     if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call):
-        operands = tuple(_full(o) for o in operands)
+        operands = tuple(array(_full(o)) for o in operands)
     if isinstance(node, mx.Stack | mx.Beside):
-        operands = tuple(o if _constant(o) else _full(o) for o in operands)
+        operands = tuple(o if _constant(o) else array(_full(o)) for o in operands)
+    if isinstance(node, mx.Part):
+        operands = tuple(map(array, operands))
     return mx.rebuilt(node, operands)
+
+
+def _turned(node: mx.Node) -> mx.Node:
+    """The transpose of what is a number for NumPy: the same number, repeated the other way round."""
+    if isinstance(node, mx.Broadcast):
+        return mx.Broadcast(_turned(node.of), node.full[::-1])
+    if node.shape == (1, 1):
+        return node
+    return mx.rebuilt(node, tuple(_turned(c) for c in mx.children(node)))
 
 
 def _full(node: mx.Node) -> mx.Node:

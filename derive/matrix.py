@@ -322,7 +322,7 @@ def arrays_read(node: Node) -> set[str]:
     if isinstance(node, Array):
         return {node.tensor.name}
     numbers = (value for value in vars(node).values() if isinstance(value, Expr))
-    own = {s.name for number in numbers for s in number.free_symbols}
+    own = {s.name for number in numbers for s in number.free_symbols if not s.is_integer}  # extents are integers
     return own.union(*(arrays_read(c) for c in children(node)))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Mul
 
 from derive import matrix as mx
+from derive.code_names import width_names
 from derive.coupling import coupling
 from derive.functions import Elementwise
 from derive.index import Tensor
@@ -145,7 +146,8 @@ def _words(network: Network | None) -> list[str]:
         return []
     names = network.activation
     functions = names[0] if len(set(names)) == 1 else ", ".join(_shortened(names))
-    widths = _shortened([f"{{{w}}}" if isinstance(w, str) else str(w) for w in network.layers])
+    called = width_names(w for w in network.layers if isinstance(w, str))
+    widths = _shortened([f"{{{called[w]}}}" if isinstance(w, str) else str(w) for w in network.layers])
     literal = "f" if any("{" in w for w in widths) else ""
     return [
         f'{literal}"layers=({", ".join(widths)})"',

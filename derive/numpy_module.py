@@ -7,9 +7,7 @@ holds the checks at the door and the trainer around it.
 from __future__ import annotations
 
 import ast
-import keyword
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sympy import Abs, Expr, Piecewise, Symbol, erf, exp, oo, preorder_traversal
 
 from derive import matrix as mx
-from derive.entry_text import number_text
+from derive.code_names import code_names
 from derive.exact import (
     exact_differences,
     exact_margins,
@@ -35,11 +33,12 @@ from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisatio
 from derive.kinks import kink_nodes
 from derive.layout import WIDTH, laid_out, laid_out_statement
 from derive.lift import lift
-from derive.lower import lowered, with_two_axes
+from derive.lower import array, has_axes, lowered, with_two_axes
+from derive.module_check import require_module
 from derive.module_facts import facts
 from derive.notation import PSI, Notation
 from derive.printers.boxes import Typesetter
-from derive.printers.numpy import NumPyPrinter, scalar
+from derive.printers.numpy import NumPyPrinter, python_number, quoted, scalar
 from derive.printers.page import Page
 from derive.printers.text import text
 from derive.program import Assign, Program
@@ -92,7 +91,7 @@ def module_context(
         "error_is_array": layout.error_is_array(),
         "updates": tuple(layout.update()),
         "constants": tuple(layout.constants()),
-        "states": tuple((t.name, t.about.name if t.about else "") for t in program.states),
+        "states": tuple((quoted(t.name), quoted(t.about.name) if t.about else "") for t in program.states),
         "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
         "targets": targets,
         "kept": tuple(layout.name(t) for t in kept),
@@ -101,9 +100,11 @@ def module_context(
         "factors": tuple(layout.name(s.target) for s in program.stage("factor")),
         "kinks": layout.kinks(kept),
         "error_name": layout.name(layout.error.target),
-        "gradient_items": tuple((s.target.about.name, layout.name(s.target)) for s in gradients if s.target.about),
-        "parameters": tuple(p.name for p in program.parameters),
-        "shapes": tuple((p.name, layout.shape(p)) for p in program.parameters),
+        "gradient_items": tuple(
+            (quoted(s.target.about.name), layout.name(s.target)) for s in gradients if s.target.about
+        ),
+        "parameters": tuple(quoted(p.name) for p in program.parameters),
+        "shapes": tuple((quoted(p.name), layout.shape(p)) for p in program.parameters),
         "starts": tuple(layout.start(p, initialisation) for p in program.parameters),
         "beginning": {
             "kind": initialisation.kind,
@@ -111,10 +112,12 @@ def module_context(
             "over": int(initialisation.spread[0] * (3 if initialisation.kind == "uniform" else 1)),
         },
         "sizes": tuple(layout.sizes()),
-        "widths": tuple(s.name for s in program.extents),
-        "inputs": scalar(x.axes[0].extent).text,
-        "outputs": scalar(y.axes[0].extent).text,
-        **_numbered(program, layout.names),
+        "widths": tuple(layout.codes.widths.values()),
+        "x": layout.name(x),
+        "y": layout.name(y),
+        "inputs": layout.extent(x.axes[0].extent),
+        "outputs": layout.extent(y.axes[0].extent),
+        **_numbered(program, layout.codes.tensors),
         "steps": layout.steps() if second else None,
     }
 
@@ -139,16 +142,36 @@ class _Layout:
         self.program = program
         self.signs = targets == "signs"
         self.stated = {s.target.name: s.equation for s in program.stage("forward")}
-        self.names = code_names(program, notation)
-        self.printer = NumPyPrinter(self.names)
+        self.codes = code_names(program, notation)
         *towards_error, statement = program.stage("error")
         self.outputs = {s.target.name: s.form for s in program.stage("forward") if s.form is not None}
         self.towards_error = tuple(self._exact(s) for s in towards_error)
         self.error = self._exact(self._stable_error(statement))
         self.backward = tuple(self._exact(s) for s in program.stage("factor", "gradient"))
+        self.functions = {f: self.codes.functions.fresh(f.title) for f in self._numbered_functions()}
+        self.printer = NumPyPrinter(self.codes.tensors, self.codes.widths, self.functions)
 
     def name(self, tensor: Tensor) -> str:
-        return self.names[tensor.name]
+        """The name of a tensor in code."""
+        return self.codes.tensors[tensor.name]
+
+    def extent(self, value: Expr) -> str:
+        """A width, or a formula of widths, as code."""
+        return scalar(self.codes.in_code(value)).text
+
+    @property
+    def computed(self) -> tuple[Assign, ...]:
+        """The statements of the functional core, as they are computed, without the update."""
+        return (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
+
+    def _numbered_functions(self) -> dict[Any, int]:
+        """The elementwise functions of the module, each with the number of its equation."""
+        numbers = {d.function: d.number for d in self.program.definitions}
+        for statement in self.computed:
+            for node in _walk(_form(statement)):
+                if isinstance(node, mx.Map) and _is_elementwise(node.function):
+                    numbers.setdefault(node.function, statement.number)
+        return numbers
 
     def _exact(self, statement: Assign) -> Assign:
         """The statement as it is computed: differences from the pre-activation where an output rounds."""
@@ -181,16 +204,17 @@ class _Layout:
 
     def steps(self) -> dict[str, Any]:
         """The second rendering of the steps."""
-        widths = tuple(line for _, line in self.sizes())
         try:
-            return steps_context(self.program, self.names, self.in_steps, widths)
+            return steps_context(self.program, self.codes, self.functions, self.in_steps, self.size_lines)
         except Exception as problem:
             what = f"the second rendering of the steps cannot be made: {type(problem).__name__}: {problem}"
             raise SecondRenderingError(what) from problem
 
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
-        return _keeps_axes(_form(self.error))
+        form = _form(self.error)
+        read = (t for t in self.program.tensors.values() if not t.axes and t.name in mx.arrays_read(form))
+        return has_axes(form) or any(t not in self.program.scalars and t.role != "penalty" for t in read)
 
     def _stable_error(self, statement: Assign) -> Assign:
         """The error as it is computed: from the pre-activation where a logarithm would overflow."""
@@ -206,12 +230,12 @@ class _Layout:
 
     def _unpacked(self, read: set[str], used: set[str], values: Iterable[Tensor]) -> Lines:
         """The lines that give a name to what is ``read``, and to the sizes that the code has ``used``."""
-        lines = [f'{p.name} = parameters["{p.name}"]' for p in self.program.parameters if p.name in read]
+        lines = [f"{self.name(p)} = {self._stored(p)}" for p in self.program.parameters if p.name in read]
         lines += [f'{self.name(t)} = values["{self.name(t)}"]' for t in values if t.name in read]
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
-        lines += [self._width(symbol, at_hand) for symbol in self.program.extents if symbol.name in used]
+        lines += [self._width(symbol, at_hand) for symbol, name in self.codes.widths.items() if name in used]
         if SAMPLES.name in used:
-            lines.append(f"{SAMPLES} = X.shape[1]")
+            lines.append(f"{SAMPLES} = {self.name(self.program.inputs[0])}.shape[1]")
         return tuple(lines)
 
     def kinks(self, values: Iterable[Tensor]) -> tuple[Lines, Lines]:
@@ -264,11 +288,16 @@ class _Layout:
         if name not in at_hand:
             at_hand.add(name)
             if stored.role == "gradient" and stored.about:
-                yield f'{name} = slopes["{stored.about.name}"]'
+                yield f"{name} = slopes[{quoted(stored.about.name)}]"
             elif stored in self.program.states:
-                yield f'{name} = state["{stored.name}"]{"" if stored.axes else ".item()"}'
+                plain = stored.about is None and not stored.axes
+                yield f"{name} = {self._stored(stored)}{'.item()' if plain else ''}"
             elif stored in self.program.parameters:
-                yield f'{name} = parameters["{stored.name}"]'
+                yield f"{name} = {self._stored(stored)}"
+
+    def _stored(self, tensor: Tensor) -> str:
+        """A parameter or a state where it is kept, by the name that its user gave it."""
+        return f"{'state' if tensor in self.program.states else 'parameters'}[{quoted(tensor.name)}]"
 
     def _in_place(self, form: mx.Node, target: Tensor) -> tuple[str, mx.Node | None]:
         """The line that computes an update, and what it reads if that is not all of the form.
@@ -279,7 +308,7 @@ class _Layout:
         if target.role != "updated" or about is None:
             code = self.printer.code(form).text
             return f"{self.name(target)} = {f'float({code})' if target.role == 'square_norm' else code}", None
-        place = f'{"state" if about in self.program.states else "parameters"}["{about.name}"]'
+        place = self._stored(about)
         if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(about):
             rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
             sign = "-" if mx.is_negative(rest) else "+"
@@ -292,31 +321,18 @@ class _Layout:
     def constants(self) -> Iterator[tuple[str, str]]:
         """The numbers with a fixed value: the name and the value of each."""
         for name, value in self.program.constants.items():
-            decimal = number_text(value)
-            yield self.names[name], decimal.replace("/", " / ")
-
-    def _computed(self) -> tuple[Assign, ...]:
-        return (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
-
-    def functions(self) -> dict[Any, int]:
-        """The elementwise functions of the module, each with its equation's number."""
-        numbers = {d.function: d.number for d in self.program.definitions}
-        for statement in self._computed():
-            for node in _walk(_form(statement)):
-                if isinstance(node, mx.Map) and _is_elementwise(node.function):
-                    numbers.setdefault(node.function, statement.number)
-        return numbers
+            yield self.codes.tensors[name], python_number(value).text
 
     def helpers(self) -> Iterator[dict[str, Any]]:
         """The elementwise functions at the head of the module, then what they call."""
-        numbers = self.functions()
+        numbers = self._numbered_functions()
         for function, number in numbers.items():
             yield self._helper(function, number)
         values = [_stable(function).value for function in numbers]
         for name, kind in _SPECIAL.items():
             if any(value.has(kind) for value in values):
                 yield {"call": name, "slope": "" if name == "log1p_ratio" else _slope_of_erf(name)}
-        calls = {n.name for s in self._computed() for n in _walk(_form(s)) if isinstance(n, mx.Call)}
+        calls = {n.name for s in self.computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
         calls |= {"softmax"} if "softmax_pull" in calls else set()
         for name in sorted(calls):
             yield {"call": name}
@@ -330,7 +346,7 @@ class _Layout:
         return {
             "call": None,
             "function": function,
-            "name": function.title,
+            "name": self.functions[function],
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
             "what": _as_docstring(f"{_described(function)}."),
             "rearranged": form.rate is not None,
@@ -340,7 +356,7 @@ class _Layout:
         }
 
     def shape(self, parameter: Tensor) -> str:
-        rows, columns = (scalar(s).text for s in mx.Array(parameter).shape)
+        rows, columns = map(self.extent, mx.Array(parameter).shape)
         return f"({rows}, {columns})"
 
     def start(self, parameter: Tensor, initialisation: Initialisation) -> dict[str, Any]:
@@ -352,32 +368,35 @@ class _Layout:
         code = f"np.zeros({shape})"
         if parameter.role == "weight" and initialisation.variance is not None:
             fans = initialisation.spread[1].xreplace({INPUTS: inputs, UNITS: rows})
-            code = f"{initialisation.kind}({scalar(fans).text}, {shape})"
+            code = f"{initialisation.kind}({self.extent(fans)}, {shape})"
         elif parameter.role == "weight" and initialisation.kind == "orthogonal":
-            code = f"orthogonal({scalar(rows).text}, {scalar(inputs).text})"
-            code = f"np.hstack([np.zeros(({scalar(rows).text}, 1)), {code}])" if augmented else code
+            code = f"orthogonal({self.extent(rows)}, {self.extent(inputs)})"
+            code = f"np.hstack([np.zeros(({self.extent(rows)}, 1)), {code}])" if augmented else code
         drawn = parameter.role == "weight" and initialisation.variance is not None
-        return {"name": parameter.name, "code": code, "biased": augmented and drawn}
+        return {"name": quoted(parameter.name), "code": code, "biased": augmented and drawn}
 
     def sizes(self) -> Iterator[tuple[str, str]]:
         """Where each named width is read off: the first parameter that has it along an axis."""
-        for symbol in self.program.extents:
-            yield symbol.name, next(self._size_line(symbol))
+        yield from zip(self.codes.widths.values(), self.size_lines(self.codes.widths), strict=True)
+
+    def size_lines(self, widths: Mapping[Symbol, str]) -> Lines:
+        """The same lines alone, with other names for the widths."""
+        return tuple(next(self._size_line(symbol, widths)) for symbol in widths)
 
     def _width(self, symbol: Symbol, at_hand: list[Tensor]) -> str:
         """Where a named width is read off among the arrays at hand."""
         for tensor in at_hand:
             for side, extent in enumerate(mx.Array(tensor).shape):
                 if extent == symbol:
-                    return f"{symbol} = {self.name(tensor)}.shape[{side}]"
-        return next(self._size_line(symbol))
+                    return f"{self.codes.widths[symbol]} = {self.name(tensor)}.shape[{side}]"
+        return next(self._size_line(symbol, self.codes.widths))
 
-    def _size_line(self, symbol: Symbol) -> Iterator[str]:
+    def _size_line(self, symbol: Symbol, widths: Mapping[Symbol, str]) -> Iterator[str]:
         for parameter in self.program.parameters:
             for side, extent in enumerate(mx.Array(parameter).shape):
                 if extent.has(symbol):
-                    less = f" - {extent - symbol}" if extent != symbol else ""
-                    yield f'{symbol} = parameters["{parameter.name}"].shape[{side}]{less}'
+                    less = f" - {self.extent(extent - symbol)}" if extent != symbol else ""
+                    yield f"{widths[symbol]} = {self._stored(parameter)}.shape[{side}]{less}"
 
 
 def _stable(function: Any) -> StableForm:
@@ -413,8 +432,9 @@ def _with_powers(form: StableForm) -> str:
 
 
 def _slope_of_erf(name: str) -> str:
-    """The slope of erf or erfc, as SymPy differentiates it."""
-    return scalar((erf(X) if name == "erf" else 1 - erf(X)).diff(X)).text
+    """The slope of erf or erfc at the real part of x, as SymPy differentiates it."""
+    slope = (erf(X) if name == "erf" else 1 - erf(X)).diff(X)
+    return scalar(slope.xreplace({X: Symbol(f"{X}.real", real=True)})).text
 
 
 def _as_docstring(text: str) -> str:
@@ -445,7 +465,9 @@ def _form(statement: Assign) -> mx.Node:
         raise ValueError(f"({statement.number}) {statement.target.name} has not been lifted")
     if statement.stage == "update":
         return lowered(_summed_at_once(statement.form))
-    return lowered(statement.form if statement.stage == "error" else with_two_axes(statement.form))
+    if statement.stage == "error":
+        return lowered(statement.form)
+    return array(lowered(with_two_axes(statement.form)))
 
 
 def _summed_at_once(node: mx.Node) -> mx.Node:
@@ -456,18 +478,6 @@ def _summed_at_once(node: mx.Node) -> mx.Node:
         if isinstance(node, mx.SumOver) and node.shape == (1, 1)
         else (mx.rebuilt(node, operands))
     )
-
-
-def code_names(program: Program, notation: Notation) -> dict[str, str]:
-    """The name of each tensor in code: the notation's, or its own where two would be called alike."""
-    wanted = {t.name: notation.code_name(t) for t in program.tensors.values()}
-    plain = [t.name for t in program.tensors.values() if t.role != "updated"]
-    counts = Counter(wanted[n] for n in plain)
-    names = {n: wanted[n] if n not in plain or counts[wanted[n]] == 1 else n for n in wanted}
-    return {n: f"{c}_" if c in _RESERVED or keyword.iskeyword(c) else c for n, c in names.items()}
-
-
-_RESERVED = frozenset({"np", "math", "m", "parameters", "state", "values", "slopes", "before", "Array", "Parameters"})
 
 
 def _reads(statement: Assign) -> set[str]:
@@ -498,13 +508,6 @@ def _cases(value: Expr) -> tuple[list[str], str]:
     return lines, scalar(value.xreplace({choice: chosen})).text
 
 
-def _keeps_axes(node: mx.Node) -> bool:
-    """Whether NumPy's value of a node has axes: it reads an array that no sum of all entries encloses."""
-    if isinstance(node, mx.SumOver) and node.axis is None:
-        return False
-    return isinstance(node, mx.Array) or any(_keeps_axes(c) for c in mx.children(node))
-
-
 def _is_elementwise(function: Any) -> bool:
     return isinstance(function, type) and issubclass(function, Elementwise)
 
@@ -532,7 +535,7 @@ def module_source(
     ``name`` is what it is imported as, ``description`` says which network it is, and
     ``network`` is None if its equations were stated by hand. Without ``second``, it can be
     read but not trained: there is no second rendering of the steps. Raises
-    SecondRenderingError if that cannot be made.
+    ModuleError if what was rendered is no module, SecondRenderingError if that rendering cannot be made.
     """
     context = module_context(program, notation, promises, targets, INITIALISATIONS[initialisation], second)
     source = fill(
@@ -543,6 +546,7 @@ def module_source(
         core="\n".join(textwrap.wrap(_CORE.format(**context), WIDTH)),
         made=_created(context["widths"]),
     )
+    require_module(source)
     functions = {h["name"]: h["function"] for h in context["helpers"] if h["call"] is None}
     return Rendered(laid_out(source), functions)
 

@@ -16,7 +16,7 @@ from derive.entry_text import Option
 from derive.index import Tensor
 
 #: The learning rate, a scalar that is given at every step.
-LEARNING_RATE = Tensor("learning_rate", "learning_rate")
+LEARNING_RATE = Tensor("learning rate", "learning_rate")
 
 #: Numbers by their names: the options of an entry, and what it computes once a step.
 Numbers = Mapping[str, Expr]

@@ -7,7 +7,7 @@ index form; ``lift`` adds the matrix form.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -206,7 +206,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent
     constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
-    staged += [("update", e) for e in step.equations]
+    staged += [("update", replace(e, target=_apart(e.target, forward))) for e in step.equations]
     definitions, statements = _numbered(staged)
     program = Program(
         forward.inputs,
@@ -222,6 +222,14 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent
     )
     program.check()
     return program
+
+
+def _apart(tensor: Tensor, forward: ForwardPass) -> Tensor:
+    """The tensor under a name that nothing has that was stated."""
+    name = tensor.name
+    while name in forward.tensors:
+        name += "_"
+    return tensor if name == tensor.name else replace(tensor, name=name)
 
 
 def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
@@ -302,6 +310,7 @@ class _Backwards:
         factor = self.named.get(pattern)
         if factor is None:
             factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
+            factor = _apart(factor, self.forward)
             psi.append(Equation(factor, found.indices, value, "shared factor"))
             self.named[pattern] = factor
             self.named[factor[found.indices].xreplace(nameless)] = factor
@@ -315,7 +324,7 @@ class _Backwards:
     def _gradient(self, parameter: Tensor) -> Equation:
         found = self.found[parameter.name]
         gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
-        return Equation(gradient, found.indices, tidy(found.value), "gradient")
+        return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
 
 
 class Slopes:

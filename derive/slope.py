@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr
 
+from derive.code_names import code_names
 from derive.evaluate import Interpreter
 from derive.index import Index, Tensor
-from derive.numpy_module import code_names
 from derive.program import Program
 from derive.user_text import SpecError
 from derive.verify import loaded
@@ -112,7 +112,7 @@ def _start(derivation: Derivation, module: Any, numbers: Numbers | None) -> tupl
 
 def _values(derivation: Derivation, module: Any, parameters: Values, x: Array, y: Array) -> Values:
     """Every tensor of the forward pass and every factor, as the module's functions hold them when they return."""
-    program, names = derivation.program, code_names(derivation.program, derivation.notation)
+    program, names = derivation.program, code_names(derivation.program, derivation.notation).tensors
     _, held = watched(module, {*_FUNCTIONS}, lambda: module.gradients(parameters, x, y))
     inputs = dict(zip((t.name for t in program.inputs), (x, y), strict=True))
     fixed = {name: np.array([[float(value)]]) for name, value in program.constants.items()}

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from derive.code_names import code_names
 from derive.compare import Compared, cases, compared, further_points
 from derive.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.compare_functions import worst_function
 from derive.faults import ModuleError
 from derive.named import example
 from derive.notation import Notation
-from derive.numpy_module import Rendered, code_names
+from derive.numpy_module import Rendered
 from derive.program import Program
 
 #: How far a gradient may be from each oracle, relative to its own largest entry.
@@ -212,7 +213,7 @@ def compare_named(
     report: GradientReport, module: Any, rendered: Rendered, program: Program, notation: Notation
 ) -> GradientReport:
     """The report with every named tensor and every elementwise function of a module compared."""
-    names = code_names(program, notation)
+    names = code_names(program, notation).tensors
     points = cases(module, program, names)
     apart, broken = report.renderings, report.broken
     for case in further_points(module, program, names, points) if not broken else ():

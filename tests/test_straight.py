@@ -217,12 +217,6 @@ def test_small_networks_compute_with_numbers_and_large_ones_put_off_their_first_
     assert hasattr(module, "_straight_line_of_one") == put_off
 
 
-def test_no_weight_that_changed_is_read_before_all_gradients_are_known() -> None:
-    module = load(derive(networks.outer_product()).numpy())
-    assert hasattr(module, "_steps_of_one")
-    assert farthest(module, 1, rate=0.05) < 1e-12
-
-
 def test_a_sign_that_is_wrong_is_found() -> None:
     source = derivation(*SPECS["classes"]).numpy()
     start = source.index("def _straight_line(")

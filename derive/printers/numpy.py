@@ -6,10 +6,11 @@ them is put in parentheses wherever the order could be read in another way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, singledispatch, singledispatchmethod
+from functools import singledispatch, singledispatchmethod
 from typing import Any
 
 from sympy import (
@@ -18,6 +19,7 @@ from sympy import (
     Expr,
     Ge,
     Gt,
+    Integer,
     Le,
     Lt,
     Max,
@@ -41,7 +43,8 @@ from sympy import (
 )
 
 from derive import matrix as mx
-from derive.entry_text import number_text
+from derive.code_names import renamed
+from derive.entry_text import decimal_text
 from derive.functions import Elementwise, X
 from derive.reading import fraction, is_decimal, reading_order, subtracted
 from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
@@ -54,14 +57,36 @@ SMALL = (E_POWER, E_LESS_ONE, E_NEAR)
 
 @dataclass(frozen=True)
 class Code:
-    """Python source and how tightly its outermost operation binds."""
+    """Python source, how tightly its outermost operation binds, and whether it is a name or a number and no more."""
 
     text: str
     binds: int = ATOM
+    plain: bool = False
 
     def at(self, level: int) -> str:
         """The source, in parentheses if it binds less tightly than ``level``."""
         return self.text if self.binds >= level else f"({self.text})"
+
+
+def quoted(name: str) -> str:
+    r"""A name as a string of Python.
+
+    >>> print(quoted("W1"), quoted('a"b'))
+    "W1" "a\"b"
+    """
+    return json.dumps(name, ensure_ascii=False)
+
+
+def python_number(value: Fraction) -> Code:
+    """A fraction as Python computes it: a decimal, or a quotient of whole numbers.
+
+    >>> [python_number(Fraction(t)).text for t in ("0.25", "1/3", "1e-8")]
+    ['0.25', '1 / 3', '1e-8']
+    """
+    decimal = decimal_text(value)
+    if decimal is None:
+        return Code(f"{value.numerator} / {value.denominator}", PRODUCT)
+    return Code(decimal, *((ATOM, True) if value >= 0 else (UNARY, False)))
 
 
 @singledispatch
@@ -73,15 +98,15 @@ def scalar(expression: Expr) -> Code:
 @scalar.register
 def _(expression: Rational) -> Code:
     if expression.q == 1:
-        return Code(str(expression.p), ATOM if expression.p >= 0 else UNARY)
+        return Code(str(expression.p), *((ATOM, True) if expression.p >= 0 else (UNARY, False)))
     if is_decimal(expression):
-        return Code(number_text(Fraction(expression.p, expression.q)), ATOM if expression.p >= 0 else UNARY)
+        return python_number(Fraction(expression.p, expression.q))
     return Code(f"{expression.p} / {expression.q}", PRODUCT)
 
 
 @scalar.register
 def _(expression: Symbol) -> Code:
-    return Code(expression.name)
+    return Code(expression.name, plain=True)
 
 
 @scalar.register
@@ -90,7 +115,7 @@ def _(expression: Add) -> Code:
     terms = reading_order(expression.args)
     if expression.has(*SMALL, X):
         terms.sort(key=lambda t: (t.has(*SMALL), not t.is_number))
-    return _joined((t, scalar(abs_term(t))) for t in terms)
+    return joined((t, scalar(abs_term(t))) for t in terms)
 
 
 def abs_term(term: Expr) -> Expr:
@@ -98,7 +123,8 @@ def abs_term(term: Expr) -> Expr:
     return -term if subtracted(term) else term
 
 
-def _joined(terms: Iterable[tuple[Any, Code]]) -> Code:
+def joined(terms: Iterable[tuple[Any, Code]]) -> Code:
+    """Terms, printed without their signs, as a sum."""
     text = ""
     for term, code in terms:
         negative = term.negative if isinstance(term, _Sign) else subtracted(term)
@@ -116,10 +142,10 @@ def _(expression: Mul) -> Code:
     top, bottom = fraction(expression, decimals=True)
     if bottom != 1:
         return Code(f"{scalar(top).at(PRODUCT)} / {scalar(bottom).at(UNARY)}", PRODUCT)
-    return Code(" * ".join(scalar(f).at(UNARY) for f in _factors(top)), PRODUCT)
+    return Code(" * ".join(scalar(f).at(UNARY) for f in factors(top)), PRODUCT)
 
 
-def _factors(expression: Expr) -> list[Expr]:
+def factors(expression: Expr) -> list[Expr]:
     """Numbers first, sums last, as one writes a product."""
     return sorted(expression.as_ordered_factors(), key=lambda f: (not f.is_number, isinstance(f, Add)))
 
@@ -132,13 +158,13 @@ def _(expression: Pow) -> Code:
         return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
     if expression.exp.is_negative:
         return Code(f"1 / {scalar(expression.base**-expression.exp).at(UNARY)}", PRODUCT)
-    return _power(scalar(expression.base).at(ATOM), scalar(expression.exp).at(UNARY))
+    return power(scalar(expression.base), scalar(expression.exp), UNARY)
 
 
-def _power(base: str, exponent: str) -> Code:
+def power(base: Code, exponent: Code, binds: int = ATOM) -> Code:
     """A power; its sign has no spaces between names and numbers, as formatters write it."""
-    simple = all(part.replace(".", "").replace("-", "").isidentifier() or part.isdigit() for part in (base, exponent))
-    return Code(f"{base}**{exponent}" if simple else f"{base} ** {exponent}", POWER)
+    sign_ = "**" if base.plain and exponent.plain else " ** "
+    return Code(f"{base.at(ATOM)}{sign_}{exponent.at(binds)}", POWER)
 
 
 @scalar.register(exp)
@@ -173,11 +199,6 @@ def _(expression: Abs) -> Code:
 @scalar.register
 def _(expression: sign) -> Code:
     return Code(f"np.sign({scalar(expression.args[0]).at(ATOM)}.real)")
-
-
-@scalar.register(type(pi))
-def _(expression: Expr) -> Code:
-    return Code("math.pi")
 
 
 # What is computed once a step are numbers of Python's: one of NumPy's would make float64 of float32.
@@ -234,9 +255,11 @@ def _real(side: Expr) -> str:
 
 @dataclass(frozen=True)
 class NumPyPrinter:
-    """Prints the matrix form; ``names`` are those of the tensors in code."""
+    """Prints the matrix form; ``names`` are those of the tensors in code, ``widths`` and ``functions`` theirs."""
 
     names: Mapping[str, str]
+    widths: Mapping[Symbol, str]
+    functions: Mapping[Any, str]
 
     @singledispatchmethod
     def code(self, node: mx.Node) -> Code:
@@ -245,15 +268,14 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Array) -> Code:
-        return Code(self.names[node.tensor.name])
+        return Code(self.names[node.tensor.name], plain=True)
 
     def _scalar(self, number: Expr) -> Code:
-        """A number that may read scalars by their names."""
-        return scalar(number.xreplace({s: Symbol(self.names[s.name]) for s in number.free_symbols & self._scalars}))
+        """A number that may read scalars and widths by their names."""
+        return scalar(renamed(number, self.names, self.widths))
 
-    @cached_property
-    def _scalars(self) -> set[Expr]:
-        return {Symbol(name, real=True) for name in self.names}
+    def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
+        return ", ".join(self._scalar(side).text for side in node.full)
 
     @code.register
     def _(self, node: mx.Number) -> Code:
@@ -280,7 +302,7 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Plus) -> Code:
-        return _joined((_Sign(mx.is_negative(t)), self.code(mx.without_sign(t))) for t in node.terms)
+        return joined((_Sign(mx.is_negative(t)), self.code(mx.without_sign(t))) for t in node.terms)
 
     @code.register
     def _(self, node: mx.Scale) -> Code:
@@ -304,7 +326,7 @@ class NumPyPrinter:
     def _(self, node: mx.Map) -> Code:
         arguments = ", ".join(self.code(a).text for a in node.arguments)
         if isinstance(node.function, type) and issubclass(node.function, Elementwise):
-            return Code(f"{node.function.title}({arguments})")
+            return Code(f"{self.functions[node.function]}({arguments})")
         return Code(f"np.{node.function.__name__}({arguments})")
 
     @code.register
@@ -317,7 +339,7 @@ class NumPyPrinter:
             return Code(f"1 / {self.code(node.base).at(UNARY)}", PRODUCT)
         if node.exponent == Rational(1, 2):
             return Code(f"np.sqrt({self.code(node.base).text})")
-        return _power(self.code(node.base).at(ATOM), self._scalar(node.exponent).at(ATOM))
+        return power(self.code(node.base), self._scalar(node.exponent))
 
     @code.register
     def _(self, node: mx.SumOver) -> Code:
@@ -330,14 +352,16 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Repeat) -> Code:
-        rows, columns = (scalar(s).text for s in node.full)
-        return Code(f"np.broadcast_to({self.code(node.of).text}, ({rows}, {columns}))")
+        value, sides = self.code(node.of).text, self._sides(node)
+        if not mx.arrays_read(node.of):  # a number of Python has no type that its array could have
+            return Code(f"np.full(({sides}), {value}, _dtype(parameters))")
+        return Code(f"np.broadcast_to({value}, ({sides}))")
 
     @code.register
     def _(self, node: mx.Part) -> Code:
         whole = node.of.shape[node.axis]
-        last = "" if node.first + node.count == whole else str(node.first + node.count)
-        first = str(node.first) if node.first else ""
+        last = "" if node.first + node.count == whole else self._scalar(node.first + node.count).text
+        first = self._scalar(Integer(node.first)).text if node.first else ""
         where = f"{first}:{last}" if node.axis == 0 else f":, {first}:{last}"
         return Code(f"{self.code(node.of).at(ATOM)}[{where}]")
 
@@ -353,10 +377,9 @@ class NumPyPrinter:
 
     def _block(self, node: mx.Node, kind: str) -> str:
         if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
-            rows, columns = (scalar(s).text for s in node.full)
             value = self.code(node.of).text
-            filled = {"0": "np.zeros", "1": "np.ones"}.get(value)
-            shape = f"({rows}, {columns})"
+            filled = {Integer(0): "np.zeros", Integer(1): "np.ones"}.get(node.of.value)
+            shape = f"({self._sides(node)})"
             return f"{filled}({shape}{kind})" if filled else f"np.full({shape}, {value}{kind})"
         return self.code(node).text
 
@@ -367,8 +390,7 @@ class NumPyPrinter:
     @code.register
     def _(self, node: mx.Einsum) -> Code:
         operands = ", ".join(self.code(o).text for o in node.operands)
-        rows, columns = (scalar(s).text for s in node.full)
-        return Code(f'np.einsum("{node.subscripts}", {operands}).reshape({rows}, {columns})')
+        return Code(f'np.einsum("{node.subscripts}", {operands}).reshape({self._sides(node)})')
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sympy import Symbol
+
 from derive import matrix as mx
+from derive.code_names import CodeNames
 from derive.functions import X
 from derive.index import Tensor
-from derive.printers.numpy import scalar
+from derive.printers.numpy import quoted
 from derive.program import Program
-from derive.straight.code import ALL, Code, Place, drop_unread, numbered, numbers_of
+from derive.straight.code import ALL, Code, Place, Source, numbers_of
 from derive.straight.forms import entries
+from derive.straight.instructions import Instruction, call, filled, make
 from derive.straight.lines import Line, Straight, signed
 from derive.straight.updates import UpdatePrinter
 
@@ -25,13 +29,16 @@ from derive.straight.updates import UpdatePrinter
 SLOW = 8_192
 
 
-def arrays(made: Straight, program: Program, names: Mapping[str, str], put_off: bool = False) -> Code:
-    """Print a rewritten program; ``names`` are those of the tensors in code.
+def arrays(
+    made: Straight, program: Program, codes: CodeNames, functions: Mapping[Any, str], put_off: bool = False
+) -> tuple[Code, Mapping[Symbol, str]]:
+    """Print a rewritten program, and say how its widths are called there; ``codes`` are the names in the module.
 
     With ``put_off``, for batches of one sample, the first block is changed only after many
     batches (``can_put_off`` says whether that is possible).
     """
-    return _Printer(made, program, names, put_off).run()
+    printer = _Printer(made, program, codes, functions, put_off)
+    return printer.run(), printer.widths
 
 
 def can_put_off(made: Straight, program: Program) -> bool:
@@ -79,12 +86,10 @@ class _Printer(UpdatePrinter):
         if self.waits:
             self.all_batches = True
             self._compute(self.error.form, Place("errors", ()), numbers_of([self.error]), self.code.after)
-            self.code.setup.append("errors = np.empty(slots, dtype)")
+            self.code.setup.append(make("errors", "np.empty(slots, dtype)"))
         else:
-            self.code.after.append(f"errors = {self.name(self.error.target)}{ALL}")
+            self.code.errors = f"{self.name(self.error.target)}{ALL}"
         self.code.functions = tuple(sorted(self.used))
-        self.code.calls = sum("(" in line for line in self.code.loop)
-        drop_unread(self.code)
         return self.code
 
     def _blocks(self) -> None:
@@ -105,16 +110,16 @@ class _Printer(UpdatePrinter):
             if stored.count is not None:
                 place = self.places[stored.whole.name]
                 view = self._part(place, 1, stored.first, stored.count, self.names[name], own=True)
-                self.places[name] = Place(view, (place.shape[0], scalar(stored.count).text), place.turned)
+                self.places[name] = Place(view, (place.shape[0], self._text(stored.count)), place.turned)
         for parameter in self.program.parameters:
-            self._passed(parameter, f'parameters["{parameter.name}"]', self.made.stored[parameter.name].sign)
+            self._passed(parameter, f"parameters[{quoted(parameter.name)}]", self.made.stored[parameter.name].sign)
 
     def _passed(self, tensor: Tensor, outside: str, sign: int) -> None:
         """How a parameter comes in and goes out."""
         place = self.places[tensor.name]
         turn, minus = ".T" if place.turned else "", "-" if sign < 0 else ""
-        self.code.load.append(f"{place.code}[...] = {minus}{outside}{turn}")
-        self.code.store.append(f"{outside}[...] = {minus}{place.code}{turn}")
+        self.code.load.append(filled(place.code, f"{minus}{outside}{turn}"))
+        self.code.store.append(Instruction(f"{outside}[...] = {minus}{place.code}{turn}", frozenset({place.code})))
 
     def _block_name(self, tensor: Tensor) -> str:
         """The names of what a block holds, one after the other."""
@@ -127,8 +132,7 @@ class _Printer(UpdatePrinter):
         ones = self.made.ones.get(x.name)
         whole = ones.whole if ones is not None else x
         shape = self._shape(mx.Array(whole))
-        self.code.batch["X"] = f"X{ALL}"
-        self.code.setup.append(f"X{ALL} = np.ones((slots, {shape[1]}, {shape[0]}), dtype)")
+        self._kept("X", f"np.ones((slots, {shape[1]}, {shape[0]}), dtype)")
         self.places[whole.name] = Place("X", shape, turned=True, batch=True)
         if ones is not None:
             self.code.input_ones = ones.ones
@@ -136,10 +140,9 @@ class _Printer(UpdatePrinter):
             last = ":-1" if ones.ones else "1:"
             read = any(x.name in line.reads for line in self.made.lines)
             if read:
-                self.places[x.name] = Place(self._named(f"X[:, {last}]", "X_inner"), inner, turned=True, batch=True)
-        self.code.batch["Y"] = f"Y{ALL}"
+                self.places[x.name] = Place(self._named("X", f"[:, {last}]", "X_inner"), inner, turned=True, batch=True)
         targets = self._shape(mx.Array(y))
-        self.code.setup.append(f"Y{ALL} = np.zeros((slots, {targets[0]}, {targets[1]}), dtype)")
+        self._kept("Y", f"np.zeros((slots, {targets[0]}, {targets[1]}), dtype)")
         self.places[y.name] = Place("Y", targets, batch=True)
 
     def _activations(self) -> None:
@@ -158,7 +161,7 @@ class _Printer(UpdatePrinter):
                 shape = self._shape(mx.Array(ones.whole))
                 code = self._fresh(self._one_name(ones.whole))
                 self.places[ones.whole.name] = Place(code, shape)
-                self.code.setup.append(f"{code} = np.ones({self._array_shape(shape, False)}, dtype)")
+                self.code.setup.append(make(code, f"np.ones({self._array_shape(shape, False)}, dtype)"))
         computed_here = {line.target.name: line.target for line in self.made.stage("forward", "error")}
         for name, ones in self.made.ones.items():
             if name in computed_here and name not in self.places:
@@ -197,8 +200,8 @@ class _Printer(UpdatePrinter):
             self.places[line.target.name] = place if ones is None else Place(made, self._shape(mx.Array(inner)))
             self.groups[line.target.name] = (flat, result, line)
         if len(names) == 1:
-            self.code.setup.append(f"{names[0]} = np.ones({shapes[0]}, dtype)")
-            self.code.setup.append(f"{results[0]} = np.empty({shapes[0]}, dtype)")
+            self.code.setup.append(make(names[0], f"np.ones({shapes[0]}, dtype)"))
+            self.code.setup.append(make(results[0], f"np.empty({shapes[0]}, dtype)"))
             flat, result = names[0], results[0]
         else:
             self._side_by_side(flat, names, shapes)
@@ -229,8 +232,7 @@ class _Printer(UpdatePrinter):
         assert isinstance(own.form, mx.Product) and isinstance(own.form.left, mx.Array)
         factor = own.form.left.tensor
         shape, code = self._shape(own.form.left), self.name(factor)
-        self.code.batch[code] = f"{code}{ALL}"
-        self.code.setup.append(f"{code}{ALL} = np.zeros((slots, {shape[0]}, {shape[1]}), dtype)")
+        self._kept(code, f"np.zeros((slots, {shape[0]}, {shape[1]}), dtype)")
         self.places[factor.name] = Place(code, shape, batch=True)
 
     def _later(self, line: Line) -> bool:
@@ -245,34 +247,46 @@ class _Printer(UpdatePrinter):
         assert isinstance(factor, mx.Array)
         steps = self.places[factor.tensor.name].code
         place = self._place(line)
-        rows = place.shape[0]
-        setup = self.code.setup
-        setup.append(f"rows = X{ALL}.reshape(slots, -1)")
-        names = {hint: self._fresh(hint) for hint in ("starts", "starts_all", "alike", "alike_dot", "earlier", "off")}
-        setup.append(f"{names['starts_all']} = np.empty((slots, {rows}), dtype)")
-        setup.append(f"{names['alike']} = np.empty((slots, slots), dtype)")
-        setup.append(f"{names['off']} = np.empty({rows}, dtype)")
-        flat = self._named(f"{place.code}.reshape(-1)", f"{place.code}_flat")
-        self.code.batch[names["starts"]] = f"list({names['starts_all']})"
-        self.code.batch[names["alike_dot"]] = f"[{names['alike']}[n, :n].dot for n in range(slots)]"
-        self.code.batch[names["earlier"]] = f"[{steps}{ALL}.reshape(slots, -1)[:n] for n in range(slots)]"
-        self.code.before += [f"rows.dot({block}, {names['starts_all']})", f"rows.dot(rows.T, {names['alike']})"]
+        units = place.shape[0]
+        fresh = (self._fresh(hint) for hint in ("rows", "starts", "alike", "alike_dot", "earlier", "off"))
+        rows, starts, alike, alike_dot, earlier, off = fresh
+        starts_all = f"{starts}{ALL}"
+        setup, n = self.code.setup, self._counter
+        setup.append(make(rows, f"X{ALL}.reshape(slots, -1)", f"X{ALL}"))
+        setup.append(make(starts_all, f"np.empty((slots, {units}), dtype)"))
+        setup.append(make(alike, "np.empty((slots, slots), dtype)"))
+        setup.append(make(off, f"np.empty({units}, dtype)"))
+        flat = self._named(place.code, ".reshape(-1)", f"{place.code}_flat")
+        every = f"{steps}{ALL}"
+        self.code.batch[starts] = Source(f"list({starts_all})", frozenset({starts_all}))
+        dots = f"[{alike}[{n}, :{n}].dot for {n} in range(slots)]"
+        self.code.batch[alike_dot] = Source(dots, frozenset({alike}))
+        before = f"[{every}.reshape(slots, -1)[:{n}] for {n} in range(slots)]"
+        self.code.batch[earlier] = Source(before, frozenset({every}))
+        self.code.before += [
+            Instruction(f"{rows}.dot({block}, {starts_all})", frozenset({rows, block, starts_all})),
+            Instruction(f"{rows}.dot({rows}.T, {alike})", frozenset({rows, alike})),
+        ]
         number = numbers_of([line])
-        self.code.loop.append(numbered(f"{names['alike_dot']}({names['earlier']}, {names['off']})", number))
-        self.code.loop.append(numbered(f"subtract({names['starts']}, {names['off']}, {flat})", number))
+        self.used.add("subtract")
+        self.code.loop.append(self._times(alike_dot, earlier, off, number))
+        self.code.loop.append(call("subtract", starts, off, flat, numbers=number))
         own = next(s for s in self.made.lines if s.target == slope)
-        last = f"rows[:count].T.dot({steps}{ALL}.reshape(slots, -1)[:count], {change})"
-        self.code.behind += [numbered(last, numbers_of([own])), f"subtract({block}, {change}, {block})"]
+        last = f"{rows}[:count].T.dot({every}.reshape(slots, -1)[:count], {change})"
+        self.code.behind += [
+            Instruction(last, frozenset({rows, every, change}), numbers=numbers_of([own])),
+            call("subtract", block, change, block),
+        ]
         return True
 
     def _guard(self, line: Line) -> None:
         """Before an exponential that could overflow: a step with large numbers is left to the readable rendering."""
         code = self.places[line.target.name].code
-        flat = self._named(f"{code}.ravel()", f"{code}_flat")
+        flat = self._named(code, ".ravel()", f"{code}_flat")
         bound = self._bound(flat)
         # the sum of squares is cheap, and says it for nearly all batches; the largest entry says it for the rest
         test = f"if not ({bound}({flat}) < limit * limit or np.abs({flat}).max() < limit):"
-        self.code.loop += [test, "    count = done", "    break"]
+        self.code.loop.append(Instruction(test, frozenset({bound, flat}), more=("count = done", "break")))
         self.code.guarded = True
 
     def _grouped(self, line: Line) -> None:

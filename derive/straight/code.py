@@ -1,16 +1,18 @@
-"""What a straight line of code is made of: places of arrays, finished lines, the numbers of equations."""
+"""What a straight line of code is made of: places of arrays, instructions that know what they name, their numbers."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from derive.straight.instructions import Instruction
 from derive.straight.lines import Line
 
 #: The names of arrays that hold the data of all batches end so.
 ALL = "_all"
+#: The names of lists with an array for each batch end so.
+VIEWS = "_views"
 #: From how many characters on the names of parts stand one below the other.
 WIDE = 60
 
@@ -29,30 +31,70 @@ class Place:
     batch: bool = False
 
 
-@dataclass
-class Code:
-    """Finished lines of Python.
+@dataclass(frozen=True)
+class SideBySide:
+    """An array of ones, and its parts in these shapes, one after the other."""
 
-    ``setup`` makes the arrays, ``loop`` is a step, ``after`` computes the errors of all
-    batches; ``batch`` are the names that change from batch to batch, with what they are
-    taken from; ``rates`` sets what depends on the learning rate; ``guard`` is a condition
-    that must hold in a step, at the place in the loop that its line says.
+    whole: str
+    parts: tuple[str, ...]
+    shapes: tuple[str, ...]
+
+    def lines(self, read: set[str]) -> tuple[str, ...]:
+        """As lines of Python, with a _ for what is never read."""
+        names = [name if name in read else "_" for name in self.parts]
+        listed = f"({', '.join(names)}{',' if len(names) == 1 else ''})" if set(names) != {"_"} else "_"
+        whole = self.whole if self.whole in read else "_"
+        value = f"_side_by_side(dtype, {', '.join(self.shapes)})"
+        if len(f"{whole}, {listed}") < WIDE:
+            return (f"{whole}, {listed} = {value}",)
+        return (f"{whole}, parts = {value}", "(", *(f"    {name}," for name in names), ") = parts")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a name that changes from batch to batch is taken from, and the arrays that this names.
+
+    ``each`` is a batch's own name of which the entry is a part, for each batch; empty if the
+    array of all batches is gone through.
     """
 
-    setup: list[str] = field(default_factory=list)
-    loop: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-    load: list[str] = field(default_factory=list)
-    store: list[str] = field(default_factory=list)
-    rates: list[str] = field(default_factory=list)
-    batch: dict[str, str] = field(default_factory=dict)
+    text: str
+    names: frozenset[str]
+    each: str = ""
+
+
+@dataclass
+class Code:
+    """A straight line of code.
+
+    ``setup`` makes the arrays, ``loop`` is a step, ``after`` computes the errors of all
+    batches, which are in ``errors``; ``batch`` are the names that change from batch to batch,
+    with what they are taken from; ``rates`` sets what depends on the learning rate.
+    """
+
+    setup: list[Instruction | SideBySide] = field(default_factory=list)
+    loop: list[Instruction] = field(default_factory=list)
+    after: list[Instruction] = field(default_factory=list)
+    load: list[Instruction] = field(default_factory=list)
+    store: list[Instruction] = field(default_factory=list)
+    rates: list[Instruction] = field(default_factory=list)
+    batch: dict[str, Source] = field(default_factory=dict)
     functions: tuple[str, ...] = ()
-    before: list[str] = field(default_factory=list)
-    behind: list[str] = field(default_factory=list)
+    before: list[Instruction] = field(default_factory=list)
+    behind: list[Instruction] = field(default_factory=list)
+    errors: str = "errors"
     input_ones: int | None = None
     guarded: bool = False
     allocates: bool = False
-    calls: int = 0
+
+    @property
+    def calls(self) -> int:
+        """How many calls a step is."""
+        return len(self.loop)
+
+    def named(self, *parts: list[Instruction]) -> set[str]:
+        """The arrays that some instructions name."""
+        return set().union(*(instruction.names for part in parts for instruction in part))
 
 
 def numbers_of(lines: Iterable[Line]) -> str:
@@ -65,40 +107,21 @@ def numbers_of(lines: Iterable[Line]) -> str:
     return " ".join(f"({n})" for n in found)
 
 
-def numbered(text: str, numbers: str) -> str:
-    """A line with the numbers of the equations that it belongs to."""
-    return f"{text}  # {numbers}" if numbers else text
-
-
-def drop_unread(code: Code) -> None:
-    """Take out what is named and never read."""
-    text = "\n".join([*code.before, *code.loop, *code.behind, *code.after, *code.load, *code.store, *code.rates])
-    read = set(re.findall(r"[A-Za-z_]\w*", text)) | {"learned", "errors", f"X{ALL}", f"Y{ALL}"}
-    views = {}
+def setup_lines(code: Code) -> tuple[tuple[str, ...], dict[str, Source]]:
+    """What makes the arrays, and the names that change from batch to batch, without those that are never read."""
+    read = code.named(code.before, code.loop, code.behind, code.after, code.load, code.store, code.rates)
+    read |= {"learned", code.errors, f"X{ALL}", f"Y{ALL}"}
+    batch = {}
     for name, source in reversed(code.batch.items()):
         if name in read:
-            views[name] = source
-            read |= set(re.findall(r"[A-Za-z_]\w*", source))
-    code.batch = dict(reversed(views.items()))
-    kept = []
-    for line in reversed(code.setup):
-        left, _, right = line.partition(" = ")
-        if read & set(re.findall(r"[A-Za-z_]\w*", left)):
-            kept.append(_without_unread(line, read))
-            read |= set(re.findall(r"[A-Za-z_]\w*", right))
-    code.setup = kept[::-1]
-
-
-def _without_unread(line: str, read: set[str]) -> str:
-    """A line that names an array and its parts, with a _ for those that are never read."""
-    found = re.fullmatch(r"(\w+), \((.*?),?\) = (.*)", line)
-    if found is None:
-        return line
-    whole, parts, value = found.groups()
-    names = [name if name in read else "_" for name in parts.split(", ")]
-    listed = f"({', '.join(names)}{',' if len(names) == 1 else ''})" if set(names) != {"_"} else "_"
-    text = f"{whole if whole in read else '_'}, {listed} = {value}"
-    if len(text.partition(" = ")[0]) < WIDE:
-        return text
-    rows = "".join(f"        {name},\n" for name in names)
-    return f"{whole if whole in read else '_'}, parts = {value}\n    (\n{rows}    ) = parts"
+            batch[name] = source
+            read |= source.names | {source.each} - {""}
+    kept: list[tuple[str, ...]] = []
+    for entry in reversed(code.setup):
+        if isinstance(entry, SideBySide):
+            if read & {entry.whole, *entry.parts}:
+                kept.append(entry.lines(read))
+        elif entry.makes in read:
+            kept.append(entry.lines())
+            read |= entry.names
+    return tuple(line for lines in reversed(kept) for line in lines), dict(reversed(batch.items()))

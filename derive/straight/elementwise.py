@@ -42,6 +42,7 @@ from sympy import (
 
 from derive.functions import Elementwise, X
 from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, log1p, stable_form
+from derive.straight.instructions import Instruction, call
 
 _COMPARED = {Gt: "greater", Ge: "greater_equal", Lt: "less", Le: "less_equal"}
 
@@ -73,7 +74,7 @@ UFUNCS = {
 
 
 class NotStraight(ValueError):
-    """A formula that has no form here; the module's own function computes it instead."""
+    """A formula, or a statement, that has no form here; the message says which."""
 
 
 # Which of its equal forms a function is computed by.
@@ -168,12 +169,13 @@ class Calls:
     ``apart`` says that a call must not write over its own operand (NumPy is slow at that for a single entry).
     """
 
-    lines: list[str]
+    lines: list[Instruction]
     constant: Callable[[Expr], str]
     scratch: Callable[[], str]
     mask: Callable[[], str]
     full: Callable[[Expr], str]
     used: set[str]
+    numbers: str = ""
     apart: bool = False
     spare: list[str] = field(default_factory=list)
 
@@ -211,7 +213,7 @@ class Calls:
 
     def _call(self, function: str, *arguments: str) -> None:
         self.used.add(function)
-        self.lines.append(f"{function}({', '.join(arguments)})")
+        self.lines.append(call(function, *arguments, numbers=self.numbers))
 
     def _value(self, expression: Expr, known: Mapping[Symbol, str], into: str, busy: set[str]) -> str:
         """Compute into ``into``, and return where the value is: there, or in an operand or a constant."""
@@ -335,6 +337,7 @@ class Calls:
             if kept != into:
                 self._call("copyto", into, kept)
             self.used.add("copyto")
-            self.lines.append(f"copyto({into}, {there if here == into else here}, where={mask})")
+            other = there if here == into else here
+            self.lines.append(call("copyto", into, other, numbers=self.numbers, where_=mask))
 
         return [condition.lhs, condition.rhs, value, other, chosen]

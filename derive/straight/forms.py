@@ -6,47 +6,60 @@ products and sums are computed before it, each into an array of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Integer, Symbol, sympify
 
 from derive import matrix as mx
+from derive.code_names import CodeNames, Names, renamed
 from derive.functions import X
 from derive.index import Tensor
 from derive.optimizers import LEARNING_RATE
 from derive.printers.numpy import NumPyPrinter, scalar
 from derive.program import Program
-from derive.straight.code import ALL, Code, Place, numbered
+from derive.straight.code import ALL, VIEWS, Code, Place, SideBySide, Source
 from derive.straight.elementwise import Calls, NotStraight, computed, is_straight
+from derive.straight.instructions import Instruction, call, filled, make
 from derive.straight.lines import Line, Straight, is_named
 
 #: Up to how many numbers all parameters are updated in one call; of more, each block after its gradient.
 FLAT = 16_384
-#: The names that the template itself uses where these lines stand.
-_LOCAL = frozenset(
-    "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure "
-    "learning_rate count done limit X Y n rows add copyto absolute cos divide exp expm1 floor log log1p "
-    "multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less less_equal".split()
+#: The names that the template uses where these lines stand, and those of NumPy's functions there.
+TAKEN = frozenset(
+    "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
+    "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
+    "floor log log1p multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less "
+    "less_equal".split()
 )
+#: NumPy's functions that one node of a formula is a call of, where nothing else is.
+_WHOLE = (mx.Map, mx.Call, mx.Beside)
 
 
 class FormPrinter:
     """Prints formulas in matrix form as calls, and makes the arrays that they need."""
 
-    def __init__(self, made: Straight, program: Program, names: Mapping[str, str], put_off: bool) -> None:
+    def __init__(
+        self, made: Straight, program: Program, codes: CodeNames, functions: Mapping[Any, str], put_off: bool
+    ) -> None:
         self.made = made
         self.put_off = put_off
         self.program = program
-        #: The names in the constructor that are given, besides those of tensors.
-        self.taken = {*_LOCAL, *(str(s) for s in program.extents)}
-        self.names = {name: self._fresh(code) for name, code in names.items() if name in program.tensors}
+        self.functions = functions
+        #: The names in code of the numbers with a fixed value, which the module defines, and of the learning rate.
+        self.fixed = {t.name: codes.tensors[t.name] for t in program.scalars}
+        self.scope = Names({*TAKEN, *functions.values(), *self.fixed.values()})
+        self.widths = {width: self.scope.fresh(_unlike(name)) for width, name in codes.widths.items()}
+        others = {n: _unlike(code) for n, code in codes.tensors.items() if n not in self.fixed}
+        self.names = self.scope.several(others)
         self.code = Code()
         self.places: dict[str, Place] = {}
         self.constants: dict[Expr, str] = {}
         self.factors: dict[Expr, Symbol] = {}
-        self.views: dict[str, str] = {}
+        #: The names of views and methods, by the array and what follows its name.
+        self.views: dict[tuple[str, str], str] = {}
         #: The arrays for steps in between that hold something now.
         self.held: list[str] = []
         self.spare: dict[str, list[str]] = {}
@@ -62,7 +75,9 @@ class FormPrinter:
         self.entrywise: set[str] = set()
         self.beside: dict[str, str] = {}
         self.error = made.stage("error")[-1]
-        self.waits = can_wait(self.error.form)
+        fixed = [t.symbol for t in program.scalars if t != LEARNING_RATE]
+        computed_numbers = [line.target.symbol for line in made.stage("forward", "error") if not line.target.axes]
+        self.waits = can_wait(self.error.form, fixed, computed_numbers)
         self.waiting = self.error.reads if self.waits else {self.error.target.name}
         sizes = [axis.extent for p in program.parameters for axis in p.axes]
         count = sum(entries(p) for p in program.parameters) if all(s.is_Integer for s in sizes) else 0
@@ -71,26 +86,26 @@ class FormPrinter:
     def name(self, tensor: Tensor) -> str:
         """The name of a tensor's array."""
         if tensor.name not in self.names:
-            about = tensor.about
-            known = self.names.get(about.name, about.name) if about is not None else ""
-            self.names[tensor.name] = self._fresh(tensor.name.replace(about.name, known) if about else tensor.name)
+            about, hint = tensor.about, tensor.name
+            if about is not None and hint.endswith(about.name):
+                hint = hint.removesuffix(about.name) + self.names.get(about.name, about.name)
+            self.names[tensor.name] = self._fresh(hint)
         return self.names[tensor.name]
 
     def _fresh(self, hint: str) -> str:
         """A name that nothing else has."""
-        plain = "".join(c if c.isalnum() or c == "_" else "_" for c in hint)
-        name, number = plain, 2
-        while name in self.taken:
-            name, number = f"{plain}_{number}", number + 1
-        self.taken.add(name)
-        return name
+        return self.scope.fresh(hint)
+
+    def _text(self, value: Expr) -> str:
+        """A number of widths and of what is fixed, as code."""
+        return scalar(renamed(value, self.fixed, self.widths)).text
 
     def _shape(self, node: mx.Node) -> tuple[str, ...]:
         if isinstance(node, mx.SumOver) and node.axis is None:
             return ()
         if isinstance(node, mx.Array) and not node.tensor.axes and not self._is_learned(node.tensor):
             return ()
-        return tuple(scalar(s).text for s in node.shape)
+        return tuple(map(self._text, node.shape))
 
     def _is_learned(self, tensor: Tensor) -> bool:
         """Whether a tensor is a parameter, or the gradient or the state of one: these have two sides always."""
@@ -106,25 +121,28 @@ class FormPrinter:
         sides = (*(("slots",) if self.all_batches else ()), *(shape[::-1] if turned else shape))
         return f"({', '.join(sides)}{',' if len(sides) == 1 else ''})"
 
-    def _named(self, code: str, hint: str, own: bool = False) -> str:
-        """A name for an array that is looked up once: a view, a bound method; ``own`` says that it is a tensor's."""
-        if code not in self.views:
-            hint = self.views[code] = hint if own else self._fresh(hint)
-            root = code.partition(".")[0].partition("[")[0]
-            if root in self.code.batch:
-                self.code.batch[hint] = f"[{code} for {root} in {self._source(root)}]"
-            else:
-                self.code.setup.append(f"{hint} = {code}")
-        return self.views[code]
+    def _named(self, root: str, what: str, hint: str, own: bool = False) -> str:
+        """A name for what is looked up once: a view, a bound method; ``own`` says that it is a tensor's.
 
-    def _source(self, root: str) -> str:
-        """What a name that changes from batch to batch is taken from."""
-        source = self.code.batch[root]
-        return f"{root}{ALL}" if source == f"{root}{ALL}" else f"{root}_views"
+        ``what`` follows the name of the array ``root``.
+        """
+        if (root, what) not in self.views:
+            hint = self.views[root, what] = hint if own else self._fresh(hint)
+            if root not in self.code.batch:
+                self.code.setup.append(make(hint, f"{root}{what}", root))
+            elif self.code.batch[root].text == f"{root}{ALL}":
+                self.code.batch[hint] = Source(f"[{root}{what} for {root} in {root}{ALL}]", frozenset({f"{root}{ALL}"}))
+            else:
+                self.code.batch[hint] = Source(f"[{root}{what} for {root} in {root}{VIEWS}]", frozenset(), root)
+        return self.views[root, what]
+
+    def _kept(self, code: str, value: str) -> None:
+        """An array with an entry for each batch, of which a step reads its own."""
+        self.code.batch[code] = Source(f"{code}{ALL}", frozenset({f"{code}{ALL}"}))
+        self.code.setup.append(make(f"{code}{ALL}", value))
 
     def _side_by_side(self, flat: str, names: list[str], shapes: list[str]) -> None:
-        listed = ", ".join(names) + ("," if len(names) == 1 else "")
-        self.code.setup.append(f"{flat}, ({listed}) = _side_by_side(dtype, {', '.join(shapes)})")
+        self.code.setup.append(SideBySide(flat, tuple(names), tuple(shapes)))
 
     def _place(self, line: Line) -> Place:
         """Where a line writes; made now if it is nowhere yet."""
@@ -134,19 +152,25 @@ class FormPrinter:
         shape = self._shape(mx.Array(tensor))
         code = self.name(tensor)
         if tensor.name in self.waiting:
-            self.code.batch[code] = f"{code}{ALL}"
             sides = ", ".join(("slots", *shape))
-            self.code.setup.append(f"{code}{ALL} = np.zeros(({sides}{',' if not shape else ''}), dtype)")
+            self._kept(code, f"np.zeros(({sides}{',' if not shape else ''}), dtype)")
             if not shape:
-                self.code.batch[code] = f"[{code}{ALL}[n : n + 1].reshape(()) for n in range(slots)]"
+                n, whole = self._counter, f"{code}{ALL}"
+                entries_ = f"[{whole}[{n} : {n} + 1].reshape(()) for {n} in range(slots)]"
+                self.code.batch[code] = Source(entries_, frozenset({whole}))
             place = Place(code, shape, batch=True)
         elif (heir := self._heir(line)) is not None:
             place = heir
         else:
-            self.code.setup.append(f"{code} = np.empty({self._array_shape(shape, False)}, dtype)")
+            self.code.setup.append(make(code, f"np.empty({self._array_shape(shape, False)}, dtype)"))
             place = Place(code, shape)
         self.places[tensor.name] = place
         return place
+
+    @cached_property
+    def _counter(self) -> str:
+        """What counts the batches in a list of something of each."""
+        return self._fresh("n")
 
     def _heir(self, line: Line) -> Place | None:
         """The place of the activation that is all that reads a pre-activation: computed where it stood."""
@@ -156,7 +180,7 @@ class FormPrinter:
         place = self.places.get(readers[0].target.name)
         return place if place is not None and not place.batch else None
 
-    def _compute(self, form: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
+    def _compute(self, form: mx.Node, place: Place, numbers: str, lines: list[Instruction]) -> None:
         """Write the calls that compute a form into a place."""
         expression, leaves = self._cluster(form)
         apart = place.shape[:1] == ("1",)
@@ -185,12 +209,9 @@ class FormPrinter:
                     full = self._scratch_place(place.shape, place.turned)
                     self.held.append(full.code)
                     self.used.add("copyto")
-                    lines.append(numbered(f"copyto({full.code}, {operands[symbol]})", numbers))
+                    lines.append(call("copyto", full.code, operands[symbol], numbers=numbers))
                     operands[symbol] = full.code
-            try:
-                self._write(expression, operands, place.code, shape, numbers, lines, apart)
-            except NotStraight:
-                self._otherwise(form, place, numbers, lines)
+            self._write(expression, operands, place.code, shape, numbers, lines, apart)
 
     @contextmanager
     def _holding(self, *codes: str) -> Iterator[None]:
@@ -204,7 +225,7 @@ class FormPrinter:
         """An array of one entry as a number, if what is computed is one."""
         if shape != ("1", "1") or place.shape or self.all_batches:
             return code
-        return self._named(f"{code}.reshape(())", f"{code}_number")
+        return self._named(code, ".reshape(())", f"{code}_number")
 
     def _write(
         self,
@@ -213,7 +234,7 @@ class FormPrinter:
         into: str,
         shape: str,
         numbers: str,
-        lines: list[str],
+        lines: list[Instruction],
         apart: bool = False,
     ) -> None:
         """Write the calls of a formula, each with the numbers of the equations that it belongs to."""
@@ -230,17 +251,24 @@ class FormPrinter:
 
         def full(value: Expr) -> str:
             key = shape if shape != "like" else f"{into}.shape"
-            return self._named(f"np.full({key}, {scalar(value).text}, dtype)", f"full{len(self.views) + 1}")
+            return self._full(key, value)
 
-        found: list[str] = []
         free = [name for name in spare if name not in self.held]
-        Calls(found, self._constant, scratch, mask, full, self.used, apart, free).write(expression, operands, into)
+        writer = Calls(lines, self._constant, scratch, mask, full, self.used, numbers, apart, free)
+        writer.write(expression, operands, into)
         spare += [name for name in free if name not in spare]
-        lines += [numbered(text, numbers) for text in found]
+
+    def _full(self, shape: str, value: Expr) -> str:
+        """The name of an array that holds a number everywhere."""
+        text = f"np.full({shape}, {self._text(value)}, dtype)"
+        if ("", text) not in self.views:
+            name = self.views["", text] = self._fresh(f"full{len(self.views) + 1}")
+            self.code.setup.append(make(name, text))
+        return self.views["", text]
 
     def _make(self, shape: str, kind: str) -> str:
         name = self._fresh("mask" if kind == "bool" else f"t{sum(map(len, self.spare.values())) + 1}")
-        self.code.setup.append(f"{name} = np.empty({shape}, {kind})")
+        self.code.setup.append(make(name, f"np.empty({shape}, {kind})"))
         return name
 
     def _scratch_place(self, shape: tuple[str, ...], turned: bool) -> Place:
@@ -258,13 +286,11 @@ class FormPrinter:
         if value not in self.constants:
             name = self._fresh({Integer(1): "one", Integer(2): "two"}.get(value, f"c{len(self.constants) + 1}"))
             self.constants[value] = name
-            own = {t.symbol: Symbol(self.names[t.name]) for t in self.program.scalars if t != LEARNING_RATE}
-            code = scalar(value.xreplace(own)).text
             if LEARNING_RATE.symbol in value.free_symbols:
-                self.code.setup.append(f"{name} = np.empty((), dtype)")
-                self.code.rates.append(f"{name}[...] = {code}")
+                self.code.setup.append(make(name, "np.empty((), dtype)"))
+                self.code.rates.append(filled(name, self._text(value)))
             else:
-                self.code.setup.append(f"{name} = np.array({code}, dtype)")
+                self.code.setup.append(make(name, f"np.array({self._text(value)}, dtype)"))
         return self.constants[value]
 
     def _cluster(self, node: mx.Node) -> tuple[Expr, dict[Symbol, mx.Node]]:
@@ -313,13 +339,13 @@ class FormPrinter:
             return True
         return isinstance(node, mx.Transpose | mx.Part) and self._is_view(node.of)
 
-    def _operand(self, node: mx.Node, turned: bool, lines: list[str] | None = None) -> str:
+    def _operand(self, node: mx.Node, turned: bool) -> str:
         """The name of the array that a node is, or its transpose."""
         place = self._view(node)
         code = place.code + (ALL if self.all_batches and place.batch else "")
         if place.turned == turned or not place.shape:
             return code
-        return self._named(f"{code}.T", f"{code}_T")
+        return self._named(code, ".T", f"{code}_T")
 
     def _view(self, node: mx.Node) -> Place:
         if isinstance(node, mx.Array):
@@ -333,22 +359,22 @@ class FormPrinter:
                 return self.places[name]
         of = self._view(node.of)
         code = self._part(of, node.axis, node.first, node.count, f"{of.code}_part{len(self.views)}")
-        shape = tuple(scalar(s).text for s in node.shape)
+        shape = tuple(map(self._text, node.shape))
         return Place(code, shape, of.turned, of.batch and not self.all_batches)
 
     def _part(self, place: Place, axis: int, first: Any, count: Expr, hint: str, own: bool = False) -> str:
         """A name for some rows or columns of a place."""
-        start = "" if first == 0 else scalar(Integer(first) if isinstance(first, int) else first).text
-        stop = scalar(first + count).text
+        start = "" if first == 0 else self._text(sympify(first))
+        stop = self._text(first + count)
         code = place.code + (ALL if self.all_batches and place.batch else "")
         before = ":, " * ((axis == 1) != place.turned) + ""
         if self.all_batches and place.batch:
             before = ":, " + before
-        simple = all(side.isidentifier() or side.isdigit() or not side for side in (start, stop))
+        simple = all(side.is_Symbol or side.is_Integer for side in map(sympify, (first, first + count)))
         text = f"{start}:{stop}" if simple else f"{start} : {stop}".lstrip()
-        return self._named(f"{code}[{before}{text}]", hint, own)
+        return self._named(code, f"[{before}{text}]", hint, own)
 
-    def _leaf_into(self, node: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
+    def _leaf_into(self, node: mx.Node, place: Place, numbers: str, lines: list[Instruction]) -> None:
         """Compute what is no formula entry by entry: a product, a sum, whatever else there is."""
         if isinstance(node, mx.Product):
             self._product_into(node, place, numbers, lines)
@@ -356,8 +382,8 @@ class FormPrinter:
             inner = self._computed(node.of, numbers, lines)
             self.used.add("add")
             axes = "(1, 2)" if self.all_batches else "None"
-            into = place.code if not place.shape else self._named(f"{place.code}.reshape(())", f"{place.code}_number")
-            lines.append(numbered(f"add.reduce({inner}, axis={axes}, out={into})", numbers))
+            into = place.code if not place.shape else self._named(place.code, ".reshape(())", f"{place.code}_number")
+            lines.append(call("add.reduce", inner, numbers=numbers, axis=axes, out_=into))
         elif isinstance(node, mx.SumOver):
             rows, columns = node.of.shape
             ones = mx.Broadcast(mx.Number(Integer(1)), (Integer(1), rows) if node.axis == 0 else (columns, Integer(1)))
@@ -367,51 +393,53 @@ class FormPrinter:
             isinstance(node, mx.Map) and is_straight(node.function)
         ):
             self._compute(node, place, numbers, lines)
-        else:
+        elif isinstance(node, _WHOLE):
             self._otherwise(node, place, numbers, lines)
+        else:
+            raise NotStraight(f"no calls for {type(node).__name__}")
 
-    def _otherwise(self, node: mx.Node, place: Place, numbers: str, lines: list[str]) -> None:
-        """A node with no calls of its own, as in the readable rendering: this allocates."""
-        read = {n.tensor.name: self._read_as(n.tensor) for n in mx.walk(node) if isinstance(n, mx.Array)}
-        symbols = {s for n in mx.walk(node) for s in _symbols(n)}
-        read |= {t.name: self._read_as(t) for t in self.program.tensors.values() if t.symbol in symbols}
-        code = NumPyPrinter(read).code(node).text
+    def _otherwise(self, node: mx.Node, place: Place, numbers: str, lines: list[Instruction]) -> None:
+        """A function that NumPy has not, or a number of the step, as in the readable rendering: this allocates."""
+        symbols = {s for n in mx.walk(node) for s in _numbers_in(n)}
+        tensors = {n.tensor for n in mx.walk(node) if isinstance(n, mx.Array)}
+        tensors |= {t for t in self.program.tensors.values() if t.symbol in symbols}
+        own = {t.name: self._read_as(t) for t in tensors if t.name not in self.fixed or t == LEARNING_RATE}
+        read = {**self.fixed, **{name: text for name, (_, text) in own.items()}}
+        code = NumPyPrinter(read, self.widths, self.functions).code(node).text
         self.code.allocates = self.code.allocates or place.shape != ()
         turn = ".T" if place.turned else ""
-        lines.append(numbered(f"{place.code}{turn}[...] = {code}", numbers))
+        names = frozenset({place.code, *(array for array, _ in own.values())})
+        lines.append(Instruction(f"{place.code}{turn}[...] = {code}", names, numbers=numbers))
 
-    def _read_as(self, tensor: Tensor) -> str:
-        """A tensor as the readable rendering writes it."""
+    def _read_as(self, tensor: Tensor) -> tuple[str, str]:
+        """The array that holds a tensor, and how the readable rendering reads it."""
         if tensor == LEARNING_RATE:
-            return f"{self._given()}.item()"
-        if tensor in self.program.scalars:
-            return self.names[tensor.name]
+            return self._given(), f"{self._given()}.item()"
         if not tensor.axes and self._owner(tensor) is None:
-            return f"{self.places[tensor.name].code}.item()"
-        return self._operand(mx.Array(tensor), False)
+            code = self.places[tensor.name].code
+            return code, f"{code}.item()"
+        code = self._operand(mx.Array(tensor), False)
+        return code, code
 
     def _given(self) -> str:
         """The learning rate as it is given, for the numbers of a step."""
-        if "given" not in self.views:
-            self.views["given"] = self._fresh("given")
-            self.code.setup.append(f"{self.views['given']} = np.zeros((), np.float64)")
-            self.code.rates.append(f"{self.views['given']}[...] = learning_rate")
-        return self.views["given"]
+        if ("", "given") not in self.views:
+            name = self.views["", "given"] = self._fresh("given")
+            self.code.setup.append(make(name, "np.zeros((), np.float64)"))
+            self.code.rates.append(filled(name, "learning_rate"))
+        return self.views["", "given"]
 
-    def _computed(self, node: mx.Node, numbers: str, lines: list[str]) -> str:
+    def _computed(self, node: mx.Node, numbers: str, lines: list[Instruction]) -> str:
         """The name of an array with a node's value, as it is."""
         if self._is_view(node):
             return self._operand(node, False)
         if isinstance(node, mx.Broadcast | mx.Repeat) and isinstance(node.of, mx.Number):
-            shape = self._array_shape(self._shape(node), False)
-            value = scalar(node.of.value).text
-            hint = f"full{len(self.views) + 1}"
-            return self._named(f"np.full({shape}, {value}, dtype)", hint)
+            return self._full(self._array_shape(self._shape(node), False), node.of.value)
         place = self._scratch_place(self._shape(node), False)
         self._compute(node, place, numbers, lines)
         return place.code
 
-    def _product_into(self, node: mx.Product, place: Place, numbers: str, lines: list[str]) -> None:
+    def _product_into(self, node: mx.Product, place: Place, numbers: str, lines: list[Instruction]) -> None:
         """A matrix product, by the bound method of its left side; the transpose of it where that is stored."""
         left, right = node.left, node.right
         if place.turned:
@@ -421,12 +449,17 @@ class FormPrinter:
             self.held.append(first)
             second = self._computed(right, numbers, lines)
         bound = self._bound(first)
-        lines.append(numbered(f"{bound}({second}, {place.code})", numbers))
+        lines.append(self._times(bound, second, place.code, numbers))
+
+    def _times(self, bound: str, second: str, into: str, numbers: str) -> Instruction:
+        """The product of the array whose method ``bound`` is with another."""
+        return Instruction(f"{bound}({second}, {into})", frozenset({bound, second, into}), numbers=numbers)
 
     def _bound(self, first: str) -> str:
         """The bound method ``dot`` of an array: looked up once, it is the cheapest way to a product."""
-        code = next((c for c, n in self.views.items() if n == first), first) if first in self.code.batch else first
-        return self._named(f"{code}.dot", f"{first}_dot")
+        whole = next((key for key, name in self.views.items() if name == first), None)
+        root, what = whole if whole is not None and first in self.code.batch else (first, "")
+        return self._named(root, f"{what}.dot", f"{first}_dot")
 
 
 def _product(factors: list[Expr]) -> Expr:
@@ -442,42 +475,44 @@ def _applied(function: Any, arguments: list[Expr]) -> Expr:
     return computed(function).xreplace(dict(zip((X, *function.others), arguments, strict=True)))
 
 
-def _symbols(node: mx.Node) -> set[Symbol]:
-    """The symbols that stand in a node itself."""
-    if isinstance(node, mx.Scale):
-        return set(node.factor.free_symbols)
-    return set(node.value.free_symbols) if isinstance(node, mx.Number) else set()
-
-
 def _transposed(node: mx.Node) -> mx.Node:
     return node.of if isinstance(node, mx.Transpose) else mx.Transpose(node)
 
 
-def can_wait(form: mx.Node) -> bool:
-    """Whether the error can be computed for many batches at once: entry by entry, then summed."""
-    if not isinstance(form, mx.SumOver) and not _summed(form):
+def _unlike(name: str) -> str:
+    """The name, or one like it that does not end as those of the data of all batches do."""
+    return f"{name}_" if name.endswith((ALL, VIEWS)) else name
+
+
+def can_wait(form: mx.Node, fixed: Collection[Expr], kept: Collection[Expr]) -> bool:
+    """Whether the error can be computed for many batches at once: entry by entry, then summed.
+
+    All that it reads must be kept of every batch, or be the same in every step: entries of
+    arrays that have one for each sample, widths, numbers that are ``fixed``; and, beside the
+    sums, numbers that are ``kept``. What is learned has changed by then.
+    """
+    if isinstance(form, mx.SumOver):
+        return form.axis is None and all(_entrywise(node, fixed) for node in mx.walk(form.of))
+    if not isinstance(form, mx.Plus | mx.Scale | mx.Number) or not _numbers_in(form) <= {*fixed, *kept}:
         return False
-    for node in mx.walk(form):
-        if isinstance(node, mx.Array):
-            tensor = node.tensor
-            if len(tensor.axes) != 2 or not tensor.axes[1].sample or tensor.role == "input":
-                return False
-        elif isinstance(node, mx.SumOver):
-            if node.axis is not None:
-                return False
-        elif isinstance(node, mx.Part):
-            if node.axis != 0 or not isinstance(node.of, mx.Array):
-                return False
-        elif not isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast):
-            return False
-    return True
+    return all(can_wait(inner, fixed, kept) for inner in mx.children(form))
 
 
-def _summed(node: mx.Node) -> bool:
-    """Whether a number: sums of all entries, scaled and added."""
-    if isinstance(node, mx.SumOver):
-        return node.axis is None
-    return isinstance(node, mx.Plus | mx.Scale | mx.Number) and all(_summed(c) for c in mx.children(node))
+def _entrywise(node: mx.Node, fixed: Collection[Expr]) -> bool:
+    """Whether a node of a formula has an entry for each unit and each sample of a batch, and reads no input."""
+    if isinstance(node, mx.Array):
+        axes = node.tensor.axes
+        return len(axes) == 2 and axes[1].sample and not axes[0].sample and node.tensor.role != "input"
+    if isinstance(node, mx.Part):
+        return node.axis == 0 and isinstance(node.of, mx.Array)
+    plain = isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast)
+    return plain and _numbers_in(node) <= {*fixed}
+
+
+def _numbers_in(node: mx.Node) -> set[Expr]:
+    """The symbols of numbers that stand in a node itself, without those of widths."""
+    values = (value for value in vars(node).values() if isinstance(value, Expr))
+    return {symbol for value in values for symbol in value.free_symbols if not symbol.is_integer}
 
 
 def entries(tensor: Tensor) -> int:

@@ -20,7 +20,7 @@ from derive.index import Axis, Tensor
 from derive.lower import lowered
 from derive.optimizers import LEARNING_RATE
 from derive.program import Assign, Program
-from derive.straight.elementwise import calls, computed, is_straight
+from derive.straight.elementwise import NotStraight, calls, computed, is_straight
 
 MINUS = Integer(-1)
 #: Up to here, exponentials neither overflow nor lose digits, in float64 and in float32.
@@ -90,16 +90,27 @@ class Straight:
         return tuple(line for line in self.lines if line.stage in names)
 
 
-def straight(program: Program, statements: tuple[Assign, ...]) -> Straight:
-    """Rewrite a lifted program; ``statements`` are its own, each in a form that is safe to compute."""
-    lines = tuple(_line(s) for s in statements)
+def straight(program: Program, lines: tuple[Line, ...]) -> Straight:
+    """Rewrite a lifted program; ``lines`` are its statements, each in a form that is safe to compute."""
     signs = _signs(lines, program)
     lines = tuple(_with_signs(line, signs) for line in lines)
     made = _with_biases(lines, program, signs)
-    return _with_shared(_with_softmax(_with_slopes(_with_rate(made, program), program)))
+    made = _with_shared(_with_softmax(_with_slopes(_with_rate(made, program), program), program), program)
+    _check_names(made, program)
+    return made
 
 
-def _line(statement: Assign) -> Line:
+def _check_names(made: Straight, program: Program) -> None:
+    """Raise NotStraight if what was put together is called like something else."""
+    named = dict(program.tensors)
+    wholes = (ones.whole for ones in made.ones.values())
+    for tensor in (*(line.target for line in made.lines), *made.blocks, *made.gradients, *wholes):
+        if named.setdefault(tensor.name, tensor) != tensor:
+            raise NotStraight(f"two arrays called {tensor.name}")
+
+
+def line_of(statement: Assign) -> Line:
+    """A statement that is yet to be rewritten."""
     assert statement.form is not None
     return Line(statement.target, lowered(recognise(statement.form)), (statement.number,), statement.stage)
 
@@ -217,12 +228,13 @@ def _with_biases(lines: tuple[Line, ...], program: Program, signs: Mapping[str, 
             stored[slope.target.name] = Stored(slope.target, sign=sign)
             continue
         columns = parameter.axes[1].extent
-        whole = Tensor(f"{parameter.name}_{join.bias.name}", "weight", (parameter.axes[0], Axis(columns + 1)))
-        d_whole = Tensor(f"dE_d{whole.name}", "gradient", whole.axes, about=whole)
+        name = _new_name(f"{parameter.name}_{join.bias.name}", program, blocks)
+        whole = Tensor(name, "weight", (parameter.axes[0], Axis(columns + 1)))
+        d_whole = Tensor(_new_name(f"dE_d{name}", program, gradients), "gradient", whole.axes, about=whole)
         blocks.append(whole)
         gradients.append(d_whole)
         taken.add(join.bias)
-        below = ones.setdefault(join.source.name, _with_one(join.source))
+        below = ones.setdefault(join.source.name, _with_one(join.source, program))
         for pair, place in (((parameter, join.bias), whole), ((slope.target, slopes[join.bias].target), d_whole)):
             stored[pair[0].name] = Stored(place, 0, columns, sign)
             stored[pair[1].name] = Stored(place, int(columns) if columns.is_Integer else columns, Integer(1), sign)
@@ -238,7 +250,7 @@ def _with_biases(lines: tuple[Line, ...], program: Program, signs: Mapping[str, 
             joined_lines[slopes[join.bias].target.name] = Line(slope.target, rest, slope.numbers, "gradient")
     made = [joined_lines.get(name, line) for name, line in by_name.items()]
     kept = [replace(m, form=_placed(m.form, stored)) for m in made if m is not None and m.stage != "update"]
-    kept = [line for line in kept if not _is_stack(line)]
+    kept = [line for line in kept if not is_stack(line)]
     updates = tuple(line for line in lines if line.stage == "update")
     return Straight(tuple(kept), tuple(blocks), tuple(gradients), stored, ones, updates)
 
@@ -300,9 +312,17 @@ def _scaled(factor: Expr, node: mx.Node) -> mx.Node:
     return of if factor * inner == 1 else mx.Scale(factor * inner, of)
 
 
-def _with_one(source: Tensor) -> Ones:
+def _new_name(wanted: str, program: Program, others: Iterable[Tensor] = ()) -> str:
+    """A name for what is put together: one that nothing else has."""
+    taken = {*program.tensors, *(t.name for t in others)}
+    return wanted if wanted not in taken else _new_name(f"{wanted}_", program, others)
+
+
+def _with_one(source: Tensor, program: Program) -> Ones:
     axis = source.axes[0]
-    whole = Tensor(f"{source.name}_1", "augmented", (Axis(axis.extent + 1), *source.axes[1:]), source.layer)
+    whole = Tensor(
+        _new_name(f"{source.name}_1", program), "augmented", (Axis(axis.extent + 1), *source.axes[1:]), source.layer
+    )
     return Ones(whole, 0, -1)
 
 
@@ -310,13 +330,13 @@ def _stacked(lines: Iterable[Line]) -> dict[str, Ones]:
     """The activations that the program itself puts below a row of ones."""
     found: dict[str, Ones] = {}
     for line in lines:
-        if _is_stack(line):
+        if is_stack(line):
             assert isinstance(line.form, mx.Stack) and isinstance(line.form.blocks[1], mx.Array)
             found.setdefault(line.form.blocks[1].tensor.name, Ones(line.target, 1, 0))
     return found
 
 
-def _is_stack(line: Line) -> bool:
+def is_stack(line: Line) -> bool:
     """Whether a line puts a row of ones above an activation."""
     form = line.form
     if not isinstance(form, mx.Stack) or len(form.blocks) != 2 or line.stage != "forward":
@@ -398,7 +418,8 @@ def _with_slopes(made: Straight, program: Program) -> Straight:
     for line in made.lines:
         if line.stage == "factor" and (slope := _one_slope(line.form)) is not None:
             sign, form = signed(line.form, {})
-            new = named.setdefault((sign, slope), _slope(slope, sign, outputs, stated.get(slope.function.title, ())))
+            numbers = stated.get(slope.function.title, ())
+            new = named.setdefault((sign, slope), _slope(slope, sign, outputs, numbers, program))
             form = swapped(form, slope, mx.Array(new.target))
             line = replace(line, form=form)
         lines.append(line)
@@ -422,7 +443,11 @@ def _is_slope(node: mx.Map) -> bool:
 
 
 def _slope(
-    node: mx.Map, sign: int, outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]], numbers: tuple[int, ...]
+    node: mx.Map,
+    sign: int,
+    outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]],
+    numbers: tuple[int, ...],
+    program: Program,
 ) -> Line:
     """A line that computes a slope, or its negative, from the output or from the pre-activation."""
     (argument,) = node.arguments
@@ -438,7 +463,7 @@ def _slope(
         array = signed(argument, {})[1]
         assert isinstance(array, mx.Array)
         source = array.tensor
-    target = Tensor(f"{prefix}slope_of_{source.name}", "slope", source.axes, about=source)
+    target = Tensor(_new_name(f"{prefix}slope_of_{source.name}", program), "slope", source.axes, about=source)
     return Line(target, mx.Map(elementwise(name, value), (inner,)), numbers, "slope")
 
 
@@ -452,7 +477,7 @@ def swapped(node: mx.Node, old: mx.Node, new: mx.Node) -> mx.Node:
 # Softmax: its powers and their sums, so that the error needs no second exponential.
 
 
-def _with_softmax(made: Straight) -> Straight:
+def _with_softmax(made: Straight, program: Program) -> Straight:
     """Softmax as powers over their sums, and its logarithm from the sums."""
     lines: list[Line] = []
     sums: dict[mx.Node, Tensor] = {}
@@ -460,8 +485,8 @@ def _with_softmax(made: Straight) -> Straight:
         form = line.form
         if isinstance(form, mx.Call) and form.name == "softmax":
             (z,) = form.arguments
-            powers = replace(line.target, name=f"powers_{line.target.name}", role="powers")
-            total = replace(line.target, name=f"sums_{line.target.name}", role="sums")
+            powers = replace(line.target, name=_new_name(f"powers_{line.target.name}", program), role="powers")
+            total = replace(line.target, name=_new_name(f"sums_{line.target.name}", program), role="sums")
             rows = z.shape[0]
             ones = mx.Broadcast(mx.Number(Integer(1)), (rows, rows))
             sums[z] = total
@@ -487,7 +512,7 @@ def _logs_of_sums(node: mx.Node, sums: Mapping[mx.Node, Tensor]) -> mx.Node:
 # What the error and the factors have in common is computed once.
 
 
-def _with_shared(made: Straight) -> Straight:
+def _with_shared(made: Straight, program: Program) -> Straight:
     """Name the sums that both the error and a factor read, such as the difference of output and target."""
     sums = [n for line in made.stage("factor") for n in mx.walk(line.form) if isinstance(n, mx.Plus)]
     factors = {frozenset(n.terms): n for n in sums}
@@ -498,7 +523,7 @@ def _with_shared(made: Straight) -> Straight:
                 turned = times(sign, node)
                 common = factors.get(frozenset(turned.terms)) if isinstance(turned, mx.Plus) else None
                 if common is not None and not shared:
-                    target = Tensor("difference", "difference", _axes(node, made))
+                    target = Tensor(_new_name("difference", program), "difference", _axes(node, made))
                     shared[common] = target
                     form = swapped(line.form, node, times(sign, mx.Array(target)))
                     lines[number] = replace(line, form=times(*signed(form, {})))

@@ -2,96 +2,133 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sympy import Add, Expr, Integer
+from sympy import Add, Expr, Integer, Symbol
 
+from derive.code_names import CodeNames
 from derive.index import Tensor
-from derive.printers.numpy import scalar
+from derive.printers.numpy import PRODUCT, SUM, scalar
 from derive.program import Assign, Program
+from derive.straight.accepted import require
 from derive.straight.arrays import arrays, can_put_off
-from derive.straight.code import ALL, Code
+from derive.straight.code import ALL, VIEWS, setup_lines
+from derive.straight.elementwise import NotStraight
 from derive.straight.forms import FLAT
-from derive.straight.lines import LIMIT, LIMIT_FLOAT32, Straight, straight
+from derive.straight.instructions import Instruction
+from derive.straight.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
 from derive.straight.scalars import CALL, Scalars, scalars
 
 Lines = tuple[str, ...]
 
 
 def steps_context(
-    program: Program, names: Mapping[str, str], statements: tuple[Assign, ...], sizes: Lines
+    program: Program,
+    codes: CodeNames,
+    functions: Mapping[Any, str],
+    statements: tuple[Assign, ...],
+    sizes: Callable[[Mapping[Symbol, str]], Lines],
 ) -> dict[str, Any]:
-    """The holes of ``numpy/steps.py.jinja``.
+    """The holes of the template of the steps.
 
-    ``statements`` are the program's, each in a form that is safe to compute; ``sizes`` the
-    lines that read off the widths that have names.
+    ``statements`` are the program's, each in a form that is safe to compute; ``sizes`` makes
+    the lines that read off the widths, with the names that these are to have. Where the
+    program has no second rendering, ``declined`` says what it met.
     """
-    made = straight(program, statements)
-    statements_of_error = program.stage("error")
-    code = arrays(made, program, names)
-    later = arrays(made, program, names, put_off=True) if can_put_off(made, program) else None
-    one = scalars(made, program, lambda name: names.get(name, name))
-    if one is not None and one.cost > code.calls * CALL:
+    try:
+        return {"declined": "", **_straight_context(program, codes, functions, statements, sizes)}
+    except NotStraight as reason:
+        return {"declined": str(reason)}
+
+
+def _straight_context(
+    program: Program,
+    codes: CodeNames,
+    functions: Mapping[Any, str],
+    statements: tuple[Assign, ...],
+    sizes: Callable[[Mapping[Symbol, str]], Lines],
+) -> dict[str, Any]:
+    """The holes of ``numpy/steps.py.jinja``."""
+    lines = tuple(map(line_of, statements))
+    require(lines, program)
+    made = straight(program, lines)
+    code = _straight_line(made, program, codes, functions, sizes)
+    later = _straight_line(made, program, codes, functions, sizes, put_off=True) if can_put_off(made, program) else None
+    one = scalars(made, program, codes.tensors)
+    if one is not None and one.cost > code["calls"] * CALL:
         one = None
-    inputs, outputs = (scalar(t.axes[0].extent).text for t in program.inputs)
+    inputs, outputs = (t.axes[0].extent for t in program.inputs)
     return {
-        "arrays": _holes(code, sizes),
-        "put_off": None if later is None else _holes(later, sizes),
+        "arrays": code,
+        "put_off": later,
         "scalars": one,
         "learned_lines": () if one is None else tuple(f"{n}," for n in one.learned),
-        "scalar_setup": () if one is None else (*one.constants, *(f"{n} = math.{n}" for n in one.functions)),
-        "error_number": f"({statements_of_error[-1].number})",
+        "scalar_setup": () if one is None else one.setup,
+        "error_number": f"({program.stage('error')[-1].number})",
         "notes": tuple(_notes(made, code, one, later is not None)),
-        "memory": tuple(textwrap.wrap(_memory(made, program, code, one is not None), 79)),
+        "memory": tuple(textwrap.wrap(_memory(made, program, code, codes, one is not None), 79)),
         "limit": LIMIT,
         "limit_float32": LIMIT_FLOAT32,
-        "row": f"{inputs} + {outputs}",
-        "names_widths": not (inputs.isdigit() and outputs.isdigit()) or not _is_number(_weights(program)),
-        "careful": code.guarded or one is not None,
-        "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code.input_ones],
-        "turn_targets": outputs != "1",
-        "calls": code.calls,
-        "products": scalar(_weights(program)).text
-        if _is_number(_weights(program))
-        else f"({scalar(_weights(program)).text})",
+        "row": _row(program, codes),
+        "names_widths": bool((inputs + outputs + _weights(program)).free_symbols),
+        "careful": code["guarded"] or one is not None,
+        "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code["input_ones"]],
+        "turn_targets": outputs != 1,
+        "calls": code["calls"],
+        "products": _products(program, codes),
+        "widths": sizes(codes.widths),
     }
 
 
-def _holes(code: Code, sizes: Lines) -> dict[str, Any]:
-    """Finished lines of one straight line of code."""
-    listed = _listed(code)
-    read = set(re.findall(r"\w+", " ".join(code.loop)))
-    views = [f"{n}_views = {f'list({s})' if s == f'{n}{ALL}' else s}" for n, s in listed.items()]
+def _row(program: Program, codes: CodeNames) -> str:
+    """How many numbers a sample and its targets are."""
+    return " + ".join(scalar(codes.in_code(t.axes[0].extent)).at(SUM) for t in program.inputs)
+
+
+def _products(program: Program, codes: CodeNames) -> str:
+    """How many numbers are learned."""
+    return scalar(codes.in_code(_weights(program))).at(PRODUCT)
+
+
+def _straight_line(
+    made: Straight,
+    program: Program,
+    codes: CodeNames,
+    functions: Mapping[Any, str],
+    sizes: Callable[[Mapping[Symbol, str]], Lines],
+    put_off: bool = False,
+) -> dict[str, Any]:
+    """Finished lines of one straight line of code, and what is known of it."""
+    code, widths = arrays(made, program, codes, functions, put_off)
+    setup, batch = setup_lines(code)
+    read = code.named(code.loop)
+    made_of = {source.each for source in batch.values()}
+    listed = {name: source for name, source in batch.items() if name in read | made_of}
+    views = [f"{n}{VIEWS} = {f'list({s.text})' if s.text == f'{n}{ALL}' else s.text}" for n, s in listed.items()]
     return {
-        "widths": sizes,
-        "setup": (*(f"{name} = np.{name}" for name in code.functions), *code.setup, *views),
+        "widths": sizes(widths),
+        "setup": (*(f"{name} = np.{name}" for name in code.functions), *setup, *views),
         "names": tuple(n for n in listed if n in read),
-        "load": tuple(code.load),
-        "store": tuple(code.store),
-        "rates": tuple(code.rates) or ("pass",),
-        "before": tuple(code.before),
-        "loop": tuple(code.loop),
-        "behind": tuple(code.behind),
-        "after": (*code.after[:-1], *_returned(code.after[-1])),
+        "load": _lines(code.load),
+        "store": _lines(code.store),
+        "rates": _lines(code.rates) or ("pass",),
+        "before": _lines(code.before),
+        "loop": _lines(code.loop),
+        "behind": _lines(code.behind),
+        "after": (*_lines(code.after), f"return {code.errors}"),
         "guarded": code.guarded,
         "input_ones": code.input_ones,
+        "calls": code.calls,
+        "allocates": code.allocates,
+        "at_once": "learned" in read,
+        "waits": code.errors == "errors",
     }
 
 
-def _returned(line: str) -> Lines:
-    """The last line of what measures the errors: they are returned."""
-    name, _, value = line.partition(" = ")
-    return (f"return {value}",) if name == "errors" and value else (line, "return errors")
-
-
-def _listed(code: Code) -> dict[str, str]:
-    """The names that change from batch to batch in the loop, and those that they are taken from."""
-    read = set(re.findall(r"\w+", " ".join(code.loop)))
-    made = set(re.findall(r"(\w+)_views", " ".join(code.batch.values())))
-    return {name: source for name, source in code.batch.items() if name in read | made}
+def _lines(instructions: Iterable[Instruction]) -> Lines:
+    return tuple(line for instruction in instructions for line in instruction.lines())
 
 
 def _size(tensor: Tensor) -> Expr:
@@ -105,29 +142,23 @@ def _weights(program: Program) -> Expr:
     return Add(*(_size(p) for p in program.parameters))
 
 
-def _is_number(value: Expr) -> bool:
-    return bool(value.is_Integer)
-
-
-def _workspace(made: Straight) -> str:
+def _workspace(made: Straight, codes: CodeNames) -> str:
     """How many numbers the arrays of the steps hold for each sample of a batch."""
     units = [line.target.axes[0].extent for line in made.lines if any(a.sample for a in line.target.axes[1:])]
-    return scalar(Add(*units)).text
+    return scalar(codes.in_code(Add(*units))).text
 
 
-def _memory(made: Straight, program: Program, code: Code, alone: bool) -> str:
+def _memory(made: Straight, program: Program, code: Mapping[str, Any], codes: CodeNames, alone: bool) -> str:
     """What the arrays of the steps hold, in a sentence or two."""
-    copies = 2 + len(program.states) // max(1, len(program.parameters)) + (code.guarded or alone)
-    held = (
-        f"They hold {_workspace(made)} numbers for each sample, {copies} for each parameter, and the data of up to 256"
-    )
-    held += " batches (at most 65,536 numbers, or those of one batch)."
-    if code.allocates:
+    copies = 2 + len(program.states) // max(1, len(program.parameters)) + (code["guarded"] or alone)
+    held = f"They hold {_workspace(made, codes)} numbers for each sample, {copies} for each parameter, and the data of "
+    held += "up to 256 batches (at most 65,536 numbers, or those of one batch)."
+    if code["allocates"]:
         return f"{held} What NumPy has no call for, the functions above compute, which make arrays."
     return f"{held} No step makes another array."
 
 
-def _notes(made: Straight, code: Code, one: Scalars | None, later: bool) -> list[str]:
+def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: bool) -> list[str]:
     """What was chosen, and why, in the words of the docstring."""
     found = []
     pairs = [(n, s) for n, s in made.stored.items() if s.count is not None and not n.startswith("dE")]
@@ -140,18 +171,17 @@ def _notes(made: Straight, code: Code, one: Scalars | None, later: bool) -> list
         found.append("Weights before a sigmoid are stored negated, so that exp(-z) needs no negation.")
     if made.folded:
         found.append("The learning rate is in the first shared factors, so that it is in every gradient.")
-    if code.functions and "learned" in " ".join(code.loop):
+    if code["at_once"]:
         found.append("All that is learned lies in one array: one call updates it.")
     else:
         found.append(f"There are more than {FLAT:,} parameters: each array is updated by itself.")
-    found.append(
-        "The errors are computed for many batches at once, after them." if "errors" in " ".join(code.after) else ""
-    )
+    if code["waits"]:
+        found.append("The errors are computed for many batches at once, after them.")
     if one is not None:
         found.append(
             f"Batches of one sample (in float64) are computed with Python's own numbers: {one.operations} operations "
-            f"(about {one.cost / 1000:.1f} microseconds) take less time than {code.calls} calls of NumPy "
-            f"(about {code.calls * CALL / 1000:.1f})."
+            f"(about {one.cost / 1000:.1f} microseconds) take less time than {code['calls']} calls of NumPy "
+            f"(about {code['calls'] * CALL / 1000:.1f})."
         )
     if later:
         found.append(
@@ -159,6 +189,6 @@ def _notes(made: Straight, code: Code, one: Scalars | None, later: bool) -> list
             "products of the inputs with each other."
         )
     lines = []
-    for note in filter(None, found):
+    for note in found:
         lines += textwrap.wrap(note, 82, initial_indent="* ", subsequent_indent="  ")
     return lines

@@ -6,21 +6,21 @@ any array: a call of NumPy costs as much as twenty multiplications of Python.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import singledispatchmethod
 from itertools import product
 
-from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Pow, Symbol, exp, log, tanh, true
+from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Pow, Symbol, true
 
 from derive import matrix as mx
+from derive.code_names import Names, renamed
 from derive.forward import SAMPLES
 from derive.functions import Elementwise, X
 from derive.optimizers import LEARNING_RATE
 from derive.printers.numpy import scalar
+from derive.printers.python import MATH, arithmetic
 from derive.program import Program
-from derive.stable import log1p
 from derive.straight.elementwise import NotStraight, computed
 from derive.straight.lines import LIMIT, Line, Straight
 
@@ -29,21 +29,22 @@ MOST = 200
 #: What one operation on Python's numbers and one call of NumPy cost, in nanoseconds, roughly.
 OPERATION, FUNCTION, CALL = 7, 45, 240
 
-_MATH = {exp: "exp", log: "log", log1p: "log1p", tanh: "tanh"}
+#: The names that the template uses where these lines stand, and those of the functions there.
+TAKEN = frozenset({"math", "learned", "rows", "learning_rate", "errors", "append", "batches", *MATH.values()})
 Matrix = list[list[Expr]]
 
 
 @dataclass(frozen=True)
 class Scalars:
-    """Finished lines: ``learned`` and ``row`` are the names of the numbers, ``loop`` is a step.
+    """Finished lines: ``setup`` comes before the loop, ``loop`` is a step.
 
-    ``error`` is the error before the step; ``cost`` the nanoseconds that a step takes, roughly.
+    ``learned`` and ``row`` are the names of the numbers, ``error`` is the error before the step,
+    ``cost`` the nanoseconds that a step takes, roughly.
     """
 
     learned: tuple[str, ...]
     row: tuple[str, ...]
-    functions: tuple[str, ...]
-    constants: tuple[str, ...]
+    setup: tuple[str, ...]
     loop: tuple[str, ...]
     error: str
     after: tuple[str, ...]
@@ -51,22 +52,25 @@ class Scalars:
     cost: int
 
 
-def scalars(made: Straight, program: Program, names: Callable[[str], str]) -> Scalars | None:
+def scalars(made: Straight, program: Program, codes: Mapping[str, str]) -> Scalars | None:
     """Print a rewritten program for one sample; None if it is too large, or has no such form."""
     extents = {s for t in program.tensors.values() for a in t.axes for s in a.extent.free_symbols}
     if extents - {SAMPLES} or not made.folded or sum(_entries(b.axes) for b in made.blocks) > MOST:
         return None
     try:
-        return _Printer(made, program, names).run()
+        return _Printer(made, program, codes).run()
     except NotStraight:
         return None
 
 
 class _Printer:
-    def __init__(self, made: Straight, program: Program, names: Callable[[str], str]) -> None:
+    def __init__(self, made: Straight, program: Program, codes: Mapping[str, str]) -> None:
         self.made = made
         self.program = program
-        self.names = names
+        self.codes = codes
+        self.fixed = {t.name: codes[t.name] for t in program.scalars}
+        self.rate = Symbol(codes[LEARNING_RATE.name], real=True)
+        self.scope = Names({*TAKEN, *self.fixed.values()})
         self.values: dict[str, Matrix] = {}
         self.constants: dict[Expr, Symbol] = {}
         self.lines: list[str] = []
@@ -91,9 +95,7 @@ class _Printer:
             if line.stage == "gradient" and line.target.name in gradients:
                 targets, steps = self._flat(gradients[line.target.name]), _flat(value)
                 if any({str(s) for s in step.free_symbols} & set(learned) for step in steps):
-                    # what is learned must not change before all gradients are known
-                    self._assign(line.target.name, line.target.axes, value, line.numbers)
-                    steps = _flat(self.values[line.target.name])
+                    raise NotStraight("a gradient reads what has changed by then")
                 updates += [f"{target} -= {self._text(step)}" for target, step in zip(targets, steps, strict=True)]
                 updates[-1] += f"  # {_named(line.numbers)}"
                 continue
@@ -105,8 +107,10 @@ class _Printer:
         return Scalars(
             tuple(order),
             tuple(row),
-            tuple(sorted(self.functions)),
-            tuple(f"{s} = {scalar(v).text}" for v, s in self.constants.items()),
+            (
+                *(f"{s} = {scalar(v).text}" for v, s in self.constants.items()),
+                *(f"{name} = math.{name}" for name in sorted(self.functions)),
+            ),
             tuple(self.lines),
             error_text,
             tuple(updates),
@@ -125,9 +129,9 @@ class _Printer:
 
     def _symbols(self, name: str, axes: tuple[object, ...]) -> Matrix:
         rows, columns = _sides(axes)
-        code = self.names(name)
+        code, fresh = self.codes.get(name, name), self.scope.fresh
         entries = [
-            [f"{code}_{i + 1}" if columns == 1 else f"{code}_{i + 1}_{j + 1}" for j in range(columns)]
+            [fresh(f"{code}_{i + 1}" if columns == 1 else f"{code}_{i + 1}_{j + 1}") for j in range(columns)]
             for i in range(rows)
         ]
         self.values[name] = [[Symbol(e, real=True) for e in row] for row in entries]
@@ -187,12 +191,12 @@ class _Printer:
     def _text(self, entry: Expr) -> str:
         """A number's formula as Python; each choice in it has a line of its own before."""
         self.operations += 1 + int(entry.count_ops())
-        self.calls += len(entry.atoms(*_MATH))
+        self.calls += len(entry.atoms(*MATH))
         while choices := entry.atoms(Max, Min, Piecewise, Abs):
             choice = min(choices, key=lambda c: (c.count_ops(), str(c)))
             if choice == entry:
                 return self._choice(choice)
-            symbol = Symbol(f"t{len(self.lines) + 1}", real=True)
+            symbol = Symbol(self.scope.fresh(f"t{len(self.lines) + 1}"), real=True)
             self.lines.append(f"{symbol} = {self._choice(choice)}")
             entry = entry.xreplace({choice: symbol})
         return self._plain(entry)
@@ -204,20 +208,26 @@ class _Printer:
             one, other = sorted(entry.args, key=lambda a: (a.is_number, str(a)))
             left, right = (self._plain(e) for e in (one, other))
             # a choice is three times as fast as max(), which formatters propose where both numbers are written alike
-            return f"{left} if {left} {'>' if isinstance(entry, Max) else '<'} {right.removesuffix('.0')} else {right}"
+            return f"{left} if {left} {'>' if isinstance(entry, Max) else '<'} {self._bound(other)} else {right}"
         if isinstance(entry, Piecewise) and len(entry.args) == 2 and entry.args[1][1] == true:
             (above, condition), (below, _) = entry.args
-            sides = f"{self._plain(condition.lhs)} {condition.rel_op} {self._plain(condition.rhs).removesuffix('.0')}"
+            sides = f"{self._plain(condition.lhs)} {condition.rel_op} {self._bound(condition.rhs)}"
             return f"{self._plain(above)} if {sides} else {self._plain(below)}"
         raise NotStraight(str(entry))
 
     def _plain(self, entry: Expr) -> str:
-        if entry.has(Max, Min, Piecewise, Abs) or any(type(f) not in _MATH for f in entry.atoms(Function)):
+        if entry.has(Max, Min, Piecewise, Abs) or any(type(f) not in MATH for f in entry.atoms(Function)):
             raise NotStraight(str(entry))
-        self.functions |= {_MATH[type(f)] for f in entry.atoms(Function)}
-        squares = re.sub(r"\b([A-Za-z_]\w*) ?\*\* ?2\b", r"\1 * \1", scalar(entry).text.replace("np.", ""))
-        # whole numbers with a point: Python need not convert them then, at every step
-        return re.sub(r"(?<![\w.*])(?<!\* )(\d+)(?![\w.])", r"\1.0", squares)
+        self.functions |= {MATH[type(f)] for f in entry.atoms(Function)}
+        return arithmetic(entry).text
+
+    def _bound(self, entry: Expr) -> str:
+        """What something is compared with."""
+        return str(entry) if entry.is_Integer else self._plain(entry)
+
+    def _alone(self, value: Expr) -> Expr:
+        """A number for a batch of one sample."""
+        return renamed(value.xreplace({SAMPLES: Integer(1)}), self.fixed, {})
 
     # Values of nodes, entry by entry.
 
@@ -235,7 +245,7 @@ class _Printer:
 
     @value.register
     def _(self, node: mx.Number) -> Matrix:
-        return [[_alone(node.value)]]
+        return [[self._alone(node.value)]]
 
     @value.register
     def _(self, node: mx.Transpose) -> Matrix:
@@ -265,10 +275,12 @@ class _Printer:
 
     @value.register
     def _(self, node: mx.Scale) -> Matrix:
-        factor = _alone(node.factor)
-        if LEARNING_RATE.symbol in factor.free_symbols:
+        factor = self._alone(node.factor)
+        if self.rate in factor.free_symbols:
             number = -factor if factor.could_extract_minus_sign() else factor
-            symbol = self.constants.setdefault(number, Symbol(f"c{len(self.constants) + 1}", positive=True))
+            if number not in self.constants:
+                self.constants[number] = Symbol(self.scope.fresh(f"c{len(self.constants) + 1}"), positive=True)
+            symbol = self.constants[number]
             factor = -symbol if number != factor else symbol
         return [[factor * e for e in row] for row in self.value(node.of)]
 
@@ -286,7 +298,7 @@ class _Printer:
 
     @value.register
     def _(self, node: mx.Power) -> Matrix:
-        return [[Pow(e, node.exponent) for e in row] for row in self.value(node.base)]
+        return [[Pow(e, self._alone(node.exponent)) for e in row] for row in self.value(node.base)]
 
     @value.register
     def _(self, node: mx.SumOver) -> Matrix:
@@ -301,7 +313,7 @@ class _Printer:
     @value.register(mx.Repeat)
     def _(self, node: mx.Broadcast | mx.Repeat) -> Matrix:
         matrix = self.value(node.of)
-        rows, columns = (int(_alone(s)) for s in node.full)
+        rows, columns = (int(self._alone(s)) for s in node.full)
         return [[matrix[i % len(matrix)][j % len(matrix[0])] for j in range(columns)] for i in range(rows)]
 
     @value.register
@@ -310,11 +322,6 @@ class _Printer:
         if node.axis == 0:
             return matrix[int(node.first) : last]
         return [row[int(node.first) : last] for row in matrix]
-
-
-def _alone(value: Expr) -> Expr:
-    """A number for a batch of one sample."""
-    return value.xreplace({SAMPLES: Integer(1)})
 
 
 def _sides(axes: tuple[object, ...]) -> tuple[int, int]:

@@ -8,8 +8,10 @@ from sympy import Expr, Symbol
 
 from derive import matrix as mx
 from derive.index import Tensor
+from derive.printers.numpy import quoted
 from derive.straight.code import Place, numbers_of
 from derive.straight.forms import FormPrinter
+from derive.straight.instructions import Instruction, filled, make
 from derive.straight.lines import Line
 
 
@@ -49,7 +51,7 @@ class UpdatePrinter(FormPrinter):
         if tensor == owner or (tensor.role == "updated" and tensor.about == owner):
             return "parameter"
         state = tensor.about if tensor.role == "updated" and tensor.about is not None else tensor
-        return state.name.replace(owner.name, "").strip("_")
+        return state.role
 
     def _update(self, rule: list[tuple[str, Expr]] | None, rules: Mapping[str, list[tuple[str, Expr]]]) -> None:
         """The step of every parameter: of all at once, if they have one rule and lie side by side."""
@@ -113,8 +115,9 @@ class UpdatePrinter(FormPrinter):
             if owner is not None and self._kind_of(state, owner) == kind:
                 turn = ".T" if self.places[owner.name].turned else ""
                 view = self._kind_view(kind, owner, self.names[state.name])
-                self.code.load.append(f'{view}[...] = state["{state.name}"]{turn}')
-                self.code.store.append(f'state["{state.name}"][...] = {view}{turn}')
+                outside = f"state[{quoted(state.name)}]"
+                self.code.load.append(filled(view, f"{outside}{turn}"))
+                self.code.store.append(Instruction(f"{outside}[...] = {view}{turn}", frozenset({view})))
         return code
 
     def _kind_view(self, kind: str, tensor: Tensor, name: str = "") -> str:
@@ -145,7 +148,8 @@ class UpdatePrinter(FormPrinter):
     def _keep_number(self, state: Tensor) -> None:
         """A state that is one number for all parameters: in float64, since it may count far."""
         code = self.name(state)
-        self.code.setup.append(f"{code} = np.zeros((), np.float64)")
+        self.code.setup.append(make(code, "np.zeros((), np.float64)"))
         self.places[state.name] = Place(code, ())
-        self.code.load.append(f'{code}[...] = state["{state.name}"].reshape(())')
-        self.code.store.append(f'state["{state.name}"][...] = {code}')
+        outside = f"state[{quoted(state.name)}]"
+        self.code.load.append(filled(code, f"{outside}.reshape(())"))
+        self.code.store.append(Instruction(f"{outside}[...] = {code}", frozenset({code})))

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Indexed
 
+from derive.code_names import code_names
 from derive.forward import SAMPLES
 from derive.functions import Elementwise
 from derive.index import Tensor
-from derive.numpy_module import code_names
 from derive.optimizers import LEARNING_RATE
 from derive.program import Program
 from derive.user_text import SpecError
@@ -167,7 +167,7 @@ def work(derivation: Derivation, numbers: Numbers) -> Example:
     """
     module = loaded(derivation.listed)
     start = settled(numbers, derivation.program, derivation.forward.promises, module, derivation.targets)
-    runner = _Runner(derivation.program, code_names(derivation.program, derivation.notation), module, start)
+    runner = _Runner(derivation.program, code_names(derivation.program, derivation.notation).tensors, module, start)
     try:
         with np.errstate(all="ignore"):
             return Example(derivation.program, start, tuple(runner.steps()), runner.later())

@@ -1,0 +1,237 @@
+"""Every name in a generated module is handed out once, whatever the tensors, widths and constants are called."""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Iterator
+
+import networks
+import numpy as np
+import pytest
+from agreement import assert_right, constants, declines
+from helpers import Statement, axis, derivation, load
+from sympy import Symbol, log
+
+from derive.activations import ACTIVATIONS
+from derive.code_names import MODULE, PYTHON, SHARED, Names, identifier
+from derive.forward import SAMPLES, ForwardPass
+from derive.functions import elementwise
+from derive.index import total
+from derive.pipeline import derive
+
+ROLES = ("x", "y", "W", "b", "z", "h", "V", "o")
+
+
+def dense(names: dict[str, str], widths: tuple[int | str, ...] = (3, 5, 2)) -> ForwardPass:
+    """Two dense layers of which every tensor is called as ``names`` say, by its role here."""
+    called = {**{role: f"qq_{role}" for role in ROLES}, **names}
+    inputs, units, outputs = map(axis, widths)
+    s = Statement()
+    x, y = s.given(called["x"], "input", inputs), s.given(called["y"], "target", outputs)
+    w, b = s.learned(called["W"], units, inputs), s.learned(called["b"], units)
+    v = s.learned(called["V"], outputs, units)
+    h = s.apply(called["h"], "tanh", s.dense(called["z"], w, x, b, role="plain"), role="plain")
+    return s.error(s.squares(y, s.dense(called["o"], v, h, role="plain")))
+
+
+def all_called(names: list[str]) -> ForwardPass:
+    """The same with as many of its tensors called so as there are names."""
+    return dense(dict(zip(ROLES, names, strict=False)))
+
+
+HOSTILE = [
+    ["lambda", "class", "np", "math", "m", "state", "dtype", "parameters"],
+    ["tanh", "X", "Y", "é", "Ψ", "values", "learning_rate", "None"],
+    ["h 2", "1x", 'a"b', "a\\b", "x'", "_s0", "_0", "_c0"],
+    ["e\u0301", "\u00e9", "W b", "W_b", "W", "b", "__class__", "_forward"],
+    ["softmax", "erf", "sum", "float", "forward", "Trainer", "copy", "self"],
+    ["dE_dqq_V", "Psi_qq_z", "qq_V_next", "qq_x_1", "difference", "slope_of_qq_z", "results_1", "sources_1"],
+    ["lambda", "lambda_", "lambda_2", "np_", "np", "m_", "m", "E_"],
+    ["tanh_prime", "tanh", "t1", "c1", "one", "two", "mask", "given"],
+]
+
+
+@pytest.mark.parametrize("names", HOSTILE, ids=lambda n: " ".join(n[:2]))
+def test_tensors_may_be_called_anything(names: list[str]) -> None:
+    module = assert_right(all_called(names))
+    assert not declines(module)
+    assert list(module.initial_parameters()) == [names[2], names[3], names[6]]
+
+
+@pytest.mark.parametrize("names", [["qq_W_1_1", "t5", "c1", "c2", "append", "rows", "exp", "log"]])
+def test_names_of_single_numbers_are_handed_out_too(names: list[str]) -> None:
+    module = assert_right(all_called(names))
+    assert hasattr(module, "_steps_of_one")
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [
+        ("add", "np", "lambda"),
+        ("absolute", "n", "X"),
+        ("samples", "rows", "slots"),
+        ("self", "dtype", "seed"),
+        ("qq_W", "é", "t1"),
+    ],
+)
+def test_widths_may_be_called_anything(widths: tuple[str, ...]) -> None:
+    module = assert_right(dense({}, widths))
+    sizes = module.Trainer(module.example()[0])
+    assert sizes.parameters["qq_W"].shape == (5, 3)
+
+
+CONSTANTS = [
+    ("lam",),
+    ("lam", "LAM"),
+    ("x", "y"),
+    ("io", "np"),
+    ("lambda", "é"),
+    ("learning_rate", "l2"),
+    ("one", "_c0"),
+]
+
+
+@pytest.mark.parametrize("names", CONSTANTS)
+def test_constants_may_be_called_anything(names: tuple[str, ...]) -> None:
+    s, x, y = networks.begun()
+    first, last = Symbol(names[0], real=True), Symbol(names[-1], real=True)
+    z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
+    h = s.define("h", z.axes, lambda i, u: first * z[i, u] + last)
+    values = constants(**{name: f"{n + 1}.5" for n, name in enumerate(names)})
+    module = assert_right(s.error(first * s.squares(y, h), constants=values))
+    assert not declines(module)
+
+
+# What the templates use is declared.
+
+
+def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for inner in table.get_children():
+        yield from scopes(inner)
+
+
+@pytest.mark.parametrize("widths", [(3, 5, 2), ("qq_n", "qq_k", "qq_l")])
+@pytest.mark.parametrize("fast", [True, False])
+def test_all_that_the_templates_use_beside_these_names_is_declared(widths: tuple[int | str, ...], fast: bool) -> None:
+    stated = dense({"o": "qq_o"}, widths) if fast else networks.layer_norm()
+    table = symtable.symtable(derive(stated).numpy(), "trainer.py", "exec")
+    known = SHARED | MODULE | PYTHON | {"tanh", "tanh_prime"}
+    defined = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    assert {n for n in defined if not n.startswith("_")} <= known
+    ours = [
+        t
+        for t in scopes(table)
+        if t.get_name() in ("_forward", "_error", "_gradients", "_update", "initial_parameters")
+    ]
+    ours += [t for t in scopes(table) if any(s.get_name().startswith("qq_") for s in t.get_symbols())]
+    beyond = {
+        "_straight_line",
+        "_straight_line_of_one",
+        "_steps_of_one",
+        "load",
+        "store",
+        "set_rate",
+        "take",
+        "measure",
+    }
+    for scope in ours:
+        if fast and scope.get_type() == "function" and scope.get_name() not in beyond:
+            own = scope.get_parameters() if scope.get_name() == "__init__" else scope.get_identifiers()
+            found = {n for n in own if not n.startswith(("_", "qq_", "dE_d", "Psi", "E"))}
+            assert found - {"name", "value", "part", "w"} <= known, scope.get_name()
+
+
+def words(source: str, *functions: str) -> list[str]:
+    """The names that some functions of a module use."""
+    bodies = [n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name in functions]
+    nodes = [n for body in bodies for n in ast.walk(body)]
+    found = {n.id for n in nodes if isinstance(n, ast.Name)} | {n.arg for n in nodes if isinstance(n, ast.arg)}
+    return sorted(n for n in found if not n.startswith("_"))
+
+
+FUNCTIONS = ("_forward", "_error", "_gradients", "_update", "_straight_line", "_steps_of_one", "initial_parameters")
+
+
+def used() -> list[list[str]]:
+    """All names in the functions of a module, as many at a time as there are tensors."""
+    names = words(derive(dense({})).numpy(), *FUNCTIONS)
+    names = [n for n in names if n != "E"]
+    return [names[first : first + len(ROLES)] for first in range(0, len(names), len(ROLES))]
+
+
+@pytest.mark.parametrize("names", used(), ids=lambda n: n[0])
+def test_a_tensor_may_be_called_like_anything_in_the_module(names: list[str]) -> None:
+    assert not declines(assert_right(all_called(names)))
+
+
+# Functions.
+
+
+def softplus_ratio(heads: bool) -> ForwardPass:
+    """E = 1/m sum of y/sd with sd = softplus(v); with two heads, the Gaussian error."""
+    s, x, y = networks.begun()
+    softplus = elementwise("softplus", ACTIVATIONS["softplus"].formula)
+    v = s.dense("v", s.learned("V", networks.OUTPUTS, networks.INPUTS), x)
+    sd = s.define("sd", v.axes, lambda i, u: softplus(v[i, u]))
+    i, u = s.supply.several(y.axes)
+    if not heads:
+        return s.error(total(y[i, u] / sd[i, u], i, u) / SAMPLES)
+    mu = s.dense("mu", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
+    return s.error(total(log(sd[i, u]) + (y[i, u] - mu[i, u]) ** 2 / (2 * sd[i, u] ** 2), i, u) / SAMPLES)
+
+
+@pytest.mark.parametrize("heads", [False, True])
+def test_no_two_functions_have_one_name(heads: bool) -> None:
+    source = derive(softplus_ratio(heads)).numpy()
+    defined = [n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)]
+    assert len(defined) == len(set(defined))
+    assert_right(softplus_ratio(heads))
+
+
+def test_two_definitions_of_one_name_give_the_right_error() -> None:
+    s = Statement()
+    x, y = s.given("X", "input", axis(1)), s.given("Y", "target", axis(1))
+    softplus = elementwise("softplus", ACTIVATIONS["softplus"].formula)
+    v = s.dense("v", s.learned("W", axis(1), axis(1)), x)
+    sd = s.define("sd", v.axes, lambda i, u: softplus(v[i, u]))
+    i, u = s.supply.several(y.axes)
+    module = load(derive(s.error(total(y[i, u] / sd[i, u], i, u) / SAMPLES)).numpy())
+    assert module.error({"W": np.zeros((1, 1))}, np.ones((1, 1)), np.ones((1, 1))) == pytest.approx(
+        1 / np.log(2), rel=1e-14
+    )
+
+
+def test_the_numbered_lines_have_the_names_of_the_data() -> None:
+    source = derive(dense({"x": "rain", "y": "flow"})).numpy()
+    assert "def _forward(parameters: Parameters, rain: Array)" in source
+    assert "def error(parameters: Parameters, X: ArrayLike, Y: ArrayLike)" in source
+
+
+# The allocator.
+
+
+def test_a_name_is_handed_out_once() -> None:
+    names = Names({"np"})
+    found = [names.fresh(n) for n in ("np", "np", "np_", "lambda", "W", "W", "W_2", "e\u0301", "\u00e9")]
+    assert found == ["np_", "np_2", "np__2", "lambda_", "W", "W_2", "W_2_2", "é", "é_2"]
+    assert len(set(found)) == len(found)
+
+
+def test_what_can_be_had_as_it_is_wanted_is_handed_out_first() -> None:
+    assert Names({"np"}).several({"a": "np", "b": "np_"}) == {"a": "np_2", "b": "np_"}
+
+
+@pytest.mark.parametrize("text", ["", "1", "_", "a b", "ſ", "ﬁ", "x²", "\u00b5", "日本", "-", "a.b"])
+def test_anything_becomes_an_identifier(text: str) -> None:
+    found = identifier(text)
+    assert found.isidentifier()
+    assert not found.startswith("_")
+    exec(f"{found} = 1", scope := {})
+    assert found in scope
+
+
+def test_a_network_is_called_as_its_notation_says() -> None:
+    source = derivation((3, 4, 1)).numpy()
+    assert all(f"    {name} = " in source for name in ("Z1", "A1", "Y_hat", "Psi1", "dE_dW1"))

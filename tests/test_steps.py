@@ -1,0 +1,284 @@
+"""How a module takes its steps: fast where every statement has calls of its own, and with ``update`` where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import networks
+import numpy as np
+import pytest
+from agreement import assert_right, declines
+from helpers import Statement, axis, derivation, load
+from networks import INPUTS, MORE, OUTPUTS, S, begun
+from sympy import Expr, Integer, Rational, Symbol, exp, log, sqrt
+from test_every_pair import PAIRS, Pair
+
+from derive import matrix as mx
+from derive.activations import ACTIVATIONS
+from derive.forward import SAMPLES, ForwardPass, SumsToOne
+from derive.functions import elementwise
+from derive.index import Tensor, total
+from derive.module_check import ModuleError, require_module
+from derive.pipeline import derive
+from derive.printers.numpy import scalar
+from derive.printers.python import arithmetic
+from derive.spec import Network
+from derive.straight.forms import can_wait
+
+Form = Callable[[Expr, Expr], Expr]
+LEARNED_NUMBERS: dict[str, Form] = {
+    "c z": lambda c, z: c * z,
+    "z / c": lambda c, z: z / c,
+    "z exp(c)": lambda c, z: z * exp(c),
+    "(1 + z^2)^c": lambda c, z: (1 + z**2) ** c,
+    "c + z": lambda c, z: c + z,
+}
+
+
+def with_a_learned_number(form: Form, output: str) -> ForwardPass:
+    """One layer, a number that is learned, and softmax with cross-entropy or sigmoid with its own; or squares."""
+    s, x, y = begun(outputs=MORE)
+    c = s.learned("c")
+    z = s.dense("z", s.learned("W", MORE, INPUTS), x)
+    i, u = s.supply.several(y.axes)
+    if output == "squares":
+        return s.error(total((y[i, u] - form(c[()], z[i, u])) ** 2, i, u) / SAMPLES)
+    if output == "sigmoid":
+        sigmoid = elementwise("sigmoid", ACTIVATIONS["sigmoid"].formula)
+        p = s.define("p", z.axes, lambda i, u: sigmoid(form(c[()], z[i, u])))
+        return s.error(-total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES)
+    q = s.define("q", z.axes, lambda i, u: form(c[()], z[i, u]))
+    p = s.define("p", z.axes, lambda i, u: exp(q[i, u]) / s.sum(MORE, lambda j: exp(q[j, u])))
+    return s.error(-total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y),))
+
+
+@pytest.mark.parametrize(
+    ("form", "output"),  # what is added to all pre-activations of a softmax changes nothing
+    [(f, o) for f in LEARNED_NUMBERS for o in ("softmax", "sigmoid", "squares") if (f, o) != ("c + z", "softmax")],
+)
+def test_the_history_is_that_of_the_steps_where_a_number_in_the_error_is_learned(form: str, output: str) -> None:
+    assert_right(with_a_learned_number(LEARNED_NUMBERS[form], output), positive=("c",))
+
+
+def test_what_is_measured_late_reads_only_what_was_kept() -> None:
+    units, c, r, fixed = axis(4), Symbol("c", real=True), Symbol("R", real=True), Symbol("k", real=True)
+    a, w = mx.Array(Tensor("a", "a", (units, S))), mx.Array(Tensor("w", "weight", (units, axis(2))))
+
+    def may(form: mx.Node) -> bool:
+        return can_wait(form, [fixed], [r])
+
+    assert may(mx.Scale(fixed / SAMPLES, mx.SumOver(mx.Power(a, Integer(2)), None)))
+    assert may(mx.Plus((mx.SumOver(a, None), mx.Number(r))))
+    assert not may(mx.Scale(c, mx.SumOver(a, None)))
+    assert not may(mx.Plus((mx.SumOver(a, None), mx.Number(c**2))))
+    for inner in (mx.Scale(c, a), mx.Power(a, c), mx.Plus((a, mx.Broadcast(mx.Number(c), a.shape))), w, mx.Scale(r, a)):
+        assert not may(mx.SumOver(inner, None))
+
+
+DECLINED = """attention batch_norm bias_and_square bilinear constant_units error_per_sample layer_norm
+    layer_norm_in_steps learned_loss_weights linear_error low_rank outer_product pairs_of_samples penalty_of_biases
+    scalar_parameters softmax_in_steps steepness sum_of_units symmetric_weight""".split()
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_a_module_is_whole_without_the_second_rendering(name: str) -> None:
+    source = derive(networks.NETWORKS[name]()).numpy()
+    assert ("def _straight_line(" not in source) == (name in DECLINED)
+    assert ("these equations have none: " in source) == (name in DECLINED)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_no_network_declines(pair: Pair) -> None:
+    found = derivation((2, 3, 2), (pair.hidden, pair.output), pair.loss, pair.bias, pair.notation)
+    assert "def _straight_line(" in found.numpy()
+
+
+WAYS = [
+    {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100, warm_up=3)"},
+    {"optimizer": "nesterov", "l2": 0.1, "bias": "augmented"},
+    {"optimizer": "adagrad", "clip": 0.1, "bias": "none"},
+    {"optimizer": "rmsprop", "schedule": "step(every=3)"},
+    {"optimizer": "adamw", "schedule": "warm_up(steps=5)", "notation": "delta"},
+    {"optimizer": "momentum", "notation": "bracket", "bias": "augmented"},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: str(way["optimizer"]))
+@pytest.mark.parametrize("layers", [(3, 2), ("n", "add", 2), (3, 4, 4, 2), (150, 70, 2)])
+def test_no_way_to_learn_declines(way: dict[str, object], layers: tuple[int | str, ...]) -> None:
+    activation = ",".join(["gelu"] * (len(layers) - 2) + ["softmax"])
+    source = derive(Network(layers, activation, "cross_entropy", **way)).numpy()
+    assert "def _straight_line(" in source
+
+
+# Numbers and operators.
+
+
+def with_a_constant(value: Expr) -> ForwardPass:
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    return s.error(s.squares(y, s.define("h", z.axes, lambda i, u: z[i, u] * value + 1 / (1 + value * z[i, u] ** 2))))
+
+
+@pytest.mark.parametrize(
+    "value", ["1/100000", "3/10000000", "1/3", "1234567890123456/1000000000000000", "1000", "-7/2"]
+)
+def test_a_constant_of_any_size_is_printed_from_its_value(value: str) -> None:
+    assert_right(with_a_constant(Rational(value)))
+
+
+@pytest.mark.parametrize("slope", ["0.00001", "1e-9", "1/3"])
+def test_an_option_of_any_size_is_printed_from_its_value(slope: str) -> None:
+    module = load(derive(Network((2, 3, 1), f"leaky_relu(slope={slope})")).numpy())
+    assert hasattr(module, "_steps_of_one")
+    assert module.check_steps(*module.example()) < 1e-12
+
+
+def test_arithmetic_is_printed_from_the_expression() -> None:
+    x, y = Symbol("x", real=True), Symbol("y", real=True)
+    printed = {
+        x**2: "x * x",
+        1 / x**2: "1.0 / (x * x)",
+        y / x**2: "y / (x * x)",
+        (x + 1) ** 2: "(x + 1.0) ** 2",
+        x**3: "x**3",
+        Rational(1, 100000) * x: "1e-5 * x",
+        x / 3: "x / 3.0",
+        exp(2 * x): "exp(2.0 * x)",
+    }
+    for expression, text in printed.items():
+        assert arithmetic(expression).text in (text, text.replace("x + 1.0", "1.0 + x"))
+        values = {"x": 1.7, "y": 0.3, "exp": np.exp}
+        right = float(expression.subs({x: 1.7, y: 0.3}))
+        assert eval(arithmetic(expression).text, values) == pytest.approx(right, rel=1e-15)
+
+
+def test_a_long_decimal_is_a_quotient_that_keeps_its_parentheses() -> None:
+    value = Rational(12345678901234567890123456789012345678901, 10**41)
+    x = Symbol("x", real=True)
+    code = scalar(1 / (x + value)).text
+    assert eval(code, {"x": 2.0}) == pytest.approx(float(1 / (2 + value)), rel=1e-15)
+
+
+def layer_norm(eps: Expr) -> ForwardPass:
+    """Normalised over the units, with the number that keeps the root from 0."""
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    n = OUTPUTS.extent
+
+    def mean(u: Expr) -> Expr:
+        return s.sum(OUTPUTS, lambda j: z[j, u]) / n
+
+    def variance(u: Expr) -> Expr:
+        return s.sum(OUTPUTS, lambda j: (z[j, u] - mean(u)) ** 2) / n
+
+    o = s.define("o", z.axes, lambda i, u: (z[i, u] - mean(u)) / sqrt(variance(u) + eps))
+    g = s.learned("g", OUTPUTS)
+    return s.error(s.squares(y, s.define("h", z.axes, lambda i, u: g[i,] * o[i, u])))
+
+
+def sums_of_units() -> ForwardPass:
+    """t_i is the sum over j of h_j, the same for every unit."""
+    s, x, y = begun()
+    h = s.dense("h", s.learned("W", MORE, INPUTS), x)
+    return s.error(s.squares(y, s.define("t", y.axes, lambda i, u: s.sum(MORE, lambda j: h[j, u]))))
+
+
+def sums_of_a_weight() -> ForwardPass:
+    """The error reads the sums of the rows of a weight."""
+    s, x, y = begun()
+    w = s.learned("W", OUTPUTS, INPUTS)
+    z = s.dense("z", w, x)
+    i, u = s.supply.several(y.axes)
+    return s.error(s.squares(y, z) + total(z[i, u] ** 2 * s.sum(INPUTS, lambda j: w[i, j]), i, u) / SAMPLES)
+
+
+def softmax_of_rows(samples: bool) -> ForwardPass:
+    """Softmax along the rows: of a weight, or of scores between samples."""
+    s, x, y = begun()
+    v = s.dense("v", s.learned("V", OUTPUTS, INPUTS), x)
+    over = S if samples else OUTPUTS
+    if samples:
+        q = s.dense("q", s.learned("Q", MORE, INPUTS), x)
+        scores = s.define("sc", (S, S), lambda t, u: s.sum(MORE, lambda i: q[i, t] * q[i, u]))
+    else:
+        scores = s.learned("M", OUTPUTS, OUTPUTS)
+    p = s.define("p", (over, over), lambda i, j: exp(scores[i, j]) / s.sum(over, lambda k: exp(scores[i, k])))
+    if samples:
+        return s.error(s.squares(y, s.define("o", y.axes, lambda i, u: s.sum(S, lambda t: v[i, t] * p[u, t]))))
+    return s.error(s.squares(y, s.define("o", y.axes, lambda i, u: s.sum(OUTPUTS, lambda j: p[i, j] * v[j, u]))))
+
+
+def constant_gradient() -> ForwardPass:
+    """A learned number whose gradient reads nothing."""
+    s, x, y = begun()
+    t = s.learned("t")
+    return s.error(s.squares(y, s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)) + 3 * t[()])
+
+
+STATED = {
+    "eps": lambda: layer_norm(Rational(1, 100000)),
+    "sums of units": sums_of_units,
+    "sums of a weight": sums_of_a_weight,
+    "softmax of rows": lambda: softmax_of_rows(samples=False),
+    "softmax between samples": lambda: softmax_of_rows(samples=True),
+    "constant gradient": constant_gradient,
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_what_has_no_calls_of_its_own_is_right_all_the_same(name: str) -> None:
+    assert declines(assert_right(STATED[name]()))
+
+
+def test_a_constant_gradient_has_the_type_of_the_parameters() -> None:
+    module = load(derive(constant_gradient()).numpy())
+    parameters, x, y = module.example()
+    single = {n: v.astype(np.float32) for n, v in parameters.items()}
+    found = module.gradients(single, x.astype(np.float32), y.astype(np.float32))
+    assert {v.dtype for v in found.values()} == {np.dtype(np.float32)}
+
+
+# Every module is checked before it is handed out.
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "def f(x):\n    return x.y + 1.T  # (3)\n",
+            r"equation \(3\): the generated module does not parse: return x.y",
+        ),
+        (
+            "def f(x):\n    a = b  # (12)\n    b = x\n    return a\n",
+            r"equation \(12\): .* reads b, which is not defined",
+        ),
+        ("def f(x):\n    f2 = f2(x)\n    return f2\n", "line 2: .* reads f2"),
+        ("def f(x):\n    def g():\n        return h\n    return g\n", "line 3: .* reads h"),
+        ("A = [n for n in B]\n", "line 1: .* reads B"),
+    ],
+)
+def test_a_module_that_is_none_is_an_internal_error(source: str, message: str) -> None:
+    with pytest.raises(ModuleError, match=message):
+        require_module(source)
+
+
+def test_a_module_that_is_one_passes() -> None:
+    require_module(
+        "import os.path as p\n\ndef f(x):\n    def g():\n        return y\n    y = [z for z in x if p]\n    return g\n"
+    )
+
+
+def test_numpy_hands_out_no_module_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = lambda self, s: f"{self.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
+    monkeypatch.setattr("derive.numpy_module._Layout.line", broken)
+    with pytest.raises(ModuleError, match=r"internal error in equation \(\d+\): the generated module reads nowhere"):
+        derive(networks.tied()).numpy()
+
+
+def test_statements_of_one_name_are_no_reason_to_fail() -> None:
+    s = Statement()
+    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", OUTPUTS)
+    w, b = s.learned("W", MORE, INPUTS), s.learned("b", MORE)
+    h = s.apply("W_b", "tanh", s.dense("b_1", w, x, b))
+    assert not declines(assert_right(s.error(s.squares(y, s.dense("X_1", s.learned("W_b_1", OUTPUTS, MORE), h)))))
