@@ -9,10 +9,29 @@ from fractions import Fraction
 from functools import singledispatch
 from typing import Any
 
+import mpmath
 import numpy as np
 from helpers import load
 from hypothesis import strategies as st
-from sympy import Add, Expr, Indexed, Mul, Pow, Rational, Sum, Symbol, exp, log, sqrt, tanh
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Float,
+    Indexed,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    erf,
+    exp,
+    log,
+    pi,
+    sqrt,
+    tanh,
+)
 
 from derive.activations import activation
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
@@ -418,78 +437,109 @@ def _named(name: str) -> Any:
     return elementwise(name, activation(name).formula)
 
 
-# An interpreter of the statement as it is given: it knows no stage of the derivation.
+# An interpreter of the statement as it is given, to many digits: it knows no stage of the derivation.
+
+MP = mpmath.mp.clone()
+MP.dps = 40
+At = dict[Any, Any]
+Known = dict[str, Any]
 
 
 @singledispatch
-def entry(expression: Any, at: dict[Any, int], values: dict[str, Any]) -> Any:
+def entry(expression: Any, at: At, values: Known) -> Any:
     """The value of an expression at a place; ``values`` are arrays by name, numbers without axes."""
-    return float(expression)
+    raise NotImplementedError(type(expression).__name__)
+
+
+@entry.register(Rational)
+@entry.register(int)
+def _(expression: Any, at: At, values: Known) -> Any:
+    return MP.mpf(int(Rational(expression).p)) / int(Rational(expression).q)
+
+
+@entry.register(float)
+@entry.register(Float)
+def _(expression: Any, at: At, values: Known) -> Any:
+    return entry(Rational(str(expression)), at, values)
+
+
+@entry.register(type(pi))
+def _(expression: Expr, at: At, values: Known) -> Any:
+    return MP.pi
 
 
 @entry.register
-def _(expression: Symbol, at: dict[Any, int], values: dict[str, Any]) -> Any:
+def _(expression: Symbol, at: At, values: Known) -> Any:
     return at[expression] if expression in at else values[expression.name]
 
 
 @entry.register
-def _(expression: Indexed, at: dict[Any, int], values: dict[str, Any]) -> Any:
+def _(expression: Indexed, at: At, values: Known) -> Any:
     return values[str(expression.base.label)][tuple(at[i] - i.axis.start for i in expression.indices)]
 
 
 @entry.register
-def _(expression: Add, at: dict[Any, int], values: dict[str, Any]) -> Any:
+def _(expression: Add, at: At, values: Known) -> Any:
     return sum(entry(a, at, values) for a in expression.args)
 
 
 @entry.register
-def _(expression: Mul, at: dict[Any, int], values: dict[str, Any]) -> Any:
-    product = 1.0
-    for a in expression.args:
-        product = product * entry(a, at, values)
-    return product
+def _(expression: Mul, at: At, values: Known) -> Any:
+    return MP.fprod(entry(a, at, values) for a in expression.args)
 
 
 @entry.register
-def _(expression: Pow, at: dict[Any, int], values: dict[str, Any]) -> Any:
-    return np.power(entry(expression.base, at, values), entry(expression.exp, at, values))
+def _(expression: Pow, at: At, values: Known) -> Any:
+    return entry(expression.base, at, values) ** entry(expression.exp, at, values)
+
+
+@entry.register(exp)
+@entry.register(log)
+@entry.register(tanh)
+@entry.register(erf)
+def _(expression: Expr, at: At, values: Known) -> Any:
+    return getattr(MP, type(expression).__name__)(entry(expression.args[0], at, values))
 
 
 @entry.register
-def _(expression: exp, at: dict[Any, int], values: dict[str, Any]) -> Any:
-    return np.exp(entry(expression.args[0], at, values))
+def _(expression: Abs, at: At, values: Known) -> Any:
+    return abs(entry(expression.args[0], at, values))
 
 
 @entry.register
-def _(expression: log, at: dict[Any, int], values: dict[str, Any]) -> Any:
-    return np.log(entry(expression.args[0], at, values))
+def _(expression: Piecewise, at: At, values: Known) -> Any:
+    for value, condition in expression.args:
+        if condition == True or condition.func(*(Rational(str(entry(a, at, values))) for a in condition.args)):  # noqa: E712
+            return entry(value, at, values)
+    raise AssertionError(expression)
 
 
 @entry.register
-def _(expression: tanh, at: dict[Any, int], values: dict[str, Any]) -> Any:
-    return np.tanh(entry(expression.args[0], at, values))
+def _(expression: Elementwise, at: At, values: Known) -> Any:
+    return entry(expression.definition, {X: entry(expression.args[0], at, values)}, values)
 
 
 @entry.register
-def _(expression: Elementwise, at: dict[Any, int], values: dict[str, Any]) -> Any:
-    return float(expression.definition.xreplace({X: Rational(float(entry(expression.args[0], at, values)))}).evalf(20))
-
-
-@entry.register
-def _(expression: Sum, at: dict[Any, int], values: dict[str, Any]) -> Any:
+def _(expression: Sum, at: At, values: Known) -> Any:
     (index, first, _), *more = expression.limits
     inner = expression.function if not more else Sum(expression.function, *more)
-    return sum(entry(inner, {**at, index: first + n}, values) for n in range(values[f"extent of {index.axis.extent}"]))
+    return sum(
+        entry(inner, {**at, index: int(first) + n}, values) for n in range(values[f"extent of {index.axis.extent}"])
+    )
 
 
 def as_stated(forward: ForwardPass, values: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
     """Every tensor of a pass, computed entry by entry from its equations as they were given."""
-    known: dict[str, Any] = {**values, **{n: float(c) for n, c in forward.constants.items()}, **sizes}
+    digits = np.frompyfunc(MP.mpf, 1, 1)
+    known: dict[str, Any] = {
+        name: digits(value) if value.ndim else MP.mpf(float(value)) for name, value in values.items()
+    }
+    known |= {**{n: entry(Rational(c), {}, {}) for n, c in forward.constants.items()}, **sizes}
     extents = {a.extent for t in forward.tensors.values() for a in t.axes}
     known |= {f"extent of {e}": int(e.xreplace({s: sizes[s.name] for s in e.free_symbols})) for e in extents}
     for equation in forward.equations:
         shape = [known[f"extent of {i.axis.extent}"] for i in equation.indices]
-        out = np.empty(shape)
+        out = np.empty(shape, object)
         for place in np.ndindex(*shape):
             at = {i: p + i.axis.start for i, p in zip(equation.indices, place, strict=True)}
             out[place] = entry(equation.expression, at, known)
@@ -540,10 +590,9 @@ def _agrees(case: Case, module: Any, seed: int, scale: float) -> None:
     forward, sizes = case.forward, case.sizes
     values = drawn(forward, sizes, seed, scale)
     x, y = (next(t for t in forward.inputs if t.role == role) for role in ("input", "target"))
-    with np.errstate(all="ignore"):
-        stated = as_stated(forward, values, sizes)
-    error = stated[forward.error.target.name]
-    if not np.isfinite(error) or abs(error) > 1e12:
+    stated = as_stated(forward, values, sizes)
+    error = float(stated[forward.error.target.name])
+    if abs(error) > 1e12:
         return
     parameters = {p.name: _stored(values[p.name]) for p in forward.parameters}
     X, Y = values[x.name], values[y.name]

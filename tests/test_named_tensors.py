@@ -8,9 +8,10 @@ import pytest
 from networks import NETWORKS, begun
 
 from derive import verify
+from derive.code_names import code_names
 from derive.compare import cases
 from derive.faults import ModuleError, SecondRenderingError
-from derive.numpy_module import Rendered, code_names
+from derive.numpy_module import Rendered
 from derive.pipeline import Derivation, derive
 from derive.spec import Network
 from derive.verify import GradientReport, check_rendered, loaded
