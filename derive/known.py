@@ -91,7 +91,7 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
 def listed(names: Collection[str]) -> str:
     """Names as a part of a sentence, the first ones if they are many.
 
-    >>> listed("abc"), listed([str(n) for n in range(100)])[-8:]
+    >>> listed("abc"), listed([str(n) for n in range(100)])[-9:]
     ('a, b and c', '18, 19, …')
     """
     *first, last = names

@@ -174,3 +174,12 @@ def test_what_is_not_known_is_answered_with_all_that_is() -> None:
         Network("3,1", loss="pinball")
     assert listed(CATALOGUES["losses"]) in str(refused.value) and "`derive list losses`" in str(refused.value)
     assert "did you mean" not in str(refused.value)
+
+
+def test_an_estimator_takes_the_same_names() -> None:
+    from derive.estimators.outputs import for_classes, for_numbers
+
+    outputs = for_classes("Logistic", "bce", 2)
+    assert (outputs.activation, outputs.units, outputs.are_probabilities) == ("sigmoid", 1, True)
+    assert for_classes(None, "log_loss", 3).activation == "softmax"
+    assert for_numbers("LeakyReLU(slope=0.2)", "l1", 2).activation == "leaky_relu(slope=0.2)"

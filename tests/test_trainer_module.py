@@ -177,6 +177,37 @@ def test_an_update_is_in_place_and_against_the_gradient(module, parameters):
     assert module.error(parameters, X, Y) < error
 
 
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_update_that_overflows_changes_nothing(optimizer, dtype):
+    """Finite numbers of any size: the step is taken, or the parameters and the state are what they were."""
+    module = module_of((3, 5, 2), "identity", "sse", optimizer=optimizer)
+    parameters = {name: value.astype(dtype) for name, value in module.initial_parameters(seed=1).items()}
+    state = [module.initial_state(parameters)] if hasattr(module, "initial_state") else []
+    held = [array for part in (parameters, *state) for array in part.values()]
+    module.update(parameters, X, Y, 0.01, *state)
+    refused = 0
+    largest = float(np.finfo(dtype).max)
+    for scale, rate in ((1e10, 0.1), (1e30, 0.1), (largest**0.5, 1e3), (largest / 2, 0.1), (1, 1e300), (1, 0.1)):
+        before = [array.copy() for array in held]
+        try:
+            error = module.update(parameters, X * scale, Y, rate, *state)
+        except ArithmeticError as said:
+            refused += 1
+            assert str(said).endswith("nothing has changed") and "\n" not in str(said)
+            assert all(map(np.array_equal, held, before))
+        else:
+            assert np.isfinite(error) and any(not np.array_equal(a, b) for a, b in zip(held, before, strict=True))
+        assert all(np.isfinite(array).all() for array in held)
+        now = [array for part in (parameters, *state) for array in part.values()]
+        assert all(a is b for a, b in zip(now, held, strict=True)), "changed in place"
+    assert refused
+
+
 def test_an_update_by_nothing_changes_nothing(module, parameters):
     before = {n: v.copy() for n, v in parameters.items()}
     module.update(parameters, X, Y, 0)
