@@ -21,7 +21,7 @@ from derive import Network, derive
 from derive.catalogue import formula
 from derive.index import Tensor
 from derive.initialisations import INITIALISATIONS
-from derive.optimizers import OPTIMIZERS
+from derive.optimizers import LEARNING_RATE, OPTIMIZERS
 from derive.program import Program
 from derive.schedules import SCHEDULES
 from derive.spec import SpecError, resolve
@@ -207,7 +207,7 @@ def test_the_module_is_the_interpreter(learning: dict[str, Any], bias: str) -> N
     held = {t.name: stored(t, values[t.name]) for t in program.parameters}
     kept = module.initial_state(held) if program.states else {}
     for _ in range(3):
-        found = interpreted(program, {**values, **state, "learning_rate": np.array(0.3)}, sizes, stages=ALL)
+        found = interpreted(program, {**values, **state, LEARNING_RATE.name: np.array(0.3)}, sizes, stages=ALL)
         module.update(held, stored(program.inputs[0], values["X"]), values["Y"], 0.3, *((kept,) if kept else ()))
         values |= {t.name: real(found[f"{t.name}_next"]) for t in program.parameters}
         state = {t.name: real(found[f"{t.name}_next"]) for t in program.states}

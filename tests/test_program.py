@@ -11,6 +11,7 @@ from derive.forward import SAMPLES
 from derive.index import Equation, Index, Tensor, symbols_read
 from derive.lift import LiftError, lift_program
 from derive.matrix import ShapeError
+from derive.optimizers import LEARNING_RATE
 from derive.pipeline import derive
 from derive.program import STAGES, Assign, Program
 
@@ -145,7 +146,7 @@ def test_every_parameter_is_updated_from_its_gradient(program):
     assert [s.target.about for s in after] == list(program.parameters)
     for statement in after:
         name = statement.target.about.name
-        assert symbols_read(statement.equation.expression) == sorted([name, f"dE_d{name}", "learning_rate"])
+        assert symbols_read(statement.equation.expression) == sorted([name, f"dE_d{name}", LEARNING_RATE.name])
 
 
 def test_names_of_widths_are_known_without_the_batch():

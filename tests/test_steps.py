@@ -87,10 +87,20 @@ def test_a_module_is_whole_without_the_second_rendering(name: str) -> None:
     assert ("these equations have none: " in source) == (name in DECLINED)
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
-def test_no_network_declines(pair: Pair) -> None:
+def assert_fast(pair: Pair) -> None:
     found = derivation((2, 3, 2), (pair.hidden, pair.output), pair.loss, pair.bias, pair.notation)
     assert "def _straight_line(" in found.numpy()
+
+
+@pytest.mark.parametrize("pair", PAIRS[::5], ids=str)
+def test_no_network_declines(pair: Pair) -> None:
+    assert_fast(pair)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_none_of_all_networks_declines(pair: Pair) -> None:
+    assert_fast(pair)
 
 
 WAYS = [
