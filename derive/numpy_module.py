@@ -11,23 +11,17 @@ import keyword
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sympy import Abs, Expr, Piecewise, Symbol, erf, exp, oo, preorder_traversal
+from sympy import Symbol, erf
 
 from derive import matrix as mx
+from derive.along_code import function_along, with_those_called
 from derive.entry_text import number_text
-from derive.exact import (
-    exact_differences,
-    exact_margins,
-    exact_pulls,
-    fused_error,
-    fused_slopes,
-    recognise,
-    shift_logs,
-)
+from derive.entrywise import truth_overflows
 from derive.forward import SAMPLES, SumsToOne
+from derive.function_code import body, form_of, with_powers
 from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
@@ -42,7 +36,8 @@ from derive.printers.page import Page
 from derive.printers.text import text
 from derive.program import Assign, Program
 from derive.render import fill
-from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, erfc, log1p_ratio, stable_form
+from derive.stability import Stability
+from derive.stable import erfc, log1p_ratio
 from derive.straight.module import steps_context
 
 if TYPE_CHECKING:
@@ -55,8 +50,6 @@ DOCSTRING = 77
 #: The minus of formulas, which code checkers take for a misprint of a hyphen.
 MINUS = "−"
 
-#: The exponent of a rearranged form, where it is not x itself.
-_INNER = Symbol("u", real=True)
 #: Functions of the module that NumPy has not, each with the class of which they are the code.
 _SPECIAL = {"erf": erf, "erfc": erfc, "log1p_ratio": log1p_ratio}
 
@@ -74,8 +67,8 @@ def module_context(
     ``initialisation`` says how weights begin. Each line that computes an equation ends with
     that equation's number.
     """
-    layout = _Layout(program, notation, targets)
-    forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
+    layout = _Layout(program, notation, Stability(program, promises, signs=targets == "signs"))
+    forward, error = layout.forward, (*layout.towards_error, layout.error)
     gradients = program.stage("gradient")
     kept = layout.kept(forward)
     x, y = program.inputs
@@ -110,31 +103,37 @@ def module_context(
     }
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """A statement as it is computed; ``needed`` says that as it is stated it would overflow."""
+
+    statement: Assign
+    needed: bool = False
+
+
 class _Layout:
     """Prints the statements of one program as lines of code."""
 
-    def __init__(self, program: Program, notation: Notation, targets: str) -> None:
+    def __init__(self, program: Program, notation: Notation, stability: Stability) -> None:
         self.program = program
-        self.signs = targets == "signs"
-        self.stated = {s.target.name: s.equation for s in program.stage("forward")}
+        self.computed = {s.number: self._computed(s, stability) for s in program.statements}
         self.names = code_names(program, notation)
         self.printer = NumPyPrinter(self.names)
-        *towards_error, statement = program.stage("error")
-        self.outputs = {s.target.name: s.form for s in program.stage("forward") if s.form is not None}
-        self.towards_error = tuple(self._exact(s) for s in towards_error)
-        self.error = self._exact(self._stable_error(statement))
-        self.backward = tuple(self._exact(s) for s in program.stage("factor", "gradient"))
+        alive = _still_read(tuple(self.computed[s.number].statement for s in program.statements))
+        self.forward = _stage(alive, "forward")
+        *self.towards_error, self.error = _stage(alive, "error")
+        self.backward = _stage(alive, "factor", "gradient")
+
+    def _computed(self, statement: Assign, stability: Stability) -> _Computed:
+        """The statement in the form that is computed."""
+        found = None if statement.stage == "update" else stability.computed(statement)
+        if found is None or found.equation == statement.equation:
+            return _Computed(statement)
+        form = lift(found.equation, self.program.tensors)
+        return _Computed(replace(statement, equation=found.equation, form=form), found.needed)
 
     def name(self, tensor: Tensor) -> str:
         return self.names[tensor.name]
-
-    def _exact(self, statement: Assign) -> Assign:
-        """The statement as it is computed: differences from the pre-activation where an output rounds."""
-        equation = fused_slopes(statement.equation, self.stated)
-        form = statement.form if equation == statement.equation else recognise(lift(equation, self.program.tensors))
-        assert form is not None
-        differences = exact_differences(exact_margins(form) if self.signs else form, self.outputs)
-        return replace(statement, form=exact_pulls(differences, self.outputs))
 
     @property
     def in_steps(self) -> tuple[Assign, ...]:
@@ -143,29 +142,13 @@ class _Layout:
         An optimizer with a state may divide by the size of the gradient, which must then be
         right to its own last digits, not to those of the largest one.
         """
-        last = self.program.stage("error")[-1]
-        exact = {s.number: s for s in self.backward} if self.program.states else {}
-        stated = (exact.get(s.number, s) for s in self.program.statements)
-        return tuple(self.error if s is last and self._overflows(s) else self._safe(s) for s in stated)
-
-    def _overflows(self, error: Assign) -> bool:
-        return self.error.equation != error.equation
-
-    def _safe(self, statement: Assign) -> Assign:
-        equation = fused_slopes(statement.equation, self.stated)
-        if equation == statement.equation or statement in self.backward:
-            return statement
-        return replace(statement, equation=equation, form=recognise(lift(equation, self.program.tensors)))
+        exact = {s.number for s in self.backward} if self.program.states else set()
+        computed = ((s, self.computed[s.number]) for s in self.program.statements)
+        return _still_read(tuple(c.statement if c.needed or s.number in exact else s for s, c in computed))
 
     def error_is_array(self) -> bool:
         """Whether the error is computed with an array of one entry, and so is one itself."""
         return _keeps_axes(_form(self.error))
-
-    def _stable_error(self, statement: Assign) -> Assign:
-        """The error as it is computed: from the pre-activation where a logarithm would overflow."""
-        equation = fused_error(statement.equation, self.stated)
-        form = shift_logs(recognise(lift(equation, self.program.tensors)))
-        return replace(statement, equation=equation, form=form)
 
     def body(self, statements: tuple[Assign, ...], values: Iterable[Tensor] = ()) -> Lines:
         """The lines of a function that computes ``statements``: what it unpacks, then the equations."""
@@ -252,37 +235,32 @@ class _Layout:
     def helpers(self) -> Iterator[dict[str, Any]]:
         """The elementwise functions at the head of the module, each with its equation's number, then what they call."""
         numbers = {d.function: d.number for d in self.program.definitions}
-        computed = (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
+        computed = (*self.forward, *self.towards_error, self.error, *self.backward)
         for statement in computed:
             for node in _walk(_form(statement)):
                 if isinstance(node, mx.Map) and _is_elementwise(node.function):
                     numbers.setdefault(node.function, statement.number)
         for function, number in numbers.items():
             yield self._helper(function, number)
-        values = [_stable(function).value for function in numbers]
+        values = [form_of(function).value for function in numbers]
         for name, kind in _SPECIAL.items():
             if any(value.has(kind) for value in values):
                 yield {"call": name, "slope": "" if name == "log1p_ratio" else _slope_of_erf(name)}
         calls = {n.name for s in computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
-        calls |= {"softmax"} if "softmax_pull" in calls else set()
-        for name in sorted(calls):
-            yield {"call": name}
+        for name in sorted(with_those_called(calls)):
+            yield _helper_along(name)
 
     def _helper(self, function: Any, number: int) -> dict[str, Any]:
-        form = _stable(function)
-        cases, final = _cases(form.value)
-        value = f"{final}  # ({number})"
-        # the types of np.where and of quotients are only known to NumPy once they are stated
-        last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
+        form = form_of(function)
         return {
             "call": None,
             "name": function.title,
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
             "what": _as_docstring(f"{_described(function)}."),
             "rearranged": form.rate is not None,
-            "power": _with_powers(form),
-            "overflows": any(power.args[0].subs(X, end) == oo for power in form.value.atoms(exp) for end in (oo, -oo)),
-            "lines": (*_power_lines(form), *cases, *last),
+            "power": with_powers(form),
+            "overflows": truth_overflows(function.definition, form),
+            "lines": body(form, f"  # ({number})"),
         }
 
     def shape(self, parameter: Tensor) -> str:
@@ -326,36 +304,33 @@ class _Layout:
                     yield f'{symbol} = parameters["{parameter.name}"].shape[{side}]{less}'
 
 
-def _stable(function: Any) -> StableForm:
-    form: StableForm = function.form or stable_form(function.definition)
-    return form
+def _stage(statements: Iterable[Assign], *names: str) -> tuple[Assign, ...]:
+    return tuple(s for s in statements if s.stage in names)
 
 
-def _power_lines(form: StableForm) -> Iterator[str]:
-    """The lines that compute e, or e - 1, from an exponent that is never positive."""
-    if form.rate is None:
-        return
-    inner = X if form.inner == X else _INNER
-    if inner != X:
-        yield f"{inner} = {scalar(form.inner).text}"
-    up, down = (scalar(sign * form.rate * inner).text for sign in (-1, 1))
-    exponent = f"np.where({X}.real >= 0, {up}, {down})"
-    if form.value.has(E_POWER, E_NEAR):
-        yield f"{E_POWER} = np.exp({exponent})"
-    if form.value.has(E_LESS_ONE):
-        yield f"{E_LESS_ONE} = np.expm1({exponent})"
-    if form.value.has(E_NEAR):
-        yield f"{E_NEAR} = {scalar(Piecewise((E_POWER, Abs(X) < 1), (1, True))).text}"
+def _still_read(statements: tuple[Assign, ...]) -> tuple[Assign, ...]:
+    """The statements without those that nothing reads any more; the prediction, the error and all after stay."""
+    ends = {_stage(statements, stage)[-1].number for stage in ("forward", "error")}
+    found: list[Assign] = []
+    read: set[str] = set()
+    for statement in reversed(statements):
+        if statement.number in ends or statement.stage in ("gradient", "update") or statement.target.name in read:
+            found.append(statement)
+            read |= _reads(statement)
+    return tuple(reversed(found))
 
 
-def _with_powers(form: StableForm) -> str:
-    """What e and d stand for, for the docstring."""
-    if form.rate is None:
-        return ""
-    power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|{X if form.inner == X else _INNER}|)"
-    named = [f"{E_POWER} = {power}"] if form.value.has(E_POWER, E_NEAR) else []
-    named += [f"{E_LESS_ONE} = {power} - 1"] if form.value.has(E_LESS_ONE) else []
-    return " and ".join(named)
+def _helper_along(name: str) -> dict[str, Any]:
+    code = function_along(name)
+    return {
+        "call": None,
+        "name": name,
+        "signature": ", ".join(f"{a}: Array" for a in code.arguments),
+        "what": _as_docstring(code.what),
+        "rearranged": False,
+        "overflows": False,
+        "lines": code.lines,
+    }
 
 
 def _slope_of_erf(name: str) -> str:
@@ -429,19 +404,6 @@ def _walk(node: mx.Node) -> Iterable[mx.Node]:
     yield node
     for child in mx.children(node):
         yield from _walk(child)
-
-
-def _cases(value: Expr) -> tuple[list[str], str]:
-    """A choice between long formulas as a line for each, and the line that chooses."""
-    code = scalar(value).text
-    choice = next((node for node in preorder_traversal(value) if isinstance(node, Piecewise)), None)
-    if choice is None or len(code) <= 70:
-        return [], code
-    by_size = choice.args[0][1].lhs.has(Abs)
-    names = [Symbol(n) for n in (("near", "far") if by_size else ("above", "below", "between"))]
-    lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, choice.args, strict=False)]
-    chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, choice.args, strict=False)))
-    return lines, scalar(value.xreplace({choice: chosen})).text
 
 
 def _keeps_axes(node: mx.Node) -> bool:
