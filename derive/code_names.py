@@ -16,6 +16,7 @@ from unicodedata import normalize
 
 from sympy import Expr, Symbol
 
+from derive.along import RULES, name_along
 from derive.index import Tensor
 from derive.notation import Notation
 from derive.optimizers import LEARNING_RATE
@@ -27,8 +28,8 @@ PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
     "samples slots line words kind expected widths Array Parameters Seed Mapping ArrayLike DTypeLike Any "
-    "copy softmax log_softmax softmax_pull softmax_minus erf erfc log1p_ratio".split()
-)
+    "copy erf erfc log1p_ratio".split()
+).union(name_along(title, axis) for title in RULES for axis in (0, 1))
 #: What the templates define and import for the whole module.
 MODULE = frozenset(
     "annotations contextlib io os secrets signal sys time warnings Callable FrameType IO NamedTuple NoReturn final "

@@ -28,6 +28,7 @@ from sympy import (
 from sympy import Number as SympyNumber
 
 from derive import matrix as mx
+from derive.along import Along, Choice, Largest, Less, name_along
 from derive.deltas import tidy
 from derive.descent import is_number
 from derive.exact import recognise
@@ -35,6 +36,7 @@ from derive.functions import SCALAR_FUNCTIONS, Elementwise
 from derive.index import Equation, Index, Tensor, lettered, symbols_read, within
 from derive.program import Assign, Program
 from derive.reading import reading_order
+from derive.stable import log1p
 
 Side = Index | None
 
@@ -214,12 +216,82 @@ def _(expression: Pow, row: Side, column: Side, tensors: Mapping[str, Tensor]) -
 
 @_node.register
 def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
-    if not isinstance(expression, (Elementwise, *SCALAR_FUNCTIONS)):
+    if not isinstance(expression, (Elementwise, *SCALAR_FUNCTIONS, log1p)):
         raise LiftError(f"no matrix form is known for the function {type(expression).__name__}: {expression}")
     laid = [_lay(a, row, column, tensors) for a in expression.args]
     present = frozenset().union(*(p.indices for p in laid))
     sides = (row if row in present else None, column if column in present else None)
     return Lifted(mx.Map(type(expression), tuple(p.spread(*sides) for p in laid)), *sides)
+
+
+@_node.register
+def _(expression: Along, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    *values, k = expression.args
+    if expression.rule.reduces:
+        return _fold(expression, row, column, tensors)
+    laid = _alike(values, row, column, tensors, k)
+    axis = int(k == column)
+    return Lifted(mx.Call(name_along(expression.rule.title, axis), laid.nodes), laid.row, laid.column)
+
+
+def _fold(expression: Along, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    *values, k = expression.args
+    free = _bound_free(expression)
+    if len(free) > 1:
+        raise LiftError(f"{expression} has the indices {sorted(map(str, free))} beside the one that it is taken over")
+    along_column = row in free or (not free and k.axis.sample)
+    sides = (row if free else None, k) if along_column else (k, column if free else None)
+    laid = _alike(values, sides[0], sides[1], tensors, k)
+    axis = int(along_column)
+    node = mx.Fold(name_along(expression.rule.title, axis), laid.nodes, axis)
+    return Lifted(node, None if axis == 0 else laid.row, None if axis == 1 else laid.column)
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Operands of one shape, and what it runs over."""
+
+    nodes: tuple[mx.Node, ...]
+    row: Side
+    column: Side
+
+
+def _alike(values: Iterable[Expr], row: Side, column: Side, tensors: Mapping[str, Tensor], *needed: Index) -> _Alike:
+    """Expressions laid along the same sides, those of ``needed`` among them."""
+    laid = [_lay(v, row, column, tensors) for v in values]
+    present = frozenset(needed).union(*(p.indices for p in laid))
+    sides = (row if row in present else None, column if column in present else None)
+    return _Alike(tuple(p.spread(*sides) for p in laid), *sides)
+
+
+@_node.register
+def _(expression: Largest, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    k = expression.limits[0][0]
+    along_column = row in _bound_free(expression)
+    sides = (row, k) if along_column else (k, column)
+    laid = _alike([expression.function], sides[0], sides[1], tensors, k)
+    axis = int(along_column)
+    node = mx.Largest(laid.nodes[0], axis)
+    return Lifted(node, None if axis == 0 else laid.row, None if axis == 1 else laid.column)
+
+
+@_node.register
+def _(expression: Choice, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    compared, k, this, that = expression.args
+    laid = _alike((compared, this, that), row, column, tensors, k)
+    of, one, other = laid.nodes
+    return Lifted(mx.Choice(mx.IsLargest(of, int(k == column)), one, other), laid.row, laid.column)
+
+
+@_node.register
+def _(expression: Less, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    value, compared, k = expression.args
+    laid = _alike((value, compared), row, column, tensors, k)
+    of, z = laid.nodes
+    axis = int(k == column)
+    zero = mx.Broadcast(mx.Number(Integer(0)), of.shape)
+    at_largest = mx.Largest(z, axis) if of == z else mx.SumOver(mx.Choice(mx.IsLargest(z, axis), of, zero), axis)
+    return Lifted(mx.Plus((of, mx.Broadcast(mx.Scale(Integer(-1), at_largest), of.shape))), laid.row, laid.column)
 
 
 def _product(

@@ -41,7 +41,7 @@ def _explicit(node: mx.Node) -> mx.Node:
     operands = tuple(_explicit(c) for c in mx.children(node))
     if isinstance(node, mx.Transpose) and not has_axes(operands[0]):
         return _turned(operands[0])
-    if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call):
+    if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call | mx.Largest | mx.IsLargest):
         operands = tuple(array(_full(o)) for o in operands)
     if isinstance(node, mx.Stack | mx.Beside):
         operands = tuple(o if _constant(o) else array(_full(o)) for o in operands)
@@ -74,7 +74,7 @@ def stored_shape(node: mx.Node) -> mx.Shape:
         return operands[0]
     if isinstance(node, mx.Transpose):
         return operands[0][::-1]
-    if isinstance(node, mx.Hadamard | mx.Plus | mx.Map):
+    if isinstance(node, mx.Hadamard | mx.Plus | mx.Map | mx.Choice):
         rows, columns = (next((s for s in side if s != 1), Integer(1)) for side in zip(*operands, strict=True))
         return rows, columns
     return node.shape

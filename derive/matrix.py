@@ -165,6 +165,61 @@ class Call(Node):
 
 
 @dataclass(frozen=True)
+class Fold(Call):
+    """A named function of whole arrays that leaves one row (``axis`` 0) or one column (1) of the first."""
+
+    axis: int
+
+    @property
+    def shape(self) -> Shape:
+        """One along the axis."""
+        return _folded(self.arguments[0].shape, self.axis)
+
+
+@dataclass(frozen=True)
+class Largest(Node):
+    """The largest entry of each column (``axis`` 0) or row (1), kept two-dimensional."""
+
+    of: Node
+    axis: int
+
+    @property
+    def shape(self) -> Shape:
+        """One along the axis."""
+        return _folded(self.of.shape, self.axis)
+
+
+@dataclass(frozen=True)
+class Choice(Node):
+    """The one where ``condition`` holds, the other elsewhere."""
+
+    condition: Node
+    this: Node
+    that: Node
+
+    def __post_init__(self) -> None:
+        _same((self.condition, self.this, self.that), "choice")
+
+    @property
+    def shape(self) -> Shape:
+        """That of each operand."""
+        return self.condition.shape
+
+
+@dataclass(frozen=True)
+class IsLargest(Node):
+    """Where ``of`` is the largest entry of its column (``axis`` 0) or row (1): the condition of a choice."""
+
+    of: Node
+    axis: int
+
+    @property
+    def shape(self) -> Shape:
+        """That of the operand."""
+        return self.of.shape
+
+
+@dataclass(frozen=True)
 class Power(Node):
     """A power, entry by entry."""
 
@@ -285,6 +340,11 @@ class Einsum(Node):
     def shape(self) -> Shape:
         """As stated."""
         return self.full
+
+
+def _folded(shape: Shape, axis: int) -> Shape:
+    rows, columns = shape
+    return (ONE, columns) if axis == 0 else (rows, ONE)
 
 
 def _same(nodes: tuple[Node, ...], operation: str) -> None:

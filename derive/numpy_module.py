@@ -9,24 +9,18 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sympy import Abs, Expr, Piecewise, Symbol, erf, exp, oo, preorder_traversal
+from sympy import Expr, Symbol, erf
 
 from derive import matrix as mx
+from derive.along_code import function_along, with_those_called
 from derive.code_names import code_names
-from derive.exact import (
-    exact_differences,
-    exact_margins,
-    exact_pulls,
-    fused_error,
-    fused_slopes,
-    recognise,
-    shift_logs,
-)
+from derive.entrywise import truth_overflows
 from derive.faults import SecondRenderingError
 from derive.forward import SAMPLES, SumsToOne
+from derive.function_code import body, form_of, with_powers
 from derive.functions import Elementwise, X
 from derive.index import Tensor
 from derive.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
@@ -43,7 +37,8 @@ from derive.printers.page import Page
 from derive.printers.text import text
 from derive.program import Assign, Program
 from derive.render import fill
-from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, erfc, log1p_ratio, stable_form
+from derive.stability import Stability
+from derive.stable import erfc, log1p_ratio
 from derive.straight.module import steps_context
 from derive.undefined import may_be_undefined
 
@@ -57,8 +52,6 @@ DOCSTRING = 77
 #: The minus of formulas, which code checkers take for a misprint of a hyphen.
 MINUS = "−"
 
-#: The exponent of a rearranged form, where it is not x itself.
-_INNER = Symbol("u", real=True)
 #: Functions of the module that NumPy has not, each with the class of which they are the code.
 _SPECIAL = {"erf": erf, "erfc": erfc, "log1p_ratio": log1p_ratio}
 
@@ -78,8 +71,8 @@ def module_context(
     that equation's number. Without ``second``, there is no second rendering of the steps.
     Raises SecondRenderingError if that cannot be made.
     """
-    layout = _Layout(program, notation, targets)
-    forward, error = program.stage("forward"), (*layout.towards_error, layout.error)
+    layout = _Layout(program, notation, Stability(program, promises, signs=targets == "signs"))
+    forward, error = layout.forward, (*layout.towards_error, layout.error)
     gradients = program.stage("gradient")
     kept = [s.target for s in forward]
     x, y = program.inputs
@@ -97,7 +90,7 @@ def module_context(
         "kept": tuple(layout.name(t) for t in kept),
         "prediction": layout.name(program.prediction),
         "error_values": tuple(layout.name(s.target) for s in layout.towards_error),
-        "factors": tuple(layout.name(s.target) for s in program.stage("factor")),
+        "factors": tuple(layout.name(s.target) for s in layout.backward if s.stage == "factor"),
         "kinks": layout.kinks(kept),
         "error_name": layout.name(layout.error.target),
         "gradient_items": tuple(
@@ -135,21 +128,35 @@ def _numbered(program: Program, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """A statement as it is computed; ``needed`` says that as it is stated it would overflow."""
+
+    statement: Assign
+    needed: bool = False
+
+
 class _Layout:
     """Prints the statements of one program as lines of code."""
 
-    def __init__(self, program: Program, notation: Notation, targets: str) -> None:
+    def __init__(self, program: Program, notation: Notation, stability: Stability) -> None:
         self.program = program
-        self.signs = targets == "signs"
-        self.stated = {s.target.name: s.equation for s in program.stage("forward")}
+        self.forms = {s.number: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
-        *towards_error, statement = program.stage("error")
-        self.outputs = {s.target.name: s.form for s in program.stage("forward") if s.form is not None}
-        self.towards_error = tuple(self._exact(s) for s in towards_error)
-        self.error = self._exact(self._stable_error(statement))
-        self.backward = tuple(self._exact(s) for s in program.stage("factor", "gradient"))
+        alive = _still_read(tuple(self.forms[s.number].statement for s in program.statements), program.predicted)
+        self.forward = _stage(alive, "forward")
+        *self.towards_error, self.error = _stage(alive, "error")
+        self.backward = _stage(alive, "factor", "gradient")
         self.functions = {f: self.codes.functions.fresh(f.title) for f in self._numbered_functions()}
         self.printer = NumPyPrinter(self.codes.tensors, self.codes.widths, self.functions)
+
+    def _computed(self, statement: Assign, stability: Stability) -> _Computed:
+        """The statement in the form that is computed."""
+        found = None if statement.stage == "update" else stability.computed(statement)
+        if found is None or found.equation == statement.equation:
+            return _Computed(statement)
+        form = lift(found.equation, self.program.tensors)
+        return _Computed(replace(statement, equation=found.equation, form=form), found.needed)
 
     def name(self, tensor: Tensor) -> str:
         """The name of a tensor in code."""
@@ -162,7 +169,7 @@ class _Layout:
     @property
     def computed(self) -> tuple[Assign, ...]:
         """The statements of the functional core, as they are computed, without the update."""
-        return (*self.program.stage("forward"), *self.towards_error, self.error, *self.backward)
+        return (*self.forward, *self.towards_error, self.error, *self.backward)
 
     def _numbered_functions(self) -> dict[Any, int]:
         """The elementwise functions of the module, each with the number of its equation."""
@@ -173,14 +180,6 @@ class _Layout:
                     numbers.setdefault(node.function, statement.number)
         return numbers
 
-    def _exact(self, statement: Assign) -> Assign:
-        """The statement as it is computed: differences from the pre-activation where an output rounds."""
-        equation = fused_slopes(statement.equation, self.stated)
-        form = statement.form if equation == statement.equation else recognise(lift(equation, self.program.tensors))
-        assert form is not None
-        differences = exact_differences(exact_margins(form) if self.signs else form, self.outputs)
-        return replace(statement, form=exact_pulls(differences, self.outputs))
-
     @property
     def in_steps(self) -> tuple[Assign, ...]:
         """The statements for the second rendering: as they are stated, unless something in them would overflow.
@@ -188,19 +187,10 @@ class _Layout:
         An optimizer with a state may divide by the size of the gradient, which must then be
         right to its own last digits, not to those of the largest one.
         """
-        last = self.program.stage("error")[-1]
-        exact = {s.number: s for s in self.backward} if self.program.states else {}
-        stated = (exact.get(s.number, s) for s in self.program.statements)
-        return tuple(self.error if s is last and self._overflows(s) else self._safe(s) for s in stated)
-
-    def _overflows(self, error: Assign) -> bool:
-        return self.error.equation != error.equation
-
-    def _safe(self, statement: Assign) -> Assign:
-        equation = fused_slopes(statement.equation, self.stated)
-        if equation == statement.equation or statement in self.backward:
-            return statement
-        return replace(statement, equation=equation, form=recognise(lift(equation, self.program.tensors)))
+        exact = {s.number for s in self.backward} if self.program.states else set()
+        computed = ((s, self.forms[s.number]) for s in self.program.statements)
+        chosen = tuple(c.statement if c.needed or s.number in exact else s for s, c in computed)
+        return _still_read(chosen, self.program.predicted)
 
     def steps(self) -> dict[str, Any]:
         """The second rendering of the steps."""
@@ -215,12 +205,6 @@ class _Layout:
         form = _form(self.error)
         read = (t for t in self.program.tensors.values() if not t.axes and t.name in mx.arrays_read(form))
         return has_axes(form) or any(t not in self.program.scalars and t.role != "penalty" for t in read)
-
-    def _stable_error(self, statement: Assign) -> Assign:
-        """The error as it is computed: from the pre-activation where a logarithm would overflow."""
-        equation = fused_error(statement.equation, self.stated)
-        form = shift_logs(recognise(lift(equation, self.program.tensors)))
-        return replace(statement, equation=equation, form=form)
 
     def body(self, statements: tuple[Assign, ...], values: Iterable[Tensor] = ()) -> Lines:
         """The lines of a function that computes ``statements``: what it unpacks, then the equations."""
@@ -242,7 +226,7 @@ class _Layout:
         """The lines that prepare what functions are applied to less where their formula changes, and each of these."""
         places = tuple(kink_nodes(self.program))
         read = set().union(*(mx.arrays_read(place) for place in places))
-        towards = self._read_of(self.towards_error, read)
+        towards = self._read_of(tuple(self.towards_error), read)
         read |= set().union(*(_reads(s) for s in towards))
         computed = [self.line(s) for s in towards]
         items = [self.printer.code(lowered(with_two_axes(place))).text for place in places]
@@ -328,21 +312,16 @@ class _Layout:
         numbers = self._numbered_functions()
         for function, number in numbers.items():
             yield self._helper(function, number)
-        values = [_stable(function).value for function in numbers]
+        values = [form_of(function).value for function in numbers]
         for name, kind in _SPECIAL.items():
             if any(value.has(kind) for value in values):
                 yield {"call": name, "slope": "" if name == "log1p_ratio" else _slope_of_erf(name)}
         calls = {n.name for s in self.computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
-        calls |= {"softmax"} if "softmax_pull" in calls else set()
-        for name in sorted(calls):
-            yield {"call": name}
+        for name in sorted(with_those_called(calls)):
+            yield _helper_along(name)
 
     def _helper(self, function: Any, number: int) -> dict[str, Any]:
-        form = _stable(function)
-        cases, final = _cases(form.value)
-        value = f"{final}  # ({number})"
-        # the types of np.where and of quotients are only known to NumPy once they are stated
-        last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
+        form = form_of(function)
         return {
             "call": None,
             "function": function,
@@ -350,9 +329,9 @@ class _Layout:
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
             "what": _as_docstring(f"{_described(function)}."),
             "rearranged": form.rate is not None,
-            "power": _with_powers(form),
-            "overflows": any(power.args[0].subs(X, end) == oo for power in form.value.atoms(exp) for end in (oo, -oo)),
-            "lines": (*_power_lines(form), *cases, *last),
+            "power": with_powers(form),
+            "overflows": truth_overflows(function.definition, form),
+            "lines": body(form, f"  # ({number})"),
         }
 
     def shape(self, parameter: Tensor) -> str:
@@ -399,36 +378,33 @@ class _Layout:
                     yield f"{widths[symbol]} = {self._stored(parameter)}.shape[{side}]{less}"
 
 
-def _stable(function: Any) -> StableForm:
-    form: StableForm = function.form or stable_form(function.definition)
-    return form
+def _stage(statements: Iterable[Assign], *names: str) -> tuple[Assign, ...]:
+    return tuple(s for s in statements if s.stage in names)
 
 
-def _power_lines(form: StableForm) -> Iterator[str]:
-    """The lines that compute e, or e - 1, from an exponent that is never positive."""
-    if form.rate is None:
-        return
-    inner = X if form.inner == X else _INNER
-    if inner != X:
-        yield f"{inner} = {scalar(form.inner).text}"
-    up, down = (scalar(sign * form.rate * inner).text for sign in (-1, 1))
-    exponent = f"np.where({X}.real >= 0, {up}, {down})"
-    if form.value.has(E_POWER, E_NEAR):
-        yield f"{E_POWER} = np.exp({exponent})"
-    if form.value.has(E_LESS_ONE):
-        yield f"{E_LESS_ONE} = np.expm1({exponent})"
-    if form.value.has(E_NEAR):
-        yield f"{E_NEAR} = {scalar(Piecewise((E_POWER, Abs(X) < 1), (1, True))).text}"
+def _still_read(statements: tuple[Assign, ...], predicted: str) -> tuple[Assign, ...]:
+    """The statements without those that nothing reads any more; the prediction, the error and all after stay."""
+    error = _stage(statements, "error")[-1]
+    found: list[Assign] = []
+    read = {predicted, error.target.name}
+    for statement in reversed(statements):
+        if statement.stage in ("gradient", "update") or statement.target.name in read:
+            found.append(statement)
+            read |= _reads(statement)
+    return tuple(reversed(found))
 
 
-def _with_powers(form: StableForm) -> str:
-    """What e and d stand for, for the docstring."""
-    if form.rate is None:
-        return ""
-    power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|{X if form.inner == X else _INNER}|)"
-    named = [f"{E_POWER} = {power}"] if form.value.has(E_POWER, E_NEAR) else []
-    named += [f"{E_LESS_ONE} = {power} - 1"] if form.value.has(E_LESS_ONE) else []
-    return " and ".join(named)
+def _helper_along(name: str) -> dict[str, Any]:
+    code = function_along(name)
+    return {
+        "call": None,
+        "name": name,
+        "signature": ", ".join(f"{a}: Array" for a in code.arguments),
+        "what": _as_docstring(code.what),
+        "rearranged": False,
+        "overflows": False,
+        "lines": code.lines,
+    }
 
 
 def _slope_of_erf(name: str) -> str:
@@ -495,19 +471,6 @@ def _walk(node: mx.Node) -> Iterable[mx.Node]:
         yield from _walk(child)
 
 
-def _cases(value: Expr) -> tuple[list[str], str]:
-    """A choice between long formulas as a line for each, and the line that chooses."""
-    code = scalar(value).text
-    choice = next((node for node in preorder_traversal(value) if isinstance(node, Piecewise)), None)
-    if choice is None or len(code) <= 70:
-        return [], code
-    by_size = choice.args[0][1].lhs.has(Abs)
-    names = [Symbol(n) for n in (("near", "far") if by_size else ("above", "below", "between"))]
-    lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, choice.args, strict=False)]
-    chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, choice.args, strict=False)))
-    return lines, scalar(value.xreplace({choice: chosen})).text
-
-
 def _is_elementwise(function: Any) -> bool:
     return isinstance(function, type) and issubclass(function, Elementwise)
 
@@ -547,7 +510,7 @@ def module_source(
         made=_created(context["widths"]),
     )
     require_module(source)
-    functions = {h["name"]: h["function"] for h in context["helpers"] if h["call"] is None}
+    functions = {h["name"]: h["function"] for h in context["helpers"] if "function" in h}
     return Rendered(laid_out(source), functions)
 
 

@@ -9,9 +9,10 @@ of e, which are multiples of |x|, and log1p. What does not fit is left alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 from itertools import pairwise
+from math import lcm
 from typing import Any
 
 from sympy import (
@@ -84,8 +85,11 @@ class StableForm:
 
 
 @cache
-def stable_form(definition: Expr) -> StableForm:
-    """Rewrite ``definition``, an expression in ``X``, so that it can be computed for every X."""
+def stable_form(definition: Expr, proved: bool = True) -> StableForm:
+    """Rewrite ``definition``, an expression in ``X``, so that it can be computed for every X.
+
+    Unless ``proved`` a form may be one in which something cancels or overflows: it is to be tried.
+    """
     plain = _guarded(_tails(definition))
     if definition.args == (X,):
         return StableForm(definition)
@@ -93,12 +97,16 @@ def stable_form(definition: Expr) -> StableForm:
     powers = _powers(rewritten)
     if powers is None:
         return StableForm(plain)
+    powers = replace(powers, proved=proved)
     try:
         value = _cases(rewritten, powers)
     except _Unproved:
         return StableForm(plain)
     if not value.has(E_POWER, E_LESS_ONE):
         return StableForm(value)
+    roots = lcm(*(int(p.exp.q) for p in value.atoms(Pow) if p.base == E_POWER and p.exp.is_Rational))
+    if roots > 1 and not value.has(E_LESS_ONE, E_NEAR):  # a root of e is a power with a smaller rate
+        return StableForm(value.xreplace({E_POWER: E_POWER**roots}), powers.rate / roots, powers.inner)
     doubled = value.xreplace({E_POWER: sqrt(E_POWER)})
     even = not value.has(E_LESS_ONE, Abs) and all(p.exp.is_Integer for p in doubled.atoms(Pow) if p.base == E_POWER)
     return StableForm(doubled, 2 * powers.rate, powers.inner) if even else StableForm(value, powers.rate, powers.inner)
@@ -114,6 +122,7 @@ class _Powers:
 
     rate: Expr
     inner: Expr
+    proved: bool = True
 
     def of_e(self, exponent: Expr, sign: int) -> Expr:
         """exp(exponent) as a power of e, where sign*X >= 0."""
@@ -197,7 +206,9 @@ def _near_zero(expression: Expr, powers: _Powers) -> Expr | None:
     sides = {_exact(_in_e(expression.args[0], sign, powers) - 1, sign, vanishing=True) for sign in (1, -1)}
     if len(sides) != 1:
         raise _Unproved
-    return log1p(_near(sides.pop()))
+    near = _near(sides.pop())
+    far_off = near.xreplace({E_POWER: Integer(0), E_LESS_ONE: Integer(-1)})
+    return log1p(near if far_off != -1 else Piecewise((near, Abs(X) < 1), (0, true)))
 
 
 def _near(quotient: Expr) -> Expr:
@@ -210,19 +221,25 @@ def _branch(expression: Expr, side: int, powers: _Powers) -> Expr:
     """The expression where side*X >= 0, in powers of e; raises _Unproved if it could cancel there."""
     in_e = _in_e(expression.xreplace({Abs(X): side * X, sign(X): Integer(side)}), side, powers)
     if not in_e.has(log):
-        return _exact(in_e, side)
+        return _exact(in_e, side, proved=powers.proved)
     opened = in_e.replace(log, lambda argument: _open_log(argument, side, powers))
     if together(opened).as_numer_denom()[1].has(log1p):
         try:
             return _exact(opened, side)
         except _Unproved:
-            return _exact(opened.replace(lambda e: isinstance(e, log1p), _as_ratio), side)
+            as_ratio = opened.replace(lambda e: isinstance(e, log1p), _as_ratio)
+            return _exact(as_ratio, side, proved=powers.proved)
     return collect(expand(opened), sorted(opened.atoms(log1p), key=str), factor)
 
 
 def _in_e(expression: Expr, side: int, powers: _Powers) -> Expr:
     """Every exponential of X as a power of e, where side*X >= 0."""
-    return expression.replace(exp, lambda argument: powers.of_e(argument, side))
+    in_e = expression.replace(exp, lambda argument: powers.of_e(argument, side))
+    return in_e.replace(_is_root, lambda root: together(root.base) ** root.exp)
+
+
+def _is_root(node: Expr) -> bool:
+    return isinstance(node, Pow) and not node.exp.is_Integer and node.base.has(E_POWER)
 
 
 def _as_ratio(logarithm: Expr) -> Expr:
@@ -265,7 +282,7 @@ def _log_polynomial(polynomial: Expr, side: int, powers: _Powers) -> Expr:
     return -lowest * powers.rate * side * powers.inner + log(constant) + (log1p(rest) if rest != 0 else 0)
 
 
-def _exact(expression: Expr, side: int, vanishing: bool = False) -> Expr:
+def _exact(expression: Expr, side: int, vanishing: bool = False, proved: bool = True) -> Expr:
     """The same as a quotient in which nothing cancels; e - 1, which would, has a name of its own.
 
     A polynomial in e alone must have coefficients of one sign. One in e and X may have a zero
@@ -275,9 +292,9 @@ def _exact(expression: Expr, side: int, vanishing: bool = False) -> Expr:
     parts = sorted(expression.atoms(Function, Pow), key=default_sort_key)
     opaque = {part: Dummy(positive=True) for part in parts if _whole(part)}
     quotient = factor(together(expression.xreplace(opaque)))
-    top, bottom = (_named_roots(part, side) for part in quotient.as_numer_denom())
+    top, bottom = (_named_roots(part, side, proved) for part in quotient.as_numer_denom())
     small = {d: Integer(0) for c, d in opaque.items() if isinstance(c, log1p)}
-    if not vanishing and bottom.xreplace({**small, E_POWER: Integer(0)}) == 0:
+    if proved and not vanishing and bottom.xreplace({**small, E_POWER: Integer(0)}) == 0:
         raise _Unproved
     bottom = bottom.xreplace({X: side * Abs(X)})  # so that it is not zero where the other side holds either
     return (top / bottom).xreplace({dummy: c for c, dummy in opaque.items()})
@@ -288,7 +305,7 @@ def _whole(part: Expr) -> bool:
     return isinstance(part, log1p | log1p_ratio) or not part.has(E_POWER, X)
 
 
-def _named_roots(part: Expr, side: int) -> Expr:
+def _named_roots(part: Expr, side: int, proved: bool) -> Expr:
     """A product of polynomials with every factor e - 1 by its name."""
     factors = []
     for piece in Mul.make_args(part):
@@ -299,7 +316,7 @@ def _named_roots(part: Expr, side: int) -> Expr:
             base = E_LESS_ONE if base == E_POWER - 1 else -E_LESS_ONE
         elif base.has(E_POWER) and base.free_symbols - {E_POWER, X} == set():
             signs = {(c * side**n).is_positive for (_, n), c in Poly(base, E_POWER, X).terms()}
-            if len(signs) > 1 and (not base.has(X) or base.subs({E_POWER: 1, X: 0}) == 0):
+            if proved and len(signs) > 1 and (not base.has(X) or base.subs({E_POWER: 1, X: 0}) == 0):
                 raise _Unproved
         factors.append(base**exponent)
     return Mul(*factors)

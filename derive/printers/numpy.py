@@ -35,6 +35,7 @@ from sympy import (
     exp,
     floor,
     log,
+    oo,
     pi,
     preorder_traversal,
     sign,
@@ -49,7 +50,7 @@ from derive.functions import Elementwise, X
 from derive.reading import fraction, is_decimal, reading_order, subtracted
 from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
 
-SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
+COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 #: What the small terms of a rearranged form are made of.
 SMALL = (E_POWER, E_LESS_ONE, E_NEAR)
@@ -153,7 +154,8 @@ def factors(expression: Expr) -> list[Expr]:
 @scalar.register
 def _(expression: Pow) -> Code:
     if expression.exp == Rational(1, 2):
-        return Code(f"math.sqrt({scalar(expression.base).text})")
+        library = "np" if expression.has(*SMALL, X) else "math"
+        return Code(f"{library}.sqrt({scalar(expression.base).text})")
     if expression.exp == -1:
         return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
     if expression.exp.is_negative:
@@ -253,6 +255,11 @@ def _real(side: Expr) -> str:
     return code.text if side.is_number else f"{code.at(ATOM)}.real"
 
 
+@scalar.register(type(-oo))
+def _(expression: Expr) -> Code:
+    return Code("-math.inf", UNARY)
+
+
 @dataclass(frozen=True)
 class NumPyPrinter:
     """Prints the matrix form; ``names`` are those of the tensors in code, ``widths`` and ``functions`` theirs."""
@@ -345,6 +352,21 @@ class NumPyPrinter:
     def _(self, node: mx.SumOver) -> Code:
         inner = self.code(node.of).text
         return Code(f"np.sum({inner})" if node.axis is None else f"np.sum({inner}, axis={node.axis}, keepdims=True)")
+
+    @code.register
+    def _(self, node: mx.Largest) -> Code:
+        """NumPy orders complex numbers by their real parts, so that a complex step takes the same one."""
+        return Code(f"np.max({self.code(node.of).text}, axis={node.axis}, keepdims=True)")
+
+    @code.register
+    def _(self, node: mx.IsLargest) -> Code:
+        of = self.code(node.of)
+        places = f"np.arange({of.at(ATOM)}.shape[{node.axis}]){'[:, None]' if node.axis == 0 else ''}"
+        return Code(f"np.argmax({of.text}, axis={node.axis}, keepdims=True) == {places}", COMPARISON)
+
+    @code.register
+    def _(self, node: mx.Choice) -> Code:
+        return Code(f"np.where({', '.join(self.code(c).text for c in (node.condition, node.this, node.that))})")
 
     @code.register
     def _(self, node: mx.Broadcast) -> Code:

@@ -1,0 +1,234 @@
+"""Entry by entry: what a formula makes of one pre-activation becomes a function of its own.
+
+As a function of one number it can be rearranged (``stable``); whether the whole formula is,
+or each of its terms, is tried.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+from sympy import (
+    Add,
+    Dummy,
+    Expr,
+    Function,
+    Indexed,
+    Mul,
+    Pow,
+    Sum,
+    Symbol,
+    cosh,
+    erf,
+    exp,
+    expand,
+    factor_terms,
+    lambdify,
+    log,
+    tanh,
+)
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from derive.along import Along
+from derive.functions import Elementwise, X, elementwise
+from derive.rewriting import indices_of, opened
+from derive.stable import StableForm, stable_form
+from derive.trial import GREATEST, Remembered, elementwise_code, is_exact, no_worse, relative
+
+#: Where a function of one number is tried, and what the targets beside it are.
+POINTS = (0.0, 1e-3, 1.0, 6.0, 20.0, 36.0, 40.0, 360.0, 800.0, 1e4)
+TARGETS = (0.0, 1.0, 0.25)
+
+
+#: The names that functions have been given, each with what it stands for.
+Titles = tuple[tuple[str, Any], ...]
+
+
+@dataclass
+class Fusing:
+    """Makes functions out of formulas; ``titles`` are those given so far, each with what it stands for."""
+
+    title: str
+    summary: str
+    titles: dict[str, Any] = field(default_factory=dict)
+
+    def whole(self, expression: Expr) -> Expr:
+        """Each part that is computed entry by entry, and would lose digits, as one function."""
+        return self._everywhere(expression, self._one)
+
+    def terms(self, expression: Expr) -> Expr:
+        """Each term of such a part as one function of the pre-activation, times the rest."""
+        return self._everywhere(expression, self._each)
+
+    def _everywhere(self, expression: Expr, fuse: Any) -> Expr:
+        """The outermost parts come first, as the slope stands beside the bracket that holds a quotient."""
+        z = entry_of(expression)
+        if z is not None and is_risky(expression):
+            return fuse(expression, z)
+        if isinstance(expression, Indexed | Along | Elementwise) or not expression.args:
+            return expression
+        if isinstance(expression, ExprWithLimits):
+            return expression.func(self._everywhere(expression.function, fuse), *expression.limits)
+        return expression.func(*(self._everywhere(a, fuse) if isinstance(a, Expr) else a for a in expression.args))
+
+    def _one(self, expression: Expr, z: Indexed) -> Expr:
+        return self._product(expression, z) or self._product(factor_terms(expand(expression)), z) or expression
+
+    def _each(self, expression: Expr, z: Indexed) -> Expr:
+        plain = {a: Dummy() for a in expression.atoms(Add) if not a.has(Function)}
+        back = {dummy: a for a, dummy in plain.items()}
+        terms = Add.make_args(expand(expression.xreplace(plain)))
+        return Add(*(self._term(t.xreplace(back), z) for t in terms))
+
+    def _term(self, term: Expr, z: Indexed) -> Expr:
+        inside = [f for f in Mul.make_args(term) if f.has(z)]
+        alone = len(inside) == 1 and isinstance(inside[0], Pow | Elementwise) and not is_risky(inside[0].args[0])
+        return term if not inside or alone else self._product(term, z) or term
+
+    def _product(self, product: Expr, z: Indexed) -> Expr | None:
+        """What depends on the pre-activation in a product as one function; None if a width stands among it."""
+        inside = [f for f in Mul.make_args(product) if f.has(z)]
+        value = Mul(*inside)
+        others = sorted(value.atoms(Indexed) - {z}, key=str)
+        names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
+        definition = opened(value).xreplace({z: X, **names})
+        if definition.free_symbols - {X, *names.values()}:
+            return None
+        function = self._named(definition, tuple(names.values()), value, z)
+        return Mul(function(z, *others), *(f for f in Mul.make_args(product) if f not in inside))
+
+    def _named(self, definition: Expr, others: tuple[Symbol, ...], value: Expr, z: Indexed) -> Any:
+        inner = next((n for n in sorted(value.atoms(Elementwise), key=str) if not n.order), None)
+        about = inner.title if inner is not None else z.base.label.name
+        plain = self.title.format(about)
+        made = (definition, others)
+        title = next(t for t in _numbered(plain) if self.titles.setdefault(t, made) == made)
+        beside = " and the target" if others else ""
+        return elementwise(
+            title,
+            definition,
+            others=others,
+            summary=f"{self.summary}, from the pre-activation x{beside}",
+            form=proved_form(definition, others),
+        )
+
+
+def _numbered(title: str) -> Iterator[str]:
+    yield title
+    number = 2
+    while True:
+        yield f"{title}_{number}"
+        number += 1
+
+
+def entry_of(expression: Expr) -> Indexed | None:
+    """The entry of which an expression is a function, entry by entry; None if it is not of one."""
+    if expression.has(Sum, Along, ExprWithLimits):
+        return None
+    calls = expression.atoms(Function)
+    read = {a for f in calls for a in f.atoms(Indexed)}
+    if len(read) != 1 or any(c.args[1:] for c in calls):
+        return None
+    (z,) = read
+    others = expression.atoms(Indexed) - {z}
+    fits = all(set(o.indices) <= set(z.indices) for o in others) and indices_of(expression) == indices_of(z)
+    return z if fits and not any(map(loose_symbols, calls)) else None
+
+
+def loose_symbols(expression: Expr) -> set[Any]:
+    """The scalars and the widths that an expression reads beside entries."""
+    read: set[Any] = expression.free_symbols
+    return read - {s for e in expression.atoms(Indexed) for s in e.free_symbols}
+
+
+def is_risky(expression: Expr) -> bool:
+    """Whether a formula takes a logarithm of a function, divides by one, takes it from a number, or has a bare exp."""
+    return any(_loses(node) for node in _parts(expression))
+
+
+def _parts(expression: Expr) -> Iterator[Expr]:
+    yield expression
+    if not isinstance(expression, Indexed | Elementwise):
+        for argument in expression.args:
+            if isinstance(argument, Expr):
+                yield from _parts(argument)
+
+
+def _loses(node: Expr) -> bool:
+    if isinstance(node, log | exp):
+        return True
+    if isinstance(node, Pow):
+        return bool(node.base.has(Function)) and not (node.exp.is_Integer and node.exp.is_positive)
+    return isinstance(node, Add) and any(t.is_number for t in node.args) and node.has(Function)
+
+
+# Which form of a function is computed.
+
+
+@cache
+def proved_form(definition: Expr, others: tuple[Symbol, ...] = ()) -> StableForm:
+    """The form that loses nothing where it was tried: as it stands, rearranged, or rearranged term by term."""
+    plain = StableForm(definition)
+    best, least = plain, _errors(plain, definition, others)
+    for form in _forms(definition, others):
+        errors = _errors(form, definition, others)
+        if is_exact(errors):
+            return form
+        if no_worse(errors, least) and sum(errors) < sum(least):
+            best, least = form, errors
+    return best
+
+
+def _forms(definition: Expr, others: tuple[Symbol, ...]) -> Iterator[StableForm]:
+    yield stable_form(definition)
+    yield stable_form(definition, proved=False)
+
+
+@cache
+def _truth(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[float, ...], Any], ...]:
+    """True values at all the points."""
+    remembered = Remembered()
+    functions = {f.__name__: getattr(remembered, f.__name__) for f in (exp, log, tanh, cosh, erf)}
+    value = lambdify((X, *others), definition, [functions, "mpmath"])
+    found = []
+    for point in sorted({sign * p for p in POINTS for sign in (-1, 1)}):
+        for target in TARGETS if others else (0.0,):
+            with mpmath.workdps(60 + min(int(abs(point)), 800)):
+                given = (point, *(target + n / 2 for n in range(len(others))))
+                try:
+                    true = value(*map(mpmath.mpf, given))
+                except (ZeroDivisionError, ValueError, OverflowError):
+                    true = None
+                found.append((given, true if isinstance(true, mpmath.mpf) and mpmath.isfinite(true) else None))
+    return tuple(found)
+
+
+def _errors(form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:
+    truth = _truth(definition, others)
+    columns = [np.array(c) for c in zip(*(given for given, _ in truth), strict=True)]
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        found = np.broadcast_to(elementwise_code(form, others)(*columns), columns[0].shape)
+    return tuple(relative(float(f), t) for f, (_, t) in zip(found, truth, strict=True))
+
+
+def truth_overflows(definition: Expr, form: StableForm) -> bool:
+    """Whether a form that can be computed only with an overflow overflows where the truth does, and nowhere else."""
+    if definition.free_symbols - {X}:
+        return False
+    quiet = True
+    for (point,), true in _truth(definition, ()):
+        with np.errstate(all="ignore", over="raise"):
+            try:
+                elementwise_code(form, ())(np.array([point]))
+            except FloatingPointError:
+                quiet = False
+                if true is None or abs(true) <= GREATEST:
+                    return False
+    return not quiet

@@ -1,0 +1,332 @@
+"""Stability is a rewriting of expressions: whatever is stated, over any axis, is right however far out.
+
+The exact values come from the interpreter of the index form over mpmath's numbers. Inputs
+and weights are such that the pre-activations are exact: what is measured is the module.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from helpers import Array, Statement, Values, axis, load, shape_of, stored
+from networks import INPUTS, MORE, begun
+from sympy import Expr, Rational, Sum, exp, log, sqrt, tanh
+from test_edge_numbers import digits_lost
+
+from derive import matrix as mx
+from derive.along import stated
+from derive.along_code import ALONG
+from derive.entrywise import Fusing
+from derive.evaluate import Arithmetic, Interpreter, interpret
+from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.index import Equation, Index, IndexSupply, Tensor, total
+from derive.pipeline import Derivation, derive
+from derive.rewriting import same, spelled
+from derive.stability import better, setting
+from derive.trial import Trial, functions_of, no_worse
+
+S = SAMPLE_AXIS
+ONE = axis(1)
+TOLERANCE = 1e-12
+M = 3
+
+
+def scores(s: Statement, x: Tensor, units: Any = MORE, name: str = "z") -> Tensor:
+    return s.dense(name, s.learned(name.upper(), units, INPUTS), x)
+
+
+def softmax(s: Statement, z: Tensor) -> Tensor:
+    return s.define("p", z.axes, lambda i, u: exp(z[i, u]) / s.sum(z.axes[0], lambda j: exp(z[j, u])))
+
+
+def softmax_over_samples(s: Statement, z: Tensor) -> Tensor:
+    return s.define("p", z.axes, lambda i, u: exp(z[i, u]) / s.sum(S, lambda v: exp(z[i, v])))
+
+
+def in_steps(s: Statement, z: Tensor) -> Tensor:
+    e = s.define("e", z.axes, lambda i, u: exp(z[i, u]))
+    t = s.define("t", (S,), lambda u: s.sum(z.axes[0], lambda j: e[j, u]))
+    return s.define("p", z.axes, lambda i, u: e[i, u] / t[u,])
+
+
+def log_likelihood(s: Statement, y: Tensor, p: Tensor) -> Expr:
+    i, u = s.supply.several(y.axes)
+    return -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES
+
+
+def focal_loss(s: Statement, y: Tensor, p: Tensor) -> Expr:
+    i, u = s.supply.several(y.axes)
+    return -total(y[i, u] * (1 - p[i, u]) ** 2 * log(p[i, u]), i, u) / SAMPLES
+
+
+def every_class(s: Statement, y: Tensor, p: Tensor) -> Expr:
+    """The cross-entropy of each class against all others."""
+    i, u = s.supply.several(y.axes)
+    return -total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES
+
+
+def classifier(shares: Callable[..., Tensor], loss: Callable[..., Expr], promised: bool = True) -> ForwardPass:
+    s, x, y = begun(outputs=MORE)
+    p = shares(s, scores(s, x))
+    return s.error(loss(s, y, p), promises=(SumsToOne(y),) if promised else ())
+
+
+def squares(s: Statement, y: Tensor, p: Tensor) -> Expr:
+    return s.squares(y, p)
+
+
+def spread(loss: Callable[[Expr, Expr], Expr], function: str = "softplus", raw: Any = None) -> ForwardPass:
+    """One output that is a function of one pre-activation."""
+    s, x, y = begun(outputs=ONE)
+    v = scores(s, x, ONE, "v")
+    out = s.define("sd", v.axes, lambda i, u: raw(v[i, u])) if raw else s.apply("sd", function, v)
+    i, u = s.supply.several(y.axes)
+    return s.error(total(loss(y[i, u], out[i, u]), i, u) / SAMPLES)
+
+
+def log_sum(s: Statement, z: Tensor) -> Tensor:
+    return s.define("l", (S,), lambda u: log(s.sum(z.axes[0], lambda j: exp(z[j, u]))))
+
+
+def stated_log_softmax() -> ForwardPass:
+    s, x, y = begun(outputs=MORE)
+    z = scores(s, x)
+    lse = log_sum(s, z)
+    lp = s.define("lp", z.axes, lambda i, u: z[i, u] - lse[u,])
+    i, u = s.supply.several(y.axes)
+    return s.error(-total(y[i, u] * lp[i, u], i, u) / SAMPLES)
+
+
+def mixture() -> ForwardPass:
+    """A mixture of densities: the logarithm of a sum of shares times exponentials."""
+    s, x, y = begun(outputs=ONE)
+    z, mu = scores(s, x), scores(s, x, MORE, "mu")
+    p = softmax(s, z)
+    (u,) = s.supply.several((S,))
+    density = s.sum(MORE, lambda k: p[k, u] * exp(-((s.sum(ONE, lambda i: y[i, u]) - mu[k, u]) ** 2) / 2))
+    return s.error(-total(log(density), u) / SAMPLES)
+
+
+NETWORKS: dict[str, Callable[[], ForwardPass]] = {
+    "softmax": lambda: classifier(softmax, log_likelihood),
+    "softmax, squares": lambda: classifier(softmax, squares),
+    "softmax, no promise": lambda: classifier(softmax, log_likelihood, promised=False),
+    "softmax in steps": lambda: classifier(in_steps, log_likelihood),
+    "softmax in steps, squares": lambda: classifier(in_steps, squares),
+    "softmax over samples": lambda: classifier(softmax_over_samples, log_likelihood, promised=False),
+    "softmax over samples, squares": lambda: classifier(softmax_over_samples, squares, promised=False),
+    "focal": lambda: classifier(softmax, focal_loss),
+    "focal in steps": lambda: classifier(in_steps, focal_loss),
+    "focal over samples": lambda: classifier(softmax_over_samples, focal_loss, promised=False),
+    "every class": lambda: classifier(softmax, every_class),
+    "log softmax stated": stated_log_softmax,
+    "ln sd + y/sd": lambda: spread(lambda y, sd: log(sd) + y / sd),
+    "ln sd + y/(2 sd)": lambda: spread(lambda y, sd: log(sd) + y / (2 * sd)),
+    "log(1 - p)": lambda: spread(lambda y, p: -y * log(1 - p), "sigmoid"),
+    "focal of one": lambda: spread(lambda y, p: -y * (1 - p) ** 2 * log(p), "sigmoid"),
+    "p**(3/2)": lambda: spread(lambda y, p: y * p ** Rational(3, 2), "sigmoid"),
+    "log(1 - a**2)": lambda: spread(lambda y, a: -y * log(1 - a**2), "tanh"),
+    "root": lambda: spread(lambda y, p: y * sqrt(p), "sigmoid"),
+    "sigmoid stated": lambda: spread(lambda y, p: (y - p) ** 2, raw=lambda v: 1 / (1 + exp(-v))),
+    "cross-entropy of a sigmoid stated": lambda: spread(
+        lambda y, p: -y * log(p) - (1 - y) * log(1 - p), raw=lambda v: 1 / (1 + exp(-v))
+    ),
+    "softplus stated": lambda: spread(lambda y, p: y * p, raw=lambda v: log(1 + exp(v))),
+    "tanh stated": lambda: spread(lambda y, p: (1 - p) * y, raw=tanh),
+    "mixture": mixture,
+}
+
+
+#: Where a difference of two quotients that are no numbers themselves is a number: right up to here.
+LIMITS = {"every class": 100}
+
+
+@functools.cache
+def derivation(name: str) -> Derivation:
+    return derive(NETWORKS[name]())
+
+
+@functools.cache
+def module(name: str) -> Any:
+    return load(derivation(name).numpy())
+
+
+def data(name: str, scale: float) -> Values:
+    """Inputs of 1 and 0, weights in eighths times the scale: each pre-activation is a weight."""
+    program, choose = derivation(name).program, np.random.default_rng(int(scale))
+    values = {"X": np.eye(3)}
+    for p in program.parameters:
+        shape = shape_of(p, {"m": M})
+        sizes = choose.permutation(np.arange(1, 1 + np.prod(shape))).reshape(shape) / 8  # no two are alike
+        values[p.name] = sizes * choose.choice([-1, 1], size=shape) * (scale if p.name != "MU" else 1)
+    (y,) = (t for t in program.inputs if t.role == "target")
+    rows = shape_of(y, {"m": M})[0]
+    if rows == 1:
+        values["Y"] = np.array([[1.0, 0.5, 0.25]])
+    else:
+        values["Y"] = np.array([[1, 0, 0, 0], [0, 0.5, 0.25, 0.25], [0, 0, 0, 1]], dtype=float).T
+    return values
+
+
+def exactly(name: str, values: Values, precision: int) -> dict[str, Array]:
+    program = derivation(name).program
+    with mpmath.workdps(precision):
+        start = {n: np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])(v) for n, v in values.items()}
+        return interpret(program, start, {"m": M}, Arithmetic(mpmath, mpmath.mpf))
+
+
+def silently(call: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise", divide="raise"):
+        warnings.simplefilter("error")
+        return call()
+
+
+@pytest.mark.parametrize("scale", [0, 1, 30, 100, 800, 1e4])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_error_gradients_and_prediction_are_right(name, scale):
+    if scale > LIMITS.get(name, scale):
+        pytest.skip("beyond what is promised")
+    program, values = derivation(name).program, data(name, scale)
+    exact = exactly(name, values, 60 + int(2.1 * scale * (1 if scale < 1e4 else 0.5)))
+    if abs(exact["E"][()]) > 1e300:
+        pytest.skip("the error is beyond all numbers")
+    parameters = {p.name: stored(p, values[p.name]) for p in program.parameters}
+    made = module(name)
+    predicted = silently(lambda: made.forward(parameters, values["X"]))
+    assert np.isfinite(predicted).all()
+    error = silently(lambda: made.error(parameters, values["X"], values["Y"]))
+    assert digits_lost(np.array([error]), np.array([exact["E"][()]])) < TOLERANCE, "E"
+    slopes = silently(lambda: made.gradients(parameters, values["X"], values["Y"]))
+    for p in program.parameters:
+        wanted = stored(p, exact[f"dE_d{p.name}"])
+        assert digits_lost(slopes[p.name], wanted) < TOLERANCE, p.name
+
+
+def plain(name: str, scale: float) -> tuple[Any, Values, Array, Array]:
+    """The module, its parameters, and the data."""
+    values = data(name, scale)
+    parameters = {p.name: stored(p, values[p.name]) for p in derivation(name).program.parameters}
+    return module(name), parameters, values["X"], values["Y"]
+
+
+@pytest.mark.parametrize("scale", [1, 30])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_complex_step_gives_the_gradients(name, scale):
+    made, parameters, x, y = plain(name, scale)
+    slopes = made._gradients(parameters, x, y, made._forward(parameters, x))
+    for learned, slope in slopes.items():
+        for position in np.ndindex(slope.shape):
+            moved = {n: v.astype(complex) for n, v in parameters.items()}
+            moved[learned][position] += 1e-30j
+            error = silently(lambda moved=moved: made._error(moved, x, y, made._forward(moved, x)))
+            along = np.asarray(error).imag.item() / 1e-30
+            assert abs(along - slope[position]) <= 1e-11 * np.max(np.abs(slope))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_float32_stays_float32(name):
+    made, parameters, x, y = plain(name, 30)
+    short = {n: v.astype(np.float32) for n, v in parameters.items()}
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    values = silently(lambda: made._forward(short, x))
+    error = silently(lambda: made._error(short, x, y, values))
+    slopes = silently(lambda: made._gradients(short, x, y, values))
+    assert {np.asarray(a).dtype for a in (*values.values(), error, *slopes.values())} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_renderings_agree(name):
+    assert derivation(name).check().ok
+
+
+@pytest.mark.parametrize(
+    ("v", "error"), [(-40.0, None), (-30.0, None), (-20.0, None), (0.0, 1.0761829), (800.0, 6.6858617)]
+)
+def test_the_logarithm_of_a_softplus_and_its_inverse(v, error):
+    """Each term by itself is right where one function for both is not; both have names of their own."""
+    made = module("ln sd + y/sd")
+    parameters, x, y = {"V": np.array([[v, 0.0, 0.0]])}, np.array([[1.0], [0.0], [0.0]]), np.ones((1, 1))
+    with mpmath.workdps(60):
+        z = mpmath.mpf(v)
+        sd, slope = mpmath.log1p(mpmath.exp(z)), 1 / (1 + mpmath.exp(-z))
+        exact = (mpmath.log(sd) + 1 / sd, slope / sd - slope / sd**2)
+    found = (made.error(parameters, x, y), made.gradients(parameters, x, y)["V"][0, 0])
+    assert digits_lost(np.array(found), np.array(exact)) < TOLERANCE
+    assert error is None or found[0] == pytest.approx(error, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_two_functions_of_a_module_have_one_name(name):
+    defined = [n.name for n in ast.parse(derivation(name).numpy()).body if isinstance(n, ast.FunctionDef)]
+    assert len(defined) == len(set(defined))
+
+
+# The rules.
+
+SPREADS = [(0, 0, 0), (1, 2, -3), (30, -30, 29), (800, 0, -800), (1e4, 9.99e3, -1e4), (-50, -60, -70)]
+
+
+@pytest.mark.parametrize("spread", SPREADS, ids=str)
+@pytest.mark.parametrize("name", ALONG)
+def test_what_is_computed_along_an_axis_is_what_is_stated(name, spread):
+    """The printed code of every function along an axis, beside the sums and exponentials that it stands for."""
+    rule, along = ALONG[name]
+    i, u = Index("i", axis(3)), Index("u", axis(2))
+    tensors = {a: Tensor(a, "argument", (i.axis, u.axis) if along == 0 else (u.axis, i.axis)) for a in rule.arguments}
+    order = (i, u) if along == 0 else (u, i)
+    node = rule.node(*(t[order] for t in tensors.values()), i)
+    free = tuple(k for k in order if not rule.reduces or k != i)
+    equation = Equation(Tensor("f", "result", tuple(k.axis for k in free)), free, stated(node, IndexSupply("s")))
+    z = np.array([spread, spread[::-1]], dtype=float).T
+    others = {"y": [[0, 1], [1, 0], [0, 0]], "v": [[1, 2], [3, 5], [8, 4]], "c": [[1, 2], [3, 0.5], [1, 1]]}
+    others["w"] = [[0.5, 0], [0, 0.25], [1, 2]]
+    given = {"z": z, **{n: np.array(v, dtype=float) for n, v in others.items()}}
+    given = {n: v if along == 0 else v.T for n, v in given.items() if n in tensors}
+    with mpmath.workdps(60 + int(2 * max(map(abs, spread)))):
+        numbers = {n: np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])(v) for n, v in given.items()}
+        machine = Interpreter(numbers, {}, tensors, Arithmetic(mpmath, mpmath.mpf))
+        exact = machine.tensor(equation)
+    found = silently(lambda: functions_of(mx.Call(name, ()), {})[name](*(given[a] for a in rule.arguments)))
+    if rule.title == "softmax_pull" and spread == (0, 0, 0):
+        exact = np.vectorize(float)(exact)  # shares of a third round, and what is left of them cancels
+        np.testing.assert_allclose(found, exact, atol=1e-15)
+    elif rule.reduces:
+        assert digits_lost(found.ravel(), exact.ravel()) < TOLERANCE
+    else:
+        assert digits_lost(found, exact) < TOLERANCE
+
+
+def test_a_form_that_would_lose_digits_is_not_taken():
+    """One function for the whole summand of ln sd + y/sd is plain, and loses what softplus itself does not."""
+    program = derivation("ln sd + y/sd").program
+    (error,) = program.stage("error")
+    (summand,) = error.equation.expression.atoms(Sum)
+    indices = tuple(limit[0] for limit in summand.limits)
+    target = Tensor("summand", "summand", tuple(k.axis for k in indices))
+    given = setting(program)
+    trial = Trial(Equation(target, indices, summand.function), given.sources(error.equation), given.data)
+    whole = Fusing("loss_of_{}", "whole").whole(given.opened(trial.statement))
+    as_stated = trial.errors(summand.function)
+    assert not no_worse(trial.errors(whole), as_stated)
+    taken = better(given, trial.statement, "error", ())
+    assert no_worse(trial.errors(taken.expression), as_stated)
+
+
+def test_the_template_of_the_functions_holds_no_mathematics_of_softmax():
+    source = (Path(__file__).parent.parent / "templates" / "numpy" / "functions.py.jinja").read_text(encoding="utf-8")
+    assert "softmax" not in source and "argmax" not in source
+
+
+def test_equal_sums_are_equal_expressions():
+    k, j, other = (Index(n, axis(3)) for n in "kjl")
+    z = Tensor("z", "preactivation", (axis(3),))
+    one, two = (total(exp(z[a,]) * total(z[b,], b), a) for a, b in ((k, j), (j, other)))
+    assert one != two and same(one, two) and spelled(one) == spelled(two)
