@@ -44,8 +44,7 @@ ROLES = frozenset("input target weight bias preactivation activation prediction 
 PLAIN = "tensor"
 
 #: Names of what a derivation adds to the tensors that are stated.
-_OWN = {"m": "the number of samples", "learning_rate": "the learning rate of the update"}
-_OF_OWN = (("Psi_{}", "the shared factor of {}"), ("dE_d{}", "the gradient of {}"), ("{}_next", "{} after an update"))
+_OWN = {"m": "the number of samples"}
 
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
@@ -177,11 +176,6 @@ class _Checks:
             if name in meaning:
                 raise StatementError(f"{name} is stated twice: give one of them another name")
             meaning[name] = what
-        for name in [name for name, _ in stated]:
-            for pattern, words in _OF_OWN:
-                if pattern.format(name) in meaning:
-                    clash = pattern.format(name)
-                    raise StatementError(f"{clash} is what derive calls {words.format(name)}: give it another name")
 
     def _data(self) -> None:
         """One input and one target, of units and samples, in any order."""

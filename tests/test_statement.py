@@ -93,13 +93,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "an empty name": (lambda: stated(parameters=(W, b, Tensor("", "bias"))), ("''",)),
     "a name with a line break": (lambda: stated(parameters=(W, b, Tensor("a\nb", "bias"))), (r"'a\nb'",)),
     "the number of samples as a name": (lambda: stated(parameters=(W, b, Tensor("m", "bias"))), ("m", "samples")),
-    "the learning rate as a name": (
-        lambda: stated(parameters=(W, b, Tensor("learning_rate", "bias"))),
-        ("learning_rate",),
-    ),
-    "the name of a shared factor": (lambda: stated(parameters=(W, b, Tensor("Psi_q", "bias"))), ("Psi_q", "q")),
-    "the name of a gradient": (lambda: stated(parameters=(W, b, Tensor("dE_dW", "bias"))), ("dE_dW", "W")),
-    "the name of an update": (lambda: stated(parameters=(W, b, Tensor("W_next", "bias"))), ("W_next", "W")),
     "an extent of 0": (lambda: with_axes("g", Axis(0)), ("axis 1 of g", "0")),
     "a negative extent": (lambda: with_axes("g", Axis(-2)), ("axis 1 of g", "-2")),
     "a half extent": (lambda: with_axes("g", Axis(Rational(5, 2))), ("axis 1 of g", "5/2")),
@@ -271,3 +264,13 @@ def test_exp_of_one_is_a_number_like_any_other():
     with pytest.raises(StatementError, match="q"):
         derive(with_right(PLAIN + E))
     assert derive(with_right(exp(PLAIN))).check().passed
+
+
+@pytest.mark.parametrize(
+    "name", ["learning_rate", "Psi_q", "dE_dW", "W_next", "values", "lambda", "class", "np", "state"]
+)
+def test_what_derive_names_itself_gives_way_to_a_users_name(name):
+    p = Tensor(name, "bias", (K,))
+    d = derive(with_right(PLAIN + p[i,], parameters=(W, b, p)))
+    assert d.check().passed
+    assert f'"{name}"' in d.numpy()
