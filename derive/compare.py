@@ -34,7 +34,7 @@ TOLERANCE = 1e-11
 ROUNDING = 1e3
 
 #: The numbers of samples of the example of the module's own, and of that of larger numbers.
-SAMPLES, FEW = 7, 3
+SAMPLES, FEW = 7, 4
 #: The number of samples with which the two renderings of a step are compared at larger numbers.
 MANY = 60
 #: By how much parameters are larger in the second example, as far as values stay in range.
@@ -148,13 +148,29 @@ class _Cases:
     def _larger(self, most: int, step: int) -> Point | None:
         """Numbers with which both sides of functions are met; None where there are too many of them."""
         weights = sum(value.size for value in self.module.example(samples=1)[0].values())
+        samples = max(1, min(most, MOST_EXACT // weights))
         for scale in SCALES if weights <= MOST_EXACT else ():
-            samples = max(1, min(most, MOST_EXACT // weights))
-            point = self._drawn(samples, 2, step, scale)
-            values = computed(self.module, self.program, self.names, point).values()
-            if all(np.all(np.isfinite(v)) and np.max(np.abs(v)) < IN_RANGE for v in values):
-                return point
+            drawn = (self._drawn(samples, seed, step, scale) for seed in self._seeds)
+            points = [point for point in drawn if self._in_range(point, finite=scale > 1)]
+            if points:
+                return max(points, key=self._met)
         return None
+
+    @property
+    def _seeds(self) -> range:
+        return range(2, 10) if hasattr(self.module, "_sides") else range(2, 3)
+
+    def _in_range(self, point: Point, finite: bool) -> bool:
+        """Whether the forward pass stays in range; what is not finite in the end is a fault, and is to be seen."""
+        forward = {s.target.name for s in self.program.stage("forward")}
+        values = [v for n, v in computed(self.module, self.program, self.names, point).items() if n in forward]
+        low = all(np.all(np.abs(v[np.isfinite(v)]) < IN_RANGE) for v in values)
+        return low and (not finite or all(np.all(np.isfinite(v)) for v in values))
+
+    def _met(self, point: Point) -> int:
+        """How many sides of kinks are met at a point."""
+        sides = self.module._sides(*point.data) if hasattr(self.module, "_sides") else ()
+        return sum(bool(np.any(side < 0)) + bool(np.any(side > 0)) for side in sides)
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,11 @@ class Point:
 
 
 def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[dict[str, Array], Array, Array]]:
-    """The module's example of a seed, or of the first one after it at which the error and its slopes are finite."""
+    """The module's example of a seed, or of the first one after it at which the error is finite."""
     with np.errstate(all="ignore"):
         for tried in range(seed, seed + DRAWS):
             drawn = module.example(samples=samples, seed=tried)
-            found = (module.error(*drawn), *module.gradients(*drawn).values())
-            if all(np.all(np.isfinite(value)) for value in found):
+            if np.isfinite(module.error(*drawn)):
                 return tried, drawn
     return seed, module.example(samples=samples, seed=seed)
 
