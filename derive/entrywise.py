@@ -6,7 +6,7 @@ or each of its terms, is tried.
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -64,6 +64,7 @@ class Fusing:
 
     def terms(self, expression: Expr) -> Expr:
         """Each term of such a part as one function of the pre-activation, times the rest."""
+        self.summary = f"A part of {self.summary[0].lower()}{self.summary[1:]}"
         return self._everywhere(expression, self._each)
 
     def _everywhere(self, expression: Expr, fuse: Any) -> Expr:
@@ -210,25 +211,39 @@ def _truth(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[fl
 
 
 def _errors(form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:
-    truth = _truth(definition, others)
-    columns = [np.array(c) for c in zip(*(given for given, _ in truth), strict=True)]
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        found = np.broadcast_to(elementwise_code(form, others)(*columns), columns[0].shape)
-    return tuple(relative(float(f), t) for f, (_, t) in zip(found, truth, strict=True))
+    """The error at each point; infinite where NumPy would warn though the truth is a number."""
+    code = elementwise_code(form, others)
+    return tuple(_error_at(code, given, true) for given, true in _truth(definition, others))
 
 
-def truth_overflows(definition: Expr, form: StableForm) -> bool:
-    """Whether a form that can be computed only with an overflow overflows where the truth does, and nowhere else."""
+def _error_at(code: Any, given: tuple[float, ...], true: Any) -> float:
+    with np.errstate(all="raise", under="ignore"):
+        try:
+            return relative(np.asarray(code(*(np.array([g]) for g in given))).item(), true)
+        except FloatingPointError:
+            return 0.0 if true is None or abs(true) > GREATEST else math.inf
+
+
+def ignored(definition: Expr, form: StableForm) -> str:
+    """What NumPy need not warn of in a form, as arguments of ``errstate``: what happens only where the truth overflows.
+
+    Empty where nothing happens, or something happens where the truth is a number.
+    """
     if definition.free_symbols - {X}:
-        return False
-    quiet = True
-    for (point,), true in _truth(definition, ()):
-        with np.errstate(all="ignore", over="raise"):
-            try:
-                elementwise_code(form, ())(np.array([point]))
-            except FloatingPointError:
-                quiet = False
-                if true is None or abs(true) <= GREATEST:
-                    return False
-    return not quiet
+        return ""
+    found: dict[str, None] = {}
+    for given, true in _truth(definition, ()):
+        said = _said(elementwise_code(form, ()), given)
+        if said and true is not None and abs(true) <= GREATEST:
+            return ""
+        found |= dict.fromkeys(said if true is not None else ())
+    return ", ".join(f'{kind}="ignore"' for kind in found)
+
+
+def _said(code: Any, given: tuple[float, ...]) -> list[str]:
+    """What NumPy says of an overflow at a point: ``over``, ``divide``, or nothing."""
+    found: list[str] = []
+    kinds = {"overflow": "over", "divide by zero": "divide"}
+    with np.errstate(all="ignore", over="call", divide="call", call=lambda what, _: found.append(kinds[what])):
+        code(*(np.array([g]) for g in given))
+    return found

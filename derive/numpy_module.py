@@ -17,7 +17,7 @@ from sympy import Expr, Symbol, erf
 from derive import matrix as mx
 from derive.along_code import function_along, with_those_called
 from derive.code_names import code_names
-from derive.entrywise import truth_overflows
+from derive.entrywise import ignored
 from derive.faults import SecondRenderingError
 from derive.forward import SAMPLES, SumsToOne
 from derive.function_code import body, form_of, with_powers
@@ -330,7 +330,7 @@ class _Layout:
             "what": _as_docstring(f"{_described(function)}."),
             "rearranged": form.rate is not None,
             "power": with_powers(form),
-            "overflows": truth_overflows(function.definition, form),
+            "overflows": ignored(function.definition, form),
             "lines": body(form, f"  # ({number})"),
         }
 
@@ -402,7 +402,7 @@ def _helper_along(name: str) -> dict[str, Any]:
         "signature": ", ".join(f"{a}: Array" for a in code.arguments),
         "what": _as_docstring(code.what),
         "rearranged": False,
-        "overflows": False,
+        "overflows": "",
         "lines": code.lines,
     }
 

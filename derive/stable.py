@@ -124,6 +124,11 @@ class _Powers:
     inner: Expr
     proved: bool = True
 
+    @property
+    def tried(self) -> _Powers | None:
+        """Itself, if a form need not be proved."""
+        return None if self.proved else self
+
     def of_e(self, exponent: Expr, sign: int) -> Expr:
         """exp(exponent) as a power of e, where sign*X >= 0."""
         return E_POWER ** (-sign * cancel(exponent / (self.rate * self.inner)))
@@ -221,14 +226,14 @@ def _branch(expression: Expr, side: int, powers: _Powers) -> Expr:
     """The expression where side*X >= 0, in powers of e; raises _Unproved if it could cancel there."""
     in_e = _in_e(expression.xreplace({Abs(X): side * X, sign(X): Integer(side)}), side, powers)
     if not in_e.has(log):
-        return _exact(in_e, side, proved=powers.proved)
+        return _exact(in_e, side, tried=powers.tried)
     opened = in_e.replace(log, lambda argument: _open_log(argument, side, powers))
     if together(opened).as_numer_denom()[1].has(log1p):
         try:
             return _exact(opened, side)
         except _Unproved:
             as_ratio = opened.replace(lambda e: isinstance(e, log1p), _as_ratio)
-            return _exact(as_ratio, side, proved=powers.proved)
+            return _exact(as_ratio, side, tried=powers.tried)
     return collect(expand(opened), sorted(opened.atoms(log1p), key=str), factor)
 
 
@@ -282,7 +287,7 @@ def _log_polynomial(polynomial: Expr, side: int, powers: _Powers) -> Expr:
     return -lowest * powers.rate * side * powers.inner + log(constant) + (log1p(rest) if rest != 0 else 0)
 
 
-def _exact(expression: Expr, side: int, vanishing: bool = False, proved: bool = True) -> Expr:
+def _exact(expression: Expr, side: int, vanishing: bool = False, tried: _Powers | None = None) -> Expr:
     """The same as a quotient in which nothing cancels; e - 1, which would, has a name of its own.
 
     A polynomial in e alone must have coefficients of one sign. One in e and X may have a zero
@@ -292,12 +297,24 @@ def _exact(expression: Expr, side: int, vanishing: bool = False, proved: bool = 
     parts = sorted(expression.atoms(Function, Pow), key=default_sort_key)
     opaque = {part: Dummy(positive=True) for part in parts if _whole(part)}
     quotient = factor(together(expression.xreplace(opaque)))
-    top, bottom = (_named_roots(part, side, proved) for part in quotient.as_numer_denom())
+    top, bottom = (_named_roots(part, side, tried is None) for part in quotient.as_numer_denom())
     small = {d: Integer(0) for c, d in opaque.items() if isinstance(c, log1p)}
-    if proved and not vanishing and bottom.xreplace({**small, E_POWER: Integer(0)}) == 0:
-        raise _Unproved
+    if not vanishing and bottom.xreplace({**small, E_POWER: Integer(0)}) == 0:
+        growth, bottom = _growth(bottom, side, tried)
+        top = growth * top
     bottom = bottom.xreplace({X: side * Abs(X)})  # so that it is not zero where the other side holds either
     return (top / bottom).xreplace({dummy: c for c, dummy in opaque.items()})
+
+
+def _growth(bottom: Expr, side: int, tried: _Powers | None) -> tuple[Expr, Expr]:
+    """What a power of e below the line is above it, in range on the other side too; and what is left below."""
+    factors = Mul.make_args(bottom)
+    small = next((f for f in factors if f.as_base_exp()[0] == E_POWER), None)
+    if tried is None or small is None:
+        raise _Unproved
+    exponent = small.as_base_exp()[1] * tried.rate * side * tried.inner
+    here = X >= 0 if side > 0 else X < 0
+    return exp(Piecewise((exponent, here), (0, true))), Mul(*(f for f in factors if f is not small))
 
 
 def _whole(part: Expr) -> bool:

@@ -102,7 +102,11 @@ class Trial:
         tensors = {name: f"v{number}" for number, name in enumerate(small.tensors)}
         widths = {
             s: f"n{number}"
-            for number, s in enumerate(sorted((small.widths | _extents(expression)) - {SAMPLES}, key=str))
+            for number, s in enumerate(
+                sorted(
+                    (small.widths | small.extents(replace(self.statement, expression=expression))) - {SAMPLES}, key=str
+                )
+            )
         }
         named = {f: f"f{number}" for number, f in enumerate(elementwise_in(form))}
         code = NumPyPrinter(tensors, widths, named).code(lowered(with_two_axes(form))).text
@@ -235,12 +239,11 @@ class _Small:
         return expression.func(*(self.of(a) for a in expression.args))
 
     def extents(self, equation: Equation) -> set[Symbol]:
-        """The widths that an equation reads as numbers."""
-        return _extents(equation.expression)
-
-
-def _extents(expression: Expr) -> set[Symbol]:
-    return {s for s in expression.free_symbols if s.is_integer and not isinstance(s, Index)}
+        """The widths that an equation reads as numbers, or over which its indices run."""
+        symbols = equation.expression.atoms(Symbol)
+        axes = {s.axis for s in (*symbols, *equation.indices) if isinstance(s, Index)}
+        read = {s for s in symbols if s.is_integer and not isinstance(s, Index)}
+        return read.union(*(a.extent.free_symbols for a in axes))
 
 
 def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator, scale: float, data: Data) -> Array:
@@ -249,15 +252,19 @@ def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator
     if tensor.role != "target":
         if len(shape) == 2 and shape[0] == 1:
             return np.resize(_SIZES, shape) * scale
-        return choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5, 8], size=shape) / 8 * scale
+        drawn = choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8
+        drawn[(0,) * len(shape)] = 1  # the largest of its row and column, where a target is 1
+        return drawn * scale
     promised = next((p.axis for p in data.promises if p.tensor.name == tensor.name), None)
-    if promised is None:
-        return np.resize((-1.0, 1.0) if data.signs else _TARGETS, shape)
-    shares = np.zeros((shape[1 - promised], shape[promised]))
-    for row, sums_to_one in zip(shares, cycle(_SHARES), strict=False):
-        row[: len(sums_to_one)] = sums_to_one[: len(row)]
+    if promised is None and (data.signs or shape[0] == 1):
+        return np.resize((-1.0, 1.0) if data.signs else _TARGETS, shape[::-1]).T
+    along = 0 if promised is None else promised
+    shares = np.zeros((shape[1 - along], shape[along]))
+    for row, parts in zip(shares, cycle(_SHARES if promised is not None else (*_SHARES, _TARGETS[1:])), strict=False):
+        row[: len(parts)] = parts[: len(row)]
+    for row in shares[1:]:
         choose.shuffle(row)
-    return shares.T if promised == 0 else shares
+    return shares.T if along == 0 else shares
 
 
 def _exact(values: Array) -> Array:

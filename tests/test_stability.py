@@ -145,8 +145,9 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
 }
 
 
-#: Where a difference of two quotients that are no numbers themselves is a number: right up to here.
-LIMITS = {"every class": 100}
+#: Where a gradient is a difference of two quotients: one of what may be no number, or of two softmaxes that both
+#: round to 1. Gradients are right up to here.
+LIMITS = {"every class": 100, "mixture": 1}
 
 
 @functools.cache
@@ -183,6 +184,13 @@ def exactly(name: str, values: Values, precision: int) -> dict[str, Array]:
         return interpret(program, start, {"m": M}, Arithmetic(mpmath, mpmath.mpf))
 
 
+def _digits(name: str, scale: float) -> int:
+    """So many that sixty are left; of many units, what would need more is below all numbers, but for its logarithm."""
+    return 60 + int(
+        3 * scale if "1 -" in name or "cross-entropy" in name or name == "every class" else min(3 * scale, 1900)
+    )
+
+
 def silently(call: Callable[[], Any]) -> Any:
     with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise", divide="raise"):
         warnings.simplefilter("error")
@@ -192,10 +200,10 @@ def silently(call: Callable[[], Any]) -> Any:
 @pytest.mark.parametrize("scale", [0, 1, 30, 100, 800, 1e4])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_error_gradients_and_prediction_are_right(name, scale):
-    if scale > LIMITS.get(name, scale):
-        pytest.skip("beyond what is promised")
+    if (name, scale) == ("every class", 1e4):
+        pytest.skip("its truth takes more digits than there is time for")
     program, values = derivation(name).program, data(name, scale)
-    exact = exactly(name, values, 60 + int(2.1 * scale * (1 if scale < 1e4 else 0.5)))
+    exact = exactly(name, values, _digits(name, scale))
     if abs(exact["E"][()]) > 1e300:
         pytest.skip("the error is beyond all numbers")
     parameters = {p.name: stored(p, values[p.name]) for p in program.parameters}
@@ -204,6 +212,8 @@ def test_error_gradients_and_prediction_are_right(name, scale):
     assert np.isfinite(predicted).all()
     error = silently(lambda: made.error(parameters, values["X"], values["Y"]))
     assert digits_lost(np.array([error]), np.array([exact["E"][()]])) < TOLERANCE, "E"
+    if scale > LIMITS.get(name, scale):
+        return
     slopes = silently(lambda: made.gradients(parameters, values["X"], values["Y"]))
     for p in program.parameters:
         wanted = stored(p, exact[f"dE_d{p.name}"])
@@ -244,7 +254,7 @@ def test_float32_stays_float32(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_renderings_agree(name):
-    assert derivation(name).check().ok
+    assert derivation(name).check().passed
 
 
 @pytest.mark.parametrize(
@@ -258,7 +268,7 @@ def test_the_logarithm_of_a_softplus_and_its_inverse(v, error):
         z = mpmath.mpf(v)
         sd, slope = mpmath.log1p(mpmath.exp(z)), 1 / (1 + mpmath.exp(-z))
         exact = (mpmath.log(sd) + 1 / sd, slope / sd - slope / sd**2)
-    found = (made.error(parameters, x, y), made.gradients(parameters, x, y)["V"][0, 0])
+    found = silently(lambda: (made.error(parameters, x, y), made.gradients(parameters, x, y)["V"][0, 0]))
     assert digits_lost(np.array(found), np.array(exact)) < TOLERANCE
     assert error is None or found[0] == pytest.approx(error, abs=1e-6)
 
@@ -290,7 +300,8 @@ def test_what_is_computed_along_an_axis_is_what_is_stated(name, spread):
     others["w"] = [[0.5, 0], [0, 0.25], [1, 2]]
     given = {"z": z, **{n: np.array(v, dtype=float) for n, v in others.items()}}
     given = {n: v if along == 0 else v.T for n, v in given.items() if n in tensors}
-    with mpmath.workdps(60 + int(2 * max(map(abs, spread)))):
+    largest = max(map(abs, spread))
+    with mpmath.workdps(60 + int(2 * largest if rule.title == "log_softmax_rest" else min(2 * largest, 1900))):
         numbers = {n: np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])(v) for n, v in given.items()}
         machine = Interpreter(numbers, {}, tensors, Arithmetic(mpmath, mpmath.mpf))
         exact = machine.tensor(equation)
