@@ -93,7 +93,9 @@ class IndexForm(Symbols):
         tensor = None if expression == X else self.tensors.get(expression.name)
         if tensor is not None:
             return self.symbol(tensor)
-        return self.typesetter.letter(LETTERS[expression.name])
+        if expression.name in LETTERS:
+            return self.typesetter.letter(LETTERS[expression.name])
+        return self.typesetter.variable(expression.name)  # an option of an entry of a catalogue
 
     @entry.register
     def _(self, expression: Indexed) -> Box:
