@@ -96,12 +96,12 @@ def computed(module: Any, program: Program, names: Mapping[str, str], point: Poi
     """
     parameters = {name: value.copy() for name, value in point.parameters.items()}
     state = {name: value.copy() for name, value in point.state.items()}
-    more = (state,) if program.states else ()
     with np.errstate(all="ignore"):
         _, held = watched(
             module,
             set(FUNCTIONS.values()),
-            lambda: module.update(parameters, point.X, point.Y, point.learning_rate, *more),
+            # without the checks: what is infinite is compared too
+            lambda: module._update(parameters, state, point.X, point.Y, point.learning_rate),
         )
     found = {}
     for statement in program.statements:
