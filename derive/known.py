@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from derive.user_text import shown
-
-#: The longest list of names that still is a part of a sentence.
-MAX_LISTED = 20
+from derive.user_text import listed, shown
 
 #: Names that mean something else in scikit-learn, Keras, PyTorch or the literature, though typing errors
 #: could make them of ours.
@@ -86,18 +83,6 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
         return f"unknown {what} {shown(name)}: did you mean {meant}{shows}?"
     shows = f", and `derive list {plural}` shows what they are" if plural else ""
     return f"unknown {what} {shown(name)}: there are {listed(known)}{shows}"
-
-
-def listed(names: Collection[str]) -> str:
-    """Names as a part of a sentence, the first ones if they are many.
-
-    >>> listed("abc"), listed([str(n) for n in range(100)])[-9:]
-    ('a, b and c', '18, 19, …')
-    """
-    *first, last = names
-    if len(names) > MAX_LISTED:
-        return f"{', '.join(first[:MAX_LISTED])}, …"
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def misspelled(name: str, known: Iterable[str]) -> str | None:

@@ -42,6 +42,8 @@ _TAKEN = {
 
 #: Words that other programs write for values; whatever their case, they are no names.
 _VALUES = frozenset("nan inf infinity none null nil true false".split())
+#: The longest list of names that still is a part of a sentence.
+MAX_LISTED = 20
 
 
 class SpecError(ValueError):
@@ -53,12 +55,14 @@ class StatementError(ValueError):
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a sentence.
+    """Names as a part of a sentence, the first ones if they are many.
 
-    >>> listed("abc")
-    'a, b and c'
+    >>> listed("abc"), listed([str(n) for n in range(100)])[-9:]
+    ('a, b and c', '18, 19, …')
     """
     *first, last = names
+    if len(first) >= MAX_LISTED:
+        return f"{', '.join(first[:MAX_LISTED])}, …"
     return f"{', '.join(first)} and {last}" if first else last
 
 

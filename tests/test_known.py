@@ -13,8 +13,9 @@ from derive import Network
 from derive.catalogue import CATALOGUES
 from derive.cli import main
 from derive.edition import FORMATS, KEYS, PARTS
-from derive.known import canonical, folded, listed, misspelled, synonyms
+from derive.known import canonical, folded, misspelled, synonyms
 from derive.spec import SpecError
+from derive.user_text import listed
 
 ENTRIES = [(title, entry) for title, catalogue in CATALOGUES.items() for entry in catalogue.values()]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from derive.forward import ForwardPass
 from derive.index import Tensor
-from derive.known import listed, misspelled
-from derive.user_text import SpecError, bounded, shown
+from derive.known import misspelled
+from derive.user_text import SpecError, bounded, listed, shown
 
 #: So long may a name with its indices be.
 MAX_LENGTH = 200
