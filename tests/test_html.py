@@ -130,7 +130,7 @@ def test_the_file_is_whole_and_needs_no_other(name, made):
 
 def test_the_page_of_the_first_example_is_small(made):
     path, *_ = made("plain")
-    assert path.stat().st_size < 400_000
+    assert path.stat().st_size < 420_000  # most of it is the listing of the module
     page = path.read_text(encoding="utf-8")
     script = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[0]
     style = re.sub(r"@font-face\{[^}]*\}", "", re.findall(r"<style>(.*?)</style>", page, re.DOTALL)[0])
