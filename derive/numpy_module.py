@@ -111,7 +111,7 @@ def module_context(
         "inputs": layout.extent(x.axes[0].extent),
         "outputs": layout.extent(y.axes[0].extent),
         **_numbered(program, layout.codes.tensors),
-        "steps": layout.steps() if second else None,
+        "steps": layout.steps() if second else {"declined": "it could not be made"},
     }
 
 

@@ -43,9 +43,6 @@ ROLES = frozenset("input target weight bias preactivation activation prediction 
 #: The role of a tensor that has none of these.
 PLAIN = "tensor"
 
-#: Names of what a derivation adds to the tensors that are stated.
-_OWN = {"m": "the number of samples"}
-
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
 
@@ -75,10 +72,11 @@ def normal(forward: ForwardPass) -> ForwardPass:
 
 def exact(equation: Equation, forward: ForwardPass) -> Equation:
     """The equation with fractions for floats, and each name as the symbol that it stands for."""
-    right, symbols = sympify(equation.expression), _symbols(forward)
+    right, symbols, extents = sympify(equation.expression), _symbols(forward), _extents(forward)
     found = sorted(right.atoms(Float, Symbol), key=str)
     exactly = {f: Rational(str(f)) for f in found if isinstance(f, Float)}
-    named = {s: symbols[s.name] for s in found if isinstance(s, Symbol) and not isinstance(s, Index)}
+    plain = (s for s in found if isinstance(s, Symbol) and not isinstance(s, Index) and s not in extents)
+    named = {s: symbols[s.name] for s in plain}
     return replace(equation, target=_plain(equation.target), expression=right.xreplace({**exactly, **named}))
 
 
@@ -87,9 +85,14 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor if tensor.role in ROLES else replace(tensor, role=PLAIN)
 
 
+def _extents(forward: ForwardPass) -> set[Symbol]:
+    """The widths that have names, and the number of samples."""
+    return {s for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+
+
 def _symbols(forward: ForwardPass) -> dict[str, Symbol]:
     """The symbol of every name that an equation may read."""
-    extents = {s.name: s for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+    extents = {s.name: s for s in _extents(forward)}
     constants = {name: Tensor(name, "constant").symbol for name in forward.constants}
     return {**extents, **constants, **{name: t.symbol for name, t in forward.tensors.items()}}
 
@@ -165,7 +168,7 @@ class _Checks:
 
     def _names(self) -> None:
         """Every name stands for one thing."""
-        meaning = dict(_OWN)
+        meaning: dict[str, str] = {}
         inputs, parameters = self.forward.inputs, self.forward.parameters
         stated = [(t.name, "an input") for t in inputs] + [(t.name, "a parameter") for t in parameters]
         stated += [(e.target.name, "a tensor with an equation") for e in self.forward.equations]
@@ -256,7 +259,7 @@ class _Checks:
         for tensor in self.tensors.values():
             for symbol in (s for a in tensor.axes if not a.sample for s in a.extent.free_symbols):
                 name = symbol.name
-                if name in self.tensors or name in self.forward.constants or name in _OWN:
+                if name in self.forward.constants or symbol != Symbol(name, integer=True, positive=True):
                     raise StatementError(
                         f"{name} is a width of {tensor.name} and something else: give one another name"
                     )
@@ -280,7 +283,7 @@ class _Checks:
                 raise StatementError(
                     f"{where} has the index {index} on its left, which does not run over axis {number}"
                 )
-        for tensor_name in _read_names(right):
+        for tensor_name in _read_names(right, _extents(self.forward)):
             if tensor_name == target.name:
                 raise StatementError(f"{where} reads {tensor_name} itself")
             if tensor_name in self.tensors and tensor_name not in known:
@@ -368,6 +371,8 @@ class _Checks:
 
     def _scalar(self, node: Any, where: str) -> None:
         name, tensors = node.name, self.tensors
+        if node in _extents(self.forward):
+            return
         if name in tensors and tensors[name].axes:
             raise StatementError(
                 f"{where} reads {name} without indices, but it has {_count(len(tensors[name].axes), 'axis', 'axes')}"
@@ -388,7 +393,7 @@ def _count(number: int, one: str, several: str) -> str:
     return f"{number or 'no'} {one if number == 1 else several}"
 
 
-def _read_names(expression: Expr) -> Iterator[str]:
+def _read_names(expression: Expr, extents: set[Symbol]) -> Iterator[str]:
     for node in preorder_traversal(expression):
-        if isinstance(node, Symbol) and not isinstance(node, Index):
+        if isinstance(node, Symbol) and not isinstance(node, Index) and node not in extents:
             yield node.name

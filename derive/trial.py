@@ -252,9 +252,9 @@ def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator
     if tensor.role != "target":
         if len(shape) == 2 and shape[0] == 1:
             return np.resize(_SIZES, shape) * scale
-        drawn = choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8
+        drawn = np.asarray(choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8)
         drawn[(0,) * len(shape)] = 1  # the largest of its row and column, where a target is 1
-        return drawn * scale
+        return np.asarray(drawn * scale)
     promised = next((p.axis for p in data.promises if p.tensor.name == tensor.name), None)
     if promised is None and (data.signs or shape[0] == 1):
         return np.resize((-1.0, 1.0) if data.signs else _TARGETS, shape[::-1]).T

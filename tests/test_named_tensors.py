@@ -36,7 +36,8 @@ def test_every_tensor_of_a_stated_network_is_compared_and_right(name):
     report = d.check()
     assert report.passed, report.line()
     # a tensor that only stood between others may have been put into them, such as the powers of a softmax
-    computed = [s for s in d.program.statements if f"# ({s.number})" in d.numpy()]
+    core = d.numpy().partition("class Trainer")[0]
+    computed = [s for s in d.program.statements if f"# ({s.number})" in core]
     assert report.tensors.tensors == len(computed) >= len(d.program.statements) - 4
 
 

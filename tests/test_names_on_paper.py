@@ -72,7 +72,7 @@ def two_heads() -> ForwardPass:
     s = Statement()
     x, y = s.given("X", "input", INPUTS), s.given("T", "target", OUTPUTS)
     mu = s.dense("mu", s.learned("W_mu", OUTPUTS, INPUTS), x, role="prediction", layer=2)
-    spread = s.dense("rho", s.learned("W_rho", OUTPUTS, INPUTS), x, role="prediction", layer=2)
+    spread = s.dense("rho", s.learned("W_rho", OUTPUTS, INPUTS), x, layer=2)
     i, u = s.supply.several(y.axes)
     square = exp(-2 * spread[i, u]) * (y[i, u] - mu[i, u]) ** 2 / 2
     return s.error(total(square + spread[i, u], i, u) / SAMPLES)
@@ -284,7 +284,7 @@ def test_what_latex_has_no_command_for_is_spelled() -> None:
 
 @pytest.mark.skipif(which("pdflatex") is None, reason="needs pdflatex")
 def test_pages_with_unusual_names_compile(tmp_path: Path) -> None:
-    called = ("é", "Ψ", "θ_max", "W%", "ç", "层", "Å")
+    called = ("é", "Ψ", "θ_max", "W_pct", "ç", "层", "Å")
     states = [named(**dict(zip("WbzhVco", called, strict=True))), *UNUSUAL.values()]
     bodies = []
     for state in states:
