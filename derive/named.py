@@ -126,13 +126,14 @@ def offered(module: Any, program: Program, names: Mapping[str, str], point: Poin
             if names[statement.target.name] in kept:
                 yield "_forward()", statement.target.name, kept[names[statement.target.name]]
         yield "forward()", program.predicted, module.forward(parameters, point.X)
-        yield from _predicted(module, program.predicted, point)
+        yield from _predicted(module, program.prediction, point)
 
 
-def _predicted(module: Any, name: str, point: Point) -> Iterator[tuple[str, str, Any]]:
+def _predicted(module: Any, tensor: Tensor, point: Point) -> Iterator[tuple[str, str, Any]]:
     """What the trainer predicts; nothing where it refuses, as samples are coupled."""
     try:
         rows = module.Trainer(point.parameters).predict(np.ascontiguousarray(point.X.T))
     except NotImplementedError:
         return
-    yield "Trainer.predict()", name, rows.T
+    first = len(tensor.axes) == 2 and tensor.axes[0].sample
+    yield "Trainer.predict()", tensor.name, rows if first else rows.T

@@ -145,7 +145,7 @@ def test_every_statement_is_computed_by_name_and_has_its_number(name):
     program = derivation.program
     numbers = [s.number for s in program.stage("forward", "error", "factor")]
     assert sorted(module._EQUATIONS.values()) == sorted(numbers)
-    assert {*values, "E"} == {*module._EQUATIONS}
+    assert {*values, "E"} <= {*module._EQUATIONS}  # what is put into another line is not computed by itself
     assert [module._GRADIENTS[n][1] for n in slopes] == [s.number for s in program.stage("gradient")]
     assert [*module._UPDATES.values()] == [s.number for s in program.stage("update")]
 
