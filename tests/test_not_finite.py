@@ -38,11 +38,11 @@ def shares() -> ForwardPass:
 
 
 def logarithms() -> ForwardPass:
-    """The logarithm of an output that may be 0 or negative."""
+    """The logarithm of a square, which may be 0."""
     s, x, y = begun()
     z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
     i, u = s.supply.several(y.axes)
-    return s.error(-total(y[i, u] * log(z[i, u]), i, u) / SAMPLES)
+    return s.error(-total(y[i, u] * log(z[i, u] ** 2), i, u) / SAMPLES)
 
 
 def powers() -> ForwardPass:
