@@ -81,10 +81,14 @@ def _grid(function: Any, points: set[float], others: tuple[float, ...]) -> tuple
 
 def _values(function: Any, arguments: tuple[Array, ...], digits: int) -> tuple[tuple[Array, ...], Array]:
     """The values at the arguments; NaN where the definition has none."""
+    places = list(zip(*arguments, strict=True))
     try:
-        return arguments, _exact(function, arguments, digits)
+        found = _exact(function, arguments, digits)
     except ZeroDivisionError:
-        return arguments, np.array([_single(function, at, digits) for at in zip(*arguments, strict=True)])
+        found = np.array([_single(function, at, digits) for at in places])
+    for entry in np.flatnonzero(np.isinf(found)):  # that of a logarithm of 0 may only want more digits
+        found[entry] = _single(function, places[entry], _DIGITS_OF_DIVISORS)
+    return arguments, found
 
 
 def _single(function: Any, at: tuple[float, ...], digits: int) -> float:

@@ -108,7 +108,8 @@ def stated_log_softmax() -> ForwardPass:
 def mixture() -> ForwardPass:
     """A mixture of densities: the logarithm of a sum of shares times exponentials."""
     s, x, y = begun(outputs=ONE)
-    z, mu = scores(s, x), scores(s, x, MORE, "mu")
+    z = scores(s, x)
+    mu = s.dense("mu", s.learned("MU", MORE, INPUTS), x, role="prediction")
     p = softmax(s, z)
     (u,) = s.supply.several((S,))
     density = s.sum(MORE, lambda k: p[k, u] * exp(-((s.sum(ONE, lambda i: y[i, u]) - mu[k, u]) ** 2) / 2))
