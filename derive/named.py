@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derive.index import Tensor
+from derive.evaluate import FLOATS, Interpreter
+from derive.index import Equation, Tensor
 from derive.optimizers import LEARNING_RATE
 from derive.program import Program
 from derive.watch import watched
@@ -87,6 +88,14 @@ def in_axes(tensor: Tensor, value: Any) -> Array:
     """A stored array with one axis for each axis in the equations."""
     array = np.asarray(value)
     return array if len(tensor.axes) == 2 else array.reshape(-1 if tensor.axes else ())
+
+
+def interpreted(program: Program, equation: Equation, stored: Values) -> Array:
+    """A tensor that the module has put into others, by the interpreter, stored as the module would."""
+    entries = {name: in_axes(program.tensors[name], value) for name, value in stored.items()}
+    found = Interpreter(entries, sizes(program, entries), program.tensors, FLOATS).tensor(equation)
+    across = not equation.indices or equation.indices[0].axis.sample
+    return found if found.ndim == 2 else found.reshape((1, -1) if across else (-1, 1))
 
 
 def computed(module: Any, program: Program, names: Mapping[str, str], point: Point) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from sympy import Expr
 from derive.code_names import code_names
 from derive.evaluate import Interpreter
 from derive.index import Index, Tensor
+from derive.named import interpreted
 from derive.program import Program
 from derive.user_text import SpecError
 from derive.verify import loaded
@@ -119,7 +120,9 @@ def _values(derivation: Derivation, module: Any, parameters: Values, x: Array, y
     found: dict[str, Array] = {**fixed, **inputs, **parameters}
     for stages, function in ((("forward",), "_forward"), (("factor",), "_gradients")):
         for statement in program.stage(*stages):
-            found[statement.target.name] = held[function][names[statement.target.name]]
+            name = statement.target.name
+            here = held[function].get(names[name])
+            found[name] = interpreted(program, statement.equation, found) if here is None else here
     return MappingProxyType({name: _in_axes(program.tensors[name], value) for name, value in found.items()})
 
 

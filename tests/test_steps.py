@@ -77,7 +77,7 @@ def test_what_is_measured_late_reads_only_what_was_kept() -> None:
 
 DECLINED = """attention batch_norm bias_and_square bilinear constant_units error_per_sample layer_norm
     layer_norm_in_steps learned_loss_weights linear_error low_rank outer_product pairs_of_samples penalty_of_biases
-    scalar_parameters softmax_in_steps steepness sum_of_units symmetric_weight""".split()
+    scalar_parameters steepness sum_of_units symmetric_weight""".split()
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Integer, Symbol, sympify
+from sympy import Expr, Integer, Piecewise, Symbol, sympify
 
 from derive import matrix as mx
 from derive.code_names import CodeNames, Names, renamed
@@ -322,7 +322,9 @@ class FormPrinter:
             if isinstance(n, mx.Broadcast | mx.Repeat):
                 return leaf(n.of) if isinstance(n.of, mx.Map) and n.of.shape != n.full else build(n.of)
             if isinstance(n, mx.Map) and is_straight(n.function):
-                return _applied(n.function, [build(a) for a in n.arguments])
+                built = [(a, build(a)) for a in n.arguments]
+                # a choice within the condition of another one is no comparison: it is computed first
+                return _applied(n.function, [leaf(a) if value.has(Piecewise) else value for a, value in built])
             if isinstance(n, mx.Array) and n.tensor in self.program.scalars:
                 return n.tensor.symbol
             return leaf(n)

@@ -23,6 +23,7 @@ from derive.code_names import code_names
 from derive.forward import SAMPLES
 from derive.functions import Elementwise
 from derive.index import Tensor
+from derive.named import interpreted
 from derive.optimizers import LEARNING_RATE
 from derive.program import Program
 from derive.user_text import SpecError
@@ -267,7 +268,9 @@ class _Runner:
                 assert target.about is not None
                 values[target.name] = after[target.about.name].copy()
                 continue
-            found = locals_of[_FUNCTIONS[statement.stage]][self.names[target.name]]
+            found = locals_of[_FUNCTIONS[statement.stage]].get(self.names[target.name])
+            if found is None:
+                found = interpreted(self.program, statement.equation, values)
             values[target.name] = np.atleast_2d(np.array(found, dtype=np.float64))
         return values
 
