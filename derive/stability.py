@@ -22,6 +22,7 @@ from derive.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_for
 from derive.forward import SumsToOne
 from derive.functions import Elementwise, X, elementwise
 from derive.index import Equation, IndexSupply, Tensor, refreshed
+from derive.inner import with_names
 from derive.lift import LiftError, lift
 from derive.matrix import ShapeError
 from derive.program import Assign, Program
@@ -170,15 +171,16 @@ class Stability:
     """The statements of a program as they are computed; the functions in them have names that tell them apart."""
 
     def __init__(self, program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> None:
-        self.setting = setting(program, promises, signs)
-        self._tensors = program.tensors
+        named, self._inner = with_names(program)
+        self.setting = setting(named, promises, signs)
+        self._tensors = named.tensors
         self._titles: Titles = ()
 
     def computed(self, statement: Assign) -> Computed:
         """The equation that is computed for a statement; of a number that is a sum, each summand is looked at."""
-        stated = statement.equation
+        stated = self._inner.named(statement.equation)
         if stated.expression.has(KroneckerDelta):
-            return Computed(stated)
+            return Computed(statement.equation)
         changed, needed, titles = stated.expression, False, self._titles
         for total in _totals(stated) or [stated.expression]:
             part = stated if total == stated.expression else _summand(total)
@@ -189,9 +191,9 @@ class Stability:
                 needed = needed or found.needed
         equation = replace(stated, expression=changed)
         if changed == stated.expression or not has_form(equation, self._tensors):
-            return Computed(stated)
+            return Computed(statement.equation)
         self._titles = titles
-        return Computed(equation, needed)
+        return Computed(self._inner.put_back(equation), needed)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ from sympy import Expr, Rational, Sum, exp, log, sqrt, tanh
 from test_edge_numbers import digits_lost
 
 from derive import matrix as mx
+from derive.activations import ACTIVATIONS
 from derive.along import stated
 from derive.along_code import ALONG
 from derive.entrywise import Fusing
 from derive.evaluate import Arithmetic, Interpreter, interpret
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.functions import elementwise
 from derive.index import Equation, Index, IndexSupply, Tensor, total
 from derive.pipeline import Derivation, derive
 from derive.rewriting import same, spelled
@@ -342,3 +344,20 @@ def test_equal_sums_are_equal_expressions():
     z = Tensor("z", "preactivation", (axis(3),))
     one, two = (total(exp(z[a,]) * total(z[b,], b), a) for a, b in ((k, j), (j, other)))
     assert one != two and same(one, two) and spelled(one) == spelled(two)
+
+
+@pytest.mark.parametrize("form", [lambda c, z: c * z, lambda c, z: z / c, lambda c, z: c + z])
+def test_a_function_of_a_formula_is_as_stable_as_one_of_an_entry(form):
+    """Where f(c z) rounds to 1, the cross-entropy and its slopes are those of the logits, and not infinite."""
+    s, x, y = begun(outputs=ONE)
+    c, z = s.learned("c"), s.dense("z", s.learned("W", ONE, INPUTS), x)
+    sigmoid = elementwise("sigmoid", ACTIVATIONS["sigmoid"].formula)
+    p = s.define("p", z.axes, lambda i, u: sigmoid(form(c[()], z[i, u])))
+    i, u = s.supply.several(y.axes)
+    error = -total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES
+    made: Any = load(derive(s.error(error)).numpy())
+    for weight in (40.0, -40.0, 300.0):
+        parameters = {"c": np.array([[1.25]]), "W": np.array([[weight, 0.0, 0.0]])}
+        q = form(1.25, weight)
+        found = silently(lambda p=parameters: made.error(p, np.array([[1.0], [0], [0]]), np.array([[0.25]])))
+        assert found == pytest.approx(np.logaddexp(0, q) - 0.25 * q, rel=1e-14)
