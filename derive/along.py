@@ -258,7 +258,7 @@ RULES = {
             ("z", "y"),
             _minus,
             _partition_minus,
-            "softmax(z) - y; the largest share is 1 less the others, exact where it would round to 1",
+            "softmax(z) - y, exact where the largest share would round to 1",
         ),
         Rule(
             "softmax_rest",

@@ -32,9 +32,9 @@ SHARED = frozenset(
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1))
 #: What the templates define and import for the whole module.
 MODULE = frozenset(
-    "annotations contextlib io os secrets signal sys time warnings Callable FrameType IO NamedTuple NoReturn final "
-    "NDArray Trainer initial_parameters initial_state forward error gradients update check_gradients check_steps "
-    "example main".split()
+    "annotations contextlib errno io os re secrets signal sys time warnings zipfile "
+    "Callable FrameType IO NamedTuple NoReturn final NDArray Trainer initial_parameters initial_state "
+    "forward error gradients update check_gradients check_steps example main".split()
 )
 
 

@@ -42,6 +42,8 @@ SCALES = (4.0, 2.0, 1.0)
 IN_RANGE = 300.0
 #: So many digits, for a share of 1 less exp(-x) with any x in that range.
 DIGITS = 200
+#: What is less than this may be what so many digits leave of 0.
+NOISE = 1e-150
 #: Up to how many products of a parameter and a sample the second example has.
 MOST_EXACT = 8_000
 
@@ -224,7 +226,7 @@ class Case:
 def _limit(found: Any, moved: Any, truth: Array) -> float:
     """How far a tensor may be off: as much as rounding may do."""
     grown = _distance(np.asarray(found, float), np.asarray(moved, float))
-    return max(TOLERANCE * _size(truth), ROUNDING * grown)
+    return max(TOLERANCE * _size(truth), ROUNDING * grown, NOISE)
 
 
 def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import product
 from typing import Any
@@ -26,7 +26,7 @@ SMALLEST = 1e-290
 #: Arguments near and far, and what a function takes beside its argument there: targets.
 _NEAR = (0.0, 1e-300, 1e-9, 1e-3, 0.3, 1.0, 1.1, 2.5, 19.0)
 _FAR = (38.0, 90.0, 700.0, 1e4)
-_BESIDE_NEAR, _BESIDE_FAR = (0.0, 1.0, 0.6), (0.6,)
+_BESIDE_NEAR = (0.0, 1.0, 0.6)
 #: The digits in which what is left of 1 is no less than the smallest float.
 _DIGITS = 340
 
@@ -66,16 +66,18 @@ def _truth(function: Any) -> tuple[tuple[tuple[Array, ...], Array], ...]:
     changes = [float(point) for point, _, _ in borders(function.definition)]
     near = {*_NEAR, *(point + apart for point in changes for apart in (0, 1e-9, -1e-9, 4e-3, -4e-3))}
     far, digits = (_FAR_OF_LOGARITHMS, _DIGITS_OF_LOGARITHMS) if function.definition.has(log) else (_FAR, _DIGITS)
+    # Far out these differ, since 0 divided by what has underflowed is no number.
+    unlike = [(0.6 / place,) for place in range(1, len(function.others) + 1)]
     return (
-        _values(function, _grid(function, near, _BESIDE_NEAR), _DIGITS),
-        _values(function, _grid(function, set(far), _BESIDE_FAR), digits),
+        _values(function, _grid(near, [_BESIDE_NEAR] * len(function.others)), _DIGITS),
+        _values(function, _grid(set(far), unlike), digits),
     )
 
 
-def _grid(function: Any, points: set[float], others: tuple[float, ...]) -> tuple[Array, ...]:
+def _grid(points: set[float], others: Sequence[tuple[float, ...]]) -> tuple[Array, ...]:
     """The points on both sides of zero, each with all values of the other arguments."""
     both = sorted({*points, *(-point for point in points)})
-    columns = zip(*product(both, *([others] * len(function.others))), strict=True)
+    columns = zip(*product(both, *others), strict=True)
     return tuple(np.array(column) for column in columns)
 
 

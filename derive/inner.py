@@ -6,6 +6,7 @@ changes nothing in them: it is named before they are applied, and put back after
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from sympy import Expr, Indexed, Sum, Symbol, preorder_traversal
@@ -13,12 +14,17 @@ from sympy import Expr, Indexed, Sum, Symbol, preorder_traversal
 from derive.functions import Elementwise
 from derive.index import Equation, Index, Tensor
 from derive.program import Program
+from derive.rewriting import entries_of
 
 
 @dataclass(frozen=True)
 class Inner:
-    """The arguments that have been named, each by the equation of its name."""
+    """The arguments that have been named, each by the equation of its name.
 
+    An argument that reads one of the ``excluded`` tensors has no name: the rules look into it.
+    """
+
+    excluded: frozenset[str]
     equations: dict[Expr, Equation] = field(default_factory=dict)
 
     def named(self, equation: Equation) -> Equation:
@@ -26,7 +32,7 @@ class Inner:
 
         An argument with a sum in it is left: it would be computed once for each place where it stands.
         """
-        calls = [f for f in equation.expression.atoms(Elementwise) if len(f.args) == 1 and _is_composite(f.args[0])]
+        calls = [f for f in equation.expression.atoms(Elementwise) if len(f.args) == 1 and self._is_to_name(f.args[0])]
         new = {f: f.func(self._entry(f.args[0])) for f in sorted(calls, key=lambda f: (f.count_ops(), str(f)))}
         return replace(equation, expression=equation.expression.xreplace(new))
 
@@ -50,14 +56,16 @@ class Inner:
             self.equations[key] = Equation(tensor, indices, argument)
         return self.equations[key].target[indices]
 
+    def _is_to_name(self, argument: Expr) -> bool:
+        if isinstance(argument, Indexed) or argument.has(Sum):
+            return False
+        read = entries_of(argument)
+        return bool(read) and not read & self.excluded
 
-def _is_composite(argument: Expr) -> bool:
-    return not isinstance(argument, Indexed) and argument.has(Indexed) and not argument.has(Sum)
 
-
-def with_names(program: Program) -> tuple[Program, Inner]:
+def with_names(program: Program, excluded: Iterable[str]) -> tuple[Program, Inner]:
     """The program with names for arguments, which are as good as given, and what they stand for."""
-    inner = Inner()
+    inner = Inner(frozenset(excluded))
     statements = tuple(replace(s, equation=inner.named(s.equation)) for s in program.statements)
     names = tuple(e.target for e in inner.equations.values())
     return replace(program, statements=statements, inputs=(*program.inputs, *names)), inner

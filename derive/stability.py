@@ -171,7 +171,9 @@ class Stability:
     """The statements of a program as they are computed; the functions in them have names that tell them apart."""
 
     def __init__(self, program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> None:
-        named, self._inner = with_names(program)
+        curved = (e.target.name for e in setting(program, promises, signs).curved)
+        targets = (t.name for t in program.inputs if t.role == "target")
+        named, self._inner = with_names(program, (*curved, *targets))
         self.setting = setting(named, promises, signs)
         self._tensors = named.tensors
         self._titles: Titles = ()

@@ -43,8 +43,8 @@ def all_called(names: list[str]) -> ForwardPass:
 HOSTILE = [
     ["lambda", "class", "np", "math", "m", "state", "dtype", "parameters"],
     ["tanh", "X", "Y", "é", "Ψ", "values", "learning_rate", "None"],
-    ["h 2", "1x", 'a"b', "a\\b", "x'", "_s0", "_0", "_c0"],
-    ["e\u0301", "\u00e9", "W b", "W_b", "W", "b", "__class__", "_forward"],
+    ["h_2", "_", "__", "_1", "_s0", "_0", "_c0", "_t0"],
+    ["e\u0301", "\u00e9", "W_b", "W", "b", "__class__", "_forward", "__name__"],
     ["softmax", "erf", "sum", "float", "forward", "Trainer", "copy", "self"],
     ["dE_dqq_V", "Psi_qq_z", "qq_V_next", "qq_x_1", "difference", "slope_of_qq_z", "results_1", "sources_1"],
     ["lambda", "lambda_", "lambda_2", "np_", "np", "m_", "m", "E_"],
@@ -178,7 +178,7 @@ def softplus_ratio(heads: bool) -> ForwardPass:
     i, u = s.supply.several(y.axes)
     if not heads:
         return s.error(total(y[i, u] / sd[i, u], i, u) / SAMPLES)
-    mu = s.dense("mu", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
+    mu = s.dense("mu", s.learned("W", networks.OUTPUTS, networks.INPUTS), x, role="prediction")
     return s.error(total(log(sd[i, u]) + (y[i, u] - mu[i, u]) ** 2 / (2 * sd[i, u] ** 2), i, u) / SAMPLES)
 
 

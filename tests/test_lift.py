@@ -1,6 +1,7 @@
 """From index form to matrix form: every rule, every refusal, and the numbers that come out."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,9 +46,10 @@ def values() -> dict[str, np.ndarray]:
 
 def run(node: mx.Node) -> np.ndarray:
     """What the printed code of a node computes."""
-    names = {n: stored(TENSORS[n], v) for n, v in values().items()}
+    names: dict[str, Any] = {n: stored(TENSORS[n], v) for n, v in values().items()}
+    names |= {"parameters": {}, "_dtype": lambda _: np.float64}
     with np.errstate(all="raise"):
-        return np.asarray(eval(NumPyPrinter(NAMES).code(lowered(node)).text, {"np": np, "m": 4, **names}))
+        return np.asarray(eval(NumPyPrinter(NAMES, {}, {}).code(lowered(node)).text, {"np": np, "m": 4, **names}))
 
 
 FORMS: dict[str, tuple[tuple[Index, ...], Expr]] = {
@@ -144,7 +146,7 @@ def test_the_matrix_form_has_the_value_of_the_index_form(name):
     found = run(node)
     if not indices:  # a number may be written without rows and columns
         found = found.reshape(1, 1)
-    assert found.shape == expected.shape, NumPyPrinter(NAMES).code(lowered(node)).text
+    assert found.shape == expected.shape, NumPyPrinter(NAMES, {}, {}).code(lowered(node)).text
     assert off(found, expected) < 1e-13
 
 
@@ -240,7 +242,7 @@ def test_the_code_is_what_one_would_write(name, code):
     indices, expression = FORMS[name]
     node = lift(Equation(Tensor("out", "out", tuple(i.axis for i in indices)), indices, expression), TENSORS)
     swapped = " * ".join(reversed(code.split(" * ")))
-    assert NumPyPrinter(NAMES).code(lowered(node)).text in (code, swapped)
+    assert NumPyPrinter(NAMES, {}, {}).code(lowered(node)).text in (code, swapped)
 
 
 @pytest.mark.parametrize("bias", ["separate", "augmented", "none"])

@@ -110,7 +110,7 @@ def _row(view: View, tensor: Tensor) -> Row:
 
 def _meaning(view: View, tensor: Tensor) -> Text:
     if tensor.role == "augmented" and tensor.layer == 0:
-        return Text(("inputs with a one before them",))
+        return say("inputs with a one before them{}", _stated_as(view, tensor))
     layer = "" if tensor.layer is None or tensor.role == "input" else f" of layer {tensor.layer}"
     if tensor.role == "factor" and tensor.about is not None:
         slope = view.error_slope(view.batch_page.symbol(tensor.about, whole=True))
@@ -122,7 +122,8 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         return say("shared factor: {}", value)
     if tensor.role == "prediction":
         plain = view.page.one_layer or tensor.layer is None
-        return Text((f"outputs of the network{'' if plain else ', which are the activations' + layer}",))
+        what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
+        return say(what + "{}", _stated_as(view, tensor))
     return say(_MEANING.get(tensor.role, "computed on the way to the error") + layer + "{}", _stated_as(view, tensor))
 
 

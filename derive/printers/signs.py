@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
+from itertools import chain, count
 
 from sympy import Function, pi
 
@@ -134,11 +134,14 @@ def own_signs(set_: Typesetter, name: str) -> Iterator[Sign]:
     """
     numbered = _NUMBERED.fullmatch(name)
     stem, number = (numbered[1], numbered[2]) if numbered else (name, "")
-    letter = letter_named(stem)
-    yield _of_one(set_.name(stem) if letter is None else set_.letter(letter), number)
-    word = spelled(name)
-    for more in count():
-        yield _of_one(set_.name(word + "_" * more))
+    letter, word = letter_named(stem), spelled(name)
+    if letter is not None:
+        yield _of_one(set_.letter(letter), number)
+    words = ((word + "_" * more, "") for more in count())
+    for shown, digits in words if letter is not None else chain([(stem, number)], words):
+        box = set_.name(shown)
+        if text(box) == shown:  # not sigmoid, which is printed as the letter of the function
+            yield _of_one(box, digits)
 
 
 def _of_one(box: Box, number: str = "") -> Sign:
