@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from sympy import Expr, Indexed, Sum, Symbol, preorder_traversal
+from sympy import Expr, Function, Indexed, Sum, Symbol, exp, log, preorder_traversal
 
-from derive.functions import Elementwise
 from derive.index import Equation, Index, Tensor
 from derive.program import Program
 from derive.rewriting import entries_of
@@ -28,11 +27,13 @@ class Inner:
     equations: dict[Expr, Equation] = field(default_factory=dict)
 
     def named(self, equation: Equation) -> Equation:
-        """The equation with a name for every argument of an elementwise function that is no entry itself.
+        """The equation with a name for every argument of a function of one number that is no entry itself.
 
         An argument with a sum in it is left: it would be computed once for each place where it stands.
+        Those of exp and log are left too, as there are rules for what stands in these.
         """
-        calls = [f for f in equation.expression.atoms(Elementwise) if len(f.args) == 1 and self._is_to_name(f.args[0])]
+        functions = equation.expression.atoms(Function) - equation.expression.atoms(exp, log)
+        calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
         new = {f: f.func(self._entry(f.args[0])) for f in sorted(calls, key=lambda f: (f.count_ops(), str(f)))}
         return replace(equation, expression=equation.expression.xreplace(new))
 
@@ -57,7 +58,7 @@ class Inner:
         return self.equations[key].target[indices]
 
     def _is_to_name(self, argument: Expr) -> bool:
-        if isinstance(argument, Indexed) or argument.has(Sum):
+        if not isinstance(argument, Expr) or isinstance(argument, Indexed) or argument.has(Sum):
             return False
         read = entries_of(argument)
         return bool(read) and not read & self.excluded

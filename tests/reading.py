@@ -558,17 +558,22 @@ def check_page(derivation: Derivation, seed: int = 0, parts: Iterable[str] = PAR
 def check_document(document: str, program: Program, forward: ForwardPass, notation: str, seed: int = 0) -> int:
     """The same for a document that is at hand."""
     tensors = {**forward.tensors, **{n: Tensor(n, "constant") for n in forward.constants}}
+    letters = _letters(tensors, notation)
+    if any(d.function.origin == "sigmoid" for d in program.definitions):
+        letters.discard(r"\sigma")
     with lr.arrays_called(()):
         rows = table(document)
-    names = _read_names(rows, tensors, notation)
-    with lr.arrays_called(_letters(tensors, notation)):
+    names = _read_names(rows, tensors, notation, letters)
+    with lr.arrays_called(letters):
         return _checked(lr.equations(document), program, forward, names, seed)
 
 
-def _read_names(rows: Sequence[tuple[str, str, str]], tensors: Mapping[str, Tensor], notation: str) -> Names:
+def _read_names(
+    rows: Sequence[tuple[str, str, str]], tensors: Mapping[str, Tensor], notation: str, letters: set[str]
+) -> Names:
     """The names by the table of symbols, which must have a row of its own for every tensor."""
     said: dict[tuple[str, int | None], str] = {}
-    with lr.arrays_called(_letters(tensors, notation)):
+    with lr.arrays_called(letters):
         for symbol, meaning, _ in rows:
             _, said_so, what = meaning.partition("stated as ")
             if said_so:

@@ -179,12 +179,12 @@ class _Table:
         letters = {letter for sign in wanted.values() for letter in sign.letters}
         function = self._function(letters)
         taken = {look for sign in found.values() for look in self.looks(sign)}
-        taken |= self._reserved(function) | self._widths(letters)
+        applied = self._applied(function)
+        taken |= self._reserved(applied) | self._widths(letters)
         for tensor in self.plain:
             if tensor.name not in found:
-                sign = next(
-                    s for s in own_signs(self.set_, tensor.name) if self._is_free(tensor, s, taken, wanted.values())
-                )
+                own = (s for s in own_signs(self.set_, tensor.name) if text(s.entry) not in applied)
+                sign = next(s for s in own if self._is_free(tensor, s, taken, wanted.values()))
                 found[tensor.name] = sign
                 taken |= self.looks(sign)
         used = frozenset(letter for sign in found.values() for letter in sign.letters)
@@ -237,22 +237,26 @@ class _Table:
         pool = (self.notation.function, *_FUNCTIONS)
         return next((f for f in pool if LETTERS[f].text not in letters), pool[-1])
 
-    def _reserved(self, function: str) -> set[str]:
+    def _applied(self, function: str) -> set[str]:
+        """The letters that stand before an argument, whatever number a tensor has beside them."""
+        sigmoid = any(d.function.origin == "sigmoid" for d in self.program.definitions)
+        return {LETTERS[x].text for x in (function, *(["sigma"] if sigmoid else []))}
+
+    def _reserved(self, applied: set[str]) -> set[str]:
         """What stands for something else on a page with these statements."""
         used = [s.equation.expression for s in self.program.statements]
         named = [d.function for d in self.program.definitions]
         formulas = [*used, *(f.definition for f in named)]
-        letters = ["delta", "ell", "Sigma", function]
+        letters = ["delta", "ell", "Sigma"]
         letters += ["pi"] if any(e.has(pi) for e in formulas) else []
         letters += ["Delta"] if self.notation.increment else []
         letters += [self.notation.roles["factor"].entry] if self.factors else []
-        letters += ["sigma"] if any(f.origin == "sigmoid" for f in named) else []
         letters += ["d"] if self.notation.derivative == "d" else []
         boxes = [self.set_.letter(LETTERS[x]) for x in letters]
         words = {*_WORDS, *(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
         words |= {type(a).__name__ for e in used for a in e.atoms(Function) if not isinstance(a, Elementwise)}
         words |= {n.name for s in self.program.statements if s.form for n in walk(s.form) if isinstance(n, Call)}
-        return {text(b) for b in boxes} | {latex(b) for b in boxes} | words
+        return {text(b) for b in boxes} | {latex(b) for b in boxes} | words | applied
 
     def _widths(self, letters: set[str]) -> set[str]:
         """What widths look like: their names, or an index of n where a tensor has the letter."""
