@@ -239,7 +239,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
         return
     ruled = given.ruled(value)
     known = next((e.expression for e in given.known if e.target == equation.target), ruled)
-    others = tuple(e for e in given.known if e.target != equation.target)
+    read = {e.target.name for e in given.sources(equation)}  # not what is computed later
+    others = tuple(e for e in given.known if e.target.name in read)
     seen = {spelled(equation.expression)}
     forms: tuple[Callable[[Fusing], Expr], ...] = (
         lambda _: known,

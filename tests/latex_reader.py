@@ -119,9 +119,12 @@ def plain(tokens: Sequence[Token]) -> list[Token]:
         elif token.text in _LOST_WITH_GROUP:
             position = matching(queue, position + 1) + 1
         else:
+            position += 1
             if token.text not in _DROPPED:
                 found.append(token)
-            position += 1
+            elif position < len(queue):  # the gap before \left is one before the bracket
+                after = queue[position]
+                queue[position] = replace(after, apart=after.apart or token.apart, gap=after.gap or token.gap)
     return found
 
 

@@ -235,7 +235,8 @@ class PassReading(Reading):
         forward = world.of.forward
         widths = {n: s for n, s in world.of.sizes.items() if n != "m"}
         plain = {n: s for n, s in widths.items() if names.resolve(n, None) is None}
-        self.sizes = {**plain, **{f"{x}_{n}": s for n, s in widths.items() for x in "nND"}, "m": world.samples}
+        below = {f"{x}_{n}": s for n, s in widths.items() for x in "nND" if names.resolve(x, None) is None}
+        self.sizes = {**plain, **below, "m": world.samples}
         self.parameters = {p.name for p in forward.parameters}
         self.constants = {n: float(v) for n, v in forward.constants.items()}
 
