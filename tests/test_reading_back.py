@@ -113,7 +113,10 @@ def _options(text: str) -> dict[str, float]:
 
 
 def _written_value(latex: str) -> float:
-    r"""A number below a function's name, as in ``1.4`` or ``\frac{1}{3}``."""
+    r"""A number below a function's name, as in ``1.4``, ``\frac{1}{3}`` or ``2 \times 10^{-5}``."""
+    factor, power, exponent = latex.rpartition("10^{")
+    if power:
+        return float(f"{factor.replace(chr(92) + 'times', '').strip() or 1}e{exponent.rstrip('}')}")
     return float(Fraction(latex.replace(r"\frac{", "").replace("}{", "/").replace("}", "")))
 
 

@@ -127,7 +127,10 @@ def _variable(write: Writer, stem: str, below: str) -> str:
 
 
 def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
-    return digits if exponent is None else rf"{digits} \times 10^{{{exponent}}}"
+    if exponent is None:
+        return digits
+    power = f"10^{{{exponent}}}"
+    return power if digits == "1" else rf"{digits} \times {power}"
 
 
 def _script(write: Writer, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:

@@ -178,7 +178,8 @@ def _decimal(digits: str, exponent: int | None) -> Elements:
     number = _signed(digits)
     if exponent is None:
         return number
-    return (*number, _mo("×"), _e("msup", _e("mn", "10"), _row_of(_signed(str(exponent)))))
+    power = _e("msup", _e("mn", "10"), _row_of(_signed(str(exponent))))
+    return (power,) if digits == "1" else (*number, _mo("×"), power)
 
 
 def _signed(digits: str) -> Elements:

@@ -55,7 +55,9 @@ def _name(name: str) -> str:
 
 def _decimal(digits: str, exponent: int | None) -> str:
     number = digits.replace("-", "−")
-    return number if exponent is None else f"{number}×10{_raised(str(exponent))}"
+    if exponent is None:
+        return number
+    return ("" if digits == "1" else f"{number}×") + f"10{_raised(str(exponent))}"
 
 
 def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
