@@ -441,7 +441,7 @@ def _named(name: str) -> Any:
 # An interpreter of the statement as it is given, to many digits: it knows no stage of the derivation.
 
 MP = mpmath.mp.clone()
-MP.dps = 40
+MP.dps = 400  # of 1 - sigmoid(z) something is left as far out as a float shows it
 At = dict[Any, Any]
 Known = dict[str, Any]
 

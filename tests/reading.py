@@ -20,7 +20,7 @@ import latex_reader as lr
 import numpy as np
 from forward_values import Values, length
 from latex_reader import Equation, Symbol, Unreadable
-from sympy import Integer
+from sympy import Integer, pi
 from test_reading_back import (
     RATE,
     RATES,
@@ -560,8 +560,10 @@ def check_document(document: str, program: Program, forward: ForwardPass, notati
     """The same for a document that is at hand."""
     tensors = {**forward.tensors, **{n: Tensor(n, "constant") for n in forward.constants}}
     letters = _letters(tensors, notation)
-    if any(d.function.origin == "sigmoid" for d in program.definitions):
-        letters.discard(r"\sigma")
+    functions = [d.function for d in program.definitions]
+    formulas = [*(f.definition for f in functions), *(e.expression for e in forward.equations)]
+    letters -= {r"\sigma"} if any(f.origin == "sigmoid" for f in functions) else set()
+    letters -= {r"\pi"} if any(f.has(pi) for f in formulas) else set()
     with lr.arrays_called(()):
         rows = table(document)
     names = _read_names(rows, tensors, notation, letters)
