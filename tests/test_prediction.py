@@ -147,7 +147,7 @@ def test_forward_gives_what_the_interpreter_computes_for_the_prediction(name):
 
 def test_a_head_with_the_role_is_no_activation_on_the_page():
     text = derive(heads("prediction")).markdown()
-    assert "outputs of the network |" in text and "last activation" not in text
+    assert "outputs of the network, stated as `mu` |" in text and "last activation" not in text
 
 
 def test_where_two_tensors_may_be_it_the_derivation_is_refused():
