@@ -243,12 +243,17 @@ def _limit(found: Any, moved: Any, truth: Array) -> float:
 
 
 def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float, bool]:
-    """How far a value is off, relative to the largest entry of the truth, and whether it is within the limit."""
+    """How far a value is off, relative to the largest entry of the truth, and whether it is within the limit.
+
+    NaN says that there is no truth, infinity that there is one and the value is none.
+    """
     value = np.asarray(found, dtype=float)
     entries = in_axes(tensor, value) if value.size == truth.size else value
     if entries.shape != truth.shape:
         return float("inf"), False
     distance = _distance(entries, truth)
+    if np.isnan(distance) and not np.any(np.isnan(truth)):
+        return float("inf"), False
     return distance / (_size(truth) or 1.0), bool(distance <= limit)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sympy import (
     Abs,
     Add,
+    E,
     Expr,
     Ge,
     Gt,
@@ -257,6 +258,10 @@ class Interpreter:
     @_value.register(type(pi))
     def _(self, expression: Expr, at: At) -> Any:
         return self.arithmetic.number(1) * self.arithmetic.functions.pi
+
+    @_value.register(type(E))
+    def _(self, expression: Expr, at: At) -> Any:
+        return self.arithmetic.functions.exp(self.arithmetic.number(1))
 
     @_value.register(Max)
     @_value.register(Min)

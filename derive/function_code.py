@@ -63,7 +63,7 @@ def _cases(value: Expr) -> tuple[list[str], str]:
     choice = next((node for node in preorder_traversal(value) if isinstance(node, Piecewise)), None)
     if choice is None or len(code) <= 70:
         return [], code
-    by_size = choice.args[0][1].lhs.has(Abs)
+    by_size = choice.args[0][1].has(Abs)
     names = [Symbol(n) for n in (("near", "far") if by_size else ("above", "below", "between"))]
     lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, choice.args, strict=False)]
     chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, choice.args, strict=False)))

@@ -16,6 +16,7 @@ from sympy import (
     Abs,
     Dummy,
     Expr,
+    Float,
     Function,
     Matrix,
     Piecewise,
@@ -96,7 +97,7 @@ def elementwise(
         "title": title,
         "label": label or title,
         "role": role,
-        "definition": sympify(definition),
+        "definition": exactly(sympify(definition)),
         "order": order,
         "origin": origin or title,
         "others": others,
@@ -105,6 +106,11 @@ def elementwise(
         "nargs": 1 + len(others),
     }
     return type(title, (Elementwise,), members)
+
+
+def exactly(expression: Expr) -> Expr:
+    """The expression with the fractions that its floats are written as: 0.1 is 1/10."""
+    return expression.xreplace({f: Rational(str(f)) for f in expression.atoms(Float) if f.is_finite})
 
 
 @cache

@@ -20,6 +20,7 @@ from sympy import (
     Integer,
     KroneckerDelta,
     Mul,
+    NumberSymbol,
     Pow,
     Sum,
     Symbol,
@@ -153,8 +154,9 @@ def _node(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tenso
     raise LiftError(f"no matrix form is known for {type(expression).__name__}: {expression}")
 
 
-@_node.register
-def _(expression: SympyNumber, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+@_node.register(SympyNumber)
+@_node.register(NumberSymbol)
+def _(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     return Lifted(mx.Number(expression))
 
 

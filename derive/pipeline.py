@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
+from math import isnan, prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -253,10 +253,17 @@ class Derivation:
     def numpy(self) -> str:
         """Return the source of the NumPy module, once it has been checked as ``check`` says.
 
+        Raises StatementError if an equation has no value at the numbers of the check.
         Raises ModuleError, naming the equation, if the module does not run or its check
         fails, which is a fault of this program.
         """
         report = self.check()
+        undefined = next((d for d in report.tensors.wrong if isnan(d.off)), None) if report.tensors else None
+        if undefined is not None:
+            raise StatementError(
+                f"the equation of {undefined.name} has no value at the random numbers of the check: a logarithm or a "
+                "root of what may be negative, or a division by what may be 0, cannot be checked so far"
+            )
         if not report.passed:
             raise ModuleError(f"the check of the module failed: {report.line()}")
         return self.rendered.source

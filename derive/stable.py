@@ -37,11 +37,13 @@ from sympy import (
     factor,
     gcd,
     log,
+    nan,
     sign,
     sqrt,
     tanh,
     together,
     true,
+    zoo,
 )
 
 from derive.functions import X, borders, local
@@ -101,6 +103,8 @@ def stable_form(definition: Expr, proved: bool = True) -> StableForm:
     try:
         value = _cases(rewritten, powers)
     except _Unproved:
+        return StableForm(plain)
+    if value.has(nan, zoo):
         return StableForm(plain)
     if not value.has(E_POWER, E_LESS_ONE):
         return StableForm(value)
@@ -391,10 +395,15 @@ def difference_form(definition: Expr, y: Symbol) -> StableForm | None:
     far = [(_far_difference(local(rewritten, Integer(2 * side)), y, side, powers), side * X >= 1) for side in (1, -1)]
     cases = [(value, condition) for value, condition in far if value is not None]
     start = definition.subs(X, 0)
+    if start.has(nan, zoo):
+        return None
     if start == 0:
         near = stable_form(definition).value - y
     else:
-        moved = (_near(_exact(_in_e(rewritten, side, powers) - start, side, vanishing=True)) for side in (1, -1))
+        try:
+            moved = [_near(_exact(_in_e(rewritten, side, powers) - start, side, vanishing=True)) for side in (1, -1)]
+        except _Unproved:
+            return None
         near = _join(*moved) + (start - y)
         cases = cases if len(cases) == 2 else [(definition - y, Abs(X) >= 1)]
     return StableForm(Piecewise(*cases, (near, true)), powers.rate) if cases else None

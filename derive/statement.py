@@ -7,7 +7,8 @@ written in several ways: the order of the inputs, floats, symbols without assump
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import numbers
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -15,22 +16,32 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import (
     Add,
+    E,
     Expr,
     Float,
+    Ge,
+    Gt,
     Indexed,
     Integer,
     KroneckerDelta,
+    Le,
+    Lt,
     Mul,
+    Piecewise,
     Pow,
     Rational,
     Sum,
     Symbol,
+    nan,
     pi,
     preorder_traversal,
     sympify,
+    zoo,
 )
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanTrue
 
-from derive.functions import SCALAR_FUNCTIONS, Elementwise
+from derive.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elementwise, X
 from derive.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
 from derive.prediction import prediction_of
 from derive.user_text import StatementError, listed, shown
@@ -45,6 +56,10 @@ PLAIN = "tensor"
 
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
+
+#: What the formula of an elementwise function is made of.
+_IN_DEFINITIONS = (Add, Mul, Pow, *DEFINING_FUNCTIONS, Piecewise, ExprCondPair, Gt, Ge, Lt, Le, BooleanTrue)
+_KNOWN_IN_DEFINITIONS = "sums, products, powers, exp, log, tanh, cosh, erf, Abs, sign and Piecewise"
 
 #: Numbers in an equation are between these, so that they are numbers in float64 too.
 _LEAST, _MOST = Fraction(1, 10**300), Fraction(10**300)
@@ -105,8 +120,12 @@ def _indices(equation: Equation) -> set[Index]:
 def _fraction(value: Any) -> Fraction:
     """A constant exactly as it is written: 0.1 is 1/10."""
     if isinstance(value, float):
-        return Fraction(repr(value))
-    return Fraction(value.p, value.q) if isinstance(value, Rational) else Fraction(value)
+        return Fraction(repr(float(value)))
+    return (
+        Fraction(value.p, value.q)
+        if isinstance(value, Rational)
+        else Fraction(int(value.numerator), int(value.denominator))
+    )
 
 
 def _text(thing: object) -> str:
@@ -115,9 +134,18 @@ def _text(thing: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
+def _called(node: Any) -> str:
+    """What a node is called in a message."""
+    name = str(node) if node.is_Atom else type(node).__name__
+    return {"ImaginaryUnit": "the imaginary unit"}.get(type(node).__name__, name)
+
+
 def _kind(value: object) -> str:
     """A value of a wrong type in a message: a number or a text as it is, of anything else its type."""
-    return shown(value) if isinstance(value, str | bool | int | float) or value is None else f"a {type(value).__name__}"
+    if isinstance(value, str | bool | int | float) or value is None:
+        return shown(value)
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOUaeio' else 'a'} {name}"
 
 
 class _Checks:
@@ -148,6 +176,15 @@ class _Checks:
     # What there is.
 
     def _parts(self) -> None:
+        from derive.forward import SumsToOne
+
+        if not isinstance(self.forward.constants, Mapping):
+            kind = _kind(self.forward.constants)
+            raise StatementError(f"the constants are {kind}, where a dict of numbers by their names is expected")
+        for promise in self.forward.promises if isinstance(self.forward.promises, tuple) else (None,):
+            if not isinstance(promise, SumsToOne):
+                kind = _kind(self.forward.promises if promise is None else promise)
+                raise StatementError(f"the promises hold {kind}, where a tuple of SumsToOne is expected")
         for kind, wanted in (("equations", Equation), ("inputs", Tensor), ("parameters", Tensor)):
             parts = getattr(self.forward, kind)
             if not isinstance(parts, tuple):
@@ -158,13 +195,21 @@ class _Checks:
             if not parts:
                 why = {"equations": "nothing is stated", "parameters": "there is nothing to learn"}
                 raise StatementError(f"there are no {kind}: {why.get(kind, 'an input and a target are needed')}")
+        for equation in self.forward.equations:
+            if not isinstance(equation.target, Tensor):
+                raise StatementError(
+                    f"an equation has {_kind(equation.target)} as its target, where a Tensor is expected"
+                )
         for tensor in (*self.forward.inputs, *self.forward.parameters, *(e.target for e in self.forward.equations)):
             if not isinstance(tensor.name, str) or not tensor.name.isidentifier():
                 raise StatementError(f"{shown(tensor.name)} is no name of a tensor: use letters, digits and _")
-            if not isinstance(tensor.axes, tuple) or not all(isinstance(a, Axis) for a in tensor.axes):
+            if not isinstance(tensor.axes, tuple):
                 raise StatementError(
                     f"the axes of {tensor.name} are {_kind(tensor.axes)}, where a tuple of Axis is expected"
                 )
+            for place, axis in enumerate(tensor.axes, 1):
+                if not isinstance(axis, Axis):
+                    raise StatementError(f"axis {place} of {tensor.name} is {_kind(axis)}, where an Axis is expected")
 
     def _names(self) -> None:
         """Every name stands for one thing."""
@@ -210,7 +255,7 @@ class _Checks:
 
     def _constants(self) -> None:
         for name, value in self.forward.constants.items():
-            number = not isinstance(value, bool) and isinstance(value, int | float | Fraction | Rational)
+            number = not isinstance(value, bool) and isinstance(value, numbers.Real | Rational)
             if not isinstance(name, str) or not name.isidentifier():
                 raise StatementError(f"{shown(name)} is no name of a constant: use letters, digits and _")
             if not number or (isinstance(value, float) and not math.isfinite(value)):
@@ -274,8 +319,9 @@ class _Checks:
         target, right = equation.target, self._right(equation)
         where = f"the equation of {target.name}"
         indices = equation.indices
-        if not isinstance(indices, tuple) or not all(isinstance(i, Index) for i in indices):
-            raise StatementError(f"{where} has {_kind(indices)} on its left, where a tuple of Index is expected")
+        for index in indices if isinstance(indices, tuple) else (indices,):
+            if not isinstance(index, Index):
+                raise StatementError(f"{where} has {_kind(index)} on its left, where an Index is expected")
         if len(indices) != len(target.axes) or len(set(indices)) != len(indices):
             raise StatementError(f"{where} needs {len(target.axes)} different indices on its left, one for each axis")
         for number, (index, axis) in enumerate(zip(indices, target.axes, strict=True), 1):
@@ -289,6 +335,10 @@ class _Checks:
             if tensor_name in self.tensors and tensor_name not in known:
                 raise StatementError(f"{where} reads {tensor_name}, which is stated after it")
         self._node(right, where, frozenset(indices))
+        for name in (n for n, value in self.forward.constants.items() if value == 0):
+            named = {s: Integer(0) for s in right.atoms(Symbol) if s.name == name}
+            if right.xreplace(named).has(nan, zoo):
+                raise StatementError(f"{where} has no value, as the constant {name} is 0")
 
     def _right(self, equation: Equation) -> Expr:
         name, value = equation.target.name, equation.expression
@@ -312,15 +362,36 @@ class _Checks:
             self._scalar(node, where)
         elif isinstance(node, Rational | Float):
             self._number(node, where)
-        elif node is pi:
+        elif node is pi or node is E:
             return
         elif not isinstance(node, _NODES):
-            raise StatementError(
-                f"{where} holds {_text(node)}, and {type(node).__name__} is not known; known are {_KNOWN}"
-            )
+            raise StatementError(f"{where} holds {_called(node)}, which is not known; known are {_KNOWN}")
         else:
+            if isinstance(node, Elementwise):
+                self._function(type(node), where)
+            if isinstance(node, Pow) and node.exp.has(Indexed):
+                raise StatementError(f"{where} has an entry in an exponent: write a**b as exp(b*log(a))")
             for argument in node.args:
                 self._node(argument, where, bound)
+
+    def _function(self, function: Any, where: str) -> None:
+        """Check the definition of an elementwise function."""
+        title, definition = function.title, function.definition
+        if not isinstance(title, str) or not title.isidentifier():
+            raise StatementError(f"{where} has a function called {shown(title)}: use letters, digits and _")
+        where = f"the function {title} in {where}"
+        for node in preorder_traversal(definition):
+            if isinstance(node, Elementwise):
+                raise StatementError(f"{where} is defined by {node.title}: write its formula there")
+            if isinstance(node, Rational | Float):
+                self._number(node, where)
+            elif node is not pi and node is not E and not isinstance(node, (*_IN_DEFINITIONS, Symbol)):
+                raise StatementError(f"{where} is defined by {_called(node)}; known are {_KNOWN_IN_DEFINITIONS}")
+        loose = sorted(s.name for s in definition.free_symbols - {X, *function.others})
+        if loose:
+            raise StatementError(f"{where} is defined by {loose[0]}: its only argument is X of derive.functions")
+        if X not in definition.free_symbols:
+            raise StatementError(f"{where} is the same for every X: write the number itself")
 
     def _number(self, node: Any, where: str) -> None:
         if isinstance(node, Float) and not node.is_finite:

@@ -16,8 +16,9 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from agreement import assert_right
 from helpers import Array, Statement, Values, axis, load, shape_of, stored
-from networks import INPUTS, MORE, begun
+from networks import INPUTS, MORE, OUTPUTS, begun
 from sympy import Expr, Rational, Sum, exp, log, sqrt, tanh
 from test_edge_numbers import digits_lost
 
@@ -361,3 +362,44 @@ def test_a_function_of_a_formula_is_as_stable_as_one_of_an_entry(form):
         q = form(1.25, weight)
         found = silently(lambda p=parameters: made.error(p, np.array([[1.0], [0], [0]]), np.array([[0.25]])))
         assert found == pytest.approx(np.logaddexp(0, q) - 0.25 * q, rel=1e-14)
+
+
+BY_A_FUNCTION: dict[str, Any] = {
+    "1/(exp z + exp(-z))": lambda z: 1 / (exp(z) + exp(-z)),
+    "exp z/(1 + exp z)**2": lambda z: exp(z) / (1 + exp(z)) ** 2,
+    "exp z/(1 + exp z)**3": lambda z: exp(z) / (1 + exp(z)) ** 3,
+    "exp z/(1 + exp 2z)": lambda z: exp(z) / (1 + exp(2 * z)),
+    "(exp z - 1)/z": lambda z: (exp(z) - 1) / z,
+    "log(exp z + exp(-z))": lambda z: log(exp(z) + exp(-z)),
+    "log((exp z + exp(-z))/2)": lambda z: log((exp(z) + exp(-z)) / 2),
+    "log(3 + exp z + exp(-z))": lambda z: log(3 + exp(z) + exp(-z)),
+}
+SOFTMAX_OF: dict[str, Any] = {
+    "softplus": elementwise("softplus", ACTIVATIONS["softplus"].formula),
+    "relu": elementwise("relu", ACTIVATIONS["relu"].formula),
+    "a root": lambda z: sqrt(1 + z**2),
+    "1/(1 + relu**2)": lambda z: 1 / (1 + SOFTMAX_OF["relu"](z) ** 2),
+    "a square": lambda z: z**2,
+}
+
+
+@pytest.mark.parametrize("name", BY_A_FUNCTION)
+def test_a_function_for_which_no_better_form_is_found_is_computed_as_it_stands(name):
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    h = s.define("h", z.axes, lambda i, u: BY_A_FUNCTION[name](z[i, u]), role="prediction")
+    assert_right(s.error(s.squares(y, h)))
+
+
+@pytest.mark.parametrize("name", SOFTMAX_OF)
+def test_a_softmax_of_a_function(name):
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+
+    def shares(i: Any, u: Any) -> Any:
+        (j,) = s.supply.several(z.axes[:1])
+        return exp(SOFTMAX_OF[name](z[i, u])) / total(exp(SOFTMAX_OF[name](z[j, u])), j)
+
+    p = s.define("p", z.axes, shares, role="prediction")
+    i, u = s.supply.several(y.axes)
+    assert_right(s.error(-total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y),)))

@@ -23,12 +23,14 @@ from sympy import (
     Sum,
     Symbol,
     exp,
+    floor,
     oo,
     sin,
     tanh,
 )
 
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.functions import X, elementwise
 from derive.index import Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.pipeline import derive
 from derive.user_text import StatementError
@@ -109,7 +111,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         ),
         ("h", "o"),
     ),
-    "an axis that is a number": (lambda: with_axes("g", 3), ("axes of g",)),
+    "an axis that is a number": (lambda: with_axes("g", 3), ("axis 1 of g", "3")),
     "axes that are no tuple": (lambda: stated(parameters=(W, b, Tensor("g", "bias", N))), ("axes of g",)),
     "three axes": (lambda: with_axes("g", N, K, N), ("g", "3 axes")),
     "a parameter along the samples": (lambda: with_axes("g", S), ("g", "samples")),
@@ -171,6 +173,31 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a promise about a parameter": (lambda: stated(promises=(SumsToOne(W),)), ("W",)),
     "a promise about no axis": (lambda: stated(promises=(SumsToOne(y, 2),)), ("t", "axis 2")),
+    "promises that are none": (lambda: stated(promises=None), ("promises", "None")),
+    "a promise that is text": (lambda: stated(promises=("y",)), ("promises", "'y'")),
+    "constants that are none": (lambda: stated(constants=None), ("constants", "None")),
+    "constants without names": (lambda: stated(constants=[1]), ("constants", "a list")),
+    "a constant of 0 below a line": (
+        lambda: with_right(PLAIN / Symbol("scale"), constants={"scale": 0}),
+        ("q", "scale"),
+    ),
+    "a target that is text": (lambda: stated(equations=(Equation("q", (), b), COST)), ("'q'", "Tensor")),
+    "an index that is text": (lambda: stated(equations=(Equation(q, ("i", "u"), PLAIN), COST)), ("q", "'i'")),
+    "an entry in an exponent": (lambda: with_right(2 ** b[i,]), ("q", "exponent")),
+    **{
+        f"a function by {what}": (lambda f=f: with_right(elementwise("act", f)(b[i,])), ("q", "act", what))
+        for what, f in {
+            "sin": sin(X),
+            "Max": Max(X, 0),
+            "floor": floor(X),
+            "the imaginary unit": I * X,
+            "Or": Piecewise((X, (X > 1) | (X < -1)), (X**3, True)),
+            "rate": Symbol("rate") * X,
+            "inner": elementwise("inner", X**2)(X) + X,
+            "the same": Integer(3),
+        }.items()
+    },
+    "a function without a name": (lambda: with_right(elementwise("", X**2)(b[i,])), ("q", "''")),
     "an idle parameter": (lambda: stated(parameters=(W, b, c)), ("c",)),
 }
 
@@ -233,7 +260,7 @@ def test_a_scalar_parameter_may_be_a_plain_symbol():
 
 
 def test_constants_may_be_any_numbers():
-    for value in (2, 0.5, Fraction(1, 3), Rational(1, 3)):
+    for value in (2, 0.5, Fraction(1, 3), Rational(1, 3), np.float64(0.5), np.int64(2)):
         assert derive(with_right(PLAIN * Symbol("scale", real=True), constants={"scale": value})).check().passed
 
 
@@ -259,8 +286,8 @@ def test_roles_of_its_own_making_are_not_taken_from_a_statement():
 
 
 def test_exp_of_one_is_a_number_like_any_other():
-    with pytest.raises(StatementError, match="q"):
-        derive(with_right(PLAIN + E))
+    made = derive(with_right(PLAIN + E))
+    assert made.check().passed and r"e^{1}" in made.latex()
     assert derive(with_right(exp(PLAIN))).check().passed
 
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from sympy import (
     Abs,
     Add,
+    E,
     Expr,
     Function,
     Ge,
@@ -208,6 +209,10 @@ class IndexForm(Symbols):
     @entry.register(type(pi))
     def _(self, expression: Expr) -> Box:
         return self.typesetter.letter(LETTERS["pi"])
+
+    @entry.register(type(E))
+    def _(self, expression: Expr) -> Box:
+        return self.exponential(self.typesetter.number(1))
 
     @entry.register(Max)
     @entry.register(Min)

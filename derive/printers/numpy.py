@@ -16,6 +16,8 @@ from typing import Any
 from sympy import (
     Abs,
     Add,
+    And,
+    E,
     Expr,
     Ge,
     Gt,
@@ -25,12 +27,14 @@ from sympy import (
     Max,
     Min,
     Mul,
+    Or,
     Piecewise,
     Pow,
     Rational,
     Symbol,
     cos,
     cosh,
+    default_sort_key,
     erf,
     exp,
     floor,
@@ -191,6 +195,11 @@ def _(expression: Expr) -> Code:
     return Code("math.pi")
 
 
+@scalar.register(type(E))
+def _(expression: Expr) -> Code:
+    return Code("math.e")
+
+
 @scalar.register
 def _(expression: Abs) -> Code:
     """A choice by the real part: NumPy's own of a complex number has no complex step."""
@@ -243,6 +252,9 @@ def _is_array(value: Expr) -> bool:
 
 
 def _condition(condition: Any) -> str:
+    if isinstance(condition, And | Or):
+        sign = " & " if isinstance(condition, And) else " | "
+        return sign.join(f"({_condition(c)})" for c in sorted(condition.args, key=default_sort_key))
     signs = {Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
     return f"{_real(condition.lhs)} {signs[type(condition)]} {_real(condition.rhs)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import singledispatch
 
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, Symbol, exp, log, pi, tanh
+from sympy import Add, E, Expr, Integer, Mul, Pow, Rational, Symbol, exp, log, pi, tanh
 
 from derive.printers.numpy import ATOM, PRODUCT, UNARY, Code, abs_term, factors, joined, power, python_number
 from derive.reading import fraction, is_decimal, reading_order, subtracted
@@ -39,6 +39,11 @@ def _(expression: Symbol) -> Code:
 @arithmetic.register(type(pi))
 def _(expression: Expr) -> Code:
     return Code("math.pi")
+
+
+@arithmetic.register(type(E))
+def _(expression: Expr) -> Code:
+    return Code("math.e")
 
 
 @arithmetic.register

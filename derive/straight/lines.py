@@ -490,6 +490,10 @@ def _with_softmax(made: Straight, program: Program) -> Straight:
             rows = z.shape[0]
             ones = mx.Broadcast(mx.Number(Integer(1)), (rows, rows))
             sums[z] = total
+            if not isinstance(z, mx.Array):  # what an exponential is taken of has a name, since it is looked at before
+                name = _new_name(f"exponents_{line.target.name}", program)
+                lines.append(replace(line, target=replace(line.target, name=name, role="exponents"), form=z))
+                z = mx.Array(lines[-1].target)
             lines += [
                 replace(line, target=powers, form=mx.Map(exp, (z,))),
                 replace(line, target=total, form=mx.Product(ones, mx.Array(powers))),

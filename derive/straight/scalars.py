@@ -121,9 +121,17 @@ class _Printer:
     def _guard(self, line: Line) -> None:
         """Before exponentials that could overflow, or lose digits: such a step is left to the readable rendering."""
         assert isinstance(line.form, mx.Map)
-        entries = _flat(self.value(line.form.arguments[0]))
+        entries = [self._short(e) for e in _flat(self.value(line.form.arguments[0]))]
         self.lines.append(f"if not {' + '.join(f'{e} * {e}' for e in entries)} < {LIMIT * LIMIT}:")
         self.lines.append("    break")
+
+    def _short(self, entry: Expr) -> Expr:
+        """An entry by a name of its own, if it has none."""
+        if isinstance(entry, Symbol):
+            return entry
+        text, symbol = self._text(entry), Symbol(self.scope.fresh(f"t{len(self.lines) + 1}"), real=True)
+        self.lines.append(f"{symbol} = {text}")
+        return symbol
 
     # Names.
 
