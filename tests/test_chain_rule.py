@@ -92,6 +92,7 @@ def numeric(forward: ForwardPass, edge: LocalDerivative) -> float:
 
 
 @pytest.mark.parametrize("name", ["residual", "tied_with_bias", "softmax_in_steps", "layer_norm", "attention"])
+@pytest.mark.sampled(3)
 def test_every_local_derivative_is_the_slope_of_its_equation(name):
     forward = NETWORKS[name]()
     edges = [e for es in chains(forward).edges.values() for e in es]

@@ -358,6 +358,7 @@ def some(which: str | int) -> Derivation:
 
 
 @pytest.mark.parametrize("which", [*COUNTED, "softmax"], ids=str)
+@pytest.mark.sampled(5)
 def test_paths_are_all_paths_through_scalars(which: str | int) -> None:
     derivation = some(which)
     forward = derivation.forward
@@ -499,6 +500,7 @@ def along(stroke: Stroke) -> Iterator[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.sampled(9)
 def test_nothing_overlaps(name: str) -> None:
     drawing = one(name)
     labels, shapes = drawing.parts.labels, [*drawing.parts.circles, *drawing.parts.cards]
@@ -620,6 +622,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.sampled(9)
 def test_svg_is_well_formed_and_complete(name: str) -> None:
     drawing = one(name)
     root = ET.fromstring(svg(drawing))
@@ -788,15 +791,17 @@ def centred(drawing: Drawing) -> str:
     return f"\\begin{{center}}\n{tikz(drawing)}\n\\end{{center}}\n"
 
 
-def test_every_drawing_compiles_and_its_labels_fit(compiled: Compile) -> None:
-    """All of the spread in one run: no overfull box, and no label wider than it was taken to be."""
+@pytest.mark.parametrize("spread", [list(SPREAD)[n::8] for n in range(8)], ids=range(8))
+@pytest.mark.sampled(8)
+def test_every_drawing_compiles_and_its_labels_fit(compiled: Compile, spread: list[str]) -> None:
+    """Many drawings in one run: no overfull box, and no label wider than it was taken to be."""
     labels = {(label.size, "".join(r if isinstance(r, str) else f"${latex(r)}$" for r in label.runs)): label
-              for drawing in map(one, SPREAD) for label in drawing.parts.labels}  # fmt: skip
+              for drawing in map(one, spread) for label in drawing.parts.labels}  # fmt: skip
     measures = "\n".join(
         rf"\setbox0=\hbox{{\fontsize{{{size}}}{{{size}}}\selectfont {written}}}\typeout{{width {n} \the\wd0}}"
         for n, (size, written) in enumerate(labels)
     )
-    body = "".join(centred(drawing) for drawing in map(one, SPREAD))
+    body = "".join(centred(drawing) for drawing in map(one, spread))
     log = compiled(article(f"{body}\n{measures}"))
     widths = {int(n): float(w) for n, w in re.findall(r"^width (\d+) ([\d.]+)pt", log, re.MULTILINE)}
     assert len(widths) == len(labels)
@@ -815,6 +820,7 @@ def test_every_drawing_compiles_and_its_labels_fit(compiled: Compile) -> None:
         ("{amsart}", r"\usepackage{tikz}\definecolor{derivepath}{rgb}{1,0,0}"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_in_other_documents(kind: str, head: str, engine: str, compiled: Compile) -> None:
     body = "".join(centred(one(n)) for n in ("small W2[3,1]", "digits", "residual, first", "depth 8"))
     compiled(article(body, head, kind), engine)

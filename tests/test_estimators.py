@@ -55,6 +55,7 @@ CHECKED = [
 
 
 @parametrize_with_checks(CHECKED)
+@pytest.mark.sampled(5)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -137,6 +138,7 @@ def test_how_it_learns_is_a_part_of_the_derivation():
     ],
 )
 @pytest.mark.parametrize("options", [{}, {"loss": "hinge"}, {"output_activation": "softmax"}, {"loss": "half_mse"}])
+@pytest.mark.sampled(4)
 def test_any_labels(labels, options):
     x, y = iris()
     of_these = y < len(labels)

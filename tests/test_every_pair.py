@@ -207,6 +207,7 @@ def complex_step(pair: Pair, at: Point, name: str) -> Array:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.sampled(11)
 def test_four_ways_to_the_same_gradients(pair):
     at = point(pair)
     module = module_of(LAYERS, (pair.hidden, pair.output), *pair[2:])
@@ -221,6 +222,7 @@ def test_four_ways_to_the_same_gradients(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS[::5], ids=str)
+@pytest.mark.sampled(7)
 def test_the_module_checks_itself_by_the_complex_step(pair):
     at = point(pair)
     module = module_of(LAYERS, (pair.hidden, pair.output), *pair[2:])
@@ -229,6 +231,7 @@ def test_the_module_checks_itself_by_the_complex_step(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS[::3], ids=str)
+@pytest.mark.sampled(7)
 def test_float32_stays_float32(pair):
     """No constant makes float64 of it, and it is as right as float32 can be."""
     at = point(pair)

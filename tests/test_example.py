@@ -52,6 +52,7 @@ def _extent(axis, samples):
 
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize(("network", "options"), NETWORKS)
+@pytest.mark.sampled(5)
 def test_every_value_is_that_of_its_equation(network, options, samples):
     d, example = seeded(network, options, samples=samples)
     for step in example.steps:
@@ -63,6 +64,7 @@ def test_every_value_is_that_of_its_equation(network, options, samples):
 
 
 @pytest.mark.parametrize(("network", "options"), NETWORKS)
+@pytest.mark.sampled(4)
 def test_the_gradients_are_what_is_measured_of_the_error(network, options):
     d, example = seeded(network, options)
     assert set(example.steps[0].measured) == {s.target.name for s in d.program.stage("gradient")}
@@ -115,6 +117,7 @@ def test_widths_with_names():
 @pytest.mark.parametrize(
     "name", ["attention", "layer_norm", "recurrence", "penalty_of_biases", "scalar_parameters", "tied", "batch_norm"]
 )
+@pytest.mark.sampled(3)
 def test_forward_passes_that_are_no_layers(name):
     example = work(derive(getattr(networks, name)()), numbers("seed:2"))
     step = example.steps[0]

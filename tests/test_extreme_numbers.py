@@ -124,6 +124,7 @@ def right(found: float, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
+@pytest.mark.sampled(7)
 def test_error_and_slope(loss, output):
     module = module_of((1, 1), output, loss)
     parameters = {"W1": np.ones((1, 1)), "b1": np.zeros((1, 1))}

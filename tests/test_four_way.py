@@ -164,6 +164,7 @@ def same(found: dict[str, Array], expected: dict[str, Array], tolerance: float =
 
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.sampled(7)
 def test_module_is_interpreter(case, m):
     at = point(case, LAYERS, m)
     module = module_of(*case.arguments(LAYERS))
@@ -179,6 +180,7 @@ def moved_error(case: Case, at: Point, name: str, position: tuple[int, ...], ste
 
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.sampled(7)
 def test_module_is_complex_step_and_central_differences(case, m):
     at = point(case, LAYERS, m)
     found = module_of(*case.arguments(LAYERS)).gradients(at.parameters, at.x, at.y)
@@ -197,6 +199,7 @@ def test_module_is_complex_step_and_central_differences(case, m):
 
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.sampled(7)
 def test_module_is_autograd(case, m):
     at = point(case, LAYERS, m)
     module = module_of(*case.arguments(LAYERS))
@@ -207,6 +210,7 @@ def test_module_is_autograd(case, m):
 
 
 @pytest.mark.parametrize(("case", "m"), [(c, 2 if n % 7 == 0 else 1) for n, c in enumerate(CASES)], ids=str)
+@pytest.mark.sampled(7)
 def test_module_is_sympy_entry_by_entry(case, m):
     """The error written out in numbers of units and samples, differentiated by one entry at a time."""
     at = point(case, SMALL, m)

@@ -111,6 +111,7 @@ class Reader(HTMLParser):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(3)
 def test_the_file_is_whole_and_needs_no_other(name, made):
     path, *_ = made(name)
     page = path.read_text(encoding="utf-8")
@@ -297,6 +298,7 @@ def test_facts_cannot_end_their_element(made):
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(7)
 def test_nothing_is_wider_than_the_window(name, width, made, open_page):
     visit = open_page(made(name)[0], width=width)
     visit.page.click("#folds")
@@ -308,6 +310,7 @@ def test_nothing_is_wider_than_the_window(name, width, made, open_page):
 @pytest.mark.parametrize(
     ("name", "dark", "width"), [("plain", True, 1200), ("residual", False, 768), ("delta", True, 360)]
 )
+@pytest.mark.sampled(3)
 def test_everybody_can_read_it(name, dark, width, made, open_page):
     """In light and in dark, with everything unfolded, something lit up and the backward pass half way."""
     visit = open_page(made(name)[0], dark=dark, width=width, reduced_motion="reduce")

@@ -162,6 +162,7 @@ PLAIN = r"""\documentclass{article}
 
 
 @pytest.mark.parametrize("bundle", bundles())
+@pytest.mark.sampled(6)
 def test_fragments_fit_a_plain_article(bundle: str, compile_latex: Compile, tmp_path: Path) -> None:
     read = inputs(tmp_path, {name: parts(**NETWORKS[name]) for name in bundles()[bundle]})
     assert not complaints(compile_latex(PLAIN % read, passes=1))
@@ -169,6 +170,7 @@ def test_fragments_fit_a_plain_article(bundle: str, compile_latex: Compile, tmp_
 
 @pytest.mark.parametrize("detail", ["brief", "exhaustive"])
 @pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.sampled(3)
 def test_every_detail(notation: str, detail: str, compile_latex: Compile, tmp_path: Path) -> None:
     chosen = [n for n in (f"{notation}_5", f"{notation}_named", f"{notation}_wide") if n in NETWORKS]
     read = inputs(tmp_path, {name: parts(detail, **NETWORKS[name]) for name in chosen})
@@ -226,12 +228,14 @@ ARTICLE = r"""\documentclass[twoside]{article}
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.sampled(3)
 def test_amsart(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
     read = inputs(tmp_path, {name: parts(**NETWORKS[name]) for name in (f"{notation}_3", f"{notation}_none")})
     assert not complaints(compile_latex(AMSART % read))
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.sampled(3)
 def test_slides(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
     """Part by part, as a teacher would show them."""
     frames = []
@@ -243,6 +247,7 @@ def test_slides(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.sampled(3)
 def test_two_in_an_article_with_its_own_colours(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
     """Two derivations with labels of their own, in a document that has other meanings for every name."""
     fragments = {

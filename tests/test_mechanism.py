@@ -93,6 +93,7 @@ def slope_at(program: Program, values: Values, sizes: dict[str, int], name: str)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_the_generated_module_computes_the_index_form(name):
     program, (values, _, found) = derived(name).program, values_of(name)
     inputs = arguments(program, values)

@@ -70,6 +70,7 @@ def noticed(d: Derivation, mutant: Mutant) -> bool:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.sampled(3)
 def test_no_slip_goes_unnoticed(name):
     """Some of the mutants of a module, others in each function."""
     d = derive(MODULES[name]())

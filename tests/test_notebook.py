@@ -15,7 +15,6 @@ import nbformat
 import numpy as np
 import pytest
 import web
-from conftest import REQUIRED
 from helpers import derivation, load
 from networks import NETWORKS
 from web import chromium_fixture, mathjax_fixture  # noqa: F401
@@ -37,7 +36,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "hostile names": ("network,rate,found", "tanh", "mse"),
 }
 #: Those that a kernel runs; it needs some seconds to start.
-EXECUTED = list(CASES) if REQUIRED else ["softmax"]
+EXECUTED = list(CASES)
 
 
 def network(name: str) -> Derivation:
@@ -79,6 +78,7 @@ def test_cells_have_names_and_no_outputs(name):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(4)
 def test_formulas(name, tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text(text(name), encoding="utf-8")
@@ -88,8 +88,10 @@ def test_formulas(name, tmp_path):
         assert md.markdown_problems(source, "jupyter") == []
 
 
-def test_formulas_in_mathjax(mathjax):
-    found = [f for n in CASES for s in sources(n, "markdown").values() for f in md.formulas_in_markdown(s, "jupyter")]
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(4)
+def test_formulas_in_mathjax(mathjax, name):
+    found = [f for s in sources(name, "markdown").values() for f in md.formulas_in_markdown(s, "jupyter")]
     assert mathjax(dict.fromkeys(found)) == []
 
 
@@ -188,6 +190,7 @@ def test_a_large_network_is_not_checked_entry_by_entry():
 
 
 @pytest.mark.parametrize("name", EXECUTED)
+@pytest.mark.sampled(5)
 def test_a_kernel_runs_it(name, tmp_path):
     (tmp_path / "trainer.py").write_text(network(name).numpy(), encoding="utf-8")
     path = tmp_path / "derivation.ipynb"

@@ -143,6 +143,7 @@ def assert_steps(module: Any, recurrence: Callable[[float], Iterator[Any]], clip
 
 @pytest.mark.parametrize("bias", ["separate", "augmented"])
 @pytest.mark.parametrize(("name", "options"), CASES, ids=lambda value: str(value))
+@pytest.mark.sampled(5)
 def test_an_optimizer_is_its_published_recurrence(name: str, options: dict[str, float], bias: str) -> None:
     module = module_of(*NET, bias, optimizer=written(name, options))
     assert_steps(module, lambda w: RECURRENCES[name](w, **options))
@@ -264,6 +265,7 @@ def test_a_state_that_is_read_after_it_is_replaced_is_refused() -> None:
         ("augmented", "delta", "binary_cross_entropy"),
     ],
 )
+@pytest.mark.sampled(4)
 def test_weight_decay_is_in_the_error_and_in_the_gradient(bias: str, notation: str, loss: str) -> None:
     """E grows by l2/2 times the weights squared, without biases; its slope is that of HIPS autograd."""
     plain, decayed = (module_of(LAYERS, "tanh,sigmoid", loss, bias, notation, l2=l2) for l2 in (0.0, 0.3))
@@ -462,6 +464,7 @@ def test_the_state_begins_at_zero_and_has_the_shapes_of_the_parameters() -> None
         (lambda s: s["mean_W2"].setflags(write=False), ValueError, '"mean_W2" in the state is read-only'),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_wrong_state_is_refused_and_nothing_changes(spoil: Any, kind: type[Exception], message: str) -> None:
     module = module_of(*NET, optimizer="adam")
     parameters, (state,) = started(module)

@@ -1547,6 +1547,7 @@ def _assert_right_at(network: Network, detail: str, seed: int) -> None:
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_every_equation_holds(name: str, notation: str) -> None:
     _assert_right(network(name, notation))
 
