@@ -239,5 +239,5 @@ def _number(text: str, where: str) -> Fraction:
         return Fraction(over, under)
     assert decimal is not None
     if abs(int(decimal[3] or 0)) > MAX_EXPONENT:
-        raise SpecError(f"{where} is {shown(text)}, but an exponent of more than {MAX_EXPONENT} is too large")
+        raise SpecError(f"{where} is {shown(text)}, but exponents run from -{MAX_EXPONENT} to {MAX_EXPONENT}")
     return Fraction(text)

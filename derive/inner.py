@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from sympy import Expr, Function, Indexed, Sum, Symbol, exp, log, preorder_traversal
+from sympy import Expr, Function, Indexed, Sum, Symbol, log, preorder_traversal
 
 from derive.index import Equation, Index, Tensor
 from derive.program import Program
@@ -30,9 +30,9 @@ class Inner:
         """The equation with a name for every argument of a function of one number that is no entry itself.
 
         An argument with a sum in it is left: it would be computed once for each place where it stands.
-        Those of exp and log are left too, as there are rules for what stands in these.
+        That of a logarithm is left too, as there are rules for what stands in it.
         """
-        functions = equation.expression.atoms(Function) - equation.expression.atoms(exp, log)
+        functions = equation.expression.atoms(Function) - equation.expression.atoms(log)
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
         new = {f: f.func(self._entry(f.args[0])) for f in sorted(calls, key=lambda f: (f.count_ops(), str(f)))}
         return replace(equation, expression=equation.expression.xreplace(new))

@@ -417,7 +417,8 @@ def _real(key: str, value: object, example: str) -> float:
         if beyond := beyond_floats(value, number):
             raise SpecError(f"{key} is {shown(value)}, {beyond}: give a number such as {example}")
     if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a number such as {example} is expected")
+        said = shown(value) if isinstance(value, str) else f"{kind(value)}, {shown(value)}"
+        raise SpecError(f"{key} is {said}, where a number such as {example} is expected")
     if not abs(number) < float("inf") or abs(number) > sys.float_info.max:
         raise SpecError(f"{key} is {shown(value)}, where a finite number is expected")
     return float(number) + 0.0

@@ -15,7 +15,7 @@ from itertools import chain
 from math import isinf
 from typing import Any
 
-from sympy import Add, Expr, Function, Indexed, KroneckerDelta, Mul, Pow, Sum, log
+from sympy import Add, Expr, Function, Indexed, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, log
 
 from derive.along import Along
 from derive.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
@@ -238,6 +238,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
     if not curves(value) and not value.has(Along):
         return
     ruled = given.ruled(value)
+    # What a sum as a whole is divided by may cancel in its terms.
+    split = given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value)))))
     known = next((e.expression for e in given.known if e.target == equation.target), ruled)
     read = {e.target.name for e in given.sources(equation)}  # not what is computed later
     others = tuple(e for e in given.known if e.target.name in read)
@@ -245,6 +247,7 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
     forms: tuple[Callable[[Fusing], Expr], ...] = (
         lambda _: known,
         lambda _: ruled,
+        lambda _: split,
         lambda fusing: fusing.whole(ruled),
         lambda fusing: fusing.terms(ruled),
         lambda fusing: fusing.whole(value),

@@ -538,6 +538,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.sampled(3)
 def test_each_format_writes_its_files(name: str, tmp_path: Path) -> None:
     assert status("network", "--layers", "2,1", "--only", "chain", "--format", name, "--output", str(tmp_path)) == 0
     folder = tmp_path / "network_2_1"

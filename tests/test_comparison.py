@@ -155,6 +155,7 @@ def is_close(found, expected):
 
 @pytest.mark.parametrize("loss", COSTS)
 @pytest.mark.parametrize("notation", ["psi", "bracket"])
+@pytest.mark.sampled(3)
 def test_nielsen_bp1_and_bp2(loss, notation):
     """Psi has his errors as its columns: in bracket notation as they are, in psi notation with the 1/m of the mean."""
     _, values = with_two_hidden_layers(loss, notation)
@@ -167,6 +168,7 @@ def test_nielsen_bp1_and_bp2(loss, notation):
 
 @pytest.mark.parametrize("loss", COSTS)
 @pytest.mark.parametrize("notation", ["psi", "bracket", "delta"])
+@pytest.mark.sampled(4)
 def test_nielsen_bp3_and_bp4(loss, notation):
     """The gradients are the sums over the examples of a mini-batch of what his equations give for each."""
     _, values = with_two_hidden_layers(loss, notation)

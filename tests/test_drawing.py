@@ -230,6 +230,7 @@ def test_activation_that_couples_the_units_has_a_column_of_sums() -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
+@pytest.mark.sampled(5)
 def test_layers_are_recognised(name: str) -> None:
     derivation = of_spec(name)
     layers = plain_layers(derivation)
@@ -241,6 +242,7 @@ def test_layers_are_recognised(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(7)
 def test_anything_else_is_drawn_as_tensors(name: str) -> None:
     drawing = draw(by_hand(name))
     forward = by_hand(name).forward
@@ -516,6 +518,7 @@ def test_nothing_overlaps(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.sampled(9)
 def test_no_line_crosses_a_label_or_a_unit(name: str) -> None:
     parts = one(name).parts
     for stroke in parts.strokes:
@@ -535,6 +538,7 @@ def test_no_line_crosses_a_label_or_a_unit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.sampled(9)
 def test_drawing_fits_the_line(name: str) -> None:
     drawing = one(name)
     assert drawing.width <= WIDEST + 0.01

@@ -74,7 +74,7 @@ def test_options_are_in_their_order_and_filled_up():
         ("elu(alpha=__import__)", "must be a number such as"),
         ("elu(alpha=1/0)", "divides by zero"),
         ("elu(alpha=1.5/2)", "must be a number such as"),
-        ("elu(alpha=1e100)", "an exponent of more than 99 is too large"),
+        ("elu(alpha=1e100)", "exponents run from -99 to 99"),
         ("elu(alpha=" + "3" * 31 + ")", "more than 30 digits: round it"),
         ("elu(alpha=1" + " " * 400 + ")", "longer than 300 characters"),
         ("elu(alpha=1", "the parentheses do not match"),

@@ -78,6 +78,7 @@ def test_the_gradients_are_what_is_measured_of_the_error(network, options):
 
 
 @pytest.mark.parametrize(("network", "options"), NETWORKS)
+@pytest.mark.sampled(4)
 def test_each_step_starts_where_the_one_before_ended(network, options):
     d, example = seeded(network, options, steps=3)
     for before, after in zip(example.steps, example.steps[1:], strict=False):

@@ -235,6 +235,7 @@ def exact_numbers(values: Array) -> Array:
 
 
 @pytest.mark.parametrize("case", CASES[::5], ids=str)
+@pytest.mark.sampled(4)
 def test_named_widths(case):
     """One module for any widths computes what the module for these widths computes."""
     at, same_widths = point(case, ("n", "h", "q", "k"), 7), point(case, LAYERS, 7)
@@ -248,6 +249,7 @@ def test_named_widths(case):
 
 @pytest.mark.parametrize("layers", [(2, 1), (1, 1), (3, 1), (1, 4, 1)])
 @pytest.mark.parametrize("bias", ["separate", "augmented", "none"])
+@pytest.mark.sampled(5)
 def test_widths_of_one(layers, bias):
     case = Case(("tanh", "sigmoid"), "half_mse", bias, "delta")
     arguments = (layers, ("tanh",) * (len(layers) - 2) + ("sigmoid",), *case[1:])

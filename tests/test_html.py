@@ -221,6 +221,7 @@ def test_a_reference_leads_to_its_equation():
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
 def test_the_latex_of_each_equation_is_that_of_the_tex_format(name, made):
     path, view, shown = made(name)
     items = [i for part in shown.parts for i in items_of(part.blocks)]
@@ -235,6 +236,7 @@ def test_the_latex_of_each_equation_is_that_of_the_tex_format(name, made):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
 def test_the_code_is_the_module_and_every_line_is_tied_to_its_equation(name, made):
     path, view, shown = made(name)
     source = view.derivation.numpy().splitlines()
@@ -298,7 +300,7 @@ def test_facts_cannot_end_their_element(made):
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(9)
 def test_nothing_is_wider_than_the_window(name, width, made, open_page):
     visit = open_page(made(name)[0], width=width)
     visit.page.click("#folds")
@@ -308,7 +310,7 @@ def test_nothing_is_wider_than_the_window(name, width, made, open_page):
 
 
 @pytest.mark.parametrize(
-    ("name", "dark", "width"), [("plain", True, 1200), ("residual", False, 768), ("delta", True, 360)]
+    ("name", "dark", "width"), [("delta", True, 360), ("residual", False, 768), ("plain", True, 1200)]
 )
 @pytest.mark.sampled(3)
 def test_everybody_can_read_it(name, dark, width, made, open_page):
@@ -439,6 +441,7 @@ def test_a_link_opens_the_fold_that_it_leads_into(made, open_page):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
 def test_the_backward_pass_is_walked_through(name, made, open_page):
     path, view, _ = made(name)
     visit = open_page(path)

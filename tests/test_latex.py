@@ -170,7 +170,7 @@ def test_fragments_fit_a_plain_article(bundle: str, compile_latex: Compile, tmp_
 
 @pytest.mark.parametrize("detail", ["brief", "exhaustive"])
 @pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_every_detail(notation: str, detail: str, compile_latex: Compile, tmp_path: Path) -> None:
     chosen = [n for n in (f"{notation}_5", f"{notation}_named", f"{notation}_wide") if n in NETWORKS]
     read = inputs(tmp_path, {name: parts(detail, **NETWORKS[name]) for name in chosen})
@@ -178,6 +178,7 @@ def test_every_detail(notation: str, detail: str, compile_latex: Compile, tmp_pa
 
 
 @pytest.mark.parametrize("depth", [7, 8])
+@pytest.mark.sampled(2)
 def test_deep_and_exhaustive(depth: int, compile_latex: Compile, tmp_path: Path) -> None:
     fragment = parts("exhaustive", layers=(*WIDTHS, 3, 2)[: depth + 1])
     assert not complaints(compile_latex(PLAIN % inputs(tmp_path, {"deep": fragment}), passes=1))

@@ -94,7 +94,7 @@ CASES = [(n, o, d) for n in SPREAD for o in ("psi", "bracket", "delta") for d in
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian"])
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(13)
+@pytest.mark.sampled(27)
 def test_every_formula_renders_and_every_text_is_read_as_meant(name, notation, detail, flavour):
     for file, text in texts(markdown_files(document(name, notation, detail), flavour)).items():
         for body in bodies(text, flavour):
@@ -103,7 +103,7 @@ def test_every_formula_renders_and_every_text_is_read_as_meant(name, notation, d
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(27)
 def test_mathjax(name, notation, detail, mathjax):
     found = dict.fromkeys(formulas(markdown(document(name, notation, detail), "github"), "github"))
     assert found
@@ -113,7 +113,7 @@ def test_mathjax(name, notation, detail, mathjax):
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_kramdown(name, notation, detail, kramdown):
     text = markdown(document(name, notation, detail), "kramdown", front_matter=True)
     assert md.kramdown_markdown_problems(text) == []
@@ -124,11 +124,13 @@ def test_kramdown(name, notation, detail, kramdown):
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
+@pytest.mark.sampled(9)
 def test_liquid_finds_nothing_to_do(name, notation, detail):
     assert md.liquid_problems(markdown(document(name, notation, detail), "kramdown")) == []
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
+@pytest.mark.sampled(9)
 def test_all_flavours_have_the_same_formulas(name, notation, detail):
     found = {f: formulas(markdown(document(name, notation, detail), f), f) for f in ("github", "myst", "obsidian")}
     shown = {f: sorted(tex for tex, display in found[f] if display) for f in found}
@@ -146,7 +148,7 @@ def test_biases(bias, flavour):
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(16)
 def test_networks_that_are_stated_by_hand(name):
     for flavour in ("github", "myst"):
         for text in texts(markdown_files(derive(NETWORKS[name]()).document(), flavour)).values():
@@ -203,6 +205,7 @@ def test_what_is_folded(flavour):
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian", "kramdown"])
 @pytest.mark.parametrize(("name", "notation"), [("three layers", "psi"), ("deep", "delta"), ("named", "bracket")])
+@pytest.mark.sampled(5)
 def test_equations_are_numbered_and_linked_to(name, notation, flavour):
     written = document(name, notation)
     files = texts(markdown_files(written, flavour))
@@ -312,6 +315,7 @@ def test_colours_are_values_and_stand_with_brackets(flavour):
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "kramdown", "obsidian"])
 @pytest.mark.parametrize("front_matter", [False, True])
+@pytest.mark.sampled(4)
 def test_the_files_as_they_are_written(tmp_path, flavour, front_matter, kramdown):
     path = derivation((3, 4, 1)).write(tmp_path, edition=Edition("md", flavour=flavour, front_matter=front_matter))
     found = sorted(str(file.relative_to(path)) for file in path.rglob("*.md"))

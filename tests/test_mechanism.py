@@ -62,6 +62,7 @@ def arguments(program: Program, values: Values) -> tuple[Values, Array, Array]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_the_index_form_is_the_derivative(name):
     program, (values, sizes, found) = stated(name), values_of(name)
     for p in program.parameters:
@@ -104,6 +105,7 @@ def test_the_generated_module_computes_the_index_form(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_the_generated_module_computes_the_error(name):
     program, (values, _, found) = derived(name).program, values_of(name)
     error = generated(name).error(*arguments(program, values))
@@ -112,6 +114,7 @@ def test_the_generated_module_computes_the_error(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_the_generated_module_passes_its_own_check(name):
     report = derived(name).check()
     assert report.passed, report.table()
@@ -130,6 +133,7 @@ def test_one_sample_is_a_batch_too(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_an_update_steps_against_the_gradient(name):
     program, (values, _, _) = derived(name).program, values_of(name)
     parameters, x, y = arguments(program, values)
@@ -142,6 +146,7 @@ def test_an_update_steps_against_the_gradient(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_the_derivation_can_be_written_down(name):
     text = derived(name).latex()
     assert all(f"\\tag{{{s.number}}}" in text for s in derived(name).program.stage("factor", "gradient"))
@@ -202,6 +207,7 @@ def test_layer_norm_is_the_same_in_one_equation_and_in_several():
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sampled(3)
 def test_random_networks(seed):
     forward = random_network(seed)
     d = derive(forward)

@@ -57,6 +57,7 @@ def sources(name: str, kind: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(4)
 def test_the_file_is_what_nbformat_writes(name, recwarn):
     read = nbformat.reads(text(name), as_version=4)
     nbformat.validate(read)
@@ -66,6 +67,7 @@ def test_the_file_is_what_nbformat_writes(name, recwarn):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(4)
 def test_cells_have_names_and_no_outputs(name):
     cells = json.loads(text(name))["cells"]
     assert len({cell["id"] for cell in cells}) == len(cells)

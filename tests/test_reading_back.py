@@ -1553,11 +1553,13 @@ def test_every_equation_holds(name: str, notation: str) -> None:
 
 
 @pytest.mark.parametrize("name", MORE)
+@pytest.mark.sampled(5)
 def test_every_equation_of_unusual_networks_holds(name: str) -> None:
     _assert_right(Network(*MORE[name]))
 
 
 @pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.sampled(4)
 def test_every_equation_of_a_step_holds(name: str) -> None:
     of, notation, learning = LEARNING[name]
     _assert_right(network(of, notation, **learning), "exhaustive" if name == "adam" else "full")
@@ -1565,6 +1567,7 @@ def test_every_equation_of_a_step_holds(name: str) -> None:
 
 @pytest.mark.parametrize("detail", ["brief", "exhaustive"])
 @pytest.mark.parametrize(("name", "notation"), [("augmented", "psi"), ("named", "bracket"), ("softmax", "delta")])
+@pytest.mark.sampled(3)
 def test_every_equation_holds_in_less_and_in_more_detail(name: str, notation: str, detail: str) -> None:
     _assert_right(network(name, notation), detail)
 
@@ -1850,6 +1853,7 @@ STRIDE = int(os.environ.get("DERIVE_MUTANT_STRIDE", "12"))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.sampled(4)
 def test_a_mistake_in_one_equation_is_noticed(rule: Callable[[Tokens], Iterator[Tokens]]) -> None:
     made, survivors = 0, []
     for name, notation in itertools.product(("deep", "softmax", "probabilities"), NOTATIONS):
@@ -1889,6 +1893,7 @@ def other_state(tokens: Tokens) -> Iterator[Tokens]:
 
 
 @pytest.mark.parametrize("name", ["nesterov", "adam", "adamw"])
+@pytest.mark.sampled(3)
 def test_a_mistake_in_a_step_is_noticed(name: str) -> None:
     of, notation, learning = LEARNING[name]
     chosen = network(of, notation, **learning)
@@ -2016,6 +2021,7 @@ def small(network: Network) -> str:
 
 
 @pytest.mark.parametrize("mutant", PRINTERS)
+@pytest.mark.sampled(5)
 def test_a_mistake_in_the_printer_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [Network((2, 3, 2), ("relu", "sigmoid"), "half_mse", "augmented", n) for n in NOTATIONS]
     right = [small(n) for n in chosen]

@@ -55,6 +55,7 @@ def test_the_chains_come_to_the_gradient(network: Network, weight: str) -> None:
 
 
 @pytest.mark.parametrize(("network", "weight"), WEIGHTS, ids=[f"{n.name}-{w}" for n, w in WEIGHTS])
+@pytest.mark.sampled(3)
 def test_the_number_is_that_of_the_entry(network: Network, weight: str) -> None:
     derivation = derive(network)
     name, *entry = re.findall(r"[A-Za-z0-9]+", weight)
