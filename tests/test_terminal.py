@@ -20,6 +20,7 @@ WRITER = TerminalWriter(40)
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("layers", ["3,4,4,1", "n,h,k", "3,1", "20,300,10"])
+@pytest.mark.sampled(4)
 def test_every_block_of_a_derivation_fits(layers: str, notation: str) -> None:
     derivation = derive(Network(layers, notation=notation))
     written = terminal(derivation.document(detail="exhaustive"), 88)
@@ -31,6 +32,7 @@ def test_every_block_of_a_derivation_fits(layers: str, notation: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_every_network_is_written(name: str) -> None:
     assert terminal(derive(NETWORKS[name]()).document())
 
