@@ -162,7 +162,7 @@ def used() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("names", used(), ids=lambda n: n[0])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_a_tensor_may_be_called_like_anything_in_the_module(names: list[str]) -> None:
     assert not declines(assert_right(all_called(names)))
 

@@ -58,7 +58,7 @@ def test_what_couples_the_samples_is_named(forward, why):
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ("batch_norm", "attention")])
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_every_other_network_predicts_a_sample_by_itself(name):
     assert coupling(index_form(NETWORKS[name]())) == ""
 

@@ -230,7 +230,7 @@ def test_activation_that_couples_the_units_has_a_column_of_sums() -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_layers_are_recognised(name: str) -> None:
     derivation = of_spec(name)
     layers = plain_layers(derivation)
@@ -242,7 +242,7 @@ def test_layers_are_recognised(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_anything_else_is_drawn_as_tensors(name: str) -> None:
     drawing = draw(by_hand(name))
     forward = by_hand(name).forward
@@ -360,7 +360,7 @@ def some(which: str | int) -> Derivation:
 
 
 @pytest.mark.parametrize("which", [*COUNTED, "softmax"], ids=str)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_paths_are_all_paths_through_scalars(which: str | int) -> None:
     derivation = some(which)
     forward = derivation.forward
@@ -502,7 +502,7 @@ def along(stroke: Stroke) -> Iterator[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("name", SPREAD)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_nothing_overlaps(name: str) -> None:
     drawing = one(name)
     labels, shapes = drawing.parts.labels, [*drawing.parts.circles, *drawing.parts.cards]
@@ -518,7 +518,7 @@ def test_nothing_overlaps(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPREAD)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_no_line_crosses_a_label_or_a_unit(name: str) -> None:
     parts = one(name).parts
     for stroke in parts.strokes:
@@ -538,7 +538,7 @@ def test_no_line_crosses_a_label_or_a_unit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPREAD)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_drawing_fits_the_line(name: str) -> None:
     drawing = one(name)
     assert drawing.width <= WIDEST + 0.01
@@ -626,7 +626,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize("name", SPREAD)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_svg_is_well_formed_and_complete(name: str) -> None:
     drawing = one(name)
     root = ET.fromstring(svg(drawing))
@@ -796,7 +796,7 @@ def centred(drawing: Drawing) -> str:
 
 
 @pytest.mark.parametrize("spread", [list(SPREAD)[n::8] for n in range(8)], ids=range(8))
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 def test_every_drawing_compiles_and_its_labels_fit(compiled: Compile, spread: list[str]) -> None:
     """Many drawings in one run: no overfull box, and no label wider than it was taken to be."""
     labels = {(label.size, "".join(r if isinstance(r, str) else f"${latex(r)}$" for r in label.runs)): label

@@ -146,14 +146,14 @@ def test_the_data_reach_what_they_are_to_reach():
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("task", TASKS, ids=str)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_every_entry_is_right(task, scale):
     right_to_the_last_digits(computed(task, scale))
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize(("out", "loss"), SQUARES)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_softmax_with_squared_errors(out, loss, scale):
     """A unit near 1 is pulled with what the others leave of it, not with a difference of ones."""
     right_to_the_last_digits(computed(Task(SHAPE, ("tanh", out), loss), scale))
@@ -184,7 +184,7 @@ def reached(out: str, loss: str, z: float, y: float) -> Computed:
 
 
 @pytest.mark.parametrize(("out", "loss", "z", "y"), REACHED)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_a_unit_that_has_reached_its_target(out, loss, z, y):
     """What is left of the difference to the target is tiny, and right to its last digits."""
     right_to_the_last_digits(reached(out, loss, z, y))
@@ -202,7 +202,7 @@ def test_a_unit_that_has_reached_its_target_is_off_by_rounding_at_most(out, loss
 @pytest.mark.parametrize("layers", [(3, 5, 4, 2), (3, 5, 1)])
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("bias", ["separate", "augmented"])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_nothing_warns_however_far_out(layers, activation, bias):
     """Inputs of 1e4 and weights of 1e4 as they come: finite, and without a word from NumPy."""
     loss, out = ("binary_cross_entropy", "sigmoid") if layers[-1] == 1 else ("cross_entropy", "softmax")

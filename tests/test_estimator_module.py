@@ -71,6 +71,7 @@ def iris():
 
 
 @pytest.mark.parametrize("name", ["free", "numbers"])
+@pytest.mark.sampled(2)
 def test_it_passes_scikit_learns_checks_where_the_widths_are_free(estimator_of, name):
     options = {"learning_rate": 0.02} if name == "numbers" else {}
     check_estimator(estimator_of(name, **options), on_skip=None)
@@ -78,7 +79,7 @@ def test_it_passes_scikit_learns_checks_where_the_widths_are_free(estimator_of, 
 
 @pytest.mark.parametrize("name", [n for n, (*_, loss) in NETWORKS.items() if "mse" not in loss and "huber" not in loss])
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_classes(estimator_of, name, classes):
     x, y = iris()
     x, y = x[y < classes], np.array(["setosa", "versicolor", "virginica"])[y[y < classes]]

@@ -55,7 +55,7 @@ CHECKED = [
 
 
 @parametrize_with_checks(CHECKED)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 

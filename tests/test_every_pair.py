@@ -207,7 +207,7 @@ def complex_step(pair: Pair, at: Point, name: str) -> Array:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(22)
 def test_four_ways_to_the_same_gradients(pair):
     at = point(pair)
     module = module_of(LAYERS, (pair.hidden, pair.output), *pair[2:])
@@ -222,7 +222,7 @@ def test_four_ways_to_the_same_gradients(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS[::5], ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_the_module_checks_itself_by_the_complex_step(pair):
     at = point(pair)
     module = module_of(LAYERS, (pair.hidden, pair.output), *pair[2:])
@@ -231,7 +231,7 @@ def test_the_module_checks_itself_by_the_complex_step(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS[::3], ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_float32_stays_float32(pair):
     """No constant makes float64 of it, and it is as right as float32 can be."""
     at = point(pair)

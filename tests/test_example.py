@@ -52,7 +52,7 @@ def _extent(axis, samples):
 
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize(("network", "options"), NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_every_value_is_that_of_its_equation(network, options, samples):
     d, example = seeded(network, options, samples=samples)
     for step in example.steps:

@@ -124,7 +124,7 @@ def right(found: float, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
-@pytest.mark.sampled(14)
+@pytest.mark.sampled(28)
 def test_error_and_slope(loss, output):
     module = module_of((1, 1), output, loss)
     parameters = {"W1": np.ones((1, 1)), "b1": np.zeros((1, 1))}
@@ -145,7 +145,7 @@ def test_error_and_slope(loss, output):
 
 
 @pytest.mark.parametrize("output", FUNCTIONS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_float32_is_finite_and_as_right_as_it_can_be(output):
     module = module_of((1, 1), output, "mae")
     with warnings.catch_warnings(), mp.workdps(60):

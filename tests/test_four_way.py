@@ -164,7 +164,7 @@ def same(found: dict[str, Array], expected: dict[str, Array], tolerance: float =
 
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_module_is_interpreter(case, m):
     at = point(case, LAYERS, m)
     module = module_of(*case.arguments(LAYERS))
@@ -180,7 +180,7 @@ def moved_error(case: Case, at: Point, name: str, position: tuple[int, ...], ste
 
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_module_is_complex_step_and_central_differences(case, m):
     at = point(case, LAYERS, m)
     found = module_of(*case.arguments(LAYERS)).gradients(at.parameters, at.x, at.y)
@@ -199,7 +199,7 @@ def test_module_is_complex_step_and_central_differences(case, m):
 
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_module_is_autograd(case, m):
     at = point(case, LAYERS, m)
     module = module_of(*case.arguments(LAYERS))
@@ -210,7 +210,7 @@ def test_module_is_autograd(case, m):
 
 
 @pytest.mark.parametrize(("case", "m"), [(c, 2 if n % 7 == 0 else 1) for n, c in enumerate(CASES)], ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_module_is_sympy_entry_by_entry(case, m):
     """The error written out in numbers of units and samples, differentiated by one entry at a time."""
     at = point(case, SMALL, m)
@@ -249,7 +249,7 @@ def test_named_widths(case):
 
 @pytest.mark.parametrize("layers", [(2, 1), (1, 1), (3, 1), (1, 4, 1)])
 @pytest.mark.parametrize("bias", ["separate", "augmented", "none"])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_widths_of_one(layers, bias):
     case = Case(("tanh", "sigmoid"), "half_mse", bias, "delta")
     arguments = (layers, ("tanh",) * (len(layers) - 2) + ("sigmoid",), *case[1:])

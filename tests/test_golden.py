@@ -104,6 +104,7 @@ def test_every_folder_has_its_command() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.sampled(4)
 def test_spec_gives_the_same_bytes(name: str) -> None:
     if diff := differences(name, derived(name), on_disk(GENERATED / name)):
         pytest.fail(f"generated/{name} differs; renew with --update-golden\n{diff}", pytrace=False)

@@ -221,7 +221,7 @@ def test_a_reference_leads_to_its_equation():
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_latex_of_each_equation_is_that_of_the_tex_format(name, made):
     path, view, shown = made(name)
     items = [i for part in shown.parts for i in items_of(part.blocks)]
@@ -236,7 +236,7 @@ def test_the_latex_of_each_equation_is_that_of_the_tex_format(name, made):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_code_is_the_module_and_every_line_is_tied_to_its_equation(name, made):
     path, view, shown = made(name)
     source = view.derivation.numpy().splitlines()
@@ -274,6 +274,7 @@ def test_the_steps_of_the_backward_pass_come_from_the_program():
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
 def test_every_gradient_and_factor_is_in_one_step(name, made):
     _, view, _ = made(name)
     numbers = [i.number for s in strides(view) for i in s.items]
@@ -300,7 +301,7 @@ def test_facts_cannot_end_their_element(made):
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_nothing_is_wider_than_the_window(name, width, made, open_page):
     visit = open_page(made(name)[0], width=width)
     visit.page.click("#folds")
@@ -441,7 +442,7 @@ def test_a_link_opens_the_fold_that_it_leads_into(made, open_page):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_backward_pass_is_walked_through(name, made, open_page):
     path, view, _ = made(name)
     visit = open_page(path)

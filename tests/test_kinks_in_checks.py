@@ -23,7 +23,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("activation", "loss"), CASES, ids=str)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_right_gradients_are_right_over_many_seeds(activation, loss):
     module: Any = load(derivation(WIDE, activation, loss).rendered.source)
     for seed in range(12):

@@ -80,7 +80,7 @@ OTHERS: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_a_synonym_has_the_normalisation_of_those_who_call_it_so(name: str, outputs: int) -> None:
     mixing = name in ("categorical_crossentropy", "log_loss", "kullback_leibler_divergence")
     if mixing and outputs == 1:

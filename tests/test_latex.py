@@ -162,7 +162,7 @@ PLAIN = r"""\documentclass{article}
 
 
 @pytest.mark.parametrize("bundle", bundles())
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 def test_fragments_fit_a_plain_article(bundle: str, compile_latex: Compile, tmp_path: Path) -> None:
     read = inputs(tmp_path, {name: parts(**NETWORKS[name]) for name in bundles()[bundle]})
     assert not complaints(compile_latex(PLAIN % read, passes=1))
@@ -170,7 +170,7 @@ def test_fragments_fit_a_plain_article(bundle: str, compile_latex: Compile, tmp_
 
 @pytest.mark.parametrize("detail", ["brief", "exhaustive"])
 @pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 def test_every_detail(notation: str, detail: str, compile_latex: Compile, tmp_path: Path) -> None:
     chosen = [n for n in (f"{notation}_5", f"{notation}_named", f"{notation}_wide") if n in NETWORKS]
     read = inputs(tmp_path, {name: parts(detail, **NETWORKS[name]) for name in chosen})
@@ -190,6 +190,7 @@ def test_the_document_compiles(compile_latex: Compile) -> None:
 
 
 @pytest.mark.parametrize("name", ["bracket_3", "psi_named", "softmax_cross_entropy_psi"])
+@pytest.mark.sampled(3)
 def test_lualatex(name: str, compile_latex: Compile, tmp_path: Path) -> None:
     read = inputs(tmp_path, {name: parts(**NETWORKS[name])})
     assert not complaints(compile_latex(PLAIN % read, "lualatex", passes=1))

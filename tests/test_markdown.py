@@ -113,7 +113,7 @@ def test_mathjax(name, notation, detail, mathjax):
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(18)
+@pytest.mark.sampled(36)
 def test_kramdown(name, notation, detail, kramdown):
     text = markdown(document(name, notation, detail), "kramdown", front_matter=True)
     assert md.kramdown_markdown_problems(text) == []
@@ -124,13 +124,13 @@ def test_kramdown(name, notation, detail, kramdown):
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_liquid_finds_nothing_to_do(name, notation, detail):
     assert md.liquid_problems(markdown(document(name, notation, detail), "kramdown")) == []
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 def test_all_flavours_have_the_same_formulas(name, notation, detail):
     found = {f: formulas(markdown(document(name, notation, detail), f), f) for f in ("github", "myst", "obsidian")}
     shown = {f: sorted(tex for tex, display in found[f] if display) for f in found}
@@ -142,13 +142,14 @@ def test_all_flavours_have_the_same_formulas(name, notation, detail):
 
 @pytest.mark.parametrize("bias", ["augmented", "none"])
 @pytest.mark.parametrize("flavour", ["github", "myst"])
+@pytest.mark.sampled(4)
 def test_biases(bias, flavour):
     for body in bodies(markdown(document("softmax", bias=bias), flavour), flavour):
         assert md.markdown_problems(body, flavour) + katex_objections(md.formulas_in_markdown(body, flavour)) == []
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(32)
 def test_networks_that_are_stated_by_hand(name):
     for flavour in ("github", "myst"):
         for text in texts(markdown_files(derive(NETWORKS[name]()).document(), flavour)).values():
@@ -205,7 +206,7 @@ def test_what_is_folded(flavour):
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian", "kramdown"])
 @pytest.mark.parametrize(("name", "notation"), [("three layers", "psi"), ("deep", "delta"), ("named", "bracket")])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_equations_are_numbered_and_linked_to(name, notation, flavour):
     written = document(name, notation)
     files = texts(markdown_files(written, flavour))

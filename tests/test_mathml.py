@@ -151,6 +151,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(4)
 def test_every_formula_is_mathml_core_and_nothing_is_lost(name):
     found = boxes_of(CASES[name](), "exhaustive")
     assert len(found) > 100

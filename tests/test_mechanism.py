@@ -62,7 +62,7 @@ def arguments(program: Program, values: Values) -> tuple[Values, Array, Array]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_index_form_is_the_derivative(name):
     program, (values, sizes, found) = stated(name), values_of(name)
     for p in program.parameters:
@@ -70,6 +70,7 @@ def test_the_index_form_is_the_derivative(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(10)
 def test_every_factor_is_what_it_is_called(name):
     """Psi_t is dE/dt: the error's slope when every entry of t is moved by itself, and all else follows."""
     program, (values, sizes, found) = stated(name), values_of(name)
@@ -94,7 +95,7 @@ def slope_at(program: Program, values: Values, sizes: dict[str, int], name: str)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_generated_module_computes_the_index_form(name):
     program, (values, _, found) = derived(name).program, values_of(name)
     inputs = arguments(program, values)
@@ -105,7 +106,7 @@ def test_the_generated_module_computes_the_index_form(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_generated_module_computes_the_error(name):
     program, (values, _, found) = derived(name).program, values_of(name)
     error = generated(name).error(*arguments(program, values))
@@ -114,13 +115,14 @@ def test_the_generated_module_computes_the_error(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_generated_module_passes_its_own_check(name):
     report = derived(name).check()
     assert report.passed, report.table()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(10)
 def test_one_sample_is_a_batch_too(name):
     program = derived(name).program
     values, sizes = given_and_learned(program, 1, seed=5)
@@ -133,7 +135,7 @@ def test_one_sample_is_a_batch_too(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_an_update_steps_against_the_gradient(name):
     program, (values, _, _) = derived(name).program, values_of(name)
     parameters, x, y = arguments(program, values)
@@ -146,7 +148,7 @@ def test_an_update_steps_against_the_gradient(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_derivation_can_be_written_down(name):
     text = derived(name).latex()
     assert all(f"\\tag{{{s.number}}}" in text for s in derived(name).program.stage("factor", "gradient"))
@@ -154,6 +156,7 @@ def test_the_derivation_can_be_written_down(name):
 
 @pytest.mark.parametrize("notation", ["bracket", "delta"])
 @pytest.mark.parametrize("name", ["residual", "tied_with_bias", "softmax_cross_entropy", "layer_norm_in_steps"])
+@pytest.mark.sampled(4)
 def test_every_notation_computes_the_same(name, notation):
     program, (values, _, found) = derived(name).program, values_of(name)
     module = load(derive(NETWORKS[name](), notation).numpy())

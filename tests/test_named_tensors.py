@@ -31,7 +31,7 @@ def checked(d: Derivation, *changes: str) -> GradientReport:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_every_tensor_of_a_stated_network_is_compared_and_right(name):
     d = derive(NETWORKS[name]())
     report = d.check()

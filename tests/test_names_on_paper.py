@@ -139,13 +139,13 @@ UNUSUAL: dict[str, Callable[[], ForwardPass]] = {
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", UNUSUAL)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_a_page_with_unusual_names_is_true(name: str, notation: str) -> None:
     assert check_page(derive(UNUSUAL[name](), notation)) > 20
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_page_of_a_forward_pass_is_true(name: str) -> None:
     assert check_page(derive(networks.NETWORKS[name]())) > 20
 
@@ -169,7 +169,7 @@ def test_each_of_several_inputs_has_its_name(notation: str) -> None:
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", [*UNUSUAL, *networks.NETWORKS])
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_no_two_tensors_share_a_sign_in_any_format(name: str, notation: str) -> None:
     program = index_form((UNUSUAL | networks.NETWORKS)[name]().refreshed(), notation)
     page = page_for(program, NOTATIONS[notation])

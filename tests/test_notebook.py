@@ -121,6 +121,7 @@ def test_networks_that_are_stated_by_hand(name):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
 def test_the_code_is_short_and_holds_no_gradient(name):
     for source in sources(name, "code").values():
         assert max(map(len, source.splitlines())) <= 100, source
@@ -152,6 +153,7 @@ class Run:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
 def test_it_learns(name, monkeypatch):
     run = Run(name, monkeypatch)
     assert run.error("after learning") < 0.7 * run.error("before learning")
@@ -192,7 +194,7 @@ def test_a_large_network_is_not_checked_entry_by_entry():
 
 
 @pytest.mark.parametrize("name", EXECUTED)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_a_kernel_runs_it(name, tmp_path):
     (tmp_path / "trainer.py").write_text(network(name).numpy(), encoding="utf-8")
     path = tmp_path / "derivation.ipynb"

@@ -143,7 +143,7 @@ def assert_steps(module: Any, recurrence: Callable[[float], Iterator[Any]], clip
 
 @pytest.mark.parametrize("bias", ["separate", "augmented"])
 @pytest.mark.parametrize(("name", "options"), CASES, ids=lambda value: str(value))
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_an_optimizer_is_its_published_recurrence(name: str, options: dict[str, float], bias: str) -> None:
     module = module_of(*NET, bias, optimizer=written(name, options))
     assert_steps(module, lambda w: RECURRENCES[name](w, **options))
@@ -157,6 +157,7 @@ def test_every_optimizer_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in RECURRENCES if n != "nesterov"])
+@pytest.mark.sampled(3)
 def test_a_clipped_step_is_that_of_the_shrunken_gradient(name: str) -> None:
     assert_steps(module_of(*NET, optimizer=name, clip=0.05), RECURRENCES[name], 0.05)
 
@@ -480,6 +481,7 @@ def test_a_wrong_state_is_refused_and_nothing_changes(spoil: Any, kind: type[Exc
 
 
 @pytest.mark.parametrize(("learning", "bias"), [*BOTH_WAYS, ({"l2": 0.1}, "augmented")], ids=str)
+@pytest.mark.sampled(5)
 def test_what_begins_in_float32_stays_in_float32(learning: dict[str, Any], bias: str) -> None:
     """Every array that a step computes, and no digit more: the same step in float64 agrees as far as float32 can."""
     module = module_of(*NET, bias, **learning)

@@ -135,7 +135,7 @@ def test_probabilities_are_those_of_the_prediction(head):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_forward_gives_what_the_interpreter_computes_for_the_prediction(name):
     derivation = derive(NETWORKS[name]())
     program = derivation.program

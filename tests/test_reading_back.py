@@ -1547,13 +1547,13 @@ def _assert_right_at(network: Network, detail: str, seed: int) -> None:
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_every_equation_holds(name: str, notation: str) -> None:
     _assert_right(network(name, notation))
 
 
 @pytest.mark.parametrize("name", MORE)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_every_equation_of_unusual_networks_holds(name: str) -> None:
     _assert_right(Network(*MORE[name]))
 
@@ -2021,7 +2021,7 @@ def small(network: Network) -> str:
 
 
 @pytest.mark.parametrize("mutant", PRINTERS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_a_mistake_in_the_printer_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [Network((2, 3, 2), ("relu", "sigmoid"), "half_mse", "augmented", n) for n in NOTATIONS]
     right = [small(n) for n in chosen]

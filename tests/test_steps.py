@@ -82,7 +82,7 @@ DECLINED = """attention batch_norm bias_and_square bilinear constant_units error
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_a_module_is_whole_without_the_second_rendering(name: str) -> None:
     source = derive(networks.NETWORKS[name]()).numpy()
     assert ("def _straight_line(" not in source) == (name in DECLINED)
@@ -95,7 +95,7 @@ def assert_fast(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS[::5], ids=str)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_no_network_declines(pair: Pair) -> None:
     assert_fast(pair)
 
@@ -118,7 +118,7 @@ WAYS = [
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: str(way["optimizer"]))
 @pytest.mark.parametrize("layers", [(3, 2), ("n", "add", 2), (3, 4, 4, 2), (150, 70, 2)])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_no_way_to_learn_declines(way: dict[str, object], layers: tuple[int | str, ...]) -> None:
     activation = ",".join(["gelu"] * (len(layers) - 2) + ["softmax"])
     source = derive(Network(layers, activation, "cross_entropy", **way)).numpy()

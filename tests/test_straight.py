@@ -55,7 +55,7 @@ def farthest(
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_renderings_agree_for_every_network_stated_by_hand(name: str) -> None:
     module = load(derive(networks.NETWORKS[name]()).numpy())
     for samples in (1, 2, 7, 64):
@@ -89,7 +89,7 @@ SPECS = {
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("samples", [1, 2, 7, 64])
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_renderings_agree(name: str, samples: int, dtype: type) -> None:
     assert farthest(module_of(*SPECS[name]), samples, dtype, rate=0.01) < (1e-12 if dtype == np.float64 else 2e-5)
 
@@ -129,7 +129,7 @@ NETS = [
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("way", LEARNING)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_the_renderings_agree_for_every_way_to_learn(way: str, net: tuple[object, ...]) -> None:
     layers, activation, loss = net
     module = load(derive(Network(layers, activation, loss, **LEARNING[way])).numpy())
@@ -171,7 +171,7 @@ def agree(number: int, activation: str, output: str, loss: str) -> None:
 
 
 @pytest.mark.parametrize("number", range(0, len(fitting()), 11))
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_the_renderings_agree_for_what_fits_together(number: int) -> None:
     agree(number, *fitting()[number])
 

@@ -49,7 +49,7 @@ def run(arguments: str, redirections: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_a_closed_stream_is_silent_and_the_status_is_the_same(name, unbuffered, monkeypatch):
     if unbuffered:
         monkeypatch.setenv("PYTHONUNBUFFERED", "1")
@@ -63,7 +63,7 @@ def test_a_closed_stream_is_silent_and_the_status_is_the_same(name, unbuffered, 
 
 @pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_a_full_device(name, unbuffered, monkeypatch):
     if unbuffered:
         monkeypatch.setenv("PYTHONUNBUFFERED", "1")

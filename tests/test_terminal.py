@@ -32,7 +32,7 @@ def test_every_block_of_a_derivation_fits(layers: str, notation: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_every_network_is_written(name: str) -> None:
     assert terminal(derive(NETWORKS[name]()).document())
 

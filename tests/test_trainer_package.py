@@ -143,7 +143,7 @@ def test_ruff_has_nothing_to_say_of_packages(generated):
 
 
 @pytest.mark.parametrize(("name", "made"), [pytest.param(name, made, id=name) for name, made in networks()])
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_ruff_has_nothing_to_say_of_a_module(name, made, tmp_path):
     (tmp_path / f"{name}.py").write_text(made().numpy(), encoding="utf-8")
     assert_clean(tmp_path)
