@@ -194,7 +194,7 @@ class Case:
         numbers = {s.target.name: s.number for s in self.program.statements}
 
         def against(truth: Mapping[str, Array]) -> Iterator[tuple[Difference, bool]]:
-            limits = {name: _limit(found[name], moved[name], truth[name]) for name in found}
+            limits = {n: _limit(found[n], moved[n], max(_size(truth[n]), self._before(n))) for n in found}
             for where, name, value in values:
                 if name in limits:
                     off, fits = _off(self.program.tensors[name], value, truth[name], limits[name])
@@ -216,6 +216,12 @@ class Case:
         finally:
             vars(module).update(before)
 
+    def _before(self, name: str) -> float:
+        """The size of what a step changes: a step may leave far less of it."""
+        about = self.program.tensors[name].about
+        before = self.point.parameters.get(about.name) if about is not None else None
+        return _size(before) if before is not None and self.program.tensors[name].role == "updated" else 0.0
+
     @property
     def _is_small(self) -> bool:
         """Whether exact arithmetic takes no more than some seconds."""
@@ -236,10 +242,10 @@ class Case:
             return {name: as_floats(value) for name, value in found.items()}
 
 
-def _limit(found: Any, moved: Any, truth: Array) -> float:
-    """How far a tensor may be off: as much as rounding may do."""
+def _limit(found: Any, moved: Any, size: float) -> float:
+    """How far a tensor may be off: as much as rounding may do to numbers of a size."""
     grown = _distance(np.asarray(found, float), np.asarray(moved, float))
-    return max(TOLERANCE * _size(truth), ROUNDING * grown, NOISE)
+    return max(TOLERANCE * size, ROUNDING * grown, NOISE)
 
 
 def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float, bool]:

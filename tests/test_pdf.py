@@ -64,6 +64,7 @@ def test_the_same_source_gives_the_same_bytes(engine: str, tmp_path: Path) -> No
         ("", "it made no PDF"),
     ],
 )
+@pytest.mark.sampled(4)
 def test_what_cannot_be_set(engine: str, body: str, says: str) -> None:
     source = rf"\documentclass{{article}}\begin{{document}}{body}\end{{document}}"
     with pytest.raises(OutputError) as caught:

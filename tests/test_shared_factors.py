@@ -219,6 +219,7 @@ def test_the_search_agrees_with_all_pairs_on_further_networks(name):
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sampled(4)
 def test_the_search_agrees_with_all_pairs_on_random_networks(seed):
     agrees(random_network(seed))
 

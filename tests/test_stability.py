@@ -234,6 +234,7 @@ def plain(name: str, scale: float) -> tuple[Any, Values, Array, Array]:
 
 @pytest.mark.parametrize("scale", [1, 30])
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(7)
 def test_a_complex_step_gives_the_gradients(name, scale):
     made, parameters, x, y = plain(name, scale)
     slopes = made._gradients(parameters, x, y, made._forward(parameters, x))
@@ -247,6 +248,7 @@ def test_a_complex_step_gives_the_gradients(name, scale):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_float32_stays_float32(name):
     made, parameters, x, y = plain(name, 30)
     short = {n: v.astype(np.float32) for n, v in parameters.items()}
@@ -258,6 +260,7 @@ def test_float32_stays_float32(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_both_renderings_agree(name):
     assert derivation(name).check().passed
 
@@ -279,6 +282,7 @@ def test_the_logarithm_of_a_softplus_and_its_inverse(v, error):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(5)
 def test_no_two_functions_of_a_module_have_one_name(name):
     defined = [n.name for n in ast.parse(derivation(name).numpy()).body if isinstance(n, ast.FunctionDef)]
     assert len(defined) == len(set(defined))
@@ -291,6 +295,7 @@ SPREADS = [(0, 0, 0), (1, 2, -3), (30, -30, 29), (800, 0, -800), (1e4, 9.99e3, -
 
 @pytest.mark.parametrize("spread", SPREADS, ids=str)
 @pytest.mark.parametrize("name", ALONG)
+@pytest.mark.sampled(7)
 def test_what_is_computed_along_an_axis_is_what_is_stated(name, spread):
     """The printed code of every function along an axis, beside the sums and exponentials that it stands for."""
     rule, along = ALONG[name]

@@ -69,6 +69,7 @@ def exact(definition: Expr, point: float) -> mpmath.mpf:
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.sampled(5)
 def test_all_digits_are_right(name):
     definition = DEFINITIONS[name]
     for point, found in zip(POINTS, computed(definition, POINTS), strict=True):

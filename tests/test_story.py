@@ -91,6 +91,7 @@ def test_its_paths(layers: str, weight: str, count: int, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(10)
 def test_any_forward_pass_has_its_stories(name: str) -> None:
     """What was never planned for is told as well, with the module's own slope beside the measured one."""
     derivation = derive(NETWORKS[name]())

@@ -64,6 +64,7 @@ def test_the_renderings_agree_for_every_network_stated_by_hand(name: str) -> Non
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sampled(4)
 def test_the_renderings_agree_for_random_networks(seed: int) -> None:
     module = load(derive(networks.random_network(seed)).numpy())
     for samples in (1, 7):
@@ -101,6 +102,7 @@ def test_the_renderings_agree_over_more_steps_than_are_taken_at_once(name: str, 
 
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("samples", [1, 5])
+@pytest.mark.sampled(5)
 def test_the_renderings_agree_where_numbers_are_so_large_that_powers_overflow(name: str, samples: int) -> None:
     assert farthest(module_of(*SPECS[name]), samples, rate=1e-9, scale=1e4) < 1e-9
 
