@@ -97,7 +97,7 @@ def elementwise(
         "title": title,
         "label": label or title,
         "role": role,
-        "definition": exactly(sympify(definition)),
+        "definition": with_fractions(sympify(definition)),
         "order": order,
         "origin": origin or title,
         "others": others,
@@ -108,7 +108,7 @@ def elementwise(
     return type(title, (Elementwise,), members)
 
 
-def exactly(expression: Expr) -> Expr:
+def with_fractions(expression: Expr) -> Expr:
     """The expression with the fractions that its floats are written as: 0.1 is 1/10."""
     return expression.xreplace({f: Rational(str(f)) for f in expression.atoms(Float) if f.is_finite})
 

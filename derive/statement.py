@@ -41,7 +41,7 @@ from sympy import (
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanTrue
 
-from derive.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elementwise, X
+from derive.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elementwise, X, with_fractions
 from derive.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
 from derive.prediction import prediction_of
 from derive.user_text import StatementError, listed, shown
@@ -88,11 +88,9 @@ def normal(forward: ForwardPass) -> ForwardPass:
 def exact(equation: Equation, forward: ForwardPass) -> Equation:
     """The equation with fractions for floats, and each name as the symbol that it stands for."""
     right, symbols, extents = sympify(equation.expression), _symbols(forward), _extents(forward)
-    found = sorted(right.atoms(Float, Symbol), key=str)
-    exactly = {f: Rational(str(f)) for f in found if isinstance(f, Float)}
-    plain = (s for s in found if isinstance(s, Symbol) and not isinstance(s, Index) and s not in extents)
+    plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
     named = {s: symbols[s.name] for s in plain}
-    return replace(equation, target=_plain(equation.target), expression=right.xreplace({**exactly, **named}))
+    return replace(equation, target=_plain(equation.target), expression=with_fractions(right).xreplace(named))
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from networks import NETWORKS, begun
+from networks import INPUTS, NETWORKS, OUTPUTS, begun
 
 from derive import verify
 from derive.code_names import code_names
@@ -186,3 +186,12 @@ def test_the_check_is_run_once(monkeypatch):
     d.numpy()
     d.latex()
     assert counted == [1]
+
+
+def test_a_step_that_leaves_little_of_a_parameter_is_right():
+    """With E = ... + c**2 and a learning rate of 1/2, c less its step is what rounding leaves."""
+    s, x, y = begun()
+    c, z = s.learned("c"), s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    h = s.define("h", z.axes, lambda i, u: z[i, u] * c[()] / 10**7, role="prediction")
+    made = derive(s.error(s.squares(y, h) + c[()] ** 2))
+    assert made.check().passed

@@ -310,3 +310,19 @@ def test_the_layers_at_a_glance_are_those_that_are_stated() -> None:
     document = derive(named()()).latex(only=("glance",))
     for sign in ("z_{i}", "h_{i}", "o_{i}"):
         assert rf"${sign} =" in document or rf"{sign} =" in document
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "sigma_2", "sigma", "pi"])
+def test_a_tensor_is_not_printed_as_a_function_or_a_number_is(name):
+    s, x, y = networks.begun()
+    z = s.dense(name, s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
+    h = s.apply("h", "sigmoid", s.apply("g", "gelu_tanh", z))
+    o = s.define("o", h.axes, lambda i, u: h[i, u] + z[i, u], role="prediction")
+    assert check_page(derive(s.error(s.squares(y, o)))) > 20
+
+
+def test_a_prediction_has_its_row_under_its_own_name():
+    s, x, y = networks.begun()
+    z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
+    p = s.define("sigmoid", z.axes, lambda i, u: z[i, u], role="prediction")
+    assert r"outputs of the network, stated as \texttt{sigmoid}" in derive(s.error(s.squares(y, p))).latex()

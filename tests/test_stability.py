@@ -409,3 +409,51 @@ def test_a_softmax_of_a_function(name):
     p = s.define("p", z.axes, shares, role="prediction")
     i, u = s.supply.several(y.axes)
     assert_right(s.error(-total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y),)))
+
+
+def softmax_of(s: Statement, of: Any, axis: Any) -> Any:
+    """The equation of a softmax along the units of one of a statement's tensors, or of a formula of its entry."""
+
+    def shares(i: Any, u: Any) -> Any:
+        (j,) = s.supply.several((axis,))
+        return exp(of(i, u)) / total(exp(of(j, u)), j)
+
+    return shares
+
+
+def test_two_tensors_that_are_computed_alike():
+    """Neither is read for the other: the second is computed later."""
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    a, b = (s.define(n, z.axes, softmax_of(s, lambda i, u: z[i, u], OUTPUTS)) for n in "ab")
+    o = s.define("o", z.axes, lambda i, u: a[i, u] * b[i, u] ** 2, role="prediction")
+    assert_right(s.error(s.squares(y, o)))
+
+
+def test_a_softmax_over_one_unit_has_an_error_of_0_and_that_is_right():
+    s, x, y = begun(outputs=ONE)
+    z = s.dense("z", s.learned("W", ONE, INPUTS), x)
+    p = s.define("p", z.axes, softmax_of(s, lambda i, u: z[i, u], ONE), role="prediction")
+    i, u = s.supply.several(y.axes)
+    error = -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES
+    assert derive(s.error(error, promises=(SumsToOne(y),))).check().passed
+
+
+@pytest.mark.parametrize("way", ["in steps", "of a formula"])
+def test_the_slopes_of_a_softmax_are_numbers_far_out(way):
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    i, u = s.supply.several(y.axes)
+    if way == "in steps":
+        e = s.define("e", z.axes, lambda i, u: exp(z[i, u]))
+        (j,) = s.supply.several((OUTPUTS,))
+        t = s.define("t", (S,), lambda u: total(e[j, u], j))
+        summand = log(e[i, u]) - log(t[u,])
+    else:
+        c = s.learned("c")
+        p = s.define("p", z.axes, softmax_of(s, lambda i, u: z[i, u] + c[()] * z[i, u] ** 2, OUTPUTS), "prediction")
+        summand = log(p[i, u])
+    made: Any = load(derive(s.error(-total(y[i, u] * summand, i, u) / SAMPLES, promises=(SumsToOne(y),))).numpy())
+    parameters, x_values, y_values = made.example()
+    parameters["W"] *= 1000
+    assert all(np.all(np.isfinite(g)) for g in made.gradients(parameters, x_values, y_values).values())
