@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import mpmath
@@ -18,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derive.descent import SQUARE_NORM
-from derive.evaluate import FLOATS, Arithmetic, as_floats, interpret
+from derive.evaluate import FLOATS, Arithmetic, added, as_floats, interpret
 from derive.index import Tensor
 from derive.named import Point, computed, example, in_axes, offered, sizes
 from derive.program import STAGES, Program
 
 Array = NDArray[Any]
-
 #: How far an entry may be from the interpreter's, relative to the largest entry of its tensor. Both
 #: are sums of the same numbers in another order, so they differ by a few units in the last place of the
 #: largest term, 1e-15; what is smaller than the largest entry may be what is left of larger terms.
@@ -193,16 +193,21 @@ class Case:
         values = [*(("", *item) for item in found.items()), *shown]
         numbers = {s.target.name: s.number for s in self.program.statements}
 
-        def against(truth: Mapping[str, Array]) -> Iterator[tuple[Difference, bool]]:
-            limits = {n: _limit(found[n], moved[n], max(_size(truth[n]), self._before(n))) for n in found}
+        def against(truth: Mapping[str, Array], terms: Mapping[str, float]) -> Iterator[tuple[Difference, bool]]:
             for where, name, value in values:
-                if name in limits:
-                    off, fits = _off(self.program.tensors[name], value, truth[name], limits[name])
+                if name in found:
+                    true = as_floats(truth[name])
+                    limit = _limit(found[name], moved[name], max(_size(true), terms.get(name, 0.0)))
+                    off, fits = _off(self.program.tensors[name], value, true, limit)
                     yield Difference(numbers[name], name, names[name], where, off), fits
 
-        differences = [*against(self._truth(self.exact))]
-        if not self.exact and not all(fits for _, fits in differences) and self._is_small:
-            differences = [*against(self._truth(exact=True))]  # what is left of 0 in floats is no truth
+        truth = self._truth(self.exact)
+        differences = [*against(truth, {})]
+        if not all(fits for _, fits in differences):  # what is left of a sum that cancels is judged by its terms
+            truth = self._truth(exact=self.exact or self._is_small)
+            given = self.point.given(self._program)
+            terms = added(self._program, given, sizes(self._program, given), truth, TOLERANCE)
+            differences = [*against(truth, terms)]
         yield from differences
 
     @contextmanager
@@ -216,30 +221,27 @@ class Case:
         finally:
             vars(module).update(before)
 
-    def _before(self, name: str) -> float:
-        """The size of what a step changes: a step may leave far less of it."""
-        about = self.program.tensors[name].about
-        before = self.point.parameters.get(about.name) if about is not None else None
-        return _size(before) if before is not None and self.program.tensors[name].role == "updated" else 0.0
-
     @property
     def _is_small(self) -> bool:
         """Whether exact arithmetic takes no more than some seconds."""
         weights = sum(value.size for value in self.point.parameters.values())
         return bool(self.point.X.shape[1] * weights <= MOST_EXACT)
 
+    @cached_property
+    def _program(self) -> Program:
+        """The program with the constants that are changed."""
+        return replace(self.program, constants={**self.program.constants, **self.changed})
+
     def _truth(self, exact: bool) -> Mapping[str, Array]:
         """Every tensor as the interpreter computes it; with more digits where floats overflow, or are too coarse."""
-        program = replace(self.program, constants={**self.program.constants, **self.changed})
-        given = self.point.given(program)
-        counts = sizes(program, given)
+        given = self.point.given(self._program)
+        counts = sizes(self._program, given)
         if not exact:
-            found = interpret(program, given, counts, FLOATS, STAGES)
+            found = interpret(self._program, given, counts, FLOATS, STAGES)
             if all(np.all(np.isfinite(value)) for value in found.values()):
                 return found
         with mpmath.workdps(DIGITS):
-            found = interpret(program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
-            return {name: as_floats(value) for name, value in found.items()}
+            return interpret(self._program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
 
 
 def _limit(found: Any, moved: Any, size: float) -> float:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import reduce, singledispatchmethod
 from typing import Any
 
+import mpmath
 import numpy as np
 from numpy.typing import NDArray
 from sympy import (
@@ -286,6 +287,20 @@ class Interpreter:
         return self.arithmetic.apply(type(expression).__name__, self.value(expression.args[0], at))
 
 
+class Terms(Interpreter):
+    """Evaluates what equations add, without regard to sign: rounding is relative to this, not to a sum."""
+
+    def value(self, expression: Expr, at: At) -> Array:
+        """The sum of the sizes of all terms of an expression."""
+        if isinstance(expression, (Add, Mul, Sum)) or _is_power(expression):
+            return super().value(expression, at)
+        return np.abs(Interpreter(self.values, self.sizes, self.tensors, self.arithmetic).value(expression, at))
+
+
+def _is_power(expression: Expr) -> bool:
+    return isinstance(expression, Pow) and bool(expression.exp.is_Integer and expression.exp.is_positive)
+
+
 def _places(index: Expr, at: At) -> Array:
     """The numbers that an index stands for, counted as its axis counts them."""
     return at[index] if index in at else np.asarray(int(index))
@@ -293,8 +308,11 @@ def _places(index: Expr, at: At) -> Array:
 
 def as_floats(array: Array) -> Array:
     """Numbers of mpmath as floats; NaN for those that are not real."""
+    if array.dtype == float:
+        return array
     plain = np.frompyfunc(lambda value: float("nan") if value.imag else float(value.real), 1, 1)
-    return np.asarray(plain(array), float)
+    with np.errstate(all="ignore"):
+        return np.asarray(plain(array), float)
 
 
 def interpret(
@@ -310,9 +328,31 @@ def interpret(
     program have their values already. The result maps every tensor's name to such an array of entries.
     """
     exact = arithmetic or Arithmetic()
-    fixed = {
-        n: np.asarray(exact.number(v.numerator) / exact.number(v.denominator)) for n, v in program.constants.items()
-    }
-    start = {**fixed, **{name: np.asarray(value) for name, value in values.items()}}
-    machine = Interpreter(start, sizes, program.tensors, exact)
+    machine = Interpreter(_start(program, values, exact), sizes, program.tensors, exact)
     return machine.run(s.equation for s in program.stage(*stages))
+
+
+def added(
+    program: Program, values: Mapping[str, Array], sizes: Mapping[str, int], found: Mapping[str, Array], least: float
+) -> dict[str, float]:
+    """The size of what the equation of each tensor adds: the largest entry, without regard to sign.
+
+    ``found`` are the tensors as ``interpret`` computes them. A tensor that is below the share ``least`` of
+    what is added is only rounding, and counts as large as that in the equations after it.
+    """
+    exact = Arithmetic(mpmath, mpmath.mpf)
+    machine = Terms(_start(program, values, exact), sizes, program.tensors, exact)
+    largest = {}
+    for statement in program.statements:
+        name = statement.target.name
+        largest[name] = np.max(machine.tensor(statement.equation))
+        rounding = np.max(np.abs(found[name])) <= least * largest[name]
+        machine.values[name] = exact.array(np.full_like(found[name], largest[name]) if rounding else found[name])
+    return {name: float(size) for name, size in largest.items()}
+
+
+def _start(program: Program, values: Mapping[str, Array], exact: Arithmetic) -> dict[str, Array]:
+    """The constants of a program, and what is given."""
+    number = exact.number
+    fixed = {n: np.asarray(number(v.numerator) / number(v.denominator)) for n, v in program.constants.items()}
+    return {**fixed, **{name: np.asarray(value) for name, value in values.items()}}

@@ -472,10 +472,13 @@ class PassChecker(Checker):
         """Raise Unreadable, Differs or Elided if an equation is right in no mode that it may be meant in."""
         try:
             super().check(equation, mode or "one")
-        except (Unreadable, Differs):
+        except (Unreadable, Differs) as first:
             if mode:
                 raise
-            super().check(equation, "batch")
+            try:
+                super().check(equation, "batch")
+            except (Unreadable, Differs) as second:
+                raise type(first)(f"{first}; {second}") from None
 
     def _check_list(self, items: Sequence[lr.Node], counted: bool) -> None:
         """A row of formulas: each is one; a list of all gradients has none twice."""
@@ -524,18 +527,24 @@ def _variable_of(tree: Any) -> str:
 # ---------------------------------------------------------------- pages
 
 
-def _worlds(program: Program, forward: ForwardPass, notation: str, seed: int) -> tuple[World, World]:
-    """Random numbers for a forward pass: a batch, and its first sample alone."""
+def _worlds(
+    program: Program, forward: ForwardPass, notation: str, seed: int, scale: float = 1.0
+) -> tuple[World, World]:
+    """Random numbers for a forward pass, small enough for its error: a batch, and its first sample alone."""
     generator = np.random.default_rng(seed)
     names = sorted({s.name for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols} - {"m"})
     sizes = {**{n: 3 + k for k, n in enumerate(names)}, "m": 4}
     given: dict[str, Array] = {n: np.array(float(v)) for n, v in forward.constants.items()}
     for tensor in (*forward.inputs, *forward.parameters):
         shape = tuple(length(a.extent, sizes) for a in tensor.axes)
-        given[tensor.name] = generator.uniform(0.2, 0.9, shape) * np.where(generator.random(shape) < 0.5, -1, 1)
+        given[tensor.name] = scale * generator.uniform(0.2, 0.9, shape) * np.where(generator.random(shape) < 0.5, -1, 1)
         if tensor.role == "target" or any(p.tensor == tensor for p in forward.promises):
             raw = np.abs(given[tensor.name])
             given[tensor.name] = raw / raw.sum(axis=0) if any(p.tensor == tensor for p in forward.promises) else raw
+    with np.errstate(all="ignore"):
+        known = Values(forward, given, sizes).values
+    if scale > 1e-12 and not all(np.all(np.isfinite(value)) for value in known.values()):
+        return _worlds(program, forward, notation, seed, scale / 1e4)
     single = {
         t.name: np.take(given[t.name], [0], axis=[a.sample for a in t.axes].index(True))
         for t in forward.inputs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from networks import INPUTS, NETWORKS, OUTPUTS, begun
+from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
+from sympy import exp
 
 from derive import verify
 from derive.code_names import code_names
@@ -195,3 +196,16 @@ def test_a_step_that_leaves_little_of_a_parameter_is_right():
     h = s.define("h", z.axes, lambda i, u: z[i, u] * c[()] / 10**7, role="prediction")
     made = derive(s.error(s.squares(y, h) + c[()] ** 2))
     assert made.check().passed
+
+
+@pytest.mark.parametrize("scale", (1, 10, 100))
+def test_what_rounding_leaves_of_a_gradient_of_zero_is_right(scale):
+    """A bias that moves every sample alike moves no share of a sample: its gradient is what rounding leaves of 0."""
+    s, x, y = begun()
+    before = s.dense("before", s.learned("V", MORE, INPUTS), x, s.learned("b", MORE))
+    z = s.dense("z", s.learned("W", OUTPUTS, MORE), before)
+    power = s.define("power", z.axes, lambda i, u: exp(scale * z[i, u]))
+    whole = s.define("whole", (OUTPUTS,), lambda i: s.sum(S, lambda u: power[i, u]))
+    share = s.define("share", z.axes, lambda i, u: power[i, u] / whole[i,], role="prediction")
+    report = derive(s.error(s.squares(y, share))).check()
+    assert report.passed, report.line()
