@@ -33,6 +33,7 @@ from derive.losses import loss
 from derive.matrix import ShapeError
 from derive.notation import NOTATIONS, Notation
 from derive.program import Program, assemble
+from derive.sample import one_sample
 from derive.shared_factors import SharedFactor, shared_factors
 from derive.spec import Network, exactly
 from derive.statement import exact
@@ -133,6 +134,11 @@ class Derivation:
     def __repr__(self) -> str:
         shown = "ForwardPass" if self.network is None else repr(self.network)
         return f"<Derivation of {shown}: {len(self.factors)} shared factors, {len(self.program.statements)} equations>"
+
+    @cached_property
+    def single(self) -> Program:
+        """The program for one sample, which all documents show."""
+        return one_sample(self.program)
 
     @property
     def description(self) -> str:

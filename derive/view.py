@@ -22,7 +22,6 @@ from derive.printers.index_form import layer_of
 from derive.printers.page import Page
 from derive.printers.signs import signs_of
 from derive.program import Assign, Program
-from derive.sample import one_sample
 
 if TYPE_CHECKING:
     from derive.pipeline import Derivation
@@ -100,10 +99,10 @@ class View:
         network = self.derivation.network
         return Descent() if network is None else network.descent
 
-    @cached_property
+    @property
     def single(self) -> Program:
         """The program for one sample."""
-        return one_sample(self.batch)
+        return self.derivation.single
 
     @cached_property
     def page(self) -> Page:

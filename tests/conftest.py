@@ -20,7 +20,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with the mark ``sampled(n)``, every n-th case is in the usual run; the others are slow."""
+    """Of a test with the mark ``sampled(n)``, every n-th case is in the usual run; the others are slow.
+
+    The tests of a file run in one process, which derives each of its networks once.
+    """
     cases: Counter[str] = Counter()
     for item in items:
         mark = item.get_closest_marker("sampled")
@@ -29,6 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if cases[name] % mark.args[0]:
                 item.add_marker("slow")
             cases[name] += 1
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")

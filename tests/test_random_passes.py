@@ -17,7 +17,7 @@ READ = 4 if EXAMPLES == 200 else 1
 PARTS = 4
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [pytest.param(n, marks=pytest.mark.xdist_group(f"part {n}")) for n in range(PARTS)])
 def test_a_random_pass_is_refused_or_right(part):
     @seed(PARTS * SEED + part)
     @settings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
+from functools import lru_cache
 
 from sympy import Indexed
 
@@ -199,6 +200,7 @@ def _line(view: View, statement: Assign, code: dict[int, tuple[int, str]]) -> St
     return Step(shown, 2, statement.number, code.get(statement.number))
 
 
+@lru_cache(maxsize=1)  # the documents of one derivation list the same module
 def code_lines(source: str) -> dict[int, tuple[int, str]]:
     """The line of a generated module that computes each equation, found by the number in its comment.
 
