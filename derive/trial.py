@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import cycle
@@ -178,17 +179,25 @@ class _Careful(Interpreter):
     """An interpreter for which an entry that has no value, or would need more digits, is None."""
 
     def tensor(self, equation: Equation) -> Array:
-        """All entries of one equation's target."""
-        ranges = [self.places(i) for i in equation.indices]
-        out = np.empty([len(r) for r in ranges], dtype=object)
+        """All entries of one equation's target: at once if they all have values, else one by one."""
+        refused = (ZeroDivisionError, ValueError, TypeError, OverflowError)
+        try:
+            return _known(super().tensor(equation))
+        except refused:
+            ranges = [self.places(i) for i in equation.indices]
+            out = np.empty([len(r) for r in ranges], dtype=object)
         for position in np.ndindex(out.shape):
             chosen = {i: r[p] for i, r, p in zip(equation.indices, ranges, position, strict=True)}
-            try:
-                value = self.number(equation.expression, chosen)
-            except (ZeroDivisionError, ValueError, TypeError, OverflowError):
-                value = None
-            out[position] = value if isinstance(value, mpmath.mpf) and mpmath.isfinite(value) else None
-        return out
+            with suppress(*refused):
+                out[position] = self.number(equation.expression, chosen)
+        return _known(out)
+
+
+def _known(values: Array) -> Array:
+    """The numbers among some values; None in place of the others."""
+    return np.asarray(
+        np.frompyfunc(lambda v: v if isinstance(v, mpmath.mpf) and mpmath.isfinite(v) else None, 1, 1)(values), object
+    )
 
 
 class _Small:

@@ -61,7 +61,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     out, err = capsys.readouterr()
     assert (status, out) == (2, "")
     assert err.startswith("derive: ") and err.count("\n") == 1 and len(err) < 420
-    assert taken < 1
+    assert taken < 4  # what a megabyte takes where time grows with its square is 30 s and more
     return err
 
 

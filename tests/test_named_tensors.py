@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
-from sympy import exp
+from sympy import exp, tanh
 
 from derive import verify
 from derive.code_names import code_names
 from derive.compare import cases
 from derive.faults import ModuleError, SecondRenderingError
+from derive.forward import SAMPLES
+from derive.index import total
 from derive.numpy_module import Rendered
 from derive.pipeline import Derivation, derive
 from derive.spec import Network
@@ -208,4 +210,14 @@ def test_what_rounding_leaves_of_a_gradient_of_zero_is_right(scale):
     whole = s.define("whole", (OUTPUTS,), lambda i: s.sum(S, lambda u: power[i, u]))
     share = s.define("share", z.axes, lambda i, u: power[i, u] / whole[i,], role="prediction")
     report = derive(s.error(s.squares(y, share))).check()
+    assert report.passed, report.line()
+
+
+def test_a_gradient_that_is_0_but_for_rounding_is_right():
+    """For pre-activations of 1,000 the slope of tanh is far below what floats leave of 1 - tanh(z)**2."""
+    s, x, y = begun()
+    o = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
+    large = s.define("large", o.axes, lambda i, u: 1000 * o[i, u], role="prediction")
+    i, u = s.supply.several(y.axes)
+    report = derive(s.error(total(1 / (1 + tanh(y[i, u] - large[i, u]) ** 2), i, u) / SAMPLES)).check()
     assert report.passed, report.line()

@@ -1853,7 +1853,7 @@ STRIDE = int(os.environ.get("DERIVE_MUTANT_STRIDE", "12"))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(7)
 def test_a_mistake_in_one_equation_is_noticed(rule: Callable[[Tokens], Iterator[Tokens]]) -> None:
     made, survivors = 0, []
     for name, notation in itertools.product(("deep", "softmax", "probabilities"), NOTATIONS):

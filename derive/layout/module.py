@@ -6,12 +6,15 @@ import io
 import itertools
 import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 
 from derive.layout.documents import printed
 from derive.layout.statements import document
 
 #: How long a line may be.
 WIDTH = 88
+#: What stands between functions and classes.
+_APART = "\n\n\n"
 
 _Token = tokenize.TokenInfo
 
@@ -36,6 +39,15 @@ def laid_out(source: str) -> str:
         argument_7,
     )  # (3)
     """
+    parts = source.split(_APART)
+    try:
+        return _APART.join(_laid_out(part) for part in parts)
+    except tokenize.TokenError:  # a string with empty lines
+        return _laid_out(source)
+
+
+@lru_cache(maxsize=256)  # most functions are the same in every module
+def _laid_out(source: str) -> str:
     lines = source.split("\n")
     for tokens in reversed([*_statements(source)]):
         first, last = tokens[0], tokens[-1]
