@@ -44,6 +44,8 @@ IN_RANGE = 300.0
 DIGITS = 200
 #: What is less than this may be what so many digits leave of 0.
 NOISE = 1e-150
+#: What mpmath says where there is no number.
+_NONE = (ZeroDivisionError, ValueError, OverflowError)
 #: Up to how many products of a parameter and a sample the second example has.
 MOST_EXACT = 8_000
 
@@ -205,9 +207,7 @@ class Case:
         differences = [*against(truth, {})]
         if not all(fits for _, fits in differences):  # what is left of a sum that cancels is judged by its terms
             truth = self._truth(exact=self.exact or self._is_small)
-            given = self.point.given(self._program)
-            terms = added(self._program, given, sizes(self._program, given), truth, TOLERANCE)
-            differences = [*against(truth, terms)]
+            differences = [*against(truth, self._terms(truth))]
         yield from differences
 
     @contextmanager
@@ -240,8 +240,20 @@ class Case:
             found = interpret(self._program, given, counts, FLOATS, STAGES)
             if all(np.all(np.isfinite(value)) for value in found.values()):
                 return found
-        with mpmath.workdps(DIGITS):
-            return interpret(self._program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
+        try:
+            with mpmath.workdps(DIGITS):
+                return interpret(self._program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
+        except _NONE:  # so many digits are too few
+            found = interpret(self._program, given, counts, FLOATS, STAGES)
+            return {name: np.where(np.isfinite(value), value, np.nan) for name, value in found.items()}
+
+    def _terms(self, truth: Mapping[str, Array]) -> Mapping[str, float]:
+        """The size of what each equation adds."""
+        given = self.point.given(self._program)
+        try:
+            return added(self._program, given, sizes(self._program, given), truth, TOLERANCE)
+        except _NONE:
+            return {}
 
 
 def _limit(found: Any, moved: Any, size: float) -> float:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sympy import (
     Abs,
     Add,
+    And,
     E,
     Expr,
     Ge,
@@ -32,6 +33,7 @@ from sympy import (
     Max,
     Min,
     Mul,
+    Or,
     Piecewise,
     Pow,
     Rational,
@@ -82,7 +84,8 @@ class Arithmetic:
 
     def each(self, function: Any, array: Array) -> Array:
         """A function of one number, entry by entry."""
-        return np.asarray(np.frompyfunc(function, 1, 1)(array), self.dtype)
+        with np.errstate(all="ignore"):
+            return np.asarray(np.frompyfunc(function, 1, 1)(array), self.dtype)
 
     def apply(self, name: str, array: Array) -> Array:
         """A function that the arithmetic knows by its name, entry by entry."""
@@ -233,6 +236,9 @@ class Interpreter:
     def _holds(self, condition: Any, at: At, entries: Array) -> Array:
         if condition == true:
             return np.full(entries.shape, True)
+        if isinstance(condition, (And, Or)):
+            combine = np.logical_and if isinstance(condition, And) else np.logical_or
+            return np.asarray(reduce(combine, (self._holds(part, at, entries) for part in condition.args)))
         left, right = (self.arithmetic.real(self.value(side, at)) for side in (condition.lhs, condition.rhs))
         compare = {Gt: np.greater, Ge: np.greater_equal, Lt: np.less, Le: np.less_equal}
         return np.broadcast_to(np.asarray(compare[type(condition)](left, right), bool), entries.shape)

@@ -336,6 +336,8 @@ def _named_roots(part: Expr, side: int, proved: bool) -> Expr:
         if base in (E_POWER - 1, 1 - E_POWER):
             base = E_LESS_ONE if base == E_POWER - 1 else -E_LESS_ONE
         elif base.has(E_POWER) and base.free_symbols - {E_POWER, X} == set():
+            if not base.is_polynomial(E_POWER, X):
+                raise _Unproved
             signs = {(c * side**n).is_positive for (_, n), c in Poly(base, E_POWER, X).terms()}
             if proved and len(signs) > 1 and (not base.has(X) or base.subs({E_POWER: 1, X: 0}) == 0):
                 raise _Unproved

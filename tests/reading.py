@@ -592,7 +592,7 @@ def _read_names(
                 name = next((n for n in tensors if what in _written(n)), None)
                 if name is None:
                     raise Unreadable(f"{what} in the table is no tensor")
-                if said.setdefault(_sign(symbol), name) != name:
+                if said.setdefault(_sign(symbol.partition(" = ")[0]), name) != name:
                     raise Unreadable(f"{symbol} stands for two tensors in the table")
         names = Names(tensors, notation, said)
         found = [_named(names, symbol) for symbol, _, _ in rows]

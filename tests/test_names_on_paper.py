@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from shutil import which
 
@@ -326,3 +328,20 @@ def test_a_prediction_has_its_row_under_its_own_name():
     z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
     p = s.define("sigmoid", z.axes, lambda i, u: z[i, u], role="prediction")
     assert r"outputs of the network, stated as \texttt{sigmoid}" in derive(s.error(s.squares(y, p))).latex()
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("sum", r"\mathrm{sum\_} = 3$ & \raggedright constant, stated as \texttt{sum} &"),
+        ("Ψ", r"\mathrm{Psi} = 3$ & \raggedright constant, stated as $\mathrm{\Psi}$ &"),
+        ("clip", r"\mathrm{clip} = 3$ & \raggedright constant &"),
+    ],
+)
+def test_a_constant_of_a_forward_pass_has_its_name_and_no_meaning_of_an_option(name, row):
+    s, x, y = networks.begun()
+    z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
+    o = s.define("o", z.axes, lambda i, u: z[i, u] ** 2 + Tensor(name, "constant")[()], role="prediction")
+    made = derive(replace(s.error(s.squares(y, o)), constants={name: Fraction(3)}))
+    assert row in made.latex(only="notation")
+    check_page(made)

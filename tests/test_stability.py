@@ -19,7 +19,7 @@ import pytest
 from agreement import assert_right
 from helpers import Array, Statement, Values, axis, load, shape_of, stored
 from networks import INPUTS, MORE, OUTPUTS, begun
-from sympy import Expr, Rational, Sum, exp, log, sqrt, tanh
+from sympy import Expr, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 from test_edge_numbers import digits_lost
 
 from derive import matrix as mx
@@ -29,12 +29,13 @@ from derive.along_code import ALONG
 from derive.entrywise import Fusing
 from derive.evaluate import Arithmetic, Interpreter, interpret
 from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
-from derive.functions import elementwise
+from derive.functions import X, elementwise
 from derive.index import Equation, Index, IndexSupply, Tensor, total
 from derive.pipeline import Derivation, derive
 from derive.rewriting import same, spelled
 from derive.stability import better, setting
 from derive.trial import Trial, functions_of, no_worse
+from derive.user_text import StatementError
 
 S = SAMPLE_AXIS
 ONE = axis(1)
@@ -457,3 +458,32 @@ def test_the_slopes_of_a_softmax_are_numbers_far_out(way):
     parameters, x_values, y_values = made.example()
     parameters["W"] *= 1000
     assert all(np.all(np.isfinite(g)) for g in made.gradients(parameters, x_values, y_values).values())
+
+
+HARD_TANH = elementwise("hard_tanh", ACTIVATIONS["hard_tanh"].formula)
+ELU = elementwise("elu", Piecewise((X, X > 0), (exp(X) - 1, True)))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        pytest.param(lambda z: ELU(z) / sqrt(ELU(z) ** 2 + Rational(1, 100)), id="a root of a function with two cases"),
+        pytest.param(lambda z: HARD_TANH(z**2) + z, id="a case that holds between two numbers"),
+    ],
+)
+def test_a_function_of_a_function_with_cases_is_right(formula):
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    assert_right(s.error(s.squares(y, s.define("o", z.axes, lambda i, u: formula(z[i, u]), role="prediction"))))
+
+
+def test_what_the_check_cannot_compute_with_any_digits_is_refused_in_a_sentence():
+    """The logarithm of softplus(-90000): its true value needs 39,000 digits."""
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    far = s.define("far", z.axes, lambda i, u: 300_000 * z[i, u], role="prediction")
+    spread = s.apply("spread", "softplus", far)
+    i, u = s.supply.several(y.axes)
+    error = (y[i, u] - far[i, u]) ** 2 / (spread[i, u] ** 2 + 1) + log(spread[i, u])
+    with pytest.raises(StatementError, match="the equation of E has no value at the random numbers of the check"):
+        derive(s.error(total(error, i, u) / SAMPLES)).numpy()

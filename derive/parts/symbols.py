@@ -182,7 +182,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
     for name, value in view.batch.constants.items():
         symbol = view.batch_page.symbol(constant(name))
         shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)
-        yield Text((shown,)), Text((_option(view, name),)), number
+        yield Text((shown,)), _fixed(view, name), number
     computed = [*view.batch.states, *(s.target for s in view.batch.stage("update") if s.target.role != "updated")]
     for tensor in computed:
         if tensor.name in _ONCE_A_STEP:
@@ -200,11 +200,13 @@ def _of_a_step(view: View) -> Iterator[Row]:
         yield from _shortened(view, rows)
 
 
-def _option(view: View, name: str) -> str:
+def _fixed(view: View, name: str) -> Text:
     """What a number with a fixed value means."""
+    if view.derivation.network is None:
+        return say("constant{}", _stated_as(view, constant(name)))
     known = {"l2": "strength of weight decay", "clip": "largest norm of the gradients"}
     options = (*view.descent.optimizer.options, *view.descent.schedule.options)
-    return known.get(name) or next((o.meaning for o in options if o.name == name), name)
+    return Text((known.get(name) or next(o.meaning for o in options if o.name == name),))
 
 
 def _decimal(view: View, value: Fraction) -> Box:
