@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from derive.faults import ModuleError
+from derive.pipeline import Derivation, derive
+from derive.spec import Network
 from derive.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_source
 from tests.helpers import derivation
 
@@ -59,3 +63,11 @@ def test_a_wrong_module_is_told_from_a_right_one():
     report = check_source(broken)
     assert not report.passed
     assert "WRONG" in report.line()
+
+
+def test_a_document_of_a_module_with_wrong_gradients_is_refused(monkeypatch):
+    d = derive(Network((2, 2)))
+    wrong = replace(d.report, parameters={"W1": (1e-3, 1e-3)})
+    monkeypatch.setattr(Derivation, "report", wrong)
+    with pytest.raises(ModuleError, match="the check of the module failed: gradients WRONG"):
+        d.latex()
