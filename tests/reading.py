@@ -20,7 +20,7 @@ import latex_reader as lr
 import numpy as np
 from forward_values import Values, length
 from latex_reader import Equation, Symbol, Unreadable
-from sympy import Integer, pi
+from sympy import Integer, erf, pi
 from test_reading_back import (
     RATE,
     RATES,
@@ -572,7 +572,7 @@ def check_document(document: str, program: Program, forward: ForwardPass, notati
     functions = [d.function for d in program.definitions]
     formulas = [*(f.definition for f in functions), *(e.expression for e in forward.equations)]
     letters -= {r"\sigma"} if any(f.origin == "sigmoid" for f in functions) else set()
-    letters -= {r"\pi"} if any(f.has(pi) for f in formulas) else set()
+    letters -= {r"\pi"} if any(f.has(pi, erf) for f in formulas) else set()
     with lr.arrays_called(()):
         rows = table(document)
     names = _read_names(rows, tensors, notation, letters)

@@ -314,11 +314,12 @@ def test_the_layers_at_a_glance_are_those_that_are_stated() -> None:
         assert rf"${sign} =" in document or rf"{sign} =" in document
 
 
+@pytest.mark.parametrize("function", ["gelu_tanh", "gelu"])
 @pytest.mark.parametrize("name", ["sigmoid", "sigma_2", "sigma", "pi"])
-def test_a_tensor_is_not_printed_as_a_function_or_a_number_is(name):
+def test_a_tensor_is_not_printed_as_a_function_or_a_number_is(name, function):
     s, x, y = networks.begun()
     z = s.dense(name, s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
-    h = s.apply("h", "sigmoid", s.apply("g", "gelu_tanh", z))
+    h = s.apply("h", "sigmoid", s.apply("g", function, z))
     o = s.define("o", h.axes, lambda i, u: h[i, u] + z[i, u], role="prediction")
     assert check_page(derive(s.error(s.squares(y, o)))) > 20
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, count
 
-from sympy import Function, pi
+from sympy import Function, erf, pi
 
 from derive.descent import RATE, STEP
 from derive.forward import SAMPLES
@@ -248,7 +248,7 @@ class _Table:
         named = [d.function for d in self.program.definitions]
         formulas = [*used, *(f.definition for f in named)]
         letters = ["delta", "ell", "Sigma"]
-        letters += ["pi"] if any(e.has(pi) for e in formulas) else []
+        letters += ["pi"] if any(e.has(pi, erf) for e in formulas) else []  # the slope of erf has it
         letters += ["Delta"] if self.notation.increment else []
         letters += [self.notation.roles["factor"].entry] if self.factors else []
         letters += ["d"] if self.notation.derivative == "d" else []
