@@ -42,7 +42,7 @@ from derive.stable import StableForm, stable_form
 from derive.trial import GREATEST, Remembered, elementwise_code, is_exact, no_worse, relative
 
 #: Where a function of one number is tried, and what the targets beside it are.
-POINTS = (0.0, 1e-3, 1.0, 6.0, 20.0, 36.0, 40.0, 360.0, 800.0, 1e4)
+POINTS = (0.0, 1e-9, 1e-3, 1.0, 6.0, 20.0, 36.0, 40.0, 360.0, 800.0, 1e4)
 TARGETS = (0.0, 1.0, 0.25)
 
 
@@ -199,15 +199,21 @@ def _truth(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[fl
     value = lambdify((X, *others), definition, [functions, "mpmath"])
     found = []
     for point in sorted({sign * p for p in POINTS for sign in (-1, 1)}):
-        for target in TARGETS if others else (0.0,):
+        for beside in _beside(len(others)):
             with mpmath.workdps(60 + min(int(abs(point)), 800)):
-                given = (point, *(target + n / 2 for n in range(len(others))))
+                given = (point, *beside)
                 try:
                     true = value(*map(mpmath.mpf, given))
                 except (ZeroDivisionError, ValueError, OverflowError):
                     true = None
                 found.append((given, true if isinstance(true, mpmath.mpf) and mpmath.isfinite(true) else None))
     return tuple(found)
+
+
+def _beside(count: int) -> list[tuple[float, ...]]:
+    """What so many other arguments are: unlike each other, and of several all but one 0."""
+    unlike = [tuple(target + n / 2 for n in range(count)) for target in (TARGETS if count else (0.0,))]
+    return [*unlike, *(tuple(np.eye(count)[n].tolist()) for n in range(count if count > 1 else 0))]
 
 
 def _errors(form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:

@@ -487,3 +487,14 @@ def test_what_the_check_cannot_compute_with_any_digits_is_refused_in_a_sentence(
     error = (y[i, u] - far[i, u]) ** 2 / (spread[i, u] ** 2 + 1) + log(spread[i, u])
     with pytest.raises(StatementError, match="the equation of E has no value at the random numbers of the check"):
         derive(s.error(total(error, i, u) / SAMPLES)).numpy()
+
+
+def test_a_form_that_loses_digits_near_zero_is_not_taken():
+    """What two summands of a square have in common cancels at 0 where one of the other arguments is 0."""
+    s, x, y = begun()
+    q = s.learned("Q", OUTPUTS)
+    z = s.dense("U", s.learned("A", OUTPUTS, INPUTS), x, q)
+    n = s.define("n", z.axes, lambda i, u: tanh(q[i,] + z[i, u]))
+    o = s.define("o", z.axes, lambda i, u: (n[i, u] - z[i, u]) ** 2 + tanh(n[i, u]), role="prediction")
+    report = derive(s.error(s.squares(y, o))).check()
+    assert report.passed, report.line()
