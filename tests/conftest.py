@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F4
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("CI", "") not in ("", "0", "false")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C interrupts, also where it is ignored: in the background, or with nohup."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
