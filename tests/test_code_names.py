@@ -53,6 +53,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("names", HOSTILE, ids=lambda n: " ".join(n[:2]))
+@pytest.mark.sampled(2)
 def test_tensors_may_be_called_anything(names: list[str]) -> None:
     module = assert_right(all_called(names))
     assert not declines(module)

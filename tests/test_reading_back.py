@@ -1583,6 +1583,7 @@ def test_the_equations_of_a_batch_are_read_as_those_of_a_batch(notation: str) ->
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", ["deep", "probabilities", "named"])
+@pytest.mark.sampled(4)
 def test_the_shapes_in_the_table_of_symbols_are_those_of_the_arrays(name: str, notation: str) -> None:
     chosen = network(name, notation)
     checker = Checker(lr.equations(printed(chosen)), world(chosen))
@@ -2021,7 +2022,7 @@ def small(network: Network) -> str:
 
 
 @pytest.mark.parametrize("mutant", PRINTERS)
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(14)
 def test_a_mistake_in_the_printer_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [Network((2, 3, 2), ("relu", "sigmoid"), "half_mse", "augmented", n) for n in NOTATIONS]
     right = [small(n) for n in chosen]

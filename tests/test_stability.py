@@ -204,7 +204,7 @@ def silently(call: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("scale", [0, 1, 30, 100, 800, 1e4])
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(14)
+@pytest.mark.sampled(23)
 def test_error_gradients_and_prediction_are_right(name, scale):
     if (name, scale) == ("every class", 1e4):
         pytest.skip("its truth takes more digits than there is time for")

@@ -41,6 +41,7 @@ def numbers_in(text: str) -> float:
 
 
 @pytest.mark.parametrize(("network", "weight"), WEIGHTS, ids=[f"{n.name}-{w}" for n, w in WEIGHTS])
+@pytest.mark.sampled(2)
 def test_the_chains_come_to_the_gradient(network: Network, weight: str) -> None:
     """The product of the local derivatives, summed over the paths, is what the module computes and what is measured."""
     derivation = derive(network)

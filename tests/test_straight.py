@@ -90,7 +90,7 @@ SPECS = {
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("samples", [1, 2, 7, 64])
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(17)
 def test_the_renderings_agree(name: str, samples: int, dtype: type) -> None:
     assert farthest(module_of(*SPECS[name]), samples, dtype, rate=0.01) < (1e-12 if dtype == np.float64 else 2e-5)
 

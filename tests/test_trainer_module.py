@@ -183,6 +183,7 @@ OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adam
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.sampled(3)
 def test_an_update_that_overflows_changes_nothing(optimizer, dtype):
     """Finite numbers of any size: the step is taken, or the parameters and the state are what they were."""
     module = module_of((3, 5, 2), "identity", "sse", optimizer=optimizer)
@@ -216,6 +217,7 @@ def test_an_update_by_nothing_changes_nothing(module, parameters):
 
 @pytest.mark.parametrize("bias", ["separate", "augmented", "none"])
 @pytest.mark.parametrize("notation", ["psi", "bracket", "delta"])
+@pytest.mark.sampled(4)
 def test_every_way_of_writing_steps_alike(bias, notation):
     """Also where the factor points downhill, the step is W - eta dE/dW."""
     one, other = (module_of(*NET, bias, n) for n in ("psi", notation))
