@@ -40,6 +40,8 @@ MANY = 60
 #: By how much parameters are larger in the second example, as far as values stay in range.
 SCALES = (4.0, 2.0, 1.0)
 IN_RANGE = 300.0
+#: By how much they are smaller in the first one, as far as its truth can only be computed then.
+SMALLER = (1.0, 1e-2, 1e-4)
 #: So many digits, for a share of 1 less exp(-x) with any x in that range.
 DIGITS = 200
 #: What is less than this may be what so many digits leave of 0.
@@ -114,8 +116,10 @@ class _Cases:
 
     def all(self) -> Iterator[Case]:
         """The cases, as far as the program has them."""
-        first = self._drawn(SAMPLES, 0)
-        yield Case(self.program, first)
+        drawn = [Case(self.program, self._drawn(SAMPLES, 0, scale=scale)) for scale in SMALLER]
+        known = next((case for case in drawn if case.has_truth), drawn[0])
+        first = known.point
+        yield known
         if self.program.states:
             yield Case(self.program, self._drawn(SAMPLES, 1, self._longest // 2))
         if SQUARE_NORM.name in self.program.tensors:
@@ -203,8 +207,7 @@ class Case:
                     off, fits = _off(self.program.tensors[name], value, true, limit)
                     yield Difference(numbers[name], name, names[name], where, off), fits
 
-        truth = self._truth(self.exact)
-        differences = [*against(truth, {})]
+        differences = [*against(self._stated, {})]
         if not all(fits for _, fits in differences):  # what is left of a sum that cancels is judged by its terms
             truth = self._truth(exact=self.exact or self._is_small)
             differences = [*against(truth, self._terms(truth))]
@@ -226,6 +229,15 @@ class Case:
         """Whether exact arithmetic takes no more than some seconds."""
         weights = sum(value.size for value in self.point.parameters.values())
         return bool(self.point.X.shape[1] * weights <= MOST_EXACT)
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the interpreter has a value for every entry."""
+        return not any(np.any(np.isnan(as_floats(value))) for value in self._stated.values())
+
+    @cached_property
+    def _stated(self) -> Mapping[str, Array]:
+        return self._truth(self.exact)
 
     @cached_property
     def _program(self) -> Program:

@@ -35,7 +35,6 @@ from derive.pipeline import Derivation, derive
 from derive.rewriting import same, spelled
 from derive.stability import better, setting
 from derive.trial import Trial, functions_of, no_worse
-from derive.user_text import StatementError
 
 S = SAMPLE_AXIS
 ONE = axis(1)
@@ -477,16 +476,16 @@ def test_a_function_of_a_function_with_cases_is_right(formula):
     assert_right(s.error(s.squares(y, s.define("o", z.axes, lambda i, u: formula(z[i, u]), role="prediction"))))
 
 
-def test_what_the_check_cannot_compute_with_any_digits_is_refused_in_a_sentence():
-    """The logarithm of softplus(-90000): its true value needs 39,000 digits."""
+def test_what_no_digits_suffice_for_is_checked_at_smaller_numbers():
+    """The logarithm of softplus(-300000): its true value needs 130,000 digits."""
     s, x, y = begun()
     z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
     far = s.define("far", z.axes, lambda i, u: 300_000 * z[i, u], role="prediction")
     spread = s.apply("spread", "softplus", far)
     i, u = s.supply.several(y.axes)
     error = (y[i, u] - far[i, u]) ** 2 / (spread[i, u] ** 2 + 1) + log(spread[i, u])
-    with pytest.raises(StatementError, match="the equation of E has no value at the random numbers of the check"):
-        derive(s.error(total(error, i, u) / SAMPLES)).numpy()
+    report = derive(s.error(total(error, i, u) / SAMPLES)).check()
+    assert report.passed, report.line()
 
 
 def test_a_form_that_loses_digits_near_zero_is_not_taken():
