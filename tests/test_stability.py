@@ -35,6 +35,7 @@ from derive.pipeline import Derivation, derive
 from derive.rewriting import same, spelled
 from derive.stability import better, setting
 from derive.trial import Trial, functions_of, no_worse
+from derive.user_text import StatementError
 
 S = SAMPLE_AXIS
 ONE = axis(1)
@@ -497,3 +498,11 @@ def test_a_form_that_loses_digits_near_zero_is_not_taken():
     o = s.define("o", z.axes, lambda i, u: (n[i, u] - z[i, u]) ** 2 + tanh(n[i, u]), role="prediction")
     report = derive(s.error(s.squares(y, o))).check()
     assert report.passed, report.line()
+
+
+def test_a_statement_with_no_value_at_the_numbers_of_the_check_is_refused():
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    root = s.define("root", z.axes, lambda i, u: sqrt(1 - z[i, u] ** 2), role="prediction")
+    with pytest.raises(StatementError, match="has no value at the random numbers of the check"):
+        derive(s.error(s.squares(y, root))).numpy()

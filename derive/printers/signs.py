@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, count
 
-from sympy import Function, erf, pi
+from sympy import Function, pi
 
 from derive.descent import RATE, STEP
 from derive.forward import SAMPLES
-from derive.functions import Elementwise
+from derive.functions import Elementwise, X
 from derive.index import Tensor, symbols_read
 from derive.matrix import Call, walk
 from derive.notation import LETTERS, Letter, Notation, belongs, is_canonical
@@ -246,9 +246,11 @@ class _Table:
         """What stands for something else on a page with these statements."""
         used = [s.equation.expression for s in self.program.statements]
         named = [d.function for d in self.program.definitions]
-        formulas = [*used, *(f.definition for f in named)]
+        # The slope of a function that is known by name is shown too: that of erf has pi.
+        slopes = (call.diff(X) for f in named for call in f.definition.atoms(Function) if not call.is_Piecewise)
+        formulas = [*used, *(f.definition for f in named), *slopes]
         letters = ["delta", "ell", "Sigma"]
-        letters += ["pi"] if any(e.has(pi, erf) for e in formulas) else []  # the slope of erf has it
+        letters += ["pi"] if any(e.has(pi) for e in formulas) else []
         letters += ["Delta"] if self.notation.increment else []
         letters += [self.notation.roles["factor"].entry] if self.factors else []
         letters += ["d"] if self.notation.derivative == "d" else []
