@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derive.descent import SQUARE_NORM
-from derive.evaluate import FLOATS, Arithmetic, added, as_floats, interpret
+from derive.evaluate import FLOATS, Arithmetic, as_floats, followed, interpret
 from derive.index import Tensor
 from derive.named import Point, computed, example, in_axes, offered, sizes
 from derive.program import STAGES, Program
@@ -57,7 +57,7 @@ MOST_EXACT = 8_000
 class Difference:
     """A tensor that is not the interpreter's: its equation's number, where it was seen, and how far off it is.
 
-    ``code`` is its name in the module.
+    ``code`` is its name in the module; ``is_error`` says that it is the error E.
     """
 
     number: int
@@ -65,6 +65,7 @@ class Difference:
     code: str
     where: str
     off: float
+    is_error: bool = False
 
     def __str__(self) -> str:
         where = f" from {self.where}" if self.where else ""
@@ -199,22 +200,27 @@ class Case:
             found = computed(module, self.program, names, self.point)
             moved = computed(module, self.program, names, self.point.nudged())
             shown = [*offered(module, self.program, names, self.point)]
-        values = [*(("", *item) for item in found.items()), *shown]
+        values = [("", *item) for item in found.items()] + [item for item in shown if item[1] in found]
         numbers = {s.target.name: s.number for s in self.program.statements}
+        errors = {s.target.name for s in self.program.stage("error")}
 
-        def against(truth: Mapping[str, Array], terms: Mapping[str, float]) -> Iterator[tuple[Difference, bool]]:
+        def against(truth: Mapping[str, Array], terms: Mapping[str, float]) -> list[tuple[Difference, bool]]:
+            judged = []
             for where, name, value in values:
-                if name in found:
-                    true = as_floats(truth[name])
-                    limit = _limit(found[name], moved[name], max(_size(true), terms.get(name, 0.0)))
-                    off, fits = _off(self.program.tensors[name], value, true, limit)
-                    yield Difference(numbers[name], name, names[name], where, off), fits
+                true = as_floats(truth[name])
+                limit = _limit(found[name], moved[name], max(_size(true), terms.get(name, 0.0)))
+                off, fits = _off(self.program.tensors[name], value, true, limit)
+                judged.append((Difference(numbers[name], name, names[name], where, off, name in errors), fits))
+            return judged
 
-        differences = [*against(self._stated, {})]
-        if not all(fits for _, fits in differences):  # what is left of a sum that cancels is judged by its terms
-            truth = self._truth(exact=self.exact or self._is_small)
-            differences = [*against(truth, self._terms(truth) if self.has_truth else {})]
-        yield from differences
+        judged = against(self._stated, {})
+        if not all(fits for _, fits in judged):
+            small = self.exact or self._is_small
+            judged = _better(judged, against(self._truth(exact=small), {}))
+            if not all(fits for _, fits in judged):  # digits that are lost on the way are no fault further on
+                followed = self._followed(found, small)
+                judged = _better(judged, against(*followed)) if followed else judged
+        yield from judged
 
     @contextmanager
     def constants(self, module: Any, names: Mapping[str, str]) -> Iterator[None]:
@@ -262,13 +268,25 @@ class Case:
             found = interpret(self._program, given, counts, FLOATS, STAGES)
             return {name: np.where(np.isfinite(value), value, np.nan) for name, value in found.items()}
 
-    def _terms(self, truth: Mapping[str, Array]) -> Mapping[str, float]:
-        """The size of what each equation adds."""
+    def _followed(self, found: Mapping[str, Any], exact: bool) -> tuple[dict[str, Array], dict[str, float]] | None:
+        """What each equation comes to with what was found for all that it reads, and the size of what it adds."""
         given = self.point.given(self._program)
+        tensors = self._program.tensors
+        entries = {name: in_axes(tensors[name], np.asarray(value, float)) for name, value in found.items()}
+        kind = Arithmetic(mpmath, mpmath.mpf) if exact else FLOATS
         try:
-            return added(self._program, given, sizes(self._program, given), truth, TOLERANCE)
+            with mpmath.workdps(DIGITS):
+                steps = [*followed(self._program, given, sizes(self._program, given), entries, kind)]
         except _NONE:
-            return {}
+            return None
+        return {name: value for name, value, _ in steps}, {name: size for name, _, size in steps}
+
+
+def _better(
+    before: list[tuple[Difference, bool]], after: list[tuple[Difference, bool]]
+) -> list[tuple[Difference, bool]]:
+    """Of two judgements of the same values, for each the one in which it fits."""
+    return [one if one[1] or not other[1] else other for one, other in zip(before, after, strict=True)]
 
 
 def _limit(found: Any, moved: Any, size: float) -> float:
@@ -293,9 +311,11 @@ def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float,
 
 
 def _size(value: Array) -> float:
-    return float(np.max(np.abs(value)))
+    """The largest entry that is finite."""
+    return float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0))
 
 
 def _distance(one: Array, other: Array) -> float:
-    """The largest difference; NaN where there is one."""
-    return float(np.max(np.abs(one - other)))
+    """The largest difference, none between equal infinities; NaN where there is one."""
+    with np.errstate(invalid="ignore"):
+        return float(np.max(np.where(one == other, 0.0, np.abs(one - other))))

@@ -10,12 +10,11 @@ digits as wanted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce, singledispatchmethod
 from typing import Any
 
-import mpmath
 import numpy as np
 from numpy.typing import NDArray
 from sympy import (
@@ -338,23 +337,25 @@ def interpret(
     return machine.run(s.equation for s in program.stage(*stages))
 
 
-def added(
-    program: Program, values: Mapping[str, Array], sizes: Mapping[str, int], found: Mapping[str, Array], least: float
-) -> dict[str, float]:
-    """The size of what the equation of each tensor adds: the largest entry, without regard to sign.
+def followed(
+    program: Program,
+    values: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    found: Mapping[str, Array],
+    arithmetic: Arithmetic,
+) -> Iterator[tuple[str, Array, float]]:
+    """What each equation comes to where the tensors that it reads are as they were ``found``, not as they should be.
 
-    ``found`` are the tensors as ``interpret`` computes them. A tensor that is below the share ``least`` of
-    what is added is only rounding, and counts as large as that in the equations after it.
+    Yields the tensor's name, its entries, and the size of what the equation adds, without regard to sign: rounding
+    is relative to this. A tensor that was not found is what its equation comes to.
     """
-    exact = Arithmetic(mpmath, mpmath.mpf)
-    machine = Terms(_start(program, values, exact), sizes, program.tensors, exact)
-    largest = {}
+    machine = Interpreter(_start(program, values, arithmetic), sizes, program.tensors, arithmetic)
+    terms = Terms(machine.values, sizes, program.tensors, arithmetic)
     for statement in program.statements:
-        name = statement.target.name
-        largest[name] = np.max(machine.tensor(statement.equation))
-        rounding = np.max(np.abs(found[name])) <= least * largest[name]
-        machine.values[name] = exact.array(np.full_like(found[name], largest[name]) if rounding else found[name])
-    return {name: float(size) for name, size in largest.items()}
+        name, entries = statement.target.name, machine.tensor(statement.equation)
+        yield name, entries, float(np.max(terms.tensor(statement.equation)))
+        known = arithmetic.array(found[name]) if name in found else entries
+        machine.values[name] = terms.values[name] = known
 
 
 def _start(program: Program, values: Mapping[str, Array], exact: Arithmetic) -> dict[str, Array]:

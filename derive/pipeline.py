@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isnan, prod
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from derive.chain_rule import Chains, chains
 from derive.descent import Descent
 from derive.describe import described
 from derive.edition import Edition
-from derive.faults import ModuleError, SecondRenderingError
+from derive.faults import SecondRenderingError
 from derive.forward import SAMPLE_AXIS, ForwardPass
 from derive.index import Axis, Equation, IndexSupply, Tensor, as_named
 from derive.layers import BIASES
@@ -259,19 +259,11 @@ class Derivation:
     def numpy(self) -> str:
         """Return the source of the NumPy module, once it has been checked as ``check`` says.
 
-        Raises StatementError if an equation has no value at the numbers of the check.
+        Raises StatementError if an equation has no value at the numbers of the check, or the error overflows there.
         Raises ModuleError, naming the equation, if the module does not run or its check
         fails, which is a fault of this program.
         """
-        report = self.check()
-        undefined = next((d for d in report.tensors.wrong if isnan(d.off)), None) if report.tensors else None
-        if undefined is not None:
-            raise StatementError(
-                f"the equation of {undefined.name} has no value at the random numbers of the check: a logarithm or a "
-                "root of what may be negative, or a division by what may be 0, cannot be checked so far"
-            )
-        if not report.passed:
-            raise ModuleError(f"the check of the module failed: {report.line()}")
+        self.check().require()
         return self.rendered.source
 
     def estimator(self) -> str:

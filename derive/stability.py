@@ -15,7 +15,7 @@ from itertools import chain
 from math import isinf
 from typing import Any
 
-from sympy import Add, Expr, Function, Indexed, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, log
+from sympy import Add, Expr, Function, I, Indexed, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, log
 
 from derive.along import Along
 from derive.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
@@ -261,7 +261,9 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
 
 
 def has_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether an equation has a matrix form."""
+    """Whether an equation has a matrix form, and is made of real numbers: a root may have been taken apart."""
+    if equation.expression.has(I):
+        return False
     try:
         lift(equation, tensors)
     except (LiftError, ShapeError):

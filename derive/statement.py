@@ -132,6 +132,18 @@ def _text(thing: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
+def _unfit(node: Expr, values: Mapping[Symbol, Float]) -> str:
+    """Why an expression is no number of float64 where its symbols have values; empty if it is one."""
+    try:
+        value = node.xreplace(values)
+        if value.is_extended_real is not True or not value.is_finite:
+            return "has no value"
+        small, large = bool(value and abs(value) < _LEAST), bool(abs(value) > _MOST)
+    except (ValueError, OverflowError):  # too many digits even for mpmath
+        small, large = False, True
+    return f"is too {'small' if small else 'large'} for a number of float64" if small or large else ""
+
+
 def _called(node: Any) -> str:
     """What a node is called in a message."""
     name = str(node) if node.is_Atom else type(node).__name__
@@ -333,10 +345,24 @@ class _Checks:
             if tensor_name in self.tensors and tensor_name not in known:
                 raise StatementError(f"{where} reads {tensor_name}, which is stated after it")
         self._node(right, where, frozenset(indices))
+        self._constant_parts(right, where)
         for name in (n for n, value in self.forward.constants.items() if value == 0):
             named = {s: Integer(0) for s in right.atoms(Symbol) if s.name == name}
             if right.xreplace(named).has(nan, zoo):
                 raise StatementError(f"{where} has no value, as the constant {name} is 0")
+
+    def _constant_parts(self, right: Expr, where: str) -> None:
+        """Check what is made of constants and numbers only, as c**90: it is computed as a number of its own."""
+        values = {Symbol(n, real=True): Float(str(float(v))) for n, v in self.forward.constants.items() if v}
+        plain = right.xreplace({s: Symbol(s.name, real=True) for s in right.atoms(Symbol) if not isinstance(s, Index)})
+        for node in preorder_traversal(plain):
+            alone = (
+                isinstance(node, (Pow, *SCALAR_FUNCTIONS)) and node.free_symbols and node.free_symbols <= set(values)
+            )
+            if alone and not node.has(Elementwise):
+                problem = _unfit(node, values)
+                if problem:
+                    raise StatementError(f"{node} in {where} {problem}")
 
     def _right(self, equation: Equation) -> Expr:
         name, value = equation.target.name, equation.expression

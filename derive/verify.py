@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import isnan
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from derive.named import example
 from derive.notation import Notation
 from derive.numpy_module import Rendered
 from derive.program import Program
+from derive.user_text import StatementError
 
 #: How far a gradient may be from each oracle, relative to its own largest entry.
 COMPLEX_STEP_TOLERANCE = 1e-12
@@ -58,6 +60,7 @@ class GradientReport:
     the two renderings of a step are, NaN where the second one fails as ``broken`` says.
     ``tensors`` are those that were compared with the interpreter of the equations (None: they were not, for want of
     the equations), ``function`` is the elementwise function farthest from its definition, and how far.
+    ``finite`` says whether the error is; it is not where no random numbers were found at which it is.
     ``layers`` are those of the network that was checked, if it is a smaller one.
     """
 
@@ -72,6 +75,28 @@ class GradientReport:
     tensors: Compared | None = None
     function: tuple[str, float] = ("", 0.0)
     broken: str = ""
+    finite: bool = True
+
+    def require(self) -> None:
+        """Raise StatementError or ModuleError if the check has not passed.
+
+        The first says that an equation has no value at the numbers of the check, or that the error overflows there;
+        the second names what the module computes wrong, which is a fault of this program.
+        """
+        wrong = self.tensors.wrong if self.tensors else ()
+        undefined = next((d.name for d in wrong if isnan(d.off)), None)
+        if undefined is not None:
+            raise StatementError(
+                f"the equation of {undefined} has no value at the random numbers of the check: a logarithm or a "
+                "root of what may be negative, or a division by what may be 0, cannot be checked so far"
+            )
+        if not self.finite and self.tensors and not any(d.is_error for d in wrong):
+            raise StatementError(
+                "the error is too large for a number of float64 at the random numbers of the check, even at small "
+                "ones, so that its gradients cannot be checked"
+            )
+        if not self.passed:
+            raise ModuleError(f"the check of the module failed: {self.line()}")
 
     @property
     def worst(self) -> float:
@@ -230,7 +255,9 @@ def check_gradients(module: Any, entries: int | None) -> GradientReport:
     parameters, left_out, slopes = module._checked_gradients(*drawn, entries=entries)
     apart, broken = _renderings(module, *drawn)
     report = GradientReport(parameters, seed=seed, entries=entries, renderings=apart, broken=broken)
-    return replace(report, left_out=left_out, slopes=slopes)
+    with np.errstate(all="ignore"):
+        finite = bool(np.isfinite(module.error(*drawn)))
+    return replace(report, left_out=left_out, slopes=slopes, finite=finite)
 
 
 def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:

@@ -191,6 +191,12 @@ class Values:
         """Every tensor."""
         return {name: array[0].real for name, array in self._run(None).items()}
 
+    @property
+    def finite(self) -> bool:
+        """Whether every tensor is finite, and so is how each depends on every other."""
+        found = [value for moved in (None, *self.values) for value in self._run(moved).values()]
+        return all(np.all(np.isfinite(value)) for value in found)
+
     def _run(self, moved: str | None) -> dict[str, Array]:
         found: dict[str, Array] = {}
         for name, value in self.given.items():

@@ -31,6 +31,7 @@ from test_reading_back import (
     Elided,
     Matrix,
     Meaning,
+    NoNumber,
     Reading,
     Value,
     _bound,
@@ -472,12 +473,12 @@ class PassChecker(Checker):
         """Raise Unreadable, Differs or Elided if an equation is right in no mode that it may be meant in."""
         try:
             super().check(equation, mode or "one")
-        except (Unreadable, Differs) as first:
+        except (Unreadable, Differs, NoNumber) as first:
             if mode:
                 raise
             try:
                 super().check(equation, "batch")
-            except (Unreadable, Differs) as second:
+            except (Unreadable, Differs, NoNumber) as second:
                 raise type(first)(f"{first}; {second}") from None
 
     def _check_list(self, items: Sequence[lr.Node], counted: bool) -> None:
@@ -542,8 +543,8 @@ def _worlds(
             raw = np.abs(given[tensor.name])
             given[tensor.name] = raw / raw.sum(axis=0) if any(p.tensor == tensor for p in forward.promises) else raw
     with np.errstate(all="ignore"):
-        known = Values(forward, given, sizes).values
-    if scale > 1e-12 and not all(np.all(np.isfinite(value)) for value in known.values()):
+        finite = Values(forward, given, sizes).finite
+    if scale > 1e-12 and not finite:
         return _worlds(program, forward, notation, seed, scale / 1e4)
     single = {
         t.name: np.take(given[t.name], [0], axis=[a.sample for a in t.axes].index(True))
@@ -639,6 +640,9 @@ def _checked(equations: Sequence[Equation], program: Program, forward: ForwardPa
             count += 1
         except Elided:
             continue
+        except NoNumber:
+            if one.of.finite and batch.of.finite:
+                raise
         except (Unreadable, Differs) as error:
             raise type(error)(f"{error}\n    in {equation.source}") from None
     return count

@@ -40,6 +40,10 @@ RATE = 0.37
 MOST = 60
 
 
+class NoNumber(Exception):
+    """An equation that has no value in floats at the numbers that are put in."""
+
+
 class Elided(Exception):
     """An equation with dots that stand for something irregular."""
 
@@ -1139,7 +1143,7 @@ def _mapped(function: Callable[[complex], complex], value: Value) -> Value:
             return Matrix(np.vectorize(function, otypes=[complex])(value.data), value.free)
         return function(value)
     except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise Unreadable(f"a value that is none: {error}") from None
+        raise NoNumber(f"a value that is none: {error}") from None
 
 
 def _mapped2(operation: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
@@ -1154,7 +1158,7 @@ def _mapped2(operation: Callable[[Any, Any], Any], left: Value, right: Value) ->
         found: complex = operation(left, right)
         return found
     except ZeroDivisionError as error:
-        raise Unreadable(f"a value that is none: {error}") from None
+        raise NoNumber(f"a value that is none: {error}") from None
 
 
 def _both(left: tuple[bool, bool], right: tuple[bool, bool]) -> tuple[bool, bool]:
@@ -1206,7 +1210,7 @@ class Differs(Exception):
 
 
 def _compare(values: Sequence[Value], largest: float) -> None:
-    """Raise Differs if neighbours are not equal, relative to the largest value around."""
+    """Raise Differs if neighbours are not equal, relative to the largest value around; NoNumber if one is none."""
     for left, right in itertools.pairwise(values):
         if isinstance(left, Matrix) and isinstance(right, Matrix) and max(left.data.size, right.data.size) > 1:
             a, b = np.broadcast_arrays(*_agreeing(left, right))
@@ -1214,6 +1218,8 @@ def _compare(values: Sequence[Value], largest: float) -> None:
             a, b = np.array(_scalar(left)), np.array(_scalar(right))
         size = max(largest, float(np.max(np.abs(a))), float(np.max(np.abs(b))))
         off = float(np.max(np.abs(a - b)))
+        if not math.isfinite(off):
+            raise NoNumber(f"{np.ravel(a)[:4]} and {np.ravel(b)[:4]} are not finite")
         if not off <= TOLERANCE * size + FLOOR:
             raise Differs(f"{np.ravel(a)[:4]} is not {np.ravel(b)[:4]}")
 

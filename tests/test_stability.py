@@ -500,9 +500,54 @@ def test_a_form_that_loses_digits_near_zero_is_not_taken():
     assert report.passed, report.line()
 
 
-def test_a_statement_with_no_value_at_the_numbers_of_the_check_is_refused():
+def _stated(formula: Callable[[Expr], Expr]) -> ForwardPass:
+    """A function of z, entry by entry."""
     s, x, y = begun()
     z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    root = s.define("root", z.axes, lambda i, u: sqrt(1 - z[i, u] ** 2), role="prediction")
-    with pytest.raises(StatementError, match="has no value at the random numbers of the check"):
-        derive(s.error(s.squares(y, root))).numpy()
+    return s.error(s.squares(y, s.define("h", z.axes, lambda i, u: formula(z[i, u]), role="prediction")))
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        (lambda z: sqrt(-1 - z**2), "the equation of h has no value at the random numbers of the check"),
+        (lambda z: exp(1000 + z), "the error is too large for a number of float64 at the random numbers of the check"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_statement_with_no_value_at_the_numbers_of_the_check_is_refused(formula, said):
+    with pytest.raises(StatementError, match=said):
+        derive(_stated(formula)).numpy()
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [lambda z: exp(30_000 * z), lambda z: exp(-30_000 * z**2), lambda z: sqrt(1 - z**2)],
+    ids=["overflows", "has no slope", "has no value"],
+)
+def test_what_cannot_be_checked_at_the_usual_numbers_is_checked_at_smaller_ones(formula):
+    made: Any = load(derive(_stated(formula)).numpy())
+    report = made.check_gradients(*made.example())
+    assert all(0 < c <= 1e-12 and d <= 1e-6 for c, d in report.values())
+
+
+def test_digits_that_a_function_loses_are_no_fault_of_what_reads_it():
+    """1 - tanh(a)**2 keeps few digits where a is large, and so does all that is computed from it."""
+    s, x, y = begun()
+    first = s.dense("first", s.learned("V", INPUTS, INPUTS), x)
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), first)
+    h = s.define("h", z.axes, lambda i, u: exp(tanh(z[i, u] ** 2 + 4)), role="prediction")
+    report = derive(s.error(s.squares(y, h))).check()
+    assert report.passed, report.line()
+
+
+def test_a_large_number_before_a_mean_is_taken_off_loses_digits_without_fault():
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    moved = s.define("moved", z.axes, lambda i, u: z[i, u] / 10 + 1000)
+    mean = s.define("mean", (S,), lambda u: s.sum(OUTPUTS, lambda i: moved[i, u]) / OUTPUTS.extent)
+    c = s.define("c", z.axes, lambda i, u: moved[i, u] - mean[u,])
+    scale = lambda u: sqrt(s.sum(OUTPUTS, lambda i: c[i, u] ** 2) / OUTPUTS.extent + Rational(1, 100_000))  # noqa: E731
+    h = s.define("h", z.axes, lambda i, u: c[i, u] / scale(u), role="prediction")
+    report = derive(s.error(s.squares(y, h))).check()
+    assert report.passed, report.line()

@@ -26,6 +26,7 @@ from sympy import (
     floor,
     oo,
     sin,
+    sqrt,
     tanh,
 )
 
@@ -88,6 +89,26 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "a constant that is NaN": (lambda: stated(constants={"eps": float("nan")}), ("eps",)),
     "a constant that is text": (lambda: stated(constants={"eps": "1"}), ("eps",)),
     "a constant too small": (lambda: stated(constants={"eps": Fraction(1, 10**400)}), ("eps", "small")),
+    "a power of a constant too large": (
+        lambda: with_right(PLAIN + Symbol("c") ** 90, constants={"c": 30_000}),
+        ("c**90", "the equation of q", "too large"),
+    ),
+    "a power of a constant too small": (
+        lambda: with_right(PLAIN * Symbol("c") ** -90, constants={"c": 30_000}),
+        ("c**(-90)", "the equation of q", "too small"),
+    ),
+    "an exponential of an exponential of a constant": (
+        lambda: with_right(PLAIN + exp(exp(exp(Symbol("c")))), constants={"c": 30_000}),
+        ("exp(exp(exp(c)))", "the equation of q", "too large"),
+    ),
+    "a constant of which there is no root": (
+        lambda: with_right(PLAIN + sqrt(1 - Symbol("c")), constants={"c": 2}),
+        ("sqrt(1 - c)", "the equation of q", "has no value"),
+    ),
+    "a division by the difference of equal constants": (
+        lambda: with_right(PLAIN / (Symbol("c") - 2), constants={"c": 2}),
+        ("1/(c - 2)", "the equation of q", "has no value"),
+    ),
     "no tensor": (lambda: stated(parameters=("W", "b")), ("'W'",)),
     "no equation": (lambda: stated(equations=("q = W x", COST)), ("'q = W x'",)),
     "parts that are no tuples": (lambda: stated(parameters=3), ("parameters", "3")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from derive.blocks import Block, Part, say
-from derive.faults import ModuleError
 from derive.printers.boxes import Box
 from derive.view import View
 
@@ -11,11 +10,11 @@ from derive.view import View
 def check(view: View) -> Part:
     """How far the gradient of the generated module is from what is measured.
 
-    Raises ModuleError where it is wrong: then there is nothing to say about it.
+    Raises what ``GradientReport.require`` does: then there is nothing to say about it.
     """
     report = view.derivation.report
     if not report.right:
-        raise ModuleError(f"the check of the module failed: {report.line()}")
+        report.require()
     blocks: list[Block] = []
     if report.layers is not None:
         blocks.append(
