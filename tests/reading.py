@@ -56,6 +56,8 @@ Array = np.ndarray[Any, Any]
 
 #: What is smaller than rounding makes of numbers of this size may be zero.
 CANCELLED = 1e-3
+#: The share of the largest number on the way to a value that rounding makes as large as the value.
+ROUNDED = 1e-4
 #: The parts of a document that hold equations and names, but for those that run the generated module.
 PARTS = ("notation", "forward", "sought", "chain", "pattern", "values", "matrices")
 #: The same without what says things twice: for very many small derivations.
@@ -240,6 +242,13 @@ class PassReading(Reading):
         self.sizes = {**plain, **below, "m": world.samples}
         self.parameters = {p.name for p in forward.parameters}
         self.constants = {n: float(v) for n, v in forward.constants.items()}
+        self.largest = 0.0
+
+    def value(self, tree: lr.Node, env: Mapping[str, Any]) -> Value:
+        """The value of a tree; the largest number on the way is kept."""
+        found = super().value(tree, env)
+        self.largest = max(self.largest, _size(found))
+        return found
 
     def number_of_step(self, symbol: Symbol) -> float | None:
         """A step here is the gradient times the rate."""
@@ -498,10 +507,11 @@ class PassChecker(Checker):
         symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
         kronecker = any(isinstance(n, lr.Kronecker) for n in lr.nodes(tuple(sides)))
         reading.entrywise = kronecker or any(reading.is_entry(s) for s in symbols)
+        reading.largest = 0.0
         rows = [self._row(reading, sides, relations, env) for env in self._enumerated(reading, sides)]
         largest = max(_size(v) for values in rows for v in values)
         for values in rows:
-            _compare(values, max(largest, CANCELLED))
+            _compare(values, max(largest, CANCELLED, ROUNDED * reading.largest))
 
     def _row(
         self, reading: Any, sides: Sequence[lr.Node], relations: Sequence[str], env: Mapping[str, int]
