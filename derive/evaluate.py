@@ -59,6 +59,10 @@ Array = NDArray[Any]
 At = Mapping[Symbol, Array]
 
 
+#: What grows beyond all numbers, and how large its argument may be.
+_GROWING, _MOST = ("exp", "cosh"), float(np.finfo(float).max)
+
+
 @dataclass(frozen=True)
 class Arithmetic:
     """Where exp, log, tanh and the like come from (``numpy``, ``mpmath``), and what its numbers are.
@@ -87,8 +91,13 @@ class Arithmetic:
             return np.asarray(np.frompyfunc(function, 1, 1)(array), self.dtype)
 
     def apply(self, name: str, array: Array) -> Array:
-        """A function that the arithmetic knows by its name, entry by entry."""
+        """A function that the arithmetic knows by its name, entry by entry.
+
+        Raises OverflowError for an exponential of what is beyond the range of floats: it would take minutes.
+        """
         function = getattr(self.functions, name)
+        if name in _GROWING and self.dtype is object and any(abs(value) > _MOST for value in array.flat):
+            raise OverflowError(f"{name} of a number beyond {_MOST}")
         return self.each(function, array) if self.dtype is object else np.asarray(function(array))
 
     def real(self, array: Array) -> Array:

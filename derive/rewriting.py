@@ -16,6 +16,7 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expan
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.along import NODES, Along
+from derive.equal import equal
 from derive.forward import SumsToOne
 from derive.functions import Elementwise, X, elementwise
 from derive.index import Equation, Index, Tensor
@@ -74,11 +75,6 @@ def spelled(expression: Expr) -> Expr:
         return (node if new == list(node.args) else node.func(*new)), max(d for _, d in parts)
 
     return renamed(expression)[0]
-
-
-def same(one: Expr, other: Expr) -> bool:
-    """Whether two expressions are equal but for the names of bound indices and the order of sums and products."""
-    return one == other or bool(expand(spelled(one) - spelled(other)) == 0)
 
 
 # Shift: a product in which the exponentials over an axis cancel if a number is taken from each exponent.
@@ -299,7 +295,7 @@ def _less_mean(bracket: Expr, node: Any) -> Expr | None:
     sums = {t: drawn for t in bracket.args if (drawn := _under_sum(t, k)) is not None}
     for chosen in (*((t,) for t in sums), tuple(sums)):
         value = Add(*(t for t in bracket.args if t not in chosen))
-        if chosen and same(node * value, -Add(*(sums[t] for t in chosen))):
+        if chosen and equal(node * value, -Add(*(sums[t] for t in chosen))):
             return value
     return None
 
@@ -326,7 +322,7 @@ def _draw(total: Expr, data: Data) -> Expr:
         for node in (f for f in Mul.make_args(term) if isinstance(f, SHARE)):
             u, k = node.args
             drawn = _under_sum(term / node, k)
-            if drawn is not None and same(-drawn, total - term):
+            if drawn is not None and equal(-drawn, total - term):
                 return _drawn(total - term, u, k, data)
     return total
 
@@ -356,7 +352,7 @@ def folded(expression: Expr, known: Iterable[Equation]) -> Expr:
             if type(equation.expression) is type(node):
                 for chosen in permutations(sorted(indices_of(node), key=str), len(equation.indices)):
                     fits = all(a.axis == b.axis for a, b in zip(chosen, equation.indices, strict=True))
-                    if fits and same(equation.at(chosen), node):
+                    if fits and equal(equation.at(chosen), node):
                         return equation.target[chosen]
         return node
 

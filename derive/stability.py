@@ -15,7 +15,21 @@ from itertools import chain
 from math import isinf
 from typing import Any
 
-from sympy import Add, Expr, Function, I, Indexed, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, log
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    I,
+    Indexed,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Sum,
+    expand_mul,
+    factor_terms,
+    log,
+    preorder_traversal,
+)
 
 from derive.along import Along
 from derive.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
@@ -51,6 +65,11 @@ _SUMMARIES = {
 }
 
 
+#: The number of nodes up to which a right side is rewritten with others put in: normalisations of normalisations
+#: grow exponentially. The longest from which a form was taken had 100, over many networks.
+LONGEST = 500
+
+
 @dataclass(frozen=True)
 class Computed:
     """What is computed for a statement; ``needed`` says that the statement as it stands is no number somewhere."""
@@ -71,6 +90,11 @@ class Setting:
     def by_name(self) -> dict[str, Equation]:
         """All equations, by the name of their target."""
         return {e.target.name: e for e in (*self.curved, *self.dividing)}
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """How long the right side of each equation is."""
+        return {name: _length(equation.expression) for name, equation in self.by_name.items()}
 
     @cached_property
     def made_of(self) -> dict[str, set[str]]:
@@ -94,14 +118,21 @@ class Setting:
         return everywhere(shift, replaced(value, known))
 
     def put_in(self, value: Expr) -> Expr:
-        """The value with every tensor below a line or in a logarithm as it is defined, wherever it stands."""
+        """The value with every tensor below a line or in a logarithm as it is defined, wherever it stands.
+
+        One that would become too long is left as it is.
+        """
         names: set[str] = set()
+        given = value
         while True:
             names |= below_a_line(value) & set(self.made_of)
             names |= {n for n, read in self.made_of.items() if read & names}
             wanted = (names | {e.target.name for e in self.dividing}) & entries_of(value)
             if not wanted:
                 return everywhere(shift, value)
+            entries = [n for n in preorder_traversal(value) if isinstance(n, Indexed) and _name(n) in wanted]
+            if _length(value) + sum(self.lengths[_name(entry)] for entry in entries) > LONGEST:
+                return everywhere(shift, given)
             value = everywhere(shift, replaced(value, {n: self.by_name[n] for n in wanted}))
 
     def ruled(self, value: Expr) -> Expr:
@@ -162,9 +193,9 @@ def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
     supply = IndexSupply("s")
 
     def put_in(entry: Expr) -> Expr:
-        return refreshed(equations[entry.base.label.name], supply).at(tuple(entry.indices))
+        return refreshed(equations[_name(entry)], supply).at(tuple(entry.indices))
 
-    return spelled(value.replace(lambda e: isinstance(e, Indexed) and e.base.label.name in equations, put_in))
+    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _name(e) in equations, put_in))
 
 
 class Stability:
@@ -271,6 +302,16 @@ def has_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
     return True
 
 
+def _length(expression: Expr) -> int:
+    return sum(1 for _ in preorder_traversal(expression))
+
+
+def _name(entry: Indexed) -> str:
+    """The name of the tensor that an entry is of."""
+    name: str = entry.base.label.name
+    return name
+
+
 def _totals(equation: Equation) -> list[Sum]:
     """The sums that a number is made of, where each summand has one or two indices."""
     if equation.indices:
@@ -306,7 +347,7 @@ def below_a_line(expression: Expr) -> set[str]:
 
 def _directly(expression: Expr) -> set[str]:
     if isinstance(expression, Indexed):
-        return {expression.base.label.name}
+        return {_name(expression)}
     if isinstance(expression, Add | Mul | Sum | Pow):
         return set().union(*(_directly(a) for a in expression.args if isinstance(a, Expr)))
     return set()
