@@ -7,6 +7,7 @@ import builtins
 import io
 import tokenize
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 
 from derive.faults import ModuleError
@@ -31,9 +32,20 @@ def require_module(source: str) -> None:
         what = f"the generated module does not parse: {''.join(written).strip()}"
         raise ModuleError(f"{_where(source, line)}: {what}") from error
     known = {*_BUILTINS, *_bound(tree.body)}
-    for name in _unknown(tree.body, known, known):
-        what = f"the generated module reads {name.id}, which is not defined"
-        raise ModuleError(f"{_where(source, name.lineno)}: {what}")
+    lines = source.splitlines(keepends=True)
+    for node in tree.body:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        for name, line in _outside("".join(lines[first - 1 : node.end_lineno])):
+            if name not in known:
+                what = f"the generated module reads {name}, which is not defined"
+                raise ModuleError(f"{_where(source, first - 1 + line)}: {what}")
+
+
+@lru_cache(4096)
+def _outside(text: str) -> tuple[tuple[str, int], ...]:
+    """The names that a statement reads and does not bind itself, each with its line; most modules share most of it."""
+    found = _unknown(ast.parse(text).body, set(_BUILTINS), set(_BUILTINS))
+    return tuple((name.id, name.lineno) for name in found)
 
 
 def _where(source: str, line: int) -> str:
