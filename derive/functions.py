@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from sympy import (
+    ITE,
     Abs,
     Dummy,
     Expr,
@@ -97,7 +98,7 @@ def elementwise(
         "title": title,
         "label": label or title,
         "role": role,
-        "definition": with_fractions(sympify(definition)),
+        "definition": without_choices(with_fractions(sympify(definition))),
         "order": order,
         "origin": origin or title,
         "others": others,
@@ -111,6 +112,11 @@ def elementwise(
 def with_fractions(expression: Expr) -> Expr:
     """The expression with the fractions that its floats are written as: 0.1 is 1/10."""
     return expression.xreplace({f: Rational(str(f)) for f in expression.atoms(Float) if f.is_finite})
+
+
+def without_choices(expression: Expr) -> Expr:
+    """The expression with ``and`` and ``or`` for a condition that depends on another one."""
+    return expression.replace(lambda e: isinstance(e, ITE), lambda e: e.to_nnf(simplify=False))
 
 
 @cache

@@ -18,7 +18,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.along import NODES, Along
 from derive.equal import equal
 from derive.forward import SumsToOne
-from derive.functions import Elementwise, X, elementwise
+from derive.functions import Elementwise, X, elementwise, without_choices
 from derive.index import Equation, Index, Tensor
 from derive.stable import difference_form
 
@@ -50,10 +50,11 @@ def entries_of(expression: Expr) -> set[str]:
 
 def opened(value: Expr) -> Expr:
     """The same with every named function as it is defined."""
-    return value.replace(
+    put_in = value.replace(
         lambda e: isinstance(e, Elementwise),
         lambda e: e.definition.xreplace(dict(zip((X, *e.others), e.args, strict=True))),
     )
+    return without_choices(put_in)
 
 
 def spelled(expression: Expr) -> Expr:

@@ -481,6 +481,8 @@ class _Checks:
         error = self.forward.error.target
         if error.axes:
             raise StatementError(f"the last equation, that of {error.name}, must be one number: it is the error")
+        if not set(_read_names(self._right(self.forward.error), _extents(self.forward))) & set(self.tensors):
+            raise StatementError(f"the error, {error.name}, reads no tensor: state how it depends on the prediction")
         prediction_of([exact(e, self.forward) for e in self.forward.equations], self.forward.inputs)
 
 

@@ -478,6 +478,15 @@ def test_a_function_of_a_function_with_cases_is_right(formula):
     assert_right(s.error(s.squares(y, s.define("o", z.axes, lambda i, u: formula(z[i, u]), role="prediction"))))
 
 
+def test_a_case_that_depends_on_another_one_is_right():
+    s, x, y = begun()
+    h = s.apply("h", "relu", s.dense("z", s.learned("W", OUTPUTS, INPUTS), x))
+    t = s.apply("t", "hard_tanh", h)
+    o = s.define("o", h.axes, lambda i, u: h[i, u] / sqrt(h[i, u] ** 2 + Rational(1, 100)), role="prediction")
+    i, u = s.supply.several(y.axes)
+    assert_right(s.error(s.squares(y, o) + total(t[i, u] ** 2, i, u) / SAMPLES))
+
+
 def test_what_no_digits_suffice_for_is_checked_at_smaller_numbers():
     """The logarithm of softplus(-300000): its true value needs 130,000 digits."""
     s, x, y = begun()

@@ -141,7 +141,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "an input along the samples only": (lambda: stated(inputs=(Tensor("x", "input", (S,)), y)), ("x", "two axes")),
     "a target along the samples only": (lambda: stated(inputs=(x, Tensor("t", "target", (S,)))), ("t", "two axes")),
     "samples as rows": (lambda: stated(inputs=(Tensor("x", "input", (S, N)), y)), ("x", "two axes")),
-    "an error of 0": (lambda: stated(equations=(LINE, Equation(ERROR, (), 0))), ("the error",)),
+    "an error of 0": (lambda: stated(equations=(LINE, Equation(ERROR, (), 0))), ("the error", "reads no tensor")),
     "an error that is text": (lambda: stated(equations=(LINE, Equation(ERROR, (), "E"))), ("cost", "'E'")),
     "no error": (lambda: stated(equations=(LINE,)), ("q", "one number")),
     "None": (lambda: with_right(None), ("q", "None")),
