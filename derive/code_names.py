@@ -28,7 +28,7 @@ PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
     "samples slots line words kind expected widths Array Parameters Seed Mapping ArrayLike DTypeLike Any "
-    "copy erf erfc log1p_ratio".split()
+    "copy erf erfc log1p log1p_ratio".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1))
 #: What the templates define and import for the whole module.
 MODULE = frozenset(

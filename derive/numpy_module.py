@@ -38,7 +38,7 @@ from derive.printers.text import text
 from derive.program import Assign, Program
 from derive.render import fill
 from derive.stability import Stability
-from derive.stable import erfc, log1p_ratio
+from derive.stable import erfc, log1p, log1p_ratio
 from derive.straight.module import steps_context
 from derive.undefined import may_be_undefined
 
@@ -53,7 +53,7 @@ DOCSTRING = 77
 MINUS = "−"
 
 #: Functions of the module that NumPy has not, each with the class of which they are the code.
-_SPECIAL = {"erf": erf, "erfc": erfc, "log1p_ratio": log1p_ratio}
+_SPECIAL = {"erf": erf, "erfc": erfc, "log1p": log1p, "log1p_ratio": log1p_ratio}
 
 
 def module_context(
@@ -315,7 +315,7 @@ class _Layout:
         values = [form_of(function).value for function in numbers]
         for name, kind in _SPECIAL.items():
             if any(value.has(kind) for value in values):
-                yield {"call": name, "slope": "" if name == "log1p_ratio" else _slope_of_erf(name)}
+                yield {"call": name, "slope": _slope_of_erf(name) if kind in (erf, erfc) else ""}
         calls = {n.name for s in self.computed for n in _walk(_form(s)) if isinstance(n, mx.Call)}
         for name in sorted(with_those_called(calls)):
             yield _helper_along(name)

@@ -456,7 +456,7 @@ def _check_names(widths: Widths, notation: str) -> None:
     for position, name in enumerate(map(str, widths), 1):
         where = f"layers: entry {position} is {shown(name)}"
         stems = {name, name.partition("_")[0], name.rpartition("_")[0]}
-        if stems & {*ACTIVATIONS, *LOSSES, "erf", "erfc", "log1p_ratio"}:
+        if stems & {*ACTIVATIONS, *LOSSES, "erf", "erfc", "log1p", "log1p_ratio"}:
             raise SpecError(f"{where}, which is a function: choose another name, such as n, h or k")
         if re.fullmatch(f"({numbered})[0-9]+", name):
             raise SpecError(f"{where}, which the notation {notation} writes for a layer's values: choose another name")

@@ -374,5 +374,6 @@ def _log1p_ratio(x: Array) -> Array:
 _SPECIAL = {
     "erf": np.vectorize(math.erf, otypes=[float]),
     "erfc": np.vectorize(math.erfc, otypes=[float]),
+    "log1p": np.log1p,
     "log1p_ratio": _log1p_ratio,
 }

@@ -587,3 +587,23 @@ def test_an_exponential_of_an_exponential_is_tried_where_its_value_can_be_known(
     z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
     p = softmax(s, s.define("e", z.axes, lambda i, u: exp(z[i, u])))
     assert derive(s.error(s.squares(y, p))).check().passed
+
+
+@pytest.mark.parametrize("scale", [50, 100, 1000])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(lambda y, z, sd: (y - z) ** 2 / (sd**2 + 1) + log(sd), id="gaussian"),
+        pytest.param(lambda y, z, sd: y / sd + log(sd), id="exponential"),
+        pytest.param(lambda y, z, sd: sd - y * log(sd), id="poisson"),
+    ],
+)
+def test_the_complex_step_is_right_far_out(loss, scale):
+    """NumPy's log1p of a complex number loses a small real part, and its division overflows below 1e-308."""
+    s, x, y = begun()
+    w = s.dense("w", s.learned("W", OUTPUTS, INPUTS), x)
+    z = s.define("z", w.axes, lambda i, u: scale * w[i, u], role="prediction")
+    sd = s.apply("sd", "softplus", z)
+    i, u = s.supply.several(y.axes)
+    report = derive(s.error(total(loss(y[i, u], z[i, u], sd[i, u]), i, u) / SAMPLES)).check()
+    assert report.passed, report.line()

@@ -51,7 +51,7 @@ def computed(definition: Expr, points: list[float]) -> np.ndarray:
     """What the printed NumPy code of the stable form gives."""
     form = stable_form(definition)
     x = np.array(points)
-    names = {"np": np, "math": math, "x": x, "erfc": np.vectorize(math.erfc)}
+    names = {"np": np, "math": math, "x": x, "erfc": np.vectorize(math.erfc), "log1p": np.log1p}
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
         if form.rate is not None:

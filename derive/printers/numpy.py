@@ -177,7 +177,6 @@ def power(base: Code, exponent: Code, binds: int = ATOM) -> Code:
 @scalar.register(log)
 @scalar.register(tanh)
 @scalar.register(cosh)
-@scalar.register(log1p)
 def _(expression: Expr) -> Code:
     library = "math" if expression.is_number else "np"  # a number of NumPy's would make float64 of float32
     return Code(f"{library}.{type(expression).__name__}({scalar(expression.args[0]).text})")
@@ -185,6 +184,7 @@ def _(expression: Expr) -> Code:
 
 @scalar.register(erf)
 @scalar.register(erfc)
+@scalar.register(log1p)
 @scalar.register(log1p_ratio)
 def _(expression: Expr) -> Code:
     return Code(f"{type(expression).__name__}({scalar(expression.args[0]).text})")
