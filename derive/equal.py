@@ -36,12 +36,13 @@ def equal(one: Expr, other: Expr) -> bool:
     if one == other:
         return True
     values = _Values()
-    return all(values.of(one, at) == values.of(other, at) for at in values.places(one, other))
+    at = values.places(one, other)
+    return values.of(one, at) == values.of(other, at)
 
 
 def _drawn(*made_of: Any) -> int:
     """A random number that depends on what it is given, and on nothing else."""
-    return int.from_bytes(blake2b(repr(made_of).encode(), digest_size=8).digest()) % _PRIME
+    return int.from_bytes(blake2b(repr(made_of).encode(), digest_size=8).digest(), "big") % _PRIME
 
 
 def _inverse(value: int) -> int:
@@ -55,10 +56,10 @@ class _Values:
         self._known: dict[tuple[Basic, tuple[tuple[Index, int], ...]], int] = {}
         self._free: dict[Basic, frozenset[Index]] = {}
 
-    def places(self, *expressions: Expr) -> list[At]:
+    def places(self, *expressions: Expr) -> At:
         """Where the free indices stand: one place for each will do, but not the same for two of them."""
         free = sorted(frozenset().union(*map(self.free, expressions)), key=str)
-        return [{index: _ENTRIES + n for n, index in enumerate(free)}]
+        return {index: _ENTRIES + n for n, index in enumerate(free)}
 
     def free(self, node: Basic) -> frozenset[Index]:
         """The indices that a part depends on."""
