@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers import axis, derivation, load
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
-from sympy import exp, tanh
+from sympy import Rational, exp, sqrt, tanh
 
 from derive import verify
 from derive.code_names import code_names
@@ -18,7 +19,6 @@ from derive.numpy_module import Rendered
 from derive.pipeline import Derivation, derive
 from derive.spec import Network
 from derive.verify import GradientReport, check_rendered, loaded
-from tests.helpers import axis, derivation
 
 PLAIN = ((3, 4, 2), "tanh")
 LEARNING = {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100,warm_up=10)"}
@@ -221,3 +221,18 @@ def test_a_gradient_that_is_0_but_for_rounding_is_right():
     i, u = s.supply.several(y.axes)
     report = derive(s.error(total(1 / (1 + tanh(y[i, u] - large[i, u]) ** 2), i, u) / SAMPLES)).check()
     assert report.passed, report.line()
+
+
+def test_what_rounding_leaves_of_a_gradient_of_zero_is_right_for_every_example():
+    """What is the same for all samples is 0 less its mean; a small divisor magnifies what rounding leaves of it."""
+    s, x, y = begun()
+    a, w = s.learned("a", INPUTS), s.learned("W", OUTPUTS, INPUTS)
+    same = s.define("same", x.axes, lambda i, u: a[i,] ** 2 + a[i,])
+    mean = s.define("mean", (INPUTS,), lambda i: s.sum(S, lambda u: same[i, u]) / SAMPLES)
+    less = s.define("less", x.axes, lambda i, u: same[i, u] - mean[i,])
+    spread = s.define("spread", (INPUTS,), lambda i: s.sum(S, lambda u: less[i, u] ** 2) / SAMPLES)
+    normal = s.define("normal", x.axes, lambda i, u: less[i, u] / sqrt(spread[i,] + Rational(1, 10**5)))
+    scaled = s.define("scaled", x.axes, lambda i, u: normal[i, u] + x[i, u])
+    module: Any = load(derive(s.error(s.squares(y, s.dense("o", w, scaled)))).rendered.source)
+    worst = [module.check_gradients(*module.example(7, seed))["a"][0] for seed in range(300)]
+    assert max(worst) < 1e-12
