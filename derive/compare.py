@@ -74,11 +74,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """How many tensors were compared, the worst relative difference of those that are right, and the others."""
+    """How many tensors were compared, the worst relative difference of those that are right, and the others.
+
+    ``overflow`` says at how many times the parameters of the example something is not finite, if it is told so.
+    """
 
     tensors: int = 0
     worst: float = 0.0
     wrong: tuple[Difference, ...] = ()
+    overflow: float | None = None
 
 
 def compared(module: Any, names: Mapping[str, str], cases: Iterable[Case]) -> Compared:
@@ -88,13 +92,15 @@ def compared(module: Any, names: Mapping[str, str], cases: Iterable[Case]) -> Co
     """
     seen: dict[str, float] = {}
     wrong: dict[str, Difference] = {}
+    overflow: float | None = None
     for case in cases:
+        overflow = case.overflow or overflow
         for difference, fits in case.differences(module, names):
             seen[difference.name] = max(seen.get(difference.name, 0.0), difference.off if fits else 0.0)
             if not fits:
                 wrong.setdefault(difference.name, difference)
     ordered = tuple(sorted(wrong.values(), key=lambda difference: difference.number))
-    return Compared(len(seen), max(seen.values(), default=0.0), ordered)
+    return Compared(len(seen), max(seen.values(), default=0.0), ordered, overflow)
 
 
 def cases(module: Any, program: Program, names: Mapping[str, str]) -> tuple[Case, ...]:
@@ -105,7 +111,7 @@ def cases(module: Any, program: Program, names: Mapping[str, str]) -> tuple[Case
 def further_points(module: Any, program: Program, names: Mapping[str, str], cases: Iterable[Case]) -> list[Case]:
     """Where the two renderings of a step are compared beside the module's own example, the first of the cases."""
     busy = _Cases(module, program, names).busy()
-    return [*list(cases)[1:], *([] if busy is None else [Case(program, busy)])]
+    return [*list(cases)[1:], *([] if busy is None else [busy])]
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,9 @@ class _Cases:
             yield from self._clipped(first)
         larger = self._larger(FEW, 2 * self._longest + 2)
         if larger is not None:
-            yield Case(self.program, larger, exact=True)
+            yield larger
 
-    def busy(self) -> Point | None:
+    def busy(self) -> Case | None:
         """Larger numbers, and many samples, so that all branches are taken in all ways."""
         return self._larger(MANY, 1)
 
@@ -157,27 +163,37 @@ class _Cases:
         for share in (0.5, 2.0) if np.isfinite(square) and square > 0 else ():
             yield Case(self.program, point, {"clip": Fraction(share * square**0.5)})
 
-    def _larger(self, most: int, step: int) -> Point | None:
-        """Numbers with which both sides of functions are met; None where there are too many of them."""
+    def _larger(self, most: int, step: int) -> Case | None:
+        """Numbers with which both sides of functions are met; None where there are too many of them.
+
+        They are smaller where something overflows though the forward pass is in range.
+        """
         weights = sum(value.size for value in self.module.example(samples=1)[0].values())
         samples = max(1, min(most, MOST_EXACT // weights))
+        overflow: float | None = None
         for scale in SCALES if weights <= MOST_EXACT else ():
             drawn = (self._drawn(samples, seed, step, scale) for seed in self._seeds)
-            points = [point for point in drawn if self._in_range(point, finite=scale > 1)]
-            if points:
-                return max(points, key=self._met)
+            points = [point for point in drawn if self._in_range(point)]
+            kept = points if scale == 1 else [point for point in points if self._is_finite(point)]
+            if kept:
+                return Case(self.program, max(kept, key=self._met), exact=True, overflow=overflow)
+            overflow = scale if points else overflow
         return None
 
     @property
     def _seeds(self) -> range:
         return range(2, 10) if hasattr(self.module, "_sides") else range(2, 3)
 
-    def _in_range(self, point: Point, finite: bool) -> bool:
-        """Whether the forward pass stays in range; what is not finite in the end is a fault, and is to be seen."""
+    def _in_range(self, point: Point) -> bool:
+        """Whether all that is finite in the forward pass is in range."""
         forward = {s.target.name for s in self.program.stage("forward")}
         values = [v for n, v in computed(self.module, self.program, self.names, point).items() if n in forward]
-        low = all(np.all(np.abs(v[np.isfinite(v)]) < IN_RANGE) for v in values)
-        return low and (not finite or all(np.all(np.isfinite(v)) for v in values))
+        return all(np.all(np.abs(v[np.isfinite(v)]) < IN_RANGE) for v in values)
+
+    def _is_finite(self, point: Point) -> bool:
+        """Whether everything is finite."""
+        values = computed(self.module, self.program, self.names, point).values()
+        return all(np.all(np.isfinite(v)) for v in values)
 
     def _met(self, point: Point) -> int:
         """How many sides of kinks are met at a point."""
@@ -187,12 +203,16 @@ class _Cases:
 
 @dataclass(frozen=True)
 class Case:
-    """A point, whether the truth there needs exact arithmetic, and what constants are changed to."""
+    """A point, whether the truth there needs exact arithmetic, and what constants are changed to.
+
+    ``overflow`` is how many times larger its parameters would have to be for something not to be finite, if known.
+    """
 
     program: Program
     point: Point
     changed: Mapping[str, Fraction] = field(default_factory=dict)
     exact: bool = False
+    overflow: float | None = None
 
     def differences(self, module: Any, names: Mapping[str, str]) -> Iterator[tuple[Difference, bool]]:
         """For each tensor, as it is computed and as it is offered, how far it is off, and whether that is rounding."""

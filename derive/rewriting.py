@@ -150,13 +150,32 @@ def _paired(factor: Expr, found: _Powers, sign: int, base: Expr) -> Expr | None:
             if k.axis != found.index.axis:
                 continue
             rest = expand(factor.args[0] - sign * found.exponent.xreplace({found.index: k}))
-            if rest == 0 or k not in rest.free_symbols:
+            if k not in rest.free_symbols or len(Add.make_args(rest)) < len(Add.make_args(found.exponent)):
                 return found.share(k) ** sign * exp(rest)
     if isinstance(factor, Sum) and sign == 1 and factor != base:
         body = shift(Mul(factor.function, 1 / base))
         if not body.has(1 / base):
             return Sum(body * found.number, *factor.limits)
     return None
+
+
+# Merging: exponentials beside each other are one, and what all terms of a sum have in common stands before it.
+
+
+def merge(value: Expr) -> Expr:
+    """A product of exponentials as one exponential, and a sum without the factors that are the same in all terms."""
+    if isinstance(value, Sum) and len(value.limits) == 1:
+        common = [f for f in Mul.make_args(value.function) if value.limits[0][0] not in f.free_symbols]
+        return Mul(*common, Sum(value.function / Mul(*common), *value.limits)) if common else value
+    powers = [f for f in value.args if isinstance(f, exp)] if isinstance(value, Mul) else []
+    if len(powers) < 2:
+        return value
+    return Mul(exp(Add(*(f.args[0] for f in powers))), *(f for f in value.args if f not in powers))
+
+
+def over(summand: Expr, k: Index) -> Expr:
+    """The sum of a summand over the whole axis of an index."""
+    return Sum(summand, (k, Integer(k.axis.start), k.axis.stop))
 
 
 # Log-sum-exp: a logarithm of a product is taken apart where a factor may not be a number, though its logarithm is.
@@ -217,7 +236,7 @@ class Data:
 
     def sums_to_one(self, entry: Expr, k: Index) -> bool:
         """Whether the sum of an entry over ``k`` is promised to be 1."""
-        return any(p.rewrite(Sum(entry, (k, Integer(k.axis.start), k.axis.stop))) == 1 for p in self.promises)
+        return any(p.rewrite(over(entry, k)) == 1 for p in self.promises)
 
 
 def difference(total: Expr, data: Data) -> Expr:

@@ -43,12 +43,14 @@ from derive.program import Assign, Program
 from derive.rewriting import (
     SHARE,
     Data,
+    RuleOf,
     difference,
     entries_of,
     everywhere,
     folded,
     log_sum_exp,
     margin,
+    merge,
     opened,
     pull,
     shift,
@@ -117,10 +119,10 @@ class Setting:
         known = {e.target.name: e for e in self.known if e.target != equation.target}
         return everywhere(shift, replaced(value, known))
 
-    def put_in(self, value: Expr) -> Expr:
+    def put_in(self, value: Expr, rule: RuleOf = shift) -> Expr:
         """The value with every tensor below a line or in a logarithm as it is defined, wherever it stands.
 
-        One that would become too long is left as it is.
+        One that would become too long is left as it is. The rule is applied to what is put in.
         """
         names: set[str] = set()
         given = value
@@ -129,11 +131,11 @@ class Setting:
             names |= {n for n, read in self.made_of.items() if read & names}
             wanted = (names | {e.target.name for e in self.dividing}) & entries_of(value)
             if not wanted:
-                return everywhere(shift, value)
+                return everywhere(rule, value)
             entries = [n for n in preorder_traversal(value) if isinstance(n, Indexed) and _name(n) in wanted]
             if _length(value) + sum(self.lengths[_name(entry)] for entry in entries) > LONGEST:
-                return everywhere(shift, given)
-            value = everywhere(shift, replaced(value, {n: self.by_name[n] for n in wanted}))
+                return everywhere(rule, given)
+            value = everywhere(rule, replaced(value, {n: self.by_name[n] for n in wanted}))
 
     def ruled(self, value: Expr) -> Expr:
         """The rules, one after the other."""
@@ -240,20 +242,29 @@ class Found:
 
 @cache
 def better(given: Setting, stated: Equation, stage: str, titles: Titles) -> Found:
-    """The first form that loses nothing, or else the one that loses least."""
+    """The first form that loses nothing, or else the one that loses least.
+
+    Where that is no number somewhere, the first one that is, and that loses nothing beside the largest entry.
+    """
     candidates = _candidates(given, stated, stage, titles)
     simplest = next(candidates, None)
     if simplest is None:
         return Found(stated.expression, titles)
     trial = Trial(stated, given.sources(stated), given.data)
     first = errors = trial.errors(stated.expression)
-    chosen = Found(stated.expression, titles)
+    chosen, seen = Found(stated.expression, titles), []
     for candidate in chain([simplest], candidates):
         if is_exact(errors):
             break
         tried = trial.errors(candidate.expression)
         if no_worse(tried, first) and _lost(tried) < _lost(errors):
             chosen, errors = candidate, tried
+        if not any(map(isinf, tried)):
+            seen.append(candidate)
+    if any(map(isinf, errors)):
+        beside = trial.errors(stated.expression, beside=True)
+        finite = (c for c in seen if no_worse(trial.errors(c.expression, beside=True), beside))
+        chosen = next(finite, chosen)
     changed = chosen.expression != stated.expression
     return Found(chosen.expression, chosen.titles, changed and any(map(isinf, first)))
 
@@ -271,6 +282,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
     ruled = given.ruled(value)
     # What a sum as a whole is divided by may cancel in its terms.
     split = given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value)))))
+    merged = everywhere(merge, spelled(given.put_in(equation.expression, merge)))
+    apart = everywhere(merge, spelled(expand_mul(merged)))
     known = next((e.expression for e in given.known if e.target == equation.target), ruled)
     read = {e.target.name for e in given.sources(equation)}  # not what is computed later
     others = tuple(e for e in given.known if e.target.name in read)
@@ -279,6 +292,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
         lambda _: known,
         lambda _: ruled,
         lambda _: split,
+        lambda _: given.ruled(merged),
+        lambda _: given.ruled(apart),
         lambda fusing: fusing.whole(ruled),
         lambda fusing: fusing.terms(ruled),
         lambda fusing: fusing.whole(value),

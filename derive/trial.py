@@ -96,8 +96,11 @@ class Trial:
     sources: tuple[Equation, ...]
     data: Data
 
-    def errors(self, expression: Expr) -> tuple[float, ...]:
-        """The relative error of each entry of each sample; infinite where it is not a number, or NumPy would warn."""
+    def errors(self, expression: Expr, beside: bool = False) -> tuple[float, ...]:
+        """The relative error of each entry of each sample; infinite where it is not a number, or NumPy would warn.
+
+        With ``beside``, an error is relative to the largest entry beside it.
+        """
         small = self._small
         form = lift(small.equation(replace(self.statement, expression=expression)), small.tensors)
         tensors = {name: f"v{number}" for number, name in enumerate(small.tensors)}
@@ -119,7 +122,7 @@ class Trial:
                 SAMPLES.name: sample.sizes.get("m", 1),
             }
             arrays = {tensors[name]: value for name, value in sample.arrays.items()}
-            found += _compared(code, {**functions, **arrays, **sizes}, sample.truth)
+            found += _compared(code, {**functions, **arrays, **sizes}, sample.truth, beside)
         return tuple(found)
 
     @cached_property
@@ -291,7 +294,7 @@ def _stored(tensor: Tensor, values: Array) -> Array:
     return values if values.ndim == 2 else values.reshape((1, -1) if across else (-1, 1))
 
 
-def _compared(code: str, known: Mapping[str, Any], truth: Array) -> Iterator[float]:
+def _compared(code: str, known: Mapping[str, Any], truth: Array, beside: bool) -> Iterator[float]:
     """The error of each entry; one more is infinite where NumPy would warn though no true value overflows."""
     names = {**known, "np": np, "math": math, "parameters": {}, "_dtype": lambda _: np.float64}
     with warnings.catch_warnings(record=True) as said, np.errstate(all="warn", under="ignore"):
@@ -299,7 +302,8 @@ def _compared(code: str, known: Mapping[str, Any], truth: Array) -> Iterator[flo
         found = np.broadcast_to(eval(code, names), truth.shape)
     largest = max((abs(t) for t in truth.flat if t is not None), default=0)
     for got, true in zip(found.flat, truth.flat, strict=True):
-        yield relative(float(got), true, largest)
+        off = relative(float(got), true, largest)
+        yield off if not beside or true is None or not math.isfinite(off) else float(off * abs(true) / (largest or 1))
     yield math.inf if said and largest <= GREATEST else 0.0
 
 

@@ -153,7 +153,8 @@ class GradientReport:
             f"{self.worst_central:.1e} from central differences"
         )
         left_out = (f"; {self.apart}",) if self.left_out else ()
-        return "".join((measured, *left_out, *(f"; WRONG: {fault}" for fault in self.faults)))
+        range_ = (f"; {self.range}",) if self.range else ()
+        return "".join((measured, *left_out, *range_, *(f"; WRONG: {fault}" for fault in self.faults)))
 
     @property
     def apart(self) -> str:
@@ -163,6 +164,12 @@ class GradientReport:
             f"{self.left_out} of {self.slopes} slopes {lie} within {DIFFERENCE_STEP:g} of a kink and "
             f"{'was' if self.left_out == 1 else 'were'} not compared with central differences"
         )
+
+    @property
+    def range(self) -> str:
+        """How far the module can be used, in a sentence; empty where nothing overflowed."""
+        overflow = self.tensors.overflow if self.tensors else None
+        return f"values overflow where parameters are {overflow:g} times as large" if overflow else ""
 
     def table(self) -> list[str]:
         """A line for each parameter, and one that says what else was seen."""

@@ -19,6 +19,7 @@ from sympy import (
     And,
     E,
     Expr,
+    Function,
     Ge,
     Gt,
     Integer,
@@ -158,7 +159,7 @@ def factors(expression: Expr) -> list[Expr]:
 @scalar.register
 def _(expression: Pow) -> Code:
     if expression.exp == Rational(1, 2):
-        library = "np" if expression.has(*SMALL, X) else "math"
+        library = "math" if expression.is_number else "np"
         return Code(f"{library}.sqrt({scalar(expression.base).text})")
     if expression.exp == -1:
         return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
@@ -213,6 +214,15 @@ def _(expression: sign) -> Code:
 
 
 # What is computed once a step are numbers of Python's: one of NumPy's would make float64 of float32.
+
+
+class _Root(Function):  # type: ignore[misc]
+    """The square root of a number of Python's."""
+
+
+@scalar.register
+def _(expression: _Root) -> Code:
+    return Code(f"math.sqrt({scalar(expression.args[0]).text})")
 
 
 @scalar.register(cos)
@@ -291,7 +301,8 @@ class NumPyPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number that may read scalars and widths by their names."""
-        return scalar(renamed(number, self.names, self.widths))
+        is_root = lambda e: isinstance(e, Pow) and e.exp == Rational(1, 2)  # noqa: E731
+        return scalar(renamed(number, self.names, self.widths).replace(is_root, lambda e: _Root(e.base)))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
