@@ -26,7 +26,7 @@ from derive.describe import described
 from derive.edition import Edition
 from derive.faults import SecondRenderingError
 from derive.forward import SAMPLE_AXIS, ForwardPass
-from derive.index import Axis, Equation, IndexSupply, Tensor, as_named
+from derive.index import Axis, Equation, IndexSupply, Tensor, as_named, lettered
 from derive.layers import BIASES
 from derive.lift import LiftError, lift, lift_program
 from derive.losses import loss
@@ -73,10 +73,13 @@ def derive(network: Network | ForwardPass, notation: str | None = None) -> Deriv
     stated = network.refreshed()
     for equation in network.equations:
         try:
-            lift(as_named(exact(equation, network)), network.tensors)
+            lift(lettered(as_named(exact(equation, network))), network.tensors)
         except (LiftError, ShapeError) as problem:
             raise StatementError(f"the equation of {equation.target.name} has no array form: {problem}") from None
-    return _derived(None, stated, NOTATIONS[notation or "psi"])
+    try:
+        return _derived(None, stated, NOTATIONS[notation or "psi"])
+    except (LiftError, ShapeError) as problem:
+        raise StatementError(f"{problem}; state a part of what it comes from as a tensor of its own") from None
 
 
 def _derived(network: Network | None, stated: ForwardPass, style: Notation) -> Derivation:

@@ -61,9 +61,14 @@ _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
 _IN_DEFINITIONS = (Add, Mul, Pow, *DEFINING_FUNCTIONS, Piecewise, ExprCondPair, Gt, Ge, Lt, Le, BooleanTrue)
 _KNOWN_IN_DEFINITIONS = "sums, products, powers, exp, log, tanh, cosh, erf, Abs, sign and Piecewise"
 
+#: What some nodes are called in a message.
+_CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs, as which SymPy also writes the root of a square"}
+
 #: Numbers in an equation are between these, so that they are numbers in float64 too.
 _LEAST, _MOST = Fraction(1, 10**300), Fraction(10**300)
 _LONGEST = 40
+#: The longest name of a tensor.
+_LONGEST_NAME = 100
 
 
 def check(forward: ForwardPass) -> None:
@@ -117,13 +122,11 @@ def _indices(equation: Equation) -> set[Index]:
 
 def _fraction(value: Any) -> Fraction:
     """A constant exactly as it is written: 0.1 is 1/10."""
-    if isinstance(value, float):
-        return Fraction(repr(float(value)))
-    return (
-        Fraction(value.p, value.q)
-        if isinstance(value, Rational)
-        else Fraction(int(value.numerator), int(value.denominator))
-    )
+    if isinstance(value, Rational):
+        return Fraction(value.p, value.q)
+    if isinstance(value, numbers.Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    return Fraction(str(value))
 
 
 def _text(thing: object) -> str:
@@ -147,14 +150,17 @@ def _unfit(node: Expr, values: Mapping[Symbol, Float]) -> str:
 def _called(node: Any) -> str:
     """What a node is called in a message."""
     name = str(node) if node.is_Atom else type(node).__name__
-    return {"ImaginaryUnit": "the imaginary unit"}.get(type(node).__name__, name)
+    return _CALLED.get(type(node).__name__, name)
 
 
 def _kind(value: object) -> str:
     """A value of a wrong type in a message: a number or a text as it is, of anything else its type."""
     if isinstance(value, str | bool | int | float) or value is None:
         return shown(value)
-    name = type(value).__name__
+    return _article(type(value).__name__)
+
+
+def _article(name: str) -> str:
     return f"{'an' if name[0] in 'AEIOUaeio' else 'a'} {name}"
 
 
@@ -201,7 +207,7 @@ class _Checks:
                 raise StatementError(f"the {kind} are {_kind(parts)}, where a tuple of {wanted.__name__} is expected")
             odd = [part for part in parts if not isinstance(part, wanted)]
             if odd:
-                raise StatementError(f"the {kind} hold {_kind(odd[0])}, where a {wanted.__name__} is expected")
+                raise StatementError(f"the {kind} hold {_kind(odd[0])}, where {_article(wanted.__name__)} is expected")
             if not parts:
                 why = {"equations": "nothing is stated", "parameters": "there is nothing to learn"}
                 raise StatementError(f"there are no {kind}: {why.get(kind, 'an input and a target are needed')}")
@@ -213,6 +219,11 @@ class _Checks:
         for tensor in (*self.forward.inputs, *self.forward.parameters, *(e.target for e in self.forward.equations)):
             if not isinstance(tensor.name, str) or not tensor.name.isidentifier():
                 raise StatementError(f"{shown(tensor.name)} is no name of a tensor: use letters, digits and _")
+            if len(tensor.name) > _LONGEST_NAME:
+                where = f"{shown(tensor.name)} has {len(tensor.name)} characters"
+                raise StatementError(f"{where}: give the tensor a name of at most {_LONGEST_NAME}")
+            if not isinstance(tensor.role, str):
+                raise StatementError(f"the role of {tensor.name} is {_kind(tensor.role)}, where a text is expected")
             if not isinstance(tensor.axes, tuple):
                 raise StatementError(
                     f"the axes of {tensor.name} are {_kind(tensor.axes)}, where a tuple of Axis is expected"
@@ -256,11 +267,11 @@ class _Checks:
                     f"the parameter {tensor.name} has an axis of samples, but is the same for all of them"
                 )
         for promise in self.forward.promises:
-            if promise.tensor not in self.forward.inputs:
-                raise StatementError(f"the promise about {promise.tensor.name} is about no input of the pass")
-            if promise.axis not in range(len(promise.tensor.axes)):
+            if promise.tensor not in self.forward.inputs or promise.tensor.role != "target" or promise.axis != 0:
+                (target,) = (t.name for t in self.forward.inputs if t.role == "target")
                 raise StatementError(
-                    f"the promise about {promise.tensor.name} names axis {promise.axis}, which it lacks"
+                    f"{promise.tensor.name} is promised to sum to 1 over its axis {promise.axis}: that can only be "
+                    f"promised of the target, {target}, over its units (axis 0)"
                 )
 
     def _constants(self) -> None:
@@ -268,7 +279,7 @@ class _Checks:
             number = not isinstance(value, bool) and isinstance(value, numbers.Real | Rational)
             if not isinstance(name, str) or not name.isidentifier():
                 raise StatementError(f"{shown(name)} is no name of a constant: use letters, digits and _")
-            if not number or (isinstance(value, float) and not math.isfinite(value)):
+            if not number or not math.isfinite(value):
                 raise StatementError(f"the constant {name} is {shown(value)}, where a finite number is expected")
             self._size_of(_fraction(value), f"the constant {name}")
 

@@ -194,6 +194,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a promise about a parameter": (lambda: stated(promises=(SumsToOne(W),)), ("W",)),
     "a promise about no axis": (lambda: stated(promises=(SumsToOne(y, 2),)), ("t", "axis 2")),
+    "a promise about the input": (lambda: stated(promises=(SumsToOne(x),)), ("x", "the target, t")),
+    "a promise along the samples": (lambda: stated(promises=(SumsToOne(y, 1),)), ("t", "axis 1", "over its units")),
+    "a long name": (lambda: stated(parameters=(Tensor("W" * 5000, "weight", (K, N)), b)), ("5000", "at most 100")),
+    "a role that is no text": (lambda: stated(inputs=(x, Tensor("t", [1], (K, S)))), ("role of t", "a list")),
+    "the root of a square": (lambda: with_right(sqrt(c[()] ** 2 * (b[i,] ** 2 + 1))), ("q", "Abs", "root of a square")),
     "promises that are none": (lambda: stated(promises=None), ("promises", "None")),
     "a promise that is text": (lambda: stated(promises=("y",)), ("promises", "'y'")),
     "constants that are none": (lambda: stated(constants=None), ("constants", "None")),
@@ -281,7 +286,7 @@ def test_a_scalar_parameter_may_be_a_plain_symbol():
 
 
 def test_constants_may_be_any_numbers():
-    for value in (2, 0.5, Fraction(1, 3), Rational(1, 3), np.float64(0.5), np.int64(2)):
+    for value in (2, 0.5, Fraction(1, 3), Rational(1, 3), np.float64(0.5), np.float32(0.1), np.int64(2)):
         assert derive(with_right(PLAIN * Symbol("scale", real=True), constants={"scale": value})).check().passed
 
 
@@ -320,3 +325,20 @@ def test_what_derive_names_itself_gives_way_to_a_users_name(name):
     d = derive(with_right(PLAIN + p[i,], parameters=(W, b, p)))
     assert d.check().passed
     assert f'"{name}"' in d.numpy()
+
+
+def test_a_gradient_without_an_array_form_is_told_in_the_users_letters():
+    """Half the square of a sum less the sum of squares, in one equation: its gradient has three indices in a factor."""
+    s = Statement()
+    units, factors = axis(3), axis(2)
+    a, target = s.given("a", "input", units), s.given("t", "target", axis(1))
+    v = s.learned("V", units, factors)
+
+    def pairs(i: Any, n: Any) -> Any:
+        square = lambda f: s.sum(units, lambda j: v[j, f] * a[j, n]) ** 2  # noqa: E731
+        return s.sum(factors, lambda f: square(f) - s.sum(units, lambda j: v[j, f] ** 2 * a[j, n] ** 2)) / 2
+
+    o = s.define("o", target.axes, pairs, role="prediction")
+    with pytest.raises(StatementError, match=r"dE_dV has no array form.*V.*as a tensor of its own") as refused:
+        derive(s.error(s.squares(target, o)))
+    assert "i0000" not in str(refused.value)
