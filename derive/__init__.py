@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from derive.edition import Edition
-    from derive.pipeline import Derivation, derive
-    from derive.spec import Network, SpecError
+    from derive.api import Derivation, derive
+    from derive.statement.edition import Edition
+    from derive.statement.network import Network, SpecError
 
 __all__ = ["Derivation", "Edition", "Network", "SpecError", "__version__", "derive"]
 
@@ -20,11 +20,11 @@ __version__ = "0.1.0"
 #: Where each public name lives. SymPy takes longer to import than the whole of
 #: `derive --help`, so a name is imported when it is first asked for.
 _HOMES = {
-    "Derivation": "derive.pipeline",
-    "derive": "derive.pipeline",
-    "Edition": "derive.edition",
-    "Network": "derive.spec",
-    "SpecError": "derive.spec",
+    "Derivation": "derive.api",
+    "derive": "derive.api",
+    "Edition": "derive.statement.edition",
+    "Network": "derive.statement.network",
+    "SpecError": "derive.statement.network",
 }
 
 

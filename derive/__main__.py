@@ -1,6 +1,6 @@
 """Run the command as `python -m derive`."""
 
-from derive.cli import command
+from derive.command.main import command
 
 if __name__ == "__main__":
     raise SystemExit(command())

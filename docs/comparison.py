@@ -17,15 +17,15 @@ import jinja2
 import numpy as np
 
 from derive import Derivation, Network, derive
-from derive.blocks import Block, Display, Fold, Item
-from derive.edition import Edition
+from derive.calculus.program import Assign
+from derive.document.blocks import Block, Display, Fold, Item
+from derive.document.parts.loop import code_lines
+from derive.document.story import story
+from derive.document.view import View
 from derive.formats.flavours import GREEN, RED
-from derive.parts.loop import code_lines
-from derive.printers.latex import Writer, joined
-from derive.printers.text import text
-from derive.program import Assign
-from derive.story import story
-from derive.view import View
+from derive.paper.latex import Writer, joined
+from derive.paper.text import text
+from derive.statement.edition import Edition
 from derive.worked.example import Example, work
 from derive.worked.given import numbers
 

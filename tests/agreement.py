@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from helpers import Array, interpreted, load, off, real, shape_of, stored
 
-from derive.forward import ForwardPass
-from derive.pipeline import derive
+from derive.api import derive
+from derive.calculus.forward import ForwardPass
 
 WIDTHS = (3, 4, 2, 5, 6)
 

@@ -41,8 +41,8 @@ from sympy import (
     true,
 )
 
-from derive.functions import Elementwise, X
-from derive.index import Equation, Index, Tensor
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Equation, Index, Tensor
 
 Array = NDArray[Any]
 

@@ -35,9 +35,9 @@ from sympy import (
     true,
 )
 
-from derive.forward import ForwardPass
-from derive.functions import Elementwise, X
-from derive.index import Equation, Index
+from derive.calculus.forward import ForwardPass
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Equation, Index
 
 Array = np.ndarray[Any, Any]
 TINY = 1e-30

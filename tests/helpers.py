@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from sympy import Expr, Integer, Symbol
 
-from derive.activations import ACTIVATIONS
-from derive.chain_rule import chains
-from derive.descent import Descent
-from derive.evaluate import Arithmetic, interpret
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
-from derive.functions import elementwise
-from derive.index import Axis, Equation, IndexSupply, Tensor, total
-from derive.notation import NOTATIONS
-from derive.pipeline import Derivation, derive
-from derive.program import Program, assemble
-from derive.shared_factors import shared_factors
-from derive.spec import Network
+from derive.api import Derivation, derive
+from derive.calculus.chain_rule import chains
+from derive.calculus.evaluate import Arithmetic, interpret
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
+from derive.calculus.functions import elementwise
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, total
+from derive.calculus.program import Program, assemble
+from derive.calculus.shared_factors import shared_factors
+from derive.catalogue.activations import ACTIVATIONS
+from derive.learning.descent import Descent
+from derive.paper.notation import NOTATIONS
+from derive.statement.network import Network
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Array]

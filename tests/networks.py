@@ -11,10 +11,10 @@ import numpy as np
 from helpers import Statement, axis
 from sympy import Expr, Rational, exp, log, sqrt, tanh
 
-from derive.activations import ACTIVATIONS
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
-from derive.functions import elementwise
-from derive.index import Axis, Tensor, total
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.functions import elementwise
+from derive.calculus.index import Axis, Tensor, total
+from derive.catalogue.activations import ACTIVATIONS
 
 S = SAMPLE_AXIS
 INPUTS, UNITS, MORE, OUTPUTS = axis(3), axis(5), axis(4), axis(2)

@@ -34,12 +34,12 @@ from sympy import (
     tanh,
 )
 
-from derive.activations import activation
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
-from derive.functions import Elementwise, X, elementwise
-from derive.index import Axis, Equation, Index, IndexSupply, Tensor, total
-from derive.pipeline import Derivation, derive
-from derive.user_text import StatementError
+from derive.api import Derivation, derive
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.functions import Elementwise, X, elementwise
+from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, total
+from derive.catalogue.activations import activation
+from derive.text.user_text import StatementError
 
 S = SAMPLE_AXIS
 Array = np.ndarray[Any, Any]

@@ -42,15 +42,15 @@ from test_reading_back import (
     modes,
 )
 
-from derive.forward import SAMPLES, ForwardPass
-from derive.functions import X
-from derive.index import Tensor
-from derive.notation import NOTATIONS
-from derive.pipeline import Derivation
-from derive.printers.latex import latex
-from derive.printers.spelling import upright
-from derive.program import Program
-from derive.view import page_for
+from derive.api import Derivation
+from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.functions import X
+from derive.calculus.index import Tensor
+from derive.calculus.program import Program
+from derive.document.view import page_for
+from derive.paper.latex import latex
+from derive.paper.notation import NOTATIONS
+from derive.paper.spelling import upright
 
 Array = np.ndarray[Any, Any]
 

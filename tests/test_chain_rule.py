@@ -8,14 +8,14 @@ from helpers import axis, complex_step, derivation, given_and_learned, index_for
 from networks import NETWORKS, begun, residual
 from sympy import Integer, KroneckerDelta, Sum, exp
 
-from derive.activations import ACTIVATIONS
-from derive.chain_rule import LocalDerivative, chains, compose, local_derivative
-from derive.evaluate import Interpreter
-from derive.forward import SAMPLE_AXIS, ForwardPass
-from derive.functions import elementwise
-from derive.index import Equation, Index, IndexSupply, Tensor, total
-from derive.lift import LiftError
-from derive.pipeline import derive
+from derive.api import derive
+from derive.arrays.lift import LiftError
+from derive.calculus.chain_rule import LocalDerivative, chains, compose, local_derivative
+from derive.calculus.evaluate import Interpreter
+from derive.calculus.forward import SAMPLE_AXIS, ForwardPass
+from derive.calculus.functions import elementwise
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, total
+from derive.catalogue.activations import ACTIVATIONS
 
 TINY = 1e-20
 TANH = elementwise("tanh", ACTIVATIONS["tanh"].formula)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from derive.cli import main
-from derive.pipeline import derive
-from derive.spec import Network
+from derive.api import derive
+from derive.command.main import main
+from derive.statement.network import Network
 
 
 @pytest.fixture

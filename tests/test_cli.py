@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 import derive
-from derive import pipeline, render
-from derive.cli import CATALOGUES, NAMES, main
-from derive.edition import PARTS, Edition
-from derive.seals import Content, seal_all
-from derive.spec import Network
+from derive import api as pipeline
+from derive.command.main import CATALOGUES, NAMES, main
+from derive.files import write as render
+from derive.files.seals import Content, seal_all
+from derive.statement.edition import PARTS, Edition
+from derive.statement.network import Network
 
 
 class Report:
@@ -81,7 +82,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "derive.cli", *arguments],
+        [sys.executable, "-m", "derive.command.main", *arguments],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -380,7 +381,7 @@ def test_a_module_that_is_not_ours_cannot_be_checked(tmp_path: Path, capsys: pyt
 )
 def test_help_does_not_wait_for_the_libraries(arguments: list[str]) -> None:
     script = (
-        "import sys\nfrom derive.cli import main\n"
+        "import sys\nfrom derive.command.main import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "print(*sorted({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
     )
@@ -469,7 +470,7 @@ def test_a_terminal_without_our_letters() -> None:
 def test_a_reader_that_has_read_enough() -> None:
     for arguments, codes in ((["list"], {1}), (["--help"], {0, 1})):  # argparse itself ignores it
         process = subprocess.Popen(
-            [sys.executable, "-m", "derive.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-m", "derive.command.main", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()

@@ -13,12 +13,12 @@ from agreement import assert_right, constants, declines
 from helpers import Statement, axis, derivation, load
 from sympy import Symbol, log
 
-from derive.activations import ACTIVATIONS
-from derive.code_names import MODULE, PYTHON, SHARED, Names, identifier
-from derive.forward import SAMPLES, ForwardPass
-from derive.functions import elementwise
-from derive.index import total
-from derive.pipeline import derive
+from derive.api import derive
+from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.functions import elementwise
+from derive.calculus.index import total
+from derive.catalogue.activations import ACTIVATIONS
+from derive.targets.names import MODULE, PYTHON, SHARED, Names, identifier
 
 ROLES = ("x", "y", "W", "b", "z", "h", "V", "o")
 

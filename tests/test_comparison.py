@@ -12,13 +12,13 @@ from sympy import Integer, Rational, Symbol
 from web import chromium_fixture, mathjax_fixture  # noqa: F401
 
 from derive import derive
-from derive import matrix as mx
-from derive.cli import main
-from derive.edition import PARTS
-from derive.forward import SAMPLES
-from derive.index import total
-from derive.optimizers import LEARNING_RATE
-from derive.view import View
+from derive.arrays import matrix as mx
+from derive.calculus.forward import SAMPLES
+from derive.calculus.index import total
+from derive.command.main import main
+from derive.document.view import View
+from derive.learning.optimizers import LEARNING_RATE
+from derive.statement.edition import PARTS
 from derive.worked.example import work
 from derive.worked.given import Numbers
 from tests.conftest import ROOT

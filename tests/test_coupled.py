@@ -10,10 +10,10 @@ from helpers import Statement, index_form, load
 from networks import INPUTS, NETWORKS, OUTPUTS, UNITS, S, attention, batch_norm, begun, pairs_of_samples
 from sympy import Integer
 
-from derive.coupling import coupling
-from derive.forward import SAMPLES, ForwardPass
-from derive.index import Tensor
-from derive.pipeline import derive
+from derive.api import derive
+from derive.calculus.coupling import coupling
+from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.index import Tensor
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(9, 3)), DATA.normal(size=(9, 2))

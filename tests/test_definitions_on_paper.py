@@ -4,15 +4,15 @@ import pytest
 from helpers import derivation
 from sympy import Rational, Symbol, symbols
 
-from derive.activations import ACTIVATIONS, activation
-from derive.functions import X, derivative, elementwise
-from derive.losses import LOSSES, loss
-from derive.notation import PSI
-from derive.printers.boxes import Typesetter
-from derive.printers.latex import latex
-from derive.printers.mathml import mathml
-from derive.printers.page import Page
-from derive.printers.text import text
+from derive.calculus.functions import X, derivative, elementwise
+from derive.catalogue.activations import ACTIVATIONS, activation
+from derive.catalogue.losses import LOSSES, loss
+from derive.paper.boxes import Typesetter
+from derive.paper.latex import latex
+from derive.paper.mathml import mathml
+from derive.paper.notation import PSI
+from derive.paper.page import Page
+from derive.paper.text import text
 
 PAGE = Page(Typesetter(PSI.times), PSI, {})
 FORMULAS = {name: activation(name).formula for name, entry in ACTIVATIONS.items() if entry.elementwise}

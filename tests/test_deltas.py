@@ -7,9 +7,9 @@ import pytest
 from helpers import axis
 from sympy import Add, Expr, Integer, KroneckerDelta, Mul, Sum, Symbol, exp, symbols
 
-from derive.deltas import ContractionError, Term, contract, expand, tidy
-from derive.evaluate import Interpreter
-from derive.index import Axis, Index, IndexSupply, Tensor, delta, total
+from derive.calculus.deltas import ContractionError, Term, contract, expand, tidy
+from derive.calculus.evaluate import Interpreter
+from derive.calculus.index import Axis, Index, IndexSupply, Tensor, delta, total
 
 I3, J3, K3 = (Index(name, axis(3)) for name in "ijk")
 WIDE = Index("w", Axis(Integer(4), start=0))

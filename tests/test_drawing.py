@@ -20,21 +20,21 @@ from networks import NETWORKS, random_network
 from sympy import Expr, Indexed, Integer, Symbol
 
 from derive import Network, derive
-from derive.chain_rule import chains
+from derive.api import Derivation
+from derive.calculus.chain_rule import chains
+from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.index import Index, Tensor
 from derive.drawing import Drawing, Highlight, draw, path_count, reached, read_highlight
+from derive.drawing.glyphs import glyphs_of
 from derive.drawing.layers import plain_layers
 from derive.drawing.reach import holds
 from derive.drawing.scene import WIDEST, Card, Circle, Frame, Label, Stroke, pieces
-from derive.forward import SAMPLES, ForwardPass
-from derive.index import Index, Tensor
-from derive.notation import NOTATIONS
-from derive.pipeline import Derivation
-from derive.printers.glyphs import glyphs_of
-from derive.printers.latex import latex
-from derive.printers.svg import DARK, LIGHT, svg
-from derive.printers.text import text
-from derive.printers.tikz import COLOURS, WITHOUT, tikz
-from derive.user_text import SpecError
+from derive.drawing.svg import DARK, LIGHT, svg
+from derive.drawing.tikz import COLOURS, WITHOUT, tikz
+from derive.paper.latex import latex
+from derive.paper.notation import NOTATIONS
+from derive.paper.text import text
+from derive.text.user_text import SpecError
 
 #: Networks of plain layers that differ in what a drawing shows.
 SPECS: dict[str, dict[str, object]] = {
@@ -685,8 +685,8 @@ def test_svg_of_hostile_text_is_escaped() -> None:
 
 
 def test_a_box_that_cannot_be_drawn_is_refused() -> None:
-    from derive.notation import PSI
-    from derive.printers.boxes import Box, Typesetter
+    from derive.paper.boxes import Box, Typesetter
+    from derive.paper.notation import PSI
 
     set_ = Typesetter(PSI.times)
     with pytest.raises(NotImplementedError, match="fraction"):
@@ -728,8 +728,8 @@ import sys; sys.path.insert(0, "tests")
 from networks import NETWORKS, random_network
 from derive import Network, derive
 from derive.drawing import Highlight, draw
-from derive.printers.svg import svg
-from derive.printers.tikz import tikz
+from derive.drawing.svg import svg
+from derive.drawing.tikz import tikz
 for d, h in [
     (derive(Network((3, 8, "k"))), Highlight("W1", (7, 2))),
     (derive(NETWORKS["recurrence"]()), Highlight("R", (1, 2))),

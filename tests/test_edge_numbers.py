@@ -18,7 +18,7 @@ import pytest
 from helpers import Array, Values, derivation, module_of, stored
 from test_four_way import FITS, HIDDEN
 
-from derive.evaluate import Arithmetic, interpret
+from derive.calculus.evaluate import Arithmetic, interpret
 
 TOLERANCE = 1e-12
 NORMAL = float(np.finfo(float).tiny)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from derive import Edition, Network, derive
-from derive.document import PARTS as BUILT
-from derive.edition import DETAILS, FLAVOURS, FORMATS, KEYS, PARTS, check_use, edition_of
+from derive.document.document import PARTS as BUILT
+from derive.document.view import DETAILS as SEEN
 from derive.formats.flavours import FLAVOURS as WRITTEN_FLAVOURS
 from derive.formats.writers import WRITERS
-from derive.user_text import SpecError
-from derive.view import DETAILS as SEEN
+from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, KEYS, PARTS, check_use, edition_of
+from derive.text.user_text import SpecError
 
 
 def test_the_names_are_those_that_there_are() -> None:
@@ -34,7 +34,7 @@ def test_parts_are_called_what_only_calls_them() -> None:
 
 
 def test_importing_it_waits_for_nothing() -> None:
-    script = "import sys, derive.edition\nprint(*sorted({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
+    script = "import sys, derive.statement.edition\nprint(*sorted({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derive import Network
-from derive.entry_text import Option, base_name, entry_text, number_text, option_values, parse_entry, split_entries
-from derive.spec import SpecError
+from derive.statement.network import SpecError
+from derive.text.entry_text import Option, base_name, entry_text, number_text, option_values, parse_entry, split_entries
 
 
 def entry(*options: Option) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sympy import Expr, Indexed, IndexedBase, Piecewise, Symbol, exp, log, sqrt, tanh
 
-from derive.along import NODES
-from derive.equal import equal
-from derive.functions import X, elementwise
-from derive.index import Axis, Index, total
+from derive.arrays.along import NODES
+from derive.arrays.equal import equal
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Axis, Index, total
 
 ROWS, COLUMNS = Axis(4), Axis(Symbol("n", integer=True, positive=True))
 i, j, k = (Index(name, ROWS) for name in "ijk")

@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from derive import Edition, Network, derive
-from derive.cli import main
-from derive.estimator_module import estimator_source
+from derive.command.main import main
 from derive.estimators import Classifier, Regressor
+from derive.targets.numpy.estimator import estimator_source
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -455,7 +455,7 @@ def run(code):
 
 
 def test_derive_does_not_need_scikit_learn():
-    assert run("import sys, derive.cli, derive.pipeline; assert 'sklearn' not in sys.modules").returncode == 0
+    assert run("import sys, derive.command.main, derive.api; assert 'sklearn' not in sys.modules").returncode == 0
     without = run("import sys; sys.modules['sklearn'] = None; import derive.estimators")
     last = without.stderr.splitlines()[-1]
     assert last == (

@@ -8,9 +8,9 @@ import pytest
 from helpers import axis, derivation, given_and_learned
 from sympy import Integer, Piecewise, Rational, Symbol, atan, exp, log, sqrt, tanh
 
-from derive.evaluate import Arithmetic, Interpreter, interpret
-from derive.functions import X, derivative, elementwise
-from derive.index import Axis, Equation, Index, Tensor, delta, total
+from derive.calculus.evaluate import Arithmetic, Interpreter, interpret
+from derive.calculus.functions import X, derivative, elementwise
+from derive.calculus.index import Axis, Equation, Index, Tensor, delta, total
 
 ROW, COLUMN = Index("i", axis(2)), Index("j", axis(3))
 ZERO = Index("o", Axis(Integer(4), start=0))

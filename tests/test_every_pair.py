@@ -18,9 +18,9 @@ import pytest
 from autograd.scipy.special import erf as autograd_erf
 from helpers import Array, Values, derivation, interpreted, module_of, off, real, stored
 
-from derive.activations import ACTIVATIONS
-from derive.entry_text import base_name, option_values
-from derive.losses import LOSSES
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.losses import LOSSES
+from derive.text.entry_text import base_name, option_values
 
 LAYERS, SAMPLES = (2, 3, 2), 3
 BIASES, NOTATIONS = ("separate", "augmented", "none"), ("psi", "bracket", "delta")

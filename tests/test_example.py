@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from derive.pipeline import derive
-from derive.program import STAGES
-from derive.user_text import SpecError
-from derive.watch import watched
+from derive.api import derive
+from derive.calculus.program import STAGES
+from derive.targets.watch import watched
+from derive.text.user_text import SpecError
 from derive.worked.example import position, work
 from derive.worked.given import Numbers, numbers
 from tests import networks

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from helpers import module_of
 
-from derive.activations import ACTIVATIONS
-from derive.losses import LOSSES
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.losses import LOSSES
 
 SIZES = (1e-300, 1e-20, 1e-8, 0.3, 1.0, 2.5, 20.0, 36.0, 300.0, 750.0, 1e4)
 POINTS = (0.0, *(sign * size for size in SIZES for sign in (1, -1)))
@@ -106,7 +106,7 @@ def test_every_loss_of_single_outputs_is_met():
 
 def test_the_constants_of_selu_keep_mean_and_variance():
     """What Klambauer et al. ask of them: of a standard normal number, mean 0 and variance 1 stay so."""
-    from derive.activations import activation
+    from derive.catalogue.activations import activation
 
     x = np.linspace(-12, 12, 240001)
     weight = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)

@@ -8,8 +8,8 @@ import pytest
 from sympy import Abs, I, Piecewise, Rational, Symbol, atan, cos, diff, exp, lambdify, log, sin, tanh
 from sympy.core.function import ArgumentIndexError
 
-from derive.activations import ACTIVATIONS, activation, titles
-from derive.functions import A, Elementwise, X, derivative, elementwise, kinks, output_form
+from derive.calculus.functions import A, Elementwise, X, derivative, elementwise, kinks, output_form
+from derive.catalogue.activations import ACTIVATIONS, activation, titles
 
 FORMULAS = {name: entry.formula for name, entry in ACTIVATIONS.items() if entry.formula is not None}
 SMOOTH = {n: f for n, f in FORMULAS.items() if not f.has(Piecewise)}

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from derive import Edition, Network, derive
-from derive.cli import main
+from derive.command.main import main
 
 pytestmark = pytest.mark.xdist_group("golden")  # one process renews the files
 

@@ -20,16 +20,16 @@ from helpers import derivation
 from web import accessibility_violations, chromium_fixture, open_page_fixture, too_wide  # noqa: F401
 
 from derive import derive
-from derive.blocks import Algorithm, Code, Display, Document, Fold, Item, Part, Reference, Strong, Text, say
-from derive.document import document
+from derive.api import Derivation
+from derive.document.blocks import Algorithm, Code, Display, Document, Fold, Item, Part, Reference, Strong, Text, say
+from derive.document.code_listing import listing
+from derive.document.document import document
+from derive.document.view import View
+from derive.document.walk import strides
 from derive.formats.html import HtmlWriter, html_page, item_latex
 from derive.formats.tex import tex_files
-from derive.listing import listing
-from derive.pipeline import Derivation
-from derive.printers.boxes import EMPTY
-from derive.printers.latex import latex
-from derive.view import View
-from derive.walk import strides
+from derive.paper.boxes import EMPTY
+from derive.paper.latex import latex
 
 CASES: dict[str, Callable[[], Derivation]] = {
     "plain": lambda: derivation((3, 4, 4, 1)),
@@ -150,8 +150,8 @@ def test_the_page_allows_its_own_script_and_nothing_else(made):
 
 def test_the_same_page_comes_again():
     code = (
-        "import hashlib; from derive import Network, derive; from derive.view import View;"
-        "from derive.document import document; from derive.formats.html import html_page;"
+        "import hashlib; from derive import Network, derive; from derive.document.view import View;"
+        "from derive.document.document import document; from derive.formats.html import html_page;"
         "v = View(derive(Network((2, 3, 2), ('tanh', 'softmax'), 'cross_entropy')));"
         "print(hashlib.sha256(html_page(v, document(v)).encode()).hexdigest())"
     )

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Sum, tanh
 
-from derive.evaluate import interpret
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
-from derive.index import Axis, Equation, Index, IndexSupply, Tensor, put, refreshed, total
-from derive.pipeline import derive
+from derive.api import derive
+from derive.calculus.evaluate import interpret
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
+from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, put, refreshed, total
 
 UNITS, S = Axis(3), SAMPLE_AXIS
 X, Y = Tensor("X", "input", (UNITS, S)), Tensor("Y", "target", (UNITS, S))

@@ -11,9 +11,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sympy import Abs, Expr, Integer, Max, Min, Piecewise, Rational, Symbol, cosh, exp, log, sign, sqrt, tanh
 
-from derive.evaluate import FLOATS, Arithmetic, Interpreter, interpret
-from derive.functions import X, elementwise
-from derive.index import Axis, Equation, Index, Tensor, delta, total
+from derive.calculus.evaluate import FLOATS, Arithmetic, Interpreter, interpret
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Axis, Equation, Index, Tensor, delta, total
 from tests.entry_by_entry import EntryByEntry
 from tests.helpers import axis, derivation, given_and_learned, off
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import derivation
 
-from derive.spec import SpecError
+from derive.statement.network import SpecError
 from derive.worked.example import work
 from derive.worked.given import Numbers
 from derive.worked.measured import DIFFERENCE_STEP, kinks

@@ -10,12 +10,12 @@ import pytest
 from helpers import module_of
 
 from derive import Network
-from derive.catalogue import CATALOGUES
-from derive.cli import main
-from derive.edition import FORMATS, KEYS, PARTS
-from derive.known import canonical, folded, misspelled, synonyms
-from derive.spec import SpecError
-from derive.user_text import listed
+from derive.command.lists import CATALOGUES
+from derive.command.main import main
+from derive.statement.edition import FORMATS, KEYS, PARTS
+from derive.statement.network import SpecError
+from derive.text.known import canonical, folded, misspelled, synonyms
+from derive.text.user_text import listed
 
 ENTRIES = [(title, entry) for title, catalogue in CATALOGUES.items() for entry in catalogue.values()]
 

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from derive.layout import WIDTH, laid_out
-from derive.parts.loop import code_lines
-from derive.render import HEADER_LINES
+from derive.document.parts.loop import code_lines
+from derive.files.write import HEADER_LINES
+from derive.targets.layout import WIDTH, laid_out
 
 NAMES = (
     "W1",

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from helpers import module_of
 
-from derive import aside
-from derive.render import compare_files, write_files
-from derive.seals import seal_all
+from derive.files import aside
+from derive.files.seals import seal_all
+from derive.files.write import compare_files, write_files
 
 FILES = seal_all({"derivation.tex": "x\n", "trainer.py": "x = 1\n", "parts/chain.tex": "y\n"}, "3ba9ae1b448d")
 HEX = "0123456789abcdef"
@@ -121,7 +121,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from derive import render
-from derive.seals import seal_all
+from derive.files.seals import seal_all
 before = render.fsync
 def fsync(number):
     before(number)
@@ -148,8 +148,8 @@ def test_after_a_kill_the_next_run_cleans_up(tmp_path, when):
 @posix
 def test_runs_at_the_same_time_do_not_disturb_each_other(tmp_path):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom derive.render import write_files\n"
-        "from derive.seals import seal_all\n"
+        "import sys\nfrom pathlib import Path\nfrom derive.files.write import write_files\n"
+        "from derive.files.seals import seal_all\n"
         "for n in range(60):\n"
         "    files = seal_all({f'{name}.py': f'x = {n}{sys.argv[2]}' for name in 'abc'}, '3ba9ae1b448d')\n"
         "    write_files(Path(sys.argv[1]), files)\n"

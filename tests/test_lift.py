@@ -8,14 +8,14 @@ import pytest
 from helpers import axis, derivation, off, real, stored
 from sympy import Expr, Integer, Rational, exp, gamma, log, sqrt, tanh
 
-from derive import matrix as mx
-from derive.evaluate import Interpreter
-from derive.forward import SAMPLE_AXIS, SAMPLES
-from derive.index import Axis, Equation, Index, Tensor, delta, total
-from derive.lift import LiftError, lift
-from derive.lower import lowered
-from derive.matrix import ShapeError
-from derive.printers.numpy import NumPyPrinter
+from derive.arrays import matrix as mx
+from derive.arrays.lift import LiftError, lift
+from derive.arrays.lower import lowered
+from derive.arrays.matrix import ShapeError
+from derive.calculus.evaluate import Interpreter
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES
+from derive.calculus.index import Axis, Equation, Index, Tensor, delta, total
+from derive.targets.numpy.printer import NumPyPrinter
 
 N, H, K = axis(3), axis(5), axis(2)
 WITH_ONE = Axis(Integer(4), start=0)

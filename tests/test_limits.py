@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from derive.cli import main
-from derive.edition import Edition
-from derive.entry_text import split_entries
-from derive.spec import Network, SpecError
-from derive.toml_file import read_toml
-from derive.user_text import is_package_name, shown
+from derive.command.main import main
+from derive.statement.edition import Edition
+from derive.statement.network import Network, SpecError
+from derive.text.entry_text import split_entries
+from derive.text.toml_file import read_toml
+from derive.text.user_text import is_package_name, shown
 
 MEGABYTE = 10**6
 NETWORK_KEYS = "layers activation loss bias notation name optimizer l2 clip schedule initialisation".split()
@@ -79,7 +79,7 @@ def test_no_option_is_slow_to_refuse(option, texts, capsys, tmp_path, monkeypatc
 @pytest.mark.parametrize("texts", [TEXTS, SHORTER], ids=["megabyte", "shorter"])
 def test_no_other_argument_is_slow_to_refuse(texts, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    from derive.pipeline import derive
+    from derive.api import derive
 
     derive(Network("3,1"))
     for text in texts.values():

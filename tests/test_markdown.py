@@ -18,8 +18,8 @@ from markdown_flavours import kramdown_fixture  # noqa: F401
 from networks import NETWORKS
 from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F401
 
-from derive import edition
-from derive.blocks import (
+from derive.api import derive
+from derive.document.blocks import (
     BREAK,
     Algorithm,
     Block,
@@ -37,15 +37,15 @@ from derive.blocks import (
     Text,
     say,
 )
-from derive.edition import Edition
 from derive.formats.flavours import FLAVOURS, GREEN, JUPYTER, RED, escaped
 from derive.formats.markdown import MarkdownWriter, code, homes, linked, markdown, markdown_files
 from derive.formats.pages import paged
 from derive.formats.rows import BRACES
-from derive.notation import LETTERS
-from derive.pipeline import derive
-from derive.printers.boxes import EMPTY, Box, Typesetter
-from derive.printers.latex import Writer, latex
+from derive.paper.boxes import EMPTY, Box, Typesetter
+from derive.paper.latex import Writer, latex
+from derive.paper.notation import LETTERS
+from derive.statement import edition
+from derive.statement.edition import Edition
 
 SPREAD = {
     "three layers": ((3, 4, 4, 1), "sigmoid", "mse"),

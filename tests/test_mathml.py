@@ -13,16 +13,16 @@ import pytest
 from helpers import derivation
 
 from derive import derive
-from derive.blocks import Algorithm, Block, Display, Fold, Heading, Table, Text
-from derive.document import document
-from derive.notation import LETTERS, NOTATIONS, PSI, Letter
-from derive.pipeline import Derivation
-from derive.printers import latex as latex_printer
-from derive.printers import mathml as printer
-from derive.printers import text as text_printer
-from derive.printers.boxes import Box, Typesetter
-from derive.printers.mathml import ELEMENTS, mathml
-from derive.view import View
+from derive.api import Derivation
+from derive.document.blocks import Algorithm, Block, Display, Fold, Heading, Table, Text
+from derive.document.document import document
+from derive.document.view import View
+from derive.paper import latex as latex_printer
+from derive.paper import mathml as printer
+from derive.paper import text as text_printer
+from derive.paper.boxes import Box, Typesetter
+from derive.paper.mathml import ELEMENTS, mathml
+from derive.paper.notation import LETTERS, NOTATIONS, PSI, Letter
 
 SET = Typesetter(PSI.times)
 

@@ -23,11 +23,11 @@ from helpers import (
 from networks import NETWORKS, random_network
 from sympy import Expr, Rational, simplify
 
-from derive.evaluate import Interpreter
-from derive.forward import SAMPLES, ForwardPass
-from derive.index import Equation, symbols_read, total
-from derive.pipeline import Derivation, derive
-from derive.program import Program
+from derive.api import Derivation, derive
+from derive.calculus.evaluate import Interpreter
+from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.index import Equation, symbols_read, total
+from derive.calculus.program import Program
 
 TOLERANCE = 1e-12
 SAMPLE_COUNT = 3

@@ -15,12 +15,12 @@ import pytest
 from mutants import Mutant, mutants, same_numbers
 from networks import NETWORKS
 
-from derive.faults import ModuleError
-from derive.forward import ForwardPass
-from derive.numpy_module import Rendered
-from derive.pipeline import Derivation, derive
-from derive.spec import Network
-from derive.verify import check_rendered
+from derive.api import Derivation, derive
+from derive.calculus.forward import ForwardPass
+from derive.statement.network import Network
+from derive.targets.faults import ModuleError
+from derive.targets.numpy.module import Rendered
+from derive.targets.verify import check_rendered
 from tests.helpers import load
 
 MODULES: dict[str, Callable[[], Network | ForwardPass]] = {

@@ -9,16 +9,16 @@ from helpers import axis, derivation, load
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
 from sympy import Rational, exp, sqrt, tanh
 
-from derive import verify
-from derive.code_names import code_names
-from derive.compare import cases
-from derive.faults import ModuleError, SecondRenderingError
-from derive.forward import SAMPLES
-from derive.index import total
-from derive.numpy_module import Rendered
-from derive.pipeline import Derivation, derive
-from derive.spec import Network
-from derive.verify import GradientReport, check_rendered, loaded
+from derive.api import Derivation, derive
+from derive.calculus.forward import SAMPLES
+from derive.calculus.index import total
+from derive.statement.network import Network
+from derive.targets import verify
+from derive.targets.compare import cases
+from derive.targets.faults import ModuleError, SecondRenderingError
+from derive.targets.names import code_names
+from derive.targets.numpy.module import Rendered
+from derive.targets.verify import GradientReport, check_rendered, loaded
 
 PLAIN = ((3, 4, 2), "tanh")
 LEARNING = {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100,warm_up=10)"}
@@ -171,7 +171,7 @@ def test_a_document_does_not_need_a_second_rendering_that_cannot_be_made(monkeyp
     def fails(*_: Any) -> None:
         raise IndexError("no such row")
 
-    monkeypatch.setattr("derive.numpy_module.steps_context", fails)
+    monkeypatch.setattr("derive.targets.numpy.module.steps_context", fails)
     other = derive(Network(*PLAIN))
     with pytest.raises(SecondRenderingError, match="cannot be made: IndexError: no such row"):
         other.numpy()

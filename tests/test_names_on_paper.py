@@ -18,17 +18,17 @@ from sympy import exp
 from test_reading_back import Differs
 
 from derive import derive
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
-from derive.index import Tensor, total
-from derive.notation import NOTATIONS
-from derive.printers import symbols
-from derive.printers.latex import latex
-from derive.printers.mathml import mathml
-from derive.printers.signs import role_sign
-from derive.printers.spelling import upright
-from derive.printers.text import text
-from derive.statement import normal
-from derive.view import page_for
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
+from derive.calculus.index import Tensor, total
+from derive.calculus.well_formed import normal
+from derive.document.view import page_for
+from derive.paper import symbols
+from derive.paper.latex import latex
+from derive.paper.mathml import mathml
+from derive.paper.notation import NOTATIONS
+from derive.paper.signs import role_sign
+from derive.paper.spelling import upright
+from derive.paper.text import text
 
 S = SAMPLE_AXIS
 INPUTS, UNITS, OUTPUTS = axis(3), axis(4), axis(2)

@@ -10,10 +10,10 @@ from helpers import load, module_of
 from networks import INPUTS, NETWORKS, OUTPUTS, S, begun
 from sympy import exp, log, sqrt
 
-from derive.forward import SAMPLES, ForwardPass
-from derive.index import total
-from derive.pipeline import derive
-from derive.undefined import may_be_undefined
+from derive.api import derive
+from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.index import total
+from derive.calculus.undefined import may_be_undefined
 
 DATA = np.random.default_rng(3)
 X, Y = DATA.normal(size=(11, 3)), DATA.uniform(0.1, 0.9, (11, 2))

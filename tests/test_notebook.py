@@ -19,8 +19,8 @@ from helpers import derivation, load
 from networks import NETWORKS
 from web import chromium_fixture, mathjax_fixture  # noqa: F401
 
+from derive.api import Derivation, derive
 from derive.formats.notebook import notebook
-from derive.pipeline import Derivation, derive
 
 CASES: dict[str, tuple[Any, ...]] = {
     "three layers": ((3, 4, 4, 1),),

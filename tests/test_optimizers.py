@@ -18,13 +18,13 @@ import pytest
 from helpers import derivation, given_and_learned, interpreted, load, module_of, real, stored
 
 from derive import Network, derive
-from derive.catalogue import formula
-from derive.index import Tensor
-from derive.initialisations import INITIALISATIONS
-from derive.optimizers import LEARNING_RATE, OPTIMIZERS
-from derive.program import Program
-from derive.schedules import SCHEDULES
-from derive.spec import SpecError, resolve
+from derive.calculus.index import Tensor
+from derive.calculus.program import Program
+from derive.command.lists import formula
+from derive.learning.initialisations import INITIALISATIONS
+from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
+from derive.learning.schedules import SCHEDULES
+from derive.statement.network import SpecError, resolve
 from derive.worked.example import work
 from derive.worked.given import Numbers
 

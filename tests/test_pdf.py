@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from derive import Edition, Network, derive
-from derive.cli import main
+from derive.command.main import main
+from derive.files.write import OutputError
 from derive.formats import pdf
-from derive.render import OutputError
 
 SMALL = r"\documentclass{article}\begin{document}\section{A}\label{a}Text, see \ref{a}.\end{document}"
 

@@ -8,9 +8,9 @@ from helpers import Array, Statement, given_and_learned, interpreted, load, off,
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, SMALL, S, begun
 from sympy import Rational, exp, log, sqrt
 
-from derive.forward import SAMPLES, ForwardPass, SumsToOne
-from derive.index import Tensor, total
-from derive.pipeline import derive
+from derive.api import derive
+from derive.calculus.forward import SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.index import Tensor, total
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(7, 3)), DATA.normal(size=(7, 2))

@@ -7,13 +7,13 @@ from helpers import Statement, axis, derivation, given_and_learned, interpreted,
 from networks import NETWORKS
 from sympy import Integer, Sum, Symbol
 
-from derive.forward import SAMPLES
-from derive.index import Equation, Index, Tensor, symbols_read
-from derive.lift import LiftError, lift_program
-from derive.matrix import ShapeError
-from derive.optimizers import LEARNING_RATE
-from derive.pipeline import derive
-from derive.program import STAGES, Assign, Program
+from derive.api import derive
+from derive.arrays.lift import LiftError, lift_program
+from derive.arrays.matrix import ShapeError
+from derive.calculus.forward import SAMPLES
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.program import STAGES, Assign, Program
+from derive.learning.optimizers import LEARNING_RATE
 
 NOTATIONS = ("psi", "bracket", "delta")
 

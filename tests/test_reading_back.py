@@ -27,8 +27,8 @@ import pytest
 from latex_reader import Equation, Symbol, Unreadable
 
 from derive import Network, derive
-from derive.printers import latex as latex_printer
-from derive.printers.page import Page
+from derive.paper import latex as latex_printer
+from derive.paper.page import Page
 
 Array = np.ndarray[Any, Any]
 TINY = 1e-30

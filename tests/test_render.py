@@ -18,9 +18,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from derive import render
-from derive.render import OutputError, compare_files, environment, stale_files, write_files
-from derive.seals import FORMAT, SUFFIXES, Comment, Compiled, edited, origin, seal, seal_all
+from derive.files import write as render
+from derive.files.seals import FORMAT, SUFFIXES, Comment, Compiled, edited, origin, seal, seal_all
+from derive.files.write import OutputError, compare_files, environment, stale_files, write_files
 
 DIGEST = "0123456789ab"
 FILES = seal_all({"a.py": "x = 1\n", "b.tex": "$y$\n", "network.toml": "z = 3\n"}, DIGEST)
@@ -332,7 +332,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
-from derive.render import seal_all, write_files
+from derive.files.write import seal_all, write_files
 for n in range(10**6):
     write_files(Path(sys.argv[1]), seal_all({"a.py": f"x = {n}\\n" * 20000, "b.tex": f"{n}"}, "0123456789ab"))
     print(n, flush=True)

@@ -11,7 +11,7 @@ from sklearn.preprocessing import scale
 from sklearn.utils import shuffle
 
 from derive import Network, derive
-from derive.verify import loaded
+from derive.targets.verify import loaded
 
 EPOCHS = 30
 BATCH = 32

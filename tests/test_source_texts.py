@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from derive.cli import main
+from derive.command.main import main
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 COMMANDS = {match[2]: match[1] for match in re.finditer(r"`derive (network [^`]*--name (\w+))` \|", README)}

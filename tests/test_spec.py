@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derive.activations import ACTIVATIONS
-from derive.layers import BIASES
-from derive.losses import LOSSES
-from derive.notation import NOTATIONS
-from derive.spec import Network, SpecError, resolve
-from derive.user_text import shown, shown_path
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.layers import BIASES
+from derive.catalogue.losses import LOSSES
+from derive.paper.notation import NOTATIONS
+from derive.statement.network import Network, SpecError, resolve
+from derive.text.user_text import shown, shown_path
 
 
 def refusal(*arguments: object, **options: object) -> str:

@@ -22,22 +22,22 @@ from networks import INPUTS, MORE, OUTPUTS, begun
 from sympy import Expr, Piecewise, Rational, Sum, Symbol, exp, log, sqrt, tanh
 from test_edge_numbers import digits_lost
 
-from derive import matrix as mx
-from derive.activations import ACTIVATIONS
-from derive.along import stated
-from derive.along_code import ALONG
-from derive.entrywise import Fusing
-from derive.equal import equal
-from derive.evaluate import Arithmetic, Interpreter, interpret
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
-from derive.functions import X, elementwise
-from derive.index import Equation, Index, IndexSupply, Tensor, total
-from derive.pipeline import Derivation, derive
-from derive.rewriting import spelled
-from derive.stability import better, setting
-from derive.stable import StableForm
-from derive.trial import Trial, elementwise_code, functions_of, no_worse
-from derive.user_text import StatementError
+from derive.api import Derivation, derive
+from derive.arrays import matrix as mx
+from derive.arrays.along import stated
+from derive.arrays.entrywise import Fusing
+from derive.arrays.equal import equal
+from derive.arrays.rewriting import spelled
+from derive.arrays.stability import better, setting
+from derive.arrays.stable import StableForm
+from derive.calculus.evaluate import Arithmetic, Interpreter, interpret
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, total
+from derive.catalogue.activations import ACTIVATIONS
+from derive.targets.numpy.along_code import ALONG
+from derive.targets.numpy.trial import Trial, elementwise_code, functions_of, no_worse
+from derive.text.user_text import StatementError
 
 S = SAMPLE_AXIS
 ONE = axis(1)

@@ -9,14 +9,14 @@ import pytest
 from helpers import derivation, load
 from sympy import Expr, Integer, Piecewise, Rational, Symbol, exp, lambdify, log, sin, tanh
 
-from derive.activations import ACTIVATIONS, activation
-from derive.exact import recognise
-from derive.functions import X, derivative, elementwise
-from derive.losses import LOSSES, loss
-from derive.printers.numpy import scalar
-from derive.rewriting import entries_of
-from derive.stability import Stability
-from derive.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, stable_form
+from derive.arrays.exact import recognise
+from derive.arrays.rewriting import entries_of
+from derive.arrays.stability import Stability
+from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, stable_form
+from derive.calculus.functions import X, derivative, elementwise
+from derive.catalogue.activations import ACTIVATIONS, activation
+from derive.catalogue.losses import LOSSES, loss
+from derive.targets.numpy.printer import scalar
 
 POINTS = sorted({sign * p for sign in (-1, 1) for p in (0.0, 1e-8, 1.0, 20.0, 40.0, 700.0, 1e4)})
 NORMAL = float(np.finfo(float).tiny)

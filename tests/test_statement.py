@@ -30,11 +30,11 @@ from sympy import (
     tanh,
 )
 
-from derive.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
-from derive.functions import X, elementwise
-from derive.index import Axis, Equation, Index, IndexSupply, Tensor, total
-from derive.pipeline import derive
-from derive.user_text import StatementError
+from derive.api import derive
+from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, total
+from derive.text.user_text import StatementError
 
 S = SAMPLE_AXIS
 N, K = Axis(3), Axis(2)

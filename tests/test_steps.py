@@ -13,17 +13,17 @@ from networks import INPUTS, MORE, OUTPUTS, S, begun
 from sympy import Expr, Integer, Rational, Symbol, exp, log, sqrt
 from test_every_pair import PAIRS, Pair
 
-from derive import matrix as mx
-from derive.activations import ACTIVATIONS
-from derive.forward import SAMPLES, ForwardPass, SumsToOne
-from derive.functions import elementwise
-from derive.index import Tensor, total
-from derive.module_check import ModuleError, require_module
-from derive.pipeline import derive
-from derive.printers.numpy import scalar
-from derive.printers.python import arithmetic
-from derive.spec import Network
-from derive.straight.forms import can_wait
+from derive.api import derive
+from derive.arrays import matrix as mx
+from derive.calculus.forward import SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.functions import elementwise
+from derive.calculus.index import Tensor, total
+from derive.catalogue.activations import ACTIVATIONS
+from derive.statement.network import Network
+from derive.targets.module_check import ModuleError, require_module
+from derive.targets.numpy.fast.forms import can_wait
+from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.scalar_printer import arithmetic
 
 Form = Callable[[Expr, Expr], Expr]
 LEARNED_NUMBERS: dict[str, Form] = {
@@ -285,7 +285,7 @@ def test_a_module_that_is_one_passes() -> None:
 
 def test_numpy_hands_out_no_module_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = lambda self, s: f"{self.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
-    monkeypatch.setattr("derive.numpy_module._Layout.line", broken)
+    monkeypatch.setattr("derive.targets.numpy.module._Layout.line", broken)
     with pytest.raises(ModuleError, match=r"internal error in equation \(\d+\): the generated module reads nowhere"):
         derive(networks.tied()).numpy()
 

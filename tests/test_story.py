@@ -10,15 +10,15 @@ import pytest
 from networks import NETWORKS
 
 from derive import Edition, Network, SpecError, derive
-from derive.blocks import Display, Picture, Table
+from derive.calculus.scalar_chains import telling_entry
+from derive.document.blocks import Display, Picture, Table
+from derive.document.story import story
 from derive.drawing import draw
 from derive.formats.terminal import line
-from derive.printers.text import text
-from derive.scalar_chains import telling_entry
-from derive.slope import slope
-from derive.story import story
-from derive.verify import loaded
+from derive.paper.text import text
+from derive.targets.verify import loaded
 from derive.worked.given import Numbers
+from derive.worked.slope import slope
 
 #: Networks of every kind, each with a weight whose indices differ.
 WEIGHTS = [

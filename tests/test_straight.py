@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from helpers import Array, derivation, load, module_of
 
-from derive.activations import ACTIVATIONS
-from derive.losses import LOSSES
-from derive.pipeline import derive
-from derive.spec import Network
+from derive.api import derive
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.losses import LOSSES
+from derive.statement.network import Network
 
 EXAMPLES = 30
 STEPS = 13

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from derive.spec import Network
+from derive.statement.network import Network
 
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or not Path("/dev/full").exists(), reason="a device that is always full is needed"

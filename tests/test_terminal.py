@@ -8,10 +8,10 @@ import pytest
 from networks import NETWORKS
 
 from derive import Network, derive
-from derive.blocks import Code, Display, Document, Heading, Item, Part, Reference, Strong, Table, Text, say
+from derive.document.blocks import Code, Display, Document, Heading, Item, Part, Reference, Strong, Table, Text, say
 from derive.formats.terminal import TerminalWriter, columns, padded, terminal, wrapped
-from derive.notation import LETTERS, NOTATIONS, Letter
-from derive.printers.boxes import EMPTY, Typesetter
+from derive.paper.boxes import EMPTY, Typesetter
+from derive.paper.notation import LETTERS, NOTATIONS, Letter
 
 SET = Typesetter(Letter("*", "*"))
 A, B = (SET.letter(LETTERS[x]) for x in "ab")

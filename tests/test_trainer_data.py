@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from helpers import derivation, module_of
 
-from derive.activations import ACTIVATIONS
-from derive.layers import BIASES
-from derive.losses import LOSSES
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.layers import BIASES
+from derive.catalogue.losses import LOSSES
 
 DATA = np.random.default_rng(3)
 X = DATA.normal(size=(6, 3))

@@ -20,7 +20,7 @@ import pytest
 from helpers import derivation, load, module_of
 from networks import NETWORKS
 
-from derive.pipeline import derive
+from derive.api import derive
 
 NET = ((3, 5, 2), "tanh,sigmoid", "half_mse")
 DATA = np.random.default_rng(3)

@@ -16,8 +16,8 @@ import pytest
 from helpers import derivation, load, module_of
 from networks import NETWORKS
 
-from derive.pipeline import derive
-from derive.spec import Network
+from derive.api import derive
+from derive.statement.network import Network
 
 LAYERS = (3, 5, 2)
 NET = (LAYERS, "tanh,sigmoid", "half_mse")

@@ -16,11 +16,11 @@ import pytest
 from helpers import derivation
 from networks import NETWORKS
 
-from derive.activations import ACTIVATIONS
-from derive.layers import BIASES
-from derive.losses import LOSSES
-from derive.notation import NOTATIONS
-from derive.pipeline import derive
+from derive.api import derive
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.layers import BIASES
+from derive.catalogue.losses import LOSSES
+from derive.paper.notation import NOTATIONS
 
 #: What the generated code is checked for, with the project's own exceptions; D402 takes tanh(x) for a signature.
 RULES = ("--select=E,F,W,I,B,UP,D,NPY,RUF", "--ignore=D401,D402,D203,D213")

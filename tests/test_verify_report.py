@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from derive.faults import ModuleError
-from derive.pipeline import derive
-from derive.spec import Network
-from derive.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_source
+from derive.api import derive
+from derive.statement.network import Network
+from derive.targets.faults import ModuleError
+from derive.targets.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_source
 from tests.helpers import derivation
 
 NETWORKS = [

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from derive.edition import PARTS
+from derive.statement.edition import PARTS
 
 pytestmark = pytest.mark.xdist_group("wheel")  # one process builds the wheel for all of these
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from derive.chain_rule import Chains
+from derive.calculus.chain_rule import Chains
+from derive.calculus.index import Tensor
 from derive.drawing.graph import LEFT_OUT, Arrow, Graph, Lanes
 from derive.drawing.names import array_symbol, entry_symbol, key
 from derive.drawing.plan import Chosen
 from derive.drawing.scene import MARGIN, WIDEST, Card, Label, Parts, Point, State, Stroke, width_of
 from derive.drawing.units import SMALLEST
-from derive.index import Tensor
-from derive.printers.boxes import Box
-from derive.printers.page import Page
+from derive.paper.boxes import Box
+from derive.paper.page import Page
 
 _SIZE, _HEIGHT, _LEAST, _BETWEEN_LEVELS, _BETWEEN_LANES, _ENTRY = 8, 19.0, 24.0, 18.0, 11.0, 14.0
 _LINE = 11.0

@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 from sympy import Expr
 
+from derive.calculus.index import Tensor
 from derive.drawing.layers import Layer
 from derive.drawing.names import counted, is_named
 from derive.drawing.reach import Entry
 from derive.drawing.scene import wrapped
-from derive.index import Tensor
-from derive.printers.boxes import Box
-from derive.printers.page import Page
+from derive.paper.boxes import Box
+from derive.paper.page import Page
 
 #: The most units that a column shows; of more, the first and the last are shown.
 MOST, FIRST = 6, 3

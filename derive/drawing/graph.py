@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from derive.forward import ForwardPass
-from derive.index import Tensor, symbols_read
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import Tensor, symbols_read
 
 Arrow = tuple[str, str]
 #: The name of what stands for the levels that are left out; no tensor is called that.

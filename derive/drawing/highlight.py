@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from derive.forward import ForwardPass
-from derive.index import Tensor
-from derive.known import misspelled
-from derive.user_text import SpecError, bounded, listed, shown
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import Tensor
+from derive.text.known import misspelled
+from derive.text.user_text import SpecError, bounded, listed, shown
 
 #: So long may a name with its indices be.
 MAX_LENGTH = 200

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 
-from derive.chain_rule import LocalDerivative
-from derive.functions import Elementwise
-from derive.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.chain_rule import LocalDerivative
+from derive.calculus.functions import Elementwise
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
 
 if TYPE_CHECKING:
-    from derive.pipeline import Derivation
+    from derive.api import Derivation
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr
 
+from derive.catalogue.losses import loss
+from derive.document.view import page_for
 from derive.drawing.cards import fitted_cards
 from derive.drawing.columns import Column, Runs, columns
 from derive.drawing.graph import graph_of
@@ -20,12 +22,10 @@ from derive.drawing.reach import Entry, path_count, reached
 from derive.drawing.scene import MARGIN, Drawing, Label, Parts
 from derive.drawing.units import units
 from derive.drawing.words import followed, graph_words, unit_words
-from derive.losses import loss
-from derive.printers.page import Page
-from derive.view import page_for
+from derive.paper.page import Page
 
 if TYPE_CHECKING:
-    from derive.pipeline import Derivation
+    from derive.api import Derivation
 
 
 #: As many columns as this never fit.

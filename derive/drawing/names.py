@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sympy import Expr, Integer, Symbol
 
-from derive.index import Index, Tensor
-from derive.printers.boxes import Box
-from derive.printers.page import Page
+from derive.calculus.index import Index, Tensor
+from derive.paper.boxes import Box
+from derive.paper.page import Page
 
 
 def array_symbol(page: Page, tensor: Tensor) -> Box:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from derive.calculus.index import Axis, Tensor
 from derive.drawing.columns import Column, Place, Runs
 from derive.drawing.names import array_symbol, entry_symbol
 from derive.drawing.reach import Entry, holds
 from derive.drawing.scene import MARGIN, WIDEST, Point, State, touching, width_of, wrapped
-from derive.index import Axis, Tensor
-from derive.printers.boxes import Box
-from derive.printers.page import Page
+from derive.paper.boxes import Box
+from derive.paper.page import Page
 
 #: The distance of two columns that have room for it.
 _ROOMY = 88.0

@@ -12,9 +12,9 @@ from functools import cache, lru_cache
 
 from sympy import Expr, Integer, KroneckerDelta
 
-from derive.chain_rule import Chains, LocalDerivative
-from derive.deltas import Term, expand
-from derive.index import Axis, Index, IndexSupply, Tensor, within
+from derive.calculus.chain_rule import Chains, LocalDerivative
+from derive.calculus.deltas import Term, expand
+from derive.calculus.index import Axis, Index, IndexSupply, Tensor, within
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from derive.printers.boxes import Box
+from derive.paper.boxes import Box
 
 #: How a part stands out: ``mark`` is the weight that is followed, ``path`` what lies between it and the error.
 State = Literal["plain", "faded", "path", "mark"]

@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import pairwise
 from math import hypot, sqrt
 
+from derive.calculus.index import Tensor
 from derive.drawing.columns import Column, Place, Runs
 from derive.drawing.names import array_symbol, entry_symbol, key
 from derive.drawing.plan import Plan
 from derive.drawing.scene import Card, Circle, Dots, Label, Parts, Point, State, Stroke, cut, touching, width_of
-from derive.index import Tensor
 
 #: The smallest type that is read; a unit into which its symbol does not fit even so stays empty.
 SMALLEST = 5

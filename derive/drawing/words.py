@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr, Integer
 
-from derive.describe import described
 from derive.drawing.columns import Column
 from derive.drawing.graph import Graph
 from derive.drawing.highlight import Highlight
 from derive.drawing.names import counted
 from derive.drawing.plan import Plan
+from derive.statement.describe import described
 
 if TYPE_CHECKING:
-    from derive.pipeline import Derivation
+    from derive.api import Derivation
 
 
 def unit_words(derivation: Derivation, plan: Plan) -> str:

@@ -14,12 +14,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from derive.api import Derivation
 from derive.estimators import settings
 from derive.estimators.modules import derivation_of, module_of, named, packed, unpacked
 from derive.estimators.outputs import Outputs
 from derive.estimators.training import Array, Course, train, unchanged_if_refused
-from derive.pipeline import Derivation
-from derive.spec import Network
+from derive.statement.network import Network
 
 #: The seeds that are drawn from ``random_state`` are below this.
 _SEEDS = 2**31

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from derive.estimators.base import NetworkEstimator
 from derive.estimators.outputs import Outputs, for_classes
 from derive.estimators.training import Array
-from derive.spec import SpecError
+from derive.statement.network import SpecError
 
 
 def _gives_probabilities(classifier: Classifier) -> bool:

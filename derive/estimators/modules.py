@@ -12,9 +12,9 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from derive.pipeline import Derivation, derive
-from derive.spec import Network
-from derive.verify import loaded
+from derive.api import Derivation, derive
+from derive.statement.network import Network
+from derive.targets.verify import loaded
 
 #: Estimators may be fitted by several threads; SymPy makes no promise about that.
 _ONE_AT_A_TIME = Lock()

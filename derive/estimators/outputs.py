@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from derive.activations import ACTIVATIONS
-from derive.entry_text import base_name, known_name
-from derive.estimator_module import CLASSES, PROBABILITIES
-from derive.losses import LOSSES, Loss
-from derive.spec import SpecError
+from derive.catalogue.activations import ACTIVATIONS
+from derive.catalogue.losses import LOSSES, Loss
+from derive.statement.network import SpecError
+from derive.targets.numpy.estimator import CLASSES, PROBABILITIES
+from derive.text.entry_text import base_name, known_name
 
 
 @dataclass(frozen=True)

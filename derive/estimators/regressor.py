@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from derive.estimators.base import NetworkEstimator
 from derive.estimators.outputs import Outputs, for_numbers
 from derive.estimators.training import Array
-from derive.user_text import shown
+from derive.text.user_text import shown
 
 
 class Regressor(RegressorMixin, NetworkEstimator):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.user_text import SpecError, shown, width
+from derive.text.user_text import SpecError, shown, width
 
 #: The types that a network can be computed in.
 DTYPES = ("float64", "float32")

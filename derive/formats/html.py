@@ -15,7 +15,7 @@ from functools import cache, singledispatchmethod
 from html import escape
 from typing import TYPE_CHECKING
 
-from derive.blocks import (
+from derive.document.blocks import (
     BREAK,
     Algorithm,
     Block,
@@ -34,16 +34,16 @@ from derive.blocks import (
     Table,
     Text,
 )
+from derive.drawing.svg import svg
+from derive.files.write import fill, template_folder
 from derive.formats.html_code import code_section
 from derive.formats.html_walk import Facts, facts, walk_figure
-from derive.printers.boxes import EMPTY, Box
-from derive.printers.latex import joined, latex
-from derive.printers.mathml import mathml, relation
-from derive.printers.svg import svg
-from derive.render import fill, template_folder
+from derive.paper.boxes import EMPTY, Box
+from derive.paper.latex import joined, latex
+from derive.paper.mathml import mathml, relation
 
 if TYPE_CHECKING:
-    from derive.view import View
+    from derive.document.view import View
 
 _RELATIONS = {"equals": " = ", "gets": r" \leftarrow ", "none": ""}
 #: The widest left side, in em, beside which a narrow page has room for the right one.

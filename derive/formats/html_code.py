@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
-from derive.listing import Line, Section, Word, listing
+from derive.document.code_listing import Line, Section, Word, listing
 
 if TYPE_CHECKING:
-    from derive.pipeline import Derivation
+    from derive.api import Derivation
 
 
 def code_section(derivation: Derivation, anchors: Mapping[int, str]) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
-from derive.blocks import Item
-from derive.index import symbols_read
-from derive.walk import Stride, strides
+from derive.calculus.index import symbols_read
+from derive.document.blocks import Item
+from derive.document.walk import Stride, strides
 
 if TYPE_CHECKING:
-    from derive.view import View
+    from derive.document.view import View
 
 Facts = dict[str, dict[str, str]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from itertools import groupby
 
-from derive.blocks import (
+from derive.document.blocks import (
     Algorithm,
     Block,
     Code,
@@ -25,12 +25,12 @@ from derive.blocks import (
     Table,
     Text,
 )
+from derive.drawing.svg import svg
 from derive.formats.flavours import FLAVOURS, Flavour, begun, escaped
 from derive.formats.pages import paged
 from derive.formats.rows import displayed, inline
-from derive.printers.boxes import Box
-from derive.printers.svg import svg
-from derive.printers.text import text as unicode_text
+from derive.paper.boxes import Box
+from derive.paper.text import text as unicode_text
 
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Integer
 
-from derive.blocks import Document
+from derive.calculus.functions import X
+from derive.document.blocks import Document
+from derive.files.write import fill
 from derive.formats.flavours import JUPYTER, escaped
 from derive.formats.markdown import MarkdownWriter, linked
-from derive.functions import X
-from derive.render import fill
-from derive.verify import ENTRYWISE
+from derive.targets.verify import ENTRYWISE
 
 if TYPE_CHECKING:
-    from derive.forward import ForwardPass
-    from derive.index import Tensor
-    from derive.pipeline import Derivation
-    from derive.program import Program
+    from derive.api import Derivation
+    from derive.calculus.forward import ForwardPass
+    from derive.calculus.index import Tensor
+    from derive.calculus.program import Program
 
 Cell = dict[str, Any]
 

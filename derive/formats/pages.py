@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from derive.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Table, Text
-from derive.printers.boxes import EMPTY
+from derive.document.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Table, Text
+from derive.paper.boxes import EMPTY
 
 Cost = Callable[[Block], int]
 

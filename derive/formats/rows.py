@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from derive.blocks import Display, Item, Text
+from derive.document.blocks import Display, Item, Text
 from derive.formats.flavours import GREEN, RED
 from derive.formats.tex import broken, reason_lines, text_width
-from derive.printers.boxes import Box
-from derive.printers.latex import Writer
+from derive.paper.boxes import Box
+from derive.paper.latex import Writer
 
 #: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
 LINE = 33.5

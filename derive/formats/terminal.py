@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 from itertools import zip_longest
 
-from derive.blocks import (
+from derive.document.blocks import (
     BREAK,
     Algorithm,
     Block,
@@ -26,8 +26,8 @@ from derive.blocks import (
     Table,
     Text,
 )
-from derive.printers.boxes import Box
-from derive.printers.text import text
+from derive.paper.boxes import Box
+from derive.paper.text import text
 
 WIDTH = 88
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
-from derive.blocks import (
+from derive.document.blocks import (
     BREAK,
     Algorithm,
     Block,
@@ -29,11 +29,11 @@ from derive.blocks import (
     Table,
     Text,
 )
-from derive.printers.boxes import EMPTY, Box, opened
-from derive.printers.latex import latex
-from derive.printers.tikz import tikz
-from derive.render import fill
-from derive.view import LINE
+from derive.document.view import LINE
+from derive.drawing.tikz import tikz
+from derive.files.write import fill
+from derive.paper.boxes import EMPTY, Box, opened
+from derive.paper.latex import latex
 
 #: The rows of a table that surely fit on a page.
 LONGEST = 28

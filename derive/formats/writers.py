@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from derive.blocks import Document
-from derive.edition import NUMBERS_FILE, Edition
-from derive.seals import Compiled, Content
+from derive.document.blocks import Document
+from derive.files.seals import Compiled, Content
+from derive.statement.edition import NUMBERS_FILE, Edition
 
 if TYPE_CHECKING:
+    from derive.api import Derivation
+    from derive.document.view import View
     from derive.drawing import Drawing
-    from derive.pipeline import Derivation
-    from derive.view import View
     from derive.worked.given import Numbers
 
 
@@ -69,7 +69,7 @@ def ipynb(manuscript: Manuscript) -> dict[str, Content]:
 
 def svg(manuscript: Manuscript) -> dict[str, Content]:
     """The drawing."""
-    from derive.printers.svg import svg
+    from derive.drawing.svg import svg
 
     return {"network.svg": svg(manuscript.drawing)}
 
@@ -96,9 +96,9 @@ def numbers_of(edition: Edition) -> Numbers | None:
 
 def manuscript(derivation: Derivation, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
     """The manuscript of a derivation; ``numbers`` are those that the edition names."""
-    from derive.document import document
+    from derive.document.document import document
+    from derive.document.view import View
     from derive.drawing import draw
-    from derive.view import View
 
     example = None
     if numbers is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from derive.user_text import SpecError, kind, shown
+from derive.text.user_text import SpecError, kind, shown
 
 
 def plain(value: object) -> object:

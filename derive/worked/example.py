@@ -19,23 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Indexed
 
-from derive.code_names import code_names
-from derive.forward import SAMPLES
-from derive.functions import Elementwise
-from derive.index import Tensor
-from derive.named import interpreted
-from derive.optimizers import LEARNING_RATE
-from derive.program import Program
-from derive.user_text import SpecError
-from derive.verify import loaded
-from derive.watch import watched
+from derive.calculus.forward import SAMPLES
+from derive.calculus.functions import Elementwise
+from derive.calculus.index import Tensor
+from derive.calculus.program import Program
+from derive.learning.optimizers import LEARNING_RATE
+from derive.targets.named import interpreted
+from derive.targets.names import code_names
+from derive.targets.verify import loaded
+from derive.targets.watch import watched
+from derive.text.user_text import SpecError
 from derive.worked.figures import Figure, Layout, Table, figures, layout, shown, table
 from derive.worked.given import Numbers, Start, settled
 from derive.worked.measured import Measured, Meter, frozen, kinks
 from derive.worked.roundoff import floors
 
 if TYPE_CHECKING:
-    from derive.pipeline import Derivation
+    from derive.api import Derivation
 
 Array = NDArray[np.float64]
 Values = dict[str, Array]

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
-from derive.forward import SumsToOne
-from derive.index import Tensor
-from derive.known import unknown
-from derive.losses import TARGETS
-from derive.matrix import Array as Stored
-from derive.program import Program
-from derive.toml_file import read_toml
-from derive.user_text import SpecError, kind, shown, shown_path
+from derive.arrays.matrix import Array as Stored
+from derive.calculus.forward import SumsToOne
+from derive.calculus.index import Tensor
+from derive.calculus.program import Program
+from derive.catalogue.losses import TARGETS
+from derive.text.known import unknown
+from derive.text.toml_file import read_toml
+from derive.text.user_text import SpecError, kind, shown, shown_path
 from derive.worked.entries import Entries, counted, entries_of, number, plain
 
 Array = NDArray[np.float64]

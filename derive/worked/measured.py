@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul
 
-from derive.functions import Elementwise
-from derive.functions import kinks as function_kinks
-from derive.index import Tensor
-from derive.program import Program
+from derive.calculus.functions import Elementwise
+from derive.calculus.functions import kinks as function_kinks
+from derive.calculus.index import Tensor
+from derive.calculus.program import Program
 from derive.worked.figures import power_above
 
 Array = NDArray[np.float64]

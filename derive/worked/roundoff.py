@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Add, Basic, Expr, Indexed, Integer, Mul, Number, Pow, Sum, Symbol
 
-from derive.functions import Elementwise, derivative
-from derive.program import Assign, Program
+from derive.calculus.functions import Elementwise, derivative
+from derive.calculus.program import Assign, Program
 
 Array = NDArray[np.float64]
 

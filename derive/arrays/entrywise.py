@@ -1,0 +1,255 @@
+"""Entry by entry: what a formula makes of one pre-activation becomes a function of its own.
+
+As a function of one number it can be rearranged (``stable``); whether the whole formula is,
+or each of its terms, is tried.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+from sympy import (
+    Add,
+    Dummy,
+    Expr,
+    Function,
+    Indexed,
+    Mul,
+    Pow,
+    Sum,
+    Symbol,
+    cosh,
+    erf,
+    exp,
+    expand,
+    factor_terms,
+    lambdify,
+    log,
+    tanh,
+)
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from derive.arrays.along import Along
+from derive.arrays.rewriting import indices_of, opened
+from derive.arrays.stable import StableForm, stable_form
+from derive.calculus.functions import Elementwise, X, elementwise
+from derive.targets.numpy.trial import GREATEST, Remembered, elementwise_code, is_exact, no_worse, relative
+
+#: Where a function of one number is tried, and what the targets beside it are.
+POINTS = (0.0, 1e-9, 1e-3, 1.0, 6.0, 20.0, 36.0, 40.0, 360.0, 800.0, 1e4)
+TARGETS = (0.0, 1.0, 0.25)
+
+
+#: The names that functions have been given, each with what it stands for.
+Titles = tuple[tuple[str, Any], ...]
+
+
+@dataclass
+class Fusing:
+    """Makes functions out of formulas; ``titles`` are those given so far, each with what it stands for."""
+
+    title: str
+    summary: str
+    titles: dict[str, Any] = field(default_factory=dict)
+
+    def whole(self, expression: Expr) -> Expr:
+        """Each part that is computed entry by entry, and would lose digits, as one function."""
+        return self._everywhere(expression, self._one)
+
+    def terms(self, expression: Expr) -> Expr:
+        """Each term of such a part as one function of the pre-activation, times the rest."""
+        self.summary = f"A part of {self.summary[0].lower()}{self.summary[1:]}"
+        return self._everywhere(expression, self._each)
+
+    def _everywhere(self, expression: Expr, fuse: Any) -> Expr:
+        """The outermost parts come first, as the slope stands beside the bracket that holds a quotient."""
+        z = entry_of(expression)
+        if z is not None and is_risky(expression):
+            return fuse(expression, z)
+        if isinstance(expression, Indexed | Along | Elementwise) or not expression.args:
+            return expression
+        if isinstance(expression, ExprWithLimits):
+            return expression.func(self._everywhere(expression.function, fuse), *expression.limits)
+        return expression.func(*(self._everywhere(a, fuse) if isinstance(a, Expr) else a for a in expression.args))
+
+    def _one(self, expression: Expr, z: Indexed) -> Expr:
+        return self._product(expression, z) or self._product(factor_terms(expand(expression)), z) or expression
+
+    def _each(self, expression: Expr, z: Indexed) -> Expr:
+        plain = {a: Dummy() for a in expression.atoms(Add) if not a.has(Function)}
+        back = {dummy: a for a, dummy in plain.items()}
+        terms = Add.make_args(expand(expression.xreplace(plain)))
+        return Add(*(self._term(t.xreplace(back), z) for t in terms))
+
+    def _term(self, term: Expr, z: Indexed) -> Expr:
+        inside = [f for f in Mul.make_args(term) if f.has(z)]
+        alone = len(inside) == 1 and isinstance(inside[0], Pow | Elementwise) and not is_risky(inside[0].args[0])
+        return term if not inside or alone else self._product(term, z) or term
+
+    def _product(self, product: Expr, z: Indexed) -> Expr | None:
+        """What depends on the pre-activation in a product as one function; None if a width stands among it."""
+        inside = [f for f in Mul.make_args(product) if f.has(z)]
+        value = Mul(*inside)
+        others = sorted(value.atoms(Indexed) - {z}, key=str)
+        names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
+        definition = opened(value).xreplace({z: X, **names})
+        if definition.free_symbols - {X, *names.values()}:
+            return None
+        function = self._named(definition, tuple(names.values()), value, z)
+        return Mul(function(z, *others), *(f for f in Mul.make_args(product) if f not in inside))
+
+    def _named(self, definition: Expr, others: tuple[Symbol, ...], value: Expr, z: Indexed) -> Any:
+        inner = next((n for n in sorted(value.atoms(Elementwise), key=str) if not n.order), None)
+        about = inner.title if inner is not None else z.base.label.name
+        plain = self.title.format(about)
+        made = (definition, others)
+        title = next(t for t in _numbered(plain) if self.titles.setdefault(t, made) == made)
+        beside = " and the target" if others else ""
+        return elementwise(
+            title,
+            definition,
+            others=others,
+            summary=f"{self.summary}, from the pre-activation x{beside}",
+            form=proved_form(definition, others),
+        )
+
+
+def _numbered(title: str) -> Iterator[str]:
+    yield title
+    number = 2
+    while True:
+        yield f"{title}_{number}"
+        number += 1
+
+
+def entry_of(expression: Expr) -> Indexed | None:
+    """The entry of which an expression is a function, entry by entry; None if it is not of one."""
+    if expression.has(Sum, Along, ExprWithLimits):
+        return None
+    calls = expression.atoms(Function)
+    read = {a for f in calls for a in f.atoms(Indexed)}
+    if len(read) != 1 or any(c.args[1:] for c in calls):
+        return None
+    (z,) = read
+    others = expression.atoms(Indexed) - {z}
+    fits = all(set(o.indices) <= set(z.indices) for o in others) and indices_of(expression) == indices_of(z)
+    return z if fits and not any(map(loose_symbols, calls)) else None
+
+
+def loose_symbols(expression: Expr) -> set[Any]:
+    """The scalars and the widths that an expression reads beside entries."""
+    read: set[Any] = expression.free_symbols
+    return read - {s for e in expression.atoms(Indexed) for s in e.free_symbols}
+
+
+def is_risky(expression: Expr) -> bool:
+    """Whether a formula takes a logarithm of a function, divides by one, takes it from a number, or has a bare exp."""
+    return any(_loses(node) for node in _parts(expression))
+
+
+def _parts(expression: Expr) -> Iterator[Expr]:
+    yield expression
+    if not isinstance(expression, Indexed | Elementwise):
+        for argument in expression.args:
+            if isinstance(argument, Expr):
+                yield from _parts(argument)
+
+
+def _loses(node: Expr) -> bool:
+    if isinstance(node, log | exp):
+        return True
+    if isinstance(node, Pow):
+        return bool(node.base.has(Function)) and not (node.exp.is_Integer and node.exp.is_positive)
+    return isinstance(node, Add) and any(t.is_number for t in node.args) and node.has(Function)
+
+
+# Which form of a function is computed.
+
+
+@cache
+def proved_form(definition: Expr, others: tuple[Symbol, ...] = ()) -> StableForm:
+    """The form that loses nothing where it was tried: as it stands, rearranged, or rearranged term by term."""
+    plain = StableForm(definition)
+    best, least = plain, _errors(plain, definition, others)
+    for form in _forms(definition, others):
+        errors = _errors(form, definition, others)
+        if is_exact(errors):
+            return form
+        if no_worse(errors, least) and sum(errors) < sum(least):
+            best, least = form, errors
+    return best
+
+
+def _forms(definition: Expr, others: tuple[Symbol, ...]) -> Iterator[StableForm]:
+    yield stable_form(definition)
+    yield stable_form(definition, proved=False)
+
+
+@cache
+def _truth(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[float, ...], Any], ...]:
+    """True values at all the points."""
+    remembered = Remembered()
+    functions = {f.__name__: getattr(remembered, f.__name__) for f in (exp, log, tanh, cosh, erf)}
+    value = lambdify((X, *others), definition, [functions, "mpmath"])
+    found = []
+    for point in sorted({sign * p for p in POINTS for sign in (-1, 1)}):
+        for beside in _beside(len(others)):
+            with mpmath.workdps(60 + min(int(abs(point)), 800)):
+                given = (point, *beside)
+                try:
+                    true = value(*map(mpmath.mpf, given))
+                except (ZeroDivisionError, ValueError, OverflowError):
+                    true = None
+                found.append((given, true if isinstance(true, mpmath.mpf) and mpmath.isfinite(true) else None))
+    return tuple(found)
+
+
+def _beside(count: int) -> list[tuple[float, ...]]:
+    """What so many other arguments are: unlike each other, and of several all but one 0."""
+    unlike = [tuple(target + n / 2 for n in range(count)) for target in (TARGETS if count else (0.0,))]
+    return [*unlike, *(tuple(np.eye(count)[n].tolist()) for n in range(count if count > 1 else 0))]
+
+
+def _errors(form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:
+    """The error at each point; infinite where NumPy would warn though the truth is a number."""
+    code = elementwise_code(form, others)
+    return tuple(_error_at(code, given, true) for given, true in _truth(definition, others))
+
+
+def _error_at(code: Any, given: tuple[float, ...], true: Any) -> float:
+    with np.errstate(all="raise", under="ignore"):
+        try:
+            return relative(np.asarray(code(*(np.array([g]) for g in given))).item(), true)
+        except FloatingPointError:
+            return 0.0 if true is None or abs(true) > GREATEST else math.inf
+
+
+def ignored(definition: Expr, form: StableForm) -> str:
+    """What NumPy need not warn of in a form, as arguments of ``errstate``: what happens only where the truth overflows.
+
+    Empty where nothing happens, or something happens where the truth is a number.
+    """
+    if definition.free_symbols - {X}:
+        return ""
+    found: dict[str, None] = {}
+    for given, true in _truth(definition, ()):
+        said = _said(elementwise_code(form, ()), given)
+        if said and true is not None and abs(true) <= GREATEST:
+            return ""
+        found |= dict.fromkeys(said if true is not None else ())
+    return ", ".join(f'{kind}="ignore"' for kind in found)
+
+
+def _said(code: Any, given: tuple[float, ...]) -> list[str]:
+    """What NumPy says of an overflow at a point: ``over``, ``divide``, or nothing."""
+    found: list[str] = []
+    kinds = {"overflow": "over", "divide by zero": "divide"}
+    with np.errstate(all="ignore", over="call", divide="call", call=lambda what, _: found.append(kinds[what])):
+        code(*(np.array([g]) for g in given))
+    return found

@@ -1,0 +1,42 @@
+"""Where the formulas of a program's functions change: no difference may be taken across such a point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sympy import Integer
+
+from derive.arrays import matrix as mx
+from derive.calculus.functions import Elementwise, borders
+from derive.calculus.program import Program
+
+
+def kink_nodes(program: Program) -> Iterator[mx.Node]:
+    """What a function is applied to, less where its formula changes, for each such point on the way to the error.
+
+    A jump of the slope's own slope counts too: it is seen by a difference, if less. What does not depend
+    on what is learned is left out. ``program`` must have been lifted.
+    """
+    given = {t.name for t in program.inputs}
+    found: dict[mx.Node, None] = {}
+    for statement in program.stage("forward", "error"):
+        for node in mx.walk(statement.form) if statement.form is not None else ():
+            if isinstance(node, mx.Map) and _is_elementwise(node.function) and not node.function.others:
+                (argument,) = node.arguments
+                if mx.arrays_read(argument) - given:
+                    found.update(dict.fromkeys(_less(argument, point) for point in _points(node.function)))
+    yield from found
+
+
+def _is_elementwise(function: object) -> bool:
+    return isinstance(function, type) and issubclass(function, Elementwise)
+
+
+def _points(function: type[Elementwise]) -> list[Integer]:
+    return [point for point, _, _ in borders(function.definition)]
+
+
+def _less(argument: mx.Node, point: Integer) -> mx.Node:
+    if point == 0:
+        return argument
+    return mx.Plus((argument, mx.Broadcast(mx.Number(-point), argument.shape)))

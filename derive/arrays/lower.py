@@ -1,0 +1,80 @@
+"""From the matrix form to what NumPy computes: repeats are made explicit where NumPy does not repeat.
+
+NumPy repeats a vector inside an entry-wise operation by itself. A matrix
+product, a sum over an axis or an assignment needs the full array.
+"""
+
+from __future__ import annotations
+
+from sympy import Integer
+
+from derive.arrays import matrix as mx
+
+
+def lowered(node: mx.Node) -> mx.Node:
+    """The same value, with a ``Repeat`` wherever the full array is needed and would not be there."""
+    return _full(_explicit(node))
+
+
+def with_two_axes(node: mx.Node) -> mx.Node:
+    """The same with every sum of all entries kept as an array of one row and one column."""
+    if isinstance(node, mx.SumOver) and node.axis is None:
+        return mx.SumOver(mx.SumOver(with_two_axes(node.of), 1), 0)
+    return mx.rebuilt(node, tuple(with_two_axes(c) for c in mx.children(node)))
+
+
+def array(node: mx.Node) -> mx.Node:
+    """The same as an array, where NumPy would have a number."""
+    return node if has_axes(node) else mx.Repeat(node, node.shape)
+
+
+def has_axes(node: mx.Node) -> bool:
+    """Whether NumPy's value of a node has axes: it reads an array that no sum of all entries encloses."""
+    if isinstance(node, mx.SumOver) and node.axis is None:
+        return False
+    if isinstance(node, mx.Array):
+        return bool(node.tensor.axes) or node.tensor.role not in ("constant", "learning_rate")
+    return isinstance(node, mx.Repeat) or any(has_axes(c) for c in mx.children(node))
+
+
+def _explicit(node: mx.Node) -> mx.Node:
+    operands = tuple(_explicit(c) for c in mx.children(node))
+    if isinstance(node, mx.Transpose) and not has_axes(operands[0]):
+        return _turned(operands[0])
+    if isinstance(node, mx.Product | mx.SumOver | mx.Einsum | mx.Call | mx.Largest | mx.IsLargest):
+        operands = tuple(array(_full(o)) for o in operands)
+    if isinstance(node, mx.Stack | mx.Beside):
+        operands = tuple(o if _constant(o) else array(_full(o)) for o in operands)
+    if isinstance(node, mx.Part):
+        operands = tuple(map(array, operands))
+    return mx.rebuilt(node, operands)
+
+
+def _turned(node: mx.Node) -> mx.Node:
+    """The transpose of what is a number for NumPy: the same number, repeated the other way round."""
+    if isinstance(node, mx.Broadcast):
+        return mx.Broadcast(_turned(node.of), node.full[::-1])
+    if node.shape == (1, 1):
+        return node
+    return mx.rebuilt(node, tuple(_turned(c) for c in mx.children(node)))
+
+
+def _full(node: mx.Node) -> mx.Node:
+    return node if stored_shape(node) == node.shape else mx.Repeat(node, node.shape)
+
+
+def _constant(node: mx.Node) -> bool:
+    return isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number)
+
+
+def stored_shape(node: mx.Node) -> mx.Shape:
+    """The shape of the array that NumPy has after computing an explicit node without its last repeats."""
+    operands = [stored_shape(c) for c in mx.children(node)]
+    if isinstance(node, mx.Broadcast | mx.Scale | mx.Power):
+        return operands[0]
+    if isinstance(node, mx.Transpose):
+        return operands[0][::-1]
+    if isinstance(node, mx.Hadamard | mx.Plus | mx.Map | mx.Choice):
+        rows, columns = (next((s for s in side if s != 1), Integer(1)) for side in zip(*operands, strict=True))
+        return rows, columns
+    return node.shape

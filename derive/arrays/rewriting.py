@@ -1,0 +1,379 @@
+"""Rules that rewrite an expression in index form so that it can be computed: each is an identity, over any axis.
+
+An expression is rewritten from the inside out. A rule that does not apply leaves it alone.
+The functions along an axis that the rules lead to are in ``along``, with their proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import permutations
+from typing import Any
+
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expand, log
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from derive.arrays.along import NODES, Along
+from derive.arrays.equal import equal
+from derive.arrays.stable import difference_form
+from derive.calculus.forward import SumsToOne
+from derive.calculus.functions import Elementwise, X, elementwise, without_choices
+from derive.calculus.index import Equation, Index, Tensor
+
+RuleOf = Callable[[Expr], Expr]
+#: The share of a softmax, over the axis of its last argument.
+SHARE: Any = NODES["softmax"]
+
+
+def everywhere(rule: RuleOf, expression: Expr) -> Expr:
+    """Apply a rule to every part of an expression, the innermost first."""
+    if isinstance(expression, Indexed) or not expression.args:
+        return expression
+    if isinstance(expression, ExprWithLimits):
+        body = everywhere(rule, expression.function)
+        return rule(expression if body == expression.function else expression.func(body, *expression.limits))
+    new = [everywhere(rule, a) if isinstance(a, Expr) else a for a in expression.args]
+    return rule(expression if new == list(expression.args) else expression.func(*new))
+
+
+def indices_of(expression: Expr) -> set[Index]:
+    """The free indices of an expression."""
+    return {s for s in expression.free_symbols if isinstance(s, Index)}
+
+
+def entries_of(expression: Expr) -> set[str]:
+    """The names of the tensors of which an expression reads entries."""
+    return {a.base.label.name for a in expression.atoms(Indexed)}
+
+
+def opened(value: Expr) -> Expr:
+    """The same with every named function as it is defined."""
+    put_in = value.replace(
+        lambda e: isinstance(e, Elementwise),
+        lambda e: e.definition.xreplace(dict(zip((X, *e.others), e.args, strict=True))),
+    )
+    return without_choices(put_in)
+
+
+def spelled(expression: Expr) -> Expr:
+    """The same with bound indices named by their depth, so that equal sums are equal expressions."""
+
+    def renamed(node: Expr) -> tuple[Expr, int]:
+        if isinstance(node, Indexed) or not node.args:
+            return node, 0
+        if isinstance(node, ExprWithLimits):
+            body, depth = renamed(node.function)
+            fresh = {}
+            for index, *_ in node.limits:
+                depth += 1
+                fresh[index] = Index(f"_{depth}", index.axis)
+            limits = [(fresh[i], *ends) for i, *ends in node.limits]
+            return node.func(body.xreplace(fresh), *limits), depth
+        parts = [renamed(a) if isinstance(a, Expr) else (a, 0) for a in node.args]
+        new = [p for p, _ in parts]
+        return (node if new == list(node.args) else node.func(*new)), max(d for _, d in parts)
+
+    return renamed(expression)[0]
+
+
+# Shift: a product in which the exponentials over an axis cancel if a number is taken from each exponent.
+
+
+@dataclass(frozen=True)
+class _Powers:
+    """The sum of ``weight * exp(exponent)`` over the axis of ``index``."""
+
+    exponent: Expr
+    weight: Expr
+    index: Index
+    number: Expr
+
+    def share(self, k: Index) -> Expr:
+        """The power at ``k`` over the sum, without the number in front of the sum."""
+        at = {self.index: k}
+        if self.weight == 1:
+            return SHARE(self.exponent.xreplace(at), k)
+        return NODES["weighted_softmax"](self.exponent.xreplace(at), self.weight.xreplace(at), k)
+
+    @property
+    def logarithm(self) -> Expr:
+        """The logarithm of the sum."""
+        known = log(self.number) if self.number != 1 else Integer(0)
+        if self.weight == 1:
+            return known + NODES["log_sum_exp"](self.exponent, self.index)
+        return known + NODES["weighted_log_sum_exp"](self.exponent, self.weight, self.index)
+
+
+def _powers(total: Expr) -> _Powers | None:
+    """A sum of weighted exponentials over one axis; None for anything else."""
+    if not isinstance(total, Sum) or len(total.limits) != 1:
+        return None
+    index = total.limits[0][0]
+    factors = Mul.make_args(total.function)
+    exponents = [f for f in factors if isinstance(f, exp) and index in f.free_symbols]
+    if len(exponents) != 1:
+        return None
+    others = [f for f in factors if f is not exponents[0]]
+    weight = Mul(*(f for f in others if index in f.free_symbols))
+    return _Powers(exponents[0].args[0], weight, index, Mul(*(f for f in others if index not in f.free_symbols)))
+
+
+def shift(product: Expr) -> Expr:
+    """exp(u_k) over a sum of c_j exp(u_j), as one function along the axis; the same for its inverse."""
+    if not isinstance(product, Mul):
+        return product
+    for factor in product.args:
+        base, power = _base(factor)
+        found = _powers(base)
+        if found is None or not power.is_Integer:
+            continue
+        sign = -1 if power > 0 else 1
+        rest = [f for f in product.args if f is not factor]
+        for other in rest:
+            changed = _paired(other, found, sign, base)
+            if changed is not None:
+                kept = [f for f in rest if f is not other]
+                return shift(Mul(*kept, changed, base ** (power + sign), found.number**-sign))
+    return product
+
+
+def _base(factor: Expr) -> tuple[Expr, Expr]:
+    return (factor.base, factor.exp) if isinstance(factor, Pow) else (factor, Integer(1))
+
+
+def _paired(factor: Expr, found: _Powers, sign: int, base: Expr) -> Expr | None:
+    """A factor times the sum to the power -sign, if it holds an exponential of the sum's; None if not."""
+    if isinstance(factor, exp):
+        for k in sorted(indices_of(factor), key=str):
+            if k.axis != found.index.axis:
+                continue
+            rest = expand(factor.args[0] - sign * found.exponent.xreplace({found.index: k}))
+            if k not in rest.free_symbols or len(Add.make_args(rest)) < len(Add.make_args(found.exponent)):
+                return found.share(k) ** sign * exp(rest)
+    if isinstance(factor, Sum) and sign == 1 and factor != base:
+        body = shift(Mul(factor.function, 1 / base))
+        if not body.has(1 / base):
+            return Sum(body * found.number, *factor.limits)
+    return None
+
+
+# Merging: exponentials beside each other are one, and what all terms of a sum have in common stands before it.
+
+
+def merge(value: Expr) -> Expr:
+    """A product of exponentials as one exponential, and a sum without the factors that are the same in all terms."""
+    if isinstance(value, Sum) and len(value.limits) == 1:
+        common = [f for f in Mul.make_args(value.function) if value.limits[0][0] not in f.free_symbols]
+        return Mul(*common, Sum(value.function / Mul(*common), *value.limits)) if common else value
+    powers = [f for f in value.args if isinstance(f, exp)] if isinstance(value, Mul) else []
+    if len(powers) < 2:
+        return value
+    return Mul(exp(Add(*(f.args[0] for f in powers))), *(f for f in value.args if f not in powers))
+
+
+def over(summand: Expr, k: Index) -> Expr:
+    """The sum of a summand over the whole axis of an index."""
+    return Sum(summand, (k, Integer(k.axis.start), k.axis.stop))
+
+
+# Log-sum-exp: a logarithm of a product is taken apart where a factor may not be a number, though its logarithm is.
+
+
+def log_sum_exp(logarithm: Expr) -> Expr:
+    """The logarithm of a product of exponentials, of sums of them, and of shares."""
+    if not isinstance(logarithm, log):
+        return logarithm
+    known, rest = Integer(0), []
+    for factor in Mul.make_args(logarithm.args[0]):
+        base, power = (factor, Integer(1)) if isinstance(factor, exp) else _base(factor)
+        value = _logarithm(base)
+        if value is None:
+            rest.append(factor)
+        else:
+            known += power * value
+    if known == 0:
+        return logarithm
+    return known + log(Mul(*rest)) if rest else known
+
+
+def _logarithm(positive: Expr) -> Expr | None:
+    if isinstance(positive, exp):
+        return positive.args[0]
+    if isinstance(positive, Along) and positive.rule.title in ("softmax", "softmax_rest"):
+        return NODES[f"log_{positive.rule.title}"](*positive.args)
+    found = _powers(positive)
+    return None if found is None else found.logarithm
+
+
+# Partition of unity: what a share near 1 leaves of 1 is the sum of the others.
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is known of the numbers that are given: the tensors, and which targets sum to 1, or are -1 and 1."""
+
+    listed: tuple[Tensor, ...]
+    promises: tuple[SumsToOne, ...] = ()
+    signs: bool = False
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors by name."""
+        return {t.name: t for t in self.listed}
+
+    def is_given(self, term: Expr) -> bool:
+        """Whether a term is a number, or an entry of a target with a number in front."""
+        entry = term.as_coeff_Mul()[1]
+        return bool(term.is_number) or self.is_target(entry)
+
+    def is_target(self, entry: Expr) -> bool:
+        """Whether an expression is an entry of a target."""
+        if not isinstance(entry, Indexed):
+            return False
+        return self.tensors[entry.base.label.name].role == "target"
+
+    def sums_to_one(self, entry: Expr, k: Index) -> bool:
+        """Whether the sum of an entry over ``k`` is promised to be 1."""
+        return any(p.rewrite(over(entry, k)) == 1 for p in self.promises)
+
+
+def difference(total: Expr, data: Data) -> Expr:
+    """A share, or a function of one pre-activation, less a target or 1."""
+    if not isinstance(total, Add):
+        return total
+    given = [t for t in total.args if data.is_given(t)]
+    for term in total.args:
+        sign, node = term.as_coeff_Mul()
+        if given and sign in (1, -1):
+            less = _less(node, -sign * Add(*given))
+            if less is not None:
+                return Add(sign * less, *(t for t in total.args if t not in given and t is not term))
+    return total
+
+
+def _less(node: Expr, y: Expr) -> Expr | None:
+    """``node - y`` as one function; None if nothing would be gained."""
+    if isinstance(node, SHARE):
+        z, k = node.args
+        return -NODES["softmax_rest"](z, k) if y == 1 else NODES["softmax_minus"](z, y, k)
+    if isinstance(node, Elementwise) and not node.others and isinstance(y, Indexed):
+        title: Any = type(node)
+        function = minus(title)
+        return None if function is None else function(node.args[0], y)
+    return None
+
+
+@cache
+def minus(function: Any) -> Any | None:
+    """f(x) - y as a function of its own, where f rounds to a limit that y may be."""
+    y = Symbol("y", real=True)
+    form = difference_form(function.definition, y)
+    if form is None:
+        return None
+    summary = f"{function.title}(x) − y, exact where {function.title}(x) itself would round"
+    return elementwise(f"{function.title}_minus", function.definition - y, others=(y,), summary=summary, form=form)
+
+
+def margin(total: Expr, data: Data) -> Expr:
+    """1 - y * output with targets of -1 and 1 as y * (y - output), as y * y is 1.
+
+    The difference can be taken exactly where the output rounds to the target.
+    """
+    if not data.signs or not isinstance(total, Add) or len(total.args) != 2 or 1 not in total.args:
+        return total
+    (product,) = (t for t in total.args if t != 1)
+    factors = Mul.make_args(-product)
+    target = next((f for f in factors if data.is_target(f)), None)
+    if len(factors) != 2 or target is None:
+        return total
+    return Mul(target, target - Mul(*(f for f in factors if f is not target)), evaluate=False)
+
+
+# Pull: a share times what a value has more than the mean.
+
+
+def pull(product: Expr, data: Data) -> Expr:
+    """a_k (v_k - sum a_j v_j) as one function; with w = a v, where v is not a number though w is."""
+    if isinstance(product, Add):
+        return _draw(product, data)
+    if not isinstance(product, Mul):
+        return product
+    for node in (f for f in product.args if isinstance(f, SHARE)):
+        for bracket in (f for f in product.args if isinstance(f, Add)):
+            value = _less_mean(bracket, node)
+            if value is not None:
+                rest = Mul(*(f for f in product.args if f is not node and f is not bracket))
+                return _pulled(value, node, data) * rest
+    return product
+
+
+def _less_mean(bracket: Expr, node: Any) -> Expr | None:
+    """v, if the bracket is v_k - sum a_j v_j; None if not."""
+    k = node.args[1]
+    sums = {t: drawn for t in bracket.args if (drawn := _under_sum(t, k)) is not None}
+    for chosen in (*((t,) for t in sums), tuple(sums)):
+        value = Add(*(t for t in bracket.args if t not in chosen))
+        if chosen and equal(node * value, -Add(*(sums[t] for t in chosen))):
+            return value
+    return None
+
+
+def _under_sum(term: Expr, k: Index) -> Expr | None:
+    """Return c w_k, if a term is c times the sum of w_j over the axis of k; None if not."""
+    for total in (f for f in Mul.make_args(term) if isinstance(f, Sum) and len(f.limits) == 1):
+        j = total.limits[0][0]
+        if j.axis == k.axis:
+            return term / total * total.function.xreplace({j: k})
+    return None
+
+
+def _pulled(value: Expr, node: Any, data: Data) -> Expr:
+    u, k = node.args
+    drawn = expand(node * value)
+    below = any(_base(f)[1].is_negative for f in value.atoms(Pow) if _base(f)[0] == node)
+    return _drawn(drawn, u, k, data) if below else NODES["softmax_pull"](u, value, k)
+
+
+def _draw(total: Expr, data: Data) -> Expr:
+    """w_k - a_k sum w_j in a sum."""
+    for term in total.args:
+        for node in (f for f in Mul.make_args(term) if isinstance(f, SHARE)):
+            u, k = node.args
+            drawn = _under_sum(term / node, k)
+            if drawn is not None and equal(-drawn, total - term):
+                return _drawn(total - term, u, k, data)
+    return total
+
+
+def _drawn(w: Expr, u: Expr, k: Index, data: Data) -> Expr:
+    """w_k - a_k sum w_j; where sum w_j is a promised c, that is w_k - c a_k."""
+    factors = Mul.make_args(w)
+    for factor in factors:
+        others = Mul(*(f for f in factors if f is not factor))
+        if isinstance(factor, Indexed) and k not in others.free_symbols and data.sums_to_one(factor, k):
+            return -others * NODES["softmax_minus"](u, factor, k)
+    if w.could_extract_minus_sign():
+        return -NODES["softmax_drawn"](u, -w, k)
+    return NODES["softmax_drawn"](u, w, k)
+
+
+# Folding: a tensor that is known is read, and not computed once more.
+
+
+def folded(expression: Expr, known: Iterable[Equation]) -> Expr:
+    """The expression with every function that a tensor is computed by as that tensor."""
+
+    def fold(node: Expr) -> Expr:
+        if not isinstance(node, SHARE | Elementwise):
+            return node
+        for equation in known:
+            if type(equation.expression) is type(node):
+                for chosen in permutations(sorted(indices_of(node), key=str), len(equation.indices)):
+                    fits = all(a.axis == b.axis for a, b in zip(chosen, equation.indices, strict=True))
+                    if fits and equal(equation.at(chosen), node):
+                        return equation.target[chosen]
+        return node
+
+    return everywhere(fold, expression)

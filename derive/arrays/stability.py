@@ -1,0 +1,368 @@
+"""What is computed instead of an equation as it stands, where that would overflow or lose digits.
+
+A tensor that may be no number, such as exp(z), or a share of a softmax in a logarithm, is
+put in as it is defined; what cancels is cancelled; the rules of ``rewriting`` and of
+``entrywise`` are applied; and what is known is read again. Nothing here changes a value,
+only how it is rounded, and a form is taken only where a trial shows it to be no worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from itertools import chain
+from math import isinf
+from typing import Any
+
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    I,
+    Indexed,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Sum,
+    expand_mul,
+    factor_terms,
+    log,
+    preorder_traversal,
+)
+
+from derive.arrays.along import Along
+from derive.arrays.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
+from derive.arrays.inner import with_names
+from derive.arrays.lift import LiftError, lift
+from derive.arrays.matrix import ShapeError
+from derive.arrays.rewriting import (
+    SHARE,
+    Data,
+    RuleOf,
+    difference,
+    entries_of,
+    everywhere,
+    folded,
+    log_sum_exp,
+    margin,
+    merge,
+    opened,
+    pull,
+    shift,
+    spelled,
+)
+from derive.calculus.forward import SumsToOne
+from derive.calculus.functions import Elementwise, X, elementwise
+from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
+from derive.calculus.program import Assign, Program
+from derive.targets.numpy.trial import FLOOR, Trial, is_exact, no_worse
+
+_TITLES = {"error": "loss_of_{}", "factor": "loss_of_{}_prime", "gradient": "loss_of_{}_prime", "forward": "part_of_{}"}
+_SUMMARIES = {
+    "error": "The summand of the error",
+    "factor": "The slope of the error's summand",
+    "gradient": "The slope of the error's summand",
+    "forward": "What is computed entry by entry",
+}
+
+
+#: The number of nodes up to which a right side is rewritten with others put in: normalisations of normalisations
+#: grow exponentially. The longest from which a form was taken had 100, over many networks.
+LONGEST = 500
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What is computed for a statement; ``needed`` says that the statement as it stands is no number somewhere."""
+
+    equation: Equation
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a statement is rewritten in: the equations of the tensors that may round, and of the factors that divide."""
+
+    curved: tuple[Equation, ...]
+    dividing: tuple[Equation, ...]
+    data: Data
+
+    @cached_property
+    def by_name(self) -> dict[str, Equation]:
+        """All equations, by the name of their target."""
+        return {e.target.name: e for e in (*self.curved, *self.dividing)}
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """How long the right side of each equation is."""
+        return {name: _length(equation.expression) for name, equation in self.by_name.items()}
+
+    @cached_property
+    def made_of(self) -> dict[str, set[str]]:
+        """The curved tensors that each curved tensor reads, also by way of others."""
+        found: dict[str, set[str]] = {}
+        for equation in self.curved:
+            read = entries_of(equation.expression) & set(found)
+            found[equation.target.name] = read.union(*(found[r] for r in read))
+        return found
+
+    @cached_property
+    def known(self) -> tuple[Equation, ...]:
+        """The tensors that are one function of what came before them."""
+        functions = ((e, _as_function(e.target, self.put_in(e.expression))) for e in self.curved)
+        return tuple(Equation(e.target, e.indices, f) for e, f in functions if isinstance(f, SHARE | Elementwise))
+
+    def opened(self, equation: Equation) -> Expr:
+        """The right side with what may be no number put in, and the functions that the others are."""
+        value = self.put_in(equation.expression)
+        known = {e.target.name: e for e in self.known if e.target != equation.target}
+        return everywhere(shift, replaced(value, known))
+
+    def put_in(self, value: Expr, rule: RuleOf = shift) -> Expr:
+        """The value with every tensor below a line or in a logarithm as it is defined, wherever it stands.
+
+        One that would become too long is left as it is. The rule is applied to what is put in.
+        """
+        names: set[str] = set()
+        given = value
+        while True:
+            names |= below_a_line(value) & set(self.made_of)
+            names |= {n for n, read in self.made_of.items() if read & names}
+            wanted = (names | {e.target.name for e in self.dividing}) & entries_of(value)
+            if not wanted:
+                return everywhere(rule, value)
+            entries = [n for n in preorder_traversal(value) if isinstance(n, Indexed) and _name(n) in wanted]
+            if _length(value) + sum(self.lengths[_name(entry)] for entry in entries) > LONGEST:
+                return everywhere(rule, given)
+            value = everywhere(rule, replaced(value, {n: self.by_name[n] for n in wanted}))
+
+    def ruled(self, value: Expr) -> Expr:
+        """The rules, one after the other."""
+        rules: tuple[Callable[[Expr], Expr], ...] = (
+            lambda e: margin(e, self.data),
+            shift,
+            lambda e: difference(e, self.data),
+            log_sum_exp,
+            lambda e: pull(e, self.data),
+        )
+        for rule in rules:
+            value = everywhere(rule, value)
+        return value
+
+    def sources(self, equation: Equation) -> tuple[Equation, ...]:
+        """The equations of what a statement reads, as far as they are known, each after those that it reads."""
+        found: dict[str, Equation] = {}
+
+        def visit(value: Expr) -> None:
+            for name in sorted(entries_of(value) & set(self.by_name) - set(found)):
+                visit(self.by_name[name].expression)
+                found[name] = self.by_name[name]
+
+        visit(equation.expression)
+        return tuple(found.values())
+
+
+def setting(program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> Setting:
+    """The setting of a program's statements."""
+    parameters = {p.name for p in program.parameters}
+    curved: dict[str, Equation] = {}
+    for statement in program.stage("forward", "error"):
+        equation, read = statement.equation, entries_of(statement.equation.expression)
+        made_of_curved = read and read <= set(curved)
+        if equation.indices and (curves(equation.expression) or (made_of_curved and not read & parameters)):
+            curved[equation.target.name] = equation
+    factors = (s.equation for s in program.stage("factor"))
+    dividing = tuple(e for e in factors if below_a_line(e.expression) & set(curved))
+    stages = ("forward", "error", "factor", "gradient")
+    tensors = (*program.given, *(s.target for s in program.stage(*stages)))
+    return Setting(tuple(curved.values()), dividing, Data(tensors, promises, signs))
+
+
+def _as_function(target: Tensor, value: Expr) -> Expr:
+    """What is stated entry by entry as one function of its own."""
+    z = entry_of(value)
+    if isinstance(value, Elementwise) or z is None or value.atoms(Indexed) != {z} or loose_symbols(value):
+        return value
+    definition, name = opened(value).xreplace({z: X}), z.base.label.name
+    summary = f"{target.name} from {name}, entry by entry"
+    function: Any = elementwise(f"{target.name}_of_{name}", definition, summary=summary, form=proved_form(definition))
+    return function(z)
+
+
+def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
+    """Every entry of the given tensors as it is defined; equal sums are equal expressions afterwards."""
+    supply = IndexSupply("s")
+
+    def put_in(entry: Expr) -> Expr:
+        return refreshed(equations[_name(entry)], supply).at(tuple(entry.indices))
+
+    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _name(e) in equations, put_in))
+
+
+class Stability:
+    """The statements of a program as they are computed; the functions in them have names that tell them apart."""
+
+    def __init__(self, program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> None:
+        curved = (e.target.name for e in setting(program, promises, signs).curved)
+        targets = (t.name for t in program.inputs if t.role == "target")
+        named, self._inner = with_names(program, (*curved, *targets))
+        self.setting = setting(named, promises, signs)
+        self._tensors = named.tensors
+        self._titles: Titles = ()
+
+    def computed(self, statement: Assign) -> Computed:
+        """The equation that is computed for a statement; of a number that is a sum, each summand is looked at."""
+        stated = self._inner.named(statement.equation)
+        if stated.expression.has(KroneckerDelta):
+            return Computed(statement.equation)
+        changed, needed, titles = stated.expression, False, self._titles
+        for total in _totals(stated) or [stated.expression]:
+            part = stated if total == stated.expression else _summand(total)
+            found = better(self.setting, part, statement.stage, titles)
+            if found.expression != part.expression:
+                value, titles = found.expression, found.titles
+                changed = changed.xreplace({total: value if part is stated else Sum(value, *total.limits)})
+                needed = needed or found.needed
+        equation = replace(stated, expression=changed)
+        if changed == stated.expression or not has_form(equation, self._tensors):
+            return Computed(statement.equation)
+        self._titles = titles
+        return Computed(self._inner.put_back(equation), needed)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A form, the functions that have names with it, and whether what is stated is no number somewhere."""
+
+    expression: Expr
+    titles: Titles
+    needed: bool = False
+
+
+@cache
+def better(given: Setting, stated: Equation, stage: str, titles: Titles) -> Found:
+    """The first form that loses nothing, or else the one that loses least.
+
+    Where that is no number somewhere, the first one that is, and that loses nothing beside the largest entry.
+    """
+    candidates = _candidates(given, stated, stage, titles)
+    simplest = next(candidates, None)
+    if simplest is None:
+        return Found(stated.expression, titles)
+    trial = Trial(stated, given.sources(stated), given.data)
+    first = errors = trial.errors(stated.expression)
+    chosen, seen = Found(stated.expression, titles), []
+    for candidate in chain([simplest], candidates):
+        if is_exact(errors):
+            break
+        tried = trial.errors(candidate.expression)
+        if no_worse(tried, first) and _lost(tried) < _lost(errors):
+            chosen, errors = candidate, tried
+        if not any(map(isinf, tried)):
+            seen.append(candidate)
+    if any(map(isinf, errors)):
+        beside = trial.errors(stated.expression, beside=True)
+        finite = (c for c in seen if no_worse(trial.errors(c.expression, beside=True), beside))
+        chosen = next(finite, chosen)
+    changed = chosen.expression != stated.expression
+    return Found(chosen.expression, chosen.titles, changed and any(map(isinf, first)))
+
+
+def _lost(errors: Iterable[float]) -> int:
+    """How many entries are not right to the last digits."""
+    return sum(e > FLOOR for e in errors)
+
+
+def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) -> Iterator[Found]:
+    """The rewritten forms, the simplest first, each with the functions that are named in it."""
+    value = given.opened(equation)
+    if not curves(value) and not value.has(Along):
+        return
+    ruled = given.ruled(value)
+    # What a sum as a whole is divided by may cancel in its terms.
+    split = given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value)))))
+    merged = everywhere(merge, spelled(given.put_in(equation.expression, merge)))
+    apart = everywhere(merge, spelled(expand_mul(merged)))
+    known = next((e.expression for e in given.known if e.target == equation.target), ruled)
+    read = {e.target.name for e in given.sources(equation)}  # not what is computed later
+    others = tuple(e for e in given.known if e.target.name in read)
+    seen = {spelled(equation.expression)}
+    forms: tuple[Callable[[Fusing], Expr], ...] = (
+        lambda _: known,
+        lambda _: ruled,
+        lambda _: split,
+        lambda _: given.ruled(merged),
+        lambda _: given.ruled(apart),
+        lambda fusing: fusing.whole(ruled),
+        lambda fusing: fusing.terms(ruled),
+        lambda fusing: fusing.whole(value),
+    )
+    for made in forms:
+        fusing = Fusing(_TITLES[stage], _SUMMARIES[stage], dict(titles))
+        form = folded(made(fusing), others)
+        if spelled(form) not in seen and has_form(replace(equation, expression=form), given.data.tensors):
+            seen.add(spelled(form))
+            yield Found(form, tuple(fusing.titles.items()))
+
+
+def has_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether an equation has a matrix form, and is made of real numbers: a root may have been taken apart."""
+    if equation.expression.has(I):
+        return False
+    try:
+        lift(equation, tensors)
+    except (LiftError, ShapeError):
+        return False
+    return True
+
+
+def _length(expression: Expr) -> int:
+    return sum(1 for _ in preorder_traversal(expression))
+
+
+def _name(entry: Indexed) -> str:
+    """The name of the tensor that an entry is of."""
+    name: str = entry.base.label.name
+    return name
+
+
+def _totals(equation: Equation) -> list[Sum]:
+    """The sums that a number is made of, where each summand has one or two indices."""
+    if equation.indices:
+        return []
+    found = [f for t in Add.make_args(equation.expression) for f in Mul.make_args(t) if isinstance(f, Sum)]
+    return [s for s in found if len(s.limits) <= 2]
+
+
+def _summand(total: Sum) -> Equation:
+    """What is summed, as a tensor."""
+    indices = tuple(sorted((limit[0] for limit in total.limits), key=lambda i: i.axis.sample))
+    return Equation(Tensor("summand", "summand", tuple(i.axis for i in indices)), indices, total.function)
+
+
+def curves(expression: Expr) -> set[Expr]:
+    """The functions and the divisions in an expression."""
+    found = {f for f in expression.atoms(Function, Pow) if f.has(Indexed)}
+    return {f for f in found if not isinstance(f, Pow) or not _is_whole(f)}
+
+
+def _is_whole(power: Pow) -> bool:
+    return bool(power.exp.is_Integer and power.exp.is_positive)
+
+
+def below_a_line(expression: Expr) -> set[str]:
+    """The names of the tensors in a logarithm or below a line, not inside another function."""
+    found: set[str] = set()
+    for node in expression.atoms(Pow, log):
+        if isinstance(node, log) or not _is_whole(node):
+            found |= _directly(node.args[0])
+    return found
+
+
+def _directly(expression: Expr) -> set[str]:
+    if isinstance(expression, Indexed):
+        return {_name(expression)}
+    if isinstance(expression, Add | Mul | Sum | Pow):
+        return set().union(*(_directly(a) for a in expression.args if isinstance(a, Expr)))
+    return set()

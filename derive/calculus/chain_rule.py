@@ -1,0 +1,211 @@
+"""The chain rule: one local derivative per pair of tensors, and the chains they form.
+
+SymPy differentiates one forward equation at a time, with respect to an entry
+with fresh indices of one tensor; the deltas that appear are contracted here.
+A chain is a path of such local derivatives from the error to a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
+
+from derive.calculus.deltas import contract, expand
+from derive.calculus.forward import ForwardPass
+from derive.calculus.functions import Elementwise
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, total
+from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
+from derive.text.user_text import StatementError, listed
+
+
+@dataclass(frozen=True)
+class LocalDerivative:
+    """The derivative of one equation's tensor ``of`` with respect to a tensor it reads.
+
+    ``value`` is in terms of the entries ``of[of_indices]`` and ``wrt[wrt_indices]``;
+    ``reasons`` are the steps that led to it.
+    """
+
+    equation: Equation
+    of_indices: tuple[Index, ...]
+    wrt: Tensor
+    wrt_indices: tuple[Index, ...]
+    value: Expr
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def of(self) -> Tensor:
+        """The tensor that is differentiated."""
+        return self.equation.target
+
+    @cached_property
+    def tied(self) -> dict[Index, Index]:
+        """Pairs of indices (of ``of``, of ``wrt``) that must be equal for a non-zero value."""
+        common: set[Expr] | None = None
+        for term in expand(self.value, IndexSupply("tied")):
+            deltas = {f for f in term.factors if isinstance(f, KroneckerDelta)}
+            common = deltas if common is None else common & deltas
+        pairs = {}
+        for d in sorted(common or (), key=str):
+            for left, right in (d.args, d.args[::-1]):
+                if left in self.of_indices and right in self.wrt_indices:
+                    pairs[left] = right
+        return pairs
+
+
+@dataclass(frozen=True)
+class Chains:
+    """All local derivatives on the way from the error to the parameters.
+
+    ``edges[name]`` holds the local derivatives of the equation of that tensor,
+    towards the tensors from which a parameter can be reached.
+    """
+
+    forward: ForwardPass
+    edges: dict[str, tuple[LocalDerivative, ...]]
+
+    def paths(self, parameter: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
+        """Every chain from the error to ``parameter``, one product of local derivatives each.
+
+        There may be very many; they are found one at a time, from the parameter upwards,
+        where every way leads to the error.
+        """
+        stack: list[tuple[Tensor, _Link | None]] = [(parameter, None)]
+        while stack:
+            tensor, below = stack.pop()
+            if tensor == self.forward.error.target:
+                yield tuple(_edges(below))
+            for edge in reversed(self.into(tensor)):
+                stack.append((edge.of, _Link(edge, below)))
+
+    def into(self, tensor: Tensor) -> tuple[LocalDerivative, ...]:
+        """The local derivatives with respect to ``tensor``, from the error outward."""
+        return self._incoming.get(tensor.name, ())
+
+    def is_immediate(self, edge: LocalDerivative) -> bool:
+        """Whether it is a slope of the error, but not all of it: the error reads the tensor by others too."""
+        return edge.of == self.forward.error.target and len(self.into(edge.wrt)) > 1
+
+    @cached_property
+    def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:
+        found: dict[str, tuple[LocalDerivative, ...]] = {}
+        for edges in self.edges.values():
+            for edge in edges:
+                found[edge.wrt.name] = (*found.get(edge.wrt.name, ()), edge)
+        return found
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors on the chains, each after all that depend on it."""
+        computed = tuple(e.target for e in reversed(self.forward.equations) if e.target.name in self.edges)
+        return computed + self.forward.parameters
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A chain as a linked list, so that chains share what they have in common."""
+
+    edge: LocalDerivative
+    below: _Link | None
+
+
+def _edges(link: _Link | None) -> Iterator[LocalDerivative]:
+    while link is not None:
+        yield link.edge
+        link = link.below
+
+
+def chains(forward: ForwardPass) -> Chains:
+    """Differentiate every equation with respect to every tensor that leads to a parameter."""
+    leads = {p.name for p in forward.parameters}
+    edges: dict[str, tuple[LocalDerivative, ...]] = {}
+    for equation in forward.equations:
+        read = [t for t in _read(equation, forward) if t.name in leads]
+        if read:
+            edges[equation.target.name] = tuple(local_derivative(equation, t, forward.supply) for t in read)
+            leads.add(equation.target.name)
+    _refuse_idle_parameters(forward, edges)
+    return Chains(forward, _reached(forward, edges))
+
+
+def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> LocalDerivative:
+    """Differentiate one equation with respect to one entry of one tensor it reads.
+
+    >>> from sympy import Integer
+    >>> from derive.calculus.index import Axis
+    >>> supply, axis = IndexSupply(), Axis(Integer(3))
+    >>> z, a = Tensor("z", "preactivation", (axis,)), Tensor("a", "activation", (axis,))
+    >>> i = supply.fresh(axis)
+    >>> local_derivative(Equation(a, (i,), z[i,]**2), z, supply).value
+    2*KroneckerDelta(i00001, i00002)*z[i00001]
+    """
+    fresh = supply.several(wrt.axes)
+    raw = equation.expression.diff(wrt[fresh])
+    slope = contract(raw, supply)
+    own = _in_output(slope, equation, fresh)
+    rules = rules_of(equation.expression, wrt.symbol)
+    reasons = [Reason((*rules, *([INDEPENDENCE] if raw.has(KroneckerDelta) else [])), raw)]
+    reasons += [Reason((COLLAPSE,), slope)] if raw.has(Sum) and slope != raw else []
+    reasons += [Reason((OWN_VALUE,), own)] if own != slope else []
+    return LocalDerivative(equation, equation.indices, wrt, fresh, own, tuple(reasons))
+
+
+def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Expr:
+    """Write the equation's own right side, wherever it recurs in its derivative, as its left side."""
+    right = equation.expression
+    if not equation.indices or isinstance(right, Elementwise | Add | Sum | Indexed):
+        return slope
+    choices = [[i, *(f for f in fresh if f.axis == i.axis)] for i in equation.indices]
+    result = slope
+    for names in product(*choices):
+        result = result.subs(equation.at(names), equation.target[names])
+    return result if result.count_ops() < slope.count_ops() else slope
+
+
+def _read(equation: Equation, forward: ForwardPass) -> list[Tensor]:
+    """The tensors that an equation reads, the latest computed first."""
+    tensors = forward.tensors
+    names = {a.base.label.name for a in equation.expression.atoms(Indexed)}
+    names |= {s.name for s in equation.expression.free_symbols if s.name in tensors}
+    return [t for name, t in reversed(tensors.items()) if name in names]
+
+
+def _reached(
+    forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]
+) -> dict[str, tuple[LocalDerivative, ...]]:
+    """Only the edges that can be reached from the error, from the error outward."""
+    reached = {forward.error.target.name}
+    kept = {}
+    for equation in reversed(forward.equations):
+        name = equation.target.name
+        if name in reached and name in edges:
+            kept[name] = edges[name]
+            reached |= {edge.wrt.name for edge in edges[name]}
+    return kept
+
+
+def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]) -> None:
+    reached = {e.wrt.name for es in _reached(forward, edges).values() for e in es}
+    idle = [p.name for p in forward.parameters if p.name not in reached]
+    if idle:
+        several = "s" * (len(idle) > 1)
+        raise StatementError(f"the error does not depend on the parameter{several} {listed(idle)}")
+
+
+def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply) -> Expr:
+    """One step of the chain rule: sum (dE/d of) * (d of / d wrt) over the entries of ``of``."""
+    return contract(put_in(outer, outer_indices, local), supply, over=local.of_indices)
+
+
+def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:
+    """(dE/d of) * (d of / d wrt), of one entry of ``of``: what the chain rule sums."""
+    return Mul(put(outer, dict(zip(outer_indices, local.of_indices, strict=True))), local.value)
+
+
+def spread_out(product: Expr, local: LocalDerivative) -> Expr:
+    """The sum of such a product over the entries of ``of``, not worked out."""
+    return total(product, *local.of_indices) if local.of_indices else product

@@ -1,0 +1,66 @@
+"""Whether the prediction of one sample depends on the other samples of its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sympy import Dummy, Expr, Indexed, Sum
+
+from derive.calculus.forward import SAMPLES
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.program import Program
+
+
+def coupling(program: Program) -> str:
+    """What couples the samples on the way to the prediction, in words; empty if nothing does."""
+    for equation in _way(program):
+        why = _coupled(equation, program.tensors)
+        if why:
+            return f"{equation.target.name} {why}"
+    each = any(axis.sample for axis in program.prediction.axes)
+    return "" if each else f"{program.predicted} is the same for all samples"
+
+
+def _way(program: Program) -> list[Equation]:
+    """The equations that the prediction is computed by, in order."""
+    wanted = {program.predicted}
+    found: list[Equation] = []
+    for statement in reversed(program.stage("forward")):
+        if statement.target.name in wanted:
+            wanted |= set(symbols_read(statement.equation.expression))
+            found.append(statement.equation)
+    return found[::-1]
+
+
+def _coupled(equation: Equation, tensors: dict[str, Tensor]) -> str:
+    """How an equation reads other samples than its own."""
+    own = [i for i in equation.indices if i.axis.sample]
+    if len(own) > 1:
+        return "has an entry for each pair of samples"
+    if any(_over_samples(node) for node in equation.expression.atoms(Sum)):
+        return "is a sum over the samples"
+    reads = list(_reads(equation.expression, tensors))
+    if any(index not in own for index in reads):
+        return "reads a sample by its number"
+    if equation.expression.has(SAMPLES):
+        return "depends on how many samples there are"
+    if _outside(equation.expression) & set(own):
+        return "depends on the number of the sample"
+    return ""
+
+
+def _over_samples(node: Sum) -> bool:
+    return any(limit[0].axis.sample for limit in node.limits)
+
+
+def _reads(expression: Expr, tensors: dict[str, Tensor]) -> Iterator[Expr]:
+    """What stands where a tensor has its samples."""
+    for entry in expression.atoms(Indexed):
+        axes = tensors[entry.base.label.name].axes
+        yield from (index for index, axis in zip(entry.indices, axes, strict=True) if axis.sample)
+
+
+def _outside(expression: Expr) -> set[Index]:
+    """The indices that are read as numbers, and not only say which entry is read."""
+    entries: Iterable[Expr] = expression.atoms(Indexed)
+    return set(expression.xreplace({entry: Dummy() for entry in entries}).atoms(Index))

@@ -1,0 +1,142 @@
+"""Kronecker deltas: expand what holds one, contract what can be, tidy the rest.
+
+SymPy's own ``doit`` on a sum of deltas returns ``Piecewise`` range conditions
+and leaves strays behind. Here every index knows its range, so a delta is
+contracted where that is provably right, and kept where it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+
+from sympy import Add, Expr, KroneckerDelta, Mul, Sum, factor_terms, sympify
+
+from derive.calculus.index import Axis, Index, IndexSupply, put, total, within
+
+
+class ContractionError(ValueError):
+    """A delta that cannot be summed away, named with the expression it stands in."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product of factors, summed over ``bound``: the normal form of one summand."""
+
+    bound: tuple[Index, ...]
+    factors: tuple[Expr, ...]
+
+    def expression(self) -> Expr:
+        """The term as SymPy writes it, with what no sum touches outside the sum."""
+        summed = set(self.bound)
+        inside = [f for f in self.factors if f.free_symbols & summed]
+        outside = [f for f in self.factors if not f.free_symbols & summed]
+        used = tuple(b for b in self.bound if any(b in f.free_symbols for f in inside))
+        count = Mul(*(b.axis.extent for b in self.bound if b not in used))
+        body = Mul(*inside)
+        return Mul(count, *outside, total(body, *used) if used else body)
+
+
+def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
+    """Split into terms, multiplying out only the sums that hold a delta.
+
+    A sum that is opened gets fresh indices: the same index may be bound by
+    another sum in the same product. Raises ContractionError where a delta stands inside a function or a power.
+    """
+    expression = sympify(expression)
+    if not expression.has(KroneckerDelta) or isinstance(expression, KroneckerDelta):
+        return [Term((), tuple(Mul.make_args(expression)))]
+    if isinstance(expression, Add):
+        return [term for part in expression.args for term in expand(part, supply)]
+    if isinstance(expression, Mul):
+        parts = product(*(expand(factor, supply) for factor in expression.args))
+        return [_multiply(terms) for terms in parts]
+    if isinstance(expression, Sum):
+        fresh = {limit[0]: supply.fresh(limit[0].axis) for limit in expression.limits}
+        body = put(expression.function, fresh)
+        return [Term((*fresh.values(), *t.bound), t.factors) for t in expand(body, supply)]
+    raise ContractionError(f"a delta stands inside {type(expression).__name__}: {expression}")
+
+
+def _multiply(terms: Iterable[Term]) -> Term:
+    chosen = tuple(terms)
+    bound = tuple(b for term in chosen for b in term.bound)
+    return Term(bound, tuple(f for term in chosen for f in term.factors))
+
+
+def contract(expression: Expr, supply: IndexSupply, over: tuple[Index, ...] = ()) -> Expr:
+    """Sum ``expression`` over the indices ``over``, collapsing every delta that a sum meets.
+
+    >>> from sympy import Integer, Symbol
+    >>> from derive.calculus.index import delta
+    >>> i, j = (Index(n, Axis(Integer(3))) for n in "ij")
+    >>> contract(delta(i, j) * Symbol("c"), IndexSupply(), over=(j,))
+    c
+    """
+    terms = (_collapse(Term(over + t.bound, t.factors)) for t in expand(expression, supply))
+    return Add(*(t.expression() for t in terms if t is not None))
+
+
+def _collapse(term: Term) -> Term | None:
+    """Use each delta that a sum meets once; None if a delta shows that the term is zero.
+
+    A delta whose partner may leave the summed range is kept, with its sum: it
+    says exactly where the term is not zero.
+    """
+    for factor in term.factors:
+        if not isinstance(factor, KroneckerDelta):
+            continue
+        for old, new in (factor.args, factor.args[::-1]):
+            if old in term.bound and _outside(new, old.axis):
+                return None
+            if old in term.bound and _inside(new, old.axis):
+                return _collapse(_without(term, factor, old, new))
+    return term
+
+
+def _without(term: Term, used: Expr, old: Index, new: Expr) -> Term:
+    bound = tuple(b for b in term.bound if b != old)
+    factors = (put(f, {old: new}) for f in term.factors if f is not used)
+    return Term(bound, tuple(g for f in factors for g in Mul.make_args(f)))
+
+
+def _inside(value: Expr, axis: Axis) -> bool:
+    """Whether ``value`` certainly lies on the axis."""
+    if isinstance(value, Index):
+        return within(value.axis, axis)
+    return bool(value.is_Integer and value >= axis.start and (axis.stop - value).is_nonnegative)
+
+
+def _outside(value: Expr, axis: Axis) -> bool:
+    """Whether ``value`` is a number that certainly does not lie on the axis."""
+    return bool(value.is_Integer and (value < axis.start or (axis.stop - value).is_negative))
+
+
+def tidy(expression: Expr) -> Expr:
+    """Pull out what all terms share, and write a difference so that its coefficient is positive."""
+    pulled = factor_terms(expression)
+    empty = [s for s in pulled.atoms(Sum) if not s.function.free_symbols & {limit[0] for limit in s.limits}]
+    if empty:  # the sum of a constant is the constant times the number of its terms
+        counted = {s: s.function * Mul(*(limit[0].axis.extent for limit in s.limits)) for s in empty}
+        return tidy(pulled.xreplace(counted))
+    number, rest = pulled.as_coeff_Mul()
+    if not number.is_negative:
+        return pulled
+    factors = list(Mul.make_args(rest))
+    for position, factor in enumerate(factors):
+        if isinstance(factor, Add) and _mixed_signs(factor):
+            factors[position] = Add(*(-term for term in factor.args))
+            return _scaled(-number, factors)
+    return pulled
+
+
+def _scaled(number: Expr, factors: list[Expr]) -> Expr:
+    """Number * factors, without SymPy distributing the number over a lone sum."""
+    alone = len(factors) == 1 and number != 1
+    return Mul(number, *factors, evaluate=not alone)
+
+
+def _mixed_signs(terms: Add) -> bool:
+    signs = {bool(term.could_extract_minus_sign()) for term in terms.args}
+    return len(signs) == 2

@@ -1,0 +1,93 @@
+"""The forward pass: one equation per tensor, from the inputs to the error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+from sympy import Expr, Indexed, Integer, Sum, Symbol
+
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.calculus.prediction import prediction_of
+from derive.calculus.well_formed import check, normal
+
+#: The number of samples in a batch, and the axis along which they lie.
+SAMPLES = Symbol("m", integer=True, positive=True)
+SAMPLE_AXIS = Axis(SAMPLES, sample=True)
+
+
+@dataclass(frozen=True)
+class SumsToOne:
+    """What the user promises about the data: ``tensor`` sums to one along an axis."""
+
+    tensor: Tensor
+    axis: int = 0
+
+    def rewrite(self, expression: Expr) -> Expr:
+        """Replace every such sum by 1."""
+        return expression.replace(self._matches, lambda _: Integer(1))
+
+    def _matches(self, node: Expr) -> bool:
+        if not isinstance(node, Sum) or len(node.limits) != 1:
+            return False
+        index, body = node.limits[0][0], node.function
+        return (
+            isinstance(body, Indexed)
+            and body.base.label == self.tensor.symbol
+            and body.indices[self.axis] == index
+            and index.axis == self.tensor.axes[self.axis]
+        )
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """Everything that is stated; all else is derived from it.
+
+    ``equations`` are in the order in which they are computed and end with the
+    error. ``inputs`` come with the data, ``parameters`` are learned. ``constants`` are
+    scalars that the equations read by name, with their values.
+    """
+
+    equations: tuple[Equation, ...]
+    inputs: tuple[Tensor, ...]
+    parameters: tuple[Tensor, ...]
+    supply: IndexSupply
+    promises: tuple[SumsToOne, ...] = ()
+    constants: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("equations", "inputs", "parameters", "promises"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+
+    @property
+    def error(self) -> Equation:
+        """The last equation: the error E."""
+        return self.equations[-1]
+
+    @cached_property
+    def prediction(self) -> Tensor:
+        """What the network predicts; ValueError if that is not clear."""
+        return prediction_of(self.equations, self.inputs)
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by its name."""
+        computed = tuple(e.target for e in self.equations)
+        return {t.name: t for t in self.inputs + self.parameters + computed}
+
+    def refreshed(self) -> ForwardPass:
+        """The same, checked, in the one form in which the stages take it."""
+        self.check()
+        return normal(self)
+
+    def check(self) -> None:
+        """Raise StatementError, a ValueError, for what cannot be derived, printed and run."""
+        check(self)
+
+
+def extent_symbols(tensor: Tensor) -> set[Symbol]:
+    """The symbols in a tensor's shape."""
+    return {s for axis in tensor.axes for s in axis.extent.free_symbols}

@@ -1,0 +1,374 @@
+"""The program: every equation of learning, single assignment, in the order of computation.
+
+What is printed and what is run are both printed from this. It is built in
+index form; ``lift`` adds the matrix form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, sympify
+
+from derive.arrays.matrix import Node
+from derive.calculus.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
+from derive.calculus.deltas import tidy
+from derive.calculus.forward import SAMPLES, ForwardPass, extent_symbols
+from derive.calculus.functions import A, Elementwise, output_form
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.prediction import stages
+from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
+from derive.calculus.shared_factors import SharedFactor
+from derive.learning.descent import Descent, constant
+from derive.learning.optimizers import LEARNING_RATE
+
+STAGES = ("forward", "error", "factor", "gradient", "update")
+
+
+@dataclass(frozen=True)
+class Assign:
+    """One statement: an equation, its number in the derivation, and the stage it belongs to.
+
+    ``form`` is the matrix form of the right side, once it has been lifted.
+    """
+
+    number: int
+    stage: str
+    equation: Equation
+    form: Node | None = None
+
+    @property
+    def target(self) -> Tensor:
+        """The tensor that the statement computes."""
+        return self.equation.target
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An elementwise function that the statements use, with its number in the derivation."""
+
+    number: int
+    function: Any
+
+
+@dataclass(frozen=True)
+class FactorScale:
+    """What a notation leaves out of its factors: Psi = dE/dz / (sign * [1/m]).
+
+    ``sign`` is -1 for a notation whose delta points downhill; ``per_sample``
+    says that the factor belongs to the error of one sample, so the mean over
+    the samples is taken in the gradients.
+    """
+
+    sign: int = 1
+    per_sample: bool = False
+
+
+@dataclass(frozen=True)
+class Passage:
+    """How dE/d(tensor) was found: the local derivatives that lead to it, and the steps taken.
+
+    ``name`` is the shared factor that it is called, up to ``Program.common``, or None.
+    """
+
+    tensor: Tensor
+    indices: tuple[Index, ...]
+    edges: tuple[LocalDerivative, ...]
+    reasons: tuple[Reason, ...]
+    name: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A straight line of statements with its inputs, parameters, states and scalars.
+
+    ``predicted`` is the name of the tensor that the network predicts.
+    ``states`` are kept from step to step beside the parameters, and begin at 0: arrays about a
+    parameter, and numbers such as that of the step. ``constants`` are the scalars with a fixed
+    value. A statement whose target has the role ``updated`` replaces the parameter or the state
+    that it is about. ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
+    ``passages`` say how each derivative of the error was found, from the error outward.
+    """
+
+    inputs: tuple[Tensor, ...]
+    parameters: tuple[Tensor, ...]
+    statements: tuple[Assign, ...]
+    predicted: str
+    definitions: tuple[Definition, ...] = ()
+    common: Expr = field(default_factory=lambda: Integer(1))
+    scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
+    passages: tuple[Passage, ...] = ()
+    states: tuple[Tensor, ...] = ()
+    constants: Mapping[str, Fraction] = field(default_factory=dict)
+
+    @property
+    def prediction(self) -> Tensor:
+        """The tensor that the network predicts."""
+        return self.tensors[self.predicted]
+
+    def stage(self, *names: str) -> tuple[Assign, ...]:
+        """The statements of the given stages, in order."""
+        return tuple(s for s in self.statements if s.stage in names)
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by its name."""
+        computed = tuple(s.target for s in self.statements)
+        return {t.name: t for t in self.given + computed}
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What is not computed: inputs, parameters, states, scalars."""
+        return self.inputs + self.parameters + self.states + self.scalars
+
+    @cached_property
+    def extents(self) -> tuple[Symbol, ...]:
+        """The symbols that stand for widths, in the order of their first use, m left out."""
+        order: dict[Symbol, None] = {}
+        for tensor in self.tensors.values():
+            for axis in tensor.axes:
+                order.update(dict.fromkeys(sorted(axis.extent.free_symbols, key=str)))
+        return tuple(s for s in order if s != SAMPLES)
+
+    def check(self) -> None:
+        """Prove single assignment, definition before use, and that indices fit the axes.
+
+        Each parameter and each state is replaced once, and not read as it was after that, so
+        that it can be replaced in place. Raises ValueError that names the statement.
+        """
+        known = {t.name for t in self.given}
+        unknown = sorted(set(self.constants) - {t.name for t in self.scalars})
+        if unknown:
+            raise ValueError(f"the constants {', '.join(unknown)} are no scalars of the program")
+        sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
+        for statement in self.statements:
+            name = statement.target.name
+            if name in known:
+                raise ValueError(f"({statement.number}) assigns {name} a second time")
+            early = [r for r in symbols_read(statement.equation.expression) if r not in known | sizes]
+            if early:
+                raise ValueError(f"({statement.number}) {name} reads {', '.join(early)} before it is computed")
+            _check_indices(statement)
+            known.add(name)
+        self._check_replaced()
+
+    def _check_replaced(self) -> None:
+        replaced: set[str] = set()
+        for statement in self.statements:
+            about = statement.target.about
+            name = about.name if statement.target.role == "updated" and about is not None else ""
+            old = [r for r in symbols_read(statement.equation.expression) if r in replaced]
+            if old:
+                raise ValueError(f"({statement.number}) {statement.target.name} reads {old[0]} after it is replaced")
+            if name and about not in self.parameters + self.states:
+                raise ValueError(f"({statement.number}) replaces {name}, which is no parameter and no state")
+            if name in replaced:
+                raise ValueError(f"({statement.number}) replaces {name} a second time")
+            replaced |= {name} if name else set()
+        idle = [t.name for t in self.parameters + self.states if t.name not in replaced]
+        if replaced and idle:
+            raise ValueError(f"{idle[0]} is never replaced")
+
+
+def _check_indices(statement: Assign) -> None:
+    equation = statement.equation
+    free = {s for s in equation.expression.free_symbols if isinstance(s, Index)}
+    loose = sorted(str(s) for s in free - set(equation.indices))
+    if loose:
+        raise ValueError(f"({statement.number}) {equation.target.name}: the indices {loose} are free on the right only")
+    for index, axis in zip(equation.indices, equation.target.axes, strict=True):
+        if index.axis != axis:
+            raise ValueError(f"({statement.number}) {equation.target.name}: the index {index} runs over another axis")
+
+
+@dataclass(frozen=True)
+class _Backward:
+    """The derivative of the error with respect to one tensor, as far as it has been named."""
+
+    indices: tuple[Index, ...]
+    value: Expr
+
+
+def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent, scale: FactorScale) -> Program:
+    """Write the forward equations, the factors, the gradients and the updates as one program.
+
+    A factor that is shared becomes a statement; one that is not is inlined where
+    it is used, and simplified there. Two factors that turn out equal are one.
+    """
+    forward = chains.forward
+    backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
+    psi, gradients = backward.run()
+    step = descent.stage(forward.parameters, [g.target for g in gradients], forward.supply)
+    constants = {**forward.constants, **step.constants}
+    staged = _forward_stages(forward)
+    staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
+    staged += [("update", replace(e, target=_apart(e.target, forward))) for e in step.equations]
+    definitions, statements = _numbered(staged)
+    program = Program(
+        forward.inputs,
+        forward.parameters,
+        statements,
+        forward.prediction.name,
+        definitions,
+        backward.common,
+        (LEARNING_RATE, *map(constant, constants)),
+        tuple(backward.passages),
+        step.states,
+        constants,
+    )
+    program.check()
+    return program
+
+
+def _apart(tensor: Tensor, forward: ForwardPass) -> Tensor:
+    """The tensor under a name that nothing has that was stated."""
+    name = tensor.name
+    while name in forward.tensors:
+        name += "_"
+    return tensor if name == tensor.name else replace(tensor, name=name)
+
+
+def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
+    first, later = stages(forward.equations, forward.inputs)
+    return [*(("forward", e) for e in first), *(("error", e) for e in later)]
+
+
+def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
+    """Number everything in the order in which a reader meets it: what f is before it is used, f' after."""
+    used = _functions([e for _, e in staged])
+    plain = [f for f in used if f.order == 0]
+    origins = [f.title for f in plain]
+    slopes = [f for f in used if f.order > 0]
+    slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # the error's own come first
+    updates = sum(stage == "update" for stage, _ in staged)
+    first = len(plain) + 1
+    after_slopes = len(slopes)
+    statements = []
+    for n, (stage, equation) in enumerate(staged, start=first):
+        statements.append(Assign(n + (after_slopes if stage == "update" else 0), stage, equation))
+    first_slope = first + len(staged) - updates
+    numbers = [*range(1, first), *range(first_slope, first_slope + after_slopes)]
+    named = tuple(Definition(n, f) for n, f in zip(numbers, plain + slopes, strict=True))
+    return named, tuple(statements)
+
+
+def _functions(equations: list[Equation]) -> list[Any]:
+    """The elementwise functions that occur, in the order of their first use."""
+    found: dict[Any, None] = {}
+    for equation in equations:
+        found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)}, key=str)))
+    return list(found)
+
+
+class _Backwards:
+    """Walks the chains from the error outward, naming what is shared."""
+
+    def __init__(self, chains: Chains, shared: set[str], scale: FactorScale) -> None:
+        self.chains = chains
+        self.forward = chains.forward
+        self.shared = shared
+        self.scale = scale
+        self.common: Expr = Integer(1)
+        self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
+        self.named: dict[Expr, Tensor] = {}
+        self.passages: list[Passage] = []
+        self.slopes = Slopes(self.forward)
+
+    def run(self) -> tuple[list[Equation], list[Equation]]:
+        """Return the equations of the shared factors and of the gradients."""
+        psi: list[Equation] = []
+        for tensor in self.chains.tensors[1:]:
+            result, reasons = self._derivative(tensor)
+            name = None
+            if tensor.name in self.shared:
+                result, name = self._name(tensor, result, psi)
+            self.passages.append(Passage(tensor, result.indices, self.chains.into(tensor), reasons, name))
+            self.found[tensor.name] = result
+        return psi, [self._gradient(p) for p in self.forward.parameters]
+
+    def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
+        indices = self.forward.supply.several(tensor.axes)
+        value, raw = Integer(0), Integer(0)
+        for edge in self.chains.into(tensor):
+            outer, here = self.found[edge.of.name], dict(zip(edge.wrt_indices, indices, strict=True))
+            raw += spread_out(put_in(outer.value, outer.indices, edge), edge).xreplace(here)
+            value += compose(outer.value, outer.indices, edge, self.forward.supply).xreplace(here)
+        reasons = [Reason((LOCAL,), raw), *([Reason((COLLAPSE,), value)] if raw.has(KroneckerDelta) else [])]
+        reasons += self.slopes.simplified(value)
+        return _Backward(indices, reasons[-1].value), tuple(reasons)
+
+    def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
+        if not psi:
+            self.common = self._left_out(found.value)
+        value = tidy(found.value / self.common)
+        nameless = {i: Symbol(f"_{n}") for n, i in enumerate(found.indices)}
+        pattern = value.xreplace(nameless)
+        factor = self.named.get(pattern)
+        if factor is None:
+            factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
+            factor = _apart(factor, self.forward)
+            psi.append(Equation(factor, found.indices, value, "shared factor"))
+            self.named[pattern] = factor
+            self.named[factor[found.indices].xreplace(nameless)] = factor
+        return _Backward(found.indices, self.common * factor[found.indices]), factor
+
+    def _left_out(self, value: Expr) -> Expr:
+        """The number that the notation keeps out of its factors."""
+        mean = Mul(*(f for f in Mul.make_args(tidy(value)) if f == 1 / SAMPLES))
+        return sympify(self.scale.sign) * (mean if self.scale.per_sample else 1)
+
+    def _gradient(self, parameter: Tensor) -> Equation:
+        found = self.found[parameter.name]
+        gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
+        return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
+
+
+class Slopes:
+    """Plugs in what is known of f': its value where it is constant, its output form where that is shorter."""
+
+    def __init__(self, forward: ForwardPass) -> None:
+        self.forward = forward
+        self._outputs = {
+            (e.expression.func, e.expression.args[0].base.label.name): e.target
+            for e in forward.equations
+            if isinstance(e.expression, Elementwise) and isinstance(e.expression.args[0], Indexed)
+        }
+
+    def plug_in(self, expression: Expr) -> Expr:
+        """Write every f'(z) whose output form is known in terms of a = f(z)."""
+        return expression.replace(lambda e: isinstance(e, Elementwise) and e.order == 1, self._output)
+
+    def _output(self, slope: Expr) -> Expr:
+        entry = slope.args[0]
+        if not isinstance(entry, Indexed):
+            return slope
+        for (function, source), target in self._outputs.items():
+            if function.title == slope.origin and source == entry.base.label.name:
+                form = output_form(function)
+                return slope if form is None else form.xreplace({A: target[tuple(entry.indices)]})
+        return slope
+
+    def simplified(self, expression: Expr) -> list[Reason]:
+        """The steps to a shorter equal expression: promises used, f' plugged in, fractions cancelled."""
+        promised = self._promised(expression)
+        steps = [Reason((PROMISE,), promised)] if promised != expression else []
+        plain = tidy(promised)
+        steps.append(Reason((FACTORED if plain.has(Sum) else REARRANGED,), plain))
+        if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
+            return steps
+        cancelled = tidy(cancel(self.plug_in(promised)))
+        short = tidy(self._promised(cancelled))
+        if short.count_ops() < plain.count_ops():
+            slopes = any(e.order for e in promised.atoms(Elementwise))
+            rule = CANCELLED if slopes else ONE_FRACTION
+            steps.append(Reason((rule, *([PROMISE] if short != cancelled else [])), short))
+        return steps
+
+    def _promised(self, expression: Expr) -> Expr:
+        for promise in self.forward.promises:
+            expression = promise.rewrite(expression)
+        return expression

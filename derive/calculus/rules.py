@@ -1,0 +1,79 @@
+"""The rules of differentiation by name, recorded where an equation is differentiated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Function, Indexed, Mul, Piecewise, Pow, Sum, Symbol, exp, log
+
+from derive.calculus.functions import Elementwise
+
+LINEARITY = "linearity"
+PRODUCT = "product rule"
+POWER = "power rule"
+ACTIVATION = "derivative of the activation"
+OF_LOSS = "derivative of the function of the loss"
+LOGARITHM = "derivative of the logarithm"
+EXPONENTIAL = "derivative of the exponential"
+FUNCTION = "derivative of the function"
+CASES = "case by case"
+INDEPENDENCE = "an entry depends on itself alone"
+COLLAPSE = "the delta collapses the sum"
+OWN_VALUE = "the equation itself, put in"
+CHAIN = "chain rule"
+LOCAL = "the local derivatives put in"
+FACTORED = "what the sum does not touch, pulled out"
+REARRANGED = "rearranged"
+ONE_FRACTION = "brought to one fraction"
+PROMISE = "the targets of a sample sum to one"
+CANCELLED = "the slope of the activation put in, fractions cancelled"
+NAMED = "by its name"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A step that was taken: the rules, and the expression that they led to."""
+
+    rules: tuple[str, ...]
+    value: Expr
+
+
+def rules_of(expression: Expr, symbol: Symbol) -> tuple[str, ...]:
+    """The rules by which an expression is differentiated with respect to the entries of ``symbol``, in their order."""
+    found: dict[str, None] = {}
+    _collect(expression, symbol, found)
+    return tuple(found)
+
+
+def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
+    if isinstance(expression, Indexed) or expression == symbol:
+        return
+    parts = [value for value, _ in expression.args] if isinstance(expression, Piecewise) else expression.args
+    touched = [a for a in parts if isinstance(a, Expr) and a.has(symbol)]
+    if not touched:
+        return
+    found[_rule(expression, len(touched))] = None
+    for part in touched:
+        _collect(part, symbol, found)
+
+
+def _rule(expression: Expr, touched: int) -> str:
+    if isinstance(expression, Mul):
+        return PRODUCT if touched > 1 else LINEARITY
+    if isinstance(expression, Elementwise) and expression.role == "loss":
+        return OF_LOSS
+    for kinds, rule in _RULES:
+        if isinstance(expression, kinds):
+            return rule
+    raise NotImplementedError(f"no rule is known for {type(expression).__name__}: {expression}")
+
+
+_RULES: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((Add, Sum), LINEARITY),
+    ((Pow,), POWER),
+    ((Elementwise,), ACTIVATION),
+    ((log,), LOGARITHM),
+    ((exp,), EXPONENTIAL),
+    ((Piecewise,), CASES),
+    ((Function,), FUNCTION),
+)

@@ -1,0 +1,103 @@
+"""Chains in scalars: every path from the error to one weight, unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+
+from sympy import Expr, Integer, KroneckerDelta, Sum
+
+from derive.arrays.sample import alone_in, single_index
+from derive.calculus.chain_rule import Chains, LocalDerivative
+from derive.calculus.deltas import contract, tidy
+from derive.calculus.index import Axis, Index, IndexSupply, Tensor
+
+
+@dataclass(frozen=True)
+class Link:
+    """A local derivative between two scalars: an entry of ``of``, an entry of ``wrt``."""
+
+    local: LocalDerivative
+    of: tuple[Expr, ...]
+    wrt: tuple[Expr, ...]
+
+    @cached_property
+    def value(self) -> Expr:
+        """The derivative of the one entry with respect to the other, for one sample."""
+        put = dict(zip((*self.local.of_indices, *self.local.wrt_indices), (*self.of, *self.wrt), strict=True))
+        return tidy(alone_in(at_entry(self.local.value.xreplace(put))))
+
+
+def at_entry(value: Expr) -> Expr:
+    """A formula in which indices have become numbers, without the sums that these have collapsed."""
+    summed = value.has(Sum) and value.has(KroneckerDelta)
+    return contract(value, IndexSupply("entry")) if summed else value
+
+
+#: More entries of a layer than anyone lists one by one.
+MOST = 50
+
+ScalarChain = tuple[Link, ...]
+
+
+def scalar_chains(
+    chains: Chains, parameter: Tensor, entry: Sequence[Expr], last: bool = False, penalty: bool | None = None
+) -> Iterator[ScalarChain]:
+    """Every chain of scalars from the error to an entry of a parameter, for one sample, the error's end first.
+
+    There may be very many; they are found one at a time, and of an axis whose extent is a
+    name only the first two entries are followed. With ``last`` they come from the last one on;
+    ``penalty`` asks for those alone that begin with a penalty in the error, or for all others.
+    """
+    paths = list(islice(chains.paths(parameter), 1000))
+    if penalty is not None:
+        paths = [p for p in paths if (p[0].wrt.role == "penalty") is penalty]
+    for path in reversed(paths) if last else paths:
+        yield from _along(path, tuple(entry), (), last)
+
+
+def _along(
+    path: Sequence[LocalDerivative], below: tuple[Expr, ...], done: ScalarChain, last: bool
+) -> Iterator[ScalarChain]:
+    if not path:
+        yield done
+        return
+    edge = path[-1]
+    known = dict(zip(edge.wrt_indices, below, strict=True))
+    choices = [_choices(edge, i, known, last) for i in edge.of_indices]
+    for above in product(*choices):
+        link = Link(edge, above, below)
+        if link.value != 0:
+            yield from _along(path[:-1], above, (link, *done), last)
+
+
+def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last: bool) -> list[Expr]:
+    """The values that an index of ``of`` can have, given those of ``wrt``."""
+    if index in edge.tied:
+        return [known[edge.tied[index]]]
+    if index.axis.sample:
+        return [single_index(index)]
+    return _numbers(index.axis, last)
+
+
+def _numbers(axis: Axis, last: bool) -> list[Expr]:
+    """The numbers on an axis, or from the last one down; of one whose extent is a name, those that surely exist."""
+    if axis.extent.is_Integer:
+        nearest = range(min(int(axis.extent), MOST))
+        return [axis.stop - n for n in nearest] if last else [Integer(axis.start + n) for n in nearest]
+    return [axis.stop] if last else [Integer(axis.start), Integer(axis.start + 1)]
+
+
+def telling_entry(parameter: Tensor) -> tuple[Expr, ...]:
+    """An entry of a parameter whose indices differ where they can, so that rows and columns are told apart."""
+    entry = [Integer(axis.start) for axis in parameter.axes]
+    for position, axis in enumerate(parameter.axes):
+        if axis.extent != 1:
+            entry[position] = Integer(axis.start + 1)
+            break
+    for position, axis in enumerate(parameter.axes):
+        if axis.start == 0 and position == len(parameter.axes) - 1:
+            entry[position] = Integer(1)
+    return tuple(entry)

@@ -1,0 +1,170 @@
+"""Activations: one entry, one forward formula. Their derivatives are not stated anywhere.
+
+To add an activation, add an entry to ``ACTIVATIONS``. Its options are symbols in the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from sympy import Abs, Expr, Piecewise, Rational, Symbol, erf, exp, factor_terms, log, pi, sqrt, tanh
+
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Equation, IndexSupply, Tensor, total
+from derive.text.entry_text import Option, base_name, entry_text, number_text, parse_entry
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function from pre-activations to activations.
+
+    ``formula`` is an expression in ``X`` for an elementwise function; ``vector``
+    states one that mixes the units of a layer, as a function of the entry map,
+    the unit's index and a fresh index over the same units. Each of ``options`` is
+    a symbol in the formula; once it has a value, ``text`` says so. ``synonyms`` are what others
+    call the same function.
+    """
+
+    name: str
+    summary: str
+    formula: Expr | None = None
+    vector: Callable[[Callable[[Expr], Expr], Expr, Expr], Expr] | None = None
+    options: tuple[Option, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each unit depends on its own pre-activation only."""
+        return self.formula is not None
+
+    def equation(self, a: Tensor, z: Tensor, supply: IndexSupply, title: str = "") -> Equation:
+        """State ``a = f(z)`` in index form; ``a`` and ``z`` are (units, samples).
+
+        ``title`` is what f is called in code, by default the activation's name.
+        """
+        indices = supply.several(a.axes)
+        unit, *rest = indices
+        if self.formula is not None:
+            value = elementwise(title or self.name, self.formula, label=self.text or self.name)(z[indices])
+        else:
+            assert self.vector is not None
+            value = self.vector(lambda i: z[(i, *rest)], unit, supply.fresh(z.axes[0]))
+        return Equation(a, indices, value, "activation")
+
+
+def activation(text: str) -> Activation:
+    """Return the entry that a text such as ``elu(alpha=1.4)`` names, with the options put in.
+
+    Raises SpecError if there is none.
+
+    >>> activation("leaky_relu(slope=1/4)").formula
+    Piecewise((x, x > 0), (x/4, True))
+    """
+    name, values = parse_entry("activation", "activations", text, ACTIVATIONS)
+    entry = ACTIVATIONS[name]
+    if entry.formula is None:
+        return entry
+    return replace(entry, formula=_filled(entry.formula, values), text=entry_text(name, values, entry.options))
+
+
+def _filled(formula: Expr, values: dict[str, Fraction]) -> Expr:
+    """The formula with numbers for its options, a number that all terms of a case share in front of them."""
+    numbers = {Symbol(name): Rational(value) for name, value in values.items()}
+    if not formula.free_symbols & set(numbers):
+        return formula
+    filled = formula.xreplace(numbers)
+    return Piecewise(*((factor_terms(v), c) for v, c in filled.args)) if isinstance(filled, Piecewise) else filled
+
+
+def titles(texts: Iterable[str]) -> dict[str, str]:
+    """What each activation of a network is called in code: by its name alone, unless that stands for several.
+
+    >>> titles(["elu", "elu(alpha=1.4)", "leaky_relu(slope=1/3)"])
+    {'elu': 'elu', 'elu(alpha=1.4)': 'elu_alpha_1_4', 'leaky_relu(slope=1/3)': 'leaky_relu'}
+    """
+    distinct = list(dict.fromkeys(texts))
+    names = [base_name(text) for text in distinct]
+    return {t: n if names.count(n) == 1 else _spelled(t) for t, n in zip(distinct, names, strict=True)}
+
+
+def _spelled(text: str) -> str:
+    """A text with its options as a name of Python."""
+    name, values = parse_entry("activation", "activations", text, ACTIVATIONS)
+    said = [(o.name, values[o.name]) for o in ACTIVATIONS[name].options if values[o.name] != o.default]
+    signs = str.maketrans({".": "_", "-": "_minus_", "/": "_over_"})
+    return "_".join([name, *(f"{option}_{number_text(value).translate(signs)}" for option, value in said)])
+
+
+def _softmax(z: Callable[[Expr], Expr], k: Expr, j: Expr) -> Expr:
+    return exp(z(k)) / total(exp(z(j)), j)
+
+
+_ALPHA, _SLOPE = Symbol("alpha"), Symbol("slope")
+
+#: Klambauer et al. (2017): the scale, and the scale times alpha, that keep mean 0 and variance 1.
+_SCALE, _SCALED_ALPHA = Rational("1.05070098735548049"), Rational("1.75809934084737686")
+
+ACTIVATIONS = {
+    entry.name: entry
+    for entry in (
+        Activation("identity", "the sum itself", formula=X, synonyms=("linear",)),
+        Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X)), synonyms=("logistic",)),
+        Activation("tanh", "between -1 and 1", formula=tanh(X)),
+        Activation("softsign", "between -1 and 1, slower than tanh", formula=X / (1 + Abs(X))),
+        Activation(
+            "hard_tanh",
+            "between -1 and 1, straight; its slope at -1 and 1 is taken as 0",
+            formula=Piecewise((-1, X <= -1), (X, X < 1), (1, True)),
+        ),
+        Activation(
+            "relu",
+            "zero below zero; its slope at 0 is taken as 0",
+            formula=Piecewise((X, X > 0), (0, True)),
+        ),
+        Activation(
+            "relu6",
+            "relu up to 6; its slope at 0 and 6 is taken as 0",
+            formula=Piecewise((0, X <= 0), (X, X < 6), (6, True)),
+        ),
+        Activation(
+            "leaky_relu",
+            "a relu that leaks; its slope at 0 is taken as that below 0",
+            formula=Piecewise((X, X > 0), (_SLOPE * X, True)),
+            options=(Option("slope", Fraction(1, 100), "its slope below 0", least=0, below=1),),
+        ),
+        Activation(
+            "elu",
+            "exponential below zero; if alpha is not 1, its slope at 0 is taken as alpha (Clevert et al. 2015)",
+            formula=Piecewise((X, X > 0), (_ALPHA * (exp(X) - 1), True)),
+            # not celu, which is another function where alpha is not 1
+            options=(Option("alpha", 1, "how far below zero it goes", above=0),),
+        ),
+        Activation(
+            "selu",
+            "an elu that keeps mean 0 and variance 1 (Klambauer et al. 2017)",
+            formula=Piecewise((_SCALE * X, X > 0), (factor_terms(_SCALED_ALPHA * (exp(X) - 1)), True)),
+        ),
+        Activation("softplus", "a smooth relu", formula=log(1 + exp(X))),
+        Activation(
+            "gelu",
+            "x times the normal distribution at x (Hendrycks and Gimpel 2016)",
+            formula=X * (1 + erf(X / sqrt(2))) / 2,
+        ),
+        Activation(
+            "gelu_tanh",
+            "gelu as approximated with tanh by the same",
+            formula=X * (1 + tanh(sqrt(2 / pi) * (X + Rational("0.044715") * X**3))) / 2,
+        ),
+        Activation("silu", "x times sigmoid(x)", formula=X / (1 + exp(-X)), synonyms=("swish",)),
+        Activation("mish", "x times the tanh of softplus (Misra 2019)", formula=X * tanh(log(1 + exp(X)))),
+        Activation("exponential", "positive; grows without bound, as counts do", formula=exp(X)),
+        Activation(
+            "softmax",
+            "positive, sums to 1 over the units; output layer only",
+            vector=_softmax,
+        ),
+    )
+}

@@ -1,0 +1,89 @@
+"""Layers: how the activations of one layer become the pre-activations of the next.
+
+To add a way of stating a layer, add an entry to ``BIASES``: a function that
+returns the layer's forward equations and its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sympy import Expr, Integer
+
+from derive.calculus.forward import SAMPLE_AXIS
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, delta, total
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The statement of one layer: its equations in order, and what it learns."""
+
+    equations: tuple[Equation, ...]
+    parameters: tuple[Tensor, ...]
+    z: Tensor
+
+
+@dataclass(frozen=True)
+class Bias:
+    """A way to give a layer its bias; ``build(layer, units, inputs, supply)`` states the layer.
+
+    ``phrase`` says in the middle of a sentence what the network has; ``synonyms`` are other names.
+    """
+
+    name: str
+    phrase: str
+    summary: str
+    build: Callable[[int, Axis, Tensor, IndexSupply], Dense]
+    synonyms: tuple[str, ...] = ()
+
+
+def _weighted_sum(z: Tensor, w: Tensor, a: Tensor, supply: IndexSupply) -> tuple[Expr, tuple[Expr, ...]]:
+    i, s = indices = supply.several(z.axes)
+    j = supply.fresh(w.axes[1])
+    return total(w[i, j] * a[j, s], j), indices
+
+
+def _tensors(layer: int, units: Axis, columns: Axis) -> tuple[Tensor, Tensor]:
+    w = Tensor(f"W{layer}", "weight", (units, columns), layer)
+    return w, Tensor(f"z{layer}", "preactivation", (units, SAMPLE_AXIS), layer)
+
+
+def _none(layer: int, units: Axis, a: Tensor, supply: IndexSupply) -> Dense:
+    w, z = _tensors(layer, units, a.axes[0])
+    weighted, indices = _weighted_sum(z, w, a, supply)
+    return Dense((Equation(z, indices, weighted, "weighted sum"),), (w,), z)
+
+
+def _separate(layer: int, units: Axis, a: Tensor, supply: IndexSupply) -> Dense:
+    w, z = _tensors(layer, units, a.axes[0])
+    b = Tensor(f"b{layer}", "bias", (units,), layer)
+    weighted, indices = _weighted_sum(z, w, a, supply)
+    return Dense((Equation(z, indices, weighted + b[indices[:1]], "weighted sum"),), (w, b), z)
+
+
+def _augmented(layer: int, units: Axis, a: Tensor, supply: IndexSupply) -> Dense:
+    with_one = Axis(a.axes[0].extent + 1, start=0)
+    x = Tensor(f"x{layer - 1}", "augmented", (with_one, SAMPLE_AXIS), layer - 1)
+    j, s = supply.several(x.axes)
+    i = supply.fresh(a.axes[0])
+    rows = delta(j, Integer(0)) + total(delta(j, i) * a[i, s], i)
+    w, z = _tensors(layer, units, with_one)
+    weighted, indices = _weighted_sum(z, w, x, supply)
+    equations = (Equation(x, (j, s), rows, "bias unit"), Equation(z, indices, weighted, "weighted sum"))
+    return Dense(equations, (w,), z)
+
+
+BIASES = {
+    entry.name: entry
+    for entry in (
+        Bias("separate", "with biases", "a vector b that is added to the weighted sum", _separate),
+        Bias(
+            "augmented",
+            "with the biases in column 0 of its weights",
+            "column 0 of W, with a constant unit x0 = 1",
+            _augmented,
+        ),
+        Bias("none", "without biases", "no bias", _none),
+    )
+}

@@ -1,0 +1,246 @@
+"""Losses: one entry, one forward formula with its normalisation.
+
+To add a loss, add an entry to ``LOSSES``: the error of one output of one
+sample, and what the sum over outputs (K) and samples (m) is multiplied by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
+
+from derive.calculus.forward import SAMPLES, SumsToOne
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Equation, IndexSupply, Tensor, total
+from derive.text.entry_text import Option, entry_text, parse_entry
+
+#: What the targets of a loss may be, and how that is said.
+TARGETS = {
+    "real": "any numbers",
+    "unit": "from 0 to 1",
+    "classes": "at least 0, and sum to 1 over the outputs of a sample",
+    "signs": "-1 or 1",
+    "counts": "at least 0",
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
+
+    ``phrase`` names the loss in the middle of a sentence. ``needs`` are the output
+    activations it is defined for (empty: any), and ``targets`` is one of ``TARGETS``; that
+    those of classes sum to 1 the derivation may use. ``function`` is an elementwise
+    function of ``X``, written as a letter, which ``term`` is given as its third argument;
+    each of ``options`` is a symbol in it, and ``text`` says their values.
+
+    ``synonyms`` are what others call the same error, with the same scale; ``of_one_output`` are
+    those who take the mean over the outputs where the sum is taken here, which is the same for one.
+    """
+
+    name: str
+    phrase: str
+    summary: str
+    term: Callable[..., Expr]
+    scale: Callable[[Expr, Expr], Expr]
+    needs: tuple[str, ...] = ()
+    targets: str = "real"
+    function: Expr | None = None
+    options: tuple[Option, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    of_one_output: tuple[str, ...] = ()
+    text: str = ""
+
+    def equation(self, error: Tensor, y: Tensor, y_hat: Tensor, supply: IndexSupply) -> Equation:
+        """State the error in index form; ``y`` and ``y_hat`` are (outputs, samples)."""
+        indices = supply.several(y.axes)
+        outputs = y.axes[0].extent
+        named = () if self.function is None else (self._named(self.function),)
+        value = self.scale(SAMPLES, outputs) * total(self.term(y[indices], y_hat[indices], *named), *indices)
+        return Equation(error, (), value, "error")
+
+    def _named(self, function: Expr) -> Callable[[Expr], Expr]:
+        made: Callable[[Expr], Expr] = elementwise(
+            f"{self.name}_term", function, role="loss", label=self.text or self.name
+        )
+        return made
+
+    def promises(self, y: Tensor) -> tuple[SumsToOne, ...]:
+        """What the derivation may assume about the targets."""
+        return (SumsToOne(y),) if self.targets == "classes" else ()
+
+
+def loss(text: str) -> Loss:
+    """Return the entry that a text such as ``huber(delta=0.5)`` names, with the options put in.
+
+    Raises SpecError if there is none.
+
+    >>> loss("huber(delta=0.5)").function
+    Piecewise((x**2/2, Abs(x) <= 1/2), (Abs(x)/2 - 1/8, True))
+    """
+    name, values = parse_entry("loss", "losses", text, LOSSES)
+    entry = LOSSES[name]
+    if entry.function is None or not values:
+        return entry
+    function = entry.function.xreplace({Symbol(option): Rational(value) for option, value in values.items()})
+    text = entry_text(name, values, entry.options)
+    said = text.removeprefix(name)
+    return replace(entry, function=function, text=text, phrase=f"{entry.phrase} {said}" if said else entry.phrase)
+
+
+def _square(y: Expr, y_hat: Expr) -> Expr:
+    return (y - y_hat) ** 2
+
+
+def _of_difference(y: Expr, y_hat: Expr, function: Callable[[Expr], Expr]) -> Expr:
+    return function(y_hat - y)
+
+
+def _of_margin(y: Expr, y_hat: Expr, function: Callable[[Expr], Expr]) -> Expr:
+    return function(1 - y * y_hat)
+
+
+def _bernoulli(y: Expr, y_hat: Expr) -> Expr:
+    return y * log(y_hat) + (1 - y) * log(1 - y_hat)
+
+
+def _categorical(y: Expr, y_hat: Expr) -> Expr:
+    return y * log(y_hat)
+
+
+def _divergence(y: Expr, y_hat: Expr, y_log_y: Callable[[Expr], Expr]) -> Expr:
+    return y_log_y(y) - y * log(y_hat)
+
+
+def _poisson(y: Expr, y_hat: Expr) -> Expr:
+    return y_hat - y * log(y_hat)
+
+
+def _mean(m: Expr, k: Expr) -> Expr:
+    return 1 / (m * k)
+
+
+_DELTA = Symbol("delta")
+_POSITIVE_PART = Piecewise((X, X > 0), (0, True))
+
+LOSSES = {
+    entry.name: entry
+    for entry in (
+        Loss(
+            "mse",
+            "mean squared error",
+            "mean of the squared errors",
+            _square,
+            _mean,
+            synonyms=("mean_squared_error", "mse_loss"),
+        ),
+        Loss(
+            "half_mse",
+            "half the squared error, averaged over the samples",
+            "half the squared error, mean over the samples",
+            _square,
+            lambda m, k: 1 / (2 * m),
+            of_one_output=("squared_error",),  # of scikit-learn's networks: half of it, and the mean over the outputs
+        ),
+        Loss("sse", "sum of squared errors", "sum of the squared errors", _square, lambda m, k: Rational(1)),
+        Loss(
+            "half_sse",
+            "half the sum of squared errors",
+            "half the sum of the squared errors",
+            _square,
+            lambda m, k: Rational(1, 2),
+        ),
+        Loss(
+            "mae",
+            "mean absolute error",
+            "mean of the absolute errors; the slope of one that is 0 is taken as 0",
+            _of_difference,
+            _mean,
+            function=Abs(X),
+            synonyms=("mean_absolute_error", "absolute_error", "l1", "l1_loss"),
+        ),
+        Loss(
+            "huber",
+            "mean Huber error",
+            "squared up to delta, straight beyond it (Huber 1964); mean",
+            _of_difference,
+            _mean,
+            function=Piecewise((X**2 / 2, Abs(X) <= _DELTA), (_DELTA * (Abs(X) - _DELTA / 2), True)),
+            options=(Option("delta", 1, "from where on it is straight", above=0),),
+            # smooth_l1 is huber divided by its beta: the same without options, and beta is none of ours
+            synonyms=("huber_loss", "smooth_l1", "smooth_l1_loss"),
+        ),
+        Loss(
+            "log_cosh",
+            "mean log-cosh error",
+            "about squared near 0, straight far from it; mean",
+            _of_difference,
+            _mean,
+            function=log(cosh(X)),
+        ),
+        Loss(
+            "hinge",
+            "mean hinge error",
+            "for targets -1 and 1: what an output is short of the margin, where its slope is taken as 0; mean",
+            _of_margin,
+            _mean,
+            needs=("identity", "tanh"),
+            targets="signs",
+            function=_POSITIVE_PART,
+        ),
+        Loss(
+            "squared_hinge",
+            "mean squared hinge error",
+            "the square of what is short of the margin, for targets -1 and 1; mean",
+            _of_margin,
+            _mean,
+            needs=("identity", "tanh"),
+            targets="signs",
+            function=Piecewise((X**2, X > 0), (0, True)),
+        ),
+        Loss(
+            "binary_cross_entropy",
+            "binary cross-entropy",
+            "for outputs that are probabilities, each on its own",
+            _bernoulli,
+            lambda m, k: -1 / m,
+            needs=("sigmoid",),
+            targets="unit",
+            synonyms=("binary_log_loss",),
+            of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # of Keras and PyTorch
+        ),
+        Loss(
+            "cross_entropy",
+            "cross-entropy",
+            "for outputs that are the probabilities of one of K classes",
+            _categorical,
+            lambda m, k: -1 / m,
+            needs=("softmax",),
+            targets="classes",
+            synonyms=("categorical_crossentropy", "cross_entropy_loss", "log_loss"),
+        ),
+        Loss(
+            "kl_divergence",
+            "Kullback-Leibler divergence",
+            "of the outputs from targets that are distributions, with 0 ln 0 = 0; mean over the samples",
+            _divergence,
+            lambda m, k: 1 / m,
+            needs=("softmax",),
+            targets="classes",
+            function=Piecewise((X * log(X), X > 0), (0, True)),
+            # not kl_div, which reads logarithms and takes the mean over the outputs too
+            synonyms=("kullback_leibler_divergence", "kld"),
+        ),
+        Loss(
+            "poisson",
+            "mean Poisson error",
+            "for counts: minus the log-likelihood, without what the outputs do not change; mean",
+            _poisson,
+            _mean,
+            needs=("exponential", "softplus"),
+            targets="counts",
+        ),
+    )
+}

@@ -1,0 +1,85 @@
+"""The check of a generated module that stands in a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from derive.files.seals import HEADER_LINES, edited
+from derive.targets.verify import ENTRIES, ENTRYWISE, GradientReport, check_gradients, compare_named
+from derive.text.user_text import cut, shown_path
+
+if TYPE_CHECKING:
+    from derive.api import Derivation
+
+
+class CheckError(ValueError):
+    """A path at which there is no generated module."""
+
+
+def check_module(path: Path) -> GradientReport:
+    """Check every gradient entry of a generated module, given its file or its folder.
+
+    If the network.toml that it was made from stands beside it, the network is derived again, and
+    every named tensor is compared with the interpreter of its equations. Raises CheckError
+    if there is no generated module at ``path``, and SpecError if that network.toml is damaged.
+    """
+    try:
+        file = path / "trainer.py" if path.is_dir() else path
+        found = file.is_file()
+    except OSError as error:  # of a name that is too long, or a folder that may not be entered
+        raise CheckError(f"{shown_path(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    if not found:
+        raise CheckError(f"{shown_path(path)} holds no trainer.py: give a generated folder, or the trainer.py in it")
+    module = _imported(file)
+    missing = [n for n in ("_checked_gradients", "example") if not callable(getattr(module, n, None))]
+    if missing:
+        raise CheckError(
+            f"{shown_path(file)} is no generated module: it has no {missing[0].removeprefix('_checked_')}()"
+        )
+    derivation = _stated_beside(file)
+    try:
+        small = sum(p.size for p in module.example()[0].values()) <= ENTRYWISE
+        report = check_gradients(module, None if small else ENTRIES)
+        if derivation is None:
+            return report
+        return compare_named(report, module, derivation.rendered, derivation.program, derivation.notation)
+    except (Exception, SystemExit) as problem:
+        raise CheckError(f"{shown_path(file)} cannot be checked: {_reason(problem)}") from problem
+
+
+def _stated_beside(file: Path) -> Derivation | None:
+    """The derivation of the network.toml beside a module, if that is ours and the one that the module names."""
+    from derive.api import derive
+    from derive.statement.network import Network
+    from derive.text.toml_file import read_toml
+
+    spec = file.with_name("network.toml")
+    if not spec.is_file() or edited(spec.read_bytes()) is None:
+        return None
+    network = Network.from_dict(read_toml(spec), shown_path(spec))
+    head = "\n".join(file.read_text(encoding="utf-8").split("\n")[:HEADER_LINES])
+    return derive(network) if f"spec {network.digest}," in head else None
+
+
+def _reason(problem: BaseException) -> str:
+    """What went wrong in a module, on one line."""
+    return cut(" ".join(f"{type(problem).__name__}: {problem}".split()))
+
+
+def _imported(file: Path) -> ModuleType:
+    found = importlib.util.spec_from_file_location("derive_checked_trainer", file)
+    if found is None or found.loader is None:
+        raise CheckError(f"{shown_path(file)} is no Python file: give a generated folder, or the trainer.py in it")
+    module = importlib.util.module_from_spec(found)
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        found.loader.exec_module(module)
+    except (Exception, SystemExit) as problem:
+        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem)}") from problem
+    finally:
+        sys.dont_write_bytecode = writes
+    return module

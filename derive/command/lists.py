@@ -1,0 +1,119 @@
+"""What `derive list` shows: every catalogue, each entry with its formula.
+
+A formula is stated as the forward pass states it, for a small made-up layer,
+and printed like any other equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from functools import singledispatch
+from typing import Any
+
+from sympy import Integer, Symbol
+
+from derive.calculus.forward import SAMPLE_AXIS
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.catalogue.activations import ACTIVATIONS, Activation
+from derive.catalogue.layers import BIASES, Bias
+from derive.catalogue.losses import LOSSES, Loss
+from derive.learning.descent import RATE, STEP, Descent, constant
+from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
+from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
+from derive.learning.schedules import SCHEDULES, Schedule
+from derive.paper.boxes import Typesetter
+from derive.paper.notation import LETTERS, NOTATIONS, PSI, Notation
+from derive.paper.page import Page
+from derive.paper.text import text
+
+CATALOGUES: dict[str, Mapping[str, Any]] = {
+    "activations": ACTIVATIONS,
+    "losses": LOSSES,
+    "biases": BIASES,
+    "notations": NOTATIONS,
+    "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+    "initialisations": INITIALISATIONS,
+}
+
+_OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
+_INPUTS = Axis(Symbol("n", integer=True, positive=True))
+
+
+@singledispatch
+def formula(entry: object) -> str:
+    """Return the formula of a catalogue entry on one line of Unicode text."""
+    raise NotImplementedError(f"no formula is known for {type(entry).__name__}")
+
+
+@formula.register
+def _(entry: Activation) -> str:
+    if entry.formula is not None:
+        return f"f(x) = {text(_page({}).formula(entry.formula))}"
+    z = Tensor("z", "preactivation", (_OUTPUTS,))
+    return _stated(entry.equation(Tensor("a", "activation", (_OUTPUTS,)), z, IndexSupply()), z)
+
+
+@formula.register
+def _(entry: Loss) -> str:
+    axes = (_OUTPUTS, SAMPLE_AXIS)
+    y, y_hat = Tensor("Y", "target", axes), Tensor("A", "prediction", axes)
+    stated = _stated(entry.equation(Tensor("E", "error"), y, y_hat, IndexSupply()), y, y_hat)
+    return stated if entry.function is None else f"{stated}, ℓ(x) = {text(_page({}).formula(entry.function))}"
+
+
+@formula.register
+def _(entry: Bias) -> str:
+    x = Tensor("X", "input", (_INPUTS, SAMPLE_AXIS))
+    dense = entry.build(1, _OUTPUTS, x, IndexSupply())
+    tensors = (x, *dense.parameters, *(e.target for e in dense.equations))
+    return _stated(dense.equations[-1], *(replace(t, layer=None) for t in tensors))
+
+
+@formula.register
+def _(entry: Optimizer) -> str:
+    w = Tensor("W", "weight", (Axis(Integer(1)),))
+    slope = Tensor("dE_dW", "gradient", w.axes, about=w)
+    options = {option.name: Fraction(option.default or 0) for option in entry.options}
+    stage = Descent(entry, options).stage([w], [slope], IndexSupply())
+    numbers = map(constant, stage.constants)
+    known = (w, slope, LEARNING_RATE, *stage.states, *numbers, *(e.target for e in stage.equations))
+    return ", ".join(_stated(e, *known, sign="←" if e.target.role == "updated" else "=") for e in stage.equations)
+
+
+@formula.register
+def _(entry: Schedule) -> str:
+    n = {option.name: constant(option.name)[()] for option in entry.options if option.name != "warm_up"}
+    value = LEARNING_RATE[()] * entry.multiplier(STEP[()], n)
+    return _stated(Equation(RATE, (), value), LEARNING_RATE, STEP, *map(constant, n))
+
+
+@formula.register
+def _(entry: Initialisation) -> str:
+    over, under = entry.spread
+    if entry.variance is None:
+        return {"zeros": "0", "orthogonal": "WᵀW = I or WWᵀ = I"}[entry.kind]
+    return f"{entry.kind}, variance {over}/({' + '.join(s.name for s in (INPUTS, UNITS) if under.has(s))})"
+
+
+@formula.register
+def _(entry: Notation) -> str:
+    roles = ("weight", "preactivation", "activation", "factor")
+    page = replace(_page({}), notation=entry, typesetter=Typesetter(entry.times))
+    tensors = [Tensor(r, r, (), 2, about=Tensor("z", "preactivation", (), 2)) for r in roles]
+    shown = [text(page.symbol(t, whole=True)) for t in tensors]
+    return f"{', '.join(shown)}; learning rate {LETTERS[entry.rate].text}"
+
+
+def _page(tensors: Mapping[str, Tensor]) -> Page:
+    return Page(Typesetter(PSI.times), PSI, tensors)
+
+
+def _stated(equation: Equation, *tensors: Tensor, sign: str = "=") -> str:
+    """Print an equation; the layer it is made up for is not written."""
+    named = {t.name: t for t in (*tensors, equation.target)}
+    page = _page({name: replace(t, layer=None) for name, t in named.items()}).lettered(equation)
+    left = page.symbol(replace(equation.target, layer=None), equation.indices)
+    return f"{text(left)} {sign} {text(page.entry(equation.expression))}"

@@ -1,0 +1,262 @@
+"""The ``derive`` command.
+
+Only what a command needs is imported, and inside that command: ``derive
+--help`` must not wait for SymPy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derive.command.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengths, parser, printable
+from derive.command.streams import REFUSED, complain, discard, prepare
+from derive.files.write import OutputError, compare_files, stale_files, write_files
+from derive.statement.edition import KEYS, Edition, check_use, edition_of
+from derive.statement.network import Network, SpecError, resolve
+from derive.text.toml_file import read_toml
+from derive.text.user_text import shown_path
+
+if TYPE_CHECKING:
+    from derive.api import Derivation
+    from derive.files.seals import Content
+
+NETWORK_OPTIONS = (
+    *("layers", "activation", "loss", "bias", "notation", "name"),
+    *("optimizer", "l2", "clip", "schedule", "initialisation"),
+)
+
+
+class Refused(Exception):
+    """A request that cannot be met; the message is one sentence, ``code`` the exit status."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def command() -> int:
+    """Run the command as a process of its own, and return the exit status.
+
+    It ends before long, so its memory is not searched for cycles of garbage: that took a quarter of the time.
+    """
+    gc.disable()
+    try:
+        return main()
+    finally:
+        gc.freeze()  # nor is it searched at the end
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv``, by default the process's own arguments; return the exit status."""
+    prepare()
+    try:
+        try:
+            arguments = _joined(sys.argv[1:] if argv is None else argv)
+            check_lengths(arguments)
+            options = parser(COMMANDS).parse_args(arguments)
+            return int(options.run(options))
+        finally:
+            sys.stdout.flush()
+    except (SpecError, OutputError) as error:
+        return _complain(str(error), 2)
+    except Refused as error:
+        return _complain(str(error), error.code)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:  # whoever read this has read enough
+        discard(sys.stdout)
+        return 1
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        discard(sys.stdout)
+        return _complain(f"cannot write the output: {error.strerror or error}", 2)
+    except MemoryError:
+        return _complain("there is not enough memory for a network of these widths: use smaller ones", 2)
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Join ``--layers -3,4`` to one argument, so that it is refused for what is wrong with it."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined[-1:] == ["--layers"] and argument[:1] == "-" and argument[1:2] in {*"0123456789,."}:
+            joined[-1] = f"--layers={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _complain(message: str, code: int) -> int:
+    complain(f"derive: {printable(message)}")
+    return code
+
+
+# The commands.
+
+
+def _network(options: argparse.Namespace) -> int:
+    network = _resolve(options)
+    edition = _edition(options)
+    from derive.api import derive
+
+    derivation = derive(network)
+    folder = options.output / network.name
+    if options.check:
+        return _compare(folder, derivation.contents(edition))
+    report = _checked(derivation)
+    read = [Path(p) for p in (options.spec, edition.numbers) if p]
+    first, *rest = derivation.summary()
+    said = [_painted(first, "1"), *rest, "", _painted(report, "32")]
+    return _write(folder, derivation.contents(edition), options.force, read, said)
+
+
+def _resolve(options: argparse.Namespace) -> Network:
+    given = {key: value for key in NETWORK_OPTIONS if (value := getattr(options, key)) is not None}
+    if "layers" not in given and options.spec is None:
+        raise Refused("which network: give --layers, such as --layers 3,4,4,1, or --spec FILE")
+    return resolve(given, options.spec)
+
+
+def _edition(options: argparse.Namespace) -> Edition:
+    """The edition that the options and the spec file describe."""
+    given = {key: value for key in KEYS if (value := getattr(options, key, None)) is not None}
+    table = {} if options.spec is None else read_toml(options.spec).get("document", {})
+    edition = edition_of(table, given, options.spec)
+    check_use(edition, [key for key, value in given.items() if value])
+    return edition
+
+
+def _compare(folder: Path, files: Mapping[str, Content]) -> int:
+    difference = compare_files(folder, files)
+    if not difference:
+        print(f"{shown_path(folder)} is up to date")
+    sys.stdout.write(difference)
+    return 1 if difference else 0
+
+
+def _checked(derivation: Derivation) -> str:
+    """The line that says that the gradients are right; if the check fails, nothing is written."""
+    from derive.targets.faults import ModuleError
+
+    try:
+        report = derivation.check()
+    except ModuleError as error:
+        raise Refused(f"the check failed and nothing was written: {error}", 1) from error
+    if not report.passed:
+        raise Refused(f"the check failed and nothing was written: {report.line()}", 1)
+    return report.line()
+
+
+def _write(
+    folder: Path, files: Mapping[str, Content], force: bool, read: Sequence[Path] = (), said: Sequence[str] = ()
+) -> int:
+    """Write the files; then print what is to be said, and what was written."""
+    written = write_files(folder, files, force, read)
+    if said:
+        print(*said, sep="\n")
+    stale = [(path.relative_to(folder).as_posix(), "stale") for path in stale_files(folder, files)]
+    for place, what in _gathered([*written, *stale]):
+        print(_painted(f"{what:9}", "2"), f"{shown_path(folder)}/{place}")
+    return 0
+
+
+def _gathered(files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The files with what was done; those in a folder below together, with their number."""
+    counts = Counter((name if "/" not in name else f"{name.rpartition('/')[0]}/", what) for name, what in files)
+    return [(f"{n} ({count} file{'s' * (count > 1)})" if n[-1] == "/" else n, w) for (n, w), count in counts.items()]
+
+
+def _explain(options: argparse.Namespace) -> int:
+    network = _resolve(options)
+    edition = _edition(options)
+    files = options.format is not None or options.output is not None
+    unfit = [name for name in edition.formats if files and name not in STORY_FORMATS]
+    if unfit:
+        raise Refused(f"{unfit[0]} is no format of a story: give some of {', '.join(STORY_FORMATS)}")
+    from derive.api import derive
+
+    derivation = derive(network)
+    if not files:
+        print(derivation.explain(options.weight, edition.numbers, edition.detail))
+        return 0
+    from derive.document.story import story_files
+
+    name, contents = story_files(derivation, options.weight, edition)
+    return _write((options.output or Path("generated")) / name, contents, options.force)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from derive.command.check_path import CheckError, check_module
+
+    try:
+        report = check_module(options.path)
+    except CheckError as error:
+        raise Refused(str(error)) from error
+    print(*report.table(), _painted(report.line(), "32" if report.passed else "31"), sep="\n")
+    return 0 if report.passed else 1
+
+
+def _list(options: argparse.Namespace) -> int:
+    for number, title in enumerate([options.what] if options.what else [*CATALOGUES, *NAMES]):
+        cells = [*NAMES[title].items()] if title in NAMES else _entries(title)
+        print(*([""] if number else []), _painted(title, "1"), *_rows(cells), sep="\n")
+    return 0
+
+
+def _entries(title: str) -> list[tuple[str, ...]]:
+    """Each entry of a catalogue: its name, its formula if there is one, what it is."""
+    from importlib import import_module
+
+    from derive.command.lists import formula
+    from derive.paper.notation import Notation
+
+    module, name = CATALOGUES[title]
+    entries = getattr(import_module(module), name).values()
+    return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), _summary(e)) for e in entries]
+
+
+def _summary(entry: Any) -> str:
+    """What an entry is, its options, and what else it is called."""
+    said = [f"{o.name}: {o.meaning}, {o.default} if not given" for o in getattr(entry, "options", ())]
+    single = getattr(entry, "of_one_output", ())
+    also = [f"also called {', '.join(entry.synonyms)}"] if entry.synonyms else []
+    also += [f"for a single output also {', '.join(single)}"] if single else []
+    return "; ".join([entry.summary, *said, *also])
+
+
+def _rows(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out entries in columns."""
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    return ["  " + "  ".join(map(_padded, row, widths)).rstrip() for row in cells]
+
+
+#: What each command runs.
+COMMANDS = {"network": _network, "explain": _explain, "check": _check, "list": _list}
+
+
+# What a terminal shows.
+
+
+def _width(text: str) -> int:
+    return sum(not unicodedata.combining(c) for c in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _painted(text: str, code: str) -> str:
+    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{code}m{text}\x1b[0m" if colours else text
+
+
+if __name__ == "__main__":
+    sys.exit(command())

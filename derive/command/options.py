@@ -1,0 +1,208 @@
+"""The options of the ``derive`` command, and what it says of them; this waits for no library."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from derive import __version__
+from derive.command.streams import complain
+from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, MAX_PATH, PARTS
+from derive.text.user_text import MAX_TEXT, bounded, cut, shown
+
+Command = Callable[[argparse.Namespace], int]
+
+EXAMPLES = """\
+examples:
+  derive network --layers 3,4,4,1
+  derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
+  derive network --layers 3,4,2 --activation "elu(alpha=1.4),tanh" --loss "huber(delta=0.5)"
+  derive network --layers n,h,h,k --notation bracket --format html
+  derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
+  derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1
+  derive explain --layers 3,4,4,1 --weight "W2[3,1]"
+  derive check generated/network_3_4_4_1
+  derive list activations
+"""
+
+#: What `derive list` shows: the title, the module of the catalogue, its name there.
+CATALOGUES = {
+    "activations": ("derive.catalogue.activations", "ACTIVATIONS"),
+    "losses": ("derive.catalogue.losses", "LOSSES"),
+    "biases": ("derive.catalogue.layers", "BIASES"),
+    "notations": ("derive.paper.notation", "NOTATIONS"),
+    "optimizers": ("derive.learning.optimizers", "OPTIMIZERS"),
+    "schedules": ("derive.learning.schedules", "SCHEDULES"),
+    "initialisations": ("derive.learning.initialisations", "INITIALISATIONS"),
+}
+
+#: The formats of the story of a weight: a notebook would need the module beside it.
+STORY_FORMATS = tuple(name for name in FORMATS if name != "ipynb")
+
+#: What else it shows: names of the document, with what each means.
+NAMES = {"formats": FORMATS, "parts": PARTS, "details": DETAILS, "flavours": FLAVOURS}
+
+
+def printable(text: str) -> str:
+    """A text as one line, with escapes for what cannot be printed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses abbreviations and says what is wrong in one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"derive: {printable(_shortened(message))} (see `{self.prog} --help`)")
+        self.exit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help and versions; argparse itself would not say that this failed."""
+        print(message, end="", file=file)
+
+
+#: So much is said of what is wrong with the arguments, which it quotes.
+MAX_WORD, MAX_MESSAGE = 60, 240
+
+
+def _shortened(message: str) -> str:
+    """A message without most of what was given, where that is long."""
+    return cut(" ".join(cut(word, MAX_WORD) for word in message[:MAX_TEXT].split(" ")), MAX_MESSAGE)
+
+
+def _path(text: str) -> Path:
+    if len(text) > MAX_PATH:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is longer than any path: {MAX_PATH} characters are the limit")
+    return Path(text)
+
+
+def check_lengths(arguments: Iterable[str]) -> None:
+    """Raise SpecError for an argument that is longer than any that has a meaning, before anything reads it."""
+    before = ""
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        named = argument.startswith("--") and equals and len(option) <= MAX_WORD
+        where = option if named else before if before.startswith("--") else "an argument"
+        bounded(where, value if named else argument)
+        before = argument
+
+
+def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """The parser of the whole command; ``commands`` are what is run, by name."""
+    whole = _Parser(
+        prog="derive",
+        description="Derive the equations of a network's learning, to read and to run.",
+        epilog=EXAMPLES,
+    )
+    whole.add_argument("--version", action="version", version=f"derive {__version__}")
+    places = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, add in (("network", _add_network), ("explain", _add_explain), ("check", _add_check), ("list", _add_list)):
+        add(places).set_defaults(run=commands[name])
+    return whole
+
+
+def _add_network(commands: Any) -> argparse.ArgumentParser:
+    text = "derive a network's gradient, prove it, and write the derivation and the module"
+    parser: argparse.ArgumentParser = commands.add_parser("network", help=text, description=f"{text.capitalize()}.")
+    _add_shape(parser)
+    document = parser.add_argument_group("the document")
+    _add_wording(document, FORMATS)
+    document.add_argument("--only", metavar="PART[,PART...]", help=f"some of the parts {', '.join(PARTS)}")
+    document.add_argument("--flavour", metavar="NAME", help=f"of Markdown: {_either(FLAVOURS)} (myst)")
+    document.add_argument(
+        "--front-matter",
+        action=argparse.BooleanOptionalAction,
+        help="begin Markdown with its title as YAML",
+    )
+    document.add_argument("--label-prefix", metavar="TEXT", help="how the labels of equations begin")
+    files = parser.add_argument_group("the files")
+    _add_place(files)
+    files.add_argument(
+        "--estimator",
+        action=argparse.BooleanOptionalAction,
+        help="write estimator.py too, for scikit-learn",
+    )
+    either = files.add_mutually_exclusive_group()
+    either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
+    either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
+    return parser
+
+
+def _add_shape(parser: argparse.ArgumentParser) -> None:
+    """The options that say what network it is."""
+    network = parser.add_argument_group("the network")
+    network.add_argument("--layers", metavar="N,N,...", help="widths, inputs first: integers, names, or a mix")
+    network.add_argument(
+        "--activation", metavar="NAME[,NAME...]", help="one for all layers, or one per layer (sigmoid)"
+    )
+    network.add_argument("--loss", metavar="NAME", help="what is minimised (mse)")
+    network.add_argument("--bias", metavar="NAME", help="separate, augmented or none (separate)")
+    network.add_argument("--notation", metavar="NAME", help="how it is written: psi, bracket or delta (psi)")
+    network.add_argument("--optimizer", metavar="NAME", help="such as momentum, or adam(beta1=0.8) (sgd)")
+    network.add_argument("--l2", metavar="NUMBER", help="strength of weight decay, a part of the error (0)")
+    network.add_argument("--clip", metavar="NUMBER", help="norm at which gradients are clipped (never)")
+    network.add_argument(
+        "--schedule", metavar="NAME", help="of the learning rate, such as cosine(steps=1000) (constant)"
+    )
+    network.add_argument("--initialisation", metavar="NAME", help="how the weights begin (glorot_uniform)")
+    network.add_argument(
+        "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
+    )
+
+
+def _add_wording(group: Any, formats: Iterable[str]) -> None:
+    """The options that say what is written of it."""
+    group.add_argument("--format", metavar="NAME[,NAME...]", help=f"of {', '.join(formats)} (tex)")
+    group.add_argument("--detail", metavar="NAME", help=f"how much is said: {_either(DETAILS)} (full)")
+    group.add_argument("--numbers", metavar="FILE|seed:N", help="work an example in numbers, from a file or drawn")
+
+
+def _add_place(group: Any) -> None:
+    group.add_argument("--name", help="of the folder and the package (network_ and the widths)")
+    group.add_argument(
+        "--output",
+        metavar="FOLDER",
+        type=_path,
+        default=Path("generated"),
+        help="where that folder is put (generated)",
+    )
+
+
+def _either(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
+
+
+def _add_explain(commands: Any) -> argparse.ArgumentParser:
+    text = "tell the story of one weight: its paths to the error, its chain, its shared factor, its number"
+    parser: argparse.ArgumentParser = commands.add_parser("explain", help=text, description=f"{text.capitalize()}.")
+    parser.add_argument(
+        "--weight", metavar="NAME[ROW,COLUMN]", required=True, help="such as W2[3,1], or a bias such as b2[3]"
+    )
+    _add_shape(parser)
+    document = parser.add_argument_group("the document (by default, text for the terminal)")
+    _add_wording(document, STORY_FORMATS)
+    files = parser.add_argument_group("its files")
+    files.add_argument("--name", help="of the network (network_ and the widths)")
+    files.add_argument("--output", metavar="FOLDER", type=_path, help="where their folder is put (generated)")
+    files.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
+    return parser
+
+
+def _add_check(commands: Any) -> argparse.ArgumentParser:
+    text = "check the gradients of a generated module against numbers"
+    parser: argparse.ArgumentParser = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
+    parser.add_argument("path", metavar="PATH", type=_path, help="a generated folder, or the trainer.py in it")
+    return parser
+
+
+def _add_list(commands: Any) -> argparse.ArgumentParser:
+    text = "show the activations, losses and all else there is to choose from, with formulas"
+    parser: argparse.ArgumentParser = commands.add_parser("list", help=text, description=f"{text.capitalize()}.")
+    lists = [*CATALOGUES, *NAMES]
+    parser.add_argument("what", metavar="WHAT", nargs="?", choices=lists, help=", ".join(lists))
+    return parser

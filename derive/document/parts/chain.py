@@ -1,0 +1,246 @@
+"""The chain rule, from the last layer backwards: in symbols, and for one weight of each layer in scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from sympy import Add, Expr, KroneckerDelta, Sum
+
+from derive.arrays.sample import alone_in, single_index
+from derive.calculus.chain_rule import LocalDerivative
+from derive.calculus.cost import scalar_chains as count_chains
+from derive.calculus.index import Index, Tensor
+from derive.calculus.reading_order import subtracted
+from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
+from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
+from derive.document.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Span, Text, listed, say
+from derive.document.chain_rows import ChainRows
+from derive.document.view import LINE, View, bound_in
+from derive.paper.boxes import EMPTY, PRODUCT, Box
+from derive.paper.page import Page
+
+#: How many scalar chains of one weight are written out; of more, the first ones and the last.
+PATHS = {"brief": 2, "full": 4, "exhaustive": 12}
+#: How many layers are spelled out in scalars before the middle ones are left out.
+LAYERS = {"brief": 1, "full": 4, "exhaustive": 8}
+
+
+def chain(view: View) -> Part:
+    """The local derivatives, then each layer's product of them."""
+    blocks: list[Block] = []
+    if not view.brief:
+        blocks += _locals(view)
+    rows = ChainRows(view.page, view.derivation.chains, ())
+    blocks.append(
+        say(
+            "By the chain rule, the derivative with respect to a parameter is the sum, over every path from the error "
+            "to the parameter, of the product of the local derivatives on the way. An activation that acts on each "
+            "unit alone lets its sum collapse, so only the sums that are written remain."
+        )
+    )
+    if view.brief:
+        blocks.append(Display(tuple(rows.chain_row(p) for p in view.by_depth())))
+        return Part("chain", _title(view), tuple(blocks))
+    grouped = _by_layer(view)
+    for title, parameters in grouped:
+        blocks += [Heading(title, _leads())] if len(grouped) > 1 else []
+        blocks.append(Display(tuple(rows.chain_row(p) for p in parameters)))
+        if title.spans in _spelled(view):
+            blocks += one_weight(view, parameters[0], telling_entry(parameters[0]))
+    return Part("chain", _title(view), tuple(blocks))
+
+
+def _title(view: View) -> str:
+    return "The chain rule, from the last layer backwards" if len(_by_layer(view)) > 1 else "The chain rule"
+
+
+def _leads() -> Text:
+    return say("The product of the local derivatives on every path to its parameters:")
+
+
+def _by_layer(view: View) -> list[tuple[Text, list[Tensor]]]:
+    """The parameters of each layer together, the last layer first."""
+    grouped: dict[int | None, list[Tensor]] = {}
+    for parameter in view.by_depth():
+        grouped.setdefault(parameter.layer, []).append(parameter)
+    return [
+        (Text((f"Layer {layer}" if layer is not None else "Outside the layers",)), parameters)
+        for layer, parameters in grouped.items()
+    ]
+
+
+def _spelled(view: View) -> list[tuple[Span, ...]]:
+    """The layers that are spelled out in scalars."""
+    titles = [title.spans for title, _ in _by_layer(view)]
+    most = LAYERS[view.detail]
+    return titles if len(titles) <= most else [*titles[: most - 1], titles[-1]]
+
+
+# Local derivatives.
+
+
+def _locals(view: View) -> list[Block]:
+    """Each kind of local derivative once, step by step, with the rule of each step."""
+    edges = _kinds(view)
+    items = [item for edge in edges for item in local_steps(view, edge)]
+    i, k = view.page.spared("i", "k")
+    text = say(
+        "One equation at a time, every tensor is differentiated with respect to an entry of what it reads. {} is 1 if "
+        "{} and {} are equal and 0 if not.{}{}",
+        view.set_.script(view.letter("delta"), view.set_.join((i, k), "", 0), None),
+        i,
+        k,
+        "" if view.exhaustive else " Each kind is worked out once, where its indices show best.",
+        _immediate(view),
+    )
+    return [text, Display(tuple(items))]
+
+
+def _immediate(view: View) -> Text:
+    """What a derivative of the error is called that is not all of it, where there is one."""
+    chains = view.derivation.chains
+    found = [e for edges in chains.edges.values() for e in edges if chains.is_immediate(e)]
+    if not found:
+        return Text(())
+    of, wrt = (view.page.symbol(t, whole=True) for t in (found[0].of, found[0].wrt))
+    return say(
+        " {} is the derivative of the equation of {} alone, all else that it reads held fixed: {} reads {} by other "
+        "ways too, and {} counts them all.",
+        view.set_.immediate(of, wrt),
+        of,
+        of,
+        wrt,
+        view.set_.partial(of, wrt),
+    )
+
+
+def _kinds(view: View) -> list[LocalDerivative]:
+    """All local derivatives, or one of each kind: the one that shows most indices."""
+    edges = [e for edges in view.derivation.chains.edges.values() for e in edges]
+    if view.exhaustive:
+        return edges
+    best: dict[object, LocalDerivative] = {}
+    for edge in edges:
+        kind = (type(edge.equation.expression), edge.wrt.role, tuple(r.rules for r in edge.reasons))
+        if kind not in best or _indices_shown(edge) > _indices_shown(best[kind]):
+            best[kind] = edge
+    return list(best.values())
+
+
+def _indices_shown(edge: LocalDerivative) -> int:
+    return sum(i.axis.extent != 1 and not i.axis.sample for i in (*edge.of_indices, *edge.wrt_indices))
+
+
+def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
+    """How a local derivative was found, step by step, for one sample."""
+    of, wrt = (tuple(map(single_index, i)) for i in (edge.of_indices, edge.wrt_indices))
+    reasons = [Reason(r.rules, alone_in(r.value)) for r in edge.reasons]
+    bound = [i for r in reasons for i in bound_in(r.value, (*of, *wrt))]
+    page = view.page.with_letters((*of, *wrt), dict.fromkeys(bound))
+    left = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
+    return steps(page, left, reasons)
+
+
+def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
+    """The steps of a derivation below one another, each with its rules; a step that changes nothing is no step.
+
+    A step on the way that no line can hold is not shown; its rules are named with the next.
+    """
+    items: list[Item] = []
+    before: Box | None = None
+    rules: tuple[str, ...] = ()
+    for number, reason in enumerate(reasons):
+        value, pieces = page.entry(reason.value), page.pieces(reason.value)
+        if value == before:
+            continue
+        rules = tuple(dict.fromkeys((*rules, *_seen(reason, reasons[number - 1] if number else None))))
+        too_wide = max(p.width for p in pieces) + left.width + 3 > LINE
+        if too_wide and number < len(reasons) - 1:
+            continue
+        items.append(Item(EMPTY if items else left, tuple(pieces), reason=listed(rules) if rules else None))
+        before, rules = value, ()
+    return items
+
+
+def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:
+    """The rules of a step that can be seen in it: a delta between samples is not, where there is one sample."""
+    if INDEPENDENCE in reason.rules and not reason.value.atoms(Index):
+        return tuple(r for r in reason.rules if r != INDEPENDENCE)
+    if COLLAPSE in reason.rules and before is not None and not before.value.has(KroneckerDelta):
+        return (LINEARITY,) if before.value.has(Sum) else (REARRANGED,)
+    return reason.rules
+
+
+# One weight in scalars.
+
+#: A product of factors, and whether it is subtracted.
+Product = tuple[bool, list[Box]]
+
+
+def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
+    """Every path from the error to one weight, in scalars: as local derivatives, then with their values."""
+    original = next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
+    count = count_chains(view.derivation.chains, original, entry)
+    shown = shown_chains(view, original, entry)
+    symbol = view.page.symbol(parameter, tuple(entry))
+    noun = "path leads" if count == 1 else "paths lead"
+    text = say(
+        "In scalars, for the one "
+        + ("weight" if parameter.role == "weight" else "parameter")
+        + " {}, to which {} "
+        + noun
+        + " from the error:",
+        symbol,
+        view.page.entry(count),
+    )
+    left = view.error_slope(symbol)
+    partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
+    values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))
+    return [Fold(text, (Display((partials, values)),))]
+
+
+def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:
+    """The first chains and, if there are more than are written out, dots and the last; then that of a penalty."""
+    most, chains = PATHS[view.detail], view.derivation.chains
+    first = list(islice(scalar_chains(chains, parameter, entry, penalty=False), most + 1))
+    more = list(scalar_chains(chains, parameter, entry, penalty=True))
+    if len(first) <= most and count_chains(chains, parameter).is_Integer:
+        return [*first, *more]
+    last = next(scalar_chains(chains, parameter, entry, last=True, penalty=False))
+    return [*first[: max(most - 2, 1)], None, last, *more]
+
+
+def _sum(view: View, products: Sequence[Product | None]) -> list[Box]:
+    """Products below one another, with their signs; None for dots."""
+    pieces: list[Box] = []
+    for number, product in enumerate(products):
+        negative, (first, *others) = product or (False, [view.set_.dots()])
+        if number:
+            pieces.append(BREAK)
+            first = view.set_.before("less" if negative else "plus", first)
+        elif negative:
+            first = view.set_.before("minus", first)
+        pieces += [first, *others]
+    return pieces
+
+
+def _is_negative(value: Expr) -> bool:
+    return subtracted(value) and not isinstance(value, Add)
+
+
+def _partials(view: View, links: ScalarChain) -> Product:
+    page = view.page
+    return False, [
+        view.local_slope(x.local, page.symbol(x.local.of, x.of), page.symbol(x.local.wrt, x.wrt)) for x in links
+    ]
+
+
+def _values(view: View, links: ScalarChain) -> Product:
+    """The values of the local derivatives on a chain, ones left out, and whether they make it negative."""
+    page = view.page.with_letters((), dict.fromkeys(i for x in links for i in sorted(x.value.atoms(Index), key=str)))
+    values = [x.value for x in links]
+    negative = sum(map(_is_negative, values)) % 2 == 1
+    plain = [-v if _is_negative(v) else v for v in values]
+    boxes = [page.at(v, PRODUCT) for v in plain if v != 1]
+    return negative, boxes or [view.set_.number(1)]

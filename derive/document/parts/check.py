@@ -1,0 +1,49 @@
+"""The check, as it was run for this network."""
+
+from __future__ import annotations
+
+from derive.document.blocks import Block, Part, say
+from derive.document.view import View
+from derive.paper.boxes import Box
+
+
+def check(view: View) -> Part:
+    """How far the gradient of the generated module is from what is measured.
+
+    Raises what ``GradientReport.require`` does: then there is nothing to say about it.
+    """
+    report = view.derivation.report
+    if not report.right:
+        report.require()
+    blocks: list[Block] = []
+    if report.layers is not None:
+        blocks.append(
+            say(
+                "This network is too large to be checked entry by entry, so the same network with layers of {} units "
+                "was checked.",
+                "-".join(map(str, report.layers)),
+            )
+        )
+    picked = {None: "every entry", 0: "a random direction"}.get(report.entries, f"up to {report.entries} entries")
+    blocks.append(
+        say(
+            "The gradient that the generated module computes was compared with what is measured, on a random example "
+            "of {} samples, in {} of each parameter. The worst relative error is below {} against the complex step "
+            "and below {} against central differences. The complex step loses no digits; central differences do, so "
+            "the second number measures them rather than the gradient.",
+            str(report.samples),
+            picked,
+            _power(view, report.below),
+            _power(view, report.below_central),
+        )
+    )
+    if report.left_out:
+        blocks.append(say("{}.", report.apart))
+    return Part("check", "The check", tuple(blocks))
+
+
+def _power(view: View, exponent: int) -> Box:
+    """A power of ten."""
+    number = view.set_.number(abs(exponent))
+    above = view.set_.before("minus", number) if exponent < 0 else number
+    return view.set_.script(view.set_.number(10), None, above)

@@ -1,0 +1,193 @@
+"""The network forwards: unit by unit, in index form, in matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sympy import Add, Expr, Integer, Mul, Sum
+
+from derive.arrays.lift import gives_rows, row_blocks
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Axis, Index
+from derive.calculus.program import Assign, Definition
+from derive.calculus.reading_order import reading_order, subtracted
+from derive.document.blocks import Block, Display, Item, Part, say
+from derive.document.view import View, bound_in
+from derive.paper.boxes import Box
+from derive.paper.page import Page
+
+#: How many units of a layer, or terms of a sum, are written out; of more, the first two and the last.
+UNITS = {"brief": 0, "full": 4, "exhaustive": 8}
+
+LOSS_WORDS = "The error is made, by the loss {}, with the function"
+
+
+def forward(view: View) -> Part:
+    """What the network computes for one sample."""
+    blocks: list[Block] = []
+    stated = [d for d in view.batch.definitions if d.function.order == 0]
+    functions = [definition(view, d) for d in stated if d.function.role == "activation"]
+    if functions:
+        blocks += [say("Its activations are" if len(functions) > 1 else "Its activation is"), Display(tuple(functions))]
+    for d in (d for d in stated if d.function.role == "loss"):
+        blocks += [say(LOSS_WORDS, d.function.label), Display((definition(view, d),))]
+    if _mixes_samples(view):
+        blocks.append(
+            say(
+                "Some of these equations mix the samples of a batch. For a single sample, as they stand here, they say "
+                "little; the equations for a batch, further on, are what is computed."
+            )
+        )
+    if not view.brief:
+        blocks += [
+            say(
+                "Unit by unit, for one sample, the network computes{}",
+                f" (of layers of more than {UNITS[view.detail]} units, the first two and the last):"
+                if _any_wide(view)
+                else ":",
+            ),
+            Display(tuple(item for s in view.single.stage("forward", "error") for item in unit_by_unit(view, s))),
+        ]
+    blocks += [
+        say(
+            "With indices for the units, for one sample. The number on the right stays with an equation: it belongs "
+            "also to its form for a batch, and to the line of code that computes it."
+        ),
+        view.indexed("forward", "error"),
+    ]
+    if not view.brief:
+        blocks += [
+            say("In matrices, the shape of each array below it (numbers have none); an activation acts on each entry:"),
+            view.shaped("forward", "error"),
+        ]
+    return Part("forward", "Forward", tuple(blocks))
+
+
+def _mixes_samples(view: View) -> bool:
+    """Whether an equation before the error sums over the samples, or pairs them."""
+    for statement in view.batch.stage("forward"):
+        sums = statement.equation.expression.atoms(Sum)
+        if any(limit[0].axis.sample for s in sums for limit in s.limits):
+            return True
+        if sum(axis.sample for axis in statement.target.axes) > 1:
+            return True
+    return False
+
+
+# Activations.
+
+
+def definition(view: View, stated: Definition) -> Item:
+    """The definition of an activation, and what it is called here."""
+    page, set_ = view.page, view.set_
+    own = replace(page, functions={}).function(stated.function)
+    applied = set_.apply(own, page.entry(X))
+    value = page.formula(stated.function.definition)
+    first, *others = called(view, stated.function, stated.function)
+    if stated.function.role == "loss":
+        return Item(first, (value,), number=stated.number)
+    values = [applied] if value == applied else [applied, value]
+    return Item(first, equalities(view, [*others, *values]), number=stated.number)
+
+
+def called(view: View, activation: Any, function: Any) -> list[Box]:
+    """What an activation, or its derivative, is called in every layer that has it, applied to x."""
+    names = dict.fromkeys(view.page.function(function, n) for n in layers_of(view, activation))
+    return [view.set_.apply(n, view.page.entry(X)) for n in names]
+
+
+def equalities(view: View, values: Sequence[Box]) -> tuple[Box, ...]:
+    """The right side of an equation with several values, all equal."""
+    first, *others = values
+    return first, *(view.set_.before("equals", o) for o in others)
+
+
+def layers_of(view: View, activation: Any) -> list[int | None]:
+    """The layers that have an activation; the first one if they are written alike."""
+    used = [
+        s.target.layer
+        for s in view.batch.stage("forward")
+        if isinstance(s.equation.expression, Elementwise) and type(s.equation.expression) is activation
+    ]
+    return used or [None] if view.notation.function_layers else used[:1] or [None]
+
+
+# Unit by unit.
+
+
+def shown_numbers(axis: Axis, most: int) -> list[Expr | None]:
+    """The numbers on an axis that are written out; None stands for dots."""
+    if axis.extent.is_Integer and axis.extent <= most:
+        return [Integer(axis.start + n) for n in range(int(axis.extent))]
+    return [Integer(axis.start), Integer(axis.start + 1), None, axis.stop]
+
+
+def _any_wide(view: View) -> bool:
+    axes = {a for s in view.single.stage("forward") for a in s.target.axes if not a.sample}
+    return any(None in shown_numbers(a, UNITS[view.detail]) for a in axes)
+
+
+def unit_by_unit(view: View, statement: Assign) -> list[Item]:
+    """A statement once for each unit, every sum of products written out."""
+    most, equation = UNITS[view.detail], statement.equation
+    choices: list[tuple[Expr | None, ...]] = [()]
+    for index in equation.indices:
+        numbers: Sequence[Expr | None] = [index] if index.axis.extent == 1 else shown_numbers(index.axis, most)
+        choices = [(*c, n) for c in choices for n in numbers]
+    items = []
+    for chosen in choices:
+        if None in chosen:
+            items.append(Item(view.set_.dots("down"), (), "none"))
+        else:
+            items.append(_unit(view, statement, tuple(c for c in chosen if c is not None), most))
+    return items
+
+
+def _unit(view: View, statement: Assign, chosen: tuple[Expr, ...], most: int) -> Item:
+    value = _at(statement, chosen)
+    free = [c for c in chosen if isinstance(c, Index)]
+    page = view.page.with_letters(free, bound_in(value, free))
+    return Item(page.symbol(statement.target, chosen), tuple(written_out(page, value, most)))
+
+
+def _at(statement: Assign, chosen: tuple[Expr, ...]) -> Expr:
+    """The right side for one unit; of a tensor that is stacked from blocks of rows, the block with this row."""
+    equation = statement.equation
+    if not gives_rows(equation):
+        return equation.at(chosen)
+    row = equation.indices[0]
+    last, body, inner = 0, equation.expression, None
+    for first, _, filling, along in row_blocks(equation.expression, row):
+        if not chosen[0].is_Integer or chosen[0] >= first:
+            last, body, inner = first, filling, along
+    assert last >= row.axis.start
+    renamed = dict(zip(equation.indices, chosen, strict=True))
+    return body.xreplace(renamed if inner is None else {**renamed, inner: chosen[0]})
+
+
+def written_out(page: Page, value: Expr, most: int) -> list[Box]:
+    """A formula with the sums among its terms written out, the middle of a long one as dots."""
+    terms: list[tuple[bool, Box]] = []
+    for term in reading_order(Add.make_args(value)):
+        negative = subtracted(term) and not isinstance(term, Add)
+        terms += [(negative, box) for box in _terms(page, -term if negative else term, most)]
+    return page.signed(terms)
+
+
+def _terms(page: Page, term: Expr, most: int) -> list[Box]:
+    """The boxes of one term: a sum of products as its summands, anything else as it stands."""
+    factors = Mul.make_args(term)
+    sums = [f for f in factors if isinstance(f, Sum)]
+    outside = Mul(*(f for f in factors if not isinstance(f, Sum)))
+    indices = [limit[0] for s in sums for limit in s.limits if limit[0].axis.extent != 1]
+    if len(sums) != 1 or len(indices) != 1 or not outside.is_number:
+        return [page.entry(term)]
+    (index,) = indices
+    numbers = shown_numbers(index.axis, most)
+    boxes = [
+        page.typesetter.dots() if n is None else page.entry(outside * sums[0].function.xreplace({index: n}))
+        for n in numbers
+    ]
+    return boxes

@@ -1,0 +1,86 @@
+"""The network at a glance."""
+
+from __future__ import annotations
+
+from sympy import Integer
+
+from derive.calculus.cost import size
+from derive.calculus.program import Assign
+from derive.document.blocks import Block, Part, Picture, Table, Text, say
+from derive.document.view import View
+from derive.drawing import draw
+from derive.paper.boxes import SUM, Box
+from derive.statement.describe import spelled
+
+#: How many layers are listed before the middle ones are left out.
+MOST_LAYERS = 8
+#: The widest formula in the table, in em; of a wider one only the left side is shown.
+WIDEST = 16.0
+
+
+def glance(view: View) -> Part:
+    """What the network is: in a sentence, in a drawing, and layer by layer."""
+    count = view.page.entry(view.total)
+    noun = "parameter" if view.total == 1 else "parameters"
+    blocks: list[Block] = [say("{} It has {} " + noun + ".", description(view), count)]
+    blocks.append(Picture(draw(view.derivation), say("The network, from the inputs to the error.")))
+    if not view.brief:
+        blocks.append(layers(view))
+    return Part("glance", "The network at a glance", tuple(blocks))
+
+
+def description(view: View) -> Text:
+    """The network in one sentence, widths that have names as mathematics."""
+    sentence, network = view.derivation.description, view.derivation.network
+    if network is None or not view.batch.extents:
+        return Text((sentence,))
+    before, _, after = sentence.partition(spelled(network.layers))
+    spans: list[str | Box] = [before]
+    for number, width in enumerate(network.layers):
+        spans += ["-"] if number else []
+        spans.append(str(width) if isinstance(width, int) else view.page.width(width))
+    return Text((*spans, after))
+
+
+def layers(view: View) -> Table:
+    """What each layer computes, of how many units, with how many parameters."""
+    rows = [_row(view, same) for same in _layered(view)]
+    if len(rows) > MOST_LAYERS:
+        rows = [*rows[:4], (Text((view.set_.dots("down"),)),) * 4, *rows[-2:]]
+    head = tuple(Text((t,)) for t in ("layer", "units", "computes", "parameters"))
+    return Table(head, tuple(rows), frozenset({1, 3}))
+
+
+def _layered(view: View) -> list[list[Assign]]:
+    """The statements of each layer; one that belongs to no layer by itself."""
+    found: dict[object, list[Assign]] = {}
+    for statement in _computed(view):
+        layer = statement.target.layer
+        found.setdefault(statement.target.name if layer is None else layer, []).append(statement)
+    return list(found.values())
+
+
+def _computed(view: View) -> list[Assign]:
+    """The statements of the forward pass that compute more than a row of ones."""
+    return [s for s in view.single.stage("forward") if s.target.role != "augmented"]
+
+
+def _row(view: View, statements: list[Assign]) -> tuple[Text, ...]:
+    last = statements[-1]
+    layer, units = last.target.layer, size(last.target)
+    names = {s.name for s in last.equation.expression.free_symbols}
+    for statement in statements:
+        names |= {s.name for s in statement.equation.expression.free_symbols}
+    read = [p for p in view.single.parameters if p.name in names]
+    count = sum((size(p) for p in read), Integer(0)).expand()
+    page = view.page.lettered(last.equation)
+    value = page.entry(last.equation.expression)
+    left = page.symbol(last.target, last.equation.indices)
+    formula = view.set_.join((left, value), "equals", SUM)
+    shown = formula if formula.width <= WIDEST else left
+    return (
+        Text(("" if layer is None else str(layer),)),
+        Text((view.page.entry(units),)),
+        Text((shown,)),
+        Text((view.page.entry(count),)),
+    )

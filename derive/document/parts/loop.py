@@ -1,0 +1,224 @@
+"""The update and the loop: each line tied to its equation and to the line of code that does it."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from functools import lru_cache
+
+from sympy import Indexed
+
+from derive.calculus.deltas import tidy
+from derive.calculus.index import Index, symbols_read
+from derive.calculus.program import Assign
+from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
+from derive.document.view import View
+from derive.files.write import HEADER_LINES
+from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP, constant
+from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
+from derive.learning.optimizers import LEARNING_RATE
+from derive.paper.boxes import SUM, Box
+
+#: How many lines of one stage, or arrays in a row, are listed before the middle ones are left out.
+MOST = 8
+#: The widest formula of a line, in em; of a wider one only the left side is shown.
+WIDEST = 19.0
+
+
+def loop(view: View) -> Part:
+    """How the parameters begin, a step against the gradient, and the algorithm that repeats it."""
+    plain = view.descent.is_plain
+    blocks: list[Block] = [] if view.brief else _beginning(view)
+    blocks += [_lead(view), view.batched("update")]
+    if not view.brief and plain:
+        blocks += [say("For one sample, with the gradient put in:"), Display(tuple(_stepwise(view)))]
+    elif not view.brief:
+        blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
+    blocks += [_kept(view), _algorithm(view)]
+    return Part("loop", "The update and the loop", tuple(blocks))
+
+
+# Before the first step.
+
+
+def _beginning(view: View) -> list[Block]:
+    """How the weights begin, with their spread if they are drawn one by one; and what is kept from step to step."""
+    network = view.derivation.network
+    if network is None:
+        return []
+    entry = INITIALISATIONS[network.initialisation]
+    over, under = entry.spread
+    biases = "" if network.bias == "none" else "; biases begin at 0"
+    kept = [t for t in view.batch.states if t.about is not None]
+    blocks: list[Block] = []
+    if entry.variance is None:
+        blocks.append(say(f"Before the first step, weights are {entry.phrase}{biases}."))
+    else:
+        words = f"Before the first step, weights are {entry.phrase} around 0, of the variance {{}}{biases}."
+        fans = [view.set_.words(f"{s.name} of the layer") for s in (INPUTS, UNITS) if under.has(s)]
+        fans = fans if len(fans) == 1 else [view.set_.words(INPUTS.name), fans[-1]]
+        below = view.page.sum_of((False, box) for box in fans)
+        blocks.append(say(words, view.set_.fraction(view.page.entry(over), below)))
+    if kept:
+        shown = [view.batch_page.symbol(t, whole=True) for t in kept]
+        shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
+        blocks.append(say("Kept from step to step are {}, which begin at 0.", listed(shown)))
+    return blocks
+
+
+# A step.
+
+
+def _lead(view: View) -> Text:
+    """What a step is."""
+    rate, descent = view.page.symbol(LEARNING_RATE), view.descent
+    if descent.is_plain:
+        return say("A step goes against the gradient, with the learning rate {}:", rate)
+    entry = descent.optimizer
+    of = "goes against the gradient" if entry.is_plain else f"is that of {entry.name} ({entry.source})"
+    words = f"A step {of}, with the learning rate {{}}"
+    boxes: list[Box] = [rate]
+    if descent.counts:
+        words += "; {} is its number, from 1 on"
+        boxes.append(view.page.symbol(STEP))
+    if descent.timed:
+        words += ", and {} its own learning rate, by the schedule " + descent.schedule.name
+        boxes.append(view.page.symbol(RATE))
+    if descent.clip is not None:
+        words += "; {} is the square of the norm of all gradients together, and {} shrinks them to the norm {} if that "
+        words += "is smaller (Pascanu, Mikolov and Bengio 2013)"
+        boxes += [view.page.symbol(t) for t in (SQUARE_NORM, CLIP_SCALE, constant("clip"))]
+    return say(words + ":", *boxes)
+
+
+def _first_words(view: View) -> Text:
+    """Which equations are written with their indices."""
+    first, *others = view.single.parameters
+    if view.exhaustive or not others:
+        return say("With indices, for one sample:")
+    return say(
+        "With indices, for one sample, and for {} alone; all others change alike:", view.page.symbol(first, whole=True)
+    )
+
+
+def _by_entries(view: View) -> list[Item]:
+    """Equations of a step entry by entry; what is added to a parameter by itself where the notation shows it."""
+    found = []
+    for statement in view.single.stage("update"):
+        about, equation = statement.target.about, statement.equation
+        if not equation.expression.has(Indexed) or not (view.exhaustive or _is_of_first(view, statement)):
+            continue
+        is_parameter = statement.target.role == "updated" and about in view.single.parameters
+        if view.notation.increment and is_parameter and about is not None:
+            page = view.page.lettered(equation, "update")
+            step = tidy(equation.expression - about[equation.indices])
+            left = page.symbol(statement.target, equation.indices)
+            found.append(Item(view.set_.join((view.letter("Delta"), left), "", left.binds), tuple(page.pieces(step))))
+        found.append(view.entries(statement, numbered=False))
+    return found
+
+
+def _is_of_first(view: View, statement: Assign) -> bool:
+    """Whether a statement is for all parameters, or for the first one."""
+    owner = statement.target
+    while owner.about is not None:
+        owner = owner.about
+    return owner == view.single.parameters[0] or not statement.target.axes
+
+
+def _stepwise(view: View) -> list[Item]:
+    """Each update for one sample, with the gradient put in."""
+    gradients = {s.target.about: s for s in view.single.stage("gradient")}
+    found = []
+    for statement in view.single.stage("update"):
+        equation, about = statement.equation, statement.target.about
+        assert about is not None
+        slope = gradients[about]
+        put_in = {slope.target[equation.indices]: slope.equation.at(equation.indices)}
+        value = equation.expression.xreplace(put_in)
+        page = view.page.with_letters(equation.indices, value.atoms(Index) - set(equation.indices))
+        left = page.symbol(statement.target, equation.indices)
+        if view.notation.increment:
+            before = about[equation.indices]
+            rule, step = (tidy(e - before) for e in (equation.expression, value))
+            increment = view.set_.join((view.letter("Delta"), left), "", left.binds)
+            found.append(Item(increment, (page.entry(rule), view.set_.before("equals", page.entry(step)))))
+        found.append(Item(left, tuple(page.pieces(value)), "gets"))
+    return found
+
+
+def _kept(view: View) -> Text:
+    """Which arrays of the forward pass the backward pass reads."""
+    read = {n for s in view.batch.stage("factor", "gradient") for n in symbols_read(s.equation.expression)}
+    known = [t for t in view.batch.inputs if t.role != "target"] + [s.target for s in view.batch.stage("forward")]
+    kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]
+    shown = kept if len(kept) <= MOST else [*kept[:4], view.set_.dots("low"), *kept[-2:]]
+    return say("The backward pass reads {}, so they are kept until then.", listed(shown))
+
+
+# The algorithm.
+
+
+def _algorithm(view: View) -> Algorithm:
+    lines = code_lines(view.derivation.listed)
+    steps = [Step(say("repeat, for one batch ({}, {}) after another:", *_data(view)))]
+    for stage, title in (
+        ("forward", "forwards:"),
+        ("error", "the error:"),
+        ("factor", "backwards:"),
+        ("gradient", "the gradients:"),
+        ("update", "the update:"),
+    ):
+        statements = view.batch.stage(stage)
+        if statements:
+            steps += [Step(Text((title,)), 1), *_lines(view, statements, lines)]
+    heading = say("Gradient descent; the last column is the line of {} that does it", Code("trainer.py"))
+    return Algorithm(heading, tuple(steps))
+
+
+def _data(view: View) -> list[Box]:
+    return [view.batch_page.symbol(t, whole=True) for t in view.batch.inputs]
+
+
+def _lines(view: View, statements: tuple[Assign, ...], code: dict[int, tuple[int, str]]) -> list[Step]:
+    steps, parameters = [_line(view, s, code) for s in statements], view.batch.parameters
+    if len(steps) > MOST and not view.exhaustive:
+        learned = [
+            n for n, s in enumerate(statements, 1) if s.target.role == "updated" and s.target.about in parameters
+        ]
+        shown = max(4, learned[0]) if learned else 4
+        steps = [*steps[:shown], Step(Text((view.set_.dots("down"),)), 2), *steps[-2:]]
+    return steps
+
+
+def _line(view: View, statement: Assign, code: dict[int, tuple[int, str]]) -> Step:
+    symbol = view.batch_page.symbol(statement.target, whole=True)
+    assert statement.form is not None
+    value = view.batch_page.array(statement.form)
+    formula = view.set_.join((symbol, value), "gets", SUM)
+    shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)
+    return Step(shown, 2, statement.number, code.get(statement.number))
+
+
+@lru_cache(maxsize=1)  # the documents of one derivation list the same module
+def code_lines(source: str) -> dict[int, tuple[int, str]]:
+    """The line of a generated module that computes each equation, found by the number in its comment.
+
+    Line numbers count the header that the file is sealed with. Of a statement of several
+    lines, whose comment stands at its end, it is the first.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    lines, first = source.split("\n"), 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NEWLINE:
+            first = 0
+        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
+            first = first or token.start[0]
+        number = token.string[3:-1] if token.type == tokenize.COMMENT and token.string[1:3] == " (" else ""
+        if not number.isdigit() or not first:
+            continue
+        end = token.start[1] if first == token.start[0] else None
+        line = lines[first - 1][:end].strip()
+        if not line.startswith("result"):  # a helper of an equation, not the equation
+            found.setdefault(int(number), (first + HEADER_LINES, line))
+    return found

@@ -1,0 +1,307 @@
+"""Every symbol used, its meaning and its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from sympy import erf, sign
+
+from derive.arrays import matrix as mx
+from derive.arrays.matrix import walk
+from derive.calculus.forward import SAMPLES
+from derive.calculus.functions import X, derivative
+from derive.calculus.index import Index, Tensor
+from derive.document.blocks import Block, Code, Part, Table, Text, say
+from derive.document.parts.forward import layers_of
+from derive.document.view import View
+from derive.learning.descent import constant
+from derive.learning.optimizers import LEARNING_RATE
+from derive.paper.boxes import SUM, Box
+from derive.paper.notation import is_canonical
+from derive.paper.signs import own_signs, role_sign
+from derive.paper.text import text
+from derive.text.entry_text import number_text
+
+#: How many symbols of one kind are listed before the middle ones are left out.
+MOST = 6
+
+Row = tuple[Text, ...]
+
+
+def symbols(view: View) -> Part:
+    """The table of symbols, then how their indices are read."""
+    rows = [*_tensors(view), *_signs(view)]
+    blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
+    blocks += [_weights(view)] if _both_indices(view) else []
+    blocks.append(
+        say(
+            "A shape is rows by columns, for {} samples side by side as columns. What belongs to one sample is a "
+            "column{}; with indices it is an entry.",
+            view.page.entry(SAMPLES),
+            _of_one_sample(view),
+        )
+    )
+    return Part("notation", "Notation", tuple(blocks))
+
+
+def _of_one_sample(view: View) -> Text:
+    """How the letters of one sample differ from those of a batch, by an example."""
+    pairs = [(view.page.symbol(x, whole=True), view.batch_page.symbol(x, whole=True)) for x in view.single.inputs]
+    return next((say(", {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
+
+
+# What a tensor of each role means; the layer is added where there are several.
+_MEANING = {
+    "input": "inputs",
+    "target": "targets",
+    "weight": "weights",
+    "bias": "biases",
+    "preactivation": "pre-activations",
+    "activation": "activations",
+    "prediction": "outputs",
+    "augmented": "activations with a one before them",
+    "error": "the error, which learning makes smaller",
+    "penalty": "penalty for large weights, a part of the error",
+}
+
+# What a number or an array of a step means.
+_OF_A_STEP = {
+    "clipped": "gradient of {}, clipped",
+    "velocity": "last step of {}, or what is left of it",
+    "mean": "running mean of the gradients of {}",
+    "mean_square": "running mean of the squared gradients of {}, entry by entry",
+    "square_sum": "sum of the squared gradients of {}, entry by entry",
+}
+_ONCE_A_STEP = {
+    "step": "number of the step, from 1 on",
+    "rate": "learning rate of the step",
+    "square_norm": "square of the norm of all gradients together",
+    "clip_scale": "what the gradients are multiplied by, at most 1",
+    "correction1": "what is missing from the means of the gradients, which begin at 0",
+    "correction2": "what is missing from the means of their squares",
+}
+
+
+def _tensors(view: View) -> Iterator[Row]:
+    known = [*view.batch.inputs, *view.batch.parameters]
+    known += [s.target for s in view.batch.stage("forward", "error", "factor")]
+    for role in dict.fromkeys(t.role for t in known):
+        same = [t for t in known if t.role == role]
+        rows = [_row(view, t) for t in same]
+        yield from _shortened(view, rows) if all(map(_is_numbered, same)) else rows
+
+
+def _is_numbered(tensor: Tensor) -> bool:
+    """Whether a tensor is one of a row that its number continues."""
+    return is_canonical(tensor if tensor.about is None else tensor.about)
+
+
+def _shortened(view: View, rows: list[Row]) -> list[Row]:
+    """Rows of one kind; of many, the first two and the last."""
+    dots = (Text((view.set_.dots("down"),)), Text(("",)), Text((view.set_.dots("down"),)))
+    return rows if len(rows) <= MOST else [*rows[:2], dots, rows[-1]]
+
+
+def _row(view: View, tensor: Tensor) -> Row:
+    return Text((view.batch_page.symbol(tensor, whole=True),)), _meaning(view, tensor), Text((_shape(view, tensor),))
+
+
+def _meaning(view: View, tensor: Tensor) -> Text:
+    if tensor.role == "augmented" and tensor.layer == 0:
+        return say("inputs with a one before them{}", _stated_as(view, tensor))
+    layer = "" if tensor.layer is None or tensor.role == "input" else f" of layer {tensor.layer}"
+    if tensor.role == "factor" and tensor.about is not None:
+        slope = view.error_slope(view.batch_page.symbol(tensor.about, whole=True))
+        scale = view.page.entry(1 / view.batch.common)
+        if view.batch.common == 1:
+            return say("shared factor: {}", slope)
+        negative = view.batch.common == -1
+        value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
+        return say("shared factor: {}", value)
+    if tensor.role == "prediction":
+        plain = view.page.one_layer or tensor.layer is None
+        what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
+        return say(what + "{}", _stated_as(view, tensor))
+    return say(_MEANING.get(tensor.role, "computed on the way to the error") + layer + "{}", _stated_as(view, tensor))
+
+
+def _stated_as(view: View, tensor: Tensor) -> Text:
+    """The name that a tensor was given, where its sign is not simply that."""
+    sign, name = view.page.sign(tensor), tensor.name
+    first = sign == next(own_signs(view.set_, name)) and text(view.page.scripts(sign, False, None, None)) == name
+    by_role = is_canonical(tensor) and sign == role_sign(view.set_, view.notation, tensor, view.page.one_layer)
+    if first or by_role or tensor.about is not None:
+        return Text(())
+    return say(", stated as {}", Code(name) if name.isascii() else view.set_.name(name))
+
+
+def _shape(view: View, tensor: Tensor) -> Box:
+    if not tensor.axes:
+        return view.set_.words("number")
+    extents = [a.extent for a in tensor.axes]
+    boxes = [view.batch_page.extent(e) for e in extents]
+    if len(boxes) == 1:
+        boxes = [view.set_.number(1), *boxes] if tensor.axes[0].sample else [*boxes, view.set_.number(1)]
+    return view.set_.join(boxes, "by", 0)
+
+
+def _signs(view: View) -> Iterator[Row]:
+    """Signs and letters that stand for no tensor of the network."""
+    number = Text((view.set_.words("number"),))
+    gradient = view.batch.stage("gradient")[0].target
+    assert gradient.about is not None
+    slope = view.batch_page.symbol(gradient, whole=True)
+    yield (
+        Text((slope,)),
+        say(
+            "gradient: the derivative of {} with respect to each entry of {}",
+            view.page.error(),
+            view.batch_page.symbol(gradient.about, whole=True),
+        ),
+        Text((_shape(view, gradient),)),
+    )
+    yield Text((view.batch_page.symbol(LEARNING_RATE),)), Text(("learning rate",)), number
+    yield from _of_a_step(view)
+    yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
+    for symbol in view.batch.extents:
+        yield Text((view.batch_page.entry(symbol),)), Text(("a width: a number of units",)), number
+    yield from _functions(view)
+    yield from _known_functions(view)
+    yield from _operations(view)
+    yield from _indices(view)
+
+
+_ROLES = {"activation": "activation:", "loss": "what an entry adds to the error, by the loss"}
+
+
+def _of_a_step(view: View) -> Iterator[Row]:
+    """The numbers and arrays of a step, those that are fixed with their values."""
+    number = Text((view.set_.words("number"),))
+    for name, value in view.batch.constants.items():
+        symbol = view.batch_page.symbol(constant(name))
+        shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)
+        yield Text((shown,)), _fixed(view, name), number
+    computed = [*view.batch.states, *(s.target for s in view.batch.stage("update") if s.target.role != "updated")]
+    for tensor in computed:
+        if tensor.name in _ONCE_A_STEP:
+            yield Text((view.batch_page.symbol(tensor),)), Text((_ONCE_A_STEP[tensor.name],)), number
+    for role, words in _OF_A_STEP.items():
+        same = [t for t in computed if t.role == role and t.about is not None]
+        rows: list[Row] = [
+            (
+                Text((view.batch_page.symbol(t, whole=True),)),
+                say(words, view.batch_page.symbol(t.about, whole=True) if t.about else ""),
+                Text((_shape(view, t),)),
+            )
+            for t in same
+        ]
+        yield from _shortened(view, rows)
+
+
+def _fixed(view: View, name: str) -> Text:
+    """What a number with a fixed value means."""
+    if view.derivation.network is None:
+        return say("constant{}", _stated_as(view, constant(name)))
+    known = {"l2": "strength of weight decay", "clip": "largest norm of the gradients"}
+    options = (*view.descent.optimizer.options, *view.descent.schedule.options)
+    return Text((known.get(name) or next(o.meaning for o in options if o.name == name),))
+
+
+def _decimal(view: View, value: Fraction) -> Box:
+    """A fixed number as it was given."""
+    digits, _, exponent = number_text(value).partition("e")
+    if "/" in digits:
+        return view.set_.fraction(view.set_.number(value.numerator), view.set_.number(value.denominator))
+    return view.set_.decimal(digits, int(exponent) if exponent else None)
+
+
+def _functions(view: View) -> Iterator[Row]:
+    """The activations and their derivatives, by the names that they have here."""
+    for definition in view.batch.definitions:
+        function = definition.function
+        if function.order == 0 and (function.role == "loss" or function.origin in view.page.functions):
+            name = view.page.function(function, layers_of(view, function)[0])
+            prime = view.page.function(derivative(function), layers_of(view, function)[0])
+            yield Text((name,)), Text((f"{_ROLES[function.role]} {function.label}, entry by entry",)), _none()
+            if function.role == "activation" or derivative(function) in {d.function for d in view.batch.definitions}:
+                yield Text((prime,)), say("derivative of {}", name), _none()
+
+
+def _known_functions(view: View) -> Iterator[Row]:
+    """Functions with a name of their own that not every reader knows."""
+    set_, x, page = view.set_, view.page.entry(X), view.page
+    definitions = [d.function.definition for d in view.batch.definitions]
+    if any(d.has(erf) for d in definitions):
+        primed = set_.apply(set_.primed(set_.name("erf"), 1), x)
+        slope = set_.join((primed, page.entry(erf(X).diff(X))), "equals", 0)
+        start = set_.join((set_.apply(set_.name("erf"), set_.number(0)), set_.number(0)), "equals", 0)
+        yield Text((set_.name("erf"),)), say("error function: {} and {}", slope, start), _none()
+    if any(d.has(sign) for d in definitions):
+        sides = [set_.before("minus", set_.number(1)), set_.number(0), set_.number(1)]
+        yield Text((set_.name("sgn"),)), say("sign: {}, {} or {}", *sides), _none()
+
+
+def _operations(view: View) -> Iterator[Row]:
+    """The signs between arrays, of those that occur."""
+    set_ = view.set_
+    forms = [s.form for program in (view.single, view.batch) for s in program.statements if s.form is not None]
+    nodes = [n for form in forms for n in walk(form)]
+    times, transpose = set_.letter(view.notation.times), set_.letter(view.notation.transpose)
+    if any(isinstance(n, mx.Hadamard) for n in nodes):
+        yield Text((times,)), Text(("product entry by entry",)), _none()
+    if any(isinstance(n, mx.Hadamard) and any(map(mx.divides, n.factors)) for n in nodes):
+        yield Text((set_.sign_alone("over"),)), Text(("division entry by entry",)), _none()
+    if any(isinstance(n, mx.Transpose) for n in nodes):
+        yield Text((transpose,)), Text(("as an exponent: transpose",)), _none()
+    if any(view.page.shows_ones(n) for n in nodes):
+        yield Text((set_.name("1"),)), Text(("a column of ones",)), Text((set_.words("as it fits"),))
+    if any(isinstance(n, mx.Part) for n in nodes):
+        yield Text((view.letter("without first"),)), Text(("as an index: without column 0, the biases",)), _none()
+    if any(isinstance(n, mx.SumOver) and n.axis is None for n in nodes):
+        yield Text((set_.name("sum"),)), Text(("the sum of all entries",)), _none()
+
+
+def _none() -> Text:
+    return Text(("",))
+
+
+def _indices(view: View) -> Iterator[Row]:
+    """The letters that number units and samples."""
+    if any(a.extent != 1 for t in view.single.tensors.values() for a in t.axes):
+        pool = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
+        units = view.page.spared(*[x for x in pool if x not in view.page.taken][:5])
+        yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
+        kronecker = view.set_.script(view.letter("delta"), view.set_.join(units[:2], "", 0), None)
+        yield Text((kronecker,)), say("1 if {} and {} are equal, 0 if not", *units[:2]), _none()
+    sample = view.letter(view.page.spare(view.notation.sample_letters))
+    yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
+
+
+def _both_indices(view: View) -> bool:
+    return any(p.role == "weight" and all(a.extent != 1 for a in p.axes) for p in view.single.parameters)
+
+
+def _weights(view: View) -> Text:
+    """Say which way the weights point, where both of their indices are written."""
+    weight = next(p for p in view.single.parameters if p.role == "weight" and all(a.extent != 1 for a in p.axes))
+    row, column = (Index(n, a) for n, a in zip(("row", "column"), weight.axes, strict=True))
+    turned = view.notation.from_first and is_canonical(weight)
+    first = view.page.spare(("i", *view.notation.free_letters))
+    second = view.page.spare(("j", *view.notation.free_letters), (first,))
+    page = replace(view.page, letters={row: second if turned else first, column: first if turned else second})
+    i, j = view.letter(first), view.letter(second)
+    entry = page.symbol(weight, (row, column))
+    if view.derivation.network is None:
+        return say("The entry {} of a matrix stands in row {}, column {}.", entry, *((j, i) if turned else (i, j)))
+    if turned:
+        return say(
+            "The weight {} leads from unit {} to unit {}; in the matrix it stands in row {}, column {}.",
+            entry,
+            i,
+            j,
+            j,
+            i,
+        )
+    return say("The weight {} leads from unit {} to unit {}: row {}, column {} of its matrix.", entry, j, i, i, j)

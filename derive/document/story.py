@@ -1,0 +1,304 @@
+"""The story of one weight: its paths to the error, its chain in scalars, its shared factor, its number.
+
+It is a document of blocks as the whole derivation is, and is written in the same formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+from typing import TYPE_CHECKING
+
+from sympy import Expr, Indexed, Integer, Sum
+
+from derive.calculus.cost import scalar_chains as count_chains
+from derive.calculus.index import Index, Tensor
+from derive.calculus.program import Assign
+from derive.calculus.rules import INDEPENDENCE
+from derive.calculus.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
+from derive.document.blocks import BREAK, Block, Display, Document, Fold, Item, Part, Picture, Table, Text, listed, say
+from derive.document.parts.chain import one_weight, shown_chains
+from derive.document.parts.forward import UNITS, written_out
+from derive.document.parts.glance import description
+from derive.document.parts.numbers import figure
+from derive.document.view import View, bound_in
+from derive.drawing import Drawing, Highlight, draw, read_highlight
+from derive.files.seals import Content, seal_all
+from derive.formats.writers import WRITERS, Manuscript, numbers_of
+from derive.paper.boxes import EMPTY, SUM, Box
+from derive.statement.edition import Edition
+from derive.worked.slope import Slope, slope
+
+if TYPE_CHECKING:
+    from derive.api import Derivation
+
+#: How many local derivatives and values are listed.
+MOST = {"brief": 12, "full": 24, "exhaustive": 60}
+
+#: Up to how many chains are multiplied out and added up in numbers.
+MOST_ADDED = 200
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One entry of a parameter, as it is looked at."""
+
+    view: View
+    highlight: Highlight
+    parameter: Tensor
+
+    @property
+    def entry(self) -> tuple[Expr, ...]:
+        """Its indices."""
+        return tuple(Integer(n) for n in self.highlight.entry)
+
+    @property
+    def symbol(self) -> Box:
+        """How it is written."""
+        return self.view.page.symbol(self.single, self.entry)
+
+    @property
+    def single(self) -> Tensor:
+        """Its parameter in the program for one sample."""
+        return next(p for p in self.view.single.parameters if p.name == self.parameter.name)
+
+    @property
+    def noun(self) -> str:
+        """What it is called."""
+        return "weight" if self.parameter.role == "weight" else "bias" if self.parameter.role == "bias" else "parameter"
+
+    @property
+    def chains(self) -> list[ScalarChain | None]:
+        """Its chains: all, or of very many the first ones and the last, with None for dots."""
+        return shown_chains(self.view, self.parameter, self.entry)
+
+
+def story(derivation: Derivation, weight: str, edition: Edition) -> Manuscript:
+    """Tell the story of one weight, such as ``W2[3,1]``, in so much detail, with the numbers of an edition.
+
+    Raises SpecError if the network has no such weight, or the numbers do not fit it.
+    """
+    highlight = read_highlight(weight, derivation.forward)
+    told = Weight(View(derivation, edition.detail), highlight, highlight.parameter(derivation.forward))
+    drawing = draw(derivation, highlight)
+    number = slope(derivation, told.parameter, highlight.entry, numbers_of(edition))
+    parts = (_paths(told, drawing), _chain(told), _factor(told), _number(told, number))
+    return Manuscript(told.view, edition, Document(f"The story of one {told.noun}: {highlight}", parts), drawing)
+
+
+def story_files(derivation: Derivation, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
+    """The story as files, sealed, and the name of the folder for them."""
+    assert derivation.network is not None
+    told = story(derivation, weight, edition)
+    highlight = read_highlight(weight, derivation.forward)
+    place = "_".join([derivation.network.name, highlight.name, *map(str, highlight.entry)])
+    files = {n: c for name in edition.formats for n, c in WRITERS[name](told).items() if "/" not in n}
+    return place, seal_all(files, derivation.network.digest)
+
+
+# Its paths.
+
+
+def _paths(weight: Weight, drawing: Drawing) -> Part:
+    """Where it is in the network, and every way from it to the error."""
+    view = weight.view
+    count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
+    words = "one path" if count == 1 else "{} paths"
+    text = say(
+        "From the " + weight.noun + " {}, " + words + " lead" + ("s" if count == 1 else "") + " to the error{}",
+        weight.symbol,
+        *([] if count == 1 else [view.page.entry(count)]),
+        ", of which some are:" if None in weight.chains else ":",
+    )
+    picture = Picture(drawing, say("The paths from {} to the error.", weight.symbol))
+    items = (Item(EMPTY, tuple(_path(view, chain)), "none") for chain in weight.chains)
+    return Part("paths", "Its paths", (description(view), picture, text, Display(tuple(items))))
+
+
+def _path(view: View, chain: ScalarChain | None) -> Iterator[Box]:
+    """The numbers on one path, from the weight to the error."""
+    if chain is None:
+        yield view.set_.dots("down")
+        return
+    yield view.page.symbol(chain[-1].local.wrt, chain[-1].wrt)
+    for link in reversed(chain):
+        yield view.set_.join((EMPTY, view.page.symbol(link.local.of, link.of)), "to", SUM)
+
+
+# Its chain.
+
+
+def _chain(weight: Weight) -> Part:
+    """The local derivatives on the paths, and the sum over the paths of their products."""
+    view = weight.view
+    links = _links(weight.chains)
+    most = MOST[view.detail]
+    some = ", of which the first are:" if len(links) > most else ":"
+    steps = Display(tuple(_local(view, link) for link in links[:most]))
+    chains = (b for fold in one_weight(view, weight.single, weight.entry) for b in _unfolded(fold))
+    lead = say("Each step of a path is a local derivative" + some)
+    return Part("chain", "Its chain in scalars", (lead, steps, *chains))
+
+
+def _unfolded(block: Block) -> tuple[Block, ...]:
+    """What a fold holds, for a reader who has asked for it."""
+    return (block.title, *block.blocks) if isinstance(block, Fold) else (block,)
+
+
+def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:
+    """Every step of some chains once, from the error downwards."""
+    known = {(x.local.of.name, x.of, x.local.wrt.name, x.wrt): x for c in chains if c for x in c}
+    order = [n for c in chains if c for n in [x.local.of.name for x in c]]
+    return sorted(known.values(), key=lambda x: order.index(x.local.of.name))
+
+
+def _local(view: View, link: Link) -> Item:
+    """A local derivative between two numbers, with its rule."""
+    page = view.page.with_letters((), dict.fromkeys(bound_in(link.value, ())))
+    left = view.local_slope(link.local, page.symbol(link.local.of, link.of), page.symbol(link.local.wrt, link.wrt))
+    rules = [r for r in link.local.reasons[0].rules if r != INDEPENDENCE]
+    return Item(left, tuple(page.pieces(link.value)), reason=listed(rules) if rules else None)
+
+
+# Its shared factor.
+
+
+def _factor(weight: Weight) -> Part:
+    """Which shared factor the chain begins with, how that is found, and what is left."""
+    view = weight.view
+    gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight.single)
+    read = [s for s in view.single.stage("factor") if _read(gradient, s)]
+    blocks: list[Block] = []
+    for statement in read:
+        blocks += _defined(view, statement, gradient, weight.entry)
+    lead = "With it, the slope is" if read else "It shares no factor with other parameters; the slope is"
+    blocks += [Text((lead,)), Display((_at(view, gradient, weight.entry),))]
+    return Part("factor", "Its shared factor", tuple(blocks))
+
+
+def _read(gradient: Assign, factor: Assign) -> bool:
+    return factor.target.name in {a.base.label.name for a in gradient.equation.expression.atoms(Indexed)} or (
+        not factor.target.axes and factor.target.symbol in gradient.equation.expression.free_symbols
+    )
+
+
+def _defined(view: View, factor: Assign, gradient: Assign, entry: tuple[Expr, ...]) -> list[Block]:
+    """A shared factor where the gradient reads it: what it is the slope of, and how it is computed."""
+    at, about = _place(factor, gradient.equation.at(entry)), factor.target.about
+    assert about is not None
+    page = view.page.with_letters([i for i in at if isinstance(i, Index)], ())
+    symbol, reached = page.symbol(factor.target, at), page.symbol(about, at)
+    meaning = Item(symbol, tuple(page.signed([(view.single.common == -1, view.error_slope(reached))])))
+    return [
+        say("The beginning of its chains, down to {}, is shared with other parameters. It is called", reached),
+        Display((meaning,)),
+        Text(("and computed once, for all of them, by",)),
+        Display((_at(view, factor, at),)),
+    ]
+
+
+def _place(factor: Assign, value: Expr) -> tuple[Expr, ...]:
+    """The indices at which a formula reads a factor; those of its equation if it reads more than one entry."""
+    read = (a for a in sorted(value.atoms(Indexed), key=str) if a.base.label.name == factor.target.name)
+    places = [tuple(a.indices) for a in read]
+    return next((p for p in places if not _ranging(p)), factor.equation.indices)
+
+
+def _ranging(indices: Iterable[Expr]) -> bool:
+    """Whether any index has more than one value."""
+    return any(isinstance(i, Index) and i.axis.extent != 1 for i in indices)
+
+
+def _at(view: View, statement: Assign, entry: tuple[Expr, ...]) -> Item:
+    """A statement for one entry, its sums written out, with the number of its equation."""
+    value = at_entry(statement.equation.at(entry)).replace(_is_single, lambda total: total.function)
+    free = [i for i in entry if isinstance(i, Index)]
+    page = view.page.with_letters(free, bound_in(value, free))
+    pieces = written_out(page, value, max(UNITS["full"], UNITS[view.detail]))
+    return Item(page.symbol(statement.target, entry), tuple(pieces), number=statement.number)
+
+
+def _is_single(node: Expr) -> bool:
+    """Whether a sum has one term, as that over the samples of a single one."""
+    return isinstance(node, Sum) and all(limit[0].axis.extent == 1 for limit in node.limits)
+
+
+# Its number.
+
+
+def _number(weight: Weight, found: Slope | None) -> Part:
+    """The values on the paths put into the chains, and the gradient beside what is measured."""
+    if found is None:
+        words = "The widths of this network have names: nothing can be computed unless arrays are given in a file."
+        return Part("number", "Its number", (Text((words,)),))
+    view = weight.view
+    blocks: list[Block] = [Text((_origin(found),))]
+    if found.samples == 1 and not view.batch.extents:
+        values, links = _values(weight, found), _links(weight.chains)[: MOST[view.detail]]
+        blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
+        blocks += [Text(("The local derivatives come to",)), Display(tuple(_put_in(view, x, found) for x in links))]
+        every = list(islice(scalar_chains(view.derivation.chains, weight.parameter, weight.entry), MOST_ADDED + 1))
+        count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
+        if len(every) <= MOST_ADDED and len(every) == count:
+            blocks += [Text(("and the chains to",)), Display((_product(weight, found, every),))]
+    return Part("number", "Its number", (*blocks, *_compared(weight, found)))
+
+
+def _origin(found: Slope) -> str:
+    one = "one sample" if found.samples == 1 else f"{found.samples} samples"
+    where = f"an example of {one}" + ("" if found.seed is None else f", drawn from the seed {found.seed}")
+    if found.samples > 1:
+        return f"In {where}, the slope is a mean or a sum over the samples, so only what it comes to is shown."
+    return f"In {where}, the generated module computes the following; numbers are printed rounded."
+
+
+def _values(weight: Weight, found: Slope) -> tuple[tuple[Text, ...], ...]:
+    """Every number that the chains read."""
+    view = weight.view
+    read = [atom for x in _links(weight.chains) for atom in sorted(x.value.atoms(Indexed), key=str)]
+    values = {view.page.entry(atom): found.value(atom) for atom in read if not _ranging(atom.indices)}
+    shown = [*values.items()][: MOST[view.detail]]
+    return tuple((Text((symbol,)), Text((figure(view, found.figure(value)),))) for symbol, value in shown)
+
+
+def _put_in(view: View, link: Link, found: Slope) -> Item:
+    """A local derivative and its value."""
+    of, wrt = view.page.symbol(link.local.of, link.of), view.page.symbol(link.local.wrt, link.wrt)
+    left = view.local_slope(link.local, of, wrt)
+    return Item(left, (figure(view, found.figure(found.value(link.value))),))
+
+
+def _product(weight: Weight, found: Slope, every: Sequence[ScalarChain]) -> Item:
+    """The sum of the products of ``every`` chain, in numbers; those that are not written out are in the sum."""
+    view = weight.view
+    pieces: list[Box] = []
+    for chain in weight.chains:
+        first, *others = _factors(view, found, chain) if chain else [view.set_.dots()]
+        pieces += [BREAK, view.set_.before("plus", first), *others] if pieces else [first, *others]
+    total = sum(prod(found.value(x.value) for x in chain) for chain in every)
+    result = view.set_.before("equals", figure(view, found.figure(total)))
+    return Item(view.error_slope(weight.symbol), (*pieces, BREAK, result))
+
+
+def _factors(view: View, found: Slope, chain: ScalarChain) -> list[Box]:
+    """The factors of a chain in numbers, each in parentheses; ones are left out."""
+    values = [value for x in chain if (value := found.value(x.value)) != 1]
+    return [view.set_.group(figure(view, found.figure(v))) for v in values] or [view.set_.number(1)]
+
+
+def _compared(weight: Weight, found: Slope) -> list[Block]:
+    """The gradient, and what is measured from the error alone."""
+    view = weight.view
+    rows = [
+        ("the generated module", found.figure(found.gradient)),
+        ("complex step", found.figure(found.measured.complex_step.item())),
+        ("central difference", found.central),
+    ]
+    table = Table(
+        (Text(("by",)), Text(("slope",))),
+        tuple((Text((words,)), Text((figure(view, number),))) for words, number in rows),
+        frozenset({1}),
+    )
+    return [say("The slope of the error along {}, beside what is measured by moving it alone:", weight.symbol), table]

@@ -1,0 +1,220 @@
+"""What every part of the document is written from: the derivation, its pages, and how much is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sympy import Expr
+
+from derive.arrays.lift import gives_rows
+from derive.calculus.chain_rule import LocalDerivative
+from derive.calculus.cost import size
+from derive.calculus.functions import Elementwise
+from derive.calculus.index import Index, Tensor
+from derive.calculus.program import Assign, Program
+from derive.document.blocks import Display, Item
+from derive.learning.descent import Descent
+from derive.paper.boxes import Box, Typesetter
+from derive.paper.index_form import layer_of
+from derive.paper.notation import LETTERS, Notation
+from derive.paper.page import Page
+from derive.paper.signs import signs_of
+
+if TYPE_CHECKING:
+    from derive.api import Derivation
+    from derive.targets.verify import GradientReport
+    from derive.worked.example import Example
+
+#: How much the document says, from least to most.
+DETAILS = ("brief", "full", "exhaustive")
+
+#: A line of mathematics in em, for choices that are the same in every format: an article's text width less a tag.
+LINE = 33.0
+
+
+def page_for(program: Program, notation: Notation) -> Page:
+    """The page on which a program is written."""
+    layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
+    taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
+    set_ = Typesetter(notation.times)
+    one_layer = len(layers) <= 1
+    return Page(
+        set_,
+        notation,
+        program.tensors,
+        one_layer=one_layer,
+        signs=signs_of(program, notation, set_, one_layer),
+        functions={**_numbered(program, "activation"), **_numbered(program, "loss")},
+        by_layer=notation.function_layers and _told_by_layers(program),
+        taken=taken,
+    )
+
+
+def _numbered(program: Program, role: str) -> dict[str, str]:
+    """The functions of a role with their numbers; a single one has none."""
+    origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == role))
+    return {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
+
+
+def _told_by_layers(program: Program) -> bool:
+    """Whether the number of a layer says which activation is meant, wherever one is applied."""
+    applied = {(layer_of(a, program.tensors), a.origin) for s in program.statements for a in _activations(s)}
+    layers = [layer for layer, _ in applied]
+    return None not in layers and len(layers) == len(set(layers))
+
+
+def _activations(statement: Assign) -> list[Elementwise]:
+    return [a for a in statement.equation.expression.atoms(Elementwise) if a.role == "activation"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A derivation as it is looked at: for one sample and for a batch, in its notation, in so much detail.
+
+    ``example`` holds the worked numbers, ``report`` the gradient check as it was run,
+    if they are wanted.
+    """
+
+    derivation: Derivation
+    detail: str = "full"
+    example: Example | None = None
+    report: GradientReport | None = None
+
+    @property
+    def notation(self) -> Notation:
+        """How it is written."""
+        return self.derivation.notation
+
+    @property
+    def batch(self) -> Program:
+        """The program for a batch."""
+        return self.derivation.program
+
+    @property
+    def descent(self) -> Descent:
+        """How the parameters follow the gradient."""
+        network = self.derivation.network
+        return Descent() if network is None else network.descent
+
+    @property
+    def single(self) -> Program:
+        """The program for one sample."""
+        return self.derivation.single
+
+    @cached_property
+    def page(self) -> Page:
+        """The page for one sample."""
+        return page_for(self.single, self.notation)
+
+    @cached_property
+    def batch_page(self) -> Page:
+        """The page for arrays of a batch."""
+        return replace(page_for(self.batch, self.notation), batch=True)
+
+    @property
+    def set_(self) -> Typesetter:
+        """What makes boxes."""
+        return self.page.typesetter
+
+    @property
+    def brief(self) -> bool:
+        """Whether only the heart of the matter is wanted."""
+        return self.detail == "brief"
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether everything is wanted."""
+        return self.detail == "exhaustive"
+
+    # ------------------------------------------------------------ symbols
+
+    def letter(self, name: str) -> Box:
+        """A letter of the alphabet in use."""
+        return self.set_.letter(LETTERS[name])
+
+    def role(self, role: str) -> Box:
+        """The letter of a role."""
+        return self.letter(self.notation.roles[role].entry)
+
+    def slope(self, of: Box, wrt: Box) -> Box:
+        """A partial derivative."""
+        return self.set_.partial(of, wrt)
+
+    def local_slope(self, edge: LocalDerivative, of: Box, wrt: Box) -> Box:
+        """A local derivative, of one equation alone; it is marked where the error reads a tensor in two ways."""
+        immediate = self.derivation.chains.is_immediate(edge)
+        return self.set_.immediate(of, wrt) if immediate else self.set_.partial(of, wrt)
+
+    def error_slope(self, wrt: Box) -> Box:
+        """The derivative of the error with respect to a symbol."""
+        return self.set_.partial(self.page.symbol(self.derivation.forward.error.target), wrt)
+
+    # ------------------------------------------------------------ statements
+
+    def entries(self, statement: Assign, program: Program | None = None, numbered: bool = True) -> Item:
+        """A statement in index form, with its number."""
+        equation = statement.equation
+        page = self.page if program is None else replace(self.batch_page, batch=False)
+        page = page.lettered(equation, statement.stage)
+        left = page.symbol(statement.target, equation.indices)
+        right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
+        return Item(left, tuple(right), relation(statement), statement.number if numbered else None)
+
+    def arrays(self, statement: Assign, page: Page, numbered: bool = True) -> Item:
+        """A statement in matrix form; the shape of the result stands below it if shapes are shown."""
+        assert statement.form is not None
+        left = page.symbol(statement.target, whole=True)
+        if page.shapes and statement.form.shape != (1, 1):
+            left = page.typesetter.under(left, page.shape(*statement.form.shape))
+        right = page.array_pieces(statement.form, LINE - left.width - 5)
+        number = statement.number if numbered else None
+        return Item(left, tuple(right), relation(statement), number, batch=page.batch)
+
+    def indexed(self, *stages: str) -> Display:
+        """The statements of stages in index form, for one sample."""
+        return Display(tuple(self.entries(s) for s in self.single.stage(*stages)))
+
+    def shaped(self, *stages: str) -> Display:
+        """The statements of stages in matrix form for one sample, the shape under every array."""
+        page = replace(self.page, shapes=True)
+        return Display(tuple(self.arrays(s, page, numbered=False) for s in self.single.stage(*stages)))
+
+    def batched(self, *stages: str) -> Display:
+        """The statements of stages in matrix form for a batch, with their numbers."""
+        return Display(tuple(self.arrays(s, self.batch_page) for s in self.batch.stage(*stages)))
+
+    # ------------------------------------------------------------ parameters
+
+    @cached_property
+    def total(self) -> Expr:
+        """The number of parameters."""
+        return sum(size(p) for p in self.single.parameters).expand()
+
+    def by_depth(self) -> list[Tensor]:
+        """The parameters, the one nearest to the error first."""
+        order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
+        nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in self.single.parameters}
+        return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != "weight"))
+
+    def _leading(self, parameter: Tensor) -> list[LocalDerivative]:
+        """The local derivatives towards a parameter; that of a penalty for it only if there is no other."""
+        edges = self.derivation.chains.into(parameter)
+        return [e for e in edges if e.of.role != "penalty"] or [*edges]
+
+
+def relation(statement: Assign) -> str:
+    """The sign between the sides of a statement."""
+    return "gets" if statement.target.role == "updated" else "equals"
+
+
+def display(items: Iterable[Item]) -> Display:
+    """Equations below one another."""
+    return Display(tuple(items))
+
+
+def bound_in(expression: Expr, free: Iterable[Index]) -> list[Index]:
+    """The indices of an expression that are not free, in a fixed order."""
+    return sorted(expression.atoms(Index) - set(free), key=str)

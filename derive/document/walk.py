@@ -1,0 +1,61 @@
+"""The backward pass step by step, in no format: each shared factor with the gradients that it completes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from derive.calculus.chain_rule import LocalDerivative
+from derive.calculus.index import Tensor, symbols_read
+from derive.calculus.program import Assign, Passage
+from derive.document.blocks import Item
+from derive.document.view import View
+
+
+@dataclass(frozen=True)
+class Stride:
+    """One step: its equations in matrix form, and what it deals with.
+
+    ``symbols`` are what an equation shows of it: tensors by name, local derivatives as ``a2/z2``;
+    ``drawn`` are the tensors that a drawing shows of it.
+    """
+
+    items: tuple[Item, ...]
+    symbols: tuple[str, ...]
+    drawn: tuple[str, ...]
+
+
+def strides(view: View) -> tuple[Stride, ...]:
+    """The steps of the backward pass, from the error outward; without shared factors a step for each gradient."""
+    program = view.batch
+    factors = [s.target.name for s in program.stage("factor")]
+    grouped: dict[str, list[Assign]] = {s.target.name: [s] for s in program.stage("factor")}
+    for statement in program.stage("gradient"):
+        read = [n for n in factors if n in symbols_read(statement.equation.expression)]
+        grouped.setdefault(read[-1] if read else statement.target.name, []).append(statement)
+    passages = {p.tensor.name: p for p in program.passages}
+    return tuple(_stride(view, group, passages) for group in grouped.values())
+
+
+def _stride(view: View, statements: list[Assign], passages: Mapping[str, Passage]) -> Stride:
+    items = tuple(view.arrays(s, view.batch_page) for s in statements)
+    edges = [e for s in statements for e in _edges(s, view, passages)]
+    abouts = [s.target.about for s in statements if s.target.about is not None]
+    symbols = [*(s.target.name for s in statements), *(f"{e.of.name}/{e.wrt.name}" for e in edges)]
+    drawn = [*(e.wrt.name for e in edges), *(t.name for t in abouts)]
+    return Stride(items, tuple(dict.fromkeys(symbols)), tuple(dict.fromkeys(drawn)))
+
+
+def _edges(statement: Assign, view: View, passages: Mapping[str, Passage]) -> list[LocalDerivative]:
+    about = statement.target.about
+    assert about is not None
+    return list(_between(about, view, passages))
+
+
+def _between(tensor: Tensor, view: View, passages: Mapping[str, Passage]) -> Iterator[LocalDerivative]:
+    """The local derivatives between a tensor and what has a name before it: the factors, or the error."""
+    for edge in view.derivation.chains.into(tensor):
+        yield edge
+        passage = passages.get(edge.of.name)
+        if passage is not None and passage.name is None:
+            yield from _between(edge.of, view, passages)

@@ -1,0 +1,96 @@
+"""Symbols as letters on a line, above it and below it: what a format without formulas can write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from derive.drawing.scene import measured
+from derive.paper.boxes import Box
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """Letters that stand together: their size in the text's, how far above its line, moved by ``back`` before them."""
+
+    text: str
+    size: float = 1.0
+    rise: float = 0.0
+    italic: bool = False
+    back: float = 0.0
+    symbol: str = ""
+
+
+#: The width of an em by which ``measured`` is divided: fonts on a screen are not cut wider for small sizes.
+_EM = 8 * 1.1
+#: How much smaller indices are, and how far they are moved; more so where two stand one above the other.
+_SMALLER, _UP, _DOWN, _HIGHER, _LOWER = 0.68, 0.36, 0.2, 0.46, 0.28
+_BETWEEN = {"": "", "comma": ",", "thin": "\u2009", "by": "×", "equals": " = "}
+
+
+def glyphs_of(box: Box) -> list[Glyphs]:
+    """A box as letters on one line, above it and below it; only symbols with indices stand in a drawing."""
+    if box.kind not in _KINDS:
+        raise NotImplementedError(f"cannot draw a {box.kind} with letters")
+    found: list[Glyphs] = _KINDS[box.kind](*box.parts)
+    return found
+
+
+def _letter(letter: Any) -> list[Glyphs]:
+    text = letter.text
+    return [Glyphs(text, italic=text.isalpha() and not (text.isupper() and not text.isascii() and len(text) == 1))]
+
+
+def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> list[Glyphs]:
+    """A symbol with its indices; of two that stand one above the other the wider comes last."""
+    found = [*(_moved(left, _UP) if left else []), *glyphs_of(base)]
+    down, up = (-_LOWER, _HIGHER) if below and above else (-_DOWN, _UP)
+    pairs = [(box, rise) for box, rise in ((below, down), (above, up)) if box is not None]
+    pairs.sort(key=lambda pair: measured(pair[0], 8))
+    back = 0.0
+    for box, rise in pairs:
+        first, *rest = _moved(box, rise)
+        found += [_pulled(first, back), *rest]
+        back = _SMALLER * measured(box, 8) / _EM
+    return found
+
+
+def _moved(box: Box, rise: float) -> list[Glyphs]:
+    return [
+        Glyphs(g.text, g.size * _SMALLER, rise + g.rise * _SMALLER, g.italic, g.back * _SMALLER, g.symbol)
+        for g in glyphs_of(box)
+    ]
+
+
+def _pulled(glyphs: Glyphs, back: float) -> Glyphs:
+    return Glyphs(glyphs.text, glyphs.size, glyphs.rise, glyphs.italic, glyphs.back + back, glyphs.symbol)
+
+
+def _row(sign: Any, *parts: Box) -> list[Glyphs]:
+    between = f" {sign.text} " if not isinstance(sign, str) else _BETWEEN[sign]
+    found: list[Glyphs] = []
+    for part in parts:
+        found += [Glyphs(between)] if found and between else []
+        found += glyphs_of(part)
+    return found
+
+
+def _variable(stem: str, below: str) -> list[Glyphs]:
+    return [Glyphs(stem, italic=True), *([Glyphs(below, _SMALLER, -_DOWN, True)] if below else [])]
+
+
+def _named(box: Box, symbol: str, _entry: str) -> list[Glyphs]:
+    return [Glyphs(g.text, g.size, g.rise, g.italic, g.back, symbol) for g in glyphs_of(box)]
+
+
+_KINDS: dict[str, Callable[..., list[Glyphs]]] = {
+    "letter": _letter,
+    "name": lambda name: [Glyphs(name)],
+    "variable": _variable,
+    "number": lambda digits: [Glyphs(digits)],
+    "words": lambda words: [Glyphs(words)],
+    "script": _script,
+    "row": _row,
+    "named": _named,
+}

@@ -1,5 +1,0 @@
-"""Python source laid out in lines of at most 88 columns, as a formatter leaves it."""
-
-from derive.layout.module import WIDTH, laid_out, laid_out_statement
-
-__all__ = ["WIDTH", "laid_out", "laid_out_statement"]

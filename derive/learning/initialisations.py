@@ -1,0 +1,90 @@
+"""Initialisations: one entry, one formula for how widely the first weights are spread.
+
+To add an initialisation, add an entry to ``INITIALISATIONS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sympy import Expr, Integer, Symbol
+
+from derive.calculus.reading_order import fraction
+
+#: The numbers of inputs and of units of a layer.
+INPUTS = Symbol("inputs", integer=True, positive=True)
+UNITS = Symbol("units", integer=True, positive=True)
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """How the weights of a layer begin; biases begin at 0.
+
+    ``kind`` is ``uniform`` or ``normal``, both around 0 with the ``variance(inputs, units)``
+    of a layer, or ``orthogonal``, or ``zeros``. ``source`` is where it was published, ``synonyms``
+    are what others call the same.
+    """
+
+    name: str
+    what: str
+    source: str
+    kind: str
+    variance: Callable[[Expr, Expr], Expr] | None = None
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What it is for, and where it is from."""
+        return f"{self.what} ({self.source})" if self.source else self.what
+
+    @property
+    def phrase(self) -> str:
+        """How weights begin, after the words ``weights are``."""
+        words = {"zeros": "zero", "orthogonal": "random and orthogonal"}
+        said = words.get(self.kind, f"drawn from a {self.kind} distribution")
+        return f"{said} ({self.source})" if self.source else said
+
+    @property
+    def spread(self) -> tuple[Expr, Expr]:
+        """Above and below the line of the variance, in terms of ``INPUTS`` and ``UNITS``; 0 and 1 if there is none."""
+        return (Integer(0), Integer(1)) if self.variance is None else fraction(self.variance(INPUTS, UNITS))
+
+
+def _glorot(inputs: Expr, units: Expr) -> Expr:
+    return 2 / (inputs + units)
+
+
+def _he(inputs: Expr, units: Expr) -> Expr:
+    return 2 / inputs
+
+
+def _lecun(inputs: Expr, units: Expr) -> Expr:
+    return 1 / inputs
+
+
+def _spread(
+    name: str, summary: str, source: str, variance: Callable[[Expr, Expr], Expr], *others: str
+) -> list[Initialisation]:
+    """An entry for each of the two distributions; ``others`` are what else it is called."""
+    return [
+        Initialisation(f"{name}_{kind}", summary, source, kind, variance, tuple(f"{o}_{kind}" for o in others))
+        for kind in ("uniform", "normal")
+    ]
+
+
+INITIALISATIONS = {
+    entry.name: entry
+    for entry in (
+        *_spread("glorot", "for tanh and sigmoid", "Glorot and Bengio 2010", _glorot, "xavier"),
+        *_spread("he", "for relu and its relatives", "He et al. 2015", _he, "kaiming"),
+        *_spread("lecun", "for inputs of unit variance, and for selu", "LeCun et al. 1998", _lecun),
+        Initialisation(
+            "orthogonal",
+            "rows, or columns if these are fewer, of length 1 at right angles",
+            "Saxe, McClelland and Ganguli 2014",
+            "orthogonal",
+        ),
+        Initialisation("zeros", "all weights 0, for a single layer: units of hidden layers stay alike", "", "zeros"),
+    )
+}

@@ -1,0 +1,179 @@
+"""Optimizers: one entry, its update equations, entry by entry.
+
+To add an optimizer, add an entry to ``OPTIMIZERS``: the arrays that it keeps for each
+parameter, how each is replaced in a step, and what becomes of the parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sympy import Expr, sqrt
+
+from derive.calculus.index import Tensor
+from derive.text.entry_text import Option
+
+#: The learning rate, a scalar that is given at every step.
+LEARNING_RATE = Tensor("learning rate", "learning_rate")
+
+#: Numbers by their names: the options of an entry, and what it computes once a step.
+Numbers = Mapping[str, Expr]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An array that is kept for each parameter, of its shape, and begins at 0.
+
+    ``after(before, g, eta, n)`` is what replaces it; ``role`` names it, in notations and in code.
+    """
+
+    role: str
+    after: Callable[[Expr, Expr, Expr, Numbers], Expr]
+
+
+@dataclass(frozen=True)
+class Once:
+    """A number that is computed once a step: ``value(t, n)``, where ``t`` is the number of the step, from 1 on."""
+
+    name: str
+    value: Callable[[Expr, Numbers], Expr]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """``step(w, g, eta, kept, n)`` is the parameter after one step, entry by entry.
+
+    ``g`` is the entry of the gradient, ``eta`` the learning rate, ``kept`` the arrays by their
+    roles once they are replaced, ``n`` the options and the numbers of ``once``. ``source`` is
+    where the equations were published, ``note`` how others compute the same, ``synonyms`` what they call it.
+    """
+
+    name: str
+    what: str
+    source: str
+    step: Callable[[Expr, Expr, Expr, Numbers, Numbers], Expr]
+    kept: tuple[Kept, ...] = ()
+    once: tuple[Once, ...] = ()
+    options: tuple[Option, ...] = ()
+    note: str = ""
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What it does, where it is from, and how others compute the same."""
+        return f"{self.what} ({self.source}){f'; {self.note}' if self.note else ''}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a step depends on nothing but the gradient at hand."""
+        return not self.kept and not self.once
+
+
+def _share(name: str, default: Fraction | str, meaning: str) -> Option:
+    """An option from 0 to below 1, also once it is rounded to a float."""
+    return Option(name, Fraction(default), meaning, least=0, most=Fraction(999_999_999_999, 1_000_000_000_000))
+
+
+def _epsilon(default: str) -> Option:
+    """What is added to a root so that nothing is divided by zero, not even in float32."""
+    return Option("epsilon", Fraction(default), "added to the root", least=Fraction("1e-30"), most=1)
+
+
+def _velocity(v: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
+    return n["mu"] * v - eta * g
+
+
+def _mean(v: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
+    return n["beta1"] * v + (1 - n["beta1"]) * g
+
+
+def _mean_square(s: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
+    return n["beta2"] * s + (1 - n["beta2"]) * g**2
+
+
+def _adam_step(kept: Numbers, n: Numbers) -> Expr:
+    mean, square = kept["mean"] / n["correction1"], kept["mean_square"] / n["correction2"]
+    return mean / (sqrt(square) + n["epsilon"])
+
+
+_MU = _share("mu", "0.9", "how much of a step is left in the next one")
+_MOMENTS = (Kept("mean", _mean), Kept("mean_square", _mean_square))
+_CORRECTIONS = (
+    Once("correction1", lambda t, n: 1 - n["beta1"] ** t),
+    Once("correction2", lambda t, n: 1 - n["beta2"] ** t),
+)
+_BETAS = (
+    _share("beta1", "0.9", "how much of the mean of the gradients is kept"),
+    _share("beta2", "0.999", "how much of the mean of their squares is kept"),
+)
+
+OPTIMIZERS = {
+    entry.name: entry
+    for entry in (
+        Optimizer("sgd", "against the gradient", "Cauchy 1847", lambda w, g, eta, kept, n: w - eta * g),
+        Optimizer(
+            "momentum",
+            "a step keeps a share of the one before it",
+            "Polyak 1964, as in Rumelhart, Hinton and Williams 1986",
+            lambda w, g, eta, kept, n: w + kept["velocity"],
+            kept=(Kept("velocity", _velocity),),
+            options=(_MU,),
+            note="Keras and scikit-learn compute the same; PyTorch multiplies by the rate last, which differs only "
+            "while the rate changes",
+        ),
+        Optimizer(
+            "nesterov",
+            "momentum whose gradient is taken where the step will lead",
+            "Nesterov 1983, as in Sutskever et al. 2013",
+            lambda w, g, eta, kept, n: w + n["mu"] * kept["velocity"] - eta * g,
+            kept=(Kept("velocity", _velocity),),
+            options=(_MU,),
+            note="the parameters are those at which the gradient is taken, as in Keras, PyTorch and scikit-learn",
+        ),
+        Optimizer(
+            "adagrad",
+            "each entry by the root of the sum of its squared slopes",
+            "Duchi, Hazan and Singer 2011",
+            lambda w, g, eta, kept, n: w - eta * g / (sqrt(kept["square_sum"]) + n["epsilon"]),
+            kept=(Kept("square_sum", lambda s, g, eta, n: s + g**2),),
+            options=(_epsilon("1e-10"),),
+            note="ε stands outside the root, as in PyTorch; Keras has it inside, and begins the sum at 0.1",
+        ),
+        Optimizer(
+            "rmsprop",
+            "each entry by the root of the mean of its squared slopes",
+            "Tieleman and Hinton 2012",
+            lambda w, g, eta, kept, n: w - eta * g / (sqrt(kept["mean_square"]) + n["epsilon"]),
+            kept=(Kept("mean_square", lambda s, g, eta, n: n["rho"] * s + (1 - n["rho"]) * g**2),),
+            options=(_share("rho", "0.9", "how much of the mean of the squares is kept"), _epsilon("1e-8")),
+            note="ε stands outside the root, as in PyTorch, whose rho is 0.99; Keras has it inside",
+        ),
+        Optimizer(
+            "adam",
+            "momentum and rmsprop, corrected for their beginning at 0",
+            "Kingma and Ba 2015",
+            lambda w, g, eta, kept, n: w - eta * _adam_step(kept, n),
+            kept=_MOMENTS,
+            once=_CORRECTIONS,
+            options=(*_BETAS, _epsilon("1e-8")),
+            note="ε stands outside the root of the corrected mean, as in PyTorch; Keras adds it before the correction",
+        ),
+        Optimizer(
+            "adamw",
+            "adam, with a decay of the parameters that does not go through the means",
+            "Loshchilov and Hutter 2019",
+            lambda w, g, eta, kept, n: w - eta * (_adam_step(kept, n) + n["weight_decay"] * w),
+            kept=_MOMENTS,
+            once=_CORRECTIONS,
+            options=(
+                *_BETAS,
+                _epsilon("1e-8"),
+                Option("weight_decay", Fraction("0.01"), "the decay, of all parameters, biases too", least=0),
+            ),
+            note="ε as in adam; the decay is multiplied by the learning rate and is that of all parameters, as in "
+            "PyTorch",
+        ),
+    )
+}

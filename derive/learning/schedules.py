@@ -1,0 +1,93 @@
+"""Learning-rate schedules: one entry, one formula for what the rate is multiplied by.
+
+To add a schedule, add an entry to ``SCHEDULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sympy import Expr, Integer, Max, Min, cos, floor, pi
+
+from derive.text.entry_text import Option
+
+#: So many steps are told apart exactly in a float.
+MOST_STEPS = 10**12
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``factor(done, n)`` is what the learning rate is multiplied by after ``done`` steps; None for nothing.
+
+    ``n`` are the options by their names. With the option ``warm_up``, the rate first grows
+    from step to step up to its full size, in so many steps; ``done`` counts the steps since.
+    ``synonyms`` are what others call the same schedule.
+    """
+
+    name: str
+    what: str
+    source: str
+    factor: Callable[[Expr, Mapping[str, Expr]], Expr] | None = None
+    options: tuple[Option, ...] = ()
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What it does, and where it is from."""
+        return f"{self.what} ({self.source})" if self.source else self.what
+
+    def multiplier(self, t: Expr, n: Mapping[str, Expr]) -> Expr:
+        """What the rate of step ``t``, from 1 on, is multiplied by; ``n`` has no ``warm_up`` where there is none."""
+        warm_up = n.get("warm_up")
+        done = t - 1 if warm_up is None else Max(0, t - 1 - warm_up)
+        value = Integer(1) if self.factor is None else self.factor(done, n)
+        return value if warm_up is None else Min(1, t / warm_up) * value
+
+
+def _count(name: str, meaning: str, default: int | None = None) -> Option:
+    return Option(name, default, meaning, least=1 if default is None else 0, most=MOST_STEPS, whole=True)
+
+
+_WARM_UP = _count("warm_up", "steps in which the rate first grows to its full size", default=0)
+
+SCHEDULES = {
+    entry.name: entry
+    for entry in (
+        Schedule("constant", "the same rate at every step", ""),
+        Schedule(
+            "step",
+            "multiplied by a factor after every so many steps",
+            "Goyal et al. 2017",
+            lambda done, n: n["factor"] ** floor(done / n["every"]),
+            (
+                _count("every", "after how many steps the rate is multiplied"),
+                Option("factor", Fraction("0.1"), "what it is multiplied by", above=0, most=1),
+                _WARM_UP,
+            ),
+        ),
+        Schedule(
+            "exponential",
+            "multiplied by a factor after every step",
+            "Senior et al. 2013",
+            lambda done, n: n["factor"] ** done,
+            (Option("factor", None, "what the rate is multiplied by, such as 0.999", above=0, most=1), _WARM_UP),
+        ),
+        Schedule(
+            "cosine",
+            "down to 0 along half a cosine, and 0 from then on",
+            "Loshchilov and Hutter 2017, without restarts",
+            lambda done, n: (1 + cos(pi * Min(done, n["steps"]) / n["steps"])) / 2,
+            (_count("steps", "in how many steps the rate goes down to 0"), _WARM_UP),
+            synonyms=("cosine_decay",),  # not cosine_annealing, whose rate goes up again
+        ),
+        Schedule(
+            "warm_up",
+            "grows from step to step up to its full size, and stays there",
+            "Goyal et al. 2017",
+            lambda done, n: Min(1, (done + 1) / n["steps"]),
+            (_count("steps", "in how many steps the rate grows to its full size"),),
+        ),
+    )
+}

@@ -1,0 +1,36 @@
+"""Weight decay: a penalty for large weights, a part of the error like any other, so that its slope is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sympy import Add
+
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, total
+from derive.learning.descent import constant
+
+#: The strength of the decay.
+L2 = constant("l2")
+PENALTY = Tensor("R", "penalty")
+
+
+def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
+    """State R = l2/2 * the sum of all weights squared; biases do not count, in whatever way they are given.
+
+    This is the convention of Goodfellow, Bengio and Courville 2016, section 7.1.1. PyTorch's
+    ``weight_decay`` adds the same slope for sgd, but for biases too. scikit-learn's ``alpha`` is
+    divided by the number of samples of a batch: its penalty is alpha/(2m) times the sum.
+    """
+    squares = []
+    for weight in parameters:
+        if weight.role == "weight":
+            indices = supply.several(_without_biases(weight.axes))
+            squares.append(total(weight[indices] ** 2, *indices))
+    return Equation(PENALTY, (), L2[()] / 2 * Add(*squares), "penalty")
+
+
+def _without_biases(axes: Iterable[Axis]) -> Iterator[Axis]:
+    """Axes without the entry 0, under which a layer has its biases among its weights."""
+    for axis in axes:
+        yield replace(axis, extent=axis.extent - 1, start=1) if axis.start == 0 else axis

@@ -1,0 +1,264 @@
+"""Boxes: formulas as trees of typeset parts, in no format yet.
+
+A page builds boxes; ``latex``, ``mathml`` and ``text`` write them down. Every box
+knows about how wide it is in print and how tightly it binds, so lines are broken
+and parentheses set in one place for all formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from derive.paper.notation import Letter
+
+SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
+
+#: How much smaller an index is set.
+_SCRIPT = 0.72
+
+
+@dataclass(frozen=True)
+class Box:
+    """A typeset part: its kind, what it is made of, its width in em (of the text size), how tightly it binds."""
+
+    kind: str
+    parts: tuple[Any, ...]
+    width: float
+    binds: int = ATOM
+    tall: bool = False
+
+
+#: Nothing at all.
+EMPTY = Box("nothing", (), 0.0)
+
+_WIDE = {
+    r"\Psi": 0.8,
+    r"\Delta": 0.9,
+    r"\mathsf{T}": 0.6,
+    r"\setminus 0": 1.3,
+    "dz": 1.0,
+    "dh": 1.1,
+    **dict.fromkeys("()", 0.4),
+    **dict.fromkeys("[]", 0.3),
+}
+
+_NAMES = {"1": 0.6, "ln": 0.9, "tanh": 2.2, "cosh": 2.1, "erf": 1.3, "sgn": 1.5, "sigmoid": 0.6, "otherwise": 4.2}
+
+#: The signs that may stand between two parts, with their widths.
+_BETWEEN = {
+    "": 0.0,
+    "thin": 0.17,
+    "comma": 0.45,
+    "by": 1.2,
+    "greater": 1.3,
+    "at least": 1.3,
+    "less": 1.3,
+    "at most": 1.3,
+    "equals": 1.3,
+    "over": 1.2,
+    "times": 1.2,
+    "to": 1.3,
+    "gets": 1.6,
+}
+
+#: The signs that may stand before a part, or after it, with their widths.
+_SIGNS = {
+    "minus": 0.8,
+    "binary minus": 1.5,
+    "binary plus": 1.5,
+    "plus": 1.5,
+    "less": 1.5,
+    "equals": 1.6,
+    "gets": 1.6,
+    "times": 1.2,
+    "open": 1.2,
+    "close": 0.0,
+    "comma": 0.6,
+    "green open": 0.75,
+    "green close": 0.75,
+    "red open": 0.75,
+    "red close": 0.75,
+}
+
+
+class Typesetter:
+    """Makes boxes; ``times`` is the sign of the entry-wise product."""
+
+    def __init__(self, times: Letter) -> None:
+        self.times = times
+
+    def letter(self, letter: Letter) -> Box:
+        """A letter of the notation."""
+        return Box("letter", (letter,), _WIDE.get(letter.tex, 0.72 if letter.tex.isupper() else 0.58))
+
+    def name(self, name: str) -> Box:
+        """The name of a function."""
+        return Box(
+            "name", (name,), _NAMES.get(name, sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name))
+        )
+
+    def variable(self, name: str) -> Box:
+        """The name of a width: one letter, a word, or either with an index."""
+        stem, _, below = name.partition("_")
+        return Box("variable", (stem, below), 0.55 * len(stem) + 0.4 * len(below))
+
+    def number(self, value: int) -> Box:
+        """A whole number."""
+        return Box("number", (str(value),), 0.5 * len(str(value)))
+
+    def decimal(self, digits: str, exponent: int | None = None) -> Box:
+        """A decimal number, as it is to be read; ``exponent`` is that of its power of ten."""
+        width = 0.5 * len(digits) + (0.0 if exponent is None else 2.2 + 0.36 * len(str(exponent)))
+        return Box("decimal", (digits, exponent), width)
+
+    def words(self, text: str) -> Box:
+        """Words in a formula."""
+        return Box("words", (text,), 0.48 * len(text))
+
+    def dots(self, way: str = "across") -> Box:
+        """What is left out: ``across`` a line of terms, ``down`` a column, or ``low`` in a list."""
+        return Box("dots", (way,), 1.4)
+
+    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
+        """A symbol with its indices; ``left`` is a left superscript."""
+        side = max((b.width for b in (below, above) if b is not None), default=0.0)
+        width = base.width + _SCRIPT * (side + (left.width if left else 0.0)) + (0.15 if left else 0.08)
+        binds = base.binds if below is None and above is None else POWER
+        return Box("script", (base, below, above, left), width, max(binds, POWER), base.tall)
+
+    def primed(self, base: Box, order: int) -> Box:
+        """A function's name with a prime for each derivative."""
+        if order == 0:
+            return base
+        return Box("primed", (base, order), base.width + 0.3 * order)
+
+    def fraction(self, top: Box, bottom: Box) -> Box:
+        """A fraction."""
+        return Box("fraction", (top, bottom), max(top.width, bottom.width) + 0.25, PRODUCT, True)
+
+    def root(self, inner: Box) -> Box:
+        """A square root."""
+        return Box("root", (inner,), inner.width + 0.85, ATOM, inner.tall)
+
+    def bars(self, inner: Box) -> Box:
+        """The absolute value."""
+        return Box("bars", (inner,), inner.width + 0.6, ATOM, inner.tall)
+
+    def floored(self, inner: Box) -> Box:
+        """The whole part."""
+        return Box("floored", (inner,), inner.width + 0.9, ATOM, inner.tall)
+
+    def partial(self, of: Box, wrt: Box) -> Box:
+        """A partial derivative."""
+        return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.75, PRODUCT, True)
+
+    def immediate(self, of: Box, wrt: Box) -> Box:
+        """A partial derivative of one equation alone, where others lead to the same tensor."""
+        return Box("immediate", (of, wrt), max(of.width + 0.5, wrt.width) + 0.75, PRODUCT, True)
+
+    def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
+        """The sign of a sum with its limits."""
+        if index is None:
+            width = 1.65
+        elif start is None or stop is None:
+            width = max(1.65, 0.7 * index.width)
+        else:
+            width = max(1.65, _SCRIPT * max(index.width + 1.8 + start.width, stop.width))
+        return Box("total", (index, start, stop), width, tall=True)
+
+    def group(self, inner: Box) -> Box:
+        """Parentheses that fit."""
+        return Box("group", (inner,), inner.width + (1.4 if inner.tall else 0.8), ATOM, inner.tall)
+
+    def join(self, parts: Iterable[Box], between: str, binds: int) -> Box:
+        """Parts side by side; ``between`` names the sign."""
+        boxes = tuple(parts)
+        if len(boxes) == 1:
+            return boxes[0]
+        width = sum(b.width for b in boxes) + _BETWEEN[between] * (len(boxes) - 1)
+        sign = self.times if between == "times" else between
+        return Box("row", (sign, *boxes), width, binds, any(b.tall for b in boxes))
+
+    def apply(self, function: Box, argument: Box) -> Box:
+        """A function of an argument."""
+        inner = self.group(argument)
+        return Box("apply", (function, inner), function.width + inner.width, ATOM, inner.tall)
+
+    def cases(self, rows: Iterable[tuple[Box, Box]]) -> Box:
+        """Values with their conditions."""
+        listed = tuple(rows)
+        width = max(v.width for v, _ in listed) + max(c.width for _, c in listed) + 2.5
+        return Box("cases", listed, width, ATOM, True)
+
+    def column(self, rows: Iterable[Box]) -> Box:
+        """Blocks of rows."""
+        listed = tuple(rows)
+        return Box("matrix", tuple((r,) for r in listed), max(r.width for r in listed) + 1.5, ATOM, True)
+
+    def matrix(self, rows: Iterable[Iterable[Box]]) -> Box:
+        """A matrix of entries."""
+        listed = tuple(tuple(row) for row in rows)
+        width = sum(max(b.width for b in column) + 1.0 for column in zip(*listed, strict=True))
+        return Box("matrix", listed, width + 0.6, ATOM, True)
+
+    def under(self, inner: Box, note: Box) -> Box:
+        """A note below a brace."""
+        return Box("under", (inner, note), max(inner.width, _SCRIPT * note.width), ATOM, inner.tall)
+
+    def sign_alone(self, name: str) -> Box:
+        """A sign that stands between parts, by itself."""
+        return Box("row", (name, EMPTY, EMPTY), _BETWEEN[name])
+
+    def before(self, sign: str, box: Box) -> Box:
+        """A part with a sign before it, from which a new line may begin."""
+        mark = self.times if sign == "times" else sign
+        return Box("before", (mark, box), box.width + _SIGNS[sign], SUM, box.tall)
+
+    def after(self, box: Box, sign: str) -> Box:
+        """A part with a sign right after it, where no line may end."""
+        return Box("after", (box, sign), box.width + _SIGNS[sign], SUM, box.tall)
+
+    def coloured(self, colour: str, box: Box) -> Box:
+        """A part in one of the colours of the derivation."""
+        return replace(box, kind="coloured", parts=(colour, box))
+
+    def named(self, box: Box, symbol: str, entry: str = "") -> Box:
+        """A part that stands for a tensor, or for an entry of it: a page may light it up wherever it occurs."""
+        return replace(box, kind="named", parts=(box, symbol, entry))
+
+
+def opened(box: Box) -> tuple[Box, ...]:
+    """The parts of a box between which a line may end; the box itself if there are none.
+
+    Parentheses that are opened no longer grow with what they hold, as it is on several lines.
+    """
+    if box.kind == "row":
+        return _opened_row(*box.parts)
+    if box.kind in ("before", "group"):
+        inner = opened(box.parts[-1])
+        if len(inner) == 1:
+            return (box,)
+        sign, width = box.parts[0] if box.kind == "before" else "open", 1.0
+        first = replace(inner[0], kind="before", parts=(sign, inner[0]), width=inner[0].width + width, binds=SUM)
+        if box.kind == "before":
+            return first, *inner[1:]
+        last = replace(inner[-1], kind="after", parts=(inner[-1], "close"), width=inner[-1].width + width, binds=SUM)
+        return first, *inner[1:-1], last
+    return (box,)
+
+
+def _opened_row(sign: Any, *parts: Box) -> tuple[Box, ...]:
+    if isinstance(sign, Letter):
+        later = (replace(p, kind="before", parts=(sign, p), width=p.width + _SIGNS["times"]) for p in parts[1:])
+        return parts[0], *later
+    if (sign == "" and not all(p.kind == "before" for p in parts[1:])) or sign not in ("", "thin"):
+        return (Box("row", (sign, *parts), sum(p.width for p in parts)),)
+    found: list[Box] = []
+    for part in parts:  # the sign of a sum stays with what it sums
+        if found and found[-1].kind == "total":
+            sum_sign = found.pop()
+            part = Box("row", ("thin", sum_sign, part), sum_sign.width + part.width + 0.17, part.binds, True)
+        found.append(part)
+    return tuple(found)

@@ -1,0 +1,366 @@
+"""The index form on paper: one function per SymPy node that an equation may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from functools import singledispatchmethod
+from typing import Any, Self
+
+from sympy import (
+    Abs,
+    Add,
+    E,
+    Expr,
+    Function,
+    Ge,
+    Gt,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Le,
+    Lt,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    cos,
+    cosh,
+    erf,
+    exp,
+    floor,
+    log,
+    pi,
+    sign,
+    tanh,
+    true,
+)
+
+from derive.arrays.lift import gives_rows, row_blocks
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
+from derive.learning.descent import is_number
+from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
+from derive.paper.notation import LETTERS, Letter
+from derive.paper.symbols import Symbols, glued
+from derive.text.entry_text import base_name, number_text, option_values
+
+
+class IndexForm(Symbols):
+    """Writes formulas in index form."""
+
+    def extent(self, extent: Expr) -> Box:
+        """A width or a number of samples."""
+        return self.entry(extent)
+
+    def shape(self, rows: Expr, columns: Expr) -> Box:
+        """Rows by columns."""
+        return self.typesetter.join((self.at(rows, PRODUCT), self.at(columns, PRODUCT)), "by", ATOM)
+
+    # ------------------------------------------------------------ index form
+
+    def formula(self, expression: Expr) -> Box:
+        """A formula of ``X``, such as the definition of a function, in which decimals are written as such."""
+        return replace(self, decimals=True).entry(expression)
+
+    @singledispatchmethod
+    def entry(self, expression: Expr) -> Box:
+        """A formula in index form."""
+        raise NotImplementedError(f"cannot typeset {type(expression).__name__}: {expression}")
+
+    @entry.register
+    def _(self, expression: Rational) -> Box:
+        set_ = self.typesetter
+        if self.decimals and is_decimal(expression):
+            digits, _, exponent = number_text(abs(Fraction(expression.p, expression.q))).partition("e")
+            box = set_.decimal(digits, int(exponent) if exponent else None)
+            return box if expression >= 0 else self._minus(box)
+        top = set_.number(abs(int(expression.p)))
+        box = top if expression.q == 1 else set_.fraction(top, set_.number(int(expression.q)))
+        return box if expression >= 0 else self._minus(box)
+
+    @entry.register
+    def _(self, expression: Symbol) -> Box:
+        if expression in self.given:
+            return self.given[expression]
+        if expression.is_integer:  # the symbol of a tensor is real and no more
+            return self.width(expression.name)
+        tensor = None if expression == X else self.tensors.get(expression.name)
+        if tensor is not None:
+            return self.symbol(tensor)
+        if expression.name in LETTERS:
+            return self.typesetter.letter(LETTERS[expression.name])
+        return self.typesetter.variable(expression.name)  # an option of an entry of a catalogue
+
+    @entry.register
+    def _(self, expression: Indexed) -> Box:
+        return self.symbol(self.tensors[expression.base.label.name], tuple(expression.indices))
+
+    @entry.register
+    def _(self, expression: Add) -> Box:
+        return self.sum_of(
+            (_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(expression.args)
+        )
+
+    @entry.register
+    def _(self, expression: Mul) -> Box:
+        set_ = self.typesetter
+        if _negative(expression):
+            return self._minus(self.entry(-expression))
+        top, bottom = fraction(expression, self.decimals)
+        if bottom != 1:
+            scalars, rest = _split_scalars(top)
+            if rest and _is_scalar(bottom):
+                front = set_.fraction(self.entry(scalars), self.entry(bottom))
+                return set_.join((front, *self._factors(rest)), "thin", PRODUCT)
+            return set_.fraction(self.entry(top), self.entry(bottom))
+        return set_.join(self._factors(Mul.make_args(top)), "thin", PRODUCT)
+
+    def _factors(self, factors: Iterable[Expr]) -> list[Box]:
+        ordered = sorted(factors, key=self._rank)
+        boxes = [self.at(f, PRODUCT) for f in ordered]
+        return [b for f, b in zip(ordered, boxes, strict=True) if f != 1]
+
+    def _rank(self, factor: Expr) -> tuple[int, str]:
+        """Numbers, sums in parentheses, weights, factors, the rest, functions, and last what is summed."""
+        if factor.is_number:
+            return -1, ""
+        if isinstance(factor, Symbol):
+            return 0, ""
+        if isinstance(factor, Indexed):
+            roles = {"weight": 2, "factor": 3, "target": 3}
+            name = factor.base.label.name
+            return roles.get(self.tensors[name].role, 4), name
+        if factor.has(Sum) and not isinstance(factor, Add):
+            return 7, ""
+        if is_remainder(factor):
+            return 1, ""
+        if isinstance(factor, Add):
+            return 5 if factor.has(Sum) or any(t.is_number for t in factor.args) else 1, ""
+        return 5 if isinstance(factor, Pow) else 6, ""
+
+    @entry.register
+    def _(self, expression: Pow) -> Box:
+        set_ = self.typesetter
+        if expression.exp == Rational(1, 2):
+            return set_.root(self.entry(expression.base))
+        if expression.exp.is_negative:
+            return set_.fraction(set_.number(1), self.entry(expression.base**-expression.exp))
+        base = self.entry(expression.base)
+        tensor = self.tensors.get(str(expression.base)) if isinstance(expression.base, Symbol) else None
+        plain = isinstance(expression.base, Symbol) and (tensor is None or is_number(tensor))
+        return set_.script(base if plain else set_.group(base), None, self.entry(expression.exp))
+
+    @entry.register
+    def _(self, expression: Sum) -> Box:
+        set_ = self.typesetter
+        shown = [limit[0] for limit in expression.limits if limit[0].axis.extent != 1]
+        shown.sort(key=lambda i: not i.axis.sample)
+        page = self._naming(shown)
+        signs = [page.summation(i) for i in shown]
+        body = page.at(expression.function, PRODUCT)
+        return set_.join((*signs, body), "thin", PRODUCT) if signs else page.entry(expression.function)
+
+    def _naming(self, bound: list[Index]) -> Self:
+        """Names for bound indices that have none yet (inner sums of a formula that was put together)."""
+        missing = [i for i in bound if i not in self.letters]
+        if not missing:
+            return self
+        used = set(self.letters.values())
+        chosen = dict(self.letters)
+        for index in missing:
+            pool = self.notation.sample_letters if index.axis.sample else self.notation.bound_letters
+            chosen[index] = self.spare(pool, used)
+            used.add(chosen[index])
+        return replace(self, letters=chosen)
+
+    def summation(self, index: Index) -> Box:
+        """The sign of a sum over the whole range of an index."""
+        axis = index.axis
+        return self.typesetter.total(self.index(index), self.typesetter.number(axis.start), self.extent(axis.stop))
+
+    @entry.register
+    def _(self, expression: KroneckerDelta) -> Box:
+        names = [self.index(a) or self.typesetter.number(1) for a in expression.args]
+        return self.typesetter.script(self.typesetter.letter(LETTERS["delta"]), glued(self.typesetter, names), None)
+
+    @entry.register
+    def _(self, expression: exp) -> Box:
+        return self.exponential(self.entry(expression.args[0]))
+
+    @entry.register
+    def _(self, expression: log) -> Box:
+        return self.typesetter.apply(self.typesetter.name("ln"), self.entry(expression.args[0]))
+
+    @entry.register(tanh)
+    @entry.register(cosh)
+    @entry.register(erf)
+    @entry.register(sign)
+    def _(self, expression: Expr) -> Box:
+        name = {sign: "sgn"}.get(type(expression), type(expression).__name__)
+        return self.typesetter.apply(self.typesetter.name(name), self.entry(expression.args[0]))
+
+    @entry.register(type(pi))
+    def _(self, expression: Expr) -> Box:
+        return self.typesetter.letter(LETTERS["pi"])
+
+    @entry.register(type(E))
+    def _(self, expression: Expr) -> Box:
+        return self.exponential(self.typesetter.number(1))
+
+    @entry.register(Max)
+    @entry.register(Min)
+    @entry.register(cos)
+    def _(self, expression: Expr) -> Box:
+        listed = [self.entry(a) for a in reading_order(expression.args)]
+        name = self.typesetter.name(type(expression).__name__.lower())
+        return self.typesetter.apply(name, self.typesetter.join(listed, "comma", SUM))
+
+    @entry.register
+    def _(self, expression: floor) -> Box:
+        return self.typesetter.floored(self.entry(expression.args[0]))
+
+    @entry.register
+    def _(self, expression: Abs) -> Box:
+        return self.typesetter.bars(self.entry(expression.args[0]))
+
+    @entry.register
+    def _(self, expression: Elementwise) -> Box:
+        return self._applied(
+            type(expression), [self.entry(a) for a in expression.args], layer_of(expression, self.tensors)
+        )
+
+    @entry.register
+    def _(self, expression: Piecewise) -> Box:
+        return self.typesetter.cases((self.entry(value), self._condition(c)) for value, c in expression.args)
+
+    def _condition(self, condition: Any) -> Box:
+        if condition == true:
+            return self.typesetter.name("otherwise")
+        if X in condition.rhs.free_symbols:  # SymPy sorts the sides by their names
+            condition = condition.reversed
+        signs = {Gt: "greater", Ge: "at least", Lt: "less", Le: "at most"}
+        sides = (self.entry(condition.lhs), self.entry(condition.rhs))
+        return self.typesetter.join(sides, signs[type(condition)], SUM)
+
+    def exponential(self, exponent: Box) -> Box:
+        """A power of e; the function, where e is a tensor."""
+        set_ = self.typesetter
+        if "e" in self.signs.letters:
+            return set_.apply(set_.name("exp"), exponent)
+        return set_.script(set_.letter(LETTERS["e"]), None, exponent)
+
+    def function(self, function: Any, layer: int | None = None) -> Box:
+        """A named function: f with its layer, or its own name; primes for derivatives."""
+        set_ = self.typesetter
+        generic = self.functions.get(function.origin)
+        if generic is None and function.role != "loss":
+            base = self._own_name(function)
+        else:
+            letter = "ell" if function.role == "loss" else self.signs.function or self.notation.function
+            base = set_.letter(LETTERS[letter])
+            if generic and not (self.by_layer and function.role != "loss"):
+                base = set_.script(base, set_.letter(Letter(generic, generic)), None)
+        if function.order:
+            base = set_.primed(base, function.order)
+        if generic is not None and self.by_layer and function.role != "loss" and layer is not None:
+            mark = [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")]
+            return set_.script(base, None, set_.join(mark, "", ATOM))
+        return base
+
+    def _own_name(self, function: Any) -> Box:
+        """The name of a function in the catalogue, the values of its options below it."""
+        values = [self.formula(Rational(value)) for value in option_values(function.label)]
+        name = self.typesetter.name(base_name(function.label) if values else function.origin)
+        return self.typesetter.script(name, self.typesetter.join(values, "comma", SUM), None) if values else name
+
+    def _applied(self, function: Any, arguments: list[Box], layer: int | None) -> Box:
+        listed = arguments[0] if len(arguments) == 1 else self.typesetter.join(arguments, "comma", SUM)
+        return self.typesetter.apply(self.function(function, layer), listed)
+
+    def at(self, expression: Expr, level: int) -> Box:
+        """A formula, in parentheses if it binds less tightly than ``level``."""
+        return self._at(self.entry(expression), level)
+
+    def _at(self, box: Box, level: int) -> Box:
+        return box if box.binds >= level else self.typesetter.group(box)
+
+    def _minus(self, box: Box) -> Box:
+        return self.typesetter.before("minus", self._at(box, PRODUCT))
+
+    def sum_of(self, terms: Iterable[tuple[bool, Box]]) -> Box:
+        """Terms with their signs: (negative, box) each."""
+        pieces = self.signed(terms)
+        return self.typesetter.join(pieces, "", SUM)
+
+    def signed(self, terms: Iterable[tuple[bool, Box]]) -> list[Box]:
+        """Terms as boxes that begin with their sign (the first only if it is a minus)."""
+        pieces: list[Box] = []
+        for negative, box in terms:
+            inner = self._at(box, HADAMARD)
+            if not pieces:
+                pieces.append(self._minus(inner) if negative else inner)
+            else:
+                pieces.append(self.typesetter.before("binary minus" if negative else "binary plus", inner))
+        return pieces
+
+    # ------------------------------------------------------------ pieces, where a line may be broken
+
+    def pieces(self, expression: Expr) -> list[Box]:
+        """A formula in index form as the pieces between which a line may end."""
+        if isinstance(expression, Add):
+            terms = reading_order(expression.args)
+            return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)
+        top, bottom = fraction(expression)
+        if isinstance(expression, Mul) and not _negative(expression) and _is_scalar(bottom):
+            scalars, rest = _split_scalars(top)
+            front = [] if scalars == bottom == 1 else [self.entry(scalars / bottom)]
+            return [*front, *self._factors(rest)]
+        return [self.entry(expression)]
+
+    # ------------------------------------------------------------ rows given piecewise
+
+    def rows(self, equation: Equation) -> Box:
+        """The right side of an equation, by cases where its rows are given piecewise."""
+        if not gives_rows(equation):
+            return self.entry(equation.expression)
+        row = equation.indices[0]
+        found = []
+        for first, extent, body, inner in row_blocks(equation.expression, row):
+            value = self.entry(body if inner is None else body.xreplace({inner: row}))
+            name, sign = self.index(row), "equals" if extent == 1 and inner is None else "at least"
+            assert name is not None
+            found.append((value, self.typesetter.join((name, self.typesetter.number(first)), sign, SUM)))
+        return self.typesetter.cases(found)
+
+
+def _negative(expression: Expr) -> bool:
+    return subtracted(expression) and not isinstance(expression, Add)
+
+
+def _is_scalar(expression: Expr) -> bool:
+    """Whether an expression is made of numbers and extents only."""
+    return not expression.has(Function, Indexed) and all(s.is_integer for s in expression.free_symbols)
+
+
+def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
+    """A numerator's numbers and extents, and its other factors."""
+    scalars, rest = Integer(1), []
+    for factor in Mul.make_args(top):
+        if factor.has(Indexed, Sum, Elementwise) or not (factor.is_number or factor.is_Symbol or factor.is_Pow):
+            rest.append(factor)
+        else:
+            scalars *= factor
+    return scalars, rest
+
+
+def layer_of(expression: Expr, tensors: Mapping[str, Tensor]) -> int | None:
+    """The layer in which a function is applied: the last of those that it reads."""
+    layers = {tensors[e.base.label.name].layer for e in expression.args[0].atoms(Indexed)}
+    return max((n for n in layers if n is not None), default=None)

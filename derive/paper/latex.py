@@ -1,0 +1,244 @@
+"""Boxes as LaTeX. Only what amsmath, KaTeX and MathJax all understand is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from derive.paper.boxes import Box
+from derive.paper.notation import Letter
+from derive.paper.spelling import upright
+
+_NAMES = {
+    "1": r"\mathbf{1}",
+    "ln": r"\ln",
+    "exp": r"\exp",
+    "tanh": r"\tanh",
+    "cosh": r"\cosh",
+    "cos": r"\cos",
+    "max": r"\max",
+    "min": r"\min",
+    "sigmoid": r"\sigma",
+    "otherwise": r"\text{otherwise}",
+}
+
+_BETWEEN = {
+    "": "",
+    "thin": r"\,",
+    "comma": ", ",
+    "by": r" \times ",
+    "greater": " > ",
+    "at least": r" \ge ",
+    "less": " < ",
+    "at most": r" \le ",
+    "equals": " = ",
+    "over": r" \oslash ",
+    "to": r" \to ",
+    "gets": r" \leftarrow ",
+}
+
+_SIGNS = {
+    "minus": "-",
+    "binary minus": " - ",
+    "binary plus": " + ",
+    "plus": "+ ",
+    "less": "- ",
+    "equals": " = ",
+    "gets": r" \leftarrow ",
+    "open": r"\bigl(",
+    "close": r"\bigr)",
+    "comma": ",",
+}
+
+_BRACKETS = {
+    "green open": ("green", r"\Bigl["),
+    "green close": ("green", r"\Bigr]"),
+    "red open": ("red", r"\Bigl("),
+    "red close": ("red", r"\Bigr)"),
+}
+
+_PLUS = Box("letter", (Letter("+", "+"),), 0.8)
+_DOTS = {"across": r"\cdots", "down": r"\vdots", "low": r"\dots"}
+
+
+@dataclass(frozen=True)
+class Writer:
+    r"""Writes boxes in LaTeX; ``red`` and ``green`` are what the colours are called.
+
+    ``web`` saves braces, which some pages count: it leaves out those around an index of one sign, and
+    keeps two from standing together, which begins a hole in templates. Raises NotImplementedError for a kind of box
+    that it does not know.
+
+    >>> from derive.paper.boxes import Typesetter
+    >>> set_ = Typesetter(Letter("*", "*"))
+    >>> latex(set_.fraction(set_.number(1), set_.letter(Letter("m", "m"))))
+    '\\frac{1}{m}'
+    """
+
+    red: str = "derivered"
+    green: str = "derivegreen"
+    web: bool = False
+
+    def __call__(self, box: Box) -> str:
+        """Write a box."""
+        if box.kind not in _KINDS:
+            raise NotImplementedError(f"cannot write a {box.kind} in LaTeX")
+        return _KINDS[box.kind](self, *box.parts)
+
+    def coloured(self, colour: str, text: str) -> str:
+        """A formula in one of the colours of the derivation."""
+        name = {"red": self.red, "green": self.green}[colour]
+        return rf"\textcolor{{{name}}}{self._braced(text)}"
+
+    def index(self, box: Box) -> str:
+        """What stands below or above."""
+        text = self(box)
+        return text if self.web and _is_one_sign(text) else self._braced(text)
+
+    def within(self, box: Box) -> str:
+        """A box as the argument of a command."""
+        return self._braced(self(box))
+
+    def _braced(self, text: str) -> str:
+        return f"{{ {text}}}" if self.web and text.startswith("{") else f"{{{text}}}"
+
+    def sign(self, sign: str | Letter) -> str:
+        """What stands before or after a part."""
+        if isinstance(sign, Letter):
+            return f" {sign.tex} "
+        return self.coloured(*_BRACKETS[sign]) if sign in _BRACKETS else _SIGNS[sign]
+
+
+#: Writes a box in LaTeX, for documents that know the colours derivered and derivegreen.
+latex = Writer()
+
+
+def _is_one_sign(text: str) -> bool:
+    """Whether TeX takes it for one index without braces: a letter, a digit, a command, a letter in a font."""
+    if text.startswith("\\math"):
+        return text.endswith("}") and text.count("{") == 1
+    return text[1:].isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
+
+
+def _variable(write: Writer, stem: str, below: str) -> str:
+    tex = stem if len(stem) == 1 and stem.isascii() else rf"\mathit{{{upright(stem)}}}"
+    return f"{tex}_{{{_word(below)}}}" if below else tex
+
+
+def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
+    if exponent is None:
+        return digits
+    power = f"10^{{{exponent}}}"
+    return power if digits == "1" else rf"{digits} \times {power}"
+
+
+def _script(write: Writer, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
+    text = write(base)
+    if left is not None:
+        text = f"{{}}^{write.index(left)}{text}"
+    if below is not None:
+        text += f"_{write.index(below)}"
+    if above is not None:
+        text += f"^{write.index(above)}"
+    return text
+
+
+def _total(write: Writer, index: Box | None, start: Box | None, stop: Box | None) -> str:
+    if index is None:
+        return r"\sum"
+    if start is None or stop is None:
+        return rf"\sum_{write.index(index)}"
+    return rf"\sum_{{{write(index)}={write(start)}}}^{write.index(stop)}"
+
+
+def _row(write: Writer, sign: str | Letter, *parts: Box) -> str:
+    between = f" {sign.tex} " if isinstance(sign, Letter) else _BETWEEN[sign]
+    return _spaced(between, [write(p) for p in parts])
+
+
+def _group(write: Writer, inner: Box) -> str:
+    return rf"\left({write(inner)}\right)" if inner.tall else f"({write(inner)})"
+
+
+def _bars(write: Writer, inner: Box) -> str:
+    return rf"\left|{write(inner)}\right|" if inner.tall else f"|{write(inner)}|"
+
+
+def _floored(write: Writer, inner: Box) -> str:
+    return rf"\left\lfloor {write(inner)} \right\rfloor" if inner.tall else rf"\lfloor {write(inner)} \rfloor"
+
+
+def _cases(write: Writer, *rows: tuple[Box, Box]) -> str:
+    body = r" \\ ".join(f"{write(value)} & {write(condition)}" for value, condition in rows)
+    return rf"\begin{{cases}} {body} \end{{cases}}"
+
+
+def _matrix(write: Writer, *rows: tuple[Box, ...]) -> str:
+    body = r" \\ ".join(" & ".join(write(b) for b in row) for row in rows)
+    return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
+
+
+_KINDS: dict[str, Callable[..., str]] = {
+    "nothing": lambda write: "",
+    "letter": lambda write, letter: letter.tex,
+    "name": lambda write, name: _NAMES.get(name, rf"\mathrm{{{upright(name)}}}"),
+    "variable": _variable,
+    "number": lambda write, digits: digits,
+    "decimal": _decimal,
+    "words": lambda write, text: rf"\text{{{_escaped(text)}}}",
+    "dots": lambda write, way: _DOTS[way],
+    "script": _script,
+    "primed": lambda write, base, order: write(base) + "'" * order,
+    "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",
+    "root": lambda write, inner: rf"\sqrt{write.within(inner)}",
+    "bars": _bars,
+    "floored": _floored,
+    "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
+    "immediate": lambda write, of, wrt: rf"\frac{{\partial^{write.index(_PLUS)} {write(of)}}}{{\partial {write(wrt)}}}",
+    "total": _total,
+    "group": _group,
+    "row": _row,
+    "apply": lambda write, function, argument: f"{write(function)}{write(argument)}",
+    "cases": _cases,
+    "matrix": _matrix,
+    "under": lambda write, inner, note: rf"\underbrace{write.within(inner)}_{write.index(note)}",
+    "before": lambda write, sign, box: _spaced("", [write.sign(sign), write(box)]),
+    "after": lambda write, box, sign: f"{write(box)}{write.sign(sign)}",
+    "coloured": lambda write, colour, box: write.coloured(colour, write(box)),
+    "named": lambda write, box, _symbol, _entry: write(box),
+}
+
+
+def joined(parts: list[str]) -> str:
+    """Pieces of a line side by side, apart by a thin space unless they begin with a sign."""
+    line = ""
+    for part in parts:
+        line += part if not line or part.startswith(" ") else rf"\, {part}"
+    return line
+
+
+def _spaced(between: str, texts: list[Any]) -> str:
+    """Join, keeping a command apart from a letter that follows it."""
+    result: str = texts[0]
+    for text in texts[1:]:
+        glue = between
+        if not glue and _ends_in_command(result) and text[:1].isalpha():
+            glue = " "
+        if glue == r"\," and text[:1].isalpha():
+            glue = r"\, "
+        result += glue + text
+    return result
+
+
+def _ends_in_command(text: str) -> bool:
+    stem = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    return stem != text and stem.endswith("\\")
+
+
+def _escaped(name: str) -> str:
+    return name.replace("_", r"\_")
+
+
+def _word(text: str) -> str:
+    return text if len(text) == 1 or text.isdigit() else rf"\mathit{{{upright(text)}}}"

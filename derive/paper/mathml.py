@@ -1,0 +1,350 @@
+"""Boxes as MathML. Only what MathML Core has is used, so a browser needs no library to set it.
+
+A part that stands for a tensor says so: ``data-s`` is the tensor's name and ``data-e`` the entry; a partial
+derivative of two of them has both names, ``a2/z2``. A page can light it up wherever it occurs.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+
+from derive.paper.boxes import Box
+from derive.paper.notation import Letter
+
+#: The elements of MathML Core that are written.
+ELEMENTS = frozenset(
+    "math mi mn mo mtext mspace mrow mfrac msqrt msub msup msubsup mmultiscripts mprescripts "
+    "munder mover munderover mtable mtr mtd".split()
+)
+
+#: The attributes of what stands for nothing.
+_UNKNOWN: Mapping[str, str] = {}
+#: Elements side by side: those of one part of a formula.
+Elements = tuple[str, ...]
+
+
+def _e(name: str, *inside: str, **attributes: str) -> str:
+    """An element; an attribute's underscore is written as a hyphen."""
+    written = "".join(f' {k.replace("_", "-").strip("-")}="{escape(v)}"' for k, v in attributes.items() if v)
+    return f"<{name}{written}>{''.join(inside)}</{name}>" if inside else f"<{name}{written}/>"
+
+
+def _mo(sign: str, **attributes: str) -> str:
+    return _e("mo", escape(sign), **attributes)
+
+
+def _small(sign: str) -> str:
+    """A bracket of the height of a letter."""
+    return _mo(sign, stretchy="false")
+
+
+def _space(width: float) -> str:
+    return _e("mspace", width=f"{width:g}em")
+
+
+_NAMES = {
+    "1": _e("mn", "𝟏"),
+    "sigmoid": _e("mi", "σ"),
+    "otherwise": _e("mtext", "otherwise"),
+}
+
+_BETWEEN: dict[str, Elements] = {
+    "": (),
+    "thin": (_space(0.17),),
+    "comma": (_mo(","),),
+    "by": (_mo("×"),),
+    "greater": (_mo(">"),),
+    "at least": (_mo("≥"),),
+    "less": (_mo("<"),),
+    "at most": (_mo("≤"),),
+    "equals": (_mo("="),),
+    "over": (_mo("⊘"),),
+    "to": (_mo("→"),),
+    "gets": (_mo("←"),),
+}
+
+
+def _bracket(sign: str, form: str, size: float, colour: str = "") -> str:
+    """A bracket of a fixed size, or as tall as what stands beside it."""
+    return _mo(sign, form=form, stretchy="true", minsize=f"{size:g}em", class_=colour)
+
+
+# A sign at the end of a row is not what its place makes of it: each says how it is meant.
+_SIGNS = {
+    "minus": _mo("−", form="prefix"),
+    "binary minus": _mo("−", form="infix"),
+    "binary plus": _mo("+", form="infix"),
+    "plus": _mo("+", form="infix"),
+    "less": _mo("−", form="infix"),
+    "equals": _mo("=", form="infix"),
+    "gets": _mo("←", form="infix"),
+    "open": _bracket("(", "prefix", 1.3),
+    "close": _bracket(")", "postfix", 1.3),
+    "comma": _mo(",", form="infix"),
+    "green open": _bracket("[", "prefix", 1.8, "green"),
+    "green close": _bracket("]", "postfix", 1.8, "green"),
+    "red open": _bracket("(", "prefix", 1.8, "red"),
+    "red close": _bracket(")", "postfix", 1.8, "red"),
+}
+
+_DOTS = {"across": "⋯", "down": "⋮", "low": "…"}
+_PRIMES = ("", "′", "″", "‴")
+#: What a combining mark is as an accent.
+_ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030c", "`´ˆ˜¯˘˙¨˚ˇ", strict=True))
+#: Letters that are not their TeX and not their text.
+_LETTERS = {
+    r"\mathsf{T}": _e("mi", "𝖳"),
+    "*": _e("mi", "∗"),
+}
+_ITALIC = {c: chr(0x1D44E + n) for n, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
+_ITALIC |= {c: chr(0x1D434 + n) for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")} | {"h": "ℎ"}
+
+
+def mathml(box: Box) -> str:
+    """Write a box in MathML: the elements that stand inside ``math``.
+
+    >>> from derive.paper.boxes import Typesetter
+    >>> set_ = Typesetter(Letter("*", "*"))
+    >>> mathml(set_.fraction(set_.number(1), set_.letter(Letter("m", "m"))))
+    '<mfrac><mn>1</mn><mi>m</mi></mfrac>'
+    """
+    return "".join(_elements(box))
+
+
+def relation(sign: str) -> str:
+    """The sign between the sides of an equation, where its right side begins."""
+    return {"equals": _SIGNS["equals"], "gets": _SIGNS["gets"], "none": ""}[sign]
+
+
+def _elements(box: Box) -> Elements:
+    if box.kind not in _KINDS:
+        raise NotImplementedError(f"cannot write a {box.kind} in MathML")
+    return _KINDS[box.kind](*box.parts)
+
+
+def _one(box: Box) -> str:
+    """A box as one element."""
+    return _row_of(_elements(box))
+
+
+def _row_of(elements: Sequence[str]) -> str:
+    return elements[0] if len(elements) == 1 else _e("mrow", *elements)
+
+
+# ------------------------------------------------------------ letters
+
+
+def _letter(letter: Letter) -> Elements:
+    if letter.tex in _LETTERS:
+        return (_LETTERS[letter.tex],)
+    shown = letter.tex if letter.tex.isalnum() else unicodedata.normalize("NFD", letter.text)
+    if len(shown) == 2 and shown[1] in _ACCENTS:
+        return (_e("mover", _e("mi", shown[0]), _small(_ACCENTS[shown[1]]), accent="true"),)
+    if shown.isdigit():
+        return (_e("mn", shown),)
+    return tuple(_character(c) for c in shown)
+
+
+def _character(character: str) -> str:
+    if character in "()[]":
+        return _small(character)
+    if character.isdigit():
+        return _e("mn", character)
+    if not character.isalpha():
+        return _e("mi", character)  # a sign that stands for itself has no space around it
+    upright = character.isupper() and not character.isascii()  # as LaTeX sets the large letters of Greek
+    return _e("mi", character, mathvariant="normal" if upright else "")
+
+
+def _name(name: str) -> Elements:
+    known = _NAMES.get(name)
+    return (known or _e("mi", escape(name), mathvariant="normal" if len(name) == 1 else ""),)
+
+
+def _variable(stem: str, below: str) -> Elements:
+    return (_e("msub", _italic(stem), _italic(below)) if below else _italic(stem),)
+
+
+def _italic(word: str) -> str:
+    """A word in italics: of several letters each needs its own character, or they are upright."""
+    if word.isdigit():
+        return _e("mn", word)
+    return _e("mi", escape(word if len(word) == 1 else "".join(_ITALIC.get(c, c) for c in word)))
+
+
+def _decimal(digits: str, exponent: int | None) -> Elements:
+    number = _signed(digits)
+    if exponent is None:
+        return number
+    power = _e("msup", _e("mn", "10"), _row_of(_signed(str(exponent))))
+    return (power,) if digits == "1" else (*number, _mo("×"), power)
+
+
+def _signed(digits: str) -> Elements:
+    negative = digits.startswith("-")
+    number = _e("mn", escape(digits.removeprefix("-")))
+    return (_SIGNS["minus"], number) if negative else (number,)
+
+
+# ------------------------------------------------------------ indices and fractions
+
+
+def _script(
+    base: Box, below: Box | None, above: Box | None, left: Box | None, known: Mapping[str, str] = _UNKNOWN
+) -> Elements:
+    """A symbol with its indices; ``known`` are the attributes that say what it stands for."""
+    main = _one(base)
+    under = None if below is None else _one(below)
+    over = None if above is None else _one(above)
+    if left is not None:
+        none = _e("mrow")
+        scripts = (main, under or none, over or none, _e("mprescripts"), none, _one(left))
+        return (_e("mmultiscripts", *scripts, **known),)
+    if under and over:
+        return (_e("msubsup", main, under, over, **known),)
+    if under:
+        return (_e("msub", main, under, **known),)
+    if over:
+        return (_e("msup", main, over, **known),)
+    return (_e("mrow", main, **known) if known else main,)
+
+
+def _primed(base: Box, order: int) -> Elements:
+    """A prime stands beside its letter: it is raised in the type already."""
+    sign = _PRIMES[order] if order < len(_PRIMES) else "′" * order
+    return (_e("mrow", *_elements(base), _mo(sign, lspace="0", rspace="0")),)
+
+
+def _fraction(top: Box, bottom: Box) -> Elements:
+    return (_e("mfrac", _one(top), _one(bottom)),)
+
+
+def _partial(of: Box, wrt: Box) -> Elements:
+    d = _e("mi", "∂")
+    top, bottom = (_e("mrow", d, *_elements(b)) for b in (of, wrt))
+    return (_e("mfrac", top, bottom, **_quotient(of, wrt)),)
+
+
+def _immediate(of: Box, wrt: Box) -> Elements:
+    """It is no derivative that has a name, so it is known by none."""
+    d = _e("mi", "∂")
+    top = _e("mrow", _e("msup", d, _mo("+")), *_elements(of))
+    return (_e("mfrac", top, _e("mrow", d, *_elements(wrt))),)
+
+
+def _quotient(of: Box, wrt: Box) -> dict[str, str]:
+    """What a partial derivative is known by: the names of both, and both entries if each is of one."""
+    if "named" not in (of.kind, wrt.kind):
+        return {}
+    pairs = [_known(of), _known(wrt)]
+    names, entries = zip(*pairs, strict=True)
+    return {"data_s": "/".join(names), "data_e": "/".join(entries) if any(entries) else ""} if all(names) else {}
+
+
+def _known(box: Box) -> tuple[str, str]:
+    """The name and the entry of a symbol; a letter is known by itself."""
+    if box.kind == "named":
+        return str(box.parts[1]), str(box.parts[2])
+    return (box.parts[0].text, "") if box.kind == "letter" else ("", "")
+
+
+def _total(index: Box | None, start: Box | None, stop: Box | None) -> Elements:
+    if index is None:
+        return (_mo("∑"),)
+    if start is None or stop is None:
+        return (_e("munder", _mo("∑"), _one(index)),)
+    return (_e("munderover", _mo("∑"), _e("mrow", *_elements(index), _mo("="), *_elements(start)), _one(stop)),)
+
+
+# ------------------------------------------------------------ rows
+
+
+def _row(sign: str | Letter, *parts: Box) -> Elements:
+    if sign == "" and _is_mark(parts):
+        return (_e("mtext", *(p.parts[0].text for p in parts)),)
+    between = (_mo(_plain(sign)),) if isinstance(sign, Letter) else _BETWEEN[sign]
+    first, *others = (_elements(p) for p in parts)
+    return (*first, *(e for other in others for e in (*between, *other)))
+
+
+def _is_mark(parts: Sequence[Box]) -> bool:
+    """Whether this is a layer's number in its brackets: a mark, and nothing that is grouped."""
+    texts = [p.parts[0].text if p.kind == "letter" else "" for p in parts]
+    return len(texts) == 3 and texts[0] in ("(", "[") and texts[1].isdigit() and texts[2] in (")", "]")
+
+
+def _group(inner: Box) -> Elements:
+    sign = _mo if inner.tall else _small
+    return (_e("mrow", sign("("), *_elements(inner), sign(")")),)
+
+
+def _bars(inner: Box) -> Elements:
+    stretchy = "" if inner.tall else "false"
+    before, after = (_mo("|", form=form, stretchy=stretchy) for form in ("prefix", "postfix"))
+    return (_e("mrow", before, *_elements(inner), after),)
+
+
+def _floored(inner: Box) -> Elements:
+    sign = _mo if inner.tall else _small
+    return (_e("mrow", sign("⌊"), *_elements(inner), sign("⌋")),)
+
+
+def _table(rows: Sequence[Sequence[Box]], kind: str = "") -> str:
+    lines = (_e("mtr", *(_e("mtd", mathml(b)) for b in row)) for row in rows)
+    return _e("mtable", *lines, class_=kind)
+
+
+def _before(sign: str | Letter, box: Box) -> Elements:
+    if isinstance(sign, Letter):
+        return (_mo(_plain(sign), form="infix"), *_elements(box))
+    return (_SIGNS[sign], *_elements(box))
+
+
+def _plain(sign: Letter) -> str:
+    return "∗" if sign.text == "*" else sign.text
+
+
+def _under(inner: Box, note: Box) -> Elements:
+    braced = _e("munder", _one(inner), _mo("⏟", stretchy="true"), accentunder="true")
+    return _space(0.06), _e("munder", braced, _one(note)), _space(0.06)
+
+
+def _named(box: Box, symbol: str, entry: str) -> Elements:
+    known = {"data_s": symbol, "data_e": entry}
+    if box.kind != "script":
+        return (_e("mrow", *_elements(box), **known),)
+    base, below, above, left = box.parts
+    return _script(base, below, above, left, known)
+
+
+_KINDS: dict[str, Callable[..., Elements]] = {
+    "nothing": lambda: (),
+    "letter": _letter,
+    "name": _name,
+    "variable": _variable,
+    "number": lambda digits: (_e("mn", digits),),
+    "decimal": _decimal,
+    "words": lambda text: (_e("mtext", escape(text)),),
+    "dots": lambda way: (_mo(_DOTS[way]),),
+    "script": _script,
+    "primed": _primed,
+    "fraction": _fraction,
+    "root": lambda inner: (_e("msqrt", *_elements(inner)),),
+    "bars": _bars,
+    "floored": _floored,
+    "partial": _partial,
+    "immediate": _immediate,
+    "total": _total,
+    "group": _group,
+    "row": _row,
+    "apply": lambda function, argument: (*_elements(function), _mo("\u2061"), *_elements(argument)),
+    "cases": lambda *rows: (_e("mrow", _mo("{", form="prefix"), _table(rows, "cases")),),
+    "matrix": lambda *rows: (_e("mrow", _mo("["), _table(rows), _mo("]")),),
+    "under": _under,
+    "before": _before,
+    "after": lambda box, sign: (*_elements(box), _SIGNS[sign]),
+    "coloured": lambda colour, box: (_e("mrow", *_elements(box), class_=colour),),
+    "named": _named,
+}

@@ -1,0 +1,296 @@
+"""Notations: how each role is written, on paper and in code.
+
+To add a notation, add an entry to ``NOTATIONS``. Nothing else in the project
+knows how a weight or a shared factor is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from derive.calculus.index import Tensor
+from derive.calculus.program import FactorScale
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter as LaTeX and as Unicode text."""
+
+    tex: str
+    text: str
+
+
+def _same(*letters: str) -> dict[str, Letter]:
+    return {letter: Letter(letter, letter) for letter in letters}
+
+
+LETTERS: dict[str, Letter] = {
+    **_same(*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "dz", "dh", "dw", "dW", "db"),
+    "Psi": Letter(r"\Psi", "Ψ"),
+    "Delta": Letter(r"\Delta", "Δ"),
+    "delta": Letter(r"\delta", "δ"),
+    "without first": Letter(r"\setminus 0", "∖0"),
+    "epsilon": Letter(r"\varepsilon", "ε"),
+    "eta": Letter(r"\eta", "η"),
+    "alpha": Letter(r"\alpha", "α"),
+    "zeta": Letter(r"\zeta", "ζ"),
+    "theta": Letter(r"\theta", "θ"),
+    "iota": Letter(r"\iota", "ι"),
+    "xi": Letter(r"\xi", "ξ"),
+    "sigma": Letter(r"\sigma", "σ"),
+    "upsilon": Letter(r"\upsilon", "υ"),
+    "phi": Letter(r"\phi", "φ"),
+    "chi": Letter(r"\chi", "χ"),
+    "psi": Letter(r"\psi", "ψ"),
+    "Theta": Letter(r"\Theta", "Θ"),
+    "Lambda": Letter(r"\Lambda", "Λ"),
+    "Xi": Letter(r"\Xi", "Ξ"),
+    "Pi": Letter(r"\Pi", "Π"),
+    "Sigma": Letter(r"\Sigma", "Σ"),
+    "Upsilon": Letter(r"\Upsilon", "Υ"),
+    "Phi": Letter(r"\Phi", "Φ"),
+    "Omega": Letter(r"\Omega", "Ω"),
+    "pi": Letter(r"\pi", "π"),
+    "ell": Letter(r"\ell", "ℓ"),
+    "mu": Letter(r"\mu", "μ"),
+    "nu": Letter(r"\nu", "ν"),
+    "beta": Letter(r"\beta", "β"),
+    "gamma": Letter(r"\gamma", "γ"),
+    "Gamma": Letter(r"\Gamma", "Γ"),
+    "kappa": Letter(r"\kappa", "κ"),
+    "lambda": Letter(r"\lambda", "λ"),
+    "rho": Letter(r"\rho", "ρ"),
+    "tau": Letter(r"\tau", "τ"),
+    "omega": Letter(r"\omega", "ω"),
+    "y_hat": Letter(r"\hat{y}", "ŷ"),
+    "Y_hat": Letter(r"\hat{Y}", "Ŷ"),
+    "x_bar": Letter(r"\bar{x}", "x̄"),
+    "X_bar": Letter(r"\bar{X}", "X̄"),
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """How a tensor with this role is written.
+
+    ``entry`` is the letter of one entry and of the array of one sample's entries,
+    ``batch`` that of the array of a whole batch, ``code`` the name in code.
+    ``vector`` is the letter of the array for one sample if it is not ``entry``.
+    """
+
+    entry: str
+    batch: str
+    code: str
+    vector: str | None = None
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A way of writing the derivation.
+
+    ``layer`` is where the layer's number stands: ``left`` ({}^{(2)}z),
+    ``bracket`` (z^{[2]}) or ``right`` (z^{(2)}). ``from_first`` writes a weight
+    as w_{from,to}. ``derivative`` writes dE/dW as dW. ``times`` is the sign of
+    the entry-wise product. ``increment`` shows an update as a step of its own.
+    ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
+    """
+
+    name: str
+    summary: str
+    layer: str
+    roles: Mapping[str, Role]
+    scale: FactorScale = field(default_factory=FactorScale)
+    function: str = "f"
+    function_layers: bool = False
+    from_first: bool = False
+    derivative: str = "partial"
+    times: Letter = field(default_factory=lambda: Letter(r"\odot", "⊙"))
+    transpose: Letter = field(default_factory=lambda: Letter(r"\mathsf{T}", "ᵀ"))
+    rate: str = "eta"
+    sample: str = "{}"
+    ones: bool = True
+    increment: bool = False
+    free_letters: tuple[str, ...] = ("i", "j", "k", "p", "q", "r", "s", "t", "u", "v")
+    bound_letters: tuple[str, ...] = ("j", "k", "p", "q", "r", "s", "t", "u", "v")
+    factor_letters: tuple[str, ...] = ("k", "p", "q", "r", "s", "t", "u", "v")
+    sample_letters: tuple[str, ...] = ("mu", "nu", "rho", "tau", "xi", "zeta", "iota", "omega")
+    synonyms: tuple[str, ...] = ()
+
+    def role(self, tensor: Tensor) -> Role:
+        """How a tensor is written; one with no entry of its own goes by its name."""
+        known = self.roles.get(tensor.role) or _of_a_step(tensor)
+        return known if known else Role(tensor.name, tensor.name, tensor.name)
+
+    def letters(self, tensors: Iterable[Tensor]) -> frozenset[str]:
+        """The letters of the numbers and arrays of a step, of those that are among some tensors."""
+        found = [role.entry for role in map(_of_a_step, tensors) if role]
+        return frozenset(name.partition("_")[0] for name in found)
+
+    def code_name(self, tensor: Tensor) -> str:
+        """The name of a tensor in generated code."""
+        if tensor.role == "gradient" and tensor.about is not None:
+            stem = self.code_name(tensor.about)
+            return f"d{stem}" if self.derivative == "d" else f"dE_d{stem}"
+        if tensor.role == "updated" and tensor.about is not None:
+            return self.code_name(tensor.about)
+        if tensor.role == "factor" and tensor.about is not None and tensor.about.role != "preactivation":
+            return f"{self.role(tensor).code}_{self.code_name(tensor.about)}"
+        if tensor.role == "constant":
+            return tensor.name.upper()
+        known = self.roles.get(tensor.role)
+        if known is None or tensor.role in ("weight", "bias"):
+            return tensor.name
+        numbered = tensor.layer is not None and tensor.role not in ("input", "prediction")
+        return f"{known.code}{tensor.layer}" if numbered else known.code
+
+
+#: What belongs to a parameter and is written with its symbol as an index: the letters of an entry, of an array.
+ABOUT = {
+    "velocity": Role("v", "V", "velocity"),
+    "mean": Role("v", "V", "mean"),
+    "mean_square": Role("s", "S", "mean_square"),
+    "square_sum": Role("s", "S", "square_sum"),
+    "clipped": Role("g", "G", "clipped"),
+}
+
+
+def _numbers(**letters: str) -> dict[str, Role]:
+    return {name: Role(letter, letter, name) for name, letter in letters.items()}
+
+
+#: Numbers of these roles by their names; what follows an underscore is their index.
+_NUMBERS = _numbers(
+    l2="lambda",
+    clip="C",
+    mu="beta",
+    beta1="beta_1",
+    beta2="beta_2",
+    rho="rho",
+    epsilon="epsilon",
+    weight_decay="omega",
+    every="T",
+    steps="T",
+    factor="gamma",
+    warm_up="T_0",
+    step="t",
+    square_norm="Gamma",
+    clip_scale="kappa",
+    correction1="c_1",
+    correction2="c_2",
+)
+
+_NUMBER_ROLES = ("constant", "step", "square_norm", "clip_scale", "correction")
+
+
+#: What a ``Network`` calls the tensor of each role; ``{}`` is the number of its layer.
+_CANONICAL = {
+    "input": "X",
+    "target": "Y",
+    "error": "E",
+    "penalty": "R",
+    "weight": "W{}",
+    "bias": "b{}",
+    "preactivation": "z{}",
+    "activation": "a{}",
+    "prediction": "a{}",
+    "augmented": "x{}",
+}
+
+
+def is_canonical(tensor: Tensor) -> bool:
+    """Whether a tensor that is stated is called what a ``Network`` calls it.
+
+    >>> [is_canonical(Tensor(name, "weight", layer=2)) for name in ("W2", "U")]
+    [True, False]
+    """
+    return tensor.name == _CANONICAL.get(tensor.role, "").format(tensor.layer)
+
+
+def belongs(tensor: Tensor) -> bool:
+    """Whether a tensor belongs to a parameter, as what is kept of its gradients does."""
+    return tensor.role in ABOUT and tensor.about is not None
+
+
+def _of_a_step(tensor: Tensor) -> Role | None:
+    """How a number or an array of a step is written; None for anything else."""
+    if tensor.role == "penalty":
+        return Role("R", "R", "R")
+    if belongs(tensor):
+        return ABOUT[tensor.role]
+    return _NUMBERS.get(tensor.name) if tensor.role in _NUMBER_ROLES else None
+
+
+_SHARED = {
+    "target": Role("y", "Y", "Y"),
+    "error": Role("E", "E", "E"),
+    "learning_rate": Role("eta", "eta", "learning_rate"),
+}
+
+PSI = Notation(
+    "psi",
+    "layers as left superscripts, the shared factors are called Ψ",
+    layer="left",
+    roles={
+        **_SHARED,
+        "input": Role("x", "X", "X"),
+        "weight": Role("w", "W", "W", vector="W"),
+        "bias": Role("b", "b", "b"),
+        "preactivation": Role("z", "Z", "Z"),
+        "activation": Role("a", "A", "A"),
+        "prediction": Role("y_hat", "Y_hat", "Y_hat"),
+        "augmented": Role("x_bar", "X_bar", "X_bar"),
+        "factor": Role("Psi", "Psi", "Psi"),
+    },
+)
+
+BRACKET = Notation(
+    "bracket",
+    "layers in square brackets, dz, dW and db, the mean over the samples taken last",
+    layer="bracket",
+    roles={
+        **_SHARED,
+        "input": Role("x", "X", "X"),
+        "weight": Role("w", "W", "W", vector="W"),
+        "bias": Role("b", "b", "b"),
+        "preactivation": Role("z", "z", "z"),
+        "activation": Role("a", "A", "A"),
+        "prediction": Role("a", "A", "A_out"),
+        "augmented": Role("x_bar", "X_bar", "X_bar"),
+        "factor": Role("dz", "dz", "dz"),
+    },
+    scale=FactorScale(per_sample=True),
+    function="g",
+    function_layers=True,
+    derivative="d",
+    times=Letter("*", "*"),
+    transpose=Letter("T", "ᵀ"),
+    rate="alpha",
+    sample="({})",
+    ones=False,
+)
+
+DELTA = Notation(
+    "delta",
+    "the delta rule: pre-activations h, error terms δ that point downhill, weights w_ij from i to j",
+    layer="right",
+    roles={
+        **_SHARED,
+        "input": Role("x", "X", "X"),
+        "weight": Role("w", "W", "W", vector="W"),
+        "bias": Role("b", "b", "b"),
+        "preactivation": Role("h", "H", "h"),
+        "activation": Role("a", "A", "a"),
+        "prediction": Role("y_hat", "Y_hat", "Y_hat"),
+        "augmented": Role("x_bar", "X_bar", "X_bar"),
+        "factor": Role("delta", "delta", "delta"),
+    },
+    scale=FactorScale(sign=-1, per_sample=True),
+    from_first=True,
+    increment=True,
+    free_letters=("j", "i", "k", "p", "q", "r", "s", "t", "u", "v"),
+    bound_letters=("i", "k", "p", "q", "r", "s", "t", "u", "v"),
+    ones=False,
+)
+
+NOTATIONS = {entry.name: entry for entry in (PSI, BRACKET, DELTA)}

@@ -1,0 +1,278 @@
+"""The signs of all tensors of a program, handed out in one place: no two of them share one.
+
+A tensor that is called what a ``Network`` calls it has the letters of its role in the notation: ``W1`` the weight
+of layer 1, ``X`` the inputs. Any other goes by its own name. Where two would look alike, the one with the letters
+of a role goes by its name too; a name that still looks like something else is spelled out, and at last has an
+underscore behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, count
+
+from sympy import Function, pi
+
+from derive.arrays.matrix import Call, walk
+from derive.calculus.forward import SAMPLES
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Tensor, symbols_read
+from derive.calculus.program import Program
+from derive.learning.descent import RATE, STEP
+from derive.paper.boxes import ATOM, Box, Typesetter
+from derive.paper.latex import latex
+from derive.paper.notation import LETTERS, Letter, Notation, belongs, is_canonical
+from derive.paper.spelling import letter_named, spelled
+from derive.paper.text import text
+
+#: What a sign looks like, in formats that tell upright from slanted letters and in those that do not.
+Looks = frozenset[str]
+
+_NUMBERED = re.compile(r"(.*[^0-9_])_?(0|[1-9][0-9]*)", re.DOTALL)
+#: Names that stand for functions and for words on every page.
+_WORDS = ("ln", "exp", "tanh", "cosh", "erf", "sgn", "cos", "max", "min", "sum", "sigmoid", "otherwise", "1")
+#: The letters by which functions are called, where that of the notation is a tensor's.
+_FUNCTIONS = ("f", "g", "phi", "chi")
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How a tensor is written: its letter for an entry, for the array of one sample, for that of a batch.
+
+    ``number`` stands where a layer's number does. ``about`` is what a shared factor is about, where its number
+    does not say it.
+    """
+
+    entry: Box
+    one: Box
+    batch: Box
+    number: str = ""
+    about: Box | None = None
+
+    @property
+    def letters(self) -> set[str]:
+        """Its letters, as plain text."""
+        shown = {text(box) for box in (self.entry, self.one, self.batch)}
+        return shown | {name.partition("_")[0] for name in shown}
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The signs of a program's tensors by their names, and what makes room for them.
+
+    ``letters`` are those of all signs: no index is called so. ``function`` is the letter of functions, ``width``
+    that of a width whose own letter is a tensor's. ``error`` is what is differentiated.
+    """
+
+    of: Mapping[str, Sign] = field(default_factory=dict)
+    letters: frozenset[str] = frozenset()
+    function: str = ""
+    width: Letter = LETTERS["n"]
+    error: Tensor | None = None
+
+
+def mark(set_: Typesetter, notation: Notation, number: str) -> Box | None:
+    """A layer's number in its brackets; None for no number."""
+    if not number:
+        return None
+    opening, closing = ("[", "]") if notation.layer == "bracket" else ("(", ")")
+    return set_.join((set_.letter(Letter(p, p)) for p in (opening, number, closing)), "", ATOM)
+
+
+def scripted(
+    set_: Typesetter, notation: Notation, base: Box, number: str, below: Box | None = None, above: Box | None = None
+) -> Box:
+    """A letter with its number where the notation puts it, and what stands below and above."""
+    layer = mark(set_, notation, number)
+    if layer is None or notation.layer == "left":
+        return set_.script(base, below, above, left=layer)
+    return set_.script(base, below, layer if above is None else set_.join((layer, above), "", ATOM))
+
+
+def role_sign(set_: Typesetter, notation: Notation, tensor: Tensor, one_layer: bool = False) -> Sign:
+    """The letters of a tensor's role, with the number of its layer."""
+    role, letter = notation.role(tensor), partial(letter_of, set_)
+    entry, one, batch = map(letter, (role.entry, role.vector or role.entry, role.batch))
+    if tensor.role == "learning_rate":
+        entry = one = batch = letter(notation.rate)
+    if tensor.role == "rate":
+        rate = letter(notation.rate)
+        return Sign(rate, rate, rate, about=letter(notation.role(STEP).entry))
+    about = tensor.about
+    unlayered = tensor.role == "input" or (tensor.role == "prediction" and notation.layer != "bracket")
+    plain = tensor.layer is None or unlayered or (one_layer and notation.layer == "right")
+    below = None
+    if tensor.role == "factor" and about is not None and (about.role != "preactivation" or about.layer is None):
+        below = letter(notation.role(about).entry)
+    return Sign(entry, one, batch, "" if plain else str(tensor.layer), below)
+
+
+def letter_of(set_: Typesetter, name: str) -> Box:
+    """A letter of a notation; what follows an underscore is its index, where the whole is no letter of its own."""
+    if name in LETTERS:
+        return set_.letter(LETTERS[name])
+    stem, _, number = name.partition("_")
+    if stem in LETTERS and number.isdigit():
+        return set_.script(set_.letter(LETTERS[stem]), set_.number(int(number)), None)
+    return set_.name(name)
+
+
+# ------------------------------------------------------------ by name
+
+
+def own_signs(set_: Typesetter, name: str) -> Iterator[Sign]:
+    """The signs that a name may have, the first choice first; there is always one more.
+
+    >>> from derive.paper.notation import PSI
+    >>> signs = own_signs(Typesetter(PSI.times), "alpha2")
+    >>> [text(s.entry) + s.number for s in (next(signs), next(signs), next(signs))]
+    ['α2', 'alpha2', 'alpha2_']
+    """
+    numbered = _NUMBERED.fullmatch(name)
+    stem, number = (numbered[1], numbered[2]) if numbered else (name, "")
+    letter, word = letter_named(stem), spelled(name)
+    if letter is not None:
+        yield _of_one(set_.letter(letter), number)
+    words = ((word + "_" * more, "") for more in count())
+    for shown, digits in words if letter is not None else chain([(stem, number)], words):
+        box = set_.name(shown)
+        if text(box) == shown:  # not sigmoid, which is printed as the letter of the function
+            yield _of_one(box, digits)
+
+
+def _of_one(box: Box, number: str = "") -> Sign:
+    return Sign(box, box, box, number)
+
+
+# ------------------------------------------------------------ the table
+
+
+def signs_of(program: Program, notation: Notation, set_: Typesetter, one_layer: bool) -> Signs:
+    """Hand out the signs of a program. Those of a ``Network`` are the letters of the notation."""
+    return _Table(program, notation, set_, one_layer).signs()
+
+
+class _Table:
+    """The tensors of a program, each with the signs that it may have."""
+
+    def __init__(self, program: Program, notation: Notation, set_: Typesetter, one_layer: bool) -> None:
+        self.program, self.notation, self.set_, self.one_layer = program, notation, set_, one_layer
+        self.stated = [*program.inputs, *program.parameters, *(s.target for s in program.stage("forward", "error"))]
+        self.factors = [s.target for s in program.stage("factor")]
+        numbers = _numbers_of_the_step(program)
+        step = [t for t in program.tensors.values() if t.role != "constant" or t.name in numbers]
+        derived = [s.target for s in program.stage("gradient", "update") if belongs(s.target) or s.target.about]
+        self.by_role = {t.name for t in step} - {t.name for t in self.stated if not is_canonical(t)}
+        others = {t.name for t in (*self.factors, *derived, RATE)} - {t.name for t in self.stated}
+        self.plain = [t for t in program.tensors.values() if t.name not in others and not belongs(t)]
+
+    def signs(self) -> Signs:
+        wanted = {t.name: self._wanted(t) for t in self.plain}
+        claims = Counter(look for sign in wanted.values() for look in self.looks(sign))
+        stated = {t.name for t in self.stated}
+        shared = {n for n, sign in wanted.items() if n in stated and any(claims[k] > 1 for k in self.looks(sign))}
+        found = {t.name: wanted[t.name] for t in self.plain if self._by_role(t) and t.name not in shared}
+        letters = {letter for sign in wanted.values() for letter in sign.letters}
+        function = self._function(letters)
+        taken = {look for sign in found.values() for look in self.looks(sign)}
+        applied = self._applied(function)
+        taken |= self._reserved(applied) | self._widths(letters)
+        for tensor in self.plain:
+            if tensor.name not in found:
+                own = (s for s in own_signs(self.set_, tensor.name) if text(s.entry) not in applied)
+                sign = next(s for s in own if self._is_free(tensor, s, taken, wanted.values()))
+                found[tensor.name] = sign
+                taken |= self.looks(sign)
+        used = frozenset(letter for sign in found.values() for letter in sign.letters)
+        others = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
+        error = self.program.stage("error")[-1].target
+        return Signs({**others, **found, **self._factors(found)}, used, function, _width(used), error)
+
+    def _wanted(self, tensor: Tensor) -> Sign:
+        return self._of_another(tensor) if self._by_role(tensor) else next(own_signs(self.set_, tensor.name))
+
+    def _of_another(self, tensor: Tensor) -> Sign:
+        return role_sign(self.set_, self.notation, tensor, self.one_layer)
+
+    def _by_role(self, tensor: Tensor) -> bool:
+        return tensor.name in self.by_role
+
+    def _factors(self, found: Mapping[str, Sign]) -> dict[str, Sign]:
+        """A shared factor has the number of what it is about, and its letter below if it has another than usual."""
+        signs = {}
+        for factor in self.factors:
+            sign, about = self._of_another(factor), factor.about
+            if about is not None and not (self._by_role(about) and found[about.name] == self._of_another(about)):
+                own = found[about.name]
+                sign = Sign(sign.entry, sign.one, sign.batch, own.number, own.entry)
+            signs[factor.name] = sign
+        return signs
+
+    def looks(self, sign: Sign) -> Looks:
+        """How a sign looks on paper and as plain text, whichever of its letters is used."""
+        boxes = [scripted(self.set_, self.notation, b, sign.number) for b in (sign.entry, sign.one, sign.batch)]
+        return frozenset({latex(b) for b in boxes} | {text(b) for b in boxes})
+
+    def _is_free(self, tensor: Tensor, sign: Sign, taken: set[str], wanted: Iterable[Sign]) -> bool:
+        if self.looks(sign) & taken:
+            return False
+        stem, _, below = text(sign.entry).rpartition("_")
+        like_an_entry = below.isdigit() or len(below) == 1 or (len(below) == 2 and below.islower())
+        others = {text(b) for other in wanted for b in (other.entry, other.one, other.batch)}
+        if stem in others and like_an_entry:
+            return False
+        return self.notation.derivative != "d" or self._is_no_differential(tensor, text(sign.entry), others)
+
+    def _is_no_differential(self, tensor: Tensor, shown: str, others: set[str]) -> bool:
+        """Where dW is a gradient: no tensor is called so, and no gradient is written like a shared factor."""
+        gradient = tensor in self.program.parameters and f"d{shown}" == self.notation.roles["factor"].entry
+        return not gradient and not (shown[:1] == "d" and shown[1:] in others)
+
+    def _function(self, letters: set[str]) -> str:
+        """The letter of functions: one that is no tensor's, if there is one."""
+        pool = (self.notation.function, *_FUNCTIONS)
+        return next((f for f in pool if LETTERS[f].text not in letters), pool[-1])
+
+    def _applied(self, function: str) -> set[str]:
+        """The letters that stand before an argument, whatever number a tensor has beside them."""
+        sigmoid = any(d.function.origin == "sigmoid" for d in self.program.definitions)
+        return {LETTERS[x].text for x in (function, *(["sigma"] if sigmoid else []))}
+
+    def _reserved(self, applied: set[str]) -> set[str]:
+        """What stands for something else on a page with these statements."""
+        used = [s.equation.expression for s in self.program.statements]
+        named = [d.function for d in self.program.definitions]
+        # The slope of a function that is known by name is shown too: that of erf has pi.
+        slopes = (call.diff(X) for f in named for call in f.definition.atoms(Function) if not call.is_Piecewise)
+        formulas = [*used, *(f.definition for f in named), *slopes]
+        letters = ["delta", "ell", "Sigma"]
+        letters += ["pi"] if any(e.has(pi) for e in formulas) else []
+        letters += ["Delta"] if self.notation.increment else []
+        letters += [self.notation.roles["factor"].entry] if self.factors else []
+        letters += ["d"] if self.notation.derivative == "d" else []
+        boxes = [self.set_.letter(LETTERS[x]) for x in letters]
+        words = {*_WORDS, *(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
+        words |= {type(a).__name__ for e in used for a in e.atoms(Function) if not isinstance(a, Elementwise)}
+        words |= {n.name for s in self.program.statements if s.form for n in walk(s.form) if isinstance(n, Call)}
+        return {text(b) for b in boxes} | {latex(b) for b in boxes} | words | applied
+
+    def _widths(self, letters: set[str]) -> set[str]:
+        """What widths look like: their names, or an index of n where a tensor has the letter."""
+        names = [s.name for s in self.program.extents]
+        moved = [n for n in names if n.partition("_")[0] in letters]
+        return {SAMPLES.name, *(n for n in names if n not in moved), *(f"n_{n}" for n in moved)}
+
+
+def _width(letters: frozenset[str]) -> Letter:
+    """The letter of which a width is an index, where its own is a tensor's."""
+    return next((Letter(x, x) for x in ("n", "N", "D") if x not in letters), Letter(r"\mathrm{width}", "width"))
+
+
+def _numbers_of_the_step(program: Program) -> frozenset[str]:
+    """The constants that belong to the step or to a penalty: those of a network, under their own letters."""
+    read = [s for s in program.statements if s.stage == "update" or s.target.role == "penalty"]
+    return frozenset(name for s in read for name in symbols_read(s.equation.expression))

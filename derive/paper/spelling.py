@@ -1,0 +1,98 @@
+"""Names as they are set: Greek letters, letters with accents, and what LaTeX has no sign for."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from derive.paper.notation import LETTERS, Letter
+
+#: The accents of mathematics, by the combining mark that stands for each in Unicode.
+ACCENTS = {
+    "\u0300": "grave",
+    "\u0301": "acute",
+    "\u0302": "hat",
+    "\u0303": "tilde",
+    "\u0304": "bar",
+    "\u0306": "breve",
+    "\u0307": "dot",
+    "\u0308": "ddot",
+    "\u030a": "mathring",
+    "\u030c": "check",
+}
+#: Names that are letters: those of Greek letters, and those of a letter with an accent.
+NAMED = frozenset(name for name in LETTERS if LETTERS[name].tex.startswith("\\")) - {"without first"}
+_BY_SIGN = {letter.text: name for name, letter in LETTERS.items() if name in NAMED}
+_SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", " ": r"\ "}
+
+
+def letter_named(name: str) -> Letter | None:
+    r"""The letter that a name is, or names: ``W``, ``alpha``, ``θ``, ``é``; None for a word.
+
+    >>> [letter.tex for letter in map(letter_named, ("W", "alpha", "θ", "é")) if letter]
+    ['W', '\\alpha', '\\theta', '\\acute{e}']
+    """
+    plain = unicodedata.normalize("NFC", name)
+    if plain in NAMED:
+        return LETTERS[plain]
+    if plain in _BY_SIGN:
+        return LETTERS[_BY_SIGN[plain]]
+    marked = unicodedata.normalize("NFD", plain)
+    if marked.isascii():
+        return Letter(marked, marked) if len(marked) == 1 and marked.isalpha() else None
+    if len(marked) == 2 and marked[0].isascii() and marked[0].isalpha() and marked[1] in ACCENTS:
+        return Letter(rf"\{ACCENTS[marked[1]]}{{{marked[0]}}}", plain)
+    return None
+
+
+def spelled(name: str) -> str:
+    """A name with its Greek letters spelled out.
+
+    >>> spelled("Ψ"), spelled("W_out")
+    ('Psi', 'W_out')
+    """
+    return "".join(_greek(c) or c for c in unicodedata.normalize("NFC", name))
+
+
+def _greek(character: str) -> str:
+    """The name of a Greek letter; '' for anything else."""
+    named = unicodedata.name(character, "")
+    words = named.split()
+    if words[:1] != ["GREEK"] or "LETTER" not in words or "WITH" in words:
+        return ""
+    name = {"lamda": "lambda"}.get(words[-1].lower(), words[-1].lower())
+    return name.capitalize() if "CAPITAL" in words else name
+
+
+def upright(name: str) -> str:
+    r"""A name as it stands in ``\mathrm``: what LaTeX gives a meaning is escaped, what it lacks is spelled.
+
+    >>> upright("W_é"), upright("θx"), upright("层")
+    ('W\\_\\acute{e}', '\\theta x', 'u5C42')
+    """
+    written = ""
+    for tex in _pieces(unicodedata.normalize("NFC", name)):
+        apart = " " if written.split("\\")[-1].isalpha() and "\\" in written and tex[:1].isalpha() else ""
+        written += apart + tex
+    return written
+
+
+def _pieces(name: str) -> Iterator[str]:
+    for character in name:
+        if character in _BY_SIGN:
+            yield LETTERS[_BY_SIGN[character]].tex
+        elif character.isascii():
+            yield _SPECIAL.get(character, f"\\{character}" if character in "#$%&_{}" else character)
+        else:
+            yield _unknown(character)
+
+
+def _unknown(character: str) -> str:
+    """A letter that LaTeX has no command for: with its accent, without it, or by its number in Unicode."""
+    if greek := _greek(character):
+        return greek
+    letter = letter_named(character)
+    if letter is not None:
+        return letter.tex
+    base = unicodedata.normalize("NFKD", character)[0]
+    return base if base.isascii() and base.isalnum() else f"u{ord(character):04X}"

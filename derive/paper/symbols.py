@@ -1,0 +1,212 @@
+"""Symbols on paper: a tensor, or an entry of it, with its layer and its indices where the notation puts them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Self
+
+from sympy import Expr, Sum, Symbol
+
+from derive.calculus.forward import SAMPLES
+from derive.calculus.index import Axis, Equation, Index, Tensor
+from derive.paper.boxes import ATOM, Box, Typesetter
+from derive.paper.notation import LETTERS, Letter, Notation, belongs, is_canonical
+from derive.paper.signs import Sign, Signs, letter_of, role_sign, scripted
+
+#: Letters for indices where those of a notation are all in use.
+_MORE = ("l", "c", "h", "n", "a", "b", "w", "y", "z", "rho", "tau", "xi", "zeta", "iota", "omega")
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What a formula is written with: the typesetter, the notation, the tensors it may name.
+
+    ``one_layer`` says that layer numbers are not needed to tell things apart;
+    ``functions`` maps the activations that are written f to their numbers, ``by_layer`` says that a layer's number
+    tells them apart. ``signs`` are those of the tensors; without them each has the letters of its role.
+    ``letters`` names the indices at hand, with none of the letters ``taken`` nor of a tensor's.
+    ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
+    the shape under every array. ``given`` symbols are written as they are given.
+    With ``decimals`` a fraction that is one, but for halves and quarters, is written as a decimal.
+    """
+
+    typesetter: Typesetter
+    notation: Notation
+    tensors: Mapping[str, Tensor]
+    one_layer: bool = False
+    signs: Signs = field(default_factory=Signs)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    by_layer: bool = False
+    letters: Mapping[Index, str] = field(default_factory=dict)
+    batch: bool = False
+    shapes: bool = False
+    taken: frozenset[str] = frozenset()
+    given: Mapping[Symbol, Box] = field(default_factory=dict)
+    decimals: bool = False
+
+    # ------------------------------------------------------------ indices
+
+    def lettered(self, equation: Equation, stage: str = "forward") -> Self:
+        """The same page with a letter for every index of an equation."""
+        bound = self.notation.factor_letters if stage == "factor" else self.notation.bound_letters
+        return self.with_letters(equation.indices, _bound(equation.expression), bound)
+
+    def with_letters(self, free: Iterable[Index], bound: Iterable[Index], pool: tuple[str, ...] | None = None) -> Self:
+        """The same page with letters for the free indices, then for the bound ones."""
+        chosen: dict[Index, str] = {}
+        for indices, letters in (
+            (free, self.notation.free_letters),
+            (bound, pool or self.notation.bound_letters),
+        ):
+            for index in indices:
+                source = self.notation.sample_letters if index.axis.sample else letters
+                if index not in chosen:
+                    chosen[index] = self.spare(source, chosen.values())
+        return replace(self, letters=chosen)
+
+    def spare(self, letters: Iterable[str], used: Collection[str] = ()) -> str:
+        """The first letter for an index that is neither used nor a tensor's; others follow the given ones."""
+        own = self.signs.letters
+        pool = [x for x in (*letters, *_MORE) if LETTERS[x].text not in own]
+        return next(x for x in unending(pool or letters) if x not in used and x not in self.taken)
+
+    def spared(self, *letters: str) -> list[Box]:
+        """Letters for indices: those named, but for one that is a tensor's another."""
+        chosen: list[str] = []
+        for letter in letters:
+            clear = LETTERS[letter].text not in self.signs.letters and letter not in chosen
+            chosen.append(letter if clear else self.spare(self.notation.free_letters, chosen))
+        return [self.typesetter.letter(LETTERS[x]) for x in chosen]
+
+    def index(self, index: Expr) -> Box | None:
+        """An index by its letter; None for one that has a single value."""
+        if isinstance(index, Index):
+            return None if index.axis.extent == 1 else self._index_letter(self.letters[index])
+        return self.typesetter.number(int(index)) if index.is_Integer else self.width(str(index))
+
+    def width(self, name: str) -> Box:
+        """A width that has a name: as it is, or as the index of n where the notation has another use for its letter."""
+        used = {role.entry for role in self.notation.roles.values()}
+        used |= {self.notation.function, self.notation.rate, self.signs.function}
+        used |= self.notation.letters(self.tensors.values()) | self.signs.letters
+        plain = self.typesetter.variable(name)
+        if name == SAMPLES.name or (name.partition("_")[0] not in used and name not in used):
+            return plain
+        return self.typesetter.script(self.typesetter.letter(self.signs.width), plain, None)
+
+    # ------------------------------------------------------------ symbols
+
+    def _index_letter(self, name: str) -> Box:
+        letter, _, number = name.partition("_")
+        box = self.typesetter.letter(LETTERS[letter])
+        return self.typesetter.script(box, self.typesetter.number(int(number)), None) if number else box
+
+    def symbol(self, tensor: Tensor, indices: tuple[Expr, ...] = (), whole: bool = False) -> Box:
+        """A tensor, or an entry of it; ``whole`` for an array in the matrix form."""
+        set_ = self.typesetter
+        if tensor.role == "gradient" and tensor.about is not None:
+            return self._gradient(tensor.about, indices, whole)
+        if tensor.role == "updated" and tensor.about is not None:
+            return self.symbol(tensor.about, indices, whole)
+        if belongs(tensor) and tensor.about is not None:
+            return self._belonging(tensor, tensor.about, indices, whole)
+        sign = self.sign(tensor)
+        axes = [a for a in tensor.axes if not a.sample]
+        chosen = [i for i in indices if not _is_sample(i)]
+        units = [self._numbered(i, a) for i, a in zip(chosen, axes, strict=bool(chosen))]
+        samples = [self.index(i) for i in indices if _is_sample(i)]
+        if self.notation.from_first and tensor.role == "weight" and (is_canonical(tensor) or not self.signs.of):
+            units.reverse()
+        below = glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
+        above = glued(set_, [self._sample(s) for s in samples if s is not None])
+        entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
+        return set_.named(self.scripts(sign, whole, below, above), tensor.name, entry)
+
+    def sign(self, tensor: Tensor) -> Sign:
+        """How a tensor is written."""
+        if self.signs.of:
+            return self.signs.of[tensor.name]
+        return role_sign(self.typesetter, self.notation, tensor, self.one_layer)
+
+    def scripts(self, sign: Sign, whole: bool, below: Box | None, above: Box | None) -> Box:
+        """A sign with its number where the notation puts it, and what stands below and above."""
+        base = sign.entry if not whole else sign.batch if self.batch else sign.one
+        return scripted(self.typesetter, self.notation, base, sign.number, below, above)
+
+    def _sample(self, letter: Box) -> Box:
+        """The number of a sample, where it stands as an upper index."""
+        if self.notation.sample != "({})":
+            return letter
+        set_ = self.typesetter
+        return set_.join((set_.letter(Letter("(", "(")), letter, set_.letter(Letter(")", ")"))), "", ATOM)
+
+    def error(self) -> Box:
+        """The error, of which derivatives are taken."""
+        error = self.signs.error
+        if error is None or error.name == "E":
+            return self.typesetter.letter(LETTERS["E"])
+        return self.symbol(error)
+
+    def _belonging(self, tensor: Tensor, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
+        """An array that is kept for a parameter: its letter, with the parameter's own symbol as its index."""
+        set_, role = self.typesetter, self.notation.role(tensor)
+        letter = role.batch if whole and len(about.axes) == 2 else role.entry
+        inner = self.symbol(about, indices, whole)
+        entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
+        return set_.named(set_.script(letter_of(set_, letter), inner, None), tensor.name, entry)
+
+    def _numbered(self, index: Expr, axis: Axis) -> Box | None:
+        """An index along an axis; None along one that has a single entry, the number of a lone entry on any other."""
+        if axis.extent == 1:
+            return None
+        lone = isinstance(index, Index) and index.axis.extent == 1
+        return self.typesetter.number(index.axis.start) if lone else self.index(index)
+
+    def _unit(self, tensor: Tensor, indices: tuple[Expr, ...], units: list[Box | None]) -> list[Box]:
+        """The indices of a unit or a weight, with commas between them where they could be read as one number."""
+        shown = [u for u in units if u is not None]
+        long = [i for i in indices if not isinstance(i, Index) and (len(str(i)) > 1 or not i.is_Integer)]
+        return [self.typesetter.join(shown, "comma", ATOM)] if long and len(shown) > 1 else shown
+
+    def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
+        inner = self.symbol(about, indices, whole)
+        if self.notation.derivative == "d":
+            joined = self.typesetter.join((self.typesetter.letter(LETTERS["d"]), inner), "", ATOM)
+            return self.typesetter.named(joined, f"dE_d{about.name}")
+        return self.typesetter.partial(self.error(), inner)
+
+
+def unending(letters: Iterable[str]) -> Iterator[str]:
+    """The letters, then the letters with numbers: there is always one more."""
+    pool = tuple(letters)
+    yield from pool
+    for number in count(1):
+        yield from (f"{letter}_{number}" for letter in pool)
+
+
+def _is_sample(index: Expr) -> bool:
+    return isinstance(index, Index) and index.axis.sample
+
+
+def _bound(expression: Expr) -> list[Index]:
+    """The indices that sums bind, outermost first."""
+    found: list[Index] = []
+    for node in _preorder(expression):
+        if isinstance(node, Sum):
+            limits = sorted((limit[0] for limit in node.limits), key=lambda i: not i.axis.sample)
+            found += [i for i in limits if i not in found]
+    return found
+
+
+def _preorder(expression: Expr) -> Iterable[Expr]:
+    yield expression
+    for argument in expression.args:
+        if isinstance(argument, Expr):
+            yield from _preorder(argument)
+
+
+def glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
+    """Boxes side by side; None for none."""
+    return set_.join(boxes, "", ATOM) if boxes else None

@@ -1,0 +1,126 @@
+"""Boxes as Unicode text, for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from derive.paper.boxes import POWER, Box
+from derive.paper.notation import Letter
+
+_NAMES = {"1": "𝟏", "sigmoid": "σ"}
+_ABOVE = str.maketrans("0123456789()+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻")
+_BETWEEN = {
+    "": "",
+    "thin": " ",
+    "comma": ", ",
+    "by": "×",
+    "greater": " > ",
+    "at least": " ≥ ",
+    "less": " < ",
+    "at most": " ≤ ",
+    "equals": " = ",
+    "over": " ⊘ ",
+    "to": " → ",
+    "gets": " ← ",
+}
+_SIGNS = {
+    "minus": "−",
+    "binary minus": " − ",
+    "binary plus": " + ",
+    "plus": "+ ",
+    "less": "− ",
+    "equals": " = ",
+    "gets": " ← ",
+    "open": "(",
+    "close": ")",
+    "comma": ",",
+    "green open": "[",
+    "green close": "]",
+    "red open": "(",
+    "red close": ")",
+}
+_DOTS = {"across": "⋯", "down": "⋮", "low": "…"}
+
+
+def text(box: Box) -> str:
+    """Write a box as Unicode text."""
+    if box.kind not in _KINDS:
+        raise NotImplementedError(f"cannot write a {box.kind} as text")
+    return _KINDS[box.kind](*box.parts)
+
+
+def _name(name: str) -> str:
+    return _NAMES.get(name, name)
+
+
+def _decimal(digits: str, exponent: int | None) -> str:
+    number = digits.replace("-", "−")
+    if exponent is None:
+        return number
+    return ("" if digits == "1" else f"{number}×") + f"10{_raised(str(exponent))}"
+
+
+def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
+    """A symbol with its indices; a left superscript is written on the right."""
+    written = text(base) + (_raised(text(left)) if left else "")
+    if below is not None:
+        under = text(below)
+        written += f"_{under}" if len(under) == 1 or under.isalnum() else f"_({under})"
+    return written + (_raised(text(above)) if above else "")
+
+
+def _fraction(top: Box, bottom: Box) -> str:
+    over, under = (text(b) if b.binds >= POWER else f"({text(b)})" for b in (top, bottom))
+    return f"{over}/{under}"
+
+
+def _row(sign: str | Letter, *parts: Box) -> str:
+    between = f" {sign.text} " if isinstance(sign, Letter) else _BETWEEN[sign]
+    return between.join(text(p) for p in parts)
+
+
+def _cases(*rows: tuple[Box, Box]) -> str:
+    listed = [(text(value), text(condition)) for value, condition in rows]
+    return "{" + ", else ".join(v if c == "otherwise" else f"{v} if {c}" for v, c in listed) + "}"
+
+
+def _before(sign: str | Letter, box: Box) -> str:
+    return (f" {sign.text} " if isinstance(sign, Letter) else _SIGNS[sign]) + text(box)
+
+
+_KINDS: dict[str, Callable[..., str]] = {
+    "nothing": lambda: "",
+    "letter": lambda letter: letter.text,
+    "name": _name,
+    "variable": lambda stem, below: f"{stem}_{below}" if below else stem,
+    "number": lambda digits: digits,
+    "decimal": _decimal,
+    "words": lambda words: words,
+    "dots": lambda way: _DOTS[way],
+    "script": _script,
+    "primed": lambda base, order: text(base) + "′" * order,
+    "fraction": _fraction,
+    "root": lambda inner: f"√{text(inner)}" if inner.binds >= POWER else f"√({text(inner)})",
+    "bars": lambda inner: f"|{text(inner)}|",
+    "floored": lambda inner: f"⌊{text(inner)}⌋",
+    "partial": lambda of, wrt: f"∂{text(of)}/∂{text(wrt)}",
+    "immediate": lambda of, wrt: f"∂⁺{text(of)}/∂{text(wrt)}",
+    "total": lambda index, _start, _stop: "Σ" if index is None else f"Σ_{text(index)}",
+    "group": lambda inner: f"({text(inner)})",
+    "row": _row,
+    "apply": lambda function, argument: f"{text(function)}{text(argument)}",
+    "cases": _cases,
+    "matrix": lambda *rows: "[" + "; ".join(", ".join(text(b) for b in row) for row in rows) + "]",
+    "under": lambda inner, note: f"{text(inner)}[{text(note)}]",
+    "before": _before,
+    "after": lambda box, sign: text(box) + _SIGNS[sign],
+    "coloured": lambda _colour, box: text(box),
+    "named": lambda box, _symbol, _entry: text(box),
+}
+
+
+def _raised(written: str) -> str:
+    raised = written.translate(_ABOVE)
+    if not any(c.isascii() for c in raised):
+        return raised
+    return f"^{written}" if written.isalnum() or written.startswith("[") else f"^({written})"

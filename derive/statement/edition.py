@@ -1,0 +1,266 @@
+"""Which document is written of a network: its formats, how much it says, in which flavour, with which numbers.
+
+The names that can be chosen live here, so that a command that only needs the names
+need not wait for SymPy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from derive.text.known import unknown
+from derive.text.toml_file import read_toml
+from derive.text.user_text import SpecError, bounded, kind, shown, shown_path
+
+#: The parts of the document, in their order.
+PARTS = {
+    "glance": "what the network is, drawn, and layer by layer",
+    "notation": "every symbol, its meaning and its shape",
+    "forward": "unit by unit, with indices, in matrices",
+    "sought": "the gradients, and what finite differences would cost",
+    "chain": "the chain rule, from the last layer backwards, and every path to one weight",
+    "pattern": "what the chains share, its name, its recursion, what it saves",
+    "values": "the slopes of the error and of the activations put in",
+    "matrices": "in matrices, for one sample and for a batch",
+    "loop": "the update and the algorithm, tied to the lines of code",
+    "numbers": "a worked example, with --numbers",
+    "check": "how far the gradients are from measured ones, as run",
+}
+FORMATS = {
+    "tex": "LaTeX: the derivation and each part to \\input, and a document of its own",
+    "pdf": "the document, set by a TeX engine that is found on the path",
+    "md": "Markdown, in one of the flavours",
+    "html": "one page that needs no network, with the drawing and the formulas in it",
+    "ipynb": "a notebook that derives, runs and checks",
+    "svg": "the drawing of the network",
+}
+DETAILS = {
+    "brief": "the heart of the matter",
+    "full": "every kind of step once",
+    "exhaustive": "every step",
+}
+FLAVOURS = {
+    "myst": "MyST, for Jupyter Book and Sphinx",
+    "kramdown": "kramdown, for Jekyll",
+    "github": "the subset that GitHub shows",
+    "obsidian": "Obsidian",
+}
+
+#: Which formats an option is for, where it is not for all.
+MADE_FOR = {"flavour": ("md",), "front_matter": ("md",), "label_prefix": ("tex", "pdf", "md")}
+
+MAX_PREFIX = 40
+MAX_SEED = 10**20
+MAX_PATH = 4096
+
+_PREFIX = re.compile(r"[A-Za-z0-9.:-]*")
+_SEED = re.compile(r"(?:seed:)?\s*([0-9]{1,20})")
+
+
+@dataclass(frozen=True, init=False)
+class Edition:
+    """How a derivation is written down.
+
+    ``formats`` are names from ``FORMATS`` and ``only`` names from ``PARTS``, as a sequence or
+    a comma-separated string; no ``only`` means all parts of the ``detail``. ``flavour`` and
+    ``front_matter`` are for Markdown; ``label_prefix`` begins every label in LaTeX (without
+    one there are none) and every anchor in Markdown. ``numbers`` is a seed (``7`` or ``"seed:7"``) or the path
+    of a TOML file, for a worked example. With ``estimator`` there is one for scikit-learn beside the module.
+
+    Raises SpecError if these make no edition; the message says why.
+
+    >>> Edition("html,tex").formats, Edition(numbers=7).numbers
+    (('tex', 'html'), 'seed:7')
+    """
+
+    formats: tuple[str, ...]
+    detail: str
+    only: tuple[str, ...]
+    flavour: str
+    front_matter: bool
+    label_prefix: str
+    numbers: str | None
+    estimator: bool
+
+    def __init__(
+        self,
+        formats: str | Iterable[str] = ("tex",),
+        detail: str = "full",
+        only: str | Iterable[str] = (),
+        flavour: str = "myst",
+        front_matter: bool = False,
+        label_prefix: str = "",
+        numbers: str | int | Path | None = None,
+        estimator: bool = False,
+    ) -> None:
+        values = {
+            "formats": _names("format", formats, FORMATS),
+            "detail": _name("detail", detail, DETAILS),
+            "only": () if only == () or only == [] else _names("only", only, PARTS),
+            "flavour": _name("flavour", flavour, FLAVOURS),
+            "front_matter": _flag("front_matter", front_matter),
+            "label_prefix": _prefix(label_prefix),
+            "numbers": None if numbers is None else _numbers(numbers),
+            "estimator": _flag("estimator", estimator),
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+        if "numbers" in self.only and self.numbers is None:
+            raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Edition:
+        """Read the ``[document]`` table of a TOML file; without one, this is the default edition.
+
+        A path of numbers is relative to the file. Raises SpecError naming the file, for an
+        unknown key, a wrong type or a value that does not fit.
+        """
+        return edition_of(read_toml(path).get("document", {}), {}, Path(path))
+
+    def to_toml(self) -> str:
+        """Write what differs from the default edition as a ``[document]`` table; empty if nothing does."""
+        plain = Edition()
+        rows = {
+            key: _written(getattr(self, name))
+            for key, name in KEYS.items()
+            if getattr(self, name) != getattr(plain, name)
+        }
+        if self.reads_file:
+            rows["numbers"] = f'"{NUMBERS_FILE}"'
+        return "".join(["\n[document]\n", *(f"{key} = {value}\n" for key, value in rows.items())]) if rows else ""
+
+    @property
+    def reads_file(self) -> bool:
+        """Whether the numbers come from a file."""
+        return self.numbers is not None and not _SEED.fullmatch(self.numbers)
+
+
+#: Under which name the numbers of a worked example are kept beside the network.
+NUMBERS_FILE = "numbers.toml"
+
+#: The keys of a ``[document]`` table, and of options, with the arguments that they are for.
+KEYS = {"format" if f.name == "formats" else f.name: f.name for f in fields(Edition)}
+
+
+def edition_of(table: object, options: Mapping[str, Any], file: Path | None = None) -> Edition:
+    """The edition that the ``[document]`` table of a spec file and options describe; options win.
+
+    Both go by the names in ``KEYS``. Raises SpecError, naming the file for what it says.
+    """
+    where = "document" if file is None else f"{shown_path(file)}: document"
+    if not isinstance(table, Mapping):
+        raise SpecError(f"{where} is {kind(table)}, {shown(table)}, where a table is expected")
+    try:
+        stated = _arguments(table, Path() if file is None else file.parent)
+        Edition(**stated if "numbers" not in options else {**stated, "numbers": 1})
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from None
+    return Edition(**{**stated, **_arguments(options, Path())})
+
+
+def check_use(edition: Edition, options: Collection[str]) -> None:
+    """Raise SpecError for an option that none of the formats has a use for."""
+    for key in options:
+        formats = MADE_FOR.get(key, edition.formats)
+        if not {*formats} & {*edition.formats}:
+            listed = " or ".join(formats)
+            raise SpecError(f"{key} is for {listed}, which the format does not name: give {formats[0]} there too")
+
+
+# One argument at a time.
+
+
+def _arguments(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The keys of a table as arguments; a path is relative to ``folder``."""
+    for key in values:
+        if key not in KEYS:
+            raise SpecError(unknown("key", key, KEYS))
+    found = {KEYS[key]: value for key, value in values.items()}
+    given = found.get("numbers")
+    if isinstance(given, str) and given.strip() and not given.startswith("seed:") and not _SEED.fullmatch(given):
+        found["numbers"] = str(folder / given)
+    return found
+
+
+#: What the names of each argument name, and which list shows them.
+_NOUNS = {
+    "format": ("format", "formats"),
+    "detail": ("detail", "details"),
+    "only": ("part", "parts"),
+    "flavour": ("flavour", "flavours"),
+}
+
+
+def _name(key: str, value: object, known: Collection[str]) -> str:
+    if not isinstance(value, str):
+        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a name is expected")
+    if value not in known:
+        what, plural = _NOUNS[key]
+        raise SpecError(unknown(what, value, known, plural=plural))
+    return value
+
+
+def _names(key: str, value: object, known: Collection[str]) -> tuple[str, ...]:
+    """Names, each once, in the order of those that are known."""
+    example = ",".join([*known][:2])
+    if isinstance(value, str):
+        text = bounded(key, value).strip(" \t")
+        value = [part.strip(" \t") for part in text.split(",")] if text else []
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
+    given = [_listed(key, entry, position, known) for position, entry in enumerate(value, 1)]
+    if not given:
+        raise SpecError(f"{key} is empty: give names such as {example}")
+    twice = next((name for number, name in enumerate(given) if name in given[:number]), None)
+    if twice is not None:
+        raise SpecError(f"{key} names {twice} twice: once is enough")
+    return tuple(name for name in known if name in given)
+
+
+def _listed(key: str, entry: object, position: int, known: Collection[str]) -> str:
+    if entry == "":
+        raise SpecError(f"{key}: entry {position} is empty: give names with a comma between them")
+    return _name(key, entry, known)
+
+
+def _flag(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where true or false is expected")
+    return value
+
+
+def _prefix(value: object) -> str:
+    if not isinstance(value, str):
+        raise SpecError(f"label_prefix is {kind(value)}, {shown(value)}, where a string is expected")
+    if not _PREFIX.fullmatch(bounded("label_prefix", value)):
+        raise SpecError(f"label_prefix is {shown(value)}, but is made of the letters a to z, digits, - . and :")
+    if len(value) > MAX_PREFIX:
+        raise SpecError(f"label_prefix is {shown(value)}, longer than {MAX_PREFIX} characters: choose a shorter one")
+    return value
+
+
+def _numbers(value: object) -> str:
+    """A seed as ``seed:7``, or the path of a file."""
+    if isinstance(value, Path):
+        return str(value) if value.parts[1:] or not _SEED.fullmatch(str(value)) else f"./{value}"
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise SpecError(f"numbers is {kind(value)}, {shown(value)}, where a seed such as 7 or a file is expected")
+    if isinstance(value, str) and not bounded("numbers", value, MAX_PATH).strip():
+        raise SpecError("numbers is empty: give a seed, such as seed:7, or a TOML file")
+    seed = None if isinstance(value, int) and value >= MAX_SEED else _SEED.fullmatch(str(value))
+    if seed is None and (isinstance(value, int) or value.startswith("seed:")):
+        raise SpecError(f"numbers is {shown(value)}, but a seed is a whole number of at most 20 digits, such as seed:7")
+    return f"seed:{int(seed[1])}" if seed else str(value)
+
+
+def _written(value: object) -> str:
+    """A value of an edition in TOML: none holds a character that needs an escape."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{entry}"' for entry in value) + "]"
+    return f'"{value}"'

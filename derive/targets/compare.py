@@ -1,0 +1,341 @@
+"""Every named tensor of a generated module beside that of the interpreter.
+
+The gradient checks see that the gradients are those of the error that the module computes.
+That this error, and all that is computed on the way to it and after it, is what the
+equations say is seen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+
+from derive.calculus.evaluate import FLOATS, Arithmetic, as_floats, followed, interpret
+from derive.calculus.index import Tensor
+from derive.calculus.program import STAGES, Program
+from derive.learning.descent import SQUARE_NORM
+from derive.targets.named import Point, computed, example, in_axes, offered, sizes
+
+Array = NDArray[Any]
+
+#: How far an entry may be from the interpreter's, relative to the largest entry of its tensor. Both
+#: are sums of the same numbers in another order, so they differ by a few units in the last place of the
+#: largest term, 1e-15; what is smaller than the largest entry may be what is left of larger terms.
+TOLERANCE = 1e-11
+#: How often the distance by which a tensor moves when all parameters are moved by a unit in
+#: their last place is still rounding: it is more than TOLERANCE where a network is deep or cancels.
+ROUNDING = 1e3
+
+#: The numbers of samples of the example of the module's own, and of that of larger numbers.
+SAMPLES, FEW = 7, 4
+#: The number of samples with which the two renderings of a step are compared at larger numbers.
+MANY = 60
+#: By how much parameters are larger in the second example, as far as values stay in range.
+SCALES = (4.0, 2.0, 1.0)
+IN_RANGE = 300.0
+#: By how much they are smaller in the first one, as far as its truth can only be computed then.
+SMALLER = (1e-2, 1e-4)
+#: So many digits, for a share of 1 less exp(-x) with any x in that range.
+DIGITS = 200
+#: What is less than this may be what so many digits leave of 0.
+NOISE = 1e-150
+#: What mpmath says where there is no number.
+_NONE = (ZeroDivisionError, ValueError, OverflowError)
+#: Up to how many products of a parameter and a sample the second example has.
+MOST_EXACT = 8_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A tensor that is not the interpreter's: its equation's number, where it was seen, and how far off it is.
+
+    ``code`` is its name in the module; ``is_error`` says that it is the error E.
+    """
+
+    number: int
+    name: str
+    code: str
+    where: str
+    off: float
+    is_error: bool = False
+
+    def __str__(self) -> str:
+        where = f" from {self.where}" if self.where else ""
+        return f"{self.code}{where}, equation ({self.number}), is off by {self.off:.1e}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many tensors were compared, the worst relative difference of those that are right, and the others.
+
+    ``overflow`` says at how many times the parameters of the example something is not finite, if it is told so.
+    """
+
+    tensors: int = 0
+    worst: float = 0.0
+    wrong: tuple[Difference, ...] = ()
+    overflow: float | None = None
+
+
+def compared(module: Any, names: Mapping[str, str], cases: Iterable[Case]) -> Compared:
+    """Compare every named tensor, and what the module offers, with the interpreter at several points.
+
+    ``names`` are those of the tensors in the module's code.
+    """
+    seen: dict[str, float] = {}
+    wrong: dict[str, Difference] = {}
+    overflow: float | None = None
+    for case in cases:
+        overflow = case.overflow or overflow
+        for difference, fits in case.differences(module, names):
+            seen[difference.name] = max(seen.get(difference.name, 0.0), difference.off if fits else 0.0)
+            if not fits:
+                wrong.setdefault(difference.name, difference)
+    ordered = tuple(sorted(wrong.values(), key=lambda difference: difference.number))
+    return Compared(len(seen), max(seen.values(), default=0.0), ordered, overflow)
+
+
+def cases(module: Any, program: Program, names: Mapping[str, str]) -> tuple[Case, ...]:
+    """The module's own example, one with states in use, gradients within and beyond a clip, larger numbers."""
+    return tuple(_Cases(module, program, names).all())
+
+
+def further_points(module: Any, program: Program, names: Mapping[str, str], cases: Iterable[Case]) -> list[Case]:
+    """Where the two renderings of a step are compared beside the module's own example, the first of the cases."""
+    busy = _Cases(module, program, names).busy()
+    return [*list(cases)[1:], *([] if busy is None else [busy])]
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """Draws the points at which a module is compared with its program."""
+
+    module: Any
+    program: Program
+    names: Mapping[str, str]
+
+    def all(self) -> Iterator[Case]:
+        """The cases, as far as the program has them."""
+        first = self._drawn(SAMPLES, 0)
+        known = Case(self.program, first)
+        smaller = (Case(self.program, self._drawn(SAMPLES, 0, scale=scale)) for scale in SMALLER)
+        if not known.has_truth and np.isfinite(self.module.error(*first.data)):  # only digits are missing
+            known = next((case for case in smaller if case.has_truth), known)
+        yield known
+        if self.program.states:
+            yield Case(self.program, self._drawn(SAMPLES, 1, self._longest // 2))
+        if SQUARE_NORM.name in self.program.tensors:
+            yield from self._clipped(first)
+        larger = self._larger(FEW, 2 * self._longest + 2)
+        if larger is not None:
+            yield larger
+
+    def busy(self) -> Case | None:
+        """Larger numbers, and many samples, so that all branches are taken in all ways."""
+        return self._larger(MANY, 1)
+
+    @property
+    def _longest(self) -> int:
+        """The largest number among the constants: of steps, where the learning rate has a schedule."""
+        return max((int(value) for value in self.program.constants.values()), default=0)
+
+    def _drawn(self, samples: int, seed: int, step: int = 0, scale: float = 1.0) -> Point:
+        """Random numbers, and the state after some steps; what is kept of squares is positive."""
+        _, (parameters, x, y) = example(self.module, samples, seed)
+        parameters = {name: scale * value for name, value in parameters.items()}
+        state = self.module.initial_state(parameters) if self.program.states else {}
+        if step or seed:
+            draw = np.random.default_rng(seed)
+            kept = {name: draw.uniform(0.1, 1, value.shape) for name, value in state.items()}
+            state = {n: np.full(v.shape, float(step)) if n == "step" else v for n, v in kept.items()}
+        return Point(parameters, state, x if scale == 1 else 2 * x, y)
+
+    def _clipped(self, point: Point) -> Iterator[Case]:
+        square = np.asarray(computed(self.module, self.program, self.names, point)[SQUARE_NORM.name]).item()
+        for share in (0.5, 2.0) if np.isfinite(square) and square > 0 else ():
+            yield Case(self.program, point, {"clip": Fraction(share * square**0.5)})
+
+    def _larger(self, most: int, step: int) -> Case | None:
+        """Numbers with which both sides of functions are met; None where there are too many of them.
+
+        They are smaller where something overflows though the forward pass is in range.
+        """
+        weights = sum(value.size for value in self.module.example(samples=1)[0].values())
+        samples = max(1, min(most, MOST_EXACT // weights))
+        overflow: float | None = None
+        for scale in SCALES if weights <= MOST_EXACT else ():
+            drawn = (self._drawn(samples, seed, step, scale) for seed in self._seeds)
+            points = [point for point in drawn if self._in_range(point)]
+            kept = points if scale == 1 else [point for point in points if self._is_finite(point)]
+            if kept:
+                return Case(self.program, max(kept, key=self._met), exact=True, overflow=overflow)
+            overflow = scale if points else overflow
+        return None
+
+    @property
+    def _seeds(self) -> range:
+        return range(2, 10) if hasattr(self.module, "_sides") else range(2, 3)
+
+    def _in_range(self, point: Point) -> bool:
+        """Whether all that is finite in the forward pass is in range."""
+        forward = {s.target.name for s in self.program.stage("forward")}
+        values = [v for n, v in computed(self.module, self.program, self.names, point).items() if n in forward]
+        return all(np.all(np.abs(v[np.isfinite(v)]) < IN_RANGE) for v in values)
+
+    def _is_finite(self, point: Point) -> bool:
+        """Whether everything is finite."""
+        values = computed(self.module, self.program, self.names, point).values()
+        return all(np.all(np.isfinite(v)) for v in values)
+
+    def _met(self, point: Point) -> int:
+        """How many sides of kinks are met at a point."""
+        sides = self.module._sides(*point.data) if hasattr(self.module, "_sides") else ()
+        return sum(bool(np.any(side < 0)) + bool(np.any(side > 0)) for side in sides)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A point, whether the truth there needs exact arithmetic, and what constants are changed to.
+
+    ``overflow`` is how many times larger its parameters would have to be for something not to be finite, if known.
+    """
+
+    program: Program
+    point: Point
+    changed: Mapping[str, Fraction] = field(default_factory=dict)
+    exact: bool = False
+    overflow: float | None = None
+
+    def differences(self, module: Any, names: Mapping[str, str]) -> Iterator[tuple[Difference, bool]]:
+        """For each tensor, as it is computed and as it is offered, how far it is off, and whether that is rounding."""
+        with self.constants(module, names):
+            found = computed(module, self.program, names, self.point)
+            moved = computed(module, self.program, names, self.point.nudged())
+            shown = [*offered(module, self.program, names, self.point)]
+        values = [("", *item) for item in found.items()] + [item for item in shown if item[1] in found]
+        numbers = {s.target.name: s.number for s in self.program.statements}
+        errors = {s.target.name for s in self.program.stage("error")}
+
+        def against(truth: Mapping[str, Array], terms: Mapping[str, float]) -> list[tuple[Difference, bool]]:
+            judged = []
+            for where, name, value in values:
+                true = as_floats(truth[name])
+                limit = _limit(found[name], moved[name], max(_size(true), terms.get(name, 0.0)))
+                off, fits = _off(self.program.tensors[name], value, true, limit)
+                judged.append((Difference(numbers[name], name, names[name], where, off, name in errors), fits))
+            return judged
+
+        judged = against(self._stated, {})
+        if not all(fits for _, fits in judged):
+            small = self.exact or self._is_small
+            judged = _better(judged, against(self._truth(exact=small), {}))
+            if not all(fits for _, fits in judged):  # digits that are lost on the way are no fault further on
+                followed = self._followed(found, small)
+                judged = _better(judged, against(*followed)) if followed else judged
+        yield from judged
+
+    @contextmanager
+    def constants(self, module: Any, names: Mapping[str, str]) -> Iterator[None]:
+        """The module with the constants that are changed."""
+        values = {names[name]: float(value) for name, value in self.changed.items()}
+        before = {name: vars(module)[name] for name in values}
+        vars(module).update(values)
+        try:
+            yield
+        finally:
+            vars(module).update(before)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether exact arithmetic takes no more than some seconds."""
+        weights = sum(value.size for value in self.point.parameters.values())
+        return bool(self.point.X.shape[1] * weights <= MOST_EXACT)
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the interpreter has a value for every entry."""
+        return not any(np.any(np.isnan(as_floats(value))) for value in self._stated.values())
+
+    @cached_property
+    def _stated(self) -> Mapping[str, Array]:
+        return self._truth(self.exact)
+
+    @cached_property
+    def _program(self) -> Program:
+        """The program with the constants that are changed."""
+        return replace(self.program, constants={**self.program.constants, **self.changed})
+
+    def _truth(self, exact: bool) -> Mapping[str, Array]:
+        """Every tensor as the interpreter computes it; with more digits where floats overflow, or are too coarse."""
+        given = self.point.given(self._program)
+        counts = sizes(self._program, given)
+        if not exact:
+            found = interpret(self._program, given, counts, FLOATS, STAGES)
+            if all(np.all(np.isfinite(value)) for value in found.values()):
+                return found
+        try:
+            with mpmath.workdps(DIGITS):
+                return interpret(self._program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
+        except _NONE:  # so many digits are too few
+            found = interpret(self._program, given, counts, FLOATS, STAGES)
+            return {name: np.where(np.isfinite(value), value, np.nan) for name, value in found.items()}
+
+    def _followed(self, found: Mapping[str, Any], exact: bool) -> tuple[dict[str, Array], dict[str, float]] | None:
+        """What each equation comes to with what was found for all that it reads, and the size of what it adds."""
+        given = self.point.given(self._program)
+        tensors = self._program.tensors
+        entries = {name: in_axes(tensors[name], np.asarray(value, float)) for name, value in found.items()}
+        kind = Arithmetic(mpmath, mpmath.mpf) if exact else FLOATS
+        try:
+            with mpmath.workdps(DIGITS):
+                steps = [*followed(self._program, given, sizes(self._program, given), entries, kind)]
+        except _NONE:
+            return None
+        return {name: value for name, value, _ in steps}, {name: size for name, _, size in steps}
+
+
+def _better(
+    before: list[tuple[Difference, bool]], after: list[tuple[Difference, bool]]
+) -> list[tuple[Difference, bool]]:
+    """Of two judgements of the same values, for each the one in which it fits."""
+    return [one if one[1] or not other[1] else other for one, other in zip(before, after, strict=True)]
+
+
+def _limit(found: Any, moved: Any, size: float) -> float:
+    """How far a tensor may be off: as much as rounding may do to numbers of a size."""
+    grown = _distance(np.asarray(found, float), np.asarray(moved, float))
+    return max(TOLERANCE * size, ROUNDING * grown, NOISE)
+
+
+def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float, bool]:
+    """How far a value is off, relative to the largest entry of the truth, and whether it is within the limit.
+
+    NaN says that there is no truth, infinity that there is one and the value is none.
+    """
+    value = np.asarray(found, dtype=float)
+    entries = in_axes(tensor, value) if value.size == truth.size else value
+    if entries.shape != truth.shape:
+        return float("inf"), False
+    distance = _distance(entries, truth)
+    if np.isnan(distance) and not np.any(np.isnan(truth)):
+        return float("inf"), False
+    return distance / (_size(truth) or 1.0), bool(distance <= limit)
+
+
+def _size(value: Array) -> float:
+    """The largest entry that is finite."""
+    return float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0))
+
+
+def _distance(one: Array, other: Array) -> float:
+    """The largest difference, none between equal infinities; NaN where there is one."""
+    with np.errstate(invalid="ignore"):
+        return float(np.max(np.where(one == other, 0.0, np.abs(one - other))))

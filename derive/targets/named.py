@@ -1,0 +1,148 @@
+"""Every tensor of a generated module by its name, as the module computes it in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derive.calculus.evaluate import FLOATS, Interpreter
+from derive.calculus.index import Equation, Tensor
+from derive.calculus.program import Program
+from derive.learning.optimizers import LEARNING_RATE
+from derive.targets.watch import watched
+
+Array = NDArray[Any]
+Values = Mapping[str, Array]
+
+#: How many examples are drawn before a network is taken to be finite nowhere.
+DRAWS = 20
+
+#: Which function of the module computes the statements of a stage.
+FUNCTIONS = {
+    "forward": "_forward",
+    "error": "_error",
+    "factor": "_gradients",
+    "gradient": "_gradients",
+    "update": "_update",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a step is taken: parameters, state and data, stored as the module takes them."""
+
+    parameters: Values
+    state: Values
+    X: Array
+    Y: Array
+    learning_rate: float = 0.5
+
+    @property
+    def data(self) -> tuple[dict[str, Array], Array, Array]:
+        """The parameters, the inputs and the targets."""
+        return dict(self.parameters), self.X, self.Y
+
+    def given(self, program: Program) -> dict[str, Array]:
+        """All that is not computed, by name, with one axis for each axis in the equations."""
+        data = dict(zip((t.name for t in program.inputs), (self.X, self.Y), strict=True))
+        stored = {**data, **self.parameters, **self.state}
+        entries = {name: in_axes(program.tensors[name], value) for name, value in stored.items()}
+        return {**entries, LEARNING_RATE.name: np.array(self.learning_rate)}
+
+    def nudged(self) -> Point:
+        """The same with every number that is learned or kept moved by one unit in its last place."""
+        signs = np.random.default_rng(0)
+
+        def moved(values: Values) -> Values:
+            steps = {n: 2.0**-52 * signs.choice([-1.0, 1.0], v.shape) for n, v in values.items()}
+            return {n: v if n == "step" else v * (1 + steps[n]) for n, v in values.items()}
+
+        return replace(self, parameters=moved(self.parameters), state=moved(self.state))
+
+
+def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[dict[str, Array], Array, Array]]:
+    """The module's example of a seed, or of the first one after it at which the error is finite."""
+    with np.errstate(all="ignore"):
+        for tried in range(seed, seed + DRAWS):
+            drawn = module.example(samples=samples, seed=tried)
+            if np.isfinite(module.error(*drawn)):
+                return tried, drawn
+    return seed, module.example(samples=samples, seed=seed)
+
+
+def sizes(program: Program, given: Values) -> dict[str, int]:
+    """The extents that have names, and the number of samples, as numbers."""
+    found: dict[str, int] = {}
+    for tensor in (*program.inputs, *program.parameters):
+        for axis, side in zip(tensor.axes, given[tensor.name].shape, strict=True):
+            for symbol in axis.extent.free_symbols:
+                found.setdefault(symbol.name, int(side - (axis.extent - symbol)))
+    return found
+
+
+def in_axes(tensor: Tensor, value: Any) -> Array:
+    """A stored array with one axis for each axis in the equations."""
+    array = np.asarray(value)
+    return array if len(tensor.axes) == 2 else array.reshape(-1 if tensor.axes else ())
+
+
+def interpreted(program: Program, equation: Equation, stored: Values) -> Array:
+    """A tensor that the module has put into others, by the interpreter, stored as the module would."""
+    entries = {name: in_axes(program.tensors[name], value) for name, value in stored.items()}
+    found = Interpreter(entries, sizes(program, entries), program.tensors, FLOATS).tensor(equation)
+    across = not equation.indices or equation.indices[0].axis.sample
+    return found if found.ndim == 2 else found.reshape((1, -1) if across else (-1, 1))
+
+
+def computed(module: Any, program: Program, names: Mapping[str, str], point: Point) -> dict[str, Array]:
+    """The value of every statement's target that the module holds in one step, by the target's name.
+
+    What is replaced has its value after the step.
+    """
+    parameters = {name: value.copy() for name, value in point.parameters.items()}
+    state = {name: value.copy() for name, value in point.state.items()}
+    with np.errstate(all="ignore"):
+        _, held = watched(
+            module,
+            set(FUNCTIONS.values()),
+            # without the checks: what is infinite is compared too
+            lambda: module._update(parameters, state, point.X, point.Y, point.learning_rate),
+        )
+    found = {}
+    for statement in program.statements:
+        about = statement.target.about
+        if statement.target.role == "updated" and about is not None:
+            found[statement.target.name] = {**parameters, **state}[about.name]
+        elif names[statement.target.name] in held.get(FUNCTIONS[statement.stage], {}):
+            found[statement.target.name] = held[FUNCTIONS[statement.stage]][names[statement.target.name]]
+    return found
+
+
+def offered(module: Any, program: Program, names: Mapping[str, str], point: Point) -> Iterator[tuple[str, str, Any]]:
+    """What the functions and the class return that users call: its name there, the tensor's, and the value."""
+    parameters = dict(point.parameters)
+    gradients = {s.target.about.name: s.target.name for s in program.stage("gradient") if s.target.about}
+    with np.errstate(all="ignore"):
+        yield "error()", program.stage("error")[-1].target.name, module.error(parameters, point.X, point.Y)
+        for name, value in module.gradients(parameters, point.X, point.Y).items():
+            yield "gradients()", gradients[name], value
+        kept = module._forward(parameters, point.X)
+        for statement in program.stage("forward"):
+            if names[statement.target.name] in kept:
+                yield "_forward()", statement.target.name, kept[names[statement.target.name]]
+        yield "forward()", program.predicted, module.forward(parameters, point.X)
+        yield from _predicted(module, program.prediction, point)
+
+
+def _predicted(module: Any, tensor: Tensor, point: Point) -> Iterator[tuple[str, str, Any]]:
+    """What the trainer predicts; nothing where it refuses, as samples are coupled."""
+    try:
+        rows = module.Trainer(point.parameters).predict(np.ascontiguousarray(point.X.T))
+    except NotImplementedError:
+        return
+    first = len(tensor.axes) == 2 and tensor.axes[0].sample
+    yield "Trainer.predict()", tensor.name, rows if first else rows.T

@@ -1,0 +1,96 @@
+"""The code of the functions along an axis: what is computed, in matrix form, with names for its parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from sympy import Symbol, exp
+
+from derive.arrays import matrix as mx
+from derive.arrays.along import RULES, computed, name_along
+from derive.arrays.lift import lift
+from derive.arrays.lower import lowered
+from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor
+from derive.targets.numpy.printer import NumPyPrinter
+
+_ROWS = Axis(Symbol("n", integer=True, positive=True))
+_COLUMNS = Axis(Symbol("m", integer=True, positive=True), sample=True)
+#: The functions down each column and along each row, by their names in code.
+ALONG = {name_along(title, axis): (rule, axis) for title, rule in RULES.items() for axis in (0, 1)}
+
+
+@dataclass(frozen=True)
+class FunctionCode:
+    """A function of the module: its name, its arguments, what it does, and the lines of its body."""
+
+    name: str
+    arguments: tuple[str, ...]
+    what: str
+    lines: tuple[str, ...]
+    calls: frozenset[str]
+
+
+@cache
+def function_along(name: str) -> FunctionCode:
+    """The code of the function of this name."""
+    rule, axis = ALONG[name]
+    indices = (Index("i", _ROWS), Index("u", _COLUMNS))
+    tensors = {a: Tensor(a, "argument", (_ROWS, _COLUMNS)) for a in rule.arguments}
+    node = rule.node(*(t[indices] for t in tensors.values()), indices[axis])
+    free = tuple(i for i in indices if not rule.reduces or i != indices[axis])
+    target = Tensor("result", "result", tuple(i.axis for i in free))
+    form = lift(Equation(target, free, computed(node, IndexSupply("s"))), tensors)
+    return FunctionCode(
+        name,
+        rule.arguments,
+        f"{rule.summary}{'' if axis == 0 else '; along each row'}.",
+        _body(lowered(form), rule.arguments),
+        frozenset(n.name for n in mx.walk(form) if isinstance(n, mx.Call)),
+    )
+
+
+def with_those_called(names: Iterable[str]) -> set[str]:
+    """Functions along an axis and those that they call."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += function_along(name).calls
+    return found
+
+
+def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines: what is read twice has a name, and so has where the largest entries are."""
+    counts = Counter(mx.walk(form))
+    names = {a: a for a in arguments}
+    made: dict[mx.Node, mx.Node] = {}
+    lines: list[str] = []
+
+    def named(node: mx.Node) -> mx.Node:
+        if node in made:
+            return made[node]
+        inner = mx.rebuilt(node, tuple(named(c) for c in mx.children(node)))
+        hint = _hint(node)
+        if not hint or (counts[node] < 2 and not isinstance(node, mx.IsLargest)):
+            return inner
+        name = next(n for n in (hint, *(f"{hint}_{k}" for k in range(2, 9))) if n not in names)
+        names[name] = name
+        lines.append(f"{name}: Array = {NumPyPrinter(names, {}, {}).code(inner).text}")
+        made[node] = mx.Array(Tensor(name, "part", tuple(Axis(extent) for extent in node.shape)))
+        return made[node]
+
+    last = NumPyPrinter(names, {}, {}).code(named(form)).text
+    return (*lines, f"result: Array = {last}", "return result")
+
+
+def _hint(node: mx.Node) -> str:
+    """What a part is called; empty for one that needs no name."""
+    if isinstance(node, mx.Map) and node.function is exp:
+        return "powers"
+    kinds = {mx.IsLargest: "top", mx.Largest: "largest", mx.Plus: "shifted", mx.Call: "shares", mx.SumOver: "total"}
+    return kinds.get(type(node), "")

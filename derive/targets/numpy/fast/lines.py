@@ -1,0 +1,543 @@
+"""The program's statements, rewritten for speed: still equations, still in matrix form.
+
+Nothing here is derived anew and nothing is approximated: names are given to what is
+stored (a weight with its bias, a negated weight), and every statement is written in terms
+of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sympy import Expr, Integer, exp, log
+
+from derive.arrays import matrix as mx
+from derive.arrays.exact import recognise
+from derive.arrays.lower import lowered
+from derive.calculus.functions import A, Elementwise, X, elementwise, output_form
+from derive.calculus.index import Axis, Tensor
+from derive.calculus.program import Assign, Program
+from derive.learning.optimizers import LEARNING_RATE
+from derive.targets.numpy.fast.elementwise import NotStraight, calls, computed, is_straight
+
+MINUS = Integer(-1)
+#: Up to here, exponentials neither overflow nor lose digits, in float64 and in float32.
+LIMIT, LIMIT_FLOAT32 = 300.0, 77.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """``target = form``, and the numbers of the equations that it computes."""
+
+    target: Tensor
+    form: mx.Node
+    numbers: tuple[int, ...]
+    stage: str
+
+    @property
+    def reads(self) -> set[str]:
+        """The names of the tensors in the form."""
+        return mx.arrays_read(self.form)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a tensor is kept: ``sign`` times the columns of ``whole`` from ``first`` on."""
+
+    whole: Tensor
+    first: int = 0
+    count: Expr | None = None
+    sign: int = 1
+
+    @property
+    def node(self) -> mx.Node:
+        """The place as a part of the whole, without its sign."""
+        if self.count is None:
+            return mx.Array(self.whole)
+        return mx.Part(mx.Array(self.whole), 1, self.first, self.count)
+
+
+@dataclass(frozen=True)
+class Ones:
+    """A tensor that lies in ``whole`` from row ``first`` on, beside a row ``ones`` of ones."""
+
+    whole: Tensor
+    first: int
+    ones: int
+
+
+@dataclass(frozen=True)
+class Straight:
+    """The rewritten program.
+
+    ``blocks`` are the tensors that are learned and ``gradients`` theirs, in the same order;
+    ``stored`` says where each parameter and each gradient is; ``ones`` which activations
+    have a row of ones beside them; ``update`` is what happens to every entry of a block.
+    """
+
+    lines: tuple[Line, ...]
+    blocks: tuple[Tensor, ...]
+    gradients: tuple[Tensor, ...]
+    stored: Mapping[str, Stored]
+    ones: Mapping[str, Ones]
+    updates: tuple[Line, ...]
+    folded: bool = False
+
+    def stage(self, *names: str) -> tuple[Line, ...]:
+        """The lines of the given stages."""
+        return tuple(line for line in self.lines if line.stage in names)
+
+
+def straight(program: Program, lines: tuple[Line, ...]) -> Straight:
+    """Rewrite a lifted program; ``lines`` are its statements, each in a form that is safe to compute."""
+    signs = _signs(lines, program)
+    lines = tuple(_with_signs(line, signs) for line in lines)
+    made = _with_biases(lines, program, signs)
+    made = _with_shared(_with_softmax(_with_slopes(_with_rate(made, program), program), program), program)
+    _check_names(made, program)
+    return made
+
+
+def _check_names(made: Straight, program: Program) -> None:
+    """Raise NotStraight if what was put together is called like something else."""
+    named = dict(program.tensors)
+    wholes = (ones.whole for ones in made.ones.values())
+    for tensor in (*(line.target for line in made.lines), *made.blocks, *made.gradients, *wholes):
+        if named.setdefault(tensor.name, tensor) != tensor:
+            raise NotStraight(f"two arrays called {tensor.name}")
+
+
+def line_of(statement: Assign) -> Line:
+    """A statement that is yet to be rewritten."""
+    assert statement.form is not None
+    return Line(statement.target, lowered(recognise(statement.form)), (statement.number,), statement.stage)
+
+
+# Signs: a weight whose pre-activation is only ever negated is stored negated.
+
+
+def _signs(lines: tuple[Line, ...], program: Program) -> dict[str, int]:
+    """The tensors that are stored negated: those of every layer in which that saves a call."""
+    if any(line.stage == "update" and line.target.about not in program.parameters for line in lines):
+        return {}  # the state of an optimizer need not change its sign with the gradient
+    signs: dict[str, int] = {}
+    for line in lines:
+        weights = _weights(line, program)
+        if not weights or not _saves(line.target, lines):
+            continue
+        if all(sum(w.name in other.reads for other in _forward(lines)) == 1 for w in weights):
+            group = {line.target, *weights}
+            signs |= {t.name: -1 for t in (*group, *(o.target for o in lines if o.target.about in group))}
+    return signs
+
+
+def _forward(lines: Iterable[Line]) -> list[Line]:
+    return [line for line in lines if line.stage in ("forward", "error")]
+
+
+def _weights(line: Line, program: Program) -> list[Tensor]:
+    """The parameters of a line of the forward pass that is linear in them: W A + b, or W A."""
+    terms = line.form.terms if isinstance(line.form, mx.Plus) else (line.form,)
+    found = []
+    for term in terms:
+        inner = term.of if isinstance(term, mx.Broadcast) else term
+        inner = inner.left if isinstance(inner, mx.Product) else inner
+        if not isinstance(inner, mx.Array) or inner.tensor not in program.parameters:
+            return []
+        found.append(inner.tensor)
+    return found if line.stage == "forward" else []
+
+
+def _saves(z: Tensor, lines: tuple[Line, ...]) -> bool:
+    """Whether every function of z is cheaper as a function of -z."""
+    nodes = [n for line in lines if line.stage == "forward" for n in mx.walk(line.form)]
+    maps = [n for n in nodes if isinstance(n, mx.Map) and n.arguments == (mx.Array(z),) and is_named(n.function)]
+    if not maps or len(maps) != nodes.count(mx.Array(z)):
+        return False
+    return all(
+        is_straight(m.function) and calls(computed(m.function).xreplace({X: -X})) < calls(computed(m.function))
+        for m in maps
+    )
+
+
+def is_named(function: Any) -> bool:
+    """Whether a function is one of ours, with a definition, and not SymPy's own."""
+    return isinstance(function, type) and issubclass(function, Elementwise)
+
+
+def _with_signs(line: Line, signs: Mapping[str, int]) -> Line:
+    """The line in terms of the tensors as they are stored."""
+    sign, form = signed(line.form, signs)
+    return replace(line, form=times(sign * signs.get(line.target.name, 1), form))
+
+
+def signed(node: mx.Node, signs: Mapping[str, int]) -> tuple[int, mx.Node]:
+    """The node with the stored tensors put in, and the sign that comes out of it."""
+    if isinstance(node, mx.Array):
+        return signs.get(node.tensor.name, 1), node
+    inner = [signed(c, signs) for c in mx.children(node)]
+    if isinstance(node, mx.Scale) and node.factor.could_extract_minus_sign():
+        sign, of = inner[0]
+        return -sign, of if node.factor == -1 else mx.Scale(-node.factor, of)
+    if isinstance(node, mx.Number) and node.value.could_extract_minus_sign():
+        return -1, mx.Number(-node.value)
+    if isinstance(node, mx.Product | mx.Hadamard | mx.Einsum):
+        negative = sum(s < 0 for s, _ in inner) % 2
+        return -1 if negative else 1, mx.rebuilt(node, tuple(n for _, n in inner))
+    if isinstance(node, mx.Transpose | mx.Part | mx.Broadcast | mx.Repeat | mx.SumOver | mx.Scale):
+        return inner[0][0], mx.rebuilt(node, (inner[0][1],))
+    if isinstance(node, mx.Power) and node.exponent.is_Integer:
+        sign, of = inner[0]
+        return sign ** (int(node.exponent) % 2), mx.Power(of, node.exponent)
+    if isinstance(node, mx.Plus) and all(s < 0 for s, _ in inner):
+        return -1, mx.Plus(tuple(n for _, n in inner))
+    return 1, mx.rebuilt(node, tuple(times(s, n) for s, n in inner))
+
+
+def times(sign: int, node: mx.Node) -> mx.Node:
+    """The node, or its negative."""
+    if sign > 0:
+        return node
+    if isinstance(node, mx.Plus):
+        return mx.Plus(tuple(times(-s, n) for s, n in (signed(t, {}) for t in node.terms)))
+    return _scaled(MINUS, node)
+
+
+# Biases: a bias is one more column of its weight, and a one below the activations its input.
+
+
+def _with_biases(lines: tuple[Line, ...], program: Program, signs: Mapping[str, int]) -> Straight:
+    """Join each weight with its bias, where all that is said of the two can be said of them joined."""
+    blocks, gradients, stored, ones = [], [], {}, _stacked(lines)
+    joined_lines: dict[str, Line | None] = {}
+    by_name = {line.target.name: line for line in lines}
+    slopes = {line.target.about: line for line in lines if line.stage == "gradient"}
+    taken: set[Tensor] = set()
+    for parameter in program.parameters:
+        if parameter in taken:
+            continue
+        sign = signs.get(parameter.name, 1)
+        slope = slopes[parameter]
+        join = _join(parameter, lines, slopes, program, ones)
+        if join is None:
+            blocks.append(parameter)
+            gradients.append(slope.target)
+            stored[parameter.name] = Stored(parameter, sign=sign)
+            stored[slope.target.name] = Stored(slope.target, sign=sign)
+            continue
+        columns = parameter.axes[1].extent
+        name = _new_name(f"{parameter.name}_{join.bias.name}", program, blocks)
+        whole = Tensor(name, "weight", (parameter.axes[0], Axis(columns + 1)))
+        d_whole = Tensor(_new_name(f"dE_d{name}", program, gradients), "gradient", whole.axes, about=whole)
+        blocks.append(whole)
+        gradients.append(d_whole)
+        taken.add(join.bias)
+        below = ones.setdefault(join.source.name, _with_one(join.source, program))
+        for pair, place in (((parameter, join.bias), whole), ((slope.target, slopes[join.bias].target), d_whole)):
+            stored[pair[0].name] = Stored(place, 0, columns, sign)
+            stored[pair[1].name] = Stored(place, int(columns) if columns.is_Integer else columns, Integer(1), sign)
+        joined_lines[join.line.target.name] = replace(
+            join.line, form=mx.Product(mx.Array(whole), mx.Array(below.whole))
+        )
+        numbers = (*slope.numbers, *slopes[join.bias].numbers)
+        product = _scaled(join.scale, mx.Product(join.factor, mx.Transpose(mx.Array(below.whole))))
+        joined_lines[slope.target.name] = Line(d_whole, product, numbers, "gradient")
+        joined_lines[slopes[join.bias].target.name] = None
+        if join.more:
+            rest = mx.Plus((mx.Array(slope.target), *join.more))
+            joined_lines[slopes[join.bias].target.name] = Line(slope.target, rest, slope.numbers, "gradient")
+    made = [joined_lines.get(name, line) for name, line in by_name.items()]
+    kept = [replace(m, form=_placed(m.form, stored)) for m in made if m is not None and m.stage != "update"]
+    kept = [line for line in kept if not is_stack(line)]
+    updates = tuple(line for line in lines if line.stage == "update")
+    return Straight(tuple(kept), tuple(blocks), tuple(gradients), stored, ones, updates)
+
+
+@dataclass(frozen=True)
+class _Join:
+    """What is known of a weight and a bias that can be joined."""
+
+    bias: Tensor
+    source: Tensor
+    line: Line
+    factor: mx.Node
+    scale: Expr
+    more: tuple[mx.Node, ...]
+
+
+def _join(
+    weight: Tensor, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: Program, ones: Mapping[str, Ones]
+) -> _Join | None:
+    """The bias that can be joined to a weight; None if there is none."""
+    for line in _forward(lines):
+        weights = _weights(line, program)
+        if len(weights) != 2 or weight not in weights or not isinstance(line.form, mx.Plus):
+            continue
+        product = next((t for t in line.form.terms if isinstance(t, mx.Product)), None)
+        if product is None or product.left != mx.Array(weight) or not isinstance(product.right, mx.Array):
+            continue
+        (bias,) = (w for w in weights if w != weight)
+        source = product.right.tensor
+        if not source.axes or not source.axes[-1].sample or (source.name in ones and ones[source.name].ones == 0):
+            continue
+        if sum(bias.name in other.reads for other in lines if other.stage != "update") > 1:
+            continue
+        found = _same_factor(slopes[weight].form, slopes[bias].form, source)
+        if found is not None:
+            return _Join(bias, source, line, *found)
+    return None
+
+
+def _same_factor(weight: mx.Node, bias: mx.Node, source: Tensor) -> tuple[mx.Node, Expr, tuple[mx.Node, ...]] | None:
+    """P, c and the rest, if the gradients are c P source^T + rest and the sums of c P over the samples."""
+    c, total = _unscaled(bias)
+    if not isinstance(total, mx.SumOver) or total.axis != 1:
+        return None
+    terms = weight.terms if isinstance(weight, mx.Plus) else (weight,)
+    expected = mx.Product(total.of, mx.Transpose(mx.Array(source)))
+    for term in terms:
+        if _unscaled(term) == (c, expected):
+            return total.of, c, tuple(t for t in terms if t is not term)
+    return None
+
+
+def _unscaled(node: mx.Node) -> tuple[Expr, mx.Node]:
+    return (node.factor, node.of) if isinstance(node, mx.Scale) else (Integer(1), node)
+
+
+def _scaled(factor: Expr, node: mx.Node) -> mx.Node:
+    inner, of = _unscaled(node)
+    return of if factor * inner == 1 else mx.Scale(factor * inner, of)
+
+
+def _new_name(wanted: str, program: Program, others: Iterable[Tensor] = ()) -> str:
+    """A name for what is put together: one that nothing else has."""
+    taken = {*program.tensors, *(t.name for t in others)}
+    return wanted if wanted not in taken else _new_name(f"{wanted}_", program, others)
+
+
+def _with_one(source: Tensor, program: Program) -> Ones:
+    axis = source.axes[0]
+    whole = Tensor(
+        _new_name(f"{source.name}_1", program), "augmented", (Axis(axis.extent + 1), *source.axes[1:]), source.layer
+    )
+    return Ones(whole, 0, -1)
+
+
+def _stacked(lines: Iterable[Line]) -> dict[str, Ones]:
+    """The activations that the program itself puts below a row of ones."""
+    found: dict[str, Ones] = {}
+    for line in lines:
+        if is_stack(line):
+            assert isinstance(line.form, mx.Stack) and isinstance(line.form.blocks[1], mx.Array)
+            found.setdefault(line.form.blocks[1].tensor.name, Ones(line.target, 1, 0))
+    return found
+
+
+def is_stack(line: Line) -> bool:
+    """Whether a line puts a row of ones above an activation."""
+    form = line.form
+    if not isinstance(form, mx.Stack) or len(form.blocks) != 2 or line.stage != "forward":
+        return False
+    one, below = form.blocks
+    inner = one.of if isinstance(one, mx.Broadcast | mx.Repeat) else one
+    return inner == mx.Number(Integer(1)) and isinstance(below, mx.Array)
+
+
+def _placed(node: mx.Node, stored: Mapping[str, Stored]) -> mx.Node:
+    """Every parameter and gradient as the part of its block that it is."""
+    if isinstance(node, mx.Array):
+        place = stored.get(node.tensor.name)
+        return place.node if place is not None else node
+    return mx.rebuilt(node, tuple(_placed(c, stored) for c in mx.children(node)))
+
+
+# The learning rate: multiplied into the first factors, it is in every gradient.
+
+
+def _with_rate(made: Straight, program: Program) -> Straight:
+    """Take the learning rate, and a number that all gradients share, to where the chains begin."""
+    rate = LEARNING_RATE.symbol
+    gradients, factors = made.stage("gradient"), made.stage("factor")
+    if not factors or not all(_is_descent(line, program) for line in made.updates):
+        return made
+    names = {line.target.name for line in factors}
+    shared = {_unscaled(line.form)[0] for line in gradients}
+    parts = [_unscaled(line.form)[1] if len(shared) == 1 else line.form for line in gradients]
+    seeds = [line for line in factors if not line.reads & names]
+    later = [line.form for line in factors if line not in seeds]
+    if not all(homogeneous(n, names) for n in (*parts, *later)):
+        return made
+    common = shared.pop() if len(shared) == 1 else Integer(1)
+    forms = {line.target.name: _scaled(rate * common, line.form) for line in seeds}
+    forms |= {line.target.name: part for line, part in zip(gradients, parts, strict=True)}
+    lines = tuple(replace(line, form=forms.get(line.target.name, line.form)) for line in made.lines)
+    return replace(made, lines=lines, folded=True)
+
+
+def _is_descent(update: Line, program: Program) -> bool:
+    """Whether an update is w - eta * g and nothing else."""
+    about = update.target.about
+    if about not in program.parameters or not isinstance(update.form, mx.Plus) or len(update.form.terms) != 2:
+        return False
+    gradient = next(s.target for s in program.stage("gradient") if s.target.about == about)
+    return set(update.form.terms) == {mx.Array(about), mx.Scale(-LEARNING_RATE.symbol, mx.Array(gradient))}
+
+
+def homogeneous(node: mx.Node, names: set[str]) -> bool:
+    """Whether a node is linear in the named tensors together, with nothing added."""
+    if isinstance(node, mx.Array):
+        return node.tensor.name in names
+    inner = mx.children(node)
+    if isinstance(node, mx.Product | mx.Hadamard | mx.Einsum):
+        depending = [n for n in inner if mx.arrays_read(n) & names]
+        return len(depending) == 1 and homogeneous(depending[0], names)
+    if isinstance(node, mx.Plus | mx.Transpose | mx.Part | mx.Broadcast | mx.Repeat | mx.SumOver | mx.Scale):
+        return all(homogeneous(n, names) for n in inner)
+    return False
+
+
+# Slopes: named, so that those of several layers can be computed at once.
+
+
+def _with_slopes(made: Straight, program: Program) -> Straight:
+    """Give each slope f'(z) in the backward equations a name, in terms of f(z) where it is known so."""
+    stated = {d.function.title: (d.number,) for d in program.definitions}
+    # an optimizer that divides by the size of the gradient needs slopes that are right even where they are
+    # next to nothing: from the pre-activation, since an output that rounds to its limit has lost them
+    exact = bool(program.states)
+    outputs: dict[tuple[str, mx.Node], tuple[Tensor, Any]] = {}
+    for line in made.stage("forward"):
+        if not exact and isinstance(line.form, mx.Map) and is_named(line.form.function):
+            key = (line.form.function.title, line.form.arguments[0])
+            outputs[key] = (line.target, line.form.function)
+    named: dict[tuple[int, mx.Node], Line] = {}
+    lines = []
+    for line in made.lines:
+        if line.stage == "factor" and (slope := _one_slope(line.form)) is not None:
+            sign, form = signed(line.form, {})
+            numbers = stated.get(slope.function.title, ())
+            new = named.setdefault((sign, slope), _slope(slope, sign, outputs, numbers, program))
+            form = swapped(form, slope, mx.Array(new.target))
+            line = replace(line, form=form)
+        lines.append(line)
+    first = next((n for n, line in enumerate(lines) if line.stage == "factor"), len(lines))
+    return replace(made, lines=(*lines[:first], *named.values(), *lines[first:]))
+
+
+def _one_slope(form: mx.Node) -> mx.Map | None:
+    """The slope that is a factor of a product entry by entry."""
+    inner = form
+    while isinstance(inner, mx.Scale):
+        inner = inner.of
+    factors = inner.factors if isinstance(inner, mx.Hadamard) else ()
+    return next((f for f in factors if isinstance(f, mx.Map) and _is_slope(f)), None)
+
+
+def _is_slope(node: mx.Map) -> bool:
+    if not is_named(node.function) or node.function.order != 1 or len(node.arguments) != 1:
+        return False
+    return is_straight(node.function) and isinstance(signed(node.arguments[0], {})[1], mx.Array)
+
+
+def _slope(
+    node: mx.Map,
+    sign: int,
+    outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]],
+    numbers: tuple[int, ...],
+    program: Program,
+) -> Line:
+    """A line that computes a slope, or its negative, from the output or from the pre-activation."""
+    (argument,) = node.arguments
+    inner: mx.Node = argument
+    output, function = outputs.get((node.function.origin, argument), (None, None))
+    form = None if function is None else output_form(function)
+    prefix = "minus_" if sign < 0 else ""
+    if output is not None and form is not None:
+        name, value = f"{prefix}{node.function.title}_of_output", (sign * form.xreplace({A: X})).expand()
+        source, inner = output, mx.Array(output)
+    else:
+        name, value = f"{prefix}{node.function.title}", sign * computed(node.function)
+        array = signed(argument, {})[1]
+        assert isinstance(array, mx.Array)
+        source = array.tensor
+    target = Tensor(_new_name(f"{prefix}slope_of_{source.name}", program), "slope", source.axes, about=source)
+    return Line(target, mx.Map(elementwise(name, value), (inner,)), numbers, "slope")
+
+
+def swapped(node: mx.Node, old: mx.Node, new: mx.Node) -> mx.Node:
+    """The node with one part of it exchanged."""
+    if node == old:
+        return new
+    return mx.rebuilt(node, tuple(swapped(c, old, new) for c in mx.children(node)))
+
+
+# Softmax: its powers and their sums, so that the error needs no second exponential.
+
+
+def _with_softmax(made: Straight, program: Program) -> Straight:
+    """Softmax as powers over their sums, and its logarithm from the sums."""
+    lines: list[Line] = []
+    sums: dict[mx.Node, Tensor] = {}
+    for line in made.lines:
+        form = line.form
+        if isinstance(form, mx.Call) and form.name == "softmax":
+            (z,) = form.arguments
+            powers = replace(line.target, name=_new_name(f"powers_{line.target.name}", program), role="powers")
+            total = replace(line.target, name=_new_name(f"sums_{line.target.name}", program), role="sums")
+            rows = z.shape[0]
+            ones = mx.Broadcast(mx.Number(Integer(1)), (rows, rows))
+            sums[z] = total
+            if not isinstance(z, mx.Array):  # what an exponential is taken of has a name, since it is looked at before
+                name = _new_name(f"exponents_{line.target.name}", program)
+                lines.append(replace(line, target=replace(line.target, name=name, role="exponents"), form=z))
+                z = mx.Array(lines[-1].target)
+            lines += [
+                replace(line, target=powers, form=mx.Map(exp, (z,))),
+                replace(line, target=total, form=mx.Product(ones, mx.Array(powers))),
+            ]
+            form = mx.Hadamard((mx.Array(powers), mx.Power(mx.Array(total), MINUS)))
+        lines.append(replace(line, form=_logs_of_sums(form, sums)))
+    return replace(made, lines=tuple(lines))
+
+
+def _logs_of_sums(node: mx.Node, sums: Mapping[mx.Node, Tensor]) -> mx.Node:
+    """log(softmax(z)) as z - log(sum of exp(z)), for every z whose sum is known."""
+    inner = mx.rebuilt(node, tuple(_logs_of_sums(c, sums) for c in mx.children(node)))
+    if isinstance(inner, mx.Call) and inner.name == "log_softmax" and inner.arguments[0] in sums:
+        (z,) = inner.arguments
+        row = mx.Part(mx.Array(sums[z]), 0, 0, Integer(1))
+        return mx.Plus((z, mx.Scale(MINUS, mx.Broadcast(mx.Map(log, (row,)), z.shape))))
+    return inner
+
+
+# What the error and the factors have in common is computed once.
+
+
+def _with_shared(made: Straight, program: Program) -> Straight:
+    """Name the sums that both the error and a factor read, such as the difference of output and target."""
+    sums = [n for line in made.stage("factor") for n in mx.walk(line.form) if isinstance(n, mx.Plus)]
+    factors = {frozenset(n.terms): n for n in sums}
+    lines, shared = list(made.lines), dict[mx.Node, Tensor]()
+    for number, line in enumerate(lines):
+        for node in mx.walk(line.form) if line.stage == "error" else []:
+            for sign in (1, -1):
+                turned = times(sign, node)
+                common = factors.get(frozenset(turned.terms)) if isinstance(turned, mx.Plus) else None
+                if common is not None and not shared:
+                    target = Tensor(_new_name("difference", program), "difference", _axes(node, made))
+                    shared[common] = target
+                    form = swapped(line.form, node, times(sign, mx.Array(target)))
+                    lines[number] = replace(line, form=times(*signed(form, {})))
+    for node, target in shared.items():
+        lines = [replace(s, form=swapped(s.form, node, mx.Array(target))) if s.stage == "factor" else s for s in lines]
+        first = next(n for n, s in enumerate(lines) if target.name in s.reads)
+        lines.insert(first, Line(target, node, lines[first].numbers, "shared"))
+    return replace(made, lines=tuple(lines))
+
+
+def _axes(node: mx.Node, made: Straight) -> tuple[Axis, ...]:
+    """The axes of a node, those of an array in it that has its shape."""
+    return next(n.tensor.axes for n in mx.walk(node) if isinstance(n, mx.Array) and n.shape == node.shape)

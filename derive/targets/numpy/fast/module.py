@@ -1,0 +1,194 @@
+"""What the template of the second rendering needs, as finished lines of Python."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sympy import Add, Expr, Integer, Symbol
+
+from derive.calculus.index import Tensor
+from derive.calculus.program import Assign, Program
+from derive.targets.names import CodeNames
+from derive.targets.numpy.fast.accepted import require
+from derive.targets.numpy.fast.arrays import arrays, can_put_off
+from derive.targets.numpy.fast.code import ALL, VIEWS, setup_lines
+from derive.targets.numpy.fast.elementwise import NotStraight
+from derive.targets.numpy.fast.forms import FLAT
+from derive.targets.numpy.fast.instructions import Instruction
+from derive.targets.numpy.fast.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
+from derive.targets.numpy.fast.scalars import CALL, Scalars, scalars
+from derive.targets.numpy.printer import PRODUCT, SUM, scalar
+
+Lines = tuple[str, ...]
+
+
+def steps_context(
+    program: Program,
+    codes: CodeNames,
+    functions: Mapping[Any, str],
+    statements: tuple[Assign, ...],
+    sizes: Callable[[Mapping[Symbol, str]], Lines],
+) -> dict[str, Any]:
+    """The holes of the template of the steps.
+
+    ``statements`` are the program's, each in a form that is safe to compute; ``sizes`` makes
+    the lines that read off the widths, with the names that these are to have. Where the
+    program has no second rendering, ``declined`` says what it met.
+    """
+    try:
+        return {"declined": "", **_straight_context(program, codes, functions, statements, sizes)}
+    except NotStraight as reason:
+        return {"declined": str(reason)}
+
+
+def _straight_context(
+    program: Program,
+    codes: CodeNames,
+    functions: Mapping[Any, str],
+    statements: tuple[Assign, ...],
+    sizes: Callable[[Mapping[Symbol, str]], Lines],
+) -> dict[str, Any]:
+    """The holes of ``numpy/steps.py.jinja``."""
+    lines = tuple(map(line_of, statements))
+    require(lines, program)
+    made = straight(program, lines)
+    code = _straight_line(made, program, codes, functions, sizes)
+    later = _straight_line(made, program, codes, functions, sizes, put_off=True) if can_put_off(made, program) else None
+    one = scalars(made, program, codes.tensors)
+    if one is not None and one.cost > code["calls"] * CALL:
+        one = None
+    inputs, outputs = (t.axes[0].extent for t in program.inputs)
+    return {
+        "arrays": code,
+        "put_off": later,
+        "scalars": one,
+        "learned_lines": () if one is None else tuple(f"{n}," for n in one.learned),
+        "scalar_setup": () if one is None else one.setup,
+        "error_number": f"({program.stage('error')[-1].number})",
+        "notes": tuple(_notes(made, code, one, later is not None)),
+        "memory": tuple(textwrap.wrap(_memory(made, program, code, codes, one is not None), 79)),
+        "limit": LIMIT,
+        "limit_float32": LIMIT_FLOAT32,
+        "row": _row(program, codes),
+        "names_widths": bool((inputs + outputs + _weights(program)).free_symbols),
+        "careful": code["guarded"] or one is not None,
+        "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code["input_ones"]],
+        "turn_targets": outputs != 1,
+        "calls": code["calls"],
+        "products": _products(program, codes),
+        "widths": sizes(codes.widths),
+    }
+
+
+def _row(program: Program, codes: CodeNames) -> str:
+    """How many numbers a sample and its targets are."""
+    return " + ".join(scalar(codes.in_code(t.axes[0].extent)).at(SUM) for t in program.inputs)
+
+
+def _products(program: Program, codes: CodeNames) -> str:
+    """How many numbers are learned."""
+    return scalar(codes.in_code(_weights(program))).at(PRODUCT)
+
+
+def _straight_line(
+    made: Straight,
+    program: Program,
+    codes: CodeNames,
+    functions: Mapping[Any, str],
+    sizes: Callable[[Mapping[Symbol, str]], Lines],
+    put_off: bool = False,
+) -> dict[str, Any]:
+    """Finished lines of one straight line of code, and what is known of it."""
+    code, widths = arrays(made, program, codes, functions, put_off)
+    setup, batch = setup_lines(code)
+    read = code.named(code.loop)
+    made_of = {source.each for source in batch.values()}
+    listed = {name: source for name, source in batch.items() if name in read | made_of}
+    views = [f"{n}{VIEWS} = {f'list({s.text})' if s.text == f'{n}{ALL}' else s.text}" for n, s in listed.items()]
+    return {
+        "widths": sizes(widths),
+        "setup": (*(f"{name} = np.{name}" for name in code.functions), *setup, *views),
+        "names": tuple(n for n in listed if n in read),
+        "load": _lines(code.load),
+        "store": _lines(code.store),
+        "rates": _lines(code.rates) or ("pass",),
+        "before": _lines(code.before),
+        "loop": _lines(code.loop),
+        "behind": _lines(code.behind),
+        "after": (*_lines(code.after), f"return {code.errors}"),
+        "guarded": code.guarded,
+        "input_ones": code.input_ones,
+        "calls": code.calls,
+        "allocates": code.allocates,
+        "at_once": "learned" in read,
+        "waits": code.errors == "errors",
+    }
+
+
+def _lines(instructions: Iterable[Instruction]) -> Lines:
+    return tuple(line for instruction in instructions for line in instruction.lines())
+
+
+def _size(tensor: Tensor) -> Expr:
+    value: Expr = Integer(1)
+    for axis in tensor.axes:
+        value = value * axis.extent
+    return value
+
+
+def _weights(program: Program) -> Expr:
+    return Add(*(_size(p) for p in program.parameters))
+
+
+def _workspace(made: Straight, codes: CodeNames) -> str:
+    """How many numbers the arrays of the steps hold for each sample of a batch."""
+    units = [line.target.axes[0].extent for line in made.lines if any(a.sample for a in line.target.axes[1:])]
+    return scalar(codes.in_code(Add(*units))).text
+
+
+def _memory(made: Straight, program: Program, code: Mapping[str, Any], codes: CodeNames, alone: bool) -> str:
+    """What the arrays of the steps hold, in a sentence or two."""
+    copies = 2 + len(program.states) // max(1, len(program.parameters)) + (code["guarded"] or alone)
+    held = f"They hold {_workspace(made, codes)} numbers for each sample, {copies} for each parameter, and the data of "
+    held += "up to 256 batches (at most 65,536 numbers, or those of one batch)."
+    if code["allocates"]:
+        return f"{held} What NumPy has no call for, the functions above compute, which make arrays."
+    return f"{held} No step makes another array."
+
+
+def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: bool) -> list[str]:
+    """What was chosen, and why, in the words of the docstring."""
+    found = []
+    pairs = [(n, s) for n, s in made.stored.items() if s.count is not None and not n.startswith("dE")]
+    if pairs:
+        found.append(
+            "A weight and its bias lie in one array, turned, the bias last, and the activations have a row of ones: "
+            "one product gives the sum and the bias, and one both gradients."
+        )
+    if any(s.sign < 0 for s in made.stored.values()):
+        found.append("Weights before a sigmoid are stored negated, so that exp(-z) needs no negation.")
+    if made.folded:
+        found.append("The learning rate is in the first shared factors, so that it is in every gradient.")
+    if code["at_once"]:
+        found.append("All that is learned lies in one array: one call updates it.")
+    else:
+        found.append(f"There are more than {FLAT:,} parameters: each array is updated by itself.")
+    if code["waits"]:
+        found.append("The errors are computed for many batches at once, after them.")
+    if one is not None:
+        found.append(
+            f"Batches of one sample (in float64) are computed with Python's own numbers: {one.operations} operations "
+            f"(about {one.cost / 1000:.1f} microseconds) take less time than {code['calls']} calls of NumPy "
+            f"(about {code['calls'] * CALL / 1000:.1f})."
+        )
+    if later:
+        found.append(
+            "For batches of one sample, the first layer is changed once for many of them: its sums follow from the "
+            "products of the inputs with each other."
+        )
+    lines = []
+    for note in found:
+        lines += textwrap.wrap(note, 82, initial_indent="* ", subsequent_indent="  ")
+    return lines

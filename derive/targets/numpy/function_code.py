@@ -1,0 +1,70 @@
+"""The code of an elementwise function: the lines of its body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sympy import Abs, Expr, Piecewise, Symbol, preorder_traversal
+
+from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, stable_form
+from derive.calculus.functions import X
+from derive.targets.numpy.printer import scalar
+
+#: The exponent of a rearranged form, where it is not x itself.
+_INNER = Symbol("u", real=True)
+
+
+def form_of(function: Any) -> StableForm:
+    """The form in which an elementwise function is computed."""
+    form: StableForm = function.form or stable_form(function.definition)
+    return form
+
+
+def body(form: StableForm, note: str = "") -> tuple[str, ...]:
+    """The lines that compute a form; ``note`` is a comment behind the value."""
+    cases, final = _cases(form.value)
+    value = f"{final}{note}"
+    # the types of np.where and of quotients are only known to NumPy once they are stated
+    last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
+    return (*_power_lines(form), *cases, *last)
+
+
+def _power_lines(form: StableForm) -> Iterator[str]:
+    """The lines that compute e, or e - 1, from an exponent that is never positive."""
+    if form.rate is None:
+        return
+    inner = X if form.inner == X else _INNER
+    if inner != X:
+        yield f"{inner} = {scalar(form.inner).text}"
+    up, down = (scalar(sign * form.rate * inner).text for sign in (-1, 1))
+    exponent = f"np.where({X}.real >= 0, {up}, {down})"
+    if form.value.has(E_POWER, E_NEAR):
+        yield f"{E_POWER} = np.exp({exponent})"
+    if form.value.has(E_LESS_ONE):
+        yield f"{E_LESS_ONE} = np.expm1({exponent})"
+    if form.value.has(E_NEAR):
+        yield f"{E_NEAR} = {scalar(Piecewise((E_POWER, Abs(X) < 1), (1, True))).text}"
+
+
+def with_powers(form: StableForm) -> str:
+    """What e and d stand for, for the docstring."""
+    if form.rate is None:
+        return ""
+    power = f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|{X if form.inner == X else _INNER}|)"
+    named = [f"{E_POWER} = {power}"] if form.value.has(E_POWER, E_NEAR) else []
+    named += [f"{E_LESS_ONE} = {power} - 1"] if form.value.has(E_LESS_ONE) else []
+    return " and ".join(named)
+
+
+def _cases(value: Expr) -> tuple[list[str], str]:
+    """A choice between long formulas as a line for each, and the line that chooses."""
+    code = scalar(value).text
+    choice = next((node for node in preorder_traversal(value) if isinstance(node, Piecewise)), None)
+    if choice is None or len(code) <= 70:
+        return [], code
+    by_size = choice.args[0][1].has(Abs)
+    names = [Symbol(n) for n in (("near", "far") if by_size else ("above", "below", "between"))]
+    lines = [f"{n} = {scalar(v).text}" for n, (v, _) in zip(names, choice.args, strict=False)]
+    chosen = Piecewise(*((n, c) for n, (_, c) in zip(names, choice.args, strict=False)))
+    return lines, scalar(value.xreplace({choice: chosen})).text

@@ -1,0 +1,383 @@
+"""Trials: what is computed for a statement, in double precision, beside what it states, in as many digits as it takes.
+
+A rewritten form is an identity; whether it is the better one to compute is measured. The
+numbers are small arrays with pre-activations of 0 up to 1e4, the code is that which would
+be emitted, and the truth is the index form as stated, evaluated over mpmath's numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from itertools import cycle
+from math import prod
+from typing import Any
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Expr, Function, Indexed, Integer, Symbol
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from derive.arrays import matrix as mx
+from derive.arrays.lift import lift
+from derive.arrays.lower import lowered, with_two_axes
+from derive.arrays.rewriting import Data, opened
+from derive.arrays.stable import StableForm
+from derive.calculus.evaluate import Arithmetic, Interpreter
+from derive.calculus.forward import SAMPLES
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.targets.numpy.along_code import function_along
+from derive.targets.numpy.function_code import body, form_of
+from derive.targets.numpy.printer import NumPyPrinter
+
+Array = NDArray[Any]
+
+#: How large the pre-activations are: near zero, too, a function may round to a target.
+SCALES = (2**-60, 1, 30, 400, 800, 10_000)
+#: Errors up to here are those of rounding.
+FLOOR = 1e-13
+SMALLEST, GREATEST = float(np.finfo(float).tiny), float(np.finfo(float).max)
+#: How long an axis is in a trial.
+LENGTH = 3
+#: How many entries a target has at least.
+MANY = 12
+#: The steepest pre-activations of a sample, and the targets beside them: each with each.
+_SIZES, _TARGETS = (-1, 1, 0.625), (0.0, 1.0, -1.0, 0.25)
+_SHARES = ((1, 0, 0), (0, 1, 0), (0.25, 0.25, 0.5))
+
+
+class Remembered:
+    """Functions of mpmath that compute each value once."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, Any], Any] = {}
+        self.pi = mpmath.pi
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(mpmath, name)
+
+        def remembered(value: Any) -> Any:
+            key = (name, value)
+            if key not in self._values:
+                self._values[key] = function(value)
+            return self._values[key]
+
+        return remembered
+
+
+def _digits(scale: float) -> int:
+    """So many that sixty are left where exp(-2 * scale) is added to 1; beyond 800 an entry may be unknown."""
+    return 60 + min(int(scale), 800)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The arrays that a statement reads, as the module would have them, and the true value of each entry."""
+
+    arrays: Mapping[str, Array]
+    truth: Array
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A statement, the equations of the tensors that it reads, and what is known of the data.
+
+    Those tensors of which the equation is in ``sources`` are computed, the others are drawn.
+    """
+
+    statement: Equation
+    sources: tuple[Equation, ...]
+    data: Data
+
+    def errors(self, expression: Expr, beside: bool = False) -> tuple[float, ...]:
+        """The relative error of each entry of each sample; infinite where it is not a number, or NumPy would warn.
+
+        With ``beside``, an error is relative to the largest entry beside it.
+        """
+        small = self._small
+        form = lift(small.equation(replace(self.statement, expression=expression)), small.tensors)
+        tensors = {name: f"v{number}" for number, name in enumerate(small.tensors)}
+        widths = {
+            s: f"n{number}"
+            for number, s in enumerate(
+                sorted(
+                    (small.widths | small.extents(replace(self.statement, expression=expression))) - {SAMPLES}, key=str
+                )
+            )
+        }
+        named = {f: f"f{number}" for number, f in enumerate(elementwise_in(form))}
+        code = NumPyPrinter(tensors, widths, named).code(lowered(with_two_axes(form))).text
+        functions = functions_of(form, named)
+        found: list[float] = []
+        for sample in self._samples:
+            sizes = {
+                **{name: sample.sizes[s.name] for s, name in widths.items()},
+                SAMPLES.name: sample.sizes.get("m", 1),
+            }
+            arrays = {tensors[name]: value for name, value in sample.arrays.items()}
+            found += _compared(code, {**functions, **arrays, **sizes}, sample.truth, beside)
+        return tuple(found)
+
+    @cached_property
+    def _small(self) -> _Small:
+        read = [self.data.tensors[n] for e in (self.statement, *self.sources) for n in _names(e, self.data)]
+        return _Small({t.name: t for t in (*read, *(e.target for e in self.sources))})
+
+    @cached_property
+    def _samples(self) -> tuple[Sample, ...]:
+        return tuple(self._sample(scale) for scale in SCALES)
+
+    def _sample(self, scale: float) -> Sample:
+        """The numbers of one size, and what they lead to."""
+        small = self._small
+        named = {s.name for s in small.widths}
+        named |= {s.name for e in (self.statement, *self.sources) for s in small.extents(e)}
+        sizes = dict.fromkeys(named, LENGTH)
+        rows = [i.axis for i in small.free(self.statement) if not i.axis.sample]
+        if SAMPLES.name in sizes and len(rows) < 2:
+            units = prod(int(a.extent) if a.extent.is_Integer else LENGTH for a in rows)
+            sizes[SAMPLES.name] = max(LENGTH, MANY // units)
+        computed = {e.target.name for e in self.sources}
+        steep = _arguments((self.statement, *self.sources))
+        choose = np.random.default_rng(SCALES.index(scale))
+        values = {
+            t.name: _drawn(t, sizes, choose, scale if t.name in steep else 1, self.data)
+            for t in small.tensors.values()
+            if t.name not in computed
+        }
+        with mpmath.workdps(_digits(scale)):
+            machine = _Careful(
+                {n: _exact(v) for n, v in values.items()}, sizes, small.tensors, Arithmetic(Remembered(), mpmath.mpf)
+            )
+            for equation in self.sources:
+                machine.values[equation.target.name] = machine.tensor(_defined(small.equation(equation)))
+            truth = machine.tensor(_defined(small.equation(self.statement)))
+            arrays = {n: _stored(small.tensors[n], _rounded(v)) for n, v in machine.values.items()}
+        return Sample(arrays, _stored(small.target(self.statement), truth), sizes)
+
+
+def _names(equation: Equation, data: Data) -> list[str]:
+    return [n for n in symbols_read(equation.expression) if n in data.tensors]
+
+
+def _arguments(equations: Iterable[Equation]) -> set[str]:
+    """The names of the tensors that stand inside functions: these may be large."""
+    calls = (f for e in equations for f in e.expression.atoms(Function))
+    return {a.base.label.name for f in calls for a in f.atoms(Indexed)}
+
+
+def _defined(equation: Equation) -> Equation:
+    """The equation with every named function as it is defined."""
+    return replace(equation, expression=opened(equation.expression))
+
+
+class _Careful(Interpreter):
+    """An interpreter for which an entry that has no value, or would need more digits, is None."""
+
+    def tensor(self, equation: Equation) -> Array:
+        """All entries of one equation's target: at once if they all have values, else one by one."""
+        refused = (ZeroDivisionError, ValueError, TypeError, OverflowError)
+        try:
+            return _known(super().tensor(equation))
+        except refused:
+            ranges = [self.places(i) for i in equation.indices]
+            out = np.empty([len(r) for r in ranges], dtype=object)
+        for position in np.ndindex(out.shape):
+            chosen = {i: r[p] for i, r, p in zip(equation.indices, ranges, position, strict=True)}
+            with suppress(*refused):
+                out[position] = self.number(equation.expression, chosen)
+        return _known(out)
+
+
+def _known(values: Array) -> Array:
+    """The numbers among some values; None in place of the others."""
+    return np.asarray(
+        np.frompyfunc(lambda v: v if isinstance(v, mpmath.mpf) and mpmath.isfinite(v) else None, 1, 1)(values), object
+    )
+
+
+class _Small:
+    """The same tensors and expressions over short axes."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        axes = {a for t in tensors.values() for a in t.axes}
+        long = [a for a in axes if a.extent.is_Integer and a.extent > LENGTH + 1]
+        plain = all(a.start == 1 for a in axes)
+        self.axes = {a: replace(a, extent=Integer(LENGTH)) for a in long} if plain else {}
+        self.tensors = {n: self._tensor(t) for n, t in tensors.items()}
+
+    @property
+    def widths(self) -> set[Symbol]:
+        """The symbols in the extents of the tensors."""
+        return {s for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+
+    def _tensor(self, tensor: Tensor) -> Tensor:
+        return replace(tensor, axes=tuple(self.axes.get(a, a) for a in tensor.axes))
+
+    def target(self, equation: Equation) -> Tensor:
+        """The target of an equation."""
+        return self._tensor(equation.target)
+
+    def free(self, equation: Equation) -> tuple[Index, ...]:
+        """Its free indices."""
+        return tuple(self._index(i) for i in equation.indices)
+
+    def equation(self, equation: Equation) -> Equation:
+        """The whole equation."""
+        return Equation(self.target(equation), self.free(equation), self.of(equation.expression))
+
+    def _index(self, index: Index) -> Index:
+        return Index(index.name, self.axes[index.axis]) if index.axis in self.axes else index
+
+    def of(self, expression: Expr) -> Expr:
+        """An expression over the short axes."""
+        if not self.axes:
+            return expression
+        if isinstance(expression, Index):
+            return self._index(expression)
+        if not expression.args:
+            return expression
+        if isinstance(expression, ExprWithLimits):
+            indices = [self._index(limit[0]) for limit in expression.limits]
+            limits = [(i, Integer(i.axis.start), i.axis.stop) for i in indices]
+            return expression.func(self.of(expression.function), *limits)
+        return expression.func(*(self.of(a) for a in expression.args))
+
+    def extents(self, equation: Equation) -> set[Symbol]:
+        """The widths that an equation reads as numbers, or over which its indices run."""
+        symbols = equation.expression.atoms(Symbol)
+        axes = {s.axis for s in (*symbols, *equation.indices) if isinstance(s, Index)}
+        read = {s for s in symbols if s.is_integer and not isinstance(s, Index)}
+        return read.union(*(a.extent.free_symbols for a in axes))
+
+
+def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator, scale: float, data: Data) -> Array:
+    """Entries in eighths, so that their differences are exact; targets are what they may be."""
+    shape = [int(a.extent.xreplace({s: Integer(sizes[s.name]) for s in a.extent.free_symbols})) for a in tensor.axes]
+    if tensor.role != "target":
+        if len(shape) == 2 and shape[0] == 1:
+            return np.resize(_SIZES, shape) * scale
+        drawn = np.asarray(choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8)
+        drawn[(0,) * len(shape)] = 1  # the largest of its row and column, where a target is 1
+        return np.asarray(drawn * scale)
+    promised = next((p.axis for p in data.promises if p.tensor.name == tensor.name), None)
+    if promised is None and (data.signs or shape[0] == 1):
+        return np.resize((-1.0, 1.0) if data.signs else _TARGETS, shape[::-1]).T
+    along = 0 if promised is None else promised
+    shares = np.zeros((shape[1 - along], shape[along]))
+    for row, parts in zip(shares, cycle(_SHARES if promised is not None else (*_SHARES, _TARGETS[1:])), strict=False):
+        row[: len(parts)] = parts[: len(row)]
+    for row in shares[1:]:
+        choose.shuffle(row)
+    return shares.T if along == 0 else shares
+
+
+def _exact(values: Array) -> Array:
+    return np.asarray(np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])(values))
+
+
+def _rounded(values: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.vectorize(lambda v: np.nan if v is None else float(v), otypes=[float])(values))
+
+
+def _stored(tensor: Tensor, values: Array) -> Array:
+    """Entries as the module stores them, with two axes."""
+    across = not tensor.axes or tensor.axes[0].sample
+    return values if values.ndim == 2 else values.reshape((1, -1) if across else (-1, 1))
+
+
+def _compared(code: str, known: Mapping[str, Any], truth: Array, beside: bool) -> Iterator[float]:
+    """The error of each entry; one more is infinite where NumPy would warn though no true value overflows."""
+    names = {**known, "np": np, "math": math, "parameters": {}, "_dtype": lambda _: np.float64}
+    with warnings.catch_warnings(record=True) as said, np.errstate(all="warn", under="ignore"):
+        warnings.simplefilter("always")
+        found = np.broadcast_to(eval(code, names), truth.shape)
+    largest = max((abs(t) for t in truth.flat if t is not None), default=0)
+    for got, true in zip(found.flat, truth.flat, strict=True):
+        off = relative(float(got), true, largest)
+        yield off if not beside or true is None or not math.isfinite(off) else float(off * abs(true) / (largest or 1))
+    yield math.inf if said and largest <= GREATEST else 0.0
+
+
+def relative(found: float, true: Any, largest: Any = 0) -> float:
+    """The relative error; what is beyond all numbers is right if it is told as such, and what is below them if tiny.
+
+    What is not tiny though the truth is 0 is compared with the largest true value beside it.
+    """
+    if true is None:
+        return 0.0
+    if abs(true) > GREATEST:
+        return 0.0 if found == math.copysign(math.inf, true) else math.inf
+    if not math.isfinite(found):
+        return math.inf
+    if abs(true) < SMALLEST:
+        return 0.0 if abs(found) <= 4 * SMALLEST else float(abs(found) / largest) if largest else math.inf
+    return float(abs(found - true) / abs(true))
+
+
+def no_worse(one: Iterable[float], other: Iterable[float]) -> bool:
+    """Whether no error of the one is above rounding and above that of the other."""
+    return all(a <= FLOOR or a <= 2 * b for a, b in zip(one, other, strict=True))
+
+
+def is_exact(errors: Iterable[float]) -> bool:
+    """Whether all errors are those of rounding."""
+    return all(e <= FLOOR for e in errors)
+
+
+# The functions that a form calls, as they would be emitted.
+
+
+def elementwise_in(form: mx.Node) -> list[Any]:
+    """The elementwise functions that a form calls, in the order of their first use."""
+    maps = (node.function for node in mx.walk(form) if isinstance(node, mx.Map))
+    return list(dict.fromkeys(f for f in maps if isinstance(f, type) and issubclass(f, Elementwise)))
+
+
+def functions_of(form: mx.Node, named: Mapping[Any, str]) -> dict[str, Any]:
+    """Those functions of the module that a form calls; the elementwise ones by the names that are given."""
+    found: dict[str, Any] = dict(_SPECIAL)
+    for node in mx.walk(form):
+        if isinstance(node, mx.Call):
+            found |= _along(node.name)
+    return found | {name: elementwise_code(form_of(f), f.others) for f, name in named.items()}
+
+
+@cache
+def _along(name: str) -> dict[str, Any]:
+    code = function_along(name)
+    called = {n: f for inner in code.calls for n, f in _along(inner).items()}
+    return {**called, name: _made(code.arguments, code.lines, tuple(called.items()))}
+
+
+@cache
+def elementwise_code(form: StableForm, others: tuple[Symbol, ...]) -> Any:
+    """A form as a function of Python's."""
+    return _made(tuple(s.name for s in (X, *others)), body(form), tuple(_SPECIAL.items()))
+
+
+def _made(arguments: tuple[str, ...], lines: tuple[str, ...], known: tuple[tuple[str, Any], ...]) -> Any:
+    names = {"np": np, "math": math, "Array": Any, **dict(known)}
+    exec("\n    ".join((f"def made({', '.join(arguments)}):", *lines)), names)
+    return names["made"]
+
+
+def _log1p_ratio(x: Array) -> Array:
+    divisor = np.where(x == 0, 1, x)
+    return np.where(x == 0, 1, np.log1p(divisor) / divisor)
+
+
+_SPECIAL = {
+    "erf": np.vectorize(math.erf, otypes=[float]),
+    "erfc": np.vectorize(math.erfc, otypes=[float]),
+    "log1p": np.log1p,
+    "log1p_ratio": _log1p_ratio,
+}

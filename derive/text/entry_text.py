@@ -1,0 +1,243 @@
+"""A catalogue entry with options, as text: ``elu(alpha=1.4)``, ``huber(delta=1/2)``; read, never evaluated.
+
+Values are exact: ``1.4`` is the fraction 7/5. Each entry of a catalogue declares its
+options in a tuple ``options``; what an option is left at by default is not written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from derive.text.known import canonical, synonyms, unknown
+from derive.text.user_text import SpecError, bounded, kind, shown
+
+MAX_ENTRY = 300
+MAX_DIGITS = 30
+MAX_EXPONENT = 99
+
+#: Decimals that are shorter than this are written without an exponent.
+_PLAIN = 5
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DECIMAL = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]+))?")
+_QUOTIENT = re.compile(r"([+-]?[0-9]+)[ \t]*/[ \t]*([0-9]+)")
+_SYNTAX = "options are written as in elu(alpha=1.4) or adam(beta1=0.9, epsilon=1e-8)"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A number that an entry of a catalogue takes by name.
+
+    ``default`` is None if it must be given. The value is at least ``least`` or greater
+    than ``above``, and at most ``most`` or less than ``below``, as far as these are given,
+    and a whole number if ``whole``. Limits may be any numbers that make exact fractions.
+    """
+
+    name: str
+    default: Fraction | int | None
+    meaning: str
+    least: Fraction | int | None = None
+    above: Fraction | int | None = None
+    most: Fraction | int | None = None
+    below: Fraction | int | None = None
+    whole: bool = False
+
+    def holds(self, value: Fraction) -> bool:
+        """Whether a value lies in the option's range."""
+        return (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+            and (not self.whole or value.denominator == 1)
+        )
+
+    @property
+    def range(self) -> str:
+        """The range in words.
+
+        >>> Option("beta", None, "", least=0, below=1).range
+        'a number of at least 0 and less than 1'
+        """
+        limits = (
+            (self.least, "of at least"),
+            (self.above, "greater than"),
+            (self.most, "at most"),
+            (self.below, "less than"),
+        )
+        said = [f"{words} {number_text(Fraction(limit))}" for limit, words in limits if limit is not None]
+        return f"a {'whole ' if self.whole else ''}number {' and '.join(said)}".rstrip()
+
+
+def split_entries(text: str) -> tuple[str, ...]:
+    """Split a list at the commas that stand in no parentheses.
+
+    >>> split_entries("elu(alpha=1.4, ), sigmoid")
+    ('elu(alpha=1.4, )', 'sigmoid')
+    """
+    starts, depth = [0], 0
+    for at, sign in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "," and depth <= 0:
+            starts.append(at + 1)
+    ends = [*(start - 1 for start in starts[1:]), len(text)]
+    return tuple(text[start:end].strip(" \t") for start, end in zip(starts, ends, strict=True))
+
+
+def known_name(key: str, plural: str, name: object, catalogue: Mapping[str, Any]) -> str:
+    """Return the entry's own name for a name or a synonym, in any case; raises SpecError if there is none."""
+    if not isinstance(name, str):
+        raise SpecError(f"{key} is {kind(name)}, {shown(name)}, where a name is expected")
+    found = canonical(bounded(key, name, MAX_ENTRY), catalogue)
+    if found is None:
+        also = [other for entry in catalogue.values() for other in synonyms(entry)]
+        raise SpecError(unknown(key, name, catalogue, also, plural))
+    return found
+
+
+def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> tuple[str, dict[str, Fraction]]:
+    """Return the name of an entry and all its options, in the order in which it declares them.
+
+    ``key`` is what the text is given as, ``plural`` what `derive list` calls the catalogue.
+    Raises SpecError for an unknown name or option, a value out of range, or other syntax.
+
+    >>> from derive.catalogue.activations import ACTIVATIONS
+    >>> parse_entry("activation", "activations", "elu( alpha = 1.4 )", ACTIVATIONS)
+    ('elu', {'alpha': Fraction(7, 5)})
+    """
+    if not isinstance(text, str):
+        return known_name(key, plural, text, catalogue), {}
+    head, opened, rest = bounded(key, text, MAX_ENTRY).strip(" \t").partition("(")
+    name = known_name(key, plural, head.rstrip(" \t"), catalogue)
+    where = f"{key} {shown(text)}"
+    if opened and (rest.count(")") != 1 or not rest.endswith(")") or "(" in rest):
+        raise SpecError(f"{where}: the parentheses do not match, where {_SYNTAX}")
+    return name, _filled(name, _given(where, name, rest[:-1], catalogue), where, catalogue[name].options)
+
+
+def entry_text(name: str, options: Mapping[str, Fraction], declared: Iterable[Option]) -> str:
+    """Write an entry so that equal ones are written alike: no defaults, options as declared.
+
+    >>> entry_text("elu", {"alpha": Fraction(7, 5)}, [Option("alpha", 1, "")])
+    'elu(alpha=1.4)'
+    """
+    said = [f"{o.name}={number_text(options[o.name])}" for o in declared if options[o.name] != o.default]
+    return f"{name}({', '.join(said)})" if said else name
+
+
+def base_name(text: str) -> str:
+    """Return the name of an entry without its options."""
+    return text.partition("(")[0].rstrip(" \t")
+
+
+def option_values(text: str) -> tuple[Fraction, ...]:
+    """Return the values of the options in an entry's text, as ``entry_text`` writes them.
+
+    >>> option_values("elu(alpha=1.4)")
+    (Fraction(7, 5),)
+    """
+    body = text.partition("(")[2].removesuffix(")")
+    return tuple(Fraction(part.partition("=")[2].strip(" \t")) for part in body.split(",") if part)
+
+
+def number_text(value: Fraction) -> str:
+    """Write a fraction exactly, as a decimal if it is one.
+
+    >>> [number_text(Fraction(t)) for t in ("1.40", "1/3", "1e-8", "-2", "250000000")]
+    ['1.4', '1/3', '1e-8', '-2', '2.5e8']
+    """
+    decimal = decimal_text(value)
+    return f"{value.numerator}/{value.denominator}" if decimal is None else decimal
+
+
+def decimal_text(value: Fraction) -> str | None:
+    """Write a fraction as a decimal; None if it is none, or a long one.
+
+    >>> [decimal_text(Fraction(t)) for t in ("1.40", "1/3", "1e-8")]
+    ['1.4', None, '1e-8']
+    """
+    digits, exponent = _decimal(value)
+    if digits is None:
+        return None
+    sign, body = ("-", digits[1:]) if digits[0] == "-" else ("", digits)
+    adjusted = exponent + len(body) - 1
+    if -_PLAIN < adjusted < _PLAIN + 3 and len(body) + _PLAIN <= MAX_DIGITS:
+        if exponent >= 0:
+            return f"{sign}{body}{'0' * exponent}"
+        padded = body.rjust(1 - exponent, "0")
+        return f"{sign}{padded[:exponent]}.{padded[exponent:]}"
+    tail = f".{body[1:]}" if body[1:] else ""
+    return f"{sign}{body[0]}{tail}e{adjusted}"
+
+
+def _decimal(value: Fraction) -> tuple[str | None, int]:
+    """The digits and the power of ten of a decimal; None for the digits of what is none, or a long one."""
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return None, 0
+    places = max(twos, fives)
+    digits = str(value.numerator * 10**places // value.denominator)
+    bare = digits.rstrip("0") if value else digits
+    if len(bare) > MAX_DIGITS:  # the quotient is what can be read again
+        return None, 0
+    return bare, len(digits) - len(bare) - places
+
+
+def _given(where: str, name: str, body: str, catalogue: Mapping[str, Any]) -> dict[str, str]:
+    """What is written between the parentheses: texts by the names of the options."""
+    declared = [option.name for option in catalogue[name].options]
+    found: dict[str, str] = {}
+    for part in [p.strip(" \t") for p in body.split(",")] if body.strip(" \t") else []:
+        option, equals, value = (p.strip(" \t") for p in part.partition("="))
+        if not declared:
+            raise SpecError(f"{where}: {name} has no options, so write {name} alone")
+        if not equals or not _NAME.fullmatch(option):
+            raise SpecError(f"{where}: {shown(part)} is no option, such as {declared[0]}=0.5; {_SYNTAX}")
+        if option not in declared:
+            raise SpecError(f"{where}: {name} has no option {shown(option)}; it has {' and '.join(declared)}")
+        if option in found:
+            raise SpecError(f"{where}: the option {option} is given twice")
+        found[option] = value
+    return found
+
+
+def _filled(name: str, given: Mapping[str, str], where: str, declared: Iterable[Option]) -> dict[str, Fraction]:
+    """The value of every option, the default where none is given."""
+    values = {}
+    for option in declared:
+        if option.name in given:
+            value = _number(given[option.name], f"{where}: {option.name}")
+        elif option.default is None:
+            raise SpecError(f"{where}: {name} needs its option {option.name}, {option.meaning}")
+        else:
+            value = Fraction(option.default)
+        if not option.holds(value):
+            raise SpecError(f"{where}: {option.name} is {shown(given[option.name])}, but must be {option.range}")
+        values[option.name] = value
+    return values
+
+
+def _number(text: str, where: str) -> Fraction:
+    """A whole number, a decimal or a quotient of whole numbers, exactly."""
+    quotient, decimal = _QUOTIENT.fullmatch(text), _DECIMAL.fullmatch(text)
+    if not quotient and not decimal:
+        raise SpecError(f"{where} is {shown(text)}, but must be a number such as 2, 1.4, 1e-8 or 1/3")
+    if sum(sign.isdigit() for sign in (decimal[2] if decimal else text)) > MAX_DIGITS:
+        raise SpecError(f"{where} is {shown(text)}, which has more than {MAX_DIGITS} digits: round it")
+    if quotient:
+        over, under = (int(n) for n in quotient.groups())
+        if under == 0:
+            raise SpecError(f"{where} is {shown(text)}, which divides by zero")
+        return Fraction(over, under)
+    assert decimal is not None
+    if abs(int(decimal[3] or 0)) > MAX_EXPONENT:
+        raise SpecError(f"{where} is {shown(text)}, but exponents run from -{MAX_EXPONENT} to {MAX_EXPONENT}")
+    return Fraction(text)
