@@ -37,8 +37,7 @@ from derive.paper.notation import NOTATIONS, Notation
 from derive.statement.describe import described
 from derive.statement.edition import Edition
 from derive.statement.network import Network, exactly
-from derive.targets.faults import SecondRenderingError
-from derive.text.user_text import SpecError, StatementError
+from derive.text.errors import SecondRenderingError, SpecError, StatementError
 
 if TYPE_CHECKING:
     from derive.document.blocks import Document

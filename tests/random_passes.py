@@ -39,7 +39,7 @@ from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.catalogue.activations import activation
-from derive.text.user_text import StatementError
+from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS
 Array = np.ndarray[Any, Any]

@@ -34,7 +34,7 @@ from derive.drawing.tikz import COLOURS, WITHOUT, tikz
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS
 from derive.paper.text import text
-from derive.text.user_text import SpecError
+from derive.text.errors import SpecError
 
 #: Networks of plain layers that differ in what a drawing shows.
 SPECS: dict[str, dict[str, object]] = {

@@ -16,7 +16,7 @@ from derive.document.view import DETAILS as SEEN
 from derive.formats.flavours import FLAVOURS as WRITTEN_FLAVOURS
 from derive.formats.writers import WRITERS
 from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, KEYS, PARTS, check_use, edition_of
-from derive.text.user_text import SpecError
+from derive.text.errors import SpecError
 
 
 def test_the_names_are_those_that_there_are() -> None:

@@ -11,7 +11,7 @@ import pytest
 from derive.api import derive
 from derive.calculus.program import STAGES
 from derive.targets.watch import watched
-from derive.text.user_text import SpecError
+from derive.text.errors import SpecError
 from derive.worked.example import position, work
 from derive.worked.given import Numbers, numbers
 from tests import networks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from derive.text.user_text import SpecError
+from derive.text.errors import SpecError
 from derive.worked.example import work
 from derive.worked.given import MAX_SAMPLES, Numbers, numbers
 from tests.helpers import derivation

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from derive.document.parts.loop import code_lines
-from derive.files.write import HEADER_LINES
+from derive.files.seals import HEADER_LINES
 from derive.targets.layout import WIDTH, laid_out
 
 NAMES = (

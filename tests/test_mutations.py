@@ -18,9 +18,9 @@ from networks import NETWORKS
 from derive.api import Derivation, derive
 from derive.calculus.forward import ForwardPass
 from derive.statement.network import Network
-from derive.targets.faults import ModuleError
 from derive.targets.numpy.module import Rendered
 from derive.targets.verify import check_rendered
+from derive.text.errors import ModuleError
 from tests.helpers import load
 
 MODULES: dict[str, Callable[[], Network | ForwardPass]] = {

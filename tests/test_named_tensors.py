@@ -15,10 +15,10 @@ from derive.calculus.index import total
 from derive.statement.network import Network
 from derive.targets import verify
 from derive.targets.compare import cases
-from derive.targets.faults import ModuleError, SecondRenderingError
 from derive.targets.names import code_names
 from derive.targets.numpy.module import Rendered
 from derive.targets.verify import GradientReport, check_rendered, loaded
+from derive.text.errors import ModuleError, SecondRenderingError
 
 PLAIN = ((3, 4, 2), "tanh")
 LEARNING = {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100,warm_up=10)"}

@@ -13,8 +13,8 @@ import pytest
 
 from derive import Edition, Network, derive
 from derive.command.main import main
-from derive.files.write import OutputError
 from derive.formats import pdf
+from derive.text.errors import OutputError
 
 SMALL = r"\documentclass{article}\begin{document}\section{A}\label{a}Text, see \ref{a}.\end{document}"
 

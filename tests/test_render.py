@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from derive.files import write as render
 from derive.files.seals import FORMAT, SUFFIXES, Comment, Compiled, edited, origin, seal, seal_all
-from derive.files.write import OutputError, compare_files, environment, stale_files, write_files
+from derive.files.templates import environment
+from derive.files.write import compare_files, stale_files, write_files
+from derive.text.errors import OutputError
 
 DIGEST = "0123456789ab"
 FILES = seal_all({"a.py": "x = 1\n", "b.tex": "$y$\n", "network.toml": "z = 3\n"}, DIGEST)
@@ -332,7 +334,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
-from derive.files.write import seal_all, write_files
+from derive.files.seals import seal_all; from derive.files.write import write_files
 for n in range(10**6):
     write_files(Path(sys.argv[1]), seal_all({"a.py": f"x = {n}\\n" * 20000, "b.tex": f"{n}"}, "0123456789ab"))
     print(n, flush=True)

@@ -37,7 +37,7 @@ from derive.calculus.index import Equation, Index, IndexSupply, Tensor, total
 from derive.catalogue.activations import ACTIVATIONS
 from derive.targets.numpy.along_code import ALONG
 from derive.targets.numpy.trial import Trial, elementwise_code, functions_of, no_worse
-from derive.text.user_text import StatementError
+from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS
 ONE = axis(1)

@@ -34,7 +34,7 @@ from derive.api import derive
 from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, total
-from derive.text.user_text import StatementError
+from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS
 N, K = Axis(3), Axis(2)

@@ -9,8 +9,8 @@ import pytest
 
 from derive.api import derive
 from derive.statement.network import Network
-from derive.targets.faults import ModuleError
 from derive.targets.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_source
+from derive.text.errors import ModuleError
 from tests.helpers import derivation
 
 NETWORKS = [

@@ -19,7 +19,8 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, total
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
-from derive.text.user_text import StatementError, listed
+from derive.text.errors import StatementError
+from derive.text.user_text import listed
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from derive.calculus.index import Equation, Tensor, symbols_read
-from derive.text.user_text import StatementError, listed
+from derive.text.errors import StatementError
+from derive.text.user_text import listed
 
 
 def stages(equations: Sequence[Equation], inputs: Iterable[Tensor]) -> tuple[list[Equation], list[Equation]]:

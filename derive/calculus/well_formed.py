@@ -44,7 +44,8 @@ from sympy.logic.boolalg import BooleanTrue
 from derive.calculus.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elementwise, X, with_fractions
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
 from derive.calculus.prediction import prediction_of
-from derive.text.user_text import StatementError, listed, shown
+from derive.text.errors import StatementError
+from derive.text.user_text import listed, shown
 
 if TYPE_CHECKING:
     from derive.calculus.forward import ForwardPass

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 
 from derive.files.seals import HEADER_LINES, edited
 from derive.targets.verify import ENTRIES, ENTRYWISE, GradientReport, check_gradients, compare_named
+from derive.text.errors import CheckError
 from derive.text.user_text import cut, shown_path
 
 if TYPE_CHECKING:
     from derive.api import Derivation
-
-
-class CheckError(ValueError):
-    """A path at which there is no generated module."""
 
 
 def check_module(path: Path) -> GradientReport:

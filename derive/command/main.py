@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from derive.command.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengths, parser, printable
 from derive.command.streams import REFUSED, complain, discard, prepare
-from derive.files.write import OutputError, compare_files, stale_files, write_files
+from derive.files.write import compare_files, stale_files, write_files
 from derive.statement.edition import KEYS, Edition, check_use, edition_of
 from derive.statement.network import Network, SpecError, resolve
+from derive.text.errors import OutputError
 from derive.text.toml_file import read_toml
 from derive.text.user_text import shown_path
 
@@ -144,7 +145,7 @@ def _compare(folder: Path, files: Mapping[str, Content]) -> int:
 
 def _checked(derivation: Derivation) -> str:
     """The line that says that the gradients are right; if the check fails, nothing is written."""
-    from derive.targets.faults import ModuleError
+    from derive.text.errors import ModuleError
 
     try:
         report = derivation.check()
@@ -194,7 +195,8 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from derive.command.check_path import CheckError, check_module
+    from derive.command.check_path import check_module
+    from derive.text.errors import CheckError
 
     try:
         report = check_module(options.path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from derive.files.write import HEADER_LINES
+from derive.files.seals import HEADER_LINES
 from derive.targets.names import code_names
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Tensor
+from derive.text.errors import SpecError
 from derive.text.known import misspelled
-from derive.text.user_text import SpecError, bounded, listed, shown
+from derive.text.user_text import bounded, listed, shown
 
 #: So long may a name with its indices be.
 MAX_LENGTH = 200

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from derive.text.user_text import SpecError, shown, width
+from derive.text.errors import SpecError
+from derive.text.user_text import shown, width
 
 #: The types that a network can be computed in.
 DTYPES = ("float64", "float32")

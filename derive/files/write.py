@@ -1,4 +1,4 @@
-"""From text to files: templates, and writing that loses nothing.
+"""Writing that loses nothing.
 
 Every generated file is sealed, so that a file that was edited by hand is told from one
 that was only generated, and is never overwritten unasked.
@@ -10,75 +10,16 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from errno import EISDIR
-from functools import cache
 from os import fsync
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from derive.files.aside import CAN_LOCK, leftovers, opened
-from derive.files.seals import FORMAT, HEADER_LINES, SUFFIXES, Compiled, Content, edited, origin, seal_all
+from derive.files.seals import SUFFIXES, Compiled, Content, edited, origin
+from derive.text.errors import OutputError
 from derive.text.user_text import shown_path
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-__all__ = ["FORMAT", "HEADER_LINES", "OutputError", "compare_files", "edited", "fill", "seal_all"]
 
 #: The folders within a generated one in which there may be generated files.
 SUBFOLDERS = ("parts",)
-
-
-class OutputError(ValueError):
-    """Files that cannot or must not be written; the message is one sentence for the user."""
-
-
-# Templates.
-
-
-def template_folder() -> Path:
-    """Return the folder of templates: inside an installed package, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    folders = (package / "templates", package.parent / "templates")
-    return next(folder for folder in folders if folder.is_dir())
-
-
-@cache
-def environment(target: str = "") -> Environment:
-    """Return the Jinja environment for the templates of a target, a folder in ``templates``.
-
-    A hole that nothing fills is an error. Lines that hold only a statement leave
-    no trace. For ``latex``, where braces and percent signs mean something else, a
-    hole is ``<< name >>``, a statement ``<% if name %>`` and a comment ``<# why #>``;
-    for all others they are Jinja's own ``{{ name }}``, ``{% if name %}``, ``{# why #}``.
-    What fills a hole of ``html`` is escaped, except where the template says that it is HTML.
-    """
-    import jinja2
-
-    marks = ("{{", "}}", "{%", "%}", "{#", "#}")
-    if target == "latex":
-        marks = ("<<", ">>", "<%", "%>", "<#", "#>")
-    return jinja2.Environment(
-        variable_start_string=marks[0],
-        variable_end_string=marks[1],
-        block_start_string=marks[2],
-        block_end_string=marks[3],
-        comment_start_string=marks[4],
-        comment_end_string=marks[5],
-        loader=jinja2.FileSystemLoader(template_folder()),
-        undefined=jinja2.StrictUndefined,
-        autoescape=target == "html",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def fill(template: str, **holes: Any) -> str:
-    """Fill the holes of a template, named by its path in ``templates`` such as ``numpy/trainer.py.jinja``."""
-    return environment(template.partition("/")[0]).get_template(template).render(**holes)
-
-
-# Writing.
 
 
 def write_files(

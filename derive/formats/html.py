@@ -35,7 +35,7 @@ from derive.document.blocks import (
     Text,
 )
 from derive.drawing.svg import svg
-from derive.files.write import fill, template_folder
+from derive.files.templates import fill, template_folder
 from derive.formats.html_code import code_section
 from derive.formats.html_walk import Facts, facts, walk_figure
 from derive.paper.boxes import EMPTY, Box

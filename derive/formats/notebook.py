@@ -12,7 +12,7 @@ from sympy import Integer
 
 from derive.calculus.functions import X
 from derive.document.blocks import Document
-from derive.files.write import fill
+from derive.files.templates import fill
 from derive.formats.flavours import JUPYTER, escaped
 from derive.formats.markdown import MarkdownWriter, linked
 from derive.targets.verify import ENTRYWISE

@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
-from derive.files.write import OutputError
+from derive.text.errors import OutputError
 
 _CAREFUL = ("-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "-file-line-error")
 

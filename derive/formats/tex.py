@@ -31,7 +31,7 @@ from derive.document.blocks import (
 )
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
-from derive.files.write import fill
+from derive.files.templates import fill
 from derive.paper.boxes import EMPTY, Box, opened
 from derive.paper.latex import latex
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
-from derive.text.user_text import SpecError, bounded, kind, shown, shown_path
+from derive.text.user_text import bounded, kind, shown, shown_path
 
 #: The parts of the document, in their order.
 PARTS = {

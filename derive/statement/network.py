@@ -18,19 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derive.text.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
+from derive.text.errors import SpecError
 from derive.text.known import folded, unknown
 from derive.text.toml_file import read_toml
-from derive.text.user_text import (
-    SpecError,
-    beyond_floats,
-    bounded,
-    is_device,
-    is_package_name,
-    kind,
-    shown,
-    shown_path,
-    width,
-)
+from derive.text.user_text import beyond_floats, bounded, is_device, is_package_name, kind, shown, shown_path, width
 
 if TYPE_CHECKING:
     from sympy import Expr

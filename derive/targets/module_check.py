@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
-from derive.targets.faults import ModuleError
+from derive.text.errors import ModuleError
 
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -22,7 +22,7 @@ def require_module(source: str) -> None:
 
     >>> require_module("def f(x):\n    return y + x  # (3)\n")
     Traceback (most recent call last):
-    derive.targets.faults.ModuleError: internal error in equation (3): the generated module reads y, which is not defined
+    derive.text.errors.ModuleError: internal error in equation (3): the generated module reads y, which is not defined
     """
     try:
         tree = ast.parse(source)

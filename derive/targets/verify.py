@@ -16,11 +16,10 @@ from derive.paper.notation import Notation
 from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import worst_function
-from derive.targets.faults import ModuleError
 from derive.targets.named import example
 from derive.targets.names import code_names
 from derive.targets.numpy.module import Rendered
-from derive.text.user_text import StatementError
+from derive.text.errors import ModuleError, StatementError
 
 #: How far a gradient may be from each oracle, relative to its own largest entry.
 COMPLEX_STEP_TOLERANCE = 1e-12

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from derive.text.errors import SpecError
 from derive.text.known import canonical, synonyms, unknown
-from derive.text.user_text import SpecError, bounded, kind, shown
+from derive.text.user_text import bounded, kind, shown
 
 MAX_ENTRY = 300
 MAX_DIGITS = 30

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from derive.text.user_text import MAX_TEXT, SpecError, beyond_floats, bounded, cut, shown, shown_path
+from derive.text.errors import SpecError
+from derive.text.user_text import MAX_TEXT, beyond_floats, bounded, cut, shown, shown_path
 
 MAX_FILE = 1_000_000
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from derive.text.errors import SpecError
+
 MAX_WIDTH = 10**9
 MAX_WIDTH_NAME = 30
 MAX_TEXT = 20_000
@@ -44,14 +46,6 @@ _TAKEN = {
 _VALUES = frozenset("nan inf infinity none null nil true false".split())
 #: The longest list of names that still is a part of a sentence.
 MAX_LISTED = 20
-
-
-class SpecError(ValueError):
-    """A specification that makes no network; the message is one sentence for the user."""
-
-
-class StatementError(ValueError):
-    """A forward pass that cannot be derived; the message is one sentence in the user's names."""
 
 
 def listed(names: Iterable[str]) -> str:

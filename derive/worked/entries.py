@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from derive.text.user_text import SpecError, kind, shown
+from derive.text.errors import SpecError
+from derive.text.user_text import kind, shown
 
 
 def plain(value: object) -> object:

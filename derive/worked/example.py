@@ -28,7 +28,7 @@ from derive.targets.named import interpreted
 from derive.targets.names import code_names
 from derive.targets.verify import loaded
 from derive.targets.watch import watched
-from derive.text.user_text import SpecError
+from derive.text.errors import SpecError
 from derive.worked.figures import Figure, Layout, Table, figures, layout, shown, table
 from derive.worked.given import Numbers, Start, settled
 from derive.worked.measured import Measured, Meter, frozen, kinks

@@ -21,9 +21,10 @@ from derive.calculus.forward import SumsToOne
 from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.catalogue.losses import TARGETS
+from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
-from derive.text.user_text import SpecError, kind, shown, shown_path
+from derive.text.user_text import kind, shown, shown_path
 from derive.worked.entries import Entries, counted, entries_of, number, plain
 
 Array = NDArray[np.float64]

@@ -18,7 +18,7 @@ from derive.targets.named import interpreted
 from derive.targets.names import code_names
 from derive.targets.verify import loaded
 from derive.targets.watch import watched
-from derive.text.user_text import SpecError
+from derive.text.errors import SpecError
 from derive.worked.example import LARGEST_PARAMETER, position
 from derive.worked.figures import Figure, layout, shown
 from derive.worked.given import MAX_PARAMETERS, Numbers, settled

@@ -13,7 +13,7 @@ from derive.calculus.index import Index, symbols_read
 from derive.calculus.program import Assign
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
 from derive.document.view import View
-from derive.files.write import HEADER_LINES
+from derive.files.seals import HEADER_LINES
 from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP, constant
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE

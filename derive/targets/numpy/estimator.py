@@ -7,7 +7,7 @@ from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
-from derive.files.write import fill
+from derive.files.templates import fill
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.targets.layout import laid_out

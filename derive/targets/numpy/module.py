@@ -26,13 +26,12 @@ from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Tensor
 from derive.calculus.program import Assign, Program
 from derive.calculus.undefined import may_be_undefined
-from derive.files.write import fill
+from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.paper.boxes import Typesetter
 from derive.paper.notation import PSI, Notation
 from derive.paper.page import Page
 from derive.paper.text import text
-from derive.targets.faults import SecondRenderingError
 from derive.targets.layout import WIDTH, laid_out, laid_out_statement
 from derive.targets.module_check import require_module
 from derive.targets.names import code_names
@@ -41,6 +40,7 @@ from derive.targets.numpy.facts import facts
 from derive.targets.numpy.fast.module import steps_context
 from derive.targets.numpy.function_code import body, form_of, with_powers
 from derive.targets.numpy.printer import NumPyPrinter, python_number, quoted, scalar
+from derive.text.errors import SecondRenderingError
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
