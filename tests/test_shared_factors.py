@@ -16,13 +16,13 @@ from helpers import Array, Values, axis, derivation, given_and_learned, index_fo
 from networks import NETWORKS, begun, random_network
 from sympy import Expr, Symbol, cse, lambdify, symbols, tanh
 
-from derive.api import state
 from derive.calculus.chain_rule import Chains, LocalDerivative, chains
 from derive.calculus.evaluate import Interpreter
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Index, symbols_read
 from derive.calculus.shared_factors import shared_factors
 from derive.statement.network import Network
+from derive.statement.state import state
 
 TINY = 1e-20
 

@@ -14,7 +14,7 @@ from derive.files.seals import HEADER_LINES
 from derive.targets.names import code_names
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Section:
         return self.first + len(self.lines) - 1
 
 
-def listing(derivation: Derivation) -> tuple[Section, ...]:
+def listing(derivation: NumPyDerivation) -> tuple[Section, ...]:
     """The module in sections: what computes equations, and what stands between."""
     source = derivation.listed
     lines = _lines(source, _tensors(derivation))
@@ -56,7 +56,7 @@ def listing(derivation: Derivation) -> tuple[Section, ...]:
     return tuple(_sections(ast.parse(source).body, lines, numbered))
 
 
-def _tensors(derivation: Derivation) -> dict[str, str]:
+def _tensors(derivation: NumPyDerivation) -> dict[str, str]:
     """The tensor that each name in the code stands for; an updated parameter is the parameter."""
     names = code_names(derivation.program, derivation.notation).tensors
     plain = (t for t in derivation.program.tensors.values() if t.role != "updated")

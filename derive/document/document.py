@@ -23,7 +23,7 @@ from derive.paper.latex import latex
 from derive.paper.text import text
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 
 def _numbers(view: View) -> Part:
@@ -60,7 +60,7 @@ def document(view: View, only: Sequence[str] = ()) -> Document:
     return Document(TITLE, tuple(PARTS[name](view) for name in PARTS if name in chosen and name not in absent))
 
 
-def text_summary(derivation: Derivation) -> list[str]:
+def text_summary(derivation: NumPyDerivation) -> list[str]:
     """The network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
     page = replace(page_for(program, derivation.notation), batch=True)
@@ -75,7 +75,7 @@ def text_summary(derivation: Derivation) -> list[str]:
     return found
 
 
-def markdown_summary(derivation: Derivation) -> str:
+def markdown_summary(derivation: NumPyDerivation) -> str:
     """Show the shared factors and the gradients of a derivation in a notebook."""
     page = replace(page_for(derivation.program, derivation.notation), batch=True)
     lines = [derivation.description]

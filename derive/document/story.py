@@ -32,7 +32,7 @@ from derive.statement.edition import Edition
 from derive.worked.slope import Slope, slope
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 #: How many local derivatives and values are listed.
 MOST = {"brief": 12, "full": 24, "exhaustive": 60}
@@ -75,7 +75,7 @@ class Weight:
         return shown_chains(self.view, self.parameter, self.entry)
 
 
-def story(derivation: Derivation, weight: str, edition: Edition) -> Manuscript:
+def story(derivation: NumPyDerivation, weight: str, edition: Edition) -> Manuscript:
     """Tell the story of one weight, such as ``W2[3,1]``, in so much detail, with the numbers of an edition.
 
     Raises SpecError if the network has no such weight, or the numbers do not fit it.
@@ -88,7 +88,7 @@ def story(derivation: Derivation, weight: str, edition: Edition) -> Manuscript:
     return Manuscript(told.view, edition, Document(f"The story of one {told.noun}: {highlight}", parts), drawing)
 
 
-def story_files(derivation: Derivation, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
+def story_files(derivation: NumPyDerivation, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
     """The story as files, sealed, and the name of the folder for them."""
     assert derivation.network is not None
     told = story(derivation, weight, edition)

@@ -24,7 +24,7 @@ from derive.paper.page import Page
 from derive.paper.signs import signs_of
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
     from derive.targets.verify import GradientReport
     from derive.worked.example import Example
 
@@ -78,7 +78,7 @@ class View:
     if they are wanted.
     """
 
-    derivation: Derivation
+    derivation: NumPyDerivation
     detail: str = "full"
     example: Example | None = None
     report: GradientReport | None = None

@@ -18,7 +18,7 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, Tensor, symbols_read
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.derived import Derived
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Layer:
         return self.activation or self.sum
 
 
-def plain_layers(derivation: Derivation) -> tuple[Layer, ...] | None:
+def plain_layers(derivation: Derived) -> tuple[Layer, ...] | None:
     """The layers of a plain network; None for anything else."""
     forward = derivation.forward
     tensors, parameters = forward.tensors, {p.name for p in forward.parameters}
@@ -160,7 +160,7 @@ def _activated(layer: Layer, equation: Equation, edges: tuple[LocalDerivative, .
     return Layer(*parts, equation.target, function, mixes=not tied[0])
 
 
-def _is_whole(layers: list[Layer], derivation: Derivation) -> bool:
+def _is_whole(layers: list[Layer], derivation: Derived) -> bool:
     """Whether the layers are all there is, and the error reads what the last one hands on."""
     forward = derivation.forward
     used = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]

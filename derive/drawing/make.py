@@ -25,14 +25,14 @@ from derive.drawing.words import followed, graph_words, unit_words
 from derive.paper.page import Page
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.derived import Derived
 
 
 #: As many columns as this never fit.
 _MOST = 14
 
 
-def draw(derivation: Derivation, highlight: Highlight | None = None) -> Drawing:
+def draw(derivation: Derived, highlight: Highlight | None = None) -> Drawing:
     """Draw a network, and with ``highlight`` one weight and every path from it to the error.
 
     Raises SpecError if the network has no such weight.
@@ -47,12 +47,12 @@ def draw(derivation: Derivation, highlight: Highlight | None = None) -> Drawing:
     return _framed(parts, f"The paths from {highlight} to the error", f"{text} {followed(highlight, count)}")
 
 
-def _chosen(derivation: Derivation, highlight: Highlight) -> Chosen:
+def _chosen(derivation: Derived, highlight: Highlight) -> Chosen:
     parameter = highlight.parameter(derivation.forward)
     return Chosen(parameter, highlight.entry, reached(derivation.chains, parameter, highlight.entry))
 
 
-def _drawn(derivation: Derivation, page: Page, chosen: Chosen | None) -> tuple[Parts, str]:
+def _drawn(derivation: Derived, page: Page, chosen: Chosen | None) -> tuple[Parts, str]:
     """What is drawn, and the same in words."""
     layers = plain_layers(derivation)
     if layers is None:
@@ -65,7 +65,7 @@ def _drawn(derivation: Derivation, page: Page, chosen: Chosen | None) -> tuple[P
 # ------------------------------------------------------------ plain layers
 
 
-def fitted_plan(derivation: Derivation, layers: tuple[Layer, ...], page: Page, chosen: Chosen | None) -> Plan:
+def fitted_plan(derivation: Derived, layers: tuple[Layer, ...], page: Page, chosen: Chosen | None) -> Plan:
     """The columns in the roomiest style in which they all fit; of very many, as many as fit."""
     listed = columns(layers, page, _with_source(layers, chosen))
     forward = derivation.forward
@@ -110,7 +110,7 @@ def _by_importance(listed: list[Column], chosen: Chosen | None) -> list[int]:
 # ------------------------------------------------------------ the frame
 
 
-def _legend(derivation: Derivation, page: Page, chosen: Chosen, count: Expr | None) -> Runs:
+def _legend(derivation: Derived, page: Page, chosen: Chosen, count: Expr | None) -> Runs:
     """What is highlighted: the weight and how many paths."""
     number: Runs = ("every path",) if count is None else (page.entry(count), " path" if count == 1 else " paths")
     error = array_symbol(page, derivation.forward.error.target)

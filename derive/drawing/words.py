@@ -14,10 +14,10 @@ from derive.drawing.plan import Plan
 from derive.statement.describe import described
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.derived import Derived
 
 
-def unit_words(derivation: Derivation, plan: Plan) -> str:
+def unit_words(derivation: Derived, plan: Plan) -> str:
     """The network, what stands for what, and what is left out."""
     first = "A network of plain layers." if derivation.network is None else described(derivation.network)
     found = [first, "Units are circles, one column for each layer; lines are weights."]
@@ -41,7 +41,7 @@ def _drawn(column: Column) -> str:
     return f"{what}, {shown} of {column.tensor.axes[0].extent}"
 
 
-def graph_words(derivation: Derivation, graph: Graph) -> str:
+def graph_words(derivation: Derived, graph: Graph) -> str:
     """The tensors in order, and what the arrows mean."""
     names = [e.target.name for e in derivation.forward.equations]
     listed = ", ".join(names if len(names) <= 20 else [*names[:10], "...", *names[-5:]])

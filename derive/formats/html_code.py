@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from derive.document.code_listing import Line, Section, Word, listing
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 
-def code_section(derivation: Derivation, anchors: Mapping[int, str]) -> str:
+def code_section(derivation: NumPyDerivation, anchors: Mapping[int, str]) -> str:
     """The module line by line; ``anchors`` are where the numbers of equations lead."""
     words = (
         "This is the generated module, which needs nothing but NumPy. What computes the equations is shown, each line "

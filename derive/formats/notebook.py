@@ -18,10 +18,10 @@ from derive.formats.markdown import MarkdownWriter, linked
 from derive.targets.verify import ENTRYWISE
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
     from derive.calculus.forward import ForwardPass
     from derive.calculus.index import Tensor
     from derive.calculus.program import Program
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 Cell = dict[str, Any]
 
@@ -51,7 +51,7 @@ _CODE = {
 }
 
 
-def notebook(document: Document, derivation: Derivation) -> str:
+def notebook(document: Document, derivation: NumPyDerivation) -> str:
     """The document and cells of code as a notebook, in JSON.
 
     Widths that have names are given sizes: 3, 4 and so on.
@@ -84,7 +84,7 @@ def _lines(text: str) -> list[str]:
     return text.rstrip("\n").splitlines(keepends=True)
 
 
-def _holes(derivation: Derivation) -> dict[str, object]:
+def _holes(derivation: NumPyDerivation) -> dict[str, object]:
     """What the cells of code must know of the network."""
     count, forward = derivation.parameter_count, derivation.forward
     tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == "target")

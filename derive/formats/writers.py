@@ -11,9 +11,9 @@ from derive.files.seals import Compiled, Content
 from derive.statement.edition import NUMBERS_FILE, Edition
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
     from derive.document.view import View
     from derive.drawing import Drawing
+    from derive.targets.numpy.derivation import NumPyDerivation
     from derive.worked.given import Numbers
 
 
@@ -94,7 +94,7 @@ def numbers_of(edition: Edition) -> Numbers | None:
     return numbers(edition.numbers)
 
 
-def manuscript(derivation: Derivation, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
+def manuscript(derivation: NumPyDerivation, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
     """The manuscript of a derivation; ``numbers`` are those that the edition names."""
     from derive.document.document import document
     from derive.document.view import View

@@ -35,7 +35,7 @@ from derive.worked.measured import Measured, Meter, frozen, kinks
 from derive.worked.roundoff import floors
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 Array = NDArray[np.float64]
 Values = dict[str, Array]
@@ -160,7 +160,7 @@ def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
     return (0, *offsets) if tensor.axes[0].sample else (*offsets, 0)
 
 
-def work(derivation: Derivation, numbers: Numbers) -> Example:
+def work(derivation: NumPyDerivation, numbers: Numbers) -> Example:
     """Run the generated module on the numbers and write down everything that it computes.
 
     Raises SpecError, naming the file and the place in it, if the numbers do not fit the

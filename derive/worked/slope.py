@@ -25,7 +25,7 @@ from derive.worked.given import MAX_PARAMETERS, Numbers, settled
 from derive.worked.measured import COMPLEX_STEP, DIFFERENCE_STEP, Measured, frozen
 
 if TYPE_CHECKING:
-    from derive.api import Derivation
+    from derive.targets.numpy.derivation import NumPyDerivation
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
@@ -76,7 +76,9 @@ class Slope:
         return float(reader.number(expression, at).real)
 
 
-def slope(derivation: Derivation, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None) -> Slope | None:
+def slope(
+    derivation: NumPyDerivation, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None
+) -> Slope | None:
     """Run the generated module on the numbers, or on a drawn example of one sample.
 
     None if nothing can be drawn, as widths have names. Raises SpecError if the numbers do
@@ -101,7 +103,7 @@ def slope(derivation: Derivation, parameter: Tensor, entry: tuple[int, ...], num
     return Slope(derivation.program, values, samples, SEED if numbers is None else None, digits, measured)
 
 
-def _start(derivation: Derivation, module: Any, numbers: Numbers | None) -> tuple[Values, Array, Array, int]:
+def _start(derivation: NumPyDerivation, module: Any, numbers: Numbers | None) -> tuple[Values, Array, Array, int]:
     """The parameters, the data and the digits of the example."""
     if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
         return *module.example(samples=1, seed=SEED), DIGITS
@@ -111,7 +113,7 @@ def _start(derivation: Derivation, module: Any, numbers: Numbers | None) -> tupl
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 
 
-def _values(derivation: Derivation, module: Any, parameters: Values, x: Array, y: Array) -> Values:
+def _values(derivation: NumPyDerivation, module: Any, parameters: Values, x: Array, y: Array) -> Values:
     """Every tensor of the forward pass and every factor, as the module's functions hold them when they return."""
     program, names = derivation.program, code_names(derivation.program, derivation.notation).tensors
     _, held = watched(module, {*_FUNCTIONS}, lambda: module.gradients(parameters, x, y))

@@ -1,0 +1,117 @@
+"""The value of a derivation, and the stages that lead to it, in order, on one screen.
+
+Network          what the user asked for            statement/network.py
+ForwardPass      one equation per tensor            statement/state.py, calculus/forward.py
+Chains           local derivatives and their paths  calculus/chain_rule.py, calculus/deltas.py
+SharedFactors    what the chains have in common     calculus/shared_factors.py
+Program          every equation, numbered           calculus/program.py, arrays/lift.py
+
+Documents and targets are made from the value; the methods that render it are those of ``api.Derivation``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Self
+
+from sympy import Integer
+
+from derive.arrays.lift import LiftError, lift, lift_program
+from derive.arrays.matrix import ShapeError
+from derive.arrays.sample import one_sample
+from derive.calculus.chain_rule import Chains, chains
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import as_named, lettered
+from derive.calculus.program import Program, assemble
+from derive.calculus.shared_factors import SharedFactor, shared_factors
+from derive.calculus.well_formed import exact
+from derive.catalogue.losses import loss
+from derive.learning.descent import Descent
+from derive.paper.notation import NOTATIONS, Notation
+from derive.statement.describe import described
+from derive.statement.network import Network
+from derive.statement.state import state
+from derive.text.errors import StatementError
+
+
+@dataclass(frozen=True, repr=False)
+class Derived:
+    """Every stage of a derivation.
+
+    ``network`` is None if a forward pass was given instead of a specification.
+    """
+
+    network: Network | None
+    notation: Notation
+    forward: ForwardPass
+    chains: Chains
+    factors: tuple[SharedFactor, ...]
+    program: Program
+
+    def __repr__(self) -> str:
+        shown = "ForwardPass" if self.network is None else repr(self.network)
+        return f"<Derivation of {shown}: {len(self.factors)} shared factors, {len(self.program.statements)} equations>"
+
+    @cached_property
+    def single(self) -> Program:
+        """The program for one sample, which all documents show."""
+        return one_sample(self.program)
+
+    @property
+    def description(self) -> str:
+        """The network in one sentence."""
+        if self.network is None:
+            return "A network stated by its forward equations."
+        return described(self.network)
+
+    @property
+    def descent(self) -> Descent:
+        """How the parameters follow the gradient."""
+        return Descent() if self.network is None else self.network.descent
+
+    @property
+    def targets(self) -> str:
+        """What the targets may be, one of ``losses.TARGETS``."""
+        if self.network is None:
+            return "classes" if self.forward.promises else "real"
+        return loss(self.network.loss).targets
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned; widths that have names count as 10."""
+        sizes = {symbol: Integer(10) for symbol in self.program.extents}
+        counted = (prod(axis.extent.xreplace(sizes) for axis in p.axes) for p in self.program.parameters)
+        return int(sum(counted))
+
+    @classmethod
+    def of_network(cls, network: Network) -> Self:
+        """Derive the backward equations of a network."""
+        return cls._of(network, state(network), NOTATIONS[network.notation])
+
+    @classmethod
+    def of_pass(cls, forward: ForwardPass, notation: Notation) -> Self:
+        """Derive the backward equations of a forward pass.
+
+        Raises StatementError, naming the tensor, for what cannot be derived or has no array form.
+        """
+        stated = forward.refreshed()
+        for equation in forward.equations:
+            try:
+                lift(lettered(as_named(exact(equation, forward))), forward.tensors)
+            except (LiftError, ShapeError) as problem:
+                raise StatementError(f"the equation of {equation.target.name} has no array form: {problem}") from None
+        try:
+            return cls._of(None, stated, notation)
+        except (LiftError, ShapeError) as problem:
+            raise StatementError(f"{problem}; state a part of what it comes from as a tensor of its own") from None
+
+    @classmethod
+    def _of(cls, network: Network | None, stated: ForwardPass, notation: Notation) -> Self:
+        """Run the stages."""
+        all_chains = chains(stated)
+        factors = shared_factors(all_chains)
+        descent = Descent() if network is None else network.descent
+        program = lift_program(assemble(all_chains, factors, descent, notation.scale))
+        return cls(network, notation, stated, all_chains, factors, program)

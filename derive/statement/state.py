@@ -1,0 +1,44 @@
+"""The forward equations of a network: the only step that states anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sympy import Integer, Symbol
+
+from derive.calculus.forward import SAMPLE_AXIS, ForwardPass
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.catalogue.activations import activation, titles
+from derive.catalogue.layers import BIASES
+from derive.catalogue.losses import loss
+from derive.learning.weight_decay import L2, PENALTY, penalty
+from derive.statement.network import Network, exactly
+
+
+def state(network: Network) -> ForwardPass:
+    """Write down the forward equations of a network."""
+    supply = IndexSupply()
+    axes = [Axis(_extent(width)) for width in network.layers]
+    x = Tensor("X", "input", (axes[0], SAMPLE_AXIS), 0)
+    y = Tensor("Y", "target", (axes[-1], SAMPLE_AXIS))
+    equations: list[Equation] = []
+    parameters: list[Tensor] = []
+    a, last = x, len(axes) - 1
+    called = titles(network.activation)
+    for layer, (axis, text) in enumerate(zip(axes[1:], network.activation, strict=True), start=1):
+        dense = BIASES[network.bias].build(layer, axis, a, supply)
+        a = Tensor(f"a{layer}", "prediction" if layer == last else "activation", dense.z.axes, layer)
+        equations += [*dense.equations, activation(text).equation(a, dense.z, supply, called[text])]
+        parameters += dense.parameters
+    chosen = loss(network.loss)
+    error, constants = chosen.equation(Tensor("E", "error"), y, a, supply), {}
+    if network.l2:
+        equations.insert(0, penalty(parameters, supply))
+        error = replace(error, expression=error.expression + PENALTY[()])
+        constants = {L2.name: exactly(network.l2)}
+    equations.append(error)
+    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, chosen.promises(y), constants)
+
+
+def _extent(width: int | str) -> Integer | Symbol:
+    return Integer(width) if isinstance(width, int) else Symbol(width, integer=True, positive=True)

@@ -1,0 +1,75 @@
+"""A derivation with its NumPy module, which is made when it is first asked for, and checked before it is given away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from derive.derived import Derived
+from derive.targets.numpy.module import Rendered, module_source
+from derive.targets.verify import LARGEST, GradientReport, check_rendered
+from derive.text.errors import SecondRenderingError
+
+
+class NumPyDerivation(Derived):
+    """A derivation, its NumPy module, and what the check of the module found."""
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        """The NumPy module as it is made, not checked yet.
+
+        Raises SecondRenderingError if the second rendering of its steps cannot be made.
+        """
+        return self._rendered()
+
+    def _rendered(self, second: bool = True) -> Rendered:
+        name = "network" if self.network is None else str(self.network.name)
+        promises = self.forward.promises
+        start = "glorot_uniform" if self.network is None else self.network.initialisation
+        how = (self.description, self.network, self.targets, start, second)
+        return module_source(self.program, self.notation, promises, name, *how)
+
+    @cached_property
+    def _readable(self) -> Rendered:
+        try:
+            return self.rendered
+        except SecondRenderingError:
+            return self._rendered(second=False)
+
+    @property
+    def listed(self) -> str:
+        """The module as a document lists and runs it: it needs no second rendering of the steps."""
+        return self._readable.source
+
+    def numpy(self) -> str:
+        """Return the source of the NumPy module, once it has been checked as ``check`` says.
+
+        Raises StatementError if an equation has no value at the numbers of the check, or the error overflows there.
+        Raises ModuleError, naming the equation, if the module does not run or its check
+        fails, which is a fault of this program.
+        """
+        self.check().require()
+        return self.rendered.source
+
+    def check(self) -> GradientReport:
+        """Check the generated module on random examples: its gradients, and every tensor that it computes.
+
+        The gradients are compared with what is measured, the tensors with an interpreter of the equations. A module
+        too large for that is checked as the same network with small layers; the report says so.
+        Raises ModuleError if the module does not run, or cannot be made.
+        """
+        _ = self.rendered  # which raises where it cannot be made
+        return self.report
+
+    @cached_property
+    def report(self) -> GradientReport:
+        """What ``check`` returns, also where the second rendering of the steps cannot be made."""
+        if self.network is not None and self.parameter_count > LARGEST:
+            small = replace(self.network, layers=small_layers(self.network.layers))
+            return replace(NumPyDerivation.of_network(small).report, layers=small.layers)
+        return check_rendered(self._readable, self.program, self.notation)
+
+
+def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
+    """Widths for as many layers, small and different from their neighbours."""
+    return tuple(5 - n % 3 for n in range(len(layers)))
