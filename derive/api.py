@@ -16,8 +16,8 @@ from derive.text.errors import SpecError
 
 if TYPE_CHECKING:
     from derive.document.blocks import Document
+    from derive.document.manuscript import Manuscript
     from derive.files.seals import Content
-    from derive.formats.writers import Manuscript
 
 #: Up to how many parameters the tests beside a module go through every entry.
 SMALL = 500
@@ -108,7 +108,7 @@ class Derivation(NumPyDerivation):
         return self._manuscript(Edition(detail=detail, only=only, numbers=numbers)).document
 
     def _manuscript(self, edition: Edition) -> Manuscript:
-        from derive.formats.writers import manuscript, numbers_of
+        from derive.document.manuscript import manuscript, numbers_of
 
         return manuscript(self, edition, numbers_of(edition))
 
@@ -153,8 +153,9 @@ class Derivation(NumPyDerivation):
 
     def contents(self, edition: Edition | None = None) -> dict[str, Content]:
         """Return what is written, by file name; what is compiled is not compiled yet."""
+        from derive.document.manuscript import manuscript, numbers_of
         from derive.files.seals import seal_all
-        from derive.formats.writers import manuscript, numbers_file, numbers_of, written
+        from derive.formats.writers import numbers_file, written
 
         if self.network is None:
             raise ValueError("only the derivation of a Network can be written to files")

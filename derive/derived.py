@@ -20,11 +20,11 @@ from sympy import Integer
 
 from derive.arrays.lift import LiftError, lift, lift_program
 from derive.arrays.matrix import ShapeError
-from derive.arrays.sample import one_sample
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import as_named, lettered
 from derive.calculus.program import Program, assemble
+from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, shared_factors
 from derive.calculus.well_formed import exact
 from derive.catalogue.losses import loss

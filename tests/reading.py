@@ -47,9 +47,9 @@ from derive.calculus.forward import SAMPLES, ForwardPass
 from derive.calculus.functions import X
 from derive.calculus.index import Tensor
 from derive.calculus.program import Program
-from derive.document.view import page_for
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS
+from derive.paper.page_of import page_for
 from derive.paper.spelling import upright
 
 Array = np.ndarray[Any, Any]

@@ -21,11 +21,11 @@ from derive import derive
 from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
 from derive.calculus.index import Tensor, total
 from derive.calculus.well_formed import normal
-from derive.document.view import page_for
 from derive.paper import symbols
 from derive.paper.latex import latex
 from derive.paper.mathml import mathml
 from derive.paper.notation import NOTATIONS
+from derive.paper.page_of import page_for
 from derive.paper.signs import role_sign
 from derive.paper.spelling import upright
 from derive.paper.text import text

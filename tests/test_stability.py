@@ -25,10 +25,8 @@ from test_edge_numbers import digits_lost
 from derive.api import Derivation, derive
 from derive.arrays import matrix as mx
 from derive.arrays.along import stated
-from derive.arrays.entrywise import Fusing
 from derive.arrays.equal import equal
 from derive.arrays.rewriting import spelled
-from derive.arrays.stability import better, setting
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter, interpret
 from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
@@ -36,6 +34,8 @@ from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, total
 from derive.catalogue.activations import ACTIVATIONS
 from derive.targets.numpy.along_code import ALONG
+from derive.targets.numpy.entrywise import Fusing
+from derive.targets.numpy.stability import better, setting
 from derive.targets.numpy.trial import Trial, elementwise_code, functions_of, no_worse
 from derive.text.errors import StatementError
 

@@ -11,12 +11,12 @@ from sympy import Expr, Integer, Piecewise, Rational, Symbol, exp, lambdify, log
 
 from derive.arrays.exact import recognise
 from derive.arrays.rewriting import entries_of
-from derive.arrays.stability import Stability
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, stable_form
 from derive.calculus.functions import X, derivative, elementwise
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.catalogue.losses import LOSSES, loss
 from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.stability import Stability
 
 POINTS = sorted({sign * p for sign in (-1, 1) for p in (0.0, 1e-8, 1.0, 20.0, 40.0, 700.0, 1e4)})
 NORMAL = float(np.finfo(float).tiny)

@@ -9,10 +9,10 @@ from itertools import islice, product
 
 from sympy import Expr, Integer, KroneckerDelta, Sum
 
-from derive.arrays.sample import alone_in, single_index
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor
+from derive.calculus.sample import alone_in, single_index
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ def _explain(options: argparse.Namespace) -> int:
     if not files:
         print(derivation.explain(options.weight, edition.numbers, edition.detail))
         return 0
-    from derive.document.story import story_files
+    from derive.formats.story_files import story_files
 
     name, contents = story_files(derivation, options.weight, edition)
     return _write((options.output or Path("generated")) / name, contents, options.force)

@@ -8,9 +8,9 @@ from itertools import count, islice
 
 from sympy import Expr
 
-from derive.arrays.sample import single_index
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.index import Index, Tensor
+from derive.calculus.sample import single_index
 from derive.calculus.shared_factors import SharedFactor
 from derive.document.blocks import BREAK, Item
 from derive.paper.boxes import Box, Typesetter

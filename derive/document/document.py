@@ -18,8 +18,9 @@ from derive.document.parts.pattern import pattern
 from derive.document.parts.sought import sought
 from derive.document.parts.symbols import symbols
 from derive.document.parts.values import values
-from derive.document.view import View, page_for
+from derive.document.view import View
 from derive.paper.latex import latex
+from derive.paper.page_of import page_for
 from derive.paper.text import text
 
 if TYPE_CHECKING:

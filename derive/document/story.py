@@ -19,14 +19,13 @@ from derive.calculus.program import Assign
 from derive.calculus.rules import INDEPENDENCE
 from derive.calculus.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
 from derive.document.blocks import BREAK, Block, Display, Document, Fold, Item, Part, Picture, Table, Text, listed, say
+from derive.document.manuscript import Manuscript, numbers_of
 from derive.document.parts.chain import one_weight, shown_chains
 from derive.document.parts.forward import UNITS, written_out
 from derive.document.parts.glance import description
 from derive.document.parts.numbers import figure
 from derive.document.view import View, bound_in
 from derive.drawing import Drawing, Highlight, draw, read_highlight
-from derive.files.seals import Content, seal_all
-from derive.formats.writers import WRITERS, Manuscript, numbers_of
 from derive.paper.boxes import EMPTY, SUM, Box
 from derive.statement.edition import Edition
 from derive.worked.slope import Slope, slope
@@ -86,16 +85,6 @@ def story(derivation: NumPyDerivation, weight: str, edition: Edition) -> Manuscr
     number = slope(derivation, told.parameter, highlight.entry, numbers_of(edition))
     parts = (_paths(told, drawing), _chain(told), _factor(told), _number(told, number))
     return Manuscript(told.view, edition, Document(f"The story of one {told.noun}: {highlight}", parts), drawing)
-
-
-def story_files(derivation: NumPyDerivation, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
-    """The story as files, sealed, and the name of the folder for them."""
-    assert derivation.network is not None
-    told = story(derivation, weight, edition)
-    highlight = read_highlight(weight, derivation.forward)
-    place = "_".join([derivation.network.name, highlight.name, *map(str, highlight.entry)])
-    files = {n: c for name in edition.formats for n, c in WRITERS[name](told).items() if "/" not in n}
-    return place, seal_all(files, derivation.network.digest)
 
 
 # Its paths.

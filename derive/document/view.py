@@ -12,16 +12,14 @@ from sympy import Expr
 from derive.arrays.lift import gives_rows
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
-from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.program import Assign, Program
 from derive.document.blocks import Display, Item
 from derive.learning.descent import Descent
 from derive.paper.boxes import Box, Typesetter
-from derive.paper.index_form import layer_of
 from derive.paper.notation import LETTERS, Notation
 from derive.paper.page import Page
-from derive.paper.signs import signs_of
+from derive.paper.page_of import page_for
 
 if TYPE_CHECKING:
     from derive.targets.numpy.derivation import NumPyDerivation
@@ -33,41 +31,6 @@ DETAILS = ("brief", "full", "exhaustive")
 
 #: A line of mathematics in em, for choices that are the same in every format: an article's text width less a tag.
 LINE = 33.0
-
-
-def page_for(program: Program, notation: Notation) -> Page:
-    """The page on which a program is written."""
-    layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
-    taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
-    set_ = Typesetter(notation.times)
-    one_layer = len(layers) <= 1
-    return Page(
-        set_,
-        notation,
-        program.tensors,
-        one_layer=one_layer,
-        signs=signs_of(program, notation, set_, one_layer),
-        functions={**_numbered(program, "activation"), **_numbered(program, "loss")},
-        by_layer=notation.function_layers and _told_by_layers(program),
-        taken=taken,
-    )
-
-
-def _numbered(program: Program, role: str) -> dict[str, str]:
-    """The functions of a role with their numbers; a single one has none."""
-    origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == role))
-    return {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
-
-
-def _told_by_layers(program: Program) -> bool:
-    """Whether the number of a layer says which activation is meant, wherever one is applied."""
-    applied = {(layer_of(a, program.tensors), a.origin) for s in program.statements for a in _activations(s)}
-    layers = [layer for layer, _ in applied]
-    return None not in layers and len(layers) == len(set(layers))
-
-
-def _activations(statement: Assign) -> list[Elementwise]:
-    return [a for a in statement.equation.expression.atoms(Elementwise) if a.role == "activation"]
 
 
 @dataclass(frozen=True)

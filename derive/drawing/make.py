@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sympy import Expr
 
 from derive.catalogue.losses import loss
-from derive.document.view import page_for
 from derive.drawing.cards import fitted_cards
 from derive.drawing.columns import Column, Runs, columns
 from derive.drawing.graph import graph_of
@@ -23,6 +22,7 @@ from derive.drawing.scene import MARGIN, Drawing, Label, Parts
 from derive.drawing.units import units
 from derive.drawing.words import followed, graph_words, unit_words
 from derive.paper.page import Page
+from derive.paper.page_of import page_for
 
 if TYPE_CHECKING:
     from derive.derived import Derived

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from derive.document.blocks import Document
+from derive.document.manuscript import Manuscript
 from derive.files.seals import Compiled, Content
-from derive.statement.edition import NUMBERS_FILE, Edition
+from derive.statement.edition import NUMBERS_FILE
 
 if TYPE_CHECKING:
-    from derive.document.view import View
-    from derive.drawing import Drawing
-    from derive.targets.numpy.derivation import NumPyDerivation
     from derive.worked.given import Numbers
-
-
-@dataclass(frozen=True)
-class Manuscript:
-    """What every format is written from: the document, its drawing, and the edition that was asked for."""
-
-    view: View
-    edition: Edition
-    document: Document
-    drawing: Drawing
 
 
 def tex(manuscript: Manuscript) -> dict[str, Content]:
@@ -83,30 +69,6 @@ WRITERS: dict[str, Callable[[Manuscript], dict[str, Content]]] = {
     "ipynb": ipynb,
     "svg": svg,
 }
-
-
-def numbers_of(edition: Edition) -> Numbers | None:
-    """The numbers that an edition names; a SpecError names the file that cannot be read."""
-    if edition.numbers is None:
-        return None
-    from derive.worked.given import numbers
-
-    return numbers(edition.numbers)
-
-
-def manuscript(derivation: NumPyDerivation, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
-    """The manuscript of a derivation; ``numbers`` are those that the edition names."""
-    from derive.document.document import document
-    from derive.document.view import View
-    from derive.drawing import draw
-
-    example = None
-    if numbers is not None:
-        from derive.worked.example import work
-
-        example = work(derivation, numbers)
-    view = View(derivation, edition.detail, example)
-    return Manuscript(view, edition, document(view, edition.only), draw(derivation))
 
 
 def written(manuscript: Manuscript) -> dict[str, Content]:

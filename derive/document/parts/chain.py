@@ -7,12 +7,12 @@ from itertools import islice
 
 from sympy import Add, Expr, KroneckerDelta, Sum
 
-from derive.arrays.sample import alone_in, single_index
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
+from derive.calculus.sample import alone_in, single_index
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.document.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Span, Text, listed, say
 from derive.document.chain_rows import ChainRows

@@ -7,12 +7,12 @@ from itertools import islice
 
 from sympy import Expr
 
-from derive.arrays.sample import single_index
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
 from derive.calculus.rules import CHAIN, NAMED, Reason
+from derive.calculus.sample import single_index
 from derive.document.blocks import Block, Display, Fold, Item, Part, Table, Text, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps

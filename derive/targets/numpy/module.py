@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sympy import Expr, Symbol, erf
 
 from derive.arrays import matrix as mx
-from derive.arrays.entrywise import ignored
 from derive.arrays.kinks import kink_nodes
 from derive.arrays.lift import lift
 from derive.arrays.lower import array, has_axes, lowered, with_two_axes
-from derive.arrays.stability import Stability
 from derive.arrays.stable import erfc, log1p, log1p_ratio
 from derive.calculus.forward import SAMPLES, SumsToOne
 from derive.calculus.functions import Elementwise, X
@@ -36,10 +34,12 @@ from derive.targets.layout import WIDTH, laid_out, laid_out_statement
 from derive.targets.module_check import require_module
 from derive.targets.names import code_names
 from derive.targets.numpy.along_code import function_along, with_those_called
+from derive.targets.numpy.entrywise import ignored
 from derive.targets.numpy.facts import facts
 from derive.targets.numpy.fast.module import steps_context
 from derive.targets.numpy.function_code import body, form_of, with_powers
 from derive.targets.numpy.printer import NumPyPrinter, python_number, quoted, scalar
+from derive.targets.numpy.stability import Stability
 from derive.text.errors import SecondRenderingError
 
 if TYPE_CHECKING:

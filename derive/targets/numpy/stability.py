@@ -32,7 +32,6 @@ from sympy import (
 )
 
 from derive.arrays.along import Along
-from derive.arrays.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.arrays.inner import with_names
 from derive.arrays.lift import LiftError, lift
 from derive.arrays.matrix import ShapeError
@@ -56,6 +55,7 @@ from derive.calculus.forward import SumsToOne
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
+from derive.targets.numpy.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.targets.numpy.trial import FLOOR, Trial, is_exact, no_worse
 
 _TITLES = {"error": "loss_of_{}", "factor": "loss_of_{}_prime", "gradient": "loss_of_{}_prime", "forward": "part_of_{}"}

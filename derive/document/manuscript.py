@@ -1,0 +1,46 @@
+"""The manuscript: what every format is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from derive.document.blocks import Document
+from derive.document.document import document
+from derive.document.view import View
+from derive.drawing import Drawing, draw
+from derive.statement.edition import Edition
+from derive.targets.numpy.derivation import NumPyDerivation
+
+if TYPE_CHECKING:
+    from derive.worked.given import Numbers
+
+
+@dataclass(frozen=True)
+class Manuscript:
+    """What every format is written from: the document, its drawing, and the edition that was asked for."""
+
+    view: View
+    edition: Edition
+    document: Document
+    drawing: Drawing
+
+
+def numbers_of(edition: Edition) -> Numbers | None:
+    """The numbers that an edition names; a SpecError names the file that cannot be read."""
+    if edition.numbers is None:
+        return None
+    from derive.worked.given import numbers
+
+    return numbers(edition.numbers)
+
+
+def manuscript(derivation: NumPyDerivation, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
+    """The manuscript of a derivation; ``numbers`` are those that the edition names."""
+    example = None
+    if numbers is not None:
+        from derive.worked.example import work
+
+        example = work(derivation, numbers)
+    view = View(derivation, edition.detail, example)
+    return Manuscript(view, edition, document(view, edition.only), draw(derivation))

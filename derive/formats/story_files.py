@@ -1,0 +1,20 @@
+"""The story of a weight as files."""
+
+from __future__ import annotations
+
+from derive.document.story import story
+from derive.drawing.highlight import read_highlight
+from derive.files.seals import Content, seal_all
+from derive.formats.writers import WRITERS
+from derive.statement.edition import Edition
+from derive.targets.numpy.derivation import NumPyDerivation
+
+
+def story_files(derivation: NumPyDerivation, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
+    """The story as files, sealed, and the name of the folder for them."""
+    assert derivation.network is not None
+    told = story(derivation, weight, edition)
+    highlight = read_highlight(weight, derivation.forward)
+    place = "_".join([derivation.network.name, highlight.name, *map(str, highlight.entry)])
+    files = {n: c for name in edition.formats for n, c in WRITERS[name](told).items() if "/" not in n}
+    return place, seal_all(files, derivation.network.digest)
