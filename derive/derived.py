@@ -18,12 +18,12 @@ from typing import Self
 
 from sympy import Integer
 
-from derive.arrays.lift import LiftError, lift, lift_program
+from derive.arrays.lift import ArrayProgram, LiftError, lift, lift_program
 from derive.arrays.matrix import ShapeError
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import as_named, lettered
-from derive.calculus.program import Program, assemble
+from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, shared_factors
 from derive.calculus.well_formed import exact
@@ -48,16 +48,16 @@ class Derived:
     forward: ForwardPass
     chains: Chains
     factors: tuple[SharedFactor, ...]
-    program: Program
+    program: ArrayProgram
 
     def __repr__(self) -> str:
         shown = "ForwardPass" if self.network is None else repr(self.network)
         return f"<Derivation of {shown}: {len(self.factors)} shared factors, {len(self.program.statements)} equations>"
 
     @cached_property
-    def single(self) -> Program:
+    def single(self) -> ArrayProgram:
         """The program for one sample, which all documents show."""
-        return one_sample(self.program)
+        return lift_program(one_sample(self.program))
 
     @property
     def description(self) -> str:

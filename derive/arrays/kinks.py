@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from sympy import Integer
 
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import Elementwise, borders
-from derive.calculus.program import Program
 
 
-def kink_nodes(program: Program) -> Iterator[mx.Node]:
+def kink_nodes(program: ArrayProgram) -> Iterator[mx.Node]:
     """What a function is applied to, less where its formula changes, for each such point on the way to the error.
 
     A jump of the slope's own slope counts too: it is seen by a difference, if less. What does not depend
@@ -20,7 +20,7 @@ def kink_nodes(program: Program) -> Iterator[mx.Node]:
     given = {t.name for t in program.inputs}
     found: dict[mx.Node, None] = {}
     for statement in program.stage("forward", "error"):
-        for node in mx.walk(statement.form) if statement.form is not None else ():
+        for node in mx.walk(statement.form):
             if isinstance(node, mx.Map) and _is_elementwise(node.function) and not node.function.others:
                 (argument,) = node.arguments
                 if mx.arrays_read(argument) - given:

@@ -9,7 +9,7 @@ is an einsum. What cannot be lifted is an error that names it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
 
 from sympy import (
@@ -96,15 +96,37 @@ def _reads_numbers(right: Expr, tensors: Mapping[str, Tensor]) -> bool:
     return bool(read) and not right.has(Indexed, Sum) and all(is_number(t) for t in read)
 
 
-def lift_program(program: Program) -> Program:
-    """The program with the matrix form of every statement; shapes are checked on the way."""
+@dataclass(frozen=True)
+class ArrayAssign(Assign):
+    """A statement with the array form of its right side."""
+
+    form: mx.Node
+
+
+@dataclass(frozen=True)
+class ArrayProgram(Program):
+    """A program whose statements have an array form each."""
+
+    statements: tuple[ArrayAssign, ...]
+
+    def stage(self, *names: str) -> tuple[ArrayAssign, ...]:
+        """The statements of the given stages, in order."""
+        return tuple(s for s in self.statements if s.stage in names)
+
+
+def lift_program(program: Program) -> ArrayProgram:
+    """The program with the array form of every statement; shapes are checked on the way.
+
+    Raises LiftError, naming the tensor, for a statement that has none.
+    """
     tensors = program.tensors
     lifted = []
     for statement in program.statements:
         form = recognise(_lifted(statement.equation, tensors))
-        _check_shape(statement, form)
-        lifted.append(replace(statement, form=form))
-    return replace(program, statements=tuple(lifted))
+        made = ArrayAssign(statement.number, statement.stage, statement.equation, form)
+        _check_shape(made)
+        lifted.append(made)
+    return ArrayProgram(**{**program.parts, "statements": tuple(lifted)})
 
 
 def _lifted(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
@@ -119,10 +141,12 @@ def _lifted(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
         raise LiftError(f"{equation.target.name} has no array form: {problem}") from None
 
 
-def _check_shape(statement: Assign, form: mx.Node) -> None:
+def _check_shape(statement: ArrayAssign) -> None:
     expected = mx.Array(statement.target).shape
-    if form.shape != expected:
-        raise LiftError(f"({statement.number}) {statement.target.name} is {expected}, its right side {form.shape}")
+    if statement.form.shape != expected:
+        raise LiftError(
+            f"({statement.number}) {statement.target.name} is {expected}, its right side {statement.form.shape}"
+        )
 
 
 def _sides(indices: tuple[Index, ...]) -> tuple[Side, Side]:

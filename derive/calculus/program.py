@@ -1,45 +1,38 @@
 """The program: every equation of learning, single assignment, in the order of computation.
 
 What is printed and what is run are both printed from this. It is built in
-index form; ``lift`` adds the matrix form.
+index form; ``arrays.lift`` makes a program of it whose statements have an array form too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, sympify
 
-from derive.arrays.matrix import Node
 from derive.calculus.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
 from derive.calculus.deltas import tidy
 from derive.calculus.forward import SAMPLES, ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
-from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.prediction import stages
 from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
 from derive.calculus.shared_factors import SharedFactor
-from derive.learning.descent import Descent, constant
-from derive.learning.optimizers import LEARNING_RATE
 
 STAGES = ("forward", "error", "factor", "gradient", "update")
 
 
 @dataclass(frozen=True)
 class Assign:
-    """One statement: an equation, its number in the derivation, and the stage it belongs to.
-
-    ``form`` is the matrix form of the right side, once it has been lifted.
-    """
+    """One statement: an equation, its number in the derivation, and the stage it belongs to."""
 
     number: int
     stage: str
     equation: Equation
-    form: Node | None = None
 
     @property
     def target(self) -> Tensor:
@@ -100,10 +93,15 @@ class Program:
     predicted: str
     definitions: tuple[Definition, ...] = ()
     common: Expr = field(default_factory=lambda: Integer(1))
-    scalars: tuple[Tensor, ...] = (LEARNING_RATE,)
+    scalars: tuple[Tensor, ...] = ()
     passages: tuple[Passage, ...] = ()
     states: tuple[Tensor, ...] = ()
     constants: Mapping[str, Fraction] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What it is made of, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(Program)}
 
     @property
     def prediction(self) -> Tensor:
@@ -193,7 +191,33 @@ class _Backward:
     value: Expr
 
 
-def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent, scale: FactorScale) -> Program:
+@dataclass(frozen=True)
+class Updates:
+    """The equations of a step in their order, the states that they replace, and the numbers that they read.
+
+    ``scalars`` are given at each step, ``constants`` have fixed values.
+    """
+
+    equations: tuple[Equation, ...]
+    states: tuple[Tensor, ...]
+    scalars: tuple[Tensor, ...]
+    constants: Mapping[str, Fraction]
+
+
+class Learning(Protocol):
+    """What states how the parameters follow the gradients."""
+
+    def updates(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], supply: IndexSupply) -> Updates:
+        """State the step; ``gradients`` are those of the ``parameters``, in the same order."""
+        ...
+
+
+def constant(name: str) -> Tensor:
+    """A scalar that has a fixed value."""
+    return Tensor(name, "constant")
+
+
+def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learning, scale: FactorScale) -> Program:
     """Write the forward equations, the factors, the gradients and the updates as one program.
 
     A factor that is shared becomes a statement; one that is not is inlined where
@@ -202,7 +226,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent
     forward = chains.forward
     backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
     psi, gradients = backward.run()
-    step = descent.stage(forward.parameters, [g.target for g in gradients], forward.supply)
+    step = learning.updates(forward.parameters, [g.target for g in gradients], forward.supply)
     constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
@@ -215,7 +239,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], descent: Descent
         forward.prediction.name,
         definitions,
         backward.common,
-        (LEARNING_RATE, *map(constant, constants)),
+        (*step.scalars, *map(constant, constants)),
         tuple(backward.passages),
         step.states,
         constants,

@@ -7,11 +7,10 @@ from typing import Any
 
 from sympy import Expr, Integer, KroneckerDelta, Sum
 
-from derive.arrays.lift import lift_program
 from derive.calculus.deltas import tidy
 from derive.calculus.forward import SAMPLES
 from derive.calculus.index import Axis, Equation, Index, Tensor
-from derive.calculus.program import Passage, Program
+from derive.calculus.program import Assign, Passage, Program
 from derive.calculus.rules import Reason
 
 
@@ -41,16 +40,14 @@ def one_sample(program: Program) -> Program:
         name = None if p.name is None else tensor(p.name)
         return Passage(tensor(p.tensor), tuple(map(index, p.indices)), p.edges, tuple(map(step, p.reasons)), name)
 
-    statements = tuple(replace(s, equation=equation(s.equation), form=None) for s in program.statements)
-    moved = replace(
-        program,
-        inputs=tuple(tensor(t) for t in program.inputs),
-        parameters=tuple(tensor(t) for t in program.parameters),
-        statements=statements,
-        common=program.common.xreplace(alone),
-        passages=tuple(passage(p) for p in program.passages),
-    )
-    return lift_program(moved)
+    changed = {
+        "inputs": tuple(tensor(t) for t in program.inputs),
+        "parameters": tuple(tensor(t) for t in program.parameters),
+        "statements": tuple(Assign(s.number, s.stage, equation(s.equation)) for s in program.statements),
+        "common": program.common.xreplace(alone),
+        "passages": tuple(passage(p) for p in program.passages),
+    }
+    return Program(**{**program.parts, **changed})
 
 
 def single_index(index: Expr) -> Any:

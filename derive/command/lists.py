@@ -16,10 +16,11 @@ from sympy import Integer, Symbol
 
 from derive.calculus.forward import SAMPLE_AXIS
 from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.calculus.program import constant
 from derive.catalogue.activations import ACTIVATIONS, Activation
 from derive.catalogue.layers import BIASES, Bias
 from derive.catalogue.losses import LOSSES, Loss
-from derive.learning.descent import RATE, STEP, Descent, constant
+from derive.learning.descent import RATE, STEP, Descent
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.learning.schedules import SCHEDULES, Schedule
@@ -77,7 +78,7 @@ def _(entry: Optimizer) -> str:
     w = Tensor("W", "weight", (Axis(Integer(1)),))
     slope = Tensor("dE_dW", "gradient", w.axes, about=w)
     options = {option.name: Fraction(option.default or 0) for option in entry.options}
-    stage = Descent(entry, options).stage([w], [slope], IndexSupply())
+    stage = Descent(entry, options).updates([w], [slope], IndexSupply())
     numbers = map(constant, stage.constants)
     known = (w, slope, LEARNING_RATE, *stage.states, *numbers, *(e.target for e in stage.equations))
     return ", ".join(_stated(e, *known, sign="←" if e.target.role == "updated" else "=") for e in stage.equations)

@@ -68,10 +68,9 @@ def text_summary(derivation: NumPyDerivation) -> list[str]:
     count = sum(size(p) for p in program.parameters).expand()
     noun = "parameter" if count == 1 else "parameters"
     found = [f"{derivation.description} It has {text(page.entry(count))} {noun}.", ""]
-    statements = [s for s in program.stage("factor") if s.form is not None]
+    statements = [s for s in program.stage("factor")]
     names = [text(page.symbol(s.target, whole=True)) for s in statements]
     for statement, name in zip(statements, names, strict=True):
-        assert statement.form is not None
         found.append(f"{name:>{max(map(len, names))}} = {text(page.array(statement.form))}")
     return found
 
@@ -81,7 +80,6 @@ def markdown_summary(derivation: NumPyDerivation) -> str:
     page = replace(page_for(derivation.program, derivation.notation), batch=True)
     lines = [derivation.description]
     for statement in derivation.program.stage("factor", "gradient"):
-        assert statement.form is not None
         left, right = page.symbol(statement.target, whole=True), page.array(statement.form)
         lines.append(f"$${latex(left)} = {latex(right)}$$")
     return "\n\n".join(lines)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr
 
-from derive.arrays.lift import gives_rows
+from derive.arrays.lift import ArrayAssign, ArrayProgram, gives_rows
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
 from derive.calculus.index import Index, Tensor
-from derive.calculus.program import Assign, Program
 from derive.document.blocks import Display, Item
 from derive.learning.descent import Descent
 from derive.paper.boxes import Box, Typesetter
@@ -52,7 +51,7 @@ class View:
         return self.derivation.notation
 
     @property
-    def batch(self) -> Program:
+    def batch(self) -> ArrayProgram:
         """The program for a batch."""
         return self.derivation.program
 
@@ -63,7 +62,7 @@ class View:
         return Descent() if network is None else network.descent
 
     @property
-    def single(self) -> Program:
+    def single(self) -> ArrayProgram:
         """The program for one sample."""
         return self.derivation.single
 
@@ -117,7 +116,7 @@ class View:
 
     # ------------------------------------------------------------ statements
 
-    def entries(self, statement: Assign, program: Program | None = None, numbered: bool = True) -> Item:
+    def entries(self, statement: ArrayAssign, program: ArrayProgram | None = None, numbered: bool = True) -> Item:
         """A statement in index form, with its number."""
         equation = statement.equation
         page = self.page if program is None else replace(self.batch_page, batch=False)
@@ -126,9 +125,8 @@ class View:
         right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
         return Item(left, tuple(right), relation(statement), statement.number if numbered else None)
 
-    def arrays(self, statement: Assign, page: Page, numbered: bool = True) -> Item:
+    def arrays(self, statement: ArrayAssign, page: Page, numbered: bool = True) -> Item:
         """A statement in matrix form; the shape of the result stands below it if shapes are shown."""
-        assert statement.form is not None
         left = page.symbol(statement.target, whole=True)
         if page.shapes and statement.form.shape != (1, 1):
             left = page.typesetter.under(left, page.shape(*statement.form.shape))
@@ -168,7 +166,7 @@ class View:
         return [e for e in edges if e.of.role != "penalty"] or [*edges]
 
 
-def relation(statement: Assign) -> str:
+def relation(statement: ArrayAssign) -> str:
     """The sign between the sides of a statement."""
     return "gets" if statement.target.role == "updated" else "equals"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from derive.arrays.lift import ArrayAssign
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.index import Tensor, symbols_read
-from derive.calculus.program import Assign, Passage
+from derive.calculus.program import Passage
 from derive.document.blocks import Item
 from derive.document.view import View
 
@@ -29,7 +30,7 @@ def strides(view: View) -> tuple[Stride, ...]:
     """The steps of the backward pass, from the error outward; without shared factors a step for each gradient."""
     program = view.batch
     factors = [s.target.name for s in program.stage("factor")]
-    grouped: dict[str, list[Assign]] = {s.target.name: [s] for s in program.stage("factor")}
+    grouped: dict[str, list[ArrayAssign]] = {s.target.name: [s] for s in program.stage("factor")}
     for statement in program.stage("gradient"):
         read = [n for n in factors if n in symbols_read(statement.equation.expression)]
         grouped.setdefault(read[-1] if read else statement.target.name, []).append(statement)
@@ -37,7 +38,7 @@ def strides(view: View) -> tuple[Stride, ...]:
     return tuple(_stride(view, group, passages) for group in grouped.values())
 
 
-def _stride(view: View, statements: list[Assign], passages: Mapping[str, Passage]) -> Stride:
+def _stride(view: View, statements: list[ArrayAssign], passages: Mapping[str, Passage]) -> Stride:
     items = tuple(view.arrays(s, view.batch_page) for s in statements)
     edges = [e for s in statements for e in _edges(s, view, passages)]
     abouts = [s.target.about for s in statements if s.target.about is not None]
@@ -46,7 +47,7 @@ def _stride(view: View, statements: list[Assign], passages: Mapping[str, Passage
     return Stride(items, tuple(dict.fromkeys(symbols)), tuple(dict.fromkeys(drawn)))
 
 
-def _edges(statement: Assign, view: View, passages: Mapping[str, Passage]) -> list[LocalDerivative]:
+def _edges(statement: ArrayAssign, view: View, passages: Mapping[str, Passage]) -> list[LocalDerivative]:
     about = statement.target.about
     assert about is not None
     return list(_between(about, view, passages))

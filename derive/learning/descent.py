@@ -13,6 +13,7 @@ from fractions import Fraction
 from sympy import Add, Expr, Max, sqrt
 
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed, total
+from derive.calculus.program import Updates, constant
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.learning.schedules import SCHEDULES, Schedule
 
@@ -34,20 +35,6 @@ _WARM_UP = "warm_up"
 def is_number(tensor: Tensor) -> bool:
     """Whether a tensor is a number that is given, or computed once a step."""
     return (tensor.about if tensor.role == "updated" and tensor.about else tensor).role in _NUMBERS
-
-
-def constant(name: str) -> Tensor:
-    """A scalar that has a fixed value."""
-    return Tensor(name, "constant")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The equations of a step in their order, the states that they replace, and the numbers that they read."""
-
-    equations: tuple[Equation, ...]
-    states: tuple[Tensor, ...]
-    constants: Mapping[str, Fraction]
 
 
 @dataclass(frozen=True)
@@ -86,14 +73,14 @@ class Descent:
         clipped = {} if self.clip is None else {"clip": self.clip}
         return {**self._used, **clipped, **self.options}
 
-    def stage(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], supply: IndexSupply) -> Stage:
+    def updates(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], supply: IndexSupply) -> Updates:
         """State the step; ``gradients`` are those of the ``parameters``, in the same order."""
         slopes = dict(zip(parameters, gradients, strict=True))
         equations, states = self._once(slopes.values(), supply), [STEP] if self.counts else []
         for parameter, gradient in slopes.items():
             found, kept = self._of(parameter, gradient, supply)
             equations, states = [*equations, *found], [*states, *kept]
-        return Stage(tuple(equations), tuple(states), self.constants)
+        return Updates(tuple(equations), tuple(states), (LEARNING_RATE,), self.constants)
 
     @property
     def _rate(self) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sympy import Add
 
 from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, total
-from derive.learning.descent import constant
+from derive.calculus.program import constant
 
 #: The strength of the decay.
 L2 = constant("l2")

@@ -8,10 +8,10 @@ from typing import Any
 
 from sympy import Add, Expr, Integer, Mul, Sum
 
-from derive.arrays.lift import gives_rows, row_blocks
+from derive.arrays.lift import ArrayAssign, gives_rows, row_blocks
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Axis, Index
-from derive.calculus.program import Assign, Definition
+from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.document.blocks import Block, Display, Item, Part, say
 from derive.document.view import View, bound_in
@@ -129,7 +129,7 @@ def _any_wide(view: View) -> bool:
     return any(None in shown_numbers(a, UNITS[view.detail]) for a in axes)
 
 
-def unit_by_unit(view: View, statement: Assign) -> list[Item]:
+def unit_by_unit(view: View, statement: ArrayAssign) -> list[Item]:
     """A statement once for each unit, every sum of products written out."""
     most, equation = UNITS[view.detail], statement.equation
     choices: list[tuple[Expr | None, ...]] = [()]
@@ -145,14 +145,14 @@ def unit_by_unit(view: View, statement: Assign) -> list[Item]:
     return items
 
 
-def _unit(view: View, statement: Assign, chosen: tuple[Expr, ...], most: int) -> Item:
+def _unit(view: View, statement: ArrayAssign, chosen: tuple[Expr, ...], most: int) -> Item:
     value = _at(statement, chosen)
     free = [c for c in chosen if isinstance(c, Index)]
     page = view.page.with_letters(free, bound_in(value, free))
     return Item(page.symbol(statement.target, chosen), tuple(written_out(page, value, most)))
 
 
-def _at(statement: Assign, chosen: tuple[Expr, ...]) -> Expr:
+def _at(statement: ArrayAssign, chosen: tuple[Expr, ...]) -> Expr:
     """The right side for one unit; of a tensor that is stacked from blocks of rows, the block with this row."""
     equation = statement.equation
     if not gives_rows(equation):

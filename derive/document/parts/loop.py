@@ -8,13 +8,14 @@ from functools import lru_cache
 
 from sympy import Indexed
 
+from derive.arrays.lift import ArrayAssign
 from derive.calculus.deltas import tidy
 from derive.calculus.index import Index, symbols_read
-from derive.calculus.program import Assign
+from derive.calculus.program import constant
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
 from derive.document.view import View
 from derive.files.seals import HEADER_LINES
-from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP, constant
+from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
@@ -118,7 +119,7 @@ def _by_entries(view: View) -> list[Item]:
     return found
 
 
-def _is_of_first(view: View, statement: Assign) -> bool:
+def _is_of_first(view: View, statement: ArrayAssign) -> bool:
     """Whether a statement is for all parameters, or for the first one."""
     owner = statement.target
     while owner.about is not None:
@@ -180,7 +181,7 @@ def _data(view: View) -> list[Box]:
     return [view.batch_page.symbol(t, whole=True) for t in view.batch.inputs]
 
 
-def _lines(view: View, statements: tuple[Assign, ...], code: dict[int, tuple[int, str]]) -> list[Step]:
+def _lines(view: View, statements: tuple[ArrayAssign, ...], code: dict[int, tuple[int, str]]) -> list[Step]:
     steps, parameters = [_line(view, s, code) for s in statements], view.batch.parameters
     if len(steps) > MOST and not view.exhaustive:
         learned = [
@@ -191,9 +192,8 @@ def _lines(view: View, statements: tuple[Assign, ...], code: dict[int, tuple[int
     return steps
 
 
-def _line(view: View, statement: Assign, code: dict[int, tuple[int, str]]) -> Step:
+def _line(view: View, statement: ArrayAssign, code: dict[int, tuple[int, str]]) -> Step:
     symbol = view.batch_page.symbol(statement.target, whole=True)
-    assert statement.form is not None
     value = view.batch_page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
     shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)

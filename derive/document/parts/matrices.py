@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from sympy import Indexed, KroneckerDelta, Sum
 
+from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, Call, Hadamard, Map, Power, SumOver, walk
 from derive.arrays.matrix import Part as Slice
 from derive.calculus.forward import SAMPLES
-from derive.calculus.program import Assign
 from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.document.view import LINE, View
 
@@ -28,8 +28,8 @@ def _signs(view: View) -> list[Block]:
     """What the signs mean, of those that occur."""
     set_ = view.set_
     times = set_.letter(view.notation.times)
-    statements = [s for program in (view.single, view.batch) for s in program.statements if s.form is not None]
-    nodes = [n for s in statements if s.form is not None for n in walk(s.form)]
+    statements = [s for program in (view.single, view.batch) for s in program.statements]
+    nodes = [n for s in statements for n in walk(s.form)]
     words: list[Text] = []
     if any(isinstance(n, Hadamard) for n in nodes):
         words.append(say("{} multiplies entry by entry, after all products of matrices.", times))
@@ -53,7 +53,7 @@ def _signs(view: View) -> list[Block]:
 
 
 def _batch(view: View) -> list[Block]:
-    nodes = [n for s in view.batch.statements if s.form is not None for n in walk(s.form)]
+    nodes = [n for s in view.batch.statements for n in walk(s.form)]
     biases = any(isinstance(n, Broadcast) and view.page.drops_ones(n) for n in nodes)
     blocks: list[Block] = [
         say(
@@ -99,7 +99,7 @@ def _unfolded(view: View) -> list[Item]:
     return [Item(page.symbol(error.target), tuple(pieces))] if fits else []
 
 
-def _has_rows(forward: tuple[Assign, ...]) -> bool:
+def _has_rows(forward: tuple[ArrayAssign, ...]) -> bool:
     """Whether a tensor is stacked from blocks of rows, or an activation mixes units."""
     mixed = any(s.target.role == "prediction" and s.equation.expression.has(Sum) for s in forward)
     return mixed or any(s.equation.expression.has(KroneckerDelta) for s in forward)

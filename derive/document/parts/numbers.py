@@ -7,8 +7,8 @@ from itertools import product
 
 from sympy import Integer
 
+from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.index import Tensor
-from derive.calculus.program import Assign, Program
 from derive.document.blocks import Block, Display, Heading, Item, Part, Table, Text, listed, say
 from derive.document.view import LINE, View, relation
 from derive.learning.optimizers import LEARNING_RATE
@@ -34,7 +34,7 @@ def numbers(view: View) -> Part:
     return Part("numbers", "A worked example in numbers", tuple(blocks))
 
 
-def _program(view: View, example: Example) -> tuple[Program, Page]:
+def _program(view: View, example: Example) -> tuple[ArrayProgram, Page]:
     """The program and the page: for one sample if there is one."""
     return (view.single, view.page) if example.samples == 1 else (view.batch, view.batch_page)
 
@@ -113,14 +113,13 @@ def _kink_words(example: Example) -> str:
     return bound + (", which say nothing where an activation has a kink in between" if example.kinked else "")
 
 
-def _stage(view: View, example: Example, step: Step, statements: Sequence[Assign]) -> Display:
+def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayAssign]) -> Display:
     _, page = _program(view, example)
     return Display(tuple(_line(view, example, step, page, s) for s in statements))
 
 
-def _line(view: View, example: Example, step: Step, page: Page, statement: Assign) -> Item:
+def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
     """A statement with its number, its formula and its values."""
-    assert statement.form is not None
     left = page.symbol(statement.target, whole=True)
     values = matrix(view, example.figures(step, statement.target.name))
     fixed = statement.stage == "update" and statement.target.about and statement.target.about.name in example.fixed

@@ -13,10 +13,10 @@ from derive.arrays.matrix import walk
 from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import X, derivative
 from derive.calculus.index import Index, Tensor
+from derive.calculus.program import constant
 from derive.document.blocks import Block, Code, Part, Table, Text, say
 from derive.document.parts.forward import layers_of
 from derive.document.view import View
-from derive.learning.descent import constant
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
 from derive.paper.notation import is_canonical
@@ -246,7 +246,7 @@ def _known_functions(view: View) -> Iterator[Row]:
 def _operations(view: View) -> Iterator[Row]:
     """The signs between arrays, of those that occur."""
     set_ = view.set_
-    forms = [s.form for program in (view.single, view.batch) for s in program.statements if s.form is not None]
+    forms = [s.form for program in (view.single, view.batch) for s in program.statements]
     nodes = [n for form in forms for n in walk(form)]
     times, transpose = set_.letter(view.notation.times), set_.letter(view.notation.transpose)
     if any(isinstance(n, mx.Hadamard) for n in nodes):

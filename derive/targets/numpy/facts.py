@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Mul
 
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.coupling import coupling
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Tensor
-from derive.calculus.program import Assign, Program
 from derive.targets.layout import WIDTH
 from derive.targets.names import width_names
 from derive.targets.numpy.printer import scalar
@@ -29,7 +29,7 @@ _HALVES = {"unit": "0.5", "signs": "0"}
 MOST = 8
 
 
-def facts(program: Program, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
+def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the trainer class need beside the ``context`` of the equations."""
     targets, inputs, outputs = context["targets"], context["inputs"], context["outputs"]
     words = tuple(_words(network))
@@ -78,7 +78,7 @@ def _target_shapes(targets: str, outputs: str) -> str:
     return f"{shapes} or classes (samples,)" if targets in ("classes", "unit", "signs") else shapes
 
 
-def _predicted(program: Program) -> dict[str, Any]:
+def _predicted(program: ArrayProgram) -> dict[str, Any]:
     """What the prediction is: its shape as columns, how it becomes rows, what it means, and why it has no score."""
     prediction, target = program.prediction, program.inputs[1]
     statement = next(s for s in program.stage("forward") if s.target == prediction)
@@ -97,7 +97,7 @@ def _units(tensor: Tensor) -> Expr:
     return Mul(*(axis.extent for axis in tensor.axes if not axis.sample))
 
 
-def _no_score(program: Program) -> str:
+def _no_score(program: ArrayProgram) -> str:
     """Why predictions are not compared with targets."""
     prediction, target = program.predicted, program.inputs[1].name
     return f"score compares a prediction with targets of its shape, but {prediction} has another one than {target}"
@@ -125,7 +125,7 @@ def _string(sentence: str) -> tuple[str, ...]:
     return tuple(json.dumps(piece, ensure_ascii=False) for piece in pieces)
 
 
-def _probabilities(prediction: Assign) -> str:
+def _probabilities(prediction: ArrayAssign) -> str:
     """Which function makes probabilities of the outputs; empty if none does."""
     expression, form = prediction.equation.expression, prediction.form
     if isinstance(form, mx.Call) and form.name == "softmax":

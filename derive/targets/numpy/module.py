@@ -16,13 +16,12 @@ from sympy import Expr, Symbol, erf
 
 from derive.arrays import matrix as mx
 from derive.arrays.kinks import kink_nodes
-from derive.arrays.lift import lift
+from derive.arrays.lift import ArrayAssign, ArrayProgram, lift
 from derive.arrays.lower import array, has_axes, lowered, with_two_axes
 from derive.arrays.stable import erfc, log1p, log1p_ratio
 from derive.calculus.forward import SAMPLES, SumsToOne
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Tensor
-from derive.calculus.program import Assign, Program
 from derive.calculus.undefined import may_be_undefined
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
@@ -57,7 +56,7 @@ _SPECIAL = {"erf": erf, "erfc": erfc, "log1p": log1p, "log1p_ratio": log1p_ratio
 
 
 def module_context(
-    program: Program,
+    program: ArrayProgram,
     notation: Notation,
     promises: tuple[SumsToOne, ...] = (),
     targets: str = "real",
@@ -115,7 +114,7 @@ def module_context(
     }
 
 
-def _numbered(program: Program, names: Mapping[str, str]) -> dict[str, Any]:
+def _numbered(program: ArrayProgram, names: Mapping[str, str]) -> dict[str, Any]:
     """The numbers of the equations, by the names of what they compute or replace."""
     replaced = [s for s in program.stage("update") if s.target.role == "updated"]
     return {
@@ -132,14 +131,14 @@ def _numbered(program: Program, names: Mapping[str, str]) -> dict[str, Any]:
 class _Computed:
     """A statement as it is computed; ``needed`` says that as it is stated it would overflow."""
 
-    statement: Assign
+    statement: ArrayAssign
     needed: bool = False
 
 
 class _Layout:
     """Prints the statements of one program as lines of code."""
 
-    def __init__(self, program: Program, notation: Notation, stability: Stability) -> None:
+    def __init__(self, program: ArrayProgram, notation: Notation, stability: Stability) -> None:
         self.program = program
         self.forms = {s.number: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
@@ -150,7 +149,7 @@ class _Layout:
         self.functions = {f: self.codes.functions.fresh(f.title) for f in self._numbered_functions()}
         self.printer = NumPyPrinter(self.codes.tensors, self.codes.widths, self.functions)
 
-    def _computed(self, statement: Assign, stability: Stability) -> _Computed:
+    def _computed(self, statement: ArrayAssign, stability: Stability) -> _Computed:
         """The statement in the form that is computed."""
         found = None if statement.stage == "update" else stability.computed(statement)
         if found is None or found.equation == statement.equation:
@@ -167,7 +166,7 @@ class _Layout:
         return scalar(self.codes.in_code(value)).text
 
     @property
-    def computed(self) -> tuple[Assign, ...]:
+    def computed(self) -> tuple[ArrayAssign, ...]:
         """The statements of the functional core, as they are computed, without the update."""
         return (*self.forward, *self.towards_error, self.error, *self.backward)
 
@@ -181,7 +180,7 @@ class _Layout:
         return numbers
 
     @property
-    def in_steps(self) -> tuple[Assign, ...]:
+    def in_steps(self) -> tuple[ArrayAssign, ...]:
         """The statements for the second rendering: as they are stated, unless something in them would overflow.
 
         An optimizer with a state may divide by the size of the gradient, which must then be
@@ -206,7 +205,7 @@ class _Layout:
         read = (t for t in self.program.tensors.values() if not t.axes and t.name in mx.arrays_read(form))
         return has_axes(form) or any(t not in self.program.scalars and t.role != "penalty" for t in read)
 
-    def body(self, statements: tuple[Assign, ...], values: Iterable[Tensor] = ()) -> Lines:
+    def body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor] = ()) -> Lines:
         """The lines of a function that computes ``statements``: what it unpacks, then the equations."""
         read = set().union(*(_reads(s) for s in statements))
         computed = [self.line(s) for s in statements]
@@ -232,23 +231,23 @@ class _Layout:
         items = [self.printer.code(lowered(with_two_axes(place))).text for place in places]
         return (*self._unpacked(read, _words([*computed, *items]), values), *computed), tuple(items)
 
-    def _read_of(self, statements: tuple[Assign, ...], read: set[str]) -> tuple[Assign, ...]:
+    def _read_of(self, statements: tuple[ArrayAssign, ...], read: set[str]) -> tuple[ArrayAssign, ...]:
         """The statements whose targets are read, and those that these read."""
-        found: list[Assign] = []
+        found: list[ArrayAssign] = []
         for statement in reversed(statements):
             if statement.target.name in read.union(*(_reads(s) for s in found)):
                 found.append(statement)
         return tuple(reversed(found))
 
-    def needed(self, statements: tuple[Assign, ...]) -> tuple[Assign, ...]:
+    def needed(self, statements: tuple[ArrayAssign, ...]) -> tuple[ArrayAssign, ...]:
         """The statements without those of the error that none of the others reads."""
-        found: list[Assign] = []
+        found: list[ArrayAssign] = []
         for statement in reversed(statements):
             if statement.stage != "error" or any(statement.target.name in _reads(s) for s in found):
                 found.append(statement)
         return tuple(reversed(found))
 
-    def line(self, statement: Assign) -> str:
+    def line(self, statement: ArrayAssign) -> str:
         """``name = code  # (number)``."""
         code = self.printer.code(_form(statement)).text
         return f"{self.name(statement.target)} = {code}  # ({statement.number})"
@@ -378,14 +377,14 @@ class _Layout:
                     yield f"{widths[symbol]} = {self._stored(parameter)}.shape[{side}]{less}"
 
 
-def _stage(statements: Iterable[Assign], *names: str) -> tuple[Assign, ...]:
+def _stage(statements: Iterable[ArrayAssign], *names: str) -> tuple[ArrayAssign, ...]:
     return tuple(s for s in statements if s.stage in names)
 
 
-def _still_read(statements: tuple[Assign, ...], predicted: str) -> tuple[Assign, ...]:
+def _still_read(statements: tuple[ArrayAssign, ...], predicted: str) -> tuple[ArrayAssign, ...]:
     """The statements without those that nothing reads any more; the prediction, the error and all after stay."""
     error = _stage(statements, "error")[-1]
-    found: list[Assign] = []
+    found: list[ArrayAssign] = []
     read = {predicted, error.target.name}
     for statement in reversed(statements):
         if statement.stage in ("gradient", "update") or statement.target.name in read:
@@ -436,9 +435,7 @@ def _described(function: Any) -> str:
     return f"The activation{'' if function.label == function.title else f' {function.label}'}: {formula}"
 
 
-def _form(statement: Assign) -> mx.Node:
-    if statement.form is None:
-        raise ValueError(f"({statement.number}) {statement.target.name} has not been lifted")
+def _form(statement: ArrayAssign) -> mx.Node:
     if statement.stage == "update":
         return lowered(_summed_at_once(statement.form))
     if statement.stage == "error":
@@ -456,7 +453,7 @@ def _summed_at_once(node: mx.Node) -> mx.Node:
     )
 
 
-def _reads(statement: Assign) -> set[str]:
+def _reads(statement: ArrayAssign) -> set[str]:
     return mx.arrays_read(_form(statement))
 
 
@@ -483,7 +480,7 @@ class Rendered(NamedTuple):
 
 
 def module_source(
-    program: Program,
+    program: ArrayProgram,
     notation: Notation,
     promises: tuple[SumsToOne, ...],
     name: str,

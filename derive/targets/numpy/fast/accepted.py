@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from sympy import Expr, Integer, Symbol
 
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import Tensor
-from derive.calculus.program import Program
 from derive.targets.numpy.fast.elementwise import NotStraight
 from derive.targets.numpy.fast.lines import Line, is_stack
 
@@ -21,7 +21,7 @@ from derive.targets.numpy.fast.lines import Line, is_stack
 _ENTRYWISE = (mx.Hadamard, mx.Plus, mx.Scale, mx.Map, mx.Power)
 
 
-def require(lines: Iterable[Line], program: Program) -> None:
+def require(lines: Iterable[Line], program: ArrayProgram) -> None:
     """Raise NotStraight unless every statement has calls of its own."""
     listed = [line for line in lines if line.stage != "update"]
     forms = _Forms(program, {line.target.name for line in listed if is_stack(line)})
@@ -40,7 +40,7 @@ def _given(tensor: Tensor, learned: bool) -> None:
 class _Forms:
     """What each kind of statement may be made of."""
 
-    def __init__(self, program: Program, stacked: set[str]) -> None:
+    def __init__(self, program: ArrayProgram, stacked: set[str]) -> None:
         self.parameters = {p.name for p in program.parameters}
         self.stacked = stacked
         self.numbers = {Symbol(name, real=True) for name in program.constants}

@@ -14,9 +14,9 @@ from typing import Any
 from sympy import Symbol
 
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import X
 from derive.calculus.index import Tensor
-from derive.calculus.program import Program
 from derive.targets.names import CodeNames
 from derive.targets.numpy.fast.code import ALL, Code, Place, Source, numbers_of
 from derive.targets.numpy.fast.forms import entries
@@ -30,7 +30,7 @@ SLOW = 8_192
 
 
 def arrays(
-    made: Straight, program: Program, codes: CodeNames, functions: Mapping[Any, str], put_off: bool = False
+    made: Straight, program: ArrayProgram, codes: CodeNames, functions: Mapping[Any, str], put_off: bool = False
 ) -> tuple[Code, Mapping[Symbol, str]]:
     """Print a rewritten program, and say how its widths are called there; ``codes`` are the names in the module.
 
@@ -41,7 +41,7 @@ def arrays(
     return printer.run(), printer.widths
 
 
-def can_put_off(made: Straight, program: Program) -> bool:
+def can_put_off(made: Straight, program: ArrayProgram) -> bool:
     """Whether the first block is read by one product with the inputs, and updated by one, and is large.
 
     Its update by a batch of one sample costs as much as all of the rest. With W = W0 - sum

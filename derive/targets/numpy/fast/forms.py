@@ -14,9 +14,9 @@ from typing import Any
 from sympy import Expr, Integer, Piecewise, Symbol, sympify
 
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import X
 from derive.calculus.index import Tensor
-from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import CodeNames, Names, renamed
 from derive.targets.numpy.fast.code import ALL, VIEWS, Code, Place, SideBySide, Source
@@ -42,7 +42,7 @@ class FormPrinter:
     """Prints formulas in matrix form as calls, and makes the arrays that they need."""
 
     def __init__(
-        self, made: Straight, program: Program, codes: CodeNames, functions: Mapping[Any, str], put_off: bool
+        self, made: Straight, program: ArrayProgram, codes: CodeNames, functions: Mapping[Any, str], put_off: bool
     ) -> None:
         self.made = made
         self.put_off = put_off

@@ -15,10 +15,10 @@ from sympy import Expr, Integer, exp, log
 
 from derive.arrays import matrix as mx
 from derive.arrays.exact import recognise
+from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.arrays.lower import lowered
 from derive.calculus.functions import A, Elementwise, X, elementwise, output_form
 from derive.calculus.index import Axis, Tensor
-from derive.calculus.program import Assign, Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.numpy.fast.elementwise import NotStraight, calls, computed, is_straight
 
@@ -90,7 +90,7 @@ class Straight:
         return tuple(line for line in self.lines if line.stage in names)
 
 
-def straight(program: Program, lines: tuple[Line, ...]) -> Straight:
+def straight(program: ArrayProgram, lines: tuple[Line, ...]) -> Straight:
     """Rewrite a lifted program; ``lines`` are its statements, each in a form that is safe to compute."""
     signs = _signs(lines, program)
     lines = tuple(_with_signs(line, signs) for line in lines)
@@ -100,7 +100,7 @@ def straight(program: Program, lines: tuple[Line, ...]) -> Straight:
     return made
 
 
-def _check_names(made: Straight, program: Program) -> None:
+def _check_names(made: Straight, program: ArrayProgram) -> None:
     """Raise NotStraight if what was put together is called like something else."""
     named = dict(program.tensors)
     wholes = (ones.whole for ones in made.ones.values())
@@ -109,16 +109,15 @@ def _check_names(made: Straight, program: Program) -> None:
             raise NotStraight(f"two arrays called {tensor.name}")
 
 
-def line_of(statement: Assign) -> Line:
+def line_of(statement: ArrayAssign) -> Line:
     """A statement that is yet to be rewritten."""
-    assert statement.form is not None
     return Line(statement.target, lowered(recognise(statement.form)), (statement.number,), statement.stage)
 
 
 # Signs: a weight whose pre-activation is only ever negated is stored negated.
 
 
-def _signs(lines: tuple[Line, ...], program: Program) -> dict[str, int]:
+def _signs(lines: tuple[Line, ...], program: ArrayProgram) -> dict[str, int]:
     """The tensors that are stored negated: those of every layer in which that saves a call."""
     if any(line.stage == "update" and line.target.about not in program.parameters for line in lines):
         return {}  # the state of an optimizer need not change its sign with the gradient
@@ -137,7 +136,7 @@ def _forward(lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if line.stage in ("forward", "error")]
 
 
-def _weights(line: Line, program: Program) -> list[Tensor]:
+def _weights(line: Line, program: ArrayProgram) -> list[Tensor]:
     """The parameters of a line of the forward pass that is linear in them: W A + b, or W A."""
     terms = line.form.terms if isinstance(line.form, mx.Plus) else (line.form,)
     found = []
@@ -208,7 +207,7 @@ def times(sign: int, node: mx.Node) -> mx.Node:
 # Biases: a bias is one more column of its weight, and a one below the activations its input.
 
 
-def _with_biases(lines: tuple[Line, ...], program: Program, signs: Mapping[str, int]) -> Straight:
+def _with_biases(lines: tuple[Line, ...], program: ArrayProgram, signs: Mapping[str, int]) -> Straight:
     """Join each weight with its bias, where all that is said of the two can be said of them joined."""
     blocks, gradients, stored, ones = [], [], {}, _stacked(lines)
     joined_lines: dict[str, Line | None] = {}
@@ -268,7 +267,7 @@ class _Join:
 
 
 def _join(
-    weight: Tensor, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: Program, ones: Mapping[str, Ones]
+    weight: Tensor, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: ArrayProgram, ones: Mapping[str, Ones]
 ) -> _Join | None:
     """The bias that can be joined to a weight; None if there is none."""
     for line in _forward(lines):
@@ -312,13 +311,13 @@ def _scaled(factor: Expr, node: mx.Node) -> mx.Node:
     return of if factor * inner == 1 else mx.Scale(factor * inner, of)
 
 
-def _new_name(wanted: str, program: Program, others: Iterable[Tensor] = ()) -> str:
+def _new_name(wanted: str, program: ArrayProgram, others: Iterable[Tensor] = ()) -> str:
     """A name for what is put together: one that nothing else has."""
     taken = {*program.tensors, *(t.name for t in others)}
     return wanted if wanted not in taken else _new_name(f"{wanted}_", program, others)
 
 
-def _with_one(source: Tensor, program: Program) -> Ones:
+def _with_one(source: Tensor, program: ArrayProgram) -> Ones:
     axis = source.axes[0]
     whole = Tensor(
         _new_name(f"{source.name}_1", program), "augmented", (Axis(axis.extent + 1), *source.axes[1:]), source.layer
@@ -357,7 +356,7 @@ def _placed(node: mx.Node, stored: Mapping[str, Stored]) -> mx.Node:
 # The learning rate: multiplied into the first factors, it is in every gradient.
 
 
-def _with_rate(made: Straight, program: Program) -> Straight:
+def _with_rate(made: Straight, program: ArrayProgram) -> Straight:
     """Take the learning rate, and a number that all gradients share, to where the chains begin."""
     rate = LEARNING_RATE.symbol
     gradients, factors = made.stage("gradient"), made.stage("factor")
@@ -377,7 +376,7 @@ def _with_rate(made: Straight, program: Program) -> Straight:
     return replace(made, lines=lines, folded=True)
 
 
-def _is_descent(update: Line, program: Program) -> bool:
+def _is_descent(update: Line, program: ArrayProgram) -> bool:
     """Whether an update is w - eta * g and nothing else."""
     about = update.target.about
     if about not in program.parameters or not isinstance(update.form, mx.Plus) or len(update.form.terms) != 2:
@@ -402,7 +401,7 @@ def homogeneous(node: mx.Node, names: set[str]) -> bool:
 # Slopes: named, so that those of several layers can be computed at once.
 
 
-def _with_slopes(made: Straight, program: Program) -> Straight:
+def _with_slopes(made: Straight, program: ArrayProgram) -> Straight:
     """Give each slope f'(z) in the backward equations a name, in terms of f(z) where it is known so."""
     stated = {d.function.title: (d.number,) for d in program.definitions}
     # an optimizer that divides by the size of the gradient needs slopes that are right even where they are
@@ -447,7 +446,7 @@ def _slope(
     sign: int,
     outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]],
     numbers: tuple[int, ...],
-    program: Program,
+    program: ArrayProgram,
 ) -> Line:
     """A line that computes a slope, or its negative, from the output or from the pre-activation."""
     (argument,) = node.arguments
@@ -477,7 +476,7 @@ def swapped(node: mx.Node, old: mx.Node, new: mx.Node) -> mx.Node:
 # Softmax: its powers and their sums, so that the error needs no second exponential.
 
 
-def _with_softmax(made: Straight, program: Program) -> Straight:
+def _with_softmax(made: Straight, program: ArrayProgram) -> Straight:
     """Softmax as powers over their sums, and its logarithm from the sums."""
     lines: list[Line] = []
     sums: dict[mx.Node, Tensor] = {}
@@ -516,7 +515,7 @@ def _logs_of_sums(node: mx.Node, sums: Mapping[mx.Node, Tensor]) -> mx.Node:
 # What the error and the factors have in common is computed once.
 
 
-def _with_shared(made: Straight, program: Program) -> Straight:
+def _with_shared(made: Straight, program: ArrayProgram) -> Straight:
     """Name the sums that both the error and a factor read, such as the difference of output and target."""
     sums = [n for line in made.stage("factor") for n in mx.walk(line.form) if isinstance(n, mx.Plus)]
     factors = {frozenset(n.terms): n for n in sums}

@@ -8,8 +8,8 @@ from typing import Any
 
 from sympy import Add, Expr, Integer, Symbol
 
+from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.index import Tensor
-from derive.calculus.program import Assign, Program
 from derive.targets.names import CodeNames
 from derive.targets.numpy.fast.accepted import require
 from derive.targets.numpy.fast.arrays import arrays, can_put_off
@@ -25,10 +25,10 @@ Lines = tuple[str, ...]
 
 
 def steps_context(
-    program: Program,
+    program: ArrayProgram,
     codes: CodeNames,
     functions: Mapping[Any, str],
-    statements: tuple[Assign, ...],
+    statements: tuple[ArrayAssign, ...],
     sizes: Callable[[Mapping[Symbol, str]], Lines],
 ) -> dict[str, Any]:
     """The holes of the template of the steps.
@@ -44,10 +44,10 @@ def steps_context(
 
 
 def _straight_context(
-    program: Program,
+    program: ArrayProgram,
     codes: CodeNames,
     functions: Mapping[Any, str],
-    statements: tuple[Assign, ...],
+    statements: tuple[ArrayAssign, ...],
     sizes: Callable[[Mapping[Symbol, str]], Lines],
 ) -> dict[str, Any]:
     """The holes of ``numpy/steps.py.jinja``."""
@@ -82,19 +82,19 @@ def _straight_context(
     }
 
 
-def _row(program: Program, codes: CodeNames) -> str:
+def _row(program: ArrayProgram, codes: CodeNames) -> str:
     """How many numbers a sample and its targets are."""
     return " + ".join(scalar(codes.in_code(t.axes[0].extent)).at(SUM) for t in program.inputs)
 
 
-def _products(program: Program, codes: CodeNames) -> str:
+def _products(program: ArrayProgram, codes: CodeNames) -> str:
     """How many numbers are learned."""
     return scalar(codes.in_code(_weights(program))).at(PRODUCT)
 
 
 def _straight_line(
     made: Straight,
-    program: Program,
+    program: ArrayProgram,
     codes: CodeNames,
     functions: Mapping[Any, str],
     sizes: Callable[[Mapping[Symbol, str]], Lines],
@@ -138,7 +138,7 @@ def _size(tensor: Tensor) -> Expr:
     return value
 
 
-def _weights(program: Program) -> Expr:
+def _weights(program: ArrayProgram) -> Expr:
     return Add(*(_size(p) for p in program.parameters))
 
 
@@ -148,7 +148,7 @@ def _workspace(made: Straight, codes: CodeNames) -> str:
     return scalar(codes.in_code(Add(*units))).text
 
 
-def _memory(made: Straight, program: Program, code: Mapping[str, Any], codes: CodeNames, alone: bool) -> str:
+def _memory(made: Straight, program: ArrayProgram, code: Mapping[str, Any], codes: CodeNames, alone: bool) -> str:
     """What the arrays of the steps hold, in a sentence or two."""
     copies = 2 + len(program.states) // max(1, len(program.parameters)) + (code["guarded"] or alone)
     held = f"They hold {_workspace(made, codes)} numbers for each sample, {copies} for each parameter, and the data of "

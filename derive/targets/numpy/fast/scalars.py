@@ -14,9 +14,9 @@ from itertools import product
 from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Pow, Symbol, true
 
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayProgram
 from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import Names, renamed
 from derive.targets.numpy.fast.elementwise import NotStraight, computed
@@ -52,7 +52,7 @@ class Scalars:
     cost: int
 
 
-def scalars(made: Straight, program: Program, codes: Mapping[str, str]) -> Scalars | None:
+def scalars(made: Straight, program: ArrayProgram, codes: Mapping[str, str]) -> Scalars | None:
     """Print a rewritten program for one sample; None if it is too large, or has no such form."""
     extents = {s for t in program.tensors.values() for a in t.axes for s in a.extent.free_symbols}
     if extents - {SAMPLES} or not made.folded or sum(_entries(b.axes) for b in made.blocks) > MOST:
@@ -64,7 +64,7 @@ def scalars(made: Straight, program: Program, codes: Mapping[str, str]) -> Scala
 
 
 class _Printer:
-    def __init__(self, made: Straight, program: Program, codes: Mapping[str, str]) -> None:
+    def __init__(self, made: Straight, program: ArrayProgram, codes: Mapping[str, str]) -> None:
         self.made = made
         self.program = program
         self.codes = codes
