@@ -13,9 +13,9 @@ from sympy import Expr, Integer, Symbol
 from derive.api import Derivation, derive
 from derive.calculus.chain_rule import chains
 from derive.calculus.evaluate import Arithmetic, interpret
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
-from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, IndexSupply, Tensor, total
 from derive.calculus.program import Program, assemble
 from derive.calculus.shared_factors import shared_factors
 from derive.catalogue.activations import ACTIVATIONS

@@ -11,9 +11,10 @@ import numpy as np
 from helpers import Statement, axis
 from sympy import Expr, Rational, exp, log, sqrt, tanh
 
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
-from derive.calculus.index import Axis, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Tensor, total
+from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 
 S = SAMPLE_AXIS

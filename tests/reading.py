@@ -43,9 +43,9 @@ from test_reading_back import (
 )
 
 from derive.api import Derivation
-from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS

@@ -12,9 +12,9 @@ from derive.api import derive
 from derive.arrays.lift import LiftError
 from derive.calculus.chain_rule import LocalDerivative, chains, compose, local_derivative
 from derive.calculus.evaluate import Interpreter
-from derive.calculus.forward import SAMPLE_AXIS, ForwardPass
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, Equation, Index, IndexSupply, Tensor, total
 from derive.catalogue.activations import ACTIVATIONS
 
 TINY = 1e-20

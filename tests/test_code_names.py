@@ -14,9 +14,9 @@ from helpers import Statement, axis, derivation, load
 from sympy import Symbol, log
 
 from derive.api import derive
-from derive.calculus.forward import SAMPLES, ForwardPass
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
-from derive.calculus.index import total
+from derive.calculus.index import SAMPLES, total
 from derive.catalogue.activations import ACTIVATIONS
 from derive.targets.names import MODULE, PYTHON, SHARED, Names, identifier
 

@@ -13,8 +13,7 @@ from web import chromium_fixture, mathjax_fixture  # noqa: F401
 
 from derive import derive
 from derive.arrays import matrix as mx
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import total
+from derive.calculus.index import SAMPLES, total
 from derive.command.main import main
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE

@@ -12,8 +12,8 @@ from sympy import Integer
 
 from derive.api import derive
 from derive.calculus.coupling import coupling
-from derive.calculus.forward import SAMPLES, ForwardPass
-from derive.calculus.index import Tensor
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLES, Tensor
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(9, 3)), DATA.normal(size=(9, 2))

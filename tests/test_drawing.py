@@ -22,8 +22,8 @@ from sympy import Expr, Indexed, Integer, Symbol
 from derive import Network, derive
 from derive.api import Derivation
 from derive.calculus.chain_rule import chains
-from derive.calculus.forward import SAMPLES, ForwardPass
-from derive.calculus.index import Index, Tensor
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.drawing import Drawing, Highlight, draw, path_count, reached, read_highlight
 from derive.drawing.glyphs import glyphs_of
 from derive.drawing.layers import plain_layers

@@ -11,8 +11,19 @@ from sympy import Expr, Sum, tanh
 
 from derive.api import derive
 from derive.calculus.evaluate import interpret
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
-from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, put, refreshed, total
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import (
+    SAMPLE_AXIS,
+    SAMPLES,
+    Axis,
+    Equation,
+    Index,
+    IndexSupply,
+    Tensor,
+    put,
+    refreshed,
+    total,
+)
 
 UNITS, S = Axis(3), SAMPLE_AXIS
 X, Y = Tensor("X", "input", (UNITS, S)), Tensor("Y", "target", (UNITS, S))

@@ -13,8 +13,7 @@ from derive.arrays.lift import LiftError, lift
 from derive.arrays.lower import lowered
 from derive.arrays.matrix import ShapeError
 from derive.calculus.evaluate import Interpreter
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES
-from derive.calculus.index import Axis, Equation, Index, Tensor, delta, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, Tensor, delta, total
 from derive.targets.numpy.printer import NumPyPrinter
 
 N, H, K = axis(3), axis(5), axis(2)

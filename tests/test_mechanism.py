@@ -25,8 +25,8 @@ from sympy import Expr, Rational, simplify
 
 from derive.api import Derivation, derive
 from derive.calculus.evaluate import Interpreter
-from derive.calculus.forward import SAMPLES, ForwardPass
-from derive.calculus.index import Equation, symbols_read, total
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLES, Equation, symbols_read, total
 from derive.calculus.program import Program
 
 TOLERANCE = 1e-12

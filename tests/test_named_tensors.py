@@ -10,8 +10,7 @@ from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
 from sympy import Rational, exp, sqrt, tanh
 
 from derive.api import Derivation, derive
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import total
+from derive.calculus.index import SAMPLES, total
 from derive.statement.network import Network
 from derive.targets import verify
 from derive.targets.compare import cases

@@ -18,8 +18,8 @@ from sympy import exp
 from test_reading_back import Differs
 
 from derive import derive
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass
-from derive.calculus.index import Tensor, total
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Tensor, total
 from derive.calculus.well_formed import normal
 from derive.paper import symbols
 from derive.paper.latex import latex

@@ -11,8 +11,8 @@ from networks import INPUTS, NETWORKS, OUTPUTS, S, begun
 from sympy import exp, log, sqrt
 
 from derive.api import derive
-from derive.calculus.forward import SAMPLES, ForwardPass
-from derive.calculus.index import total
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLES, total
 from derive.calculus.undefined import may_be_undefined
 
 DATA = np.random.default_rng(3)

@@ -9,8 +9,9 @@ from networks import INPUTS, MORE, NETWORKS, OUTPUTS, SMALL, S, begun
 from sympy import Rational, exp, log, sqrt
 
 from derive.api import derive
-from derive.calculus.forward import SAMPLES, ForwardPass, SumsToOne
-from derive.calculus.index import Tensor, total
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLES, Tensor, total
+from derive.calculus.promises import SumsToOne
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(7, 3)), DATA.normal(size=(7, 2))

@@ -10,8 +10,7 @@ from sympy import Integer, Sum, Symbol
 from derive.api import derive
 from derive.arrays.lift import LiftError, lift_program
 from derive.arrays.matrix import ShapeError
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.program import STAGES, Assign, Program
 from derive.learning.optimizers import LEARNING_RATE
 

@@ -29,9 +29,10 @@ from derive.arrays.equal import equal
 from derive.arrays.rewriting import spelled
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter, interpret
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.targets.numpy.along_code import ALONG
 from derive.targets.numpy.entrywise import Fusing

@@ -31,9 +31,10 @@ from sympy import (
 )
 
 from derive.api import derive
-from derive.calculus.forward import SAMPLE_AXIS, SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
-from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.promises import SumsToOne
 from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS

@@ -15,9 +15,10 @@ from test_every_pair import PAIRS, Pair
 
 from derive.api import derive
 from derive.arrays import matrix as mx
-from derive.calculus.forward import SAMPLES, ForwardPass, SumsToOne
+from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
-from derive.calculus.index import Tensor, total
+from derive.calculus.index import SAMPLES, Tensor, total
+from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.network import Network
 from derive.targets.module_check import ModuleError, require_module

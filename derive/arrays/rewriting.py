@@ -18,9 +18,9 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.arrays.along import NODES, Along
 from derive.arrays.equal import equal
 from derive.arrays.stable import difference_form
-from derive.calculus.forward import SumsToOne
 from derive.calculus.functions import Elementwise, X, elementwise, without_choices
 from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.promises import SumsToOne
 
 RuleOf = Callable[[Expr], Expr]
 #: The share of a softmax, over the axis of its last argument.

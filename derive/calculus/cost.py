@@ -9,8 +9,7 @@ from sympy import Add, Expr, Function, Integer, KroneckerDelta, Mul, Pow, Sum, e
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import IndexSupply, Tensor
+from derive.calculus.index import SAMPLES, IndexSupply, Tensor
 from derive.calculus.program import Assign
 from derive.calculus.scalar_chains import Link
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sympy import Dummy, Expr, Indexed, Sum
 
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.program import Program
 
 

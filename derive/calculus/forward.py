@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
-from sympy import Expr, Indexed, Integer, Sum, Symbol
+from sympy import Symbol
 
-from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.calculus.index import Equation, IndexSupply, Tensor
 from derive.calculus.prediction import prediction_of
+from derive.calculus.promises import SumsToOne
 from derive.calculus.well_formed import check, normal
-
-#: The number of samples in a batch, and the axis along which they lie.
-SAMPLES = Symbol("m", integer=True, positive=True)
-SAMPLE_AXIS = Axis(SAMPLES, sample=True)
-
-
-@dataclass(frozen=True)
-class SumsToOne:
-    """What the user promises about the data: ``tensor`` sums to one along an axis."""
-
-    tensor: Tensor
-    axis: int = 0
-
-    def rewrite(self, expression: Expr) -> Expr:
-        """Replace every such sum by 1."""
-        return expression.replace(self._matches, lambda _: Integer(1))
-
-    def _matches(self, node: Expr) -> bool:
-        if not isinstance(node, Sum) or len(node.limits) != 1:
-            return False
-        index, body = node.limits[0][0], node.function
-        return (
-            isinstance(body, Indexed)
-            and body.base.label == self.tensor.symbol
-            and body.indices[self.axis] == index
-            and index.axis == self.tensor.axes[self.axis]
-        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +55,7 @@ class ForwardPass:
     def refreshed(self) -> ForwardPass:
         """The same, checked, in the one form in which the stages take it."""
         self.check()
-        return normal(self)
+        return replace(self, **normal(self))
 
     def check(self) -> None:
         """Raise StatementError, a ValueError, for what cannot be derived, printed and run."""

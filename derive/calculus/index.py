@@ -245,3 +245,10 @@ def within(inner: Axis, outer: Axis) -> bool:
     after_start = inner.start >= outer.start
     before_stop = (outer.stop - inner.stop).is_nonnegative
     return after_start and bool(before_stop)
+
+
+#: The number of samples in a batch, and the axis along which they lie.
+SAMPLES = Symbol("m", integer=True, positive=True)
+
+
+SAMPLE_AXIS = Axis(SAMPLES, sample=True)

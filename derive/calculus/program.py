@@ -16,9 +16,9 @@ from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol,
 
 from derive.calculus.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
 from derive.calculus.deltas import tidy
-from derive.calculus.forward import SAMPLES, ForwardPass, extent_symbols
+from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.prediction import stages
 from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
 from derive.calculus.shared_factors import SharedFactor

@@ -8,8 +8,7 @@ from typing import Any
 from sympy import Expr, Integer, KroneckerDelta, Sum
 
 from derive.calculus.deltas import tidy
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import Axis, Equation, Index, Tensor
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.program import Assign, Passage, Program
 from derive.calculus.rules import Reason
 

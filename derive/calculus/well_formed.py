@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sympy import (
     Add,
@@ -42,13 +42,11 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanTrue
 
 from derive.calculus.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elementwise, X, with_fractions
-from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
 from derive.calculus.prediction import prediction_of
+from derive.calculus.promises import SumsToOne
 from derive.text.errors import StatementError
 from derive.text.user_text import listed, shown
-
-if TYPE_CHECKING:
-    from derive.calculus.forward import ForwardPass
 
 #: The roles that a statement may give; any other is what a tensor of a user's own has.
 ROLES = frozenset("input target weight bias preactivation activation prediction augmented error".split())
@@ -72,26 +70,53 @@ _LONGEST = 40
 _LONGEST_NAME = 100
 
 
-def check(forward: ForwardPass) -> None:
+class Stated(Protocol):
+    """What a forward pass states."""
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """In the order in which they are computed, the error last."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What comes with the data."""
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """What is learned."""
+
+    @property
+    def promises(self) -> tuple[SumsToOne, ...]:
+        """What is promised about the data."""
+
+    @property
+    def constants(self) -> Mapping[str, Fraction]:
+        """Scalars with fixed values, by name."""
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by its name."""
+
+
+def check(forward: Stated) -> None:
     """Raise StatementError for what cannot be derived, printed and run, in the user's own names."""
     _Checks(forward).run()
 
 
-def normal(forward: ForwardPass) -> ForwardPass:
-    """The same pass with the input before the target, exact numbers, symbols as tensors have them, and new indices."""
+def normal(forward: Stated) -> dict[str, Any]:
+    """The parts with the input before the target, exact numbers, symbols as tensors have them, and new indices."""
     names = {i.name for e in forward.equations for i in _indices(e)}
     supply = IndexSupply(taken=names | set(forward.tensors))
-    return replace(
-        forward,
-        equations=tuple(refreshed(exact(e, forward), supply) for e in forward.equations),
-        inputs=tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == "target")),
-        parameters=tuple(map(_plain, forward.parameters)),
-        constants={name: _fraction(value) for name, value in forward.constants.items()},
-        supply=supply,
-    )
+    return {
+        "equations": tuple(refreshed(exact(e, forward), supply) for e in forward.equations),
+        "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == "target")),
+        "parameters": tuple(map(_plain, forward.parameters)),
+        "constants": {name: _fraction(value) for name, value in forward.constants.items()},
+        "supply": supply,
+    }
 
 
-def exact(equation: Equation, forward: ForwardPass) -> Equation:
+def exact(equation: Equation, forward: Stated) -> Equation:
     """The equation with fractions for floats, and each name as the symbol that it stands for."""
     right, symbols, extents = sympify(equation.expression), _symbols(forward), _extents(forward)
     plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
@@ -104,12 +129,12 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor if tensor.role in ROLES else replace(tensor, role=PLAIN)
 
 
-def _extents(forward: ForwardPass) -> set[Symbol]:
+def _extents(forward: Stated) -> set[Symbol]:
     """The widths that have names, and the number of samples."""
     return {s for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols}
 
 
-def _symbols(forward: ForwardPass) -> dict[str, Symbol]:
+def _symbols(forward: Stated) -> dict[str, Symbol]:
     """The symbol of every name that an equation may read."""
     extents = {s.name: s for s in _extents(forward)}
     constants = {name: Tensor(name, "constant").symbol for name in forward.constants}
@@ -168,7 +193,7 @@ def _article(name: str) -> str:
 class _Checks:
     """The checks of one pass, from its parts to the whole."""
 
-    def __init__(self, forward: ForwardPass) -> None:
+    def __init__(self, forward: Stated) -> None:
         self.forward = forward
 
     def run(self) -> None:
@@ -193,8 +218,6 @@ class _Checks:
     # What there is.
 
     def _parts(self) -> None:
-        from derive.calculus.forward import SumsToOne
-
         if not isinstance(self.forward.constants, Mapping):
             kind = _kind(self.forward.constants)
             raise StatementError(f"the constants are {kind}, where a dict of numbers by their names is expected")
@@ -293,8 +316,6 @@ class _Checks:
     # Axes.
 
     def _axes(self, tensor: Tensor) -> None:
-        from derive.calculus.forward import SAMPLE_AXIS, SAMPLES
-
         if len(tensor.axes) > 2:
             raise StatementError(f"{tensor.name} has {len(tensor.axes)} axes, and tensors can have at most two so far")
         for number, axis in enumerate(tensor.axes, 1):
@@ -492,10 +513,10 @@ class _Checks:
     # The whole.
 
     def _ends(self) -> None:
-        error = self.forward.error.target
+        error = self.forward.equations[-1].target
         if error.axes:
             raise StatementError(f"the last equation, that of {error.name}, must be one number: it is the error")
-        if not set(_read_names(self._right(self.forward.error), _extents(self.forward))) & set(self.tensors):
+        if not set(_read_names(self._right(self.forward.equations[-1]), _extents(self.forward))) & set(self.tensors):
             raise StatementError(f"the error, {error.name}, reads no tensor: state how it depends on the prediction")
         prediction_of([exact(e, self.forward) for e in self.forward.equations], self.forward.inputs)
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer
 
-from derive.calculus.forward import SAMPLE_AXIS
-from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, delta, total
+from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor, delta, total
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
 
-from derive.calculus.forward import SAMPLES, SumsToOne
 from derive.calculus.functions import X, elementwise
-from derive.calculus.index import Equation, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLES, Equation, IndexSupply, Tensor, total
+from derive.calculus.promises import SumsToOne
 from derive.text.entry_text import Option, entry_text, parse_entry
 
 #: What the targets of a loss may be, and how that is said.

@@ -14,8 +14,7 @@ from typing import Any
 
 from sympy import Integer, Symbol
 
-from derive.calculus.forward import SAMPLE_AXIS
-from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor
 from derive.calculus.program import constant
 from derive.catalogue.activations import ACTIVATIONS, Activation
 from derive.catalogue.layers import BIASES, Bias

@@ -19,9 +19,8 @@ from sympy import Function, pi
 
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.matrix import Call, walk
-from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Tensor, symbols_read
 from derive.learning.descent import RATE, STEP
 from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.latex import latex

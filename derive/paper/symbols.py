@@ -9,8 +9,7 @@ from typing import Self
 
 from sympy import Expr, Sum, Symbol
 
-from derive.calculus.forward import SAMPLES
-from derive.calculus.index import Axis, Equation, Index, Tensor
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.notation import LETTERS, Letter, Notation, belongs, is_canonical
 from derive.paper.signs import Sign, Signs, letter_of, role_sign, scripted

@@ -493,8 +493,7 @@ def _count(bias: str, inputs: int | str, units: int | str) -> Expr:
     """Count the parameters of one layer, by the layer's own statement."""
     from sympy import Add, Integer, Mul, Symbol, factor
 
-    from derive.calculus.forward import SAMPLE_AXIS
-    from derive.calculus.index import Axis, IndexSupply, Tensor
+    from derive.calculus.index import SAMPLE_AXIS, Axis, IndexSupply, Tensor
     from derive.catalogue.layers import BIASES
 
     def axis(extent: int | str) -> Axis:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sympy import Integer, Symbol
 
-from derive.calculus.forward import SAMPLE_AXIS, ForwardPass
-from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor
 from derive.catalogue.activations import activation, titles
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss

@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Indexed
 
-from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import Elementwise
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.named import interpreted

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
 from derive.arrays.matrix import Array as Stored
-from derive.calculus.forward import SumsToOne
 from derive.calculus.index import Tensor
 from derive.calculus.program import Program
+from derive.calculus.promises import SumsToOne
 from derive.catalogue.losses import TARGETS
 from derive.text.errors import SpecError
 from derive.text.known import unknown

@@ -9,7 +9,7 @@ from sympy import Indexed, KroneckerDelta, Sum
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, Call, Hadamard, Map, Power, SumOver, walk
 from derive.arrays.matrix import Part as Slice
-from derive.calculus.forward import SAMPLES
+from derive.calculus.index import SAMPLES
 from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.document.view import LINE, View
 

@@ -10,9 +10,8 @@ from sympy import erf, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
-from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import X, derivative
-from derive.calculus.index import Index, Tensor
+from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.document.blocks import Block, Code, Part, Table, Text, say
 from derive.document.parts.forward import layers_of

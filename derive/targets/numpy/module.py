@@ -19,9 +19,9 @@ from derive.arrays.kinks import kink_nodes
 from derive.arrays.lift import ArrayAssign, ArrayProgram, lift
 from derive.arrays.lower import array, has_axes, lowered, with_two_axes
 from derive.arrays.stable import erfc, log1p, log1p_ratio
-from derive.calculus.forward import SAMPLES, SumsToOne
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
+from derive.calculus.promises import SumsToOne
 from derive.calculus.undefined import may_be_undefined
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation

@@ -51,10 +51,10 @@ from derive.arrays.rewriting import (
     shift,
     spelled,
 )
-from derive.calculus.forward import SumsToOne
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
+from derive.calculus.promises import SumsToOne
 from derive.targets.numpy.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.targets.numpy.trial import FLOOR, Trial, is_exact, no_worse
 

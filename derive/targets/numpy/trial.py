@@ -29,9 +29,8 @@ from derive.arrays.lower import lowered, with_two_axes
 from derive.arrays.rewriting import Data, opened
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter
-from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.targets.numpy.along_code import function_along
 from derive.targets.numpy.function_code import body, form_of
 from derive.targets.numpy.printer import NumPyPrinter

@@ -15,8 +15,8 @@ from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Pow, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
-from derive.calculus.forward import SAMPLES
 from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import SAMPLES
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import Names, renamed
 from derive.targets.numpy.fast.elementwise import NotStraight, computed
