@@ -10,22 +10,55 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from derive.api import Derivation, derive
+    from derive.calculus.forward import ForwardPass
+    from derive.calculus.functions import elementwise
+    from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
+    from derive.calculus.promises import SumsToOne
     from derive.statement.edition import Edition
-    from derive.statement.network import Network, SpecError
-
-__all__ = ["Derivation", "Edition", "Network", "SpecError", "__version__", "derive"]
+    from derive.statement.network import Network
+    from derive.text.errors import ModuleError, OutputError, SpecError, StatementError
 
 __version__ = "0.1.0"
 
 #: Where each public name lives. SymPy takes longer to import than the whole of
 #: `derive --help`, so a name is imported when it is first asked for.
 _HOMES = {
-    "Derivation": "derive.api",
-    "derive": "derive.api",
-    "Edition": "derive.statement.edition",
-    "Network": "derive.statement.network",
-    "SpecError": "derive.statement.network",
+    name: f"derive.{home}"
+    for home, names in {
+        "api": "Derivation derive",
+        "calculus.forward": "ForwardPass",
+        "calculus.functions": "elementwise",
+        "calculus.index": "SAMPLES SAMPLE_AXIS Axis Equation Index IndexSupply Tensor total",
+        "calculus.promises": "SumsToOne",
+        "statement.edition": "Edition",
+        "statement.network": "Network",
+        "text.errors": "ModuleError OutputError SpecError StatementError",
+    }.items()
+    for name in names.split()
 }
+
+__all__ = [
+    "SAMPLES",
+    "SAMPLE_AXIS",
+    "Axis",
+    "Derivation",
+    "Edition",
+    "Equation",
+    "ForwardPass",
+    "Index",
+    "IndexSupply",
+    "ModuleError",
+    "Network",
+    "OutputError",
+    "SpecError",
+    "StatementError",
+    "SumsToOne",
+    "Tensor",
+    "__version__",
+    "derive",
+    "elementwise",
+    "total",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,9 @@
-"""The drawing of a network: its units and weights, or its tensors, and the paths of one weight to the error."""
+"""The drawing of a network: its units and weights, or its tensors, and the paths of one weight to the error.
+
+In: a derivation's value.
+Out: a scene, written as SVG or TikZ.
+Imports: derived and what is below.
+"""
 
 from __future__ import annotations
 

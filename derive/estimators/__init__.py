@@ -8,6 +8,10 @@
 True
 >>> classifier.network_.layers, classifier.network_.loss
 ((4, 8, 3), 'cross_entropy')
+
+In: data and settings, as scikit-learn gives them.
+Out: a trained estimator.
+Imports: the api, and what is below.
 """
 
 from __future__ import annotations

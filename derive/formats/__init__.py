@@ -1,1 +1,8 @@
-"""What a document is written in: one module for each format, all from the same blocks."""
+"""What a document is written in: one module for each format, all from the same blocks.
+
+In: a manuscript.
+Out: texts by file name.
+Imports: document and what is below.
+
+A new format is one module, and one entry in `writers.py`.
+"""

@@ -1,1 +1,8 @@
-"""."""
+"""How parameters follow the gradient; each entry states its formulas forward.
+
+In: parameters and their gradients.
+Out: the equations of a step.
+Imports: calculus, text.
+
+A new optimizer, schedule or initialisation is one entry in the file of that name.
+"""

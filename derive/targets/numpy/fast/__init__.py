@@ -4,4 +4,8 @@
 learning rate); ``arrays`` prints them as calls of NumPy on arrays that are made once (a
 formula in ``forms``, entry by entry in ``elementwise``, the step in ``updates``); ``scalars``
 as arithmetic on Python's own numbers, for small networks; ``module`` decides between them.
+
+In: an `ArrayProgram`.
+Out: the lines of `_Steps`, or nothing where they would not pay.
+Imports: targets and what is below.
 """

@@ -1,6 +1,6 @@
 """The files under generated/ are what derive writes today, to the byte.
 
-`pytest tests/test_golden.py --update-golden` renews them.
+`pytest tests/end_to_end/test_golden.py --update-golden` renews them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from derive.command.main import main
 
 pytestmark = pytest.mark.xdist_group("golden")  # one process renews the files
 
-GENERATED = Path(__file__).resolve().parents[1] / "generated"
+GENERATED = Path(__file__).resolve().parents[2] / "generated"
 
 COMMANDS = {
     "network_3_4_4_1": "--layers 3,4,4,1",

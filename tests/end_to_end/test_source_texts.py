@@ -10,7 +10,7 @@ import pytest
 
 from derive.command.main import main
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 COMMANDS = {match[2]: match[1] for match in re.finditer(r"`derive (network [^`]*--name (\w+))` \|", README)}
 
 EQUATIONS = {

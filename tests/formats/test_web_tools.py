@@ -12,7 +12,7 @@ import web
 from markdown_flavours import kramdown_fixture  # noqa: F401
 from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F401
 
-HTML = Path(__file__).resolve().parents[1] / "templates" / "html"
+HTML = Path(__file__).resolve().parents[2] / "templates" / "html"
 
 SAFE = [
     (r"\frac{\partial E}{\partial {}^{(2)}w_{ij}} = \underbrace{\textcolor{#1E8449}{f'\left(z\right)}}_{\Psi_k}", True),

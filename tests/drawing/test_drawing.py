@@ -745,7 +745,7 @@ def test_same_bytes_whatever_the_order_of_hashes() -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run([sys.executable, "-c", PRINT], env=environment, capture_output=True, check=True,
-                              cwd=Path(__file__).parent.parent)  # fmt: skip
+                              cwd=Path(__file__).resolve().parents[2])  # fmt: skip
         outputs.add(done.stdout)
     assert len(outputs) == 1
     assert len(next(iter(outputs))) > 10000

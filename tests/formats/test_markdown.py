@@ -564,7 +564,7 @@ print(hashlib.sha256(repr((files, notebook(network.document(), network))).encode
 
 
 def test_the_same_bytes_whatever_the_hashes():
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     run = [
         subprocess.run(
             [sys.executable, "-c", WRITE],
