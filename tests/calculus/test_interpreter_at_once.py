@@ -7,6 +7,8 @@ import time
 import mpmath
 import numpy as np
 import pytest
+from entry_by_entry import EntryByEntry
+from helpers import axis, derivation, given_and_learned, off
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sympy import Abs, Expr, Integer, Max, Min, Piecewise, Rational, Symbol, cosh, exp, log, sign, sqrt, tanh
@@ -14,8 +16,6 @@ from sympy import Abs, Expr, Integer, Max, Min, Piecewise, Rational, Symbol, cos
 from derive.calculus.evaluate import FLOATS, Arithmetic, Interpreter, interpret
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Equation, Index, Tensor, delta, total
-from tests.entry_by_entry import EntryByEntry
-from tests.helpers import axis, derivation, given_and_learned, off
 
 ROW, COLUMN = axis(2), Axis(Integer(3), start=0)
 #: Names that collide: an index of the same name over each axis, free and bound.

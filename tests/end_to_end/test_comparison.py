@@ -8,6 +8,9 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from conftest import ROOT
+from helpers import Statement, axis, derivation, index_form, interpreted, random_values, real
+from markdown_flavours import github_markdown_problems
 from sympy import Integer, Rational, Symbol
 from web import chromium_fixture, mathjax_fixture  # noqa: F401
 
@@ -20,9 +23,6 @@ from derive.learning.optimizers import LEARNING_RATE
 from derive.statement.edition import PARTS
 from derive.worked.example import work
 from derive.worked.given import Numbers
-from tests.conftest import ROOT
-from tests.helpers import Statement, axis, derivation, index_form, interpreted, random_values, real
-from tests.markdown_flavours import github_markdown_problems
 
 PAGE = ROOT / "docs" / "comparison.md"
 
@@ -62,7 +62,7 @@ def test_github_shows_it():
 
 
 def test_mathjax_typesets_it_as_github_does(mathjax):
-    from tests.markdown_flavours import formulas_in_markdown
+    from markdown_flavours import formulas_in_markdown
 
     assert mathjax(formulas_in_markdown(text(), "github"), github=True) == []
 

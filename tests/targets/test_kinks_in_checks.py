@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.test_named_tensors import checked
-
-from tests.helpers import derivation, load
+from helpers import derivation, load
+from test_named_tensors import checked
 
 WIDE = (64, 64, 32, 10)
 CASES = [

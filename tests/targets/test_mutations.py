@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from helpers import load
 from mutants import Mutant, mutants, same_numbers
 from networks import NETWORKS
 
@@ -21,7 +22,6 @@ from derive.statement.network import Network
 from derive.targets.numpy.module import Rendered
 from derive.targets.verify import check_rendered
 from derive.text.errors import ModuleError
-from tests.helpers import load
 
 MODULES: dict[str, Callable[[], Network | ForwardPass]] = {
     "sigmoid": lambda: Network((3, 4, 4, 1)),

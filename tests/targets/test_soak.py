@@ -7,8 +7,7 @@ import sys
 import tracemalloc
 
 import pytest
-
-from tests.conftest import ROOT
+from conftest import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ import re
 import sys
 
 import pytest
-
-from tests.conftest import ROOT
-from tests.markdown_flavours import github_markdown_problems
+from conftest import ROOT
+from markdown_flavours import github_markdown_problems
 
 PAGE = ROOT / "docs" / "trainer.md"
 

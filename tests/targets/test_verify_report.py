@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 
 import pytest
+from helpers import derivation
 
 from derive.api import derive
 from derive.statement.network import Network
 from derive.targets.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_source
 from derive.text.errors import ModuleError
-from tests.helpers import derivation
 
 NETWORKS = [
     ((1, 1), "sigmoid", "mse"),

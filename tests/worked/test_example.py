@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import derivation, interpreted, off, real, stored
 
 from derive.api import derive
 from derive.calculus.program import STAGES
@@ -15,7 +16,6 @@ from derive.text.errors import SpecError
 from derive.worked.example import position, work
 from derive.worked.given import Numbers, numbers
 from tests import networks
-from tests.helpers import derivation, interpreted, off, real, stored
 
 NETWORKS = [
     pytest.param(((2, 3, 2), "sigmoid", "mse"), {}, id="psi"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers import derivation
 
 from derive.text.errors import SpecError
 from derive.worked.example import work
 from derive.worked.given import MAX_SAMPLES, Numbers, numbers
-from tests.helpers import derivation
 
 NET = ((2, 3, 2), "sigmoid", "mse")
 CLASSES = ((2, 3, 2), ("tanh", "softmax"), "cross_entropy")

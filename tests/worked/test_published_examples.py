@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import ROOT
+from helpers import derivation, module_of
 
 from derive.worked.example import work
 from derive.worked.given import Numbers, numbers
-from tests.conftest import ROOT
-from tests.helpers import derivation, module_of
 
 EXAMPLES = ROOT / "docs" / "examples"
 
