@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import derive
-from derive import api as pipeline
+from derive import api
 from derive.command.main import CATALOGUES, NAMES, main
 from derive.files import write as render
 from derive.files.seals import Content, seal_all
@@ -54,8 +54,8 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Fake]:
-    """Replace the pipeline, and stand in an empty folder."""
-    monkeypatch.setattr(pipeline, "derive", Fake)
+    """Replace what derives, and stand in an empty folder."""
+    monkeypatch.setattr(api, "derive", Fake)
     monkeypatch.setattr(Fake, "passed", True)
     monkeypatch.chdir(tmp_path)
     return Fake
@@ -227,7 +227,7 @@ def test_a_stop_in_the_middle(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for owner, name in ((render, "fsync"), (pipeline, "derive")):
+    for owner, name in ((render, "fsync"), (api, "derive")):
         monkeypatch.setattr(owner, name, stop)
         assert complaint(capsys, "network", "--layers", "3,1", "--loss", "sse", code=130) == "interrupted"
         assert {p: p.read_bytes() for p in Path("generated").rglob("*") if p.is_file()} == before
@@ -237,7 +237,7 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
     def wrong(_: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(pipeline, "derive", wrong)
+    monkeypatch.setattr(api, "derive", wrong)
     with pytest.raises(ValueError, match="a bug"):
         main(["network", "--layers", "3,1"])
 
@@ -486,7 +486,7 @@ def test_the_public_names() -> None:
     for name in derive.__all__:
         assert name in dir(derive)
         assert getattr(derive, name) is not None
-    assert derive.derive is pipeline.derive and derive.Network is Network
+    assert derive.derive is api.derive and derive.Network is Network
     with pytest.raises(AttributeError, match="no attribute 'deriv'"):
         derive.deriv  # noqa: B018  # the look-up is the test
 

@@ -120,7 +120,7 @@ def test_without_locks_age_decides(tmp_path, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from derive import render
+from derive.files import write as render
 from derive.files.seals import seal_all
 before = render.fsync
 def fsync(number):

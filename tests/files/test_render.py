@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from derive.files import write as render
 from derive.files.seals import FORMAT, SUFFIXES, Comment, Compiled, edited, origin, seal, seal_all
-from derive.files.templates import environment
+from derive.files.templates import environment, fill, template_folder
 from derive.files.write import compare_files, stale_files, write_files
 from derive.text.errors import OutputError
 
@@ -514,8 +514,8 @@ def test_latex_keeps_its_braces_and_percent_signs() -> None:
 
 
 def test_the_templates_are_found() -> None:
-    assert (render.template_folder() / "numpy" / "trainer.py.jinja").is_file()
+    assert (template_folder() / "numpy" / "trainer.py.jinja").is_file()
     with pytest.raises(jinja2.TemplateNotFound):
-        render.fill("numpy/none.jinja")
+        fill("numpy/none.jinja")
     with pytest.raises(jinja2.UndefinedError):
-        render.fill("numpy/trainer.py.jinja")
+        fill("numpy/trainer.py.jinja")
