@@ -6,8 +6,8 @@ sample, and what the sum over outputs (K) and samples (m) is multiplied by.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
 
@@ -38,6 +38,8 @@ class Loss:
 
     ``synonyms`` are what others call the same error, with the same scale; ``of_one_output`` are
     those who take the mean over the outputs where the sum is taken here, which is the same for one.
+    ``without_options`` are those with options that mean something else, which is the same where
+    none is given; the values are what they mean.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Loss:
     options: tuple[Option, ...] = ()
     synonyms: tuple[str, ...] = ()
     of_one_output: tuple[str, ...] = ()
+    without_options: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
     def equation(self, error: Tensor, y: Tensor, y_hat: Tensor, supply: IndexSupply) -> Equation:
@@ -123,6 +126,8 @@ def _mean(m: Expr, k: Expr) -> Expr:
 
 
 _DELTA = Symbol("delta")
+#: What the option of a smooth_l1 of others does.
+_SMOOTH_L1 = "with beta b it is huber(delta=b) divided by b, which is none of the losses"
 _POSITIVE_PART = Piecewise((X, X > 0), (0, True))
 
 LOSSES = {
@@ -169,8 +174,8 @@ LOSSES = {
             _mean,
             function=Piecewise((X**2 / 2, Abs(X) <= _DELTA), (_DELTA * (Abs(X) - _DELTA / 2), True)),
             options=(Option("delta", 1, "from where on it is straight", above=0),),
-            # smooth_l1 is huber divided by its beta: the same without options, and beta is none of ours
-            synonyms=("huber_loss", "smooth_l1", "smooth_l1_loss"),
+            synonyms=("huber_loss",),
+            without_options=dict.fromkeys(("smooth_l1", "smooth_l1_loss"), _SMOOTH_L1),
         ),
         Loss(
             "log_cosh",

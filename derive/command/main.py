@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shutil
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from derive.command.list_rows import rows, summary
 from derive.command.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengths, parser, printable
 from derive.command.streams import REFUSED, complain, discard, prepare
 from derive.files.write import compare_files, stale_files, write_files
@@ -209,7 +210,8 @@ def _check(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     for number, title in enumerate([options.what] if options.what else [*CATALOGUES, *NAMES]):
         cells = [*NAMES[title].items()] if title in NAMES else _entries(title)
-        print(*([""] if number else []), _painted(title, "1"), *_rows(cells), sep="\n")
+        lines = rows(cells, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+        print(*([""] if number else []), _painted(title, "1"), *lines, sep="\n")
     return 0
 
 
@@ -222,22 +224,7 @@ def _entries(title: str) -> list[tuple[str, ...]]:
 
     module, name = CATALOGUES[title]
     entries = getattr(import_module(module), name).values()
-    return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), _summary(e)) for e in entries]
-
-
-def _summary(entry: Any) -> str:
-    """What an entry is, its options, and what else it is called."""
-    said = [f"{o.name}: {o.meaning}, {o.default} if not given" for o in getattr(entry, "options", ())]
-    single = getattr(entry, "of_one_output", ())
-    also = [f"also called {', '.join(entry.synonyms)}"] if entry.synonyms else []
-    also += [f"for a single output also {', '.join(single)}"] if single else []
-    return "; ".join([entry.summary, *said, *also])
-
-
-def _rows(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Lay out entries in columns."""
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
-    return ["  " + "  ".join(map(_padded, row, widths)).rstrip() for row in cells]
+    return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), summary(e)) for e in entries]
 
 
 #: What each command runs.
@@ -245,14 +232,6 @@ COMMANDS = {"network": _network, "explain": _explain, "check": _check, "list": _
 
 
 # What a terminal shows.
-
-
-def _width(text: str) -> int:
-    return sum(not unicodedata.combining(c) for c in text)
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
 
 
 def _painted(text: str, code: str) -> str:

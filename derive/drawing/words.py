@@ -21,11 +21,20 @@ def unit_words(derivation: Derived, plan: Plan) -> str:
     """The network, what stands for what, and what is left out."""
     first = "A network of plain layers." if derivation.network is None else described(derivation.network)
     found = [first, "Units are circles, one column for each layer; lines are weights."]
-    if any(column.has_constant for column in plan.columns):
-        found.append("A unit that is always 1 stands above the units of each layer that feeds a bias.")
+    found += _constants(plan)
     if any(column.mixes for column in plan.columns):
         found.append("Dashed lines carry no weight: that activation reads all sums of its layer.")
     return " ".join([*found, *_left_out(plan)])
+
+
+def _constants(plan: Plan) -> list[str]:
+    """Where the units stand that feed the biases."""
+    if not any(column.has_constant for column in plan.columns):
+        return []
+    with_one = {column.number for column in plan.columns if column.has_constant}
+    if with_one == {column.number for column in plan.columns} - {plan.columns[-1].number}:
+        return ["Above each layer but the last stands a unit that is always 1; it feeds the biases."]
+    return ["A unit that is always 1, where it stands above a layer, feeds the biases of the next."]
 
 
 def _left_out(plan: Plan) -> list[str]:

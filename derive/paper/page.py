@@ -160,7 +160,7 @@ class Page(IndexForm):
 
     def drops_ones(self, node: mx.Broadcast) -> bool:
         """Whether a column that is repeated is written once: a bias, where the notation says so of biases."""
-        column_only = node.of.shape[0] == node.full[0] and node.of.shape[0] != 1
+        column_only = node.of.shape[0] == node.full[0]
         bias = isinstance(node.of, mx.Array) and node.of.tensor.role == "bias" and is_canonical(node.of.tensor)
         return column_only and not self.notation.ones and bias
 

@@ -22,11 +22,19 @@ def described(network: Network) -> str:
 
 def _learning(network: Network) -> str:
     """Say how it learns, where that is more than the gradient times a fixed rate."""
-    said = [network.optimizer] if network.optimizer != "sgd" else []
-    said += [f"weight decay of {number_text(exactly(network.l2))}"] if network.l2 else []
-    said += [f"gradients clipped at the norm {number_text(exactly(network.clip))}"] if network.clip is not None else []
-    said += [f"the schedule {network.schedule}"] if network.schedule != "constant" else []
-    return f" It learns with {', '.join(said[:-1])}{' and ' if said[1:] else ''}{said[-1]}." if said else ""
+    more = [f"weight decay {number_text(exactly(network.l2))}"] if network.l2 else []
+    more += [f"gradients clipped at norm {number_text(exactly(network.clip))}"] if network.clip is not None else []
+    more += [f"the schedule {network.schedule}"] if network.schedule != "constant" else []
+    said = [f"with {network.optimizer}"] if network.optimizer != "sgd" else []
+    said += [f"with {_in_a_row(more)}"] if more else []
+    return f" It is trained {', '.join(said)}." if said else ""
+
+
+def _in_a_row(words: Sequence[str]) -> str:
+    *first, last = words
+    if len(first) < 2:
+        return " and ".join(words)
+    return f"{', '.join(first)}, and {last}"
 
 
 def spelled(layers: Sequence[object]) -> str:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.text.errors import SpecError
-from derive.text.known import canonical, synonyms, unknown
+from derive.text.known import canonical, folded, synonyms, unknown
 from derive.text.user_text import bounded, kind, shown
 
 MAX_ENTRY = 300
@@ -117,7 +117,16 @@ def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any
     where = f"{key} {shown(text)}"
     if opened and (rest.count(")") != 1 or not rest.endswith(")") or "(" in rest):
         raise SpecError(f"{where}: the parentheses do not match, where {_SYNTAX}")
+    if rest[:-1].strip(" \t"):
+        _refuse_foreign_options(where, head.rstrip(" \t"), catalogue[name])
     return name, _filled(name, _given(where, name, rest[:-1], catalogue), where, catalogue[name].options)
+
+
+def _refuse_foreign_options(where: str, name: str, entry: Any) -> None:
+    """Refuse options after a synonym whose options mean something else than the entry's own."""
+    for synonym, meaning in getattr(entry, "without_options", {}).items():
+        if folded(synonym) == folded(name):
+            raise SpecError(f"{where}: {synonym} takes no option here; {meaning}")
 
 
 def entry_text(name: str, options: Mapping[str, Fraction], declared: Iterable[Option]) -> str:

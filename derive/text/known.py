@@ -63,8 +63,8 @@ def canonical(name: str, catalogue: Mapping[str, Any]) -> str | None:
 
 
 def synonyms(entry: Any) -> tuple[str, ...]:
-    """What else a catalogue's entry is called, also where there is a single output only."""
-    return (*entry.synonyms, *getattr(entry, "of_one_output", ()))
+    """What else a catalogue's entry is called, also with a single output only or without options only."""
+    return (*entry.synonyms, *getattr(entry, "of_one_output", ()), *getattr(entry, "without_options", ()))
 
 
 def unknown(what: str, name: object, known: Collection[str], also: Iterable[str] = (), plural: str = "") -> str:

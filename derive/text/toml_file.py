@@ -44,7 +44,7 @@ def _parse_toml(data: bytes, where: str) -> dict[str, Any]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SpecError(f"{where}, line {line}: is not UTF-8 text") from None
+        raise SpecError(f"{where}, line {line}: this is not UTF-8 text") from None
     _refuse_long_keys(text, where)
     try:
         values = tomllib.loads(text, parse_float=lambda number: _float(number, where))

@@ -223,7 +223,7 @@ class _Shapes:
         if missing:
             raise SpecError(
                 f"the width {missing[0]} is no number, and a worked example needs numbers: give whole numbers as "
-                "widths, or arrays of which they can be read off"
+                "widths, or arrays from which they can be read"
             )
         return sizes
 

@@ -97,7 +97,6 @@ def test_where_the_last_table_finds_things_in_ours(capsys):
 def test_nothing_that_another_text_has_in_full_is_missing_in_ours_but_what_is_said_so():
     missing = [cells[0] for cells in rows("What each has") if "●" in cells[1:-1] and "●" not in cells[-1]]
     assert missing == [
-        "a penalty on the weights",
         "what an error term means",
         "when a weight learns slowly: saturation",
         "which values must be kept in memory",
@@ -304,6 +303,16 @@ def test_d2l_with_its_penalty():
     dj_dh = values["W2"].T @ dj_do
     dj_dz = dj_dh * (1 - np.tanh(values["z"]) ** 2)
     is_close(values["dE_dW2"], dj_do @ values["h"].T + 0.3 * values["W2"])
+    is_close(values["dE_dW1"], dj_dz @ values["X"].T + 0.3 * values["W1"])
+
+
+def test_d2l_by_the_option():
+    """With `--l2`, the gradients have his terms too."""
+    found = derivation((3, 4, 2), "tanh,identity", "half_sse", bias="none", l2=0.3)
+    values = work(found, Numbers({"X": [[0.5, -1, 2]], "Y": [[1, -0.5]], "seed": 5})).steps[0].values
+    dj_do = values["a2"] - values["Y"]
+    dj_dz = (values["W2"].T @ dj_do) * (1 - np.tanh(values["z1"]) ** 2)
+    is_close(values["dE_dW2"], dj_do @ values["a1"].T + 0.3 * values["W2"])
     is_close(values["dE_dW1"], dj_dz @ values["X"].T + 0.3 * values["W1"])
 
 

@@ -1285,7 +1285,7 @@ class Checker:
     def check(self, equation: Equation, mode: str = "") -> None:
         """Raise Unreadable, Differs or Elided if an equation is not right; in both modes if ``mode`` is empty."""
         if not equation.relations:
-            counted = bool(re.search(r"parameters, of which there are\s*$", equation.before))
+            counted = bool(re.search(r"The number of parameters is\s*$", equation.before))
             return self._check_list(lr.read_list(equation.sides[0]), counted)
         sides = [lr.read(side) for side in equation.sides]
         variable = _variable(sides)

@@ -429,7 +429,7 @@ def test_a_short_file_is_enough(tmp_path: Path) -> None:
         ("layers = [3, 4]\nloss = mse", "net.toml, line 2, column 8: not TOML, invalid value"),
         ("layers = [3, 4]\nlayers = [3, 4]", "line 2, column"),
         ("layers = [3, 4]\nloss = '\x00'", "line 2, column"),
-        (b"layers = [3, 4]\n# \xff", "net.toml, line 2: is not UTF-8 text"),
+        (b"layers = [3, 4]\n# \xff", "net.toml, line 2: this is not UTF-8 text"),
         (b"\x80\x04\x95", "is not UTF-8 text"),
         ("layers = " + "[" * 100_000, "too deep or too long"),
         ("layers = [3, " + "9" * 5000 + "]", "too deep or too long"),

@@ -53,7 +53,7 @@ WRONG_DATA: dict[str, tuple[Any, Any, type[Exception], str]] = {
     "inf": (entry(X, np.inf), Y, ValueError, "X holds .*infinite"),
     "-inf": (entry(X, -np.inf), Y, ValueError, "X holds .*infinite"),
     "objects": (X.astype(object), Y, TypeError, "X must hold real numbers, not object"),
-    "text": (X.astype(str), Y, TypeError, "X must hold real numbers, not <U"),
+    "text": (X.astype(str), Y, TypeError, "X must hold real numbers, not text"),
     "complex numbers": (X + 0j, Y, TypeError, "X must hold real numbers, not complex128"),
     "dates": (X.astype("datetime64[s]"), Y, TypeError, "X must hold real numbers, not datetime64"),
     "None": (None, Y, TypeError, "X must hold real numbers, not object"),

@@ -31,8 +31,8 @@ def test_the_session_runs(tmp_path, monkeypatch):
     session = {}
     for block in (b for b in blocks() if not b.startswith(" ")):
         exec(block, session)
-        for shown, value in re.findall(r"^(\S.*)  # ([\d.]+)$", block, re.MULTILINE):
-            assert eval(shown, session) == pytest.approx(float(value))
+        for shown, value in re.findall(r"^print\((.*)\)  # about ([\d.]+)$", block, re.MULTILINE):
+            assert eval(shown, session) == pytest.approx(float(value), abs=0.01)
     source = (tmp_path / "nets" / "digits" / "trainer.py").read_text(encoding="utf-8")
     quoted = [b for b in blocks() if b.startswith(" ")]
     assert quoted and all(b in source for b in quoted)
@@ -46,6 +46,6 @@ def test_what_it_names_is_there():
         assert (ROOT / named).exists()
 
 
-@pytest.mark.parametrize("threads", ["one", "default"])
-def test_the_benchmark_has_its_place(threads):
-    assert re.search(f"<!-- measured: {threads} -->.*?<!-- measured -->", text(), re.DOTALL)
+def test_the_benchmark_has_its_place_and_has_filled_it():
+    tables = re.findall(r"<!-- measured: \w+ -->(.*?)<!-- measured -->", text(), re.DOTALL)
+    assert tables and all("| ---" in table for table in tables)

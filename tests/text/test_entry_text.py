@@ -137,6 +137,31 @@ def test_every_number_can_be_read_again(text):
     assert option_values(again) == (options["v"],)
 
 
+# Synonyms with options of their own.
+
+
+@pytest.mark.parametrize("name", ["smooth_l1", "SmoothL1Loss", "Smooth-L1"])
+@pytest.mark.parametrize("options", ["beta=0.5", "delta=0.5", "delta=1", "0.5"])
+def test_options_that_mean_something_else_are_refused(name, options):
+    """What others call smooth_l1 is a huber divided by its option: with the same number it is another loss."""
+    synonym = "smooth_l1_loss" if "Loss" in name else "smooth_l1"
+    with pytest.raises(SpecError) as refused:
+        Network("3,1", "identity", f"{name}({options})")
+    assert str(refused.value) == (
+        f"loss '{name}({options})': {synonym} takes no option here; with beta b it is huber(delta=b) divided by b, "
+        "which is none of the losses"
+    )
+
+
+@pytest.mark.parametrize("name", ["smooth_l1", "smooth_l1_loss()", "huber_loss", "huber_loss(delta=1)", "HuberLoss"])
+def test_without_options_the_synonym_is_the_loss(name):
+    assert Network("3,1", "identity", name).loss == "huber"
+
+
+def test_options_that_mean_the_same_stay():
+    assert Network("3,1", "identity", "huber_loss(delta=0.5)").loss == "huber(delta=0.5)"
+
+
 # In a network.
 
 

@@ -35,8 +35,8 @@ def chain(view: View) -> Part:
     blocks.append(
         say(
             "By the chain rule, the derivative with respect to a parameter is the sum, over every path from the error "
-            "to the parameter, of the product of the local derivatives on the way. An activation that acts on each "
-            "unit alone lets its sum collapse, so only the sums that are written remain."
+            "to the parameter, of the product of the local derivatives on the way. For an activation that acts on each "
+            "unit alone, the sum has one term; only the sums written below remain."
         )
     )
     if view.brief:
@@ -91,7 +91,9 @@ def _locals(view: View) -> list[Block]:
         view.set_.script(view.letter("delta"), view.set_.join((i, k), "", 0), None),
         i,
         k,
-        "" if view.exhaustive else " Each kind is worked out once, where its indices show best.",
+        ""
+        if view.exhaustive
+        else " Each kind of derivative is shown once, for the layer where its indices are easiest to see.",
         _immediate(view),
     )
     return [text, Display(tuple(items))]

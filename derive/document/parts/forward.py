@@ -30,7 +30,8 @@ def forward(view: View) -> Part:
     stated = [d for d in view.batch.definitions if d.function.order == 0]
     functions = [definition(view, d) for d in stated if d.function.role == "activation"]
     if functions:
-        blocks += [say("Its activations are" if len(functions) > 1 else "Its activation is"), Display(tuple(functions))]
+        words = "activations of the network are" if len(functions) > 1 else "activation of the network is"
+        blocks += [say(f"The {words}"), Display(tuple(functions))]
     for d in (d for d in stated if d.function.role == "loss"):
         blocks += [say(LOSS_WORDS, d.function.label), Display((definition(view, d),))]
     if _mixes_samples(view):

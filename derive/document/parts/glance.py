@@ -48,6 +48,8 @@ def layers(view: View) -> Table:
     if len(rows) > MOST_LAYERS:
         rows = [*rows[:4], (Text((view.set_.dots("down"),)),) * 4, *rows[-2:]]
     head = tuple(Text((t,)) for t in ("layer", "units", "computes", "parameters"))
+    if all(statement.target.layer is None for statement in _computed(view)):
+        return Table(head[1:], tuple(row[1:] for row in rows), frozenset({0, 2}))
     return Table(head, tuple(rows), frozenset({1, 3}))
 
 

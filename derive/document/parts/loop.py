@@ -173,7 +173,9 @@ def _algorithm(view: View) -> Algorithm:
         statements = view.batch.stage(stage)
         if statements:
             steps += [Step(Text((title,)), 1), *_lines(view, statements, lines)]
-    heading = say("Gradient descent; the last column is the line of {} that does it", Code("trainer.py"))
+    optimizer = view.descent.optimizer
+    name = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.name}"
+    heading = say(name + "; the last column gives the line of {} that does it", Code("trainer.py"))
     return Algorithm(heading, tuple(steps))
 
 

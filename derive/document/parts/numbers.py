@@ -53,8 +53,8 @@ def _start_words(view: View, example: Example) -> Text:
         + ("is " if example.samples == 1 else "are ")
         + f"{example.samples} {noun}"
         + "; the learning rate is {}{}. "
-        + ("What is kept from step to step begins at 0. " if view.batch.states else "")
-        + "It starts from",
+        + ("The optimizer's state begins at 0. " if view.batch.states else "")
+        + "The data and the initial parameters are",
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
     )

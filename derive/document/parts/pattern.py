@@ -37,7 +37,7 @@ def pattern(view: View) -> Part:
         found += [
             Fold(
                 say(
-                    "How each is found from the one before it, and each gradient from them, step by step"
+                    "How each is found from those above it, and each gradient from them, step by step"
                     if _coloured(view)
                     else "How it is found, and each gradient from it, step by step"
                 ),
@@ -130,8 +130,8 @@ def _in_words(view: View) -> Text:
     )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
-        "It tells how the error answers to a unit: if {} grows by a little {}, and nothing else before it changes, {} "
-        "changes by about {}.",
+        "It tells how the error answers to a unit: if {} alone is raised by a small {}, and all that is computed from "
+        "it follows, {} changes by about {}.",
         page.symbol(about, indices),
         little,
         view.page.error(),
@@ -147,7 +147,7 @@ def _little(view: View) -> str:
 
 def _recursion(view: View) -> Text:
     if _coloured(view):
-        return say("Read from the top, each is found from the one before it:")
+        return say("Read from the top, each is found from those above it:")
     return say("Worked out, it is")
 
 

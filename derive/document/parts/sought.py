@@ -23,9 +23,9 @@ def sought(view: View) -> Part:
     else:
         count = Display((Item(EMPTY, tuple(view.page.pieces(view.total)), "none"),))
         blocks += [
-            say("Learning needs the slope of the error along each of the parameters, of which there are"),
+            say("The number of parameters is"),
             count,
-            say("that is,"),
+            say("and learning needs the slope of the error along each of them:"),
             gradients,
         ]
     blocks.append(_price(view))

@@ -61,7 +61,7 @@ _MEANING = {
     "activation": "activations",
     "prediction": "outputs",
     "augmented": "activations with a one before them",
-    "error": "the error, which learning makes smaller",
+    "error": "the error, which is minimised",
     "penalty": "penalty for large weights, a part of the error",
 }
 
@@ -78,8 +78,8 @@ _ONCE_A_STEP = {
     "rate": "learning rate of the step",
     "square_norm": "square of the norm of all gradients together",
     "clip_scale": "what the gradients are multiplied by, at most 1",
-    "correction1": "what is missing from the means of the gradients, which begin at 0",
-    "correction2": "what is missing from the means of their squares",
+    "correction1": "share of their full size that the means of the gradients, which began at 0, have reached",
+    "correction2": "share of their full size that the means of their squares have reached",
 }
 
 

@@ -1,0 +1,95 @@
+"""Sentences and labels of the document that must fit the network at hand."""
+
+from __future__ import annotations
+
+import networks
+import pytest
+from helpers import derivation
+
+from derive import Network, derive
+from derive.document.parts.glance import layers
+from derive.document.view import View
+from derive.statement.describe import described
+
+
+@pytest.mark.parametrize(
+    ("learning", "sentence"),
+    [
+        ({}, "mean squared error."),
+        ({"optimizer": "adam"}, " It is trained with adam."),
+        ({"l2": 0.01}, " It is trained with weight decay 0.01."),
+        ({"clip": 1, "l2": 0.01}, " It is trained with weight decay 0.01 and gradients clipped at norm 1."),
+        (
+            {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100)"},
+            " It is trained with adam, with weight decay 0.01, gradients clipped at norm 1, and the schedule "
+            "cosine(steps=100).",
+        ),
+    ],
+)
+def test_how_it_is_trained(learning, sentence):
+    assert described(Network("3,1", **learning)).endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("learning", "title"),
+    [
+        ({}, "Gradient descent"),
+        ({"l2": 0.01, "clip": 1.0}, "Gradient descent"),
+        ({"optimizer": "adam"}, "Training with adam"),
+        ({"optimizer": "rmsprop(rho=0.8)"}, "Training with rmsprop"),
+    ],
+)
+def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
+    page = derivation((3, 2, 1), **learning).markdown(only=("loop",))
+    assert f"**Algorithm.** {title}; the last column gives the line of `trainer.py` that does it" in page
+    assert page.count("Gradient descent") == (title == "Gradient descent")
+
+
+def test_what_the_corrections_of_adam_are():
+    """They grow from 1 - beta to 1: they are what the means have reached, not what they lack."""
+    page = derivation((3, 2, 1), optimizer="adam").markdown(only=("notation",))
+    assert "share of their full size that the means of the gradients, which began at 0, have reached" in page
+    assert "missing" not in page
+
+
+@pytest.mark.parametrize("layers", [(3, 4, 1), (3, 4, 2), (3, 1), (3, 1, 1, 2), (1, 1)])
+def test_bracket_notation_repeats_no_bias(layers):
+    """It adds a bias to every column, also one of a single unit, on the whole page."""
+    found = derivation(layers, notation="bracket")
+    assert r"\mathbf{1}" not in found.latex()
+    page = found.markdown(only=("matrices", "loop"))
+    for bias in (f"b^{{[{n}]}}" for n in range(1, len(layers))):
+        assert page.count(f"+ {bias}") + page.count(f"{bias} +") >= 2
+
+
+def test_several_heads_are_found_from_those_above_them():
+    page = derive(networks.attention()).markdown(only=("pattern",))
+    assert "each is found from those above it:" in page
+    assert "How each is found from those above it, and each gradient" in page
+
+
+def heads(found):
+    """The head of the table at a glance, and how many cells a row has."""
+    table = layers(View(found))
+    return ["".join(map(str, cell.spans)) for cell in table.head], {len(row) for row in table.rows}
+
+
+def test_the_column_of_layers_is_there_where_layers_have_numbers():
+    assert heads(derivation((3, 2, 1))) == (["layer", "units", "computes", "parameters"], {4})
+    assert heads(derive(networks.softmax_cross_entropy()))[1] == {4}
+    assert heads(derive(networks.residual())) == (["units", "computes", "parameters"], {3})
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "sentence"),
+    [
+        ((3, 2, 1), {}, "Above each layer but the last stands a unit that is always 1; it feeds the biases."),
+        ((3, 1), {"bias": "augmented"}, "Above each layer but the last stands a unit that is always 1"),
+        ((3, 4, 2), {"activation": "tanh,softmax"}, "Above each layer but the last stands a unit"),
+        ((3, 2, 1), {"bias": "none"}, ""),
+        ((2,) * 30, {}, "A unit that is always 1, where it stands above a layer, feeds the biases of the next."),
+    ],
+)
+def test_where_the_units_that_are_always_1_stand(layers, options, sentence):
+    words = derivation(layers, **options).svg()
+    assert sentence in words if sentence else "always 1" not in words
