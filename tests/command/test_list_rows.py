@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from derive.command.list_rows import rows, summary, text_width
-from derive.command.lists import CATALOGUES, NAMES
+from derive.command.lists import CATALOGUES
 from derive.command.main import main
+from derive.command.options import NAMES
 
 
 def test_what_must_be_given_is_said_so() -> None:
