@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.functions import Elementwise
+from derive.calculus.program import Assign, Program
 from derive.paper.boxes import Typesetter
 from derive.paper.index_form import layer_of
 from derive.paper.notation import Notation
@@ -11,7 +11,7 @@ from derive.paper.page import Page
 from derive.paper.signs import signs_of
 
 
-def page_for(program: ArrayProgram, notation: Notation) -> Page:
+def page_for(program: Program, notation: Notation) -> Page:
     """The page on which a program is written."""
     layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
     taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
@@ -29,18 +29,18 @@ def page_for(program: ArrayProgram, notation: Notation) -> Page:
     )
 
 
-def _numbered(program: ArrayProgram, role: str) -> dict[str, str]:
+def _numbered(program: Program, role: str) -> dict[str, str]:
     """The functions of a role with their numbers; a single one has none."""
     origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == role))
     return {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
 
 
-def _told_by_layers(program: ArrayProgram) -> bool:
+def _told_by_layers(program: Program) -> bool:
     """Whether the number of a layer says which activation is meant, wherever one is applied."""
     applied = {(layer_of(a, program.tensors), a.origin) for s in program.statements for a in _activations(s)}
     layers = [layer for layer, _ in applied]
     return None not in layers and len(layers) == len(set(layers))
 
 
-def _activations(statement: ArrayAssign) -> list[Elementwise]:
+def _activations(statement: Assign) -> list[Elementwise]:
     return [a for a in statement.equation.expression.atoms(Elementwise) if a.role == "activation"]

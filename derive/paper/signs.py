@@ -17,10 +17,11 @@ from itertools import chain, count
 
 from sympy import Function, pi
 
-from derive.arrays.lift import ArrayProgram
+from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, walk
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
+from derive.calculus.program import Program
 from derive.learning.descent import RATE, STEP
 from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.latex import latex
@@ -150,7 +151,7 @@ def _of_one(box: Box, number: str = "") -> Sign:
 # ------------------------------------------------------------ the table
 
 
-def signs_of(program: ArrayProgram, notation: Notation, set_: Typesetter, one_layer: bool) -> Signs:
+def signs_of(program: Program, notation: Notation, set_: Typesetter, one_layer: bool) -> Signs:
     """Hand out the signs of a program. Those of a ``Network`` are the letters of the notation."""
     return _Table(program, notation, set_, one_layer).signs()
 
@@ -158,7 +159,7 @@ def signs_of(program: ArrayProgram, notation: Notation, set_: Typesetter, one_la
 class _Table:
     """The tensors of a program, each with the signs that it may have."""
 
-    def __init__(self, program: ArrayProgram, notation: Notation, set_: Typesetter, one_layer: bool) -> None:
+    def __init__(self, program: Program, notation: Notation, set_: Typesetter, one_layer: bool) -> None:
         self.program, self.notation, self.set_, self.one_layer = program, notation, set_, one_layer
         self.stated = [*program.inputs, *program.parameters, *(s.target for s in program.stage("forward", "error"))]
         self.factors = [s.target for s in program.stage("factor")]
@@ -256,7 +257,8 @@ class _Table:
         boxes = [self.set_.letter(LETTERS[x]) for x in letters]
         words = {*_WORDS, *(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
         words |= {type(a).__name__ for e in used for a in e.atoms(Function) if not isinstance(a, Elementwise)}
-        words |= {n.name for s in self.program.statements for n in walk(s.form) if isinstance(n, Call)}
+        lifted = (s for s in self.program.statements if isinstance(s, ArrayAssign))
+        words |= {n.name for s in lifted for n in walk(s.form) if isinstance(n, Call)}
         return {text(b) for b in boxes} | {latex(b) for b in boxes} | words | applied
 
     def _widths(self, letters: set[str]) -> set[str]:
@@ -271,7 +273,7 @@ def _width(letters: frozenset[str]) -> Letter:
     return next((Letter(x, x) for x in ("n", "N", "D") if x not in letters), Letter(r"\mathrm{width}", "width"))
 
 
-def _numbers_of_the_step(program: ArrayProgram) -> frozenset[str]:
+def _numbers_of_the_step(program: Program) -> frozenset[str]:
     """The constants that belong to the step or to a penalty: those of a network, under their own letters."""
     read = [s for s in program.statements if s.stage == "update" or s.target.role == "penalty"]
     return frozenset(name for s in read for name in symbols_read(s.equation.expression))
