@@ -161,7 +161,8 @@ def test_the_page_of_a_forward_pass_is_true_in_every_notation(name: str, notatio
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_each_of_several_inputs_has_its_name(notation: str) -> None:
-    forward = normal(three_inputs())
+    stated = three_inputs()
+    forward = replace(stated, **normal(stated))
     program = index_form(forward, notation)
     assert check_index_form(program, forward, notation) > 5
     page = page_for(program, NOTATIONS[notation])
@@ -212,7 +213,8 @@ def test_a_page_that_loses_names_is_refused(name: str, monkeypatch: pytest.Monke
 
 
 def test_inputs_that_are_all_written_alike_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    forward = normal(three_inputs())
+    stated = three_inputs()
+    forward = replace(stated, **normal(stated))
     _all_by_role(monkeypatch)
     with pytest.raises((Unreadable, Differs)):
         check_index_form(index_form(forward), forward)
