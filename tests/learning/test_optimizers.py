@@ -594,7 +594,7 @@ def test_every_entry_says_where_it_is_from() -> None:
 def test_the_document_says_how_it_learns() -> None:
     found = derivation(*NET, optimizer="adam", l2=0.01, clip=0.5, schedule="cosine(steps=100)")
     text = found.markdown(only="glance,notation,loop")
-    for words in ("adam (Kingma and Ba 2015)", "weight decay of 0.01", "clipped at the norm 0.5", "cosine(steps=100)"):
+    for words in ("adam (Kingma and Ba 2015)", "weight decay 0.01", "clipped at norm 0.5", "cosine(steps=100)"):
         assert words in text
     assert r"\lambda = 0.01" in text and r"\beta_1 = 0.9" in text.replace("{1}", "1")
 
