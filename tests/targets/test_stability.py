@@ -130,7 +130,10 @@ def mixture_of_widths() -> ForwardPass:
     mu = s.dense("mu", s.learned("MU", MORE, INPUTS), x, role="prediction")
     v = s.dense("v", s.learned("V", MORE, INPUTS), x)
     (u,) = s.supply.several((S,))
-    exponent = lambda k: -((y[k, u] - mu[k, u]) ** 2) * exp(-2 * v[k, u]) / 2 - v[k, u]  # noqa: E731
+
+    def exponent(k: Any) -> Any:
+        return -((y[k, u] - mu[k, u]) ** 2) * exp(-2 * v[k, u]) / 2 - v[k, u]
+
     return s.error(-total(log(s.sum(MORE, lambda k: p[k, u] * exp(exponent(k)))), u) / SAMPLES)
 
 

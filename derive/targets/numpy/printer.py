@@ -158,7 +158,7 @@ def factors(expression: Expr) -> list[Expr]:
 
 @scalar.register
 def _(expression: Pow) -> Code:
-    if expression.exp == Rational(1, 2):
+    if _is_root(expression):
         library = "math" if expression.is_number else "np"
         return Code(f"{library}.sqrt({scalar(expression.base).text})")
     if expression.exp == -1:
@@ -216,8 +216,12 @@ def _(expression: sign) -> Code:
 # What is computed once a step are numbers of Python's: one of NumPy's would make float64 of float32.
 
 
-class _Root(Function):  # type: ignore[misc]
+class _Root(Function):  # type: ignore[misc]  # SymPy's Function carries no types
     """The square root of a number of Python's."""
+
+
+def _is_root(expression: Expr) -> bool:
+    return isinstance(expression, Pow) and expression.exp == Rational(1, 2)
 
 
 @scalar.register
@@ -301,8 +305,7 @@ class NumPyPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number that may read scalars and widths by their names."""
-        is_root = lambda e: isinstance(e, Pow) and e.exp == Rational(1, 2)  # noqa: E731
-        return scalar(renamed(number, self.names, self.widths).replace(is_root, lambda e: _Root(e.base)))
+        return scalar(renamed(number, self.names, self.widths).replace(_is_root, lambda e: _Root(e.base)))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
