@@ -172,16 +172,13 @@ class Derivation(NumPyDerivation):
 
     def _package(self) -> dict[str, Content]:
         """The module, its tests, and what makes a package of them."""
-        from derive.targets.numpy.module import package_source, tests_source
+        from derive.targets.numpy.package import tests_source
         from derive.targets.verify import ENTRYWISE
 
-        count, module = self.parameter_count, self.numpy()
+        self.check().require()
+        count = self.parameter_count
         entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
-        return {
-            "trainer.py": module,
-            "test_trainer.py": tests_source(entries),
-            "__init__.py": package_source(module),
-        }
+        return {**self.rendered.files, "test_trainer.py": tests_source(entries)}
 
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.

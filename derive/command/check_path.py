@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derive.files.seals import HEADER_LINES, edited
+from derive.targets.numpy.runtime.check import draw_example
 from derive.targets.verify import ENTRIES, ENTRYWISE, GradientReport, check_gradients, compare_named
 from derive.text.errors import CheckError
 from derive.text.user_text import cut, shown_path
 
 if TYPE_CHECKING:
     from derive.api import Derivation
+
+#: What is wanted where a path is wrong.
+_WANTED = "give a generated folder, or the trainer.py in it"
+#: What the package of a module is called while it is checked.
+_PACKAGE = "derive_checked"
 
 
 def check_module(path: Path) -> GradientReport:
@@ -30,16 +38,18 @@ def check_module(path: Path) -> GradientReport:
     except OSError as error:  # of a name that is too long, or a folder that may not be entered
         raise CheckError(f"{shown_path(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
     if not found:
-        raise CheckError(f"{shown_path(path)} holds no trainer.py: give a generated folder, or the trainer.py in it")
-    module = _imported(file)
-    missing = [n for n in ("_checked_gradients", "example") if not callable(getattr(module, n, None))]
-    if missing:
-        raise CheckError(
-            f"{shown_path(file)} is no generated module: it has no {missing[0].removeprefix('_checked_')}()"
-        )
+        raise CheckError(f"{shown_path(path)} holds no trainer.py: {_WANTED}")
+    with _imported(file) as module:
+        missing = [name for name in ("NETWORK", "Trainer") if not hasattr(module, name)]
+        if missing:
+            raise CheckError(f"{shown_path(file)} is no generated module: it has no {missing[0]}")
+        return _checked(module, file)
+
+
+def _checked(module: Any, file: Path) -> GradientReport:
     derivation = _stated_beside(file)
     try:
-        small = sum(p.size for p in module.example()[0].values()) <= ENTRYWISE
+        small = sum(p.size for p in draw_example(module.NETWORK)[0].values()) <= ENTRYWISE
         report = check_gradients(module, None if small else ENTRIES)
         if derivation is None:
             return report
@@ -67,16 +77,32 @@ def _reason(problem: BaseException) -> str:
     return cut(" ".join(f"{type(problem).__name__}: {problem}".split()))
 
 
-def _imported(file: Path) -> ModuleType:
-    found = importlib.util.spec_from_file_location("derive_checked_trainer", file)
-    if found is None or found.loader is None:
-        raise CheckError(f"{shown_path(file)} is no Python file: give a generated folder, or the trainer.py in it")
-    module = importlib.util.module_from_spec(found)
+@contextmanager
+def _imported(file: Path) -> Iterator[Any]:
+    """The module of the equations with the trainer in it, from one file or from the package that the file is in."""
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        found.loader.exec_module(module)
-    except (Exception, SystemExit) as problem:
-        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem)}") from problem
+        yield _module(file)
     finally:
         sys.dont_write_bytecode = writes
-    return module
+        for name in [n for n in sys.modules if n.partition(".")[0] == _PACKAGE]:
+            del sys.modules[name]
+
+
+def _module(file: Path) -> Any:
+    packed = file.with_name("_runtime.py").is_file()
+    start = file.with_name("__init__.py") if packed else file
+    found = importlib.util.spec_from_file_location(_PACKAGE, start, submodule_search_locations=[str(file.parent)])
+    if found is None or found.loader is None:
+        raise CheckError(f"{shown_path(file)} is no Python file: {_WANTED}")
+    try:
+        module: Any = importlib.util.module_from_spec(found)
+        sys.modules[_PACKAGE] = module
+        found.loader.exec_module(module)
+        if not packed:
+            return module
+        equations: Any = importlib.import_module(f"{_PACKAGE}.network")
+        equations.Trainer, equations.example = module.Trainer, module.example
+    except (Exception, SystemExit) as problem:
+        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem)}") from problem
+    return equations

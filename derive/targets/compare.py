@@ -23,6 +23,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
 from derive.learning.descent import SQUARE_NORM
 from derive.targets.named import Point, computed, example, in_axes, offered, sizes
+from derive.targets.numpy.runtime.check import draw_example, sides_of_kinks
 
 Array = NDArray[Any]
 
@@ -159,7 +160,7 @@ class _Cases:
         return Point(parameters, state, x if scale == 1 else 2 * x, y)
 
     def _clipped(self, point: Point) -> Iterator[Case]:
-        square = np.asarray(computed(self.module, self.program, self.names, point)[SQUARE_NORM.name]).item()
+        square = as_floats(Case(self.program, point).truth[SQUARE_NORM.name]).item()
         for share in (0.5, 2.0) if np.isfinite(square) and square > 0 else ():
             yield Case(self.program, point, {"clip": Fraction(share * square**0.5)})
 
@@ -168,7 +169,7 @@ class _Cases:
 
         They are smaller where something overflows though the forward pass is in range.
         """
-        weights = sum(value.size for value in self.module.example(samples=1)[0].values())
+        weights = sum(value.size for value in draw_example(self.module.NETWORK, samples=1)[0].values())
         samples = max(1, min(most, MOST_EXACT // weights))
         overflow: float | None = None
         for scale in SCALES if weights <= MOST_EXACT else ():
@@ -182,7 +183,7 @@ class _Cases:
 
     @property
     def _seeds(self) -> range:
-        return range(2, 10) if hasattr(self.module, "_sides") else range(2, 3)
+        return range(2, 10) if self.module.NETWORK.has_kinks else range(2, 3)
 
     def _in_range(self, point: Point) -> bool:
         """Whether all that is finite in the forward pass is in range."""
@@ -191,13 +192,16 @@ class _Cases:
         return all(np.all(np.abs(v[np.isfinite(v)]) < IN_RANGE) for v in values)
 
     def _is_finite(self, point: Point) -> bool:
-        """Whether everything is finite."""
-        values = computed(self.module, self.program, self.names, point).values()
-        return all(np.all(np.isfinite(v)) for v in values)
+        """Whether everything is finite, also the squares of gradients where a step adds them up."""
+        found = computed(self.module, self.program, self.names, point)
+        gradients = self.program.stage("gradient") if SQUARE_NORM.name in self.program.tensors else ()
+        with np.errstate(over="ignore"):
+            squares = [np.sum(found[s.target.name] ** 2) for s in gradients]
+        return all(np.all(np.isfinite(v)) for v in (*found.values(), *squares))
 
     def _met(self, point: Point) -> int:
         """How many sides of kinks are met at a point."""
-        sides = self.module._sides(*point.data) if hasattr(self.module, "_sides") else ()
+        sides = sides_of_kinks(self.module.NETWORK, *point.data)
         return sum(bool(np.any(side < 0)) + bool(np.any(side > 0)) for side in sides)
 
 
@@ -219,7 +223,7 @@ class Case:
         with self.constants(module, names):
             found = computed(module, self.program, names, self.point)
             moved = computed(module, self.program, names, self.point.nudged())
-            shown = [*offered(module, self.program, names, self.point)]
+            shown = [*offered(module, self.program, self.point)]
         values = [("", *item) for item in found.items()] + [item for item in shown if item[1] in found]
         numbers = {s.target.name: s.number for s in self.program.statements}
         errors = {s.target.name for s in self.program.stage("error")}
@@ -233,7 +237,7 @@ class Case:
                 judged.append((Difference(numbers[name], name, names[name], where, off, name in errors), fits))
             return judged
 
-        judged = against(self._stated, {})
+        judged = against(self.truth, {})
         if not all(fits for _, fits in judged):
             small = self.exact or self._is_small
             judged = _better(judged, against(self._truth(exact=small), {}))
@@ -246,12 +250,16 @@ class Case:
     def constants(self, module: Any, names: Mapping[str, str]) -> Iterator[None]:
         """The module with the constants that are changed."""
         values = {names[name]: float(value) for name, value in self.changed.items()}
-        before = {name: vars(module)[name] for name in values}
-        vars(module).update(values)
+        steps = module.Trainer.steps
+        places = [vars(module), *([] if steps is None else [steps.line.__globals__])]
+        before = [{name: place[name] for name in values if name in place} for place in places]
+        for place, old in zip(places, before, strict=True):
+            place.update({name: values[name] for name in old})
         try:
             yield
         finally:
-            vars(module).update(before)
+            for place, old in zip(places, before, strict=True):
+                place.update(old)
 
     @property
     def _is_small(self) -> bool:
@@ -262,10 +270,11 @@ class Case:
     @property
     def has_truth(self) -> bool:
         """Whether the interpreter has a value for every entry."""
-        return not any(np.any(np.isnan(as_floats(value))) for value in self._stated.values())
+        return not any(np.any(np.isnan(as_floats(value))) for value in self.truth.values())
 
     @cached_property
-    def _stated(self) -> Mapping[str, Array]:
+    def truth(self) -> Mapping[str, Array]:
+        """Every tensor as the interpreter computes it."""
         return self._truth(self.exact)
 
     @cached_property

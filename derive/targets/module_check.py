@@ -6,7 +6,7 @@ import ast
 import builtins
 import io
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
@@ -17,10 +17,12 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def require_module(source: str) -> None:
-    r"""Raise ModuleError if a module does not parse, or reads a name that nothing there defines.
+def require_known(source: str, known: Collection[str]) -> set[str]:
+    r"""The names that a text needs from elsewhere, of those that are ``known``.
 
-    >>> require_module("def f(x):\n    return y + x  # (3)\n")
+    Raises ModuleError if it does not parse, or reads a name that is not ``known`` either.
+
+    >>> require_known("def f(x):\n    return y + x  # (3)\n", {"z"})
     Traceback (most recent call last):
     derive.text.errors.ModuleError: internal error in equation (3): the generated module reads y, which is not defined
     """
@@ -31,14 +33,15 @@ def require_module(source: str) -> None:
         written = source.splitlines()[line - 1 : line]
         what = f"the generated module does not parse: {''.join(written).strip()}"
         raise ModuleError(f"{_where(source, line)}: {what}") from error
-    known = {*_BUILTINS, *_bound(tree.body)}
+    own = {*_BUILTINS, *_bound(tree.body)}
     lines = source.splitlines(keepends=True)
     for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
         for name, line in _outside("".join(lines[first - 1 : node.end_lineno])):
-            if name not in known:
+            if name not in own and name not in known:
                 what = f"the generated module reads {name}, which is not defined"
                 raise ModuleError(f"{_where(source, first - 1 + line)}: {what}")
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}.intersection(known) - own
 
 
 @lru_cache(4096)

@@ -9,26 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derive.calculus.evaluate import FLOATS, Interpreter
-from derive.calculus.index import Equation, Tensor
+from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
-from derive.targets.watch import watched
 
 Array = NDArray[Any]
 Values = Mapping[str, Array]
 
 #: How many examples are drawn before a network is taken to be finite nowhere.
 DRAWS = 20
-
-#: Which function of the module computes the statements of a stage.
-FUNCTIONS = {
-    "forward": "_forward",
-    "error": "_error",
-    "factor": "_gradients",
-    "gradient": "_gradients",
-    "update": "_update",
-}
 
 
 @dataclass(frozen=True)
@@ -90,39 +79,33 @@ def in_axes(tensor: Tensor, value: Any) -> Array:
     return array if len(tensor.axes) == 2 else array.reshape(-1 if tensor.axes else ())
 
 
-def interpreted(program: Program, equation: Equation, stored: Values) -> Array:
-    """A tensor that the module has put into others, by the interpreter, stored as the module would."""
-    entries = {name: in_axes(program.tensors[name], value) for name, value in stored.items()}
-    found = Interpreter(entries, sizes(program, entries), program.tensors, FLOATS).tensor(equation)
-    across = not equation.indices or equation.indices[0].axis.sample
-    return found if found.ndim == 2 else found.reshape((1, -1) if across else (-1, 1))
-
-
 def computed(module: Any, program: Program, names: Mapping[str, str], point: Point) -> dict[str, Array]:
-    """The value of every statement's target that the module holds in one step, by the target's name.
+    """The value of every statement's target that the module's functions return in one step, by the target's name.
 
-    What is replaced has its value after the step.
+    What is replaced has its value after the step. What a step computes on the way there is seen in that.
     """
     parameters = {name: value.copy() for name, value in point.parameters.items()}
     state = {name: value.copy() for name, value in point.state.items()}
-    with np.errstate(all="ignore"):
-        _, held = watched(
-            module,
-            set(FUNCTIONS.values()),
-            # without the checks: what is infinite is compared too
-            lambda: module._update(parameters, state, point.X, point.Y, point.learning_rate),
-        )
+    with np.errstate(all="ignore"):  # without the checks: what is infinite is compared too
+        network, values = module.NETWORK, {}
+        network.forward(parameters, point.X, values)
+        error = network.error(parameters, point.X, point.Y, values)
+        slopes = network.gradients(parameters, point.X, point.Y, values)
+        network.step(parameters, state, point.X, point.Y, point.learning_rate)
+    values = {**values, names[program.stage("error")[-1].target.name]: error}
     found = {}
     for statement in program.statements:
-        about = statement.target.about
-        if statement.target.role == "updated" and about is not None:
-            found[statement.target.name] = {**parameters, **state}[about.name]
-        elif names[statement.target.name] in held.get(FUNCTIONS[statement.stage], {}):
-            found[statement.target.name] = held[FUNCTIONS[statement.stage]][names[statement.target.name]]
+        name, about = statement.target.name, statement.target.about
+        if about is not None and statement.target.role == "updated":
+            found[name] = {**parameters, **state}[about.name]
+        elif about is not None and statement.stage == "gradient":
+            found[name] = slopes[about.name]
+        elif names[name] in values:
+            found[name] = values[names[name]]
     return found
 
 
-def offered(module: Any, program: Program, names: Mapping[str, str], point: Point) -> Iterator[tuple[str, str, Any]]:
+def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, str, Any]]:
     """What the functions and the class return that users call: its name there, the tensor's, and the value."""
     parameters = dict(point.parameters)
     gradients = {s.target.about.name: s.target.name for s in program.stage("gradient") if s.target.about}
@@ -130,10 +113,6 @@ def offered(module: Any, program: Program, names: Mapping[str, str], point: Poin
         yield "error()", program.stage("error")[-1].target.name, module.error(parameters, point.X, point.Y)
         for name, value in module.gradients(parameters, point.X, point.Y).items():
             yield "gradients()", gradients[name], value
-        kept = module._forward(parameters, point.X)
-        for statement in program.stage("forward"):
-            if names[statement.target.name] in kept:
-                yield "_forward()", statement.target.name, kept[names[statement.target.name]]
         yield "forward()", program.predicted, module.forward(parameters, point.X)
         yield from _predicted(module, program.prediction, point)
 

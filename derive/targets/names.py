@@ -30,11 +30,14 @@ SHARED = frozenset(
     "samples slots line words kind expected widths Array Parameters Seed Mapping ArrayLike DTypeLike Any "
     "copy erf erfc log1p log1p_ratio".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1))
-#: What the templates define and import for the whole module.
+#: What generated files define and import at their top, as far as it begins with a letter; the runtime has its own.
 MODULE = frozenset(
-    "annotations contextlib errno io os re secrets signal sys time warnings zipfile "
-    "Callable FrameType IO NamedTuple NoReturn final NDArray Trainer initial_parameters initial_state "
-    "forward error gradients update check_gradients check_steps example main".split()
+    "annotations collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
+    "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray "
+    "NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients update kinks "
+    "check_gradients check_steps example main "
+    "Network Line Steps TrainerBase Seed Extent Result START END OF_CLASSES side_by_side hash_of_equations "
+    "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report".split()
 )
 
 

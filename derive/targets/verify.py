@@ -18,7 +18,8 @@ from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import worst_function
 from derive.targets.named import example
 from derive.targets.names import code_names
-from derive.targets.numpy.module import Rendered
+from derive.targets.numpy.package import Rendered
+from derive.targets.numpy.runtime.check import compare_steps, draw_example, gradient_report
 from derive.text.errors import ModuleError, StatementError
 
 #: How far a gradient may be from each oracle, relative to its own largest entry.
@@ -34,6 +35,9 @@ DIFFERENCE_STEP = 1e-6
 #: over many networks), so the powers are few and far from those: the text stays the same.
 COMPLEX_STEP_POWERS = (-13, -12)
 DIFFERENCE_POWERS = (-6,)
+
+#: What a generated module is called where it is executed.
+_GENERATED = "generated module"
 
 #: The random example that a module is checked on.
 SAMPLES = 7
@@ -205,9 +209,9 @@ def loaded(source: str) -> ModuleType:
 
     Raises ModuleError, naming the equation, if it does not parse or cannot be executed.
     """
-    module = ModuleType("trainer")
+    module = ModuleType(_GENERATED)
     try:
-        exec(compile(source, "trainer.py", "exec"), module.__dict__)
+        exec(compile(source, _GENERATED, "exec"), module.__dict__)
     except SyntaxError as problem:
         raise ModuleError(f"the module does not parse: {_at(source, problem.lineno)}{problem.msg}") from problem
     except Exception as problem:
@@ -232,12 +236,12 @@ def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> 
 
     Raises ModuleError, naming the equation, if it does not run.
     """
-    module: Any = loaded(rendered.source)
+    module: Any = loaded(rendered.linked)
     try:
         report = check_gradients(module, _entries(module))
         return compare_named(report, module, rendered, program, notation)
     except Exception as problem:
-        raise _failed(rendered.source, problem) from problem
+        raise _failed(rendered.linked, problem) from problem
 
 
 def compare_named(
@@ -258,7 +262,7 @@ def compare_named(
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
     """Run a generated module's own check on its own example; all entries if ``entries`` is None."""
     seed, drawn = example(module, SAMPLES, SEED)
-    parameters, left_out, slopes = module._checked_gradients(*drawn, entries=entries)
+    parameters, left_out, slopes = gradient_report(module.NETWORK, *drawn, entries=entries)
     apart, broken = _renderings(module, *drawn)
     report = GradientReport(parameters, seed=seed, entries=entries, renderings=apart, broken=broken)
     with np.errstate(all="ignore"):
@@ -269,19 +273,19 @@ def check_gradients(module: Any, entries: int | None) -> GradientReport:
 def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:
     """How far the two renderings of a step are apart; if the second one fails, that is no fault of the gradients."""
     try:
-        return module.check_steps(*drawn, **more), ""
+        return compare_steps(module.NETWORK, module.Trainer.steps, *drawn, **more), ""
     except Exception as problem:
         return float("nan"), f"{type(problem).__name__}: {problem}"
 
 
 def _entries(module: Any) -> int:
-    parameters, _, _ = module.example()
+    parameters, _, _ = draw_example(module.NETWORK)
     return 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
 
 
 def _failed(source: str, problem: Exception) -> ModuleError:
     """What stopped a module, with the equation that it was at."""
-    lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == "trainer.py"]
+    lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == _GENERATED]
     at = next((found for number in reversed(lines) if (found := _at(source, number))), "")
     return ModuleError(f"the module does not run: {at}{type(problem).__name__}: {problem}")
 

@@ -175,7 +175,7 @@ def _algorithm(view: View) -> Algorithm:
             steps += [Step(Text((title,)), 1), *_lines(view, statements, lines)]
     optimizer = view.descent.optimizer
     name = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.name}"
-    heading = say(name + "; the last column gives the line of {} that does it", Code("trainer.py"))
+    heading = say(name + "; the last column gives the line of {} that does it", Code("network.py"))
     return Algorithm(heading, tuple(steps))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from derive.derived import Derived
-from derive.targets.numpy.module import Rendered, module_source
+from derive.targets.numpy.package import Rendered, rendered
 from derive.targets.verify import LARGEST, GradientReport, check_rendered
 from derive.text.errors import SecondRenderingError
 
@@ -27,7 +27,7 @@ class NumPyDerivation(Derived):
         promises = self.forward.promises
         start = "glorot_uniform" if self.network is None else self.network.initialisation
         how = (self.description, self.network, self.targets, start, second)
-        return module_source(self.program, self.notation, promises, name, *how)
+        return rendered(self.program, self.notation, promises, name, *how)
 
     @cached_property
     def _readable(self) -> Rendered:
@@ -38,8 +38,8 @@ class NumPyDerivation(Derived):
 
     @property
     def listed(self) -> str:
-        """The module as a document lists and runs it: it needs no second rendering of the steps."""
-        return self._readable.source
+        """The equations as a document lists them: they need no second rendering of the steps."""
+        return self._readable.network_file
 
     def numpy(self) -> str:
         """Return the source of the NumPy module, once it has been checked as ``check`` says.

@@ -10,7 +10,6 @@ from derive.catalogue.losses import LOSSES
 from derive.files.templates import fill
 from derive.statement.describe import described
 from derive.statement.network import Network
-from derive.targets.layout import laid_out
 from derive.targets.names import width_names
 from derive.text.entry_text import base_name
 
@@ -30,7 +29,7 @@ def estimator_source(network: Network) -> str:
     kind = "Classifier" if targets in CLASSES else "Regressor"
     context = {**_widths(network), **(_classes(network, targets) if kind == "Classifier" else _numbers(network))}
     intro = "\n".join(textwrap.wrap(described(network), 84))
-    return laid_out(fill("numpy/estimator.py.jinja", kind=kind, name=network.name, intro=intro, **context))
+    return f"# fmt: off\n{fill('numpy/estimator.py.jinja', kind=kind, name=network.name, intro=intro, **context)}"
 
 
 def _widths(network: Network) -> dict[str, Any]:

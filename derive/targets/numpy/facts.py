@@ -15,15 +15,12 @@ from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.coupling import coupling
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Tensor
-from derive.targets.layout import WIDTH
+from derive.targets.fold import WIDTH
 from derive.targets.names import width_names
 from derive.targets.numpy.printer import scalar
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
-
-#: Of which numbers each kind of targets is the value that parts two classes.
-_HALVES = {"unit": "0.5", "signs": "0"}
 
 #: How many names are listed before the middle ones are left out.
 MOST = 8
@@ -32,20 +29,21 @@ MOST = 8
 def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the trainer class need beside the ``context`` of the equations."""
     targets, inputs, outputs = context["targets"], context["inputs"], context["outputs"]
-    words = tuple(_words(network))
     coupled = coupling(program)
     return {
         "targets": targets,
-        "half": _HALVES.get(targets),
-        "digest": _digest(context) if network is None else network.digest,
         **_predicted(program),
         "coupled_lines": tuple(textwrap.wrap(_coupled_fit(coupled), WIDTH - 8)),
         "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
-        "words": words,
-        "named_layers": tuple(w for w in context["widths"] if f"{{{w}}}" in "".join(words)),
+        "words": tuple(_words(network)),
         "data_lines": tuple(textwrap.wrap(_data(targets, inputs, outputs), WIDTH - 8)),
         "width_lines": tuple(textwrap.wrap(_widths(context["widths"]), WIDTH - 4)),
     }
+
+
+def digest(network: Network | None, equations: str) -> str:
+    """A short hash of the specification, or of the equations where there is none."""
+    return hashlib.sha256(equations.encode()).hexdigest()[:12] if network is None else network.digest
 
 
 def _widths(names: Sequence[str]) -> str:
@@ -79,14 +77,12 @@ def _target_shapes(targets: str, outputs: str) -> str:
 
 
 def _predicted(program: ArrayProgram) -> dict[str, Any]:
-    """What the prediction is: its shape as columns, how it becomes rows, what it means, and why it has no score."""
+    """What the prediction is: its shape as columns, what it means, and why it has no score."""
     prediction, target = program.prediction, program.inputs[1]
     statement = next(s for s in program.stage("forward") if s.target == prediction)
-    samples_first = len(prediction.axes) > 1 and prediction.axes[0].sample
     return {
         "predicted": tuple(scalar(side).text for side in mx.Array(prediction).shape),
         "units": scalar(_units(prediction)).text,
-        "turned": "" if samples_first else ".T",
         "probabilities": _probabilities(statement),
         "no_score": () if _units(prediction) == _units(target) else _string(_no_score(program)),
     }
@@ -135,11 +131,6 @@ def _probabilities(prediction: ArrayAssign) -> str:
     return ""
 
 
-def _digest(context: Mapping[str, Any]) -> str:
-    """A short hash of the equations, for a network that has no specification."""
-    return hashlib.sha256(repr(sorted(context.items())).encode()).hexdigest()[:12]
-
-
 def _words(network: Network | None) -> list[str]:
     """What a trainer shows of its network, as Python strings in source code."""
     if network is None:
@@ -148,9 +139,8 @@ def _words(network: Network | None) -> list[str]:
     functions = names[0] if len(set(names)) == 1 else ", ".join(_shortened(names))
     called = width_names(w for w in network.layers if isinstance(w, str))
     widths = _shortened([f"{{{called[w]}}}" if isinstance(w, str) else str(w) for w in network.layers])
-    literal = "f" if any("{" in w for w in widths) else ""
     return [
-        f'{literal}"layers=({", ".join(widths)})"',
+        f'"layers=({", ".join(widths)})"',
         f"'activation=\"{functions}\"'",
         f"'loss=\"{network.loss}\"'",
         f"'optimizer=\"{getattr(network, 'optimizer', 'sgd')}\"'",

@@ -44,10 +44,10 @@ class SideBySide:
         names = [name if name in read else "_" for name in self.parts]
         listed = f"({', '.join(names)}{',' if len(names) == 1 else ''})" if set(names) != {"_"} else "_"
         whole = self.whole if self.whole in read else "_"
-        value = f"_side_by_side(dtype, {', '.join(self.shapes)})"
+        value = f"side_by_side(dtype, {', '.join(self.shapes)})"
         if len(f"{whole}, {listed}") < WIDE:
             return (f"{whole}, {listed} = {value}",)
-        return (f"{whole}, parts = {value}", "(", *(f"    {name}," for name in names), ") = parts")
+        return (f"{whole}, parts = {value}", f"({', '.join(names)},) = parts")
 
 
 @dataclass(frozen=True)

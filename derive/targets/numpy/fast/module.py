@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sympy import Add, Expr, Integer, Symbol
 
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.index import Tensor
+from derive.targets.fold import folded
 from derive.targets.names import CodeNames
 from derive.targets.numpy.fast.accepted import require
 from derive.targets.numpy.fast.arrays import arrays, can_put_off
@@ -19,9 +20,12 @@ from derive.targets.numpy.fast.forms import FLAT
 from derive.targets.numpy.fast.instructions import Instruction
 from derive.targets.numpy.fast.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
 from derive.targets.numpy.fast.scalars import CALL, Scalars, scalars
-from derive.targets.numpy.printer import PRODUCT, SUM, scalar
+from derive.targets.numpy.printer import scalar
 
 Lines = tuple[str, ...]
+
+#: The indentation of a function's body, of that of a function in it, and of a loop there.
+_BODY, _INNER, _LOOP = "    ", "        ", "            "
 
 
 def steps_context(
@@ -59,37 +63,30 @@ def _straight_context(
     one = scalars(made, program, codes.tensors)
     if one is not None and one.cost > code["calls"] * CALL:
         one = None
-    inputs, outputs = (t.axes[0].extent for t in program.inputs)
     return {
         "arrays": code,
         "put_off": later,
         "scalars": one,
-        "learned_lines": () if one is None else tuple(f"{n}," for n in one.learned),
-        "scalar_setup": () if one is None else one.setup,
-        "error_number": f"({program.stage('error')[-1].number})",
+        **({} if one is None else _of_one(one, program)),
         "notes": tuple(_notes(made, code, one, later is not None)),
         "memory": tuple(textwrap.wrap(_memory(made, program, code, codes, one is not None), 79)),
         "limit": LIMIT,
         "limit_float32": LIMIT_FLOAT32,
-        "row": _row(program, codes),
-        "names_widths": bool((inputs + outputs + _weights(program)).free_symbols),
         "careful": code["guarded"] or one is not None,
-        "inner": {None: "", -1: "[:, :-1]", 0: "[:, 1:]"}[code["input_ones"]],
-        "turn_targets": outputs != 1,
+        "ones": {None: "", -1: "last", 0: "first"}[code["input_ones"]],
         "calls": code["calls"],
-        "products": _products(program, codes),
-        "widths": sizes(codes.widths),
     }
 
 
-def _row(program: ArrayProgram, codes: CodeNames) -> str:
-    """How many numbers a sample and its targets are."""
-    return " + ".join(scalar(codes.in_code(t.axes[0].extent)).at(SUM) for t in program.inputs)
-
-
-def _products(program: ArrayProgram, codes: CodeNames) -> str:
-    """How many numbers are learned."""
-    return scalar(codes.in_code(_weights(program))).at(PRODUCT)
+def _of_one(one: Scalars, program: ArrayProgram) -> dict[str, Lines]:
+    """The lines of the steps for batches of one sample."""
+    number, learned = program.stage("error")[-1].number, ", ".join(one.learned)
+    return {
+        "unpacked": folded((f"({learned},) = learned",), _BODY),
+        "packed": folded((f"learned = [{learned}]",), _BODY),
+        "scalar_setup": folded(one.setup, _BODY),
+        "scalar_loop": folded((*one.loop, f"append({one.error})  # ({number})", *one.after), _LOOP),
+    }
 
 
 def _straight_line(
@@ -109,13 +106,13 @@ def _straight_line(
     views = [f"{n}{VIEWS} = {f'list({s.text})' if s.text == f'{n}{ALL}' else s.text}" for n, s in listed.items()]
     return {
         "widths": sizes(widths),
-        "setup": (*(f"{name} = np.{name}" for name in code.functions), *setup, *views),
-        "names": tuple(n for n in listed if n in read),
+        "setup": folded((*(f"{name} = np.{name}" for name in code.functions), *setup, *views), _BODY),
+        "batches": _batches([n for n in listed if n in read], code.guarded),
         "load": _lines(code.load),
         "store": _lines(code.store),
         "rates": _lines(code.rates) or ("pass",),
         "before": _lines(code.before),
-        "loop": _lines(code.loop),
+        "loop": _lines(code.loop, _LOOP),
         "behind": _lines(code.behind),
         "after": (*_lines(code.after), f"return {code.errors}"),
         "guarded": code.guarded,
@@ -127,8 +124,20 @@ def _straight_line(
     }
 
 
-def _lines(instructions: Iterable[Instruction]) -> Lines:
-    return tuple(line for instruction in instructions for line in instruction.lines())
+def _batches(names: Sequence[str], guarded: bool) -> Lines:
+    """The line that goes from batch to batch, up to ``count`` of them."""
+    number = "done" if guarded else "_"
+    if not names:
+        return (f"for {number} in range(count):",)
+    listed = ", ".join(f"{name}{VIEWS}" for name in names)
+    return (
+        *folded((f"batches = zip(range(count), {listed}, strict=False)",), _INNER),
+        *folded((f"for {number}, {', '.join(names)} in batches:",), _INNER),
+    )
+
+
+def _lines(instructions: Iterable[Instruction], indent: str = _INNER) -> Lines:
+    return folded([line for instruction in instructions for line in instruction.lines()], indent)
 
 
 def _size(tensor: Tensor) -> Expr:

@@ -1,5 +1,22 @@
-#: The network, by the hash of its specification.
-_NETWORK = "{{ digest }}"
+"""Files of arrays that are written whole or not at all, and read with suspicion."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import math
+import os
+import re
+import secrets
+import sys
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+
+from derive.targets.numpy.runtime.values import Array, _described
+
 _HISTORIES = ("history", "epoch_history", "validation_history")
 
 #: How an array begins in a file: its type, the order of its numbers, its shape.
@@ -11,14 +28,19 @@ _HEADER = re.compile(
 )
 
 
-def _write_npz(path: str | os.PathLike[str] | IO[bytes], content: dict[str, Any]) -> None:
+def _write_npz(
+    path: str | os.PathLike[str] | IO[bytes], content: dict[str, Any]
+) -> None:
     """Write arrays to a file, beside it first; or to a stream."""
     if not isinstance(path, (str, os.PathLike)):
         if not hasattr(path, "write"):
-            raise TypeError(f"path must be a path or a binary file, not {_described(path)}")
+            raise TypeError(
+                f"path must be a path or a binary file, not {_described(path)}"
+            )
         np.savez(path, **content)
         return
-    if os.path.exists(path) and not os.path.isfile(path):  # a device, say: it must stay one
+    if os.path.exists(path) and not os.path.isfile(path):
+        # a device, say: it must stay one
         whole = io.BytesIO()
         np.savez(whole, **content)
         with open(path, "wb") as stream:
@@ -38,8 +60,8 @@ def _write_npz(path: str | os.PathLike[str] | IO[bytes], content: dict[str, Any]
             np.savez(stream, **content)
             stream.flush()
             os.fsync(stream.fileno())
-            if sys.platform != "win32":  # where the lock lasts until all is in its place
-                os.replace(aside, place)
+            if sys.platform != "win32":
+                os.replace(aside, place)  # while the lock is held
         if sys.platform == "win32":  # where no file that is open can be moved
             os.replace(aside, place)
     except BaseException:
@@ -95,7 +117,10 @@ def _arrays(stream: IO[bytes], where: str) -> dict[str, Array]:
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
             _check_members(members, size)
-            return {m.filename.removesuffix(".npy"): _array(archive.read(m)) for m in members}
+            return {
+                m.filename.removesuffix(".npy"): _array(archive.read(m))
+                for m in members
+            }
     except OSError as wrong:
         if wrong.errno != errno.EINVAL:  # that comes of a place outside the file
             raise

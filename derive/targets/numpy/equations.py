@@ -1,16 +1,12 @@
-"""The NumPy module: which line stands in which function.
-
-Everything that computes an equation is printed from the program; the template
-holds the checks at the door and the trainer around it.
-"""
+"""The equations of a program as lines of NumPy: which line stands in which function of ``network.py``."""
 
 from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from sympy import Expr, Symbol, erf
 
@@ -23,26 +19,20 @@ from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.promises import SumsToOne
 from derive.calculus.undefined import may_be_undefined
-from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.paper.boxes import Typesetter
 from derive.paper.notation import PSI, Notation
 from derive.paper.page import Page
 from derive.paper.text import text
-from derive.targets.layout import WIDTH, laid_out, laid_out_statement
-from derive.targets.module_check import require_module
+from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import code_names
 from derive.targets.numpy.along_code import function_along, with_those_called
 from derive.targets.numpy.entrywise import ignored
-from derive.targets.numpy.facts import facts
 from derive.targets.numpy.fast.module import steps_context
-from derive.targets.numpy.function_code import body, form_of, with_powers
+from derive.targets.numpy.function_code import body, form_of
 from derive.targets.numpy.printer import NumPyPrinter, python_number, quoted, scalar
 from derive.targets.numpy.stability import Stability
 from derive.text.errors import SecondRenderingError
-
-if TYPE_CHECKING:
-    from derive.statement.network import Network
 
 Lines = tuple[str, ...]
 
@@ -50,12 +40,14 @@ Lines = tuple[str, ...]
 DOCSTRING = 77
 #: The minus of formulas, which code checkers take for a misprint of a hyphen.
 MINUS = "−"
+#: The indentation of the body of a function.
+STEP = "    "
 
 #: Functions of the module that NumPy has not, each with the class of which they are the code.
 _SPECIAL = {"erf": erf, "erfc": erfc, "log1p": log1p, "log1p_ratio": log1p_ratio}
 
 
-def module_context(
+def equations_context(
     program: ArrayProgram,
     notation: Notation,
     promises: tuple[SumsToOne, ...] = (),
@@ -63,68 +55,82 @@ def module_context(
     initialisation: Initialisation = INITIALISATIONS["glorot_uniform"],
     second: bool = True,
 ) -> dict[str, Any]:
-    """What the template of the module needs, as finished lines of Python.
+    """What the templates of the equations need, as finished lines of Python.
 
-    ``program`` must have been lifted; ``targets`` is one of ``losses.TARGETS``, and
-    ``initialisation`` says how weights begin. Each line that computes an equation ends with
-    that equation's number. Without ``second``, there is no second rendering of the steps.
-    Raises SecondRenderingError if that cannot be made.
+    ``targets`` is one of ``losses.TARGETS``, and ``initialisation`` says how weights begin.
+    Each line that computes an equation ends with that equation's number. Without ``second``,
+    there is no second rendering of the steps. Raises SecondRenderingError if that cannot be made.
     """
     layout = _Layout(program, notation, Stability(program, promises, signs=targets == "signs"))
-    forward, error = layout.forward, (*layout.towards_error, layout.error)
-    gradients = program.stage("gradient")
-    kept = [s.target for s in forward]
-    x, y = program.inputs
+    x, y = map(layout.name, program.inputs)
+    data = f"parameters: Parameters, {x}: Array, {y}: Array"
+    states = tuple((quoted(t.name), quoted(t.about.name) if t.about else "") for t in program.states)
+    widths = tuple(layout.codes.widths.values())
+    named = f", *, {', '.join(f'{w}: int' for w in widths)}" if widths else ""
     return {
         "helpers": tuple(layout.helpers()),
-        "forward": layout.body(forward),
-        "error": layout.body(error, kept),
-        "gradients": layout.body(layout.needed((*layout.towards_error, *layout.backward)), kept),
+        **layout.functions_context(),
         "error_is_array": layout.error_is_array(),
-        "updates": tuple(layout.update()),
+        "updates": folded(tuple(layout.update()), STEP),
         "constants": tuple(layout.constants()),
-        "states": tuple((quoted(t.name), quoted(t.about.name) if t.about else "") for t in program.states),
-        "one_hot": any(isinstance(promise, SumsToOne) for promise in promises),
+        "states": states,
         "targets": targets,
-        "kept": tuple(layout.name(t) for t in kept),
         "prediction": layout.name(program.prediction),
-        "error_values": tuple(layout.name(s.target) for s in layout.towards_error),
-        "factors": tuple(layout.name(s.target) for s in layout.backward if s.stage == "factor"),
-        "kinks": layout.kinks(kept),
         "error_name": layout.name(layout.error.target),
-        "gradient_items": tuple(
-            (quoted(s.target.about.name), layout.name(s.target)) for s in gradients if s.target.about
-        ),
-        "parameters": tuple(quoted(p.name) for p in program.parameters),
-        "shapes": tuple((quoted(p.name), layout.shape(p)) for p in program.parameters),
-        "starts": tuple(layout.start(p, initialisation) for p in program.parameters),
+        "started": layout.started(initialisation),
         "beginning": {
             "kind": initialisation.kind,
             "words": initialisation.phrase,
             "over": int(initialisation.spread[0] * (3 if initialisation.kind == "uniform" else 1)),
         },
-        "sizes": tuple(layout.sizes()),
-        "widths": tuple(layout.codes.widths.values()),
-        "x": layout.name(x),
-        "y": layout.name(y),
-        "inputs": layout.extent(x.axes[0].extent),
-        "outputs": layout.extent(y.axes[0].extent),
-        **_numbered(program, layout.codes.tensors),
+        "starts_signature": fold(f"def initial_parameters(seed: Seed = 0{named}) -> Parameters:"),
+        "error_signature": fold(f"def error({data}, values: Parameters) -> Any:"),
+        "gradients_signature": fold(f"def gradients({data}, values: Parameters) -> Parameters:"),
+        "kinks_signature": fold(f"def kinks({data}, values: Parameters) -> list[Array]:"),
+        "update_signature": fold(
+            f"def update({data}, learning_rate: float{', state: Parameters' if states else ''}) -> float:"
+        ),
+        "widths": widths,
+        "x": x,
+        "y": y,
+        "inputs": layout.extent(program.inputs[0].axes[0].extent),
+        "outputs": layout.extent(program.inputs[1].axes[0].extent),
+        "network": _network(program, layout, targets),
         "steps": layout.steps() if second else {"declined": "it could not be made"},
     }
 
 
-def _numbered(program: ArrayProgram, names: Mapping[str, str]) -> dict[str, Any]:
-    """The numbers of the equations, by the names of what they compute or replace."""
+def _network(program: ArrayProgram, layout: _Layout, targets: str) -> dict[str, str]:
+    """What the runtime is told of a network: the arguments of its ``Network`` as code."""
+    names = layout.codes.tensors
     replaced = [s for s in program.stage("update") if s.target.role == "updated"]
-    return {
-        "equations": tuple((names[s.target.name], s.number) for s in program.stage("forward", "error", "factor")),
-        "gradient_equations": tuple(
-            (s.target.about.name, names[s.target.name], s.number) for s in program.stage("gradient") if s.target.about
-        ),
-        "update_equations": tuple((s.target.about.name, s.number) for s in replaced if s.target.about),
-        "undefined": tuple(s.number for s in program.statements if may_be_undefined(s.equation.expression)),
+    undefined = [s.number for s in program.statements if may_be_undefined(s.equation.expression)]
+    samples_first = len(program.prediction.axes) > 1 and program.prediction.axes[0].sample
+    found = {
+        "parameters": _dict((p.name, layout.shape(p, quoted)) for p in program.parameters),
+        "data": _dict((names[t.name], layout.side(t.axes[0].extent, quoted)) for t in program.inputs),
+        "output": quoted(names[program.predicted]),
+        "equations": _dict((names[s.target.name], s.number) for s in program.stage("forward", "error", "factor")),
+        "gradients": _dict((_about(s).name, s.number) for s in program.stage("gradient")),
+        "updates": _dict((_about(s).name, s.number) for s in replaced),
     }
+    found |= {"targets": quoted(targets)} if targets != "real" else {}
+    found |= {"by_sample": "True"} if samples_first else {}
+    return found | ({"undefined": f"frozenset({{{', '.join(map(str, undefined))}}})"} if undefined else {})
+
+
+def _dict(items: Iterable[tuple[str, Any]]) -> str:
+    return f"{{{', '.join(f'{quoted(key)}: {value}' for key, value in items)}}}"
+
+
+def arguments(given: Mapping[str, str]) -> Lines:
+    """Arguments of a call, each on lines of its own."""
+    return tuple(line for name, value in given.items() for line in _with_comma(fold(f"{name}={value}", STEP)))
+
+
+def _with_comma(lines: Sequence[str]) -> Iterator[str]:
+    yield from (line.removeprefix(STEP) for line in lines[:-1])
+    yield f"{lines[-1].removeprefix(STEP)},"
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,9 @@ class _Layout:
         self.backward = _stage(alive, "factor", "gradient")
         self.functions = {f: self.codes.functions.fresh(f.title) for f in self._numbered_functions()}
         self.printer = NumPyPrinter(self.codes.tensors, self.codes.widths, self.functions)
+        slopes = [s.target for s in self.backward if s.stage == "gradient"]
+        as_stored = {t.name: f"slopes[{quoted(t.about.name)}]" for t in slopes if t.about}
+        self.in_update = NumPyPrinter({**self.codes.tensors, **as_stored}, self.codes.widths, self.functions)
 
     def _computed(self, statement: ArrayAssign, stability: Stability) -> _Computed:
         """The statement in the form that is computed."""
@@ -205,31 +214,49 @@ class _Layout:
         read = (t for t in self.program.tensors.values() if not t.axes and t.name in mx.arrays_read(form))
         return has_axes(form) or any(t not in self.program.scalars and t.role != "penalty" for t in read)
 
-    def body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor] = ()) -> Lines:
-        """The lines of a function that computes ``statements``: what it unpacks, then the equations."""
+    def functions_context(self) -> dict[str, Lines]:
+        """The bodies of the functions that compute the equations."""
+        kept = [s.target for s in self.forward]
+        towards = [self.name(s.target) for s in self.towards_error]
+        factors = [self.name(s.target) for s in self.backward if s.stage == "factor"]
+        backward = self.needed((*self.towards_error, *self.backward))
+        slopes = ((_about(s).name, self.name(s.target)) for s in self.backward if s.stage == "gradient")
+        return {
+            "forward": self.body(self.forward, (), _put(map(self.name, kept))),
+            "error": self.body((*self.towards_error, self.error), kept, _put(towards)),
+            "gradients": self.body(backward, kept, (*_put(factors), f"return {_dict(slopes)}")),
+            "kinks": self.kinks(kept),
+        }
+
+    def body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
+        """The lines of a function that computes ``statements``: what it unpacks, the equations, and the ``end``."""
         read = set().union(*(_reads(s) for s in statements))
         computed = [self.line(s) for s in statements]
-        return (*self._unpacked(read, _words(computed), values), *computed)
+        return folded((*self._unpacked(read, _words(computed), values), *computed, *end), STEP)
 
     def _unpacked(self, read: set[str], used: set[str], values: Iterable[Tensor]) -> Lines:
         """The lines that give a name to what is ``read``, and to the sizes that the code has ``used``."""
-        lines = [f"{self.name(p)} = {self._stored(p)}" for p in self.program.parameters if p.name in read]
-        lines += [f'{self.name(t)} = values["{self.name(t)}"]' for t in values if t.name in read]
+        stored = [(self.name(p), self._stored(p)) for p in self.program.parameters if p.name in read]
+        kept = [(self.name(t), f'values["{self.name(t)}"]') for t in values if t.name in read]
+        lines = [*_together(stored), *_together(kept)]
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
         lines += [self._width(symbol, at_hand) for symbol, name in self.codes.widths.items() if name in used]
         if SAMPLES.name in used:
             lines.append(f"{SAMPLES} = {self.name(self.program.inputs[0])}.shape[1]")
         return tuple(lines)
 
-    def kinks(self, values: Iterable[Tensor]) -> tuple[Lines, Lines]:
-        """The lines that prepare what functions are applied to less where their formula changes, and each of these."""
+    def kinks(self, values: Iterable[Tensor]) -> Lines:
+        """The lines that say on which side of each kink an argument lies; none where there is no kink."""
         places = tuple(kink_nodes(self.program))
+        if not places:
+            return ()
         read = set().union(*(mx.arrays_read(place) for place in places))
         towards = self._read_of(tuple(self.towards_error), read)
         read |= set().union(*(_reads(s) for s in towards))
         computed = [self.line(s) for s in towards]
-        items = [self.printer.code(lowered(with_two_axes(place))).text for place in places]
-        return (*self._unpacked(read, _words([*computed, *items]), values), *computed), tuple(items)
+        items = [f"np.sign({self.printer.code(lowered(with_two_axes(place))).text})" for place in places]
+        unpacked = self._unpacked(read, _words([*computed, *items]), values)
+        return folded((*unpacked, *computed, f"return [{', '.join(items)}]"), STEP)
 
     def _read_of(self, statements: tuple[ArrayAssign, ...], read: set[str]) -> tuple[ArrayAssign, ...]:
         """The statements whose targets are read, and those that these read."""
@@ -270,9 +297,7 @@ class _Layout:
         name = self.name(stored)
         if name not in at_hand:
             at_hand.add(name)
-            if stored.role == "gradient" and stored.about:
-                yield f"{name} = slopes[{quoted(stored.about.name)}]"
-            elif stored in self.program.states:
+            if stored in self.program.states:
                 plain = stored.about is None and not stored.axes
                 yield f"{name} = {self._stored(stored)}{'.item()' if plain else ''}"
             elif stored in self.program.parameters:
@@ -289,17 +314,17 @@ class _Layout:
         """
         about = target.about
         if target.role != "updated" or about is None:
-            code = self.printer.code(form).text
+            code = self.in_update.code(form).text
             return f"{self.name(target)} = {f'float({code})' if target.role == 'square_norm' else code}", None
         place = self._stored(about)
         if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(about):
             rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
             sign = "-" if mx.is_negative(rest) else "+"
-            return f"{place} {sign}= {self.printer.code(mx.without_sign(rest)).text}", rest
+            return f"{place} {sign}= {self.in_update.code(mx.without_sign(rest)).text}", rest
         if isinstance(form, mx.Number):
             more = mx.Number(form.value - about.symbol)
-            return f"{place} += {self.printer.code(more).text}", more
-        return f"{self.name(about)}[...] = {self.printer.code(form).text}", None
+            return f"{place} += {self.in_update.code(more).text}", more
+        return f"{self.name(about)}[...] = {self.in_update.code(form).text}", None
 
     def constants(self) -> Iterator[tuple[str, str]]:
         """The numbers with a fixed value: the name and the value of each."""
@@ -327,35 +352,44 @@ class _Layout:
             "name": self.functions[function],
             "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
             "what": _as_docstring(f"{_described(function)}."),
-            "rearranged": form.rate is not None,
-            "power": with_powers(form),
             "overflows": ignored(function.definition, form),
-            "lines": body(form, f"  # ({number})"),
+            "lines": folded(body(form, f"  # ({number})"), STEP),
         }
 
-    def shape(self, parameter: Tensor) -> str:
-        rows, columns = map(self.extent, mx.Array(parameter).shape)
-        return f"({rows}, {columns})"
+    def shape(self, parameter: Tensor, named: Callable[[str], str] = str) -> str:
+        """The shape of a parameter as code, with widths as they are ``named``."""
+        return f"({', '.join(self.side(extent, named) for extent in mx.Array(parameter).shape)})"
 
-    def start(self, parameter: Tensor, initialisation: Initialisation) -> dict[str, Any]:
-        """How a parameter begins: weights as the initialisation says, biases at zero."""
+    def side(self, extent: Expr, named: Callable[[str], str]) -> str:
+        """A width as code; one that is no number is ``named``, as the runtime reads it."""
+        constant, rest = extent.as_coeff_Add()
+        if named is str or not extent.free_symbols:
+            return self.extent(extent)
+        return named(f"{self.extent(rest)} + {constant}" if constant else self.extent(rest))
+
+    def started(self, initialisation: Initialisation) -> Lines:
+        """The lines that return the parameters before the first step; a bias in a column of a weight is zero."""
+        parameters = self.program.parameters
+        drawn = _dict((p.name, self.start(p, initialisation)) for p in parameters)
+        columns = [p for p in parameters if p.role == "weight" and any(axis.start == 0 for axis in p.axes)]
+        if not columns or initialisation.variance is None:
+            return folded((f"return {drawn}",), STEP)
+        zeros = (f"parameters[{quoted(p.name)}][:, 0] = 0" for p in columns)
+        return folded((f"parameters = {drawn}", *zeros, "return parameters"), STEP)
+
+    def start(self, parameter: Tensor, initialisation: Initialisation) -> str:
+        """How a parameter begins, as code: weights as the initialisation says, biases at zero."""
         rows, columns = mx.Array(parameter).shape
         augmented = any(axis.start == 0 for axis in parameter.axes)
         inputs = columns - 1 if augmented else columns
         shape = self.shape(parameter)
-        code = f"np.zeros({shape})"
         if parameter.role == "weight" and initialisation.variance is not None:
             fans = initialisation.spread[1].xreplace({INPUTS: inputs, UNITS: rows})
-            code = f"{initialisation.kind}({self.extent(fans)}, {shape})"
-        elif parameter.role == "weight" and initialisation.kind == "orthogonal":
+            return f"{initialisation.kind}({self.extent(fans)}, {shape})"
+        if parameter.role == "weight" and initialisation.kind == "orthogonal":
             code = f"orthogonal({self.extent(rows)}, {self.extent(inputs)})"
-            code = f"np.hstack([np.zeros(({self.extent(rows)}, 1)), {code}])" if augmented else code
-        drawn = parameter.role == "weight" and initialisation.variance is not None
-        return {"name": quoted(parameter.name), "code": code, "biased": augmented and drawn}
-
-    def sizes(self) -> Iterator[tuple[str, str]]:
-        """Where each named width is read off: the first parameter that has it along an axis."""
-        yield from zip(self.codes.widths.values(), self.size_lines(self.codes.widths), strict=True)
+            return f"np.hstack([np.zeros(({self.extent(rows)}, 1)), {code}])" if augmented else code
+        return f"np.zeros({shape})"
 
     def size_lines(self, widths: Mapping[Symbol, str]) -> Lines:
         """The same lines alone, with other names for the widths."""
@@ -375,6 +409,33 @@ class _Layout:
                 if extent.has(symbol):
                     less = f" - {self.extent(extent - symbol)}" if extent != symbol else ""
                     yield f"{widths[symbol]} = {self._stored(parameter)}.shape[{side}]{less}"
+
+
+def _about(statement: ArrayAssign) -> Tensor:
+    """What a gradient or an update is that of."""
+    assert statement.target.about is not None
+    return statement.target.about
+
+
+def _put(names: Iterable[str]) -> Lines:
+    """The line that puts tensors into ``values``, if there are any."""
+    items = _dict((name, name) for name in names)
+    return () if items == "{}" else (f"values |= {items}",)
+
+
+def _together(items: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Assignments side by side, as many on a line as it has room for."""
+    names: list[str] = []
+    values: list[str] = []
+    for name, value in items:
+        line = f"{STEP}{', '.join([*names, name])} = {', '.join([*values, value])}"
+        if names and len(line) > WIDTH:
+            yield f"{', '.join(names)} = {', '.join(values)}"
+            names, values = [], []
+        names.append(name)
+        values.append(value)
+    if names:
+        yield f"{', '.join(names)} = {', '.join(values)}"
 
 
 def _stage(statements: Iterable[ArrayAssign], *names: str) -> tuple[ArrayAssign, ...]:
@@ -400,9 +461,8 @@ def _helper_along(name: str) -> dict[str, Any]:
         "name": name,
         "signature": ", ".join(f"{a}: Array" for a in code.arguments),
         "what": _as_docstring(code.what),
-        "rearranged": False,
         "overflows": "",
-        "lines": code.lines,
+        "lines": folded(code.lines, STEP),
     }
 
 
@@ -470,69 +530,3 @@ def _walk(node: mx.Node) -> Iterable[mx.Node]:
 
 def _is_elementwise(function: Any) -> bool:
     return isinstance(function, type) and issubclass(function, Elementwise)
-
-
-class Rendered(NamedTuple):
-    """The text of a module, and the elementwise functions in it by their names there."""
-
-    source: str
-    functions: dict[str, Any]
-
-
-def module_source(
-    program: ArrayProgram,
-    notation: Notation,
-    promises: tuple[SumsToOne, ...],
-    name: str,
-    description: str,
-    network: Network | None = None,
-    targets: str = "real",
-    initialisation: str = "glorot_uniform",
-    second: bool = True,
-) -> Rendered:
-    """Render the module, laid out as a formatter would.
-
-    ``name`` is what it is imported as, ``description`` says which network it is, and
-    ``network`` is None if its equations were stated by hand. Without ``second``, it can be
-    read but not trained: there is no second rendering of the steps. Raises
-    ModuleError if what was rendered is no module, SecondRenderingError if that rendering cannot be made.
-    """
-    context = module_context(program, notation, promises, targets, INITIALISATIONS[initialisation], second)
-    source = fill(
-        "numpy/trainer.py.jinja",
-        **{**context, **facts(program, network, context)},
-        name=name,
-        intro="\n".join(textwrap.wrap(description, WIDTH)),
-        core="\n".join(textwrap.wrap(_CORE.format(**context), WIDTH)),
-        made=_created(context["widths"]),
-    )
-    require_module(source)
-    functions = {h["name"]: h["function"] for h in context["helpers"] if "function" in h}
-    return Rendered(laid_out(source), functions)
-
-
-_CORE = (
-    "Functional core: samples are columns. X is ({inputs}, m), Y is ({outputs}, m); parameters are a dict of arrays. "
-    "`Trainer` takes samples as rows, and is what most users want:"
-)
-
-
-def _created(widths: Iterable[str]) -> Lines:
-    """How a trainer is made, for the docstring."""
-    given = ", ".join([*(f"{w}=..." for w in widths), "seed=0"])
-    return tuple(laid_out_statement(f"trainer = Trainer({given})", WIDTH - 4).split("\n"))
-
-
-def tests_source(entries: int | None) -> str:
-    """Render the tests that stand beside the module; ``entries`` says how many of a parameter they check one by one."""
-    return laid_out(fill("numpy/test_trainer.py.jinja", entries=entries))
-
-
-#: What a generated package offers, as far as its module has it.
-_PUBLIC = ("Trainer", "error", "forward", "gradients", "initial_parameters", "initial_state", "update")
-
-
-def package_source(module: str) -> str:
-    """Render the ``__init__.py`` beside a module, given the module's source."""
-    defined = {node.name for node in ast.parse(module).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    return laid_out(fill("numpy/__init__.py.jinja", names=tuple(name for name in _PUBLIC if name in defined)))

@@ -1,3 +1,26 @@
+"""The course of a training: steps in chunks, Ctrl-C, and a bar."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn, final
+
+import numpy as np
+
+from derive.targets.numpy.runtime.steps import _Plain
+from derive.targets.numpy.runtime.values import (
+    Array,
+    _all_finite,
+    _copy_into,
+    _shapes_and_types,
+)
+
+
 class _Course:
     """The steps of one `fit`, handed over in chunks; the trainer gets what is settled.
 
@@ -7,12 +30,23 @@ class _Course:
     #: After how many seconds the trainer is brought up to date, epochs or not.
     pause = 0.25
 
-    def __init__(self, trainer: Trainer, X: Array, Y: Array, rate: float, size: int, interrupts: _Interrupts, bar: _Bar) -> None:
+    def __init__(
+        self,
+        trainer: Any,
+        X: Array,
+        Y: Array,
+        rate: float,
+        size: int,
+        interrupts: _Interrupts,
+        bar: _Bar,
+    ) -> None:
         """Get ready for batches of `size` samples, and for the rest of an epoch."""
         self.trainer, self.rate, self.size = trainer, rate, size
         self.interrupts, self.bar = interrupts, bar
         self.whole = len(X) - len(X) % size
-        lengths = [size] * (self.whole // size) + [len(X) - self.whole] * (self.whole < len(X))
+        lengths = [size] * (self.whole // size) + [len(X) - self.whole] * (
+            self.whole < len(X)
+        )
         self.weights = np.array(lengths) / len(X)
         self.steps = trainer._steps_for(set(lengths))
         self.X, self.Y = self.steps[size].arranged(X), np.ascontiguousarray(Y)
@@ -21,15 +55,17 @@ class _Course:
         #: How many epochs are handed over at once where nothing comes between them.
         self.block = max(1, self.steps[size].chunk // len(lengths))
         self.done = 0
-        self.running: _Steps | None = None
-        self.pending: list[tuple[_Steps, Array, Array]] = []
+        self.running: _Plain | None = None
+        self.pending: list[tuple[_Plain, Array, Array]] = []
         self.begun: list[float] = []
         self._start_afresh()
 
     def _start_afresh(self) -> None:
         """Go on from the trainer's parameters and state as they are now."""
         parts = (self.trainer.parameters, self.trainer.state)
-        self.spare = [{name: value.copy() for name, value in part.items()} for part in parts]
+        self.spare = [
+            {name: value.copy() for name, value in part.items()} for part in parts
+        ]
         self.running = None
         self.due = time.perf_counter() + self.pause
 
@@ -40,7 +76,10 @@ class _Course:
         if generator is not None and self.size < samples:
             order = generator.permuted(order, axis=1)
         if self.whole == samples:
-            self._run(self.size, order if self.size == samples else order.reshape(-1, self.size))
+            self._run(
+                self.size,
+                order if self.size == samples else order.reshape(-1, self.size),
+            )
         else:
             for row in order:
                 self._run(self.size, row[: self.whole].reshape(-1, self.size))
@@ -59,7 +98,7 @@ class _Course:
                 self.settle()
                 self.interrupts.deliver()
 
-    def _turn_to(self, steps: _Steps) -> _Steps:
+    def _turn_to(self, steps: _Plain) -> _Plain:
         """Let `steps` go on where others have ended, or where the trainer is."""
         if self.running is None:
             steps.load(self.trainer.parameters, self.trainer.state)
@@ -83,7 +122,9 @@ class _Course:
         trainer.history.extend(errors)
         self.begun.extend(errors)
         count = len(self.begun) // len(self.weights)
-        parts = np.reshape(self.begun[: count * len(self.weights)], (count, len(self.weights)))
+        parts = np.reshape(
+            self.begun[: count * len(self.weights)], (count, len(self.weights))
+        )
         trainer.epoch_history.extend((parts @ self.weights).tolist())
         trainer.n_iter_ += count
         del self.begun[: count * len(self.weights)]
@@ -99,32 +140,51 @@ class _Course:
         what, broken = f"the error is {errors[good]} at", ""
         if np.isfinite(errors[good]):
             good, broken = self._finite(taken)
-            kept = "the optimizer's state" if broken in self.trainer.state else "a parameter"
+            kept = (
+                "the optimizer's state"
+                if broken in self.trainer.state
+                else "a parameter"
+            )
             what = f"{kept} stops being finite in"
         self._repeat(taken, good)
         self.settle()
-        step = f"step {len(self.trainer.history) + 1} (epoch {self.trainer.n_iter_ + 1})"
+        step = (
+            f"step {len(self.trainer.history) + 1} (epoch {self.trainer.n_iter_ + 1})"
+        )
         large = f"the learning rate {self.rate:g} is too large, or the data are"
         rows = [row for _, batches, _ in taken for row in batches][good]
         batch = self.inputs[rows].T, self.Y[rows].T
-        why = _why_not_finite(self.trainer.parameters, *batch, large, broken)
-        raise ArithmeticError(f"{what} {step}: {why}; the trainer is left before that step")
+        why = self.trainer.network.why_not_finite(
+            self.trainer.parameters, *batch, large, broken
+        )
+        raise ArithmeticError(
+            f"{what} {step}: {why}; the trainer is left before that step"
+        )
 
-    def _finite(self, taken: list[tuple[_Steps, Array, Array]]) -> tuple[int, str]:
+    def _finite(self, taken: list[tuple[_Plain, Array, Array]]) -> tuple[int, str]:
         """How many steps leave only finite numbers; which array the next one breaks."""
         count, broken = 0, ""
-        for steps, row in ((steps, row) for steps, batches, _ in taken for row in batches):
+        for steps, row in (
+            (steps, row) for steps, batches, _ in taken for row in batches
+        ):
             self._repeat([(steps, row[None], np.empty(1))], 1)
             steps.store(*self.spare)
             arrays = self.spare[0] | self.spare[1]
-            broken = next((name for name in _UPDATES if not np.isfinite(arrays[name]).all()), "")
+            broken = next(
+                (
+                    name
+                    for name in self.trainer.network.updates
+                    if not np.isfinite(arrays[name]).all()
+                ),
+                "",
+            )
             if broken:
                 break
             count += 1
         self.pending, self.running = [], None
         return count, broken
 
-    def _repeat(self, taken: list[tuple[_Steps, Array, Array]], count: int) -> None:
+    def _repeat(self, taken: list[tuple[_Plain, Array, Array]], count: int) -> None:
         """Take the first `count` of the steps."""
         for steps, batches, _ in taken:
             part = batches[:count]
@@ -133,7 +193,7 @@ class _Course:
                 errors = self._turn_to(steps).run(self.X, self.Y, part, self.rate)
                 self.pending.append((steps, part, errors))
 
-    def aside(self, callback: Callable[[Trainer], object]) -> tuple[object, bool]:
+    def aside(self, callback: Callable[[Any], object]) -> tuple[object, bool]:
         """Call what may change the trainer, and go on with what it has left.
 
         Returns what it says, and whether it has changed a parameter.
@@ -141,14 +201,19 @@ class _Course:
         shapes = _shapes_and_types(self.trainer.parameters)
         self.interrupts.release()
         told = callback(self.trainer)
-        _check_parameters(self.trainer.parameters, in_place=True)
-        _check_state(self.trainer.parameters, self.trainer.state)
+        network = self.trainer.network
+        network.check_parameters(self.trainer.parameters, in_place=True)
+        network.check_state(self.trainer.parameters, self.trainer.state)
         if _shapes_and_types(self.trainer.parameters) != shapes:
-            raise ValueError("the callback has changed the shape or the type of a parameter")
+            raise ValueError(
+                "the callback has changed the shape or the type of a parameter"
+            )
         self.interrupts.hold()
         before = self.spare[0]
         self._start_afresh()
-        same = (np.array_equal(value, self.spare[0][name]) for name, value in before.items())
+        same = (
+            np.array_equal(value, self.spare[0][name]) for name, value in before.items()
+        )
         return told, not all(same)
 
 
@@ -210,10 +275,12 @@ class _Bar:
     #: How many seconds there are between two states of the line.
     pause = 0.1
 
-    def __init__(self, wanted: bool | None, trainer: Trainer, epochs: int) -> None:
+    def __init__(self, wanted: bool | None, trainer: Any, epochs: int) -> None:
         """`epochs` are to come."""
         stream = sys.stderr
-        self.stream = stream if (_is_terminal(stream) if wanted is None else wanted) else None
+        self.stream = (
+            stream if (_is_terminal(stream) if wanted is None else wanted) else None
+        )
         self.trainer, self.epochs, self.before = trainer, epochs, trainer.n_iter_
         #: How many errors, and validation errors, there were before.
         self.old = len(trainer.history), len(trainer.validation_history)
@@ -235,7 +302,9 @@ class _Bar:
         filled = 20 * done // self.epochs
         line = f"epoch {done}/{self.epochs} [{'#' * filled}{'.' * (20 - filled)}]"
         histories = self.trainer.history, self.trainer.validation_history
-        for name, errors, old in zip(("error", "validation"), histories, self.old, strict=True):
+        for name, errors, old in zip(
+            ("error", "validation"), histories, self.old, strict=True
+        ):
             line += f"  {name} {errors[-1]:.4g}" if len(errors) > old else ""
         room = _columns(self.stream) - 1
         try:
@@ -260,50 +329,3 @@ def _columns(stream: Any) -> int:
         return os.get_terminal_size(stream.fileno()).columns or sys.maxsize
     except (AttributeError, OSError, TypeError, ValueError):
         return sys.maxsize
-
-
-class _Best:
-    """The best parameters so far, and how long ago they were found."""
-
-    def __init__(self, patience: int, min_delta: float) -> None:
-        """Wait `patience` epochs for an error better by more than `min_delta`."""
-        self.patience, self.min_delta = patience, min_delta
-        self.error, self.waited = math.inf, 0
-        self.kept: tuple[Parameters, Parameters] = ({}, {})
-
-    def is_over(self, error: float, parameters: Parameters, state: Parameters) -> bool:
-        """Note an epoch's error; say if a better one was waited for long enough."""
-        if error < self.error - self.min_delta:
-            self.error, self.waited = error, 0
-            self.kept = copy.deepcopy((parameters, state))
-        else:
-            self.waited += 1
-        return self.waited >= self.patience
-
-    def restore(self, parameters: Parameters, state: Parameters) -> None:
-        """Put the best parameters in their place, and the state that goes with them."""
-        _copy_into(parameters, self.kept[0])
-        _copy_into(state, self.kept[1])
-
-
-def _is_true(answer: Any) -> bool:
-    """Whether an answer is True, as Python, NumPy or another array library has it."""
-    if getattr(answer, "shape", None) == () and hasattr(answer, "item"):
-        answer = answer.item()
-    return answer is True
-
-
-def _copy_into(target: Parameters, source: Parameters) -> None:
-    """Copy the numbers of arrays into the arrays of the same names."""
-    for name, value in source.items():
-        target[name][...] = value
-
-
-def _all_finite(parameters: Parameters) -> bool:
-    """Whether no number is NaN or infinite."""
-    return all(bool(np.isfinite(value).all()) for value in parameters.values())
-
-
-def _shapes_and_types(parameters: Parameters) -> tuple[Any, ...]:
-    """What the working memory of the steps depends on."""
-    return tuple((name, value.shape, value.dtype) for name, value in parameters.items())

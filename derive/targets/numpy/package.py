@@ -1,0 +1,292 @@
+"""What is handed out of a program: a package of files, or one file, in one of several forms.
+
+Each file is a body, filled from a template, and a head with the imports that the body needs.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derive.arrays.lift import ArrayProgram
+from derive.calculus.promises import SumsToOne
+from derive.files.templates import fill
+from derive.learning.initialisations import INITIALISATIONS
+from derive.paper.notation import Notation
+from derive.targets.fold import WIDTH, fold
+from derive.targets.module_check import require_known
+from derive.targets.numpy import runtime
+from derive.targets.numpy.equations import arguments, equations_context
+from derive.targets.numpy.facts import digest, facts
+from derive.targets.numpy.printer import quoted
+from derive.targets.numpy.runtime.steps import END, START, hash_of_equations
+
+if TYPE_CHECKING:
+    from derive.statement.network import Network
+
+#: An import: a module, and what is taken from it (nothing: the module itself).
+Import = tuple[str, str]
+
+#: What the bodies of files read of Python and NumPy, by its name there.
+_LIBRARY: dict[str, Import] = {
+    "functools": ("functools", ""),
+    "math": ("math", ""),
+    "np": ("numpy", ""),
+    **{name: ("collections.abc", name) for name in ("Callable", "Mapping")},
+    **{name: ("typing", name) for name in ("Any", "NoReturn", "Self")},
+    **{name: ("numpy.typing", name) for name in ("ArrayLike", "NDArray")},
+}
+#: What they read of the runtime, and the module in which that is.
+_RUNTIME = {
+    **dict.fromkeys(("Array", "Parameters", "Seed"), "values"),
+    "Network": "network",
+    **dict.fromkeys(("Line", "Steps", "side_by_side"), "steps"),
+    "TrainerBase": "trainer",
+    **dict.fromkeys(("compare_gradients", "compare_steps", "draw_example", "gradient_report", "report"), "check"),
+}
+#: The modules of the runtime, each of which reads those before it only.
+_PARTS = ("values", "network", "steps", "stopping", "files", "course", "trainer", "check")
+#: The types of the equations, where there is no runtime.
+_TYPES = """\
+Array = NDArray[Any]
+Parameters = dict[str, Array]
+Seed = int | np.random.Generator | None
+
+"""
+#: What a package offers, as far as its network has it.
+_FUNCTIONS = ("error", "forward", "gradients", "initial_parameters", "initial_state", "update")
+_PUBLIC = {
+    **dict.fromkeys(("Trainer", "check_gradients", "example"), "trainer"),
+    **dict.fromkeys(_FUNCTIONS, "network"),
+}
+_MAIN = """\
+if __name__ == "__main__":
+    raise SystemExit(main())
+"""
+#: No formatter changes what is sealed.
+_UNFORMATTED = "# fmt: off\n"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The bodies of the files of one program, and what is put together of them.
+
+    ``functions`` are the elementwise functions by their names in code.
+    """
+
+    name: str
+    description: str
+    context: Mapping[str, Any]
+    functions: Mapping[str, Any]
+
+    @cached_property
+    def equations(self) -> str:
+        """The equations as functions, with checks of their arguments."""
+        return self._equations(door=True)
+
+    def _equations(self, door: bool) -> str:
+        return fill("numpy/network.py.jinja", door=door, **self.context).strip("\n") + "\n"
+
+    def _steps(self, equations: str) -> str:
+        """The second rendering of the steps, made from these equations; empty if there is none."""
+        if self.context["steps"]["declined"]:
+            return ""
+        return fill("numpy/steps.py.jinja", equations_hash=hash_of_equations(equations), **self.context)
+
+    @cached_property
+    def _trainer(self) -> str:
+        """The class that users import."""
+        return fill("numpy/trainer.py.jinja", **{**self.context, "steps": not self.context["steps"]["declined"]})
+
+    def _words(self, kind: str) -> str:
+        """The docstring of a file of this kind."""
+        return fill(
+            "numpy/words.py.jinja",
+            kind=kind,
+            name=self.name,
+            intro="\n".join(textwrap.wrap(self.description, WIDTH)),
+            made=tuple(fold(f"trainer = Trainer({', '.join([*self._widths(), 'seed=0'])})", "    ")),
+            **self.context,
+        )
+
+    def _widths(self) -> Iterator[str]:
+        return (f"{width}=..." for width in self.context["widths"])
+
+    def _names(self) -> Iterator[str]:
+        """What the equations define."""
+        constants = (name for name, _ in self.context["constants"])
+        helpers = (h["call"] or h["name"] for h in self.context["helpers"])
+        return chain(_FUNCTIONS, ("NETWORK",), constants, helpers)
+
+    # A package.
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files of the package, without its tests."""
+        own = dict.fromkeys(self._names(), ".network")
+        beside = {**dict.fromkeys(_RUNTIME, "._runtime"), **own, "FAST_STEPS": "._steps"}
+        steps = self._steps(self.network_file)
+        return {
+            "__init__.py": self._init_file,
+            "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja", name=self.name),
+            "network.py": self.network_file,
+            "trainer.py": _file(self._words("trainer"), self._trainer, beside),
+            **({"_steps.py": _file(self._words("steps"), steps, beside)} if steps else {}),
+            "_runtime.py": _runtime_file(),
+        }
+
+    @cached_property
+    def network_file(self) -> str:
+        """The file of the equations."""
+        return _file(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
+
+    @property
+    def _init_file(self) -> str:
+        names = [n for n in _PUBLIC if n != "initial_state" or self.context["states"]]
+        offered = {(f".{_PUBLIC[name]}", name) for name in names}
+        listed = fold(f"__all__ = [{', '.join(map(quoted, names))}]")
+        return _UNFORMATTED + fill("numpy/__init__.py.jinja", imports=_import_lines(offered), listed=listed)
+
+    # One file.
+
+    @cached_property
+    def source(self) -> str:
+        """All in one file: the runtime, the equations, the trainer."""
+        imports, running = _runtime()
+        bodies = (self.equations, self._steps(self.equations), self._trainer)
+        known = {*_RUNTIME, *self._names(), "FAST_STEPS"}
+        for body in bodies:
+            imports |= _imports(body, dict.fromkeys(known, ""))
+        sections = (running, f"{START}\n", bodies[0], f"{END}\n", *bodies[1:], _MAIN)
+        return _put_together(self._words("single"), imports, "\n\n".join(s for s in sections if s))
+
+    @cached_property
+    def linked(self) -> str:
+        """What is checked: the equations, the steps and the trainer, with the runtime imported."""
+        body = "\n\n".join(b for b in (self.equations, self._steps(self.equations), self._trainer) if b)
+        return _file("", body, {name: f"{runtime.__name__}.{module}" for name, module in _RUNTIME.items()})
+
+    @cached_property
+    def core(self) -> str:
+        """The equations and ``update``, without checks and without a trainer."""
+        return _file(self._words("core"), _TYPES + "\n" + self._equations(door=False), {})
+
+
+def _file(words: str, body: str, places: Mapping[str, str]) -> str:
+    """A file: its docstring, the imports that its body needs, and the body."""
+    return _put_together(words, _imports(body, places), body)
+
+
+def _put_together(words: str, imports: set[Import], body: str) -> str:
+    start = f'{_UNFORMATTED}"""{words.strip()}\n"""\n\n' if words else ""
+    return f"{start}from __future__ import annotations\n\n{_import_lines(imports)}\n{body}"
+
+
+def _imports(body: str, places: Mapping[str, str]) -> set[Import]:
+    """What a body reads and does not define; ``places`` are the modules of what Python and NumPy have not.
+
+    Raises ModuleError if it does not parse, or reads what is nowhere.
+    """
+    names = require_known(body, {*_LIBRARY, *places})
+    return {_LIBRARY[name] if name in _LIBRARY else (places[name], name) for name in names} - {("", "")}
+
+
+def _import_lines(imports: set[Import]) -> str:
+    """Imports in the order of the common formatters: Python's, NumPy's, those of the package."""
+    groups: list[list[str]] = [[], [], []]
+    whole = sorted(module for module, name in imports if not name)
+    parts = sorted({module for module, name in imports if name and module})
+    for module in whole:
+        groups[_group(module)].append("import numpy as np" if module == "numpy" else f"import {module}")
+    for module in parts:
+        names = sorted((n for m, n in imports if m == module and n), key=_by_kind)
+        line = f"from {module} import {', '.join(names)}"
+        apart = (f"from {module} import (", *(f"    {name}," for name in names), ")")
+        groups[_group(module)] += [line] if len(line) <= WIDTH else apart
+    return "\n\n".join("\n".join(lines) for lines in groups if lines) + "\n"
+
+
+def _group(module: str) -> int:
+    return 1 if module.partition(".")[0] == "numpy" else 2 if module[0] == "." or "runtime" in module else 0
+
+
+def _by_kind(name: str) -> tuple[int, str]:
+    """Constants first, then classes, then functions."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2), name
+
+
+@cache
+def _runtime_parts() -> tuple[frozenset[Import], str]:
+    """The imports of the runtime, and all its code after them."""
+    imports: set[Import] = set()
+    bodies = []
+    for part in _PARTS:
+        text = Path(str(runtime.__file__)).with_name(f"{part}.py").read_text(encoding="utf-8")
+        lines = text.split("\n")
+        end = _end_of_imports(lines)
+        for node in ast.parse("\n".join(lines[:end])).body:
+            imports |= set(_imported(node))
+        bodies.append("\n".join(lines[end:]).strip("\n") + "\n")
+    return frozenset(imports), "\n\n".join(bodies)
+
+
+def _end_of_imports(lines: list[str]) -> int:
+    """The number of lines up to the last one that belongs to an import."""
+    last = max(n for n, line in enumerate(lines) if line.startswith(("import ", "from ")))
+    return last + 1 if not lines[last].endswith("(") else lines.index(")", last) + 1
+
+
+def _imported(node: ast.stmt) -> Iterable[Import]:
+    if isinstance(node, ast.Import):
+        return [(name.name, "") for name in node.names]
+    ours = isinstance(node, ast.ImportFrom) and str(node.module).startswith(runtime.__name__)
+    if isinstance(node, ast.ImportFrom) and node.module != "__future__" and not ours:
+        return [(str(node.module), name.name) for name in node.names]
+    return []
+
+
+def _runtime() -> tuple[set[Import], str]:
+    imports, body = _runtime_parts()
+    return set(imports), body
+
+
+@cache
+def _runtime_file() -> str:
+    """The file of the runtime, the same in every package."""
+    return _put_together(fill("numpy/words.py.jinja", kind="runtime"), *_runtime())
+
+
+def rendered(
+    program: ArrayProgram,
+    notation: Notation,
+    promises: tuple[SumsToOne, ...],
+    name: str,
+    description: str,
+    network: Network | None = None,
+    targets: str = "real",
+    initialisation: str = "glorot_uniform",
+    second: bool = True,
+) -> Rendered:
+    """Render a program as Python with NumPy.
+
+    ``name`` is what it is imported as, ``description`` says which network it is, and
+    ``network`` is None if its equations were stated by hand. Without ``second``, there is no second
+    rendering of the steps. Raises SecondRenderingError if that cannot be made.
+    """
+    context = equations_context(program, notation, promises, targets, INITIALISATIONS[initialisation], second)
+    made_of = repr([context[part] for part in ("forward", "error", "gradients", "updates")])
+    told = {"digest": f'"{digest(network, made_of)}"', **context["network"]}
+    whole = {**context, **facts(program, network, context), "facts": arguments(told)}
+    functions = {h["name"]: h["function"] for h in context["helpers"] if "function" in h}
+    return Rendered(name, description, whole, functions)
+
+
+def tests_source(entries: int | None) -> str:
+    """The tests that stand beside the package; ``entries`` says how many of a parameter they check one by one."""
+    return _UNFORMATTED + fill("numpy/test_trainer.py.jinja", entries=entries)

@@ -1,0 +1,9 @@
+"""What a generated package needs besides its equations, the same for every network.
+
+The modules are copied, without their imports, into the `_runtime.py` of each package.
+They need NumPy and nothing else.
+
+In: a `Network`, which a generated `network.py` makes.
+Out: its checks, its trainer, the report on its gradients.
+Imports: the standard library and NumPy.
+"""

@@ -1,0 +1,256 @@
+"""Steps: one by one with `update`, or by a faster rendering of the same program."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import io
+import math
+import sys
+import tokenize
+import warnings
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from derive.targets.numpy.runtime.network import Network
+from derive.targets.numpy.runtime.values import (
+    Array,
+    Parameters,
+    _copied,
+    _copy_into,
+    _dtype,
+)
+
+
+class Line(NamedTuple):
+    """What a straight line of code is used through: functions, and arrays of data."""
+
+    load: Callable[[Parameters, Parameters], None]
+    store: Callable[[Parameters, Parameters], None]
+    set_rate: Callable[[float], None]
+    take: Callable[[int], int]
+    measure: Callable[[], Array]
+    X: Array
+    Y: Array
+    learned: Array
+
+
+class Steps(NamedTuple):
+    """A faster rendering of a step, and the hash of the equations it was made from.
+
+    equations    the hash of `network.py`, without comments and layout
+    calls        how many calls of NumPy a step is
+    line         makes the straight line of code for a batch size
+    ones         where the inputs get a column of ones: first, last, or None
+    careful      whether a step may stop short of numbers that are too large for it
+    line_of_one  the same as `line` for batches of one sample, if there is one
+    of_one       takes steps of one sample with Python's own numbers, if that pays
+    """
+
+    equations: str
+    calls: int
+    line: Callable[[Parameters, int, int], Line]
+    ones: str | None = None
+    careful: bool = False
+    line_of_one: Callable[[Parameters, int, int], Line] | None = None
+    of_one: Callable[..., tuple[list[float], list[float]]] | None = None
+
+    def fit(self, network: Network) -> bool:
+        """Whether `network.py` is still what this was made from; a warning if not."""
+        found = _equations_hash(network)
+        if found in ("", self.equations):
+            return True
+        said = (
+            "the equations were changed since the faster steps were made from them, "
+            "so that fit takes its steps with update"
+        )
+        warnings.warn(said, stacklevel=4)
+        return False
+
+
+@functools.cache
+def _equations_hash(network: Network) -> str:
+    """The hash of the file that holds the equations; "" where it cannot be read."""
+    functions = vars(network)["forward"].__globals__
+    module = sys.modules.get(functions["__name__"])
+    if module is None or vars(module) is not functions:
+        return ""  # the source was executed without a file
+    try:
+        return hash_of_equations(inspect.getsource(module))
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
+        return ""
+
+
+def hash_of_equations(source: str) -> str:
+    """A hash of the equations in a source text, without comments and layout."""
+    _, start, rest = source.partition(f"\n{START}\n")
+    text = rest.partition(f"\n{END}\n")[0] if start else source
+    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    words = [t.string.strip() for t in tokens if t.type not in skipped]
+    return sha256("\n".join(words).encode()).hexdigest()[:16]
+
+
+#: What stands before and behind the equations where all is in one file.
+START, END = "# The equations.", "# The trainer."
+
+
+class _Plain:
+    """Many steps, taken one by one with `update`."""
+
+    def __init__(
+        self, network: Network, parameters: Parameters, state: Parameters, samples: int
+    ) -> None:
+        self.network, self.samples = network, samples
+        #: How many steps are taken between two looks at the clock.
+        self.chunk = 64
+        self._own = _copied(parameters), _copied(state)
+
+    def load(self, parameters: Parameters, state: Parameters) -> None:
+        """Go on from these numbers."""
+        for own, given in zip(self._own, (parameters, state), strict=True):
+            _copy_into(own, given)
+
+    def store(self, parameters: Parameters, state: Parameters) -> None:
+        """Copy the numbers as they are now."""
+        for own, given in zip(self._own, (parameters, state), strict=True):
+            _copy_into(given, own)
+
+    def arranged(self, X: Array) -> Array:
+        """The inputs, (n, features), as `run` wants them."""
+        return np.ascontiguousarray(X)
+
+    def run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
+        """Take a step for each row of `batches`, (steps, samples): rows of X and Y.
+
+        X is what `arranged` has made of the inputs. Returns the error before each step.
+        """
+        errors = np.empty(len(batches), X.dtype)
+        with np.errstate(all="ignore"):
+            for step, rows in enumerate(batches):
+                errors[step] = self.network.step(
+                    *self._own, X[rows].T, Y[rows].T, learning_rate
+                )
+        return errors
+
+
+class _Fast(_Plain):
+    """Many steps by the faster rendering: what `update` computes, up to rounding."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        network: Network,
+        parameters: Parameters,
+        state: Parameters,
+        samples: int,
+    ) -> None:
+        """Make the arrays for batches of `samples`.
+
+        They hold the data of up to 256 batches (at most 65,536 numbers, or those of one
+        batch), besides what a step computes with.
+        """
+        super().__init__(network, parameters, state, samples)
+        row = network.rows(parameters, 0) + network.rows(parameters, 1)
+        slots = max(1, min(256, 65_536 // (samples * row)))
+        if steps.line_of_one is not None and samples == 1:
+            line = steps.line_of_one(parameters, 1, min(32, slots))
+        else:
+            line = steps.line(parameters, samples, slots)
+        self._steps, self._line, self._slots = steps, line, len(line.X)
+        self._inputs = line.X.reshape(-1, line.X.shape[2])
+        outputs = line.Y.shape[1]
+        self._by_row = (
+            np.empty((len(self._inputs), outputs), line.Y.dtype)
+            if outputs > 1
+            else line.Y.reshape(-1, 1)
+        )
+        #: How many steps take about a fiftieth of a second.
+        products = samples * sum(value.size for value in parameters.values())
+        self.chunk = max(1, int(2e7 / (steps.calls * 400 + products)))
+        one = samples == 1 and _dtype(parameters) == np.float64
+        self._of_one = steps.of_one if one else None
+        self.load(parameters, state)
+
+    def load(self, parameters: Parameters, state: Parameters) -> None:
+        """Go on from these numbers."""
+        self._line.load(parameters, state)
+
+    def store(self, parameters: Parameters, state: Parameters) -> None:
+        """Copy the numbers as they are now."""
+        self._line.store(parameters, state)
+
+    def arranged(self, X: Array) -> Array:
+        """The inputs, (n, features), as `run` wants them."""
+        if self._steps.ones is None:
+            return np.ascontiguousarray(X)
+        ones = np.ones((len(X), 1), X.dtype)
+        return np.hstack([X, ones] if self._steps.ones == "last" else [ones, X])
+
+    def run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
+        """Take a step for each row of `batches`, (steps, samples): rows of X and Y.
+
+        X is what `arranged` has made of the inputs. Returns the error before each step.
+        """
+        with np.errstate(all="ignore"):
+            return self._run(X, Y, batches, learning_rate)
+
+    def _run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
+        self._line.set_rate(learning_rate)
+        errors = np.empty(len(batches), X.dtype)
+        # all steps on the same batch: it is copied once
+        same = len(batches) > 1 and batches.strides[0] == 0
+        first = 0
+        while first < len(batches):
+            chosen = batches[first : first + self._slots]
+            if self._of_one is not None:
+                chosen = batches[first : first + 4096]
+                rows = np.hstack([X.take(chosen[:, 0], 0), Y.take(chosen[:, 0], 0)])
+                flat = self._line.learned
+                flat[...], found = self._of_one(
+                    flat.tolist(), rows.tolist(), learning_rate
+                )
+                done = len(found)
+                errors[first : first + done] = found
+            else:
+                if first == 0 or not same:
+                    self._gather(X, Y, chosen)
+                done = self._line.take(len(chosen))
+                errors[first : first + done] = self._line.measure()[:done]
+            first += done
+            if self._steps.careful and done < len(chosen):
+                rows = batches[first]
+                errors[first] = self._carefully(X[rows], Y[rows], learning_rate)
+                first, same = first + 1, False
+        return errors
+
+    def _gather(self, X: Array, Y: Array, chosen: Array) -> None:
+        """Copy the samples of some batches to where the steps read them."""
+        rows = chosen.ravel()
+        X.take(rows, 0, self._inputs[: len(rows)], "clip")
+        Y.take(rows, 0, self._by_row[: len(rows)], "clip")
+        if self._by_row.shape[1] > 1:
+            by_batch = self._by_row[: len(rows)].reshape(*chosen.shape, -1)
+            self._line.Y[: len(chosen)] = by_batch.transpose(0, 2, 1)
+
+    def _carefully(self, X: Array, Y: Array, learning_rate: float) -> float:
+        """A step by `update`, with numbers so large that powers could overflow."""
+        inner = {None: X, "last": X[:, :-1], "first": X[:, 1:]}[self._steps.ones]
+        self.store(*self._own)
+        before = self.network.step(*self._own, inner.T, Y.T, learning_rate)
+        self.load(*self._own)
+        return before
+
+
+def side_by_side(
+    dtype: np.dtype[Any], *shapes: tuple[int, int]
+) -> tuple[Array, list[Array]]:
+    """An array of ones, and its parts in these shapes, one after the other."""
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = [sum(sizes[: n + 1]) for n in range(len(sizes))]
+    whole: Array = np.ones(sum(sizes), dtype)
+    parts = zip(ends, sizes, shapes, strict=True)
+    return whole, [whole[end - size : end].reshape(shape) for end, size, shape in parts]
