@@ -163,22 +163,23 @@ class Derivation(NumPyDerivation):
         numbers = numbers_of(edition)
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
-            **self._package(),
+            **self._code(edition.form),
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
             **({"estimator.py": self.estimator()} if edition.estimator else {}),
         }
         return seal_all(made, self.network.digest)
 
-    def _package(self) -> dict[str, Content]:
-        """The module, its tests, and what makes a package of them."""
+    def _code(self, form: str) -> dict[str, Content]:
+        """The code in one of the forms of an edition, and its tests where it has a trainer."""
         from derive.targets.numpy.package import tests_source
         from derive.targets.verify import ENTRYWISE
 
         self.check().require()
         count = self.parameter_count
         entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
-        return {**self.rendered.files, "test_trainer.py": tests_source(entries)}
+        tests = {"test_trainer.py": tests_source(entries)} if form in ("package", "single-file") else {}
+        return {**self.rendered.form(form), **tests}
 
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from derive import __version__
 from derive.command.streams import complain
-from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, MAX_PATH, PARTS
+from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, FORMS, MAX_PATH, PARTS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
 
 Command = Callable[[argparse.Namespace], int]
@@ -42,7 +42,7 @@ CATALOGUES = {
 STORY_FORMATS = tuple(name for name in FORMATS if name != "ipynb")
 
 #: What else it shows: names of the document, with what each means.
-NAMES = {"formats": FORMATS, "parts": PARTS, "details": DETAILS, "flavours": FLAVOURS}
+NAMES = {"formats": FORMATS, "forms": FORMS, "parts": PARTS, "details": DETAILS, "flavours": FLAVOURS}
 
 
 def printable(text: str) -> str:
@@ -126,6 +126,7 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="write estimator.py too, for scikit-learn",
     )
+    files.add_argument("--form", metavar="NAME", help=f"of the code: {_either(FORMS)} (package)")
     either = files.add_mutually_exclusive_group()
     either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
     either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")

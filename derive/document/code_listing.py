@@ -14,6 +14,7 @@ from derive.files.seals import HEADER_LINES
 from derive.targets.names import code_names
 
 if TYPE_CHECKING:
+    from derive.document.view import View
     from derive.targets.numpy.derivation import NumPyDerivation
 
 
@@ -48,10 +49,10 @@ class Section:
         return self.first + len(self.lines) - 1
 
 
-def listing(derivation: NumPyDerivation) -> tuple[Section, ...]:
-    """The module in sections: what computes equations, and what stands between."""
-    source = derivation.listed
-    lines = _lines(source, _tensors(derivation))
+def listing(view: View) -> tuple[Section, ...]:
+    """The code in sections: what computes equations, and what stands between."""
+    _, source = view.code
+    lines = _lines(source, _tensors(view.derivation))
     numbered = {n for n, line in enumerate(lines, start=1) if any(w.equation is not None for w in line)}
     return tuple(_sections(ast.parse(source).body, lines, numbered))
 

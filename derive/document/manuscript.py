@@ -42,5 +42,5 @@ def manuscript(derivation: NumPyDerivation, edition: Edition, numbers: Numbers |
         from derive.worked.example import work
 
         example = work(derivation, numbers)
-    view = View(derivation, edition.detail, example)
+    view = View(derivation, edition.detail, example, form=edition.form)
     return Manuscript(view, edition, document(view, edition.only), draw(derivation))

@@ -37,13 +37,19 @@ class View:
     """A derivation as it is looked at: for one sample and for a batch, in its notation, in so much detail.
 
     ``example`` holds the worked numbers, ``report`` the gradient check as it was run,
-    if they are wanted.
+    if they are wanted. ``form`` is that of the code, one of ``edition.FORMS``.
     """
 
     derivation: NumPyDerivation
     detail: str = "full"
     example: Example | None = None
     report: GradientReport | None = None
+    form: str = "package"
+
+    @cached_property
+    def code(self) -> tuple[str, str]:
+        """The file that computes the equations: its name and its text."""
+        return self.derivation.listed(self.form)
 
     @property
     def notation(self) -> Notation:

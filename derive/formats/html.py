@@ -59,7 +59,7 @@ def html_page(view: View, document: Document) -> str:
     writer = HtmlWriter(frozenset(_numbers(document.parts)))
     sections = [section for part in document.parts for section in _sections(writer, view, document, part)]
     if any(isinstance(b, Algorithm) for p in document.parts for b in _blocks(p.blocks)):
-        sections.append(Section("code", "The code", code_section(view.derivation, writer.anchors)))
+        sections.append(Section("code", "The code", code_section(view, writer.anchors)))
     return fill(
         "html/page.html.jinja",
         title=document.title,

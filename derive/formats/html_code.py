@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from derive.document.code_listing import Line, Section, Word, listing
 
 if TYPE_CHECKING:
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.document.view import View
 
 
-def code_section(derivation: NumPyDerivation, anchors: Mapping[int, str]) -> str:
+def code_section(view: View, anchors: Mapping[int, str]) -> str:
     """The module line by line; ``anchors`` are where the numbers of equations lead."""
     words = (
-        "This is the generated module, which needs nothing but NumPy. What computes the equations is shown, each line "
-        "with the number of its equation; the rest is folded. The lines are numbered as in the file."
+        f"This is <code>{view.code[0]}</code>. What computes the equations is shown, each line with the number of its "
+        "equation; the rest is folded. The lines are numbered as in the file."
     )
-    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in listing(derivation))])
+    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in listing(view))])
 
 
 def _section(section: Section, anchors: Mapping[int, str]) -> str:

@@ -50,6 +50,12 @@ FLAVOURS = {
     "github": "the subset that GitHub shows",
     "obsidian": "Obsidian",
 }
+FORMS = {
+    "package": "a package: the equations, the trainer, what both rest on, tests",
+    "single-file": "the same in one file, trainer.py",
+    "core": "the equations and update, in network.py, without checks and trainer",
+    "predict": "the forward pass alone, in predict.py, for a trained network",
+}
 
 #: Which formats an option is for, where it is not for all.
 MADE_FOR = {"flavour": ("md",), "front_matter": ("md",), "label_prefix": ("tex", "pdf", "md")}
@@ -70,7 +76,8 @@ class Edition:
     a comma-separated string; no ``only`` means all parts of the ``detail``. ``flavour`` and
     ``front_matter`` are for Markdown; ``label_prefix`` begins every label in LaTeX (without
     one there are none) and every anchor in Markdown. ``numbers`` is a seed (``7`` or ``"seed:7"``) or the path
-    of a TOML file, for a worked example. With ``estimator`` there is one for scikit-learn beside the module.
+    of a TOML file, for a worked example. With ``estimator`` there is one for scikit-learn beside the trainer.
+    ``form`` is how the code is written: a name from ``FORMS``.
 
     Raises SpecError if these make no edition; the message says why.
 
@@ -86,6 +93,7 @@ class Edition:
     label_prefix: str
     numbers: str | None
     estimator: bool
+    form: str
 
     def __init__(
         self,
@@ -97,6 +105,7 @@ class Edition:
         label_prefix: str = "",
         numbers: str | int | Path | None = None,
         estimator: bool = False,
+        form: str = "package",
     ) -> None:
         values = {
             "formats": _names("format", formats, FORMATS),
@@ -107,11 +116,16 @@ class Edition:
             "label_prefix": _prefix(label_prefix),
             "numbers": None if numbers is None else _numbers(numbers),
             "estimator": _flag("estimator", estimator),
+            "form": _name("form", form, FORMS),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
         if "numbers" in self.only and self.numbers is None:
             raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
+        if self.form in ("core", "predict"):
+            needs = "estimator" if self.estimator else "format ipynb" if "ipynb" in self.formats else ""
+            if needs:
+                raise SpecError(f"{needs} needs a trainer, which form {self.form} has not: give form package")
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Edition:
@@ -193,6 +207,7 @@ _NOUNS = {
     "detail": ("detail", "details"),
     "only": ("part", "parts"),
     "flavour": ("flavour", "flavours"),
+    "form": ("form", "forms"),
 }
 
 

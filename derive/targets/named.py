@@ -87,7 +87,8 @@ def computed(module: Any, program: Program, names: Mapping[str, str], point: Poi
     parameters = {name: value.copy() for name, value in point.parameters.items()}
     state = {name: value.copy() for name, value in point.state.items()}
     with np.errstate(all="ignore"):  # without the checks: what is infinite is compared too
-        network, values = module.NETWORK, {}
+        network = module.NETWORK
+        values: dict[str, Array] = {}
         network.forward(parameters, point.X, values)
         error = network.error(parameters, point.X, point.Y, values)
         slopes = network.gradients(parameters, point.X, point.Y, values)

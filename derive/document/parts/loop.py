@@ -161,7 +161,8 @@ def _kept(view: View) -> Text:
 
 
 def _algorithm(view: View) -> Algorithm:
-    lines = code_lines(view.derivation.listed)
+    name, text = view.code
+    lines = code_lines(text)
     steps = [Step(say("repeat, for one batch ({}, {}) after another:", *_data(view)))]
     for stage, title in (
         ("forward", "forwards:"),
@@ -174,8 +175,8 @@ def _algorithm(view: View) -> Algorithm:
         if statements:
             steps += [Step(Text((title,)), 1), *_lines(view, statements, lines)]
     optimizer = view.descent.optimizer
-    name = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.name}"
-    heading = say(name + "; the last column gives the line of {} that does it", Code("network.py"))
+    title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.name}"
+    heading = say(title + "; the last column gives the line of {} that does it", Code(name))
     return Algorithm(heading, tuple(steps))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from derive.derived import Derived
 from derive.targets.numpy.package import Rendered, rendered
@@ -36,20 +38,26 @@ class NumPyDerivation(Derived):
         except SecondRenderingError:
             return self._rendered(second=False)
 
-    @property
-    def listed(self) -> str:
-        """The equations as a document lists them: they need no second rendering of the steps."""
-        return self._readable.network_file
+    def listed(self, form: str) -> tuple[str, str]:
+        """The name and the text of the file with the equations, which is there also without a second rendering."""
+        return next(iter(self._readable.form(form).items()))
 
-    def numpy(self) -> str:
-        """Return the source of the NumPy module, once it has been checked as ``check`` says.
+    def numpy(self, form: str = "single-file", parameters: Mapping[str, Any] | None = None) -> str:
+        """Return the code as one file, once it has been checked as ``check`` says.
+
+        ``form`` is ``single-file`` (equations and trainer), ``core`` (the equations alone) or ``predict`` (the
+        forward pass alone, with these ``parameters`` in it, or with a function that loads them).
 
         Raises StatementError if an equation has no value at the numbers of the check, or the error overflows there.
         Raises ModuleError, naming the equation, if the module does not run or its check
         fails, which is a fault of this program.
         """
         self.check().require()
-        return self.rendered.source
+        if form == "predict":
+            return self.rendered.predict(parameters)
+        if form not in ("single-file", "core"):
+            raise ValueError(f"form is {form!r}; expected single-file, core or predict")
+        return self.rendered.source if form == "single-file" else self.rendered.core
 
     def check(self) -> GradientReport:
         """Check the generated module on random examples: its gradients, and every tensor that it computes.

@@ -91,6 +91,7 @@ def equations_context(
             f"def update({data}, learning_rate: float{', state: Parameters' if states else ''}) -> float:"
         ),
         "widths": widths,
+        "by_sample": _by_sample(program),
         "x": x,
         "y": y,
         "inputs": layout.extent(program.inputs[0].axes[0].extent),
@@ -105,7 +106,6 @@ def _network(program: ArrayProgram, layout: _Layout, targets: str) -> dict[str, 
     names = layout.codes.tensors
     replaced = [s for s in program.stage("update") if s.target.role == "updated"]
     undefined = [s.number for s in program.statements if may_be_undefined(s.equation.expression)]
-    samples_first = len(program.prediction.axes) > 1 and program.prediction.axes[0].sample
     found = {
         "parameters": _dict((p.name, layout.shape(p, quoted)) for p in program.parameters),
         "data": _dict((names[t.name], layout.side(t.axes[0].extent, quoted)) for t in program.inputs),
@@ -115,8 +115,14 @@ def _network(program: ArrayProgram, layout: _Layout, targets: str) -> dict[str, 
         "updates": _dict((_about(s).name, s.number) for s in replaced),
     }
     found |= {"targets": quoted(targets)} if targets != "real" else {}
-    found |= {"by_sample": "True"} if samples_first else {}
+    found |= {"by_sample": "True"} if _by_sample(program) else {}
     return found | ({"undefined": f"frozenset({{{', '.join(map(str, undefined))}}})"} if undefined else {})
+
+
+def _by_sample(program: ArrayProgram) -> bool:
+    """Whether the first axis of the prediction is that of the samples."""
+    axes = program.prediction.axes
+    return len(axes) > 1 and axes[0].sample
 
 
 def _dict(items: Iterable[tuple[str, Any]]) -> str:
@@ -226,13 +232,14 @@ class _Layout:
             "error": self.body((*self.towards_error, self.error), kept, _put(towards)),
             "gradients": self.body(backward, kept, (*_put(factors), f"return {_dict(slopes)}")),
             "kinks": self.kinks(kept),
+            "predicting": self.body(self._read_of(self.forward, {self.program.predicted}), (), ()),
         }
 
     def body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
         """The lines of a function that computes ``statements``: what it unpacks, the equations, and the ``end``."""
         read = set().union(*(_reads(s) for s in statements))
         computed = [self.line(s) for s in statements]
-        return folded((*self._unpacked(read, _words(computed), values), *computed, *end), STEP)
+        return folded((*self._unpacked(read, words(computed), values), *computed, *end), STEP)
 
     def _unpacked(self, read: set[str], used: set[str], values: Iterable[Tensor]) -> Lines:
         """The lines that give a name to what is ``read``, and to the sizes that the code has ``used``."""
@@ -255,7 +262,7 @@ class _Layout:
         read |= set().union(*(_reads(s) for s in towards))
         computed = [self.line(s) for s in towards]
         items = [f"np.sign({self.printer.code(lowered(with_two_axes(place))).text})" for place in places]
-        unpacked = self._unpacked(read, _words([*computed, *items]), values)
+        unpacked = self._unpacked(read, words([*computed, *items]), values)
         return folded((*unpacked, *computed, f"return [{', '.join(items)}]"), STEP)
 
     def _read_of(self, statements: tuple[ArrayAssign, ...], read: set[str]) -> tuple[ArrayAssign, ...]:
@@ -517,7 +524,7 @@ def _reads(statement: ArrayAssign) -> set[str]:
     return mx.arrays_read(_form(statement))
 
 
-def _words(lines: Iterable[str]) -> set[str]:
+def words(lines: Iterable[str]) -> set[str]:
     """The names that lines of code hold."""
     return {node.id for line in lines for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
 

@@ -22,10 +22,11 @@ from derive.paper.notation import Notation
 from derive.targets.fold import WIDTH, fold
 from derive.targets.module_check import require_known
 from derive.targets.numpy import runtime
-from derive.targets.numpy.equations import arguments, equations_context
+from derive.targets.numpy.equations import arguments, equations_context, words
 from derive.targets.numpy.facts import digest, facts
 from derive.targets.numpy.printer import quoted
 from derive.targets.numpy.runtime.steps import END, START, hash_of_equations
+from derive.text.errors import StatementError
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
@@ -124,6 +125,14 @@ class Rendered:
         helpers = (h["call"] or h["name"] for h in self.context["helpers"])
         return chain(_FUNCTIONS, ("NETWORK",), constants, helpers)
 
+    def form(self, name: str) -> dict[str, str]:
+        """The files of one of ``edition.FORMS``, the one with the equations first."""
+        if name == "single-file":
+            return {"trainer.py": self.source, "__init__.py": self._init_file(single=True)}
+        if name == "core":
+            return {"network.py": self.core}
+        return {"predict.py": self.predict()} if name == "predict" else self.files
+
     # A package.
 
     @property
@@ -133,9 +142,9 @@ class Rendered:
         beside = {**dict.fromkeys(_RUNTIME, "._runtime"), **own, "FAST_STEPS": "._steps"}
         steps = self._steps(self.network_file)
         return {
-            "__init__.py": self._init_file,
-            "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja", name=self.name),
             "network.py": self.network_file,
+            "__init__.py": self._init_file(),
+            "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja", name=self.name),
             "trainer.py": _file(self._words("trainer"), self._trainer, beside),
             **({"_steps.py": _file(self._words("steps"), steps, beside)} if steps else {}),
             "_runtime.py": _runtime_file(),
@@ -146,10 +155,9 @@ class Rendered:
         """The file of the equations."""
         return _file(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
 
-    @property
-    def _init_file(self) -> str:
+    def _init_file(self, single: bool = False) -> str:
         names = [n for n in _PUBLIC if n != "initial_state" or self.context["states"]]
-        offered = {(f".{_PUBLIC[name]}", name) for name in names}
+        offered = {(".trainer" if single else f".{_PUBLIC[name]}", name) for name in names}
         listed = fold(f"__all__ = [{', '.join(map(quoted, names))}]")
         return _UNFORMATTED + fill("numpy/__init__.py.jinja", imports=_import_lines(offered), listed=listed)
 
@@ -176,6 +184,34 @@ class Rendered:
     def core(self) -> str:
         """The equations and ``update``, without checks and without a trainer."""
         return _file(self._words("core"), _TYPES + "\n" + self._equations(door=False), {})
+
+    def predict(self, parameters: Mapping[str, Any] | None = None) -> str:
+        """The forward pass alone, with these parameters in it, or with a function that loads them.
+
+        Raises StatementError where no sample is predicted by itself.
+        """
+        if self.context["no_prediction"]:
+            raise StatementError(
+                "form predict is for networks that predict each sample by itself: its samples are coupled"
+            )
+        arrays = ", ".join(f"{quoted(name)}: np.array({value.tolist()})" for name, value in (parameters or {}).items())
+        text = fill(
+            "numpy/predict.py.jinja",
+            numbers=fold(f"parameters = {{{arrays}}}") if arrays else [],
+            **{**self.context, "helpers": self._called(self.context["predicting"])},
+        )
+        return _file(
+            self._words("predict"), f"Array = NDArray[Any]\n\n{'' if arrays else chr(10)}{text.lstrip(chr(10))}", {}
+        )
+
+    def _called(self, lines: Iterable[str]) -> list[Mapping[str, Any]]:
+        """The functions that lines of code call, and those that these call."""
+        names, found = words(lines), []
+        for helper in reversed(self.context["helpers"]):
+            if (helper["call"] or helper["name"]) in names:
+                found.append(helper)
+                names |= words(helper.get("lines", ()))
+        return found[::-1]
 
 
 def _file(words: str, body: str, places: Mapping[str, str]) -> str:
