@@ -1,7 +1,7 @@
 """Very many steps of a small network: `python benchmarks/soak.py`.
 
 Two things must not happen: that memory grows, and that the two renderings of the program (`fit`
-and `_update`) part by more than rounding, when both take the same steps. A third is looked at:
+and `update`) part by more than rounding, when both take the same steps. A third is looked at:
 what `fit`'s steps allocate, which is to be nothing but the errors that they return.
 """
 
@@ -56,7 +56,7 @@ def soak(module: ModuleType, steps: int, batch: int, block: int) -> Soaked:
     batches = [(X[i : i + batch].T.copy(), Y[i : i + batch].T.copy()) for i in range(0, SAMPLES, batch)]
     trainer = module.Trainer(seed=0)
     parameters = {name: value.copy() for name, value in trainer.parameters.items()}
-    state = module._initial_state(parameters)
+    state = module.NETWORK.initial_state(parameters)
     done, apart, before = 0, 0.0, (0, 0)
     while done < steps:
         trainer.fit(X, Y, block, RATE, batch, shuffle=False, progress=False)
@@ -64,7 +64,7 @@ def soak(module: ModuleType, steps: int, batch: int, block: int) -> Soaked:
             history.clear()
         for _ in range(block):
             for columns in batches:
-                module._update(parameters, state, *columns, RATE)
+                module.NETWORK.step(parameters, state, *columns, RATE)
         apart = max(apart, distance(trainer.parameters, parameters))
         before = before if done else (resident(), traced())
         done += block * len(batches)
@@ -94,8 +94,8 @@ def allocated(module: ModuleType, layers: tuple[int, ...], batch: int, steps: in
     X = generator.normal(size=(4 * batch, layers[0]))
     Y = np.eye(layers[-1])[generator.integers(0, layers[-1], 4 * batch)]
     parameters = module.initial_parameters(seed=0)
-    state = module._initial_state(parameters)
-    runner = module._Steps(parameters, state, batch)
+    state = module.NETWORK.initial_state(parameters)
+    runner = module._Fast(module.FAST_STEPS, module.NETWORK, parameters, state, batch)
     arranged = runner.arranged(X)
     order = generator.integers(0, 4 * batch, (steps, batch))
     runner.run(arranged, Y, order, 0.01)
@@ -118,7 +118,7 @@ def main() -> None:
         tracemalloc.start()
         watched = soak(module, steps // 50, batch, 20)
         tracemalloc.stop()
-        print(f"{shape}, batch {batch}: {plain.steps} steps of fit and of _update")
+        print(f"{shape}, batch {batch}: {plain.steps} steps of fit and of update")
         print(f"  parameters apart by {plain.apart:.1e} of the largest, at worst")
         print(f"  memory of the process grown by {plain.resident / 1024:.0f} KiB since the first block")
         print(f"  memory traced grown by {watched.traced / 1024:.1f} KiB in {watched.steps} steps")

@@ -159,9 +159,10 @@ def one_layer_after_the_other() -> tuple[float, float, list[float]]:
     parameters = {n: v.copy() for n, v in start.parameters.items()}
     errors = []
     for _ in range(start.rounds):
-        values = module._forward(parameters, start.X)
+        values: dict[str, Any] = {}
+        module.NETWORK.forward(parameters, start.X, values)
         for name in ("W2", "W1"):
-            slopes = module._gradients(parameters, start.X, start.Y, values)
+            slopes = module.NETWORK.gradients(parameters, start.X, start.Y, values)
             parameters[name] -= start.learning_rate * slopes[name]
         errors.append(float(module.error(parameters, start.X, start.Y)))
     return errors[0], errors[-1], [float(v) for v in module.forward(parameters, start.X).ravel()]

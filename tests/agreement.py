@@ -58,7 +58,7 @@ def assert_steps_agree(module: ModuleType, parameters: dict[str, Array], x: Arra
 
 def declines(module: ModuleType) -> bool:
     """Whether a module has no rendering of its steps besides the readable one."""
-    return not hasattr(module, "_straight_line")
+    return module.Trainer.steps is None
 
 
 def constants(**values: Any) -> dict[str, Fraction]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,7 @@ from derive.catalogue.activations import ACTIVATIONS
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS
 from derive.statement.network import Network
+from derive.targets.numpy.package import Rendered
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Array]
@@ -53,6 +55,30 @@ def load(source: str) -> ModuleType:
     module = ModuleType("trainer")
     exec(compile(source, "trainer.py", "exec"), module.__dict__)
     return module
+
+
+def altered(rendered: Rendered, *changes: str) -> Rendered:
+    """The same with pieces of the text replaced that is checked: old, new, old, new."""
+    changed, source = replace(rendered), rendered.linked
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert old in source
+        source = source.replace(old, new)
+    changed.__dict__["linked"] = source
+    return changed
+
+
+def forwarded(module: Any, parameters: Any, x: Array) -> dict[str, Array]:
+    """Every tensor of a forward pass, without checks."""
+    values: dict[str, Array] = {}
+    module.NETWORK.forward(parameters, x, values)
+    return values
+
+
+def runner(module: Any, parameters: Any, state: Any, samples: int) -> Any:
+    """What takes the steps of ``fit``: the second rendering where there is one."""
+    if module.Trainer.steps is None:
+        return module._Plain(module.NETWORK, parameters, state, samples)
+    return module._Fast(module.FAST_STEPS, module.NETWORK, parameters, state, samples)
 
 
 def axis(extent: int | str) -> Axis:

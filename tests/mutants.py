@@ -35,7 +35,7 @@ def mutants(source: str) -> Iterator[Mutant]:
     """Every mutant of every statement whose line ends with the number of an equation."""
     lines, tree = source.split("\n"), ast.parse(source)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    helpers = [f for f in functions if f in tree.body and f.returns is not None and f.name[0] != "_"]
+    helpers = [f for f in functions if f in tree.body and _is_elementwise(f)]
     for function in functions:
         names = _names(function)
         for statement in _own_statements(function):
@@ -49,6 +49,12 @@ def mutants(source: str) -> Iterator[Mutant]:
                 if text != ast.unparse(statement):
                     rows = [f"{indent}{row}" for row in text.split("\n")]
                     yield Mutant(as_it_was, text, "\n".join([*lines[:first], *rows, *lines[last + 1 :]]))
+
+
+def _is_elementwise(function: ast.FunctionDef) -> bool:
+    """Whether a function takes arrays and returns one: not a function of the whole network."""
+    types = [function.returns, *(argument.annotation for argument in function.args.args)]
+    return all(isinstance(kind, ast.Name) and kind.id == "Array" for kind in types)
 
 
 def _own_statements(function: ast.FunctionDef) -> Iterator[ast.stmt]:

@@ -50,8 +50,9 @@ class Steps:
 
     def __init__(self, case: Case, samples: int) -> None:
         self.named = named(case)
-        self.state = module(case)._initial_state(self.named)
-        self.steps = module(case)._Steps(self.named, self.state, case.batch)
+        made = module(case)
+        self.state = made.NETWORK.initial_state(self.named)
+        self.steps = made._Fast(made.FAST_STEPS, made.NETWORK, self.named, self.state, case.batch)
         self.steps.load(self.named, self.state)
         X, self.Y = case.data(samples)
         self.X = self.steps.arranged(X)

@@ -488,12 +488,12 @@ def test_what_begins_in_float32_stays_in_float32(learning: dict[str, Any], bias:
     wide, _ = started(module)
     narrow = {n: v.astype(np.float32) for n, v in wide.items()}
     wide = {n: v.astype(np.float64) for n, v in narrow.items()}
-    states = [module._initial_state(p) for p in (wide, narrow)]
+    states = [module.NETWORK.initial_state(p) for p in (wide, narrow)]
     assert all(v.dtype == np.float32 for n, v in states[1].items() if n != "step")
     wrong: list[str] = []
 
     def report(frame: Any, event: str, _: object) -> None:
-        if event == "return" and frame.f_code.co_name in ("_forward", "_error", "_gradients", "_update"):
+        if event == "return" and frame.f_code.co_name in ("forward", "error", "gradients", "update"):
             wrong.extend(
                 f"{frame.f_code.co_name}: {name}"
                 for name, value in frame.f_locals.items()
@@ -501,10 +501,10 @@ def test_what_begins_in_float32_stays_in_float32(learning: dict[str, Any], bias:
             )
 
     for _ in range(5):
-        module._update(wide, states[0], X, Y, 0.05)
+        module.NETWORK.step(wide, states[0], X, Y, 0.05)
         sys.setprofile(report)
         try:
-            module._update(narrow, states[1], X.astype(np.float32), Y.astype(np.float32), 0.05)
+            module.NETWORK.step(narrow, states[1], X.astype(np.float32), Y.astype(np.float32), 0.05)
         finally:
             sys.setprofile(None)
     assert not wrong

@@ -48,6 +48,8 @@ HOSTILE = [
     ["softmax", "erf", "sum", "float", "forward", "Trainer", "copy", "self"],
     ["dE_dqq_V", "Psi_qq_z", "qq_V_next", "qq_x_1", "difference", "slope_of_qq_z", "results_1", "sources_1"],
     ["lambda", "lambda_", "lambda_2", "np_", "np", "m_", "m", "E_"],
+    ["NETWORK", "FAST_STEPS", "Network", "TrainerBase", "Line", "Steps", "report", "values"],
+    ["straight_line", "steps_of_one", "Trainer", "example", "main", "kinks", "START", "side_by_side"],
     ["tanh_prime", "tanh", "t1", "c1", "one", "two", "mask", "given"],
 ]
 
@@ -63,7 +65,7 @@ def test_tensors_may_be_called_anything(names: list[str]) -> None:
 @pytest.mark.parametrize("names", [["qq_W_1_1", "t5", "c1", "c2", "append", "rows", "exp", "log"]])
 def test_names_of_single_numbers_are_handed_out_too(names: list[str]) -> None:
     module = assert_right(all_called(names))
-    assert hasattr(module, "_steps_of_one")
+    assert module.FAST_STEPS.of_one is not None
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,8 @@ def test_names_of_single_numbers_are_handed_out_too(names: list[str]) -> None:
         ("samples", "rows", "slots"),
         ("self", "dtype", "seed"),
         ("qq_W", "é", "t1"),
+        ("NETWORK", "Network", "report"),
+        ("values", "Line", "FAST_STEPS"),
     ],
 )
 def test_widths_may_be_called_anything(widths: tuple[str, ...]) -> None:
@@ -90,6 +94,9 @@ CONSTANTS = [
     ("lambda", "é"),
     ("learning_rate", "l2"),
     ("one", "_c0"),
+    ("NETWORK", "FAST_STEPS"),
+    ("Line", "values"),
+    ("network", "fast_steps"),
 ]
 
 
@@ -122,15 +129,13 @@ def test_all_that_the_templates_use_beside_these_names_is_declared(widths: tuple
     defined = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     assert {n for n in defined if not n.startswith("_")} <= known
     ours = [
-        t
-        for t in scopes(table)
-        if t.get_name() in ("_forward", "_error", "_gradients", "_update", "initial_parameters")
+        t for t in scopes(table) if t.get_name() in ("forward", "error", "gradients", "update", "initial_parameters")
     ]
     ours += [t for t in scopes(table) if any(s.get_name().startswith("qq_") for s in t.get_symbols())]
     beyond = {
-        "_straight_line",
-        "_straight_line_of_one",
-        "_steps_of_one",
+        "straight_line",
+        "straight_line_of_one",
+        "steps_of_one",
         "load",
         "store",
         "set_rate",
@@ -152,7 +157,7 @@ def words(source: str, *functions: str) -> list[str]:
     return sorted(n for n in found if not n.startswith("_"))
 
 
-FUNCTIONS = ("_forward", "_error", "_gradients", "_update", "_straight_line", "_steps_of_one", "initial_parameters")
+FUNCTIONS = ("forward", "error", "gradients", "update", "straight_line", "steps_of_one", "initial_parameters")
 
 
 def used() -> list[list[str]]:

@@ -16,7 +16,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd.scipy.special import erf as autograd_erf
-from helpers import Array, Values, derivation, interpreted, module_of, off, real, stored
+from helpers import Array, Values, derivation, forwarded, interpreted, module_of, off, real, stored
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
@@ -238,9 +238,9 @@ def test_float32_stays_float32(pair):
     module = module_of(LAYERS, (pair.hidden, pair.output), *pair[2:])
     parameters = {name: value.astype(np.float32) for name, value in at.parameters.items()}
     x, y = at.x.astype(np.float32), at.y.astype(np.float32)
-    values = module._forward(parameters, x)
-    slopes = module._gradients(parameters, x, y, values)
-    computed = [*values.values(), np.asarray(module._error(parameters, x, y, values)), *slopes.values()]
+    values = forwarded(module, parameters, x)
+    slopes = module.NETWORK.gradients(parameters, x, y, values)
+    computed = [*values.values(), np.asarray(module.NETWORK.error(parameters, x, y, values)), *slopes.values()]
     assert {array.dtype for array in computed} == {np.dtype(np.float32)}
     for name, slope in slopes.items():
         assert off(slope, at.gradients[name]) < 1e-4, name

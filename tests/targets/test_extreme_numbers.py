@@ -15,7 +15,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
-from helpers import module_of
+from helpers import forwarded, module_of
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
@@ -136,10 +136,10 @@ def test_error_and_slope(loss, output):
             if abs(a) > 1e150:  # its square would be beyond all numbers
                 continue
             x, targets = np.array([[z]]), np.array([[y]])
-            forward = module._forward(parameters, x)
-            found = float(module._error(parameters, x, targets, forward))
+            forward = forwarded(module, parameters, x)
+            found = float(module.NETWORK.error(parameters, x, targets, forward))
             assert right(found, error(mp.mpf(y), a)), f"error at {z}, target {y}"
-            found = float(module._gradients(parameters, x, targets, forward)["b1"][0, 0])
+            found = float(module.NETWORK.gradients(parameters, x, targets, forward)["b1"][0, 0])
             expected = along(mp.mpf(y), a) * slope(mp.mpf(z))
             assert right(found, expected), f"slope at {z}, target {y}: {found}, not {mp.nstr(expected, 17)}"
 
@@ -187,9 +187,9 @@ def test_softmax(loss):
                 slopes = [s * sum(wanted) - w for s, w in zip(shares, wanted, strict=True)]
             x, targets = np.zeros((1, 1)), np.array([y], dtype=float).T
             parameters = {"W1": np.zeros((3, 1)), "b1": np.array([z], dtype=float).T}
-            forward = module._forward(parameters, x)
-            assert right(float(module._error(parameters, x, targets, forward)), error), f"error at {z}, {y}"
-            found = module._gradients(parameters, x, targets, forward)["b1"][:, 0]
+            forward = forwarded(module, parameters, x)
+            assert right(float(module.NETWORK.error(parameters, x, targets, forward)), error), f"error at {z}, {y}"
+            found = module.NETWORK.gradients(parameters, x, targets, forward)["b1"][:, 0]
             tied = (30, 30, -40) == z and loss in ("mse", "log_cosh")  # a share at which the mean is its own pull
             for got, expected in zip(found, slopes, strict=True):
                 floor = 1e-45 if tied else 0.0

@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from helpers import load
+from helpers import altered, load
 from mutants import Mutant, mutants, same_numbers
 from networks import NETWORKS
 
 from derive.api import Derivation, derive
 from derive.calculus.forward import ForwardPass
 from derive.statement.network import Network
-from derive.targets.numpy.module import Rendered
 from derive.targets.verify import check_rendered
 from derive.text.errors import ModuleError
 
@@ -50,7 +49,7 @@ class Tried(NamedTuple):
 
 
 def tried(d: Derivation, chosen: list[Mutant]) -> Tried:
-    original, found = load(d.rendered.source), 0
+    original, found = load(d.rendered.linked), 0
     equivalent, unnoticed = [], []
     for mutant in chosen:
         if noticed(d, mutant):
@@ -63,7 +62,7 @@ def tried(d: Derivation, chosen: list[Mutant]) -> Tried:
 
 def noticed(d: Derivation, mutant: Mutant) -> bool:
     try:
-        return not check_rendered(Rendered(mutant.source, d.rendered.functions), d.program, d.notation).passed
+        return not check_rendered(altered(d.rendered, d.rendered.linked, mutant.source), d.program, d.notation).passed
     except ModuleError:
         return True
 
@@ -74,7 +73,7 @@ def noticed(d: Derivation, mutant: Mutant) -> bool:
 def test_no_slip_goes_unnoticed(name):
     """Some of the mutants of a module, others in each function."""
     d = derive(MODULES[name]())
-    every = list(mutants(d.rendered.source))
+    every = list(mutants(d.rendered.linked))
     seed = int(os.environ.get("MUTATION_SEED", "0"))
     some = np.random.default_rng(seed).choice(len(every), SOME, replace=False)
     result = tried(d, [every[n] for n in some])
@@ -88,7 +87,7 @@ def test_no_slip_goes_unnoticed(name):
 def test_no_slip_at_all_goes_unnoticed(name):
     """Every mutant of every numbered line; few compute the same."""
     d = derive(MODULES[name]())
-    every = list(mutants(d.rendered.source))
+    every = list(mutants(d.rendered.linked))
     result = tried(d, every)
     print(f"{name}: {len(every)} mutants, {result.found} found, {len(result.equivalent)} equivalent")
     assert not result.unnoticed
@@ -96,7 +95,15 @@ def test_no_slip_at_all_goes_unnoticed(name):
 
 
 def test_every_numbered_line_has_mutants():
-    source = derive(MODULES["sigmoid"]()).rendered.source
+    source = derive(MODULES["sigmoid"]()).rendered.linked
     numbered = {row.rsplit("  # ", 1)[1] for row in source.split("\n") if "  # (" in row}
     changed = {m.line.rsplit("  # ", 1)[1] for m in mutants(source)}
-    assert numbered == changed
+    assert numbered == changed == {f"({number})" for number in range(1, 25)}
+
+
+def test_nothing_but_numbered_lines_is_changed():
+    """The runtime, which has no numbered lines, stays as it is in a module of one file too."""
+    d = derive(MODULES["sigmoid"]())
+    one_file = [m.line for m in mutants(d.rendered.source)]
+    assert one_file == [m.line for m in mutants(d.rendered.linked)]
+    assert all("  # (" in line for line in one_file)

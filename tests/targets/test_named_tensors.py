@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers import axis, derivation, load
+from helpers import altered, axis, derivation, load
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
 from sympy import Rational, exp, sqrt, tanh
 
@@ -15,7 +15,6 @@ from derive.statement.network import Network
 from derive.targets import verify
 from derive.targets.compare import cases
 from derive.targets.names import code_names
-from derive.targets.numpy.module import Rendered
 from derive.targets.verify import GradientReport, check_rendered, loaded
 from derive.text.errors import ModuleError, SecondRenderingError
 
@@ -25,11 +24,7 @@ LEARNING = {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(step
 
 def checked(d: Derivation, *changes: str) -> GradientReport:
     """The report on the module of a derivation with pieces of its text replaced: old, new, old, new."""
-    source = d.rendered.source
-    for old, new in zip(changes[::2], changes[1::2], strict=True):
-        assert old in source
-        source = source.replace(old, new)
-    return check_rendered(Rendered(source, d.rendered.functions), d.program, d.notation)
+    return check_rendered(altered(d.rendered, *changes), d.program, d.notation)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -39,7 +34,7 @@ def test_every_tensor_of_a_stated_network_is_compared_and_right(name):
     report = d.check()
     assert report.passed, report.line()
     # a tensor that only stood between others may have been put into them, such as the powers of a softmax
-    core = d.numpy().partition("class Trainer")[0]
+    core = d.rendered.equations
     computed = [s for s in d.program.statements if f"# ({s.number})" in core]
     assert report.tensors.tensors == len(computed) >= len(d.program.statements) - 4
 
@@ -63,10 +58,10 @@ def test_a_forward_line_that_keeps_the_gradients_consistent_is_found():
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('return _forward(parameters, _checked_input(parameters, X))["Y_hat"]', "return X[:2]", "Y_hat from forward()"),
-        ('return _forward(self.parameters, rows.T)["Y_hat"].T', "return rows[:, :2]", "Y_hat from Trainer.predict()"),
-        ('"A1": A1,', '"A1": Z1,', "A1 from _forward()"),
-        ('parameters["b1"] -= learning_rate * dE_db1', 'parameters["b1"] -= 1.0000001 * learning_rate * dE_db1', "b1"),
+        ("    return Y_hat\n", "    return X[:2]\n", "Y_hat from forward()"),
+        ("return self._predict(X)\n", "return np.asarray(X)[:, :2]\n", "Y_hat from Trainer.predict()"),
+        ('"A1": A1,', '"A1": Z1,', "A1 from forward()"),
+        ('learning_rate * slopes["b1"]', '1.0000001 * learning_rate * slopes["b1"]', "b1"),
     ],
 )
 def test_what_is_offered_is_what_was_computed(old, new, said):
@@ -96,7 +91,7 @@ def test_both_sides_of_a_clip_are_met():
 
 def test_a_schedule_is_met_before_in_and_after_it():
     d = derivation((3, 4, 1), "sigmoid", "mse", schedule="cosine(steps=100,warm_up=10)")
-    module: Any = loaded(d.rendered.source)
+    module: Any = loaded(d.rendered.linked)
     steps = {
         float(c.point.state["step"].item()) for c in cases(module, d.program, code_names(d.program, d.notation).tensors)
     }
@@ -126,16 +121,16 @@ def test_rounding_that_a_deep_network_magnifies_is_no_fault(count):
 @pytest.mark.parametrize("count", [2, 12])
 def test_a_second_rendering_that_differs_is_told_and_the_gradients_are_not_blamed(count):
     d = derive(residual_blocks(count))
-    first = next(row for row in d.rendered.source.split("\n") if "_dot(" in row and row.endswith("# (2)"))
+    first = next(row for row in d.rendered.linked.split("\n") if "_dot(" in row and row.endswith("# (2)"))
     wrong = checked(d, first, f"{first}\n            z0 *= 1.000001")
     assert wrong.right and not wrong.passed
     assert "gradients right" in wrong.line() and "the two renderings of a step differ by" in wrong.line()
 
 
-def with_source(d: Derivation, source: str) -> Derivation:
+def with_changes(d: Derivation, old: str, new: str) -> Derivation:
     """The same derivation with another module."""
     other = Derivation(d.network, d.notation, d.forward, d.chains, d.factors, d.program)
-    other.__dict__["rendered"] = Rendered(source, d.rendered.functions)
+    other.__dict__["rendered"] = altered(d.rendered, old, new)
     return other
 
 
@@ -150,14 +145,13 @@ def with_source(d: Derivation, source: str) -> Derivation:
 )
 def test_a_module_that_is_wrong_is_not_handed_out(old, new, said):
     d = derivation(*PLAIN)
-    assert old in d.rendered.source
     with pytest.raises(ModuleError, match=said):
-        with_source(d, d.rendered.source.replace(old, new)).numpy()
+        with_changes(d, old, new).numpy()
 
 
 def test_a_document_does_not_need_the_second_rendering_to_run():
     d = derivation(*PLAIN)
-    broken = with_source(d, d.rendered.source.replace("class _Steps:", "class _Lost:"))
+    broken = with_changes(d, "line=straight_line,", "line=None,")
     assert broken.latex() == d.latex()
     with pytest.raises(ModuleError, match="the two renderings of a step differ by nan"):
         broken.numpy()
@@ -170,11 +164,11 @@ def test_a_document_does_not_need_a_second_rendering_that_cannot_be_made(monkeyp
     def fails(*_: Any) -> None:
         raise IndexError("no such row")
 
-    monkeypatch.setattr("derive.targets.numpy.module.steps_context", fails)
+    monkeypatch.setattr("derive.targets.numpy.equations.steps_context", fails)
     other = derive(Network(*PLAIN))
     with pytest.raises(SecondRenderingError, match="cannot be made: IndexError: no such row"):
         other.numpy()
-    assert "_Steps" not in other.listed.split("class Trainer")[0]
+    assert "FAST_STEPS" not in other.listed("single-file")[1].split("class Trainer")[0].split("# The equations.\n")[1]
     assert other.document().parts
     assert [p.name for p in other.document().parts] == [p.name for p in d.document().parts]
     assert expected

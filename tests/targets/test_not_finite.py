@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import load, module_of
+from helpers import forwarded, load, module_of
 from networks import INPUTS, NETWORKS, OUTPUTS, S, begun
 from sympy import exp, log, sqrt
 
@@ -139,15 +139,15 @@ def test_every_statement_is_computed_by_name_and_has_its_number(name):
     derivation = derive(NETWORKS[name]())
     module: Any = load(derivation.numpy())
     parameters, x, y = module.example()
-    values = module._forward(parameters, x)
-    module._error(parameters, x, y, values)
-    slopes = module._gradients(parameters, x, y, values)
+    values = forwarded(module, parameters, x)
+    module.NETWORK.error(parameters, x, y, values)
+    slopes = module.NETWORK.gradients(parameters, x, y, values)
     program = derivation.program
     numbers = [s.number for s in program.stage("forward", "error", "factor")]
-    assert sorted(module._EQUATIONS.values()) == sorted(numbers)
-    assert {*values, "E"} <= {*module._EQUATIONS}  # what is put into another line is not computed by itself
-    assert [module._GRADIENTS[n][1] for n in slopes] == [s.number for s in program.stage("gradient")]
-    assert [*module._UPDATES.values()] == [s.number for s in program.stage("update")]
+    assert sorted(module.NETWORK.equations.values()) == sorted(numbers)
+    assert {*values, "E"} <= {*module.NETWORK.equations}  # what is put into another line is not computed by itself
+    assert [module.NETWORK.slopes[n] for n in slopes] == [s.number for s in program.stage("gradient")]
+    assert [*module.NETWORK.updates.values()] == [s.number for s in program.stage("update")]
 
 
 def test_what_may_have_no_value_is_seen_in_the_formula():

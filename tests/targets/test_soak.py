@@ -44,13 +44,13 @@ def test_memory_does_not_grow(soak, small, tracing, batch):
 
 
 def test_growth_would_be_seen(soak, small, tracing, monkeypatch):
-    leak, plain = [], small._update
+    leak, plain = [], small.NETWORK.update
 
     def leaking(*arguments):
         leak.append(bytearray(64))
         return plain(*arguments)
 
-    monkeypatch.setattr(small, "_update", leaking)
+    monkeypatch.setattr(small.NETWORK, "update", leaking)
     assert soak.soak(small, 1_500, 4, 4).traced > soak.SMALL
 
 

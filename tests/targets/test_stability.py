@@ -17,7 +17,7 @@ import mpmath
 import numpy as np
 import pytest
 from agreement import assert_right
-from helpers import Array, Statement, Values, axis, load, shape_of, stored
+from helpers import Array, Statement, Values, axis, forwarded, load, shape_of, stored
 from networks import INPUTS, MORE, OUTPUTS, begun
 from sympy import Expr, Piecewise, Rational, Sum, Symbol, exp, log, sqrt, tanh
 from test_edge_numbers import digits_lost
@@ -268,12 +268,12 @@ def plain(name: str, scale: float) -> tuple[Any, Values, Array, Array]:
 @pytest.mark.sampled(7)
 def test_a_complex_step_gives_the_gradients(name, scale):
     made, parameters, x, y = plain(name, scale)
-    slopes = made._gradients(parameters, x, y, made._forward(parameters, x))
+    slopes = made.NETWORK.gradients(parameters, x, y, forwarded(made, parameters, x))
     for learned, slope in slopes.items():
         for position in np.ndindex(slope.shape):
             moved = {n: v.astype(complex) for n, v in parameters.items()}
             moved[learned][position] += 1e-30j
-            error = silently(lambda moved=moved: made._error(moved, x, y, made._forward(moved, x)))
+            error = silently(lambda moved=moved: made.NETWORK.error(moved, x, y, forwarded(made, moved, x)))
             along = np.asarray(error).imag.item() / 1e-30
             assert abs(along - slope[position]) <= 1e-11 * np.max(np.abs(slope))
 
@@ -284,9 +284,9 @@ def test_float32_stays_float32(name):
     made, parameters, x, y = plain(name, 30)
     short = {n: v.astype(np.float32) for n, v in parameters.items()}
     x, y = x.astype(np.float32), y.astype(np.float32)
-    values = silently(lambda: made._forward(short, x))
-    error = silently(lambda: made._error(short, x, y, values))
-    slopes = silently(lambda: made._gradients(short, x, y, values))
+    values = silently(lambda: forwarded(made, short, x))
+    error = silently(lambda: made.NETWORK.error(short, x, y, values))
+    slopes = silently(lambda: made.NETWORK.gradients(short, x, y, values))
     assert {np.asarray(a).dtype for a in (*values.values(), error, *slopes.values())} == {np.dtype(np.float32)}
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import networks
 import numpy as np
 import pytest
-from helpers import Array, derivation, load, module_of
+from helpers import Array, derivation, load, module_of, runner
 
 from derive.api import derive
 from derive.catalogue.activations import ACTIVATIONS
@@ -36,13 +36,13 @@ def farthest(
 ) -> float:
     """The largest relative difference between the two after some steps: of an error, of a parameter, of a state."""
     parameters, X, Y = example(module, dtype, scale)
-    state = module._initial_state(parameters)
+    state = module.NETWORK.initial_state(parameters)
     batches = np.random.default_rng(samples).integers(0, EXAMPLES, (count, samples))
     ours, kept = ({n: v.copy() for n, v in part.items()} for part in (parameters, state))
-    steps = module._Steps(ours, kept, samples)
+    steps = runner(module, ours, kept, samples)
     with np.errstate(all="ignore"):
         errors = steps.run(steps.arranged(X), Y, batches, rate)
-        expected = [module._update(parameters, state, X[b].T, Y[b].T, rate) for b in batches]
+        expected = [module.NETWORK.step(parameters, state, X[b].T, Y[b].T, rate) for b in batches]
     steps.store(ours, kept)
     assert errors.dtype == dtype
     assert all(value.dtype == dtype for value in ours.values())
@@ -145,12 +145,12 @@ def test_the_renderings_agree_for_every_way_to_learn(way: str, net: tuple[object
 def test_an_optimizer_that_divides_by_the_gradient_has_its_digits(optimizer: str, z: float, activation: str) -> None:
     module = load(derive(Network((1, 1, 1), (activation, "identity"), optimizer=optimizer)).numpy())
     parameters = {"W1": np.array([[z]]), "b1": np.zeros((1, 1)), "W2": np.ones((1, 1)), "b2": np.zeros((1, 1))}
-    state, ours = module._initial_state(parameters), {n: v.copy() for n, v in parameters.items()}
+    state, ours = module.NETWORK.initial_state(parameters), {n: v.copy() for n, v in parameters.items()}
     kept = {n: v.copy() for n, v in state.items()}
-    steps = module._Steps(ours, kept, 1)
+    steps = runner(module, ours, kept, 1)
     steps.run(steps.arranged(np.ones((1, 1))), np.zeros((1, 1)), np.zeros((1, 1), int), 0.1)
     steps.store(ours, kept)
-    module._update(parameters, state, np.ones((1, 1)), np.zeros((1, 1)), 0.1)
+    module.NETWORK.step(parameters, state, np.ones((1, 1)), np.zeros((1, 1)), 0.1)
     moved = parameters["W1"] - z
     assert moved != 0
     assert abs(ours["W1"] - parameters["W1"]) <= 1e-11 * z
@@ -191,7 +191,7 @@ def test_a_batch_that_is_the_same_in_every_step_is_read_once() -> None:
     results = []
     for batches in (every, every.copy()):
         ours = {n: v.copy() for n, v in parameters.items()}
-        steps = module._Steps(ours, {}, EXAMPLES)
+        steps = runner(module, ours, {}, EXAMPLES)
         results.append((steps.run(steps.arranged(X), Y, batches, 0.1), ours))
         steps.store(ours, {})
     np.testing.assert_array_equal(results[0][0], results[1][0])
@@ -202,7 +202,7 @@ def test_a_batch_that_is_the_same_in_every_step_is_read_once() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_every_equation_of_learning_has_its_line(name: str) -> None:
     found = derivation(*SPECS[name])
-    code = found.numpy().partition("def _straight_line(")[2].partition("\nclass _Steps")[0]
+    code = found.numpy().partition("def straight_line(")[2].partition("\nFAST_STEPS = ")[0]
     numbers = {int(n) for n in re.findall(r"\((\d+)\)", code)}
     for first, last in re.findall(r"\((\d+)\) to \((\d+)\)", code):
         numbers |= set(range(int(first), int(last) + 1))
@@ -219,13 +219,13 @@ def test_small_networks_compute_with_numbers_and_large_ones_put_off_their_first_
     name: str, scalars: bool, put_off: bool
 ) -> None:
     module = module_of(*SPECS[name])
-    assert hasattr(module, "_steps_of_one") == scalars
-    assert hasattr(module, "_straight_line_of_one") == put_off
+    assert (module.FAST_STEPS.of_one is not None) == scalars
+    assert (module.FAST_STEPS.line_of_one is not None) == put_off
 
 
 def test_a_sign_that_is_wrong_is_found() -> None:
     source = derivation(*SPECS["classes"]).numpy()
-    start = source.index("def _straight_line(")
+    start = source.index("def straight_line(")
     for right, wrong in (("subtract(Y_hat, Y", "add(Y_hat, Y"), ("multiply(Psi1, slope", "add(Psi1, slope")):
         assert right in source[start:]
         changed = source[:start] + source[start:].replace(right, wrong, 1)

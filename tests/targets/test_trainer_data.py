@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import derivation, module_of
+from helpers import derivation, forwarded, module_of
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.layers import BIASES
@@ -269,10 +269,10 @@ def test_each_type_is_kept_throughout(bias, loss):
     for dtype in (np.float64, np.float32):
         typed = {name: value.astype(dtype) for name, value in parameters.items()}
         inputs, targets = x.astype(dtype), y.astype(dtype)
-        values = module._forward(typed, inputs)
-        slopes = module._gradients(typed, inputs, targets, values)
+        values = forwarded(module, typed, inputs)
+        slopes = module.NETWORK.gradients(typed, inputs, targets, values)
         assert {v.dtype for v in (*values.values(), *slopes.values())} == {np.dtype(dtype)}
-        assert np.asarray(module._error(typed, inputs, targets, values)).dtype == dtype
+        assert np.asarray(module.NETWORK.error(typed, inputs, targets, values)).dtype == dtype
         assert {v.dtype for v in module.gradients(typed, x, y).values()} == {np.dtype(dtype)}
 
 

@@ -70,11 +70,11 @@ def test_each_epoch_has_its_own_order(module):
         def __getattr__(self, name: str) -> Any:
             return getattr(self.steps, name)
 
-    original, module._Steps = module._Steps, Watched
+    original, module._Fast = module._Fast, Watched
     try:
         module.Trainer().fit(X, Y, epochs=3, batch_size=4, learning_rate=RATE)
     finally:
-        module._Steps = original
+        module._Fast = original
     assert [len(batch) for batch in seen] == [4, 4, 3] * 3
     orders = [[*itertools.chain(*seen[n : n + 3])] for n in (0, 3, 6)]
     assert all(sorted(order) == list(range(11)) for order in orders)
@@ -311,9 +311,9 @@ def test_a_validation_that_is_infinite_is_said():
 
 def test_the_working_memory_is_kept_but_never_stale(module):
     trainer = module.Trainer(seed=1).fit(X, Y, 1, RATE, 4)
-    kept = dict(trainer._steps)
+    kept = dict(trainer._renderings)
     trainer.fit(X, Y, 1, RATE, 4)
-    assert {k: id(v) for k, v in trainer._steps.items()} == {k: id(v) for k, v in kept.items()}
+    assert {k: id(v) for k, v in trainer._renderings.items()} == {k: id(v) for k, v in kept.items()}
     trainer.parameters["W1"][...] = 0.25
     trainer.fit(X, Y, 2, RATE, 4, shuffle=False)
     other = module.Trainer(seed=1).fit(X, Y, 1, RATE, 4).fit(X, Y, 1, RATE, 4)
@@ -325,7 +325,7 @@ def test_the_working_memory_is_kept_but_never_stale(module):
     assert trainer.dtype == np.float32
     for size in range(1, 12):
         trainer.partial_fit(X[:size], Y[:size])
-    assert len(trainer._steps) <= 4
+    assert len(trainer._renderings) <= 4
 
 
 def test_in_another_thread(module):
@@ -474,7 +474,7 @@ def test_chunks_of_one_step_change_nothing(module, monkeypatch):
 def one_at_a_time(module: ModuleType, monkeypatch: Any, after: Any = None) -> None:
     """Let the steps of a module be handed over one by one."""
 
-    class Single(module._Steps):
+    class Single(module._Fast):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self.chunk = 1
@@ -485,7 +485,7 @@ def one_at_a_time(module: ModuleType, monkeypatch: Any, after: Any = None) -> No
                 after()
             return errors
 
-    monkeypatch.setattr(module, "_Steps", Single)
+    monkeypatch.setattr(module, "_Fast", Single)
 
 
 @pytest.mark.parametrize("size", [None, 4])

@@ -420,7 +420,7 @@ def test_a_line_that_was_changed_is_noticed(name, tmp_path):
 
 def readable(source: str) -> str:
     """The module without its second rendering, which has lines for the same equations."""
-    return source[: source.index("class _Line(")]
+    return source[source.index("\nNETWORK = ") : source.index("def straight_line(")]
 
 
 def mutants(line: str) -> list[str]:
@@ -442,7 +442,7 @@ def test_every_slip_in_every_line_is_noticed():
     source = derivation((3, 4, 4, 4), "tanh", "half_mse").numpy()
     rows = source.splitlines()
     numbered = [n for n, row in enumerate(rows) if re.search(r"\w+ = .*  # \(\d+\)$", row) and "parameters[" not in row]
-    begin = next(n for n, row in enumerate(rows) if row.startswith("def _gradients"))
+    begin = next(n for n, row in enumerate(rows) if row.startswith("def gradients"))
     tried = 0
     for n in (n for n in numbered if n > begin):
         for mutant in mutants(rows[n]):
@@ -510,7 +510,7 @@ def test_no_line_computes_without_a_number(net):
     tree = ast.parse(derivation(*net).numpy())
     rows = derivation(*net).numpy().splitlines()
     for part in tree.body:
-        if isinstance(part, ast.FunctionDef) and part.name in ("_forward", "_error", "_gradients"):
+        if isinstance(part, ast.FunctionDef) and part.name in ("forward", "error", "gradients"):
             for statement in part.body:
                 if isinstance(statement, ast.Assign) and "  # (" not in rows[statement.lineno - 1]:
                     assert not any(isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(statement.value)), statement
