@@ -126,10 +126,10 @@ def table(values: Any, style: Layout) -> Table:
     return tuple(tuple(style.figure(float(v)) for v in row) for row in rows)
 
 
-def figures(values: Any, digits: int = 6, noise: float = 0.0) -> Table:
+def figures(values: Any, digits: int = 6) -> Table:
     """Rows of numbers in the layout that fits all of them."""
     rows = [[float(v) for v in row] for row in values]
-    return table(rows, layout((v for row in rows for v in row), digits, noise))
+    return table(rows, layout((v for row in rows for v in row), digits))
 
 
 def power_above(value: float) -> int:

@@ -5,23 +5,25 @@ Only the generated module's own forward pass and error are run, with one weight 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Add, Expr, Indexed, Mul
+from sympy import Expr, Indexed
 
+from derive.calculus.evaluate import FLOATS, Interpreter
 from derive.calculus.functions import Elementwise
 from derive.calculus.functions import kinks as function_kinks
-from derive.calculus.index import Tensor
+from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
+from derive.targets.named import in_axes
+from derive.worked.exact import frozen
 from derive.worked.figures import power_above
 
 Array = NDArray[np.float64]
-Values = dict[str, Array]
+Values = Mapping[str, Array]
 
 #: The step of the central differences, (E(w+h) - E(w-h)) / 2h. With it they are off by
 #: what they leave out, about h**2, which is the same on every machine, and not by rounding.
@@ -74,56 +76,60 @@ class Measured:
 class Meter:
     """Measures the gradients of one generated module on one set of data, samples as columns.
 
-    ``names`` are those of the tensors in the module's code.
+    ``network`` holds the module's functions, ``names`` are those of the tensors in its code.
     """
 
-    module: Any
+    network: Any
+    program: Program
     names: Mapping[str, str]
+    sizes: Mapping[str, int]
     x: Array
     y: Array
     kinks: tuple[Kink, ...]
 
-    def applied(self, title: str, array: Array) -> Array | None:
-        """An elementwise function of the module at an array, if the module has one of that name."""
-        function = getattr(self.module, title, None)
-        return None if function is None else np.asarray(function(array), dtype=np.float64)
-
     def measured(self, at: Values, gradient: Tensor, slopes: Array) -> Measured:
         """Move every entry of the parameter that ``gradient`` is about, one after the other."""
         assert gradient.about is not None
-        name, h = gradient.about.name, DIFFERENCE_STEP
-        central, exact = np.empty(slopes.shape), np.empty(slopes.shape)
-        kinked, largest = np.zeros(slopes.shape, dtype=np.bool_), 0.0
+        central, exact, kinked = np.empty(slopes.shape), np.empty(slopes.shape), np.zeros(slopes.shape, dtype=np.bool_)
+        noise = 0.0
         for place in np.ndindex(*slopes.shape):
-            (up, above), (down, below) = (self._moved(at, name, place, step) for step in (h, -h))
-            wide = (at[name][place] + h) - (at[name][place] - h)
-            central[place] = (up - down).real / wide
-            exact[place] = self._moved(at, name, place, COMPLEX_STEP * 1j)[0].imag / COMPLEX_STEP
-            kinked[place] = self._jumps(above, below)
-            largest = max(largest, abs(up), abs(down))
+            central[place], exact[place], kinked[place], more = self.entry(at, gradient.about.name, place)
+            noise = max(noise, more)
         kinked.setflags(write=False)
-        return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, largest * 2.0**-52 / h)
+        return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, noise)
 
-    def _moved(self, at: Values, name: str, place: tuple[int, ...], step: complex) -> tuple[Any, Any]:
+    def entry(self, at: Values, name: str, place: tuple[int, ...]) -> tuple[float, float, bool, float]:
+        """The central difference along one weight, the complex step, whether a kink is in between, and the noise."""
+        h, here = DIFFERENCE_STEP, float(at[name][place])
+        (up, above), (down, below) = (self._moved(at, name, place, step) for step in (h, -h))
+        central = (up - down).real / ((here + h) - (here - h))
+        exact = self._moved(at, name, place, COMPLEX_STEP * 1j)[0].imag / COMPLEX_STEP
+        return central, exact, self._jumps(above, below), max(abs(up), abs(down)) * 2.0**-52 / h
+
+    def _moved(
+        self, at: Values, name: str, place: tuple[int, ...], step: complex
+    ) -> tuple[complex, Mapping[str, Array]]:
         """The error with one weight moved, by the module's own forward pass and error, and that forward pass."""
-        changed: dict[str, Any] = dict(at)
-        changed[name] = at[name] + np.zeros(at[name].shape, dtype=type(step))
+        changed: dict[str, Any] = {**at, name: at[name].astype(type(step))}
         changed[name][place] += step
-        forward = self.module._forward(changed, self.x)
-        return np.asarray(self.module._error(changed, self.x, self.y, forward)).item(), forward
+        forward: dict[str, Array] = {}
+        self.network.forward(changed, self.x, forward)
+        return np.asarray(self.network.error(changed, self.x, self.y, forward)).item(), forward
 
     def _jumps(self, above: Mapping[str, Array], below: Mapping[str, Array]) -> bool:
         """Whether a kink lies between two forward passes."""
-        for kink in self.kinks:
-            ends = [kink.distance(self.arrays(run)) for run in (above, below)]
-            if ends[0] is not None and ends[1] is not None and np.any((ends[0] > 0) != (ends[1] > 0)):
-                return True
-        return False
+        if not self.kinks:
+            return False
+        up, down = self._read(above), self._read(below)
+        known = (k for k in self.kinks if {*k.tensors} <= up.values.keys())
+        return any(np.any((k.distance(up) > 0) != (k.distance(down) > 0)) for k in known)
 
-    def arrays(self, run: Mapping[str, Array]) -> Values:
-        """The data and what a forward pass has left behind, by the names of the tensors."""
-        held = {name: np.asarray(run[code]).real for name, code in self.names.items() if code in run}
-        return {**held, "X": self.x, "Y": self.y}
+    def _read(self, run: Mapping[str, Array]) -> Interpreter:
+        """The data and what a forward pass has left behind."""
+        tensors = self.program.tensors
+        x, y = (t.name for t in self.program.inputs)
+        held = {name: np.real(run[code]) for name, code in self.names.items() if code in run} | {x: self.x, y: self.y}
+        return Interpreter({n: in_axes(tensors[n], v) for n, v in held.items()}, self.sizes, tensors, FLOATS)
 
 
 @dataclass(frozen=True)
@@ -144,22 +150,11 @@ class Kink:
         """The tensors that the argument is made of."""
         return sorted({entry.base.label.name for entry in self.argument.atoms(Indexed)})
 
-    def distance(self, arrays: Mapping[str, Array]) -> Array | None:
-        """How far the argument is from the point, entry by entry; None if it cannot be known."""
-        value = _entrywise(self.argument, arrays)
-        return None if value is None else value - self.point
-
-
-def _entrywise(expression: Expr, arrays: Mapping[str, Array]) -> Any:
-    """A sum or product of entries with the same indices, for all entries at once; None for anything else."""
-    if isinstance(expression, Indexed):
-        return arrays.get(expression.base.label.name)
-    if expression.is_Rational:
-        return float(expression)
-    parts = [_entrywise(a, arrays) for a in expression.args]
-    if any(part is None for part in parts) or not isinstance(expression, Add | Mul):
-        return None
-    return sum(parts) if isinstance(expression, Add) else math.prod(parts)
+    def distance(self, machine: Interpreter) -> Any:
+        """How far the argument is from the point, entry by entry, with the values that an interpreter holds."""
+        indices = tuple(sorted((s for s in self.argument.free_symbols if isinstance(s, Index)), key=str))
+        tensor = Tensor(self.source, "argument", tuple(index.axis for index in indices))
+        return machine.tensor(Equation(tensor, indices, self.argument)) - machine.arithmetic.number(self.point)
 
 
 def kinks(program: Program) -> Iterator[Kink]:
@@ -170,10 +165,3 @@ def kinks(program: Program) -> Iterator[Kink]:
             learned = any(entry.base.label.name not in given for entry in node.args[0].atoms(Indexed))
             for point, _ in function_kinks(type(node)) if learned and not node.order and len(node.args) == 1 else ():
                 yield Kink(node.title, node.args[0], float(point))
-
-
-def frozen(array: Any) -> Array:
-    """A copy that cannot be written to."""
-    copy = np.array(array, dtype=np.float64)
-    copy.setflags(write=False)
-    return copy

@@ -1,28 +1,32 @@
-"""The slope of the error along one weight, in numbers: by the generated module, and measured from the error alone."""
+"""The slope of the error along one weight, in numbers: by the generated module, and measured from the error alone.
+
+The values on the way to it are those of the program.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import mpmath
 import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr
 
-from derive.calculus.evaluate import Interpreter
+from derive.calculus.evaluate import FLOATS, Interpreter, as_floats, interpret
 from derive.calculus.index import Index, Tensor
 from derive.calculus.program import Program
-from derive.targets.named import interpreted
-from derive.targets.names import code_names
+from derive.targets.named import Point, sizes
+from derive.targets.numpy.runtime.check import draw_example
 from derive.targets.verify import loaded
-from derive.targets.watch import watched
 from derive.text.errors import SpecError
+from derive.worked.exact import DIGITS as EXACT_DIGITS
+from derive.worked.exact import EXACT
 from derive.worked.example import LARGEST_PARAMETER, position
 from derive.worked.figures import Figure, layout, shown
 from derive.worked.given import MAX_PARAMETERS, Numbers, settled
-from derive.worked.measured import COMPLEX_STEP, DIFFERENCE_STEP, Measured, frozen
+from derive.worked.measured import Measured, Meter
 
 if TYPE_CHECKING:
     from derive.targets.numpy.derivation import NumPyDerivation
@@ -35,19 +39,16 @@ SEED = 1
 DIGITS = 6
 
 _OUT_OF_RANGE = "the numbers are out of range in this example: use smaller ones"
-_FUNCTIONS = ("_forward", "_gradients")
 
 
 @dataclass(frozen=True)
 class Slope:
     """One entry of a gradient: as the module computes it, beside what is measured of it.
 
-    ``values`` holds the tensors at that point as the module has computed them, with one
-    axis for each axis in the equations; ``seed`` is that of the example if it was drawn.
+    ``machine`` holds the tensors at that point; ``seed`` is that of the example if it was drawn.
     """
 
-    program: Program
-    values: Values
+    machine: Interpreter
     samples: int
     seed: int | None
     digits: int
@@ -71,9 +72,9 @@ class Slope:
 
     def value(self, expression: Expr) -> float:
         """What an expression comes to that reads the values of a single sample."""
-        reader = Interpreter({**self.values}, {"m": self.samples}, self.program.tensors)
         at = {i: int(i.axis.start) for i in expression.atoms(Index) if i.axis.extent == 1}
-        return float(reader.number(expression, at).real)
+        with mpmath.workdps(EXACT_DIGITS):
+            return float(self.machine.number(expression, at))
 
 
 def slope(
@@ -86,69 +87,44 @@ def slope(
     """
     if numbers is None and derivation.program.extents:
         return None
-    module = loaded(derivation.listed)
+    module = loaded(derivation.readable.linked)
     parameters, x, y, digits = _start(derivation, module, numbers)
     shape = parameters[parameter.name].shape
-    if any(n >= length for n, length in zip(position(parameter, entry), shape, strict=True)):
+    place = position(parameter, entry)
+    if any(n >= length for n, length in zip(place, shape, strict=True)):
         raise SpecError(f"{parameter.name} is {shape[0]} by {shape[1]} in these numbers, and has no such entry")
     if any(np.any(np.abs(p) > LARGEST_PARAMETER) for p in parameters.values()):
         raise SpecError(_OUT_OF_RANGE)
     with np.errstate(all="ignore"):
-        values = _values(derivation, module, parameters, x, y)
+        machine = _evaluated(derivation.program, Point(parameters, {}, x, y))
         gradients = module.gradients(parameters, x, y)
-        measured = _measured(module, parameters, x, y, parameter, entry, gradients[parameter.name])
-    if not all(np.all(np.isfinite(v)) for v in (*values.values(), measured.central)):
+        meter = Meter(module.NETWORK, derivation.program, {}, {}, x, y, ())
+        *found, _, noise = meter.entry(parameters, parameter.name, place)
+    derived, central, exact = (np.array([[n]]) for n in (gradients[parameter.name][place], *found))
+    measured = Measured(derived, central, exact, np.array([[False]]), noise)
+    if not all(np.all(np.isfinite(as_floats(v))) for v in (*machine.values.values(), measured.central)):
         raise SpecError(_OUT_OF_RANGE)
-    samples = int(x.shape[1])
-    return Slope(derivation.program, values, samples, SEED if numbers is None else None, digits, measured)
+    return Slope(machine, int(x.shape[1]), SEED if numbers is None else None, digits, measured)
 
 
 def _start(derivation: NumPyDerivation, module: Any, numbers: Numbers | None) -> tuple[Values, Array, Array, int]:
     """The parameters, the data and the digits of the example."""
     if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
-        return *module.example(samples=1, seed=SEED), DIGITS
+        return *draw_example(module.NETWORK, samples=1, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation.program, derivation.forward.promises, module, derivation.targets)
     kept = slice(None) if "X" in given.values else slice(1)  # drawn data are cut to the one sample of the story
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 
 
-def _values(derivation: NumPyDerivation, module: Any, parameters: Values, x: Array, y: Array) -> Values:
-    """Every tensor of the forward pass and every factor, as the module's functions hold them when they return."""
-    program, names = derivation.program, code_names(derivation.program, derivation.notation).tensors
-    _, held = watched(module, {*_FUNCTIONS}, lambda: module.gradients(parameters, x, y))
-    inputs = dict(zip((t.name for t in program.inputs), (x, y), strict=True))
-    fixed = {name: np.array([[float(value)]]) for name, value in program.constants.items()}
-    found: dict[str, Array] = {**fixed, **inputs, **parameters}
-    for stages, function in ((("forward",), "_forward"), (("factor",), "_gradients")):
-        for statement in program.stage(*stages):
-            name = statement.target.name
-            here = held[function].get(names[name])
-            found[name] = interpreted(program, statement.equation, found) if here is None else here
-    return MappingProxyType({name: _in_axes(program.tensors[name], value) for name, value in found.items()})
-
-
-def _in_axes(tensor: Tensor, value: Array) -> Array:
-    """A stored array with one axis for each axis in the equations."""
-    stored = np.atleast_2d(np.array(value, dtype=np.float64))
-    return frozen(stored if len(tensor.axes) == 2 else stored.ravel() if tensor.axes else stored.ravel()[0])
-
-
-def _measured(
-    module: Any, parameters: Values, x: Array, y: Array, parameter: Tensor, entry: tuple[int, ...], gradient: Array
-) -> Measured:
-    """Central differences and the complex step of the module's error along one weight."""
-    place = position(parameter, entry)
-
-    def error(step: complex) -> complex:
-        moved = {**parameters, parameter.name: parameters[parameter.name].astype(type(step))}
-        moved[parameter.name][place] += step
-        return complex(np.asarray(module._error(moved, x, y, module._forward(moved, x))).item())
-
-    up, down = (error(h).real for h in (DIFFERENCE_STEP, -DIFFERENCE_STEP))
-    here = float(parameters[parameter.name][place])
-    wide = (here + DIFFERENCE_STEP) - (here - DIFFERENCE_STEP)
-    exact = error(COMPLEX_STEP * 1j).imag / COMPLEX_STEP
-    noise = max(abs(up), abs(down)) * 2.0**-52 / DIFFERENCE_STEP
-    derived, central, stepped = (np.array([[n]]) for n in (gradient[place], (up - down) / wide, exact))
-    return Measured(derived, central, stepped, np.array([[False]]), noise)
+def _evaluated(program: Program, point: Point) -> Interpreter:
+    """Every tensor on the way to the error and back; as floats if there are too many for more digits."""
+    kind = EXACT if sum(p.size for p in point.parameters.values()) <= MAX_PARAMETERS else FLOATS
+    given = point.given(program)
+    counts = sizes(program, given)
+    try:
+        with mpmath.workdps(EXACT_DIGITS):
+            found = interpret(program, given, counts, kind, ("forward", "error", "factor"))
+            return Interpreter(found, counts, program.tensors, kind)
+    except (ArithmeticError, ValueError):
+        raise SpecError(_OUT_OF_RANGE) from None

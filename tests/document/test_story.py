@@ -17,6 +17,7 @@ from derive.drawing import draw
 from derive.formats.terminal import line
 from derive.paper.text import text
 from derive.targets.verify import loaded
+from derive.worked.exact import stored
 from derive.worked.given import Numbers
 from derive.worked.slope import slope
 
@@ -64,9 +65,9 @@ def test_the_number_is_that_of_the_entry(network: Network, weight: str) -> None:
     found = slope(derivation, parameter, tuple(map(int, entry)), None)
     assert found is not None
     module = loaded(derivation.numpy())
-    stored = ((p, np.atleast_2d(found.values[p.name])) for p in derivation.program.parameters)
-    parameters = {p.name: value.T if len(p.axes) == 1 else value for p, value in stored}
-    x, y = (found.values[t.name] for t in derivation.program.inputs)
+    values = {name: stored(derivation.program.tensors[name], value) for name, value in found.machine.values.items()}
+    parameters = {p.name: values[p.name] for p in derivation.program.parameters}
+    x, y = (values[t.name] for t in derivation.program.inputs)
     starts = [axis.start for axis in parameter.axes]
     place = tuple(int(n) - start for n, start in zip(entry, starts, strict=True))
     expected = module.gradients(parameters, x, y)[name]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derive.worked.figures import Figure, Layout, figures, power_above, shown
+from derive.worked.figures import Figure, Layout, figures, layout, power_above, shown
 
 FINITE = st.floats(-1e300, 1e300)
 
@@ -66,10 +66,10 @@ def test_what_is_rounded_to_zero_has_no_sign():
 
 
 def test_noise_does_not_make_an_exact_number_long():
-    values = [[1.8234], [-0.0090000000000003]]
-    assert [[f.text for f in row] for row in figures(values, 6, noise=5e-15)] == [["1.8234"], ["-0.0090"]]
-    assert texts(values) == [["1.82340"], ["-0.00900"]]
-    assert figures([[3e-13]], 6, noise=1e-8)[0][0].text == "0"
+    values = [1.8234, -0.0090000000000003]
+    assert layout(values, 6, noise=5e-15) == Layout(4)
+    assert layout(values, 6) == Layout(5)
+    assert layout([3e-13], 6, noise=1e-8) == Layout(0)
 
 
 def test_fewer_decimals_where_fewer_are_known():

@@ -52,11 +52,18 @@ def test_a_central_difference_over_a_kink_is_marked(activation, loss, x, y, kink
 
 
 def test_a_side_of_a_kink_that_rounding_decides_is_refused():
-    values = {"W1": [[0.1, 0.2]], "b1": [0.0], "X": [[1, 1]], "Y": [[0.3]]}
+    values = {"W1": [[0.1, 0.6]], "b1": [0.0], "X": [[1, 1]], "Y": [[0.7]]}
     with pytest.raises(SpecError, match=r"the argument of mae_term is 0 but for rounding.*side of its kink mae_term"):
         example("identity", "mae", values, (2, 1))
     with pytest.raises(SpecError, match=r"an entry of z1 is 6 but for rounding, .*side of its kink relu6"):
-        example("relu6", "mse", {**values, "W1": [[5.8, 0.2]], "b1": [1e-15]}, (2, 1))
+        example("relu6", "mse", {**values, "W1": [[0.1, 5.2]], "b1": [0.7]}, (2, 1))
+
+
+@pytest.mark.parametrize(("more", "slope"), [(0, 0.0), (1e-15, 1.0), (-1e-15, 0.0)])
+def test_what_is_next_to_a_kink_is_on_its_side(more, slope):
+    """As floats, 0.1 + 0.2 - 0.3 is not 0."""
+    values = {"W1": [[0.1, 0.2, 1]], "b1": [-0.3], "X": [[1, 1, more]], "Y": [[0.5]]}
+    assert example("relu", "mse", values, (3, 1)).steps[0].slopes["relu_prime", "z1"].item() == slope
 
 
 @pytest.mark.parametrize(

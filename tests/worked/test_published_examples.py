@@ -83,9 +83,10 @@ def test_mazur_numbers_that_are_not_of_gradient_descent(mazur):
     module, start = module_of(*MAZUR), mazur.start
     parameters = {n: v.copy() for n, v in start.parameters.items()}
     for done in range(10_000):
-        values = module._forward(parameters, start.X)
+        values = {}
+        module.forward(parameters, start.X, values)
         for name in ("W2", "W1"):  # each gradient with the weights as they are by then
-            slope = module._gradients(parameters, start.X, start.Y, values)[name]
+            slope = module.gradients(parameters, start.X, start.Y, values)[name]
             parameters[name] -= start.learning_rate * slope
         if done == 0:
             assert rounded([module.error(parameters, start.X, start.Y)], 9) == [0.291027924]

@@ -32,7 +32,8 @@ class NumPyDerivation(Derived):
         return rendered(self.program, self.notation, promises, name, *how)
 
     @cached_property
-    def _readable(self) -> Rendered:
+    def readable(self) -> Rendered:
+        """The same, without the second rendering where that cannot be made."""
         try:
             return self.rendered
         except SecondRenderingError:
@@ -40,7 +41,7 @@ class NumPyDerivation(Derived):
 
     def listed(self, form: str) -> tuple[str, str]:
         """The name and the text of the file with the equations, which is there also without a second rendering."""
-        return next(iter(self._readable.form(form).items()))
+        return next(iter(self.readable.form(form).items()))
 
     def numpy(self, form: str = "single-file", parameters: Mapping[str, Any] | None = None) -> str:
         """Return the code as one file, once it has been checked as ``check`` says.
@@ -75,7 +76,7 @@ class NumPyDerivation(Derived):
         if self.network is not None and self.parameter_count > LARGEST:
             small = replace(self.network, layers=small_layers(self.network.layers))
             return replace(NumPyDerivation.of_network(small).report, layers=small.layers)
-        return check_rendered(self._readable, self.program, self.notation)
+        return check_rendered(self.readable, self.program, self.notation)
 
 
 def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
