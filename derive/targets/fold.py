@@ -107,7 +107,7 @@ def _statement(parts: list[_Part], indent: str, width: int) -> list[str]:
         at = [str(part).strip() for part in parts].index("in")
         parts = [parts[0], _Group(" (", tuple(parts[1:at]), ")"), *parts[at:]]
         return _in_brackets(parts, 1, indent, width)
-    if parts[-1] == ":" or _is_one(right) or _ends_in_parentheses(right):
+    if parts[-1] == ":" or _is_one(right) or _ends_in_parentheses(parts, indent, width):
         return _in_brackets(parts, _last_group(parts), indent, width)
     inner = _lines(right, indent + _STEP, width)
     return [f"{indent}{_flat(parts[:at])} (", *inner, f"{indent})"]
@@ -131,9 +131,11 @@ def _operators(parts: Sequence[_Part]) -> Iterator[tuple[int, str]]:
                 yield n, part.strip()
 
 
-def _ends_in_parentheses(parts: Sequence[_Part]) -> bool:
-    """Whether the last operand of an expression stands in parentheses."""
+def _ends_in_parentheses(parts: Sequence[_Part], indent: str, width: int) -> bool:
+    """Whether the last operand of an expression stands in parentheses, and all before them fits on a line."""
     before = parts[-2:-1]
+    if len(indent + _flat(parts[:-1])) >= width - 1:
+        return False
     return isinstance(parts[-1], _Group) and any(part.strip() in _OPERATORS for part in before if isinstance(part, str))
 
 
@@ -162,7 +164,7 @@ def _lines(parts: list[_Part], indent: str, width: int, behind: str = "") -> lis
         pieces = _between(parts, [n + 1 for n in commas])
         return _filled(pieces, indent, width, behind)
     found = list(_operators(parts))
-    if _ends_in_parentheses(parts) and len(indent + _flat(parts[:-1])) < width - 1:
+    if _ends_in_parentheses(parts, indent, width):
         found = []
     for level in _BREAKS:
         places = [n for n, operator in found if operator in level]

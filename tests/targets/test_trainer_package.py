@@ -100,7 +100,7 @@ def test_the_package_offers_its_functions(generated):
     script = "import plain; print(*plain.__all__); print(plain.Trainer(seed=1))"
     done = subprocess.run([sys.executable, "-c", script], cwd=generated, capture_output=True, text=True, check=True)
     names, shown = done.stdout.splitlines()
-    assert names == "Trainer check_gradients example error forward gradients initial_parameters update"
+    assert names == "Trainer check_gradients check_steps error example forward gradients initial_parameters update"
     assert shown.startswith("Trainer(layers=(3, 4, 4, 1)")
 
 

@@ -131,12 +131,11 @@ def _dict(items: Iterable[tuple[str, Any]]) -> str:
 
 def arguments(given: Mapping[str, str]) -> Lines:
     """Arguments of a call, each on lines of its own."""
-    return tuple(line for name, value in given.items() for line in _with_comma(fold(f"{name}={value}", STEP)))
-
-
-def _with_comma(lines: Sequence[str]) -> Iterator[str]:
-    yield from (line.removeprefix(STEP) for line in lines[:-1])
-    yield f"{lines[-1].removeprefix(STEP)},"
+    found: list[str] = []
+    for name, value in given.items():
+        *lines, last = fold(f"{name}={value}", STEP, WIDTH - 1)
+        found += [line.removeprefix(STEP) for line in (*lines, f"{last},")]
+    return tuple(found)
 
 
 @dataclass(frozen=True)

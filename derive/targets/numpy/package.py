@@ -63,13 +63,15 @@ Seed = int | np.random.Generator | None
 #: What a package offers, as far as its network has it.
 _FUNCTIONS = ("error", "forward", "gradients", "initial_parameters", "initial_state", "update")
 _PUBLIC = {
-    **dict.fromkeys(("Trainer", "check_gradients", "example"), "trainer"),
+    **dict.fromkeys(("Trainer", "check_gradients", "check_steps", "example"), "trainer"),
     **dict.fromkeys(_FUNCTIONS, "network"),
 }
 _MAIN = """\
 if __name__ == "__main__":
     raise SystemExit(main())
 """
+#: How text is wrapped.
+_WHOLE: Any = {"break_long_words": False, "break_on_hyphens": False}
 #: No formatter changes what is sealed.
 _UNFORMATTED = "# fmt: off\n"
 
@@ -111,7 +113,7 @@ class Rendered:
             "numpy/words.py.jinja",
             kind=kind,
             name=self.name,
-            intro="\n".join(textwrap.wrap(self.description, WIDTH)),
+            intro=self.description,
             made=tuple(fold(f"trainer = Trainer({', '.join([*self._widths(), 'seed=0'])})", "    ")),
             **self.context,
         )
@@ -144,7 +146,7 @@ class Rendered:
         return {
             "network.py": self.network_file,
             "__init__.py": self._init_file(),
-            "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja", name=self.name),
+            "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja"),
             "trainer.py": _file(self._words("trainer"), self._trainer, beside),
             **({"_steps.py": _file(self._words("steps"), steps, beside)} if steps else {}),
             "_runtime.py": _runtime_file(),
@@ -156,7 +158,7 @@ class Rendered:
         return _file(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
 
     def _init_file(self, single: bool = False) -> str:
-        names = [n for n in _PUBLIC if n != "initial_state" or self.context["states"]]
+        names = sorted((n for n in _PUBLIC if n != "initial_state" or self.context["states"]), key=_by_kind)
         offered = {(".trainer" if single else f".{_PUBLIC[name]}", name) for name in names}
         listed = fold(f"__all__ = [{', '.join(map(quoted, names))}]")
         return _UNFORMATTED + fill("numpy/__init__.py.jinja", imports=_import_lines(offered), listed=listed)
@@ -220,8 +222,15 @@ def _file(words: str, body: str, places: Mapping[str, str]) -> str:
 
 
 def _put_together(words: str, imports: set[Import], body: str) -> str:
-    start = f'{_UNFORMATTED}"""{words.strip()}\n"""\n\n' if words else ""
-    return f"{start}from __future__ import annotations\n\n{_import_lines(imports)}\n{body}"
+    start = f'{_UNFORMATTED}"""{_wrapped(words)}\n"""\n\n' if words else ""
+    apart = "\n" if body.startswith(("def ", "class ", "@")) else ""
+    return f"{start}from __future__ import annotations\n\n{_import_lines(imports)}\n{apart}{body}"
+
+
+def _wrapped(words: str) -> str:
+    """The paragraphs of a docstring on lines that are short enough; what is indented or listed stays as it is."""
+    paragraphs = words.strip().split("\n\n")
+    return "\n\n".join(p if p.startswith((" ", "* ")) else textwrap.fill(p, WIDTH - 3, **_WHOLE) for p in paragraphs)
 
 
 def _imports(body: str, places: Mapping[str, str]) -> set[Import]:

@@ -105,6 +105,7 @@ class _Slopes:
     def __init__(
         self, network: Network, parameters: Parameters, X: Array, Y: Array
     ) -> None:
+        """Compute the gradients at a point."""
         self.network, self.parameters, self.X, self.Y = network, parameters, X, Y
         self.exact = network.differentiated(parameters, X, Y)
         error = abs(network.measured(parameters, X, Y))

@@ -73,13 +73,15 @@ class Network:
         by_sample: bool = False,
         undefined: frozenset[int] = frozenset(),
     ) -> None:
+        """Keep the facts; the functions come through `door`."""
         self.digest, self.shapes, self.data = digest, parameters, data
         self.output, self.by_sample, self.targets = output, by_sample, targets
         self.equations, self.slopes, self.updates = equations, gradients, updates
         self.undefined = undefined
-        extents = [extent for shape in parameters.values() for extent in shape]
-        names = [_width(extent)[0] for extent in extents if isinstance(extent, str)]
-        self.widths = tuple(dict.fromkeys(names))
+        #: The named widths, in the order in which `initial_parameters` takes them.
+        self.widths: tuple[str, ...] = ()
+        #: Whether it was said that the equations were edited.
+        self.said = False
 
     def initial_state(self, parameters: Parameters) -> Parameters:
         """What the optimizer keeps from step to step, before the first: nothing."""
@@ -99,6 +101,8 @@ class Network:
         setattr(self, function.__name__, function)
         check = getattr(self, f"checked_{function.__name__}", function)
         names = tuple(inspect.signature(function).parameters)
+        if function.__name__ == "initial_parameters":
+            self.widths = tuple(name for name in names if name != "seed")
         inside = len(names) if "values" in names else math.inf
 
         @functools.wraps(function)

@@ -63,11 +63,13 @@ class Steps(NamedTuple):
         found = _equations_hash(network)
         if found in ("", self.equations):
             return True
-        said = (
-            "the equations were changed since the faster steps were made from them, "
-            "so that fit takes its steps with update"
-        )
-        warnings.warn(said, stacklevel=4)
+        if not network.said:
+            network.said = True
+            said = (
+                "the equations were changed since the faster steps were made of them, "
+                "so that fit takes its steps with update"
+            )
+            warnings.warn(said, stacklevel=4)
         return False
 
 
@@ -104,6 +106,7 @@ class _Plain:
     def __init__(
         self, network: Network, parameters: Parameters, state: Parameters, samples: int
     ) -> None:
+        """Make room for the parameters and the state; the batches are of `samples`."""
         self.network, self.samples = network, samples
         #: How many steps are taken between two looks at the clock.
         self.chunk = 64
