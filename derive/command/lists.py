@@ -24,7 +24,8 @@ from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Init
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.learning.schedules import SCHEDULES, Schedule
 from derive.paper.boxes import Typesetter
-from derive.paper.notation import LETTERS, NOTATIONS, PSI, Notation
+from derive.paper.characters import LETTERS
+from derive.paper.notation import NOTATIONS, PSI, Notation
 from derive.paper.page import Page
 from derive.paper.text import text
 

@@ -16,7 +16,8 @@ from derive.calculus.index import Index, Tensor
 from derive.document.blocks import Display, Item
 from derive.learning.descent import Descent
 from derive.paper.boxes import Box, Typesetter
-from derive.paper.notation import LETTERS, Notation
+from derive.paper.characters import LETTERS
+from derive.paper.notation import Notation
 from derive.paper.page import Page
 from derive.paper.page_of import page_for
 

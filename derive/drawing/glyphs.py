@@ -8,6 +8,7 @@ from typing import Any
 
 from derive.drawing.scene import measured
 from derive.paper.boxes import Box
+from derive.paper.characters import Sign
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Glyphs:
 _EM = 8 * 1.1
 #: How much smaller indices are, and how far they are moved; more so where two stand one above the other.
 _SMALLER, _UP, _DOWN, _HIGHER, _LOWER = 0.68, 0.36, 0.2, 0.46, 0.28
-_BETWEEN = {"": "", "comma": ",", "thin": "\u2009", "by": "×", "equals": " = "}
 
 
 def glyphs_of(box: Box) -> list[Glyphs]:
@@ -67,8 +67,8 @@ def _pulled(glyphs: Glyphs, back: float) -> Glyphs:
     return Glyphs(glyphs.text, glyphs.size, glyphs.rise, glyphs.italic, glyphs.back + back, glyphs.symbol)
 
 
-def _row(sign: Any, *parts: Box) -> list[Glyphs]:
-    between = f" {sign.text} " if not isinstance(sign, str) else _BETWEEN[sign]
+def _row(sign: Sign, *parts: Box) -> list[Glyphs]:
+    between = sign.text if sign.drawn is None else sign.drawn
     found: list[Glyphs] = []
     for part in parts:
         found += [Glyphs(between)] if found and between else []

@@ -39,13 +39,13 @@ from derive.files.templates import fill, template_folder
 from derive.formats.html_code import code_section
 from derive.formats.html_walk import Facts, facts, walk_figure
 from derive.paper.boxes import EMPTY, Box
+from derive.paper.characters import RELATIONS
 from derive.paper.latex import joined, latex
 from derive.paper.mathml import mathml, relation
 
 if TYPE_CHECKING:
     from derive.document.view import View
 
-_RELATIONS = {"equals": " = ", "gets": r" \leftarrow ", "none": ""}
 #: The widest left side, in em, beside which a narrow page has room for the right one.
 LONG = 5.0
 #: The widest formula, in em, that surely fits on a line of words.
@@ -128,7 +128,7 @@ def _json(known: Facts) -> str:
 def item_latex(item: Item) -> str:
     """An equation in LaTeX, on one line."""
     right = joined([latex(piece) for piece in item.right if piece is not EMPTY])
-    return f"{latex(item.left)}{_RELATIONS[item.relation]}{right}".strip()
+    return f"{latex(item.left)}{RELATIONS[item.relation].tex}{right}".strip()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from derive.document.blocks import Display, Item, Text
 from derive.formats.flavours import GREEN, RED
 from derive.formats.tex import broken, reason_lines, text_width
 from derive.paper.boxes import Box
+from derive.paper.characters import RELATIONS
 from derive.paper.latex import Writer
 
 #: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
@@ -18,7 +19,6 @@ NUMBER = 4.0
 #: The most braces of one formula: KaTeX gives up on very long ones, GitHub at a thousand.
 BRACES = 500
 
-_RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
 _LATEX = Writer(RED, GREEN, web=True)
 
 
@@ -57,7 +57,7 @@ def displayed(display: Display) -> list[str]:
 def _rows(item: Item, margin: float, line: float) -> list[Row]:
     """The rows of one equation; a piece that no longer fits begins a new one."""
     lines = broken(item.right, margin, line, _LATEX)
-    first = Row(_begun(_LATEX(item.left)), _signed(lines[0][0].strip(), _RELATIONS[item.relation]))
+    first = Row(_begun(_LATEX(item.left)), _signed(lines[0][0].strip(), RELATIONS[item.relation].tex.strip()))
     rows = [first, *(Row("", rf"\quad {_signed(text.strip())}") for text, _ in lines[1:])]
     if item.reason is not None:
         rows = _with_reason(rows, line - lines[-1][1], item.reason, line)

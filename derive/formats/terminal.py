@@ -27,11 +27,11 @@ from derive.document.blocks import (
     Text,
 )
 from derive.paper.boxes import Box
+from derive.paper.characters import RELATIONS
 from derive.paper.text import text
 
 WIDTH = 88
 
-_RELATIONS = {"equals": "=", "gets": "←", "none": ""}
 #: The margin of equations, tables and algorithms.
 _INDENT = "  "
 
@@ -136,7 +136,7 @@ class TerminalWriter:
 
     def _item(self, item: Item, margin: int) -> list[str]:
         """The lines of one equation; a piece that no longer fits begins a new one."""
-        relation = _RELATIONS[item.relation]
+        relation = RELATIONS[item.relation].text.strip()
         start = f"{_INDENT}{padded(text(item.left), margin, right=True)} {relation} " if margin else _INDENT
         lines = _broken(start, item.right, self.width, margin)
         notes = [f"({line(item.reason)})"] if item.reason is not None else []

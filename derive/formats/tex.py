@@ -33,12 +33,12 @@ from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
 from derive.paper.boxes import EMPTY, Box, opened
+from derive.paper.characters import RELATIONS
 from derive.paper.latex import latex
 
 #: The rows of a table that surely fit on a page.
 LONGEST = 28
 
-_RELATIONS = {"equals": "=", "gets": r"\leftarrow", "none": ""}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -191,7 +191,8 @@ class TexWriter:
         """The rows of one equation; a piece that no longer fits begins a new one."""
         lines = broken(item.right, margin, LINE)
         left = latex(item.left)
-        rows = [f"{left} &{_RELATIONS[item.relation]} {lines[0][0]}", *(rf"&\quad {text}" for text, _ in lines[1:])]
+        relation = RELATIONS[item.relation].tex.strip()
+        rows = [f"{left} &{relation} {lines[0][0]}", *(rf"&\quad {text}" for text, _ in lines[1:])]
         if item.reason is not None:
             rows = self._with_reason(rows, lines[-1][1], item.reason)
         return [*rows[:-1], rows[-1] + self._number(item)]

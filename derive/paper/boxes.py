@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from derive.paper.notation import Letter
+from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, Sign
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 
@@ -33,71 +33,23 @@ class Box:
 #: Nothing at all.
 EMPTY = Box("nothing", (), 0.0)
 
-_WIDE = {
-    r"\Psi": 0.8,
-    r"\Delta": 0.9,
-    r"\mathsf{T}": 0.6,
-    r"\setminus 0": 1.3,
-    "dz": 1.0,
-    "dh": 1.1,
-    **dict.fromkeys("()", 0.4),
-    **dict.fromkeys("[]", 0.3),
-}
-
-_NAMES = {"1": 0.6, "ln": 0.9, "tanh": 2.2, "cosh": 2.1, "erf": 1.3, "sgn": 1.5, "sigmoid": 0.6, "otherwise": 4.2}
-
-#: The signs that may stand between two parts, with their widths.
-_BETWEEN = {
-    "": 0.0,
-    "thin": 0.17,
-    "comma": 0.45,
-    "by": 1.2,
-    "greater": 1.3,
-    "at least": 1.3,
-    "less": 1.3,
-    "at most": 1.3,
-    "equals": 1.3,
-    "over": 1.2,
-    "times": 1.2,
-    "to": 1.3,
-    "gets": 1.6,
-}
-
-#: The signs that may stand before a part, or after it, with their widths.
-_SIGNS = {
-    "minus": 0.8,
-    "binary minus": 1.5,
-    "binary plus": 1.5,
-    "plus": 1.5,
-    "less": 1.5,
-    "equals": 1.6,
-    "gets": 1.6,
-    "times": 1.2,
-    "open": 1.2,
-    "close": 0.0,
-    "comma": 0.6,
-    "green open": 0.75,
-    "green close": 0.75,
-    "red open": 0.75,
-    "red close": 0.75,
-}
-
 
 class Typesetter:
     """Makes boxes; ``times`` is the sign of the entry-wise product."""
 
     def __init__(self, times: Letter) -> None:
-        self.times = times
+        self.times = Sign(1.2, f" {times.tex} ", f" {times.text} ", mathml=times.mathml, breaks=True)
 
     def letter(self, letter: Letter) -> Box:
         """A letter of the notation."""
-        return Box("letter", (letter,), _WIDE.get(letter.tex, 0.72 if letter.tex.isupper() else 0.58))
+        return Box("letter", (letter,), letter.width or (0.72 if letter.tex.isupper() else 0.58))
 
     def name(self, name: str) -> Box:
         """The name of a function."""
-        return Box(
-            "name", (name,), _NAMES.get(name, sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name))
-        )
+        width = NAMES.get(name, Name()).width
+        if width is None:
+            width = sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name)
+        return Box("name", (name,), width)
 
     def variable(self, name: str) -> Box:
         """The name of a width: one letter, a word, or either with an index."""
@@ -119,7 +71,7 @@ class Typesetter:
 
     def dots(self, way: str = "across") -> Box:
         """What is left out: ``across`` a line of terms, ``down`` a column, or ``low`` in a list."""
-        return Box("dots", (way,), 1.4)
+        return Box("dots", (DOTS[way],), DOTS[way].width)
 
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
         """A symbol with its indices; ``left`` is a left superscript."""
@@ -177,8 +129,8 @@ class Typesetter:
         boxes = tuple(parts)
         if len(boxes) == 1:
             return boxes[0]
-        width = sum(b.width for b in boxes) + _BETWEEN[between] * (len(boxes) - 1)
-        sign = self.times if between == "times" else between
+        sign = self.times if between == "times" else BETWEEN[between]
+        width = sum(b.width for b in boxes) + sign.width * (len(boxes) - 1)
         return Box("row", (sign, *boxes), width, binds, any(b.tall for b in boxes))
 
     def apply(self, function: Box, argument: Box) -> Box:
@@ -209,16 +161,16 @@ class Typesetter:
 
     def sign_alone(self, name: str) -> Box:
         """A sign that stands between parts, by itself."""
-        return Box("row", (name, EMPTY, EMPTY), _BETWEEN[name])
+        return Box("row", (BETWEEN[name], EMPTY, EMPTY), BETWEEN[name].width)
 
     def before(self, sign: str, box: Box) -> Box:
         """A part with a sign before it, from which a new line may begin."""
-        mark = self.times if sign == "times" else sign
-        return Box("before", (mark, box), box.width + _SIGNS[sign], SUM, box.tall)
+        mark = self.times if sign == "times" else BESIDE[sign]
+        return Box("before", (mark, box), box.width + mark.width, SUM, box.tall)
 
     def after(self, box: Box, sign: str) -> Box:
         """A part with a sign right after it, where no line may end."""
-        return Box("after", (box, sign), box.width + _SIGNS[sign], SUM, box.tall)
+        return Box("after", (box, BESIDE[sign]), box.width + BESIDE[sign].width, SUM, box.tall)
 
     def coloured(self, colour: str, box: Box) -> Box:
         """A part in one of the colours of the derivation."""
@@ -240,25 +192,26 @@ def opened(box: Box) -> tuple[Box, ...]:
         inner = opened(box.parts[-1])
         if len(inner) == 1:
             return (box,)
-        sign, width = box.parts[0] if box.kind == "before" else "open", 1.0
+        sign, close, width = box.parts[0] if box.kind == "before" else BESIDE["open"], BESIDE["close"], 1.0
         first = replace(inner[0], kind="before", parts=(sign, inner[0]), width=inner[0].width + width, binds=SUM)
         if box.kind == "before":
             return first, *inner[1:]
-        last = replace(inner[-1], kind="after", parts=(inner[-1], "close"), width=inner[-1].width + width, binds=SUM)
+        last = replace(inner[-1], kind="after", parts=(inner[-1], close), width=inner[-1].width + width, binds=SUM)
         return first, *inner[1:-1], last
     return (box,)
 
 
-def _opened_row(sign: Any, *parts: Box) -> tuple[Box, ...]:
-    if isinstance(sign, Letter):
-        later = (replace(p, kind="before", parts=(sign, p), width=p.width + _SIGNS["times"]) for p in parts[1:])
+def _opened_row(sign: Sign, *parts: Box) -> tuple[Box, ...]:
+    if sign.breaks:
+        later = (replace(p, kind="before", parts=(sign, p), width=p.width + sign.width) for p in parts[1:])
         return parts[0], *later
-    if (sign == "" and not all(p.kind == "before" for p in parts[1:])) or sign not in ("", "thin"):
+    joined, thin = BETWEEN[""], BETWEEN["thin"]
+    if (sign == joined and not all(p.kind == "before" for p in parts[1:])) or sign not in (joined, thin):
         return (Box("row", (sign, *parts), sum(p.width for p in parts)),)
     found: list[Box] = []
     for part in parts:  # the sign of a sum stays with what it sums
         if found and found[-1].kind == "total":
             sum_sign = found.pop()
-            part = Box("row", ("thin", sum_sign, part), sum_sign.width + part.width + 0.17, part.binds, True)
+            part = Box("row", (thin, sum_sign, part), sum_sign.width + part.width + thin.width, part.binds, True)
         found.append(part)
     return tuple(found)

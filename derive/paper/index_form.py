@@ -47,7 +47,7 @@ from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.learning.descent import is_number
 from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
-from derive.paper.notation import LETTERS, Letter
+from derive.paper.characters import LETTERS, plain
 from derive.paper.symbols import Symbols, glued
 from derive.text.entry_text import base_name, number_text, option_values
 
@@ -266,11 +266,11 @@ class IndexForm(Symbols):
             letter = "ell" if function.role == "loss" else self.signs.function or self.notation.function
             base = set_.letter(LETTERS[letter])
             if generic and not (self.by_layer and function.role != "loss"):
-                base = set_.script(base, set_.letter(Letter(generic, generic)), None)
+                base = set_.script(base, set_.letter(plain(generic)), None)
         if function.order:
             base = set_.primed(base, function.order)
         if generic is not None and self.by_layer and function.role != "loss" and layer is not None:
-            mark = [set_.letter(Letter(x, x)) for x in ("[", str(layer), "]")]
+            mark = [set_.letter(plain(x)) for x in ("[", str(layer), "]")]
             return set_.script(base, None, set_.join(mark, "", ATOM))
         return base
 

@@ -7,59 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from derive.paper.boxes import Box
-from derive.paper.notation import Letter
+from derive.paper.characters import NAMES, PLUS, Name, Sign
 from derive.paper.spelling import upright
 
-_NAMES = {
-    "1": r"\mathbf{1}",
-    "ln": r"\ln",
-    "exp": r"\exp",
-    "tanh": r"\tanh",
-    "cosh": r"\cosh",
-    "cos": r"\cos",
-    "max": r"\max",
-    "min": r"\min",
-    "sigmoid": r"\sigma",
-    "otherwise": r"\text{otherwise}",
-}
-
-_BETWEEN = {
-    "": "",
-    "thin": r"\,",
-    "comma": ", ",
-    "by": r" \times ",
-    "greater": " > ",
-    "at least": r" \ge ",
-    "less": " < ",
-    "at most": r" \le ",
-    "equals": " = ",
-    "over": r" \oslash ",
-    "to": r" \to ",
-    "gets": r" \leftarrow ",
-}
-
-_SIGNS = {
-    "minus": "-",
-    "binary minus": " - ",
-    "binary plus": " + ",
-    "plus": "+ ",
-    "less": "- ",
-    "equals": " = ",
-    "gets": r" \leftarrow ",
-    "open": r"\bigl(",
-    "close": r"\bigr)",
-    "comma": ",",
-}
-
-_BRACKETS = {
-    "green open": ("green", r"\Bigl["),
-    "green close": ("green", r"\Bigr]"),
-    "red open": ("red", r"\Bigl("),
-    "red close": ("red", r"\Bigr)"),
-}
-
-_PLUS = Box("letter", (Letter("+", "+"),), 0.8)
-_DOTS = {"across": r"\cdots", "down": r"\vdots", "low": r"\dots"}
+_PLUS = Box("letter", (PLUS,), PLUS.width)
 
 
 @dataclass(frozen=True)
@@ -71,8 +22,9 @@ class Writer:
     that it does not know.
 
     >>> from derive.paper.boxes import Typesetter
-    >>> set_ = Typesetter(Letter("*", "*"))
-    >>> latex(set_.fraction(set_.number(1), set_.letter(Letter("m", "m"))))
+    >>> from derive.paper.characters import STAR, plain
+    >>> set_ = Typesetter(STAR)
+    >>> latex(set_.fraction(set_.number(1), set_.letter(plain("m"))))
     '\\frac{1}{m}'
     """
 
@@ -103,11 +55,9 @@ class Writer:
     def _braced(self, text: str) -> str:
         return f"{{ {text}}}" if self.web and text.startswith("{") else f"{{{text}}}"
 
-    def sign(self, sign: str | Letter) -> str:
+    def sign(self, sign: Sign) -> str:
         """What stands before or after a part."""
-        if isinstance(sign, Letter):
-            return f" {sign.tex} "
-        return self.coloured(*_BRACKETS[sign]) if sign in _BRACKETS else _SIGNS[sign]
+        return self.coloured(sign.colour, sign.tex) if sign.colour else sign.tex
 
 
 #: Writes a box in LaTeX, for documents that know the colours derivered and derivegreen.
@@ -152,9 +102,8 @@ def _total(write: Writer, index: Box | None, start: Box | None, stop: Box | None
     return rf"\sum_{{{write(index)}={write(start)}}}^{write.index(stop)}"
 
 
-def _row(write: Writer, sign: str | Letter, *parts: Box) -> str:
-    between = f" {sign.tex} " if isinstance(sign, Letter) else _BETWEEN[sign]
-    return _spaced(between, [write(p) for p in parts])
+def _row(write: Writer, sign: Sign, *parts: Box) -> str:
+    return _spaced(sign.tex, [write(p) for p in parts])
 
 
 def _group(write: Writer, inner: Box) -> str:
@@ -182,12 +131,12 @@ def _matrix(write: Writer, *rows: tuple[Box, ...]) -> str:
 _KINDS: dict[str, Callable[..., str]] = {
     "nothing": lambda write: "",
     "letter": lambda write, letter: letter.tex,
-    "name": lambda write, name: _NAMES.get(name, rf"\mathrm{{{upright(name)}}}"),
+    "name": lambda write, name: NAMES.get(name, Name()).tex or rf"\mathrm{{{upright(name)}}}",
     "variable": _variable,
     "number": lambda write, digits: digits,
     "decimal": _decimal,
     "words": lambda write, text: rf"\text{{{_escaped(text)}}}",
-    "dots": lambda write, way: _DOTS[way],
+    "dots": lambda write, dots: dots.tex,
     "script": _script,
     "primed": lambda write, base, order: write(base) + "'" * order,
     "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from derive.paper.boxes import Box
-from derive.paper.notation import Letter
+from derive.paper.characters import ACCENTS, BESIDE, NAMES, RELATIONS, Letter, Sign
 
 #: The elements of MathML Core that are written.
 ELEMENTS = frozenset(
@@ -44,60 +44,20 @@ def _space(width: float) -> str:
     return _e("mspace", width=f"{width:g}em")
 
 
-_NAMES = {
-    "1": _e("mn", "𝟏"),
-    "sigmoid": _e("mi", "σ"),
-    "otherwise": _e("mtext", "otherwise"),
-}
-
-_BETWEEN: dict[str, Elements] = {
-    "": (),
-    "thin": (_space(0.17),),
-    "comma": (_mo(","),),
-    "by": (_mo("×"),),
-    "greater": (_mo(">"),),
-    "at least": (_mo("≥"),),
-    "less": (_mo("<"),),
-    "at most": (_mo("≤"),),
-    "equals": (_mo("="),),
-    "over": (_mo("⊘"),),
-    "to": (_mo("→"),),
-    "gets": (_mo("←"),),
-}
+def _operator(sign: Sign, form: str) -> Elements:
+    """A sign as an operator, or as a space."""
+    if not sign.operator:
+        return (_space(sign.width),) if sign.width else ()
+    bracket = {"stretchy": "true", "minsize": f"{sign.size:g}em", "class_": sign.colour} if sign.size else {}
+    return (_mo(sign.operator, form=form, **bracket),)
 
 
-def _bracket(sign: str, form: str, size: float, colour: str = "") -> str:
-    """A bracket of a fixed size, or as tall as what stands beside it."""
-    return _mo(sign, form=form, stretchy="true", minsize=f"{size:g}em", class_=colour)
+def _beside(sign: Sign) -> Elements:
+    """A sign at the end of a row is not what its place makes of it: it says how it is meant."""
+    return _operator(sign, sign.form)
 
 
-# A sign at the end of a row is not what its place makes of it: each says how it is meant.
-_SIGNS = {
-    "minus": _mo("−", form="prefix"),
-    "binary minus": _mo("−", form="infix"),
-    "binary plus": _mo("+", form="infix"),
-    "plus": _mo("+", form="infix"),
-    "less": _mo("−", form="infix"),
-    "equals": _mo("=", form="infix"),
-    "gets": _mo("←", form="infix"),
-    "open": _bracket("(", "prefix", 1.3),
-    "close": _bracket(")", "postfix", 1.3),
-    "comma": _mo(",", form="infix"),
-    "green open": _bracket("[", "prefix", 1.8, "green"),
-    "green close": _bracket("]", "postfix", 1.8, "green"),
-    "red open": _bracket("(", "prefix", 1.8, "red"),
-    "red close": _bracket(")", "postfix", 1.8, "red"),
-}
-
-_DOTS = {"across": "⋯", "down": "⋮", "low": "…"}
 _PRIMES = ("", "′", "″", "‴")
-#: What a combining mark is as an accent.
-_ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030c", "`´ˆ˜¯˘˙¨˚ˇ", strict=True))
-#: Letters that are not their TeX and not their text.
-_LETTERS = {
-    r"\mathsf{T}": _e("mi", "𝖳"),
-    "*": _e("mi", "∗"),
-}
 _ITALIC = {c: chr(0x1D44E + n) for n, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
 _ITALIC |= {c: chr(0x1D434 + n) for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")} | {"h": "ℎ"}
 
@@ -106,8 +66,9 @@ def mathml(box: Box) -> str:
     """Write a box in MathML: the elements that stand inside ``math``.
 
     >>> from derive.paper.boxes import Typesetter
-    >>> set_ = Typesetter(Letter("*", "*"))
-    >>> mathml(set_.fraction(set_.number(1), set_.letter(Letter("m", "m"))))
+    >>> from derive.paper.characters import STAR, plain
+    >>> set_ = Typesetter(STAR)
+    >>> mathml(set_.fraction(set_.number(1), set_.letter(plain("m"))))
     '<mfrac><mn>1</mn><mi>m</mi></mfrac>'
     """
     return "".join(_elements(box))
@@ -115,7 +76,7 @@ def mathml(box: Box) -> str:
 
 def relation(sign: str) -> str:
     """The sign between the sides of an equation, where its right side begins."""
-    return {"equals": _SIGNS["equals"], "gets": _SIGNS["gets"], "none": ""}[sign]
+    return "".join(_beside(RELATIONS[sign]))
 
 
 def _elements(box: Box) -> Elements:
@@ -137,11 +98,11 @@ def _row_of(elements: Sequence[str]) -> str:
 
 
 def _letter(letter: Letter) -> Elements:
-    if letter.tex in _LETTERS:
-        return (_LETTERS[letter.tex],)
+    if letter.mathml:
+        return (_e("mi", letter.mathml),)
     shown = letter.tex if letter.tex.isalnum() else unicodedata.normalize("NFD", letter.text)
-    if len(shown) == 2 and shown[1] in _ACCENTS:
-        return (_e("mover", _e("mi", shown[0]), _small(_ACCENTS[shown[1]]), accent="true"),)
+    if len(shown) == 2 and shown[1] in ACCENTS:
+        return (_e("mover", _e("mi", shown[0]), _small(ACCENTS[shown[1]][1]), accent="true"),)
     if shown.isdigit():
         return (_e("mn", shown),)
     return tuple(_character(c) for c in shown)
@@ -159,8 +120,9 @@ def _character(character: str) -> str:
 
 
 def _name(name: str) -> Elements:
-    known = _NAMES.get(name)
-    return (known or _e("mi", escape(name), mathvariant="normal" if len(name) == 1 else ""),)
+    if known := NAMES.get(name):
+        return (_e(known.mathml, known.text or name),)
+    return (_e("mi", escape(name), mathvariant="normal" if len(name) == 1 else ""),)
 
 
 def _variable(stem: str, below: str) -> Elements:
@@ -185,7 +147,7 @@ def _decimal(digits: str, exponent: int | None) -> Elements:
 def _signed(digits: str) -> Elements:
     negative = digits.startswith("-")
     number = _e("mn", escape(digits.removeprefix("-")))
-    return (_SIGNS["minus"], number) if negative else (number,)
+    return (*_beside(BESIDE["minus"]), number) if negative else (number,)
 
 
 # ------------------------------------------------------------ indices and fractions
@@ -261,10 +223,10 @@ def _total(index: Box | None, start: Box | None, stop: Box | None) -> Elements:
 # ------------------------------------------------------------ rows
 
 
-def _row(sign: str | Letter, *parts: Box) -> Elements:
-    if sign == "" and _is_mark(parts):
+def _row(sign: Sign, *parts: Box) -> Elements:
+    if not sign.tex and _is_mark(parts):
         return (_e("mtext", *(p.parts[0].text for p in parts)),)
-    between = (_mo(_plain(sign)),) if isinstance(sign, Letter) else _BETWEEN[sign]
+    between = _operator(sign, "")
     first, *others = (_elements(p) for p in parts)
     return (*first, *(e for other in others for e in (*between, *other)))
 
@@ -296,16 +258,6 @@ def _table(rows: Sequence[Sequence[Box]], kind: str = "") -> str:
     return _e("mtable", *lines, class_=kind)
 
 
-def _before(sign: str | Letter, box: Box) -> Elements:
-    if isinstance(sign, Letter):
-        return (_mo(_plain(sign), form="infix"), *_elements(box))
-    return (_SIGNS[sign], *_elements(box))
-
-
-def _plain(sign: Letter) -> str:
-    return "∗" if sign.text == "*" else sign.text
-
-
 def _under(inner: Box, note: Box) -> Elements:
     braced = _e("munder", _one(inner), _mo("⏟", stretchy="true"), accentunder="true")
     return _space(0.06), _e("munder", braced, _one(note)), _space(0.06)
@@ -327,7 +279,7 @@ _KINDS: dict[str, Callable[..., Elements]] = {
     "number": lambda digits: (_e("mn", digits),),
     "decimal": _decimal,
     "words": lambda text: (_e("mtext", escape(text)),),
-    "dots": lambda way: (_mo(_DOTS[way]),),
+    "dots": lambda dots: _operator(dots, ""),
     "script": _script,
     "primed": _primed,
     "fraction": _fraction,
@@ -343,8 +295,8 @@ _KINDS: dict[str, Callable[..., Elements]] = {
     "cases": lambda *rows: (_e("mrow", _mo("{", form="prefix"), _table(rows, "cases")),),
     "matrix": lambda *rows: (_e("mrow", _mo("["), _table(rows), _mo("]")),),
     "under": _under,
-    "before": _before,
-    "after": lambda box, sign: (*_elements(box), _SIGNS[sign]),
+    "before": lambda sign, box: (*_beside(sign), *_elements(box)),
+    "after": lambda box, sign: (*_elements(box), *_beside(sign)),
     "coloured": lambda colour, box: (_e("mrow", *_elements(box), class_=colour),),
     "named": _named,
 }

@@ -11,63 +11,7 @@ from dataclasses import dataclass, field
 
 from derive.calculus.index import Tensor
 from derive.calculus.program import FactorScale
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A letter as LaTeX and as Unicode text."""
-
-    tex: str
-    text: str
-
-
-def _same(*letters: str) -> dict[str, Letter]:
-    return {letter: Letter(letter, letter) for letter in letters}
-
-
-LETTERS: dict[str, Letter] = {
-    **_same(*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "dz", "dh", "dw", "dW", "db"),
-    "Psi": Letter(r"\Psi", "Ψ"),
-    "Delta": Letter(r"\Delta", "Δ"),
-    "delta": Letter(r"\delta", "δ"),
-    "without first": Letter(r"\setminus 0", "∖0"),
-    "epsilon": Letter(r"\varepsilon", "ε"),
-    "eta": Letter(r"\eta", "η"),
-    "alpha": Letter(r"\alpha", "α"),
-    "zeta": Letter(r"\zeta", "ζ"),
-    "theta": Letter(r"\theta", "θ"),
-    "iota": Letter(r"\iota", "ι"),
-    "xi": Letter(r"\xi", "ξ"),
-    "sigma": Letter(r"\sigma", "σ"),
-    "upsilon": Letter(r"\upsilon", "υ"),
-    "phi": Letter(r"\phi", "φ"),
-    "chi": Letter(r"\chi", "χ"),
-    "psi": Letter(r"\psi", "ψ"),
-    "Theta": Letter(r"\Theta", "Θ"),
-    "Lambda": Letter(r"\Lambda", "Λ"),
-    "Xi": Letter(r"\Xi", "Ξ"),
-    "Pi": Letter(r"\Pi", "Π"),
-    "Sigma": Letter(r"\Sigma", "Σ"),
-    "Upsilon": Letter(r"\Upsilon", "Υ"),
-    "Phi": Letter(r"\Phi", "Φ"),
-    "Omega": Letter(r"\Omega", "Ω"),
-    "pi": Letter(r"\pi", "π"),
-    "ell": Letter(r"\ell", "ℓ"),
-    "mu": Letter(r"\mu", "μ"),
-    "nu": Letter(r"\nu", "ν"),
-    "beta": Letter(r"\beta", "β"),
-    "gamma": Letter(r"\gamma", "γ"),
-    "Gamma": Letter(r"\Gamma", "Γ"),
-    "kappa": Letter(r"\kappa", "κ"),
-    "lambda": Letter(r"\lambda", "λ"),
-    "rho": Letter(r"\rho", "ρ"),
-    "tau": Letter(r"\tau", "τ"),
-    "omega": Letter(r"\omega", "ω"),
-    "y_hat": Letter(r"\hat{y}", "ŷ"),
-    "Y_hat": Letter(r"\hat{Y}", "Ŷ"),
-    "x_bar": Letter(r"\bar{x}", "x̄"),
-    "X_bar": Letter(r"\bar{X}", "X̄"),
-}
+from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter
 
 
 @dataclass(frozen=True)
@@ -105,8 +49,8 @@ class Notation:
     function_layers: bool = False
     from_first: bool = False
     derivative: str = "partial"
-    times: Letter = field(default_factory=lambda: Letter(r"\odot", "⊙"))
-    transpose: Letter = field(default_factory=lambda: Letter(r"\mathsf{T}", "ᵀ"))
+    times: Letter = ODOT
+    transpose: Letter = TRANSPOSE
     rate: str = "eta"
     sample: str = "{}"
     ones: bool = True
@@ -263,7 +207,7 @@ BRACKET = Notation(
     function="g",
     function_layers=True,
     derivative="d",
-    times=Letter("*", "*"),
+    times=STAR,
     transpose=Letter("T", "ᵀ"),
     rate="alpha",
     sample="({})",

@@ -17,8 +17,9 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.paper.boxes import ATOM, HADAMARD, POWER, PRODUCT, SUM, Box
+from derive.paper.characters import WITHOUT_FIRST
 from derive.paper.index_form import IndexForm
-from derive.paper.notation import LETTERS, is_canonical
+from derive.paper.notation import is_canonical
 from derive.paper.symbols import glued
 
 
@@ -72,7 +73,7 @@ class Page(IndexForm):
     def _part(self, node: mx.Part) -> Box:
         """Which rows or columns a part has."""
         if node.first == 1 and node.axis == 1 and node.count + 1 == node.of.shape[1]:
-            return self.typesetter.letter(LETTERS["without first"])
+            return self.typesetter.letter(WITHOUT_FIRST)
         return self.typesetter.name(f"{node.first}:{node.first + node.count}")
 
     @array.register

@@ -24,8 +24,9 @@ from derive.calculus.index import SAMPLES, Tensor, symbols_read
 from derive.calculus.program import Program
 from derive.learning.descent import RATE, STEP
 from derive.paper.boxes import ATOM, Box, Typesetter
+from derive.paper.characters import LETTERS, NAMES, Letter, plain
 from derive.paper.latex import latex
-from derive.paper.notation import LETTERS, Letter, Notation, belongs, is_canonical
+from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.spelling import letter_named, spelled
 from derive.paper.text import text
 
@@ -33,8 +34,6 @@ from derive.paper.text import text
 Looks = frozenset[str]
 
 _NUMBERED = re.compile(r"(.*[^0-9_])_?(0|[1-9][0-9]*)", re.DOTALL)
-#: Names that stand for functions and for words on every page.
-_WORDS = ("ln", "exp", "tanh", "cosh", "erf", "sgn", "cos", "max", "min", "sum", "sigmoid", "otherwise", "1")
 #: The letters by which functions are called, where that of the notation is a tensor's.
 _FUNCTIONS = ("f", "g", "phi", "chi")
 
@@ -80,7 +79,7 @@ def mark(set_: Typesetter, notation: Notation, number: str) -> Box | None:
     if not number:
         return None
     opening, closing = ("[", "]") if notation.layer == "bracket" else ("(", ")")
-    return set_.join((set_.letter(Letter(p, p)) for p in (opening, number, closing)), "", ATOM)
+    return set_.join((set_.letter(plain(p)) for p in (opening, number, closing)), "", ATOM)
 
 
 def scripted(
@@ -239,8 +238,8 @@ class _Table:
 
     def _applied(self, function: str) -> set[str]:
         """The letters that stand before an argument, whatever number a tensor has beside them."""
-        sigmoid = any(d.function.origin == "sigmoid" for d in self.program.definitions)
-        return {LETTERS[x].text for x in (function, *(["sigma"] if sigmoid else []))}
+        names = {d.function.origin for d in self.program.definitions}
+        return {LETTERS[function].text, *(NAMES[n].text for n in names if n in NAMES and NAMES[n].text)}
 
     def _reserved(self, applied: set[str]) -> set[str]:
         """What stands for something else on a page with these statements."""
@@ -255,7 +254,7 @@ class _Table:
         letters += [self.notation.roles["factor"].entry] if self.factors else []
         letters += ["d"] if self.notation.derivative == "d" else []
         boxes = [self.set_.letter(LETTERS[x]) for x in letters]
-        words = {*_WORDS, *(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
+        words = {*NAMES, *(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
         words |= {type(a).__name__ for e in used for a in e.atoms(Function) if not isinstance(a, Elementwise)}
         lifted = (s for s in self.program.statements if isinstance(s, ArrayAssign))
         words |= {n.name for s in lifted for n in walk(s.form) if isinstance(n, Call)}
@@ -270,7 +269,7 @@ class _Table:
 
 def _width(letters: frozenset[str]) -> Letter:
     """The letter of which a width is an index, where its own is a tensor's."""
-    return next((Letter(x, x) for x in ("n", "N", "D") if x not in letters), Letter(r"\mathrm{width}", "width"))
+    return next((plain(x) for x in ("n", "N", "D") if x not in letters), Letter(r"\mathrm{width}", "width"))
 
 
 def _numbers_of_the_step(program: Program) -> frozenset[str]:

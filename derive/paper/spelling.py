@@ -5,23 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from derive.paper.notation import LETTERS, Letter
+from derive.paper.characters import ACCENTS, LETTERS, Letter, plain
 
-#: The accents of mathematics, by the combining mark that stands for each in Unicode.
-ACCENTS = {
-    "\u0300": "grave",
-    "\u0301": "acute",
-    "\u0302": "hat",
-    "\u0303": "tilde",
-    "\u0304": "bar",
-    "\u0306": "breve",
-    "\u0307": "dot",
-    "\u0308": "ddot",
-    "\u030a": "mathring",
-    "\u030c": "check",
-}
 #: Names that are letters: those of Greek letters, and those of a letter with an accent.
-NAMED = frozenset(name for name in LETTERS if LETTERS[name].tex.startswith("\\")) - {"without first"}
+NAMED = frozenset(name for name in LETTERS if LETTERS[name].tex.startswith("\\"))
 _BY_SIGN = {letter.text: name for name, letter in LETTERS.items() if name in NAMED}
 _SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", " ": r"\ "}
 
@@ -32,16 +19,16 @@ def letter_named(name: str) -> Letter | None:
     >>> [letter.tex for letter in map(letter_named, ("W", "alpha", "θ", "é")) if letter]
     ['W', '\\alpha', '\\theta', '\\acute{e}']
     """
-    plain = unicodedata.normalize("NFC", name)
-    if plain in NAMED:
-        return LETTERS[plain]
-    if plain in _BY_SIGN:
-        return LETTERS[_BY_SIGN[plain]]
-    marked = unicodedata.normalize("NFD", plain)
+    composed = unicodedata.normalize("NFC", name)
+    if composed in NAMED:
+        return LETTERS[composed]
+    if composed in _BY_SIGN:
+        return LETTERS[_BY_SIGN[composed]]
+    marked = unicodedata.normalize("NFD", composed)
     if marked.isascii():
-        return Letter(marked, marked) if len(marked) == 1 and marked.isalpha() else None
+        return plain(marked) if len(marked) == 1 and marked.isalpha() else None
     if len(marked) == 2 and marked[0].isascii() and marked[0].isalpha() and marked[1] in ACCENTS:
-        return Letter(rf"\{ACCENTS[marked[1]]}{{{marked[0]}}}", plain)
+        return Letter(rf"\{ACCENTS[marked[1]][0]}{{{marked[0]}}}", composed)
     return None
 
 

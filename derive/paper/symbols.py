@@ -11,7 +11,8 @@ from sympy import Expr, Sum, Symbol
 
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.paper.boxes import ATOM, Box, Typesetter
-from derive.paper.notation import LETTERS, Letter, Notation, belongs, is_canonical
+from derive.paper.characters import LETTERS, plain
+from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.signs import Sign, Signs, letter_of, role_sign, scripted
 
 #: Letters for indices where those of a notation are all in use.
@@ -90,10 +91,10 @@ class Symbols:
         used = {role.entry for role in self.notation.roles.values()}
         used |= {self.notation.function, self.notation.rate, self.signs.function}
         used |= self.notation.letters(self.tensors.values()) | self.signs.letters
-        plain = self.typesetter.variable(name)
+        alone = self.typesetter.variable(name)
         if name == SAMPLES.name or (name.partition("_")[0] not in used and name not in used):
-            return plain
-        return self.typesetter.script(self.typesetter.letter(self.signs.width), plain, None)
+            return alone
+        return self.typesetter.script(self.typesetter.letter(self.signs.width), alone, None)
 
     # ------------------------------------------------------------ symbols
 
@@ -139,7 +140,7 @@ class Symbols:
         if self.notation.sample != "({})":
             return letter
         set_ = self.typesetter
-        return set_.join((set_.letter(Letter("(", "(")), letter, set_.letter(Letter(")", ")"))), "", ATOM)
+        return set_.join((set_.letter(plain("(")), letter, set_.letter(plain(")"))), "", ATOM)
 
     def error(self) -> Box:
         """The error, of which derivatives are taken."""

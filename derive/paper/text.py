@@ -5,41 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from derive.paper.boxes import POWER, Box
-from derive.paper.notation import Letter
+from derive.paper.characters import NAMES, Name, Sign
 
-_NAMES = {"1": "𝟏", "sigmoid": "σ"}
 _ABOVE = str.maketrans("0123456789()+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻")
-_BETWEEN = {
-    "": "",
-    "thin": " ",
-    "comma": ", ",
-    "by": "×",
-    "greater": " > ",
-    "at least": " ≥ ",
-    "less": " < ",
-    "at most": " ≤ ",
-    "equals": " = ",
-    "over": " ⊘ ",
-    "to": " → ",
-    "gets": " ← ",
-}
-_SIGNS = {
-    "minus": "−",
-    "binary minus": " − ",
-    "binary plus": " + ",
-    "plus": "+ ",
-    "less": "− ",
-    "equals": " = ",
-    "gets": " ← ",
-    "open": "(",
-    "close": ")",
-    "comma": ",",
-    "green open": "[",
-    "green close": "]",
-    "red open": "(",
-    "red close": ")",
-}
-_DOTS = {"across": "⋯", "down": "⋮", "low": "…"}
 
 
 def text(box: Box) -> str:
@@ -47,10 +15,6 @@ def text(box: Box) -> str:
     if box.kind not in _KINDS:
         raise NotImplementedError(f"cannot write a {box.kind} as text")
     return _KINDS[box.kind](*box.parts)
-
-
-def _name(name: str) -> str:
-    return _NAMES.get(name, name)
 
 
 def _decimal(digits: str, exponent: int | None) -> str:
@@ -74,9 +38,8 @@ def _fraction(top: Box, bottom: Box) -> str:
     return f"{over}/{under}"
 
 
-def _row(sign: str | Letter, *parts: Box) -> str:
-    between = f" {sign.text} " if isinstance(sign, Letter) else _BETWEEN[sign]
-    return between.join(text(p) for p in parts)
+def _row(sign: Sign, *parts: Box) -> str:
+    return sign.text.join(text(p) for p in parts)
 
 
 def _cases(*rows: tuple[Box, Box]) -> str:
@@ -84,19 +47,15 @@ def _cases(*rows: tuple[Box, Box]) -> str:
     return "{" + ", else ".join(v if c == "otherwise" else f"{v} if {c}" for v, c in listed) + "}"
 
 
-def _before(sign: str | Letter, box: Box) -> str:
-    return (f" {sign.text} " if isinstance(sign, Letter) else _SIGNS[sign]) + text(box)
-
-
 _KINDS: dict[str, Callable[..., str]] = {
     "nothing": lambda: "",
     "letter": lambda letter: letter.text,
-    "name": _name,
+    "name": lambda name: NAMES.get(name, Name()).text or name,
     "variable": lambda stem, below: f"{stem}_{below}" if below else stem,
     "number": lambda digits: digits,
     "decimal": _decimal,
     "words": lambda words: words,
-    "dots": lambda way: _DOTS[way],
+    "dots": lambda dots: dots.text,
     "script": _script,
     "primed": lambda base, order: text(base) + "′" * order,
     "fraction": _fraction,
@@ -112,8 +71,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "cases": _cases,
     "matrix": lambda *rows: "[" + "; ".join(", ".join(text(b) for b in row) for row in rows) + "]",
     "under": lambda inner, note: f"{text(inner)}[{text(note)}]",
-    "before": _before,
-    "after": lambda box, sign: text(box) + _SIGNS[sign],
+    "before": lambda sign, box: sign.text + text(box),
+    "after": lambda box, sign: text(box) + sign.text,
     "coloured": lambda _colour, box: text(box),
     "named": lambda box, _symbol, _entry: text(box),
 }

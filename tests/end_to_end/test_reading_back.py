@@ -28,6 +28,7 @@ from latex_reader import Equation, Symbol, Unreadable
 
 from derive import Network, derive
 from derive.paper import latex as latex_printer
+from derive.paper.characters import BESIDE, BETWEEN
 from derive.paper.page import Page
 
 Array = np.ndarray[Any, Any]
@@ -1934,8 +1935,8 @@ def _kind(kind: str, change: Callable[..., str]) -> Patch:
 
 def _sign(name: str, text: str) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        assert latex_printer._SIGNS[name] != text
-        monkeypatch.setitem(latex_printer._SIGNS, name, text)
+        assert BESIDE[name].tex != text
+        monkeypatch.setitem(BESIDE, name, replace(BESIDE[name], tex=text))
 
     return patch
 
@@ -1979,7 +1980,7 @@ def _without_m(before: Any, top: Any, bottom: Any) -> str:
 
 
 def _as_product(before: Any, sign: Any, *parts: Any) -> str:
-    return str(before("thin" if hasattr(sign, "tex") else sign, *parts))
+    return str(before(BETWEEN["thin"] if sign.breaks else sign, *parts))
 
 
 def _turned_shape(before: Any, inner: Any, note: Any) -> str:

@@ -42,8 +42,8 @@ from derive.formats.markdown import MarkdownWriter, code, homes, linked, markdow
 from derive.formats.pages import paged
 from derive.formats.rows import BRACES
 from derive.paper.boxes import EMPTY, Box, Typesetter
+from derive.paper.characters import LETTERS
 from derive.paper.latex import Writer, latex
-from derive.paper.notation import LETTERS
 from derive.statement import edition
 from derive.statement.edition import Edition
 

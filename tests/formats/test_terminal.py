@@ -11,9 +11,10 @@ from derive import Network, derive
 from derive.document.blocks import Code, Display, Document, Heading, Item, Part, Reference, Strong, Table, Text, say
 from derive.formats.terminal import TerminalWriter, columns, padded, terminal, wrapped
 from derive.paper.boxes import EMPTY, Typesetter
-from derive.paper.notation import LETTERS, NOTATIONS, Letter
+from derive.paper.characters import LETTERS, STAR
+from derive.paper.notation import NOTATIONS
 
-SET = Typesetter(Letter("*", "*"))
+SET = Typesetter(STAR)
 A, B = (SET.letter(LETTERS[x]) for x in "ab")
 WRITER = TerminalWriter(40)
 

@@ -19,10 +19,10 @@ from derive.document.document import document
 from derive.document.view import View
 from derive.paper import latex as latex_printer
 from derive.paper import mathml as printer
-from derive.paper import text as text_printer
-from derive.paper.boxes import Box, Typesetter
+from derive.paper.boxes import EMPTY, Box, Typesetter
+from derive.paper.characters import BESIDE, BETWEEN, DOTS, LETTERS, WITHOUT_FIRST, plain
 from derive.paper.mathml import ELEMENTS, mathml
-from derive.paper.notation import LETTERS, NOTATIONS, PSI, Letter
+from derive.paper.notation import NOTATIONS, PSI
 
 SET = Typesetter(PSI.times)
 
@@ -163,7 +163,6 @@ def test_every_formula_is_mathml_core_and_nothing_is_lost(name):
 
 def test_every_kind_of_box_is_written():
     assert set(printer._KINDS) == set(latex_printer._KINDS)
-    assert set(printer._BETWEEN) == set(latex_printer._BETWEEN)
     with pytest.raises(NotImplementedError, match="cannot write a wobble in MathML"):
         mathml(Box("wobble", (), 1.0))
 
@@ -171,7 +170,7 @@ def test_every_kind_of_box_is_written():
 SIGNS = [sign for notation in NOTATIONS.values() for sign in (notation.times, notation.transpose)]
 
 
-@pytest.mark.parametrize("letter", [*LETTERS.values(), *SIGNS])
+@pytest.mark.parametrize("letter", [*LETTERS.values(), WITHOUT_FIRST, *SIGNS])
 def test_every_letter_is_written(letter):
     tree = Tree(mathml(SET.letter(letter)))
     assert not tree.wrong
@@ -179,7 +178,7 @@ def test_every_letter_is_written(letter):
 
 
 def test_indices_stand_where_they_belong():
-    w, i, two = (SET.letter(Letter(x, x)) for x in ("w", "i", "2"))
+    w, i, two = (SET.letter(plain(x)) for x in ("w", "i", "2"))
     assert mathml(SET.script(w, i, None)) == "<msub><mi>w</mi><mi>i</mi></msub>"
     assert mathml(SET.script(w, i, two)) == "<msubsup><mi>w</mi><mi>i</mi><mn>2</mn></msubsup>"
     left = "<mmultiscripts><mi>w</mi><mi>i</mi><mrow/><mprescripts/><mrow/><mn>2</mn></mmultiscripts>"
@@ -188,7 +187,7 @@ def test_indices_stand_where_they_belong():
     assert mathml(SET.script(w, None, i, left=two)) == above
 
 
-A, B = (SET.letter(Letter(x, x)) for x in "ab")
+A, B = (SET.letter(plain(x)) for x in "ab")
 TALL = SET.fraction(A, B)
 FRACTION = "<mfrac><mi>a</mi><mi>b</mi></mfrac>"
 
@@ -244,23 +243,23 @@ def test_each_kind_is_written_as_it_should_be(box, expected):
     assert not Tree(expected).wrong
 
 
-@pytest.mark.parametrize("where", ["_SIGNS", "_BETWEEN"])
-def test_signs_are_those_of_the_text(where):
+@pytest.mark.parametrize("table", [BESIDE, BETWEEN, DOTS])
+def test_signs_are_those_of_the_text(table):
     """The same signs as on a terminal; an opening bracket stands before, a closing one after."""
-    for name, said in getattr(text_printer, where).items():
-        written = "".join(getattr(printer, where)[name])
-        assert Tree(written).text == said.strip(), name
+    for name, sign in table.items():
+        written = mathml(Box("after", (EMPTY, sign), 0.0))
+        assert Tree(written).text == sign.text.strip(), name
         if name.endswith(("open", "close")):
             assert f'form="{"prefix" if name.endswith("open") else "postfix"}"' in written
 
 
 def test_a_symbol_says_what_it_stands_for():
-    w, z = (SET.letter(Letter(x, x)) for x in "wz")
+    w, z = (SET.letter(plain(x)) for x in "wz")
     weight, sum_ = SET.named(w, "W2", "3,1"), SET.named(SET.script(z, w, None), "z2", "3")
     assert mathml(weight) == '<mrow data-s="W2" data-e="3,1"><mi>w</mi></mrow>'
     assert mathml(sum_) == '<msub data-s="z2" data-e="3"><mi>z</mi><mi>w</mi></msub>'
     assert mathml(SET.partial(sum_, weight)).startswith('<mfrac data-s="z2/W2" data-e="3/3,1"><mrow><mi>∂</mi>')
-    assert mathml(SET.partial(SET.letter(Letter("E", "E")), SET.named(w, "W2"))).startswith('<mfrac data-s="E/W2"><')
+    assert mathml(SET.partial(SET.letter(plain("E")), SET.named(w, "W2"))).startswith('<mfrac data-s="E/W2"><')
     assert mathml(SET.partial(w, z)).startswith("<mfrac><")
 
 

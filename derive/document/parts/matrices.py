@@ -12,6 +12,7 @@ from derive.arrays.matrix import Part as Slice
 from derive.calculus.index import SAMPLES
 from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.document.view import LINE, View
+from derive.paper.characters import WITHOUT_FIRST
 
 
 def matrices(view: View) -> Part:
@@ -48,7 +49,7 @@ def _signs(view: View) -> list[Block]:
     if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
         words.append(say("{} adds up all entries.", set_.name("sum")))
     if any(isinstance(n, Slice) for n in nodes):
-        words.append(say("The index {} leaves out column 0, the biases.", view.letter("without first")))
+        words.append(say("The index {} leaves out column 0, the biases.", view.set_.letter(WITHOUT_FIRST)))
     return [say(" ".join(["{}"] * len(words)), *words)] if words else []
 
 

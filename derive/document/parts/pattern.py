@@ -18,7 +18,7 @@ from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
-from derive.paper.notation import LETTERS
+from derive.paper.characters import LETTERS
 from derive.paper.page import Page
 
 

@@ -18,6 +18,7 @@ from derive.document.parts.forward import layers_of
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
+from derive.paper.characters import WITHOUT_FIRST
 from derive.paper.notation import is_canonical
 from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
@@ -257,7 +258,7 @@ def _operations(view: View) -> Iterator[Row]:
     if any(view.page.shows_ones(n) for n in nodes):
         yield Text((set_.name("1"),)), Text(("a column of ones",)), Text((set_.words("as it fits"),))
     if any(isinstance(n, mx.Part) for n in nodes):
-        yield Text((view.letter("without first"),)), Text(("as an index: without column 0, the biases",)), _none()
+        yield Text((view.set_.letter(WITHOUT_FIRST),)), Text(("as an index: without column 0, the biases",)), _none()
     if any(isinstance(n, mx.SumOver) and n.axis is None for n in nodes):
         yield Text((set_.name("sum"),)), Text(("the sum of all entries",)), _none()
 

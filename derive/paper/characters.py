@@ -1,0 +1,191 @@
+"""Every letter, name and sign that is typeset: one entry each, from which all writers read.
+
+To add one, add an entry to ``LETTERS``, ``NAMES``, ``BETWEEN`` or ``BESIDE``. What an entry leaves out follows from
+the rest of it. Widths are in em.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter as LaTeX and as Unicode text; ``width`` 0 is that of most letters, ``mathml`` is its text by default."""
+
+    tex: str
+    text: str
+    width: float = 0.0
+    mathml: str = ""
+
+
+@dataclass(frozen=True)
+class Name:
+    """The name of a function, or a word: upright, and written as it is read where nothing else is said.
+
+    ``mathml`` is the element it is in.
+    """
+
+    width: float | None = None
+    tex: str = ""
+    text: str = ""
+    mathml: str = "mi"
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign between two parts, or before or after a part; its spaces are those of LaTeX and of text.
+
+    In MathML it is an operator, and a space where it has no text. There ``form`` is ``infix``, ``prefix`` or
+    ``postfix``, and ``size`` the least height of a bracket. ``drawn`` is its text in a drawing, by default ``text``.
+    A line may end before a sign that ``breaks``.
+    """
+
+    width: float
+    tex: str
+    text: str
+    form: str = "infix"
+    size: float = 0.0
+    colour: str = ""
+    drawn: str | None = None
+    mathml: str = ""
+    breaks: bool = False
+
+    @property
+    def operator(self) -> str:
+        """Its character in MathML; empty for a space."""
+        return self.mathml or self.text.strip()
+
+
+#: The widths of characters that stand for themselves, where they are not those of most letters.
+_WIDTHS = {"(": 0.4, ")": 0.4, "[": 0.3, "]": 0.3, "dz": 1.0, "dh": 1.1}
+
+
+def plain(character: str) -> Letter:
+    """A character that stands for itself in every format."""
+    return Letter(character, character, _WIDTHS.get(character, 0.0))
+
+
+LETTERS: dict[str, Letter] = {
+    **{c: plain(c) for c in (*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "dz", "dh", "dw", "dW", "db")},
+    "Psi": Letter(r"\Psi", "Ψ", 0.8),
+    "Delta": Letter(r"\Delta", "Δ", 0.9),
+    "delta": Letter(r"\delta", "δ"),
+    "epsilon": Letter(r"\varepsilon", "ε"),
+    "eta": Letter(r"\eta", "η"),
+    "alpha": Letter(r"\alpha", "α"),
+    "zeta": Letter(r"\zeta", "ζ"),
+    "theta": Letter(r"\theta", "θ"),
+    "iota": Letter(r"\iota", "ι"),
+    "xi": Letter(r"\xi", "ξ"),
+    "sigma": Letter(r"\sigma", "σ"),
+    "upsilon": Letter(r"\upsilon", "υ"),
+    "phi": Letter(r"\phi", "φ"),
+    "chi": Letter(r"\chi", "χ"),
+    "psi": Letter(r"\psi", "ψ"),
+    "Theta": Letter(r"\Theta", "Θ"),
+    "Lambda": Letter(r"\Lambda", "Λ"),
+    "Xi": Letter(r"\Xi", "Ξ"),
+    "Pi": Letter(r"\Pi", "Π"),
+    "Sigma": Letter(r"\Sigma", "Σ"),
+    "Upsilon": Letter(r"\Upsilon", "Υ"),
+    "Phi": Letter(r"\Phi", "Φ"),
+    "Omega": Letter(r"\Omega", "Ω"),
+    "pi": Letter(r"\pi", "π"),
+    "ell": Letter(r"\ell", "ℓ"),
+    "mu": Letter(r"\mu", "μ"),
+    "nu": Letter(r"\nu", "ν"),
+    "beta": Letter(r"\beta", "β"),
+    "gamma": Letter(r"\gamma", "γ"),
+    "Gamma": Letter(r"\Gamma", "Γ"),
+    "kappa": Letter(r"\kappa", "κ"),
+    "lambda": Letter(r"\lambda", "λ"),
+    "rho": Letter(r"\rho", "ρ"),
+    "tau": Letter(r"\tau", "τ"),
+    "omega": Letter(r"\omega", "ω"),
+    "y_hat": Letter(r"\hat{y}", "ŷ"),
+    "Y_hat": Letter(r"\hat{Y}", "Ŷ"),
+    "x_bar": Letter(r"\bar{x}", "x̄"),
+    "X_bar": Letter(r"\bar{X}", "X̄"),
+}
+
+#: Signs that stand where a letter does, and are the name of no tensor.
+ODOT, STAR = Letter(r"\odot", "⊙"), Letter("*", "*", mathml="∗")
+TRANSPOSE = Letter(r"\mathsf{T}", "ᵀ", 0.6, "𝖳")
+WITHOUT_FIRST = Letter(r"\setminus 0", "∖0", 1.3)
+PLUS = Letter("+", "+", 0.8)
+
+#: The names of functions and words; none of them is the name of a tensor on a page.
+NAMES = {
+    "1": Name(0.6, r"\mathbf{1}", "𝟏", "mn"),
+    "ln": Name(0.9, r"\ln"),
+    "exp": Name(tex=r"\exp"),
+    "tanh": Name(2.2, r"\tanh"),
+    "cosh": Name(2.1, r"\cosh"),
+    "erf": Name(1.3),
+    "sgn": Name(1.5),
+    "cos": Name(tex=r"\cos"),
+    "max": Name(tex=r"\max"),
+    "min": Name(tex=r"\min"),
+    "sum": Name(),
+    "sigmoid": Name(0.6, r"\sigma", "σ"),
+    "otherwise": Name(4.2, r"\text{otherwise}", mathml="mtext"),
+}
+
+#: The signs that may stand between two parts; that of the entry-wise product is the notation's.
+BETWEEN = {
+    "": Sign(0.0, "", ""),
+    "thin": Sign(0.17, r"\,", " ", drawn="\u2009"),
+    "comma": Sign(0.45, ", ", ", ", drawn=","),
+    "by": Sign(1.2, r" \times ", "×"),
+    "greater": Sign(1.3, " > ", " > "),
+    "at least": Sign(1.3, r" \ge ", " ≥ "),
+    "less": Sign(1.3, " < ", " < "),
+    "at most": Sign(1.3, r" \le ", " ≤ "),
+    "equals": Sign(1.3, " = ", " = "),
+    "over": Sign(1.2, r" \oslash ", " ⊘ "),
+    "to": Sign(1.3, r" \to ", " → "),
+    "gets": Sign(1.6, r" \leftarrow ", " ← "),
+}
+
+#: The signs that may stand before a part, or after it.
+BESIDE = {
+    "minus": Sign(0.8, "-", "−", "prefix"),
+    "binary minus": Sign(1.5, " - ", " − "),
+    "binary plus": Sign(1.5, " + ", " + "),
+    "plus": Sign(1.5, "+ ", "+ "),
+    "less": Sign(1.5, "- ", "− "),
+    "equals": Sign(1.6, " = ", " = "),
+    "gets": Sign(1.6, r" \leftarrow ", " ← "),
+    "comma": Sign(0.6, ",", ","),
+    "open": Sign(1.2, r"\bigl(", "(", "prefix", 1.3),
+    "close": Sign(0.0, r"\bigr)", ")", "postfix", 1.3),
+    "green open": Sign(0.75, r"\Bigl[", "[", "prefix", 1.8, "green"),
+    "green close": Sign(0.75, r"\Bigr]", "]", "postfix", 1.8, "green"),
+    "red open": Sign(0.75, r"\Bigl(", "(", "prefix", 1.8, "red"),
+    "red close": Sign(0.75, r"\Bigr)", ")", "postfix", 1.8, "red"),
+}
+
+#: What may stand between the sides of an equation.
+RELATIONS = {"equals": BESIDE["equals"], "gets": BESIDE["gets"], "none": BETWEEN[""]}
+
+#: What is left out: across a line of terms, down a column, or low in a list.
+DOTS = {
+    "across": Sign(1.4, r"\cdots", "⋯"),
+    "down": Sign(1.4, r"\vdots", "⋮"),
+    "low": Sign(1.4, r"\dots", "…"),
+}
+
+#: The accents of mathematics by the combining mark of each: its command in LaTeX, and the mark alone.
+ACCENTS = {
+    "\u0300": ("grave", "`"),
+    "\u0301": ("acute", "´"),
+    "\u0302": ("hat", "ˆ"),
+    "\u0303": ("tilde", "˜"),
+    "\u0304": ("bar", "¯"),
+    "\u0306": ("breve", "˘"),
+    "\u0307": ("dot", "˙"),
+    "\u0308": ("ddot", "¨"),
+    "\u030a": ("mathring", "˚"),
+    "\u030c": ("check", "ˇ"),
+}
