@@ -191,14 +191,14 @@ def output_form(function: Any) -> Expr | None:
     if slope.has(Piecewise) or function.definition.has(Piecewise):
         return None
     t = Dummy("t", positive=True)
-    value, target = (_in_powers_of(e, t) for e in (function.definition, slope))
+    value, target = (in_powers_of(e, t) for e in (function.definition, slope))
     if value is None or target is None:
         return None
     basis = {sympify(1): sympify(1), A: value, A**2: value**2, exp(-A): exp(-value)}
     return _fit({k: b for k, b in basis.items() if b.is_rational_function(t)}, target, t)
 
 
-def _in_powers_of(expression: Expr, t: Symbol) -> Expr | None:
+def in_powers_of(expression: Expr, t: Symbol) -> Expr | None:
     """``expression`` with exp(x) written as t, if nothing else of x is left."""
     rewritten = expression.rewrite(exp)
     result = rewritten.replace(

@@ -12,7 +12,8 @@ from fractions import Fraction
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, erf, exp, factor_terms, log, pi, sqrt, tanh
 
 from derive.calculus.functions import X, elementwise
-from derive.calculus.index import Equation, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor, total
+from derive.calculus.properties import Values, values, values_of
 from derive.text.entry_text import Option, base_name, entry_text, number_text, parse_entry
 
 
@@ -39,6 +40,15 @@ class Activation:
     def elementwise(self) -> bool:
         """Whether each unit depends on its own pre-activation only."""
         return self.formula is not None
+
+    @property
+    def values(self) -> Values | None:
+        """What its values have in common; found from the formula."""
+        if self.formula is not None:
+            return values(self.formula)
+        axes = (Axis(Symbol("n", integer=True, positive=True)), SAMPLE_AXIS)
+        a, z = Tensor("a", "activation", axes), Tensor("z", "preactivation", axes)
+        return values_of(self.equation(a, z, IndexSupply()))
 
     def equation(self, a: Tensor, z: Tensor, supply: IndexSupply, title: str = "") -> Equation:
         """State ``a = f(z)`` in index form; ``a`` and ``z`` are (units, samples).

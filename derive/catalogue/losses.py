@@ -14,6 +14,8 @@ from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import SAMPLES, Equation, IndexSupply, Tensor, total
 from derive.calculus.promises import SumsToOne
+from derive.calculus.properties import Values
+from derive.catalogue.activations import ACTIVATIONS
 from derive.text.entry_text import Option, entry_text, parse_entry
 
 #: What the targets of a loss may be, and how that is said.
@@ -30,9 +32,9 @@ TARGETS = {
 class Loss:
     """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
 
-    ``phrase`` names the loss in the middle of a sentence. ``needs`` are the output
-    activations it is defined for (empty: any), and ``targets`` is one of ``TARGETS``; that
-    those of classes sum to 1 the derivation may use. ``function`` is an elementwise
+    ``phrase`` names the loss in the middle of a sentence. ``needs`` is what the predictions must be (None: any
+    numbers), and ``usual`` the activation that makes them so, if it is not the first of the catalogue. ``targets``
+    is one of ``TARGETS``; that those of classes sum to 1 the derivation may use. ``function`` is an elementwise
     function of ``X``, written as a letter, which ``term`` is given as its third argument;
     each of ``options`` is a symbol in it, and ``text`` says their values.
 
@@ -47,7 +49,8 @@ class Loss:
     summary: str
     term: Callable[..., Expr]
     scale: Callable[[Expr, Expr], Expr]
-    needs: tuple[str, ...] = ()
+    needs: Values | None = None
+    usual: str = ""
     targets: str = "real"
     function: Expr | None = None
     options: tuple[Option, ...] = ()
@@ -69,6 +72,12 @@ class Loss:
             f"{self.name}_term", function, role="loss", label=self.text or self.name
         )
         return made
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activations of the outputs that it is defined for, the usual one first; none where it takes any."""
+        fitting = [a.name for a in ACTIVATIONS.values() if self.needs and a.values is self.needs]
+        return tuple(sorted(fitting, key=lambda name: name != self.usual))
 
     def promises(self, y: Tensor) -> tuple[SumsToOne, ...]:
         """What the derivation may assume about the targets."""
@@ -191,7 +200,7 @@ LOSSES = {
             "for targets -1 and 1: what an output is short of the margin, where its slope is taken as 0; mean",
             _of_margin,
             _mean,
-            needs=("identity", "tanh"),
+            needs=Values.ODD,
             targets="signs",
             function=_POSITIVE_PART,
         ),
@@ -201,7 +210,7 @@ LOSSES = {
             "the square of what is short of the margin, for targets -1 and 1; mean",
             _of_margin,
             _mean,
-            needs=("identity", "tanh"),
+            needs=Values.ODD,
             targets="signs",
             function=Piecewise((X**2, X > 0), (0, True)),
         ),
@@ -211,7 +220,7 @@ LOSSES = {
             "for outputs that are probabilities, each on its own",
             _bernoulli,
             lambda m, k: -1 / m,
-            needs=("sigmoid",),
+            needs=Values.PROBABILITY,
             targets="unit",
             synonyms=("binary_log_loss",),
             of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # of Keras and PyTorch
@@ -222,7 +231,7 @@ LOSSES = {
             "for outputs that are the probabilities of one of K classes",
             _categorical,
             lambda m, k: -1 / m,
-            needs=("softmax",),
+            needs=Values.DISTRIBUTION,
             targets="classes",
             synonyms=("categorical_crossentropy", "cross_entropy_loss", "log_loss"),
         ),
@@ -232,7 +241,7 @@ LOSSES = {
             "of the outputs from targets that are distributions, with 0 ln 0 = 0; mean over the samples",
             _divergence,
             lambda m, k: 1 / m,
-            needs=("softmax",),
+            needs=Values.DISTRIBUTION,
             targets="classes",
             function=Piecewise((X * log(X), X > 0), (0, True)),
             # not kl_div, which reads logarithms and takes the mean over the outputs too
@@ -244,7 +253,8 @@ LOSSES = {
             "for counts: minus the log-likelihood, without what the outputs do not change; mean",
             _poisson,
             _mean,
-            needs=("exponential", "softplus"),
+            needs=Values.POSITIVE,
+            usual="exponential",
             targets="counts",
         ),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from derive.calculus.properties import Values
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES, Loss
 from derive.statement.network import SpecError
-from derive.targets.numpy.estimator import CLASSES, PROBABILITIES
+from derive.targets.numpy.estimator import CLASSES
 from derive.text.entry_text import base_name, known_name
 
 
@@ -25,14 +26,18 @@ class Outputs:
     off: float = 0.0
 
     @property
+    def _values(self) -> Values | None:
+        return ACTIVATIONS[base_name(self.activation)].values
+
+    @property
     def are_probabilities(self) -> bool:
         """Whether each output is the probability of a class."""
-        return base_name(self.activation) in PROBABILITIES
+        return self._values is not None and self._values.are_probabilities
 
     @property
     def sum_to_one(self) -> bool:
         """Whether the outputs of a sample share 1 among them."""
-        return not ACTIVATIONS[base_name(self.activation)].elementwise
+        return self._values is Values.DISTRIBUTION
 
     @property
     def threshold(self) -> float:
@@ -54,7 +59,8 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Outputs:
     activation = _respelled(activation)
     name = base_name(activation)
     if loss is None:
-        fitting = (e.name for e in LOSSES.values() if name in e.needs and e.targets in CLASSES)
+        made = ACTIVATIONS[name].values
+        fitting = (e.name for e in LOSSES.values() if made and e.needs is made and e.targets in CLASSES)
         loss = next(fitting, "half_mse")
     targets = _known_loss(loss).targets
     if targets == "counts":
@@ -79,7 +85,7 @@ def for_numbers(activation: Any, loss: Any, units: int) -> Outputs:
 
 def _made_for(loss: Any, plain: str) -> str:
     """The activation that a loss needs, or the ``plain`` one if it needs none."""
-    return plain if loss is None else next(iter(_known_loss(loss).needs), plain)
+    return plain if loss is None else next(iter(_known_loss(loss).activations), plain)
 
 
 def _respelled(activation: Any) -> str:

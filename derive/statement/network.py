@@ -473,12 +473,15 @@ def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
 
 
 def _check_loss(loss: str, names: tuple[str, ...]) -> None:
+    from derive.catalogue.activations import ACTIVATIONS
     from derive.catalogue.losses import LOSSES
 
-    needs = LOSSES[base_name(loss)].needs
-    if needs and base_name(names[-1]) not in needs:
+    stated = LOSSES[base_name(loss)]
+    found = ACTIVATIONS[base_name(names[-1])].values if stated.needs else None
+    if found is not stated.needs:
+        needs = stated.activations
         activation = ",".join([*names[:-1], needs[0]])
-        made_for_it = [entry.name for entry in LOSSES.values() if (base_name(names[-1]),) == entry.needs]
+        made_for_it = [e.name for e in LOSSES.values() if found and found.are_probabilities and e.needs is found]
         other = f"the loss {made_for_it[0]}" if made_for_it else "another loss"
         raise SpecError(
             f"loss {loss} needs {' or '.join(needs)} as the activation of the outputs, not {names[-1]}: "

@@ -189,7 +189,7 @@ def test_a_file_keeps_the_options(tmp_path):
         ({"loss": "huber(1)"}, "'1' is no option, such as delta=0.5"),
         (
             {"loss": "hinge", "activation": "sigmoid"},
-            "loss hinge needs identity or tanh as the activation of the outputs",
+            "loss hinge needs identity or tanh or softsign or hard_tanh as the activation of the outputs",
         ),
         ({"loss": "poisson", "activation": "elu(alpha=2)"}, "loss poisson needs exponential or softplus"),
         ({"loss": "kl_divergence", "activation": "tanh"}, "loss kl_divergence needs softmax"),
