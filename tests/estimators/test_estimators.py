@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from derive import derive
 from derive.estimators import Classifier, Regressor
 from derive.estimators.modules import _derived
+from derive.estimators.outputs import for_classes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -506,3 +507,8 @@ def test_words_are_no_numbers():
     for labels in (["a"] * len(x), np.array(["a"] * len(x), dtype=object)):
         with pytest.raises(ValueError, match=r"y holds .a., where numbers are expected: for classes use"):
             number().fit(x, labels)
+
+
+def test_every_odd_activation_has_the_loss_of_margins():
+    outputs = [for_classes(name, None, 2) for name in ("identity", "tanh", "softsign", "hard_tanh")]
+    assert {(o.loss, o.off, o.are_probabilities) for o in outputs} == {("hinge", -1.0, False)}

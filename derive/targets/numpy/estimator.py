@@ -16,9 +16,6 @@ from derive.text.entry_text import base_name
 #: The kinds of targets of which a loss makes a classifier.
 CLASSES = ("unit", "classes", "signs")
 
-#: Output activations whose values are probabilities.
-PROBABILITIES = ("sigmoid", "softmax")
-
 #: Optimizers whose steps are as large as the gradient, not as the learning rate alone.
 PLAIN = ("sgd", "momentum", "nesterov")
 
@@ -55,6 +52,7 @@ def _widths(network: Network) -> dict[str, Any]:
 def _classes(network: Network, targets: str) -> dict[str, Any]:
     """How classes are coded, and how the outputs are read as classes."""
     last, name = network.layers[-1], base_name(network.activation[-1])
+    values = ACTIVATIONS[name].values
     shared = not ACTIVATIONS[name].elementwise
     single = "always" if last == 1 else "never" if shared or isinstance(last, int) else "sometimes"
     of_two = {"always": "known[1:]", "never": "known", "sometimes": "known[1:] if len(known) == 2 else known"}
@@ -65,7 +63,7 @@ def _classes(network: Network, targets: str) -> dict[str, Any]:
         "shown": of_two[single],
         "off": "-1.0" if targets == "signs" else "0.0",
         "threshold": "0" if targets == "signs" else "0.5",
-        "probabilities": name if name in PROBABILITIES else "",
+        "probabilities": values.name.lower() if values and values.are_probabilities else "",
         "y_shape": "the classes",
     }
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Mul
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import ArrayAssign, ArrayProgram
+from derive.arrays.lift import ArrayProgram
 from derive.calculus.coupling import coupling
-from derive.calculus.functions import Elementwise
 from derive.calculus.index import Tensor
+from derive.calculus.properties import values_of
 from derive.targets.fold import WIDTH
 from derive.targets.names import width_names
 from derive.targets.numpy.printer import scalar
@@ -80,10 +80,11 @@ def _predicted(program: ArrayProgram) -> dict[str, Any]:
     """What the prediction is: its shape as columns, what it means, and why it has no score."""
     prediction, target = program.prediction, program.inputs[1]
     statement = next(s for s in program.stage("forward") if s.target == prediction)
+    values = values_of(statement.equation)
     return {
         "predicted": tuple(scalar(side).text for side in mx.Array(prediction).shape),
         "units": scalar(_units(prediction)).text,
-        "probabilities": _probabilities(statement),
+        "probabilities": values.name.lower() if values and values.are_probabilities else "",
         "no_score": () if _units(prediction) == _units(target) else _string(_no_score(program)),
     }
 
@@ -121,14 +122,6 @@ def _string(sentence: str) -> tuple[str, ...]:
     return tuple(json.dumps(piece, ensure_ascii=False) for piece in pieces)
 
 
-def _probabilities(prediction: ArrayAssign) -> str:
-    """Which function makes probabilities of the outputs; empty if none does."""
-    expression, form = prediction.equation.expression, prediction.form
-    if isinstance(form, mx.Call) and form.name == "softmax":
-        return "softmax"
-    if isinstance(expression, Elementwise) and type(expression).title == "sigmoid":
-        return "sigmoid"
-    return ""
 
 
 def _words(network: Network | None) -> list[str]:
