@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import io
 import tokenize
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
+from derive.targets.names import BUILTINS
 from derive.text.errors import ModuleError
 
-_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__"}
+_BUILTINS = BUILTINS | {"__name__", "__file__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 

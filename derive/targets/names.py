@@ -23,7 +23,8 @@ from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.notation import Notation
 
 #: What Python itself has a use for.
-PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
+BUILTINS = frozenset(dir(builtins))
+PYTHON = BUILTINS.union(keyword.kwlist)
 #: What the templates use in the functions in which names of tensors and of widths stand.
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
@@ -39,6 +40,14 @@ MODULE = frozenset(
     "Network Line Steps TrainerBase Seed Extent Result START END OF_CLASSES side_by_side hash_of_equations "
     "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report".split()
 )
+#: What stands beside the lines of the fast steps, on arrays and on single numbers, and the functions there.
+FAST_ARRAYS = frozenset(
+    "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
+    "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
+    "floor log log1p multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less "
+    "less_equal".split()
+)
+FAST_NUMBERS = frozenset("math learned rows learning_rate errors append batches exp log log1p tanh".split())
 
 
 def identifier(text: str) -> str:

@@ -18,7 +18,7 @@ from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import X
 from derive.calculus.index import Tensor
 from derive.learning.optimizers import LEARNING_RATE
-from derive.targets.names import CodeNames, Names, renamed
+from derive.targets.names import FAST_ARRAYS, CodeNames, Names, renamed
 from derive.targets.numpy.fast.code import ALL, VIEWS, Code, Place, SideBySide, Source
 from derive.targets.numpy.fast.elementwise import Calls, NotStraight, computed, is_straight
 from derive.targets.numpy.fast.instructions import Instruction, call, filled, make
@@ -27,13 +27,6 @@ from derive.targets.numpy.printer import NumPyPrinter, scalar
 
 #: Up to how many numbers all parameters are updated in one call; of more, each block after its gradient.
 FLAT = 16_384
-#: The names that the template uses where these lines stand, and those of NumPy's functions there.
-TAKEN = frozenset(
-    "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
-    "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
-    "floor log log1p multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less "
-    "less_equal".split()
-)
 #: NumPy's functions that one node of a formula is a call of, where nothing else is.
 _WHOLE = (mx.Map, mx.Call, mx.Beside)
 
@@ -50,7 +43,7 @@ class FormPrinter:
         self.functions = functions
         #: The names in code of the numbers with a fixed value, which the module defines, and of the learning rate.
         self.fixed = {t.name: codes.tensors[t.name] for t in program.scalars}
-        self.scope = Names({*TAKEN, *functions.values(), *self.fixed.values()})
+        self.scope = Names({*FAST_ARRAYS, *functions.values(), *self.fixed.values()})
         self.widths = {width: self.scope.fresh(_unlike(name)) for width, name in codes.widths.items()}
         others = {n: _unlike(code) for n, code in codes.tensors.items() if n not in self.fixed}
         self.names = self.scope.several(others)

@@ -18,7 +18,7 @@ from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES
 from derive.learning.optimizers import LEARNING_RATE
-from derive.targets.names import Names, renamed
+from derive.targets.names import FAST_NUMBERS, Names, renamed
 from derive.targets.numpy.fast.elementwise import NotStraight, computed
 from derive.targets.numpy.fast.lines import LIMIT, Line, Straight
 from derive.targets.numpy.printer import scalar
@@ -28,9 +28,6 @@ from derive.targets.numpy.scalar_printer import MATH, arithmetic
 MOST = 200
 #: What one operation on Python's numbers and one call of NumPy cost, in nanoseconds, roughly.
 OPERATION, FUNCTION, CALL = 7, 45, 240
-
-#: The names that the template uses where these lines stand, and those of the functions there.
-TAKEN = frozenset({"math", "learned", "rows", "learning_rate", "errors", "append", "batches", *MATH.values()})
 Matrix = list[list[Expr]]
 
 
@@ -70,7 +67,7 @@ class _Printer:
         self.codes = codes
         self.fixed = {t.name: codes[t.name] for t in program.scalars}
         self.rate = Symbol(codes[LEARNING_RATE.name], real=True)
-        self.scope = Names({*TAKEN, *self.fixed.values()})
+        self.scope = Names({*FAST_NUMBERS, *self.fixed.values()})
         self.values: dict[str, Matrix] = {}
         self.constants: dict[Expr, Symbol] = {}
         self.lines: list[str] = []
