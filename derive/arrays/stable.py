@@ -345,18 +345,6 @@ def _named_roots(part: Expr, side: int, proved: bool) -> Expr:
     return Mul(*factors)
 
 
-def _one_sign(quotient: Expr) -> bool:
-    """Whether no polynomial in e alone, numerator or denominator, can cancel."""
-    for part in quotient.as_numer_denom():
-        for piece in Mul.make_args(factor(part)):
-            base = piece.base if piece.is_Pow else piece
-            if base.free_symbols == {E_POWER}:
-                signs = {c.is_positive for c in Poly(base, E_POWER).coeffs()}
-                if len(signs) > 1:
-                    return False
-    return True
-
-
 def _join(upper: Expr, lower: Expr) -> Expr:
     """One expression for both signs of X, with the choice as far inside as it goes."""
     if upper == lower:

@@ -13,12 +13,6 @@ from html import escape
 from derive.paper.boxes import Box
 from derive.paper.characters import ACCENTS, BESIDE, NAMES, RELATIONS, Letter, Sign
 
-#: The elements of MathML Core that are written.
-ELEMENTS = frozenset(
-    "math mi mn mo mtext mspace mrow mfrac msqrt msub msup msubsup mmultiscripts mprescripts "
-    "munder mover munderover mtable mtr mtd".split()
-)
-
 #: The attributes of what stands for nothing.
 _UNKNOWN: Mapping[str, str] = {}
 #: Elements side by side: those of one part of a formula.

@@ -219,18 +219,6 @@ def loaded(source: str) -> ModuleType:
     return module
 
 
-def check_source(source: str) -> GradientReport:
-    """Check the gradients of a module given as source text, of which the equations are not known.
-
-    Raises ModuleError if it does not run.
-    """
-    module: Any = loaded(source)
-    try:
-        return check_gradients(module, _entries(module))
-    except Exception as problem:
-        raise _failed(source, problem) from problem
-
-
 def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> GradientReport:
     """Check a module against what is measured, and against the program that it was made from.
 

@@ -21,7 +21,7 @@ from derive.paper import latex as latex_printer
 from derive.paper import mathml as printer
 from derive.paper.boxes import EMPTY, Box, Typesetter
 from derive.paper.characters import BESIDE, BETWEEN, DOTS, LETTERS, WITHOUT_FIRST, plain
-from derive.paper.mathml import ELEMENTS, mathml
+from derive.paper.mathml import mathml
 from derive.paper.notation import NOTATIONS, PSI
 
 SET = Typesetter(PSI.times)
@@ -34,6 +34,11 @@ CHILDREN: dict[str, int | None] = {
     "mmultiscripts": 6,
     **dict.fromkeys(("mrow", "mtable", "mtr", "mtd"), None),
 }
+#: The elements of MathML Core that are written.
+ELEMENTS = frozenset(
+    "math mi mn mo mtext mspace mrow mfrac msqrt msub msup msubsup mmultiscripts mprescripts "
+    "munder mover munderover mtable mtr mtd".split()
+)
 #: The attributes that MathML Core knows, and those that a page uses.
 ATTRIBUTES = {
     "mo": {"stretchy", "form", "minsize", "lspace", "rspace", "class"},

@@ -10,7 +10,7 @@ from helpers import derivation
 
 from derive.api import derive
 from derive.statement.network import Network
-from derive.targets.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_source
+from derive.targets.verify import COMPLEX_STEP_TOLERANCE, DIFFERENCE_TOLERANCE, GradientReport, check_gradients, loaded
 from derive.text.errors import ModuleError
 
 NETWORKS = [
@@ -60,7 +60,7 @@ def test_a_wrong_module_is_told_from_a_right_one():
     source = derivation((3, 4, 4, 1)).numpy()
     broken = source.replace("Psi1 @ X.T", "-Psi1 @ X.T")
     assert broken != source
-    report = check_source(broken)
+    report = check_gradients(loaded(broken), 10)
     assert not report.passed
     assert "WRONG" in report.line()
 
