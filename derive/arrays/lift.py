@@ -37,7 +37,6 @@ from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise
 from derive.calculus.index import Equation, Index, Tensor, lettered, symbols_read, within
 from derive.calculus.program import Assign, Program
 from derive.calculus.reading_order import reading_order
-from derive.learning.descent import is_number
 
 Side = Index | None
 
@@ -93,7 +92,7 @@ def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
 def _reads_numbers(right: Expr, tensors: Mapping[str, Tensor]) -> bool:
     """Whether a formula reads nothing but numbers that are computed once a step."""
     read = [tensors[name] for name in symbols_read(right) if name in tensors]
-    return bool(read) and not right.has(Indexed, Sum) and all(is_number(t) for t in read)
+    return bool(read) and not right.has(Indexed, Sum) and all(t.is_number for t in read)
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]
     if isinstance(expression, Index):
         raise LiftError(f"the index {expression} stands as a number, which has no matrix form")
     tensor = tensors.get(expression.name)
-    return Lifted(mx.Number(expression) if tensor is None or is_number(tensor) else mx.Array(tensor))
+    return Lifted(mx.Number(expression) if tensor is None or tensor.is_number else mx.Array(tensor))
 
 
 @_node.register

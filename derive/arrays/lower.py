@@ -9,6 +9,7 @@ from __future__ import annotations
 from sympy import Integer
 
 from derive.arrays import matrix as mx
+from derive.calculus.roles import Role
 
 
 def lowered(node: mx.Node) -> mx.Node:
@@ -33,7 +34,7 @@ def has_axes(node: mx.Node) -> bool:
     if isinstance(node, mx.SumOver) and node.axis is None:
         return False
     if isinstance(node, mx.Array):
-        return bool(node.tensor.axes) or node.tensor.role not in ("constant", "learning_rate")
+        return bool(node.tensor.axes) or node.tensor.role not in (Role.CONSTANT, Role.LEARNING_RATE)
     return isinstance(node, mx.Repeat) or any(has_axes(c) for c in mx.children(node))
 
 

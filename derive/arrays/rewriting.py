@@ -21,6 +21,7 @@ from derive.arrays.stable import difference_form
 from derive.calculus.functions import Elementwise, X, elementwise, without_choices
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.promises import SumsToOne
+from derive.calculus.roles import Role
 
 RuleOf = Callable[[Expr], Expr]
 #: The share of a softmax, over the axis of its last argument.
@@ -232,7 +233,7 @@ class Data:
         """Whether an expression is an entry of a target."""
         if not isinstance(entry, Indexed):
             return False
-        return self.tensors[entry.base.label.name].role == "target"
+        return self.tensors[entry.base.label.name].role == Role.TARGET
 
     def sums_to_one(self, entry: Expr, k: Index) -> bool:
         """Whether the sum of an entry over ``k`` is promised to be 1."""

@@ -15,6 +15,8 @@ from typing import Any
 
 from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
 
+from derive.calculus.roles import DATA, NUMBERS, Role
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -94,7 +96,7 @@ class Tensor:
 
     ``role`` says what it is to the network (``weight``, ``bias``, ``input``,
     ``target``, ``preactivation``, ``activation``, ``error``, ``factor``,
-    ``gradient``, ...); notations write each role in their own way. ``layer`` is
+    ``gradient``, ...: one of ``Role``); notations write each role in their own way. ``layer`` is
     the layer it belongs to, if any; ``about`` the tensor that a factor or a
     gradient is the derivative with respect to.
     """
@@ -107,6 +109,26 @@ class Tensor:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", _as_tuple(self.axes))
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it comes with the data."""
+        return self.role in DATA
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a plain number that is given, or computed once a step."""
+        return self.stored.role in NUMBERS
+
+    @property
+    def replaces(self) -> Tensor | None:
+        """The parameter or state whose new value it is; None for anything else."""
+        return self.about if self.role == Role.UPDATED else None
+
+    @property
+    def stored(self) -> Tensor:
+        """What is kept from step to step: the tensor that it replaces, or itself."""
+        return self.replaces or self
 
     @property
     def symbol(self) -> Symbol:

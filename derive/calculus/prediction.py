@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from derive.calculus.index import Equation, Tensor, symbols_read
+from derive.calculus.roles import Role
 from derive.text.errors import StatementError
 from derive.text.user_text import listed
 
@@ -14,11 +15,11 @@ def stages(equations: Sequence[Equation], inputs: Iterable[Tensor]) -> tuple[lis
 
     What needs the targets, or is there for the error alone, belongs to the error already.
     """
-    compared = {t.name for t in inputs if t.role == "target"}
+    compared = {t.name for t in inputs if t.role == Role.TARGET}
     forward: list[Equation] = []
     error: list[Equation] = []
     for equation in equations[:-1]:
-        if equation.target.role == "penalty" or compared & set(symbols_read(equation.expression)):
+        if equation.target.role == Role.PENALTY or compared & set(symbols_read(equation.expression)):
             compared.add(equation.target.name)
             error.append(equation)
         else:
@@ -35,12 +36,12 @@ def prediction_of(equations: Sequence[Equation], inputs: Sequence[Tensor]) -> Te
     if there is none, or more than one.
     """
     forward, error = stages(equations, inputs)
-    named = [e.target for e in equations if e.target.role == "prediction"]
+    named = [e.target for e in equations if e.target.role == Role.PREDICTION]
     if named:
         return _named(named, [e.target for e in error])
     read = set().union(*(symbols_read(e.expression) for e in error))
     candidates = [e.target for e in forward if e.target.name in read]
-    shapes = {t.axes for t in inputs if t.role == "target"}
+    shapes = {t.axes for t in inputs if t.role == Role.TARGET}
     like_targets = [t for t in candidates if t.axes in shapes]
     found = like_targets or [t for t in candidates if any(a.sample for a in t.axes)]
     if not found:

@@ -157,8 +157,8 @@ class Program:
     def _check_replaced(self) -> None:
         replaced: set[str] = set()
         for statement in self.statements:
-            about = statement.target.about
-            name = about.name if statement.target.role == "updated" and about is not None else ""
+            about = statement.target.replaces
+            name = about.name if about else ""
             old = [r for r in symbols_read(statement.equation.expression) if r in replaced]
             if old:
                 raise ValueError(f"({statement.number}) {statement.target.name} reads {old[0]} after it is replaced")

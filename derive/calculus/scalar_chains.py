@@ -12,6 +12,7 @@ from sympy import Expr, Integer, KroneckerDelta, Sum
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor
+from derive.calculus.roles import Role
 from derive.calculus.sample import alone_in, single_index
 
 
@@ -53,7 +54,7 @@ def scalar_chains(
     """
     paths = list(islice(chains.paths(parameter), 1000))
     if penalty is not None:
-        paths = [p for p in paths if (p[0].wrt.role == "penalty") is penalty]
+        paths = [p for p in paths if (p[0].wrt.role == Role.PENALTY) is penalty]
     for path in reversed(paths) if last else paths:
         yield from _along(path, tuple(entry), (), last)
 

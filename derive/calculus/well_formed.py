@@ -45,13 +45,9 @@ from derive.calculus.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elem
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
 from derive.calculus.prediction import prediction_of
 from derive.calculus.promises import SumsToOne
+from derive.calculus.roles import STATED, Role
 from derive.text.errors import StatementError
 from derive.text.user_text import listed, shown
-
-#: The roles that a statement may give; any other is what a tensor of a user's own has.
-ROLES = frozenset("input target weight bias preactivation activation prediction augmented error".split())
-#: The role of a tensor that has none of these.
-PLAIN = "tensor"
 
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
@@ -109,7 +105,7 @@ def normal(forward: Stated) -> dict[str, Any]:
     supply = IndexSupply(taken=names | set(forward.tensors))
     return {
         "equations": tuple(refreshed(exact(e, forward), supply) for e in forward.equations),
-        "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == "target")),
+        "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == Role.TARGET)),
         "parameters": tuple(map(_plain, forward.parameters)),
         "constants": {name: _fraction(value) for name, value in forward.constants.items()},
         "supply": supply,
@@ -126,7 +122,7 @@ def exact(equation: Equation, forward: Stated) -> Equation:
 
 def _plain(tensor: Tensor) -> Tensor:
     """The tensor without a role that derive gives to tensors of its own."""
-    return tensor if tensor.role in ROLES else replace(tensor, role=PLAIN)
+    return tensor if tensor.role in STATED else replace(tensor, role=Role.PLAIN.value)
 
 
 def _extents(forward: Stated) -> set[Symbol]:
@@ -279,7 +275,7 @@ class _Checks:
             if len(found) > 1:
                 raise StatementError(f"{listed(found)} have the role {role!r}, and only one tensor can have it so far")
         for tensor in self.forward.inputs:
-            if tensor.role not in ("input", "target"):
+            if not tensor.is_data:
                 raise StatementError(f"the input {tensor.name} has the role {tensor.role!r}: it is 'input' or 'target'")
             if [a.sample for a in tensor.axes] != [False, True]:
                 raise StatementError(
@@ -291,8 +287,8 @@ class _Checks:
                     f"the parameter {tensor.name} has an axis of samples, but is the same for all of them"
                 )
         for promise in self.forward.promises:
-            if promise.tensor not in self.forward.inputs or promise.tensor.role != "target" or promise.axis != 0:
-                (target,) = (t.name for t in self.forward.inputs if t.role == "target")
+            if promise.tensor not in self.forward.inputs or promise.tensor.role != Role.TARGET or promise.axis != 0:
+                (target,) = (t.name for t in self.forward.inputs if t.role == Role.TARGET)
                 raise StatementError(
                     f"{promise.tensor.name} is promised to sum to 1 over its axis {promise.axis}: that can only be "
                     f"promised of the target, {target}, over its units (axis 0)"

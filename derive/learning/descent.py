@@ -23,18 +23,8 @@ RATE = Tensor("rate", "rate")
 SQUARE_NORM = Tensor("square_norm", "square_norm")
 CLIP_SCALE = Tensor("clip_scale", "clip_scale")
 
-#: The roles of tensors that are plain numbers, the same for all parameters.
-_NUMBERS = frozenset(
-    {"constant", "learning_rate", "step", "rate", "square_norm", "clip_scale", "correction", "penalty"}
-)
-
 #: The option of a schedule that is left out of the equations where it is 0.
 _WARM_UP = "warm_up"
-
-
-def is_number(tensor: Tensor) -> bool:
-    """Whether a tensor is a number that is given, or computed once a step."""
-    return (tensor.about if tensor.role == "updated" and tensor.about else tensor).role in _NUMBERS
 
 
 @dataclass(frozen=True)

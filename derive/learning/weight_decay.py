@@ -9,6 +9,7 @@ from sympy import Add
 
 from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, total
 from derive.calculus.program import constant
+from derive.calculus.roles import Role
 
 #: The strength of the decay.
 L2 = constant("l2")
@@ -24,7 +25,7 @@ def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
     """
     squares = []
     for weight in parameters:
-        if weight.role == "weight":
+        if weight.role == Role.WEIGHT:
             indices = supply.several(_without_biases(weight.axes))
             squares.append(total(weight[indices] ** 2, *indices))
     return Equation(PENALTY, (), L2[()] / 2 * Add(*squares), "penalty")

@@ -45,7 +45,6 @@ from derive.arrays.lift import gives_rows, row_blocks
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
-from derive.learning.descent import is_number
 from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS, plain
 from derive.paper.symbols import Symbols, glued
@@ -154,7 +153,7 @@ class IndexForm(Symbols):
             return set_.fraction(set_.number(1), self.entry(expression.base**-expression.exp))
         base = self.entry(expression.base)
         tensor = self.tensors.get(str(expression.base)) if isinstance(expression.base, Symbol) else None
-        plain = isinstance(expression.base, Symbol) and (tensor is None or is_number(tensor))
+        plain = isinstance(expression.base, Symbol) and (tensor is None or tensor.is_number)
         return set_.script(base if plain else set_.group(base), None, self.entry(expression.exp))
 
     @entry.register

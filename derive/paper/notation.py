@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from derive.calculus.index import Tensor
 from derive.calculus.program import FactorScale
+from derive.calculus.roles import OF_A_STEP, Role
 from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter
 
 
 @dataclass(frozen=True)
-class Role:
+class Letters:
     """How a tensor with this role is written.
 
     ``entry`` is the letter of one entry and of the array of one sample's entries,
@@ -43,7 +44,7 @@ class Notation:
     name: str
     summary: str
     layer: str
-    roles: Mapping[str, Role]
+    roles: Mapping[str, Letters]
     scale: FactorScale = field(default_factory=FactorScale)
     function: str = "f"
     function_layers: bool = False
@@ -61,10 +62,10 @@ class Notation:
     sample_letters: tuple[str, ...] = ("mu", "nu", "rho", "tau", "xi", "zeta", "iota", "omega")
     synonyms: tuple[str, ...] = ()
 
-    def role(self, tensor: Tensor) -> Role:
+    def role(self, tensor: Tensor) -> Letters:
         """How a tensor is written; one with no entry of its own goes by its name."""
         known = self.roles.get(tensor.role) or _of_a_step(tensor)
-        return known if known else Role(tensor.name, tensor.name, tensor.name)
+        return known if known else Letters(tensor.name, tensor.name, tensor.name)
 
     def letters(self, tensors: Iterable[Tensor]) -> frozenset[str]:
         """The letters of the numbers and arrays of a step, of those that are among some tensors."""
@@ -73,34 +74,34 @@ class Notation:
 
     def code_name(self, tensor: Tensor) -> str:
         """The name of a tensor in generated code."""
-        if tensor.role == "gradient" and tensor.about is not None:
+        if tensor.role == Role.GRADIENT and tensor.about is not None:
             stem = self.code_name(tensor.about)
             return f"d{stem}" if self.derivative == "d" else f"dE_d{stem}"
-        if tensor.role == "updated" and tensor.about is not None:
-            return self.code_name(tensor.about)
-        if tensor.role == "factor" and tensor.about is not None and tensor.about.role != "preactivation":
+        if tensor.replaces:
+            return self.code_name(tensor.replaces)
+        if tensor.role == Role.FACTOR and tensor.about is not None and tensor.about.role != Role.PREACTIVATION:
             return f"{self.role(tensor).code}_{self.code_name(tensor.about)}"
-        if tensor.role == "constant":
+        if tensor.role == Role.CONSTANT:
             return tensor.name.upper()
         known = self.roles.get(tensor.role)
-        if known is None or tensor.role in ("weight", "bias"):
+        if known is None or tensor.role in (Role.WEIGHT, Role.BIAS):
             return tensor.name
-        numbered = tensor.layer is not None and tensor.role not in ("input", "prediction")
+        numbered = tensor.layer is not None and tensor.role not in (Role.INPUT, Role.PREDICTION)
         return f"{known.code}{tensor.layer}" if numbered else known.code
 
 
 #: What belongs to a parameter and is written with its symbol as an index: the letters of an entry, of an array.
 ABOUT = {
-    "velocity": Role("v", "V", "velocity"),
-    "mean": Role("v", "V", "mean"),
-    "mean_square": Role("s", "S", "mean_square"),
-    "square_sum": Role("s", "S", "square_sum"),
-    "clipped": Role("g", "G", "clipped"),
+    "velocity": Letters("v", "V", "velocity"),
+    "mean": Letters("v", "V", "mean"),
+    "mean_square": Letters("s", "S", "mean_square"),
+    "square_sum": Letters("s", "S", "square_sum"),
+    "clipped": Letters("g", "G", "clipped"),
 }
 
 
-def _numbers(**letters: str) -> dict[str, Role]:
-    return {name: Role(letter, letter, name) for name, letter in letters.items()}
+def _numbers(**letters: str) -> dict[str, Letters]:
+    return {name: Letters(letter, letter, name) for name, letter in letters.items()}
 
 
 #: Numbers of these roles by their names; what follows an underscore is their index.
@@ -123,8 +124,6 @@ _NUMBERS = _numbers(
     correction1="c_1",
     correction2="c_2",
 )
-
-_NUMBER_ROLES = ("constant", "step", "square_norm", "clip_scale", "correction")
 
 
 #: What a ``Network`` calls the tensor of each role; ``{}`` is the number of its layer.
@@ -156,19 +155,19 @@ def belongs(tensor: Tensor) -> bool:
     return tensor.role in ABOUT and tensor.about is not None
 
 
-def _of_a_step(tensor: Tensor) -> Role | None:
+def _of_a_step(tensor: Tensor) -> Letters | None:
     """How a number or an array of a step is written; None for anything else."""
-    if tensor.role == "penalty":
-        return Role("R", "R", "R")
+    if tensor.role == Role.PENALTY:
+        return Letters("R", "R", "R")
     if belongs(tensor):
         return ABOUT[tensor.role]
-    return _NUMBERS.get(tensor.name) if tensor.role in _NUMBER_ROLES else None
+    return _NUMBERS.get(tensor.name) if tensor.role in OF_A_STEP else None
 
 
 _SHARED = {
-    "target": Role("y", "Y", "Y"),
-    "error": Role("E", "E", "E"),
-    "learning_rate": Role("eta", "eta", "learning_rate"),
+    "target": Letters("y", "Y", "Y"),
+    "error": Letters("E", "E", "E"),
+    "learning_rate": Letters("eta", "eta", "learning_rate"),
 }
 
 PSI = Notation(
@@ -177,14 +176,14 @@ PSI = Notation(
     layer="left",
     roles={
         **_SHARED,
-        "input": Role("x", "X", "X"),
-        "weight": Role("w", "W", "W", vector="W"),
-        "bias": Role("b", "b", "b"),
-        "preactivation": Role("z", "Z", "Z"),
-        "activation": Role("a", "A", "A"),
-        "prediction": Role("y_hat", "Y_hat", "Y_hat"),
-        "augmented": Role("x_bar", "X_bar", "X_bar"),
-        "factor": Role("Psi", "Psi", "Psi"),
+        "input": Letters("x", "X", "X"),
+        "weight": Letters("w", "W", "W", vector="W"),
+        "bias": Letters("b", "b", "b"),
+        "preactivation": Letters("z", "Z", "Z"),
+        "activation": Letters("a", "A", "A"),
+        "prediction": Letters("y_hat", "Y_hat", "Y_hat"),
+        "augmented": Letters("x_bar", "X_bar", "X_bar"),
+        "factor": Letters("Psi", "Psi", "Psi"),
     },
 )
 
@@ -194,14 +193,14 @@ BRACKET = Notation(
     layer="bracket",
     roles={
         **_SHARED,
-        "input": Role("x", "X", "X"),
-        "weight": Role("w", "W", "W", vector="W"),
-        "bias": Role("b", "b", "b"),
-        "preactivation": Role("z", "z", "z"),
-        "activation": Role("a", "A", "A"),
-        "prediction": Role("a", "A", "A_out"),
-        "augmented": Role("x_bar", "X_bar", "X_bar"),
-        "factor": Role("dz", "dz", "dz"),
+        "input": Letters("x", "X", "X"),
+        "weight": Letters("w", "W", "W", vector="W"),
+        "bias": Letters("b", "b", "b"),
+        "preactivation": Letters("z", "z", "z"),
+        "activation": Letters("a", "A", "A"),
+        "prediction": Letters("a", "A", "A_out"),
+        "augmented": Letters("x_bar", "X_bar", "X_bar"),
+        "factor": Letters("dz", "dz", "dz"),
     },
     scale=FactorScale(per_sample=True),
     function="g",
@@ -220,14 +219,14 @@ DELTA = Notation(
     layer="right",
     roles={
         **_SHARED,
-        "input": Role("x", "X", "X"),
-        "weight": Role("w", "W", "W", vector="W"),
-        "bias": Role("b", "b", "b"),
-        "preactivation": Role("h", "H", "h"),
-        "activation": Role("a", "A", "a"),
-        "prediction": Role("y_hat", "Y_hat", "Y_hat"),
-        "augmented": Role("x_bar", "X_bar", "X_bar"),
-        "factor": Role("delta", "delta", "delta"),
+        "input": Letters("x", "X", "X"),
+        "weight": Letters("w", "W", "W", vector="W"),
+        "bias": Letters("b", "b", "b"),
+        "preactivation": Letters("h", "H", "h"),
+        "activation": Letters("a", "A", "a"),
+        "prediction": Letters("y_hat", "Y_hat", "Y_hat"),
+        "augmented": Letters("x_bar", "X_bar", "X_bar"),
+        "factor": Letters("delta", "delta", "delta"),
     },
     scale=FactorScale(sign=-1, per_sample=True),
     from_first=True,

@@ -16,6 +16,7 @@ from derive.arrays import matrix as mx
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
+from derive.calculus.roles import Role
 from derive.paper.boxes import ATOM, HADAMARD, POWER, PRODUCT, SUM, Box
 from derive.paper.characters import WITHOUT_FIRST
 from derive.paper.index_form import IndexForm
@@ -63,7 +64,7 @@ class Page(IndexForm):
 
     def _whole(self, tensor: Tensor, below: Box | None, mark: Box | None) -> Box:
         """A tensor as an array, with what stands below it and after its superscripts."""
-        if tensor.role in ("gradient", "updated") or (below is None and mark is None):
+        if tensor.role in (Role.GRADIENT, Role.UPDATED) or (below is None and mark is None):
             plain = self.symbol(tensor, whole=True)
             return plain if below is None and mark is None else self.typesetter.script(plain, below, mark)
         sign = self.sign(tensor)
@@ -162,7 +163,7 @@ class Page(IndexForm):
     def drops_ones(self, node: mx.Broadcast) -> bool:
         """Whether a column that is repeated is written once: a bias, where the notation says so of biases."""
         column_only = node.of.shape[0] == node.full[0]
-        bias = isinstance(node.of, mx.Array) and node.of.tensor.role == "bias" and is_canonical(node.of.tensor)
+        bias = isinstance(node.of, mx.Array) and node.of.tensor.role == Role.BIAS and is_canonical(node.of.tensor)
         return column_only and not self.notation.ones and bias
 
     def shows_ones(self, node: mx.Node) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from derive.calculus.functions import Elementwise
 from derive.calculus.program import Assign, Program
+from derive.calculus.roles import Role
 from derive.paper.boxes import Typesetter
 from derive.paper.index_form import layer_of
 from derive.paper.notation import Notation
@@ -13,7 +14,7 @@ from derive.paper.signs import signs_of
 
 def page_for(program: Program, notation: Notation) -> Page:
     """The page on which a program is written."""
-    layers = {t.layer for t in program.tensors.values() if t.role == "preactivation"}
+    layers = {t.layer for t in program.tensors.values() if t.role == Role.PREACTIVATION}
     taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
     set_ = Typesetter(notation.times)
     one_layer = len(layers) <= 1

@@ -22,6 +22,7 @@ from derive.arrays.matrix import Call, walk
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
 from derive.calculus.program import Program
+from derive.calculus.roles import Role
 from derive.learning.descent import RATE, STEP
 from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.characters import LETTERS, NAMES, Letter, plain
@@ -96,16 +97,16 @@ def role_sign(set_: Typesetter, notation: Notation, tensor: Tensor, one_layer: b
     """The letters of a tensor's role, with the number of its layer."""
     role, letter = notation.role(tensor), partial(letter_of, set_)
     entry, one, batch = map(letter, (role.entry, role.vector or role.entry, role.batch))
-    if tensor.role == "learning_rate":
+    if tensor.role == Role.LEARNING_RATE:
         entry = one = batch = letter(notation.rate)
-    if tensor.role == "rate":
+    if tensor.role == Role.RATE:
         rate = letter(notation.rate)
         return Sign(rate, rate, rate, about=letter(notation.role(STEP).entry))
     about = tensor.about
-    unlayered = tensor.role == "input" or (tensor.role == "prediction" and notation.layer != "bracket")
+    unlayered = tensor.role == Role.INPUT or (tensor.role == Role.PREDICTION and notation.layer != "bracket")
     plain = tensor.layer is None or unlayered or (one_layer and notation.layer == "right")
     below = None
-    if tensor.role == "factor" and about is not None and (about.role != "preactivation" or about.layer is None):
+    if tensor.role == Role.FACTOR and about is not None and (about.role != Role.PREACTIVATION or about.layer is None):
         below = letter(notation.role(about).entry)
     return Sign(entry, one, batch, "" if plain else str(tensor.layer), below)
 
@@ -163,7 +164,7 @@ class _Table:
         self.stated = [*program.inputs, *program.parameters, *(s.target for s in program.stage("forward", "error"))]
         self.factors = [s.target for s in program.stage("factor")]
         numbers = _numbers_of_the_step(program)
-        step = [t for t in program.tensors.values() if t.role != "constant" or t.name in numbers]
+        step = [t for t in program.tensors.values() if t.role != Role.CONSTANT or t.name in numbers]
         derived = [s.target for s in program.stage("gradient", "update") if belongs(s.target) or s.target.about]
         self.by_role = {t.name for t in step} - {t.name for t in self.stated if not is_canonical(t)}
         others = {t.name for t in (*self.factors, *derived, RATE)} - {t.name for t in self.stated}
@@ -274,5 +275,5 @@ def _width(letters: frozenset[str]) -> Letter:
 
 def _numbers_of_the_step(program: Program) -> frozenset[str]:
     """The constants that belong to the step or to a penalty: those of a network, under their own letters."""
-    read = [s for s in program.statements if s.stage == "update" or s.target.role == "penalty"]
+    read = [s for s in program.statements if s.stage == "update" or s.target.role == Role.PENALTY]
     return frozenset(name for s in read for name in symbols_read(s.equation.expression))

@@ -10,6 +10,7 @@ from typing import Self
 from sympy import Expr, Sum, Symbol
 
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
+from derive.calculus.roles import Role
 from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.characters import LETTERS, plain
 from derive.paper.notation import Notation, belongs, is_canonical
@@ -106,10 +107,10 @@ class Symbols:
     def symbol(self, tensor: Tensor, indices: tuple[Expr, ...] = (), whole: bool = False) -> Box:
         """A tensor, or an entry of it; ``whole`` for an array in the matrix form."""
         set_ = self.typesetter
-        if tensor.role == "gradient" and tensor.about is not None:
+        if tensor.role == Role.GRADIENT and tensor.about is not None:
             return self._gradient(tensor.about, indices, whole)
-        if tensor.role == "updated" and tensor.about is not None:
-            return self.symbol(tensor.about, indices, whole)
+        if tensor.replaces:
+            return self.symbol(tensor.replaces, indices, whole)
         if belongs(tensor) and tensor.about is not None:
             return self._belonging(tensor, tensor.about, indices, whole)
         sign = self.sign(tensor)
@@ -117,7 +118,7 @@ class Symbols:
         chosen = [i for i in indices if not _is_sample(i)]
         units = [self._numbered(i, a) for i, a in zip(chosen, axes, strict=bool(chosen))]
         samples = [self.index(i) for i in indices if _is_sample(i)]
-        if self.notation.from_first and tensor.role == "weight" and (is_canonical(tensor) or not self.signs.of):
+        if self.notation.from_first and tensor.role == Role.WEIGHT and (is_canonical(tensor) or not self.signs.of):
             units.reverse()
         below = glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
         above = glued(set_, [self._sample(s) for s in samples if s is not None])

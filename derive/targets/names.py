@@ -126,7 +126,7 @@ def code_names(program: Program, notation: Notation) -> CodeNames:
     """
     widths = width_names(symbol.name for symbol in program.extents)
     names = Names({*SHARED, *MODULE, *widths.values()} - {"learning_rate"})
-    replaced = {t.name: t.about.name for t in program.tensors.values() if t.role == "updated" and t.about is not None}
+    replaced = {t.name: t.replaces.name for t in program.tensors.values() if t.replaces}
     wanted = {t.name: _wanted(t, notation) for t in program.tensors.values() if t.name not in replaced}
     alike = Counter(wanted.values())
     rate = LEARNING_RATE.name
@@ -138,4 +138,4 @@ def code_names(program: Program, notation: Notation) -> CodeNames:
 
 def _wanted(tensor: Tensor, notation: Notation) -> str:
     """What a tensor is to be called; data go by the name that they were given."""
-    return tensor.name if tensor.role in ("input", "target") else notation.code_name(tensor)
+    return tensor.name if tensor.is_data else notation.code_name(tensor)
