@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from derive.calculus.roles import Role
 from derive.files.seals import HEADER_LINES
 from derive.targets.names import code_names
 
@@ -60,7 +61,7 @@ def listing(view: View) -> tuple[Section, ...]:
 def _tensors(derivation: NumPyDerivation) -> dict[str, str]:
     """The tensor that each name in the code stands for; an updated parameter is the parameter."""
     names = code_names(derivation.program, derivation.notation).tensors
-    plain = (t for t in derivation.program.tensors.values() if t.role != "updated")
+    plain = (t for t in derivation.program.tensors.values() if t.role != Role.UPDATED)
     return {names[t.name]: t.name for t in plain}
 
 

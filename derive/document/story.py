@@ -16,6 +16,7 @@ from sympy import Expr, Indexed, Integer, Sum
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.index import Index, Tensor
 from derive.calculus.program import Assign
+from derive.calculus.roles import Role
 from derive.calculus.rules import INDEPENDENCE
 from derive.calculus.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
 from derive.document.blocks import BREAK, Block, Display, Document, Fold, Item, Part, Picture, Table, Text, listed, say
@@ -66,7 +67,8 @@ class Weight:
     @property
     def noun(self) -> str:
         """What it is called."""
-        return "weight" if self.parameter.role == "weight" else "bias" if self.parameter.role == "bias" else "parameter"
+        role = self.parameter.role
+        return role if role in (Role.WEIGHT, Role.BIAS) else "parameter"
 
     @property
     def chains(self) -> list[ScalarChain | None]:

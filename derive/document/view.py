@@ -13,6 +13,7 @@ from derive.arrays.lift import ArrayAssign, ArrayProgram, gives_rows
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
 from derive.calculus.index import Index, Tensor
+from derive.calculus.roles import Role
 from derive.document.blocks import Display, Item
 from derive.learning.descent import Descent
 from derive.paper.boxes import Box, Typesetter
@@ -165,17 +166,17 @@ class View:
         """The parameters, the one nearest to the error first."""
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
         nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in self.single.parameters}
-        return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != "weight"))
+        return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != Role.WEIGHT))
 
     def _leading(self, parameter: Tensor) -> list[LocalDerivative]:
         """The local derivatives towards a parameter; that of a penalty for it only if there is no other."""
         edges = self.derivation.chains.into(parameter)
-        return [e for e in edges if e.of.role != "penalty"] or [*edges]
+        return [e for e in edges if e.of.role != Role.PENALTY] or [*edges]
 
 
 def relation(statement: ArrayAssign) -> str:
     """The sign between the sides of a statement."""
-    return "gets" if statement.target.role == "updated" else "equals"
+    return "gets" if statement.target.role == Role.UPDATED else "equals"
 
 
 def display(items: Iterable[Item]) -> Display:

@@ -11,6 +11,7 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
+from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
 from derive.calculus.sample import alone_in, single_index
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
@@ -189,7 +190,7 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     noun = "path leads" if count == 1 else "paths lead"
     text = say(
         "In scalars, for the one "
-        + ("weight" if parameter.role == "weight" else "parameter")
+        + ("weight" if parameter.role == Role.WEIGHT else "parameter")
         + " {}, to which {} "
         + noun
         + " from the error:",

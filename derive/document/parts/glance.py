@@ -6,6 +6,7 @@ from sympy import Integer
 
 from derive.calculus.cost import size
 from derive.calculus.program import Assign
+from derive.calculus.roles import Role
 from derive.document.blocks import Block, Part, Picture, Table, Text, say
 from derive.document.view import View
 from derive.drawing import draw
@@ -64,7 +65,7 @@ def _layered(view: View) -> list[list[Assign]]:
 
 def _computed(view: View) -> list[Assign]:
     """The statements of the forward pass that compute more than a row of ones."""
-    return [s for s in view.single.stage("forward") if s.target.role != "augmented"]
+    return [s for s in view.single.stage("forward") if s.target.role != Role.AUGMENTED]
 
 
 def _row(view: View, statements: list[Assign]) -> tuple[Text, ...]:

@@ -12,6 +12,7 @@ from derive.arrays.lift import ArrayAssign
 from derive.calculus.deltas import tidy
 from derive.calculus.index import Index, symbols_read
 from derive.calculus.program import constant
+from derive.calculus.roles import Role
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
 from derive.document.view import View
 from derive.files.seals import HEADER_LINES
@@ -106,13 +107,12 @@ def _by_entries(view: View) -> list[Item]:
     """Equations of a step entry by entry; what is added to a parameter by itself where the notation shows it."""
     found = []
     for statement in view.single.stage("update"):
-        about, equation = statement.target.about, statement.equation
+        old, equation = statement.target.replaces, statement.equation
         if not equation.expression.has(Indexed) or not (view.exhaustive or _is_of_first(view, statement)):
             continue
-        is_parameter = statement.target.role == "updated" and about in view.single.parameters
-        if view.notation.increment and is_parameter and about is not None:
+        if view.notation.increment and old is not None and old in view.single.parameters:
             page = view.page.lettered(equation, "update")
-            step = tidy(equation.expression - about[equation.indices])
+            step = tidy(equation.expression - old[equation.indices])
             left = page.symbol(statement.target, equation.indices)
             found.append(Item(view.set_.join((view.letter("Delta"), left), "", left.binds), tuple(page.pieces(step))))
         found.append(view.entries(statement, numbered=False))
@@ -151,7 +151,7 @@ def _stepwise(view: View) -> list[Item]:
 def _kept(view: View) -> Text:
     """Which arrays of the forward pass the backward pass reads."""
     read = {n for s in view.batch.stage("factor", "gradient") for n in symbols_read(s.equation.expression)}
-    known = [t for t in view.batch.inputs if t.role != "target"] + [s.target for s in view.batch.stage("forward")]
+    known = [t for t in view.batch.inputs if t.role != Role.TARGET] + [s.target for s in view.batch.stage("forward")]
     kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]
     shown = kept if len(kept) <= MOST else [*kept[:4], view.set_.dots("low"), *kept[-2:]]
     return say("The backward pass reads {}, so they are kept until then.", listed(shown))
@@ -187,9 +187,7 @@ def _data(view: View) -> list[Box]:
 def _lines(view: View, statements: tuple[ArrayAssign, ...], code: dict[int, tuple[int, str]]) -> list[Step]:
     steps, parameters = [_line(view, s, code) for s in statements], view.batch.parameters
     if len(steps) > MOST and not view.exhaustive:
-        learned = [
-            n for n, s in enumerate(statements, 1) if s.target.role == "updated" and s.target.about in parameters
-        ]
+        learned = [n for n, s in enumerate(statements, 1) if s.target.replaces in parameters]
         shown = max(4, learned[0]) if learned else 4
         steps = [*steps[:shown], Step(Text((view.set_.dots("down"),)), 2), *steps[-2:]]
     return steps

@@ -10,6 +10,7 @@ from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, Call, Hadamard, Map, Power, SumOver, walk
 from derive.arrays.matrix import Part as Slice
 from derive.calculus.index import SAMPLES
+from derive.calculus.roles import Role
 from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.document.view import LINE, View
 from derive.paper.characters import WITHOUT_FIRST
@@ -87,7 +88,7 @@ def _unfolded(view: View) -> list[Item]:
     """The error of a network of one layer with its forward equations put in."""
     *_, error = view.batch.stage("error")
     forward = view.batch.stage("forward")
-    if len([s for s in forward if s.target.role == "preactivation"]) != 1 or _has_rows(forward):
+    if len([s for s in forward if s.target.role == Role.PREACTIVATION]) != 1 or _has_rows(forward):
         return []
     value = error.equation.expression
     for statement in reversed(forward):
@@ -102,5 +103,5 @@ def _unfolded(view: View) -> list[Item]:
 
 def _has_rows(forward: tuple[ArrayAssign, ...]) -> bool:
     """Whether a tensor is stacked from blocks of rows, or an activation mixes units."""
-    mixed = any(s.target.role == "prediction" and s.equation.expression.has(Sum) for s in forward)
+    mixed = any(s.target.role == Role.PREDICTION and s.equation.expression.has(Sum) for s in forward)
     return mixed or any(s.equation.expression.has(KroneckerDelta) for s in forward)

@@ -11,6 +11,7 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
+from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, NAMED, Reason
 from derive.calculus.sample import single_index
 from derive.document.blocks import Block, Display, Fold, Item, Part, Table, Text, say
@@ -60,11 +61,11 @@ def _rows(view: View) -> list[Item]:
 
 def _rows_of(view: View) -> list[Tensor]:
     """The parameters whose rows are shown; those of biases are the rows of their weights."""
-    return [p for p in view.by_depth() if p.role != "bias" or not _has_weights(view)]
+    return [p for p in view.by_depth() if p.role != Role.BIAS or not _has_weights(view)]
 
 
 def _has_weights(view: View) -> bool:
-    return any(p.role == "weight" for p in view.single.parameters)
+    return any(p.role == Role.WEIGHT for p in view.single.parameters)
 
 
 def _coloured(view: View) -> bool:
@@ -160,7 +161,7 @@ def _passages(view: View) -> list[Passage]:
         return list(view.single.passages)
     kinds: dict[object, Passage] = {}
     for passage in view.single.passages:
-        if passage.tensor.role == "prediction" and passage.name is None and len(passage.reasons) == 1:
+        if passage.tensor.role == Role.PREDICTION and passage.name is None and len(passage.reasons) == 1:
             continue
         kind = (passage.tensor.role, tuple(e.of.role for e in passage.edges), passage.name is not None)
         if kind not in kinds or _shown_indices(passage) > _shown_indices(kinds[kind]):

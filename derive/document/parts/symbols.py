@@ -13,6 +13,7 @@ from derive.arrays.matrix import walk
 from derive.calculus.functions import X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
+from derive.calculus.roles import Role
 from derive.document.blocks import Block, Code, Part, Table, Text, say
 from derive.document.parts.forward import layers_of
 from derive.document.view import View
@@ -109,10 +110,10 @@ def _row(view: View, tensor: Tensor) -> Row:
 
 
 def _meaning(view: View, tensor: Tensor) -> Text:
-    if tensor.role == "augmented" and tensor.layer == 0:
+    if tensor.role == Role.AUGMENTED and tensor.layer == 0:
         return say("inputs with a one before them{}", _stated_as(view, tensor))
-    layer = "" if tensor.layer is None or tensor.role == "input" else f" of layer {tensor.layer}"
-    if tensor.role == "factor" and tensor.about is not None:
+    layer = "" if tensor.layer is None or tensor.role == Role.INPUT else f" of layer {tensor.layer}"
+    if tensor.role == Role.FACTOR and tensor.about is not None:
         slope = view.error_slope(view.batch_page.symbol(tensor.about, whole=True))
         scale = view.page.entry(1 / view.batch.common)
         if view.batch.common == 1:
@@ -120,7 +121,7 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         negative = view.batch.common == -1
         value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
         return say("shared factor: {}", value)
-    if tensor.role == "prediction":
+    if tensor.role == Role.PREDICTION:
         plain = view.page.one_layer or tensor.layer is None
         what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
         return say(what + "{}", _stated_as(view, tensor))
@@ -183,7 +184,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
         symbol = view.batch_page.symbol(constant(name))
         shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)
         yield Text((shown,)), _fixed(view, name), number
-    computed = [*view.batch.states, *(s.target for s in view.batch.stage("update") if s.target.role != "updated")]
+    computed = [*view.batch.states, *(s.target for s in view.batch.stage("update") if s.target.role != Role.UPDATED)]
     for tensor in computed:
         if tensor.name in _ONCE_A_STEP:
             yield Text((view.batch_page.symbol(tensor),)), Text((_ONCE_A_STEP[tensor.name],)), number
@@ -280,12 +281,12 @@ def _indices(view: View) -> Iterator[Row]:
 
 
 def _both_indices(view: View) -> bool:
-    return any(p.role == "weight" and all(a.extent != 1 for a in p.axes) for p in view.single.parameters)
+    return any(p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes) for p in view.single.parameters)
 
 
 def _weights(view: View) -> Text:
     """Say which way the weights point, where both of their indices are written."""
-    weight = next(p for p in view.single.parameters if p.role == "weight" and all(a.extent != 1 for a in p.axes))
+    weight = next(p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))
     row, column = (Index(n, a) for n, a in zip(("row", "column"), weight.axes, strict=True))
     turned = view.notation.from_first and is_canonical(weight)
     first = view.page.spare(("i", *view.notation.free_letters))

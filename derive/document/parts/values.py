@@ -10,6 +10,7 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.functions import A, Elementwise, X, derivative, kinks, output_form
 from derive.calculus.index import symbols_read
 from derive.calculus.program import Definition, Slopes
+from derive.calculus.roles import Role
 from derive.calculus.rules import CANCELLED, ONE_FRACTION, PROMISE, Reason, rules_of
 from derive.document.blocks import Block, Display, Fold, Item, Part, listed, say
 from derive.document.parts.chain import local_steps, steps
@@ -143,7 +144,7 @@ def _mixed(view: View) -> list[Item]:
         item
         for edges in view.derivation.chains.edges.values()
         for edge in edges
-        if edge.of.role == "prediction" and not isinstance(edge.equation.expression, Elementwise)
+        if edge.of.role == Role.PREDICTION and not isinstance(edge.equation.expression, Elementwise)
         if not learned & set(symbols_read(edge.equation.expression))
         for item in local_steps(view, edge)
     ]
