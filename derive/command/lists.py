@@ -16,6 +16,7 @@ from sympy import Integer, Symbol
 
 from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor
 from derive.calculus.program import constant
+from derive.calculus.roles import Role
 from derive.catalogue.activations import ACTIVATIONS, Activation
 from derive.catalogue.layers import BIASES, Bias
 from derive.catalogue.losses import LOSSES, Loss
@@ -81,7 +82,7 @@ def _(entry: Optimizer) -> str:
     stage = Descent(entry, options).updates([w], [slope], IndexSupply())
     numbers = map(constant, stage.constants)
     known = (w, slope, LEARNING_RATE, *stage.states, *numbers, *(e.target for e in stage.equations))
-    return ", ".join(_stated(e, *known, sign="←" if e.target.role == "updated" else "=") for e in stage.equations)
+    return ", ".join(_stated(e, *known, sign="←" if e.target.role == Role.UPDATED else "=") for e in stage.equations)
 
 
 @formula.register

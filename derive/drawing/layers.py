@@ -16,6 +16,7 @@ from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.roles import Role
 
 if TYPE_CHECKING:
     from derive.derived import Derived
@@ -51,7 +52,7 @@ def plain_layers(derivation: Derived) -> tuple[Layer, ...] | None:
     names = () if derivation.network is None else derivation.network.activation
     found: list[Layer] = []
     at, constant = 0, None
-    equations = [e for e in forward.equations[:-1] if e.target.role != "penalty"]
+    equations = [e for e in forward.equations[:-1] if e.target.role != Role.PENALTY]
     while at < len(equations):
         source = found[-1].output if found else None
         if _has_constant_row(equations[at], source, tensors):
@@ -138,7 +139,7 @@ def _follows(layer: Layer, constant: Equation | None, source: Tensor | None) -> 
     """Whether a weighted sum reads what was computed right before it, or, as the first one, an input."""
     if constant is not None:
         return layer.source == constant.target
-    return layer.source == source if source is not None else layer.source.role == "input"
+    return layer.source == source if source is not None else layer.source.role == Role.INPUT
 
 
 def _with_constant(layer: Layer, constant: Equation, tensors: Mapping[str, Tensor]) -> Layer:
@@ -164,7 +165,7 @@ def _is_whole(layers: list[Layer], derivation: Derived) -> bool:
     """Whether the layers are all there is, and the error reads what the last one hands on."""
     forward = derivation.forward
     used = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    data = {t.name for t in forward.tensors.values() if t.role in ("target", "penalty")}
+    data = {t.name for t in forward.tensors.values() if t.role in (Role.TARGET, Role.PENALTY)}
     read = set(_tensors_read(forward.error.expression, forward.tensors)) - data
     once = len(set(used)) == len(used) == len(forward.parameters)
     return bool(layers) and once and read == {layers[-1].output.name}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr
 
+from derive.calculus.roles import Role
 from derive.catalogue.losses import loss
 from derive.drawing.cards import fitted_cards
 from derive.drawing.columns import Column, Runs, columns
@@ -69,7 +70,7 @@ def fitted_plan(derivation: Derived, layers: tuple[Layer, ...], page: Page, chos
     """The columns in the roomiest style in which they all fit; of very many, as many as fit."""
     listed = columns(layers, page, _with_source(layers, chosen))
     forward = derivation.forward
-    targets = tuple(t for t in forward.inputs if t.role == "target")
+    targets = tuple(t for t in forward.inputs if t.role == Role.TARGET)
     phrase = "" if derivation.network is None else loss(derivation.network.loss).phrase
     plan = Plan(tuple(listed), page, forward.error.target, targets, phrase, STYLES[0], chosen)
     tries = [replace(plan, style=style) for style in STYLES]

@@ -15,6 +15,7 @@ from sympy import Expr, Integer, KroneckerDelta
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import Term, expand
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor, within
+from derive.calculus.roles import Role
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Exp
         if name == chains.forward.error.target.name:
             return Integer(1)
         tensor = chains.forward.tensors[name]
-        ways = (edge for edge in chains.into(tensor) if edge.of.role != "penalty")
+        ways = (edge for edge in chains.into(tensor) if edge.of.role != Role.PENALTY)
         return sum((_count_of(edge, start, count) for edge in ways), Integer(0))
 
     try:
@@ -68,7 +69,7 @@ def _couples_samples(edge: LocalDerivative) -> bool:
     of, wrt = ([i for i in indices if i.axis.sample] for indices in (edge.of_indices, edge.wrt_indices))
     if len(of) > 1 or len(wrt) > 1:
         return True
-    return bool(wrt) and edge.of.role != "error" and [edge.tied.get(i) for i in of] != wrt
+    return bool(wrt) and edge.of.role != Role.ERROR and [edge.tied.get(i) for i in of] != wrt
 
 
 class _UncertainError(ValueError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Integer
 
 from derive.calculus.functions import X
+from derive.calculus.roles import Role
 from derive.document.blocks import Document
 from derive.files.templates import fill
 from derive.formats.flavours import JUPYTER, escaped
@@ -87,7 +88,7 @@ def _lines(text: str) -> list[str]:
 def _holes(derivation: NumPyDerivation) -> dict[str, object]:
     """What the cells of code must know of the network."""
     count, forward = derivation.parameter_count, derivation.forward
-    tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == "target")
+    tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == Role.TARGET)
     axes = [a for t in tensors for a in t.axes if not a.sample]
     names = dict.fromkeys(s for a in axes for s in sorted(a.extent.free_symbols, key=str))
     sizes = {symbol: Integer(size) for size, symbol in enumerate(names, start=FIRST_WIDTH)}
