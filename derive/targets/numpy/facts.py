@@ -122,8 +122,6 @@ def _string(sentence: str) -> tuple[str, ...]:
     return tuple(json.dumps(piece, ensure_ascii=False) for piece in pieces)
 
 
-
-
 def _words(network: Network | None) -> list[str]:
     """What a trainer shows of its network, as Python strings in source code."""
     if network is None:

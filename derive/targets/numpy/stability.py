@@ -55,6 +55,7 @@ from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import SumsToOne
+from derive.calculus.roles import Role
 from derive.targets.numpy.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.targets.numpy.trial import FLOOR, Trial, is_exact, no_worse
 
@@ -205,7 +206,7 @@ class Stability:
 
     def __init__(self, program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> None:
         curved = (e.target.name for e in setting(program, promises, signs).curved)
-        targets = (t.name for t in program.inputs if t.role == "target")
+        targets = (t.name for t in program.inputs if t.role == Role.TARGET)
         named, self._inner = with_names(program, (*curved, *targets))
         self.setting = setting(named, promises, signs)
         self._tensors = named.tensors

@@ -31,6 +31,7 @@ from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
+from derive.calculus.roles import Role
 from derive.targets.numpy.along_code import function_along
 from derive.targets.numpy.function_code import body, form_of
 from derive.targets.numpy.printer import NumPyPrinter
@@ -260,7 +261,7 @@ class _Small:
 def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator, scale: float, data: Data) -> Array:
     """Entries in eighths, so that their differences are exact; targets are what they may be."""
     shape = [int(a.extent.xreplace({s: Integer(sizes[s.name]) for s in a.extent.free_symbols})) for a in tensor.axes]
-    if tensor.role != "target":
+    if tensor.role != Role.TARGET:
         if len(shape) == 2 and shape[0] == 1:
             return np.resize(_SIZES, shape) * scale
         drawn = np.asarray(choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8)

@@ -14,6 +14,7 @@ from sympy import Expr, Integer, Symbol
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
 from derive.targets.numpy.fast.elementwise import NotStraight
 from derive.targets.numpy.fast.lines import Line, is_stack
 
@@ -44,7 +45,7 @@ class _Forms:
         self.parameters = {p.name for p in program.parameters}
         self.stacked = stacked
         self.numbers = {Symbol(name, real=True) for name in program.constants}
-        penalties = (s.target for s in program.stage("error") if s.target.role == "penalty")
+        penalties = (s.target for s in program.stage("error") if s.target.role == Role.PENALTY)
         self.penalties: dict[Expr, Expr] = {t.symbol: Integer(1) for t in penalties}
         last = program.stage("forward")[-1:]
         self.outputs = {s.target.name for s in last}
@@ -72,11 +73,11 @@ class _Forms:
 
     def _total(self, node: mx.Node, line: Line) -> None:
         if isinstance(node, mx.SumOver) and node.axis is None:
-            if line.target.role == "penalty" and not self._is_penalty(node.of):
+            if line.target.role == Role.PENALTY and not self._is_penalty(node.of):
                 raise _no_calls(node)
             if not self._is_penalty(node.of):
                 self._entries(node.of, line)
-        elif isinstance(node, mx.Number) and line.target.role != "penalty":
+        elif isinstance(node, mx.Number) and line.target.role != Role.PENALTY:
             self._number(node.value.xreplace(self.penalties))
         elif isinstance(node, mx.Plus | mx.Scale):
             self._own_number(node)

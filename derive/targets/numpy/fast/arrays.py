@@ -17,6 +17,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import X
 from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
 from derive.targets.names import CodeNames
 from derive.targets.numpy.fast.code import ALL, Code, Place, Source, numbers_of
 from derive.targets.numpy.fast.forms import entries
@@ -96,7 +97,7 @@ class _Printer(UpdatePrinter):
         """The learned blocks, side by side in one array, and their gradients in another."""
         shapes, names, slopes = [], [], []
         for block, gradient in zip(self.made.blocks, self.made.gradients, strict=True):
-            turned = block.role == "weight" and len(block.axes) == 2
+            turned = block.role == Role.WEIGHT and len(block.axes) == 2
             shape = self._shape(mx.Array(block))
             code, slope = self._fresh(self._block_name(block)), self._fresh(self._block_name(gradient))
             self.places[block.name] = Place(code, shape, turned)
@@ -220,9 +221,9 @@ class _Printer(UpdatePrinter):
             self._grouped(line)
             return
         self._compute(line.form, self._place(line), numbers_of([line]), self.code.loop)
-        if line.target.role == "powers":
+        if line.target.role == Role.POWERS:
             return
-        powers = [o for o in self.made.lines if o.target.role == "powers" and line.target.name in o.reads]
+        powers = [o for o in self.made.lines if o.target.role == Role.POWERS and line.target.name in o.reads]
         if line.stage == "forward" and powers:
             self._guard(line)
 

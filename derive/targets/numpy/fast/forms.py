@@ -17,6 +17,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import X
 from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import FAST_ARRAYS, CodeNames, Names, renamed
 from derive.targets.numpy.fast.code import ALL, VIEWS, Code, Place, SideBySide, Source
@@ -102,7 +103,7 @@ class FormPrinter:
 
     def _is_learned(self, tensor: Tensor) -> bool:
         """Whether a tensor is a parameter, or the gradient or the state of one: these have two sides always."""
-        return self._owner(tensor) is not None and tensor.role != "factor"
+        return self._owner(tensor) is not None and tensor.role != Role.FACTOR
 
     def _owner(self, tensor: Tensor) -> Tensor | None:
         """The parameter that a tensor of the update belongs to."""
@@ -497,7 +498,7 @@ def _entrywise(node: mx.Node, fixed: Collection[Expr]) -> bool:
     """Whether a node of a formula has an entry for each unit and each sample of a batch, and reads no input."""
     if isinstance(node, mx.Array):
         axes = node.tensor.axes
-        return len(axes) == 2 and axes[1].sample and not axes[0].sample and node.tensor.role != "input"
+        return len(axes) == 2 and axes[1].sample and not axes[0].sample and node.tensor.role != Role.INPUT
     if isinstance(node, mx.Part):
         return node.axis == 0 and isinstance(node.of, mx.Array)
     plain = isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast)

@@ -17,6 +17,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES
+from derive.calculus.roles import Role
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import FAST_NUMBERS, Names, renamed
 from derive.targets.numpy.fast.elementwise import NotStraight, computed
@@ -83,7 +84,7 @@ class _Printer:
         gradients = {g.name: b.name for b, g in zip(self.made.blocks, self.made.gradients, strict=True)}
         numbers = [n for line in self.made.updates for n in line.numbers]
         for line in self.made.lines:
-            if line.target.role == "powers":
+            if line.target.role == Role.POWERS:
                 self._guard(line)
             value = self.value(line.form)
             if line is error:
@@ -162,7 +163,7 @@ class _Printer:
         """The entries as the array of all that is learned has them: a weight with two sides is stored turned."""
         block = next(b for b in self.made.blocks if b.name == name)
         matrix = self.values[name]
-        turned = block.role == "weight" and len(block.axes) == 2
+        turned = block.role == Role.WEIGHT and len(block.axes) == 2
         return [str(e) for row in (zip(*matrix, strict=True) if turned else matrix) for e in row]
 
     def _flat(self, name: str) -> list[str]:

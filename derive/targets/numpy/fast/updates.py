@@ -8,6 +8,7 @@ from sympy import Expr, Symbol
 
 from derive.arrays import matrix as mx
 from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
 from derive.targets.numpy.fast.code import Place, numbers_of
 from derive.targets.numpy.fast.forms import FormPrinter
 from derive.targets.numpy.fast.instructions import Instruction, filled, make
@@ -41,17 +42,14 @@ class UpdatePrinter(FormPrinter):
     def _kind(self, node: mx.Node, owner: Tensor) -> Symbol:
         """What a tensor of the update is to its parameter."""
         assert isinstance(node, mx.Array)
-        if node.tensor.role == "gradient":
+        if node.tensor.role == Role.GRADIENT:
             return Symbol("gradient", real=True)
         if self._owner(node.tensor) is None:
             return node.tensor.symbol
         return Symbol(self._kind_of(node.tensor, owner), real=True)
 
     def _kind_of(self, tensor: Tensor, owner: Tensor) -> str:
-        if tensor == owner or (tensor.role == "updated" and tensor.about == owner):
-            return "parameter"
-        state = tensor.about if tensor.role == "updated" and tensor.about is not None else tensor
-        return state.role
+        return "parameter" if tensor.stored == owner else tensor.stored.role
 
     def _update(self, rule: list[tuple[str, Expr]] | None, rules: Mapping[str, list[tuple[str, Expr]]]) -> None:
         """The step of every parameter: of all at once, if they have one rule and lie side by side."""
@@ -136,9 +134,8 @@ class UpdatePrinter(FormPrinter):
             state = next((s for s in self.states if s.name == name), None)
             if state is not None and name not in self.places:
                 self._keep_number(state)
-        about = line.target.about
-        if line.target.role == "updated" and about is not None:
-            self.places[line.target.name] = self.places[about.name]
+        if old := line.target.replaces:
+            self.places[line.target.name] = self.places[old.name]
         place = self._place(line)
         if any(isinstance(n, mx.SumOver) for n in mx.walk(line.form)):
             self._compute(line.form, place, numbers_of([line]), self.code.loop)
