@@ -119,16 +119,16 @@ class Derivation(NumPyDerivation):
         assert isinstance(text, str)
         return text
 
-    def estimator(self) -> str:
-        """Return the source of an estimator for scikit-learn, to stand beside the NumPy module.
+    def estimator(self) -> dict[str, str]:
+        """Return the files of an estimator for scikit-learn, to stand beside the trainer, by name.
 
         Raises ValueError if a forward pass was given instead of a Network.
         """
-        from derive.targets.numpy.estimator import estimator_source
+        from derive.targets.numpy.estimator import estimator_files
 
         if self.network is None:
             raise ValueError("only the derivation of a Network has an estimator")
-        return estimator_source(self.network)
+        return estimator_files(self.network)
 
     def _repr_markdown_(self) -> str:
         from derive.document.document import markdown_summary
@@ -166,7 +166,7 @@ class Derivation(NumPyDerivation):
             **self._code(edition.form),
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
-            **({"estimator.py": self.estimator()} if edition.estimator else {}),
+            **(self.estimator() if edition.estimator else {}),
         }
         return seal_all(made, self.network.digest)
 

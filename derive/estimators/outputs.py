@@ -5,47 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from derive.calculus.properties import Values
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES, Loss
 from derive.statement.network import SpecError
-from derive.targets.numpy.estimator import CLASSES
+from derive.targets.numpy.estimator import CLASSES, probabilities
+from derive.targets.numpy.runtime.sklearn_base import Outputs
 from derive.text.entry_text import base_name, known_name
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """The activation of ``units`` outputs and their loss, as text: both may carry options, as in ``huber(delta=0.5)``.
+class Chosen(Outputs):
+    """The outputs with their activation and their loss, as text: both may carry options, as in ``huber(delta=0.5)``."""
 
-    Of the classes, the right one is coded as 1 and every other one as ``off``.
-    """
-
-    activation: str
-    loss: str
-    units: int
-    off: float = 0.0
-
-    @property
-    def _values(self) -> Values | None:
-        return ACTIVATIONS[base_name(self.activation)].values
-
-    @property
-    def are_probabilities(self) -> bool:
-        """Whether each output is the probability of a class."""
-        return self._values is not None and self._values.are_probabilities
-
-    @property
-    def sum_to_one(self) -> bool:
-        """Whether the outputs of a sample share 1 among them."""
-        return self._values is Values.DISTRIBUTION
-
-    @property
-    def threshold(self) -> float:
-        """Above which value a single output stands for the second class."""
-        return (1 + self.off) / 2
+    activation: str = ""
+    loss: str = ""
 
 
-def for_classes(activation: Any, loss: Any, classes: int) -> Outputs:
+def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
     """The outputs of a classifier, where None is chosen: a sigmoid for two classes, a softmax for more.
 
     Two classes share a single output, but for a softmax. Raises SpecError for a name that is
@@ -66,10 +42,11 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Outputs:
     if targets == "counts":
         raise SpecError(f"loss is {loss!r}, which is for counts, not for classes: use the Regressor, or another loss")
     units = 1 if classes == 2 and ACTIVATIONS[name].elementwise else classes
-    return Outputs(activation, loss, units, -1.0 if targets == "signs" else 0.0)
+    meaning = probabilities(name)
+    return Chosen(units, -1.0 if targets == "signs" else 0.0, meaning, activation, loss)
 
 
-def for_numbers(activation: Any, loss: Any, units: int) -> Outputs:
+def for_numbers(activation: Any, loss: Any, units: int) -> Chosen:
     """The outputs of a regressor, where None is chosen: the sum itself, and half the squared error.
 
     Raises SpecError for an unknown name.
@@ -80,7 +57,7 @@ def for_numbers(activation: Any, loss: Any, units: int) -> Outputs:
     loss = "half_mse" if loss is None else loss
     activation = _made_for(loss, "identity") if activation is None else activation
     _known_loss(loss)
-    return Outputs(_respelled(activation), loss, units)
+    return Chosen(units, activation=_respelled(activation), loss=loss)
 
 
 def _made_for(loss: Any, plain: str) -> str:

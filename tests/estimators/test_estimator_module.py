@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from derive import Edition, Network, derive
 from derive.command.main import main
 from derive.estimators import Classifier, Regressor
-from derive.targets.numpy.estimator import estimator_source
+from derive.targets.numpy.estimator import estimator_files
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -37,6 +37,10 @@ NETWORKS = {
 }
 
 
+#: Those whose trainer is in a single file, and not in a package.
+SINGLE = {"free", "margin", "two_numbers"}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with the package of each network, which can be imported from there."""
@@ -45,9 +49,9 @@ def folder(tmp_path_factory):
         derivation = derive(Network(layers, activation, loss, name=f"net_{name}"))
         package = place / f"net_{name}"
         package.mkdir()
-        (package / "__init__.py").touch()
-        (package / "trainer.py").write_text(derivation.numpy())
-        (package / "estimator.py").write_text(derivation.estimator())
+        form = derivation.rendered.form("single-file" if name in SINGLE else "package")
+        for file, text in {**form, **derivation.estimator()}.items():
+            (package / file).write_text(text)
     sys.path.insert(0, str(place))
     yield place
     sys.path.remove(str(place))
@@ -145,8 +149,9 @@ def test_it_needs_nothing_of_derive(folder):
 
 
 def test_nobody_is_ashamed_of_it(folder):
-    files = sorted(folder.glob("net_*/estimator.py"))
-    assert len(files) == len(NETWORKS)
+    files = sorted(folder.glob("net_*/*estimator.py"))
+    assert len(files) == 2 * len(NETWORKS)
+    assert len({file.read_bytes() for file in files if file.name == "_estimator.py"}) == 1
     for arguments in (["ruff", "check", "--isolated"], ["ruff", "format", "--isolated", "--check"]):
         done = subprocess.run([sys.executable, "-m", *arguments, *files], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
@@ -173,7 +178,7 @@ def test_the_command_writes_it_and_remembers_that(tmp_path, monkeypatch, capsys)
 @pytest.mark.parametrize("name", ["max_iter", "fit", "score", "tol", "classes"])
 def test_a_width_of_any_name(name):
     """What a width is called is no parameter or method of the estimator by chance."""
-    source = estimator_source(Network(("n", name, 2)))
+    source = estimator_files(Network(("n", name, 2)))["estimator.py"]
     compile(source, "estimator.py", "exec")
     assert f"units_{name}: int = 16" in source
 
@@ -213,10 +218,10 @@ def test_ctrl_c_leaves_what_has_been_learned(estimator_of, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("free", {"max_iter": 0}, "max_iter is 0; expected at least 1"),
-        ("free", {"n_iter_no_change": 0}, "n_iter_no_change is 0; expected at least 1"),
-        ("number", {"tol": -1.0}, "tol is -1; expected a finite number"),
-        ("numbers", {"units_h": 0}, "units_h is 0; expected at least 1"),
+        ("free", {"max_iter": 0}, "max_iter is 0, but must be at least 1"),
+        ("free", {"n_iter_no_change": 0}, "n_iter_no_change is 0, but must be at least 1"),
+        ("number", {"tol": -1.0}, "tol is -1.0, but must be a finite number"),
+        ("numbers", {"units_h": 0}, "units_h is 0, but must be at least 1"),
     ],
 )
 def test_messages_name_the_estimators_own_parameters(estimator_of, name, options, message):
@@ -230,5 +235,13 @@ def test_other_words_than_numbers(estimator_of):
     for labels in (["a"] * len(x), np.array(["a"] * len(x), dtype=object)):
         with pytest.raises(ValueError, match="y holds 'a', where numbers are expected"):
             estimator_of("number").fit(x, labels)
-    with pytest.raises(TypeError, match="dtype must be float64 or float32"):
+    with pytest.raises(ValueError, match="dtype is 'float16', but must be float64 or float32"):
         estimator_of("number", dtype="float16").fit(x, x[:, 0])
+
+
+@pytest.mark.parametrize("name", ["free", "several"])
+def test_early_stopping_sets_samples_aside(estimator_of, name, capsys):
+    x, y = iris()
+    estimator = estimator_of(name, early_stopping=True, max_iter=4, verbose=True, random_state=0).fit(x, y)
+    assert len(estimator.validation_curve_) == estimator.n_iter_ == 4
+    assert capsys.readouterr().out.count("Validation loss: ") == 4

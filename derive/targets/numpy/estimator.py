@@ -1,8 +1,9 @@
-"""The estimator beside the module: scikit-learn's way to the trainer of one network."""
+"""The estimator beside the package: scikit-learn's way to the trainer of one network."""
 
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
@@ -11,6 +12,7 @@ from derive.files.templates import fill
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.targets.names import width_names
+from derive.targets.numpy import runtime
 from derive.text.entry_text import base_name
 
 #: The kinds of targets of which a loss makes a classifier.
@@ -20,58 +22,72 @@ CLASSES = ("unit", "classes", "signs")
 PLAIN = ("sgd", "momentum", "nesterov")
 
 
-def estimator_source(network: Network) -> str:
-    """Render the estimator: a classifier if the loss is for classes, otherwise a regressor."""
+#: The parameters that say how an estimator is trained, besides its learning rate; their types and defaults.
+_SETTINGS = (
+    ("batch_size", "int | str", "200"),
+    ("max_iter", "int", "200"),
+    ("shuffle", "bool", "True"),
+    ("random_state", "Any", "None"),
+    ("tol", "float | None", "1e-4"),
+    ("n_iter_no_change", "int", "10"),
+    ("early_stopping", "bool", "False"),
+    ("validation_fraction", "float", "0.1"),
+    ("verbose", "bool", "False"),
+    ("dtype", "str", '"float64"'),
+)
+
+
+def estimator_files(network: Network) -> dict[str, str]:
+    """The estimator, a classifier if the loss is for classes and otherwise a regressor, and what it rests on."""
     targets = LOSSES[base_name(network.loss)].targets
-    kind = "Classifier" if targets in CLASSES else "Regressor"
-    context = {**_widths(network), **(_classes(network, targets) if kind == "Classifier" else _numbers(network))}
-    intro = "\n".join(textwrap.wrap(described(network), 84))
-    return f"# fmt: off\n{fill('numpy/estimator.py.jinja', kind=kind, name=network.name, intro=intro, **context)}"
-
-
-def _widths(network: Network) -> dict[str, Any]:
-    """Where the named widths come from: from the data, or, for hidden layers, from parameters."""
     first, *_, last = network.layers
     names = [width for width in dict.fromkeys(network.layers) if isinstance(width, str)]
-    sources = {name: f"self.units_{name}" for name in names}
+    hidden = tuple(name for name in names if name not in (first, last))
+    # A width of several layers is that of the data where the inputs or the outputs have it.
+    sources = {name: f'count("units_{name}", self.units_{name})' for name in names}
     sources |= {last: "targets.shape[1]"} if isinstance(last, str) else {}
     sources |= {first: "X.shape[1]"} if isinstance(first, str) else {}
     called = width_names(names)
-    return {
-        "widths": tuple((name, called[name], source) for name, source in sources.items()),
-        "hidden": tuple(name for name in names if name not in (first, last)),
-        "inputs": str(first),
-        "outputs": str(last),
-        "inputs_said": _said(first, "feature"),
-        "fixed_inputs": isinstance(first, int),
-        "fixed_outputs": isinstance(last, int),
-        "rate": "0.1" if base_name(network.optimizer) in PLAIN else "0.001",
-    }
+    source = fill(
+        "numpy/estimator.py.jinja",
+        name=network.name,
+        intro="\n".join(textwrap.wrap(described(network), 84)),
+        widths=tuple((called[name], value) for name, value in sources.items()),
+        hidden=hidden,
+        inputs=first,
+        inputs_said=_said(first, "feature"),
+        fixed_inputs=first if isinstance(first, int) else None,
+        fixed_outputs=last if isinstance(last, int) else None,
+        settings=(("learning_rate", "float", "0.1" if base_name(network.optimizer) in PLAIN else "0.001"), *_SETTINGS),
+        **(_classes(network, targets) if targets in CLASSES else _numbers(last)),
+    )
+    base = Path(str(runtime.__file__)).with_name("sklearn_base.py").read_text(encoding="utf-8")
+    return {"estimator.py": f"# fmt: off\n{source}", "_estimator.py": f"# fmt: off\n{base}"}
 
 
 def _classes(network: Network, targets: str) -> dict[str, Any]:
     """How classes are coded, and how the outputs are read as classes."""
     last, name = network.layers[-1], base_name(network.activation[-1])
-    values = ACTIVATIONS[name].values
-    shared = not ACTIVATIONS[name].elementwise
-    single = "always" if last == 1 else "never" if shared or isinstance(last, int) else "sometimes"
-    of_two = {"always": "known[1:]", "never": "known", "sometimes": "known[1:] if len(known) == 2 else known"}
+    single = isinstance(last, str) and ACTIVATIONS[name].elementwise
     return {
+        "kind": "Classifier",
         "outputs_said": _said(2 if last == 1 else last, "class", "classes"),
-        "classes": max(last, 2) if isinstance(last, int) else None,
-        "single": single,
-        "shown": of_two[single],
+        "y_shape": "the classes, (samples,)",
+        "units": last if isinstance(last, int) else "1 if classes == 2 else classes" if single else "classes",
         "off": "-1.0" if targets == "signs" else "0.0",
-        "threshold": "0" if targets == "signs" else "0.5",
-        "probabilities": values.name.lower() if values and values.are_probabilities else "",
-        "y_shape": "the classes",
+        "probabilities": probabilities(name),
     }
 
 
-def _numbers(network: Network) -> dict[str, Any]:
-    last = network.layers[-1]
+def probabilities(activation: str) -> str:
+    """Which kind of probabilities the outputs of an activation are, as the base of the estimators knows it."""
+    values = ACTIVATIONS[activation].values
+    return values.name.lower() if values and values.are_probabilities else ""
+
+
+def _numbers(last: int | str) -> dict[str, Any]:
     shape = "(samples,)" if last == 1 else f"(samples, {last})"
-    return {"outputs_said": _said(last, "output"), "y_shape": shape}
+    return {"kind": "Regressor", "outputs_said": _said(last, "output"), "y_shape": shape}
 
 
 def _said(width: int | str, one: str, more: str = "") -> str:
