@@ -21,6 +21,7 @@ from derive.command.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengt
 from derive.command.streams import REFUSED, complain, discard, prepare
 from derive.files.write import compare_files, stale_files, write_files
 from derive.statement.edition import KEYS, Edition, check_use, edition_of
+from derive.statement.network import KEYS as NETWORK_KEYS
 from derive.statement.network import Network, SpecError, resolve
 from derive.text.errors import OutputError
 from derive.text.toml_file import read_toml
@@ -29,11 +30,6 @@ from derive.text.user_text import shown_path
 if TYPE_CHECKING:
     from derive.api import Derivation
     from derive.files.seals import Content
-
-NETWORK_OPTIONS = (
-    *("layers", "activation", "loss", "bias", "notation", "name"),
-    *("optimizer", "l2", "clip", "schedule", "initialisation"),
-)
 
 
 class Refused(Exception):
@@ -121,7 +117,7 @@ def _network(options: argparse.Namespace) -> int:
 
 
 def _resolve(options: argparse.Namespace) -> Network:
-    given = {key: value for key in NETWORK_OPTIONS if (value := getattr(options, key)) is not None}
+    given = {key: value for key in NETWORK_KEYS if (value := getattr(options, key)) is not None}
     if "layers" not in given and options.spec is None:
         raise Refused("which network: give --layers, such as --layers 3,4,4,1, or --spec FILE")
     return resolve(given, options.spec)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from derive import __version__
 from derive.command.streams import complain
 from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, FORMS, MAX_PATH, PARTS
+from derive.statement.network import KEYS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
 
 Command = Callable[[argparse.Namespace], int]
@@ -136,20 +137,9 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
 def _add_shape(parser: argparse.ArgumentParser) -> None:
     """The options that say what network it is."""
     network = parser.add_argument_group("the network")
-    network.add_argument("--layers", metavar="N,N,...", help="widths, inputs first: integers, names, or a mix")
-    network.add_argument(
-        "--activation", metavar="NAME[,NAME...]", help="one for all layers, or one per layer (sigmoid)"
-    )
-    network.add_argument("--loss", metavar="NAME", help="what is minimised (mse)")
-    network.add_argument("--bias", metavar="NAME", help="separate, augmented or none (separate)")
-    network.add_argument("--notation", metavar="NAME", help="how it is written: psi, bracket or delta (psi)")
-    network.add_argument("--optimizer", metavar="NAME", help="such as momentum, or adam(beta1=0.8) (sgd)")
-    network.add_argument("--l2", metavar="NUMBER", help="strength of weight decay, a part of the error (0)")
-    network.add_argument("--clip", metavar="NUMBER", help="norm at which gradients are clipped (never)")
-    network.add_argument(
-        "--schedule", metavar="NAME", help="of the learning rate, such as cosine(steps=1000) (constant)"
-    )
-    network.add_argument("--initialisation", metavar="NAME", help="how the weights begin (glorot_uniform)")
+    for name, key in KEYS.items():
+        if name != "name":  # stands with the files
+            network.add_argument(f"--{name}", metavar=key.metavar, help=key.help)
     network.add_argument(
         "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss
-from derive.statement.network import Network, exactly
+from derive.statement.network import KEYS, Network, exactly
 from derive.text.entry_text import number_text
 
 
@@ -24,8 +24,8 @@ def _learning(network: Network) -> str:
     """Say how it learns, where that is more than the gradient times a fixed rate."""
     more = [f"weight decay {number_text(exactly(network.l2))}"] if network.l2 else []
     more += [f"gradients clipped at norm {number_text(exactly(network.clip))}"] if network.clip is not None else []
-    more += [f"the schedule {network.schedule}"] if network.schedule != "constant" else []
-    said = [f"with {network.optimizer}"] if network.optimizer != "sgd" else []
+    more += [f"the schedule {network.schedule}"] if network.schedule != KEYS["schedule"].plain else []
+    said = [f"with {network.optimizer}"] if network.optimizer != KEYS["optimizer"].plain else []
     said += [f"with {_in_a_row(more)}"] if more else []
     return f" It is trained {', '.join(said)}." if said else ""
 

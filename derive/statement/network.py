@@ -11,7 +11,7 @@ import itertools
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -172,16 +172,8 @@ class Network:
 
         What has been there from the beginning is written always, the rest where it is not plain.
         """
-        rows = {
-            "name": f'"{self.name}"',
-            "layers": _array(self.layers),
-            "activation": _array(self.activation),
-            "loss": f'"{self.loss}"',
-            "bias": f'"{self.bias}"',
-            "notation": f'"{self.notation}"',
-            **{key: _value(getattr(self, key)) for key, plain in _PLAIN.items() if getattr(self, key) != plain},
-        }
-        return "".join(f"{key} = {value}\n" for key, value in rows.items())
+        rows = {key: getattr(self, key) for key in KEYS if getattr(self, key) != KEYS[key].plain}
+        return "".join(f"{key} = {_value(value)}\n" for key, value in rows.items())
 
 
 def resolve(options: Mapping[str, Any], file: str | Path | None = None) -> Network:
@@ -221,23 +213,50 @@ def _for_other_layers(values: Mapping[str, Any]) -> dict[str, Any]:
 
 # The keys of a file.
 
-_KEYS: dict[str, tuple[tuple[type, ...], str]] = {
-    "name": ((str,), "a string"),
-    "layers": ((list, tuple), "an array such as [3, 4, 4, 1]"),
-    "activation": ((str, list, tuple), 'a string or an array such as ["tanh", "sigmoid"]'),
-    "loss": ((str,), "a string"),
-    "bias": ((str,), "a string"),
-    "notation": ((str,), "a string"),
-    "optimizer": ((str,), 'a string such as "adam(beta1=0.9)"'),
-    "l2": ((int, float), "a number"),
-    "clip": ((int, float), "a number"),
-    "schedule": ((str,), 'a string such as "step(every=100)"'),
-    "initialisation": ((str,), "a string"),
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a specification, and the option of the command that says the same.
+
+    ``types`` and ``expected`` are what a TOML file gives; ``metavar`` and ``help`` are the option's. A key
+    that is ``plain`` is not written to a file; one without a plain value is written always.
+    """
+
+    types: tuple[type, ...]
+    expected: str
+    metavar: str = "NAME"
+    help: str = ""
+    plain: object = ...
+
+
+#: Every key, in the order in which a file has them.
+KEYS = {
+    "name": Key((str,), "a string"),
+    "layers": Key(
+        (list, tuple), "an array such as [3, 4, 4, 1]", "N,N,...", "widths, inputs first: integers, names, or a mix"
+    ),
+    "activation": Key(
+        (str, list, tuple),
+        'a string or an array such as ["tanh", "sigmoid"]',
+        "NAME[,NAME...]",
+        "one for all layers, or one per layer (sigmoid)",
+    ),
+    "loss": Key((str,), "a string", help="what is minimised (mse)"),
+    "bias": Key((str,), "a string", help="separate, augmented or none (separate)"),
+    "notation": Key((str,), "a string", help="how it is written: psi, bracket or delta (psi)"),
+    "optimizer": Key(
+        (str,), 'a string such as "adam(beta1=0.9)"', help="such as momentum, or adam(beta1=0.8) (sgd)", plain="sgd"
+    ),
+    "l2": Key((int, float), "a number", "NUMBER", "strength of weight decay, a part of the error (0)", 0.0),
+    "clip": Key((int, float), "a number", "NUMBER", "norm at which gradients are clipped (never)", None),
+    "schedule": Key(
+        (str,),
+        'a string such as "step(every=100)"',
+        help="of the learning rate, such as cosine(steps=1000) (constant)",
+        plain="constant",
+    ),
+    "initialisation": Key((str,), "a string", help="how the weights begin (glorot_uniform)", plain="glorot_uniform"),
 }
-
-#: How a network learns where nothing is said of it.
-_PLAIN = {"optimizer": "sgd", "l2": 0.0, "clip": None, "schedule": "constant", "initialisation": "glorot_uniform"}
-
 
 #: The table that says how the derivation is written; an ``Edition`` reads it.
 DOCUMENT = "document"
@@ -247,11 +266,10 @@ def _of_network(values: Mapping[str, Any]) -> dict[str, Any]:
     """The keys that are about the network, each known and of its type."""
     found = {key: value for key, value in values.items() if key != DOCUMENT}
     for key, value in found.items():
-        if key not in _KEYS:
-            raise SpecError(unknown("key", key, [*_KEYS, DOCUMENT]))
-        types, expected = _KEYS[key]
-        if not isinstance(value, types) or isinstance(value, bool):
-            raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where {expected} is expected")
+        if key not in KEYS:
+            raise SpecError(unknown("key", key, [*KEYS, DOCUMENT]))
+        if not isinstance(value, KEYS[key].types) or isinstance(value, bool):
+            raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where {KEYS[key].expected} is expected")
     return found
 
 
@@ -261,11 +279,9 @@ def _with_layers(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
-def _array(values: Sequence[int | str]) -> str:
-    return "[" + ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values) + "]"
-
-
 def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
@@ -428,7 +444,7 @@ def _check_numbers(network: Network) -> None:
     from derive.learning.descent import names_taken
 
     taken = names_taken(network.descent) | ({"l2", "L2", "R"} if network.l2 else set())
-    taken |= {"normal", "orthogonal"} if network.initialisation != _PLAIN["initialisation"] else set()
+    taken |= {"normal", "orthogonal"} if network.initialisation != KEYS["initialisation"].plain else set()
     for position, name in enumerate(map(str, network.layers), 1):
         if taken & {name, name.partition("_")[0]}:
             raise SpecError(
