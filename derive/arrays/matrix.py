@@ -8,6 +8,7 @@ Every node knows its shape and refuses operands that do not fit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sympy import Expr, Integer
@@ -32,12 +33,40 @@ class Node:
         """Rows and columns."""
         raise NotImplementedError(f"{type(self).__name__} has no shape")
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The values of the fields, in their order."""
+        return tuple(getattr(self, name) for name in self.__match_args__)
+
+    @cached_property
+    def _children(self) -> tuple[Node, ...]:
+        """The operands."""
+        found: list[Node] = []
+        for value in self.parts:
+            if isinstance(value, Node):
+                found.append(value)
+            elif isinstance(value, tuple):
+                found.extend(v for v in value if isinstance(v, Node))
+        return tuple(found)
+
+    @cached_property
+    def _reads(self) -> frozenset[str]:
+        """Names of the tensors that it reads."""
+        numbers = (value for value in self.parts if isinstance(value, Expr))
+        own = {s.name for number in numbers for s in number.free_symbols if not s.is_integer}  # extents are integers
+        return frozenset(own).union(*(child._reads for child in self._children))
+
 
 @dataclass(frozen=True)
 class Array(Node):
     """A tensor as it is stored: the sample axis is the columns, a vector of units a column."""
 
     tensor: Tensor
+
+    @cached_property
+    def _reads(self) -> frozenset[str]:
+        """Its own name."""
+        return frozenset({self.tensor.name})
 
     @property
     def shape(self) -> Shape:
@@ -354,36 +383,26 @@ def _same(nodes: tuple[Node, ...], operation: str) -> None:
 
 def children(node: Node) -> tuple[Node, ...]:
     """The operands of a node."""
-    found: list[Node] = []
-    for value in vars(node).values():
-        if isinstance(value, Node):
-            found.append(value)
-        elif isinstance(value, tuple):
-            found.extend(v for v in value if isinstance(v, Node))
-    return tuple(found)
+    return node._children
 
 
 def rebuilt(node: Node, new: tuple[Node, ...]) -> Node:
     """The same node over other operands, given in the order of ``children``."""
-    queue = list(new)
-    fields: dict[str, Any] = {}
-    for name, value in vars(node).items():
-        if isinstance(value, Node):
-            fields[name] = queue.pop(0)
-        elif isinstance(value, tuple) and any(isinstance(v, Node) for v in value):
-            fields[name] = tuple(queue.pop(0) for _ in value)
-        else:
-            fields[name] = value
-    return type(node)(**fields)
+    if all(one is other for one, other in zip(new, node._children, strict=True)):
+        return node
+    queue = iter(new)
+
+    def replaced(part: Any) -> Any:
+        if isinstance(part, tuple):
+            return tuple(next(queue) if isinstance(p, Node) else p for p in part)
+        return next(queue) if isinstance(part, Node) else part
+
+    return type(node)(*map(replaced, node.parts))
 
 
-def arrays_read(node: Node) -> set[str]:
+def arrays_read(node: Node) -> frozenset[str]:
     """Names of the tensors that a node reads."""
-    if isinstance(node, Array):
-        return {node.tensor.name}
-    numbers = (value for value in vars(node).values() if isinstance(value, Expr))
-    own = {s.name for number in numbers for s in number.free_symbols if not s.is_integer}  # extents are integers
-    return own.union(*(arrays_read(c) for c in children(node)))
+    return node._reads
 
 
 def is_negative(node: Node) -> bool:
@@ -426,7 +445,5 @@ def walk(node: Node) -> list[Node]:
     while stack:
         node = stack.pop()
         found.append(node)
-        for value in vars(node).values():
-            parts = value if isinstance(value, tuple) else (value,)
-            stack += [p for p in parts if isinstance(p, Node)]
+        stack += children(node)
     return found

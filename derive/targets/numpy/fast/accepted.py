@@ -175,7 +175,7 @@ class _Forms:
         return isinstance(inner, mx.Array) and inner.tensor.name in self.parameters
 
     def _own_number(self, node: mx.Node) -> None:
-        for value in vars(node).values():
+        for value in node.parts:
             if isinstance(value, Expr):
                 self._number(value)
 

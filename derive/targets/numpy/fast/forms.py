@@ -507,7 +507,7 @@ def _entrywise(node: mx.Node, fixed: Collection[Expr]) -> bool:
 
 def _numbers_in(node: mx.Node) -> set[Expr]:
     """The symbols of numbers that stand in a node itself, without those of widths."""
-    values = (value for value in vars(node).values() if isinstance(value, Expr))
+    values = (value for value in node.parts if isinstance(value, Expr))
     return {symbol for value in values for symbol in value.free_symbols if not symbol.is_integer}
 
 

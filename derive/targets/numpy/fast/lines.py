@@ -37,7 +37,7 @@ class Line:
     stage: str
 
     @property
-    def reads(self) -> set[str]:
+    def reads(self) -> frozenset[str]:
         """The names of the tensors in the form."""
         return mx.arrays_read(self.form)
 
