@@ -7,7 +7,7 @@ Every node knows its shape and refuses operands that do not fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,7 @@ class Node:
     @property
     def parts(self) -> tuple[Any, ...]:
         """The values of the fields, in their order."""
-        return tuple(getattr(self, name) for name in self.__match_args__)
+        return tuple(getattr(self, field.name) for field in fields(self))
 
     @cached_property
     def _children(self) -> tuple[Node, ...]:

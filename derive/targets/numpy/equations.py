@@ -519,7 +519,7 @@ def _summed_at_once(node: mx.Node) -> mx.Node:
     )
 
 
-def _reads(statement: ArrayAssign) -> set[str]:
+def _reads(statement: ArrayAssign) -> frozenset[str]:
     return mx.arrays_read(_form(statement))
 
 

@@ -89,6 +89,13 @@ class Setting:
     dividing: tuple[Equation, ...]
     data: Data
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.curved, self.dividing, self.data))
+
     @cached_property
     def by_name(self) -> dict[str, Equation]:
         """All equations, by the name of their target."""

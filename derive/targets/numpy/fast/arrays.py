@@ -50,7 +50,7 @@ def can_put_off(made: Straight, program: ArrayProgram) -> bool:
     the inputs with each other and with W0 are computed for many batches at once.
     """
     first, slope = made.blocks[0], made.gradients[0]
-    readers = [line for line in made.lines if first.name in line.reads]
+    readers = made.readers.get(first.name, [])
     x = made.ones.get(program.inputs[0].name)
     source = mx.Array(x.whole if x is not None else program.inputs[0])
     if not made.folded or len(readers) != 1:
@@ -139,8 +139,7 @@ class _Printer(UpdatePrinter):
             self.code.input_ones = ones.ones
             inner = self._shape(mx.Array(x))
             last = ":-1" if ones.ones else "1:"
-            read = any(x.name in line.reads for line in self.made.lines)
-            if read:
+            if x.name in self.made.readers:
                 self.places[x.name] = Place(self._named("X", f"[:, {last}]", "X_inner"), inner, turned=True, batch=True)
         targets = self._shape(mx.Array(y))
         self._kept("Y", f"np.zeros((slots, {targets[0]}, {targets[1]}), dtype)")
@@ -223,8 +222,8 @@ class _Printer(UpdatePrinter):
         self._compute(line.form, self._place(line), numbers_of([line]), self.code.loop)
         if line.target.role == Role.POWERS:
             return
-        powers = [o for o in self.made.lines if o.target.role == Role.POWERS and line.target.name in o.reads]
-        if line.stage == "forward" and powers:
+        readers = self.made.readers.get(line.target.name, [])
+        if line.stage == "forward" and any(reader.target.role == Role.POWERS for reader in readers):
             self._guard(line)
 
     def _keep_factor(self) -> None:

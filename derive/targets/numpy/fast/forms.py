@@ -168,7 +168,7 @@ class FormPrinter:
 
     def _heir(self, line: Line) -> Place | None:
         """The place of the activation that is all that reads a pre-activation: computed where it stood."""
-        readers = [other for other in self.made.lines if line.target.name in other.reads]
+        readers = self.made.readers.get(line.target.name, [])
         if len(readers) != 1 or not isinstance(readers[0].form, mx.Map) or self._shape(mx.Array(line.target))[0] == "1":
             return None
         place = self.places.get(readers[0].target.name)
@@ -350,8 +350,8 @@ class FormPrinter:
             of = self._view(node.of)
             return Place(of.code, of.shape[::-1], not of.turned, of.batch)
         assert isinstance(node, mx.Part)
-        for name, stored in self.made.stored.items():
-            if stored.node == node and name in self.places:
+        for name in self.made.parts.get(node, ()):
+            if name in self.places:
                 return self.places[name]
         of = self._view(node.of)
         code = self._part(of, node.axis, node.first, node.count, f"{of.code}_part{len(self.views)}")

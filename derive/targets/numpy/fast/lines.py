@@ -7,9 +7,11 @@ of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from sympy import Expr, Integer, exp, log
 
@@ -23,6 +25,7 @@ from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.numpy.fast.elementwise import NotStraight, calls, computed, is_straight
 
 MINUS = Integer(-1)
+Value = TypeVar("Value")
 #: Up to here, exponentials neither overflow nor lose digits, in float64 and in float32.
 LIMIT, LIMIT_FLOAT32 = 300.0, 77.0
 
@@ -89,6 +92,19 @@ class Straight:
         """The lines of the given stages."""
         return tuple(line for line in self.lines if line.stage in names)
 
+    @cached_property
+    def readers(self) -> dict[str, list[Line]]:
+        """The lines that read each tensor."""
+        return grouped((name, line) for line in self.lines for name in line.reads)
+
+    @cached_property
+    def parts(self) -> dict[mx.Node, list[str]]:
+        """The tensors that are each part of a block."""
+        found: dict[mx.Node, list[str]] = {}
+        for name, stored in self.stored.items():
+            found.setdefault(stored.node, []).append(name)
+        return found
+
 
 def straight(program: ArrayProgram, lines: tuple[Line, ...]) -> Straight:
     """Rewrite a lifted program; ``lines`` are its statements, each in a form that is safe to compute."""
@@ -114,6 +130,14 @@ def line_of(statement: ArrayAssign) -> Line:
     return Line(statement.target, lowered(recognise(statement.form)), (statement.number,), statement.stage)
 
 
+def grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, list[Value]]:
+    """The values of each key, in their order."""
+    found: dict[str, list[Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
 # Signs: a weight whose pre-activation is only ever negated is stored negated.
 
 
@@ -122,13 +146,23 @@ def _signs(lines: tuple[Line, ...], program: ArrayProgram) -> dict[str, int]:
     if any(line.stage == "update" and line.target.about not in program.parameters for line in lines):
         return {}  # the state of an optimizer need not change its sign with the gradient
     signs: dict[str, int] = {}
+    readers = Counter(name for line in _forward(lines) for name in line.reads)
+    belonging = grouped((line.target.about.name, line.target.name) for line in lines if line.target.about)
+    nodes = [n for line in lines if line.stage == "forward" for n in mx.walk(line.form)]
+    stands = Counter(n.tensor.name for n in nodes if isinstance(n, mx.Array))
+    functions = grouped(
+        (n.arguments[0].tensor.name, n.function)
+        for n in nodes
+        if isinstance(n, mx.Map) and len(n.arguments) == 1 and isinstance(n.arguments[0], mx.Array)
+    )
     for line in lines:
-        weights = _weights(line, program)
-        if not weights or not _saves(line.target, lines):
+        weights, z = _weights(line, program), line.target.name
+        applied = functions.get(z, [])
+        if not weights or len(applied) != stands[z] or not all(map(_saves, applied)):
             continue
-        if all(sum(w.name in other.reads for other in _forward(lines)) == 1 for w in weights):
-            group = {line.target, *weights}
-            signs |= {t.name: -1 for t in (*group, *(o.target for o in lines if o.target.about in group))}
+        if all(readers[w.name] == 1 for w in weights):
+            for name in (z, *(w.name for w in weights)):
+                signs |= dict.fromkeys((name, *belonging.get(name, ())), -1)
     return signs
 
 
@@ -149,16 +183,11 @@ def _weights(line: Line, program: ArrayProgram) -> list[Tensor]:
     return found if line.stage == "forward" else []
 
 
-def _saves(z: Tensor, lines: tuple[Line, ...]) -> bool:
-    """Whether every function of z is cheaper as a function of -z."""
-    nodes = [n for line in lines if line.stage == "forward" for n in mx.walk(line.form)]
-    maps = [n for n in nodes if isinstance(n, mx.Map) and n.arguments == (mx.Array(z),) and is_named(n.function)]
-    if not maps or len(maps) != nodes.count(mx.Array(z)):
+def _saves(function: Any) -> bool:
+    """Whether a function of z is cheaper as a function of -z."""
+    if not is_named(function) or not is_straight(function):
         return False
-    return all(
-        is_straight(m.function) and calls(computed(m.function).xreplace({X: -X})) < calls(computed(m.function))
-        for m in maps
-    )
+    return calls(computed(function).xreplace({X: -X})) < calls(computed(function))
 
 
 def is_named(function: Any) -> bool:
@@ -213,13 +242,14 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram, signs: Mapping[
     joined_lines: dict[str, Line | None] = {}
     by_name = {line.target.name: line for line in lines}
     slopes = {line.target.about: line for line in lines if line.stage == "gradient"}
-    taken: set[Tensor] = set()
+    taken: set[str] = set()
+    joins = _Joins(lines, slopes, program)
     for parameter in program.parameters:
-        if parameter in taken:
+        if parameter.name in taken:
             continue
         sign = signs.get(parameter.name, 1)
         slope = slopes[parameter]
-        join = _join(parameter, lines, slopes, program, ones)
+        join = joins.of(parameter, ones)
         if join is None:
             blocks.append(parameter)
             gradients.append(slope.target)
@@ -232,7 +262,7 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram, signs: Mapping[
         d_whole = Tensor(_new_name(f"dE_d{name}", program, gradients), "gradient", whole.axes, about=whole)
         blocks.append(whole)
         gradients.append(d_whole)
-        taken.add(join.bias)
+        taken.add(join.bias.name)
         below = ones.setdefault(join.source.name, _with_one(join.source, program))
         for pair, place in (((parameter, join.bias), whole), ((slope.target, slopes[join.bias].target), d_whole)):
             stored[pair[0].name] = Stored(place, 0, columns, sign)
@@ -266,27 +296,32 @@ class _Join:
     more: tuple[mx.Node, ...]
 
 
-def _join(
-    weight: Tensor, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: ArrayProgram, ones: Mapping[str, Ones]
-) -> _Join | None:
-    """The bias that can be joined to a weight; None if there is none."""
-    for line in _forward(lines):
-        weights = _weights(line, program)
-        if len(weights) != 2 or weight not in weights or not isinstance(line.form, mx.Plus):
-            continue
-        product = next((t for t in line.form.terms if isinstance(t, mx.Product)), None)
-        if product is None or product.left != mx.Array(weight) or not isinstance(product.right, mx.Array):
-            continue
-        (bias,) = (w for w in weights if w != weight)
-        source = product.right.tensor
-        if not source.axes or not source.axes[-1].sample or (source.name in ones and ones[source.name].ones == 0):
-            continue
-        if sum(bias.name in other.reads for other in lines if other.stage != "update") > 1:
-            continue
-        found = _same_factor(slopes[weight].form, slopes[bias].form, source)
-        if found is not None:
-            return _Join(bias, source, line, *found)
-    return None
+class _Joins:
+    """Finds the bias that can be joined to a weight."""
+
+    def __init__(self, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: ArrayProgram) -> None:
+        sums = ((line, _weights(line, program)) for line in _forward(lines) if isinstance(line.form, mx.Plus))
+        pairs = [(line, weights) for line, weights in sums if len(weights) == 2]
+        self.sums = grouped((w.name, (line, weights)) for line, weights in pairs for w in weights)
+        self.readers = Counter(name for line in lines if line.stage != "update" for name in line.reads)
+        self.slopes = slopes
+
+    def of(self, weight: Tensor, ones: Mapping[str, Ones]) -> _Join | None:
+        """The bias that can be joined to a weight; None if there is none."""
+        for line, weights in self.sums.get(weight.name, ()):
+            product = next((t for t in mx.children(line.form) if isinstance(t, mx.Product)), None)
+            if product is None or product.left != mx.Array(weight) or not isinstance(product.right, mx.Array):
+                continue
+            (bias,) = (w for w in weights if w != weight)
+            source = product.right.tensor
+            if not source.axes or not source.axes[-1].sample or (source.name in ones and ones[source.name].ones == 0):
+                continue
+            if self.readers[bias.name] > 1:
+                continue
+            found = _same_factor(self.slopes[weight].form, self.slopes[bias].form, source)
+            if found is not None:
+                return _Join(bias, source, line, *found)
+        return None
 
 
 def _same_factor(weight: mx.Node, bias: mx.Node, source: Tensor) -> tuple[mx.Node, Expr, tuple[mx.Node, ...]] | None:
@@ -313,8 +348,8 @@ def _scaled(factor: Expr, node: mx.Node) -> mx.Node:
 
 def _new_name(wanted: str, program: ArrayProgram, others: Iterable[Tensor] = ()) -> str:
     """A name for what is put together: one that nothing else has."""
-    taken = {*program.tensors, *(t.name for t in others)}
-    return wanted if wanted not in taken else _new_name(f"{wanted}_", program, others)
+    taken = wanted in program.tensors or any(t.name == wanted for t in others)
+    return _new_name(f"{wanted}_", program, others) if taken else wanted
 
 
 def _with_one(source: Tensor, program: ArrayProgram) -> Ones:
@@ -360,13 +395,14 @@ def _with_rate(made: Straight, program: ArrayProgram) -> Straight:
     """Take the learning rate, and a number that all gradients share, to where the chains begin."""
     rate = LEARNING_RATE.symbol
     gradients, factors = made.stage("gradient"), made.stage("factor")
-    if not factors or not all(_is_descent(line, program) for line in made.updates):
+    slopes = {s.target.about: s.target for s in program.stage("gradient")}
+    if not factors or not all(_is_descent(line, slopes) for line in made.updates):
         return made
     names = {line.target.name for line in factors}
     shared = {_unscaled(line.form)[0] for line in gradients}
     parts = [_unscaled(line.form)[1] if len(shared) == 1 else line.form for line in gradients]
     seeds = [line for line in factors if not line.reads & names]
-    later = [line.form for line in factors if line not in seeds]
+    later = [line.form for line in factors if line.reads & names]
     if not all(homogeneous(n, names) for n in (*parts, *later)):
         return made
     common = shared.pop() if len(shared) == 1 else Integer(1)
@@ -376,13 +412,12 @@ def _with_rate(made: Straight, program: ArrayProgram) -> Straight:
     return replace(made, lines=lines, folded=True)
 
 
-def _is_descent(update: Line, program: ArrayProgram) -> bool:
-    """Whether an update is w - eta * g and nothing else."""
+def _is_descent(update: Line, slopes: Mapping[Any, Tensor]) -> bool:
+    """Whether an update is w - eta * g and nothing else; ``slopes`` are the gradients of the parameters."""
     about = update.target.about
-    if about not in program.parameters or not isinstance(update.form, mx.Plus) or len(update.form.terms) != 2:
+    if about is None or about not in slopes or not isinstance(update.form, mx.Plus) or len(update.form.terms) != 2:
         return False
-    gradient = next(s.target for s in program.stage("gradient") if s.target.about == about)
-    return set(update.form.terms) == {mx.Array(about), mx.Scale(-LEARNING_RATE.symbol, mx.Array(gradient))}
+    return set(update.form.terms) == {mx.Array(about), mx.Scale(-LEARNING_RATE.symbol, mx.Array(slopes[about]))}
 
 
 def homogeneous(node: mx.Node, names: set[str]) -> bool:
