@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
 
@@ -75,13 +76,14 @@ class Chains:
         There may be very many; they are found one at a time, from the parameter upwards,
         where every way leads to the error.
         """
-        stack: list[tuple[Tensor, _Link | None]] = [(parameter, None)]
+        error = self.forward.error.target.name
+        stack: list[tuple[str, _Link | None]] = [(parameter.name, None)]
         while stack:
-            tensor, below = stack.pop()
-            if tensor == self.forward.error.target:
+            name, below = stack.pop()
+            if name == error:
                 yield tuple(_edges(below))
-            for edge in reversed(self.into(tensor)):
-                stack.append((edge.of, _Link(edge, below)))
+            for edge in reversed(self._incoming.get(name, ())):
+                stack.append((edge.equation.target.name, _Link(edge, below)))
 
     def into(self, tensor: Tensor) -> tuple[LocalDerivative, ...]:
         """The local derivatives with respect to ``tensor``, from the error outward."""
@@ -93,11 +95,11 @@ class Chains:
 
     @cached_property
     def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:
-        found: dict[str, tuple[LocalDerivative, ...]] = {}
+        found: dict[str, list[LocalDerivative]] = {}
         for edges in self.edges.values():
             for edge in edges:
-                found[edge.wrt.name] = (*found.get(edge.wrt.name, ()), edge)
-        return found
+                found.setdefault(edge.wrt.name, []).append(edge)
+        return {name: tuple(edges) for name, edges in found.items()}
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -106,8 +108,7 @@ class Chains:
         return computed + self.forward.parameters
 
 
-@dataclass(frozen=True)
-class _Link:
+class _Link(NamedTuple):
     """A chain as a linked list, so that chains share what they have in common."""
 
     edge: LocalDerivative

@@ -89,13 +89,15 @@ class Symbols:
 
     def width(self, name: str) -> Box:
         """A width that has a name: as it is, or as the index of n where the notation has another use for its letter."""
+        plain = self.typesetter.variable(name)
+        if name == SAMPLES.name:
+            return plain
         used = {role.entry for role in self.notation.roles.values()}
         used |= {self.notation.function, self.notation.rate, self.signs.function}
         used |= self.notation.letters(self.tensors.values()) | self.signs.letters
-        alone = self.typesetter.variable(name)
-        if name == SAMPLES.name or (name.partition("_")[0] not in used and name not in used):
-            return alone
-        return self.typesetter.script(self.typesetter.letter(self.signs.width), alone, None)
+        if name.partition("_")[0] not in used and name not in used:
+            return plain
+        return self.typesetter.script(self.typesetter.letter(self.signs.width), plain, None)
 
     # ------------------------------------------------------------ symbols
 

@@ -44,10 +44,11 @@ def chain(view: View) -> Part:
         blocks.append(Display(tuple(rows.chain_row(p) for p in view.by_depth())))
         return Part("chain", _title(view), tuple(blocks))
     grouped = _by_layer(view)
+    spelled = _spelled(view)
     for title, parameters in grouped:
         blocks += [Heading(title, _leads())] if len(grouped) > 1 else []
         blocks.append(Display(tuple(rows.chain_row(p) for p in parameters)))
-        if title.spans in _spelled(view):
+        if title.spans in spelled:
             blocks += one_weight(view, parameters[0], telling_entry(parameters[0]))
     return Part("chain", _title(view), tuple(blocks))
 
