@@ -29,6 +29,8 @@ def environment(target: str = "") -> Environment:
     """
     import jinja2
 
+    from derive.files.compiled import compiled_in
+
     marks = ("{{", "}}", "{%", "%}", "{#", "#}")
     if target == "latex":
         marks = ("<<", ">>", "<%", "%>", "<#", "#>")
@@ -40,6 +42,7 @@ def environment(target: str = "") -> Environment:
         comment_start_string=marks[4],
         comment_end_string=marks[5],
         loader=jinja2.FileSystemLoader(template_folder()),
+        bytecode_cache=compiled_in(template_folder()),
         undefined=jinja2.StrictUndefined,
         autoescape=target == "html",
         trim_blocks=True,
