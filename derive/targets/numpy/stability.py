@@ -51,6 +51,7 @@ from derive.arrays.rewriting import (
     shift,
     spelled,
 )
+from derive.calculus.form import Form, form_of
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
@@ -218,6 +219,8 @@ class Stability:
         self.setting = setting(named, promises, signs)
         self._tensors = named.tensors
         self._titles: Titles = ()
+        #: The forms of which nothing better was found.
+        self._settled: set[tuple[str, Form]] = set()
 
     def computed(self, statement: Assign) -> Computed:
         """The equation that is computed for a statement; of a number that is a sum, each summand is looked at."""
@@ -227,8 +230,13 @@ class Stability:
         changed, needed, titles = stated.expression, False, self._titles
         for total in _totals(stated) or [stated.expression]:
             part = stated if total == stated.expression else _summand(total)
+            form = (statement.stage, form_of((*self.setting.sources(part), part), self.setting.data.tensors))
+            if form in self._settled:
+                continue
             found = better(self.setting, part, statement.stage, titles)
-            if found.expression != part.expression:
+            if found.expression == part.expression:
+                self._settled.add(form)
+            else:
                 value, titles = found.expression, found.titles
                 changed = changed.xreplace({total: value if part is stated else Sum(value, *total.limits)})
                 needed = needed or found.needed
