@@ -14,7 +14,7 @@ EXAMPLES = int(os.environ.get("DERIVE_RANDOM_PASSES", "200"))
 SEED = int(os.environ.get("DERIVE_RANDOM_SEED", "0"))
 #: The printed page of one example in so many is read back in the usual run, and of every one in a long run.
 READ = 4 if EXAMPLES == 200 else 1
-PARTS = 4
+PARTS = 8
 
 
 @pytest.mark.parametrize("part", [pytest.param(n, marks=pytest.mark.xdist_group(f"part {n}")) for n in range(PARTS)])
