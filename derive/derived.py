@@ -22,7 +22,7 @@ from derive.arrays.lift import ArrayProgram, LiftError, lift, lift_program
 from derive.arrays.matrix import ShapeError
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import as_named, lettered
+from derive.calculus.index import Equation, as_named, lettered
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, shared_factors
@@ -97,11 +97,11 @@ class Derived:
         Raises StatementError, naming the tensor, for what cannot be derived or has no array form.
         """
         stated = forward.refreshed()
-        for equation in forward.equations:
+        for equation, own in zip(forward.equations, stated.equations, strict=True):
             try:
-                lift(lettered(as_named(exact(equation, forward))), forward.tensors)
-            except (LiftError, ShapeError) as problem:
-                raise StatementError(f"the equation of {equation.target.name} has no array form: {problem}") from None
+                lift(own, stated.tensors)
+            except (LiftError, ShapeError):
+                _refuse(equation, forward)
         try:
             return cls._of(None, stated, notation)
         except (LiftError, ShapeError) as problem:
@@ -115,3 +115,11 @@ class Derived:
         descent = Descent() if network is None else network.descent
         program = lift_program(assemble(all_chains, factors, descent, notation.scale))
         return cls(network, notation, stated, all_chains, factors, program)
+
+
+def _refuse(equation: Equation, forward: ForwardPass) -> None:
+    """Raise StatementError for an equation without an array form, with letters for its indices."""
+    try:
+        lift(lettered(as_named(exact(equation, forward))), forward.tensors)
+    except (LiftError, ShapeError) as problem:
+        raise StatementError(f"the equation of {equation.target.name} has no array form: {problem}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from sympy import Add, Expr, KroneckerDelta, Mul, Sum, factor_terms, sympify
@@ -113,6 +114,7 @@ def _outside(value: Expr, axis: Axis) -> bool:
     return bool(value.is_Integer and (value < axis.start or (axis.stop - value).is_negative))
 
 
+@lru_cache(maxsize=4096)
 def tidy(expression: Expr) -> Expr:
     """Pull out what all terms share, and write a difference so that its coefficient is positive."""
     pulled = factor_terms(expression)

@@ -317,8 +317,9 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
     for made in forms:
         fusing = Fusing(_TITLES[stage], _SUMMARIES[stage], dict(titles))
         form = folded(made(fusing), others)
-        if spelled(form) not in seen and has_form(replace(equation, expression=form), given.data.tensors):
-            seen.add(spelled(form))
+        text = spelled(form)
+        if text not in seen and has_form(replace(equation, expression=form), given.data.tensors):
+            seen.add(text)
             yield Found(form, tuple(fusing.titles.items()))
 
 
