@@ -553,14 +553,15 @@ def test_drawing_fits_the_line(name: str) -> None:
 
 
 def test_long_graphs_are_elided() -> None:
-    drawing = draw(derive(_long(40)))
+    derivation = derive(_long(40))
+    drawing = draw(derivation)
     (hidden,) = [c for c in drawing.parts.cards if c.kind == "left_out"]
     assert drawing.height < 700
     assert "left out" in drawing.text
     shown = {c.tensor for c in drawing.parts.cards} - {hidden.tensor}
     (label,) = [said(x) for x in drawing.parts.labels if "more" in said(x)]
     assert label == f"{2 * 40 + 4 - len(shown)} more"
-    lit = draw(derive(_long(40)), Highlight("W3", (1, 2)))
+    lit = draw(derivation, Highlight("W3", (1, 2)))
     (hidden,) = [c for c in lit.parts.cards if c.kind == "left_out"]
     assert hidden.state == "path"
 
@@ -723,32 +724,24 @@ def test_tikz_type_stands_out() -> None:
         assert contrast(COLOURS[colour], "FFFFFF") >= 4.5
 
 
-PRINT = """
-import sys; sys.path.insert(0, "tests")
-from networks import NETWORKS, random_network
-from derive import Network, derive
-from derive.drawing import Highlight, draw
-from derive.drawing.svg import svg
-from derive.drawing.tikz import tikz
-for d, h in [
-    (derive(Network((3, 8, "k"))), Highlight("W1", (7, 2))),
-    (derive(NETWORKS["recurrence"]()), Highlight("R", (1, 2))),
-    (derive(NETWORKS["attention"]()), None),
-    (derive(random_network(3)), None),
-]:
-    print(svg(draw(d, h)), tikz(draw(d, h)))
-"""
+def spelled_out() -> str:
+    """Drawings of some networks, in both formats."""
+    chosen = [
+        (derive(Network((3, 8, "k"))), Highlight("W1", (7, 2))),
+        (by_hand("recurrence"), Highlight("R", (1, 2))),
+        (by_hand("attention"), None),
+        (at_random(3), None),
+    ]
+    return "".join(svg(draw(d, h)) + tikz(draw(d, h)) for d, h in chosen)
 
 
-def test_same_bytes_whatever_the_order_of_hashes() -> None:
-    outputs = set()
-    for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", PRINT], env=environment, capture_output=True, check=True,
-                              cwd=Path(__file__).resolve().parents[2])  # fmt: skip
-        outputs.add(done.stdout)
-    assert len(outputs) == 1
-    assert len(next(iter(outputs))) > 10000
+def test_same_bytes_whatever_the_order_of_hashes(root: Path) -> None:
+    code = "import sys, test_drawing; sys.stdout.write(test_drawing.spelled_out())"
+    path = os.pathsep.join(map(str, (root, root / "tests", root / "tests" / "drawing")))
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert done.stdout.decode() == spelled_out()
+    assert len(done.stdout) > 10000
 
 
 # ------------------------------------------------------------ TikZ

@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from derive.statement.edition import PARTS
+from tests.conftest import REQUIRED
 
-pytestmark = pytest.mark.xdist_group("wheel")  # one process builds the wheel for all of these
+#: One process builds the wheel for all of these; a slow network may take minutes.
+pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(900)]
 
 LEARN = """
 import json, sys
@@ -107,22 +109,18 @@ def declared(distribution: str) -> set[str]:
     return found.union(*(declared(package) for package in found))
 
 
-@pytest.fixture(scope="module", params=["borrowed", "installed"])
-def environment(
-    request: pytest.FixtureRequest, wheel: Path, root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+@pytest.fixture(scope="module")
+def environment(wheel: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel and what it declares to need, and nothing else.
 
-    `borrowed` links the packages of this environment; `installed` installs them, which takes
-    minutes on a slow network, and is done where CI is set.
+    Where CI is set, pip installs the packages, which takes minutes on a slow network; else those of this
+    environment are linked. Python compiles a module when it is first imported: most of SymPy's never are.
     """
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
-    if request.param == "installed":
-        if not os.environ.get("CI"):
-            pytest.skip("installs from the network; set CI to run it")
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile")
+    if REQUIRED:
         run(*pip, "--constraint", root / "constraints.txt", wheel, cwd=folder)
     else:
         run(*pip, "--no-deps", "--no-index", wheel, cwd=folder)

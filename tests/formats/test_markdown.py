@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import markdown_flavours as md
 import pytest
@@ -39,6 +38,7 @@ from derive.document.blocks import (
 )
 from derive.formats.flavours import FLAVOURS, GREEN, JUPYTER, RED, escaped
 from derive.formats.markdown import MarkdownWriter, code, homes, linked, markdown, markdown_files
+from derive.formats.notebook import notebook
 from derive.formats.pages import paged
 from derive.formats.rows import BRACES
 from derive.paper.boxes import EMPTY, Box, Typesetter
@@ -552,28 +552,21 @@ def replace_blocks(part: Part) -> Part:
 
 # ------------------------------------------------------------ the same bytes
 
-WRITE = """
-import hashlib
-from derive import Network, derive
-from derive.formats.markdown import markdown_files
-from derive.formats.notebook import notebook
-network = derive(Network("n,4,k", "tanh,softmax", "cross_entropy"))
-files = [markdown_files(network.document(), flavour) for flavour in ("github", "myst", "kramdown", "obsidian")]
-print(hashlib.sha256(repr((files, notebook(network.document(), network))).encode()).hexdigest())
-"""
+
+def written() -> str:
+    """A document in every flavour, and as a notebook."""
+    network = derivation(("n", 4, "k"), ("tanh", "softmax"), "cross_entropy")
+    document = network.document()
+    return repr(([markdown_files(document, flavour) for flavour in FLAVOURS], notebook(document, network)))
 
 
-def test_the_same_bytes_whatever_the_hashes():
-    root = Path(__file__).resolve().parents[2]
-    run = [
-        subprocess.run(
-            [sys.executable, "-c", WRITE],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert run[0] == run[1] != ""
+def test_the_same_bytes_whatever_the_hashes(root):
+    path = os.pathsep.join(map(str, (root, root / "tests", root / "tests" / "formats")))
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, test_markdown; sys.stdout.write(test_markdown.written())"],
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout == written()
