@@ -103,7 +103,7 @@ def test_every_formula_renders_and_every_text_is_read_as_meant(name, notation, d
 
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(27)
+@pytest.mark.sampled(36)
 def test_mathjax(name, notation, detail, mathjax):
     found = dict.fromkeys(formulas(markdown(document(name, notation, detail), "github"), "github"))
     assert found

@@ -582,11 +582,12 @@ def test_digits_that_a_function_loses_are_no_fault_of_what_reads_it():
     assert report.passed, report.line()
 
 
-def test_normalisations_of_normalisations_are_computed_as_they_are_stated():
+@pytest.mark.parametrize("depth", [4, pytest.param(6, marks=pytest.mark.slow)])
+def test_normalisations_of_normalisations_are_computed_as_they_are_stated(depth):
     """What they read, put in, would grow exponentially; expanding it took hours."""
     s, x, y = begun()
     value = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    for n in range(6):
+    for n in range(depth):
         value = layer_norm(s, value, str(n))
     assert derive(s.error(s.squares(y, value))).check().passed
 
