@@ -251,7 +251,7 @@ class Case:
         """The module with the constants that are changed."""
         values = {names[name]: float(value) for name, value in self.changed.items()}
         steps = module.Trainer.steps
-        places = [vars(module), *([] if steps is None else [steps.line.__globals__])]
+        places = [vars(module), *([] if steps is None else [getattr(steps.line, "__globals__", {})])]
         before = [{name: place[name] for name in values if name in place} for place in places]
         for place, old in zip(places, before, strict=True):
             place.update({name: values[name] for name in old})

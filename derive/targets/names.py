@@ -28,16 +28,16 @@ PYTHON = BUILTINS.union(keyword.kwlist)
 #: What the templates use in the functions in which names of tensors and of widths stand.
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
-    "samples slots line words kind expected widths Array Parameters Seed Mapping ArrayLike DTypeLike Any "
-    "copy erf erfc log1p log1p_ratio".split()
+    "samples slots Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1))
 #: What generated files define and import at their top, as far as it begins with a letter; the runtime has its own.
 MODULE = frozenset(
-    "annotations collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
-    "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray "
+    "annotations copy collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
+    "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike Mapping "
     "NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients update kinks "
     "check_gradients check_steps example main "
-    "Network Line Steps TrainerBase Seed Extent Result START END OF_CLASSES side_by_side hash_of_equations "
+    "straight_line straight_line_of_one steps_of_one "
+    "Network Steps TrainerBase Extent Result START END OF_CLASSES hash_of_equations "
     "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report".split()
 )
 #: What stands beside the lines of the fast steps, on arrays and on single numbers, and the functions there.
@@ -45,7 +45,7 @@ FAST_ARRAYS = frozenset(
     "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
     "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
     "floor log log1p multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less "
-    "less_equal".split()
+    "less_equal side_by_side Line".split()
 )
 FAST_NUMBERS = frozenset("math learned rows learning_rate errors append batches exp log log1p tanh".split())
 

@@ -511,4 +511,4 @@ def test_words_are_no_numbers():
 
 def test_every_odd_activation_has_the_loss_of_margins():
     outputs = [for_classes(name, None, 2) for name in ("identity", "tanh", "softsign", "hard_tanh")]
-    assert {(o.loss, o.off, o.are_probabilities) for o in outputs} == {("hinge", -1.0, False)}
+    assert {(o.loss, o.off, o.probabilities) for o in outputs} == {("hinge", -1.0, "")}

@@ -98,7 +98,7 @@ def test_large_widths_and_depths_are_only_numbers() -> None:
 
 def test_all_entries_of_the_catalogues_are_accepted() -> None:
     for activation, loss in itertools.product(ACTIVATIONS, LOSSES):
-        needs = LOSSES[loss].needs
+        needs = LOSSES[loss].activations
         if not needs or activation in needs:
             last = activation if ACTIVATIONS[activation].elementwise else f"tanh,{activation}"
             assert Network((3, 4, 2), activation=last, loss=loss).loss == loss
@@ -337,7 +337,7 @@ def networks(draw: st.DrawFn) -> Network:
     depth = len(layers) - 1
     hidden = [name for name in ACTIVATIONS if ACTIVATIONS[name].elementwise]
     loss = draw(st.sampled_from(list(LOSSES)))
-    last = draw(st.sampled_from(LOSSES[loss].needs or tuple(hidden)))
+    last = draw(st.sampled_from(LOSSES[loss].activations or tuple(hidden)))
     activation = [*(draw(st.sampled_from(hidden)) for _ in range(depth - 1)), last]
     name = draw(st.none() | st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True))
     try:

@@ -146,7 +146,7 @@ def test_all_that_the_templates_use_beside_these_names_is_declared(widths: tuple
         if fast and scope.get_type() == "function" and scope.get_name() not in beyond:
             own = scope.get_parameters() if scope.get_name() == "__init__" else scope.get_identifiers()
             found = {n for n in own if not n.startswith(("_", "qq_", "dE_d", "Psi", "E"))}
-            assert found - {"name", "value", "part", "w"} <= known, scope.get_name()
+            assert found - {"name", "value", "part", "w", "fans", "shape", "limit"} <= known, scope.get_name()
 
 
 def words(source: str, *functions: str) -> list[str]:
@@ -212,8 +212,11 @@ def test_two_definitions_of_one_name_give_the_right_error() -> None:
 
 def test_the_numbered_lines_have_the_names_of_the_data() -> None:
     source = derive(dense({"x": "rain", "y": "flow"})).numpy()
-    assert "def _forward(parameters: Parameters, rain: Array)" in source
-    assert "def error(parameters: Parameters, X: ArrayLike, Y: ArrayLike)" in source
+    assert "def forward(parameters: Parameters, rain: Array, values: Parameters)" in source
+    with pytest.raises(ValueError, match=r"flow has shape"):
+        module = load(source)
+        parameters, x, y = module.example()
+        module.error(parameters, x, y.T)
 
 
 # The allocator.

@@ -46,7 +46,7 @@ def pairs() -> list[Pair]:
     hidden = itertools.cycle((*ELEMENTWISE, WITH_OPTIONS[0]))
     ways = itertools.cycle(itertools.product(BIASES, NOTATIONS))
     outputs = [*ACTIVATIONS, *WITH_OPTIONS]
-    fits = [(out, loss) for loss, entry in LOSSES.items() for out in entry.needs or outputs]
+    fits = [(out, loss) for loss, entry in LOSSES.items() for out in entry.activations or outputs]
     fits += [(out, "huber(delta=0.3)") for out in ("identity", "softmax", "gelu")]
     return [Pair(next(hidden), *fit, *next(ways)) for fit in fits]
 

@@ -94,7 +94,7 @@ ERRORS: dict[str, tuple[Function, Function]] = {
     "poisson": (lambda y, a: a - y * mp.log(a), lambda y, a: 1 - y / a),
 }
 TARGETS = {"signs": (1.0, -1.0), "counts": (0.0, 1.0, 7.0, 250.0), "real": (0.0, 1.0, -1.0, 0.5, 0.3, -2.7)}
-PAIRS = [(loss, out) for loss in ERRORS for out in LOSSES[loss].needs or FUNCTIONS]
+PAIRS = [(loss, out) for loss in ERRORS for out in LOSSES[loss].activations or FUNCTIONS]
 
 
 def test_every_loss_of_single_outputs_is_met():

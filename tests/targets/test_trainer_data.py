@@ -261,7 +261,7 @@ def test_other_real_numbers_are_converted(kind):
 @pytest.mark.sampled(19)
 def test_each_type_is_kept_throughout(bias, loss):
     """Also between the equations: no number of the forward or the backward pass is of another type."""
-    needs = LOSSES[loss].needs or ("identity",)
+    needs = LOSSES[loss].activations or ("identity",)
     hidden = [name for name, entry in ACTIVATIONS.items() if entry.elementwise]
     layers = (3, *range(4, 4 + len(hidden)), 2)
     module = module_of(layers, ",".join([*hidden, needs[0]]), loss, bias)

@@ -213,7 +213,7 @@ def networks() -> Iterator[tuple[str, Callable[[], Any]]]:
     for name in hidden:
         yield f"hidden_{name}", partial(built, (3, 5, 2), name, next(losses), next(ways))
     for loss in LOSSES:
-        widths = (3, 1) if "softmax" not in LOSSES[loss].needs else (3, 2)
+        widths = (3, 1) if "softmax" not in LOSSES[loss].activations else (3, 2)
         yield f"loss_{loss}", partial(built, widths, "tanh", loss, next(ways))
     for bias, notation in itertools.product(BIASES, NOTATIONS):
         named = "inputs_all,hidden_first,hidden_second,outcomes_k"
@@ -224,7 +224,7 @@ def networks() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def built(layers: Any, hidden: str, loss: str, way: tuple[str, str]) -> Any:
-    needs = LOSSES[loss].needs
+    needs = LOSSES[loss].activations
     depth = len(layers.split(",") if isinstance(layers, str) else layers) - 1
     names = [hidden] * (depth - 1) + [needs[0] if needs else hidden]
     return derivation(layers, ",".join(names) if depth > 1 else names[0], loss, *way)
