@@ -39,8 +39,8 @@ _METADATA = {
 #: The cells of code by the names of their templates, and the words before each.
 _CODE = {
     "setup": "## Run it\n\n"
-    "What was derived is what `trainer.py` computes; its lines name their equations. The cells below need this file "
-    "beside the notebook, and NumPy.",
+    "What was derived is what `network.py` computes; its lines name their equations. The cells below need the package "
+    "that the notebook lies in, and NumPy.",
     "check": "The gradients against the complex step and against central differences, on random data. Errors about as "
     "small as those of rounding mean that they are right.",
     "data": "A small data set: random inputs, in three directions at most, and what another network of the same shape "

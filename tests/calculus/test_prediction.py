@@ -115,7 +115,7 @@ def test_a_prediction_of_another_shape_has_its_own_and_no_score(role):
     with pytest.raises(NotImplementedError) as said:
         module.Trainer().score(X, Y)
     assert str(said.value) == "score compares a prediction with targets of its shape, but e has another one than Y"
-    assert "The network's output, (1, m), for" in module.forward.__doc__
+    assert "the output, (1, m), for inputs X" in module.forward.__doc__
     assert "The outputs, (samples, 1), for" in module.Trainer.predict.__doc__
 
 

@@ -15,7 +15,7 @@ from derive.statement.network import Network
 def folder(tmp_path: Path) -> Path:
     """A generated folder, with a line edited that no gradient check can see."""
     made = derive(Network((3, 4, 2), "tanh", name="edited")).write(tmp_path)
-    module = made / "trainer.py"
+    module = made / "network.py"
     text = module.read_text()
     assert "Y_hat = tanh(Z2)" in text
     module.write_text(text.replace("Y_hat = tanh(Z2)", "Y_hat = -tanh(Z2)"))

@@ -504,15 +504,19 @@ def test_importing_the_package_imports_nothing_else() -> None:
 # The real thing.
 
 
+#: The files of a package, but for what is read.
+CODE = {"network.py", "trainer.py", "_steps.py", "_runtime.py", "__main__.py", "test_trainer.py", "__init__.py"}
+
+
 def test_the_command_itself(tmp_path: Path) -> None:
     done = command("network", "--layers", "3,4,2", "--output", str(tmp_path), PYTHONHASHSEED="1")
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / "network_3_4_2"
-    names = {"derivation.tex", "document.tex", "trainer.py", "test_trainer.py", "__init__.py", "network.toml"}
+    names = {"derivation.tex", "document.tex", "network.toml", *CODE}
     names |= {f"parts/{name}.tex" for name in PARTS if name != "numbers"}
     assert found(folder) == names
     assert all(render.edited((folder / name).read_text()) is False for name in names)
-    assert "26" in done.stdout and "Ψ" in done.stdout and len(done.stdout.splitlines()) < 30
+    assert "26" in done.stdout and "Ψ" in done.stdout and len(done.stdout.splitlines()) < 34
     for name in (n for n in names if "/" not in n):
         assert f"written   {folder / name}\n" in done.stdout
     assert f"written   {folder}/parts/ (10 files)\n" in done.stdout
@@ -543,7 +547,7 @@ WRITTEN = {
 def test_each_format_writes_its_files(name: str, tmp_path: Path) -> None:
     assert status("network", "--layers", "2,1", "--only", "chain", "--format", name, "--output", str(tmp_path)) == 0
     folder = tmp_path / "network_2_1"
-    assert found(folder) == WRITTEN[name] | {"trainer.py", "test_trainer.py", "__init__.py", "network.toml"}
+    assert found(folder) == WRITTEN[name] | {"network.toml", *CODE}
     assert all(render.edited((folder / file).read_bytes()) is False for file in found(folder))
     assert status("network", "--spec", str(folder / "network.toml"), "--output", str(tmp_path), "--check") == 0
 
@@ -642,7 +646,7 @@ def test_bad_stories(
 
 def test_a_wrong_gradient_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status("network", "--layers", "3,4,2", "--output", str(tmp_path)) == 0
-    module = tmp_path / "network_3_4_2" / "trainer.py"
+    module = tmp_path / "network_3_4_2" / "network.py"
     right = module.read_text()
     assert right.count("np.sum(Psi2, axis=1") == 1, "the line of the bias gradient that is spoilt below"
     module.write_text(right.replace("np.sum(Psi2, axis=1", "1.001 * np.sum(Psi2, axis=1"))

@@ -41,7 +41,7 @@ def test_how_it_is_trained(learning, sentence):
 )
 def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
     page = derivation((3, 2, 1), **learning).markdown(only=("loop",))
-    assert f"**Algorithm.** {title}; the last column gives the line of `trainer.py` that does it" in page
+    assert f"**Algorithm.** {title}; the last column gives the line of `network.py` that does it" in page
     assert page.count("Gradient descent") == (title == "Gradient descent")
 
 

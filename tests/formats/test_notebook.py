@@ -196,7 +196,8 @@ def test_a_large_network_is_not_checked_entry_by_entry():
 @pytest.mark.parametrize("name", EXECUTED)
 @pytest.mark.sampled(10)
 def test_a_kernel_runs_it(name, tmp_path):
-    (tmp_path / "trainer.py").write_text(network(name).numpy(), encoding="utf-8")
+    for file, code in network(name).rendered.files.items():
+        (tmp_path / file).write_text(code, encoding="utf-8")
     path = tmp_path / "derivation.ipynb"
     path.write_text(text(name), encoding="utf-8")
     done = web.execute_notebook(path)
@@ -208,6 +209,6 @@ def test_a_kernel_runs_it(name, tmp_path):
     assert path.read_text(encoding="utf-8") == text(name), "the file is left as it is"
 
 
-def test_it_says_which_file_it_needs():
-    assert "`trainer.py`" in sources("softmax", "markdown")["about-setup"]
-    assert "import trainer\n" in sources("softmax", "code")["run-setup"] + "\n"
+def test_it_says_what_it_needs():
+    assert "`network.py`" in sources("softmax", "markdown")["about-setup"]
+    assert "trainer = importlib.import_module(folder.name)" in sources("softmax", "code")["run-setup"]

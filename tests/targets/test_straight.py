@@ -159,7 +159,9 @@ def test_an_optimizer_that_divides_by_the_gradient_has_its_digits(optimizer: str
 def fitting() -> list[tuple[str, str, str]]:
     """Every activation of hidden layers with every loss, each loss with every output that it is made for."""
     hidden = [name for name, entry in ACTIVATIONS.items() if entry.elementwise and name != "exponential"]
-    pairs = [(name, output) for name, entry in LOSSES.items() for output in entry.activations or ("identity", "sigmoid")]
+    pairs = [
+        (name, output) for name, entry in LOSSES.items() for output in entry.activations or ("identity", "sigmoid")
+    ]
     return [(activation, output, loss) for activation in hidden for loss, output in pairs]
 
 

@@ -94,7 +94,17 @@ class Rendered:
         return self._equations(door=True)
 
     def _equations(self, door: bool) -> str:
-        return fill("numpy/network.py.jinja", door=door, **self.context).strip("\n") + "\n"
+        whole = {**self.context, "forward_words": self._forward_words()}
+        return fill("numpy/network.py.jinja", door=door, **whole).strip("\n") + "\n"
+
+    def _forward_words(self) -> list[str]:
+        """The docstring of ``forward``, with the shapes on lines of their own where one is too short."""
+        shapes = "the output, ({}), for inputs {x}, ({inputs}, m)"
+        shapes = shapes.format(", ".join(self.context["predicted"]), **self.context)
+        line = f'"""Return {shapes}; fill `values`."""'
+        if len(line) <= WIDTH - 4:
+            return [line]
+        return ['"""Return the output; fill `values`.', "", *textwrap.wrap(f"That is {shapes}.", WIDTH - 4), '"""']
 
     def _steps(self, equations: str) -> str:
         """The second rendering of the steps, made from these equations; empty if there is none."""
