@@ -116,7 +116,7 @@ def test_a_prediction_of_another_shape_has_its_own_and_no_score(role):
         module.Trainer().score(X, Y)
     assert str(said.value) == "score compares a prediction with targets of its shape, but e has another one than Y"
     assert "the output, (1, m), for inputs X" in module.forward.__doc__
-    assert "The outputs, (samples, 1), for" in module.Trainer.predict.__doc__
+    assert "the outputs are (samples, 1)" in module.Trainer.predict.__doc__
 
 
 def test_samples_first_or_last_are_rows_for_the_trainer():

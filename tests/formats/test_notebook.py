@@ -8,6 +8,7 @@ import functools
 import json
 import sys
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import markdown_flavours as md
@@ -136,12 +137,18 @@ class Run:
     """The cells of code, run one after the other in this process."""
 
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "trainer", load(network(name).numpy()))
+        self.imports(load(network(name).numpy()), monkeypatch)
         monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
         self.output = StringIO()
         self.names: dict[str, Any] = {"print": functools.partial(builtins.print, file=self.output)}
         for cell, source in sources(name, "code").items():
             exec(compile(source, cell, "exec"), self.names)
+
+    @staticmethod
+    def imports(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The module takes the place of the package that the notebook lies in."""
+        monkeypatch.setitem(sys.modules, Path.cwd().name, module)
+        monkeypatch.setattr(sys, "path", [*sys.path])
 
     @property
     def lines(self) -> list[str]:
@@ -179,7 +186,7 @@ def test_a_wrong_gradient_stops_it(monkeypatch):
     wrong = source.replace("dE_dW1 = Psi1 @ X.T", "dE_dW1 = 2 * Psi1 @ X.T")
     assert wrong != source
     names: dict[str, Any] = {"print": lambda *words: None}
-    monkeypatch.setitem(sys.modules, "trainer", load(wrong))
+    Run.imports(load(wrong), monkeypatch)
     cells = sources("softmax", "code")
     exec(cells["run-setup"], names)
     with pytest.raises(AssertionError, match="a gradient is wrong"):
