@@ -75,6 +75,6 @@ def test_the_tour_is_what_the_command_prints(tmp_path, capsys, monkeypatch):
 
 def test_the_module_reads_as_the_readme_says(tmp_path, capsys):
     assert main(["network", "--layers", "3,4,4,1", "--output", str(tmp_path)]) == 0
-    source = (tmp_path / "network_3_4_4_1" / "trainer.py").read_text()
-    lines = README.split("is what the heart of `trainer.py` reads like:\n\n```python\n")[1].split("```")[0]
+    source = (tmp_path / "network_3_4_4_1" / "network.py").read_text()
+    lines = README.split("each line with its number in the derivation:\n\n```python\n")[1].split("```")[0]
     assert all(line in source for line in lines.splitlines())

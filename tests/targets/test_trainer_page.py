@@ -35,7 +35,7 @@ def test_the_session_runs(tmp_path, monkeypatch):
             assert round(float(eval(shown, session)), len(value.partition(".")[2])) == float(value)
             compared += 1
     assert compared == 1
-    source = (tmp_path / "nets" / "digits" / "trainer.py").read_text(encoding="utf-8")
+    source = (tmp_path / "nets" / "digits" / "network.py").read_text(encoding="utf-8")
     quoted = [b for b in blocks() if b.startswith(" ")]
     assert quoted and all(b in source for b in quoted)
     for name in [n for n in sys.modules if n == "nets" or n.startswith("nets.")]:
