@@ -138,8 +138,12 @@ def test_command_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
     assert {p.name for p in written.iterdir()} == {
         "parts",
         "__init__.py",
+        "__main__.py",
+        "_runtime.py",
+        "_steps.py",
         "derivation.tex",
         "document.tex",
+        "network.py",
         "network.toml",
         "test_trainer.py",
         "trainer.py",
