@@ -35,13 +35,26 @@ def require_known(source: str, known: Collection[str]) -> set[str]:
         raise ModuleError(f"{_where(source, line)}: {what}") from error
     own = {*_BUILTINS, *_bound(tree.body)}
     lines = source.splitlines(keepends=True)
+    found = {node.id for part in _declared(tree) for node in ast.walk(part) if isinstance(node, ast.Name)}
     for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
         for name, line in _outside("".join(lines[first - 1 : node.end_lineno])):
+            found.add(name)
             if name not in own and name not in known:
                 what = f"the generated module reads {name}, which is not defined"
                 raise ModuleError(f"{_where(source, first - 1 + line)}: {what}")
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}.intersection(known) - own
+    return found - own
+
+
+def _declared(tree: ast.AST) -> Iterator[ast.AST]:
+    """The annotations, bases and decorators, which are not read as a computation reads."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from node.bases
+        elif isinstance(node, ast.FunctionDef):
+            yield from (*node.decorator_list, *([node.returns] if node.returns else ()))
+        elif isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
+            yield node.annotation
 
 
 @lru_cache(4096)

@@ -28,13 +28,13 @@ PYTHON = BUILTINS.union(keyword.kwlist)
 #: What the templates use in the functions in which names of tensors and of widths stand.
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
-    "samples slots Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio".split()
+    "samples slots result Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1))
 #: What generated files define and import at their top, as far as it begins with a letter; the runtime has its own.
 MODULE = frozenset(
     "annotations copy collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
-    "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike Mapping "
-    "NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients update kinks "
+    "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike "
+    "Mapping NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients update kinks "
     "check_gradients check_steps example main "
     "straight_line straight_line_of_one steps_of_one "
     "Network Steps TrainerBase Extent Result START END OF_CLASSES hash_of_equations "

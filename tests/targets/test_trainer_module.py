@@ -477,6 +477,10 @@ def test_it_imports_numpy_and_the_standard_library_only(net):
     assert outside == {"numpy"}
 
 
+#: The functions that compute equations line by line.
+CORE = ("forward", "error", "gradients", "update")
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_every_equation_carries_its_number(net):
     """Each number is the program's, stands at the line of its tensor, and at no other tensor's.
@@ -488,17 +492,18 @@ def test_every_equation_carries_its_number(net):
     names = {s.number: notation.code_name(s.target) for s in program.statements}
     names |= {d.number: d.function.title for d in program.definitions}
     found: dict[int, set[str]] = {}
-    function = ""
-    for row in readable(derived.numpy()).splitlines():
-        function = row[4 : row.index("(")] if row.startswith("def ") else function
-        match = re.search(r"  # \((\d+)\)$", row)
-        if match:
-            code = row.strip()
-            target = re.split(r" [-+]?= ", code)[0] if function.startswith("_") else function
-            target = re.sub(r'parameters\["(\w+)"\]', r"\1", target)
-            found.setdefault(int(match[1]), set()).add(target)
+    source = derived.listed("package")[1]
+    rows = source.splitlines()
+    for function in (n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)):
+        for statement in function.body:
+            match = re.search(r"  # \((\d+)\)$", rows[statement.end_lineno - 1])
+            if match:
+                target = re.split(r" [-+]?= ", rows[statement.lineno - 1].strip())[0]
+                target = target if function.name in CORE else function.name
+                target = re.sub(r'parameters\["(\w+)"\]', r"\1", target)
+                found.setdefault(int(match[1]), set()).add(target)
     for number, targets in found.items():
-        calls = " ".join(row for row in derived.numpy().splitlines() if row.endswith(f"  # ({number})"))
+        calls = " ".join(row for row in rows if row.endswith(f"  # ({number})"))
         helpers = {t for t in targets - {names[number]} if re.search(rf"\b{t}\(", calls)}
         assert targets - helpers == {names[number]}
     assert set(found) == set(names)

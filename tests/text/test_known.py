@@ -182,6 +182,6 @@ def test_an_estimator_takes_the_same_names() -> None:
     from derive.estimators.outputs import for_classes, for_numbers
 
     outputs = for_classes("Logistic", "bce", 2)
-    assert (outputs.activation, outputs.units, outputs.probabilities) == ("sigmoid", 1, "sigmoid")
+    assert (outputs.activation, outputs.units, outputs.probabilities) == ("sigmoid", 1, "probability")
     assert for_classes(None, "log_loss", 3).activation == "softmax"
     assert for_numbers("LeakyReLU(slope=0.2)", "l1", 2).activation == "leaky_relu(slope=0.2)"

@@ -92,6 +92,7 @@ def equations_context(
         ),
         "widths": widths,
         "by_sample": _by_sample(program),
+        "is_array": isinstance(_form(layout.predicting), mx.Map | mx.Call),
         "x": x,
         "y": y,
         "inputs": layout.extent(program.inputs[0].axes[0].extent),
@@ -178,6 +179,11 @@ class _Layout:
     def extent(self, value: Expr) -> str:
         """A width, or a formula of widths, as code."""
         return scalar(self.codes.in_code(value)).text
+
+    @property
+    def predicting(self) -> ArrayAssign:
+        """The statement of the prediction."""
+        return next(s for s in self.forward if s.target.name == self.program.predicted)
 
     @property
     def computed(self) -> tuple[ArrayAssign, ...]:

@@ -402,7 +402,7 @@ class NumPyPrinter:
     def _(self, node: mx.Repeat) -> Code:
         value, sides = self.code(node.of).text, self._sides(node)
         if not mx.arrays_read(node.of):  # a number of Python has no type that its array could have
-            return Code(f"np.full(({sides}), {value}, _dtype(parameters))")
+            return Code(f"np.full(({sides}), {value}, next(iter(parameters.values())).dtype)")
         return Code(f"np.broadcast_to({value}, ({sides}))")
 
     @code.register

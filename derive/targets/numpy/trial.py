@@ -296,7 +296,7 @@ def _stored(tensor: Tensor, values: Array) -> Array:
 
 def _compared(code: str, known: Mapping[str, Any], truth: Array, beside: bool) -> Iterator[float]:
     """The error of each entry; one more is infinite where NumPy would warn though no true value overflows."""
-    names = {**known, "np": np, "math": math, "parameters": {}, "_dtype": lambda _: np.float64}
+    names = {**known, "np": np, "math": math, "parameters": {"": np.zeros(1)}}
     with warnings.catch_warnings(record=True) as said, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
         found = np.broadcast_to(eval(code, names), truth.shape)

@@ -69,7 +69,7 @@ class Steps(NamedTuple):
                 "the equations were changed since the faster steps were made of them, "
                 "so that fit takes its steps with update"
             )
-            warnings.warn(said, stacklevel=4)
+            warnings.warn(said, stacklevel=6)
         return False
 
 
