@@ -20,8 +20,9 @@ DIGITS = 400
 def as_written(value: Any) -> Any:
     """A number of mpmath; a float is what it is written as, so that 0.1 is one tenth.
 
-    >>> mpmath.nstr(as_written(0.1) + as_written(0.2) - as_written(0.3))
-    '0.0'
+    >>> with mpmath.workdps(30):
+    ...     print(mpmath.nstr(as_written(0.1), 20), mpmath.nstr(mpmath.mpf(0.1), 20))
+    0.1 0.10000000000000000555
     """
     return mpmath.mpf(repr(float(value)) if isinstance(value, float) else value)
 
