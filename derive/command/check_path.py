@@ -38,7 +38,9 @@ def check_module(path: Path) -> GradientReport:
     except OSError as error:  # of a name that is too long, or a folder that may not be entered
         raise CheckError(f"{shown_path(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
     if not found:
-        raise CheckError(f"{shown_path(path)} holds no trainer.py: {_WANTED}")
+        bare = next((name for name in ("network.py", "predict.py") if path.is_dir() and (path / name).is_file()), "")
+        wanted = f"there is only {bare}, and what is checked has form package or single-file" if bare else _WANTED
+        raise CheckError(f"{shown_path(path)} holds no trainer.py: {wanted}")
     with _imported(file) as module:
         missing = [name for name in ("NETWORK", "Trainer") if not hasattr(module, name)]
         if missing:

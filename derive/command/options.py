@@ -148,7 +148,7 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
 def _add_wording(group: Any, formats: Iterable[str]) -> None:
     """The options that say what is written of it."""
     group.add_argument("--format", metavar="NAME[,NAME...]", help=f"of {', '.join(formats)} (tex)")
-    group.add_argument("--detail", metavar="NAME", help=f"how much is said: {_either(DETAILS)} (full)")
+    group.add_argument("--detail", metavar="NAME", help=f"level of detail: {_either(DETAILS)} (full)")
     group.add_argument("--numbers", metavar="FILE|seed:N", help="work an example in numbers, from a file or drawn")
 
 

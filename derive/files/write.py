@@ -39,12 +39,28 @@ def write_files(
     with _explained(folder):
         if not force:
             _refuse_foreign(folder, files, rewritable)
+        other = _of_another_form(folder, files, force)
         removed = _swept(folder)
         changed = {name: _made(content) for name, content in files.items() if not _is(folder / name, content)}
         with _created([folder / name for name in changed] or [folder / "."]), _written_aside(folder, changed) as aside:
             for name, path in aside.items():
                 path.replace(folder / name)
+        for path in other:
+            path.unlink()
+        removed += [(path.name, "removed") for path in other]
     return [*((name, "written" if name in changed else "unchanged") for name in files), *removed]
+
+
+def _of_another_form(folder: Path, files: Mapping[str, Content], force: bool) -> list[Path]:
+    """Code of ours that these files take the place of, and that would be imported with them."""
+    if not any(name.endswith(".py") for name in files):
+        return []
+    found = [path for path in stale_files(folder, files) if path.suffix == ".py"]
+    own = next((path for path in found if not force and edited(path.read_bytes())), None)
+    if own is not None:
+        what = "was edited by hand, and is no part of the code in this form"
+        raise OutputError(f"{shown_path(own)} {what}: move it away, or use --force to remove it")
+    return found
 
 
 def _swept(folder: Path) -> list[tuple[str, str]]:

@@ -241,7 +241,7 @@ KEYS = {
         "NAME[,NAME...]",
         "one for all layers, or one per layer (sigmoid)",
     ),
-    "loss": Key((str,), "a string", help="what is minimised (mse)"),
+    "loss": Key((str,), "a string", help="error (loss) that is minimised (mse)"),
     "bias": Key((str,), "a string", help="separate, augmented or none (separate)"),
     "notation": Key((str,), "a string", help="how it is written: psi, bracket or delta (psi)"),
     "optimizer": Key(
@@ -255,7 +255,7 @@ KEYS = {
         help="of the learning rate, such as cosine(steps=1000) (constant)",
         plain="constant",
     ),
-    "initialisation": Key((str,), "a string", help="how the weights begin (glorot_uniform)", plain="glorot_uniform"),
+    "initialisation": Key((str,), "a string", help="weight initialisation (glorot_uniform)", plain="glorot_uniform"),
 }
 
 #: The table that says how the derivation is written; an ``Edition`` reads it.

@@ -170,9 +170,9 @@ def test_command_gives_the_bytes_of_the_checkout(name: str, environment: Path, r
 
 def test_trainer_needs_numpy_only(root: Path, tmp_path: Path) -> None:
     link("numpy", tmp_path)
-    shutil.copy(root / "generated" / "network_3_4_4_1" / "trainer.py", tmp_path)
+    shutil.copytree(root / "generated" / "network_3_4_4_1", tmp_path / "trainer")
     # -S: nothing that is installed can be imported; PYTHONPATH holds NumPy and the module alone
     bare = (sys.executable, "-S")
     errors = json.loads(run(*bare, "-c", LEARN, cwd=tmp_path, PYTHONPATH=str(tmp_path)))
     assert errors == sorted(errors, reverse=True)
-    run(*bare, "trainer.py", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    run(*bare, "-m", "trainer", cwd=tmp_path, PYTHONPATH=str(tmp_path))

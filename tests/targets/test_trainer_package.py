@@ -171,6 +171,7 @@ def test_an_edited_equation_is_followed_and_said_once(generated, tmp_path):
         ("  # (2)\n", "  # the first layer\n"),
         ("    Z1 = W1", "\n\n    # the first layer\n    Z1 = W1"),
         ("W1 @ X + b1", "W1  @  X+b1"),
+        ("Return the output,", "Return the prediction,"),
     ],
 )
 def test_comments_and_layout_are_no_edit(generated, tmp_path, old, new):

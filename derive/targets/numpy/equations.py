@@ -531,7 +531,8 @@ def _reads(statement: ArrayAssign) -> frozenset[str]:
 
 def words(lines: Iterable[str]) -> set[str]:
     """The names that lines of code hold."""
-    return {node.id for line in lines for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
+    text = "".join(f"    {line}\n" for line in lines)
+    return {node.id for node in ast.walk(ast.parse(f"def body():\n{text or '    pass'}")) if isinstance(node, ast.Name)}
 
 
 def _walk(node: mx.Node) -> Iterable[mx.Node]:

@@ -218,12 +218,14 @@ class Rendered:
 
     def _called(self, lines: Iterable[str]) -> list[Mapping[str, Any]]:
         """The functions that lines of code call, and those that these call."""
-        names, found = words(lines), []
-        for helper in reversed(self.context["helpers"]):
-            if (helper["call"] or helper["name"]) in names:
-                found.append(helper)
-                names |= words(helper.get("lines", ()))
-        return found[::-1]
+        helpers = {helper["call"] or helper["name"]: helper for helper in self.context["helpers"]}
+        called: set[str] = set()
+        left = [lines]
+        while left:
+            new = words(left.pop()).intersection(helpers) - called
+            called |= new
+            left += [helpers[name].get("lines", ()) for name in new]
+        return [helper for name, helper in helpers.items() if name in called]
 
 
 def _file(words: str, body: str, places: Mapping[str, str]) -> str:

@@ -261,7 +261,7 @@ class FormPrinter:
         return self.views["", text]
 
     def _make(self, shape: str, kind: str) -> str:
-        name = self._fresh("mask" if kind == "bool" else f"t{sum(map(len, self.spare.values())) + 1}")
+        name = self._fresh("mask" if kind == "bool" else "scratch")
         self.code.setup.append(make(name, f"np.empty({shape}, {kind})"))
         return name
 
@@ -278,7 +278,11 @@ class FormPrinter:
         """The array that holds a number."""
         value = expression.xreplace({symbol: number for number, symbol in self.factors.items()})
         if value not in self.constants:
-            name = self._fresh({Integer(1): "one", Integer(2): "two"}.get(value, f"c{len(self.constants) + 1}"))
+            name = self._fresh(
+                {Integer(1): "one", Integer(2): "two"}.get(
+                    value, "rate_factor" if LEARNING_RATE.symbol in value.free_symbols else "factor"
+                )
+            )
             self.constants[value] = name
             if LEARNING_RATE.symbol in value.free_symbols:
                 self.code.setup.append(make(name, "np.empty((), dtype)"))

@@ -173,17 +173,17 @@ def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: 
     pairs = [(n, s) for n, s in made.stored.items() if s.count is not None and not n.startswith("dE")]
     if pairs:
         found.append(
-            "A weight and its bias lie in one array, turned, the bias last, and the activations have a row of ones: "
-            "one product gives the sum and the bias, and one both gradients."
+            "A weight and its bias share one array, transposed, the bias as the last row, and the activations have a "
+            "row of ones: one product gives W a + b, and one product both gradients."
         )
     if any(s.sign < 0 for s in made.stored.values()):
         found.append("Weights before a sigmoid are stored negated, so that exp(-z) needs no negation.")
     if made.folded:
-        found.append("The learning rate is in the first shared factors, so that it is in every gradient.")
+        found.append("The learning rate multiplies the first shared factors, so that every gradient contains it.")
     if code["at_once"]:
-        found.append("All that is learned lies in one array: one call updates it.")
+        found.append("All parameters share one array: one call updates them.")
     else:
-        found.append(f"There are more than {FLAT:,} parameters: each array is updated by itself.")
+        found.append(f"There are more than {FLAT:,} parameters: each array is updated separately.")
     if code["waits"]:
         found.append("The errors are computed for many batches at once, after them.")
     if one is not None:

@@ -127,7 +127,7 @@ class _Printer:
         """An entry by a name of its own, if it has none."""
         if isinstance(entry, Symbol):
             return entry
-        text, symbol = self._text(entry), Symbol(self.scope.fresh(f"t{len(self.lines) + 1}"), real=True)
+        text, symbol = self._text(entry), Symbol(self.scope.fresh("part"), real=True)
         self.lines.append(f"{symbol} = {text}")
         return symbol
 
@@ -202,7 +202,7 @@ class _Printer:
             choice = min(choices, key=lambda c: (c.count_ops(), str(c)))
             if choice == entry:
                 return self._choice(choice)
-            symbol = Symbol(self.scope.fresh(f"t{len(self.lines) + 1}"), real=True)
+            symbol = Symbol(self.scope.fresh("part"), real=True)
             self.lines.append(f"{symbol} = {self._choice(choice)}")
             entry = entry.xreplace({choice: symbol})
         return self._plain(entry)
@@ -285,7 +285,7 @@ class _Printer:
         if self.rate in factor.free_symbols:
             number = -factor if factor.could_extract_minus_sign() else factor
             if number not in self.constants:
-                self.constants[number] = Symbol(self.scope.fresh(f"c{len(self.constants) + 1}"), positive=True)
+                self.constants[number] = Symbol(self.scope.fresh("rate_factor"), positive=True)
             symbol = self.constants[number]
             factor = -symbol if number != factor else symbol
         return [[factor * e for e in row] for row in self.value(node.of)]

@@ -265,8 +265,8 @@ def compare_steps(
     parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
     inputs, targets = network.pair(parameters, X, Y)
     rate, count = _checked_rate(learning_rate), _positive_integer(steps, "steps")
-    if faster is None:
-        return 0.0
+    if faster is None or not faster.fit(network):
+        return 0.0  # fit takes its steps with update
     samples = np.arange(inputs.shape[1])
     alone = np.resize(samples, (count, 1))
     compared = _Apart(network, faster, parameters, state, inputs, targets)

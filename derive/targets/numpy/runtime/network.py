@@ -100,16 +100,25 @@ class Network:
         """
         setattr(self, function.__name__, function)
         check = getattr(self, f"checked_{function.__name__}", function)
-        names = tuple(inspect.signature(function).parameters)
+        whole = inspect.signature(function)
+        names = tuple(whole.parameters)
+        kept = [whole.parameters[name] for name in names if name != "values"]
+        outside = whole.replace(parameters=kept)
         if function.__name__ == "initial_parameters":
             self.widths = tuple(name for name in names if name != "seed")
         inside = len(names) if "values" in names else math.inf
 
         @functools.wraps(function)
         def checked(*arguments: Any, **named: Any) -> Any:
-            call = function if len(arguments) == inside else check
-            return call(*arguments, **named)
+            if len(arguments) == inside:
+                return function(*arguments)
+            try:
+                given = outside.bind(*arguments, **named)
+            except TypeError as wrong:
+                raise TypeError(f"{function.__name__}(): {wrong}") from None
+            return check(*given.args, **given.kwargs)
 
+        vars(checked)["__signature__"] = outside
         return checked
 
     def checked_initial_parameters(self, seed: Seed = 0, **widths: int) -> Parameters:

@@ -61,25 +61,27 @@ class Steps(NamedTuple):
     def fit(self, network: Network) -> bool:
         """Whether `network.py` is still what this was made from; a warning if not."""
         found = _equations_hash(network)
-        if found in ("", self.equations):
+        if found in (None, self.equations):
             return True
         if not network.said:
             network.said = True
             said = (
-                "the equations were changed since the faster steps were made of them, "
-                "so that fit takes its steps with update"
+                "network.py was edited, or has no source: fit uses update, a slower way"
             )
             warnings.warn(said, stacklevel=6)
         return False
 
 
 @functools.cache
-def _equations_hash(network: Network) -> str:
-    """The hash of the file that holds the equations; "" where it cannot be read."""
+def _equations_hash(network: Network) -> str | None:
+    """The hash of the file that holds the equations; "" where it cannot be read.
+
+    None where there is no file: the source was executed as it was generated.
+    """
     functions = vars(network)["forward"].__globals__
     module = sys.modules.get(functions["__name__"])
     if module is None or vars(module) is not functions:
-        return ""  # the source was executed without a file
+        return None
     try:
         return hash_of_equations(inspect.getsource(module))
     except (OSError, TypeError, SyntaxError, tokenize.TokenError):
@@ -87,12 +89,13 @@ def _equations_hash(network: Network) -> str:
 
 
 def hash_of_equations(source: str) -> str:
-    """A hash of the equations in a source text, without comments and layout."""
+    """A hash of the equations in a source text; comments and layout do not count."""
     _, start, rest = source.partition(f"\n{START}\n")
     text = rest.partition(f"\n{END}\n")[0] if start else source
     skipped = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     words = [t.string.strip() for t in tokens if t.type not in skipped]
+    words = [word for word in words if not word.startswith('"""')]
     return sha256("\n".join(words).encode()).hexdigest()[:16]
 
 

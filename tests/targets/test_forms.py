@@ -1,0 +1,99 @@
+"""The forms of the code: one file, the equations alone, the forward pass alone; and going from one to another."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import networks
+import numpy as np
+import pytest
+from helpers import derivation, load
+
+from derive import Edition, Network, derive
+from derive.catalogue.activations import ACTIVATIONS
+from derive.text.errors import OutputError, SpecError, StatementError
+
+NET = ((3, 4, 2), ("tanh", "sigmoid"), "mse")
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("place", ["hidden", "outputs"])
+def test_the_forward_pass_alone_predicts_as_the_trainer_does(name: str, place: str, tmp_path: Path) -> None:
+    if place == "hidden" and not ACTIVATIONS[name].elementwise:
+        pytest.skip("it is for outputs")
+    made = derivation((3, 4, 2), (name, "identity") if place == "hidden" else ("tanh", name))
+    trainer = load(made.numpy()).Trainer(seed=3, dtype="float32")
+    trainer.save(tmp_path / "saved.npz")
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    alone, filled = load(made.numpy("predict")), load(made.numpy("predict", trainer.parameters))
+    expected = trainer.predict(X)
+    found = alone.predict(alone.load(tmp_path / "saved.npz"), X)
+    assert found.dtype == expected.dtype and np.array_equal(found, expected)
+    assert np.allclose(filled.predict(X), expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_equations_alone_take_the_same_steps(optimizer: str) -> None:
+    made = derivation(*NET, optimizer=optimizer)
+    core, whole = load(made.numpy("core")), load(made.numpy())
+    draw = np.random.default_rng(0)
+    X, Y = draw.normal(size=(3, 7)), draw.uniform(size=(2, 7))
+    errors = []
+    for module in (core, whole):
+        parameters = module.initial_parameters(seed=1)
+        state = [module.initial_state(parameters)] if optimizer == "adam" else []
+        errors.append([module.update(parameters, X, Y, 0.1, *state) for _ in range(3)])
+    assert errors[0] == errors[1]
+
+
+def test_no_sample_is_predicted_by_itself_where_samples_are_coupled() -> None:
+    with pytest.raises(StatementError, match="form predict is for networks that predict each sample by itself"):
+        derive(networks.NETWORKS["batch_norm"]()).numpy("predict")
+
+
+@pytest.mark.parametrize(("options", "needs"), [({"estimator": True}, "estimator"), ({"formats": "ipynb"}, "format")])
+def test_what_needs_a_trainer_is_refused_without_one(options: dict[str, object], needs: str) -> None:
+    with pytest.raises(SpecError, match=f"{needs}.* needs a trainer, which form core has not"):
+        Edition(form="core", **options)  # type: ignore[arg-type]
+
+
+def code(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*.py")}
+
+
+def test_another_form_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    made = derive(Network(*NET, name="net"))
+    folder = made.write(tmp_path)
+    package = code(folder)
+    assert {"network.py", "trainer.py", "_runtime.py", "_steps.py", "__main__.py"} < package
+    made.write(tmp_path, edition=Edition(form="core"))
+    assert code(folder) == {"network.py"}
+    made.write(tmp_path, edition=Edition(form="predict"))
+    assert code(folder) == {"predict.py"}
+    (folder / "mine.py").write_text("x = 1\n")
+    made.write(tmp_path)
+    assert code(folder) == package | {"mine.py"}
+
+
+def test_what_was_edited_is_not_removed_with_its_form(tmp_path: Path) -> None:
+    made = derive(Network(*NET, name="net"))
+    folder = made.write(tmp_path)
+    trainer = folder / "trainer.py"
+    trainer.write_text(trainer.read_text() + "# mine\n")
+    before = code(folder)
+    with pytest.raises(OutputError, match="was edited by hand, and is no part of the code in this form: move it away"):
+        made.write(tmp_path, edition=Edition(form="predict"))
+    assert code(folder) == before
+    made.write(tmp_path, edition=Edition(form="predict"), force=True)
+    assert code(folder) == {"predict.py"}
+
+
+def test_the_functions_show_the_arguments_of_a_call_from_outside() -> None:
+    module = load(derivation(*NET).numpy())
+    shown = {name: str(inspect.signature(getattr(module, name)).parameters.keys()) for name in ("forward", "update")}
+    assert "values" not in "".join(shown.values())
+    with pytest.raises(TypeError, match=r"forward\(\): missing a required argument: 'X'"):
+        module.forward(module.initial_parameters())
+    parameters, X, _ = module.example()
+    assert module.forward(X=X, parameters=parameters).shape == (2, 7)
