@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import math
@@ -22,6 +21,7 @@ from derive.targets.numpy.runtime.values import (
     _check_lengths,
     _check_values,
     _checked_rate,
+    _copied,
     _copy_into,
     _described,
     _dtype,
@@ -112,6 +112,8 @@ class Network:
         def checked(*arguments: Any, **named: Any) -> Any:
             if len(arguments) == inside:
                 return function(*arguments)
+            if len(arguments) == len(kept) and not named:
+                return check(*arguments)
             try:
                 given = outside.bind(*arguments, **named)
             except TypeError as wrong:
@@ -165,7 +167,7 @@ class Network:
         self.check_state(parameters, state)
         inputs, targets = self.pair(parameters, X, Y)
         rate = _checked_rate(learning_rate)
-        after = copy.deepcopy((parameters, state))
+        after = _copied(parameters), _copied(state)
         with np.errstate(all="ignore"):  # what overflows is found below
             before = self.step(*after, inputs, targets, rate)
         if not math.isfinite(before):
