@@ -226,7 +226,7 @@ class Network:
     def sizes(self, parameters: Parameters) -> dict[str, int]:
         """The named widths, each read off the first parameter that has it."""
         found: dict[str, int] = {}
-        for name, shape in self.shapes.items():
+        for name, shape in self.shapes.items() if self.widths else ():
             for extent, length in zip(shape, parameters[name].shape, strict=True):
                 if isinstance(extent, str):
                     width, more = _width(extent)
@@ -243,10 +243,11 @@ class Network:
         for name in self.shapes:
             if name not in parameters:
                 raise ValueError(f'parameter "{name}" is missing; expected {expected}')
+        dtype = _dtype(parameters)
         for name, value in parameters.items():
             if name not in self.shapes:
                 raise ValueError(f'unknown parameter "{name}"; expected {expected}')
-            self._check_parameter(name, value, _dtype(parameters))
+            self._check_parameter(name, value, dtype)
             if in_place and not value.flags.writeable:
                 raise ValueError(
                     f'parameter "{name}" is read-only, so it cannot be updated in place'
