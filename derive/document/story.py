@@ -242,7 +242,7 @@ def _origin(found: Slope) -> str:
     where = f"an example of {one}" + ("" if found.seed is None else f", drawn from the seed {found.seed}")
     if found.samples > 1:
         return f"In {where}, the slope is a mean or a sum over the samples, so only what it comes to is shown."
-    return f"In {where}, the generated module computes the following; numbers are printed rounded."
+    return f"In {where}, the equations give the following; numbers are printed rounded."
 
 
 def _values(weight: Weight, found: Slope) -> tuple[tuple[Text, ...], ...]:

@@ -1,4 +1,4 @@
-"""A worked example in numbers: every value of a step, as the generated module computes it."""
+"""A worked example in numbers: every value of a step, from the equations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _start_words(view: View, example: Example) -> Text:
     origin = say("; {} {} drawn from the seed {}", listed(drawn), verb, str(example.start.seed)) if drawn else Text(())
     rate = example.figure(example.start.learning_rate)
     return say(
-        "All values are computed by the generated module, and printed rounded. There "
+        "All values are computed from the equations, and printed rounded. There "
         + ("is " if example.samples == 1 else "are ")
         + f"{example.samples} {noun}"
         + "; the learning rate is {}{}. "
