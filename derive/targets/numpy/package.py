@@ -212,9 +212,7 @@ class Rendered:
             numbers=fold(f"parameters = {{{arrays}}}") if arrays else [],
             **{**self.context, "helpers": self._called(self.context["predicting"])},
         )
-        return _file(
-            self._words("predict"), f"Array = NDArray[Any]\n\n{'' if arrays else chr(10)}{text.lstrip(chr(10))}", {}
-        )
+        return _file(self._words("predict"), text, {})
 
     def _called(self, lines: Iterable[str]) -> list[Mapping[str, Any]]:
         """The functions that lines of code call, and those that these call."""

@@ -85,7 +85,6 @@ class Code:
     errors: str = "errors"
     input_ones: int | None = None
     guarded: bool = False
-    allocates: bool = False
 
     @property
     def calls(self) -> int:

@@ -406,7 +406,6 @@ class FormPrinter:
         own = {t.name: self._read_as(t) for t in tensors if t.name not in self.fixed or t == LEARNING_RATE}
         read = {**self.fixed, **{name: text for name, (_, text) in own.items()}}
         code = NumPyPrinter(read, self.widths, self.functions).code(node).text
-        self.code.allocates = self.code.allocates or place.shape != ()
         turn = ".T" if place.turned else ""
         names = frozenset({place.code, *(array for array, _ in own.values())})
         lines.append(Instruction(f"{place.code}{turn}[...] = {code}", names, numbers=numbers))

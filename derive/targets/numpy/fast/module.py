@@ -20,7 +20,6 @@ from derive.targets.numpy.fast.forms import FLAT
 from derive.targets.numpy.fast.instructions import Instruction
 from derive.targets.numpy.fast.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
 from derive.targets.numpy.fast.scalars import CALL, Scalars, scalars
-from derive.targets.numpy.printer import scalar
 
 Lines = tuple[str, ...]
 
@@ -69,7 +68,6 @@ def _straight_context(
         "scalars": one,
         **({} if one is None else _of_one(one, program)),
         "notes": tuple(_notes(made, code, one, later is not None)),
-        "memory": tuple(textwrap.wrap(_memory(made, program, code, codes, one is not None), 79)),
         "limit": LIMIT,
         "limit_float32": LIMIT_FLOAT32,
         "careful": code["guarded"] or one is not None,
@@ -118,7 +116,6 @@ def _straight_line(
         "guarded": code.guarded,
         "input_ones": code.input_ones,
         "calls": code.calls,
-        "allocates": code.allocates,
         "at_once": "learned" in read,
         "waits": code.errors == "errors",
     }
@@ -149,22 +146,6 @@ def _size(tensor: Tensor) -> Expr:
 
 def _weights(program: ArrayProgram) -> Expr:
     return Add(*(_size(p) for p in program.parameters))
-
-
-def _workspace(made: Straight, codes: CodeNames) -> str:
-    """How many numbers the arrays of the steps hold for each sample of a batch."""
-    units = [line.target.axes[0].extent for line in made.lines if any(a.sample for a in line.target.axes[1:])]
-    return scalar(codes.in_code(Add(*units))).text
-
-
-def _memory(made: Straight, program: ArrayProgram, code: Mapping[str, Any], codes: CodeNames, alone: bool) -> str:
-    """What the arrays of the steps hold, in a sentence or two."""
-    copies = 2 + len(program.states) // max(1, len(program.parameters)) + (code["guarded"] or alone)
-    held = f"They hold {_workspace(made, codes)} numbers for each sample, {copies} for each parameter, and the data of "
-    held += "up to 256 batches (at most 65,536 numbers, or those of one batch)."
-    if code["allocates"]:
-        return f"{held} What NumPy has no call for, the functions above compute, which make arrays."
-    return f"{held} No step makes another array."
 
 
 def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: bool) -> list[str]:
