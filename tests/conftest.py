@@ -13,6 +13,8 @@ from markdown_flavours import kramdown_fixture  # noqa: F401
 from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Every run of the command derives what it writes, also in other processes.
+os.environ["DERIVE_CACHE"] = ""
 REQUIRED = os.environ.get("CI", "") not in ("", "0", "false")
 
 

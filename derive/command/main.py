@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from derive.command.cache import Result, cached
 from derive.command.list_rows import rows, summary
 from derive.command.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengths, parser, printable
 from derive.command.streams import REFUSED, complain, discard, prepare
@@ -101,19 +102,34 @@ def _complain(message: str, code: int) -> int:
 
 
 def _network(options: argparse.Namespace) -> int:
+    read = _read(options)
+    result = _derived(options) if read is None else cached(options, read, lambda: _derived(options))
+    folder = options.output / result.name
+    if options.check:
+        return _compare(folder, result.files)
+    first, *rest = result.summary
+    said = [_painted(first, "1"), *rest, "", _painted(result.report, "32")]
+    return _write(folder, result.files, options.force, read or (), said)
+
+
+def _derived(options: argparse.Namespace) -> Result:
+    """Derive, check and render what the options ask for."""
     network = _resolve(options)
     edition = _edition(options)
     from derive.api import derive
 
     derivation = derive(network)
-    folder = options.output / network.name
-    if options.check:
-        return _compare(folder, derivation.contents(edition))
     report = _checked(derivation)
-    read = [Path(p) for p in (options.spec, edition.numbers) if p]
-    first, *rest = derivation.summary()
-    said = [_painted(first, "1"), *rest, "", _painted(report, "32")]
-    return _write(folder, derivation.contents(edition), options.force, read, said)
+    return Result(network.name, derivation.contents(edition), derivation.summary(), report)
+
+
+def _read(options: argparse.Namespace) -> list[Path] | None:
+    """The files that the options name: the specification and the numbers; None if the options are refused."""
+    try:
+        numbers = _edition(options).numbers
+    except SpecError:  # what is wrong with the network is said first
+        return None
+    return [Path(p) for p in (options.spec, numbers) if p and not str(p).startswith("seed:")]
 
 
 def _resolve(options: argparse.Namespace) -> Network:
