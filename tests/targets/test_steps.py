@@ -265,10 +265,9 @@ def test_a_constant_gradient_has_the_type_of_the_parameters() -> None:
             r"equation \(3\): the generated module does not parse: return x.y",
         ),
         (
-            "def f(x):\n    a = b  # (12)\n    b = x\n    return a\n",
+            "def f(x):\n    a = b  # (12)\n    return a\n",
             r"equation \(12\): .* reads b, which is not defined",
         ),
-        ("def f(x):\n    f2 = f2(x)\n    return f2\n", "line 2: .* reads f2"),
         ("def f(x):\n    def g():\n        return h\n    return g\n", "line 3: .* reads h"),
         ("A = [n for n in B]\n", "line 1: .* reads B"),
     ],
@@ -288,6 +287,13 @@ def test_numpy_hands_out_no_module_that_is_none(monkeypatch: pytest.MonkeyPatch)
     broken = lambda self, s: f"{self.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
     monkeypatch.setattr("derive.targets.numpy.equations._Layout.line", broken)
     with pytest.raises(ModuleError, match=r"internal error in equation \(\d+\): the generated module reads nowhere"):
+        derive(networks.tied()).numpy()
+
+
+def test_a_value_that_is_read_too_early_is_refused_by_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    early = lambda self, s: f"{self.name(s.target)} = {self.name(s.target)}  # ({s.number})"  # noqa: E731
+    monkeypatch.setattr("derive.targets.numpy.equations._Layout.line", early)
+    with pytest.raises(ModuleError, match=r"does not run: equation \(\d+\): UnboundLocalError: .*'\w+'"):
         derive(networks.tied()).numpy()
 
 
