@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
+from sympy.core.cache import cacheit
 
 from derive.calculus.roles import DATA, NUMBERS, Role
 
@@ -138,7 +139,17 @@ class Tensor:
     def __getitem__(self, indices: tuple[Expr, ...]) -> Expr:
         if len(indices) != len(self.axes):
             raise ValueError(f"{self.name} has {len(self.axes)} axes, not {len(indices)}")
-        return Indexed(IndexedBase(self.symbol), *indices) if indices else self.symbol
+        return Entry(IndexedBase(self.symbol), *indices) if indices else self.symbol
+
+
+class Entry(Indexed):  # type: ignore[misc]
+    """An entry of a tensor. SymPy keeps those that it has made, as it does not for ``Indexed``."""
+
+    @cacheit  # type: ignore[untyped-decorator]
+    def __new__(cls, *arguments: Any) -> Entry:
+        """The base and the indices."""
+        entry: Entry = super().__new__(cls, *arguments)
+        return entry
 
 
 @dataclass(frozen=True)
