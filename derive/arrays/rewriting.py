@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -58,6 +58,7 @@ def opened(value: Expr) -> Expr:
     return without_choices(put_in)
 
 
+@lru_cache(maxsize=4096)
 def spelled(expression: Expr) -> Expr:
     """The same with bound indices named by their depth, so that equal sums are equal expressions."""
 

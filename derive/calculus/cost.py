@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 
 from sympy import Add, Expr, Function, Integer, KroneckerDelta, Mul, Pow, Sum, expand
@@ -82,6 +83,7 @@ def fan(edge: LocalDerivative) -> Expr:
     return prod((i.axis.extent for i in free), start=Integer(1))
 
 
+@lru_cache(maxsize=1024)
 def _factors(edge: LocalDerivative) -> Expr:
     """How many factors a local derivative puts into a product; a one is none."""
     value = contract(edge.value, IndexSupply("cost")).replace(

@@ -150,10 +150,10 @@ class Interpreter:
         with np.errstate(all="ignore"):
             return np.broadcast_to(self.value(equation.expression, at), shape).copy()
 
-    def number(self, expression: Expr, at: Mapping[Index, int]) -> Any:
-        """The value of an expression where the indices have the values ``at``."""
+    def number(self, expression: Expr, at: Mapping[Symbol, Any]) -> Any:
+        """The value of an expression where indices and symbols have the values ``at``."""
         with np.errstate(all="ignore"):
-            return self.value(expression, {index: np.asarray(place) for index, place in at.items()})[()]
+            return self.value(expression, {symbol: np.asarray(value) for symbol, value in at.items()})[()]
 
     def places(self, index: Index) -> range:
         """All that an index stands for."""

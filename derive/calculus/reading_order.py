@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sympy import Expr, Indexed, Integer, Mul, Pow, Rational, Sum, default_sort_key
 
@@ -15,16 +16,20 @@ def reading_order(terms: Iterable[Expr]) -> list[Expr]:
     listed = list(terms)
     entries = any(term.has(Indexed) for term in listed)
 
-    def key(term: Expr) -> tuple[bool, int, bool, int, object]:
-        less = subtracted(term)
-        kind = 0 if term.is_number else 1 if _sums(term) != less else 2
-        if _is_scalar(term):
-            kind = 3 if entries else -1
-        return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
-
-    return sorted(listed, key=key)
+    return sorted(listed, key=lambda term: _place(term, entries))
 
 
+@lru_cache(maxsize=4096)
+def _place(term: Expr, entries: bool) -> tuple[bool, int, bool, int, object]:
+    """What a term is sorted by, beside entries of arrays or not."""
+    less = subtracted(term)
+    kind = 0 if term.is_number else 1 if _sums(term) != less else 2
+    if _is_scalar(term):
+        kind = 3 if entries else -1
+    return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
+
+
+@lru_cache(maxsize=4096)
 def subtracted(term: Expr) -> bool:
     """Whether a term is read as one that is subtracted; a factor such as 1 - beta does not make it one."""
     factors = Mul.make_args(term)
@@ -59,6 +64,7 @@ def is_decimal(number: Rational) -> bool:
     return bool(rest == 1 and number.q % 5 == 0)
 
 
+@lru_cache(maxsize=4096)
 def fraction(expression: Expr, decimals: bool = False) -> tuple[Expr, Expr]:
     """What stands above and below the line; an exponential always stands above it.
 

@@ -59,8 +59,9 @@ def single_index(index: Expr) -> Any:
 def alone_in(expression: Expr) -> Expr:
     """An expression for one sample; the delta of two sample indices is one."""
     value = expression.xreplace({SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}})
-    value = value.replace(_is_trivial_delta, lambda _: Integer(1))
-    return value.replace(_is_single, lambda total: total.function)
+    if value.has(KroneckerDelta):
+        value = value.replace(_is_trivial_delta, lambda _: Integer(1))
+    return value.replace(_is_single, lambda total: total.function) if value.has(Sum) else value
 
 
 def _is_single(node: Expr) -> bool:

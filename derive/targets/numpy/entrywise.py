@@ -24,20 +24,17 @@ from sympy import (
     Pow,
     Sum,
     Symbol,
-    cosh,
-    erf,
     exp,
     expand,
     factor_terms,
-    lambdify,
     log,
-    tanh,
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.along import Along
 from derive.arrays.rewriting import indices_of, opened
 from derive.arrays.stable import StableForm, stable_form
+from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.targets.numpy.trial import GREATEST, Remembered, elementwise_code, is_exact, no_worse, relative
 
@@ -193,17 +190,15 @@ def _forms(definition: Expr, others: tuple[Symbol, ...]) -> Iterator[StableForm]
 
 @cache
 def _truth(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[float, ...], Any], ...]:
-    """True values at all the points."""
-    remembered = Remembered()
-    functions = {f.__name__: getattr(remembered, f.__name__) for f in (exp, log, tanh, cosh, erf)}
-    value = lambdify((X, *others), definition, [functions, "mpmath"])
+    """True values at all the points; None where there is none."""
+    machine = Interpreter({}, {}, {}, Arithmetic(Remembered(), mpmath.mpf))
     found = []
     for point in sorted({sign * p for p in POINTS for sign in (-1, 1)}):
         for beside in _beside(len(others)):
             with mpmath.workdps(60 + min(int(abs(point)), 800)):
                 given = (point, *beside)
                 try:
-                    true = value(*map(mpmath.mpf, given))
+                    true = machine.number(definition, dict(zip((X, *others), given, strict=True)))
                 except (ZeroDivisionError, ValueError, OverflowError):
                     true = None
                 found.append((given, true if isinstance(true, mpmath.mpf) and mpmath.isfinite(true) else None))
