@@ -20,6 +20,7 @@ from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.prediction import stages
+from derive.calculus.roles import Role
 from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
 from derive.calculus.shared_factors import SharedFactor
 
@@ -125,9 +126,9 @@ class Program:
 
     @cached_property
     def extents(self) -> tuple[Symbol, ...]:
-        """The symbols that stand for widths, in the order of their first use, m left out."""
+        """The symbols that stand for widths, in the order of their first use, m left out; targets are used last."""
         order: dict[Symbol, None] = {}
-        for tensor in self.tensors.values():
+        for tensor in sorted(self.tensors.values(), key=lambda tensor: tensor.role == Role.TARGET):
             for axis in tensor.axes:
                 order.update(dict.fromkeys(sorted(axis.extent.free_symbols, key=str)))
         return tuple(s for s in order if s != SAMPLES)

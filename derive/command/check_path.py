@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +58,7 @@ def _checked(module: Any, file: Path) -> GradientReport:
             return report
         return compare_named(report, module, derivation.rendered, derivation.program, derivation.notation)
     except (Exception, SystemExit) as problem:
-        raise CheckError(f"{shown_path(file)} cannot be checked: {_reason(problem)}") from problem
+        raise CheckError(f"{shown_path(file)} cannot be checked: {_reason(problem, file.parent)}") from problem
 
 
 def _stated_beside(file: Path) -> Derivation | None:
@@ -74,9 +75,16 @@ def _stated_beside(file: Path) -> Derivation | None:
     return derive(network) if f"spec {network.digest}," in head else None
 
 
-def _reason(problem: BaseException) -> str:
-    """What went wrong in a module, on one line."""
-    return cut(" ".join(f"{type(problem).__name__}: {problem}".split()))
+def _reason(problem: BaseException, folder: Path) -> str:
+    """What went wrong in a module, on one line, with the last line of the folder's own equations on the way to it."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    own = [
+        f
+        for f in frames
+        if Path(f.filename).resolve().parent == folder.resolve() and Path(f.filename).name != "_runtime.py"
+    ]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    return cut(" ".join(f"{type(problem).__name__}: {problem}".split())) + where
 
 
 @contextmanager
@@ -106,5 +114,5 @@ def _module(file: Path) -> Any:
         equations: Any = importlib.import_module(f"{_PACKAGE}.network")
         equations.Trainer, equations.example = module.Trainer, module.example
     except (Exception, SystemExit) as problem:
-        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem)}") from problem
+        raise CheckError(f"{shown_path(file)} cannot be imported: {_reason(problem, file.parent)}") from problem
     return equations

@@ -283,7 +283,7 @@ def _compared(weight: Weight, found: Slope) -> list[Block]:
     """The gradient, and what is measured from the error alone."""
     view = weight.view
     rows = [
-        ("the generated module", found.figure(found.gradient)),
+        ("the equations", found.figure(found.gradient)),
         ("complex step", found.figure(found.measured.complex_step.item())),
         ("central difference", found.central),
     ]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import derivation, load, module_of
+from helpers import load, module_of
 from networks import NETWORKS
 
 from derive.api import derive
@@ -59,7 +59,7 @@ def test_the_file_is_plain(trainer, tmp_path):
         trainer.save(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     with np.load(tmp_path / "one", allow_pickle=False) as stored:
-        assert str(stored["network"]) == derivation(*NET).network.digest
+        assert str(stored["network"]) == trainer.network.digest
         assert np.array_equal(stored["parameters/W1"], trainer.parameters["W1"])
         assert stored["history"].tolist() == trainer.history
 
@@ -137,7 +137,7 @@ def test_another_network_is_refused(module, tmp_path):
     others = {"wider": ((3, 6, 2), *NET[1:]), "another loss": (NET[0], NET[1], "mse"), "no bias": (*NET, "none")}
     for name, net in others.items():
         module_of(*net).Trainer().save(tmp_path / name)
-        digest = derivation(*net).network.digest
+        digest = module_of(*net).NETWORK.digest
         refused(module, tmp_path / name, f"it holds the network {digest}, and this is the network")
 
 

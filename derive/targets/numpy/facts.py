@@ -6,6 +6,7 @@ import hashlib
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Mul
@@ -42,8 +43,10 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
 
 
 def digest(network: Network | None, equations: str) -> str:
-    """A short hash of the specification, or of the equations where there is none."""
-    return hashlib.sha256(equations.encode()).hexdigest()[:12] if network is None else network.digest
+    """A short hash of what is learned: of the specification, whatever its name and notation, or of the equations."""
+    if network is None:
+        return hashlib.sha256(equations.encode()).hexdigest()[:12]
+    return replace(network, name="network", notation="psi").digest
 
 
 def _widths(names: Sequence[str]) -> str:

@@ -112,10 +112,10 @@ class Rendered:
             return ""
         return fill("numpy/steps.py.jinja", equations_hash=hash_of_equations(equations), **self.context)
 
-    @cached_property
-    def _trainer(self) -> str:
-        """The class that users import."""
-        return fill("numpy/trainer.py.jinja", **{**self.context, "steps": not self.context["steps"]["declined"]})
+    def _trainer(self, steps: str = "here") -> str:
+        """The class that users import; its fast steps, if there are any, are ``here`` or ``beside`` it."""
+        found = "" if self.context["steps"]["declined"] else steps
+        return fill("numpy/trainer.py.jinja", **{**self.context, "steps": found}).strip("\n") + "\n"
 
     def _words(self, kind: str) -> str:
         """The docstring of a file of this kind."""
@@ -151,13 +151,13 @@ class Rendered:
     def files(self) -> dict[str, str]:
         """The files of the package, without its tests."""
         own = dict.fromkeys(self._names(), ".network")
-        beside = {**dict.fromkeys(_RUNTIME, "._runtime"), **own, "FAST_STEPS": "._steps"}
+        beside = {**dict.fromkeys(_RUNTIME, "._runtime"), **own}
         steps = self._steps(self.network_file)
         return {
             "network.py": self.network_file,
             "__init__.py": self._init_file(),
             "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja"),
-            "trainer.py": _file(self._words("trainer"), self._trainer, beside),
+            "trainer.py": _file(self._words("trainer"), self._trainer("beside"), beside),
             **({"_steps.py": _file(self._words("steps"), steps, beside)} if steps else {}),
             "_runtime.py": _runtime_file(),
         }
@@ -179,7 +179,7 @@ class Rendered:
     def source(self) -> str:
         """All in one file: the runtime, the equations, the trainer."""
         imports, running = _runtime()
-        bodies = (self.equations, self._steps(self.equations), self._trainer)
+        bodies = (self.equations, self._steps(self.equations), self._trainer())
         known = {*_RUNTIME, *self._names(), "FAST_STEPS"}
         for body in bodies:
             imports |= _imports(body, dict.fromkeys(known, ""))
@@ -189,7 +189,7 @@ class Rendered:
     @cached_property
     def linked(self) -> str:
         """What is checked: the equations, the steps and the trainer, with the runtime imported."""
-        body = "\n\n".join(b for b in (self.equations, self._steps(self.equations), self._trainer) if b)
+        body = "\n\n".join(b for b in (self.equations, self._steps(self.equations), self._trainer()) if b)
         return _file("", body, {name: f"{runtime.__name__}.{module}" for name, module in _RUNTIME.items()})
 
     @cached_property

@@ -41,6 +41,7 @@ def draw_example(
     samples, generator = _positive_integer(samples, "samples"), _generator(seed)
     widths = {name: 3 + number for number, name in enumerate(network.widths)}
     parameters = network.checked_initial_parameters(seed, **widths)
+    network.check_parameters(parameters)
     for value in parameters.values():
         value += generator.normal(0, 0.1, value.shape)
     X = generator.normal(0, 1, (network.rows(parameters, 0), samples))

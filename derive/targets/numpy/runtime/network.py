@@ -6,6 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -82,6 +83,15 @@ class Network:
         self.widths: tuple[str, ...] = ()
         #: Whether it was said that the equations were edited.
         self.said = False
+        #: The name of the file with the equations.
+        self.file = ""
+
+    def __getattr__(self, name: str) -> Any:
+        """Say which function an edited file lacks."""
+        if name not in _FUNCTIONS:
+            raise AttributeError(f"a Network has no {name}")
+        what = f"has no function {name} with @NETWORK.door above it"
+        raise AttributeError(f"{self.file} {what}")
 
     def initial_state(self, parameters: Parameters) -> Parameters:
         """What the optimizer keeps from step to step, before the first: nothing."""
@@ -99,6 +109,7 @@ class Network:
         A call with `values` comes from inside, and is not checked again.
         """
         setattr(self, function.__name__, function)
+        self.file = Path(function.__code__.co_filename).name
         check = getattr(self, f"checked_{function.__name__}", function)
         whole = inspect.signature(function)
         names = tuple(whole.parameters)
@@ -137,7 +148,7 @@ class Network:
     def checked_forward(self, parameters: Parameters, X: ArrayLike) -> Array:
         """The output."""
         self.check_parameters(parameters)
-        return self.forward(parameters, self.columns(parameters, X, 0), {})
+        return self.predicted(parameters, self.columns(parameters, X, 0))
 
     def checked_error(
         self, parameters: Parameters, X: ArrayLike, Y: ArrayLike
@@ -195,17 +206,30 @@ class Network:
         """Whether a function has a kink."""
         return "kinks" in vars(self)
 
+    def predicted(self, parameters: Parameters, X: Array) -> Array:
+        """The output, without checks of the arguments."""
+        output = self.forward(parameters, X, {})
+        if not isinstance(output, np.ndarray):
+            what = f"must return an array, not {_described(output)}"
+            raise TypeError(f"forward in {self.file} {what}")
+        return output
+
     def measured(self, parameters: Parameters, X: Array, Y: Array) -> float:
-        """The error, after a forward pass, without checks."""
+        """The error, after a forward pass, without checks of the arguments."""
         values: Parameters = {}
         self.forward(parameters, X, values)
-        return float(self.error(parameters, X, Y, values))
+        return self._number(self.error(parameters, X, Y, values), "error")
 
     def differentiated(self, parameters: Parameters, X: Array, Y: Array) -> Parameters:
-        """The gradients, after a forward pass, without checks."""
+        """The gradients, after a forward pass, without checks of the arguments."""
         values: Parameters = {}
         self.forward(parameters, X, values)
-        return self.gradients(parameters, X, Y, values)
+        slopes = self.gradients(parameters, X, Y, values)
+        for name in self.shapes:
+            if name not in slopes:
+                what = f"returns no gradient of {name}"
+                raise ValueError(f"gradients in {self.file} {what}")
+        return slopes
 
     def step(
         self,
@@ -215,9 +239,17 @@ class Network:
         Y: Array,
         learning_rate: float,
     ) -> float:
-        """A step in place, without checks; the error before it."""
+        """A step in place, without checks of the arguments; the error before it."""
         kept = (state,) if self.keeps_state else ()
-        return float(self.update(parameters, X, Y, learning_rate, *kept))
+        before = self.update(parameters, X, Y, learning_rate, *kept)
+        return self._number(before, "update")
+
+    def _number(self, value: Any, name: str) -> float:
+        try:
+            return float(value)
+        except TypeError:
+            what = f"must return the error, a number, not {_described(value)}"
+            raise TypeError(f"{name} in {self.file} {what}") from None
 
     def rows(self, parameters: Parameters, which: int) -> int:
         """How many rows the inputs (0) or the targets (1) have."""
@@ -455,6 +487,8 @@ def _at(extent: Extent, sizes: Mapping[str, int]) -> int:
     return sizes[name] + more
 
 
+#: What the file of the equations defines.
+_FUNCTIONS = ("initial_parameters", "forward", "error", "gradients", "update")
 #: Kinds of targets that may be given as the indices of classes.
 OF_CLASSES = ("classes", "unit", "signs")
 #: Which targets are wrong, for a kind, and what is expected.

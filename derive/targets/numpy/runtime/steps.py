@@ -59,15 +59,14 @@ class Steps(NamedTuple):
     of_one: Callable[..., tuple[list[float], list[float]]] | None = None
 
     def fit(self, network: Network) -> bool:
-        """Whether `network.py` is still what this was made from; a warning if not."""
+        """Whether the equations are those that this was made from; a warning if not."""
         found = _equations_hash(network)
         if found in (None, self.equations):
             return True
         if not network.said:
             network.said = True
-            said = (
-                "network.py was edited, or has no source: fit uses update, a slower way"
-            )
+            changed = "was edited" if found else "has no source that can be read"
+            said = f"{network.file} {changed}: fit uses update, which is slower"
             warnings.warn(said, stacklevel=6)
         return False
 
@@ -78,7 +77,7 @@ def _equations_hash(network: Network) -> str | None:
 
     None where there is no file: the source was executed as it was generated.
     """
-    functions = vars(network)["forward"].__globals__
+    functions = network.forward.__globals__
     module = sys.modules.get(functions["__name__"])
     if module is None or vars(module) is not functions:
         return None

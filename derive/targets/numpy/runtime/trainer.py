@@ -230,7 +230,7 @@ class TrainerBase:
         return self._outputs(self.network.rows_of(self.parameters, X, "X", 0))
 
     def _outputs(self, rows: Array) -> Array:
-        found = self.network.forward(self.parameters, rows.T, {})
+        found = self.network.predicted(self.parameters, rows.T)
         return found if self.network.by_sample else found.T
 
     def _predict_proba(self, X: ArrayLike) -> Array:

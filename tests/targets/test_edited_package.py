@@ -1,0 +1,181 @@
+"""A package whose equations were edited: what can be used goes on, what is broken is named."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from helpers import load
+
+from derive import Network, derive
+from derive.command.main import main
+
+NET = Network(layers=(2, 3, 1), name="net")
+X = np.random.default_rng(0).normal(size=(12, 2))
+Y = X[:, :1] / 3 + 0.5
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return derive(NET).write(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.syspath_prepend(tmp_path)
+    yield Path(shutil.copytree(made, tmp_path / "net"))
+    for name in [n for n in sys.modules if n.partition(".")[0] == "net"]:
+        del sys.modules[name]
+
+
+def imported() -> ModuleType:
+    importlib.invalidate_caches()
+    return importlib.import_module("net")
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    path = folder / "network.py"
+    text = path.read_text()
+    assert text.count(old) == 1, old
+    path.write_text(text.replace(old, new))
+
+
+def history(net: ModuleType) -> list[float]:
+    trainer = net.Trainer(seed=0)
+    trainer.fit(X, Y, epochs=4, batch_size=5)
+    assert trainer.predict(X).shape == Y.shape
+    found: list[float] = trainer.history
+    return found
+
+
+def test_without_the_file_of_the_steps_everything_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fast = history(imported())
+    for name in [n for n in sys.modules if n.partition(".")[0] == "net"]:
+        del sys.modules[name]
+    (folder / "_steps.py").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = imported()
+        assert net.Trainer.steps is None
+        np.testing.assert_allclose(history(net), fast, rtol=1e-12)
+        assert importlib.import_module("net.trainer").main() == 0
+    assert main(["check", str(folder)]) == 0
+    assert "The gradients are right." in capsys.readouterr().out
+
+
+def test_fit_uses_an_edited_update_and_says_so_once(folder: Path) -> None:
+    edit(folder, '    parameters["W1"] -= learning_rate * slopes["W1"]', '    parameters["W1"] -= 0 * slopes["W1"]')
+    net = imported()
+    with pytest.warns(UserWarning) as said:
+        trainer = net.Trainer(seed=0).fit(X, Y, epochs=2)
+        trainer.fit(X, Y, epochs=2)
+    assert [str(w.message) for w in said] == ["network.py was edited: fit uses update, which is slower"]
+    assert said[0].filename == __file__
+    start = net.initial_parameters(0)
+    assert np.array_equal(trainer.parameters["W1"], start["W1"])
+    assert not np.array_equal(trainer.parameters["W2"], start["W2"])
+
+
+def test_the_warning_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "single_net.py"
+    text = derive(NET).numpy()
+    path.write_text(text.replace("learning_rate * slopes", "0.5 * learning_rate * slopes", 1))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(UserWarning, match=r"^single_net.py was edited: fit uses update"):
+        importlib.import_module("single_net").Trainer(seed=0).fit(X, Y, epochs=2)
+
+
+BROKEN = {
+    "no door": (
+        "@NETWORK.door\ndef forward",
+        "def forward",
+        AttributeError,
+        "network.py has no function forward with @NETWORK.door above it",
+    ),
+    "forward returns nothing": (
+        "    return Y_hat\n",
+        "",
+        TypeError,
+        "forward in network.py must return an array, not NoneType",
+    ),
+    "error returns an array": (
+        "    return E\n",
+        "    return np.array([E, E])\n",
+        TypeError,
+        r"error in network.py must return the error, a number, not an array of shape \(2,\)",
+    ),
+    "update returns nothing": (
+        "    return before",
+        "    return None",
+        TypeError,
+        "update in network.py must return the error, a number, not NoneType",
+    ),
+    "no gradient": (
+        ', "b2": dE_db2',
+        "",
+        ValueError,
+        "gradients in network.py returns no gradient of b2",
+    ),
+    "another shape": (
+        '"b2": np.zeros((1, 1))',
+        '"b2": np.zeros((2, 1))',
+        ValueError,
+        r'parameter "b2" has shape \(2, 1\); expected \(1, 1\)',
+    ),
+    "one parameter more": (
+        '"b2": np.zeros((1, 1))',
+        '"b2": np.zeros((1, 1)), "c": np.zeros((1, 1))',
+        ValueError,
+        'unknown parameter "c"; expected W1, b1, W2, b2',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.filterwarnings("ignore:network.py was edited")
+def test_what_is_broken_is_named(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new, kind, message = BROKEN[name]
+    edit(folder, old, new)
+    net = imported()
+    with pytest.raises(kind, match=message):
+        net.check_gradients(*net.example())
+        trainer = net.Trainer(seed=0)
+        trainer.predict(X)
+        trainer.fit(X, Y, epochs=1)
+    assert main(["check", str(folder)]) == 2
+    assert "trainer.py cannot be checked: " in capsys.readouterr().err
+
+
+def test_a_mistake_in_the_equations_is_reported_with_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(folder, '"Z2": Z2, ', "")
+    lines = (folder / "network.py").read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if 'Z2 = values["Z2"]' in text)
+    monkeypatch.chdir(folder.parent)
+    assert main(["check", "net"]) == 2
+    said = f"derive: net/trainer.py cannot be checked: KeyError: 'Z2' (network.py, line {line})\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_saved_trainer_is_loaded_by_the_same_network_of_another_name_and_notation(tmp_path: Path) -> None:
+    first, second, third = (
+        load(derive(network).numpy())
+        for network in (
+            Network(layers=(2, 3, 1)),
+            Network(layers=(2, 3, 1), name="other", notation="bracket"),
+            Network(layers=(2, 3, 1), activation="tanh"),
+        )
+    )
+    trainer = first.Trainer(seed=3)
+    trainer.save(tmp_path / "saved.npz")
+    assert np.array_equal(second.Trainer.load(tmp_path / "saved.npz").predict(X), trainer.predict(X))
+    with pytest.raises(ValueError, match="it holds the network"):
+        third.Trainer.load(tmp_path / "saved.npz")
