@@ -100,7 +100,7 @@ def test_any_forward_pass_has_its_stories(name: str) -> None:
     for parameter in derivation.forward.parameters[:2]:
         entry = ",".join(map(str, telling_entry(parameter)))
         told = derivation.explain(f"{parameter.name}[{entry}]" if entry else parameter.name)
-        assert len(set(re.findall(r"(?:module|step)  +(\S+)", told))) == 1
+        assert len(set(re.findall(r"(?:equations|step)  +(\S+)", told))) == 1
 
 
 def test_its_drawing_is_lit() -> None:
@@ -127,7 +127,7 @@ def test_numbers_from_a_file(tmp_path: Path) -> None:
     for layers in ("2,3,1", "n,h,k"):
         told = derive(Network(layers, bias="none")).explain("W1[2,1]", numbers=file)
         assert "an example of 2 samples" in told
-        assert len(set(re.findall(r"(?:module|step)  +(\S+)", told))) == 1
+        assert len(set(re.findall(r"(?:equations|step)  +(\S+)", told))) == 1
     with pytest.raises(SpecError, match="W1 is 3 by 2 in these numbers, and has no such entry"):
         derive(Network("n,h,k", bias="none")).explain("W1[4,1]", numbers=file)
 
@@ -150,7 +150,7 @@ def test_numbers_out_of_range() -> None:
 
 def test_a_large_network_is_told_too() -> None:
     told = derive(Network("784,128,10", "tanh,softmax", "cross_entropy")).explain("W1[7,1]")
-    values = re.findall(r"(?:module|step)  +(\S+)", told)
+    values = re.findall(r"(?:equations|step)  +(\S+)", told)
     assert len(values) == 2 and len(set(values)) == 1 and numbers_in(values[0]) != 0
 
 
