@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import isnan
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from derive.paper.notation import Notation
 from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import worst_function
+from derive.targets.grouped import Grouped
 from derive.targets.named import example
 from derive.targets.names import code_names
 from derive.targets.numpy.package import Rendered
@@ -58,10 +59,10 @@ class GradientReport:
     """The worst relative difference of each parameter's gradient from the two oracles, and what else was compared.
 
     The example was drawn from ``seed`` and has ``samples`` samples. ``entries`` says how many
-    entries of each parameter were checked one by one (None: all); a random direction through
-    all of them was checked besides. ``left_out`` of the ``slopes`` so measured were not compared
-    with central differences, as a kink lies within their step. ``renderings`` is how far apart
-    the two renderings of a step are, NaN where the second one fails as ``broken`` says.
+    entries of each parameter were checked one by one (None: all); a random direction through all of them was checked
+    besides, up to ``together`` parameters sharing one. ``left_out`` of the ``slopes`` so measured were not compared
+    with central differences, as a kink lies within their step. ``renderings`` is how far apart the two renderings of a
+    step are, NaN where the second one fails as ``broken`` says.
     ``tensors`` are those that were compared with the interpreter of the equations (None: they were not, for want of
     the equations), ``function`` is the elementwise function farthest from its definition, and how far.
     ``finite`` says whether the error is; it is not where no random numbers were found at which it is.
@@ -73,6 +74,7 @@ class GradientReport:
     samples: int = SAMPLES
     seed: int = SEED
     entries: int | None = None
+    together: int = 1
     renderings: float = 0.0
     left_out: int = 0
     slopes: int = 0
@@ -251,12 +253,24 @@ def compare_named(
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
     """Run a generated module's own check on its own example; all entries if ``entries`` is None."""
     seed, drawn = example(module, SAMPLES, SEED)
-    parameters, left_out, slopes = gradient_report(module.NETWORK, *drawn, entries=entries)
+    report = _measured(module.NETWORK, drawn, entries)
     apart, broken = _renderings(module, *drawn)
-    report = GradientReport(parameters, seed=seed, entries=entries, renderings=apart, broken=broken)
     with np.errstate(all="ignore"):
         finite = bool(np.isfinite(module.error(*drawn)))
-    return replace(report, left_out=left_out, slopes=slopes, finite=finite)
+    return replace(report, seed=seed, renderings=apart, broken=broken, finite=finite)
+
+
+def _measured(network: Any, drawn: tuple[dict[str, Any], Any, Any], entries: int | None) -> GradientReport:
+    """The gradients beside what is measured; each parameter alone if there are few, or if a group is not right."""
+    if entries == 0 and len(drawn[0]) > ENTRIES:
+        grouped = Grouped(network, *drawn, ENTRIES)
+        found, left_out, slopes = gradient_report(cast(Any, grouped), grouped.joined(drawn[0]), *drawn[1:], entries=0)
+        each = {name: grouped.judged(name, found) for name in drawn[0]}
+        report = GradientReport(each, entries=0, together=grouped.most, left_out=left_out, slopes=slopes)
+        if report.right:
+            return report
+    parameters, left_out, slopes = gradient_report(network, *drawn, entries=entries)
+    return GradientReport(parameters, entries=entries, left_out=left_out, slopes=slopes)
 
 
 def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:

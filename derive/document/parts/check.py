@@ -28,11 +28,12 @@ def check(view: View) -> Part:
     blocks.append(
         say(
             "The gradient that the generated module computes was compared with what is measured, on a random example "
-            "of {} samples, in {} of each parameter. The worst relative error is below {} against the complex step "
+            "of {} samples, in {} of each {}. The worst relative error is below {} against the complex step "
             "and below {} against central differences. The complex step loses no digits; central differences do, so "
             "the second number measures them rather than the gradient.",
             str(report.samples),
             picked,
+            "parameter" if report.together == 1 else f"group of up to {report.together} parameters",
             _power(view, report.below),
             _power(view, report.below_central),
         )

@@ -1,0 +1,88 @@
+"""The parameters of a deep network in groups, so that the passes of its check do not become more with its depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Values = Mapping[str, Array]
+
+#: Slopes are judged relative to at least this share of the steepest, as those of single parameters are.
+SHALLOW = 1e-3
+
+
+class Grouped:
+    """A network as if each group of its parameters were one parameter, a vector; it is checked as the network is.
+
+    A check along one random direction for each parameter takes one for each group then. The slope along it is the
+    sum of the slopes along the parts, so it shows what is wrong in any of them: two wrong parts cancel with
+    probability 0, as two wrong entries of one parameter do. Parameters with slopes of similar size share a group, so
+    that no part drowns in the rounding of a larger one, and each is judged relative to its own slopes.
+    """
+
+    def __init__(self, network: Any, parameters: Values, X: Array, Y: Array, groups: int) -> None:
+        """Put the parameters into at most so many groups."""
+        self.network, self.has_kinks, self.most = network, network.has_kinks, -(-len(parameters) // groups)
+        slopes = network.differentiated(dict(parameters), X, Y)
+        steep = {name: float(np.max(np.abs(slopes[name]))) for name in parameters}
+        least = max(SHALLOW * max(steep.values()), 1e-290)
+        names = sorted(steep, key=lambda name: steep[name])
+        parts = (names[max(0, end - self.most) : end] for end in range(len(names), 0, -self.most))
+        self.groups = {part[-1]: part for part in parts}
+        self.scales = {name: max(slope, least) for name, slope in steep.items()}
+        self.sizes = {group: sum(parameters[name].size for name in part) for group, part in self.groups.items()}
+        self.places: dict[str, tuple[str, slice, tuple[int, ...]]] = {}
+        for group, part in self.groups.items():
+            end = 0
+            for name in part:
+                start, end = end, end + parameters[name].size
+                self.places[name] = (group, slice(start, end), parameters[name].shape)
+
+    def judged(self, name: str, found: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+        """What was found of the group of a parameter, as if all of it were due to that parameter."""
+        group, place, _ = self.places[name]
+        part = (place.stop - place.start) / self.sizes[group]  # of the length of a direction, its root
+        times = self.scales[group] / self.scales[name] / math.sqrt(part)
+        return found[group][0] * times, found[group][1] * times
+
+    def joined(self, values: Values) -> dict[str, Array]:
+        """The arrays of the parameters as the vectors of the groups."""
+        return {group: np.concatenate([values[name].ravel() for name in part]) for group, part in self.groups.items()}
+
+    def _parted(self, vectors: Values) -> dict[str, Array]:
+        """The parameters themselves."""
+        return {name: vectors[group][place].reshape(shape) for name, (group, place, shape) in self.places.items()}
+
+    # ------------------------------------------------------------ what a check asks of a network
+
+    def check_parameters(self, vectors: Values) -> None:
+        """Nothing: these were made here."""
+
+    def pair(self, vectors: Values, X: Array, Y: Array) -> tuple[Array, Array]:
+        """The data as they are."""
+        return X, Y
+
+    def differentiated(self, vectors: Values, X: Array, Y: Array) -> dict[str, Array]:
+        """The gradients."""
+        return self.joined(self.network.differentiated(self._parted(vectors), X, Y))
+
+    def measured(self, vectors: Values, X: Array, Y: Array) -> float:
+        """The error, after a forward pass."""
+        return float(self.network.measured(self._parted(vectors), X, Y))
+
+    def forward(self, vectors: Values, X: Array, values: dict[str, Array]) -> Any:
+        """The output, and every tensor in ``values``."""
+        return self.network.forward(self._parted(vectors), X, values)
+
+    def error(self, vectors: Values, X: Array, Y: Array, values: dict[str, Array]) -> Any:
+        """The error, from the tensors of a forward pass."""
+        return self.network.error(self._parted(vectors), X, Y, values)
+
+    def kinks(self, vectors: Values, X: Array, Y: Array, values: dict[str, Array]) -> Any:
+        """On which side of each kink an argument lies."""
+        return self.network.kinks(self._parted(vectors), X, Y, values)
