@@ -18,7 +18,7 @@ from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
 from derive.calculus.deltas import contract, expand
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, total
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
 from derive.text.errors import StatementError
 from derive.text.user_text import listed
@@ -125,8 +125,10 @@ def chains(forward: ForwardPass) -> Chains:
     """Differentiate every equation with respect to every tensor that leads to a parameter."""
     leads = {p.name for p in forward.parameters}
     edges: dict[str, tuple[LocalDerivative, ...]] = {}
+    order = {name: position for position, name in enumerate(forward.tensors)}
     for equation in forward.equations:
-        read = [t for t in _read(equation, forward) if t.name in leads]
+        names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
+        read = [forward.tensors[name] for name in names]
         if read:
             edges[equation.target.name] = tuple(local_derivative(equation, t, forward.supply) for t in read)
             leads.add(equation.target.name)
@@ -166,14 +168,6 @@ def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Exp
     for names in product(*choices):
         result = result.subs(equation.at(names), equation.target[names])
     return result if result.count_ops() < slope.count_ops() else slope
-
-
-def _read(equation: Equation, forward: ForwardPass) -> list[Tensor]:
-    """The tensors that an equation reads, the latest computed first."""
-    tensors = forward.tensors
-    names = {a.base.label.name for a in equation.expression.atoms(Indexed)}
-    names |= {s.name for s in equation.expression.free_symbols if s.name in tensors}
-    return [t for name, t in reversed(tensors.items()) if name in names]
 
 
 def _reached(

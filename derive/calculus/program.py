@@ -140,15 +140,15 @@ class Program:
         that it can be replaced in place. Raises ValueError that names the statement.
         """
         known = {t.name for t in self.given}
+        sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
         unknown = sorted(set(self.constants) - {t.name for t in self.scalars})
         if unknown:
             raise ValueError(f"the constants {', '.join(unknown)} are no scalars of the program")
-        sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
         for statement in self.statements:
             name = statement.target.name
             if name in known:
                 raise ValueError(f"({statement.number}) assigns {name} a second time")
-            early = [r for r in symbols_read(statement.equation.expression) if r not in known | sizes]
+            early = [r for r in symbols_read(statement.equation.expression) if r not in known and r not in sizes]
             if early:
                 raise ValueError(f"({statement.number}) {name} reads {', '.join(early)} before it is computed")
             _check_indices(statement)

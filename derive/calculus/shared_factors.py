@@ -19,13 +19,11 @@ from derive.calculus.index import Tensor
 class SharedFactor:
     """The common left factor of all chains through ``tensor``: dE/d(tensor).
 
-    ``continuations`` are the local derivatives with which the chains go on from
-    it, and ``reach`` the parameters at which they end.
+    ``continuations`` are the local derivatives with which the chains go on from it.
     """
 
     tensor: Tensor
     continuations: tuple[LocalDerivative, ...]
-    reach: tuple[Tensor, ...]
 
 
 def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
@@ -41,7 +39,7 @@ def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
     for tensor in chains.tensors:
         ways = chains.edges.get(tensor.name, ())
         if tensor != start and _part(ways, chains) and not _is_number(tensor, chains):
-            found.append(SharedFactor(tensor, ways, _reach(tensor, chains)))
+            found.append(SharedFactor(tensor, ways))
     return tuple(found)
 
 
@@ -64,13 +62,3 @@ def _fans_out(way: LocalDerivative) -> bool:
     tied = set(way.tied.values())
     free = [axis for axis, index in zip(way.wrt.axes, way.wrt_indices, strict=True) if index not in tied]
     return any(axis.extent != 1 for axis in free)
-
-
-def _reach(tensor: Tensor, chains: Chains) -> tuple[Tensor, ...]:
-    seen, stack = {tensor.name}, [tensor]
-    while stack:
-        for edge in chains.edges.get(stack.pop().name, ()):
-            if edge.wrt.name not in seen:
-                seen.add(edge.wrt.name)
-                stack.append(edge.wrt)
-    return tuple(p for p in chains.forward.parameters if p.name in seen)

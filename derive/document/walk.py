@@ -29,11 +29,12 @@ class Stride:
 def strides(view: View) -> tuple[Stride, ...]:
     """The steps of the backward pass, from the error outward; without shared factors a step for each gradient."""
     program = view.batch
-    factors = [s.target.name for s in program.stage("factor")]
     grouped: dict[str, list[ArrayAssign]] = {s.target.name: [s] for s in program.stage("factor")}
+    order = {name: position for position, name in enumerate(grouped)}
     for statement in program.stage("gradient"):
-        read = [n for n in factors if n in symbols_read(statement.equation.expression)]
-        grouped.setdefault(read[-1] if read else statement.target.name, []).append(statement)
+        read = order.keys() & symbols_read(statement.equation.expression)
+        last = max(read, key=lambda name: order[name], default=statement.target.name)
+        grouped.setdefault(last, []).append(statement)
     passages = {p.tensor.name: p for p in program.passages}
     return tuple(_stride(view, group, passages) for group in grouped.values())
 

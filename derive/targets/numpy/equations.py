@@ -273,17 +273,21 @@ class _Layout:
     def _read_of(self, statements: tuple[ArrayAssign, ...], read: set[str]) -> tuple[ArrayAssign, ...]:
         """The statements whose targets are read, and those that these read."""
         found: list[ArrayAssign] = []
+        wanted = set(read)
         for statement in reversed(statements):
-            if statement.target.name in read.union(*(_reads(s) for s in found)):
+            if statement.target.name in wanted:
                 found.append(statement)
+                wanted |= _reads(statement)
         return tuple(reversed(found))
 
     def needed(self, statements: tuple[ArrayAssign, ...]) -> tuple[ArrayAssign, ...]:
         """The statements without those of the error that none of the others reads."""
         found: list[ArrayAssign] = []
+        read: set[str] = set()
         for statement in reversed(statements):
-            if statement.stage != "error" or any(statement.target.name in _reads(s) for s in found):
+            if statement.stage != "error" or statement.target.name in read:
                 found.append(statement)
+                read |= _reads(statement)
         return tuple(reversed(found))
 
     def line(self, statement: ArrayAssign) -> str:
@@ -294,10 +298,11 @@ class _Layout:
     def update(self) -> Iterator[str]:
         """The lines of a step: what is read of the gradients and the states, and the equations."""
         at_hand: set[str] = set()
+        order = {name: position for position, name in enumerate(self.program.tensors)}
         for statement in self.program.stage("update"):
             form = _form(statement)
             target, code = self._in_place(form, statement.target)
-            for name in [n for n in self.program.tensors if n in mx.arrays_read(code or form)]:
+            for name in sorted(mx.arrays_read(code or form), key=lambda name: order[name]):
                 yield from self._fetched(self.program.tensors[name], at_hand)
             if statement.target.role != "updated":
                 at_hand.add(self.name(statement.target))
