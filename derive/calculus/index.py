@@ -60,6 +60,17 @@ class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
         obj.axis = axis
         return obj
 
+    def __sub__(self, other: Any) -> Expr:
+        """The difference; of two indices nothing is known about whether it is 0.
+
+        SymPy asks that for each delta, and finds that it does not know after longer than all else takes.
+        """
+        difference = super().__sub__(other)
+        if isinstance(other, Index) and other != self:
+            difference._assumptions = difference.default_assumptions.copy()
+            difference._assumptions["zero"] = None
+        return difference
+
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.name, self.axis), {}
 

@@ -28,6 +28,17 @@ def test_a_delta_under_a_sum_picks_one_entry():
     assert summed(delta(I3, J3) * A[J3,], J3) == A[I3,]
 
 
+def test_of_two_indices_sympy_is_told_at_once_that_they_may_be_equal():
+    """It would look for what it knows of their difference for each delta, and find nothing."""
+    assert (I3 - I3, I3 - Integer(0)) == (0, I3)
+    assert delta(I3, I3) == 1
+    assert delta(I3, J3) == delta(J3, I3) == KroneckerDelta(I3, J3)
+    difference = I3 - J3
+    assert difference.is_zero is None
+    assert set(difference._assumptions) == {*difference.default_assumptions, "zero"}
+    assert I3 - J3 + J3 == I3
+
+
 def test_without_a_sum_a_delta_stays():
     assert summed(delta(I3, J3) * A[J3,]) == delta(I3, J3) * A[J3,]
 
