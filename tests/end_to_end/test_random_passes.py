@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from random_passes import Case, cases, verdict
 
-#: The usual run has 200 examples, always the same; a long run has as many as are asked for, from another seed.
-EXAMPLES = int(os.environ.get("DERIVE_RANDOM_PASSES", "200"))
-SEED = int(os.environ.get("DERIVE_RANDOM_SEED", "0"))
+#: The usual run has 64 examples, others each day; a long run has as many as are asked for, from a seed that is chosen.
+EXAMPLES = int(os.environ.get("DERIVE_RANDOM_PASSES", "64"))
+SEED = int(os.environ.get("DERIVE_RANDOM_SEED", date.today().toordinal()))
 #: The printed page of one example in so many is read back in the usual run, and of every one in a long run.
-READ = 4 if EXAMPLES == 200 else 1
-PARTS = 8
+READ = 4 if EXAMPLES == 64 else 1
+PARTS = [pytest.param(n, marks=pytest.mark.xdist_group(f"part {n}")) for n in range(8)]
 
 
-@pytest.mark.parametrize("part", [pytest.param(n, marks=pytest.mark.xdist_group(f"part {n}")) for n in range(PARTS)])
-def test_a_random_pass_is_refused_or_right(part):
-    @seed(PARTS * SEED + part)
+def check(part: int, examples: int, first: int, read: int) -> None:
+    """Judge a part of the examples of a seed; the page of one in ``read`` is read back."""
+    print(f"DERIVE_RANDOM_SEED={first}")  # shown where it fails
+
+    @seed(len(PARTS) * first + part)
     @settings(
-        max_examples=EXAMPLES // PARTS,
+        max_examples=examples // len(PARTS),
         database=None,
         deadline=None,
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    @given(cases(), st.integers(1, READ))
-    def check(case: Case, share: int) -> None:
+    @given(cases(), st.integers(1, read))
+    def judged(case: Case, share: int) -> None:
         verdict(case, read=share == 1)
 
-    check()
+    judged()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_random_pass_is_refused_or_right(part: int) -> None:
+    check(part, EXAMPLES, SEED, READ)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_the_passes_of_every_slow_run_are_refused_or_right(part: int) -> None:
+    check(part, 200, 0, 4)
