@@ -13,7 +13,7 @@ from pathlib import Path
 from command import interleaved, network
 
 import derive
-from derive.formats.writers import WRITERS
+from derive.files.formats import FORMATS
 
 GOAL = 1.5
 
@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     # An installed package is compiled; a checkout might not be.
     compileall.compile_dir(Path(derive.__file__).parent, quiet=1)
-    formats = ["tex", *(name for name in WRITERS if name not in ("tex", "pdf"))]
+    formats = ["tex", *(name for name in FORMATS if name not in ("tex", "pdf"))]
     asked = {name: name for name in formats} | {"all of these": ",".join(formats)}
     commands = {title: network(options.layers, "--format", names) for title, names in asked.items()}
     measured = interleaved(commands, options.rounds)

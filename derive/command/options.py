@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from derive import __version__
 from derive.command.streams import complain
-from derive.statement.edition import DETAILS, FLAVOURS, FORMATS, FORMS, MAX_PATH, PARTS
+from derive.files.formats import FORMATS
+from derive.statement.edition import DETAILS, FLAVOURS, FORMS, MAX_PATH, PARTS
 from derive.statement.network import KEYS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
 
@@ -39,11 +40,17 @@ CATALOGUES = {
     "initialisations": ("derive.learning.initialisations", "INITIALISATIONS"),
 }
 
-#: The formats of the story of a weight: a notebook would need the module beside it.
-STORY_FORMATS = tuple(name for name in FORMATS if name != "ipynb")
+#: The formats of the story of a weight, which has no module beside it.
+STORY_FORMATS = tuple(name for name, entry in FORMATS.items() if not entry.runs)
 
 #: What else it shows: names of the document, with what each means.
-NAMES = {"formats": FORMATS, "forms": FORMS, "parts": PARTS, "details": DETAILS, "flavours": FLAVOURS}
+NAMES = {
+    "formats": {name: entry.summary for name, entry in FORMATS.items()},
+    "forms": FORMS,
+    "parts": {name: entry.summary for name, entry in PARTS.items()},
+    "details": DETAILS,
+    "flavours": FLAVOURS,
+}
 
 
 def printable(text: str) -> str:

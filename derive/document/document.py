@@ -1,64 +1,38 @@
-"""The document: which parts it has, in which order."""
+"""The document, made of its parts, and short forms of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from derive.calculus.cost import size
 from derive.document.blocks import Document, Part
-from derive.document.parts.chain import chain
-from derive.document.parts.check import check
-from derive.document.parts.forward import forward
-from derive.document.parts.glance import glance
-from derive.document.parts.loop import loop
-from derive.document.parts.matrices import matrices
-from derive.document.parts.pattern import pattern
-from derive.document.parts.sought import sought
-from derive.document.parts.symbols import symbols
-from derive.document.parts.values import values
 from derive.document.view import View
 from derive.paper.latex import latex
 from derive.paper.page_of import page_for
 from derive.paper.text import text
+from derive.statement.edition import PARTS
 
 if TYPE_CHECKING:
     from derive.targets.numpy.derivation import NumPyDerivation
 
-
-def _numbers(view: View) -> Part:
-    """The worked example; what runs the module on numbers is imported only if it is wanted."""
-    from derive.document.parts.numbers import numbers
-
-    return numbers(view)
-
-
-#: Every part by the name that ``--only`` knows it by, in the order of the document.
-PARTS: dict[str, Callable[[View], Part]] = {
-    "glance": glance,
-    "notation": symbols,
-    "forward": forward,
-    "sought": sought,
-    "chain": chain,
-    "pattern": pattern,
-    "values": values,
-    "matrices": matrices,
-    "loop": loop,
-    "numbers": _numbers,
-    "check": check,
-}
-#: The parts of a brief document.
-BRIEF = ("glance", "forward", "chain", "pattern", "values", "matrices", "loop", "numbers", "check")
 
 TITLE = "How this network learns"
 
 
 def document(view: View, only: Sequence[str] = ()) -> Document:
     """The document of a derivation; ``only`` picks parts by name, by default those of its detail."""
-    chosen = only or (BRIEF if view.brief else tuple(PARTS))
+    chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
     absent = {"numbers"} if view.example is None else set()
-    return Document(TITLE, tuple(PARTS[name](view) for name in PARTS if name in chosen and name not in absent))
+    return Document(TITLE, tuple(_part(name, view) for name in PARTS if name in chosen and name not in absent))
+
+
+def _part(name: str, view: View) -> Part:
+    """A part, by the function of its name in the module of its name, which is imported where it is asked for."""
+    part: Part = getattr(import_module(f"derive.document.parts.{name}"), name)(view)
+    return part
 
 
 def text_summary(derivation: NumPyDerivation) -> list[str]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from derive.files.formats import FORMATS, HASH, Comment
+
 #: Raised by one whenever the layout of the generated files changes.
 FORMAT = 3
 #: How many lines the seal of a text has.
@@ -32,27 +34,10 @@ _HASHES = r"spec ([0-9a-f]{12}), format ([0-9]+),(?: source ([0-9a-f]{16}),)? co
 _SEAL, _LINE = re.compile(_HASHES), re.compile(rf"\S+ {_HASHES}(?: -->)?")
 
 
-@dataclass(frozen=True)
-class Comment:
-    """How a format writes a line that is no content, and the beginning of a first line that must stay the first."""
-
-    opening: str
-    closing: str = ""
-    first: str = ""
-
-    def line(self, words: str) -> str:
-        """The words as a comment."""
-        return f"{self.opening}{words}{self.closing}\n"
-
-
-_HASH, _TAG = "# ", "<!-- "
 _COMMENTS = {
-    ".py": (Comment(_HASH),),
-    ".toml": (Comment(_HASH),),
-    ".tex": (Comment("% "),),
-    ".md": (Comment(_HASH, first="---\n"), Comment(_TAG, " -->")),
-    ".html": (Comment(_TAG, " -->", "<!doctype"), Comment(_TAG, " -->")),
-    ".svg": (Comment(_TAG, " -->", "<?xml"), Comment(_TAG, " -->")),
+    ".py": (HASH,),
+    ".toml": (HASH,),
+    **{ending: comments for entry in FORMATS.values() for ending, comments in entry.comments.items()},
 }
 _NOTICES = {"network.toml": SPEC_NOTICE, "numbers.toml": NUMBERS_NOTICE, "network.py": EQUATIONS_NOTICE}
 

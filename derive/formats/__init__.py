@@ -4,5 +4,5 @@ In: a manuscript.
 Out: texts by file name.
 Imports: document and what is below.
 
-A new format is one module, and one entry in `writers.py`.
+A new format is one module with ``files(manuscript)``, and one entry in `derive/files/formats.py`.
 """

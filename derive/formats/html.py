@@ -44,6 +44,7 @@ from derive.paper.latex import joined, latex
 from derive.paper.mathml import mathml, relation
 
 if TYPE_CHECKING:
+    from derive.document.manuscript import Manuscript
     from derive.document.view import View
 
 #: The widest left side, in em, beside which a narrow page has room for the right one.
@@ -52,6 +53,11 @@ LONG = 5.0
 WIDE = 12.0
 #: The part after which the backward pass is walked through.
 _WALKED = "pattern"
+
+
+def files(manuscript: Manuscript) -> dict[str, str]:
+    """The derivation as one page."""
+    return {"derivation.html": html_page(manuscript.view, manuscript.document)}
 
 
 def html_page(view: View, document: Document) -> str:

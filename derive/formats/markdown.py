@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from derive.document.blocks import (
     Algorithm,
@@ -31,6 +32,9 @@ from derive.formats.pages import paged
 from derive.formats.rows import displayed, inline
 from derive.paper.boxes import Box
 from derive.paper.text import text as unicode_text
+
+if TYPE_CHECKING:
+    from derive.document.manuscript import Manuscript
 
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -254,6 +258,13 @@ def markdown_files(document: Document, flavour: str, front_matter: bool = False,
         inner = replace(writer, pictures="../")
         files |= {f"parts/{name}": body for name, body in _paged([part], inner, part.name).items()}
     return files | {picture_file(p): svg(p.drawing, p.name) for p in pictures(document.parts)}
+
+
+def files(manuscript: Manuscript) -> dict[str, str]:
+    """The derivation and each of its parts in Markdown, and the pictures."""
+    edition = manuscript.edition
+    prefix = edition.label_prefix or "eq"
+    return markdown_files(manuscript.document, edition.flavour, edition.front_matter, prefix)
 
 
 def _writer(flavour: str, prefix: str) -> MarkdownWriter:

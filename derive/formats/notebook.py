@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from derive.calculus.forward import ForwardPass
     from derive.calculus.index import Tensor
     from derive.calculus.program import Program
+    from derive.document.manuscript import Manuscript
     from derive.targets.numpy.derivation import NumPyDerivation
 
 Cell = dict[str, Any]
@@ -50,6 +51,11 @@ _CODE = {
     "curve": "The error, averaged over each round through the samples:",
     "predict": "What it has learned, on samples that it has not seen:",
 }
+
+
+def files(manuscript: Manuscript) -> dict[str, str]:
+    """The derivation as a notebook."""
+    return {"derivation.ipynb": notebook(manuscript.document, manuscript.view.derivation)}
 
 
 def notebook(document: Document, derivation: NumPyDerivation) -> str:

@@ -13,8 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
+from derive.files.seals import Compiled, Content
+from derive.formats import tex
 from derive.text.errors import OutputError
+
+if TYPE_CHECKING:
+    from derive.document.manuscript import Manuscript
 
 _CAREFUL = ("-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "-file-line-error")
 
@@ -53,6 +59,13 @@ def engine() -> tuple[str, str]:
         f"no TeX engine was found for pdf ({', '.join(ENGINES)}): install one, such as pdflatex of TeX Live, "
         "or leave pdf out of the formats"
     )
+
+
+def files(manuscript: Manuscript) -> dict[str, Content]:
+    """The document, and what it was made of."""
+    written = tex.files(manuscript)
+    source = written["document.tex"]
+    return {**written, "derivation.pdf": Compiled(source, lambda: pdf(source))}
 
 
 def pdf(source: str) -> bytes:

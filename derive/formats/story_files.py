@@ -5,7 +5,7 @@ from __future__ import annotations
 from derive.document.story import story
 from derive.drawing.highlight import read_highlight
 from derive.files.seals import Content, seal_all
-from derive.formats.writers import WRITERS
+from derive.formats.writers import written
 from derive.statement.edition import Edition
 from derive.targets.numpy.derivation import NumPyDerivation
 
@@ -16,5 +16,5 @@ def story_files(derivation: NumPyDerivation, weight: str, edition: Edition) -> t
     told = story(derivation, weight, edition)
     highlight = read_highlight(weight, derivation.forward)
     place = "_".join([derivation.network.name, highlight.name, *map(str, highlight.entry)])
-    files = {n: c for name in edition.formats for n, c in WRITERS[name](told).items() if "/" not in n}
+    files = {n: c for n, c in written(told).items() if "/" not in n}
     return place, seal_all(files, derivation.network.digest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
+from typing import TYPE_CHECKING
 
 from derive.document.blocks import (
     BREAK,
@@ -35,6 +36,9 @@ from derive.files.templates import fill
 from derive.paper.boxes import EMPTY, Box, opened
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import latex
+
+if TYPE_CHECKING:
+    from derive.document.manuscript import Manuscript
 
 #: The rows of a table that surely fit on a page.
 LONGEST = 28
@@ -284,6 +288,11 @@ def tex_files(document: Document, prefix: str = "") -> dict[str, str]:
     whole = writer.fragment(document.parts)
     parts = {f"parts/{part.name}.tex": writer.fragment([part]) for part in document.parts}
     return {"derivation.tex": whole, "document.tex": latex_document(whole, document.title), **parts}
+
+
+def files(manuscript: Manuscript) -> dict[str, str]:
+    """The derivation and each of its parts as fragments, and a document of its own."""
+    return tex_files(manuscript.document, manuscript.edition.label_prefix)
 
 
 def latex_document(fragment: str, title: str) -> str:

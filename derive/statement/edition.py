@@ -12,32 +12,34 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from derive.files.formats import FORMATS
 from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
 from derive.text.user_text import bounded, kind, shown, shown_path
 
-#: The parts of the document, in their order.
+
+@dataclass(frozen=True)
+class PartEntry:
+    """A part of the document: what it says, and whether a brief document has it."""
+
+    summary: str
+    brief: bool = True
+
+
+#: The parts of the document, in their order; `derive/document/parts/` has a module for each.
 PARTS = {
-    "glance": "what the network is, drawn, and layer by layer",
-    "notation": "every symbol, its meaning and its shape",
-    "forward": "unit by unit, with indices, in matrices",
-    "sought": "the gradients, and what finite differences would cost",
-    "chain": "the chain rule, from the last layer backwards, and every path to one weight",
-    "pattern": "what the chains share, its name, its recursion, what it saves",
-    "values": "the slopes of the error and of the activations put in",
-    "matrices": "in matrices, for one sample and for a batch",
-    "loop": "the update and the algorithm, tied to the lines of code",
-    "numbers": "a worked example, with --numbers",
-    "check": "how far the gradients are from measured ones, as run",
-}
-FORMATS = {
-    "tex": "LaTeX: the derivation and each part to \\input, and a document of its own",
-    "pdf": "the document, set by a TeX engine that is found on the path",
-    "md": "Markdown, in one of the flavours",
-    "html": "one page that needs no network, with the drawing and the formulas in it",
-    "ipynb": "a notebook that derives, runs and checks",
-    "svg": "the drawing of the network",
+    "glance": PartEntry("what the network is, drawn, and layer by layer"),
+    "notation": PartEntry("every symbol, its meaning and its shape", brief=False),
+    "forward": PartEntry("unit by unit, with indices, in matrices"),
+    "sought": PartEntry("the gradients, and what finite differences would cost", brief=False),
+    "chain": PartEntry("the chain rule, from the last layer backwards, and every path to one weight"),
+    "pattern": PartEntry("what the chains share, its name, its recursion, what it saves"),
+    "values": PartEntry("the slopes of the error and of the activations put in"),
+    "matrices": PartEntry("in matrices, for one sample and for a batch"),
+    "loop": PartEntry("the update and the algorithm, tied to the lines of code"),
+    "numbers": PartEntry("a worked example, with --numbers"),
+    "check": PartEntry("how far the gradients are from measured ones, as run"),
 }
 DETAILS = {
     "brief": "the heart of the matter",
@@ -56,9 +58,6 @@ FORMS = {
     "core": "the equations and update, in network.py, without checks and trainer",
     "predict": "the forward pass alone, in predict.py, for a trained network",
 }
-
-#: Which formats an option is for, where it is not for all.
-MADE_FOR = {"flavour": ("md",), "front_matter": ("md",), "label_prefix": ("tex", "pdf", "md")}
 
 MAX_PREFIX = 40
 MAX_SEED = 10**20
@@ -123,9 +122,9 @@ class Edition:
         if "numbers" in self.only and self.numbers is None:
             raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
         if self.form in ("core", "predict"):
-            needs = "estimator" if self.estimator else "format ipynb" if "ipynb" in self.formats else ""
+            needs = ["estimator"] * self.estimator + [f"format {name}" for name in self.formats if FORMATS[name].runs]
             if needs:
-                raise SpecError(f"{needs} needs a trainer, which form {self.form} has not: give form package")
+                raise SpecError(f"{needs[0]} needs a trainer, which form {self.form} has not: give form package")
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Edition:
@@ -180,8 +179,8 @@ def edition_of(table: object, options: Mapping[str, Any], file: Path | None = No
 def check_use(edition: Edition, options: Collection[str]) -> None:
     """Raise SpecError for an option that none of the formats has a use for."""
     for key in options:
-        formats = MADE_FOR.get(key, edition.formats)
-        if not {*formats} & {*edition.formats}:
+        formats = [name for name, entry in FORMATS.items() if key in entry.options]
+        if formats and not {*formats} & {*edition.formats}:
             listed = " or ".join(formats)
             raise SpecError(f"{key} is for {listed}, which the format does not name: give {formats[0]} there too")
 

@@ -19,7 +19,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from derive.files import write as render
-from derive.files.seals import FORMAT, SUFFIXES, Comment, Compiled, edited, origin, seal, seal_all
+from derive.files.formats import Comment
+from derive.files.seals import FORMAT, SUFFIXES, Compiled, edited, origin, seal, seal_all
 from derive.files.templates import environment, fill, template_folder
 from derive.files.write import compare_files, stale_files, write_files
 from derive.text.errors import OutputError

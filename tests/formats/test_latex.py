@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from derive import Network, derive
-from derive.document.document import PARTS, document
+from derive.document.document import document
 from derive.document.view import View
 from derive.formats.tex import TexWriter
+from derive.statement.edition import PARTS
 
 WIDTHS = (3, 4, 2, 5, 3, 6, 2)
 NOTATIONS = ("psi", "bracket", "delta")

@@ -12,7 +12,8 @@ from helpers import module_of
 from derive import Network
 from derive.command.lists import CATALOGUES
 from derive.command.main import main
-from derive.statement.edition import FORMATS, KEYS, PARTS
+from derive.files.formats import FORMATS
+from derive.statement.edition import KEYS, PARTS
 from derive.statement.network import SpecError
 from derive.text.known import canonical, folded, misspelled, synonyms
 from derive.text.user_text import listed

@@ -31,7 +31,7 @@ MOST = 6
 Row = tuple[Text, ...]
 
 
-def symbols(view: View) -> Part:
+def notation(view: View) -> Part:
     """The table of symbols, then how their indices are read."""
     rows = [*_tensors(view), *_signs(view)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
