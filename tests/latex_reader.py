@@ -865,15 +865,16 @@ class _Parser:
             return tree
         self.expect("^")
         mark = self.group()
-        layer = mark._layer("(", ")")
+        layer = mark._layer()
         mark.done()
         if layer is None:
             raise self.wrong("a left superscript that is no layer")
         return self.symbol(layer)
 
-    def _layer(self, opening: str, closing: str) -> int | None:
+    def _layer(self) -> int | None:
         """A number in brackets."""
-        if self.peek() != opening or not self.peek(1).isdigit():
+        closing = _CLOSING.get(self.peek())
+        if closing is None or not self.peek(1).isdigit():
             return None
         start = self.at
         self.next()
@@ -1049,8 +1050,7 @@ class _Parser:
                 continue
             while inner.accept(r"\prime", "'"):
                 function = replace(function, primes=function.primes + 1)
-            layer = inner._layer("[", "]")
-            layer = inner._layer("(", ")") if layer is None else layer
+            layer = inner._layer()
             if layer is not None:
                 function = replace(function, layer=layer)
             elif inner.peek():
@@ -1184,8 +1184,7 @@ class _Parser:
     def _raised(self, symbol: Symbol) -> tuple[Symbol, tuple[Node, bool] | None]:
         """What stands above a symbol: its layer, its sample, a transpose; or a power."""
         while self.peek():
-            layer = self._layer("[", "]")
-            layer = self._layer("(", ")") if layer is None else layer
+            layer = self._layer()
             if layer is not None:
                 if symbol.layer is not None:
                     raise self.wrong("two layers")

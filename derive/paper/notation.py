@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from derive.calculus.index import Tensor
 from derive.calculus.program import FactorScale
 from derive.calculus.roles import OF_A_STEP, Role
-from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter
+from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter, plain
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,10 @@ class Letters:
 class Notation:
     """A way of writing the derivation.
 
-    ``layer`` is where the layer's number stands: ``left`` ({}^{(2)}z),
-    ``bracket`` (z^{[2]}) or ``right`` (z^{(2)}). ``from_first`` writes a weight
-    as w_{from,to}. ``derivative`` writes dE/dW as dW. ``times`` is the sign of
+    ``layer`` is the side of the letter on which the layer's number stands: ``left``
+    ({}^{(2)}z) or ``right`` (z^{(2)}); ``brackets`` are around it. A network of one layer
+    has no numbers unless it is ``numbered_alone``. ``from_first`` writes a weight as
+    w_{from,to}. ``derivative`` is ``partial``, or ``d`` to write dE/dW as dW. ``times`` is the sign of
     the entry-wise product. ``increment`` shows an update as a step of its own.
     ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
     """
@@ -45,6 +46,8 @@ class Notation:
     summary: str
     layer: str
     roles: Mapping[str, Letters]
+    brackets: tuple[Letter, Letter] = (plain("("), plain(")"))
+    numbered_alone: bool = True
     scale: FactorScale = field(default_factory=FactorScale)
     function: str = "f"
     function_layers: bool = False
@@ -61,6 +64,17 @@ class Notation:
     factor_letters: tuple[str, ...] = ("k", "p", "q", "r", "s", "t", "u", "v")
     sample_letters: tuple[str, ...] = ("mu", "nu", "rho", "tau", "xi", "zeta", "iota", "omega")
     synonyms: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for key, allowed in (("layer", ("left", "right")), ("derivative", ("partial", "d"))):
+            if getattr(self, key) not in allowed:
+                given = f"notation {self.name}: {key} is {getattr(self, key)!r}"
+                raise ValueError(f"{given}, but must be {' or '.join(map(repr, allowed))}")
+
+    @property
+    def has_prediction(self) -> bool:
+        """Whether predictions have a letter of their own, which needs no layer's number."""
+        return self.roles["prediction"].entry != self.roles["activation"].entry
 
     def role(self, tensor: Tensor) -> Letters:
         """How a tensor is written; one with no entry of its own goes by its name."""
@@ -190,7 +204,8 @@ PSI = Notation(
 BRACKET = Notation(
     "bracket",
     "layers in square brackets, dz, dW and db, the mean over the samples taken last",
-    layer="bracket",
+    layer="right",
+    brackets=(plain("["), plain("]")),
     roles={
         **_SHARED,
         "input": Letters("x", "X", "X"),
@@ -229,6 +244,7 @@ DELTA = Notation(
         "factor": Letters("delta", "delta", "delta"),
     },
     scale=FactorScale(sign=-1, per_sample=True),
+    numbered_alone=False,
     from_first=True,
     increment=True,
     free_letters=("j", "i", "k", "p", "q", "r", "s", "t", "u", "v"),

@@ -79,8 +79,8 @@ def mark(set_: Typesetter, notation: Notation, number: str) -> Box | None:
     """A layer's number in its brackets; None for no number."""
     if not number:
         return None
-    opening, closing = ("[", "]") if notation.layer == "bracket" else ("(", ")")
-    return set_.join((set_.letter(plain(p)) for p in (opening, number, closing)), "", ATOM)
+    opening, closing = notation.brackets
+    return set_.join(map(set_.letter, (opening, plain(number), closing)), "", ATOM)
 
 
 def scripted(
@@ -103,8 +103,8 @@ def role_sign(set_: Typesetter, notation: Notation, tensor: Tensor, one_layer: b
         rate = letter(notation.rate)
         return Sign(rate, rate, rate, about=letter(notation.role(STEP).entry))
     about = tensor.about
-    unlayered = tensor.role == Role.INPUT or (tensor.role == Role.PREDICTION and notation.layer != "bracket")
-    plain = tensor.layer is None or unlayered or (one_layer and notation.layer == "right")
+    unlayered = tensor.role == Role.INPUT or (tensor.role == Role.PREDICTION and notation.has_prediction)
+    plain = tensor.layer is None or unlayered or (one_layer and not notation.numbered_alone)
     below = None
     if tensor.role == Role.FACTOR and about is not None and (about.role != Role.PREACTIVATION or about.layer is None):
         below = letter(notation.role(about).entry)

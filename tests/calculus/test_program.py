@@ -13,8 +13,7 @@ from derive.arrays.matrix import ShapeError
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.program import STAGES, Assign, Program
 from derive.learning.optimizers import LEARNING_RATE
-
-NOTATIONS = ("psi", "bracket", "delta")
+from derive.paper.notation import NOTATIONS
 
 
 def changed(program: Program, position: int, **fields) -> Program:

@@ -47,8 +47,9 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X
 from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
+from derive.paper.characters import LETTERS
 from derive.paper.latex import latex
-from derive.paper.notation import NOTATIONS
+from derive.paper.notation import NOTATIONS, Notation
 from derive.paper.page_of import page_for
 from derive.paper.spelling import upright
 
@@ -63,19 +64,18 @@ PARTS = ("notation", "forward", "sought", "chain", "pattern", "values", "matrice
 #: The same without what says things twice: for very many small derivations.
 QUICK = ("notation", "forward", "pattern", "matrices")
 
-#: The letters of a role, by notation: the role, and what a tensor of it is called in a plain network.
-_OF_ALL = {"x": ("input", "X"), "X": ("input", "X"), "y": ("target", "Y"), "Y": ("target", "Y"), "E": ("error", "E")}
-_OF_ALL |= {"w": ("weight", "W{}"), "W": ("weight", "W{}"), "b": ("bias", "b{}")}
-_OF_ALL |= {r"\bar{x}": ("augmented", "x{}"), r"\bar{X}": ("augmented", "x{}")}
-_ACTIVE = {"a": ("activation", "a{}"), "A": ("activation", "a{}")}
-_SUMS = {"z": ("preactivation", "z{}"), "Z": ("preactivation", "z{}")}
-_HATS = {r"\hat{y}": ("prediction", "a{}"), r"\hat{Y}": ("prediction", "a{}")}
-ROLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "psi": {**_OF_ALL, **_ACTIVE, **_SUMS, **_HATS},
-    "bracket": {**_OF_ALL, "a": ("prediction", "a{}"), "A": ("prediction", "a{}"), **_SUMS},
-    "delta": {**_OF_ALL, **_ACTIVE, **_HATS, "h": ("preactivation", "z{}"), "H": ("preactivation", "z{}")},
-}
-FACTORS = {"psi": r"\Psi", "bracket": "dz", "delta": r"\delta"}
+#: What a tensor of a role is called in a plain network; of two roles with one letter, the later one counts.
+_PLAIN = {"input": "X", "target": "Y", "error": "E", "weight": "W{}", "bias": "b{}", "augmented": "x{}"}
+_PLAIN |= {"preactivation": "z{}", "activation": "a{}", "prediction": "a{}"}
+
+
+def _roles(notation: Notation) -> dict[str, tuple[str, str]]:
+    """The letters of a notation: the role of each, and what a tensor of it is called in a plain network."""
+    letters = [(role, name) for role in _PLAIN for name in (notation.roles[role].entry, notation.roles[role].batch)]
+    return {LETTERS[name].tex: (role, _PLAIN[role]) for role, name in letters}
+
+
+ROLES = {name: _roles(notation) for name, notation in NOTATIONS.items()}
 
 _MARKS = {"acute": "\u0301", "grave": "\u0300", "hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "ddot": "\u0308"}
 _GREEK = {
@@ -123,6 +123,11 @@ class Names:
     notation: str
     said: Mapping[tuple[str, int | None], str]
 
+    @property
+    def style(self) -> Notation:
+        """The notation itself."""
+        return NOTATIONS[self.notation]
+
     @cached_property
     def _known(self) -> dict[tuple[str, int | None], Tensor | None]:
         return {}
@@ -155,8 +160,8 @@ class Names:
 
     def _by_role(self, letter: str, number: int | None) -> Tensor | None:
         role, name = ROLES[self.notation].get(letter, ("", ""))
-        roles = (role, "activation") if role == "prediction" and self.notation == "bracket" else (role,)
-        unnumbered = (role == "prediction" and number is None) or (number is None and self.notation == "delta")
+        roles = (role, "activation") if role == "prediction" and not self.style.has_prediction else (role,)
+        unnumbered = number is None and (role == "prediction" or not self.style.numbered_alone)
         found = [
             t
             for t in self.tensors.values()
@@ -258,18 +263,21 @@ class PassReading(Reading):
 
     def _meaning(self, symbol: Symbol) -> Meaning:
         letter, gradient = symbol.letter, False
-        if letter == FACTORS[self.notation] and self.names.resolve(letter, symbol.layer) is None:
+        if letter == self._letter("factor") and self.names.resolve(letter, symbol.layer) is None:
             about = self._about(symbol)
             return Meaning("factor", about.name, 0, self._axes_of(about), "e1m")
         tensor = self.names.resolve(letter, symbol.layer)
-        if tensor is None and self.notation == "bracket" and letter.startswith("d"):
+        if tensor is None and self.notation.derivative == "d" and letter.startswith("d"):
             tensor, gradient = self.names.resolve(letter[1:], symbol.layer), True
         if tensor is None:
             raise Unreadable(f"{letter} with the number {symbol.layer} is no tensor's sign")
         axes = self._axes_of(tensor)
-        swapped = self.notation == "delta" and tensor.role == "weight" and tensor.name == f"W{tensor.layer}"
+        swapped = self.notation.from_first and tensor.role == "weight" and tensor.name == f"W{tensor.layer}"
         role = "gradient" if gradient else "tensor"
         return Meaning(role, tensor.name, 0, axes[::-1] if swapped else axes, "e1m", swapped)
+
+    def _letter(self, role: str) -> str:
+        return LETTERS[self.notation.roles[role].entry].tex
 
     def _about(self, symbol: Symbol) -> Tensor:
         """What a shared factor is about: the tensor below it, or the sums of the layer above it."""
@@ -277,8 +285,7 @@ class PassReading(Reading):
         tensor = self.names.resolve(first, symbol.layer) if first and not first.isdigit() else None
         if tensor is None and first and not first.isdigit() and symbol.layer is not None:
             tensor = self.names.resolve(first, None)
-        sums = "h" if self.notation == "delta" else "z"
-        tensor = tensor or self.names.resolve(sums, symbol.layer)
+        tensor = tensor or self.names.resolve(self._letter("preactivation"), symbol.layer)
         if tensor is None:
             raise Unreadable(f"{symbol} is a factor of nothing that is known")
         return tensor
@@ -338,7 +345,7 @@ class PassReading(Reading):
         size = self.size(tree)
         if size is not None:
             return size
-        if tree == Symbol(RATES[self.notation]) and self.names.resolve(tree.letter, None) is None:
+        if tree == Symbol(RATES[self.notation.name]) and self.names.resolve(tree.letter, None) is None:
             return RATE
         meaning = self.meaning(tree)
         if self.entrywise:
@@ -380,7 +387,7 @@ class PassReading(Reading):
 
     def _added(self, left: Value, right: Value) -> Value:
         """A sum; a bias that a plain network has is added to each column where the notation says so."""
-        if isinstance(left, Matrix) and isinstance(right, Matrix) and self.notation != "psi":
+        if isinstance(left, Matrix) and isinstance(right, Matrix) and not self.notation.ones:
             columns = {side.data.shape[1] for side in (left, right)}
             if columns == {1, self.world.samples} and left.data.shape[0] == right.data.shape[0]:
                 return Matrix(left.data + right.data)
@@ -435,9 +442,9 @@ class PassReading(Reading):
         return not plain and bool(self._units(symbol, self.meaning(symbol)))
 
     def _kronecker(self, tree: lr.Kronecker, env: Mapping[str, Any]) -> Value:
-        """In the delta rule a factor has the same letter: then a tensor's letter stands first."""
+        """Where a factor has the same letter, a tensor's letter stands first."""
         symbol = Symbol(r"\delta", None, (tree.left, tree.right))
-        if self.notation == "delta" and self.names.resolve(tree.left, None) is not None:
+        if symbol.letter == self._letter("factor") and self.names.resolve(tree.left, None) is not None:
             return self._symbol(symbol, env)
         return super()._kronecker(tree, env)
 
@@ -635,8 +642,8 @@ def _letters(tensors: Iterable[str], notation: str) -> set[str]:
     """Letters that would mean something else if they were no names."""
     stems = {n.rstrip("0123456789").rstrip("_") or n for n in tensors}
     letters = {"e": {"e"}, r"\pi": {"pi", "π"}, r"\sigma": {"sigma", "σ"}}
-    letters |= {} if notation == "bracket" else {"d": {"d"}}
-    letters |= {} if notation == "delta" else {r"\Delta": {"Delta", "Δ"}}
+    letters |= {} if NOTATIONS[notation].derivative == "d" else {"d": {"d"}}
+    letters |= {} if NOTATIONS[notation].increment else {r"\Delta": {"Delta", "Δ"}}
     return {letter for letter, named in letters.items() if named & stems}
 
 

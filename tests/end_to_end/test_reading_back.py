@@ -27,8 +27,10 @@ import pytest
 from latex_reader import Equation, Symbol, Unreadable
 
 from derive import Network, derive
+from derive.paper import characters
 from derive.paper import latex as latex_printer
 from derive.paper.characters import BESIDE, BETWEEN
+from derive.paper.notation import NOTATIONS, Notation
 from derive.paper.page import Page
 
 Array = np.ndarray[Any, Any]
@@ -395,40 +397,29 @@ def _drawn(network: Network, seed: int) -> World:
 
 # ---------------------------------------------------------------- what the letters mean
 
-#: Letter -> role, and where it may be used: with indices (e), for the array of one sample (1), of a batch (m).
-_COMMON = {"x": ("input", "e1"), "X": ("input", "m"), "y": ("target", "e1"), "Y": ("target", "m")}
-_COMMON |= {"w": ("weight", "e"), "W": ("weight", "1m"), "b": ("bias", "e1m"), "E": ("error", "e1m")}
-_COMMON |= {"R": ("penalty", "e1m")}
-_COMMON |= {"a": ("activation", "e1"), "A": ("activation", "m")}
-_COMMON |= {r"\bar{x}": ("augmented", "e1"), r"\bar{X}": ("augmented", "m")}
-_HATS = {r"\hat{y}": ("prediction", "e1"), r"\hat{Y}": ("prediction", "m")}
-LETTERS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "psi": {
-        **_COMMON,
-        **_HATS,
-        "z": ("preactivation", "e1"),
-        "Z": ("preactivation", "m"),
-        r"\Psi": ("factor", "e1m"),
-    },
-    "bracket": {
-        **_COMMON,
-        "z": ("preactivation", "e1m"),
-        "dz": ("factor", "e1m"),
-        "dw": ("weight gradient", "e"),
-        "dW": ("weight gradient", "1m"),
-        "db": ("bias gradient", "e1m"),
-    },
-    "delta": {
-        **_COMMON,
-        **_HATS,
-        "h": ("preactivation", "e1"),
-        "H": ("preactivation", "m"),
-        r"\delta": ("factor", "e1m"),
-    },
-}
-RATES = {"psi": r"\eta", "bracket": r"\alpha", "delta": r"\eta"}
-#: Whether the factor of a batch belongs, column by column, to the error of one sample.
-PER_SAMPLE = {"psi": False, "bracket": True, "delta": True}
+#: Roles whose letters the notations choose.
+ROLES = ("input", "target", "error", "weight", "bias", "preactivation", "activation", "augmented", "factor")
+
+
+def _letters(notation: Notation) -> dict[str, tuple[str, str]]:
+    """Letter -> role, and where it may be used: with indices (e), for the array of one sample (1), of a batch (m)."""
+    found = {"R": ("penalty", "e1m")}
+
+    def add(role: str, before: str, entry: str, one: str, batch: str) -> None:
+        for name, use in ((entry, "e"), (one, "1"), (batch, "m")):
+            letter = characters.LETTERS[before + name].tex
+            found[letter] = (role, found.get(letter, (role, ""))[1] + use)
+
+    for role in (*ROLES, *["prediction"] * notation.has_prediction):
+        of = notation.roles[role]
+        add(role, "", of.entry, of.vector or of.entry, of.batch)
+        if notation.derivative == "d" and role in ("weight", "bias"):
+            add(f"{role} gradient", "d", of.entry, of.vector or of.entry, of.batch)
+    return found
+
+
+LETTERS = {name: _letters(notation) for name, notation in NOTATIONS.items()}
+RATES = {name: characters.LETTERS[notation.rate].tex for name, notation in NOTATIONS.items()}
 NAMES = {"input": "x", "target": "y", "preactivation": "z", "activation": "a", "weight": "w", "bias": "b"}
 NAMES |= {"augmented": "bar", "weight gradient": "w", "bias gradient": "b"}
 SAMPLED = ("input", "target", "prediction", "preactivation", "activation", "augmented", "factor")
@@ -474,8 +465,8 @@ class Reading:
 
     def __init__(self, book: Book, world: World) -> None:
         self.book, self.world = book, world
-        self.notation = book.network.notation
-        self.letters = LETTERS[self.notation]
+        self.notation = NOTATIONS[book.network.notation]
+        self.letters = LETTERS[self.notation.name]
         names = {w: n for w, n in zip(book.network.layers, world.widths, strict=True) if isinstance(w, str)}
         plain = {w: n for w, n in names.items() if w not in self.letters}  # any other is written as an index of n
         self.sizes = {**plain, **{f"n_{w}": n for w, n in names.items()}, "m": world.samples}
@@ -498,7 +489,7 @@ class Reading:
         """The value of a symbol that stands for a number of the step, if it does."""
         name = "_".join((symbol.letter, *symbol.indices[:1]))
         plain = symbol.layer is None and symbol.sample is None and len(symbol.indices) < 2
-        if not plain or self.size(symbol) is not None or symbol == Symbol(RATES[self.notation]):
+        if not plain or self.size(symbol) is not None or symbol == Symbol(RATES[self.notation.name]):
             return None
         found = self.world.learning.numbers.get(name)
         if found is None or math.isnan(found):
@@ -513,7 +504,7 @@ class Reading:
 
     def _meaning(self, symbol: Symbol) -> Meaning:
         if symbol.letter not in self.letters:
-            raise Unreadable(f"{symbol.letter} means nothing in the notation {self.notation}")
+            raise Unreadable(f"{symbol.letter} means nothing in the notation {self.notation.name}")
         role, uses = self.letters[symbol.letter]
         layer = self._layer(symbol, role)
         prediction = role == "prediction"
@@ -522,7 +513,7 @@ class Reading:
         name = {"error": "E", "penalty": "R", "prediction": f"a{self.world.depth}"}.get(role, NAMES.get(role, ""))
         numbered = f"{name}{layer}" if role not in UNLAYERED else name
         axes = self._axes(role, layer)
-        swapped = self.notation == "delta" and role.startswith("weight")
+        swapped = self.notation.from_first and role.startswith("weight")
         return Meaning(role, name if prediction else numbered, layer, axes[::-1] if swapped else axes, uses, swapped)
 
     def _layer(self, symbol: Symbol, role: str) -> int:
@@ -532,10 +523,11 @@ class Reading:
                 raise Unreadable(f"{symbol.letter} has no layer, but {symbol.layer} stands there")
             return 0 if role == "input" else depth
         layer = symbol.layer
-        if layer is None and depth == 1 and self.notation == "delta":
+        if layer is None and depth == 1 and not self.notation.numbered_alone:
             layer = 0 if role == "augmented" else 1
         lowest = 0 if role == "augmented" else 1
-        highest = depth - 1 if role == "augmented" or (role == "activation" and self.notation != "bracket") else depth
+        last = role != "augmented" and (role != "activation" or not self.notation.has_prediction)
+        highest = depth if last else depth - 1
         if layer is None or not lowest <= layer <= highest:
             raise Unreadable(f"{symbol.letter} in layer {layer}")
         if role in ("augmented", "bias", "bias gradient") and (role == "augmented") != self.world.augmented:
@@ -614,7 +606,7 @@ class Reading:
         if layer not in self._factors:
             if layer not in self.book.factors:
                 raise Unreadable(f"the factor of layer {layer} is used and not defined")
-            each = self.world.batch and PER_SAMPLE[self.notation]
+            each = self.world.batch and self.notation.scale.per_sample
             count = self.world.samples
             readings = [Reading(self.book, w) for w in self.world.alone] if each else [self] * count
             columns = [r._defined(layer, 0 if each else s) for s, r in enumerate(readings)]
@@ -654,7 +646,7 @@ class Reading:
         size = self.size(tree)
         if size is not None:
             return size
-        if tree == Symbol(RATES[self.notation]):
+        if tree == Symbol(RATES[self.notation.name]):
             return RATE
         if tree == Symbol(r"\pi"):
             return math.pi
@@ -745,7 +737,7 @@ class Reading:
         if not isinstance(left, Matrix) or not isinstance(right, Matrix):
             return _mapped2(lambda a, b: a + b, left, right)
         columns = {side.data.shape[1] for side in (left, right)}
-        if self.world.batch and self.notation != "psi" and columns == {1, self.world.samples}:
+        if self.world.batch and not self.notation.ones and columns == {1, self.world.samples}:
             if left.data.shape[0] == right.data.shape[0]:
                 return Matrix(left.data + right.data)
         return _mapped2(lambda a, b: a + b, left, right)
@@ -1493,7 +1485,6 @@ MORE: Mapping[str, tuple[Any, ...]] = {
     "divergence": ((3, 4, 3), ("elu", "softmax"), "kl_divergence", "separate", "psi"),
     "two of a kind": ((3, 4, 3, 2), ("elu(alpha=1.4)", "elu(alpha=1/3)", "elu"), "mse", "none", "bracket"),
 }
-NOTATIONS = tuple(LETTERS)
 #: How networks learn: the network, its notation, and what is said of its learning.
 LEARNING: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "momentum": ("deep", "psi", {"optimizer": "momentum(mu=0.7)", "l2": 0.3}),

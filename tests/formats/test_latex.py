@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from derive import Network, derive
 from derive.document.document import document
 from derive.document.view import View
 from derive.formats.tex import TexWriter
+from derive.paper.notation import NOTATIONS
 from derive.statement.edition import PARTS
 
 WIDTHS = (3, 4, 2, 5, 3, 6, 2)
-NOTATIONS = ("psi", "bracket", "delta")
 
 NETWORKS: dict[str, dict[str, object]] = {
     f"{notation}_{depth}": {"layers": WIDTHS[: depth + 1], "notation": notation}
@@ -32,7 +33,7 @@ NETWORKS |= {
 }
 NETWORKS |= {
     f"{notation}_named": {"layers": ("n", "h", "h", "k"), "notation": notation, "bias": bias}
-    for notation, bias in zip(NOTATIONS, ("separate", "augmented", "none"), strict=True)
+    for notation, bias in zip(NOTATIONS, cycle(("separate", "augmented", "none")), strict=False)
 }
 NETWORKS |= {
     f"{notation}_wide": {
@@ -42,7 +43,7 @@ NETWORKS |= {
         "notation": notation,
         "bias": bias,
     }
-    for notation, bias in zip(NOTATIONS, ("augmented", "separate", "augmented"), strict=True)
+    for notation, bias in zip(NOTATIONS, cycle(("augmented", "separate")), strict=False)
 }
 NETWORKS |= {
     f"{activation}_{loss}": {

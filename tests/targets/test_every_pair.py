@@ -20,10 +20,11 @@ from helpers import Array, Values, derivation, forwarded, interpreted, module_of
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
+from derive.paper.notation import NOTATIONS
 from derive.text.entry_text import base_name, option_values
 
 LAYERS, SAMPLES = (2, 3, 2), 3
-BIASES, NOTATIONS = ("separate", "augmented", "none"), ("psi", "bracket", "delta")
+BIASES = ("separate", "augmented", "none")
 ELEMENTWISE = [name for name, entry in ACTIVATIONS.items() if entry.elementwise]
 WITH_OPTIONS = ("elu(alpha=1.4)", "leaky_relu(slope=1/3)")
 
