@@ -10,35 +10,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import singledispatch
-from typing import Any
 
 from sympy import Integer, Symbol
 
 from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
-from derive.catalogue.activations import ACTIVATIONS, Activation
-from derive.catalogue.layers import BIASES, Bias
-from derive.catalogue.losses import LOSSES, Loss
+from derive.catalogue.activations import Activation
+from derive.catalogue.layers import Bias
+from derive.catalogue.losses import Loss
 from derive.learning.descent import RATE, STEP, Descent
-from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
-from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
-from derive.learning.schedules import SCHEDULES, Schedule
+from derive.learning.initialisations import INPUTS, UNITS, Initialisation
+from derive.learning.optimizers import LEARNING_RATE, Optimizer
+from derive.learning.schedules import Schedule
 from derive.paper.boxes import Typesetter
 from derive.paper.characters import LETTERS
-from derive.paper.notation import NOTATIONS, PSI, Notation
+from derive.paper.notation import PSI, Notation
 from derive.paper.page import Page
 from derive.paper.text import text
-
-CATALOGUES: dict[str, Mapping[str, Any]] = {
-    "activations": ACTIVATIONS,
-    "losses": LOSSES,
-    "biases": BIASES,
-    "notations": NOTATIONS,
-    "optimizers": OPTIMIZERS,
-    "schedules": SCHEDULES,
-    "initialisations": INITIALISATIONS,
-}
 
 _OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
 _INPUTS = Axis(Symbol("n", integer=True, positive=True))

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 from derive.command.cache import Result, cached
 from derive.command.list_rows import rows, summary
-from derive.command.options import CATALOGUES, NAMES, STORY_FORMATS, check_lengths, parser, printable
+from derive.command.options import NAMES, STORY_FORMATS, check_lengths, parser, printable
 from derive.command.streams import REFUSED, complain, discard, prepare
 from derive.files.write import compare_files, stale_files, write_files
 from derive.statement.edition import KEYS, Edition, check_use, edition_of
-from derive.statement.network import KEYS as NETWORK_KEYS
+from derive.statement.keys import CATALOGUES, catalogue
+from derive.statement.keys import KEYS as NETWORK_KEYS
 from derive.statement.network import Network, SpecError, resolve
 from derive.text.errors import OutputError
 from derive.text.toml_file import read_toml
@@ -229,13 +230,10 @@ def _list(options: argparse.Namespace) -> int:
 
 def _entries(title: str) -> list[tuple[str, ...]]:
     """Each entry of a catalogue: its name, its formula if there is one, what it is."""
-    from importlib import import_module
-
     from derive.command.lists import formula
     from derive.paper.notation import Notation
 
-    module, name = CATALOGUES[title]
-    entries = getattr(import_module(module), name).values()
+    entries = catalogue(title).values()
     return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), summary(e)) for e in entries]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,7 +12,8 @@ from derive import __version__
 from derive.command.streams import complain
 from derive.files.formats import FORMATS
 from derive.statement.edition import DETAILS, FLAVOURS, FORMS, MAX_PATH, PARTS
-from derive.statement.network import KEYS
+from derive.statement.keys import CATALOGUES, KEYS
+from derive.statement.network import DEFAULTS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
 
 Command = Callable[[argparse.Namespace], int]
@@ -28,17 +30,6 @@ examples:
   derive check generated/network_3_4_4_1
   derive list activations
 """
-
-#: What `derive list` shows: the title, the module of the catalogue, its name there.
-CATALOGUES = {
-    "activations": ("derive.catalogue.activations", "ACTIVATIONS"),
-    "losses": ("derive.catalogue.losses", "LOSSES"),
-    "biases": ("derive.catalogue.layers", "BIASES"),
-    "notations": ("derive.paper.notation", "NOTATIONS"),
-    "optimizers": ("derive.learning.optimizers", "OPTIMIZERS"),
-    "schedules": ("derive.learning.schedules", "SCHEDULES"),
-    "initialisations": ("derive.learning.initialisations", "INITIALISATIONS"),
-}
 
 #: The formats of the story of a weight, which has no module beside it.
 STORY_FORMATS = tuple(name for name, entry in FORMATS.items() if not entry.runs)
@@ -146,10 +137,17 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("the network")
     for name, key in KEYS.items():
         if name != "name":  # stands with the files
-            network.add_argument(f"--{name}", metavar=key.metavar, help=key.help)
+            network.add_argument(f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name])}")
     network.add_argument(
         "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
     )
+
+
+def _default(value: object) -> str:
+    """A default in a help text; nothing for what must be given."""
+    if value is Parameter.empty:
+        return ""
+    return f" ({'never' if value is None else value if isinstance(value, str) else f'{value:g}'})"
 
 
 def _add_wording(group: Any, formats: Iterable[str]) -> None:

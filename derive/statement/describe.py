@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss
-from derive.statement.network import KEYS, Network, exactly
+from derive.statement.keys import KEYS, exactly
+from derive.statement.network import Network
 from derive.text.entry_text import number_text
 
 
@@ -22,12 +23,15 @@ def described(network: Network) -> str:
 
 def _learning(network: Network) -> str:
     """Say how it learns, where that is more than the gradient times a fixed rate."""
-    more = [f"weight decay {number_text(exactly(network.l2))}"] if network.l2 else []
-    more += [f"gradients clipped at norm {number_text(exactly(network.clip))}"] if network.clip is not None else []
-    more += [f"the schedule {network.schedule}"] if network.schedule != KEYS["schedule"].plain else []
-    said = [f"with {network.optimizer}"] if network.optimizer != KEYS["optimizer"].plain else []
+    changed = [key for key, declared in KEYS.items() if declared.phrase and not network.is_plain(key)]
+    more = [KEYS[key].phrase.format(_shown(getattr(network, key))) for key in changed]
+    said = [] if network.is_plain("optimizer") else [f"with {network.optimizer}"]
     said += [f"with {_in_a_row(more)}"] if more else []
     return f" It is trained {', '.join(said)}." if said else ""
+
+
+def _shown(value: str | float) -> str:
+    return value if isinstance(value, str) else number_text(exactly(value))
 
 
 def _in_a_row(words: Sequence[str]) -> str:

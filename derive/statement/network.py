@@ -7,21 +7,31 @@ that. The same fields can be given as arguments, as options or in a TOML file.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import itertools
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derive.text.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
+from derive.statement.keys import (
+    KEYS,
+    Widths,
+    default_name,
+    exactly,
+    package_name,
+    read_activation,
+    read_layers,
+    read_loss,
+    with_options,
+)
+from derive.text.entry_text import base_name
 from derive.text.errors import SpecError
-from derive.text.known import folded, unknown
+from derive.text.known import unknown
 from derive.text.toml_file import read_toml
-from derive.text.user_text import beyond_floats, bounded, is_device, is_package_name, kind, shown, shown_path, width
+from derive.text.user_text import kind, shown, shown_path
 
 if TYPE_CHECKING:
     from sympy import Expr
@@ -29,12 +39,6 @@ if TYPE_CHECKING:
     from derive.learning.descent import Descent
 
 __all__ = ["Network", "SpecError", "resolve"]
-
-MAX_LAYERS = 200
-MAX_NAME = 100
-MAX_NUMBER = 400
-
-Widths = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, init=False)
@@ -86,19 +90,14 @@ class Network:
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
     ) -> None:
-        widths = _layers(layers)
+        given = dict(locals())
+        widths = read_layers(layers)
         values = {
             "layers": widths,
-            "name": _default_name(widths) if name is None else _name(name),
-            "activation": _activation(activation, len(widths) - 1),
-            "loss": _loss(loss, widths[-1]),
-            "bias": _bias(bias),
-            "notation": _notation(notation),
-            "optimizer": _optimizer(optimizer),
-            "l2": _l2(l2),
-            "clip": None if clip is None else _clip(clip),
-            "schedule": _schedule(schedule),
-            "initialisation": _initialisation(initialisation),
+            "name": default_name(widths) if name is None else package_name(name),
+            "activation": read_activation(activation, len(widths) - 1),
+            "loss": read_loss(loss, widths[-1]),
+            **{key: declared.read(key, given[key]) for key, declared in KEYS.items() if declared.read},
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -141,13 +140,9 @@ class Network:
     def descent(self) -> Descent:
         """The optimizer, the schedule and the clipping, with their options."""
         from derive.learning.descent import Descent
-        from derive.learning.optimizers import OPTIMIZERS
-        from derive.learning.schedules import SCHEDULES
 
-        optimizer, options = parse_entry("optimizer", "optimizers", self.optimizer, OPTIMIZERS)
-        schedule, timing = parse_entry("schedule", "schedules", self.schedule, SCHEDULES)
         clip = None if self.clip is None else exactly(self.clip)
-        return Descent(OPTIMIZERS[optimizer], options, SCHEDULES[schedule], timing, clip)
+        return Descent(*with_options("optimizer", self.optimizer), *with_options("schedule", self.schedule), clip)
 
     @property
     def parameter_count(self) -> int | str:
@@ -172,8 +167,16 @@ class Network:
 
         What has been there from the beginning is written always, the rest where it is not plain.
         """
-        rows = {key: getattr(self, key) for key in KEYS if getattr(self, key) != KEYS[key].plain}
+        rows = {key: getattr(self, key) for key, declared in KEYS.items() if declared.always or not self.is_plain(key)}
         return "".join(f"{key} = {_value(value)}\n" for key, value in rows.items())
+
+    def is_plain(self, key: str) -> bool:
+        """Whether an argument is what it is by default."""
+        return bool(getattr(self, key) == DEFAULTS[key])
+
+
+#: What the arguments are by default.
+DEFAULTS = {name: p.default for name, p in inspect.signature(Network).parameters.items()}
 
 
 def resolve(options: Mapping[str, Any], file: str | Path | None = None) -> Network:
@@ -204,59 +207,12 @@ def _for_other_layers(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(names, list) and names and all(name == names[0] for name in names):
         kept["activation"] = names[0]
     try:
-        if kept.get("name") == _default_name(_layers(kept.pop("layers", ()))):
+        if kept.get("name") == default_name(read_layers(kept.pop("layers", ()))):
             del kept["name"]
     except SpecError:  # widths that are not used need not be right
         pass
     return kept
 
-
-# The keys of a file.
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key of a specification, and the option of the command that says the same.
-
-    ``types`` and ``expected`` are what a TOML file gives; ``metavar`` and ``help`` are the option's. A key
-    that is ``plain`` is not written to a file; one without a plain value is written always.
-    """
-
-    types: tuple[type, ...]
-    expected: str
-    metavar: str = "NAME"
-    help: str = ""
-    plain: object = ...
-
-
-#: Every key, in the order in which a file has them.
-KEYS = {
-    "name": Key((str,), "a string"),
-    "layers": Key(
-        (list, tuple), "an array such as [3, 4, 4, 1]", "N,N,...", "widths, inputs first: integers, names, or a mix"
-    ),
-    "activation": Key(
-        (str, list, tuple),
-        'a string or an array such as ["tanh", "sigmoid"]',
-        "NAME[,NAME...]",
-        "one for all layers, or one per layer (sigmoid)",
-    ),
-    "loss": Key((str,), "a string", help="error (loss) that is minimised (mse)"),
-    "bias": Key((str,), "a string", help="separate, augmented or none (separate)"),
-    "notation": Key((str,), "a string", help="how it is written: psi, bracket or delta (psi)"),
-    "optimizer": Key(
-        (str,), 'a string such as "adam(beta1=0.9)"', help="such as momentum, or adam(beta1=0.8) (sgd)", plain="sgd"
-    ),
-    "l2": Key((int, float), "a number", "NUMBER", "strength of weight decay, a part of the error (0)", 0.0),
-    "clip": Key((int, float), "a number", "NUMBER", "norm at which gradients are clipped (never)", None),
-    "schedule": Key(
-        (str,),
-        'a string such as "step(every=100)"',
-        help="of the learning rate, such as cosine(steps=1000) (constant)",
-        plain="constant",
-    ),
-    "initialisation": Key((str,), "a string", help="weight initialisation (glorot_uniform)", plain="glorot_uniform"),
-}
 
 #: The table that says how the derivation is written; an ``Edition`` reads it.
 DOCUMENT = "document"
@@ -285,158 +241,7 @@ def _value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-# One argument at a time.
-
-
-def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
-    """Split a comma-separated string, or take the entries of a sequence."""
-    if isinstance(value, str):
-        return tuple(part.strip(" \t") for part in bounded(key, value).split(","))
-    if isinstance(value, (bytes, Mapping, Set)) or not isinstance(value, Iterable):
-        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
-    return tuple(itertools.islice(value, MAX_LAYERS + 2))
-
-
-def _layers(value: object) -> Widths:
-    entries = _entries("layers", value, "3,4,4,1")
-    if len(entries) > MAX_LAYERS + 1:
-        raise SpecError(f"layers has more than {MAX_LAYERS + 1} entries: {MAX_LAYERS} layers are the limit")
-    widths = tuple(width(entry, f"layers: entry {position}") for position, entry in enumerate(entries, 1))
-    if len(widths) < 2:
-        given = f"only {widths[0]}" if widths else "nothing"
-        raise SpecError(f"layers holds {given}, but the inputs and the outputs are needed, such as 3,1")
-    return widths
-
-
-def _default_name(widths: Widths) -> str:
-    name = "_".join(["network", *map(str, widths)])
-    short = f"network_{widths[0]}_to_{widths[-1]}_in_{len(widths) - 1}_layers"
-    return name if len(name) <= MAX_NAME else short
-
-
-def _name(name: object) -> str:
-    if not isinstance(name, str):
-        raise SpecError(f"name is {kind(name)}, {shown(name)}, where a string is expected")
-    if is_device(bounded("name", name)):
-        raise SpecError(f"name is {shown(name)}, which Windows keeps for a device: choose another name")
-    if not is_package_name(name):
-        raise SpecError(
-            f"name is {shown(name)}, which cannot name a Python package: use the letters a to z, digits "
-            "and _, not a digit first, and no word or module of the language, such as my_network"
-        )
-    if len(name) > MAX_NAME:
-        raise SpecError(f"name is {shown(name)}, longer than {MAX_NAME} characters: choose a shorter one")
-    return name
-
-
-# The catalogues need SymPy, so each is imported only once a name is looked up in it.
-
-
-def _activation(value: object, depth: int) -> tuple[str, ...]:
-    from derive.catalogue.activations import ACTIVATIONS
-
-    if isinstance(value, str):
-        entries = split_entries(bounded("activation", value))
-    else:
-        entries = _entries("activation", value, "tanh,sigmoid")
-    names = tuple(_entry("activation", "activations", entry, ACTIVATIONS) for entry in entries)
-    if isinstance(value, str) and len(names) == 1:
-        return names * depth
-    if len(names) != depth:
-        given = f"activation holds {len(names)} name{'s' * (len(names) != 1)}"
-        wanted = "1 layer" if depth == 1 else f"{depth} layers"
-        raise SpecError(f"{given} for the {wanted} after the inputs: give one name for all, or {depth}")
-    return names
-
-
-def _entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> str:
-    """A name with its options, written as every equal one is."""
-    name, options = parse_entry(key, plural, text, catalogue)
-    return entry_text(name, options, catalogue[name].options)
-
-
-def _loss(value: object, outputs: int | str) -> str:
-    from derive.catalogue.losses import LOSSES
-
-    text = _entry("loss", "losses", value, LOSSES)
-    entry, name = LOSSES[base_name(text)], base_name(str(value).strip(" \t"))
-    if outputs != 1 and name.lower() != entry.name and folded(name) in map(folded, entry.of_one_output):
-        raise SpecError(
-            f"loss {shown(name)} takes the mean over the outputs too, where {entry.name} takes their sum: say "
-            f"{entry.name}, and for the same steps divide the learning rate by {outputs}, the number of outputs"
-        )
-    return text
-
-
-def _bias(value: object) -> str:
-    from derive.catalogue.layers import BIASES
-
-    return known_name("bias", "biases", value, BIASES)
-
-
-def _notation(value: object) -> str:
-    from derive.paper.notation import NOTATIONS
-
-    return known_name("notation", "notations", value, NOTATIONS)
-
-
-def _optimizer(value: object) -> str:
-    from derive.learning.optimizers import OPTIMIZERS
-
-    return _entry("optimizer", "optimizers", value, OPTIMIZERS)
-
-
-def _schedule(value: object) -> str:
-    from derive.learning.schedules import SCHEDULES
-
-    return _entry("schedule", "schedules", value, SCHEDULES)
-
-
-def _initialisation(value: object) -> str:
-    from derive.learning.initialisations import INITIALISATIONS
-
-    return known_name("initialisation", "initialisations", value, INITIALISATIONS)
-
-
-#: Between these all numbers of a step are far from the ends of float32.
-LEAST, MOST = 1e-12, 1e12
-
-
-def _l2(value: object) -> float:
-    strength = _real("l2", value, "0.01")
-    if strength != 0 and not LEAST <= strength <= MOST:
-        raise SpecError(f"l2 is {shown(value)}, but is 0 for no weight decay, or from {LEAST:g} to {MOST:g}")
-    return strength
-
-
-def _clip(value: object) -> float:
-    norm = _real("clip", value, "1.0")
-    if not LEAST <= norm <= MOST:
-        raise SpecError(f"clip is {shown(value)}, but is a norm from {LEAST:g} to {MOST:g}: leave it out not to clip")
-    return norm
-
-
-def _real(key: str, value: object, example: str) -> float:
-    """A number, or its decimals as text."""
-    number = value
-    if isinstance(value, str) and _DECIMAL.fullmatch(bounded(key, value, MAX_NUMBER).strip(" \t")):
-        number = float(value)
-        if beyond := beyond_floats(value, number):
-            raise SpecError(f"{key} is {shown(value)}, {beyond}: give a number such as {example}")
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        said = shown(value) if isinstance(value, str) else f"{kind(value)}, {shown(value)}"
-        raise SpecError(f"{key} is {said}, where a number such as {example} is expected")
-    if not abs(number) < float("inf") or abs(number) > sys.float_info.max:
-        raise SpecError(f"{key} is {shown(value)}, where a finite number is expected")
-    return float(number) + 0.0
-
-
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-
-
-def exactly(number: float) -> Fraction:
-    """The fraction that a float stands for as it is written: 0.01 is 1/100."""
-    return Fraction(repr(number))
+# What fits together.
 
 
 def _check_numbers(network: Network) -> None:
@@ -444,7 +249,7 @@ def _check_numbers(network: Network) -> None:
     from derive.learning.descent import names_taken
 
     taken = names_taken(network.descent) | ({"l2", "L2", "R"} if network.l2 else set())
-    taken |= {"normal", "orthogonal"} if network.initialisation != KEYS["initialisation"].plain else set()
+    taken |= {"normal", "orthogonal"} if not network.is_plain("initialisation") else set()
     for position, name in enumerate(map(str, network.layers), 1):
         if taken & {name, name.partition("_")[0]}:
             raise SpecError(

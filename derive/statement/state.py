@@ -12,7 +12,8 @@ from derive.catalogue.activations import activation, titles
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss
 from derive.learning.weight_decay import L2, PENALTY, penalty
-from derive.statement.network import Network, exactly
+from derive.statement.keys import exactly
+from derive.statement.network import Network
 
 
 def state(network: Network) -> ForwardPass:

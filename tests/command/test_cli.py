@@ -12,10 +12,11 @@ import pytest
 
 import derive
 from derive import api
-from derive.command.main import CATALOGUES, NAMES, main
+from derive.command.main import NAMES, main
 from derive.files import write as render
 from derive.files.seals import Content, seal_all
 from derive.statement.edition import PARTS, Edition
+from derive.statement.keys import CATALOGUES
 from derive.statement.network import Network
 
 

@@ -7,9 +7,11 @@ import sys
 import pytest
 
 from derive.command.list_rows import rows, summary, text_width
-from derive.command.lists import CATALOGUES
 from derive.command.main import main
 from derive.command.options import NAMES
+from derive.statement import keys
+
+CATALOGUES = {title: keys.catalogue(title) for title in keys.CATALOGUES}
 
 
 def test_what_must_be_given_is_said_so() -> None:

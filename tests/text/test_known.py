@@ -10,13 +10,15 @@ import pytest
 from helpers import module_of
 
 from derive import Network
-from derive.command.lists import CATALOGUES
 from derive.command.main import main
 from derive.files.formats import FORMATS
+from derive.statement import keys
 from derive.statement.edition import KEYS, PARTS
 from derive.statement.network import SpecError
 from derive.text.known import canonical, folded, misspelled, synonyms
 from derive.text.user_text import listed
+
+CATALOGUES = {title: keys.catalogue(title) for title in keys.CATALOGUES}
 
 ENTRIES = [(title, entry) for title, catalogue in CATALOGUES.items() for entry in catalogue.values()]
 

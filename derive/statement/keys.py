@@ -1,0 +1,249 @@
+"""The keys of a specification: one entry for each, from which arguments, options, files and messages follow.
+
+The catalogues need SymPy, so each is imported only once a name is looked up in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
+from typing import Any
+
+from derive.text.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
+from derive.text.errors import SpecError
+from derive.text.known import folded
+from derive.text.user_text import beyond_floats, bounded, is_device, is_package_name, kind, shown, width
+
+MAX_LAYERS = 200
+MAX_NAME = 100
+MAX_NUMBER = 400
+
+#: Between these all numbers of a step are far from the ends of float32.
+LEAST, MOST = 1e-12, 1e12
+
+Widths = tuple[int | str, ...]
+
+#: What there is to choose from, as `derive list` calls it: the module of the catalogue, its name there.
+CATALOGUES = {
+    "activations": ("derive.catalogue.activations", "ACTIVATIONS"),
+    "losses": ("derive.catalogue.losses", "LOSSES"),
+    "biases": ("derive.catalogue.layers", "BIASES"),
+    "notations": ("derive.paper.notation", "NOTATIONS"),
+    "optimizers": ("derive.learning.optimizers", "OPTIMIZERS"),
+    "schedules": ("derive.learning.schedules", "SCHEDULES"),
+    "initialisations": ("derive.learning.initialisations", "INITIALISATIONS"),
+}
+
+
+def catalogue(title: str) -> Mapping[str, Any]:
+    """The entries of a catalogue by their names."""
+    module, name = CATALOGUES[title]
+    entries: Mapping[str, Any] = getattr(import_module(module), name)
+    return entries
+
+
+def entry(key: str, value: object) -> str:
+    """An entry of the key's catalogue, with its options, written as every equal one is."""
+    title = KEYS[key].catalogue
+    entries = catalogue(title)
+    if not all(hasattr(e, "options") for e in entries.values()):
+        return known_name(key, title, value, entries)
+    name, options = parse_entry(key, title, value, entries)
+    return entry_text(name, options, entries[name].options)
+
+
+def with_options(key: str, text: str) -> tuple[Any, dict[str, Fraction]]:
+    """An entry of the key's catalogue, and the values of its options."""
+    title = KEYS[key].catalogue
+    name, options = parse_entry(key, title, text, catalogue(title))
+    return catalogue(title)[name], options
+
+
+def number(key: str, value: object) -> float | None:
+    """A number in the range of the key."""
+    declared = KEYS[key]
+    if value is None and declared.none is None:
+        return None
+    found = _real(key, value, declared.example)
+    if found != declared.none and not LEAST <= found <= MOST:
+        raise SpecError(f"{key} is {shown(value)}, but is {declared.range}")
+    return found
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a specification, and the option of the command that says the same.
+
+    ``types`` and ``expected`` are what a TOML file gives; ``metavar`` and ``help`` are the option's. ``read`` checks
+    a value by itself: the ``entry`` of a ``catalogue``, or a ``number`` in a ``range``, of which ``none`` says that
+    there is none of it. ``phrase`` says it in the description of a network. A key that is ``always`` written to a
+    file is there even where it is as it is by default.
+    """
+
+    types: tuple[type, ...]
+    expected: str
+    metavar: str = "NAME"
+    help: str = ""
+    always: bool = False
+    read: Callable[[str, object], Any] | None = None
+    catalogue: str = ""
+    example: str = ""
+    range: str = ""
+    none: float | None = None
+    phrase: str = ""
+
+
+def _chosen(title: str, help: str, expected: str = "a string", always: bool = False, phrase: str = "") -> Key:
+    return Key((str,), expected, help=help, always=always, read=entry, catalogue=title, phrase=phrase)
+
+
+def _number(help: str, range: str, example: str, phrase: str, none: float | None = None) -> Key:
+    return Key((int, float), "a number", "NUMBER", help, False, number, "", example, range, none, phrase)
+
+
+#: Every key, in the order in which a file has them. What is not said is as in the signature of a ``Network``.
+KEYS = {
+    "name": Key((str,), "a string", always=True),
+    "layers": Key(
+        (list, tuple),
+        "an array such as [3, 4, 4, 1]",
+        "N,N,...",
+        "widths, inputs first: integers, names, or a mix",
+        always=True,
+    ),
+    "activation": Key(
+        (str, list, tuple),
+        'a string or an array such as ["tanh", "sigmoid"]',
+        "NAME[,NAME...]",
+        "one for all layers, or one per layer",
+        always=True,
+        catalogue="activations",
+    ),
+    "loss": Key((str,), "a string", help="error (loss) that is minimised", always=True, catalogue="losses"),
+    "bias": _chosen("biases", "separate, augmented or none", always=True),
+    "notation": _chosen("notations", "how it is written: psi, bracket or delta", always=True),
+    "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
+    "l2": _number(
+        "strength of weight decay, a part of the error",
+        f"0 for no weight decay, or from {LEAST:g} to {MOST:g}",
+        "0.01",
+        "weight decay {}",
+        none=0,
+    ),
+    "clip": _number(
+        "norm at which gradients are clipped",
+        f"a norm from {LEAST:g} to {MOST:g}: leave it out not to clip",
+        "1.0",
+        "gradients clipped at norm {}",
+    ),
+    "schedule": _chosen(
+        "schedules",
+        "of the learning rate, such as cosine(steps=1000)",
+        'a string such as "step(every=100)"',
+        phrase="the schedule {}",
+    ),
+    "initialisation": _chosen("initialisations", "weight initialisation"),
+}
+
+
+# The keys whose value depends on another one, and what is read of a text.
+
+
+def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
+    """Split a comma-separated string, or take the entries of a sequence."""
+    if isinstance(value, str):
+        return tuple(part.strip(" \t") for part in bounded(key, value).split(","))
+    if isinstance(value, (bytes, Mapping, Set)) or not isinstance(value, Iterable):
+        raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
+    return tuple(itertools.islice(value, MAX_LAYERS + 2))
+
+
+def read_layers(value: object) -> Widths:
+    """The widths of a network."""
+    entries = _entries("layers", value, "3,4,4,1")
+    if len(entries) > MAX_LAYERS + 1:
+        raise SpecError(f"layers has more than {MAX_LAYERS + 1} entries: {MAX_LAYERS} layers are the limit")
+    widths = tuple(width(entry, f"layers: entry {position}") for position, entry in enumerate(entries, 1))
+    if len(widths) < 2:
+        given = f"only {widths[0]}" if widths else "nothing"
+        raise SpecError(f"layers holds {given}, but the inputs and the outputs are needed, such as 3,1")
+    return widths
+
+
+def default_name(widths: Widths) -> str:
+    """The name of a network that was given none."""
+    name = "_".join(["network", *map(str, widths)])
+    short = f"network_{widths[0]}_to_{widths[-1]}_in_{len(widths) - 1}_layers"
+    return name if len(name) <= MAX_NAME else short
+
+
+def package_name(name: object) -> str:
+    """The name of a package."""
+    if not isinstance(name, str):
+        raise SpecError(f"name is {kind(name)}, {shown(name)}, where a string is expected")
+    if is_device(bounded("name", name)):
+        raise SpecError(f"name is {shown(name)}, which Windows keeps for a device: choose another name")
+    if not is_package_name(name):
+        raise SpecError(
+            f"name is {shown(name)}, which cannot name a Python package: use the letters a to z, digits "
+            "and _, not a digit first, and no word or module of the language, such as my_network"
+        )
+    if len(name) > MAX_NAME:
+        raise SpecError(f"name is {shown(name)}, longer than {MAX_NAME} characters: choose a shorter one")
+    return name
+
+
+def read_activation(value: object, depth: int) -> tuple[str, ...]:
+    """One activation for each of ``depth`` layers."""
+    if isinstance(value, str):
+        texts = split_entries(bounded("activation", value))
+    else:
+        texts = _entries("activation", value, "tanh,sigmoid")
+    names = tuple(entry("activation", text) for text in texts)
+    if isinstance(value, str) and len(names) == 1:
+        return names * depth
+    if len(names) != depth:
+        given = f"activation holds {len(names)} name{'s' * (len(names) != 1)}"
+        wanted = "1 layer" if depth == 1 else f"{depth} layers"
+        raise SpecError(f"{given} for the {wanted} after the inputs: give one name for all, or {depth}")
+    return names
+
+
+def read_loss(value: object, outputs: int | str) -> str:
+    """A loss, unless its name means another one for so many outputs."""
+    text = entry("loss", value)
+    stated, name = catalogue("losses")[base_name(text)], base_name(str(value).strip(" \t"))
+    if outputs != 1 and name.lower() != stated.name and folded(name) in map(folded, stated.of_one_output):
+        raise SpecError(
+            f"loss {shown(name)} takes the mean over the outputs too, where {stated.name} takes their sum: say "
+            f"{stated.name}, and for the same steps divide the learning rate by {outputs}, the number of outputs"
+        )
+    return text
+
+
+def _real(key: str, value: object, example: str) -> float:
+    """A number, or its decimals as text."""
+    number = value
+    if isinstance(value, str) and _DECIMAL.fullmatch(bounded(key, value, MAX_NUMBER).strip(" \t")):
+        number = float(value)
+        if beyond := beyond_floats(value, number):
+            raise SpecError(f"{key} is {shown(value)}, {beyond}: give a number such as {example}")
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        said = shown(value) if isinstance(value, str) else f"{kind(value)}, {shown(value)}"
+        raise SpecError(f"{key} is {said}, where a number such as {example} is expected")
+    if not abs(number) < float("inf") or abs(number) > sys.float_info.max:
+        raise SpecError(f"{key} is {shown(value)}, where a finite number is expected")
+    return float(number) + 0.0
+
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def exactly(number: float) -> Fraction:
+    """The fraction that a float stands for as it is written: 0.01 is 1/100."""
+    return Fraction(repr(number))
