@@ -116,6 +116,12 @@ def stable_form(definition: Expr, proved: bool = True) -> StableForm:
     return StableForm(doubled, 2 * powers.rate, powers.inner) if even else StableForm(value, powers.rate, powers.inner)
 
 
+def form_of(function: Any) -> StableForm:
+    """The form in which an elementwise function is computed."""
+    form: StableForm = function.form or stable_form(function.definition)
+    return form
+
+
 class _Unproved(Exception):
     """A form in which something may cancel or overflow."""
 

@@ -16,7 +16,7 @@ from sympy import Symbol, log
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter, as_floats
 from derive.calculus.functions import X, borders
-from derive.targets.numpy.trial import elementwise_code
+from derive.targets.numpy.evaluator import elementwise_code
 
 Array = NDArray[Any]
 

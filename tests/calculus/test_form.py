@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from derive import Network, derive
+from derive.arrays.stability import Stability
 from derive.calculus.form import Form, form_of
 from derive.calculus.index import Axis
 from derive.calculus.program import Assign, Program
-from derive.targets.numpy.stability import Stability
+from derive.targets.numpy.evaluator import NumPyEvaluator
 
 
 def _of(program: Program, name: str) -> Assign:
@@ -61,7 +62,7 @@ class _Nothing(set[Any]):
 @pytest.mark.parametrize("loss", ["mse", "log_cosh"])
 def test_what_is_computed_is_the_same_where_every_statement_is_looked_at(activation: str, loss: str) -> None:
     program = derive(Network(layers=(3, 4, 4, 4, 4, 2), activation=activation, loss=loss)).program
-    known, alone = Stability(program), Stability(program)
+    known, alone = Stability(program, NumPyEvaluator()), Stability(program, NumPyEvaluator())
     nothing: Container[Any] = _Nothing()
     vars(alone)["_settled"] = nothing
     for statement in program.statements:

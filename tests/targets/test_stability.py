@@ -25,9 +25,12 @@ from test_edge_numbers import digits_lost
 from derive.api import Derivation, derive
 from derive.arrays import matrix as mx
 from derive.arrays.along import stated
+from derive.arrays.entrywise import Fusing
 from derive.arrays.equal import equal
 from derive.arrays.rewriting import spelled
+from derive.arrays.stability import better, setting
 from derive.arrays.stable import StableForm
+from derive.arrays.trial import Trial, no_worse
 from derive.calculus.evaluate import Arithmetic, Interpreter, interpret
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
@@ -35,9 +38,7 @@ from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Equation, Index, IndexSu
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.targets.numpy.along_code import ALONG
-from derive.targets.numpy.entrywise import Fusing
-from derive.targets.numpy.stability import better, setting
-from derive.targets.numpy.trial import Trial, elementwise_code, functions_of, no_worse
+from derive.targets.numpy.evaluator import NumPyEvaluator, elementwise_code, functions_of
 from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS
@@ -363,9 +364,11 @@ def test_a_form_that_would_lose_digits_is_not_taken():
     (summand,) = error.equation.expression.atoms(Sum)
     indices = tuple(limit[0] for limit in summand.limits)
     target = Tensor("summand", "summand", tuple(k.axis for k in indices))
-    given = setting(program)
-    trial = Trial(Equation(target, indices, summand.function), given.sources(error.equation), given.data)
-    whole = Fusing("loss_of_{}", "whole").whole(given.opened(trial.statement))
+    given = setting(program, NumPyEvaluator())
+    trial = Trial(
+        Equation(target, indices, summand.function), given.sources(error.equation), given.data, given.evaluator
+    )
+    whole = Fusing(given.evaluator, "loss_of_{}", "whole").whole(given.opened(trial.statement))
     as_stated = trial.errors(summand.function)
     assert not no_worse(trial.errors(whole), as_stated)
     taken = better(given, trial.statement, "error", ())

@@ -14,7 +14,8 @@ from derive.arrays import matrix as mx
 from derive.arrays.kinks import kink_nodes
 from derive.arrays.lift import ArrayAssign, ArrayProgram, lift
 from derive.arrays.lower import array, has_axes, lowered, with_two_axes
-from derive.arrays.stable import erfc, log1p, log1p_ratio
+from derive.arrays.stability import Stability
+from derive.arrays.stable import erfc, form_of, log1p, log1p_ratio
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.promises import SumsToOne
@@ -27,11 +28,10 @@ from derive.paper.text import text
 from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import code_names
 from derive.targets.numpy.along_code import function_along, with_those_called
-from derive.targets.numpy.entrywise import ignored
+from derive.targets.numpy.evaluator import NumPyEvaluator, ignored
 from derive.targets.numpy.fast.module import steps_context
-from derive.targets.numpy.function_code import body, form_of
+from derive.targets.numpy.function_code import body
 from derive.targets.numpy.printer import NumPyPrinter, python_number, quoted, scalar
-from derive.targets.numpy.stability import Stability
 from derive.text.errors import SecondRenderingError
 
 Lines = tuple[str, ...]
@@ -61,7 +61,7 @@ def equations_context(
     Each line that computes an equation ends with that equation's number. Without ``second``,
     there is no second rendering of the steps. Raises SecondRenderingError if that cannot be made.
     """
-    layout = _Layout(program, notation, Stability(program, promises, signs=targets == "signs"))
+    layout = _Layout(program, notation, Stability(program, NumPyEvaluator(), promises, signs=targets == "signs"))
     x, y = map(layout.name, program.inputs)
     data = f"parameters: Parameters, {x}: Array, {y}: Array"
     states = tuple((quoted(t.name), quoted(t.about.name) if t.about else "") for t in program.states)

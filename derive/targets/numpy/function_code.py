@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sympy import Abs, Expr, Piecewise, Symbol, preorder_traversal
 
-from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, stable_form
+from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm
 from derive.calculus.functions import X
 from derive.targets.numpy.printer import scalar
 
 #: The exponent of a rearranged form, where it is not x itself.
 _INNER = Symbol("u", real=True)
-
-
-def form_of(function: Any) -> StableForm:
-    """The form in which an elementwise function is computed."""
-    form: StableForm = function.form or stable_form(function.definition)
-    return form
 
 
 def body(form: StableForm, note: str = "") -> tuple[str, ...]:

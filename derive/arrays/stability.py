@@ -32,6 +32,7 @@ from sympy import (
 )
 
 from derive.arrays.along import Along
+from derive.arrays.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.arrays.inner import with_names
 from derive.arrays.lift import LiftError, lift
 from derive.arrays.matrix import ShapeError
@@ -51,14 +52,13 @@ from derive.arrays.rewriting import (
     shift,
     spelled,
 )
+from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
 from derive.calculus.form import Form, form_of
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import SumsToOne
 from derive.calculus.roles import Role
-from derive.targets.numpy.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
-from derive.targets.numpy.trial import FLOOR, Trial, is_exact, no_worse
 
 _TITLES = {"error": "loss_of_{}", "factor": "loss_of_{}_prime", "gradient": "loss_of_{}_prime", "forward": "part_of_{}"}
 _SUMMARIES = {
@@ -84,18 +84,22 @@ class Computed:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a statement is rewritten in: the equations of the tensors that may round, and of the factors that divide."""
+    """What a statement is rewritten in: the equations of the tensors that may round, and of the factors that divide.
+
+    ``evaluator`` computes what is tried, as the target does for which the statements are rewritten.
+    """
 
     curved: tuple[Equation, ...]
     dividing: tuple[Equation, ...]
     data: Data
+    evaluator: Evaluator
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.curved, self.dividing, self.data))
+        return hash((self.curved, self.dividing, self.data, self.evaluator))
 
     @cached_property
     def by_name(self) -> dict[str, Equation]:
@@ -119,8 +123,20 @@ class Setting:
     @cached_property
     def known(self) -> tuple[Equation, ...]:
         """The tensors that are one function of what came before them."""
-        functions = ((e, _as_function(e.target, self.put_in(e.expression))) for e in self.curved)
+        functions = ((e, self._as_function(e.target, self.put_in(e.expression))) for e in self.curved)
         return tuple(Equation(e.target, e.indices, f) for e, f in functions if isinstance(f, SHARE | Elementwise))
+
+    def _as_function(self, target: Tensor, value: Expr) -> Expr:
+        """What is stated entry by entry as one function of its own."""
+        z = entry_of(value)
+        if isinstance(value, Elementwise) or z is None or value.atoms(Indexed) != {z} or loose_symbols(value):
+            return value
+        definition, name = opened(value).xreplace({z: X}), z.base.label.name
+        summary = f"{target.name} from {name}, entry by entry"
+        function: Any = elementwise(
+            f"{target.name}_of_{name}", definition, summary=summary, form=proved_form(self.evaluator, definition)
+        )
+        return function(z)
 
     def opened(self, equation: Equation) -> Expr:
         """The right side with what may be no number put in, and the functions that the others are."""
@@ -172,7 +188,9 @@ class Setting:
         return tuple(found.values())
 
 
-def setting(program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> Setting:
+def setting(
+    program: Program, evaluator: Evaluator, promises: tuple[SumsToOne, ...] = (), signs: bool = False
+) -> Setting:
     """The setting of a program's statements."""
     parameters = {p.name for p in program.parameters}
     curved: dict[str, Equation] = {}
@@ -185,18 +203,7 @@ def setting(program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool 
     dividing = tuple(e for e in factors if below_a_line(e.expression) & set(curved))
     stages = ("forward", "error", "factor", "gradient")
     tensors = (*program.given, *(s.target for s in program.stage(*stages)))
-    return Setting(tuple(curved.values()), dividing, Data(tensors, promises, signs))
-
-
-def _as_function(target: Tensor, value: Expr) -> Expr:
-    """What is stated entry by entry as one function of its own."""
-    z = entry_of(value)
-    if isinstance(value, Elementwise) or z is None or value.atoms(Indexed) != {z} or loose_symbols(value):
-        return value
-    definition, name = opened(value).xreplace({z: X}), z.base.label.name
-    summary = f"{target.name} from {name}, entry by entry"
-    function: Any = elementwise(f"{target.name}_of_{name}", definition, summary=summary, form=proved_form(definition))
-    return function(z)
+    return Setting(tuple(curved.values()), dividing, Data(tensors, promises, signs), evaluator)
 
 
 def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
@@ -212,11 +219,13 @@ def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
 class Stability:
     """The statements of a program as they are computed; the functions in them have names that tell them apart."""
 
-    def __init__(self, program: Program, promises: tuple[SumsToOne, ...] = (), signs: bool = False) -> None:
-        curved = (e.target.name for e in setting(program, promises, signs).curved)
+    def __init__(
+        self, program: Program, evaluator: Evaluator, promises: tuple[SumsToOne, ...] = (), signs: bool = False
+    ) -> None:
+        curved = (e.target.name for e in setting(program, evaluator, promises, signs).curved)
         targets = (t.name for t in program.inputs if t.role == Role.TARGET)
         named, self._inner = with_names(program, (*curved, *targets))
-        self.setting = setting(named, promises, signs)
+        self.setting = setting(named, evaluator, promises, signs)
         self._tensors = named.tensors
         self._titles: Titles = ()
         #: The forms of which nothing better was found.
@@ -266,7 +275,7 @@ def better(given: Setting, stated: Equation, stage: str, titles: Titles) -> Foun
     simplest = next(candidates, None)
     if simplest is None:
         return Found(stated.expression, titles)
-    trial = Trial(stated, given.sources(stated), given.data)
+    trial = Trial(stated, given.sources(stated), given.data, given.evaluator)
     first = errors = trial.errors(stated.expression)
     chosen, seen = Found(stated.expression, titles), []
     for candidate in chain([simplest], candidates):
@@ -315,7 +324,7 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
         lambda fusing: fusing.whole(value),
     )
     for made in forms:
-        fusing = Fusing(_TITLES[stage], _SUMMARIES[stage], dict(titles))
+        fusing = Fusing(given.evaluator, _TITLES[stage], _SUMMARIES[stage], dict(titles))
         form = folded(made(fusing), others)
         text = spelled(form)
         if text not in seen and has_form(replace(equation, expression=form), given.data.tensors):

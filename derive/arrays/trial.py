@@ -1,21 +1,21 @@
 """Trials: what is computed for a statement, in double precision, beside what it states, in as many digits as it takes.
 
 A rewritten form is an identity; whether it is the better one to compute is measured. The
-numbers are small arrays with pre-activations of 0 up to 1e4, the code is that which would
-be emitted, and the truth is the index form as stated, evaluated over mpmath's numbers.
+numbers are small arrays with pre-activations of 0 up to 1e4, the code is that of a target,
+and the truth is the index form as stated, evaluated over mpmath's numbers.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import cycle
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import mpmath
 import numpy as np
@@ -25,16 +25,11 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import lift
-from derive.arrays.lower import lowered, with_two_axes
 from derive.arrays.rewriting import Data, opened
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter
-from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.roles import Role
-from derive.targets.numpy.along_code import function_along
-from derive.targets.numpy.function_code import body, form_of
-from derive.targets.numpy.printer import NumPyPrinter
 
 Array = NDArray[Any]
 
@@ -50,6 +45,23 @@ MANY = 12
 #: The steepest pre-activations of a sample, and the targets beside them: each with each.
 _SIZES, _TARGETS = (-1, 1, 0.625), (0.0, 1.0, -1.0, 0.25)
 _SHARES = ((1, 0, 0), (0, 1, 0), (0.25, 0.25, 0.5))
+
+
+class Evaluator(Protocol):
+    """How a target computes what is tried: in double precision, on NumPy's arrays, with NumPy's warnings.
+
+    Equal ones compute alike: results are kept for them.
+    """
+
+    def __hash__(self) -> int: ...
+
+    def array(
+        self, form: mx.Node, names: Sequence[str], widths: Sequence[Symbol]
+    ) -> Callable[[Mapping[str, Array], Mapping[str, int]], Array]:
+        """The code of a form, which takes the arrays of the named tensors and the sizes of widths by their names."""
+
+    def function(self, form: StableForm, others: tuple[Symbol, ...]) -> Callable[..., Any]:
+        """The code of an elementwise function of X and of ``others``."""
 
 
 class Remembered:
@@ -95,6 +107,7 @@ class Trial:
     statement: Equation
     sources: tuple[Equation, ...]
     data: Data
+    evaluator: Evaluator
 
     def errors(self, expression: Expr, beside: bool = False) -> tuple[float, ...]:
         """The relative error of each entry of each sample; infinite where it is not a number, or NumPy would warn.
@@ -102,27 +115,13 @@ class Trial:
         With ``beside``, an error is relative to the largest entry beside it.
         """
         small = self._small
-        form = lift(small.equation(replace(self.statement, expression=expression)), small.tensors)
-        tensors = {name: f"v{number}" for number, name in enumerate(small.tensors)}
-        widths = {
-            s: f"n{number}"
-            for number, s in enumerate(
-                sorted(
-                    (small.widths | small.extents(replace(self.statement, expression=expression))) - {SAMPLES}, key=str
-                )
-            )
-        }
-        named = {f: f"f{number}" for number, f in enumerate(elementwise_in(form))}
-        code = NumPyPrinter(tensors, widths, named).code(lowered(with_two_axes(form))).text
-        functions = functions_of(form, named)
+        equation = replace(self.statement, expression=expression)
+        form = lift(small.equation(equation), small.tensors)
+        widths = sorted((small.widths | small.extents(equation)) - {SAMPLES}, key=str)
+        code = self.evaluator.array(form, tuple(small.tensors), widths)
         found: list[float] = []
         for sample in self._samples:
-            sizes = {
-                **{name: sample.sizes[s.name] for s, name in widths.items()},
-                SAMPLES.name: sample.sizes.get("m", 1),
-            }
-            arrays = {tensors[name]: value for name, value in sample.arrays.items()}
-            found += _compared(code, {**functions, **arrays, **sizes}, sample.truth, beside)
+            found += _compared(code, sample, beside)
         return tuple(found)
 
     @cached_property
@@ -294,12 +293,12 @@ def _stored(tensor: Tensor, values: Array) -> Array:
     return values if values.ndim == 2 else values.reshape((1, -1) if across else (-1, 1))
 
 
-def _compared(code: str, known: Mapping[str, Any], truth: Array, beside: bool) -> Iterator[float]:
+def _compared(code: Callable[..., Array], sample: Sample, beside: bool) -> Iterator[float]:
     """The error of each entry; one more is infinite where NumPy would warn though no true value overflows."""
-    names = {**known, "np": np, "math": math, "parameters": {"": np.zeros(1)}}
+    truth = sample.truth
     with warnings.catch_warnings(record=True) as said, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
-        found = np.broadcast_to(eval(code, names), truth.shape)
+        found = np.broadcast_to(code(sample.arrays, sample.sizes), truth.shape)
     largest = max((abs(t) for t in truth.flat if t is not None), default=0)
     for got, true in zip(found.flat, truth.flat, strict=True):
         off = relative(float(got), true, largest)
@@ -331,53 +330,3 @@ def no_worse(one: Iterable[float], other: Iterable[float]) -> bool:
 def is_exact(errors: Iterable[float]) -> bool:
     """Whether all errors are those of rounding."""
     return all(e <= FLOOR for e in errors)
-
-
-# The functions that a form calls, as they would be emitted.
-
-
-def elementwise_in(form: mx.Node) -> list[Any]:
-    """The elementwise functions that a form calls, in the order of their first use."""
-    maps = (node.function for node in mx.walk(form) if isinstance(node, mx.Map))
-    return list(dict.fromkeys(f for f in maps if isinstance(f, type) and issubclass(f, Elementwise)))
-
-
-def functions_of(form: mx.Node, named: Mapping[Any, str]) -> dict[str, Any]:
-    """Those functions of the module that a form calls; the elementwise ones by the names that are given."""
-    found: dict[str, Any] = dict(_SPECIAL)
-    for node in mx.walk(form):
-        if isinstance(node, mx.Call):
-            found |= _along(node.name)
-    return found | {name: elementwise_code(form_of(f), f.others) for f, name in named.items()}
-
-
-@cache
-def _along(name: str) -> dict[str, Any]:
-    code = function_along(name)
-    called = {n: f for inner in code.calls for n, f in _along(inner).items()}
-    return {**called, name: _made(code.arguments, code.lines, tuple(called.items()))}
-
-
-@cache
-def elementwise_code(form: StableForm, others: tuple[Symbol, ...]) -> Any:
-    """A form as a function of Python's."""
-    return _made(tuple(s.name for s in (X, *others)), body(form), tuple(_SPECIAL.items()))
-
-
-def _made(arguments: tuple[str, ...], lines: tuple[str, ...], known: tuple[tuple[str, Any], ...]) -> Any:
-    names = {"np": np, "math": math, "Array": Any, **dict(known)}
-    exec("\n    ".join((f"def made({', '.join(arguments)}):", *lines)), names)
-    return names["made"]
-
-
-def _log1p_ratio(x: Array) -> Array:
-    divisor = np.where(x == 0, 1, x)
-    return np.where(x == 0, 1, np.log1p(divisor) / divisor)
-
-
-_SPECIAL = {
-    "erf": np.vectorize(math.erf, otypes=[float]),
-    "erfc": np.vectorize(math.erfc, otypes=[float]),
-    "log1p": np.log1p,
-    "log1p_ratio": _log1p_ratio,
-}

@@ -34,9 +34,9 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.arrays.along import Along
 from derive.arrays.rewriting import indices_of, opened
 from derive.arrays.stable import StableForm, stable_form
+from derive.arrays.trial import GREATEST, Evaluator, Remembered, is_exact, no_worse, relative
 from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.functions import Elementwise, X, elementwise
-from derive.targets.numpy.trial import GREATEST, Remembered, elementwise_code, is_exact, no_worse, relative
 
 #: Where a function of one number is tried, and what the targets beside it are.
 POINTS = (0.0, 1e-9, 1e-3, 1.0, 6.0, 20.0, 36.0, 40.0, 360.0, 800.0, 1e4)
@@ -51,6 +51,7 @@ Titles = tuple[tuple[str, Any], ...]
 class Fusing:
     """Makes functions out of formulas; ``titles`` are those given so far, each with what it stands for."""
 
+    evaluator: Evaluator
     title: str
     summary: str
     titles: dict[str, Any] = field(default_factory=dict)
@@ -113,7 +114,7 @@ class Fusing:
             definition,
             others=others,
             summary=f"{self.summary}, from the pre-activation x{beside}",
-            form=proved_form(definition, others),
+            form=proved_form(self.evaluator, definition, others),
         )
 
 
@@ -170,12 +171,12 @@ def _loses(node: Expr) -> bool:
 
 
 @cache
-def proved_form(definition: Expr, others: tuple[Symbol, ...] = ()) -> StableForm:
+def proved_form(evaluator: Evaluator, definition: Expr, others: tuple[Symbol, ...] = ()) -> StableForm:
     """The form that loses nothing where it was tried: as it stands, rearranged, or rearranged term by term."""
     plain = StableForm(definition)
-    best, least = plain, _errors(plain, definition, others)
+    best, least = plain, _errors(evaluator, plain, definition, others)
     for form in _forms(definition, others):
-        errors = _errors(form, definition, others)
+        errors = _errors(evaluator, form, definition, others)
         if is_exact(errors):
             return form
         if no_worse(errors, least) and sum(errors) < sum(least):
@@ -189,7 +190,7 @@ def _forms(definition: Expr, others: tuple[Symbol, ...]) -> Iterator[StableForm]
 
 
 @cache
-def _truth(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[float, ...], Any], ...]:
+def true_values(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[float, ...], Any], ...]:
     """True values at all the points; None where there is none."""
     machine = Interpreter({}, {}, {}, Arithmetic(Remembered(), mpmath.mpf))
     found = []
@@ -211,10 +212,10 @@ def _beside(count: int) -> list[tuple[float, ...]]:
     return [*unlike, *(tuple(np.eye(count)[n].tolist()) for n in range(count if count > 1 else 0))]
 
 
-def _errors(form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:
+def _errors(evaluator: Evaluator, form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:
     """The error at each point; infinite where NumPy would warn though the truth is a number."""
-    code = elementwise_code(form, others)
-    return tuple(_error_at(code, given, true) for given, true in _truth(definition, others))
+    code = evaluator.function(form, others)
+    return tuple(_error_at(code, given, true) for given, true in true_values(definition, others))
 
 
 def _error_at(code: Any, given: tuple[float, ...], true: Any) -> float:
@@ -223,28 +224,3 @@ def _error_at(code: Any, given: tuple[float, ...], true: Any) -> float:
             return relative(np.asarray(code(*(np.array([g]) for g in given))).item(), true)
         except FloatingPointError:
             return 0.0 if true is None or abs(true) > GREATEST else math.inf
-
-
-def ignored(definition: Expr, form: StableForm) -> str:
-    """What NumPy need not warn of in a form, as arguments of ``errstate``: what happens only where the truth overflows.
-
-    Empty where nothing happens, or something happens where the truth is a number.
-    """
-    if definition.free_symbols - {X}:
-        return ""
-    found: dict[str, None] = {}
-    for given, true in _truth(definition, ()):
-        said = _said(elementwise_code(form, ()), given)
-        if said and true is not None and abs(true) <= GREATEST:
-            return ""
-        found |= dict.fromkeys(said if true is not None else ())
-    return ", ".join(f'{kind}="ignore"' for kind in found)
-
-
-def _said(code: Any, given: tuple[float, ...]) -> list[str]:
-    """What NumPy says of an overflow at a point: ``over``, ``divide``, or nothing."""
-    found: list[str] = []
-    kinds = {"overflow": "over", "divide by zero": "divide"}
-    with np.errstate(all="ignore", over="call", divide="call", call=lambda what, _: found.append(kinds[what])):
-        code(*(np.array([g]) for g in given))
-    return found

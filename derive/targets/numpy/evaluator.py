@@ -1,0 +1,125 @@
+"""The code of forms and of functions as it would be emitted, run on numbers: what is tried is what is handed out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Expr, Symbol
+
+from derive.arrays import matrix as mx
+from derive.arrays.entrywise import true_values
+from derive.arrays.lower import lowered, with_two_axes
+from derive.arrays.stable import StableForm, form_of
+from derive.arrays.trial import GREATEST
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import SAMPLES
+from derive.targets.numpy.along_code import function_along
+from derive.targets.numpy.function_code import body
+from derive.targets.numpy.printer import NumPyPrinter
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class NumPyEvaluator:
+    """Runs what ``NumPyPrinter`` prints; an ``arrays.trial.Evaluator``."""
+
+    def array(
+        self, form: mx.Node, names: Sequence[str], widths: Sequence[Symbol]
+    ) -> Callable[[Mapping[str, Array], Mapping[str, int]], Array]:
+        """The code of a form, which takes the arrays of the named tensors and the sizes of widths by their names."""
+        tensors = {name: f"v{number}" for number, name in enumerate(names)}
+        sides = {symbol: f"n{number}" for number, symbol in enumerate(widths)}
+        functions = {f: f"f{number}" for number, f in enumerate(elementwise_in(form))}
+        code = compile(NumPyPrinter(tensors, sides, functions).code(lowered(with_two_axes(form))).text, "code", "eval")
+        known = {"np": np, "math": math, "parameters": {"": np.zeros(1)}, **functions_of(form, functions)}
+
+        def computed(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+            lengths = {SAMPLES.name: sizes.get(SAMPLES.name, 1), **{n: sizes[s.name] for s, n in sides.items()}}
+            found: Array = eval(code, {**known, **lengths, **{tensors[n]: value for n, value in arrays.items()}})
+            return found
+
+        return computed
+
+    def function(self, form: StableForm, others: tuple[Symbol, ...]) -> Callable[..., Any]:
+        """The code of an elementwise function of X and of ``others``."""
+        code: Callable[..., Any] = elementwise_code(form, others)
+        return code
+
+
+def elementwise_in(form: mx.Node) -> list[Any]:
+    """The elementwise functions that a form calls, in the order of their first use."""
+    maps = (node.function for node in mx.walk(form) if isinstance(node, mx.Map))
+    return list(dict.fromkeys(f for f in maps if isinstance(f, type) and issubclass(f, Elementwise)))
+
+
+def functions_of(form: mx.Node, named: Mapping[Any, str]) -> dict[str, Any]:
+    """Those functions of the module that a form calls; the elementwise ones by the names that are given."""
+    found: dict[str, Any] = dict(_SPECIAL)
+    for node in mx.walk(form):
+        if isinstance(node, mx.Call):
+            found |= _along(node.name)
+    return found | {name: elementwise_code(form_of(f), f.others) for f, name in named.items()}
+
+
+@cache
+def _along(name: str) -> dict[str, Any]:
+    code = function_along(name)
+    called = {n: f for inner in code.calls for n, f in _along(inner).items()}
+    return {**called, name: _made(code.arguments, code.lines, tuple(called.items()))}
+
+
+@cache
+def elementwise_code(form: StableForm, others: tuple[Symbol, ...]) -> Any:
+    """A form as a function of Python's."""
+    return _made(tuple(s.name for s in (X, *others)), body(form), tuple(_SPECIAL.items()))
+
+
+def _made(arguments: tuple[str, ...], lines: tuple[str, ...], known: tuple[tuple[str, Any], ...]) -> Any:
+    names = {"np": np, "math": math, "Array": Any, **dict(known)}
+    exec("\n    ".join((f"def made({', '.join(arguments)}):", *lines)), names)
+    return names["made"]
+
+
+def _log1p_ratio(x: Array) -> Array:
+    divisor = np.where(x == 0, 1, x)
+    return np.where(x == 0, 1, np.log1p(divisor) / divisor)
+
+
+_SPECIAL = {
+    "erf": np.vectorize(math.erf, otypes=[float]),
+    "erfc": np.vectorize(math.erfc, otypes=[float]),
+    "log1p": np.log1p,
+    "log1p_ratio": _log1p_ratio,
+}
+
+
+def ignored(definition: Expr, form: StableForm) -> str:
+    """What NumPy need not warn of in a form, as arguments of ``errstate``: what happens only where the truth overflows.
+
+    Empty where nothing happens, or something happens where the truth is a number.
+    """
+    if definition.free_symbols - {X}:
+        return ""
+    found: dict[str, None] = {}
+    for given, true in true_values(definition, ()):
+        said = _said(elementwise_code(form, ()), given)
+        if said and true is not None and abs(true) <= GREATEST:
+            return ""
+        found |= dict.fromkeys(said if true is not None else ())
+    return ", ".join(f'{kind}="ignore"' for kind in found)
+
+
+def _said(code: Any, given: tuple[float, ...]) -> list[str]:
+    """What NumPy says of an overflow at a point: ``over``, ``divide``, or nothing."""
+    found: list[str] = []
+    kinds = {"overflow": "over", "divide by zero": "divide"}
+    with np.errstate(all="ignore", over="call", divide="call", call=lambda what, _: found.append(kinds[what])):
+        code(*(np.array([g]) for g in given))
+    return found
