@@ -45,7 +45,7 @@ FAST_ARRAYS = frozenset(
     "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
     "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
     "floor log log1p multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less "
-    "less_equal side_by_side Line".split()
+    "less_equal where n rows side_by_side Line".split()
 )
 FAST_NUMBERS = frozenset("math learned rows learning_rate errors append batches exp log log1p tanh".split())
 

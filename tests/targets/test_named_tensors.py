@@ -122,7 +122,7 @@ def test_rounding_that_a_deep_network_magnifies_is_no_fault(count):
 @pytest.mark.parametrize("count", [2, 12])
 def test_a_second_rendering_that_differs_is_told_and_the_gradients_are_not_blamed(count):
     d = derive(residual_blocks(count))
-    first = next(row for row in d.rendered.linked.split("\n") if "_dot(" in row and row.endswith("# (2)"))
+    first = next(row for row in d.rendered.linked.split("\n") if ".dot(" in row and row.endswith("# (2)"))
     wrong = checked(d, first, f"{first}\n            z0 *= 1.000001")
     assert wrong.right and not wrong.passed
     assert "gradients right" in wrong.line() and "the two renderings of a step differ by" in wrong.line()

@@ -228,7 +228,10 @@ def test_small_networks_compute_with_numbers_and_large_ones_put_off_their_first_
 def test_a_sign_that_is_wrong_is_found() -> None:
     source = derivation(*SPECS["classes"]).numpy()
     start = source.index("def straight_line(")
-    for right, wrong in (("subtract(Y_hat, Y", "add(Y_hat, Y"), ("multiply(Psi1, slope", "add(Psi1, slope")):
+    for right, wrong in (
+        ("subtract(Y_hat, Y", "add(Y_hat, Y"),
+        ("multiply(W2.dot(Psi2, Psi1), slope", "add(W2.dot(Psi2, Psi1), slope"),
+    ):
         assert right in source[start:]
         changed = source[:start] + source[start:].replace(right, wrong, 1)
         assert farthest(load(changed), 7, rate=0.05) > 1e-6

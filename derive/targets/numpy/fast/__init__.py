@@ -1,9 +1,9 @@
 """The second rendering: the program as straight-line code, for speed.
 
-``lines`` rewrites the statements (the bias within the product, -W stored, one factor for the
-learning rate); ``arrays`` prints them as calls of NumPy on arrays that are made once (a
-formula in ``forms``, entry by entry in ``elementwise``, the step in ``updates``); ``scalars``
-as arithmetic on Python's own numbers, for small networks; ``module`` decides between them.
+``lines`` rewrites the statements (the bias within the product, one factor for the learning
+rate), ``accepted`` says which programs have such a rendering. ``formulas`` spells a formula of
+numbers as calls of NumPy, ``forms`` one in matrix form, ``arrays`` a program; ``scalars``
+prints it as arithmetic on Python's own numbers, for small networks; ``module`` decides between them.
 
 In: an `ArrayProgram`.
 Out: the lines of `_Steps`, or nothing where they would not pay.

@@ -15,7 +15,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import Tensor
 from derive.calculus.roles import Role
-from derive.targets.numpy.fast.elementwise import NotStraight
+from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import Line, is_stack
 
 #: What NumPy repeats and combines entry by entry.

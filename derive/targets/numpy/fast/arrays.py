@@ -1,33 +1,34 @@
-"""The rewritten statements as calls of NumPy on arrays that are made once.
+"""The rewritten statements as calls of NumPy.
 
-Every array is made in ``setup``; the loop over the batches holds nothing but calls that
-write into them. What differs from batch to batch (the data, and what the error is computed
-from) lies in one array for many batches, so that the errors of all of them are computed at
-once, after them.
+What outlives a step lies in arrays that are made once: all that is learned side by side, what
+the optimizer keeps of it, the data of many batches, and what the error is computed from, so
+that the errors of all of them are computed at once, after them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from sympy import Symbol
+from sympy import Integer, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
-from derive.calculus.functions import X
 from derive.calculus.index import Tensor
 from derive.calculus.roles import Role
+from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import CodeNames
-from derive.targets.numpy.fast.code import ALL, Code, Place, Source, numbers_of
-from derive.targets.numpy.fast.forms import entries
-from derive.targets.numpy.fast.instructions import Instruction, call, filled, make
-from derive.targets.numpy.fast.lines import Line, Straight, signed
-from derive.targets.numpy.fast.updates import UpdatePrinter
+from derive.targets.numpy.fast.code import ALL, Code, numbers_of
+from derive.targets.numpy.fast.forms import FormPrinter, can_wait
+from derive.targets.numpy.fast.formulas import NotStraight
+from derive.targets.numpy.fast.lines import Line, Straight, transposed
 from derive.targets.numpy.printer import quoted
 
 #: From how many numbers on the first block is put off, for batches of one sample.
 SLOW = 8_192
+#: What stands for each parameter, and for its gradient, in a rule of the step.
+_EACH, _SLOPE = (Tensor(f"each {kind}", Role.PLAIN, ()) for kind in ("parameter", "gradient"))
 
 
 def arrays(
@@ -49,257 +50,287 @@ def can_put_off(made: Straight, program: ArrayProgram) -> bool:
     of d_s x_s^T over the batches before, W x = W0 x - sum of d_s (x_s^T x): the products of
     the inputs with each other and with W0 are computed for many batches at once.
     """
-    first, slope = made.blocks[0], made.gradients[0]
-    readers = made.readers.get(first.name, [])
-    x = made.ones.get(program.inputs[0].name)
-    source = mx.Array(x.whole if x is not None else program.inputs[0])
-    if not made.folded or len(readers) != 1:
+    first, ones = mx.Array(made.blocks[0]), made.ones.get(program.inputs[0].name)
+    source = mx.Array(program.inputs[0] if ones is None else ones.whole)
+    readers = made.readers.get(made.blocks[0].name, [])
+    if not made.folded or len(readers) != 1 or not isinstance(form := readers[0].form, mx.Product):
         return False
-    form = readers[0].form
-    if not isinstance(form, mx.Product) or (form.left, form.right) != (mx.Array(first), source):
+    if form.right != source or form.left not in (first, mx.Transpose(first)) or _factor(made) is None:
         return False
-    line = next((s for s in made.lines if s.target == slope), None)
-    if line is None or not isinstance(line.form, mx.Product) or line.form.right != mx.Transpose(source):
-        return False
-    sizes = [a.extent for p in program.parameters for a in p.axes]
-    return all(s.is_Integer for s in sizes) and entries(first) >= SLOW and isinstance(line.form.left, mx.Array)
+    rows, columns = first.shape
+    return bool(rows.is_Integer and columns.is_Integer and rows * columns >= SLOW)
 
 
-class _Printer(UpdatePrinter):
+def _factor(made: Straight) -> mx.Array | None:
+    """The factor of the first block's gradient beside the inputs, if that is a product of these."""
+    slope = next((s.form for s in made.lines if s.target == made.gradients[0]), None)
+    sides = (slope.left, transposed(slope.right)) if isinstance(slope, mx.Product) else ()
+    own = [side for side in sides if isinstance(side, mx.Array) and side.tensor.role == Role.FACTOR]
+    return own[0] if len(own) == 1 and all(isinstance(side, mx.Array) for side in sides) else None
+
+
+class _Printer(FormPrinter):
     """Prints a whole program: where everything lies, the lines in their order, the error after many batches."""
 
     def run(self) -> Code:
         """Print everything."""
+        made, code = self.made, self.code
+        error = made.stage("error")[-1]
+        fixed = [t.symbol for t in self.program.scalars if t != LEARNING_RATE]
+        late = [line.target.symbol for line in made.stage("forward", "error") if not line.target.axes]
+        code.waits = can_wait(error.form, fixed, late)
         self._blocks()
         self._data()
-        self._activations()
-        scalars, uniform, single = self._update_rules()
-        if self.put_off:
-            self._keep_factor()
-        for line in self.made.lines:
-            if self.put_off and self._later(line):
-                continue
-            if line is not self.error or not self.waits:
-                self._line(line)
-        for line in scalars:
-            self._number(line)
-        self._update(uniform, single)
-        if self.waits:
-            self.all_batches = True
-            self._compute(self.error.form, Place("errors", ()), numbers_of([self.error]), self.code.after)
-            self.code.setup.append(make("errors", "np.empty(slots, dtype)"))
-        else:
-            self.code.errors = f"{self.name(self.error.target)}{ALL}"
-        self.code.functions = tuple(sorted(self.used))
-        return self.code
+        computed = [line.target for line in made.stage("forward", "shared", "error")]
+        for tensor in computed:
+            if tensor.name in (error.reads if code.waits else {error.target.name}) and tensor.name not in self.places:
+                self.keep(tensor)
+        grouped = self._slopes()
+        self._activations(computed)
+        if self.put_off and (factor := _factor(made)) is not None:
+            self.keep(factor.tensor)
+        for line in made.lines:
+            if self.put_off and made.blocks[0].name in line.reads:
+                self._put_off(line)
+            elif not (code.waits and line is error) and not (self.put_off and line.target == made.gradients[0]):
+                if line.target.role == Role.POWERS:
+                    self._guard(line)
+                for one in grouped.get(line.target.name, [line]):
+                    self.write(one.target, one.form, numbers_of(one))
+        self._update()
+        self.all_batches = True
+        if code.waits:
+            code.after.append(f"errors = {self.value(error.form, code.after, '')}{numbers_of(error)}")
+            if not error.reads & self.kept:
+                raise NotStraight("an error that reads no batch")
+        code.after.append(f"return {'errors' if code.waits else self.view(mx.Array(error.target))}")
+        return code
+
+    # Where everything lies.
 
     def _blocks(self) -> None:
         """The learned blocks, side by side in one array, and their gradients in another."""
-        shapes, names, slopes = [], [], []
-        for block, gradient in zip(self.made.blocks, self.made.gradients, strict=True):
-            turned = block.role == Role.WEIGHT and len(block.axes) == 2
-            shape = self._shape(mx.Array(block))
-            code, slope = self._fresh(self._block_name(block)), self._fresh(self._block_name(gradient))
-            self.places[block.name] = Place(code, shape, turned)
-            self.places[gradient.name] = Place(slope, shape, turned)
-            shapes.append(self._array_shape(shape, turned))
-            names.append(code)
-            slopes.append(slope)
-        self._side_by_side("learned", names, shapes)
-        self._side_by_side("slopes", slopes, shapes)
+        for whole, blocks in (("learned", self.made.blocks), ("slopes", self.made.gradients)):
+            for block in blocks:
+                held = [self.names[n] for n, s in self.made.stored.items() if s.whole == block]
+                self.places[block.name] = self.scope.fresh("_".join(held))
+            self._side_by_side(whole, [self.places[b.name] for b in blocks])
         for name, stored in self.made.stored.items():
-            if stored.count is not None:
-                place = self.places[stored.whole.name]
-                view = self._part(place, 1, stored.first, stored.count, self.names[name], own=True)
-                self.places[name] = Place(view, (place.shape[0], self._text(stored.count)), place.turned)
+            self.stored[name] = self._held(self.places[stored.whole.name], name, self.names[name])
+            self.places[name] = self.stored[name] + self._turn(name)
         for parameter in self.program.parameters:
-            self._passed(parameter, f"parameters[{quoted(parameter.name)}]", self.made.stored[parameter.name].sign)
+            self._passed(parameter.name, self.stored[parameter.name], f"parameters[{quoted(parameter.name)}]")
 
-    def _passed(self, tensor: Tensor, outside: str, sign: int) -> None:
-        """How a parameter comes in and goes out."""
-        place = self.places[tensor.name]
-        turn, minus = ".T" if place.turned else "", "-" if sign < 0 else ""
-        self.code.load.append(filled(place.code, f"{minus}{outside}{turn}"))
-        self.code.store.append(Instruction(f"{outside}[...] = {minus}{place.code}{turn}", frozenset({place.code})))
+    def _turn(self, name: str) -> str:
+        return ".T" if self.made.stored[name].count is not None else ""
 
-    def _block_name(self, tensor: Tensor) -> str:
-        """The names of what a block holds, one after the other."""
-        held = [n for n, s in self.made.stored.items() if s.whole == tensor]
-        return "_".join(self.names[n] for n in held)
+    def _side_by_side(self, whole: str, parts: list[str]) -> None:
+        self.code.side_by_side(whole, parts, (self.sides(mx.Array(block)) for block in self.made.blocks))
+
+    def _held(self, block: str, tensor: str, name: str) -> str:
+        """The part of an array, laid out as a block, that belongs to a tensor."""
+        stored = self.made.stored[tensor]
+        if stored.count is None:
+            return block
+        return self.code.make(name, f"{block}{self.slice(stored.first, stored.count, 0)}")
+
+    def _passed(self, parameter: str, inside: str, outside: str) -> None:
+        """How a parameter, or a state of one, comes in and goes out."""
+        turn = self._turn(parameter)
+        self.code.load.append(f"{inside}[...] = {outside}{turn}")
+        self.code.store.append(f"{outside}[...] = {inside}{turn}")
 
     def _data(self) -> None:
         """The inputs, turned as they come, with their ones if they have any; and the targets."""
-        x, y = self.program.inputs
+        (x, y), setup = self.program.inputs, self.code
         ones = self.made.ones.get(x.name)
-        whole = ones.whole if ones is not None else x
-        shape = self._shape(mx.Array(whole))
-        self._kept("X", f"np.ones((slots, {shape[1]}, {shape[0]}), dtype)")
-        self.places[whole.name] = Place("X", shape, turned=True, batch=True)
+        whole = x if ones is None else ones.whole
+        rows, columns = map(self.text, mx.Array(whole).shape)
+        setup.make(f"X{ALL}", f"np.ones((slots, {columns}, {rows}), dtype)")
+        setup.batch |= {"X": f"[rows.T for rows in X{ALL}]", "X_T": f"list(X{ALL})"}
+        self.places[whole.name] = "X"
         if ones is not None:
-            self.code.input_ones = ones.ones
-            inner = self._shape(mx.Array(x))
-            last = ":-1" if ones.ones else "1:"
-            if x.name in self.made.readers:
-                self.places[x.name] = Place(self._named("X", f"[:, {last}]", "X_inner"), inner, turned=True, batch=True)
-        targets = self._shape(mx.Array(y))
-        self._kept("Y", f"np.zeros((slots, {targets[0]}, {targets[1]}), dtype)")
-        self.places[y.name] = Place("Y", targets, batch=True)
+            setup.input_ones = ones.ones
+            self.places[x.name] = f"X[{':-1' if ones.ones else '1:'}]"
+        outputs, samples = map(self.text, mx.Array(y).shape)
+        setup.make(f"Y{ALL}", f"np.zeros((slots, {outputs}, {samples}), dtype)")
+        setup.batch["Y"] = f"list(Y{ALL})"
+        self.places[y.name] = "Y"
+        self.kept.add(y.name)
 
-    def _activations(self) -> None:
-        """Activations with ones below them, side by side if their slopes are one function of them."""
-        slopes: dict[Any, list[Line]] = {}
+    def _slopes(self) -> dict[str, list[Line]]:
+        """Activations of one function side by side, and their slopes; the lines that compute these, by tensors."""
+        found: dict[str, list[Line]] = {}
+        alike: dict[Any, list[Line]] = {}
         for line in self.made.stage("slope"):
-            assert isinstance(line.form, mx.Map)
-            slopes.setdefault(line.form.function, []).append(line)
-        for lines in slopes.values():
-            sources = [self._whole(_read(line.form)) for line in lines]
-            if any(s.name in self.places or s.name in self.waiting for s in sources) or len({*sources}) < len(sources):
+            source = line.target.about
+            assert isinstance(line.form, mx.Map) and source is not None
+            if source.name not in self.places:
+                alike.setdefault(line.form.function, []).append(line)
+        for function, lines in alike.items():
+            if len(lines) < 2:
                 continue
-            self._group(lines, sources)
-        for ones in self.made.ones.values():
+            sources, slopes = self.scope.fresh("sources"), self.scope.fresh("slopes_of_sources")
+            shapes, views = [], []
+            wholes: list[str] = []
+            names: list[str] = []
+            for line in lines:
+                source = line.target.about
+                assert source is not None
+                ones = self.made.ones.get(source.name)
+                whole = source if ones is None else ones.whole
+                wholes.append(self.name(source) if ones is None else self.scope.fresh(f"{self.name(source)}_1"))
+                names.append(self.scope.fresh(f"slope_{wholes[-1]}"))
+                shapes.append(self.sides(mx.Array(whole)))
+                self.places |= {whole.name: wholes[-1], line.target.name: names[-1]}
+                found[line.target.name] = []
+                if ones is not None:
+                    views.append((line.target, f"{names[-1]}{self.slice(ones.first, source.axes[0].extent, 0)}"))
+            self.code.side_by_side(sources, wholes, shapes)
+            self.code.side_by_side(slopes, names, shapes)
+            self.places |= {tensor.name: self.code.make(self.name(tensor), view) for tensor, view in views}
+            both = tuple(replace(lines[0].target, name=f"all {name}", role=Role.PLAIN) for name in (sources, slopes))
+            self.places |= {tensor.name: name for tensor, name in zip(both, (sources, slopes), strict=True)}
+            form = mx.Map(function, (mx.Array(both[0]),))
+            numbers = tuple(n for line in lines for n in line.numbers)
+            found[lines[0].target.name] = [replace(lines[0], target=both[1], form=form, numbers=numbers)]
+        return found
+
+    def _activations(self, computed: list[Tensor]) -> None:
+        """Activations within arrays with a row of ones."""
+        for tensor in computed:
+            ones = self.made.ones.get(tensor.name)
+            if ones is None or tensor.name in self.places:
+                continue
             if ones.whole.name not in self.places:
-                shape = self._shape(mx.Array(ones.whole))
-                code = self._fresh(self._one_name(ones.whole))
-                self.places[ones.whole.name] = Place(code, shape)
-                self.code.setup.append(make(code, f"np.ones({self._array_shape(shape, False)}, dtype)"))
-        computed_here = {line.target.name: line.target for line in self.made.stage("forward", "error")}
-        for name, ones in self.made.ones.items():
-            if name in computed_here and name not in self.places:
-                place = self.places[ones.whole.name]
-                count = computed_here[name].axes[0].extent
-                view = self._part(place, 0, ones.first, count, self.name(computed_here[name]), own=True)
-                self.places[name] = Place(view, self._shape(mx.Array(computed_here[name])))
+                name = self.places[ones.whole.name] = self.scope.fresh(f"{self.name(tensor)}_1")
+                self.code.make(name, f"np.ones({self.sides(mx.Array(ones.whole))}, dtype)")
+            rows = self.slice(ones.first, tensor.axes[0].extent, 0)
+            self.places[tensor.name] = self.code.make(self.name(tensor), f"{self.places[ones.whole.name]}{rows}")
 
-    def _one_name(self, whole: Tensor) -> str:
-        for line in self.made.stage("forward"):
-            ones = self.made.ones.get(line.target.name)
-            if ones is not None and ones.whole == whole:
-                return f"{self.name(line.target)}_1"
-        return self.name(whole)
-
-    def _whole(self, tensor: Tensor) -> Tensor:
-        ones = self.made.ones.get(tensor.name)
-        return ones.whole if ones is not None else tensor
-
-    def _group(self, lines: list[Line], sources: list[Tensor]) -> None:
-        """Sources of one function side by side, and what it makes of them too."""
-        number = len({g[1] for g in self.groups.values()}) + 1
-        flat, result = f"sources_{number}", f"results_{number}"
-        names, results, shapes = [], [], []
-        for line, source in zip(lines, sources, strict=True):
-            inner = _read(line.form)
-            code = self.name(inner) if source == inner else self._fresh(self._one_name(source))
-            shape = self._shape(mx.Array(source))
-            made = f"slope_{code}"
-            self.places[source.name] = Place(code, shape)
-            place = Place(made, shape)
-            ones = self.made.ones.get(inner.name)
-            names.append(code)
-            results.append(made)
-            shapes.append(self._array_shape(shape, False))
-            self.places[line.target.name] = place if ones is None else Place(made, self._shape(mx.Array(inner)))
-            self.groups[line.target.name] = (flat, result, line)
-        if len(names) == 1:
-            self.code.setup.append(make(names[0], f"np.ones({shapes[0]}, dtype)"))
-            self.code.setup.append(make(results[0], f"np.empty({shapes[0]}, dtype)"))
-            flat, result = names[0], results[0]
-        else:
-            self._side_by_side(flat, names, shapes)
-            self._side_by_side(result, results, shapes)
-        for line, made, source in zip(lines, results, sources, strict=True):
-            self.groups[line.target.name] = (flat, result, line.form)
-            ones = self.made.ones.get(_read(line.form).name)
-            if ones is not None:
-                whole = Place(made, self._shape(mx.Array(source)))
-                count = _read(line.form).axes[0].extent
-                view = self._part(whole, 0, ones.first, count, f"{made}_inner")
-                self.places[line.target.name] = Place(view, self._shape(mx.Array(_read(line.form))))
-
-    def _line(self, line: Line) -> None:
-        if line.target.name in self.groups:
-            self._grouped(line)
-            return
-        self._compute(line.form, self._place(line), numbers_of([line]), self.code.loop)
-        if line.target.role == Role.POWERS:
-            return
-        readers = self.made.readers.get(line.target.name, [])
-        if line.stage == "forward" and any(reader.target.role == Role.POWERS for reader in readers):
-            self._guard(line)
-
-    def _keep_factor(self) -> None:
-        """The factor of the first block's gradient, kept for every batch."""
-        own = next(s for s in self.made.lines if s.target == self.made.gradients[0])
-        assert isinstance(own.form, mx.Product) and isinstance(own.form.left, mx.Array)
-        factor = own.form.left.tensor
-        shape, code = self._shape(own.form.left), self.name(factor)
-        self._kept(code, f"np.zeros((slots, {shape[0]}, {shape[1]}), dtype)")
-        self.places[factor.name] = Place(code, shape, batch=True)
-
-    def _later(self, line: Line) -> bool:
-        """Write what a line becomes where the first block is put off; whether it is such a line."""
-        first, slope = self.made.blocks[0], self.made.gradients[0]
-        if line.target == slope:
-            return True
-        if first.name not in line.reads:
-            return False
-        block, change = self.places[first.name].code, self.places[slope.name].code
-        factor = next(s.form.left for s in self.made.lines if s.target == slope and isinstance(s.form, mx.Product))
-        assert isinstance(factor, mx.Array)
-        steps = self.places[factor.tensor.name].code
-        place = self._place(line)
-        units = place.shape[0]
-        fresh = (self._fresh(hint) for hint in ("rows", "starts", "alike", "alike_dot", "earlier", "off"))
-        rows, starts, alike, alike_dot, earlier, off = fresh
-        starts_all = f"{starts}{ALL}"
-        setup, n = self.code.setup, self._counter
-        setup.append(make(rows, f"X{ALL}.reshape(slots, -1)", f"X{ALL}"))
-        setup.append(make(starts_all, f"np.empty((slots, {units}), dtype)"))
-        setup.append(make(alike, "np.empty((slots, slots), dtype)"))
-        setup.append(make(off, f"np.empty({units}, dtype)"))
-        flat = self._named(place.code, ".reshape(-1)", f"{place.code}_flat")
-        every = f"{steps}{ALL}"
-        self.code.batch[starts] = Source(f"list({starts_all})", frozenset({starts_all}))
-        dots = f"[{alike}[{n}, :{n}].dot for {n} in range(slots)]"
-        self.code.batch[alike_dot] = Source(dots, frozenset({alike}))
-        before = f"[{every}.reshape(slots, -1)[:{n}] for {n} in range(slots)]"
-        self.code.batch[earlier] = Source(before, frozenset({every}))
-        self.code.before += [
-            Instruction(f"{rows}.dot({block}, {starts_all})", frozenset({rows, block, starts_all})),
-            Instruction(f"{rows}.dot({rows}.T, {alike})", frozenset({rows, alike})),
-        ]
-        number = numbers_of([line])
-        self.used.add("subtract")
-        self.code.loop.append(self._times(alike_dot, earlier, off, number))
-        self.code.loop.append(call("subtract", starts, off, flat, numbers=number))
-        own = next(s for s in self.made.lines if s.target == slope)
-        last = f"{rows}[:count].T.dot({every}.reshape(slots, -1)[:count], {change})"
-        self.code.behind += [
-            Instruction(last, frozenset({rows, every, change}), numbers=numbers_of([own])),
-            call("subtract", block, change, block),
-        ]
-        return True
+    # Lines of a kind of their own.
 
     def _guard(self, line: Line) -> None:
         """Before an exponential that could overflow: a step with large numbers is left to the readable rendering."""
-        code = self.places[line.target.name].code
-        flat = self._named(code, ".ravel()", f"{code}_flat")
-        bound = self._bound(flat)
+        assert isinstance(line.form, mx.Map)
+        z = self.view(line.form.arguments[0])
+        flat = self.scope.fresh(f"{z}_flat")
         # the sum of squares is cheap, and says it for nearly all batches; the largest entry says it for the rest
-        test = f"if not ({bound}({flat}) < limit * limit or np.abs({flat}).max() < limit):"
-        self.code.loop.append(Instruction(test, frozenset({bound, flat}), more=("count = done", "break")))
+        test = f"{flat}.dot({flat}) < limit * limit or np.abs({flat}).max() < limit"
+        self.code.loop += [f"{flat} = {z}.ravel()", f"if not ({test}):", "    count = done", "    break"]
         self.code.guarded = True
 
-    def _grouped(self, line: Line) -> None:
-        flat, result, form = self.groups.pop(line.target.name)
-        if not any(g[1] == result for g in self.groups.values()):
-            sign, inner = signed(form.arguments[0], {})
-            assert isinstance(inner, mx.Array)
-            numbers = numbers_of([next(s for s in self.made.lines if s.target == line.target)])
-            self._write(
-                form.function.definition.xreplace({X: sign * X}), {X: flat}, result, "like", numbers, self.code.loop
-            )
+    def _put_off(self, line: Line) -> None:
+        """The product of the first block with the inputs, where it is changed after many batches."""
+        first, slope, code, factor = self.made.blocks[0], self.made.gradients[0], self.code, _factor(self.made)
+        assert isinstance(line.form, mx.Product) and factor is not None
+        block, turned = self.places[first.name], isinstance(line.form.left, mx.Transpose)
+        steps, units = f"{self.places[factor.tensor.name]}{ALL}", self.text(factor.shape[0])
+        hints = ("rows", "starts", "alike", "earlier", "factors")
+        rows, starts, alike, earlier, factors = (self.scope.fresh(hint) for hint in hints)
+        code.make(rows, f"X{ALL}.reshape(slots, -1)")
+        code.make(factors, f"{steps}.reshape(slots, -1)")
+        code.make(f"{starts}{ALL}", f"np.empty((slots, {units}, 1), dtype)")
+        code.make(f"{alike}{ALL}", "np.empty((slots, slots), dtype)")
+        code.batch[starts] = f"list({starts}{ALL})"
+        code.batch[alike] = f"[{alike}{ALL}[:n, n : n + 1] for n in range(slots)]"
+        code.batch[earlier] = f"[{factors}[:n].T for n in range(slots)]"
+        code.before += [
+            f"{rows}.dot({block}{'' if turned else '.T'}, {starts}{ALL}.reshape(slots, -1))",
+            f"{rows}.dot({rows}.T, {alike}{ALL})",
+        ]
+        code.used.add("subtract")
+        if line.target.name not in self.places:
+            self.local[line.target.name] = self.name(line.target)
+        into = self.view(mx.Array(line.target))
+        value = f"subtract({starts}, {earlier}.dot({alike}))"
+        line_ = f"{into} = {value}" if line.target.name in self.local else f"{into}[...] = {value}"
+        code.loop.append(f"{line_}{numbers_of(line)}")
+        own = next(s for s in self.made.lines if s.target == slope)
+        sides = (rows, factors) if turned else (factors, rows)
+        change = f"{sides[0]}[:count].T.dot({sides[1]}[:count])"
+        code.behind.append(f"subtract({block}, {change}, {block}){numbers_of(own)}")
+
+    # The step.
+
+    def _update(self) -> None:
+        """The step of all parameters at once, where they have one rule; what belongs to none before it."""
+        rules: dict[Tensor, list[Line]] = {p: [] for p in self.program.parameters}
+        for line in self.made.updates:
+            owner = self.owner(line.target)
+            if owner is not None:
+                form = self._of_each(line.form, owner)
+                rules[owner].append(replace(line, target=_each(line.target, owner), form=form))
+            else:
+                self._number(line)
+        if self.made.folded:
+            step = mx.Plus((mx.Array(_EACH), mx.Scale(Integer(-1), mx.Array(_SLOPE))))
+            rules = {p: [replace(line, form=step) for line in rule] for p, rule in rules.items()}
+        for state in self.program.states:
+            if (owner := self.owner(state)) is not None:
+                self._keep_state(_each(state, owner).name, state, owner)
+        if len({tuple((line.target, line.form) for line in rule) for rule in rules.values()}) == 1:
+            start = ""
+            if self.put_off:
+                rows, columns = mx.Array(self.made.blocks[0]).shape
+                start = f"[{self.text(rows * columns)}:]"
+            self.places |= {_EACH.name: f"learned{start}", _SLOPE.name: f"slopes{start}"}
+            for same in zip(*rules.values(), strict=True):
+                self.write(same[0].target, same[0].form, numbers_of(*same))
+            return
+        slopes = {s.target.about: s.target.name for s in self.program.stage("gradient")}
+        for owner, rule in rules.items():
+            self.places |= {_EACH.name: self.stored[owner.name], _SLOPE.name: self.stored[slopes[owner]]}
+            held = {_each(s, owner).name: s.name for s in self.program.states if self.owner(s) == owner}
+            self.places |= {each: self.stored[name] for each, name in held.items()}
+            for line in rule:
+                self.write(line.target, line.form, numbers_of(line))
+
+    def shape(self, target: Tensor, form: mx.Node) -> str:
+        """The shape of what is computed; that of all parameters, or of many slopes, is that of their array."""
+        if target.name.startswith("each "):
+            return f"{self.places[_EACH.name]}.shape"
+        return f"{self.places[target.name]}.shape" if target.name.startswith("all ") else super().shape(target, form)
+
+    def _of_each(self, node: mx.Node, owner: Tensor) -> mx.Node:
+        """A rule in terms of what stands for the arrays of any parameter."""
+        if isinstance(node, mx.Array) and self.owner(node.tensor) is not None:
+            return mx.Array(_each(node.tensor, owner))
+        if isinstance(node, mx.Broadcast | mx.Repeat):
+            return self._of_each(node.of, owner)
+        return mx.rebuilt(node, tuple(self._of_each(c, owner) for c in mx.children(node)))
+
+    def _keep_state(self, each: str, state: Tensor, owner: Tensor) -> None:
+        """An array laid out as the parameters are, with what the optimizer keeps of them."""
+        if each not in self.places:
+            whole = self.places[each] = self.scope.fresh(each.removeprefix("each "))
+            parts = [self.scope.fresh(f"{whole}_{self.places[block.name]}") for block in self.made.blocks]
+            self.places |= {f"{each} {b.name}": part for b, part in zip(self.made.blocks, parts, strict=True)}
+            self._side_by_side(whole, parts)
+        part = self.places[f"{each} {self.made.stored[owner.name].whole.name}"]
+        self.stored[state.name] = self._held(part, owner.name, self.names[state.name])
+        self._passed(owner.name, self.stored[state.name], f"state[{quoted(state.name)}]")
+
+    def _number(self, line: Line) -> None:
+        """A number of the update, such as the rate of this step; one that is a state is counted on in float64."""
+        for state in self.program.states:
+            if state.name in line.reads and self.owner(state) is None and state.name not in self.places:
+                name = self.places[state.name] = self.code.make(self.name(state), "np.zeros((), np.float64)")
+                outside = f"state[{quoted(state.name)}]"
+                self.code.load.append(f"{name}[...] = {outside}.reshape(())")
+                self.code.store.append(f"{outside}[...] = {name}")
+        old = line.target.replaces
+        if old is not None:
+            self.places[line.target.name] = self.places[old.name]
+        elif line.target.name not in self.places:
+            self.places[line.target.name] = self.code.make(self.name(line.target), "np.empty((), dtype)")
+        sums = any(isinstance(n, mx.SumOver) for n in mx.walk(line.form))
+        value = self.value(line.form, self.code.loop, numbers_of(line)) if sums else self.readable(line.form)
+        self.code.loop.append(f"{self.places[line.target.name]}[...] = {value}{numbers_of(line)}")
 
 
-def _read(node: mx.Node) -> Tensor:
-    (found,) = (n.tensor for n in mx.walk(node) if isinstance(n, mx.Array))
-    return found
+def _each(tensor: Tensor, owner: Tensor) -> Tensor:
+    """What stands for a tensor that is kept or computed of every parameter."""
+    if tensor.role == Role.GRADIENT:
+        return _SLOPE
+    return _EACH if tensor.stored == owner else Tensor(f"each {tensor.stored.role}", Role.PLAIN, ())

@@ -1,7 +1,7 @@
 """The program's statements, rewritten for speed: still equations, still in matrix form.
 
 Nothing here is derived anew and nothing is approximated: names are given to what is
-stored (a weight with its bias, a negated weight), and every statement is written in terms
+stored (a weight with its bias), and every statement is written in terms
 of them.
 """
 
@@ -19,10 +19,10 @@ from derive.arrays import matrix as mx
 from derive.arrays.exact import recognise
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.arrays.lower import lowered
-from derive.calculus.functions import A, Elementwise, X, elementwise, output_form
+from derive.calculus.functions import A, X, elementwise, output_form
 from derive.calculus.index import Axis, Tensor
 from derive.learning.optimizers import LEARNING_RATE
-from derive.targets.numpy.fast.elementwise import NotStraight, calls, computed, is_straight
+from derive.targets.numpy.fast.formulas import NotStraight, computed, is_named, is_straight
 
 MINUS = Integer(-1)
 Value = TypeVar("Value")
@@ -47,19 +47,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a tensor is kept: ``sign`` times the columns of ``whole`` from ``first`` on."""
+    """Where a tensor is kept: in ``whole``, or turned in the rows of it from ``first`` on."""
 
     whole: Tensor
-    first: int = 0
+    first: Any = 0
     count: Expr | None = None
-    sign: int = 1
+
+    @property
+    def part(self) -> mx.Node:
+        """What is kept."""
+        return mx.Array(self.whole) if self.count is None else mx.Part(mx.Array(self.whole), 0, self.first, self.count)
 
     @property
     def node(self) -> mx.Node:
-        """The place as a part of the whole, without its sign."""
-        if self.count is None:
-            return mx.Array(self.whole)
-        return mx.Part(mx.Array(self.whole), 1, self.first, self.count)
+        """The tensor in terms of what is kept."""
+        return self.part if self.count is None else mx.Transpose(self.part)
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,13 @@ class Straight:
         """The tensors that are each part of a block."""
         found: dict[mx.Node, list[str]] = {}
         for name, stored in self.stored.items():
-            found.setdefault(stored.node, []).append(name)
+            found.setdefault(stored.part, []).append(name)
         return found
 
 
 def straight(program: ArrayProgram, lines: tuple[Line, ...]) -> Straight:
     """Rewrite a lifted program; ``lines`` are its statements, each in a form that is safe to compute."""
-    signs = _signs(lines, program)
-    lines = tuple(_with_signs(line, signs) for line in lines)
-    made = _with_biases(lines, program, signs)
+    made = _with_biases(lines, program)
     made = _with_shared(_with_softmax(_with_slopes(_with_rate(made, program), program), program), program)
     _check_names(made, program)
     return made
@@ -138,38 +138,6 @@ def grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, list[Value]]:
     return found
 
 
-# Signs: a weight whose pre-activation is only ever negated is stored negated.
-
-
-def _signs(lines: tuple[Line, ...], program: ArrayProgram) -> dict[str, int]:
-    """The tensors that are stored negated: those of every layer in which that saves a call."""
-    if any(line.stage == "update" and line.target.about not in program.parameters for line in lines):
-        return {}  # the state of an optimizer need not change its sign with the gradient
-    signs: dict[str, int] = {}
-    readers = Counter(name for line in _forward(lines) for name in line.reads)
-    belonging = grouped((line.target.about.name, line.target.name) for line in lines if line.target.about)
-    nodes = [n for line in lines if line.stage == "forward" for n in mx.walk(line.form)]
-    stands = Counter(n.tensor.name for n in nodes if isinstance(n, mx.Array))
-    functions = grouped(
-        (n.arguments[0].tensor.name, n.function)
-        for n in nodes
-        if isinstance(n, mx.Map) and len(n.arguments) == 1 and isinstance(n.arguments[0], mx.Array)
-    )
-    for line in lines:
-        weights, z = _weights(line, program), line.target.name
-        applied = functions.get(z, [])
-        if not weights or len(applied) != stands[z] or not all(map(_saves, applied)):
-            continue
-        if all(readers[w.name] == 1 for w in weights):
-            for name in (z, *(w.name for w in weights)):
-                signs |= dict.fromkeys((name, *belonging.get(name, ())), -1)
-    return signs
-
-
-def _forward(lines: Iterable[Line]) -> list[Line]:
-    return [line for line in lines if line.stage in ("forward", "error")]
-
-
 def _weights(line: Line, program: ArrayProgram) -> list[Tensor]:
     """The parameters of a line of the forward pass that is linear in them: W A + b, or W A."""
     terms = line.form.terms if isinstance(line.form, mx.Plus) else (line.form,)
@@ -183,60 +151,10 @@ def _weights(line: Line, program: ArrayProgram) -> list[Tensor]:
     return found if line.stage == "forward" else []
 
 
-def _saves(function: Any) -> bool:
-    """Whether a function of z is cheaper as a function of -z."""
-    if not is_named(function) or not is_straight(function):
-        return False
-    return calls(computed(function).xreplace({X: -X})) < calls(computed(function))
-
-
-def is_named(function: Any) -> bool:
-    """Whether a function is one of ours, with a definition, and not SymPy's own."""
-    return isinstance(function, type) and issubclass(function, Elementwise)
-
-
-def _with_signs(line: Line, signs: Mapping[str, int]) -> Line:
-    """The line in terms of the tensors as they are stored."""
-    sign, form = signed(line.form, signs)
-    return replace(line, form=times(sign * signs.get(line.target.name, 1), form))
-
-
-def signed(node: mx.Node, signs: Mapping[str, int]) -> tuple[int, mx.Node]:
-    """The node with the stored tensors put in, and the sign that comes out of it."""
-    if isinstance(node, mx.Array):
-        return signs.get(node.tensor.name, 1), node
-    inner = [signed(c, signs) for c in mx.children(node)]
-    if isinstance(node, mx.Scale) and node.factor.could_extract_minus_sign():
-        sign, of = inner[0]
-        return -sign, of if node.factor == -1 else mx.Scale(-node.factor, of)
-    if isinstance(node, mx.Number) and node.value.could_extract_minus_sign():
-        return -1, mx.Number(-node.value)
-    if isinstance(node, mx.Product | mx.Hadamard | mx.Einsum):
-        negative = sum(s < 0 for s, _ in inner) % 2
-        return -1 if negative else 1, mx.rebuilt(node, tuple(n for _, n in inner))
-    if isinstance(node, mx.Transpose | mx.Part | mx.Broadcast | mx.Repeat | mx.SumOver | mx.Scale):
-        return inner[0][0], mx.rebuilt(node, (inner[0][1],))
-    if isinstance(node, mx.Power) and node.exponent.is_Integer:
-        sign, of = inner[0]
-        return sign ** (int(node.exponent) % 2), mx.Power(of, node.exponent)
-    if isinstance(node, mx.Plus) and all(s < 0 for s, _ in inner):
-        return -1, mx.Plus(tuple(n for _, n in inner))
-    return 1, mx.rebuilt(node, tuple(times(s, n) for s, n in inner))
-
-
-def times(sign: int, node: mx.Node) -> mx.Node:
-    """The node, or its negative."""
-    if sign > 0:
-        return node
-    if isinstance(node, mx.Plus):
-        return mx.Plus(tuple(times(-s, n) for s, n in (signed(t, {}) for t in node.terms)))
-    return _scaled(MINUS, node)
-
-
 # Biases: a bias is one more column of its weight, and a one below the activations its input.
 
 
-def _with_biases(lines: tuple[Line, ...], program: ArrayProgram, signs: Mapping[str, int]) -> Straight:
+def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
     """Join each weight with its bias, where all that is said of the two can be said of them joined."""
     blocks, gradients, stored, ones = [], [], {}, _stacked(lines)
     joined_lines: dict[str, Line | None] = {}
@@ -247,35 +165,34 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram, signs: Mapping[
     for parameter in program.parameters:
         if parameter.name in taken:
             continue
-        sign = signs.get(parameter.name, 1)
         slope = slopes[parameter]
         join = joins.of(parameter, ones)
         if join is None:
             blocks.append(parameter)
             gradients.append(slope.target)
-            stored[parameter.name] = Stored(parameter, sign=sign)
-            stored[slope.target.name] = Stored(slope.target, sign=sign)
+            stored[parameter.name] = Stored(parameter)
+            stored[slope.target.name] = Stored(slope.target)
             continue
         columns = parameter.axes[1].extent
         name = _new_name(f"{parameter.name}_{join.bias.name}", program, blocks)
-        whole = Tensor(name, "weight", (parameter.axes[0], Axis(columns + 1)))
+        whole = Tensor(name, "weight", (Axis(columns + 1), parameter.axes[0]))
         d_whole = Tensor(_new_name(f"dE_d{name}", program, gradients), "gradient", whole.axes, about=whole)
         blocks.append(whole)
         gradients.append(d_whole)
         taken.add(join.bias.name)
         below = ones.setdefault(join.source.name, _with_one(join.source, program))
         for pair, place in (((parameter, join.bias), whole), ((slope.target, slopes[join.bias].target), d_whole)):
-            stored[pair[0].name] = Stored(place, 0, columns, sign)
-            stored[pair[1].name] = Stored(place, int(columns) if columns.is_Integer else columns, Integer(1), sign)
+            stored[pair[0].name] = Stored(place, 0, columns)
+            stored[pair[1].name] = Stored(place, int(columns) if columns.is_Integer else columns, Integer(1))
         joined_lines[join.line.target.name] = replace(
-            join.line, form=mx.Product(mx.Array(whole), mx.Array(below.whole))
+            join.line, form=mx.Product(mx.Transpose(mx.Array(whole)), mx.Array(below.whole))
         )
         numbers = (*slope.numbers, *slopes[join.bias].numbers)
-        product = _scaled(join.scale, mx.Product(join.factor, mx.Transpose(mx.Array(below.whole))))
+        product = _scaled(join.scale, mx.Product(mx.Array(below.whole), transposed(join.factor)))
         joined_lines[slope.target.name] = Line(d_whole, product, numbers, "gradient")
         joined_lines[slopes[join.bias].target.name] = None
         if join.more:
-            rest = mx.Plus((mx.Array(slope.target), *join.more))
+            rest = transposed(_placed(mx.Plus((mx.Array(slope.target), *join.more)), stored))
             joined_lines[slopes[join.bias].target.name] = Line(slope.target, rest, slope.numbers, "gradient")
     made = [joined_lines.get(name, line) for name, line in by_name.items()]
     kept = [replace(m, form=_placed(m.form, stored)) for m in made if m is not None and m.stage != "update"]
@@ -300,7 +217,7 @@ class _Joins:
     """Finds the bias that can be joined to a weight."""
 
     def __init__(self, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: ArrayProgram) -> None:
-        sums = ((line, _weights(line, program)) for line in _forward(lines) if isinstance(line.form, mx.Plus))
+        sums = ((line, _weights(line, program)) for line in lines if isinstance(line.form, mx.Plus))
         pairs = [(line, weights) for line, weights in sums if len(weights) == 2]
         self.sums = grouped((w.name, (line, weights)) for line, weights in pairs for w in weights)
         self.readers = Counter(name for line in lines if line.stage != "update" for name in line.reads)
@@ -385,7 +302,19 @@ def _placed(node: mx.Node, stored: Mapping[str, Stored]) -> mx.Node:
     if isinstance(node, mx.Array):
         place = stored.get(node.tensor.name)
         return place.node if place is not None else node
-    return mx.rebuilt(node, tuple(_placed(c, stored) for c in mx.children(node)))
+    inner = tuple(_placed(c, stored) for c in mx.children(node))
+    return transposed(inner[0]) if isinstance(node, mx.Transpose) else mx.rebuilt(node, inner)
+
+
+def transposed(node: mx.Node) -> mx.Node:
+    """The transpose, with that of a formula entry by entry put to its parts."""
+    if isinstance(node, mx.Transpose):
+        return node.of
+    if isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power):
+        return mx.rebuilt(node, tuple(transposed(c) for c in mx.children(node)))
+    if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
+        return mx.Broadcast(node.of, node.full[::-1])
+    return mx.Transpose(node)
 
 
 # The learning rate: multiplied into the first factors, it is in every gradient.
@@ -447,15 +376,13 @@ def _with_slopes(made: Straight, program: ArrayProgram) -> Straight:
         if not exact and isinstance(line.form, mx.Map) and is_named(line.form.function):
             key = (line.form.function.title, line.form.arguments[0])
             outputs[key] = (line.target, line.form.function)
-    named: dict[tuple[int, mx.Node], Line] = {}
+    named: dict[mx.Node, Line] = {}
     lines = []
     for line in made.lines:
         if line.stage == "factor" and (slope := _one_slope(line.form)) is not None:
-            sign, form = signed(line.form, {})
             numbers = stated.get(slope.function.title, ())
-            new = named.setdefault((sign, slope), _slope(slope, sign, outputs, numbers, program))
-            form = swapped(form, slope, mx.Array(new.target))
-            line = replace(line, form=form)
+            new = named.setdefault(slope, _slope(slope, outputs, numbers, program))
+            line = replace(line, form=swapped(line.form, slope, mx.Array(new.target)))
         lines.append(line)
     first = next((n for n, line in enumerate(lines) if line.stage == "factor"), len(lines))
     return replace(made, lines=(*lines[:first], *named.values(), *lines[first:]))
@@ -473,32 +400,25 @@ def _one_slope(form: mx.Node) -> mx.Map | None:
 def _is_slope(node: mx.Map) -> bool:
     if not is_named(node.function) or node.function.order != 1 or len(node.arguments) != 1:
         return False
-    return is_straight(node.function) and isinstance(signed(node.arguments[0], {})[1], mx.Array)
+    return is_straight(node.function) and isinstance(node.arguments[0], mx.Array)
 
 
 def _slope(
     node: mx.Map,
-    sign: int,
     outputs: Mapping[tuple[str, mx.Node], tuple[Tensor, Any]],
     numbers: tuple[int, ...],
     program: ArrayProgram,
 ) -> Line:
-    """A line that computes a slope, or its negative, from the output or from the pre-activation."""
+    """A line that computes a slope, from the output or from the pre-activation."""
     (argument,) = node.arguments
-    inner: mx.Node = argument
+    assert isinstance(argument, mx.Array)
+    source, name, value = argument.tensor, node.function.title, computed(node.function)
     output, function = outputs.get((node.function.origin, argument), (None, None))
     form = None if function is None else output_form(function)
-    prefix = "minus_" if sign < 0 else ""
     if output is not None and form is not None:
-        name, value = f"{prefix}{node.function.title}_of_output", (sign * form.xreplace({A: X})).expand()
-        source, inner = output, mx.Array(output)
-    else:
-        name, value = f"{prefix}{node.function.title}", sign * computed(node.function)
-        array = signed(argument, {})[1]
-        assert isinstance(array, mx.Array)
-        source = array.tensor
-    target = Tensor(_new_name(f"{prefix}slope_of_{source.name}", program), "slope", source.axes, about=source)
-    return Line(target, mx.Map(elementwise(name, value), (inner,)), numbers, "slope")
+        source, name, value = output, f"{name}_of_output", form.xreplace({A: X}).expand()
+    target = Tensor(_new_name(f"slope_of_{source.name}", program), "slope", source.axes, about=source)
+    return Line(target, mx.Map(elementwise(name, value), (mx.Array(source),)), numbers, "slope")
 
 
 def swapped(node: mx.Node, old: mx.Node, new: mx.Node) -> mx.Node:
@@ -551,25 +471,27 @@ def _logs_of_sums(node: mx.Node, sums: Mapping[mx.Node, Tensor]) -> mx.Node:
 
 
 def _with_shared(made: Straight, program: ArrayProgram) -> Straight:
-    """Name the sums that both the error and a factor read, such as the difference of output and target."""
+    """Name the sum that both the error and a factor read, such as the difference of output and target."""
     sums = [n for line in made.stage("factor") for n in mx.walk(line.form) if isinstance(n, mx.Plus)]
     factors = {frozenset(n.terms): n for n in sums}
-    lines, shared = list(made.lines), dict[mx.Node, Tensor]()
-    for number, line in enumerate(lines):
-        for node in mx.walk(line.form) if line.stage == "error" else []:
-            for sign in (1, -1):
-                turned = times(sign, node)
-                common = factors.get(frozenset(turned.terms)) if isinstance(turned, mx.Plus) else None
-                if common is not None and not shared:
-                    target = Tensor(_new_name("difference", program), "difference", _axes(node, made))
-                    shared[common] = target
-                    form = swapped(line.form, node, times(sign, mx.Array(target)))
-                    lines[number] = replace(line, form=times(*signed(form, {})))
-    for node, target in shared.items():
-        lines = [replace(s, form=swapped(s.form, node, mx.Array(target))) if s.stage == "factor" else s for s in lines]
-        first = next(n for n, s in enumerate(lines) if target.name in s.reads)
-        lines.insert(first, Line(target, node, lines[first].numbers, "shared"))
-    return replace(made, lines=tuple(lines))
+    for line in made.stage("error"):
+        for node in mx.walk(line.form):
+            even = isinstance(node, mx.Power) and node.exponent == 2
+            plus = node.base if isinstance(node, mx.Power) and even else node
+            if not isinstance(plus, mx.Plus):
+                continue
+            terms = (plus.terms, *([tuple(_scaled(MINUS, t) for t in plus.terms)] if even else []))
+            common = next((factors[frozenset(t)] for t in terms if frozenset(t) in factors), None)
+            if common is not None:
+                target = Tensor(_new_name("difference", program), "difference", _axes(plus, made))
+                named = Line(target, common, line.numbers, "shared")
+                error = replace(line, form=swapped(line.form, plus, mx.Array(target)))
+                lines = [error if s is line else s for s in made.lines]
+                factor = [swapped(s.form, common, mx.Array(target)) if s.stage == "factor" else s.form for s in lines]
+                lines = [replace(s, form=form) for s, form in zip(lines, factor, strict=True)]
+                first = next(n for n, s in enumerate(lines) if target.name in s.reads)
+                return replace(made, lines=(*lines[:first], named, *lines[first:]))
+    return made
 
 
 def _axes(node: mx.Node, made: Straight) -> tuple[Axis, ...]:

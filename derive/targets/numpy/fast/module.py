@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sympy import Add, Expr, Integer, Symbol
+from sympy import Symbol
 
 from derive.arrays.lift import ArrayAssign, ArrayProgram
-from derive.calculus.index import Tensor
 from derive.targets.fold import folded
 from derive.targets.names import CodeNames
 from derive.targets.numpy.fast.accepted import require
 from derive.targets.numpy.fast.arrays import arrays, can_put_off
-from derive.targets.numpy.fast.code import ALL, VIEWS, setup_lines
-from derive.targets.numpy.fast.elementwise import NotStraight
-from derive.targets.numpy.fast.forms import FLAT
-from derive.targets.numpy.fast.instructions import Instruction
+from derive.targets.numpy.fast.code import VIEWS, read_in
+from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
 from derive.targets.numpy.fast.scalars import CALL, Scalars, scalars
 
@@ -97,55 +94,27 @@ def _straight_line(
 ) -> dict[str, Any]:
     """Finished lines of one straight line of code, and what is known of it."""
     code, widths = arrays(made, program, codes, functions, put_off)
-    setup, batch = setup_lines(code)
-    read = code.named(code.loop)
-    made_of = {source.each for source in batch.values()}
-    listed = {name: source for name, source in batch.items() if name in read | made_of}
-    views = [f"{n}{VIEWS} = {f'list({s.text})' if s.text == f'{n}{ALL}' else s.text}" for n, s in listed.items()]
+    done, read = "done" if code.guarded else "_", code.batches
+    views = "".join(f", {name}{VIEWS}" for name in read)
+    head = [f"for {done} in range(count):"]
+    if read:
+        head = [f"batches = zip(range(count){views}, strict=False)", f"for {', '.join([done, *read])} in batches:"]
+    lines = {
+        name: folded(getattr(code, name), _INNER) for name in ("load", "store", "rates", "before", "behind", "after")
+    }
     return {
+        **lines,
+        "rates": lines["rates"] or ("pass",),
         "widths": sizes(widths),
-        "setup": folded((*(f"{name} = np.{name}" for name in code.functions), *setup, *views), _BODY),
-        "batches": _batches([n for n in listed if n in read], code.guarded),
-        "load": _lines(code.load),
-        "store": _lines(code.store),
-        "rates": _lines(code.rates) or ("pass",),
-        "before": _lines(code.before),
-        "loop": _lines(code.loop, _LOOP),
-        "behind": _lines(code.behind),
-        "after": (*_lines(code.after), f"return {code.errors}"),
+        "setup": folded(code.setup_lines(), _BODY),
+        "batches": folded(head, _INNER),
+        "loop": folded(code.loop, _LOOP),
         "guarded": code.guarded,
         "input_ones": code.input_ones,
         "calls": code.calls,
-        "at_once": "learned" in read,
-        "waits": code.errors == "errors",
+        "waits": code.waits,
+        "at_once": "learned" in read_in(code.loop),
     }
-
-
-def _batches(names: Sequence[str], guarded: bool) -> Lines:
-    """The line that goes from batch to batch, up to ``count`` of them."""
-    number = "done" if guarded else "_"
-    if not names:
-        return (f"for {number} in range(count):",)
-    listed = ", ".join(f"{name}{VIEWS}" for name in names)
-    return (
-        *folded((f"batches = zip(range(count), {listed}, strict=False)",), _INNER),
-        *folded((f"for {number}, {', '.join(names)} in batches:",), _INNER),
-    )
-
-
-def _lines(instructions: Iterable[Instruction], indent: str = _INNER) -> Lines:
-    return folded([line for instruction in instructions for line in instruction.lines()], indent)
-
-
-def _size(tensor: Tensor) -> Expr:
-    value: Expr = Integer(1)
-    for axis in tensor.axes:
-        value = value * axis.extent
-    return value
-
-
-def _weights(program: ArrayProgram) -> Expr:
-    return Add(*(_size(p) for p in program.parameters))
 
 
 def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: bool) -> list[str]:
@@ -154,17 +123,13 @@ def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: 
     pairs = [(n, s) for n, s in made.stored.items() if s.count is not None and not n.startswith("dE")]
     if pairs:
         found.append(
-            "A weight and its bias share one array, transposed, the bias as the last row, and the activations have a "
-            "row of ones: one product gives W a + b, and one product both gradients."
+            "A weight and its bias share one array, the bias as the last column, and the activations have a row of "
+            "ones: one product gives W a + b, and one product both gradients."
         )
-    if any(s.sign < 0 for s in made.stored.values()):
-        found.append("Weights before a sigmoid are stored negated, so that exp(-z) needs no negation.")
     if made.folded:
         found.append("The learning rate multiplies the first shared factors, so that every gradient contains it.")
     if code["at_once"]:
         found.append("All parameters share one array: one call updates them.")
-    else:
-        found.append(f"There are more than {FLAT:,} parameters: each array is updated separately.")
     if code["waits"]:
         found.append("The errors are computed for many batches at once, after them.")
     if one is not None:

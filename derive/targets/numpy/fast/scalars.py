@@ -20,7 +20,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import FAST_NUMBERS, Names, renamed
-from derive.targets.numpy.fast.elementwise import NotStraight, computed
+from derive.targets.numpy.fast.formulas import NotStraight, computed
 from derive.targets.numpy.fast.lines import LIMIT, Line, Straight
 from derive.targets.numpy.printer import scalar
 from derive.targets.numpy.scalar_printer import MATH, arithmetic
@@ -146,13 +146,12 @@ class _Printer:
     def _block(self, name: str) -> Iterator[str]:
         """The names of the entries of a learned block: those of the parameters that it holds."""
         held = [(n, s) for n, s in self.made.stored.items() if s.whole.name == name and n in self._parameters]
-        parts = []
-        for parameter, stored in held:
-            axes = next(p.axes for p in self.program.parameters if p.name == parameter)
-            parts.append((stored.first, self._symbols(parameter, axes)))
-        parts.sort(key=lambda part: int(part[0]))
-        self.values[name] = [[e for _, m in parts for e in m[i]] for i in range(len(parts[0][1]))]
-        for row in self.values[name]:
+        rows: Matrix = []
+        for parameter, stored in sorted(held, key=lambda part: int(part[1].first)):
+            symbols = self._symbols(parameter, next(p.axes for p in self.program.parameters if p.name == parameter))
+            rows += symbols if stored.count is None else [list(row) for row in zip(*symbols, strict=True)]
+        self.values[name] = rows
+        for row in rows:
             yield from map(str, row)
 
     @property
@@ -161,10 +160,7 @@ class _Printer:
 
     def _stored_order(self, name: str) -> list[str]:
         """The entries as the array of all that is learned has them: a weight with two sides is stored turned."""
-        block = next(b for b in self.made.blocks if b.name == name)
-        matrix = self.values[name]
-        turned = block.role == Role.WEIGHT and len(block.axes) == 2
-        return [str(e) for row in (zip(*matrix, strict=True) if turned else matrix) for e in row]
+        return [str(e) for row in self.values[name] for e in row]
 
     def _flat(self, name: str) -> list[str]:
         return [str(e) for row in self.values[name] for e in row]
