@@ -161,11 +161,11 @@ def entrywise(
         if isinstance(n, mx.Plus):
             return sum(build(t) for t in n.terms)
         if isinstance(n, mx.Scale):
-            return n.factor * build(n.of) if n.factor in (1, -1) else factor(n.factor) * build(n.of)
+            return factor(n.factor) * build(n.of)
         if isinstance(n, mx.Number):
             return number(n.value)
         if isinstance(n, mx.Power):
-            return build(n.base) ** (n.exponent if n.exponent.is_number else number(n.exponent))
+            return build(n.base) ** number(n.exponent)
         if isinstance(n, mx.Map) and is_straight(n.function):
             return apply(n.function, *map(build, n.arguments))
         return leaf(n)

@@ -6,21 +6,23 @@ any array: a call of NumPy costs as much as twenty multiplications of Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import singledispatchmethod
-from itertools import product
+from functools import partial
+from math import prod
+from typing import Any
 
-from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Pow, Symbol, true
+import numpy as np
+from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Symbol, true
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
-from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import SAMPLES
+from derive.calculus.index import SAMPLES, Axis, Tensor
 from derive.calculus.roles import Role
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import FAST_NUMBERS, Names, renamed
-from derive.targets.numpy.fast.formulas import NotStraight, computed
+from derive.targets.numpy.fast.code import numbers_of
+from derive.targets.numpy.fast.formulas import NotStraight, applied, entrywise
 from derive.targets.numpy.fast.lines import LIMIT, Line, Straight
 from derive.targets.numpy.printer import scalar
 from derive.targets.numpy.scalar_printer import MATH, arithmetic
@@ -29,7 +31,8 @@ from derive.targets.numpy.scalar_printer import MATH, arithmetic
 MOST = 200
 #: What one operation on Python's numbers and one call of NumPy cost, in nanoseconds, roughly.
 OPERATION, FUNCTION, CALL = 7, 45, 240
-Matrix = list[list[Expr]]
+#: Formulas, one for each entry, with rows and columns.
+Matrix = Any
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Scalars:
 def scalars(made: Straight, program: ArrayProgram, codes: Mapping[str, str]) -> Scalars | None:
     """Print a rewritten program for one sample; None if it is too large, or has no such form."""
     extents = {s for t in program.tensors.values() for a in t.axes for s in a.extent.free_symbols}
-    if extents - {SAMPLES} or not made.folded or sum(_entries(b.axes) for b in made.blocks) > MOST:
+    if extents - {SAMPLES} or not made.folded or sum(prod(_sides(b.axes)) for b in made.blocks) > MOST:
         return None
     try:
         return _Printer(made, program, codes).run()
@@ -77,40 +80,42 @@ class _Printer:
 
     def run(self) -> Scalars:
         x, y = self.program.inputs
-        learned = [name for block in self.made.blocks for name in self._block(block.name)]
-        row = [*self._data(x.name), *(str(e) for r in self._symbols(y.name, y.axes) for e in r)]
+        for block in self.made.blocks:
+            self._block(block)
+        learned = [str(e) for block in self.made.blocks for e in self.values[block.name].flat]
+        row = [str(e) for t in (x, y) for e in self._symbols(t).flat]
+        if x.name in self.made.ones:
+            row.insert(0 if self.made.ones[x.name].ones == 0 else x.axes[0].extent, "_")
         updates: list[str] = []
         error = self.made.stage("error")[-1]
         gradients = {g.name: b.name for b, g in zip(self.made.blocks, self.made.gradients, strict=True)}
-        numbers = [n for line in self.made.updates for n in line.numbers]
         for line in self.made.lines:
             if line.target.role == Role.POWERS:
                 self._guard(line)
             value = self.value(line.form)
-            if line is error:
-                ((last,),) = value
-                continue
-            if line.stage == "gradient" and line.target.name in gradients:
-                targets, steps = self._flat(gradients[line.target.name]), _flat(value)
-                if any({str(s) for s in step.free_symbols} & set(learned) for step in steps):
+            if line.target.name in gradients:
+                if {str(s) for step in value.flat for s in step.free_symbols} & {*learned}:
                     raise NotStraight("a gradient reads what has changed by then")
-                updates += [f"{target} -= {self._text(step)}" for target, step in zip(targets, steps, strict=True)]
-                updates[-1] += f"  # {_named(line.numbers)}"
-                continue
-            self._assign(line.target.name, line.target.axes, value, line.numbers)
-        updates[-1] += f" {_named(tuple(numbers))}"
-        order = [name for block in self.made.blocks for name in self._stored_order(block.name)]
-        assert sorted(order) == sorted(learned)
-        error_text = self._text(last)
+                pairs = zip(self.values[gradients[line.target.name]].flat, value.flat, strict=True)
+                updates += [f"{target} -= {self._text(step)}" for target, step in pairs]
+                updates[-1] += numbers_of(line)
+            elif line is error:
+                last = value[0, 0]
+            else:
+                pairs = zip(self._symbols(line.target).flat, value.flat, strict=True)
+                self.lines += [f"{target} = {self._text(entry)}" for target, entry in pairs]
+                self.lines[-1] += numbers_of(line)
+        updates[-1] += numbers_of(*self.made.updates).replace("  #", "")
+        measured = self._text(last)
         return Scalars(
-            tuple(order),
+            tuple(learned),
             tuple(row),
             (
                 *(f"{s} = {scalar(v).text}" for v, s in self.constants.items()),
                 *(f"{name} = math.{name}" for name in sorted(self.functions)),
             ),
             tuple(self.lines),
-            error_text,
+            measured,
             tuple(updates),
             self.operations,
             self.operations * OPERATION + self.calls * FUNCTION,
@@ -119,76 +124,30 @@ class _Printer:
     def _guard(self, line: Line) -> None:
         """Before exponentials that could overflow, or lose digits: such a step is left to the readable rendering."""
         assert isinstance(line.form, mx.Map)
-        entries = [self._short(e) for e in _flat(self.value(line.form.arguments[0]))]
-        self.lines.append(f"if not {' + '.join(f'{e} * {e}' for e in entries)} < {LIMIT * LIMIT}:")
-        self.lines.append("    break")
-
-    def _short(self, entry: Expr) -> Expr:
-        """An entry by a name of its own, if it has none."""
-        if isinstance(entry, Symbol):
-            return entry
-        text, symbol = self._text(entry), Symbol(self.scope.fresh("part"), real=True)
-        self.lines.append(f"{symbol} = {text}")
-        return symbol
+        squares = " + ".join(f"{e} * {e}" for e in self.value(line.form.arguments[0]).flat)
+        self.lines += [f"if not {squares} < {LIMIT * LIMIT}:", "    break"]
 
     # Names.
 
-    def _symbols(self, name: str, axes: tuple[object, ...]) -> Matrix:
-        rows, columns = _sides(axes)
-        code, fresh = self.codes.get(name, name), self.scope.fresh
-        entries = [
-            [fresh(f"{code}_{i + 1}" if columns == 1 else f"{code}_{i + 1}_{j + 1}") for j in range(columns)]
-            for i in range(rows)
-        ]
-        self.values[name] = [[Symbol(e, real=True) for e in row] for row in entries]
-        return self.values[name]
+    def _symbols(self, tensor: Tensor) -> Matrix:
+        """Names for the entries of a tensor, which has a one before or after them, if that is said."""
+        rows, columns = _sides(tensor.axes)
+        code, fresh = self.codes.get(tensor.name, tensor.name), self.scope.fresh
+        hints = [[f"{code}_{i + 1}{f'_{j + 1}' * (columns > 1)}" for j in range(columns)] for i in range(rows)]
+        entries = np.array([[Symbol(fresh(hint), real=True) for hint in row] for row in hints], object)
+        self.values[tensor.name] = entries
+        if (ones := self.made.ones.get(tensor.name)) is not None:
+            one = np.array([[Integer(1)] * columns], object)
+            self.values[ones.whole.name] = np.vstack([one, entries] if ones.ones == 0 else [entries, one])
+        return entries
 
-    def _block(self, name: str) -> Iterator[str]:
+    def _block(self, block: Tensor) -> None:
         """The names of the entries of a learned block: those of the parameters that it holds."""
-        held = [(n, s) for n, s in self.made.stored.items() if s.whole.name == name and n in self._parameters]
-        rows: Matrix = []
-        for parameter, stored in sorted(held, key=lambda part: int(part[1].first)):
-            symbols = self._symbols(parameter, next(p.axes for p in self.program.parameters if p.name == parameter))
-            rows += symbols if stored.count is None else [list(row) for row in zip(*symbols, strict=True)]
-        self.values[name] = rows
-        for row in rows:
-            yield from map(str, row)
-
-    @property
-    def _parameters(self) -> set[str]:
-        return {p.name for p in self.program.parameters}
-
-    def _stored_order(self, name: str) -> list[str]:
-        """The entries as the array of all that is learned has them: a weight with two sides is stored turned."""
-        return [str(e) for row in self.values[name] for e in row]
-
-    def _flat(self, name: str) -> list[str]:
-        return [str(e) for row in self.values[name] for e in row]
-
-    def _data(self, name: str) -> list[str]:
-        """The inputs of a row of data, with the one that may stand before or after them."""
-        x = self.program.inputs[0]
-        inputs = self._symbols(name, x.axes)
-        ones = self.made.ones.get(name)
-        if ones is None:
-            return [str(e) for (e,) in inputs]
-        one = [[Integer(1)]]
-        self.values[ones.whole.name] = one + inputs if ones.ones == 0 else inputs + one
-        names = [str(e) for (e,) in inputs]
-        return ["_", *names] if ones.ones == 0 else [*names, "_"]
+        held = [p for p in self.program.parameters if self.made.stored[p.name].whole == block]
+        parts = [self._symbols(p) if p == block else self._symbols(p).T for p in held]
+        self.values[block.name] = np.vstack(parts)
 
     # Statements.
-
-    def _assign(self, name: str, axes: tuple[object, ...], value: Matrix, numbers: tuple[int, ...]) -> None:
-        symbols = self._symbols(name, axes)
-        for target, entry in zip(_flat(symbols), _flat(value), strict=True):
-            self.lines.append(f"{target} = {self._text(entry)}")
-        if numbers:
-            self.lines[-1] += f"  # {_named(numbers)}"
-        ones = self.made.ones.get(name)
-        if ones is not None:
-            one = [[Integer(1)]]
-            self.values[ones.whole.name] = one + symbols if ones.ones == 0 else symbols + one
 
     def _text(self, entry: Expr) -> str:
         """A number's formula as Python; each choice in it has a line of its own before."""
@@ -227,137 +186,47 @@ class _Printer:
         """What something is compared with."""
         return str(entry) if entry.is_Integer else self._plain(entry)
 
-    def _alone(self, value: Expr) -> Expr:
-        """A number for a batch of one sample."""
-        return renamed(value.xreplace({SAMPLES: Integer(1)}), self.fixed, {})
-
     # Values of nodes, entry by entry.
 
-    @singledispatchmethod
     def value(self, node: mx.Node) -> Matrix:
         """The entries of a node for one sample."""
-        raise NotStraight(type(node).__name__)
+        return entrywise(node, self._leaf, self._number, self._factor, self._apply)
 
-    @value.register
-    def _(self, node: mx.Array) -> Matrix:
-        found = self.values.get(node.tensor.name)
-        if found is None:
-            raise NotStraight(node.tensor.name)
-        return found
+    def _number(self, value: Expr) -> Matrix:
+        """A number for a batch of one sample."""
+        return np.array([[renamed(value.xreplace({SAMPLES: Integer(1)}), self.fixed, {})]], object)
 
-    @value.register
-    def _(self, node: mx.Number) -> Matrix:
-        return [[self._alone(node.value)]]
-
-    @value.register
-    def _(self, node: mx.Transpose) -> Matrix:
-        return [list(row) for row in zip(*self.value(node.of), strict=True)]
-
-    @value.register
-    def _(self, node: mx.Product) -> Matrix:
-        left, right = self.value(node.left), self.value(node.right)
-        return [
-            [_total(a * b for a, b in zip(row, column, strict=True)) for column in zip(*right, strict=True)]
-            for row in left
-        ]
-
-    @value.register
-    def _(self, node: mx.Hadamard) -> Matrix:
-        first, *others = (self.value(f) for f in node.factors)
-        for other in others:
-            first = _each(lambda a, b: a * b, first, other)
-        return first
-
-    @value.register
-    def _(self, node: mx.Plus) -> Matrix:
-        first, *others = (self.value(t) for t in node.terms)
-        for other in others:
-            first = _each(lambda a, b: a + b, first, other)
-        return first
-
-    @value.register
-    def _(self, node: mx.Scale) -> Matrix:
-        factor = self._alone(node.factor)
+    def _factor(self, value: Expr) -> Matrix:
+        """A number with the learning rate has a name, without its sign."""
+        factor = self._number(value)[0, 0]
         if self.rate in factor.free_symbols:
-            number = -factor if factor.could_extract_minus_sign() else factor
-            if number not in self.constants:
-                self.constants[number] = Symbol(self.scope.fresh("rate_factor"), positive=True)
-            symbol = self.constants[number]
-            factor = -symbol if number != factor else symbol
-        return [[factor * e for e in row] for row in self.value(node.of)]
+            size = -factor if factor.could_extract_minus_sign() else factor
+            if size not in self.constants:
+                self.constants[size] = Symbol(self.scope.fresh("rate_factor"), positive=True)
+            factor = self.constants[size] * (factor / size)
+        return np.array([[factor]], object)
 
-    @value.register
-    def _(self, node: mx.Map) -> Matrix:
-        arguments = [self.value(a) for a in node.arguments]
-        named = isinstance(node.function, type) and issubclass(node.function, Elementwise)
+    @staticmethod
+    def _apply(function: Any, *arguments: Matrix) -> Matrix:
+        return np.frompyfunc(partial(applied, function), len(arguments), 1)(*arguments)
 
-        def apply(*entries: Expr) -> Expr:
-            if not named:
-                return node.function(*entries)
-            return computed(node.function).xreplace(dict(zip((X, *node.function.others), entries, strict=True)))
-
-        return _each(apply, *arguments)
-
-    @value.register
-    def _(self, node: mx.Power) -> Matrix:
-        return [[Pow(e, self._alone(node.exponent)) for e in row] for row in self.value(node.base)]
-
-    @value.register
-    def _(self, node: mx.SumOver) -> Matrix:
-        matrix = self.value(node.of)
-        if node.axis is None:
-            return [[_total(_flat(matrix))]]
-        if node.axis == 0:
-            return [[_total(column) for column in zip(*matrix, strict=True)]]
-        return [[_total(row)] for row in matrix]
-
-    @value.register(mx.Broadcast)
-    @value.register(mx.Repeat)
-    def _(self, node: mx.Broadcast | mx.Repeat) -> Matrix:
-        matrix = self.value(node.of)
-        rows, columns = (int(self._alone(s)) for s in node.full)
-        return [[matrix[i % len(matrix)][j % len(matrix[0])] for j in range(columns)] for i in range(rows)]
-
-    @value.register
-    def _(self, node: mx.Part) -> Matrix:
-        matrix, last = self.value(node.of), int(node.first + node.count)
-        if node.axis == 0:
-            return matrix[int(node.first) : last]
-        return [row[int(node.first) : last] for row in matrix]
+    def _leaf(self, node: mx.Node) -> Matrix:
+        if isinstance(node, mx.Array) and node.tensor.name in self.values:
+            return self.values[node.tensor.name]
+        if isinstance(node, mx.Product):
+            return self.value(node.left) @ self.value(node.right)
+        if not isinstance(node, mx.Transpose | mx.SumOver | mx.Broadcast | mx.Repeat | mx.Part):
+            raise NotStraight(type(node).__name__)
+        inner = self.value(node.of)
+        if isinstance(node, mx.Transpose):
+            return inner.T
+        if isinstance(node, mx.SumOver):
+            return inner.sum(axis=node.axis, keepdims=True)
+        if isinstance(node, mx.Part):
+            return np.take(inner, range(int(node.first), int(node.first + node.count)), node.axis)
+        return np.broadcast_to(inner, [int(self._number(side)[0, 0]) for side in node.full])
 
 
-def _sides(axes: tuple[object, ...]) -> tuple[int, int]:
-    extents = [1 if a.sample else int(a.extent) for a in axes]  # type: ignore[attr-defined]
-    if len(extents) > 2:
-        raise NotStraight("more than two axes")
-    return (extents[0] if extents else 1), (extents[1] if len(extents) == 2 else 1)
-
-
-def _entries(axes: tuple[object, ...]) -> int:
-    rows, columns = _sides(axes)
-    return rows * columns
-
-
-def _each(function: Callable[..., Expr], *matrices: Matrix) -> Matrix:
-    rows, columns = max(len(m) for m in matrices), max(len(m[0]) for m in matrices)
-    found: Matrix = [[] for _ in range(rows)]
-    for i, j in product(range(rows), range(columns)):
-        found[i].append(function(*(m[i % len(m)][j % len(m[0])] for m in matrices)))
-    return found
-
-
-def _total(entries: object) -> Expr:
-    value: Expr = Integer(0)
-    for entry in entries:  # type: ignore[attr-defined]
-        value = value + entry
-    return value
-
-
-def _flat(matrix: Matrix) -> list[Expr]:
-    return [e for row in matrix for e in row]
-
-
-def _named(numbers: tuple[int, ...]) -> str:
-    if len(numbers) > 2 and numbers == tuple(range(numbers[0], numbers[-1] + 1)):
-        return f"({numbers[0]}) to ({numbers[-1]})"
-    return " ".join(f"({n})" for n in numbers)
+def _sides(axes: tuple[Axis, ...]) -> tuple[int, int]:
+    rows, columns = (*(1 if axis.sample else int(axis.extent) for axis in axes), 1, 1)[:2]
+    return rows, columns
