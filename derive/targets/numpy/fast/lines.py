@@ -138,107 +138,79 @@ def grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, list[Value]]:
     return found
 
 
-def _weights(line: Line, program: ArrayProgram) -> list[Tensor]:
-    """The parameters of a line of the forward pass that is linear in them: W A + b, or W A."""
-    terms = line.form.terms if isinstance(line.form, mx.Plus) else (line.form,)
-    found = []
-    for term in terms:
-        inner = term.of if isinstance(term, mx.Broadcast) else term
-        inner = inner.left if isinstance(inner, mx.Product) else inner
-        if not isinstance(inner, mx.Array) or inner.tensor not in program.parameters:
-            return []
-        found.append(inner.tensor)
-    return found if line.stage == "forward" else []
-
-
-# Biases: a bias is one more column of its weight, and a one below the activations its input.
+# Biases: a bias is one more row of its weight, turned, and a one below the activations its input.
 
 
 def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
     """Join each weight with its bias, where all that is said of the two can be said of them joined."""
-    blocks, gradients, stored, ones = [], [], {}, _stacked(lines)
-    joined_lines: dict[str, Line | None] = {}
-    by_name = {line.target.name: line for line in lines}
+    ones = _stacked(lines)
     slopes = {line.target.about: line for line in lines if line.stage == "gradient"}
-    taken: set[str] = set()
-    joins = _Joins(lines, slopes, program)
-    for parameter in program.parameters:
-        if parameter.name in taken:
-            continue
-        slope = slopes[parameter]
-        join = joins.of(parameter, ones)
+    blocks, gradients = [], []
+    stored: dict[str, Stored] = {}
+    changed: dict[str, Line | None] = {}
+    joins = _joins(lines, slopes, ones, program)
+    taken = {join.bias for join in joins.values()}
+    for parameter in (p for p in program.parameters if p not in taken):
+        slope, join = slopes[parameter], joins.get(parameter)
         if join is None:
             blocks.append(parameter)
             gradients.append(slope.target)
-            stored[parameter.name] = Stored(parameter)
-            stored[slope.target.name] = Stored(slope.target)
+            stored |= {parameter.name: Stored(parameter), slope.target.name: Stored(slope.target)}
             continue
-        columns = parameter.axes[1].extent
+        columns, other = parameter.axes[1].extent, slopes[join.bias]
         name = _new_name(f"{parameter.name}_{join.bias.name}", program, blocks)
         whole = Tensor(name, "weight", (Axis(columns + 1), parameter.axes[0]))
         d_whole = Tensor(_new_name(f"dE_d{name}", program, gradients), "gradient", whole.axes, about=whole)
         blocks.append(whole)
         gradients.append(d_whole)
-        taken.add(join.bias.name)
-        below = ones.setdefault(join.source.name, _with_one(join.source, program))
-        for pair, place in (((parameter, join.bias), whole), ((slope.target, slopes[join.bias].target), d_whole)):
-            stored[pair[0].name] = Stored(place, 0, columns)
-            stored[pair[1].name] = Stored(place, int(columns) if columns.is_Integer else columns, Integer(1))
-        joined_lines[join.line.target.name] = replace(
-            join.line, form=mx.Product(mx.Transpose(mx.Array(whole)), mx.Array(below.whole))
-        )
-        numbers = (*slope.numbers, *slopes[join.bias].numbers)
-        product = _scaled(join.scale, mx.Product(mx.Array(below.whole), transposed(join.factor)))
-        joined_lines[slope.target.name] = Line(d_whole, product, numbers, "gradient")
-        joined_lines[slopes[join.bias].target.name] = None
-        if join.more:
-            rest = transposed(_placed(mx.Plus((mx.Array(slope.target), *join.more)), stored))
-            joined_lines[slopes[join.bias].target.name] = Line(slope.target, rest, slope.numbers, "gradient")
-    made = [joined_lines.get(name, line) for name, line in by_name.items()]
-    kept = [replace(m, form=_placed(m.form, stored)) for m in made if m is not None and m.stage != "update"]
-    kept = [line for line in kept if not is_stack(line)]
+        below = mx.Array(ones.setdefault(join.source.name, _with_one(join.source, program)).whole)
+        for first, last, place in ((parameter, join.bias, whole), (slope.target, other.target, d_whole)):
+            stored |= {first.name: Stored(place, 0, columns), last.name: Stored(place, columns, Integer(1))}
+        product = _scaled(join.scale, mx.Product(below, transposed(join.factor)))
+        rest = transposed(_placed(mx.Plus((mx.Array(slope.target), *join.more)), stored))
+        changed |= {
+            join.line.target.name: replace(join.line, form=mx.Product(mx.Transpose(mx.Array(whole)), below)),
+            slope.target.name: Line(d_whole, product, (*slope.numbers, *other.numbers), "gradient"),
+            other.target.name: Line(slope.target, rest, slope.numbers, "gradient") if join.more else None,
+        }
+    made = [changed.get(line.target.name, line) for line in lines if line.stage != "update" and not is_stack(line)]
+    kept = [replace(line, form=_placed(line.form, stored)) for line in made if line is not None]
     updates = tuple(line for line in lines if line.stage == "update")
     return Straight(tuple(kept), tuple(blocks), tuple(gradients), stored, ones, updates)
 
 
 @dataclass(frozen=True)
 class _Join:
-    """What is known of a weight and a bias that can be joined."""
+    """A bias that can be joined to a weight: the line W A + b, and what their gradients have in common."""
 
+    line: Line
     bias: Tensor
     source: Tensor
-    line: Line
     factor: mx.Node
     scale: Expr
     more: tuple[mx.Node, ...]
 
 
-class _Joins:
-    """Finds the bias that can be joined to a weight."""
-
-    def __init__(self, lines: tuple[Line, ...], slopes: Mapping[Any, Line], program: ArrayProgram) -> None:
-        sums = ((line, _weights(line, program)) for line in lines if isinstance(line.form, mx.Plus))
-        pairs = [(line, weights) for line, weights in sums if len(weights) == 2]
-        self.sums = grouped((w.name, (line, weights)) for line, weights in pairs for w in weights)
-        self.readers = Counter(name for line in lines if line.stage != "update" for name in line.reads)
-        self.slopes = slopes
-
-    def of(self, weight: Tensor, ones: Mapping[str, Ones]) -> _Join | None:
-        """The bias that can be joined to a weight; None if there is none."""
-        for line, weights in self.sums.get(weight.name, ()):
-            product = next((t for t in mx.children(line.form) if isinstance(t, mx.Product)), None)
-            if product is None or product.left != mx.Array(weight) or not isinstance(product.right, mx.Array):
-                continue
-            (bias,) = (w for w in weights if w != weight)
-            source = product.right.tensor
-            if not source.axes or not source.axes[-1].sample or (source.name in ones and ones[source.name].ones == 0):
-                continue
-            if self.readers[bias.name] > 1:
-                continue
-            found = _same_factor(self.slopes[weight].form, self.slopes[bias].form, source)
-            if found is not None:
-                return _Join(bias, source, line, *found)
-        return None
+def _joins(
+    lines: tuple[Line, ...], slopes: Mapping[Any, Line], ones: Mapping[str, Ones], program: ArrayProgram
+) -> dict[Tensor, _Join]:
+    """The biases that can be joined to each weight."""
+    found: dict[Tensor, _Join] = {}
+    readers = Counter(name for line in lines if line.stage != "update" for name in line.reads)
+    for line in lines:
+        terms = line.form.terms if isinstance(line.form, mx.Plus) and line.stage == "forward" else ()
+        products = [t for t in terms if isinstance(t, mx.Product)]
+        others = [t.of if isinstance(t, mx.Broadcast) else t for t in terms if not isinstance(t, mx.Product)]
+        arrays = [n.tensor for p in products for n in (p.left, p.right, *others) if isinstance(n, mx.Array)]
+        if len(products) != 1 or len(others) != 1 or len(arrays) != 3:
+            continue
+        weight, source, bias = arrays
+        known = {weight, bias} <= {*program.parameters} and weight not in found and readers[bias.name] == 1
+        if known and source.axes and source.axes[-1].sample and (source.name not in ones or ones[source.name].ones):
+            same = _same_factor(slopes[weight].form, slopes[bias].form, source)
+            if same is not None:
+                found[weight] = _Join(line, bias, source, *same)
+    return found
 
 
 def _same_factor(weight: mx.Node, bias: mx.Node, source: Tensor) -> tuple[mx.Node, Expr, tuple[mx.Node, ...]] | None:

@@ -13,7 +13,7 @@ from derive.targets.fold import folded
 from derive.targets.names import CodeNames
 from derive.targets.numpy.fast.accepted import require
 from derive.targets.numpy.fast.arrays import arrays, can_put_off
-from derive.targets.numpy.fast.code import VIEWS, read_in
+from derive.targets.numpy.fast.code import VIEWS, Code, read_in
 from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
 from derive.targets.numpy.fast.scalars import CALL, Scalars, scalars
@@ -38,28 +38,19 @@ def steps_context(
     program has no second rendering, ``declined`` says what it met.
     """
     try:
-        return {"declined": "", **_straight_context(program, codes, functions, statements, sizes)}
+        lines = tuple(map(line_of, statements))
+        require(lines, program)
+        made = straight(program, lines)
+        ways = [False, True] if can_put_off(made, program) else [False]
+        code, *more = (_straight_line(*arrays(made, program, codes, functions, way), sizes) for way in ways)
+        later = next(iter(more), None)
     except NotStraight as reason:
         return {"declined": str(reason)}
-
-
-def _straight_context(
-    program: ArrayProgram,
-    codes: CodeNames,
-    functions: Mapping[Any, str],
-    statements: tuple[ArrayAssign, ...],
-    sizes: Callable[[Mapping[Symbol, str]], Lines],
-) -> dict[str, Any]:
-    """The holes of ``numpy/steps.py.jinja``."""
-    lines = tuple(map(line_of, statements))
-    require(lines, program)
-    made = straight(program, lines)
-    code = _straight_line(made, program, codes, functions, sizes)
-    later = _straight_line(made, program, codes, functions, sizes, put_off=True) if can_put_off(made, program) else None
     one = scalars(made, program, codes.tensors)
     if one is not None and one.cost > code["calls"] * CALL:
         one = None
     return {
+        "declined": "",
         "arrays": code,
         "put_off": later,
         "scalars": one,
@@ -85,15 +76,9 @@ def _of_one(one: Scalars, program: ArrayProgram) -> dict[str, Lines]:
 
 
 def _straight_line(
-    made: Straight,
-    program: ArrayProgram,
-    codes: CodeNames,
-    functions: Mapping[Any, str],
-    sizes: Callable[[Mapping[Symbol, str]], Lines],
-    put_off: bool = False,
+    code: Code, widths: Mapping[Symbol, str], sizes: Callable[[Mapping[Symbol, str]], Lines]
 ) -> dict[str, Any]:
     """Finished lines of one straight line of code, and what is known of it."""
-    code, widths = arrays(made, program, codes, functions, put_off)
     done, read = "done" if code.guarded else "_", code.batches
     views = "".join(f", {name}{VIEWS}" for name in read)
     head = [f"for {done} in range(count):"]
@@ -123,8 +108,8 @@ def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: 
     pairs = [(n, s) for n, s in made.stored.items() if s.count is not None and not n.startswith("dE")]
     if pairs:
         found.append(
-            "A weight and its bias share one array, the bias as the last column, and the activations have a row of "
-            "ones: one product gives W a + b, and one product both gradients."
+            "A weight and its bias share one array, transposed, the bias as the last row, and the activations have a "
+            "row of ones: one product gives W a + b, and one product both gradients."
         )
     if made.folded:
         found.append("The learning rate multiplies the first shared factors, so that every gradient contains it.")
