@@ -13,7 +13,6 @@ from sympy import Expr, Integer, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
-from derive.calculus.index import Tensor
 from derive.calculus.roles import Role
 from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import Line, is_stack
@@ -25,23 +24,21 @@ _ENTRYWISE = (mx.Hadamard, mx.Plus, mx.Scale, mx.Map, mx.Power)
 def require(lines: Iterable[Line], program: ArrayProgram) -> None:
     """Raise NotStraight unless every statement has calls of its own."""
     listed = [line for line in lines if line.stage != "update"]
-    forms = _Forms(program, {line.target.name for line in listed if is_stack(line)})
     for tensor in (*program.inputs, *program.parameters):
-        _given(tensor, tensor in program.parameters)
+        allowed = [[False], [False, False]] if tensor in program.parameters else [[False, True]]
+        if [axis.sample for axis in tensor.axes] not in allowed:
+            raise NotStraight(f"the axes of {tensor.name}")
+    stacked = {line.target.name for line in listed if is_stack(line)}
     for line in listed:
-        forms.line(line)
-
-
-def _given(tensor: Tensor, learned: bool) -> None:
-    samples = [axis.sample for axis in tensor.axes]
-    if samples not in ([[False], [False, False]] if learned else [[False, True]]):
-        raise NotStraight(f"the axes of {tensor.name}")
+        if not is_stack(line):
+            _Forms(program, stacked, line).check()
 
 
 class _Forms:
-    """What each kind of statement may be made of."""
+    """What a statement may be made of."""
 
-    def __init__(self, program: ArrayProgram, stacked: set[str]) -> None:
+    def __init__(self, program: ArrayProgram, stacked: set[str], line: Line) -> None:
+        self.line = line
         self.parameters = {p.name for p in program.parameters}
         self.stacked = stacked
         self.numbers = {Symbol(name, real=True) for name in program.constants}
@@ -51,124 +48,102 @@ class _Forms:
         self.outputs = {s.target.name for s in last}
         self.shares = any(isinstance(s.form, mx.Call) for s in last)
 
-    def line(self, line: Line) -> None:
-        """Raise NotStraight unless there are calls for a line."""
-        if is_stack(line):
-            return
-        if line.stage == "error":
-            self._error(line)
-        elif line.stage == "gradient":
-            self._gradient(line.form)
-        elif [axis.sample for axis in line.target.axes] != [False, True]:
-            raise NotStraight(f"the axes of {line.target.name}")
+    def check(self) -> None:
+        """Raise NotStraight unless there are calls for the statement."""
+        target = self.line.target
+        if self.line.stage == "gradient":
+            self._gradient(self.line.form)
+        elif self.line.stage != "error":
+            self._require([axis.sample for axis in target.axes] == [False, True], f"the axes of {target.name}")
+            self._entries(self.line.form)
         else:
-            self._entries(line.form, line)
+            self._require(not target.axes, f"{target.name} reads the targets, and is not the error")
+            self._total(self.line.form)
 
-    # The error: sums of all entries.
+    @staticmethod
+    def _require(fits: bool, met: mx.Node | str) -> None:
+        if not fits:
+            raise NotStraight(met if isinstance(met, str) else f"no calls for {type(met).__name__}")
 
-    def _error(self, line: Line) -> None:
-        if line.target.axes:
-            raise NotStraight(f"{line.target.name} reads the targets, and is not the error")
-        self._total(line.form, line)
-
-    def _total(self, node: mx.Node, line: Line) -> None:
+    def _total(self, node: mx.Node) -> None:
+        """The error: sums of all entries."""
+        is_penalty = self.line.target.role == Role.PENALTY
         if isinstance(node, mx.SumOver) and node.axis is None:
-            if line.target.role == Role.PENALTY and not self._is_penalty(node.of):
-                raise _no_calls(node)
-            if not self._is_penalty(node.of):
-                self._entries(node.of, line)
-        elif isinstance(node, mx.Number) and line.target.role != Role.PENALTY:
+            inner = node.of  # squares of weights, or of all their columns but one
+            squares = isinstance(inner, mx.Power) and inner.exponent == 2 and self._is_learned(inner.base)
+            self._require(squares or not is_penalty, node)
+            if not squares:
+                self._entries(inner)
+        elif isinstance(node, mx.Number) and not is_penalty:
             self._number(node.value.xreplace(self.penalties))
-        elif isinstance(node, mx.Plus | mx.Scale):
+        else:
+            self._require(isinstance(node, mx.Plus | mx.Scale), node)
             self._own_number(node)
             for inner in mx.children(node):
-                self._total(inner, line)
-        else:
-            raise _no_calls(node)
+                self._total(inner)
 
-    def _is_penalty(self, node: mx.Node) -> bool:
-        """Whether squares of weights, or of all their columns but one."""
-        return isinstance(node, mx.Power) and node.exponent == 2 and self._is_learned(node.base)
-
-    # What has an entry for each unit and each sample.
-
-    def _entries(self, node: mx.Node, line: Line) -> None:
+    def _entries(self, node: mx.Node) -> None:
+        """What has an entry for each unit and each sample."""
         self._own_number(node)
+        forward = self.line.stage == "forward"
         if isinstance(node, mx.Array):
-            if not self._is_batch(node):
-                raise NotStraight(f"{node.tensor.name} stands for an array of another shape")
-        elif isinstance(node, mx.Product):
-            self._product(node, line)
+            self._require(self._is_batch(node), f"{node.tensor.name} stands for an array of another shape")
+        elif isinstance(node, mx.Product):  # a weight, or its transpose, times what a layer has computed
+            self._require(self._is_learned(node.left.of if isinstance(node.left, mx.Transpose) else node.left), node)
+            if not (isinstance(node.right, mx.Array) and node.right.tensor.name in self.stacked):
+                self._entries(node.right)
         elif isinstance(node, mx.Call):
-            self._softmax(node, line)
+            last = not forward or self.line.target.name in self.outputs
+            self._require(last, f"{node.name} in a layer that is not the last")
+            for argument in node.arguments:
+                self._entries(argument)
         elif isinstance(node, mx.Broadcast):
-            if not isinstance(node.of, mx.Number) and not self._is_mean_of_shares(node, line):
-                raise _no_calls(node)
+            self._require(isinstance(node.of, mx.Number) or self._is_mean_of_shares(node), node)
             self._own_number(node.of)
-        elif isinstance(node, _ENTRYWISE):
-            for inner in mx.children(node):
-                if not (isinstance(node, mx.Plus) and self._is_bias(inner, line)):
-                    self._entries(inner, line)
         else:
-            raise _no_calls(node)
+            self._require(isinstance(node, _ENTRYWISE), node)
+            for inner in mx.children(node):
+                bias = inner.of if isinstance(inner, mx.Broadcast) else inner
+                if not (
+                    forward and isinstance(node, mx.Plus) and isinstance(bias, mx.Array) and self._is_learned(bias)
+                ):
+                    self._entries(inner)
 
-    def _product(self, node: mx.Product, line: Line) -> None:
-        """A weight, or its transpose, times what a layer has computed."""
-        right = node.right
-        if not self._is_learned(node.left.of if isinstance(node.left, mx.Transpose) else node.left):
-            raise _no_calls(node)
-        if not (isinstance(right, mx.Array) and right.tensor.name in self.stacked):
-            self._entries(right, line)
-
-    def _softmax(self, node: mx.Call, line: Line) -> None:
-        if line.stage == "forward" and line.target.name not in self.outputs:
-            raise NotStraight(f"{node.name} in a layer that is not the last")
-        for argument in node.arguments:
-            self._entries(argument, line)
-
-    def _is_mean_of_shares(self, node: mx.Broadcast, line: Line) -> bool:
+    def _is_mean_of_shares(self, node: mx.Broadcast) -> bool:
         """Whether a sum over the units, in the slope of a softmax."""
         inner = node.of.of if isinstance(node.of, mx.Scale) else node.of
-        if line.stage != "factor" or not self.shares or not isinstance(inner, mx.SumOver) or inner.axis != 0:
+        if self.line.stage != "factor" or not self.shares or not isinstance(inner, mx.SumOver) or inner.axis != 0:
             return False
-        self._entries(inner.of, line)
+        self._entries(inner.of)
         return True
 
-    def _is_bias(self, node: mx.Node, line: Line) -> bool:
-        inner = node.of if isinstance(node, mx.Broadcast) else node
-        return line.stage == "forward" and isinstance(inner, mx.Array) and self._is_learned(inner)
-
-    # Gradients: products and sums over the samples.
-
     def _gradient(self, node: mx.Node) -> None:
+        """Gradients: products and sums over the samples."""
         self._own_number(node)
         if isinstance(node, mx.Product):
+            self._require(isinstance(node.right, mx.Transpose), node)
             self._source(node.left)
-            if not isinstance(node.right, mx.Transpose):
-                raise _no_calls(node)
-            self._source(node.right.of)
+            self._source(mx.children(node.right)[0])
         elif isinstance(node, mx.SumOver) and node.axis == 1:
             self._source(node.of)
         elif isinstance(node, mx.Plus | mx.Scale | mx.Beside):
             for inner in mx.children(node):
                 self._gradient(inner)
-        elif not (self._is_learned(node) or (isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number))):
-            raise _no_calls(node)
+        else:
+            number = isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number)
+            self._require(number or self._is_learned(node), node)
 
     def _source(self, node: mx.Node) -> None:
         """An array of a batch, or a formula of such, entry by entry."""
         for inner in mx.walk(node):
             self._own_number(inner)
-            if isinstance(inner, mx.Array) and not self._is_batch(inner) and inner.tensor.name not in self.stacked:
-                raise _no_calls(node)
-            if not isinstance(inner, (mx.Array, *_ENTRYWISE)):
-                raise _no_calls(inner)
-
-    # Parts.
+            if isinstance(inner, mx.Array):
+                self._require(self._is_batch(inner) or inner.tensor.name in self.stacked, node)
+            else:
+                self._require(isinstance(inner, _ENTRYWISE), inner)
 
     def _is_batch(self, node: mx.Array) -> bool:
-        samples = [axis.sample for axis in node.tensor.axes]
-        return samples == [False, True] and node.tensor.name not in self.stacked
+        return [axis.sample for axis in node.tensor.axes] == [False, True] and node.tensor.name not in self.stacked
 
     def _is_learned(self, node: mx.Node) -> bool:
         inner = node.of if isinstance(node, mx.Part) else node
@@ -182,9 +157,4 @@ class _Forms:
     def _number(self, value: Expr) -> None:
         """A number must be one for all steps: of widths, of the samples of a batch, of what is fixed."""
         learned = [s for s in value.free_symbols if not s.is_integer and s not in self.numbers]
-        if learned:
-            raise NotStraight(f"the number {learned[0]} in a formula")
-
-
-def _no_calls(node: mx.Node) -> NotStraight:
-    return NotStraight(f"no calls for {type(node).__name__}")
+        self._require(not learned, f"the number {', '.join(map(str, learned[:1]))} in a formula")
