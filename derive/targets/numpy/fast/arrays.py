@@ -230,11 +230,11 @@ class _Printer(FormPrinter):
         rows, starts, alike, earlier, factors = (self.scope.fresh(hint) for hint in hints)
         code.make(rows, f"X{ALL}.reshape(slots, -1)")
         code.make(factors, f"{steps}.reshape(slots, -1)")
-        code.make(f"{starts}{ALL}", f"np.empty((slots, {units}, 1), dtype)")
+        code.make(f"{starts}{ALL}", f"np.empty((slots, 1, {units}), dtype)")
         code.make(f"{alike}{ALL}", "np.empty((slots, slots), dtype)")
         code.batch[starts] = f"list({starts}{ALL})"
-        code.batch[alike] = f"[{alike}{ALL}[:n, n : n + 1] for n in range(slots)]"
-        code.batch[earlier] = f"[{factors}[:n].T for n in range(slots)]"
+        code.batch[alike] = f"[{alike}{ALL}[n : n + 1, :n] for n in range(slots)]"
+        code.batch[earlier] = f"[{factors}[:n] for n in range(slots)]"
         code.before += [
             f"{rows}.dot({block}{'' if turned else '.T'}, {starts}{ALL}.reshape(slots, -1))",
             f"{rows}.dot({rows}.T, {alike}{ALL})",
@@ -243,7 +243,7 @@ class _Printer(FormPrinter):
         if line.target.name not in self.places:
             self.local[line.target.name] = self.name(line.target)
         into = self.view(mx.Array(line.target))
-        value = f"subtract({starts}, {earlier}.dot({alike}))"
+        value = f"subtract({starts}, {alike}.dot({earlier})).T"
         line_ = f"{into} = {value}" if line.target.name in self.local else f"{into}[...] = {value}"
         code.loop.append(f"{line_}{numbers_of(line)}")
         own = next(s for s in self.made.lines if s.target == slope)
