@@ -6,9 +6,9 @@ are those of one sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from sympy import Expr, Integer, KroneckerDelta
 
@@ -50,18 +50,17 @@ def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Exp
     if any(_couples_samples(edge) for edges in chains.edges.values() for edge in edges):
         return None
 
-    @cache
-    def count(name: str, start: Entry) -> Expr:
-        if name == chains.forward.error.target.name:
-            return Integer(1)
-        tensor = chains.forward.tensors[name]
-        ways = (edge for edge in chains.into(tensor) if edge.of.role != Role.PENALTY)
-        return sum((_count_of(edge, start, count) for edge in ways), Integer(0))
-
+    counts: dict[str, dict[Entry, Expr]] = {parameter.name: {entry: Integer(1)}}
     try:
-        return count(parameter.name, entry).expand()
+        for tensor in (parameter, *(equation.target for equation in chains.forward.equations)):
+            for start, count in counts.get(tensor.name, {}).items():
+                for edge in (edge for edge in chains.into(tensor) if edge.of.role != Role.PENALTY):
+                    there = counts.setdefault(edge.of.name, {})
+                    for found, times in _ways(edge, start):
+                        there[found] = there.get(found, Integer(0)) + count * times
     except _UncertainError:
         return None
+    return sum(counts.get(chains.forward.error.target.name, {}).values(), Integer(0)).expand()
 
 
 def _couples_samples(edge: LocalDerivative) -> bool:
@@ -76,14 +75,13 @@ class _UncertainError(ValueError):
     """Whether two entries are the same is not known."""
 
 
-def _count_of(edge: LocalDerivative, start: Entry, count: Callable[[str, Entry], Expr]) -> Expr:
+def _ways(edge: LocalDerivative, start: Entry) -> Iterator[tuple[Entry, Expr]]:
+    """The entries that one entry leads to, any one of the places of each, and how many places it has."""
     entries = _widest(step(edge, start, certain=True))
     if any(_may_meet(a, b) for a in entries for b in entries if a != b):
         raise _UncertainError
-    total: Expr = Integer(0)
     for entry in entries:
-        total += count(edge.of.name, _one_of(entry)) * _product(n.extent for n in entry if isinstance(n, Axis))
-    return total
+        yield _one_of(entry), _product(n.extent for n in entry if isinstance(n, Axis))
 
 
 def _one_of(entry: Entry) -> Entry:

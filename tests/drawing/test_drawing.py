@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -849,3 +850,14 @@ def test_where_signs_of_punctuation_are_active(compiled: Compile, tmp_path: Path
     (tmp_path / "drawing.tex").write_text(tikz(one("small W2[3,1]")), encoding="utf-8")
     active = "\n".join(rf"\catcode`\{c}=13 \def{c}{{\ensuremath{{\string{c}}}}}" for c in ":;")
     compiled(article(f"{active}\n\\input{{drawing}}"))
+
+
+def test_the_paths_of_a_deep_network_are_counted_without_a_call_for_each_layer():
+    d = derive(Network((2,) * 41))
+    frames = len(inspect.stack(0))
+    before = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(frames + 120)
+        assert path_count(d.chains, d.forward.parameters[0], (1, 1)) == 2**39
+    finally:
+        sys.setrecursionlimit(before)
