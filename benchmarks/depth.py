@@ -24,6 +24,11 @@ STAGES: dict[str, Callable[[Derivation], Any]] = {
     "check": Derivation.check,
     "numpy": Derivation.numpy,
     "latex": Derivation.latex,
+    "markdown": Derivation.markdown,
+    "html": Derivation.html,
+    "notebook": Derivation.notebook,
+    "drawing": Derivation.svg,
+    "explain": lambda derivation: derivation.explain("W1[1,1]"),
 }
 
 
