@@ -39,6 +39,7 @@ from sympy import (
     log,
     nan,
     sign,
+    sinh,
     sqrt,
     tanh,
     together,
@@ -46,7 +47,7 @@ from sympy import (
     zoo,
 )
 
-from derive.calculus.functions import X, borders, local
+from derive.calculus.functions import CALLS, X, borders, local
 
 
 class log1p(Function):  # type: ignore[misc]  # SymPy's Function carries no types
@@ -74,6 +75,10 @@ E_LESS_ONE = Symbol("d", negative=True)
 E_NEAR = Symbol("e_near", positive=True)
 
 
+#: Functions that no rewriting here knows.
+_OTHERS = tuple(f for f, call in CALLS.items() if not call.exponential)
+
+
 @dataclass(frozen=True)
 class StableForm:
     """``value`` in terms of ``X``, of ``E_POWER`` = exp(-rate*|inner|), ``E_LESS_ONE`` and ``E_NEAR``.
@@ -95,8 +100,8 @@ def stable_form(definition: Expr, proved: bool = True) -> StableForm:
     plain = _guarded(_tails(definition))
     if definition.args == (X,):
         return StableForm(definition)
-    rewritten = definition.rewrite([tanh, cosh], exp)
-    powers = _powers(rewritten)
+    rewritten = definition.rewrite([tanh, cosh, sinh], exp)
+    powers = None if rewritten.has(*_OTHERS) else _powers(rewritten)
     if powers is None:
         return StableForm(plain)
     powers = replace(powers, proved=proved)
@@ -384,8 +389,8 @@ def difference_form(definition: Expr, y: Symbol) -> StableForm | None:
     Far from zero it is a quotient sorted by the powers of e: what is left when the first
     terms cancel is exact. Near zero it is f - f(0), in which e - 1 is exact, and f(0) - y.
     """
-    rewritten = definition.rewrite([tanh, cosh], exp)
-    powers = _powers(rewritten)
+    rewritten = definition.rewrite([tanh, cosh, sinh], exp)
+    powers = None if rewritten.has(*_OTHERS) else _powers(rewritten)
     if powers is None or powers.inner != X or definition.has(log) or any(abs(b) > 1 for b, _, _ in borders(definition)):
         return None
     far = [(_far_difference(local(rewritten, Integer(2 * side)), y, side, powers), side * X >= 1) for side in (1, -1)]

@@ -23,6 +23,7 @@ from sympy import (
     And,
     E,
     Expr,
+    Function,
     Ge,
     Gt,
     Indexed,
@@ -38,19 +39,14 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
-    cos,
-    cosh,
     erf,
-    exp,
     floor,
-    log,
     pi,
     sign,
-    tanh,
     true,
 )
 
-from derive.calculus.functions import Elementwise, X
+from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
 
@@ -60,7 +56,8 @@ At = Mapping[Symbol, Array]
 
 
 #: What grows beyond all numbers, and how large its argument may be.
-_GROWING, _MOST = ("exp", "cosh"), float(np.finfo(float).max)
+_GROWING, _MOST = {f.__name__ for f, call in CALLS.items() if call.grows}, float(np.finfo(float).max)
+_NUMPY = {f.__name__: call.numpy for f, call in CALLS.items()}
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class Arithmetic:
 
         Raises OverflowError for an exponential of what is beyond the range of floats: it would take minutes.
         """
-        function = getattr(self.functions, name)
+        function = getattr(self.functions, _NUMPY.get(name, name) if self.functions is np else name)
         if name in _GROWING and self.dtype is object and any(abs(value) > _MOST for value in array.flat):
             raise OverflowError(f"{name} of a number beyond {_MOST}")
         return self.each(function, array) if self.dtype is object else np.asarray(function(array))
@@ -292,12 +289,10 @@ class Interpreter:
     def _(self, expression: floor, at: At) -> Any:
         return self.arithmetic.each(math.floor, self.arithmetic.real(self.value(expression.args[0], at)))
 
-    @_value.register(cos)
-    @_value.register(exp)
-    @_value.register(log)
-    @_value.register(tanh)
-    @_value.register(cosh)
-    def _(self, expression: Expr, at: At) -> Any:
+    @_value.register
+    def _(self, expression: Function, at: At) -> Any:
+        if type(expression) not in CALLS:
+            raise NotImplementedError(f"{type(expression).__name__} has no value here")
         return self.arithmetic.apply(type(expression).__name__, self.value(expression.args[0], at))
 
 

@@ -8,6 +8,7 @@ function is another named function, whose definition SymPy works out.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -15,23 +16,37 @@ from typing import Any, ClassVar
 from sympy import (
     ITE,
     Abs,
+    Add,
     Dummy,
+    E,
     Expr,
     Float,
     Function,
+    Ge,
+    Gt,
+    Le,
+    Lt,
     Matrix,
+    Mul,
     Piecewise,
     Poly,
+    Pow,
     Rational,
     Symbol,
+    asinh,
+    atan,
     cancel,
+    cos,
     cosh,
     erf,
     exp,
     factor,
     factor_terms,
     log,
+    pi,
+    preorder_traversal,
     sign,
+    sin,
     sinh,
     solve_linear_system,
     sympify,
@@ -40,11 +55,47 @@ from sympy import (
     true,
 )
 from sympy.core.function import ArgumentIndexError
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanTrue
 
+from derive.text.errors import StatementError
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a function of one number is written: by NumPy, in LaTeX, as text; mpmath calls it as SymPy does.
+
+    ``text`` is empty where it is the name that SymPy gives it. ``width`` is that of the name, in em. One that
+    ``grows`` overflows where its argument is large. Stable forms write one that is ``exponential`` with exp.
+    """
+
+    numpy: str
+    tex: str
+    text: str
+    width: float | None = None
+    grows: bool = False
+    exponential: bool = False
+
+
+#: The functions of SymPy that formulas may use and that one call of NumPy computes: one entry for each.
+CALLS = {
+    exp: Call("exp", r"\exp", "", grows=True, exponential=True),
+    log: Call("log", r"\ln", "ln", 0.9, exponential=True),
+    tanh: Call("tanh", r"\tanh", "", 2.2, exponential=True),
+    cosh: Call("cosh", r"\cosh", "", 2.1, grows=True, exponential=True),
+    sinh: Call("sinh", r"\sinh", "", 2.0, grows=True, exponential=True),
+    asinh: Call("arcsinh", r"\operatorname{arsinh}", "arsinh", 2.9),
+    sin: Call("sin", r"\sin", "", 1.3),
+    cos: Call("cos", r"\cos", ""),
+    atan: Call("arctan", r"\arctan", "arctan", 2.9),
+}
 #: The functions of SymPy that may stand in any equation.
 SCALAR_FUNCTIONS = (exp, log, tanh)
 #: Those that may stand in the definition of an elementwise function; every printer and the interpreter know them.
-DEFINING_FUNCTIONS = (*SCALAR_FUNCTIONS, Abs, cosh, erf, sign)
+DEFINING_FUNCTIONS = (*CALLS, Abs, erf, sign)
+#: What the formula of an elementwise function is made of.
+IN_DEFINITIONS = (Add, Mul, Pow, *DEFINING_FUNCTIONS, Piecewise, ExprCondPair, Gt, Ge, Lt, Le, BooleanTrue)
+KNOWN_IN_DEFINITIONS = f"sums, products, powers, {', '.join(f.__name__ for f in DEFINING_FUNCTIONS)} and Piecewise"
 #: The variable in which every elementwise function is defined.
 X = Symbol("x", real=True)
 #: The variable that stands for a function's own value in ``output_form``.
@@ -75,6 +126,13 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
         itself: Any = type(self)
         slope = derivative(itself)
         return slope.definition if slope.definition.is_number else slope(self.args[0])
+
+
+def check_formula(formula: Expr, where: str) -> None:
+    """Raise StatementError if a formula holds what the interpreter and the printers do not know."""
+    for node in preorder_traversal(formula):
+        if node is not pi and node is not E and not isinstance(node, (*IN_DEFINITIONS, Rational, Float, Symbol)):
+            raise StatementError(f"{where} is defined by {type(node).__name__}; known are {KNOWN_IN_DEFINITIONS}")
 
 
 @cache

@@ -19,15 +19,10 @@ from sympy import (
     E,
     Expr,
     Float,
-    Ge,
-    Gt,
     Indexed,
     Integer,
     KroneckerDelta,
-    Le,
-    Lt,
     Mul,
-    Piecewise,
     Pow,
     Rational,
     Sum,
@@ -38,10 +33,15 @@ from sympy import (
     sympify,
     zoo,
 )
-from sympy.functions.elementary.piecewise import ExprCondPair
-from sympy.logic.boolalg import BooleanTrue
 
-from derive.calculus.functions import DEFINING_FUNCTIONS, SCALAR_FUNCTIONS, Elementwise, X, with_fractions
+from derive.calculus.functions import (
+    IN_DEFINITIONS,
+    KNOWN_IN_DEFINITIONS,
+    SCALAR_FUNCTIONS,
+    Elementwise,
+    X,
+    with_fractions,
+)
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, refreshed, within
 from derive.calculus.prediction import prediction_of
 from derive.calculus.promises import SumsToOne
@@ -51,10 +51,6 @@ from derive.text.user_text import listed, shown
 
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
-
-#: What the formula of an elementwise function is made of.
-_IN_DEFINITIONS = (Add, Mul, Pow, *DEFINING_FUNCTIONS, Piecewise, ExprCondPair, Gt, Ge, Lt, Le, BooleanTrue)
-_KNOWN_IN_DEFINITIONS = "sums, products, powers, exp, log, tanh, cosh, erf, Abs, sign and Piecewise"
 
 #: What some nodes are called in a message.
 _CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs, as which SymPy also writes the root of a square"}
@@ -438,8 +434,8 @@ class _Checks:
                 raise StatementError(f"{where} is defined by {node.title}: write its formula there")
             if isinstance(node, Rational | Float):
                 self._number(node, where)
-            elif node is not pi and node is not E and not isinstance(node, (*_IN_DEFINITIONS, Symbol)):
-                raise StatementError(f"{where} is defined by {_called(node)}; known are {_KNOWN_IN_DEFINITIONS}")
+            elif node is not pi and node is not E and not isinstance(node, (*IN_DEFINITIONS, Symbol)):
+                raise StatementError(f"{where} is defined by {_called(node)}; known are {KNOWN_IN_DEFINITIONS}")
         loose = sorted(s.name for s in definition.free_symbols - {X, *function.others})
         if loose:
             raise StatementError(

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, erf, exp, factor_terms, log, pi, sqrt, tanh
 
-from derive.calculus.functions import X, elementwise
+from derive.calculus.functions import X, check_formula, elementwise
 from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor, total
 from derive.calculus.properties import Values, values, values_of
 from derive.text.entry_text import Option, base_name, entry_text, number_text, parse_entry
@@ -35,6 +35,10 @@ class Activation:
     options: tuple[Option, ...] = ()
     synonyms: tuple[str, ...] = ()
     text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.formula is not None:
+            check_formula(self.formula, f"the activation {self.name}")
 
     @property
     def elementwise(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
 
-from derive.calculus.functions import X, elementwise
+from derive.calculus.functions import X, check_formula, elementwise
 from derive.calculus.index import SAMPLES, Equation, IndexSupply, Tensor, total
 from derive.calculus.promises import SumsToOne
 from derive.calculus.properties import Values
@@ -58,6 +58,10 @@ class Loss:
     of_one_output: tuple[str, ...] = ()
     without_options: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.function is not None:
+            check_formula(self.function, f"the loss {self.name}")
 
     def equation(self, error: Tensor, y: Tensor, y_hat: Tensor, supply: IndexSupply) -> Equation:
         """State the error in index form; ``y`` and ``y_hat`` are (outputs, samples)."""

@@ -25,7 +25,7 @@ from derive.statement.edition import KEYS, Edition, check_use, edition_of
 from derive.statement.keys import CATALOGUES, catalogue
 from derive.statement.keys import KEYS as NETWORK_KEYS
 from derive.statement.network import Network, SpecError, resolve
-from derive.text.errors import OutputError
+from derive.text.errors import OutputError, StatementError
 from derive.text.toml_file import read_toml
 from derive.text.user_text import shown_path
 
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(options.run(options))
         finally:
             sys.stdout.flush()
-    except (SpecError, OutputError) as error:
+    except (SpecError, StatementError, OutputError) as error:
         return _complain(str(error), 2)
     except Refused as error:
         return _complain(str(error), error.code)

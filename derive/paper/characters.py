@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sympy import log
+
+from derive.calculus.functions import CALLS
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -118,13 +122,10 @@ PLUS = Letter("+", "+", 0.8)
 #: The names of functions and words; none of them is the name of a tensor on a page.
 NAMES = {
     "1": Name(0.6, r"\mathbf{1}", "𝟏", "mn"),
-    "ln": Name(0.9, r"\ln"),
-    "exp": Name(tex=r"\exp"),
-    "tanh": Name(2.2, r"\tanh"),
-    "cosh": Name(2.1, r"\cosh"),
+    "ln": Name(CALLS[log].width, CALLS[log].tex),
+    **{f.__name__: Name(c.width, c.tex, c.text) for f, c in CALLS.items() if f is not log},
     "erf": Name(1.3),
     "sgn": Name(1.5),
-    "cos": Name(tex=r"\cos"),
     "max": Name(tex=r"\max"),
     "min": Name(tex=r"\min"),
     "sum": Name(),

@@ -29,20 +29,16 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
-    cos,
-    cosh,
-    erf,
     exp,
     floor,
     log,
     pi,
     sign,
-    tanh,
     true,
 )
 
 from derive.arrays.lift import gives_rows, row_blocks
-from derive.calculus.functions import Elementwise, X
+from derive.calculus.functions import DEFINING_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
@@ -197,11 +193,10 @@ class IndexForm(Symbols):
     def _(self, expression: log) -> Box:
         return self.typesetter.apply(self.typesetter.name("ln"), self.entry(expression.args[0]))
 
-    @entry.register(tanh)
-    @entry.register(cosh)
-    @entry.register(erf)
-    @entry.register(sign)
-    def _(self, expression: Expr) -> Box:
+    @entry.register
+    def _(self, expression: Function) -> Box:
+        if type(expression) not in DEFINING_FUNCTIONS:
+            raise NotImplementedError(f"{type(expression).__name__} has no name on paper")
         name = {sign: "sgn"}.get(type(expression), type(expression).__name__)
         return self.typesetter.apply(self.typesetter.name(name), self.entry(expression.args[0]))
 
@@ -215,7 +210,6 @@ class IndexForm(Symbols):
 
     @entry.register(Max)
     @entry.register(Min)
-    @entry.register(cos)
     def _(self, expression: Expr) -> Box:
         listed = [self.entry(a) for a in reading_order(expression.args)]
         name = self.typesetter.name(type(expression).__name__.lower())

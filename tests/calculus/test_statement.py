@@ -27,6 +27,7 @@ from sympy import (
     oo,
     sin,
     sqrt,
+    tan,
     tanh,
 )
 
@@ -214,7 +215,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     **{
         f"a function by {what}": (lambda f=f: with_right(elementwise("act", f)(b[i,])), ("q", "act", what))
         for what, f in {
-            "sin": sin(X),
+            "tan": tan(X),
             "Max": Max(X, 0),
             "floor": floor(X),
             "the imaginary unit": I * X,

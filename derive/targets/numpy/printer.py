@@ -34,23 +34,19 @@ from sympy import (
     Rational,
     Symbol,
     cos,
-    cosh,
     default_sort_key,
     erf,
-    exp,
     floor,
-    log,
     oo,
     pi,
     preorder_traversal,
     sign,
-    tanh,
     true,
 )
 
 from derive.arrays import matrix as mx
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
-from derive.calculus.functions import Elementwise, X
+from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.reading_order import fraction, is_decimal, reading_order, subtracted
 from derive.targets.names import renamed
 from derive.text.entry_text import decimal_text
@@ -174,13 +170,15 @@ def power(base: Code, exponent: Code, binds: int = ATOM) -> Code:
     return Code(f"{base.at(ATOM)}{sign_}{exponent.at(binds)}", POWER)
 
 
-@scalar.register(exp)
-@scalar.register(log)
-@scalar.register(tanh)
-@scalar.register(cosh)
-def _(expression: Expr) -> Code:
-    library = "math" if expression.is_number else "np"  # a number of NumPy's would make float64 of float32
-    return Code(f"{library}.{type(expression).__name__}({scalar(expression.args[0]).text})")
+def _called(expression: Expr) -> Code:
+    """One call; of a number by Python, since a number of NumPy's would make float64 of float32."""
+    name = type(expression).__name__
+    function = f"math.{name}" if expression.is_number else f"np.{CALLS[type(expression)].numpy}"
+    return Code(f"{function}({scalar(expression.args[0]).text})")
+
+
+for _function in CALLS:
+    scalar.register(_function, _called)
 
 
 @scalar.register(erf)
@@ -220,6 +218,10 @@ class _Root(Function):  # type: ignore[misc]  # SymPy's Function carries no type
     """The square root of a number of Python's."""
 
 
+class _Cosine(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """The cosine of a number of Python's."""
+
+
 def _is_root(expression: Expr) -> bool:
     return isinstance(expression, Pow) and expression.exp == Rational(1, 2)
 
@@ -229,10 +231,11 @@ def _(expression: _Root) -> Code:
     return Code(f"math.sqrt({scalar(expression.args[0]).text})")
 
 
-@scalar.register(cos)
+@scalar.register(_Cosine)
 @scalar.register(floor)
 def _(expression: Expr) -> Code:
-    return Code(f"math.{type(expression).__name__}({scalar(expression.args[0]).text})")
+    name = "floor" if isinstance(expression, floor) else "cos"
+    return Code(f"math.{name}({scalar(expression.args[0]).text})")
 
 
 @scalar.register(Max)
@@ -305,7 +308,8 @@ class NumPyPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number that may read scalars and widths by their names."""
-        return scalar(renamed(number, self.names, self.widths).replace(_is_root, lambda e: _Root(e.base)))
+        named = renamed(number, self.names, self.widths).replace(_is_root, lambda e: _Root(e.base))
+        return scalar(named.replace(cos, _Cosine))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)

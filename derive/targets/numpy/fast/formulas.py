@@ -27,25 +27,22 @@ from sympy import (
     Rational,
     Symbol,
     cancel,
-    cos,
-    cosh,
     erf,
     exp,
     floor,
     log,
     sign,
-    tanh,
     together,
     true,
 )
 
 from derive.arrays import matrix as mx
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, log1p, stable_form
-from derive.calculus.functions import Elementwise, X
+from derive.calculus.functions import CALLS, Elementwise, X
 
 _COMPARED = {Gt: "greater", Ge: "greater_equal", Lt: "less", Le: "less_equal"}
 #: What overflows, or loses digits, as it stands.
-_GROWING = (exp, cosh, log, erf)
+_GROWING = (*(f for f, call in CALLS.items() if call.grows), log, erf)
 
 
 class expm1(Function):  # type: ignore[misc]  # SymPy's Function carries no types
@@ -56,14 +53,11 @@ class expm1(Function):  # type: ignore[misc]  # SymPy's Function carries no type
 
 #: The functions of SymPy that one call of NumPy computes.
 UFUNCS = {
-    exp: "exp",
-    log: "log",
+    **{f: call.numpy for f, call in CALLS.items() if f is exp or not call.grows},
     log1p: "log1p",
     expm1: "expm1",
-    tanh: "tanh",
     Abs: "absolute",
     sign: "sign",
-    cos: "cos",
     floor: "floor",
 }
 

@@ -1,0 +1,69 @@
+"""Every function in the table of calls, as an activation: its slope, far out, in every document; others are refused."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+from sympy import Expr, lambdify, log, tan
+
+from derive import Edition, Network, derive
+from derive.calculus.functions import CALLS, X, derivative, elementwise
+from derive.catalogue.activations import ACTIVATIONS, Activation
+from derive.catalogue.losses import Loss
+from derive.command.main import main
+from derive.targets.numpy.entrywise import proved_form
+from derive.targets.numpy.trial import GREATEST, elementwise_code
+from derive.text.errors import StatementError
+
+#: A formula for each function that is defined for every number.
+FORMULAS = {f"trial_{f.__name__}": f(2 + X**2) if f is log else f(X) for f in CALLS}
+CALL = {f"trial_{f.__name__}": call for f, call in CALLS.items()}
+POINTS = [sign * size for size in (1e-8, 0.3, 1.0, 2.5, 36.0, 300.0, 1e4) for sign in (1, -1)]
+
+
+@pytest.fixture(params=FORMULAS)
+def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    chosen: str = request.param
+    monkeypatch.setitem(ACTIVATIONS, chosen, Activation(chosen, "a trial", FORMULAS[chosen]))
+    return chosen
+
+
+def test_the_gradients_are_those_of_the_complex_step(name: str) -> None:
+    report = derive(Network("3,4,2", activation=f"{name},identity")).check()
+    assert report.passed, report.line()
+
+
+@pytest.mark.sampled(6)
+def test_every_document_writes_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    files = derive(Network("3,2", activation=name)).files(Edition("tex,md,html,ipynb,svg", numbers=7))
+    spelled = CALL[name].text or name.removeprefix("trial_")
+    if name != "trial_exp":  # which is written as a power of e
+        assert CALL[name].tex in str(files["derivation.tex"]) and CALL[name].tex in str(files["derivation.md"])
+        assert f"<mi>{spelled}</mi>" in str(files["derivation.html"])
+    assert main(["list", "activations"]) == 0
+    assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("chosen", FORMULAS)
+def test_values_and_slopes_are_right_far_out(chosen: str) -> None:
+    function = elementwise(chosen, FORMULAS[chosen])
+    for formula in (function.definition, derivative(function).definition):
+        _assert_exact(formula)
+
+
+def _assert_exact(formula: Expr) -> None:
+    code, exact = elementwise_code(proved_form(formula), ()), lambdify(X, formula, "mpmath")
+    for point in POINTS:
+        with mpmath.workdps(900):
+            true = mpmath.mpf(exact(mpmath.mpf(point)))
+        if abs(true) < GREATEST:
+            assert code(np.array([point])).item() == pytest.approx(float(true), rel=1e-12, abs=1e-300), (formula, point)
+
+
+def test_any_other_function_is_refused_at_the_door() -> None:
+    said = "^the (activation|loss) mine is defined by tan; known are sums, .*atan, .* and Piecewise$"
+    with pytest.raises(StatementError, match=said):
+        Activation("mine", "a trial", X + tan(X))
+    with pytest.raises(StatementError, match=said):
+        Loss("mine", "", "", lambda y, a, f: f(a - y), lambda m, k: 1 / m, function=tan(X))
