@@ -179,3 +179,29 @@ def test_a_saved_trainer_is_loaded_by_the_same_network_of_another_name_and_notat
     assert np.array_equal(second.Trainer.load(tmp_path / "saved.npz").predict(X), trainer.predict(X))
     with pytest.raises(ValueError, match="it holds the network"):
         third.Trainer.load(tmp_path / "saved.npz")
+
+
+WITH_VALUES = {
+    "inputs as rows": ("forward", lambda P: (P, X, {}), r"X has shape \(12, 2\); expected \(2, samples\)"),
+    "no parameters": ("forward", lambda P: ({}, X.T, {}), 'parameter "W1" is missing; expected W1, b1, W2, b2'),
+    "targets as rows": ("error", lambda P: (P, X.T, Y, {}), r"Y has shape \(12, 1\); expected \(1, samples\)"),
+    "empty values": ("gradients", lambda P: (P, X.T, Y.T, {}), '"Z1" is missing in values: forward in network.py must'),
+}
+
+
+@pytest.mark.parametrize("name", WITH_VALUES)
+def test_a_call_with_values_that_fails_says_what_is_wrong(name: str, folder: Path) -> None:
+    net = imported()
+    function, arguments, message = WITH_VALUES[name]
+    with pytest.raises(ValueError, match=f"^{message}"):
+        getattr(net, function)(*arguments(net.initial_parameters(0)))
+
+
+def test_fit_says_what_an_edited_forward_does_not_add(folder: Path) -> None:
+    edit(folder, '"Z2": Z2, ', "")
+    net = imported()
+    with (
+        pytest.warns(UserWarning, match=r"network.py was edited"),
+        pytest.raises(ValueError, match=r'"Z2" is missing in values: forward in network.py must add it'),
+    ):
+        net.Trainer(seed=0).fit(X, Y, epochs=1)

@@ -106,7 +106,7 @@ class Network:
     def door(self, function: Callable[..., Result]) -> Callable[..., Result]:
         """Add a function of the equations; return it with checks of its arguments.
 
-        A call with `values` comes from inside, and is not checked again.
+        A call with `values` comes from inside. It is checked only if it fails.
         """
         setattr(self, function.__name__, function)
         self.file = Path(function.__code__.co_filename).name
@@ -122,7 +122,11 @@ class Network:
         @functools.wraps(function)
         def checked(*arguments: Any, **named: Any) -> Any:
             if len(arguments) == inside:
-                return function(*arguments)
+                try:
+                    return function(*arguments)
+                except (KeyError, TypeError, ValueError) as wrong:
+                    self._explain(wrong, *arguments)
+                    raise
             if len(arguments) == len(kept) and not named:
                 return check(*arguments)
             try:
@@ -133,6 +137,19 @@ class Network:
 
         vars(checked)["__signature__"] = outside
         return checked
+
+    def _explain(self, wrong: Exception, parameters: Parameters, *others: Any) -> None:
+        """Say what is wrong with the arguments of a call with `values` that failed."""
+        *data, values = others
+        self.check_parameters(parameters)
+        if len(data) == 1:
+            self.columns(parameters, data[0], 0)
+        else:
+            self.pair(parameters, *data)
+        lacking = wrong.args[0] if isinstance(wrong, KeyError) else None
+        if lacking in self.equations and lacking not in values:
+            what = f'"{lacking}" is missing in values: forward in {self.file} must'
+            raise ValueError(f"{what} add it; leave values out in your own calls")
 
     def checked_initial_parameters(self, seed: Seed = 0, **widths: int) -> Parameters:
         """Parameters of a seed, for widths that count something."""
