@@ -20,7 +20,7 @@ UNITS = 4
 #: What is timed after ``derive``, in this order; what one makes is there for the next.
 STAGES: dict[str, Callable[[Derivation], Any]] = {
     "program": lambda derivation: derivation.program,
-    "rendered": lambda derivation: derivation.rendered,
+    "rendered": lambda derivation: derivation.numpy_target.rendered,
     "check": Derivation.check,
     "numpy": Derivation.numpy,
     "latex": Derivation.latex,

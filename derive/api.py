@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derive.calculus.forward import ForwardPass
 from derive.paper.notation import NOTATIONS
 from derive.statement.edition import Edition
 from derive.statement.network import Network
-from derive.targets.numpy.derivation import NumPyDerivation
+from derive.targets.registry import Runnable
 from derive.text.errors import SpecError
 
 if TYPE_CHECKING:
     from derive.document.blocks import Document
     from derive.document.manuscript import Manuscript
     from derive.files.seals import Content
-
-#: Up to how many parameters the tests beside a module go through every entry.
-SMALL = 500
+    from derive.targets.verify import GradientReport
 
 #: Where the numbers of a worked example come from: a seed, a TOML file, or nowhere.
 NumbersFrom = str | int | Path | None
@@ -43,8 +41,29 @@ def derive(network: Network | ForwardPass, notation: str | None = None) -> Deriv
     raise TypeError(f"derive takes a Network or a ForwardPass, not {type(network).__name__}")
 
 
-class Derivation(NumPyDerivation):
+class Derivation(Runnable):
     """A derivation, and what it is rendered to."""
+
+    def numpy(self, form: str = "single-file", parameters: Mapping[str, Any] | None = None) -> str:
+        """Return the code as one file, once it has been checked as ``check`` says.
+
+        ``form`` is ``single-file`` (equations and trainer), ``core`` (the equations alone) or ``predict`` (the
+        forward pass alone, with these ``parameters`` in it, or with a function that loads them).
+
+        Raises StatementError if an equation has no value at the numbers of the check, or the error overflows there.
+        Raises ModuleError, naming the equation, if the module does not run or its check
+        fails, which is a fault of this program.
+        """
+        return self.numpy_target.one_file(form, parameters)
+
+    def check(self) -> GradientReport:
+        """Check the generated module on random examples: its gradients, and every tensor that it computes.
+
+        The gradients are compared with what is measured, the tensors with an interpreter of the equations. A module
+        too large for that is checked as the same network with small layers; the report says so.
+        Raises ModuleError if the module does not run, or cannot be made.
+        """
+        return self.numpy_target.check()
 
     def latex(
         self,
@@ -163,23 +182,12 @@ class Derivation(NumPyDerivation):
         numbers = numbers_of(edition)
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
-            **self._code(edition.form),
+            **self.target().files(edition.form),
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
             **(self.estimator() if edition.estimator else {}),
         }
         return seal_all(made, self.network.digest)
-
-    def _code(self, form: str) -> dict[str, Content]:
-        """The code in one of the forms of an edition, and its tests where it has a trainer."""
-        from derive.targets.numpy.package import tests_source
-        from derive.targets.verify import ENTRYWISE
-
-        self.check().require()
-        count = self.parameter_count
-        entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
-        tests = {"test_trainer.py": tests_source(entries)} if form in ("package", "single-file") else {}
-        return {**self.rendered.form(form), **tests}
 
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.

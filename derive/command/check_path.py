@@ -56,7 +56,7 @@ def _checked(module: Any, file: Path) -> GradientReport:
         report = check_gradients(module, None if small else ENTRIES)
         if derivation is None:
             return report
-        return compare_named(report, module, derivation.rendered, derivation.program, derivation.notation)
+        return compare_named(report, module, derivation.numpy_target.rendered, derivation.program, derivation.notation)
     except (Exception, SystemExit) as problem:
         raise CheckError(f"{shown_path(file)} cannot be checked: {_reason(problem, file.parent)}") from problem
 

@@ -16,7 +16,7 @@ from derive.paper.text import text
 from derive.statement.edition import PARTS
 
 if TYPE_CHECKING:
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.targets.registry import Runnable
 
 
 TITLE = "How this network learns"
@@ -35,7 +35,7 @@ def _part(name: str, view: View) -> Part:
     return part
 
 
-def text_summary(derivation: NumPyDerivation) -> list[str]:
+def text_summary(derivation: Runnable) -> list[str]:
     """The network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
     page = replace(page_for(program, derivation.notation), batch=True)
@@ -49,7 +49,7 @@ def text_summary(derivation: NumPyDerivation) -> list[str]:
     return found
 
 
-def markdown_summary(derivation: NumPyDerivation) -> str:
+def markdown_summary(derivation: Runnable) -> str:
     """Show the shared factors and the gradients of a derivation in a notebook."""
     page = replace(page_for(derivation.program, derivation.notation), batch=True)
     lines = [derivation.description]

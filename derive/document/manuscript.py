@@ -10,7 +10,7 @@ from derive.document.document import document
 from derive.document.view import View
 from derive.drawing import Drawing, draw
 from derive.statement.edition import Edition
-from derive.targets.numpy.derivation import NumPyDerivation
+from derive.targets.registry import Runnable
 
 if TYPE_CHECKING:
     from derive.worked.given import Numbers
@@ -35,7 +35,7 @@ def numbers_of(edition: Edition) -> Numbers | None:
     return numbers(edition.numbers)
 
 
-def manuscript(derivation: NumPyDerivation, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
+def manuscript(derivation: Runnable, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
     """The manuscript of a derivation; ``numbers`` are those that the edition names."""
     example = None
     if numbers is not None:

@@ -32,7 +32,7 @@ from derive.statement.edition import Edition
 from derive.worked.slope import Slope, slope
 
 if TYPE_CHECKING:
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.targets.registry import Runnable
 
 #: How many local derivatives and values are listed.
 MOST = {"brief": 12, "full": 24, "exhaustive": 60}
@@ -76,7 +76,7 @@ class Weight:
         return shown_chains(self.view, self.parameter, self.entry)
 
 
-def story(derivation: NumPyDerivation, weight: str, edition: Edition) -> Manuscript:
+def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
     """Tell the story of one weight, such as ``W2[3,1]``, in so much detail, with the numbers of an edition.
 
     Raises SpecError if the network has no such weight, or the numbers do not fit it.

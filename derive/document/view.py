@@ -23,7 +23,8 @@ from derive.paper.page import Page
 from derive.paper.page_of import page_for
 
 if TYPE_CHECKING:
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.targets.registry import Runnable
+    from derive.targets.target import Listing
     from derive.targets.verify import GradientReport
     from derive.worked.example import Example
 
@@ -42,16 +43,16 @@ class View:
     if they are wanted. ``form`` is that of the code, one of ``edition.FORMS``.
     """
 
-    derivation: NumPyDerivation
+    derivation: Runnable
     detail: str = "full"
     example: Example | None = None
     report: GradientReport | None = None
     form: str = "package"
 
     @cached_property
-    def code(self) -> tuple[str, str]:
-        """The file that computes the equations: its name and its text."""
-        return self.derivation.listed(self.form)
+    def code(self) -> Listing:
+        """The file that computes the equations."""
+        return self.derivation.target().listing(self.form)
 
     @property
     def notation(self) -> Notation:

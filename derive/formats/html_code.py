@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
-from derive.document.code_listing import Line, Section, Word, listing
+from derive.targets.target import Line, Section, Word
 
 if TYPE_CHECKING:
     from derive.document.view import View
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def code_section(view: View, anchors: Mapping[int, str]) -> str:
     """The module line by line; ``anchors`` are where the numbers of equations lead."""
     words = (
-        f"This is <code>{view.code[0]}</code>. What computes the equations is shown, each line with the number of its "
-        "equation; the rest is folded. The lines are numbered as in the file."
+        f"This is <code>{view.code.name}</code>. What computes the equations is shown, each line with the number of "
+        "its equation; the rest is folded. The lines are numbered as in the file."
     )
-    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in listing(view))])
+    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in view.code.sections)])
 
 
 def _section(section: Section, anchors: Mapping[int, str]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from derive.calculus.index import Tensor
     from derive.calculus.program import Program
     from derive.document.manuscript import Manuscript
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.targets.registry import Runnable
 
 Cell = dict[str, Any]
 
@@ -58,7 +58,7 @@ def files(manuscript: Manuscript) -> dict[str, str]:
     return {"derivation.ipynb": notebook(manuscript.document, manuscript.view.derivation)}
 
 
-def notebook(document: Document, derivation: NumPyDerivation) -> str:
+def notebook(document: Document, derivation: Runnable) -> str:
     """The document and cells of code as a notebook, in JSON.
 
     Widths that have names are given sizes: 3, 4 and so on.
@@ -91,7 +91,7 @@ def _lines(text: str) -> list[str]:
     return text.rstrip("\n").splitlines(keepends=True)
 
 
-def _holes(derivation: NumPyDerivation) -> dict[str, object]:
+def _holes(derivation: Runnable) -> dict[str, object]:
     """What the cells of code must know of the network."""
     count, forward = derivation.parameter_count, derivation.forward
     tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == Role.TARGET)

@@ -7,10 +7,10 @@ from derive.drawing.highlight import read_highlight
 from derive.files.seals import Content, seal_all
 from derive.formats.writers import written
 from derive.statement.edition import Edition
-from derive.targets.numpy.derivation import NumPyDerivation
+from derive.targets.registry import Runnable
 
 
-def story_files(derivation: NumPyDerivation, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
+def story_files(derivation: Runnable, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
     """The story as files, sealed, and the name of the folder for them."""
     assert derivation.network is not None
     told = story(derivation, weight, edition)

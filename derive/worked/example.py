@@ -25,7 +25,6 @@ from derive.calculus.index import Equation, IndexSupply, Tensor
 from derive.calculus.program import STAGES, Program
 from derive.targets.named import Point, sizes
 from derive.targets.names import code_names
-from derive.targets.verify import loaded
 from derive.text.errors import SpecError
 from derive.worked.exact import DIGITS, EXACT, frozen, stored
 from derive.worked.figures import Figure, Layout, Table, figures, layout, shown, table
@@ -33,7 +32,7 @@ from derive.worked.given import Numbers, Start, settled
 from derive.worked.measured import Measured, Meter, kinks
 
 if TYPE_CHECKING:
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.targets.registry import Runnable
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
@@ -138,13 +137,13 @@ def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
     return (0, *offsets) if tensor.axes[0].sample else (*offsets, 0)
 
 
-def work(derivation: NumPyDerivation, numbers: Numbers) -> Example:
+def work(derivation: Runnable, numbers: Numbers) -> Example:
     """Evaluate the equations of a derivation on the numbers, step after step.
 
     Raises SpecError, naming the file and the place in it, if the numbers do not fit the
     network, and if a value stops being finite.
     """
-    module = loaded(derivation.readable.linked)
+    module = derivation.numpy_target.module
     start = settled(numbers, derivation.program, derivation.forward.promises, module, derivation.targets)
     runner = _Runner(derivation.program, code_names(derivation.program, derivation.notation).tensors, module, start)
     try:

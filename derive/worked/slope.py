@@ -19,7 +19,6 @@ from derive.calculus.index import Index, Tensor
 from derive.calculus.program import Program
 from derive.targets.named import Point, sizes
 from derive.targets.numpy.runtime.check import draw_example
-from derive.targets.verify import loaded
 from derive.text.errors import SpecError
 from derive.worked.exact import DIGITS as EXACT_DIGITS
 from derive.worked.exact import EXACT
@@ -29,7 +28,7 @@ from derive.worked.given import MAX_PARAMETERS, Numbers, settled
 from derive.worked.measured import Measured, Meter
 
 if TYPE_CHECKING:
-    from derive.targets.numpy.derivation import NumPyDerivation
+    from derive.targets.registry import Runnable
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
@@ -77,9 +76,7 @@ class Slope:
             return float(self.machine.number(expression, at))
 
 
-def slope(
-    derivation: NumPyDerivation, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None
-) -> Slope | None:
+def slope(derivation: Runnable, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None) -> Slope | None:
     """Run the generated module on the numbers, or on a drawn example of one sample.
 
     None if nothing can be drawn, as widths have names. Raises SpecError if the numbers do
@@ -87,7 +84,7 @@ def slope(
     """
     if numbers is None and derivation.program.extents:
         return None
-    module = loaded(derivation.readable.linked)
+    module = derivation.numpy_target.module
     parameters, x, y, digits = _start(derivation, module, numbers)
     shape = parameters[parameter.name].shape
     place = position(parameter, entry)
@@ -107,7 +104,7 @@ def slope(
     return Slope(machine, int(x.shape[1]), SEED if numbers is None else None, digits, measured)
 
 
-def _start(derivation: NumPyDerivation, module: Any, numbers: Numbers | None) -> tuple[Values, Array, Array, int]:
+def _start(derivation: Runnable, module: Any, numbers: Numbers | None) -> tuple[Values, Array, Array, int]:
     """The parameters, the data and the digits of the example."""
     if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
         return *draw_example(module.NETWORK, samples=1, seed=SEED), DIGITS

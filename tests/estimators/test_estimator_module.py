@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
         derivation = derive(Network(layers, activation, loss, name=f"net_{name}"))
         package = place / f"net_{name}"
         package.mkdir()
-        form = derivation.rendered.form("single-file" if name in SINGLE else "package")
+        form = derivation.numpy_target.rendered.form("single-file" if name in SINGLE else "package")
         for file, text in {**form, **derivation.estimator()}.items():
             (package / file).write_text(text)
     sys.path.insert(0, str(place))

@@ -22,7 +22,6 @@ from web import accessibility_violations, chromium_fixture, open_page_fixture, t
 from derive import derive
 from derive.api import Derivation
 from derive.document.blocks import Algorithm, Code, Display, Document, Fold, Item, Part, Reference, Strong, Text, say
-from derive.document.code_listing import listing
 from derive.document.document import document
 from derive.document.view import View
 from derive.document.walk import strides
@@ -235,8 +234,8 @@ def test_the_latex_of_each_equation_is_that_of_the_tex_format(name, made):
 @pytest.mark.sampled(10)
 def test_the_code_is_the_module_and_every_line_is_tied_to_its_equation(name, made):
     path, view, shown = made(name)
-    source = view.code[1].splitlines()
-    sections = listing(view)
+    source = view.derivation.target().files("package")[view.code.name].splitlines()
+    sections = view.code.sections
     for section in sections:
         for number, line in enumerate(section.lines, start=section.first):
             assert "".join(w.text for w in line) == source[number - 3]
@@ -254,7 +253,7 @@ def test_the_code_is_the_module_and_every_line_is_tied_to_its_equation(name, mad
 
 def test_code_names_the_tensors_that_the_equations_name(made):
     _, view, _ = made("plain")
-    words = [w for s in listing(view) for line in s.lines for w in line if w.tensor]
+    words = [w for s in view.code.sections for line in s.lines for w in line if w.tensor]
     assert {(w.text, w.tensor) for w in words} >= {("Psi2", "Psi_z2"), ("Y_hat", "a3"), ('"W1"', "W1"), ("X", "X")}
     assert not [w for w in words if w.tensor.endswith("_next")]
 

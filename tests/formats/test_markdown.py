@@ -252,7 +252,7 @@ def test_a_reference_to_an_equation_that_is_not_there_is_no_link():
 def test_the_lines_of_the_algorithm_name_their_code():
     network = derivation((3, 4, 1))
     text = markdown(network.document(), "github")
-    lines = ["#", "#", *network.listed("package")[1].split("\n")]  # behind two lines of header
+    lines = ["#", "#", *network.target().files("package")["network.py"].split("\n")]  # behind two lines of header
     rows = [row for row in text.splitlines() if row.endswith("` |")]
     assert len(rows) > 8
     for row in rows:

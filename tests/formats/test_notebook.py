@@ -203,7 +203,7 @@ def test_a_large_network_is_not_checked_entry_by_entry():
 @pytest.mark.parametrize("name", EXECUTED)
 @pytest.mark.sampled(10)
 def test_a_kernel_runs_it(name, tmp_path):
-    for file, code in network(name).rendered.files.items():
+    for file, code in network(name).numpy_target.rendered.files.items():
         (tmp_path / file).write_text(code, encoding="utf-8")
     path = tmp_path / "derivation.ipynb"
     path.write_text(text(name), encoding="utf-8")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from derive.targets.numpy.entrywise import proved_form
+from derive.targets.numpy.trial import GREATEST, elementwise_code
 from sympy import Expr, lambdify, log, tan
 
 from derive import Edition, Network, derive
@@ -12,8 +14,6 @@ from derive.calculus.functions import CALLS, X, derivative, elementwise
 from derive.catalogue.activations import ACTIVATIONS, Activation
 from derive.catalogue.losses import Loss
 from derive.command.main import main
-from derive.targets.numpy.entrywise import proved_form
-from derive.targets.numpy.trial import GREATEST, elementwise_code
 from derive.text.errors import StatementError
 
 #: A formula for each function that is defined for every number.

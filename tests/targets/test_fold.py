@@ -41,7 +41,7 @@ def logical_lines(source: str) -> list[str]:
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("width", NARROW)
 def test_lines_of_a_module_stay_what_they_are(net, width):
-    lines = [line for line in logical_lines(derivation(*net).rendered.linked) if len(line) > width]
+    lines = [line for line in logical_lines(derivation(*net).numpy_target.rendered.linked) if len(line) > width]
     for line in lines:
         assert same(fold(line, width=width), line), line
         commented = fold(f"{line}  # (3)", width=width)
@@ -50,7 +50,7 @@ def test_lines_of_a_module_stay_what_they_are(net, width):
 
 @pytest.mark.parametrize("net", NETS, ids=str)
 def test_no_line_is_longer_than_a_page_where_it_can_be_broken(net):
-    files = derivation(*net).rendered.files
+    files = derivation(*net).numpy_target.rendered.files
     assert {"network.py", "trainer.py", "_steps.py"} <= {*files}
     for name, text in files.items():
         long = [row for row in text.split("\n") if len(row) > WIDTH]

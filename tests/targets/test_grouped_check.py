@@ -20,7 +20,7 @@ def few_groups(monkeypatch):
 
 @pytest.fixture
 def module(few_groups):
-    return loaded(derivation(LAYERS, "tanh", "mse").rendered.linked)
+    return loaded(derivation(LAYERS, "tanh", "mse").numpy_target.rendered.linked)
 
 
 def test_parameters_share_directions_and_each_has_a_row(module):
@@ -68,7 +68,7 @@ def test_the_passes_do_not_become_more_with_the_parameters(monkeypatch):
     monkeypatch.setattr(verify, "ENTRIES", 2)
     counted = []
     for wide in (LAYERS, LAYERS[:3]):
-        module = loaded(derivation(wide, "tanh", "mse").rendered.linked)
+        module = loaded(derivation(wide, "tanh", "mse").numpy_target.rendered.linked)
         network, forward = module.NETWORK, module.NETWORK.forward
 
         def counting(*given, wide=wide, forward=forward):

@@ -24,7 +24,7 @@ CASES = [
 @pytest.mark.parametrize(("activation", "loss"), CASES, ids=str)
 @pytest.mark.sampled(14)
 def test_right_gradients_are_right_over_many_seeds(activation, loss):
-    module: Any = load(derivation(WIDE, activation, loss).rendered.source)
+    module: Any = load(derivation(WIDE, activation, loss).numpy_target.rendered.source)
     for seed in range(12):
         found, left_out, slopes = module.gradient_report(module.NETWORK, *module.example(seed=seed), entries=8)
         assert all(c <= 1e-12 and d <= 1e-6 for c, d in found.values()), seed
@@ -45,13 +45,13 @@ def test_nothing_is_said_where_nothing_was_left_out():
     d = derivation((3, 4, 4, 1))
     assert d.check().left_out == 0 and d.check().slopes > 30
     assert "kink" not in d.check().line()
-    assert "def kinks(" not in d.rendered.linked
+    assert "def kinks(" not in d.numpy_target.rendered.linked
 
 
 @pytest.mark.parametrize("x", [0.0, 5e-7, -5e-7, 1.0])
 def test_at_a_kink_and_beside_it(x):
     """relu(w x) at w x = 0, within a step of it, and far from it: the slope taken at 0 is no fault."""
-    module: Any = load(derivation((1, 1), "relu", "half_sse", "none").rendered.source)
+    module: Any = load(derivation((1, 1), "relu", "half_sse", "none").numpy_target.rendered.source)
     given = {"W1": np.array([[x]])}, np.array([[1.0]]), np.array([[0.5]])
     found, left_out, slopes = module.gradient_report(module.NETWORK, *given)
     assert found["W1"][1] <= 1e-6
@@ -60,7 +60,7 @@ def test_at_a_kink_and_beside_it(x):
 
 def test_a_distance_of_zero():
     """mae where output and target are equal."""
-    module: Any = load(derivation((1, 1), "identity", "mae", "none").rendered.source)
+    module: Any = load(derivation((1, 1), "identity", "mae", "none").numpy_target.rendered.source)
     given = {"W1": np.array([[2.0]])}, np.array([[1.0]]), np.array([[2.0]])
     found, left_out, _ = module.gradient_report(module.NETWORK, *given)
     assert found["W1"] == (0.0, 0.0) and left_out == 2

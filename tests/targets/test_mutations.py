@@ -49,7 +49,7 @@ class Tried(NamedTuple):
 
 
 def tried(d: Derivation, chosen: list[Mutant]) -> Tried:
-    original, found = load(d.rendered.linked), 0
+    original, found = load(d.numpy_target.rendered.linked), 0
     equivalent, unnoticed = [], []
     for mutant in chosen:
         if noticed(d, mutant):
@@ -61,8 +61,10 @@ def tried(d: Derivation, chosen: list[Mutant]) -> Tried:
 
 
 def noticed(d: Derivation, mutant: Mutant) -> bool:
+    rendered = d.numpy_target.rendered
     try:
-        return not check_rendered(altered(d.rendered, d.rendered.linked, mutant.source), d.program, d.notation).passed
+        mutated = altered(rendered, rendered.linked, mutant.source)
+        return not check_rendered(mutated, d.program, d.notation).passed
     except ModuleError:
         return True
 
@@ -73,7 +75,7 @@ def noticed(d: Derivation, mutant: Mutant) -> bool:
 def test_no_slip_goes_unnoticed(name):
     """Some of the mutants of a module, others in each function."""
     d = derive(MODULES[name]())
-    every = list(mutants(d.rendered.linked))
+    every = list(mutants(d.numpy_target.rendered.linked))
     seed = int(os.environ.get("MUTATION_SEED", "0"))
     some = np.random.default_rng(seed).choice(len(every), SOME, replace=False)
     result = tried(d, [every[n] for n in some])
@@ -87,7 +89,7 @@ def test_no_slip_goes_unnoticed(name):
 def test_no_slip_at_all_goes_unnoticed(name):
     """Every mutant of every numbered line; few compute the same."""
     d = derive(MODULES[name]())
-    every = list(mutants(d.rendered.linked))
+    every = list(mutants(d.numpy_target.rendered.linked))
     result = tried(d, every)
     print(f"{name}: {len(every)} mutants, {result.found} found, {len(result.equivalent)} equivalent")
     assert not result.unnoticed
@@ -95,7 +97,7 @@ def test_no_slip_at_all_goes_unnoticed(name):
 
 
 def test_every_numbered_line_has_mutants():
-    source = derive(MODULES["sigmoid"]()).rendered.linked
+    source = derive(MODULES["sigmoid"]()).numpy_target.rendered.linked
     numbered = {row.rsplit("  # ", 1)[1] for row in source.split("\n") if "  # (" in row}
     changed = {m.line.rsplit("  # ", 1)[1] for m in mutants(source)}
     assert numbered == changed >= {f"({number})" for number in range(1, 25)}
@@ -104,6 +106,6 @@ def test_every_numbered_line_has_mutants():
 def test_nothing_but_numbered_lines_is_changed():
     """The runtime, which has no numbered lines, stays as it is in a module of one file too."""
     d = derive(MODULES["sigmoid"]())
-    one_file = [m.line for m in mutants(d.rendered.source)]
-    assert one_file == [m.line for m in mutants(d.rendered.linked)]
+    one_file = [m.line for m in mutants(d.numpy_target.rendered.source)]
+    assert one_file == [m.line for m in mutants(d.numpy_target.rendered.linked)]
     assert all("  # (" in line for line in one_file)

@@ -24,7 +24,7 @@ LEARNING = {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(step
 
 def checked(d: Derivation, *changes: str) -> GradientReport:
     """The report on the module of a derivation with pieces of its text replaced: old, new, old, new."""
-    return check_rendered(altered(d.rendered, *changes), d.program, d.notation)
+    return check_rendered(altered(d.numpy_target.rendered, *changes), d.program, d.notation)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -34,7 +34,7 @@ def test_every_tensor_of_a_stated_network_is_compared_and_right(name):
     report = d.check()
     assert report.passed, report.line()
     # a tensor that only stood between others may have been put into them, such as the powers of a softmax
-    core = d.rendered.equations
+    core = d.numpy_target.rendered.equations
     computed = [s for s in d.program.statements if f"# ({s.number})" in core]
     assert report.tensors.tensors == len(computed) >= len(d.program.statements) - 4
 
@@ -92,7 +92,7 @@ def test_both_sides_of_a_clip_are_met():
 
 def test_a_schedule_is_met_before_in_and_after_it():
     d = derivation((3, 4, 1), "sigmoid", "mse", schedule="cosine(steps=100,warm_up=10)")
-    module: Any = loaded(d.rendered.linked)
+    module: Any = loaded(d.numpy_target.rendered.linked)
     steps = {
         float(c.point.state["step"].item()) for c in cases(module, d.program, code_names(d.program, d.notation).tensors)
     }
@@ -122,7 +122,7 @@ def test_rounding_that_a_deep_network_magnifies_is_no_fault(count):
 @pytest.mark.parametrize("count", [2, 12])
 def test_a_second_rendering_that_differs_is_told_and_the_gradients_are_not_blamed(count):
     d = derive(residual_blocks(count))
-    first = next(row for row in d.rendered.linked.split("\n") if ".dot(" in row and row.endswith("# (2)"))
+    first = next(row for row in d.numpy_target.rendered.linked.split("\n") if ".dot(" in row and row.endswith("# (2)"))
     wrong = checked(d, first, f"{first}\n            z0 *= 1.000001")
     assert wrong.right and not wrong.passed
     assert "gradients right" in wrong.line() and "the two renderings of a step differ by" in wrong.line()
@@ -131,7 +131,7 @@ def test_a_second_rendering_that_differs_is_told_and_the_gradients_are_not_blame
 def with_changes(d: Derivation, old: str, new: str) -> Derivation:
     """The same derivation with another module."""
     other = Derivation(d.network, d.notation, d.forward, d.chains, d.factors, d.program)
-    other.__dict__["rendered"] = altered(d.rendered, old, new)
+    other.numpy_target.__dict__["rendered"] = altered(d.numpy_target.rendered, old, new)
     return other
 
 
@@ -169,7 +169,7 @@ def test_a_document_does_not_need_a_second_rendering_that_cannot_be_made(monkeyp
     other = derive(Network(*PLAIN))
     with pytest.raises(SecondRenderingError, match="cannot be made: IndexError: no such row"):
         other.numpy()
-    assert "_steps.py" not in other.readable.files
+    assert "_steps.py" not in other.numpy_target.readable.files
     assert other.document().parts
     assert [p.name for p in other.document().parts] == [p.name for p in d.document().parts]
     assert expected
@@ -227,6 +227,6 @@ def test_what_rounding_leaves_of_a_gradient_of_zero_is_right_for_every_example()
     spread = s.define("spread", (INPUTS,), lambda i: s.sum(S, lambda u: less[i, u] ** 2) / SAMPLES)
     normal = s.define("normal", x.axes, lambda i, u: less[i, u] / sqrt(spread[i,] + Rational(1, 10**5)))
     scaled = s.define("scaled", x.axes, lambda i, u: normal[i, u] + x[i, u])
-    module: Any = load(derive(s.error(s.squares(y, s.dense("o", w, scaled)))).rendered.source)
+    module: Any = load(derive(s.error(s.squares(y, s.dense("o", w, scaled)))).numpy_target.rendered.source)
     worst = [module.check_gradients(*module.example(7, seed))["a"][0] for seed in range(300)]
     assert max(worst) < 1e-12

@@ -492,7 +492,7 @@ def test_every_equation_carries_its_number(net):
     names = {s.number: notation.code_name(s.target) for s in program.statements}
     names |= {d.number: d.function.title for d in program.definitions}
     found: dict[int, set[str]] = {}
-    source = derived.listed("package")[1]
+    source = derived.target().files("package")["network.py"]
     rows = source.splitlines()
     for function in (n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)):
         for statement in function.body:

@@ -67,7 +67,7 @@ def test_a_wrong_module_is_told_from_a_right_one():
 
 def test_a_document_of_a_module_with_wrong_gradients_is_refused(monkeypatch):
     d = derive(Network((2, 2)))
-    wrong = replace(d.report, parameters={"W1": (1e-3, 1e-3)})
-    monkeypatch.setitem(vars(d), "report", wrong)
+    wrong = replace(d.numpy_target.report, parameters={"W1": (1e-3, 1e-3)})
+    monkeypatch.setitem(vars(d.numpy_target), "report", wrong)
     with pytest.raises(ModuleError, match="the check of the module failed: gradients WRONG"):
         d.latex()

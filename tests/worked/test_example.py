@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import derivation, interpreted, off, real, stored
+from helpers import derivation, interpreted, load, off, real, stored
 
 from derive.api import derive
 from derive.calculus.program import STAGES
@@ -130,15 +130,16 @@ def test_forward_passes_that_are_no_layers(name):
 def altered(d, source):
     """The derivation with another module."""
     known = {"program": d.program, "notation": d.notation, "forward": d.forward, "targets": d.targets}
-    return SimpleNamespace(readable=SimpleNamespace(linked=source), **known)
+    return SimpleNamespace(numpy_target=SimpleNamespace(module=load(source)), **known)
 
 
 def test_a_gradient_that_is_wrong_shows():
     """The measured columns know nothing of the program: with one flipped sign in the module's error they stand out."""
     d = derivation((2, 3, 2))
-    source = d.rendered.linked.replace("E = np.sum(sigmoid_minus(Z2, Y)", "E = -np.sum(sigmoid_minus(Z2, Y)")
-    assert source != d.rendered.linked
-    right, wrong = (work(altered(d, text), Numbers({})).steps[0] for text in (d.rendered.linked, source))
+    linked = d.numpy_target.rendered.linked
+    source = linked.replace("E = np.sum(sigmoid_minus(Z2, Y)", "E = -np.sum(sigmoid_minus(Z2, Y)")
+    assert source != linked
+    right, wrong = (work(altered(d, text), Numbers({})).steps[0] for text in (linked, source))
     for name, measured in wrong.measured.items():
         assert measured.bound > -4
         assert off(-measured.gradient, measured.complex_step) < 1e-13
@@ -147,9 +148,10 @@ def test_a_gradient_that_is_wrong_shows():
 
 def test_the_values_are_those_of_the_equations_whatever_the_module_says():
     d = derivation((2, 3, 2))
-    source = d.rendered.linked.replace("Z1 = W1 @ X + b1", "Z1 = W1 @ X + b1 + 100")
-    assert source != d.rendered.linked
-    right, other = (work(altered(d, text), Numbers({})).steps[0] for text in (d.rendered.linked, source))
+    linked = d.numpy_target.rendered.linked
+    source = linked.replace("Z1 = W1 @ X + b1", "Z1 = W1 @ X + b1 + 100")
+    assert source != linked
+    right, other = (work(altered(d, text), Numbers({})).steps[0] for text in (linked, source))
     assert all(np.array_equal(right.values[name], other.values[name]) for name in right.values)
     assert right.measured["dE_dW1"].bound <= -7 < other.measured["dE_dW1"].bound
 
@@ -235,7 +237,7 @@ def test_other_roundings_print_the_same():
     d = derivation((2, 5, 3), ("tanh", "softmax"), "cross_entropy")
     lines = ("Z1 = W1 @ X + b1", "Z2 = W2 @ A1 + b2", "dE_dW1 = Psi1 @ X.T", "dE_dW2 = Psi2 @ A1.T")
     given = Numbers({"X": [[1, 2]] * 4})
-    one, other = work(d, given), work(altered(d, jittered(d.rendered.linked, *lines)), given)
+    one, other = work(d, given), work(altered(d, jittered(d.numpy_target.rendered.linked, *lines)), given)
     here, there = one.steps[0], other.steps[0]
     assert here.before == there.before and not np.array_equal(
         here.measured["dE_dW1"].central, there.measured["dE_dW1"].central

@@ -12,7 +12,7 @@ def check(view: View) -> Part:
 
     Raises what ``GradientReport.require`` does: then there is nothing to say about it.
     """
-    report = view.derivation.report
+    report = view.derivation.target().report
     if not report.right:
         report.require()
     blocks: list[Block] = []

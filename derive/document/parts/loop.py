@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import tokenize
-from functools import lru_cache
+from collections.abc import Mapping
 
 from sympy import Indexed
 
@@ -15,7 +13,6 @@ from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
 from derive.document.view import View
-from derive.files.seals import HEADER_LINES
 from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE
@@ -161,8 +158,6 @@ def _kept(view: View) -> Text:
 
 
 def _algorithm(view: View) -> Algorithm:
-    name, text = view.code
-    lines = code_lines(text)
     steps = [Step(say("repeat, for one batch ({}, {}) after another:", *_data(view)))]
     for stage, title in (
         ("forward", "forwards:"),
@@ -173,10 +168,10 @@ def _algorithm(view: View) -> Algorithm:
     ):
         statements = view.batch.stage(stage)
         if statements:
-            steps += [Step(Text((title,)), 1), *_lines(view, statements, lines)]
+            steps += [Step(Text((title,)), 1), *_lines(view, statements, view.code.equations)]
     optimizer = view.descent.optimizer
     title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.name}"
-    heading = say(title + "; the last column gives the line of {} that does it", Code(name))
+    heading = say(title + "; the last column gives the line of {} that does it", Code(view.code.name))
     return Algorithm(heading, tuple(steps))
 
 
@@ -184,7 +179,7 @@ def _data(view: View) -> list[Box]:
     return [view.batch_page.symbol(t, whole=True) for t in view.batch.inputs]
 
 
-def _lines(view: View, statements: tuple[ArrayAssign, ...], code: dict[int, tuple[int, str]]) -> list[Step]:
+def _lines(view: View, statements: tuple[ArrayAssign, ...], code: Mapping[int, tuple[int, str]]) -> list[Step]:
     steps, parameters = [_line(view, s, code) for s in statements], view.batch.parameters
     if len(steps) > MOST and not view.exhaustive:
         learned = [n for n, s in enumerate(statements, 1) if s.target.replaces in parameters]
@@ -193,33 +188,9 @@ def _lines(view: View, statements: tuple[ArrayAssign, ...], code: dict[int, tupl
     return steps
 
 
-def _line(view: View, statement: ArrayAssign, code: dict[int, tuple[int, str]]) -> Step:
+def _line(view: View, statement: ArrayAssign, code: Mapping[int, tuple[int, str]]) -> Step:
     symbol = view.batch_page.symbol(statement.target, whole=True)
     value = view.batch_page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
     shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)
     return Step(shown, 2, statement.number, code.get(statement.number))
-
-
-@lru_cache(maxsize=1)  # the documents of one derivation list the same module
-def code_lines(source: str) -> dict[int, tuple[int, str]]:
-    """The line of a generated module that computes each equation, found by the number in its comment.
-
-    Line numbers count the header that the file is sealed with. Of a statement of several
-    lines, whose comment stands at its end, it is the first.
-    """
-    found: dict[int, tuple[int, str]] = {}
-    lines, first = source.split("\n"), 0
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.NEWLINE:
-            first = 0
-        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
-            first = first or token.start[0]
-        number = token.string[3:-1] if token.type == tokenize.COMMENT and token.string[1:3] == " (" else ""
-        if not number.isdigit() or not first:
-            continue
-        end = token.start[1] if first == token.start[0] else None
-        line = lines[first - 1][:end].strip()
-        if not line.startswith("result"):  # a helper of an equation, not the equation
-            found.setdefault(int(number), (first + HEADER_LINES, line))
-    return found

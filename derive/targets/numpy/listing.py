@@ -1,4 +1,4 @@
-"""The generated module as lines of words, each word tied to the tensor that it stands for, in no format."""
+"""The file of the equations as lines of words, each tied to the tensor that it stands for."""
 
 from __future__ import annotations
 
@@ -6,63 +6,24 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from derive.calculus.roles import Role
 from derive.files.seals import HEADER_LINES
-from derive.targets.names import code_names
-
-if TYPE_CHECKING:
-    from derive.document.view import View
-    from derive.targets.numpy.derivation import NumPyDerivation
+from derive.targets.target import Line, Listing, Section, Word
 
 
-@dataclass(frozen=True)
-class Word:
-    """A stretch of a line: ``tensor`` if it names one, ``equation`` if it is the number of one.
+@lru_cache(maxsize=1)  # the documents of one derivation list the same module
+def listing(name: str, source: str, tensors: tuple[tuple[str, str], ...]) -> Listing:
+    """A file in sections; ``tensors`` are the names in code, each with the tensor that it stands for.
 
-    ``kind`` is ``code`` or ``comment`` (which a docstring is too).
+    The numbers of lines count the header that the file is sealed with.
     """
-
-    text: str
-    tensor: str = ""
-    equation: int | None = None
-    kind: str = "code"
-
-
-Line = tuple[Word, ...]
-
-
-@dataclass(frozen=True)
-class Section:
-    """Lines of the module, numbered from ``first`` as in the file; ``core`` if they compute equations."""
-
-    names: tuple[str, ...]
-    lines: tuple[Line, ...]
-    first: int
-    core: bool
-
-    @property
-    def last(self) -> int:
-        """The number of the last line."""
-        return self.first + len(self.lines) - 1
-
-
-def listing(view: View) -> tuple[Section, ...]:
-    """The code in sections: what computes equations, and what stands between."""
-    _, source = view.code
-    lines = _lines(source, _tensors(view.derivation))
+    tokens = tuple(tokenize.generate_tokens(io.StringIO(source).readline))
+    lines = _lines(source, tokens, dict(tensors))
     numbered = {n for n, line in enumerate(lines, start=1) if any(w.equation is not None for w in line)}
-    return tuple(_sections(ast.parse(source).body, lines, numbered))
-
-
-def _tensors(derivation: NumPyDerivation) -> dict[str, str]:
-    """The tensor that each name in the code stands for; an updated parameter is the parameter."""
-    names = code_names(derivation.program, derivation.notation).tensors
-    plain = (t for t in derivation.program.tensors.values() if t.role != Role.UPDATED)
-    return {names[t.name]: t.name for t in plain}
+    sections = tuple(_sections(ast.parse(source).body, lines, numbered))
+    return Listing(name, sections, _equations(source, tokens))
 
 
 def _sections(body: Sequence[ast.stmt], lines: Sequence[Line], numbered: set[int]) -> Iterator[Section]:
@@ -89,11 +50,11 @@ def _without_blanks(lines: Sequence[Line]) -> tuple[Line, ...]:
 # ------------------------------------------------------------ words
 
 
-def _lines(source: str, tensors: Mapping[str, str]) -> list[Line]:
+def _lines(source: str, tokens: Sequence[tokenize.TokenInfo], tensors: Mapping[str, str]) -> list[Line]:
     """Every line as its words; the words of a line, put together, are the line."""
     texts = source.splitlines()
     marked: list[list[tuple[int, int, Word]]] = [[] for _ in texts]
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens:
         word = _word(token, tensors)
         if word is not None:
             (row, start), (last, end) = token.start, token.end
@@ -112,8 +73,7 @@ def _word(token: tokenize.TokenInfo, tensors: Mapping[str, str]) -> Word | None:
         named = tensors.get(text[1:-1], "")
         return Word(text, named) if named else Word(text, kind="comment") if text.startswith('"""') else None
     if token.type == tokenize.COMMENT:
-        number = text[3:-1] if text[1:3] == " (" else ""
-        return Word(text, equation=int(number) if number.isdigit() else None, kind="comment")
+        return Word(text, equation=_number(token), kind="comment")
     return None
 
 
@@ -127,3 +87,31 @@ def _filled(text: str, marks: Sequence[tuple[int, int, Word]]) -> Iterator[Word]
         at = end
     if at < len(text):
         yield Word(text[at:])
+
+
+def _number(token: tokenize.TokenInfo) -> int | None:
+    """The number of the equation that a comment names."""
+    number = token.string[3:-1] if token.type == tokenize.COMMENT and token.string[1:3] == " (" else ""
+    return int(number) if number.isdigit() else None
+
+
+def _equations(source: str, tokens: Sequence[tokenize.TokenInfo]) -> dict[int, tuple[int, str]]:
+    """The line that computes each equation, found by the number in its comment.
+
+    Of a statement of several lines, whose comment stands at its end, it is the first.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    lines, first = source.split("\n"), 0
+    for token in tokens:
+        if token.type == tokenize.NEWLINE:
+            first = 0
+        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
+            first = first or token.start[0]
+        number = _number(token)
+        if number is None or not first:
+            continue
+        end = token.start[1] if first == token.start[0] else None
+        line = lines[first - 1][:end].strip()
+        if not line.startswith("result"):  # a helper of an equation, not the equation
+            found.setdefault(number, (first + HEADER_LINES, line))
+    return found
