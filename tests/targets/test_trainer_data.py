@@ -473,8 +473,8 @@ def test_the_widths_that_are_needed_are_said():
     for given, said in (({}, "none of them"), ({"n": 3, "k": 2}, "n=..., k=..."), ({"foo": 3}, "foo=...")):
         with pytest.raises(TypeError) as refused:
             module.Trainer(**given)
-        assert str(refused.value) == f"Trainer needs the widths n=..., k=..., h=..., or parameters; it was given {said}"
-    assert "Trainer(n=..., k=..., h=...)" in " ".join(module.Trainer.__doc__.split())
+        assert str(refused.value) == f"Trainer needs the widths n=..., h=..., k=..., or parameters; it was given {said}"
+    assert "Trainer(n=..., h=..., k=...)" in " ".join(module.Trainer.__doc__.split())
     with pytest.raises(ValueError, match="h is 0; expected at least 1"):
         module.Trainer(n=3, h=0, k=2)
     empty = {"W1": np.zeros((5, 0)), "b1": np.zeros((5, 1)), "W2": np.zeros((2, 5)), "b2": np.zeros((2, 1))}
