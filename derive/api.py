@@ -180,14 +180,15 @@ class Derivation(Runnable):
             raise ValueError("only the derivation of a Network can be written to files")
         edition = edition or Edition()
         numbers = numbers_of(edition)
+        code = self.target().files(edition.form)
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
-            **self.target().files(edition.form),
+            **code,
             "network.toml": self.network.to_toml() + edition.to_toml(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
             **(self.estimator() if edition.estimator else {}),
         }
-        return seal_all(made, self.network.digest)
+        return seal_all(made, self.network.digest, next(iter(code)))
 
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.

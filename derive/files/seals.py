@@ -39,7 +39,7 @@ _COMMENTS = {
     ".toml": (HASH,),
     **{ending: comments for entry in FORMATS.values() for ending, comments in entry.comments.items()},
 }
-_NOTICES = {"network.toml": SPEC_NOTICE, "numbers.toml": NUMBERS_NOTICE, "network.py": EQUATIONS_NOTICE}
+_NOTICES = {"network.toml": SPEC_NOTICE, "numbers.toml": NUMBERS_NOTICE}
 
 #: The endings of the files that can be sealed.
 SUFFIXES = (*_COMMENTS, ".ipynb", ".pdf")
@@ -66,9 +66,16 @@ def content_hash(data: str | bytes) -> str:
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:16]
 
 
-def seal_all(files: Mapping[str, Content], digest: str) -> dict[str, Content]:
-    """Seal each file in the way of its suffix, one of ``SUFFIXES``; ``digest`` is the network's."""
-    return {name: _sealed(name, content, _spec(name, content, digest)) for name, content in files.items()}
+def seal_all(files: Mapping[str, Content], digest: str, equations: str = "network.py") -> dict[str, Content]:
+    """Seal each file in the way of its suffix, one of ``SUFFIXES``; ``digest`` is the network's.
+
+    The file with the ``equations`` may be edited, and its seal says so.
+    """
+    notices = {**_NOTICES, equations: EQUATIONS_NOTICE}
+    return {
+        name: _sealed(name, content, _spec(name, content, digest), notices.get(Path(name).name, NOTICE))
+        for name, content in files.items()
+    }
 
 
 def _spec(name: str, content: Content, digest: str) -> str:
@@ -76,13 +83,13 @@ def _spec(name: str, content: Content, digest: str) -> str:
     return content_hash(content)[:12] if name in SAME and isinstance(content, str) else digest
 
 
-def _sealed(name: str, content: Content, digest: str) -> Content:
+def _sealed(name: str, content: Content, digest: str, notice: str) -> Content:
     if isinstance(content, Compiled):
         return Compiled(content.source, lambda: _sealed_pdf(content.make(), digest, content.origin))
     if name.endswith(".ipynb"):
         return _sealed_notebook(content, digest)
     comment = next(c for c in _COMMENTS[Path(name).suffix] if content.lower().startswith(c.first))
-    return seal(content, comment, digest, _NOTICES.get(Path(name).name, NOTICE))
+    return seal(content, comment, digest, notice)
 
 
 def _hashes(digest: str, content: str, source: str = "") -> str:

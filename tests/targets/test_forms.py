@@ -77,6 +77,15 @@ def test_another_form_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert code(folder) == package | {"mine.py"}
 
 
+@pytest.mark.parametrize(
+    ("form", "name"), [("package", "network"), ("single-file", "trainer"), ("core", "network"), ("predict", "predict")]
+)
+def test_the_file_with_the_equations_may_be_edited_and_says_so(form: str, name: str, tmp_path: Path) -> None:
+    folder = derive(Network(*NET, name="net")).write(tmp_path, edition=Edition(form=form))
+    editable = [path.stem for path in folder.glob("*.py") if "You may edit this file" in path.read_text()]
+    assert editable == [name]
+
+
 def test_what_was_edited_is_not_removed_with_its_form(tmp_path: Path) -> None:
     made = derive(Network(*NET, name="net"))
     folder = made.write(tmp_path)
