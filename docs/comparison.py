@@ -19,7 +19,6 @@ import numpy as np
 from derive import Derivation, Network, derive
 from derive.calculus.program import Assign
 from derive.document.blocks import Block, Display, Fold, Item
-from derive.document.parts.loop import code_lines
 from derive.document.story import story
 from derive.document.view import View
 from derive.formats.flavours import GREEN, RED
@@ -83,7 +82,7 @@ def number(name: str) -> str:
 
 def line(name: str) -> str:
     """The line of the generated module that computes a tensor."""
-    return f"`{code_lines(derivation().numpy())[statement(view(), name).number][1]}`"
+    return f"`{view().code.equations[statement(view(), name).number][1]}`"
 
 
 def _formula(item: Item) -> str:
