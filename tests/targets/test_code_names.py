@@ -83,7 +83,7 @@ def test_names_of_single_numbers_are_handed_out_too(names: list[str]) -> None:
 def test_widths_may_be_called_anything(widths: tuple[str, ...]) -> None:
     module = assert_right(dense({}, widths))
     sizes = module.Trainer(module.example()[0])
-    assert sizes.parameters["qq_W"].shape == (5, 3)
+    assert sizes.parameters["qq_W"].shape == (4, 3)
 
 
 CONSTANTS = [

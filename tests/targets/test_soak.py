@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -54,9 +55,11 @@ def test_growth_would_be_seen(soak, small, tracing, monkeypatch):
     assert soak.soak(small, 1_500, 4, 4).traced > soak.SMALL
 
 
-@pytest.mark.parametrize(("layers", "batch"), [((64, 32, 10), 64), ((64, 48, 32, 10), 128)])
+@pytest.mark.parametrize(("layers", "batch"), [((64, 32, 10), 1024), ((64, 48, 32, 10), 2048)])
 def test_a_step_allocates_nothing(soak, layers, batch):
+    """Beside the buffer that NumPy has for a call with operands of two shapes."""
+    limit = 8 * np.getbufsize() + soak.SMALL
     activation = (*["tanh"] * (len(layers) - 2), "softmax")
     module = soak.module_of(layers, activation=activation, loss="cross_entropy")
-    assert 8 * batch * layers[-1] > soak.SMALL  # so that any array would be seen
-    assert soak.allocated(module, layers, batch, 40) < soak.SMALL
+    assert 8 * batch * layers[-1] > limit  # so that any array would be seen
+    assert soak.allocated(module, layers, batch, 40) < limit

@@ -100,7 +100,7 @@ class _Printer(FormPrinter):
         self._update()
         self.all_batches = True
         if code.waits:
-            code.after.append(f"errors = {self.value(error.form, code.after, '')}{numbers_of(error)}")
+            code.after.append(f"errors: Array = {self.value(error.form, code.after, '')}{numbers_of(error)}")
             if not error.reads & self.kept:
                 raise NotStraight("an error that reads no batch")
         code.after.append(f"return {'errors' if code.waits else self.view(mx.Array(error.target))}")

@@ -117,10 +117,17 @@ class FormPrinter:
     def value(self, form: mx.Node, lines: list[str], numbers: str, into: str = "", shape: str = "") -> str:
         """The code of a form; a statement that writes it into an array, if that is given."""
         shape = shape or self.sides(form)
-        free = iter(self._scratch(shape))
+        free: dict[str, Iterator[str]] = {}
 
-        def scratch() -> str:
-            return next(free)
+        def scratch(part: Expr, place: str = "") -> str:
+            own = shape
+            if self.all_batches:  # a number is not kept as an array, nor a small array spread out as a larger one
+                read = {node.shape: node for symbol, node in inner.items() if part.has(symbol)}
+                if not read or form.shape == (1, 1):
+                    return ""
+                if form.shape not in read:
+                    own, place = self.sides(next(iter(read.values()))), ""
+            return place or next(free.setdefault(own, self._scratch(own)))
 
         def emit(line: str) -> None:
             lines.append(f"{line}{numbers}")
@@ -174,20 +181,21 @@ class FormPrinter:
             if known.keys().isdisjoint(part.free_symbols):
                 back[symbol] = part
             else:
-                if place := scratch():
+                if place := scratch(part):
                     emit(spelling.code(part, place))
                     known[symbol] = place
                 else:
                     known[symbol] = self._part(spelling.code(part), lines, numbers)
-        return spelling.code(rest.xreplace(back), into)
+        whole = rest.xreplace(back)
+        if self.all_batches and not into and not isinstance(whole, Symbol | Piecewise):
+            into = scratch(whole)
+        return spelling.code(whole, into)
 
     def _scratch(self, shape: str) -> Iterator[str]:
         """Arrays of a shape for what is computed on the way; the lines share them."""
+        shape = f"(slots, {shape[1:]}" if self.all_batches else shape
         pool = self.pools.setdefault(shape, [])
         for n in count():
-            if self.all_batches:
-                yield ""
-                continue
             if n == len(pool):
                 pool.append(self.code.make(self.scope.fresh("scratch"), f"np.empty({shape}, dtype)"))
             yield pool[n]

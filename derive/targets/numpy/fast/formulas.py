@@ -184,7 +184,7 @@ class Spelling:
         self,
         operands: Mapping[Symbol, str],
         constant: Callable[[Expr], str],
-        scratch: Callable[[], str],
+        scratch: Callable[..., str],
         lines: Callable[[str], None],
         used: set[str],
         apart: bool,
@@ -209,7 +209,7 @@ class Spelling:
         nested = [a for a in arguments if self._reads(a) and not isinstance(a, Symbol | Piecewise)]
         others = {s for a in arguments if a not in nested[:1] for s in a.free_symbols} & self.operands.keys()
         free = into and not self.apart and not any(into in self.operands[s] for s in others)
-        places = [(into if free and a == nested[0] else self.scratch()) if a in nested else "" for a in arguments]
+        places = [self.scratch(a, into if free and a == nested[0] else "") if a in nested else "" for a in arguments]
         inner = map(self.code, arguments, places)
         return f"{name}({', '.join([*inner, *([into] if into else [])])})"
 
@@ -275,7 +275,7 @@ class Spelling:
         self.used.add(compared)
         sides = f"{self.code(condition.lhs)}, {self.code(condition.rhs)}"
         other = Piecewise(*rest) if rest else Integer(0)
-        place = self.scratch()
+        place = self.scratch(expression)
         if value == 1 and other == 0 and (into or place):
             return f"{compared}({sides}, {into or place})"
         if not place:

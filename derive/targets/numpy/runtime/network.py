@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -109,7 +109,7 @@ class Network:
         A call with `values` comes from inside. It is checked only if it fails.
         """
         setattr(self, function.__name__, function)
-        self.file = Path(function.__code__.co_filename).name
+        self.file = os.path.basename(function.__code__.co_filename)
         check = getattr(self, f"checked_{function.__name__}", function)
         whole = inspect.signature(function)
         names = tuple(whole.parameters)
