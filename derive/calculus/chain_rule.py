@@ -1,7 +1,7 @@
 """The chain rule: one local derivative per pair of tensors, and the chains they form.
 
-SymPy differentiates one forward equation at a time, with respect to an entry
-with fresh indices of one tensor; the deltas that appear are contracted here.
+SymPy differentiates one forward equation at a time, with respect to one entry
+of one tensor at fresh indices. The Kronecker deltas that appear are contracted here.
 A chain is a path of such local derivatives from the error to a parameter.
 """
 
@@ -26,10 +26,10 @@ from derive.text.user_text import listed
 
 @dataclass(frozen=True)
 class LocalDerivative:
-    """The derivative of one equation's tensor ``of`` with respect to a tensor it reads.
+    """The derivative of the tensor ``of`` with respect to a tensor that its equation reads.
 
-    ``value`` is in terms of the entries ``of[of_indices]`` and ``wrt[wrt_indices]``;
-    ``reasons`` are the steps that led to it.
+    ``value`` is the derivative of ``of[of_indices]`` with respect to ``wrt[wrt_indices]``;
+    ``reasons`` are the steps of its derivation.
     """
 
     equation: Equation
@@ -61,20 +61,20 @@ class LocalDerivative:
 
 @dataclass(frozen=True)
 class Chains:
-    """All local derivatives on the way from the error to the parameters.
+    """All local derivatives between the error and the parameters.
 
-    ``edges[name]`` holds the local derivatives of the equation of that tensor,
-    towards the tensors from which a parameter can be reached.
+    ``edges[name]`` holds the local derivatives of that tensor's equation with
+    respect to the tensors that depend on a parameter.
     """
 
     forward: ForwardPass
     edges: dict[str, tuple[LocalDerivative, ...]]
 
     def paths(self, parameter: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
-        """Every chain from the error to ``parameter``, one product of local derivatives each.
+        """Yield every chain from the error to ``parameter`` as a tuple of local derivatives.
 
-        There may be very many; they are found one at a time, from the parameter upwards,
-        where every way leads to the error.
+        Their number can grow exponentially, so the chains are generated one at a time. The search
+        starts at the parameter, because every path from there leads to the error.
         """
         error = self.forward.error.target.name
         stack: list[tuple[str, _Link | None]] = [(parameter.name, None)]
@@ -90,7 +90,7 @@ class Chains:
         return self._incoming.get(tensor.name, ())
 
     def is_immediate(self, edge: LocalDerivative) -> bool:
-        """Whether it is a slope of the error, but not all of it: the error reads the tensor by others too."""
+        """Whether ``edge`` starts at the error and is only a part of dE/d(wrt): other paths lead there too."""
         return edge.of == self.forward.error.target and len(self.into(edge.wrt)) > 1
 
     @cached_property
@@ -103,13 +103,13 @@ class Chains:
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
-        """The tensors on the chains, each after all that depend on it."""
+        """The tensors on the chains in reverse topological order: each follows all that depend on it."""
         computed = tuple(e.target for e in reversed(self.forward.equations) if e.target.name in self.edges)
         return computed + self.forward.parameters
 
 
 class _Link(NamedTuple):
-    """A chain as a linked list, so that chains share what they have in common."""
+    """A chain as a linked list, so that chains share their common parts."""
 
     edge: LocalDerivative
     below: _Link | None
@@ -122,7 +122,7 @@ def _edges(link: _Link | None) -> Iterator[LocalDerivative]:
 
 
 def chains(forward: ForwardPass) -> Chains:
-    """Differentiate every equation with respect to every tensor that leads to a parameter."""
+    """Differentiate every equation with respect to every tensor that depends on a parameter."""
     leads = {p.name for p in forward.parameters}
     edges: dict[str, tuple[LocalDerivative, ...]] = {}
     order = {name: position for position, name in enumerate(forward.tensors)}
@@ -159,7 +159,7 @@ def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> Lo
 
 
 def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Expr:
-    """Write the equation's own right side, wherever it recurs in its derivative, as its left side."""
+    """Replace the equation's right side by its left side wherever it recurs in the derivative."""
     right = equation.expression
     if not equation.indices or isinstance(right, Elementwise | Add | Sum | Indexed):
         return slope
@@ -173,7 +173,7 @@ def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Exp
 def _reached(
     forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]
 ) -> dict[str, tuple[LocalDerivative, ...]]:
-    """Only the edges that can be reached from the error, from the error outward."""
+    """Keep the edges that are reachable from the error, ordered outward from the error."""
     reached = {forward.error.target.name}
     kept = {}
     for equation in reversed(forward.equations):
@@ -193,15 +193,15 @@ def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDe
 
 
 def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply) -> Expr:
-    """One step of the chain rule: sum (dE/d of) * (d of / d wrt) over the entries of ``of``."""
+    """Apply the chain rule once: sum (dE/d of) * (d of / d wrt) over the entries of ``of``."""
     return contract(put_in(outer, outer_indices, local), supply, over=local.of_indices)
 
 
 def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:
-    """(dE/d of) * (d of / d wrt), of one entry of ``of``: what the chain rule sums."""
+    """Return the summand of the chain rule, (dE/d of) * (d of / d wrt) for one entry of ``of``."""
     return Mul(put(outer, dict(zip(outer_indices, local.of_indices, strict=True))), local.value)
 
 
 def spread_out(product: Expr, local: LocalDerivative) -> Expr:
-    """The sum of such a product over the entries of ``of``, not worked out."""
+    """Return the unevaluated sum of such a product over the entries of ``of``."""
     return total(product, *local.of_indices) if local.of_indices else product

@@ -1,4 +1,4 @@
-"""How many multiplications learning takes, counted from the program and from the chains."""
+"""Multiplication counts of learning, from the program and from the chains."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def size(tensor: Tensor) -> Expr:
 
 
 def multiplications(statements: Iterable[Assign]) -> Expr:
-    """The multiplications and divisions in the right sides of statements, for every entry of their left sides.
+    """Count the multiplications and divisions of all entries that the statements compute.
 
-    Functions of one variable are taken as known, signs and additions are free.
+    Calls of elementwise functions, signs and additions count as free.
     """
     return expand(sum((size(s.target) * _within(s.equation.expression) for s in statements), Integer(0)))
 
 
 def _within(expression: Expr) -> Expr:
-    """The multiplications in one entry of an expression."""
+    """Count the multiplications in one entry of an expression."""
     if isinstance(expression, Sum):
         extents = prod((limit[0].axis.extent for limit in expression.limits), start=Integer(1))
         return extents * _within(expression.function)
@@ -44,19 +44,19 @@ def _within(expression: Expr) -> Expr:
 
 
 def multiplications_by_chain(chains: Chains) -> Expr:
-    """The multiplications that it takes to multiply out every scalar chain to every parameter by itself.
+    """Count the multiplications needed if every scalar chain to every parameter is evaluated separately.
 
-    Chains are exponentially many, so they are not enumerated: ``counts`` says how many
-    lead to each entry, and how many factors they have together.
+    The number of chains is exponential, so they are not enumerated: ``_counts`` gives the number
+    of chains to each entry and the total number of their factors.
     """
     found = _counts(chains)
     return expand(sum((size(p) * (found[p.name][1] - found[p.name][0]) for p in chains.forward.parameters), Integer(0)))
 
 
 def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) -> Expr:
-    """The number of scalar chains from the error to one entry of a tensor, for one sample.
+    """Count the scalar chains from the error to one entry of a tensor, for one sample.
 
-    To some ``entry`` fewer may lead: no penalty reads the biases that stand among weights.
+    The count can depend on ``entry``: a penalty does not read the biases stored among the weights.
     """
     found = _counts(chains)
     idle = [e for e in chains.into(tensor) if entry and not e.of_indices and Link(e, (), tuple(entry)).value == 0]
@@ -64,7 +64,7 @@ def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) ->
 
 
 def _counts(chains: Chains) -> dict[str, tuple[Expr, Expr]]:
-    """For one entry of each tensor: how many chains lead to it, and how many factors they have in all."""
+    """For one entry of each tensor, return the number of chains to it and the total number of their factors."""
     found: dict[str, tuple[Expr, Expr]] = {chains.forward.error.target.name: (Integer(1), Integer(0))}
     for tensor in chains.tensors[1:]:
         number, factors = Integer(0), Integer(0)
@@ -78,14 +78,14 @@ def _counts(chains: Chains) -> dict[str, tuple[Expr, Expr]]:
 
 
 def fan(edge: LocalDerivative) -> Expr:
-    """How many entries of ``of`` depend on one entry of ``wrt``, for one sample."""
+    """Count the entries of ``of`` that depend on one entry of ``wrt``, for one sample."""
     free = [i for i in edge.of_indices if i not in edge.tied and not i.axis.sample]
     return prod((i.axis.extent for i in free), start=Integer(1))
 
 
 @lru_cache(maxsize=1024)
 def _factors(edge: LocalDerivative) -> Expr:
-    """How many factors a local derivative puts into a product; a one is none."""
+    """Count the factors that a local derivative contributes to a product; the factor 1 does not count."""
     value = contract(edge.value, IndexSupply("cost")).replace(
         lambda e: isinstance(e, KroneckerDelta), lambda _: Integer(1)
     )

@@ -1,4 +1,4 @@
-"""Whether the prediction of one sample depends on the other samples of its batch."""
+"""Test whether the prediction for one sample depends on the other samples of its batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from derive.calculus.program import Program
 
 
 def coupling(program: Program) -> str:
-    """What couples the samples on the way to the prediction, in words; empty if nothing does."""
+    """Describe what couples the samples in the prediction; an empty string if nothing does."""
     for equation in _way(program):
         why = _coupled(equation, program.tensors)
         if why:
@@ -21,7 +21,7 @@ def coupling(program: Program) -> str:
 
 
 def _way(program: Program) -> list[Equation]:
-    """The equations that the prediction is computed by, in order."""
+    """The equations that the prediction depends on, in order."""
     wanted = {program.predicted}
     found: list[Equation] = []
     for statement in reversed(program.stage("forward")):
@@ -32,7 +32,7 @@ def _way(program: Program) -> list[Equation]:
 
 
 def _coupled(equation: Equation, tensors: dict[str, Tensor]) -> str:
-    """How an equation reads other samples than its own."""
+    """Describe how an equation reads other samples; an empty string if it does not."""
     own = [i for i in equation.indices if i.axis.sample]
     if len(own) > 1:
         return "has an entry for each pair of samples"
@@ -53,13 +53,13 @@ def _over_samples(node: Sum) -> bool:
 
 
 def _reads(expression: Expr, tensors: dict[str, Tensor]) -> Iterator[Expr]:
-    """What stands where a tensor has its samples."""
+    """The index expressions at the sample axes of the tensors that are read."""
     for entry in expression.atoms(Indexed):
         axes = tensors[entry.base.label.name].axes
         yield from (index for index, axis in zip(entry.indices, axes, strict=True) if axis.sample)
 
 
 def _outside(expression: Expr) -> set[Index]:
-    """The indices that are read as numbers, and not only say which entry is read."""
+    """The indices that are used as numbers and not only to select entries."""
     entries: Iterable[Expr] = expression.atoms(Indexed)
     return set(expression.xreplace({entry: Dummy() for entry in entries}).atoms(Index))

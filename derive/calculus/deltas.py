@@ -1,8 +1,8 @@
-"""Kronecker deltas: expand what holds one, contract what can be, tidy the rest.
+"""Kronecker deltas: expand the terms that contain one, contract, and tidy the result.
 
 SymPy's own ``doit`` on a sum of deltas returns ``Piecewise`` range conditions
-and leaves strays behind. Here every index knows its range, so a delta is
-contracted where that is provably right, and kept where it is not.
+and leaves some deltas behind. Here every index knows its range, so a delta is
+contracted only where that is provably correct and kept otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from derive.calculus.index import Axis, Index, IndexSupply, put, total, within
 
 
 class ContractionError(ValueError):
-    """A delta that cannot be summed away, named with the expression it stands in."""
+    """A delta that cannot be contracted; the message names the expression that contains it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Term:
     factors: tuple[Expr, ...]
 
     def expression(self) -> Expr:
-        """The term as SymPy writes it, with what no sum touches outside the sum."""
+        """The term as a SymPy expression, with factors that do not depend on a bound index outside the sum."""
         summed = set(self.bound)
         inside = [f for f in self.factors if f.free_symbols & summed]
         outside = [f for f in self.factors if not f.free_symbols & summed]
@@ -40,10 +40,10 @@ class Term:
 
 
 def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
-    """Split into terms, multiplying out only the sums that hold a delta.
+    """Split into terms, multiplying out only the sums that contain a delta.
 
-    A sum that is opened gets fresh indices: the same index may be bound by
-    another sum in the same product. Raises ContractionError where a delta stands inside a function or a power.
+    The bound indices of an opened sum are renamed, because another sum in the same product
+    may bind the same index. Raises ContractionError if a delta is inside a function or a power.
     """
     expression = sympify(expression)
     if not expression.has(KroneckerDelta) or isinstance(expression, KroneckerDelta):
@@ -67,7 +67,7 @@ def _multiply(terms: Iterable[Term]) -> Term:
 
 
 def contract(expression: Expr, supply: IndexSupply, over: tuple[Index, ...] = ()) -> Expr:
-    """Sum ``expression`` over the indices ``over``, collapsing every delta that a sum meets.
+    """Sum ``expression`` over the indices ``over`` and contract every delta with a bound index.
 
     >>> from sympy import Integer, Symbol
     >>> from derive.calculus.index import delta
@@ -80,10 +80,10 @@ def contract(expression: Expr, supply: IndexSupply, over: tuple[Index, ...] = ()
 
 
 def _collapse(term: Term) -> Term | None:
-    """Use each delta that a sum meets once; None if a delta shows that the term is zero.
+    """Contract each delta that has a bound index; return None if a delta shows that the term is zero.
 
-    A delta whose partner may leave the summed range is kept, with its sum: it
-    says exactly where the term is not zero.
+    A delta is kept, with its sum, if its other index may lie outside the range of the sum:
+    it states exactly where the term is not zero.
     """
     for factor in term.factors:
         if not isinstance(factor, KroneckerDelta):
@@ -110,13 +110,13 @@ def _inside(value: Expr, axis: Axis) -> bool:
 
 
 def _outside(value: Expr, axis: Axis) -> bool:
-    """Whether ``value`` is a number that certainly does not lie on the axis."""
+    """Whether ``value`` is a number that is certainly not on the axis."""
     return bool(value.is_Integer and (value < axis.start or (axis.stop - value).is_negative))
 
 
 @lru_cache(maxsize=4096)
 def tidy(expression: Expr) -> Expr:
-    """Pull out what all terms share, and write a difference so that its coefficient is positive."""
+    """Factor out what all terms share, and write a difference so that its coefficient is positive."""
     pulled = factor_terms(expression)
     empty = [s for s in pulled.atoms(Sum) if not s.function.free_symbols & {limit[0] for limit in s.limits}]
     if empty:  # the sum of a constant is the constant times the number of its terms
@@ -134,7 +134,7 @@ def tidy(expression: Expr) -> Expr:
 
 
 def _scaled(number: Expr, factors: list[Expr]) -> Expr:
-    """Number * factors, without SymPy distributing the number over a lone sum."""
+    """Return number * factors without letting SymPy distribute the number over a single sum."""
     alone = len(factors) == 1 and number != 1
     return Mul(number, *factors, evaluate=not alone)
 

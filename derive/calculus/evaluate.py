@@ -1,10 +1,9 @@
-"""An interpreter of the index form: plain, obviously right, the oracle.
+"""An interpreter of the index form: the simple reference that everything else is tested against.
 
-Every index is an axis of NumPy's, and an expression is computed for all its
-indices at once, just as it is written. Nothing here knows of matrices, of
-stability or of the generated code. The arithmetic is that of floats, of complex
-numbers, which make a complex step, or of mpmath's numbers, which have as many
-digits as wanted.
+Every index becomes an array axis, and an expression is evaluated for all its indices at once,
+exactly as written. The interpreter is independent of the matrix form, the stable forms and the
+generated code. It computes with floats, with complex numbers (for complex-step derivatives) or
+with mpmath numbers of any precision.
 """
 
 from __future__ import annotations
@@ -51,20 +50,20 @@ from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
 
 Array = NDArray[Any]
-#: What symbols stand for: arrays that broadcast with each other, of numbers and of indices.
+#: The values of symbols and indices: arrays that broadcast with each other.
 At = Mapping[Symbol, Array]
 
 
-#: What grows beyond all numbers, and how large its argument may be.
+#: The functions that overflow, and the largest argument they accept.
 _GROWING, _MOST = {f.__name__ for f, call in CALLS.items() if call.grows}, float(np.finfo(float).max)
 _NUMPY = {f.__name__: call.numpy for f, call in CALLS.items()}
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Where exp, log, tanh and the like come from (``numpy``, ``mpmath``), and what its numbers are.
+    """The library that provides exp, log, tanh, ... (``numpy`` or ``mpmath``) and its number type.
 
-    Numbers that are neither ``float`` nor ``complex`` stand in arrays of objects.
+    Numbers other than ``float`` and ``complex`` are stored in object arrays.
     """
 
     functions: Any = np
@@ -72,25 +71,25 @@ class Arithmetic:
 
     @property
     def dtype(self) -> Any:
-        """What NumPy calls the numbers."""
+        """The NumPy dtype of the numbers."""
         return self.number if self.number in (float, complex) else object
 
     def array(self, values: Any) -> Array:
-        """The values as numbers of this arithmetic."""
+        """Convert values to an array of this arithmetic's numbers."""
         given = np.asarray(values)
         if self.dtype is object:
             return self.each(self.number, given)
         return given.astype(self.dtype)
 
     def each(self, function: Any, array: Array) -> Array:
-        """A function of one number, entry by entry."""
+        """Apply a function of one number to every entry."""
         with np.errstate(all="ignore"):
             return np.asarray(np.frompyfunc(function, 1, 1)(array), self.dtype)
 
     def apply(self, name: str, array: Array) -> Array:
-        """A function that the arithmetic knows by its name, entry by entry.
+        """Apply the library's function called ``name`` to every entry.
 
-        Raises OverflowError for an exponential of what is beyond the range of floats: it would take minutes.
+        Raises OverflowError for an exponential of a number beyond the range of floats, which would take minutes.
         """
         function = getattr(self.functions, _NUMPY.get(name, name) if self.functions is np else name)
         if name in _GROWING and self.dtype is object and any(abs(value) > _MOST for value in array.flat):
@@ -102,7 +101,7 @@ class Arithmetic:
         return self.each(lambda value: value.real, array) if self.dtype is object else np.asarray(array.real)
 
     def erf(self, array: Array) -> Array:
-        """The error function; of a complex number as far as its imaginary part is small."""
+        """The error function; for complex numbers, a first-order expansion in a small imaginary part."""
         if hasattr(self.functions, "erf"):
             return self.apply("erf", array)
         real = np.asarray(np.frompyfunc(math.erf, 1, 1)(array.real), float)
@@ -111,7 +110,7 @@ class Arithmetic:
         return np.asarray(real + 1j * array.imag * 2 / math.sqrt(math.pi) * np.exp(-(array.real**2)))
 
 
-#: The arithmetic of floats.
+#: Floating-point arithmetic.
 FLOATS = Arithmetic(np, float)
 
 
@@ -119,9 +118,8 @@ FLOATS = Arithmetic(np, float)
 class Interpreter:
     """Evaluates equations, all entries at once.
 
-    ``values`` maps tensor names to arrays with one axis per tensor axis,
-    ``sizes`` the names of symbolic extents (``m`` and named widths) to numbers,
-    ``tensors`` the tensors by name.
+    ``values`` maps tensor names to arrays with one axis per tensor axis. ``sizes`` maps symbolic
+    extents (``m`` and named widths) to numbers, ``tensors`` maps names to tensors.
     """
 
     values: dict[str, Array]
@@ -139,7 +137,7 @@ class Interpreter:
         return self.values
 
     def tensor(self, equation: Equation) -> Array:
-        """All entries of one equation's target: its first index is the first axis."""
+        """Compute all entries of an equation's target; the axes are in the order of its indices."""
         at: dict[Symbol, Array] = {}
         for index in reversed(equation.indices):
             at[index] = self._all(index, len(at))
@@ -148,22 +146,22 @@ class Interpreter:
             return np.broadcast_to(self.value(equation.expression, at), shape).copy()
 
     def number(self, expression: Expr, at: Mapping[Symbol, Any]) -> Any:
-        """The value of an expression where indices and symbols have the values ``at``."""
+        """Evaluate an expression with the values ``at`` for its indices and symbols."""
         with np.errstate(all="ignore"):
             return self.value(expression, {symbol: np.asarray(value) for symbol, value in at.items()})[()]
 
     def places(self, index: Index) -> range:
-        """All that an index stands for."""
+        """The values that an index takes."""
         start, extent = index.axis.start, index.axis.extent
         count = int(extent.xreplace({s: Rational(self.sizes[s.name]) for s in extent.free_symbols}))
         return range(start, start + count)
 
     def _all(self, index: Index, inner: int) -> Array:
-        """All that an index stands for, along an axis with ``inner`` axes after it."""
+        """The values that an index takes, along an axis followed by ``inner`` further axes."""
         return np.array(self.places(index)).reshape(-1, *(1,) * inner)
 
     def value(self, expression: Expr, at: At) -> Array:
-        """The values of an expression, in an array that broadcasts with those of its symbols."""
+        """Evaluate an expression as an array that broadcasts with the values of its symbols."""
         return np.asarray(self._value(expression, at), self.arithmetic.dtype)
 
     @singledispatchmethod
@@ -187,7 +185,7 @@ class Interpreter:
         name = expression.base.label.name
         axes = self.tensors[name].axes
         where = tuple(_places(i, at) - axis.start for i, axis in zip(expression.indices, axes, strict=True))
-        if any(np.any(place < 0) for place in where):  # which NumPy counts from the end
+        if any(np.any(place < 0) for place in where):  # NumPy would count from the end
             raise IndexError(f"{expression} has an index before the first")
         return self.values[name][where]
 
@@ -213,7 +211,7 @@ class Interpreter:
 
     @_value.register
     def _(self, expression: Sum, at: At) -> Any:
-        """Each index that is summed is a new axis before all others; what it may shadow is not seen inside."""
+        """Each bound index becomes a new leading axis and shadows an outer index of the same name."""
         inside, new = dict(at), list[Array]()
         outer = max((array.ndim for array in at.values()), default=0)
         for index, *_ in reversed(expression.limits):  # the first is the innermost
@@ -225,7 +223,7 @@ class Interpreter:
 
     @_value.register
     def _(self, expression: Piecewise, at: At) -> Any:
-        """Each case is computed where it holds, and nowhere else."""
+        """Each case is evaluated only where its condition holds."""
         shape = np.broadcast_shapes(*(array.shape for array in at.values()))
         entries = {symbol: np.broadcast_to(array, shape).reshape(-1) for symbol, array in at.items()}
         found = np.empty(math.prod(shape), self.arithmetic.dtype)
@@ -297,10 +295,10 @@ class Interpreter:
 
 
 class Terms(Interpreter):
-    """Evaluates what equations add, without regard to sign: rounding is relative to this, not to a sum."""
+    """Evaluates the sum of the absolute values of all terms: rounding errors are relative to it."""
 
     def value(self, expression: Expr, at: At) -> Array:
-        """The sum of the sizes of all terms of an expression."""
+        """The sum of the absolute values of all terms of an expression."""
         if isinstance(expression, (Add, Mul, Sum)) or _is_power(expression):
             return super().value(expression, at)
         return np.abs(Interpreter(self.values, self.sizes, self.tensors, self.arithmetic).value(expression, at))
@@ -311,12 +309,12 @@ def _is_power(expression: Expr) -> bool:
 
 
 def _places(index: Expr, at: At) -> Array:
-    """The numbers that an index stands for, counted as its axis counts them."""
+    """The values of an index expression, in the counting of its axis."""
     return at[index] if index in at else np.asarray(int(index))
 
 
 def as_floats(array: Array) -> Array:
-    """Numbers of mpmath as floats; NaN for those that are not real."""
+    """Convert mpmath numbers to floats; NaN for those that are not real."""
     if array.dtype == float:
         return array
     plain = np.frompyfunc(lambda value: float("nan") if value.imag else float(value.real), 1, 1)
@@ -331,10 +329,10 @@ def interpret(
     arithmetic: Arithmetic | None = None,
     stages: tuple[str, ...] = ("forward", "error", "factor", "gradient"),
 ) -> dict[str, Array]:
-    """Run the index form of some stages of a program on the given inputs and parameters.
+    """Evaluate the index form of some stages of a program for given inputs and parameters.
 
-    ``values`` hold arrays with one axis per tensor axis (a bias has one); the constants of the
-    program have their values already. The result maps every tensor's name to such an array of entries.
+    ``values`` maps tensor names to arrays with one axis per tensor axis (a bias has one). Constants
+    of the program need no values. Returns the same mapping with all computed tensors added.
     """
     exact = arithmetic or Arithmetic()
     machine = Interpreter(_start(program, values, exact), sizes, program.tensors, exact)
@@ -348,10 +346,11 @@ def followed(
     found: Mapping[str, Array],
     arithmetic: Arithmetic,
 ) -> Iterator[tuple[str, Array, float]]:
-    """What each equation comes to where the tensors that it reads are as they were ``found``, not as they should be.
+    """Evaluate each equation with the values ``found`` for the tensors that it reads.
 
-    Yields the tensor's name, its entries, and the size of what the equation adds, without regard to sign: rounding
-    is relative to this. A tensor that was not found is what its equation comes to.
+    Errors therefore do not accumulate from equation to equation. Yields the tensor's name, its entries, and
+    the size of the terms without regard to sign, to which rounding errors are relative. A tensor that is
+    not in ``found`` takes the value of its equation.
     """
     machine = Interpreter(_start(program, values, arithmetic), sizes, program.tensors, arithmetic)
     terms = Terms(machine.values, sizes, program.tensors, arithmetic)
@@ -363,7 +362,7 @@ def followed(
 
 
 def _start(program: Program, values: Mapping[str, Array], exact: Arithmetic) -> dict[str, Array]:
-    """The constants of a program, and what is given."""
+    """The constants of a program and the given values."""
     number = exact.number
     fixed = {n: np.asarray(number(v.numerator) / number(v.denominator)) for n, v in program.constants.items()}
     return {**fixed, **{name: np.asarray(value) for name, value in values.items()}}

@@ -1,4 +1,4 @@
-"""The form of equations, up to the numbers in names: layers of one form are rewritten alike, so once is enough."""
+"""The form of equations up to the numbers in names: layers of the same form share one rewrite."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sympy import Symbol
 
 from derive.calculus.index import Equation, Index, Tensor
 
-#: What stands for each name, in the order of the names, and the equations with the new names.
+#: A key for each name, in the order of the names, and the equations with canonical names.
 Form = tuple[tuple[tuple[Any, ...], ...], tuple[tuple[Any, ...], ...]]
 
 
 def form_of(equations: tuple[Equation, ...], tensors: Mapping[str, Tensor]) -> Form:
-    """Equations up to the numbers in the names of indices and of ``tensors``, but for targets and single numbers.
+    """Return the equations with renumbered indices and ``tensors``, except targets and scalars.
 
-    What is worked out from equations by SymPy sees nothing of a name but whether it equals another and, as SymPy
-    sorts by names, which comes first: the new names are in the order of the old ones.
+    SymPy's results depend on names only through their equality and their sort order, so the new names
+    keep the order of the old ones.
     """
     tensors = {**tensors, **{one.target.name: one.target for one in equations}}
     symbols: set[Symbol] = set()

@@ -17,11 +17,11 @@ from derive.calculus.well_formed import check, normal
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """Everything that is stated; all else is derived from it.
+    """The statement of a problem, from which everything else is derived.
 
-    ``equations`` are in the order in which they are computed and end with the
-    error. ``inputs`` come with the data, ``parameters`` are learned. ``constants`` are
-    scalars that the equations read by name, with their values.
+    ``equations`` are in the order of computation; the last one is the error. ``inputs`` come with
+    the data, ``parameters`` are learned. ``constants`` maps the names of scalars that the
+    equations read to their values.
     """
 
     equations: tuple[Equation, ...]
@@ -43,22 +43,22 @@ class ForwardPass:
 
     @cached_property
     def prediction(self) -> Tensor:
-        """What the network predicts; ValueError if that is not clear."""
+        """The tensor that the network predicts. Raises ValueError if it is ambiguous."""
         return prediction_of(self.equations, self.inputs)
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by its name."""
+        """All tensors by name."""
         computed = tuple(e.target for e in self.equations)
         return {t.name: t for t in self.inputs + self.parameters + computed}
 
     def refreshed(self) -> ForwardPass:
-        """The same, checked, in the one form in which the stages take it."""
+        """The same forward pass, checked and in normal form."""
         self.check()
         return replace(self, **normal(self))
 
     def check(self) -> None:
-        """Raise StatementError, a ValueError, for what cannot be derived, printed and run."""
+        """Raise StatementError, a ValueError, for a statement that cannot be derived, printed and run."""
         check(self)
 
 

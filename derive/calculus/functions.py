@@ -1,9 +1,8 @@
-"""Elementwise functions that have a name and a definition, and nothing else.
+"""Elementwise functions with a name and a definition.
 
-``sigmoid`` and ``sigmoid_prime`` must stay names while a derivation is read
-(f' is not replaced by what it is equal to before the reader has seen it), and
-SymPy must still be able to differentiate them. The derivative of a named
-function is another named function, whose definition SymPy works out.
+A derivation shows ``sigmoid`` and ``sigmoid_prime`` by name (f' is not expanded before
+the reader has seen it), and SymPy must still be able to differentiate them. The
+derivative of a named function is another named function, whose definition SymPy derives.
 """
 
 from __future__ import annotations
@@ -63,10 +62,10 @@ from derive.text.errors import StatementError
 
 @dataclass(frozen=True)
 class Call:
-    """How a function of one number is written: by NumPy, in LaTeX, as text; mpmath calls it as SymPy does.
+    """How a function of one number is written in NumPy, LaTeX and text; mpmath shares SymPy's names.
 
-    ``text`` is empty where it is the name that SymPy gives it. ``width`` is that of the name, in em. One that
-    ``grows`` overflows where its argument is large. Stable forms write one that is ``exponential`` with exp.
+    An empty ``text`` means SymPy's name. ``width`` is the width of the printed name in em. A function that
+    ``grows`` overflows for large arguments. Stable forms rewrite an ``exponential`` function with exp.
     """
 
     numpy: str
@@ -77,7 +76,7 @@ class Call:
     exponential: bool = False
 
 
-#: The functions of SymPy that formulas may use and that one call of NumPy computes: one entry for each.
+#: The SymPy functions that formulas may use and that a single NumPy call computes.
 CALLS = {
     exp: Call("exp", r"\exp", "", grows=True, exponential=True),
     log: Call("log", r"\ln", "ln", 0.9, exponential=True),
@@ -89,11 +88,11 @@ CALLS = {
     cos: Call("cos", r"\cos", ""),
     atan: Call("arctan", r"\arctan", "arctan", 2.9),
 }
-#: The functions of SymPy that may stand in any equation.
+#: The SymPy functions that any equation may use.
 SCALAR_FUNCTIONS = (exp, log, tanh)
-#: Those that may stand in the definition of an elementwise function; every printer and the interpreter know them.
+#: The functions that the definition of an elementwise function may use; all printers and the interpreter know them.
 DEFINING_FUNCTIONS = (*CALLS, Abs, erf, sign)
-#: What the formula of an elementwise function is made of.
+#: The node types that the formula of an elementwise function may contain.
 IN_DEFINITIONS = (Add, Mul, Pow, *DEFINING_FUNCTIONS, Piecewise, ExprCondPair, Gt, Ge, Lt, Le, BooleanTrue)
 KNOWN_IN_DEFINITIONS = f"sums, products, powers, {', '.join(f.__name__ for f in DEFINING_FUNCTIONS)} and Piecewise"
 #: The variable in which every elementwise function is defined.
@@ -103,9 +102,9 @@ A = Symbol("a", real=True)
 
 
 class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """A function of a real number (and of others beside it), applied entry by entry.
+    """A function of a real number (and optional further arguments), applied entry by entry.
 
-    ``title`` is its name in code, ``label`` what the catalogue calls it, with its options;
+    ``title`` is its name in code, ``label`` its name in the catalogue, with options;
     ``role`` is ``activation`` or ``loss``.
     """
 
@@ -120,7 +119,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
     form: ClassVar[Any] = None
 
     def fdiff(self, argindex: int = 1) -> Expr:
-        """SymPy's hook: the derivative, by name, or its value where it is a constant."""
+        """Return the derivative by name, or its value if it is constant (called by SymPy)."""
         if self.others:
             raise ArgumentIndexError(self, argindex)
         itself: Any = type(self)
@@ -129,7 +128,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
 
 
 def check_formula(formula: Expr, where: str) -> None:
-    """Raise StatementError if a formula holds what the interpreter and the printers do not know."""
+    """Raise StatementError if a formula contains a node that the interpreter and the printers do not know."""
     for node in preorder_traversal(formula):
         if node is not pi and node is not E and not isinstance(node, (*IN_DEFINITIONS, Rational, Float, Symbol)):
             raise StatementError(f"{where} is defined by {type(node).__name__}; known are {KNOWN_IN_DEFINITIONS}")
@@ -149,8 +148,8 @@ def elementwise(
 ) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
-    ``origin`` is the function of which this is the derivative of order ``order``;
-    ``summary`` says what a function is that is not an activation or its derivative.
+    If the function is a derivative, ``origin`` is the function and ``order`` the order of the derivative.
+    ``summary`` describes a function that is neither an activation nor a derivative of one.
     """
     members = {
         "title": title,
@@ -168,25 +167,25 @@ def elementwise(
 
 
 def with_fractions(expression: Expr) -> Expr:
-    """The expression with the fractions that its floats are written as: 0.1 is 1/10."""
+    """Replace floats by the fractions that their decimals denote: 0.1 becomes 1/10."""
     return expression.xreplace({f: Rational(str(f)) for f in expression.atoms(Float) if f.is_finite})
 
 
 def without_choices(expression: Expr) -> Expr:
-    """The expression with ``and`` and ``or`` for a condition that depends on another one."""
+    """Replace nested conditions (``ITE``) by ``and`` and ``or``."""
     return expression.replace(lambda e: isinstance(e, ITE), lambda e: e.to_nnf(simplify=False))
 
 
 @cache
 def derivative(function: Any) -> Any:
-    """The derivative of a named function, itself a named function."""
+    """Return the derivative of a named function, itself a named function."""
     slope = _shortened(function.definition.diff(X))
     title, order = f"{function.title}_prime", function.order + 1
     return elementwise(title, slope, function.origin, order, role=function.role, label=function.label)
 
 
 def _shortened(slope: Expr) -> Expr:
-    """The same with sinh as tanh*cosh, and the terms of a slope with |x| brought together, as x*sign(x) = |x|."""
+    """Shorten a derivative: write sinh as tanh*cosh, and combine terms with x*sign(x) = |x|."""
     slope = slope.xreplace({sinh(X): tanh(X) * cosh(X)})
     if not slope.has(Abs) or slope.has(Piecewise):
         return slope
@@ -196,7 +195,7 @@ def _shortened(slope: Expr) -> Expr:
 
 
 def kinks(function: Any) -> list[tuple[Expr, Expr]]:
-    """Where the slope of a function jumps, and what it is taken to be there.
+    """Return the points where the derivative of a function jumps, each with the value assumed there.
 
     >>> kinks(elementwise("size", Abs(X)))
     [(0, 0)]
@@ -210,7 +209,7 @@ def kinks(function: Any) -> list[tuple[Expr, Expr]]:
 
 
 def borders(expression: Expr) -> list[tuple[Expr, Expr, Expr]]:
-    """The points at which a formula changes, each with a point before it and one after it up to the next."""
+    """Return the points where a formula changes, each with a point before it and one after it."""
     found = {Rational(0)} if expression.has(Abs, sign) else set()
     for piecewise in expression.atoms(Piecewise):
         for _, condition in piecewise.args:
@@ -224,7 +223,10 @@ def borders(expression: Expr) -> list[tuple[Expr, Expr, Expr]]:
 
 
 def local(expression: Expr, point: Expr) -> Expr:
-    """The formula that holds around a point that is no border: without cases, |x| and sign(x)."""
+    """Return the formula in a neighbourhood of ``point``, without cases, |x| and sign(x).
+
+    ``point`` must not be one of the ``borders``.
+    """
     side = 1 if point > 0 else -1
 
     def chosen(piecewise: Expr) -> Expr:
@@ -236,12 +238,11 @@ def local(expression: Expr, point: Expr) -> Expr:
 
 @cache
 def output_form(function: Any) -> Expr | None:
-    """A short p with f'(x) = p(f(x)) for all x, written in ``A``; None if none was found.
+    """Return a short p with f'(x) = p(f(x)) for all x, written in ``A``; None if none was found.
 
     The candidates are linear combinations of 1, f, f**2 and exp(-f). Both sides
-    are rational in t = exp(x) (or a power of it); the coefficients solve the
-    linear equations that make their difference the zero polynomial, which is
-    the proof.
+    are rational in t = exp(x) (or a power of it). The coefficients solve the
+    linear equations that make the difference the zero polynomial, which proves the identity.
     """
     slope = derivative(function).definition
     if slope.is_number:
@@ -257,7 +258,7 @@ def output_form(function: Any) -> Expr | None:
 
 
 def in_powers_of(expression: Expr, t: Symbol) -> Expr | None:
-    """``expression`` with exp(x) written as t, if nothing else of x is left."""
+    """Return ``expression`` with exp(x) written as t; None if it depends on x in another way."""
     rewritten = expression.rewrite(exp)
     result = rewritten.replace(
         lambda e: isinstance(e, exp) and e.args[0].has(X),
@@ -267,7 +268,7 @@ def in_powers_of(expression: Expr, t: Symbol) -> Expr | None:
 
 
 def _fit(basis: dict[Expr, Expr], target: Expr, t: Symbol) -> Expr | None:
-    """Coefficients that make sum(c*b) equal to ``target`` identically in t."""
+    """Return coefficients c with sum(c*b) equal to ``target`` identically in t."""
     if not target.is_rational_function(t):
         return None
     unknowns = [Dummy(f"c{n}") for n in range(len(basis))]

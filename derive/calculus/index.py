@@ -1,8 +1,8 @@
 """Index notation: axes, indices, tensors and the equations between them.
 
-Everything upstream of the printers is written with these four things. An index
-is a SymPy symbol that knows its range, so a sum, a delta and a shape can never
-disagree about it. The sample index is an index like any other.
+All stages before the printers use these four types. An index is a SymPy symbol
+that knows its range, so sums, deltas and shapes always agree about it. The
+sample index is an ordinary index.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from derive.calculus.roles import DATA, NUMBERS, Role
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a tensor: how many entries it has, from which number they count.
+    """One axis of a tensor: its number of entries and the number of the first one.
 
     ``extent`` is an integer or a positive integer symbol; ``sample`` marks the
-    axis along which the samples of a batch lie.
+    axis of the samples of a batch.
 
     >>> Axis(3) == Axis(Integer(3))
     True
@@ -47,23 +47,23 @@ class Axis:
 class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
     """A symbol that runs over an axis.
 
-    Two indices are equal when their names and their axes are: SymPy caches by
-    equality, so an index of another width must be another symbol.
+    Two indices are equal if their names and axes are equal. SymPy caches by
+    equality, so indices over different axes must be different symbols.
     """
 
     __slots__ = ("axis",)
     axis: Axis
 
     def __new__(cls, name: str, axis: Axis) -> Index:
-        """Make the symbol ``name`` that runs over ``axis``."""
+        """Create the symbol ``name`` that runs over ``axis``."""
         obj: Index = Symbol.__xnew__(cls, name, integer=True)
         obj.axis = axis
         return obj
 
     def __sub__(self, other: Any) -> Expr:
-        """The difference; of two indices nothing is known about whether it is 0.
+        """Return the difference; whether the difference of two indices is 0 is marked as unknown.
 
-        SymPy asks that for each delta, and finds that it does not know after longer than all else takes.
+        SymPy asks this for every delta, and its own search for the answer dominates the run time.
         """
         difference = super().__sub__(other)
         if isinstance(other, Index) and other != self:
@@ -81,12 +81,12 @@ class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
 
 @cache
 def _spelled(extent: Expr) -> str:
-    """An extent as text: it is asked for whenever two indices are compared."""
+    """Return an extent as text; cached, since every comparison of indices needs it."""
     return str(extent)
 
 
 class IndexSupply:
-    """Hands out indices that have not been used before, and none of the names ``taken``."""
+    """Creates indices that are new and avoid the names ``taken``."""
 
     def __init__(self, prefix: str = "i", taken: Iterable[str] = ()) -> None:
         avoided = frozenset(taken)
@@ -106,11 +106,11 @@ class IndexSupply:
 class Tensor:
     """A named array of numbers.
 
-    ``role`` says what it is to the network (``weight``, ``bias``, ``input``,
+    ``role`` is its role in the network (``weight``, ``bias``, ``input``,
     ``target``, ``preactivation``, ``activation``, ``error``, ``factor``,
-    ``gradient``, ...: one of ``Role``); notations write each role in their own way. ``layer`` is
-    the layer it belongs to, if any; ``about`` the tensor that a factor or a
-    gradient is the derivative with respect to.
+    ``gradient``, ...; see ``Role``); each notation writes a role in its own way. ``layer`` is
+    its layer, if any. If the tensor is a factor or a gradient, ``about`` is the tensor
+    with respect to which it is the derivative of the error.
     """
 
     name: str
@@ -124,27 +124,27 @@ class Tensor:
 
     @property
     def is_data(self) -> bool:
-        """Whether it comes with the data."""
+        """Whether the tensor comes with the data."""
         return self.role in DATA
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a plain number that is given, or computed once a step."""
+        """Whether the tensor is a plain number, given or computed once per step."""
         return self.stored.role in NUMBERS
 
     @property
     def replaces(self) -> Tensor | None:
-        """The parameter or state whose new value it is; None for anything else."""
+        """The parameter or state whose new value this tensor is, or None."""
         return self.about if self.role == Role.UPDATED else None
 
     @property
     def stored(self) -> Tensor:
-        """What is kept from step to step: the tensor that it replaces, or itself."""
+        """The tensor that this one replaces, or else the tensor itself."""
         return self.replaces or self
 
     @property
     def symbol(self) -> Symbol:
-        """The bare symbol, real so that SymPy differentiates it as such."""
+        """The symbol without indices; it is real, as SymPy's derivatives require."""
         return Symbol(self.name, real=True)
 
     def __getitem__(self, indices: tuple[Expr, ...]) -> Expr:
@@ -154,20 +154,20 @@ class Tensor:
 
 
 class Entry(Indexed):  # type: ignore[misc]
-    """An entry of a tensor. SymPy keeps those that it has made, as it does not for ``Indexed``."""
+    """An entry of a tensor. Its construction is cached, unlike that of ``Indexed``."""
 
     @cacheit  # type: ignore[untyped-decorator]
     def __new__(cls, *arguments: Any) -> Entry:
-        """The base and the indices."""
+        """Create the entry from its base and its indices."""
         entry: Entry = super().__new__(cls, *arguments)
         return entry
 
 
 @dataclass(frozen=True)
 class Equation:
-    """``target[indices] = expression``: one tensor, stated once.
+    """``target[indices] = expression``, the definition of one tensor.
 
-    ``note`` names the part the equation plays (``weighted sum``, ``activation``,
+    ``note`` names the purpose of the equation (``weighted sum``, ``activation``,
     ``error``, ...).
     """
 
@@ -190,7 +190,7 @@ class Equation:
 
 
 def _as_tuple(items: object) -> object:
-    """A list as a tuple; anything else is left to the checks."""
+    """Convert a list to a tuple; leave anything else to the checks."""
     return tuple(items) if isinstance(items, list) else items
 
 
@@ -200,10 +200,10 @@ def total(body: Expr, *indices: Index) -> Expr:
 
 
 def refreshed(equation: Equation, supply: IndexSupply) -> Equation:
-    """The same equation with every index, free or bound, a new one.
+    """Return the equation with every free and bound index renamed to a new one.
 
-    All are renamed in one walk, each where it is bound, so that none can be captured by
-    another, whatever they are called and whichever sum shadows which.
+    All indices are renamed in one traversal, each in its own scope, so that no index is
+    captured, even if sums shadow each other's indices.
     """
     free = dict(zip(equation.indices, supply.several(i.axis for i in equation.indices), strict=True))
     right = _renamed(equation.expression, free, lambda index, _: supply.fresh(index.axis))
@@ -211,13 +211,13 @@ def refreshed(equation: Equation, supply: IndexSupply) -> Equation:
 
 
 def as_named(equation: Equation) -> Equation:
-    """The same equation with its own names of indices, and a number after one that is bound a second time."""
+    """Return the equation with its index names kept; a name that is bound again gets a number."""
     right = _renamed(equation.expression, {}, lambda index, taken: _apart(index, taken | set(equation.indices)))
     return Equation(equation.target, equation.indices, right, equation.note)
 
 
 def lettered(equation: Equation) -> Equation:
-    """The same equation with letters for its indices, for a message."""
+    """Return the equation with letters as indices, for messages."""
     used = set(symbols_read(equation.expression))
     pools = [
         (letter for letter in itertools.chain(pool, map(str.upper, pool)) if letter not in used)
@@ -234,7 +234,7 @@ def lettered(equation: Equation) -> Equation:
 
 
 def put(expression: Expr, entries: Mapping[Index, Expr]) -> Expr:
-    """Replace free indices all at once; no sum captures what is put in.
+    """Substitute for free indices simultaneously; sums do not capture the substituted indices.
 
     >>> i, j = (Index(name, Axis(3)) for name in "ij")
     >>> x, y = (IndexedBase(name) for name in "xy")
@@ -249,14 +249,14 @@ def put(expression: Expr, entries: Mapping[Index, Expr]) -> Expr:
 
 
 def _apart(index: Index, taken: set[Expr]) -> Index:
-    """The index itself, or the first of its name with a number that is not taken."""
+    """Return the index, or its name with the first number that is not taken."""
     names = (index.name, *(f"{index.name}_{number}" for number in range(1, len(taken) + 2)))
     used = {symbol.name for symbol in taken if isinstance(symbol, Symbol)}
     return Index(next(name for name in names if name not in used), index.axis)
 
 
 def _renamed(expression: Expr, names: Mapping[Index, Expr], rename: Callable[[Index, set[Expr]], Index]) -> Expr:
-    """Replace the free indices by ``names``, and each bound one by ``rename(index, other free symbols of its sum)``."""
+    """Replace free indices by ``names``, bound ones by ``rename(index, other free symbols of the sum)``."""
     if isinstance(expression, Index):
         return names.get(expression, expression)
     if isinstance(expression, Sum):
@@ -273,7 +273,7 @@ def _renamed(expression: Expr, names: Mapping[Index, Expr], rename: Callable[[In
 
 
 def delta(left: Expr, right: Expr) -> Expr:
-    """Kronecker's delta."""
+    """Kronecker delta."""
     return KroneckerDelta(left, right)
 
 
@@ -285,13 +285,13 @@ def symbols_read(expression: Expr) -> list[str]:
 
 
 def within(inner: Axis, outer: Axis) -> bool:
-    """Whether every number on ``inner`` is also one on ``outer``."""
+    """Whether the range of ``inner`` is contained in that of ``outer``."""
     after_start = inner.start >= outer.start
     before_stop = (outer.stop - inner.stop).is_nonnegative
     return after_start and bool(before_stop)
 
 
-#: The number of samples in a batch, and the axis along which they lie.
+#: The number of samples in a batch, and the sample axis.
 SAMPLES = Symbol("m", integer=True, positive=True)
 
 

@@ -1,4 +1,4 @@
-"""Which tensor is the prediction, found from the forward equations alone."""
+"""Find the tensor that is the prediction, from the forward equations alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from derive.text.user_text import listed
 
 
 def stages(equations: Sequence[Equation], inputs: Iterable[Tensor]) -> tuple[list[Equation], list[Equation]]:
-    """The equations of the forward stage, and those of the error.
+    """Split the equations into those of the forward stage and those of the error.
 
-    What needs the targets, or is there for the error alone, belongs to the error already.
+    Equations that depend on the targets, or that only the error uses, belong to the error.
     """
     compared = {t.name for t in inputs if t.role == Role.TARGET}
     forward: list[Equation] = []
@@ -28,12 +28,12 @@ def stages(equations: Sequence[Equation], inputs: Iterable[Tensor]) -> tuple[lis
 
 
 def prediction_of(equations: Sequence[Equation], inputs: Sequence[Tensor]) -> Tensor:
-    """What the network predicts.
+    """Return the tensor that the network predicts.
 
-    It is the tensor with the role ``prediction``. Where none has it, it is the only one of the
-    forward stage that the error reads and that has the axes of a target; where none has these,
-    the only one that the error reads and that differs from sample to sample. Raises StatementError
-    if there is none, or more than one.
+    It is the tensor with the role ``prediction``. Without such a tensor, it is the only tensor of the
+    forward stage that the error reads and that has the axes of a target; failing that, the only one
+    that the error reads and that has a sample axis. Raises StatementError if there is none or
+    more than one.
     """
     forward, error = stages(equations, inputs)
     named = [e.target for e in equations if e.target.role == Role.PREDICTION]

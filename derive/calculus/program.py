@@ -1,7 +1,7 @@
-"""The program: every equation of learning, single assignment, in the order of computation.
+"""The program: all equations of learning in single assignment form, in the order of computation.
 
-What is printed and what is run are both printed from this. It is built in
-index form; ``arrays.lift`` makes a program of it whose statements have an array form too.
+Documents and code are both printed from it. It is built in index form;
+``arrays.lift`` adds an array form to each statement.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STAGES = ("forward", "error", "factor", "gradient", "update")
 
 @dataclass(frozen=True)
 class Assign:
-    """One statement: an equation, its number in the derivation, and the stage it belongs to."""
+    """One statement: an equation, its number in the derivation, and its stage."""
 
     number: int
     stage: str
@@ -51,11 +51,11 @@ class Definition:
 
 @dataclass(frozen=True)
 class FactorScale:
-    """What a notation leaves out of its factors: Psi = dE/dz / (sign * [1/m]).
+    """The scale of a notation's factors: Psi = dE/dz / (sign * [1/m]).
 
-    ``sign`` is -1 for a notation whose delta points downhill; ``per_sample``
-    says that the factor belongs to the error of one sample, so the mean over
-    the samples is taken in the gradients.
+    ``sign`` is -1 for a notation whose delta is the negative derivative. With ``per_sample``
+    the factor is the derivative of one sample's error, and the gradients take the mean over
+    the samples.
     """
 
     sign: int = 1
@@ -64,9 +64,9 @@ class FactorScale:
 
 @dataclass(frozen=True)
 class Passage:
-    """How dE/d(tensor) was found: the local derivatives that lead to it, and the steps taken.
+    """The derivation of dE/d(tensor): its local derivatives and the steps taken.
 
-    ``name`` is the shared factor that it is called, up to ``Program.common``, or None.
+    ``name`` is the shared factor that stands for it, up to ``Program.common``, or None.
     """
 
     tensor: Tensor
@@ -78,14 +78,14 @@ class Passage:
 
 @dataclass(frozen=True)
 class Program:
-    """A straight line of statements with its inputs, parameters, states and scalars.
+    """A straight-line program: statements with their inputs, parameters, states and scalars.
 
     ``predicted`` is the name of the tensor that the network predicts.
-    ``states`` are kept from step to step beside the parameters, and begin at 0: arrays about a
-    parameter, and numbers such as that of the step. ``constants`` are the scalars with a fixed
+    ``states`` are kept between steps, like the parameters, and start at 0: arrays that belong to a
+    parameter, and numbers such as the step count. ``constants`` are the scalars with a fixed
     value. A statement whose target has the role ``updated`` replaces the parameter or the state
-    that it is about. ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
-    ``passages`` say how each derivative of the error was found, from the error outward.
+    named by its ``about``. ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
+    ``passages`` give the derivation of each derivative of the error, from the error outward.
     """
 
     inputs: tuple[Tensor, ...]
@@ -101,7 +101,7 @@ class Program:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What it is made of, by name."""
+        """The fields of the program by name."""
         return {f.name: getattr(self, f.name) for f in fields(Program)}
 
     @property
@@ -115,18 +115,18 @@ class Program:
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by its name."""
+        """All tensors by name."""
         computed = tuple(s.target for s in self.statements)
         return {t.name: t for t in self.given + computed}
 
     @property
     def given(self) -> tuple[Tensor, ...]:
-        """What is not computed: inputs, parameters, states, scalars."""
+        """The tensors that are given, not computed: inputs, parameters, states, scalars."""
         return self.inputs + self.parameters + self.states + self.scalars
 
     @cached_property
     def extents(self) -> tuple[Symbol, ...]:
-        """The symbols that stand for widths, in the order of their first use, m left out; targets are used last."""
+        """The symbolic widths without m, in the order of their first use; targets come last."""
         order: dict[Symbol, None] = {}
         for tensor in sorted(self.tensors.values(), key=lambda tensor: tensor.role == Role.TARGET):
             for axis in tensor.axes:
@@ -134,10 +134,10 @@ class Program:
         return tuple(s for s in order if s != SAMPLES)
 
     def check(self) -> None:
-        """Prove single assignment, definition before use, and that indices fit the axes.
+        """Check single assignment, definition before use, and that indices match the axes.
 
-        Each parameter and each state is replaced once, and not read as it was after that, so
-        that it can be replaced in place. Raises ValueError that names the statement.
+        Each parameter and each state is replaced exactly once and its old value is not read
+        afterwards, so an in-place update is safe. Raises ValueError that names the statement.
         """
         known = {t.name for t in self.given}
         sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
@@ -186,7 +186,7 @@ def _check_indices(statement: Assign) -> None:
 
 @dataclass(frozen=True)
 class _Backward:
-    """The derivative of the error with respect to one tensor, as far as it has been named."""
+    """The derivative of the error with respect to one tensor, written with the factors named so far."""
 
     indices: tuple[Index, ...]
     value: Expr
@@ -194,7 +194,7 @@ class _Backward:
 
 @dataclass(frozen=True)
 class Updates:
-    """The equations of a step in their order, the states that they replace, and the numbers that they read.
+    """The equations of a step in order, the states that they replace, and the scalars that they read.
 
     ``scalars`` are given at each step, ``constants`` have fixed values.
     """
@@ -206,23 +206,23 @@ class Updates:
 
 
 class Learning(Protocol):
-    """What states how the parameters follow the gradients."""
+    """The interface of a learning rule."""
 
     def updates(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], supply: IndexSupply) -> Updates:
-        """State the step; ``gradients`` are those of the ``parameters``, in the same order."""
+        """Return the equations of a step; ``gradients`` are in the order of ``parameters``."""
         ...
 
 
 def constant(name: str) -> Tensor:
-    """A scalar that has a fixed value."""
+    """Return a scalar tensor that has a fixed value."""
     return Tensor(name, "constant")
 
 
 def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learning, scale: FactorScale) -> Program:
-    """Write the forward equations, the factors, the gradients and the updates as one program.
+    """Combine the forward equations, the factors, the gradients and the updates into one program.
 
-    A factor that is shared becomes a statement; one that is not is inlined where
-    it is used, and simplified there. Two factors that turn out equal are one.
+    A shared factor becomes a statement; other factors are inlined where they are used
+    and simplified there. Factors with equal expressions are merged.
     """
     forward = chains.forward
     backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
@@ -250,7 +250,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
 
 
 def _apart(tensor: Tensor, forward: ForwardPass) -> Tensor:
-    """The tensor under a name that nothing has that was stated."""
+    """Rename the tensor if its name is already used in the statement."""
     name = tensor.name
     while name in forward.tensors:
         name += "_"
@@ -263,12 +263,12 @@ def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
 
 
 def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
-    """Number everything in the order in which a reader meets it: what f is before it is used, f' after."""
+    """Number everything in reading order: the definition of f before its use, that of f' after."""
     used = _functions([e for _, e in staged])
     plain = [f for f in used if f.order == 0]
     origins = [f.title for f in plain]
     slopes = [f for f in used if f.order > 0]
-    slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # the error's own come first
+    slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # those of the error come first
     updates = sum(stage == "update" for stage, _ in staged)
     first = len(plain) + 1
     after_slopes = len(slopes)
@@ -290,7 +290,7 @@ def _functions(equations: list[Equation]) -> list[Any]:
 
 
 class _Backwards:
-    """Walks the chains from the error outward, naming what is shared."""
+    """Walks the chains from the error outward and names the shared factors."""
 
     def __init__(self, chains: Chains, shared: set[str], scale: FactorScale) -> None:
         self.chains = chains
@@ -342,7 +342,7 @@ class _Backwards:
         return _Backward(found.indices, self.common * factor[found.indices]), factor
 
     def _left_out(self, value: Expr) -> Expr:
-        """The number that the notation keeps out of its factors."""
+        """The number that the notation leaves out of its factors."""
         mean = Mul(*(f for f in Mul.make_args(tidy(value)) if f == 1 / SAMPLES))
         return sympify(self.scale.sign) * (mean if self.scale.per_sample else 1)
 
@@ -353,7 +353,7 @@ class _Backwards:
 
 
 class Slopes:
-    """Plugs in what is known of f': its value where it is constant, its output form where that is shorter."""
+    """Substitutes for f': its value if it is constant, or its output form if that is shorter."""
 
     def __init__(self, forward: ForwardPass) -> None:
         self.forward = forward
@@ -364,7 +364,7 @@ class Slopes:
         }
 
     def plug_in(self, expression: Expr) -> Expr:
-        """Write every f'(z) whose output form is known in terms of a = f(z)."""
+        """Write every f'(z) with a known output form in terms of a = f(z)."""
         return expression.replace(lambda e: isinstance(e, Elementwise) and e.order == 1, self._output)
 
     def _output(self, slope: Expr) -> Expr:
@@ -378,7 +378,7 @@ class Slopes:
         return slope
 
     def simplified(self, expression: Expr) -> list[Reason]:
-        """The steps to a shorter equal expression: promises used, f' plugged in, fractions cancelled."""
+        """Return the steps to a shorter equal expression: promises, f' substituted, fractions cancelled."""
         promised = self._promised(expression)
         steps = [Reason((PROMISE,), promised)] if promised != expression else []
         plain = tidy(promised)

@@ -1,4 +1,4 @@
-"""What a user promises about the data, so that formulas can be shorter."""
+"""Promises of the user about the data, which allow shorter formulas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from derive.calculus.index import Tensor
 
 @dataclass(frozen=True)
 class SumsToOne:
-    """What the user promises about the data: ``tensor`` sums to one along an axis."""
+    """The promise that ``tensor`` sums to one along an axis."""
 
     tensor: Tensor
     axis: int = 0

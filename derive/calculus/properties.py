@@ -1,4 +1,4 @@
-"""Properties of functions, found from their formulas: what a loss asks of a prediction, and a module says of it."""
+"""Properties of functions, proved from their formulas; losses require them and generated modules state them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from derive.calculus.index import Equation, total
 
 
 class Values(Enum):
-    """What all values of a function have in common."""
+    """A property that all values of a function share."""
 
     PROBABILITY = "between 0 and 1"
     DISTRIBUTION = "positive, and sum to 1 over the units"
@@ -27,7 +27,7 @@ class Values(Enum):
 
 @cache
 def values(formula: Expr) -> Values | None:
-    """What is proved of the values of a formula in ``X``; None if nothing is.
+    """Return the proved property of the values of a formula in ``X``, or None.
 
     >>> from sympy import exp, tanh
     >>> [values(f) for f in (1 / (1 + exp(-X)), (1 + tanh(X / 2)) / 2, X**2)]
@@ -40,7 +40,7 @@ def values(formula: Expr) -> Values | None:
 
 
 def values_of(equation: Equation) -> Values | None:
-    """What is proved of the values that an equation gives its target."""
+    """Return the proved property of the values that an equation computes, or None."""
     expression = equation.expression
     if isinstance(expression, Elementwise):
         return values(type(expression).definition)
@@ -55,7 +55,7 @@ def _is_odd(formula: Expr) -> bool:
 
 
 def _is_share(equation: Equation) -> bool:
-    """Whether an equation divides something positive of a unit by its sum over all units."""
+    """Whether an equation divides a positive quantity of a unit by its sum over all units."""
     powers = (f.as_base_exp() for f in Mul.make_args(equation.expression))
     below = [base for base, exponent in powers if exponent == -1 and isinstance(base, Sum)]
     if len(below) != 1 or len(below[0].limits) != 1:

@@ -1,4 +1,4 @@
-"""The order in which terms and factors are read: the same in the matrix form, on paper and in code."""
+"""The order of terms and factors, the same in the matrix form, in documents and in code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sympy import Expr, Indexed, Integer, Mul, Pow, Rational, Sum, default_sort_
 
 
 def reading_order(terms: Iterable[Expr]) -> list[Expr]:
-    """Numbers first, then sums, then the rest; what is subtracted comes last, sums at the very end.
+    """Sort terms: numbers first, then sums, then the rest; subtracted terms last, with sums at the very end.
 
-    A scalar by itself comes before a number, and after entries of arrays: t + 1, sqrt(s) + epsilon.
+    A lone scalar precedes a number and follows entries of arrays: t + 1, sqrt(s) + epsilon.
     """
     listed = list(terms)
     entries = any(term.has(Indexed) for term in listed)
@@ -21,7 +21,7 @@ def reading_order(terms: Iterable[Expr]) -> list[Expr]:
 
 @lru_cache(maxsize=4096)
 def _place(term: Expr, entries: bool) -> tuple[bool, int, bool, int, object]:
-    """What a term is sorted by, beside entries of arrays or not."""
+    """The sort key of a term; ``entries`` says whether other terms are entries of arrays."""
     less = subtracted(term)
     kind = 0 if term.is_number else 1 if _sums(term) != less else 2
     if _is_scalar(term):
@@ -31,7 +31,7 @@ def _place(term: Expr, entries: bool) -> tuple[bool, int, bool, int, object]:
 
 @lru_cache(maxsize=4096)
 def subtracted(term: Expr) -> bool:
-    """Whether a term is read as one that is subtracted; a factor such as 1 - beta does not make it one."""
+    """Whether a term is written with a minus sign; a factor such as 1 - beta does not count."""
     factors = Mul.make_args(term)
     others = [f for f in factors if not is_remainder(f)]
     whole = term if len(others) == len(factors) else Mul(*others)
@@ -39,23 +39,23 @@ def subtracted(term: Expr) -> bool:
 
 
 def is_remainder(factor: Expr) -> bool:
-    """Whether a factor is what a scalar leaves of a number."""
+    """Whether a factor is a number minus a scalar, such as 1 - beta."""
     number, rest = factor.as_coeff_Add()
     return bool(number.is_positive and rest.is_Mul and subtracted(rest) and _is_scalar(-rest))
 
 
 def _is_scalar(term: Expr) -> bool:
-    """Whether a term is the name of a scalar, and not that of an extent or of a function's variable."""
+    """Whether a term is a scalar symbol, not an extent or a function's variable."""
     return bool(term.is_Symbol and not term.is_integer and term.is_real and len(term.name) > 1)
 
 
 def _sums(term: Expr) -> bool:
-    """Whether a sum over more than one value stands in the term."""
+    """Whether the term contains a sum over more than one value."""
     return any(stop != start for s in term.atoms(Sum) for _, start, stop in s.limits)
 
 
 def is_decimal(number: Rational) -> bool:
-    """Whether a rational is read as a decimal: 7/5 is 1.4, but halves and quarters are fractions."""
+    """Whether a rational is written as a decimal: 7/5 is 1.4, but halves and quarters stay fractions."""
     rest = int(number.q)
     while rest % 2 == 0:
         rest //= 2
@@ -66,10 +66,10 @@ def is_decimal(number: Rational) -> bool:
 
 @lru_cache(maxsize=4096)
 def fraction(expression: Expr, decimals: bool = False) -> tuple[Expr, Expr]:
-    """What stands above and below the line; an exponential always stands above it.
+    """Split into numerator and denominator; exponentials always go into the numerator.
 
-    With ``decimals`` a decimal that has nothing else below its line stands above it, too.
-    Roots of numbers that stand on the same side, or on both, are one root.
+    With ``decimals`` a decimal with no other denominator goes into the numerator, too.
+    Roots of numbers are combined into one root.
     """
     number, above, below = Rational(1), [], []
     roots = [Integer(1), Integer(1)]
@@ -93,7 +93,7 @@ def fraction(expression: Expr, decimals: bool = False) -> tuple[Expr, Expr]:
 def _with_roots(
     number: Rational, roots: list[Expr], above: list[Expr], below: list[Expr], decimals: bool
 ) -> tuple[Expr, Expr]:
-    """A fraction with roots: what is under one is taken below the line where that cancels it, as in 1/sqrt(2)."""
+    """Combine roots in a fraction; move a radicand to the denominator if that cancels it, as in 1/sqrt(2)."""
     over, under = roots
     decimal = decimals and is_decimal(number)
     if over.is_Integer and number.q % int(over) == 0 and not decimal:

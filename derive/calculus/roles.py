@@ -1,6 +1,6 @@
-"""What a tensor is to its network, and which roles are asked about together.
+"""The roles of tensors in a network, and groups of roles.
 
-A role is a text; a statement may give a tensor one of its own, which then means nothing to any stage.
+A role is a string. A statement may use other roles, which have no meaning to any stage.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The roles of which some stage asks."""
+    """The roles that some stage distinguishes."""
 
-    # Those that a statement may give.
+    # Roles that a statement may use.
     INPUT = "input"
     TARGET = "target"
     WEIGHT = "weight"
@@ -24,11 +24,11 @@ class Role(StrEnum):
     #: Any other tensor of a statement.
     PLAIN = "tensor"
 
-    # Those of what is derived.
+    # Roles of derived tensors.
     PENALTY = "penalty"
     FACTOR = "factor"
     GRADIENT = "gradient"
-    #: A parameter, or what is kept for it, after the step.
+    #: The new value of a parameter or a state after the step.
     UPDATED = "updated"
 
     # The numbers of a step.
@@ -40,17 +40,17 @@ class Role(StrEnum):
     CLIP_SCALE = "clip_scale"
     CORRECTION = "correction"
 
-    # What the fast steps make of a softmax.
+    # Intermediate values of a softmax in the fast steps.
     POWERS = "powers"
     SUMS = "sums"
 
 
-#: What comes with the data.
+#: The tensors that come with the data.
 DATA = frozenset({Role.INPUT, Role.TARGET})
-#: What a statement may say that a tensor is.
+#: The roles that a statement may use.
 STATED = DATA | {Role.WEIGHT, Role.BIAS, Role.PREACTIVATION, Role.ACTIVATION, Role.PREDICTION}
 STATED |= {Role.AUGMENTED, Role.ERROR}
-#: Plain numbers that stand in the rule of a step under a letter of their own.
+#: Plain numbers in the update rule that have a letter of their own.
 OF_A_STEP = frozenset({Role.CONSTANT, Role.STEP, Role.SQUARE_NORM, Role.CLIP_SCALE, Role.CORRECTION})
-#: Plain numbers, the same for all parameters.
+#: Plain numbers that are the same for all parameters.
 NUMBERS = OF_A_STEP | {Role.LEARNING_RATE, Role.RATE, Role.PENALTY}

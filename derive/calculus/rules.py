@@ -1,4 +1,4 @@
-"""The rules of differentiation by name, recorded where an equation is differentiated."""
+"""Names of the differentiation rules, recorded for each differentiated equation."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NAMED = "by its name"
 
 @dataclass(frozen=True)
 class Reason:
-    """A step that was taken: the rules, and the expression that they led to."""
+    """A step of a derivation: the rules applied and the resulting expression."""
 
     rules: tuple[str, ...]
     value: Expr
 
 
 def rules_of(expression: Expr, symbol: Symbol) -> tuple[str, ...]:
-    """The rules by which an expression is differentiated with respect to the entries of ``symbol``, in their order."""
+    """List the rules used to differentiate an expression with respect to entries of ``symbol``, in order."""
     found: dict[str, None] = {}
     _collect(expression, symbol, found)
     return tuple(found)

@@ -1,4 +1,4 @@
-"""A program for one sample: the sample index has a single value, and is not written."""
+"""Specialise a program to a single sample by dropping the sample index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from derive.calculus.rules import Reason
 
 
 def one_sample(program: Program) -> Program:
-    """The program for a batch of one: the sample index has a single value and is not written."""
+    """Return the program for a batch of one, without the sample index."""
     alone: dict[Expr, Expr] = {SAMPLES: Integer(1)}
 
     def axis(a: Axis) -> Axis:
@@ -50,14 +50,14 @@ def one_sample(program: Program) -> Program:
 
 
 def single_index(index: Expr) -> Any:
-    """An index as it is when there is one sample."""
+    """Replace a sample index by its single value."""
     if isinstance(index, Index) and index.axis.sample:
         return Index(index.name, Axis(Integer(1), index.axis.start, True))
     return index
 
 
 def alone_in(expression: Expr) -> Expr:
-    """An expression for one sample; the delta of two sample indices is one."""
+    """Specialise an expression to one sample; a delta of two sample indices becomes one."""
     value = expression.xreplace({SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}})
     if value.has(KroneckerDelta):
         value = value.replace(_is_trivial_delta, lambda _: Integer(1))

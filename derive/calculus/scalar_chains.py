@@ -1,4 +1,4 @@
-"""Chains in scalars: every path from the error to one weight, unit by unit."""
+"""Scalar chains: every path from the error to one weight, unit by unit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from derive.calculus.sample import alone_in, single_index
 
 @dataclass(frozen=True)
 class Link:
-    """A local derivative between two scalars: an entry of ``of``, an entry of ``wrt``."""
+    """A local derivative of one entry of ``of`` with respect to one entry of ``wrt``."""
 
     local: LocalDerivative
     of: tuple[Expr, ...]
@@ -26,18 +26,18 @@ class Link:
 
     @cached_property
     def value(self) -> Expr:
-        """The derivative of the one entry with respect to the other, for one sample."""
+        """The derivative, for one sample."""
         put = dict(zip((*self.local.of_indices, *self.local.wrt_indices), (*self.of, *self.wrt), strict=True))
         return tidy(alone_in(at_entry(self.local.value.xreplace(put))))
 
 
 def at_entry(value: Expr) -> Expr:
-    """A formula in which indices have become numbers, without the sums that these have collapsed."""
+    """Evaluate the sums and deltas that collapse once indices are numbers."""
     summed = value.has(Sum) and value.has(KroneckerDelta)
     return contract(value, IndexSupply("entry")) if summed else value
 
 
-#: More entries of a layer than anyone lists one by one.
+#: The largest number of entries of a layer that are listed one by one.
 MOST = 50
 
 ScalarChain = tuple[Link, ...]
@@ -46,11 +46,11 @@ ScalarChain = tuple[Link, ...]
 def scalar_chains(
     chains: Chains, parameter: Tensor, entry: Sequence[Expr], last: bool = False, penalty: bool | None = None
 ) -> Iterator[ScalarChain]:
-    """Every chain of scalars from the error to an entry of a parameter, for one sample, the error's end first.
+    """Yield every scalar chain from the error to an entry of a parameter, for one sample, starting at the error.
 
-    There may be very many; they are found one at a time, and of an axis whose extent is a
-    name only the first two entries are followed. With ``last`` they come from the last one on;
-    ``penalty`` asks for those alone that begin with a penalty in the error, or for all others.
+    Their number can be very large, so they are generated one at a time. On an axis with a symbolic
+    extent only the first two entries are followed. With ``last`` the order is reversed.
+    ``penalty`` selects the chains that start with a penalty in the error, or all others.
     """
     paths = list(islice(chains.paths(parameter), 1000))
     if penalty is not None:
@@ -75,7 +75,7 @@ def _along(
 
 
 def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last: bool) -> list[Expr]:
-    """The values that an index of ``of`` can have, given those of ``wrt``."""
+    """The possible values of an index of ``of``, given those of ``wrt``."""
     if index in edge.tied:
         return [known[edge.tied[index]]]
     if index.axis.sample:
@@ -84,7 +84,7 @@ def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last
 
 
 def _numbers(axis: Axis, last: bool) -> list[Expr]:
-    """The numbers on an axis, or from the last one down; of one whose extent is a name, those that surely exist."""
+    """The numbers on an axis, optionally in reverse; for a symbolic extent, those that certainly exist."""
     if axis.extent.is_Integer:
         nearest = range(min(int(axis.extent), MOST))
         return [axis.stop - n for n in nearest] if last else [Integer(axis.start + n) for n in nearest]
@@ -92,7 +92,7 @@ def _numbers(axis: Axis, last: bool) -> list[Expr]:
 
 
 def telling_entry(parameter: Tensor) -> tuple[Expr, ...]:
-    """An entry of a parameter whose indices differ where they can, so that rows and columns are told apart."""
+    """Return an entry of a parameter with different indices if possible, so rows and columns are distinguishable."""
     entry = [Integer(axis.start) for axis in parameter.axes]
     for position, axis in enumerate(parameter.axes):
         if axis.extent != 1:

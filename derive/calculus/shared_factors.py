@@ -1,10 +1,10 @@
 """Find Psi: the left factors that chains have in common.
 
-All chains are laid side by side and read from the error outward. As long as
-they agree, their product is one factor. Where they part, that factor is shared:
-it is computed once, named, and every chain goes on from it. Chains that have
-run apart and go on in the same way are added up and read on as one (the
-distributive law), so a sum over several paths is one factor too.
+All chains are compared from the error outward. Their common left part is one
+factor. Where the chains branch, that factor is shared: it is named, computed
+once, and every chain continues from it. Branches that meet again are summed
+and continue as one chain (the distributive law), so a sum over several paths
+is a single factor, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from derive.calculus.index import Tensor
 class SharedFactor:
     """The common left factor of all chains through ``tensor``: dE/d(tensor).
 
-    ``continuations`` are the local derivatives with which the chains go on from it.
+    ``continuations`` are the local derivatives that follow it on the chains.
     """
 
     tensor: Tensor
@@ -29,10 +29,10 @@ class SharedFactor:
 def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
     """Return the shared factors, from the error outward.
 
-    A factor is shared if at least two scalar chains go on from each of its
-    entries: towards different tensors, or towards several entries of one
-    parameter. The error itself is no factor: its chains have not begun; nor is a plain number,
-    the slope of the error along a term that is added to it.
+    A factor is shared if at least two scalar chains continue from each of its
+    entries: to different tensors, or to several entries of one parameter. The
+    error itself is not a factor, nor is a plain number such as the derivative
+    of the error with respect to one of its terms.
     """
     start = chains.forward.error.target
     found = []
@@ -44,13 +44,13 @@ def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
 
 
 def _is_number(tensor: Tensor, chains: Chains) -> bool:
-    """Whether dE/d(tensor) is a number that needs no computing."""
+    """Whether dE/d(tensor) is a constant number."""
     error = chains.forward.error.target
     return all(edge.of == error and edge.value.is_number for edge in chains.into(tensor))
 
 
 def _part(ways: tuple[LocalDerivative, ...], chains: Chains) -> bool:
-    """Whether the chains that have come this far do not all go on alike."""
+    """Whether the chains through this tensor branch."""
     if len(ways) != 1:
         return len(ways) > 1
     (way,) = ways

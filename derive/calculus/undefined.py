@@ -1,4 +1,4 @@
-"""Where an expression may have no value: a division by 0, or a root or a logarithm that does not exist."""
+"""Detect expressions that may be undefined: division by 0, or a root or logarithm outside its domain."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from derive.calculus.functions import Elementwise
 
 
 def may_be_undefined(expression: Expr) -> bool:
-    """Whether some finite numbers give an expression no finite value, however large a number may be.
+    """Whether an expression may be undefined for some finite values of its symbols; overflow is ignored.
 
-    What cannot be seen to have a value is taken to have none.
+    The test is conservative: it returns True unless the expression is provably defined.
     """
     for node in preorder_traversal(expression):
         if isinstance(node, Elementwise) and may_be_undefined(node.definition):
@@ -24,7 +24,7 @@ def may_be_undefined(expression: Expr) -> bool:
 
 
 def _bases(node: Any) -> Iterator[Expr]:
-    """What must not be 0, or not negative, for a node to have a value."""
+    """The subexpressions that must be nonzero, or nonnegative, for a node to be defined."""
     if isinstance(node, log):
         yield node.args[0]
     if isinstance(node, Pow) and not (node.exp.is_Integer and node.exp.is_nonnegative):
@@ -32,6 +32,6 @@ def _bases(node: Any) -> Iterator[Expr]:
 
 
 def _is_positive(base: Expr) -> bool:
-    """Whether a number is seen to be positive, a sum over an index taken for any number."""
+    """Whether a number is provably positive; a sum over an index counts as an arbitrary number."""
     plain = base.replace(lambda e: isinstance(e, Sum), lambda _: Dummy(real=True))
     return bool(plain.is_positive)

@@ -1,7 +1,7 @@
-"""What a forward pass must be, said in the user's own names, and the one form in which the stages take it.
+"""Validate a forward pass and bring it into normal form.
 
-``check`` refuses at the door what a later stage cannot do; ``normal`` makes equal what may be
-written in several ways: the order of the inputs, floats, symbols without assumptions.
+``check`` rejects statements that a later stage cannot handle, with messages in the user's own names.
+``normal`` removes differences of notation: the order of the inputs, floats, symbols without assumptions.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ from derive.text.user_text import listed, shown
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
 
-#: What some nodes are called in a message.
+#: The names of some node types in messages.
 _CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs, as which SymPy also writes the root of a square"}
 
-#: Numbers in an equation are between these, so that they are numbers in float64 too.
+#: The range of numbers in an equation: they must be representable in float64.
 _LEAST, _MOST = Fraction(1, 10**300), Fraction(10**300)
 _LONGEST = 40
 #: The longest name of a tensor.
@@ -63,23 +63,23 @@ _LONGEST_NAME = 100
 
 
 class Stated(Protocol):
-    """What a forward pass states."""
+    """The interface of a forward pass."""
 
     @property
     def equations(self) -> tuple[Equation, ...]:
-        """In the order in which they are computed, the error last."""
+        """The equations in the order of computation, the error last."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What comes with the data."""
+        """The tensors that come with the data."""
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
-        """What is learned."""
+        """The tensors that are learned."""
 
     @property
     def promises(self) -> tuple[SumsToOne, ...]:
-        """What is promised about the data."""
+        """The promises about the data."""
 
     @property
     def constants(self) -> Mapping[str, Fraction]:
@@ -87,16 +87,16 @@ class Stated(Protocol):
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by its name."""
+        """All tensors by name."""
 
 
 def check(forward: Stated) -> None:
-    """Raise StatementError for what cannot be derived, printed and run, in the user's own names."""
+    """Raise StatementError, in the user's own names, for a statement that cannot be derived, printed and run."""
     _Checks(forward).run()
 
 
 def normal(forward: Stated) -> dict[str, Any]:
-    """The parts with the input before the target, exact numbers, symbols as tensors have them, and new indices."""
+    """Return the parts with the input before the target, exact numbers, the tensors' symbols and new indices."""
     names = {i.name for e in forward.equations for i in _indices(e)}
     supply = IndexSupply(taken=names | set(forward.tensors))
     return {
@@ -109,7 +109,7 @@ def normal(forward: Stated) -> dict[str, Any]:
 
 
 def exact(equation: Equation, forward: Stated) -> Equation:
-    """The equation with fractions for floats, and each name as the symbol that it stands for."""
+    """Return the equation with fractions for floats and each name as its symbol."""
     right, symbols, extents = sympify(equation.expression), _symbols(forward), _extents(forward)
     plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
     named = {s: symbols[s.name] for s in plain}
@@ -117,12 +117,12 @@ def exact(equation: Equation, forward: Stated) -> Equation:
 
 
 def _plain(tensor: Tensor) -> Tensor:
-    """The tensor without a role that derive gives to tensors of its own."""
+    """Return the tensor without a role that is reserved for derived tensors."""
     return tensor if tensor.role in STATED else replace(tensor, role=Role.PLAIN.value)
 
 
 def _extents(forward: Stated) -> set[Symbol]:
-    """The widths that have names, and the number of samples."""
+    """The symbolic widths and the number of samples."""
     return {s for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols}
 
 
@@ -139,7 +139,7 @@ def _indices(equation: Equation) -> set[Index]:
 
 
 def _fraction(value: Any) -> Fraction:
-    """A constant exactly as it is written: 0.1 is 1/10."""
+    """Convert a constant to the fraction that its decimals denote: 0.1 becomes 1/10."""
     if isinstance(value, Rational):
         return Fraction(value.p, value.q)
     if isinstance(value, numbers.Rational):
@@ -148,13 +148,13 @@ def _fraction(value: Any) -> Fraction:
 
 
 def _text(thing: object) -> str:
-    """An expression in a message, not too long."""
+    """Format an expression for a message, shortened if it is long."""
     text = str(thing)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _unfit(node: Expr, values: Mapping[Symbol, Float]) -> str:
-    """Why an expression is no number of float64 where its symbols have values; empty if it is one."""
+    """Describe why an expression with the given values is no float64 number; empty if it is one."""
     try:
         value = node.xreplace(values)
         if value.is_extended_real is not True or not value.is_finite:
@@ -166,13 +166,13 @@ def _unfit(node: Expr, values: Mapping[Symbol, Float]) -> str:
 
 
 def _called(node: Any) -> str:
-    """What a node is called in a message."""
+    """The name of a node in a message."""
     name = str(node) if node.is_Atom else type(node).__name__
     return _CALLED.get(type(node).__name__, name)
 
 
 def _kind(value: object) -> str:
-    """A value of a wrong type in a message: a number or a text as it is, of anything else its type."""
+    """Describe a value of a wrong type: a number or a string by its value, anything else by its type."""
     if isinstance(value, str | bool | int | float) or value is None:
         return shown(value)
     return _article(type(value).__name__)
@@ -183,13 +183,13 @@ def _article(name: str) -> str:
 
 
 class _Checks:
-    """The checks of one pass, from its parts to the whole."""
+    """The checks of one forward pass, from its parts to the whole."""
 
     def __init__(self, forward: Stated) -> None:
         self.forward = forward
 
     def run(self) -> None:
-        """Make every check; the first that fails is what is said."""
+        """Run all checks; the first failure raises."""
         self._parts()
         self._names()
         self._data()
@@ -207,7 +207,7 @@ class _Checks:
     def tensors(self) -> dict[str, Tensor]:
         return self.forward.tensors
 
-    # What there is.
+    # Parts.
 
     def _parts(self) -> None:
         if not isinstance(self.forward.constants, Mapping):
@@ -249,7 +249,7 @@ class _Checks:
                     raise StatementError(f"axis {place} of {tensor.name} is {_kind(axis)}, where an Axis is expected")
 
     def _names(self) -> None:
-        """Every name stands for one thing."""
+        """Check that every name has one meaning."""
         meaning: dict[str, str] = {}
         inputs, parameters = self.forward.inputs, self.forward.parameters
         stated = [(t.name, "an input") for t in inputs] + [(t.name, "a parameter") for t in parameters]
@@ -263,7 +263,7 @@ class _Checks:
             meaning[name] = what
 
     def _data(self) -> None:
-        """One input and one target, of units and samples, in any order."""
+        """Check that there is one input and one target, both with axes of units and samples."""
         for role in ("input", "target"):
             found = [t.name for t in self.forward.inputs if t.role == role]
             if not found:
@@ -334,7 +334,7 @@ class _Checks:
                 raise StatementError(f"{where} has the extent {symbols.name}, which must be a positive integer: {made}")
 
     def _extents(self) -> None:
-        """A named width is no other name, and stands on an axis of a parameter, from which it is read."""
+        """Check that a symbolic width has a unique name and is the extent of a parameter's axis."""
         read = {s.name for p in self.forward.parameters for a in p.axes for s in a.extent.free_symbols}
         for tensor in self.tensors.values():
             for symbol in (s for a in tensor.axes if not a.sample for s in a.extent.free_symbols):
@@ -377,7 +377,7 @@ class _Checks:
                 raise StatementError(f"{where} has no value, as the constant {name} is 0")
 
     def _constant_parts(self, right: Expr, where: str) -> None:
-        """Check what is made of constants and numbers only, as c**90: it is computed as a number of its own."""
+        """Check subexpressions of constants and numbers only, such as c**90, which are computed separately."""
         values = {Symbol(n, real=True): Float(str(float(v))) for n, v in self.forward.constants.items() if v}
         plain = right.xreplace({s: Symbol(s.name, real=True) for s in right.atoms(Symbol) if not isinstance(s, Index)})
         for node in preorder_traversal(plain):
@@ -398,7 +398,7 @@ class _Checks:
         return sympify(value)
 
     def _node(self, node: Any, where: str, bound: frozenset[Index]) -> None:
-        """Check an expression and all in it; ``bound`` are the indices that may stand there."""
+        """Check an expression recursively; ``bound`` are the indices that may occur in it."""
         if isinstance(node, Index):
             raise StatementError(f"{where} reads the index {node} as a number; an index can only count entries")
         if isinstance(node, Sum):
