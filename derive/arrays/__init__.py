@@ -1,6 +1,6 @@
-"""The array form of a program, where there is one, and the rules that keep it stable.
+"""The array form of a program and the rules that make it numerically stable.
 
-In: a `Program` in index form; for its stable forms, an `Evaluator`: how a target computes what is tried.
-Out: an `ArrayProgram`: every statement with nodes over arrays; the equations that are computed instead of those stated.
+In: a `Program` in index form; for stable forms also an `Evaluator`, which runs candidate forms as a target does.
+Out: an `ArrayProgram`, whose statements have an array form, and numerically stable replacements of equations.
 Imports: calculus, catalogue, learning, text.
 """

@@ -1,9 +1,9 @@
-"""Functions along an axis: each has a name, what it is, and a form that neither overflows nor loses digits.
+"""Functions along an axis, each with a name, a definition and a numerically stable form.
 
-An elementwise function maps one number; one of these maps the numbers along one axis, and
-is written ``softmax(z[i, u], i)``: its value at ``i``, over the axis of ``i``. What it is
-is a short expression in index form, and so is what is computed instead; the rule that leads
-from the one to the other is named, with its proof.
+An elementwise function maps one number. A function along an axis maps all numbers along
+that axis: ``softmax(z[i, u], i)`` is its value at ``i``, over the axis of ``i``. The definition
+and the stable form are short expressions in index form. The docstring of the stable form
+names the rule that makes them equal and gives its proof.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.arrays.stable import log1p
 from derive.calculus.index import Index, IndexSupply, total
 
-#: An entry of an argument at an index of the axis.
+#: Returns the entry of an argument at an index of the axis.
 Entry = Callable[[Expr], Expr]
 
 
 class Largest(ExprWithLimits):  # type: ignore[misc]  # SymPy's class carries no types
-    """The largest value of a body along the axis of its bound index; of complex values, by the real part."""
+    """The maximum of a body along the axis of its bound index; complex values compare by real part."""
 
 
 class Choice(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """``Choice(u, k, this, that)``: this where ``u`` is the largest along the axis of ``k``, that elsewhere."""
+    """``Choice(u, k, this, that)``: ``this`` where ``u`` is the maximum along the axis of ``k``, else ``that``."""
 
     nargs = 4
 
 
 class Less(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """``Less(v, z, k)``: v less its value where z is the largest along the axis of ``k``, so 0 there."""
+    """``Less(v, z, k)``: v minus its value at the maximum of z along the axis of ``k``."""
 
     nargs = 3
 
 
 class Along(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """``f(z, ..., k)``: the value at ``k`` of a function along the axis of ``k``; the last argument is ``k``.
+    """``f(z, ..., k)``: the value at ``k`` of a function along the axis of ``k``.
 
-    One that ``reduces`` has no value at ``k`` but one for the whole axis, so ``k`` is bound in it.
+    A function that ``reduces`` has a single value for the whole axis, so ``k`` is bound in it.
     """
 
     rule: ClassVar[Rule]
@@ -49,17 +49,17 @@ class Along(Function):  # type: ignore[misc]  # SymPy's Function carries no type
 
     @property
     def free_symbols(self) -> set[Any]:
-        """The symbols in it without the index that it binds."""
+        """The free symbols, without a bound index."""
         found: set[Any] = super().free_symbols
         return found - {self.args[-1]} if self.rule.reduces else found
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A named identity: ``stated`` is what is meant, ``computed`` what is computed instead.
+    """A named identity between the definition ``stated`` and the stable form ``computed``.
 
-    Both are given an index, a supply of others, and the entries of each argument; a function
-    without a value at the index is given None for it.
+    Both take an index, an ``Over`` for its axis, and the entries of each argument. The index
+    is None for a function that reduces.
     """
 
     title: str
@@ -71,12 +71,12 @@ class Rule:
 
     @property
     def node(self) -> Any:
-        """The class of the SymPy nodes that stand for it."""
+        """The SymPy class of the function."""
         return NODES[self.title]
 
 
 class Over:
-    """Sums and the like over the axis of one index, each with a bound index of its own."""
+    """Reductions over the axis of one index, each with its own bound index."""
 
     def __init__(self, like: Index, supply: IndexSupply) -> None:
         self.like = like
@@ -88,12 +88,12 @@ class Over:
         return total(body(j), j)
 
     def largest(self, body: Entry) -> Expr:
-        """The largest ``body(j)``."""
+        """The maximum of ``body(j)``."""
         j = self.supply.fresh(self.like.axis)
         return Largest(body(j), (j, Integer(j.axis.start), j.axis.stop))
 
     def others(self, z: Entry, body: Entry) -> Expr:
-        """The sum of ``body(j)`` over every j but that of the largest z."""
+        """The sum of ``body(j)`` over every j except that of the largest z."""
         return self.sum(lambda j: Choice(z(j), j, Integer(0), body(j)))
 
 
@@ -102,10 +102,10 @@ def _share(k: Expr, over: Over, z: Entry) -> Expr:
 
 
 def _shift(k: Expr, over: Over, z: Entry) -> Expr:
-    """Shift. exp(z_k)/sum exp(z_j) is unchanged if one number M is taken from every z.
+    """Shift. exp(z_k)/sum exp(z_j) does not change if the same number M is subtracted from every z.
 
-    Proof: both sides of the fraction are multiplied by exp(-M). With M the largest z, no
-    power is above 1, and the sum is at least 1.
+    Proof: multiply numerator and denominator by exp(-M). With M = max z, no exponential
+    is above 1, and the sum is at least 1.
     """
     power = _power(z)
     return power(k) / over.sum(power)
@@ -116,7 +116,7 @@ def _weighted_share(k: Expr, over: Over, z: Entry, c: Entry) -> Expr:
 
 
 def _weighted_shift(k: Expr, over: Over, z: Entry, c: Entry) -> Expr:
-    """Shift. As for equal weights: both sides of the fraction are multiplied by exp(-M)."""
+    """Shift. Proof: as for equal weights, multiply numerator and denominator by exp(-M)."""
     power = _power(z)
     return power(k) / over.sum(lambda j: c(j) * power(j))
 
@@ -128,7 +128,7 @@ def _log_sum(_: Any, over: Over, z: Entry) -> Expr:
 def _log_sum_exp(_: Any, over: Over, z: Entry) -> Expr:
     """Log-sum-exp. log sum exp(z_j) = M + log(1 + sum of exp(z_j - M) over all but the largest).
 
-    Proof: exp(M) is taken out of the sum; with M the largest z, its own term becomes 1.
+    Proof: factor exp(M) out of the sum; with M = max z, the largest term becomes 1.
     """
     return over.largest(z) + log1p(over.others(z, _power(z)))
 
@@ -138,7 +138,7 @@ def _weighted_log_sum(_: Any, over: Over, z: Entry, c: Entry) -> Expr:
 
 
 def _weighted_log_sum_exp(_: Any, over: Over, z: Entry, c: Entry) -> Expr:
-    """Log-sum-exp. log sum c_j exp(z_j) = M + log sum c_j exp(z_j - M). Proof: exp(M) is taken out of the sum."""
+    """Log-sum-exp. log sum c_j exp(z_j) = M + log sum c_j exp(z_j - M). Proof: factor exp(M) out of the sum."""
     power = _power(z)
     return over.largest(z) + log(over.sum(lambda j: c(j) * power(j)))
 
@@ -150,8 +150,8 @@ def _log_share(k: Expr, over: Over, z: Entry) -> Expr:
 def _log_softmax(k: Expr, over: Over, z: Entry) -> Expr:
     """Log-sum-exp. log(exp(z_k)/sum exp(z_j)) = (z_k - M) - log1p(sum over all but the largest).
 
-    Proof: a logarithm of a quotient, and log-sum-exp; M is taken from z_k first, so that
-    what is left of a share near 1 is not lost beside M.
+    Proof: the logarithm of a quotient, and log-sum-exp. M is subtracted from z_k first, so
+    that the small logarithm of a share near 1 is not lost next to M.
     """
     return Less(z(k), z(k), k) - log1p(over.others(z, _power(z)))
 
@@ -161,7 +161,7 @@ def _minus(k: Expr, over: Over, z: Entry, y: Entry) -> Expr:
 
 
 def _partition_minus(k: Expr, over: Over, z: Entry, y: Entry) -> Expr:
-    """Partition of unity. As sum a_j = 1, the largest share is 1 less the others: a_k - y_k = (1 - y_k) - others.
+    """Partition of unity. As sum a_j = 1, the largest share gives a_k - y_k = (1 - y_k) - sum of the others.
 
     Proof: sum exp(z_j)/sum exp(z_j) = 1. No other share is above 1/2, so none rounds to 1.
     """
@@ -174,7 +174,7 @@ def _rest(k: Expr, over: Over, z: Entry) -> Expr:
 
 
 def _partition_rest(k: Expr, over: Over, z: Entry) -> Expr:
-    """Partition of unity. What the largest share leaves of 1 is the sum of the others."""
+    """Partition of unity. 1 minus the largest share is the sum of the others."""
     a = _softmax_of(z)
     return Choice(z(k), k, over.others(z, a), 1 - a(k))
 
@@ -184,9 +184,9 @@ def _log_rest(k: Expr, over: Over, z: Entry) -> Expr:
 
 
 def _partition_log_rest(k: Expr, over: Over, z: Entry) -> Expr:
-    """Partition of unity and log-sum-exp, over all but the largest: their own largest is taken from them.
+    """Partition of unity and log-sum-exp over all but the largest z, shifted by their own maximum.
 
-    Proof: 1 - a_k is the sum of the other powers over that of all, for the k of the largest z.
+    Proof: for the k of the largest z, 1 - a_k is the sum of the other exponentials over the sum of all.
     """
     second = over.largest(lambda j: Choice(z(j), j, -oo, Less(z(j), z(j), j)))
     rest = over.others(z, lambda j: exp(Choice(z(j), j, Integer(0), Less(z(j), z(j), j) - second)))
@@ -199,10 +199,10 @@ def _pull(k: Expr, over: Over, z: Entry, v: Entry) -> Expr:
 
 
 def _moved_pull(k: Expr, over: Over, z: Entry, v: Entry) -> Expr:
-    """Pull. a_k (v_k - sum a_j v_j) is unchanged if one number is taken from every v.
+    """Pull. a_k (v_k - sum a_j v_j) does not change if the same number is subtracted from every v.
 
-    Proof: as sum a_j = 1, the sum loses that number too. The v of the largest share is
-    taken, so that for a share near 1 the bracket holds no difference of equal numbers.
+    Proof: as sum a_j = 1, the sum decreases by that number too. Subtracting the v of the
+    largest share avoids cancellation in the bracket for a share near 1.
     """
     a = _softmax_of(z)
 
@@ -219,8 +219,7 @@ def _drawn(k: Expr, over: Over, z: Entry, w: Entry) -> Expr:
 def _partition_drawn(k: Expr, over: Over, z: Entry, w: Entry) -> Expr:
     """Pull. With w = a v, the same is w_k - a_k sum w_j, and w_k (1 - a_k) - a_k (the other w) for a share near 1.
 
-    Proof: the term of k is taken out of the sum; what the largest share leaves of 1 is the
-    sum of the others.
+    Proof: split the term of k off the sum; 1 minus the largest share is the sum of the others.
     """
     a = _softmax_of(z)
     near_one = w(k) * over.others(z, a) - a(k) * over.others(z, w)
@@ -313,12 +312,12 @@ NODES: dict[str, Any] = {
 
 
 def stated(node: Along, supply: IndexSupply) -> Expr:
-    """What a node stands for, in sums and exponentials."""
+    """Return the definition of a function along an axis, in sums and exponentials."""
     return _opened(node, node.rule.stated, supply)
 
 
 def computed(node: Along, supply: IndexSupply) -> Expr:
-    """What is computed instead."""
+    """Return the numerically stable form of a function along an axis."""
     return _opened(node, node.rule.computed, supply)
 
 
@@ -332,5 +331,5 @@ def _opened(node: Along, form: Callable[..., Expr], supply: IndexSupply) -> Expr
 
 
 def name_along(title: str, axis: int) -> str:
-    """The name in code: of the function down each column (``axis`` 0), or along each row (1)."""
+    """Return the name in code of the function along columns (``axis`` 0) or rows (1)."""
     return title if axis == 0 else f"{title}_of_rows"

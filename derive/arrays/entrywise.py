@@ -1,7 +1,7 @@
-"""Entry by entry: what a formula makes of one pre-activation becomes a function of its own.
+"""Fuse elementwise parts of a formula into functions of one pre-activation.
 
-As a function of one number it can be rearranged (``stable``); whether the whole formula is,
-or each of its terms, is tried.
+A function of one number can be rearranged (``stable``). Both the whole formula and its
+separate terms are tried.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from derive.arrays.trial import GREATEST, Evaluator, Remembered, is_exact, no_wo
 from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.functions import Elementwise, X, elementwise
 
-#: Where a function of one number is tried, and what the targets beside it are.
+#: The points at which a function of one number is tried, and the targets used with it.
 POINTS = (0.0, 1e-9, 1e-3, 1.0, 6.0, 20.0, 36.0, 40.0, 360.0, 800.0, 1e4)
 TARGETS = (0.0, 1.0, 0.25)
 
 
-#: The names that functions have been given, each with what it stands for.
+#: The names given to functions, each with its definition.
 Titles = tuple[tuple[str, Any], ...]
 
 
 @dataclass
 class Fusing:
-    """Makes functions out of formulas; ``titles`` are those given so far, each with what it stands for."""
+    """Creates functions from formulas; ``titles`` are the names given so far, with their definitions."""
 
     evaluator: Evaluator
     title: str
@@ -57,16 +57,16 @@ class Fusing:
     titles: dict[str, Any] = field(default_factory=dict)
 
     def whole(self, expression: Expr) -> Expr:
-        """Each part that is computed entry by entry, and would lose digits, as one function."""
+        """Replace each elementwise part that would lose digits by one function."""
         return self._everywhere(expression, self._one)
 
     def terms(self, expression: Expr) -> Expr:
-        """Each term of such a part as one function of the pre-activation, times the rest."""
+        """Replace each term of such a part by one function of the pre-activation, times the rest."""
         self.summary = f"A part of {self.summary[0].lower()}{self.summary[1:]}"
         return self._everywhere(expression, self._each)
 
     def _everywhere(self, expression: Expr, fuse: Any) -> Expr:
-        """The outermost parts come first, as the slope stands beside the bracket that holds a quotient."""
+        """Outermost parts come first, because a derivative multiplies a bracket that contains a quotient."""
         z = entry_of(expression)
         if z is not None and is_risky(expression):
             return fuse(expression, z)
@@ -91,7 +91,7 @@ class Fusing:
         return term if not inside or alone else self._product(term, z) or term
 
     def _product(self, product: Expr, z: Indexed) -> Expr | None:
-        """What depends on the pre-activation in a product as one function; None if a width stands among it."""
+        """Fuse the factors that depend on the pre-activation; None if they contain a width."""
         inside = [f for f in Mul.make_args(product) if f.has(z)]
         value = Mul(*inside)
         others = sorted(value.atoms(Indexed) - {z}, key=str)
@@ -127,7 +127,7 @@ def _numbered(title: str) -> Iterator[str]:
 
 
 def entry_of(expression: Expr) -> Indexed | None:
-    """The entry of which an expression is a function, entry by entry; None if it is not of one."""
+    """Return the only entry that an elementwise expression depends on, or None."""
     if expression.has(Sum, Along, ExprWithLimits):
         return None
     calls = expression.atoms(Function)
@@ -141,13 +141,13 @@ def entry_of(expression: Expr) -> Indexed | None:
 
 
 def loose_symbols(expression: Expr) -> set[Any]:
-    """The scalars and the widths that an expression reads beside entries."""
+    """The scalars and widths that an expression reads in addition to entries."""
     read: set[Any] = expression.free_symbols
     return read - {s for e in expression.atoms(Indexed) for s in e.free_symbols}
 
 
 def is_risky(expression: Expr) -> bool:
-    """Whether a formula takes a logarithm of a function, divides by one, takes it from a number, or has a bare exp."""
+    """Whether a formula has log(f), 1/f or c - f of a function f, or exp outside other functions."""
     return any(_loses(node) for node in _parts(expression))
 
 
@@ -172,7 +172,7 @@ def _loses(node: Expr) -> bool:
 
 @cache
 def proved_form(evaluator: Evaluator, definition: Expr, others: tuple[Symbol, ...] = ()) -> StableForm:
-    """The form that loses nothing where it was tried: as it stands, rearranged, or rearranged term by term."""
+    """Return the most accurate form in the trials: as stated, rearranged, or rearranged term by term."""
     plain = StableForm(definition)
     best, least = plain, _errors(evaluator, plain, definition, others)
     for form in _forms(definition, others):
@@ -191,7 +191,7 @@ def _forms(definition: Expr, others: tuple[Symbol, ...]) -> Iterator[StableForm]
 
 @cache
 def true_values(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tuple[float, ...], Any], ...]:
-    """True values at all the points; None where there is none."""
+    """Exact values at all points; None where the function has no value."""
     machine = Interpreter({}, {}, {}, Arithmetic(Remembered(), mpmath.mpf))
     found = []
     for point in sorted({sign * p for p in POINTS for sign in (-1, 1)}):
@@ -207,13 +207,13 @@ def true_values(definition: Expr, others: tuple[Symbol, ...]) -> tuple[tuple[tup
 
 
 def _beside(count: int) -> list[tuple[float, ...]]:
-    """What so many other arguments are: unlike each other, and of several all but one 0."""
+    """The values of ``count`` other arguments: all different, or all but one equal to 0."""
     unlike = [tuple(target + n / 2 for n in range(count)) for target in (TARGETS if count else (0.0,))]
     return [*unlike, *(tuple(np.eye(count)[n].tolist()) for n in range(count if count > 1 else 0))]
 
 
 def _errors(evaluator: Evaluator, form: StableForm, definition: Expr, others: tuple[Symbol, ...]) -> tuple[float, ...]:
-    """The error at each point; infinite where NumPy would warn though the truth is a number."""
+    """The error at each point; infinite where NumPy would warn although the exact value is finite."""
     code = evaluator.function(form, others)
     return tuple(_error_at(code, given, true) for given, true in true_values(definition, others))
 

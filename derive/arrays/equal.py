@@ -1,10 +1,10 @@
-"""Whether two expressions in index form are equal, by their values modulo a prime.
+"""Test whether two expressions in index form are equal, by evaluating them modulo a prime.
 
-Sums, products and integer powers are computed; what else there is, an entry or a function, is a random number
-that depends on what it is made of. Expressions that the rules of arithmetic make equal have equal values, others
-have not, but for a chance of about 1e-18 for each factor (Schwartz, 1980, "Fast probabilistic algorithms for
-verification of polynomial identities"). This takes a time that grows with the number of different parts of an
-expression, where expanding it takes one that grows exponentially.
+Sums, products and integer powers are computed. Every other subexpression, such as an entry or a function, is a
+pseudo-random number determined by its content. Expressions that are equal by the rules of arithmetic have equal
+values; others differ except with a probability of about 1e-18 per factor (Schwartz, 1980, "Fast probabilistic
+algorithms for verification of polynomial identities"). The time grows with the number of different subexpressions,
+while that of expanding grows exponentially.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index
 
 _PRIME = 2**61 - 1
-#: How many entries an axis has here: each counts with a weight, and the weights add up to its extent.
+#: The number of entries of an axis in the test. Each has a weight, and the weights sum to the extent of the axis.
 _ENTRIES = 3
 
-#: Where each index stands.
+#: The position of each index.
 At = dict[Index, int]
 
 
 def equal(one: Expr, other: Expr) -> bool:
-    """Whether two expressions are equal by the rules of sums, products and powers, whatever bound indices are called.
+    """Whether two expressions are equal by the rules of sums, products and powers, up to names of bound indices.
 
     >>> from sympy.abc import a, b
     >>> equal((a + b) ** 2, a**2 + 2 * a * b + b**2), equal(a**2, b**2)
@@ -41,7 +41,7 @@ def equal(one: Expr, other: Expr) -> bool:
 
 
 def _drawn(*made_of: Any) -> int:
-    """A random number that depends on what it is given, and on nothing else."""
+    """Return a pseudo-random number that depends only on the arguments."""
     return int.from_bytes(blake2b(repr(made_of).encode(), digest_size=8).digest(), "big") % _PRIME
 
 
@@ -50,19 +50,19 @@ def _inverse(value: int) -> int:
 
 
 class _Values:
-    """Computes expressions, each different part once."""
+    """Evaluates expressions; each different subexpression is computed once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Basic, tuple[tuple[Index, int], ...]], int] = {}
         self._free: dict[Basic, frozenset[Index]] = {}
 
     def places(self, *expressions: Expr) -> At:
-        """Where the free indices stand: one place for each will do, but not the same for two of them."""
+        """Positions of the free indices: one per index suffices, but two indices must differ."""
         free = sorted(frozenset().union(*map(self.free, expressions)), key=str)
         return {index: _ENTRIES + n for n, index in enumerate(free)}
 
     def free(self, node: Basic) -> frozenset[Index]:
-        """The indices that a part depends on."""
+        """The indices that a subexpression depends on."""
         if node not in self._free:
             parts = (self.free(a) for a in node.args if isinstance(a, Basic))
             found = frozenset({node}) if isinstance(node, Index) else frozenset().union(*parts)
@@ -115,7 +115,7 @@ class _Values:
         return sum(w * self._summed(body, others, {**at, index: n}) for n, w in enumerate(weights))
 
     def _power(self, exponent: Expr, at: At) -> int:
-        """Of a sum, the product of the powers; of a whole multiple, the power of the power."""
+        """A base raised to a sum is a product of powers; raised to an integer multiple, a power of a power."""
         found = 1
         for term in Add.make_args(exponent):
             number, rest = term.as_coeff_Mul()
@@ -125,7 +125,7 @@ class _Values:
         return found
 
     def _along(self, node: Any, at: At) -> int:
-        """A function of all entries along the axis of its last argument, and of where that stands."""
+        """A function of all entries along the axis of its last argument and of the position on it."""
         *arguments, index = node.args
         if not isinstance(index, Index):
             return self._opaque(node, at)
@@ -134,7 +134,7 @@ class _Values:
         return _drawn(type(node).__name__, entries, here)
 
     def _opaque(self, node: Any, at: At) -> int:
-        """A number for what is computed in some other way, by what it is and what it is made of."""
+        """A number for any other node, determined by its type and its operands."""
         if isinstance(node, Indexed):
             places = [_place(index, at) for index in node.indices]
             return _drawn(node.base.label.name, places)

@@ -1,4 +1,4 @@
-"""What is known by a name on paper: softmax, wherever it stands."""
+"""Recognise expressions that have a name in documents: softmax."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from derive.arrays import matrix as mx
 
 
 def recognise(node: mx.Node) -> mx.Node:
-    """Name softmax where it stands: exp(u) over its sum along the rows."""
+    """Replace exp(u) over its sum along the rows by softmax."""
     node = mx.rebuilt(node, tuple(recognise(c) for c in mx.children(node)))
     if isinstance(node, mx.Hadamard) and len(node.factors) == 2:
         for top, bottom in (node.factors, node.factors[::-1]):

@@ -1,7 +1,7 @@
-"""A name for what stands inside a function, such as c z in f(c z), so that f is a function of one entry.
+"""Name the arguments of functions, such as c z in f(c z), so that f becomes a function of one entry.
 
-The rules of stability know functions of an entry. That an entry is a product or a sum of others
-changes nothing in them: it is named before they are applied, and put back after them.
+The stability rules apply to functions of a single entry. A compound argument is replaced by a
+named entry before the rules are applied and substituted back afterwards.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from derive.calculus.program import Program
 
 @dataclass(frozen=True)
 class Inner:
-    """The arguments that have been named, each by the equation of its name.
+    """The named arguments, each with the equation that defines its name.
 
-    An argument that reads one of the ``excluded`` tensors has no name: the rules look into it.
+    An argument that reads one of the ``excluded`` tensors is not named: the rules need to see its parts.
     """
 
     excluded: frozenset[str]
     equations: dict[Expr, Equation] = field(default_factory=dict)
 
     def named(self, equation: Equation) -> Equation:
-        """The equation with a name for every argument of a function of one number that is no entry itself.
+        """Name every argument of a function of one number, unless it already is an entry.
 
-        An argument with a sum in it is left: it would be computed once for each place where it stands.
-        That of a logarithm is left too, as there are rules for what stands in it.
+        An argument that contains a sum is kept, because it would be computed at each of its occurrences.
+        The argument of a logarithm is kept, because some rules rewrite it.
         """
         functions = equation.expression.atoms(Function) - equation.expression.atoms(log)
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
@@ -38,7 +38,7 @@ class Inner:
         return replace(equation, expression=equation.expression.xreplace(new))
 
     def put_back(self, equation: Equation) -> Equation:
-        """The equation with the arguments for their names."""
+        """Replace the names by their arguments."""
         by_name = {e.target.name: e for e in self.equations.values()}
 
         def opened(entry: Expr) -> Expr:
@@ -48,7 +48,7 @@ class Inner:
         return replace(equation, expression=value)
 
     def _entry(self, argument: Expr) -> Expr:
-        """The name of an argument at its indices; equal arguments, whatever their indices, have one name."""
+        """The name of an argument at its indices; arguments equal up to indices share a name."""
         nodes = (node for node in preorder_traversal(argument) if isinstance(node, Index))
         indices = tuple(sorted(dict.fromkeys(nodes), key=lambda i: i.axis.sample))
         key = argument.xreplace({index: Symbol(f"_{place}") for place, index in enumerate(indices)})
@@ -65,7 +65,7 @@ class Inner:
 
 
 def with_names(program: Program, excluded: Iterable[str]) -> tuple[Program, Inner]:
-    """The program with names for arguments, which are as good as given, and what they stand for."""
+    """Return the program with named arguments as additional inputs, and the definitions of the names."""
     inner = Inner(frozenset(excluded))
     statements = tuple(replace(s, equation=inner.named(s.equation)) for s in program.statements)
     names = tuple(e.target for e in inner.equations.values())

@@ -1,4 +1,4 @@
-"""Where the formulas of a program's functions change: no difference may be taken across such a point."""
+"""Points where the formula of a function changes: finite differences across them are invalid."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from derive.calculus.functions import Elementwise, borders
 
 
 def kink_nodes(program: ArrayProgram) -> Iterator[mx.Node]:
-    """What a function is applied to, less where its formula changes, for each such point on the way to the error.
+    """Yield argument - point for each function and each point where its formula changes, up to the error.
 
-    A jump of the slope's own slope counts too: it is seen by a difference, if less. What does not depend
-    on what is learned is left out. ``program`` must have been lifted.
+    Jumps of the second derivative count too, since they affect finite differences, if less. Functions
+    that do not depend on a parameter are omitted. ``program`` must be lifted.
     """
     given = {t.name for t in program.inputs}
     found: dict[mx.Node, None] = {}

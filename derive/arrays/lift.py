@@ -1,9 +1,9 @@
-"""From index form to matrix form.
+"""Translate the index form to the matrix form.
 
-The rules, in the order in which they are tried: equal index sets become an
-entry-wise product; an index bound in one factor becomes a sum over that axis;
-one bound in two becomes a matrix product, transposed as needed; anything else
-is an einsum. What cannot be lifted is an error that names it.
+The rules, in the order in which they are tried: factors with equal index sets
+become an elementwise product; an index bound in one factor becomes a sum over
+that axis; an index bound in two factors becomes a matrix product, transposed as
+needed; anything else is an einsum. A term that cannot be lifted raises LiftError.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ Side = Index | None
 
 
 class LiftError(ValueError):
-    """A term with no matrix form, named."""
+    """A term has no matrix form; the message names it."""
 
 
 @dataclass(frozen=True)
 class Lifted:
-    """A node and the indices that its rows and its columns run over (None: it has one)."""
+    """A node with the indices of its rows and its columns (None: a single row or column)."""
 
     node: mx.Node
     row: Side = None
@@ -55,18 +55,18 @@ class Lifted:
 
     @property
     def indices(self) -> frozenset[Index]:
-        """The indices it runs over."""
+        """The indices of the rows and the columns."""
         return frozenset(i for i in (self.row, self.column) if i is not None)
 
     def spread(self, row: Side, column: Side) -> mx.Node:
-        """The node, repeated along the sides that it lacks."""
+        """Repeat the node along missing sides."""
         full = (_extent(row), _extent(column))
         return self.node if self.node.shape == full else mx.Broadcast(self.node, full)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A factor that can be laid with any of its indices along the rows; ``text`` names it in an error."""
+    """A factor that can be oriented with any of its indices along the rows; ``text`` names it in errors."""
 
     indices: frozenset[Index]
     lay: Callable[[Side, Side], Lifted]
@@ -76,7 +76,7 @@ class Piece:
 def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     """Return the matrix form of an equation's right side, in the shape of its left side.
 
-    Raises LiftError that names the term, or ShapeError.
+    Raises LiftError, naming the term, or ShapeError.
     """
     row, column = _sides(equation.indices)
     if len(equation.indices) > 2:
@@ -90,7 +90,7 @@ def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
 
 
 def _reads_numbers(right: Expr, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a formula reads nothing but numbers that are computed once a step."""
+    """Whether a formula reads only plain numbers that are given or computed once per step."""
     read = [tensors[name] for name in symbols_read(right) if name in tensors]
     return bool(read) and not right.has(Indexed, Sum) and all(t.is_number for t in read)
 
@@ -104,7 +104,7 @@ class ArrayAssign(Assign):
 
 @dataclass(frozen=True)
 class ArrayProgram(Program):
-    """A program whose statements have an array form each."""
+    """A program whose statements have an array form."""
 
     statements: tuple[ArrayAssign, ...]
 
@@ -114,9 +114,9 @@ class ArrayProgram(Program):
 
 
 def lift_program(program: Program) -> ArrayProgram:
-    """The program with the array form of every statement; shapes are checked on the way.
+    """Add the array form to every statement of a program and check all shapes.
 
-    Raises LiftError, naming the tensor, for a statement that has none.
+    Raises LiftError, naming the tensor, for a statement without an array form.
     """
     tensors = program.tensors
     lifted = []
@@ -129,7 +129,7 @@ def lift_program(program: Program) -> ArrayProgram:
 
 
 def _lifted(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
-    """The matrix form; an error names the tensor, and has letters for indices."""
+    """The matrix form; errors name the tensor and use letters for indices."""
     try:
         return lift(equation, tensors)
     except (LiftError, mx.ShapeError):
@@ -168,7 +168,7 @@ def _lay(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor
     expression = sympify(expression)
     stray = _bound_free(expression) - {row, column}
     if stray:
-        raise LiftError(f"{expression} has the index {min(map(str, stray))} beside its rows and columns")
+        raise LiftError(f"{expression} has the index {min(map(str, stray))} in addition to its rows and columns")
     return _node(expression, row, column, tensors)
 
 
@@ -186,7 +186,7 @@ def _(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) 
 @_node.register
 def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     if isinstance(expression, Index):
-        raise LiftError(f"the index {expression} stands as a number, which has no matrix form")
+        raise LiftError(f"the index {expression} is used as a number, which has no matrix form")
     tensor = tensors.get(expression.name)
     return Lifted(mx.Number(expression) if tensor is None or tensor.is_number else mx.Array(tensor))
 
@@ -263,7 +263,7 @@ def _fold(expression: Along, row: Side, column: Side, tensors: Mapping[str, Tens
     *values, k = expression.args
     free = _bound_free(expression)
     if len(free) > 1:
-        raise LiftError(f"{expression} has the indices {sorted(map(str, free))} beside the one that it is taken over")
+        raise LiftError(f"{expression} has the indices {sorted(map(str, free))} in addition to the one it reduces")
     along_column = row in free or (not free and k.axis.sample)
     sides = (row if free else None, k) if along_column else (k, column if free else None)
     laid = _alike(values, sides[0], sides[1], tensors, k)
@@ -274,7 +274,7 @@ def _fold(expression: Along, row: Side, column: Side, tensors: Mapping[str, Tens
 
 @dataclass(frozen=True)
 class _Alike:
-    """Operands of one shape, and what it runs over."""
+    """Operands of the same shape, with the indices of their rows and columns."""
 
     nodes: tuple[mx.Node, ...]
     row: Side
@@ -282,7 +282,7 @@ class _Alike:
 
 
 def _alike(values: Iterable[Expr], row: Side, column: Side, tensors: Mapping[str, Tensor], *needed: Index) -> _Alike:
-    """Expressions laid along the same sides, those of ``needed`` among them."""
+    """Orient expressions along the same sides, which include the indices ``needed``."""
     laid = [_lay(v, row, column, tensors) for v in values]
     present = frozenset(needed).union(*(p.indices for p in laid))
     sides = (row if row in present else None, column if column in present else None)
@@ -322,7 +322,7 @@ def _(expression: Less, row: Side, column: Side, tensors: Mapping[str, Tensor]) 
 def _product(
     factors: Iterable[Expr], bound: tuple[Index, ...], row: Side, column: Side, tensors: Mapping[str, Tensor]
 ) -> Lifted:
-    """A product of factors, summed over ``bound`` and over what sums among the factors bind."""
+    """Lift a product of factors, summed over ``bound`` and over the bound indices of factors that are sums."""
     scale, pieces = Integer(1), []
     for factor in factors:
         if isinstance(factor, Sum) and not set(bound) & {limit[0] for limit in factor.limits}:
@@ -348,7 +348,7 @@ def _piece(factor: Expr, tensors: Mapping[str, Tensor]) -> Piece:
 def _summed(
     factors: tuple[Expr, ...], bound: tuple[Index, ...], tensors: Mapping[str, Tensor]
 ) -> tuple[Expr, list[Piece]]:
-    """Eliminate the bound indices one after the other; returns the number in front and the pieces left."""
+    """Eliminate the bound indices one by one; return the numerical coefficient and the remaining pieces."""
     scale, pieces = Integer(1), []
     for factor in factors:
         if isinstance(factor, Sum):
@@ -363,7 +363,7 @@ def _summed(
             scale *= factor
     read = frozenset[Index]().union(*(p.indices for p in pieces))
     left = [b for b in bound if b in read]
-    for idle in set(bound) - read:  # summed over, but read by no factor: so many equal terms
+    for idle in set(bound) - read:  # no factor reads it, so all terms are equal
         scale *= idle.axis.extent
     while left:
         index = next((b for b in left if _simple(b, pieces)), left[0])
@@ -386,7 +386,7 @@ def _two_sided(index: Index, pieces: list[Piece]) -> bool:
 
 
 def _eliminate(index: Index, bound: list[Index], pieces: list[Piece]) -> list[Piece]:
-    """Sum the product of the pieces that hold ``index`` over it."""
+    """Sum the product of the pieces with ``index`` over that index."""
     inside = [p for p in pieces if index in p.indices]
     others = _touching(index, pieces)
     rest = [p for p in pieces if index not in p.indices]
@@ -409,7 +409,7 @@ def _sum_all(a: Index, b: Side, inside: list[Piece]) -> Piece:
 
 
 def _sum_one(index: Index, inside: list[Piece], other: Side) -> Piece:
-    """A sum over an axis; with a vector over that axis alone, a product of matrix and vector."""
+    """A sum over an axis, or a matrix-vector product if there is a vector over that axis alone."""
     matrices = [p for p in inside if len(p.indices) == 2]
     vectors = [p for p in inside if len(p.indices) == 1]
 
@@ -422,14 +422,14 @@ def _sum_one(index: Index, inside: list[Piece], other: Side) -> Piece:
 
 
 def _summed_rows(matrices: list[Piece], vectors: list[Piece], index: Index, column: Side) -> mx.Node:
-    """A row: the sum over the rows, which ``index`` runs along."""
+    """Sum over the rows, whose index is ``index``; the result is a row."""
     if matrices and vectors:
         return mx.Product(_full(vectors, None, index), _full(matrices, index, column))
     return mx.SumOver(_full(matrices + vectors, index, column), 0)
 
 
 def _summed_columns(matrices: list[Piece], vectors: list[Piece], index: Index, row: Side) -> mx.Node:
-    """A column: the sum over the columns, which ``index`` runs along (over the rows if there is no other)."""
+    """Sum over the columns, whose index is ``index`` (over the rows if there is no other); the result is a column."""
     if matrices and vectors:
         return mx.Product(_full(matrices, row, index), _full(vectors, index, None))
     if index.axis.sample or row is not None:
@@ -453,7 +453,7 @@ def _matrix_product(index: Index, inside: list[Piece], others: frozenset[Index])
 
 
 def _hadamard(pieces: list[Piece], row: Side, column: Side) -> Lifted:
-    """The entry-wise product of pieces laid along the same sides."""
+    """The elementwise product of pieces oriented along the same sides."""
     laid = [p.lay(row, column) for p in pieces]
     if len(laid) == 1:
         return laid[0]
@@ -464,7 +464,7 @@ def _hadamard(pieces: list[Piece], row: Side, column: Side) -> Lifted:
 
 
 def _einsum(bound: list[Index], pieces: list[Piece]) -> Piece:
-    """The general contraction of all pieces over all bound indices that are left."""
+    """The general contraction of all pieces over all remaining bound indices."""
     for piece in pieces:
         if len(piece.indices) > 2:
             raise LiftError(f"{piece.text or 'a product'} has more than two indices, so it has no matrix form")
@@ -495,7 +495,7 @@ def _pair(indices: frozenset[Index]) -> tuple[Side, Side]:
 
 
 def _stacked(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
-    """Rows given piecewise become blocks; terms that only fill some of the columns are added to the others."""
+    """Turn rows given piecewise into blocks; add the terms that fill only some of the columns."""
     parts = [t for t in Add.make_args(right) if column is not None and fills_columns(t, column)]
     if not parts:
         return _stack(right, row, column, tensors)
@@ -508,13 +508,13 @@ def _stacked(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]
 
 
 def fills_columns(term: Expr, column: Index) -> bool:
-    """Whether a term is a sum over columns that picks out one: factor * sum over j of delta(column, j) * entries."""
+    """Whether a delta selects the term's columns: factor * sum over j of delta(column, j) * entries."""
     found = [f for f in Mul.make_args(term) if isinstance(f, Sum) and len(f.limits) == 1]
     return len(found) == 1 and KroneckerDelta(column, found[0].limits[0][0]) in Mul.make_args(found[0].function)
 
 
 def _columns(term: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
-    """The columns that a term fills, side by side with zeros for the others."""
+    """The columns that a term fills, next to zeros for the other columns."""
     assert column is not None
     (picked,) = (f for f in Mul.make_args(term) if isinstance(f, Sum))
     inner: Index = picked.limits[0][0]
@@ -530,7 +530,7 @@ def _columns(term: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor])
 
 
 def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> mx.Node:
-    """Rows given piecewise become blocks, one below the other."""
+    """Turn rows given piecewise into vertically stacked blocks."""
     if row is None:
         raise LiftError(f"{right} gives rows piecewise, but has none")
     blocks = []
@@ -542,16 +542,16 @@ def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) 
 
 
 def gives_rows(equation: Equation) -> bool:
-    """Whether an equation gives its rows piecewise."""
+    """Whether an equation defines its rows piecewise."""
     rows = equation.indices[:1]
     return any(row in delta.args for delta in equation.expression.atoms(KroneckerDelta) for row in rows)
 
 
 def row_blocks(expression: Expr, row: Index) -> list[tuple[int, Expr, Expr, Side]]:
-    """The blocks of rows that an expression with deltas fills, from the first row on.
+    """Split an expression with deltas into blocks of rows, from the first row on.
 
-    Each is (number of its first row, rows, what fills them, the index along them or
-    None). Raises LiftError unless the blocks fill every row once.
+    Each block is (number of its first row, number of rows, content, row index or None).
+    Raises LiftError unless the blocks fill every row exactly once.
     """
     blocks = sorted((_block(term, row) for term in Add.make_args(expression)), key=lambda b: b[0])
     position: Expr = Integer(row.axis.start)

@@ -1,7 +1,7 @@
-"""From the matrix form to what NumPy computes: repeats are made explicit where NumPy does not repeat.
+"""Make repetition explicit in the matrix form where NumPy does not broadcast.
 
-NumPy repeats a vector inside an entry-wise operation by itself. A matrix
-product, a sum over an axis or an assignment needs the full array.
+NumPy broadcasts a vector inside an elementwise operation. A matrix product, a
+sum over an axis or an assignment needs the full array.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from derive.calculus.roles import Role
 
 
 def lowered(node: mx.Node) -> mx.Node:
-    """The same value, with a ``Repeat`` wherever the full array is needed and would not be there."""
+    """Insert a ``Repeat`` wherever the full array is needed but NumPy would not produce it."""
     return _full(_explicit(node))
 
 
 def with_two_axes(node: mx.Node) -> mx.Node:
-    """The same with every sum of all entries kept as an array of one row and one column."""
+    """Keep every sum of all entries as an array with one row and one column."""
     if isinstance(node, mx.SumOver) and node.axis is None:
         return mx.SumOver(mx.SumOver(with_two_axes(node.of), 1), 0)
     return mx.rebuilt(node, tuple(with_two_axes(c) for c in mx.children(node)))
 
 
 def array(node: mx.Node) -> mx.Node:
-    """The same as an array, where NumPy would have a number."""
+    """Turn the node into an array where NumPy would return a scalar."""
     return node if has_axes(node) else mx.Repeat(node, node.shape)
 
 
 def has_axes(node: mx.Node) -> bool:
-    """Whether NumPy's value of a node has axes: it reads an array that no sum of all entries encloses."""
+    """Whether NumPy's value of a node has axes: it reads an array outside any sum of all entries."""
     if isinstance(node, mx.SumOver) and node.axis is None:
         return False
     if isinstance(node, mx.Array):
@@ -52,7 +52,7 @@ def _explicit(node: mx.Node) -> mx.Node:
 
 
 def _turned(node: mx.Node) -> mx.Node:
-    """The transpose of what is a number for NumPy: the same number, repeated the other way round."""
+    """The transpose of a NumPy scalar: the same number with its repeats transposed."""
     if isinstance(node, mx.Broadcast):
         return mx.Broadcast(_turned(node.of), node.full[::-1])
     if node.shape == (1, 1):
@@ -69,7 +69,7 @@ def _constant(node: mx.Node) -> bool:
 
 
 def stored_shape(node: mx.Node) -> mx.Shape:
-    """The shape of the array that NumPy has after computing an explicit node without its last repeats."""
+    """The shape of NumPy's result for an explicit node without its outermost repeats."""
     operands = [stored_shape(c) for c in mx.children(node)]
     if isinstance(node, mx.Broadcast | mx.Scale | mx.Power):
         return operands[0]

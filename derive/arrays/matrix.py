@@ -2,7 +2,7 @@
 
 Rows are units, columns are samples; a vector is a matrix with one column (one
 entry per unit) or one row (one entry per sample), and a number has one of each.
-Every node knows its shape and refuses operands that do not fit.
+Every node has a shape and raises ShapeError for operands that do not match.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ ONE = Integer(1)
 
 
 class ShapeError(ValueError):
-    """Operands whose shapes do not fit, named with the operation."""
+    """The shapes of operands do not match; the message names the operation."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """Base of the closed set; the printers know every subclass."""
+    """Base class of the operations; the printers handle every subclass."""
 
     @property
     def shape(self) -> Shape:
@@ -35,7 +35,7 @@ class Node:
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """The values of the fields, in their order."""
+        """The values of the fields, in order."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
     @cached_property
@@ -51,7 +51,7 @@ class Node:
 
     @cached_property
     def _reads(self) -> frozenset[str]:
-        """Names of the tensors that it reads."""
+        """Names of the tensors that the node reads."""
         numbers = (value for value in self.parts if isinstance(value, Expr))
         own = {s.name for number in numbers for s in number.free_symbols if not s.is_integer}  # extents are integers
         return frozenset(own).union(*(child._reads for child in self._children))
@@ -59,7 +59,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Array(Node):
-    """A tensor as it is stored: the sample axis is the columns, a vector of units a column."""
+    """A stored tensor: samples are columns, and a vector of units is a column."""
 
     tensor: Tensor
 
@@ -87,7 +87,7 @@ class Number(Node):
 
     @property
     def shape(self) -> Shape:
-        """One by one."""
+        """(1, 1)."""
         return ONE, ONE
 
 
@@ -123,7 +123,7 @@ class Product(Node):
 
 @dataclass(frozen=True)
 class Hadamard(Node):
-    """The product entry by entry; all operands have the same shape."""
+    """The elementwise product; all operands have the same shape."""
 
     factors: tuple[Node, ...]
 
@@ -138,7 +138,7 @@ class Hadamard(Node):
 
 @dataclass(frozen=True)
 class Plus(Node):
-    """The sum entry by entry; all operands have the same shape."""
+    """The elementwise sum; all operands have the same shape."""
 
     terms: tuple[Node, ...]
 
@@ -153,7 +153,7 @@ class Plus(Node):
 
 @dataclass(frozen=True)
 class Scale(Node):
-    """A number (or a scalar such as the learning rate) times a matrix."""
+    """A scalar, such as the learning rate, times a matrix."""
 
     factor: Expr
     of: Node
@@ -166,7 +166,7 @@ class Scale(Node):
 
 @dataclass(frozen=True)
 class Map(Node):
-    """A function of real numbers, entry by entry; all arguments have the same shape."""
+    """An elementwise function; all arguments have the same shape."""
 
     function: Any
     arguments: tuple[Node, ...]
@@ -195,7 +195,7 @@ class Call(Node):
 
 @dataclass(frozen=True)
 class Fold(Call):
-    """A named function of whole arrays that leaves one row (``axis`` 0) or one column (1) of the first."""
+    """A named function of whole arrays that reduces the first to one row (``axis`` 0) or one column (1)."""
 
     axis: int
 
@@ -207,7 +207,7 @@ class Fold(Call):
 
 @dataclass(frozen=True)
 class Largest(Node):
-    """The largest entry of each column (``axis`` 0) or row (1), kept two-dimensional."""
+    """The maximum of each column (``axis`` 0) or row (1), kept two-dimensional."""
 
     of: Node
     axis: int
@@ -220,7 +220,7 @@ class Largest(Node):
 
 @dataclass(frozen=True)
 class Choice(Node):
-    """The one where ``condition`` holds, the other elsewhere."""
+    """Selects the first operand where ``condition`` holds and the second elsewhere, as ``numpy.where``."""
 
     condition: Node
     this: Node
@@ -237,7 +237,7 @@ class Choice(Node):
 
 @dataclass(frozen=True)
 class IsLargest(Node):
-    """Where ``of`` is the largest entry of its column (``axis`` 0) or row (1): the condition of a choice."""
+    """The condition that ``of`` is the maximum of its column (``axis`` 0) or row (1)."""
 
     of: Node
     axis: int
@@ -250,7 +250,7 @@ class IsLargest(Node):
 
 @dataclass(frozen=True)
 class Power(Node):
-    """A power, entry by entry."""
+    """An elementwise power."""
 
     base: Node
     exponent: Expr
@@ -295,7 +295,7 @@ class Broadcast(Node):
 
 @dataclass(frozen=True)
 class Repeat(Node):
-    """The same as an array of its full size: for what does not repeat its operands by itself."""
+    """An explicitly repeated array, for operations that do not broadcast."""
 
     of: Node
     full: Shape
@@ -308,7 +308,7 @@ class Repeat(Node):
 
 @dataclass(frozen=True)
 class Part(Node):
-    """``count`` rows (``axis`` 0) or columns (1), from position ``first`` (counted from 0)."""
+    """A slice of ``count`` rows (``axis`` 0) or columns (1), starting at position ``first`` (from 0)."""
 
     of: Node
     axis: int
@@ -324,7 +324,7 @@ class Part(Node):
 
 @dataclass(frozen=True)
 class Stack(Node):
-    """Blocks of rows, one below the other."""
+    """Vertically stacked blocks, as ``numpy.vstack``."""
 
     blocks: tuple[Node, ...]
 
@@ -334,13 +334,13 @@ class Stack(Node):
 
     @property
     def shape(self) -> Shape:
-        """Rows added up."""
+        """Rows of all blocks, columns of each."""
         return sum((b.shape[0] for b in self.blocks), Integer(0)), self.blocks[0].shape[1]
 
 
 @dataclass(frozen=True)
 class Beside(Node):
-    """Blocks of columns, one beside the other."""
+    """Horizontally stacked blocks, as ``numpy.hstack``."""
 
     blocks: tuple[Node, ...]
 
@@ -350,15 +350,15 @@ class Beside(Node):
 
     @property
     def shape(self) -> Shape:
-        """Columns added up."""
+        """Rows of each block, columns of all."""
         return self.blocks[0].shape[0], sum((b.shape[1] for b in self.blocks), Integer(0))
 
 
 @dataclass(frozen=True)
 class Einsum(Node):
-    """The general contraction: ``subscripts`` as in Einstein's convention, e.g. ``ij,jk,jk->ik``.
+    """The general contraction, with ``subscripts`` as in ``numpy.einsum``, e.g. ``ij,jk,jk->ik``.
 
-    ``Z`` stands for a side of length one of an operand; the result has none.
+    ``Z`` denotes a side of length one of an operand; the result has none.
     """
 
     subscripts: str
@@ -387,7 +387,7 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def rebuilt(node: Node, new: tuple[Node, ...]) -> Node:
-    """The same node over other operands, given in the order of ``children``."""
+    """Return the node with new operands, in the order of ``children``."""
     if all(one is other for one, other in zip(new, node._children, strict=True)):
         return node
     queue = iter(new)
@@ -426,13 +426,13 @@ def without_sign(node: Node) -> Node:
 
 
 def divides(node: Node) -> bool:
-    """Whether a factor of an entry-wise product is written below the line."""
+    """Whether a factor of an elementwise product belongs in the denominator."""
     inner = node.of if isinstance(node, Broadcast) else node
     return isinstance(inner, Power) and bool(inner.exponent.is_negative)
 
 
 def inverse(node: Node) -> Node:
-    """What stands below the line for a factor that ``divides``."""
+    """The denominator of a factor that ``divides``."""
     if isinstance(node, Broadcast):
         return Broadcast(inverse(node.of), node.full)
     assert isinstance(node, Power)
@@ -440,7 +440,7 @@ def inverse(node: Node) -> Node:
 
 
 def walk(node: Node) -> list[Node]:
-    """A formula in matrix form and all formulas in it."""
+    """Return a node and all its descendants."""
     found, stack = [], [node]
     while stack:
         node = stack.pop()
