@@ -1,7 +1,8 @@
-"""Rules that rewrite an expression in index form so that it can be computed: each is an identity, over any axis.
+"""Rules that rewrite an expression in index form into a numerically stable one.
 
-An expression is rewritten from the inside out. A rule that does not apply leaves it alone.
-The functions along an axis that the rules lead to are in ``along``, with their proofs.
+Each rule is an identity that holds over any axis. Expressions are rewritten from the inside
+out; a rule that does not apply leaves an expression unchanged. The resulting functions
+along an axis are in ``along``, with their proofs.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SHARE: Any = NODES["softmax"]
 
 
 def everywhere(rule: RuleOf, expression: Expr) -> Expr:
-    """Apply a rule to every part of an expression, the innermost first."""
+    """Apply a rule to every subexpression, innermost first."""
     if isinstance(expression, Indexed) or not expression.args:
         return expression
     if isinstance(expression, ExprWithLimits):
@@ -45,12 +46,12 @@ def indices_of(expression: Expr) -> set[Index]:
 
 
 def entries_of(expression: Expr) -> set[str]:
-    """The names of the tensors of which an expression reads entries."""
+    """The names of the tensors whose entries an expression reads."""
     return {a.base.label.name for a in expression.atoms(Indexed)}
 
 
 def opened(value: Expr) -> Expr:
-    """The same with every named function as it is defined."""
+    """Replace every named function by its definition."""
     put_in = value.replace(
         lambda e: isinstance(e, Elementwise),
         lambda e: e.definition.xreplace(dict(zip((X, *e.others), e.args, strict=True))),
@@ -60,7 +61,7 @@ def opened(value: Expr) -> Expr:
 
 @lru_cache(maxsize=4096)
 def spelled(expression: Expr) -> Expr:
-    """The same with bound indices named by their depth, so that equal sums are equal expressions."""
+    """Rename bound indices by their depth, so that equal sums compare equal."""
 
     def renamed(node: Expr) -> tuple[Expr, int]:
         if isinstance(node, Indexed) or not node.args:
@@ -80,7 +81,7 @@ def spelled(expression: Expr) -> Expr:
     return renamed(expression)[0]
 
 
-# Shift: a product in which the exponentials over an axis cancel if a number is taken from each exponent.
+# Shift: subtracting the same number from all exponents over an axis cancels in a product.
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class _Powers:
     number: Expr
 
     def share(self, k: Index) -> Expr:
-        """The power at ``k`` over the sum, without the number in front of the sum."""
+        """The exponential at ``k`` over the sum, without the coefficient of the sum."""
         at = {self.index: k}
         if self.weight == 1:
             return SHARE(self.exponent.xreplace(at), k)
@@ -109,7 +110,7 @@ class _Powers:
 
 
 def _powers(total: Expr) -> _Powers | None:
-    """A sum of weighted exponentials over one axis; None for anything else."""
+    """Match a sum of weighted exponentials over one axis; None for anything else."""
     if not isinstance(total, Sum) or len(total.limits) != 1:
         return None
     index = total.limits[0][0]
@@ -123,7 +124,7 @@ def _powers(total: Expr) -> _Powers | None:
 
 
 def shift(product: Expr) -> Expr:
-    """exp(u_k) over a sum of c_j exp(u_j), as one function along the axis; the same for its inverse."""
+    """Write exp(u_k) over a sum of c_j exp(u_j), or its inverse, as one function along the axis."""
     if not isinstance(product, Mul):
         return product
     for factor in product.args:
@@ -146,7 +147,7 @@ def _base(factor: Expr) -> tuple[Expr, Expr]:
 
 
 def _paired(factor: Expr, found: _Powers, sign: int, base: Expr) -> Expr | None:
-    """A factor times the sum to the power -sign, if it holds an exponential of the sum's; None if not."""
+    """Combine a factor with the sum to the power -sign if it contains one of the sum's exponentials, else None."""
     if isinstance(factor, exp):
         for k in sorted(indices_of(factor), key=str):
             if k.axis != found.index.axis:
@@ -161,11 +162,11 @@ def _paired(factor: Expr, found: _Powers, sign: int, base: Expr) -> Expr | None:
     return None
 
 
-# Merging: exponentials beside each other are one, and what all terms of a sum have in common stands before it.
+# Merging: combine exponentials in a product, and factor out what all terms of a sum have in common.
 
 
 def merge(value: Expr) -> Expr:
-    """A product of exponentials as one exponential, and a sum without the factors that are the same in all terms."""
+    """Combine a product of exponentials into one, and factor common factors out of a sum."""
     if isinstance(value, Sum) and len(value.limits) == 1:
         common = [f for f in Mul.make_args(value.function) if value.limits[0][0] not in f.free_symbols]
         return Mul(*common, Sum(value.function / Mul(*common), *value.limits)) if common else value
@@ -176,15 +177,15 @@ def merge(value: Expr) -> Expr:
 
 
 def over(summand: Expr, k: Index) -> Expr:
-    """The sum of a summand over the whole axis of an index."""
+    """Sum over the whole axis of an index."""
     return Sum(summand, (k, Integer(k.axis.start), k.axis.stop))
 
 
-# Log-sum-exp: a logarithm of a product is taken apart where a factor may not be a number, though its logarithm is.
+# Log-sum-exp: expand the logarithm of a product if a factor may overflow although its logarithm is finite.
 
 
 def log_sum_exp(logarithm: Expr) -> Expr:
-    """The logarithm of a product of exponentials, of sums of them, and of shares."""
+    """Expand the logarithm of a product of exponentials, sums of exponentials, and shares."""
     if not isinstance(logarithm, log):
         return logarithm
     known, rest = Integer(0), []
@@ -209,12 +210,12 @@ def _logarithm(positive: Expr) -> Expr | None:
     return None if found is None else found.logarithm
 
 
-# Partition of unity: what a share near 1 leaves of 1 is the sum of the others.
+# Partition of unity: 1 minus a share near 1 is the sum of the other shares.
 
 
 @dataclass(frozen=True)
 class Data:
-    """What is known of the numbers that are given: the tensors, and which targets sum to 1, or are -1 and 1."""
+    """Known properties of the data: the tensors, and which targets sum to 1 or are -1 and 1."""
 
     listed: tuple[Tensor, ...]
     promises: tuple[SumsToOne, ...] = ()
@@ -226,7 +227,7 @@ class Data:
         return {t.name: t for t in self.listed}
 
     def is_given(self, term: Expr) -> bool:
-        """Whether a term is a number, or an entry of a target with a number in front."""
+        """Whether a term is a number, or a number times an entry of a target."""
         entry = term.as_coeff_Mul()[1]
         return bool(term.is_number) or self.is_target(entry)
 
@@ -242,7 +243,7 @@ class Data:
 
 
 def difference(total: Expr, data: Data) -> Expr:
-    """A share, or a function of one pre-activation, less a target or 1."""
+    """Rewrite a share, or a function of one pre-activation, minus a target or 1."""
     if not isinstance(total, Add):
         return total
     given = [t for t in total.args if data.is_given(t)]
@@ -256,7 +257,7 @@ def difference(total: Expr, data: Data) -> Expr:
 
 
 def _less(node: Expr, y: Expr) -> Expr | None:
-    """``node - y`` as one function; None if nothing would be gained."""
+    """Return ``node - y`` as one function; None if that has no advantage."""
     if isinstance(node, SHARE):
         z, k = node.args
         return -NODES["softmax_rest"](z, k) if y == 1 else NODES["softmax_minus"](z, y, k)
@@ -269,7 +270,7 @@ def _less(node: Expr, y: Expr) -> Expr | None:
 
 @cache
 def minus(function: Any) -> Any | None:
-    """f(x) - y as a function of its own, where f rounds to a limit that y may be."""
+    """Return f(x) - y as one function, if f rounds to a limit that y may be equal to."""
     y = Symbol("y", real=True)
     form = difference_form(function.definition, y)
     if form is None:
@@ -279,9 +280,9 @@ def minus(function: Any) -> Any | None:
 
 
 def margin(total: Expr, data: Data) -> Expr:
-    """1 - y * output with targets of -1 and 1 as y * (y - output), as y * y is 1.
+    """Write 1 - y * output, for targets -1 and 1, as y * (y - output), since y * y = 1.
 
-    The difference can be taken exactly where the output rounds to the target.
+    That difference is exact even if the output rounds to the target.
     """
     if not data.signs or not isinstance(total, Add) or len(total.args) != 2 or 1 not in total.args:
         return total
@@ -293,11 +294,11 @@ def margin(total: Expr, data: Data) -> Expr:
     return Mul(target, target - Mul(*(f for f in factors if f is not target)), evaluate=False)
 
 
-# Pull: a share times what a value has more than the mean.
+# Pull: a share times the deviation of a value from the mean.
 
 
 def pull(product: Expr, data: Data) -> Expr:
-    """a_k (v_k - sum a_j v_j) as one function; with w = a v, where v is not a number though w is."""
+    """Write a_k (v_k - sum a_j v_j) as one function; use w = a v if v may overflow although w is finite."""
     if isinstance(product, Add):
         return _draw(product, data)
     if not isinstance(product, Mul):
@@ -312,7 +313,7 @@ def pull(product: Expr, data: Data) -> Expr:
 
 
 def _less_mean(bracket: Expr, node: Any) -> Expr | None:
-    """v, if the bracket is v_k - sum a_j v_j; None if not."""
+    """Return v if the bracket is v_k - sum a_j v_j, else None."""
     k = node.args[1]
     sums = {t: drawn for t in bracket.args if (drawn := _under_sum(t, k)) is not None}
     for chosen in (*((t,) for t in sums), tuple(sums)):
@@ -323,7 +324,7 @@ def _less_mean(bracket: Expr, node: Any) -> Expr | None:
 
 
 def _under_sum(term: Expr, k: Index) -> Expr | None:
-    """Return c w_k, if a term is c times the sum of w_j over the axis of k; None if not."""
+    """Return c w_k if a term is c times the sum of w_j over the axis of k, else None."""
     for total in (f for f in Mul.make_args(term) if isinstance(f, Sum) and len(f.limits) == 1):
         j = total.limits[0][0]
         if j.axis == k.axis:
@@ -339,7 +340,7 @@ def _pulled(value: Expr, node: Any, data: Data) -> Expr:
 
 
 def _draw(total: Expr, data: Data) -> Expr:
-    """w_k - a_k sum w_j in a sum."""
+    """Rewrite w_k - a_k sum w_j in a sum."""
     for term in total.args:
         for node in (f for f in Mul.make_args(term) if isinstance(f, SHARE)):
             u, k = node.args
@@ -350,7 +351,7 @@ def _draw(total: Expr, data: Data) -> Expr:
 
 
 def _drawn(w: Expr, u: Expr, k: Index, data: Data) -> Expr:
-    """w_k - a_k sum w_j; where sum w_j is a promised c, that is w_k - c a_k."""
+    """Return w_k - a_k sum w_j as one function, or w_k - c a_k if the sum of w_j is promised to be c."""
     factors = Mul.make_args(w)
     for factor in factors:
         others = Mul(*(f for f in factors if f is not factor))
@@ -361,11 +362,11 @@ def _drawn(w: Expr, u: Expr, k: Index, data: Data) -> Expr:
     return NODES["softmax_drawn"](u, w, k)
 
 
-# Folding: a tensor that is known is read, and not computed once more.
+# Folding: read a tensor that is already computed instead of computing it again.
 
 
 def folded(expression: Expr, known: Iterable[Equation]) -> Expr:
-    """The expression with every function that a tensor is computed by as that tensor."""
+    """Replace every function that defines a known tensor by that tensor."""
 
     def fold(node: Expr) -> Expr:
         if not isinstance(node, SHARE | Elementwise):

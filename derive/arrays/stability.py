@@ -1,9 +1,9 @@
-"""What is computed instead of an equation as it stands, where that would overflow or lose digits.
+"""Replace equations that would overflow or lose digits by numerically stable ones.
 
-A tensor that may be no number, such as exp(z), or a share of a softmax in a logarithm, is
-put in as it is defined; what cancels is cancelled; the rules of ``rewriting`` and of
-``entrywise`` are applied; and what is known is read again. Nothing here changes a value,
-only how it is rounded, and a form is taken only where a trial shows it to be no worse.
+A tensor that may overflow or round to a limit, such as exp(z) or a softmax in a logarithm, is
+replaced by its definition. Common factors cancel, the rules of ``rewriting`` and ``entrywise``
+are applied, and known tensors are read again. The exact value never changes, only its rounding,
+and a form is accepted only if a trial shows that it is no worse.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ _SUMMARIES = {
 }
 
 
-#: The number of nodes up to which a right side is rewritten with others put in: normalisations of normalisations
-#: grow exponentially. The longest from which a form was taken had 100, over many networks.
+#: The largest number of nodes of a right side after substitution: nested normalisations grow exponentially.
+#: Over many networks, the longest one that gave an accepted form had 100.
 LONGEST = 500
 
 
 @dataclass(frozen=True)
 class Computed:
-    """What is computed for a statement; ``needed`` says that the statement as it stands is no number somewhere."""
+    """The equation computed for a statement; ``needed`` says that the statement itself fails for some values."""
 
     equation: Equation
     needed: bool = False
@@ -84,9 +84,9 @@ class Computed:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a statement is rewritten in: the equations of the tensors that may round, and of the factors that divide.
+    """The context of rewriting: equations of tensors that may round, and of factors that divide.
 
-    ``evaluator`` computes what is tried, as the target does for which the statements are rewritten.
+    ``evaluator`` runs candidate forms as the target does.
     """
 
     curved: tuple[Equation, ...]
@@ -103,17 +103,17 @@ class Setting:
 
     @cached_property
     def by_name(self) -> dict[str, Equation]:
-        """All equations, by the name of their target."""
+        """All equations by the name of their target."""
         return {e.target.name: e for e in (*self.curved, *self.dividing)}
 
     @cached_property
     def lengths(self) -> dict[str, int]:
-        """How long the right side of each equation is."""
+        """The length of the right side of each equation."""
         return {name: _length(equation.expression) for name, equation in self.by_name.items()}
 
     @cached_property
     def made_of(self) -> dict[str, set[str]]:
-        """The curved tensors that each curved tensor reads, also by way of others."""
+        """The nonlinear tensors that each nonlinear tensor reads, directly or indirectly."""
         found: dict[str, set[str]] = {}
         for equation in self.curved:
             read = entries_of(equation.expression) & set(found)
@@ -122,12 +122,12 @@ class Setting:
 
     @cached_property
     def known(self) -> tuple[Equation, ...]:
-        """The tensors that are one function of what came before them."""
+        """The tensors that are a single function of earlier tensors."""
         functions = ((e, self._as_function(e.target, self.put_in(e.expression))) for e in self.curved)
         return tuple(Equation(e.target, e.indices, f) for e, f in functions if isinstance(f, SHARE | Elementwise))
 
     def _as_function(self, target: Tensor, value: Expr) -> Expr:
-        """What is stated entry by entry as one function of its own."""
+        """Turn an elementwise definition into one function."""
         z = entry_of(value)
         if isinstance(value, Elementwise) or z is None or value.atoms(Indexed) != {z} or loose_symbols(value):
             return value
@@ -139,15 +139,15 @@ class Setting:
         return function(z)
 
     def opened(self, equation: Equation) -> Expr:
-        """The right side with what may be no number put in, and the functions that the others are."""
+        """Substitute tensors that may overflow into the right side, and write the others as functions."""
         value = self.put_in(equation.expression)
         known = {e.target.name: e for e in self.known if e.target != equation.target}
         return everywhere(shift, replaced(value, known))
 
     def put_in(self, value: Expr, rule: RuleOf = shift) -> Expr:
-        """The value with every tensor below a line or in a logarithm as it is defined, wherever it stands.
+        """Replace every tensor that occurs in a denominator or a logarithm by its definition, everywhere.
 
-        One that would become too long is left as it is. The rule is applied to what is put in.
+        Definitions that would become too long are not substituted. The rule is applied to the substituted ones.
         """
         names: set[str] = set()
         given = value
@@ -163,7 +163,7 @@ class Setting:
             value = everywhere(rule, replaced(value, {n: self.by_name[n] for n in wanted}))
 
     def ruled(self, value: Expr) -> Expr:
-        """The rules, one after the other."""
+        """Apply the rules one after another."""
         rules: tuple[Callable[[Expr], Expr], ...] = (
             lambda e: margin(e, self.data),
             shift,
@@ -176,7 +176,7 @@ class Setting:
         return value
 
     def sources(self, equation: Equation) -> tuple[Equation, ...]:
-        """The equations of what a statement reads, as far as they are known, each after those that it reads."""
+        """The known equations that a statement depends on, in topological order."""
         found: dict[str, Equation] = {}
 
         def visit(value: Expr) -> None:
@@ -191,7 +191,7 @@ class Setting:
 def setting(
     program: Program, evaluator: Evaluator, promises: tuple[SumsToOne, ...] = (), signs: bool = False
 ) -> Setting:
-    """The setting of a program's statements."""
+    """Return the context for rewriting a program's statements."""
     parameters = {p.name for p in program.parameters}
     curved: dict[str, Equation] = {}
     for statement in program.stage("forward", "error"):
@@ -207,7 +207,7 @@ def setting(
 
 
 def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
-    """Every entry of the given tensors as it is defined; equal sums are equal expressions afterwards."""
+    """Replace every entry of the given tensors by its definition, in a form where equal sums compare equal."""
     supply = IndexSupply("s")
 
     def put_in(entry: Expr) -> Expr:
@@ -217,7 +217,7 @@ def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
 
 
 class Stability:
-    """The statements of a program as they are computed; the functions in them have names that tell them apart."""
+    """Finds the stable form of each statement of a program, with distinct names for new functions."""
 
     def __init__(
         self, program: Program, evaluator: Evaluator, promises: tuple[SumsToOne, ...] = (), signs: bool = False
@@ -228,11 +228,11 @@ class Stability:
         self.setting = setting(named, evaluator, promises, signs)
         self._tensors = named.tensors
         self._titles: Titles = ()
-        #: The forms of which nothing better was found.
+        #: The forms for which nothing better was found.
         self._settled: set[tuple[str, Form]] = set()
 
     def computed(self, statement: Assign) -> Computed:
-        """The equation that is computed for a statement; of a number that is a sum, each summand is looked at."""
+        """Return the equation to compute for a statement; a scalar sum is treated summand by summand."""
         stated = self._inner.named(statement.equation)
         if stated.expression.has(KroneckerDelta):
             return Computed(statement.equation)
@@ -258,7 +258,7 @@ class Stability:
 
 @dataclass(frozen=True)
 class Found:
-    """A form, the functions that have names with it, and whether what is stated is no number somewhere."""
+    """A form, the functions that it names, and whether the stated form fails for some values."""
 
     expression: Expr
     titles: Titles
@@ -267,9 +267,10 @@ class Found:
 
 @cache
 def better(given: Setting, stated: Equation, stage: str, titles: Titles) -> Found:
-    """The first form that loses nothing, or else the one that loses least.
+    """Return the first form without loss of digits, or else the one with the least loss.
 
-    Where that is no number somewhere, the first one that is, and that loses nothing beside the largest entry.
+    If that one fails for some values, return the first form that does not and that is exact relative
+    to the largest entry.
     """
     candidates = _candidates(given, stated, stage, titles)
     simplest = next(candidates, None)
@@ -295,22 +296,22 @@ def better(given: Setting, stated: Equation, stage: str, titles: Titles) -> Foun
 
 
 def _lost(errors: Iterable[float]) -> int:
-    """How many entries are not right to the last digits."""
+    """Count the entries whose error exceeds rounding."""
     return sum(e > FLOOR for e in errors)
 
 
 def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) -> Iterator[Found]:
-    """The rewritten forms, the simplest first, each with the functions that are named in it."""
+    """Yield the rewritten forms, the simplest first, each with the functions that it names."""
     value = given.opened(equation)
     if not curves(value) and not value.has(Along):
         return
     ruled = given.ruled(value)
-    # What a sum as a whole is divided by may cancel in its terms.
+    # The divisor of a whole sum may cancel in its terms.
     split = given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value)))))
     merged = everywhere(merge, spelled(given.put_in(equation.expression, merge)))
     apart = everywhere(merge, spelled(expand_mul(merged)))
     known = next((e.expression for e in given.known if e.target == equation.target), ruled)
-    read = {e.target.name for e in given.sources(equation)}  # not what is computed later
+    read = {e.target.name for e in given.sources(equation)}  # tensors computed later are not available
     others = tuple(e for e in given.known if e.target.name in read)
     seen = {spelled(equation.expression)}
     forms: tuple[Callable[[Fusing], Expr], ...] = (
@@ -333,7 +334,7 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
 
 
 def has_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether an equation has a matrix form, and is made of real numbers: a root may have been taken apart."""
+    """Whether an equation has a matrix form and is real: splitting a root can give complex numbers."""
     if equation.expression.has(I):
         return False
     try:
@@ -348,13 +349,13 @@ def _length(expression: Expr) -> int:
 
 
 def _name(entry: Indexed) -> str:
-    """The name of the tensor that an entry is of."""
+    """The name of the tensor of an entry."""
     name: str = entry.base.label.name
     return name
 
 
 def _totals(equation: Equation) -> list[Sum]:
-    """The sums that a number is made of, where each summand has one or two indices."""
+    """The sums in a scalar whose summands have one or two indices."""
     if equation.indices:
         return []
     found = [f for t in Add.make_args(equation.expression) for f in Mul.make_args(t) if isinstance(f, Sum)]
@@ -362,13 +363,13 @@ def _totals(equation: Equation) -> list[Sum]:
 
 
 def _summand(total: Sum) -> Equation:
-    """What is summed, as a tensor."""
+    """The summand as the equation of a tensor."""
     indices = tuple(sorted((limit[0] for limit in total.limits), key=lambda i: i.axis.sample))
     return Equation(Tensor("summand", "summand", tuple(i.axis for i in indices)), indices, total.function)
 
 
 def curves(expression: Expr) -> set[Expr]:
-    """The functions and the divisions in an expression."""
+    """The nonlinear subexpressions: functions and divisions."""
     found = {f for f in expression.atoms(Function, Pow) if f.has(Indexed)}
     return {f for f in found if not isinstance(f, Pow) or not _is_whole(f)}
 
@@ -378,7 +379,7 @@ def _is_whole(power: Pow) -> bool:
 
 
 def below_a_line(expression: Expr) -> set[str]:
-    """The names of the tensors in a logarithm or below a line, not inside another function."""
+    """The names of the tensors in a logarithm or a denominator, not inside another function."""
     found: set[str] = set()
     for node in expression.atoms(Pow, log):
         if isinstance(node, log) or not _is_whole(node):

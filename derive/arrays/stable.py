@@ -1,10 +1,11 @@
-"""Forms that neither overflow nor lose digits, found by rewriting, never typed in.
+"""Numerically stable forms of elementwise functions, derived by rewriting.
 
-With e = exp(-|x|), every exponential of x is a power of e on either side of
-zero, and e lies between 0 and 1. A rational function of exp(x) thus becomes a
-quotient of polynomials in e; if all their coefficients have one sign, nothing
-in it can cancel or overflow. A logarithm of such a quotient falls into powers
-of e, which are multiples of |x|, and log1p. What does not fit is left alone.
+With e = exp(-|x|), every exponential of x is a power of e on each side of
+zero, and e lies between 0 and 1. A rational function of exp(x) therefore becomes
+a quotient of polynomials in e. If the coefficients of each polynomial have the same
+sign, nothing can cancel or overflow. The logarithm of such a quotient splits into
+logarithms of powers of e, which are multiples of |x|, and log1p. Other expressions
+are left unchanged.
 """
 
 from __future__ import annotations
@@ -68,22 +69,22 @@ class erfc(Function):  # type: ignore[misc]  # SymPy's own turns erfc(-x) into 2
     nargs = 1
 
 
-#: exp(-rate*|u|), the only exponential that a rearranged form holds, and exp(-rate*|u|) - 1.
+#: exp(-rate*|u|), the only exponential in a rearranged form, and exp(-rate*|u|) - 1.
 E_POWER = Symbol("e", positive=True)
 E_LESS_ONE = Symbol("d", negative=True)
-#: e where |x| < 1, and 1 elsewhere: what may stand below a line near zero.
+#: e where |x| < 1, and 1 elsewhere: safe as a denominator near zero.
 E_NEAR = Symbol("e_near", positive=True)
 
 
-#: Functions that no rewriting here knows.
+#: Functions that the rewriting does not handle.
 _OTHERS = tuple(f for f, call in CALLS.items() if not call.exponential)
 
 
 @dataclass(frozen=True)
 class StableForm:
-    """``value`` in terms of ``X``, of ``E_POWER`` = exp(-rate*|inner|), ``E_LESS_ONE`` and ``E_NEAR``.
+    """``value`` in terms of ``X``, ``E_POWER`` = exp(-rate*|inner|), ``E_LESS_ONE`` and ``E_NEAR``.
 
-    ``rate`` is None if neither is used. ``inner`` is an odd polynomial that has the sign of ``X``.
+    ``rate`` is None if no exponential is used. ``inner`` is an odd polynomial with the sign of ``X``.
     """
 
     value: Expr
@@ -93,9 +94,9 @@ class StableForm:
 
 @cache
 def stable_form(definition: Expr, proved: bool = True) -> StableForm:
-    """Rewrite ``definition``, an expression in ``X``, so that it can be computed for every X.
+    """Rewrite ``definition``, an expression in ``X``, so that it is accurate for every X.
 
-    Unless ``proved`` a form may be one in which something cancels or overflows: it is to be tried.
+    With ``proved=False`` the result may still cancel or overflow and has to be tried.
     """
     plain = _guarded(_tails(definition))
     if definition.args == (X,):
@@ -122,18 +123,18 @@ def stable_form(definition: Expr, proved: bool = True) -> StableForm:
 
 
 def form_of(function: Any) -> StableForm:
-    """The form in which an elementwise function is computed."""
+    """Return the stable form of an elementwise function."""
     form: StableForm = function.form or stable_form(function.definition)
     return form
 
 
 class _Unproved(Exception):
-    """A form in which something may cancel or overflow."""
+    """The form may cancel or overflow."""
 
 
 @dataclass(frozen=True)
 class _Powers:
-    """Every exponential of an expression is a power of exp(rate*inner); ``inner`` is odd and has the sign of X."""
+    """The common base of all exponentials of an expression, exp(rate*inner); ``inner`` is odd with the sign of X."""
 
     rate: Expr
     inner: Expr
@@ -141,7 +142,7 @@ class _Powers:
 
     @property
     def tried(self) -> _Powers | None:
-        """Itself, if a form need not be proved."""
+        """The powers themselves if no proof is required, else None."""
         return None if self.proved else self
 
     def of_e(self, exponent: Expr, sign: int) -> Expr:
@@ -150,7 +151,7 @@ class _Powers:
 
 
 def _powers(expression: Expr) -> _Powers | None:
-    """None if there is no exponential of X, or if they are not powers of one that is large on one side only."""
+    """Find the common base; None if there is no exponential of X, or none that is large on one side only."""
     exponents = sorted((power.args[0] for power in expression.atoms(exp)), key=default_sort_key)
     if not exponents:
         return None
@@ -168,7 +169,7 @@ def _powers(expression: Expr) -> _Powers | None:
 
 
 def _tails(expression: Expr) -> Expr:
-    """Every c + c*erf(u) as c*erfc(-u), and c - c*erf(u) as c*erfc(u): by the definition of erfc."""
+    """Write c + c*erf(u) as c*erfc(-u), and c - c*erf(u) as c*erfc(u), by the definition of erfc."""
 
     def joined(sum_: Expr) -> Expr:
         number, _ = sum_.as_coeff_Add()
@@ -183,7 +184,7 @@ def _tails(expression: Expr) -> Expr:
 
 
 def _guarded(expression: Expr) -> Expr:
-    """The logarithms of a case, where another case holds, as that of 1."""
+    """Replace the arguments of a case's logarithms by 1 where another case holds."""
     if not isinstance(expression, Piecewise):
         return expression
 
@@ -194,7 +195,7 @@ def _guarded(expression: Expr) -> Expr:
 
 
 def _cases(expression: Expr, powers: _Powers) -> Expr:
-    """The rearranged form, case by case; a case that holds on one side of zero only is written for that side."""
+    """Rearrange case by case; a case that holds on one side of zero only is rearranged for that side."""
     if not isinstance(expression, Piecewise):
         return _both_sides(expression, powers)
     cuts = sorted({Integer(0), *(point for point, _, _ in borders(expression))})
@@ -217,9 +218,9 @@ def _both_sides(expression: Expr, powers: _Powers) -> Expr:
 
 
 def _near_zero(expression: Expr, powers: _Powers) -> Expr | None:
-    """The logarithm of what is 1 at zero as log1p of what is 0 there; None for anything else.
+    """Write the logarithm of an argument that is 1 at zero with log1p; None for anything else.
 
-    The e below the line is only looked at near zero, where it is not small.
+    The e in the denominator is used only near zero, where it is not small.
     """
     if not isinstance(expression, log) or expression.subs(X, 0) != 0:
         return None
@@ -232,13 +233,13 @@ def _near_zero(expression: Expr, powers: _Powers) -> Expr | None:
 
 
 def _near(quotient: Expr) -> Expr:
-    """A quotient that is looked at near zero only, where e is not small."""
+    """Restrict a quotient to values near zero, where e is not small."""
     top, bottom = quotient.as_numer_denom()
     return quotient if bottom.subs(E_POWER, 0) != 0 else top / bottom.xreplace({E_POWER: E_NEAR})
 
 
 def _branch(expression: Expr, side: int, powers: _Powers) -> Expr:
-    """The expression where side*X >= 0, in powers of e; raises _Unproved if it could cancel there."""
+    """Write the expression for side*X >= 0 in powers of e. Raises _Unproved if it may cancel there."""
     in_e = _in_e(expression.xreplace({Abs(X): side * X, sign(X): Integer(side)}), side, powers)
     if not in_e.has(log):
         return _exact(in_e, side, tried=powers.tried)
@@ -253,7 +254,7 @@ def _branch(expression: Expr, side: int, powers: _Powers) -> Expr:
 
 
 def _in_e(expression: Expr, side: int, powers: _Powers) -> Expr:
-    """Every exponential of X as a power of e, where side*X >= 0."""
+    """Write every exponential of X as a power of e, for side*X >= 0."""
     in_e = expression.replace(exp, lambda argument: powers.of_e(argument, side))
     return in_e.replace(_is_root, lambda root: together(root.base) ** root.exp)
 
@@ -263,15 +264,15 @@ def _is_root(node: Expr) -> bool:
 
 
 def _as_ratio(logarithm: Expr) -> Expr:
-    """log1p(e) as e times its ratio to e, so that e can be cancelled."""
+    """Write log1p(e) as e * (log1p(e)/e), so that e can cancel."""
     (inner,) = logarithm.args
     return inner * log1p_ratio(inner) if inner.as_base_exp()[0] == E_POWER else logarithm
 
 
 def _open_log(argument: Expr, side: int, powers: _Powers) -> Expr:
-    """Log of a quotient of polynomials in e: powers of e come out as multiples of X.
+    """Expand the logarithm of a quotient of polynomials in e; powers of e become multiples of X.
 
-    Beside them, log of log1p(e), and of a sum that is positive where side*X >= 0.
+    Also handles the logarithm of log1p(e), and of a sum that is positive for side*X >= 0.
     """
     if argument.has(log1p):
         return _log_of_log(argument, side, powers)
@@ -303,11 +304,11 @@ def _log_polynomial(polynomial: Expr, side: int, powers: _Powers) -> Expr:
 
 
 def _exact(expression: Expr, side: int, vanishing: bool = False, tried: _Powers | None = None) -> Expr:
-    """The same as a quotient in which nothing cancels; e - 1, which would, has a name of its own.
+    """Return a quotient in which nothing cancels; e - 1, which would, is replaced by a symbol.
 
-    A polynomial in e alone must have coefficients of one sign. One in e and X may have a zero
-    of its own, but not where e is 1 and X is 0. What is below the line must not vanish with
-    e, unless ``vanishing`` says that e is not small. Raises _Unproved otherwise.
+    A polynomial in e alone must have coefficients of one sign. A polynomial in e and X may have
+    zeros, but not at e = 1 and X = 0. The denominator must not vanish with e, unless ``vanishing``
+    says that e is not small. Raises _Unproved otherwise.
     """
     parts = sorted(expression.atoms(Function, Pow), key=default_sort_key)
     opaque = {part: Dummy(positive=True) for part in parts if _whole(part)}
@@ -317,12 +318,12 @@ def _exact(expression: Expr, side: int, vanishing: bool = False, tried: _Powers 
     if not vanishing and bottom.xreplace({**small, E_POWER: Integer(0)}) == 0:
         growth, bottom = _growth(bottom, side, tried)
         top = growth * top
-    bottom = bottom.xreplace({X: side * Abs(X)})  # so that it is not zero where the other side holds either
+    bottom = bottom.xreplace({X: side * Abs(X)})  # so that it is nonzero on the other side, too
     return (top / bottom).xreplace({dummy: c for c, dummy in opaque.items()})
 
 
 def _growth(bottom: Expr, side: int, tried: _Powers | None) -> tuple[Expr, Expr]:
-    """What a power of e below the line is above it, in range on the other side too; and what is left below."""
+    """Move a power of e from the denominator to the numerator, in range on both sides of zero."""
     factors = Mul.make_args(bottom)
     small = next((f for f in factors if f.as_base_exp()[0] == E_POWER), None)
     if tried is None or small is None:
@@ -333,12 +334,12 @@ def _growth(bottom: Expr, side: int, tried: _Powers | None) -> tuple[Expr, Expr]
 
 
 def _whole(part: Expr) -> bool:
-    """Whether a part is a number, or a positive function, that a polynomial is made of."""
+    """Whether a part is a number or a positive function that may be a coefficient of a polynomial."""
     return isinstance(part, log1p | log1p_ratio) or not part.has(E_POWER, X)
 
 
 def _named_roots(part: Expr, side: int, proved: bool) -> Expr:
-    """A product of polynomials with every factor e - 1 by its name."""
+    """Replace every factor e - 1 in a product of polynomials by its symbol."""
     factors = []
     for piece in Mul.make_args(part):
         base, exponent = piece.as_base_exp()
@@ -357,7 +358,7 @@ def _named_roots(part: Expr, side: int, proved: bool) -> Expr:
 
 
 def _join(upper: Expr, lower: Expr) -> Expr:
-    """One expression for both signs of X, with the choice as far inside as it goes."""
+    """Combine the expressions for both signs of X, with the choice as far inside as possible."""
     if upper == lower:
         return upper
     if isinstance(upper, Add) and upper.has(log1p):
@@ -372,7 +373,7 @@ def _join(upper: Expr, lower: Expr) -> Expr:
 
 
 def _over(expression: Expr, number: Expr) -> Expr:
-    """A formula divided by a number, inside its sums: decimals instead of their numerators."""
+    """Divide a formula by a number inside its sums, so that decimals stay decimals."""
     if isinstance(expression, Add):
         return Add(*(_over(term, number) for term in expression.args))
     *others, last = sorted(Mul.make_args(expression), key=lambda f: isinstance(f, Add))
@@ -384,10 +385,10 @@ def _choose(upper: Expr, lower: Expr) -> Expr:
 
 
 def difference_form(definition: Expr, y: Symbol) -> StableForm | None:
-    """``definition - y``, exact where a bounded f rounds to its limit, and where f(0) is not 0 and f rounds to it.
+    """Return ``definition - y``, exact where a bounded f rounds to its limit or to a nonzero f(0).
 
-    Far from zero it is a quotient sorted by the powers of e: what is left when the first
-    terms cancel is exact. Near zero it is f - f(0), in which e - 1 is exact, and f(0) - y.
+    Far from zero it is a quotient sorted by powers of e, so the rest is exact when the leading
+    terms cancel. Near zero it is the sum of f - f(0), in which e - 1 is exact, and f(0) - y.
     """
     rewritten = definition.rewrite([tanh, cosh, sinh], exp)
     powers = None if rewritten.has(*_OTHERS) else _powers(rewritten)
@@ -411,7 +412,7 @@ def difference_form(definition: Expr, y: Symbol) -> StableForm | None:
 
 
 def _far_difference(formula: Expr, y: Symbol, side: int, powers: _Powers) -> Expr | None:
-    """The difference on one side of zero, sorted by the powers of e; None if the function has no limit there."""
+    """The difference on one side of zero, sorted by powers of e; None if the function has no limit there."""
     top, bottom = together(together(_in_e(formula, side, powers)) - y).as_numer_denom()
     if top.has(X) or bottom.has(X) or bottom.subs(E_POWER, 0) == 0 or not top.has(E_POWER):
         return None

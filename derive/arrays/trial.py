@@ -1,8 +1,8 @@
-"""Trials: what is computed for a statement, in double precision, beside what it states, in as many digits as it takes.
+"""Trials: compare a form in double precision with the exact values of its statement.
 
-A rewritten form is an identity; whether it is the better one to compute is measured. The
-numbers are small arrays with pre-activations of 0 up to 1e4, the code is that of a target,
-and the truth is the index form as stated, evaluated over mpmath's numbers.
+A rewritten form is an identity; whether it is more accurate is measured. The data are small
+arrays with pre-activations from 0 to 1e4. The code is that of a target, and the reference is the
+stated index form, evaluated with mpmath.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from derive.calculus.roles import Role
 
 Array = NDArray[Any]
 
-#: How large the pre-activations are: near zero, too, a function may round to a target.
+#: The scales of the pre-activations; near zero, too, a function may round to a target.
 SCALES = (2**-60, 1, 30, 400, 800, 10_000)
-#: Errors up to here are those of rounding.
+#: Errors up to this size count as rounding.
 FLOOR = 1e-13
 SMALLEST, GREATEST = float(np.finfo(float).tiny), float(np.finfo(float).max)
-#: How long an axis is in a trial.
+#: The length of an axis in a trial.
 LENGTH = 3
-#: How many entries a target has at least.
+#: The minimum number of entries of a target.
 MANY = 12
-#: The steepest pre-activations of a sample, and the targets beside them: each with each.
+#: The extreme pre-activations of a sample and the targets, tried in all combinations.
 _SIZES, _TARGETS = (-1, 1, 0.625), (0.0, 1.0, -1.0, 0.25)
 _SHARES = ((1, 0, 0), (0, 1, 0), (0.25, 0.25, 0.5))
 
 
 class Evaluator(Protocol):
-    """How a target computes what is tried: in double precision, on NumPy's arrays, with NumPy's warnings.
+    """Runs a form as a target does: in double precision, on NumPy arrays, with NumPy's warnings.
 
-    Equal ones compute alike: results are kept for them.
+    Equal evaluators must give equal results, because results are cached.
     """
 
     def __hash__(self) -> int: ...
@@ -58,14 +58,14 @@ class Evaluator(Protocol):
     def array(
         self, form: mx.Node, names: Sequence[str], widths: Sequence[Symbol]
     ) -> Callable[[Mapping[str, Array], Mapping[str, int]], Array]:
-        """The code of a form, which takes the arrays of the named tensors and the sizes of widths by their names."""
+        """Compile a form to a function of the tensors' arrays by name and the widths by name."""
 
     def function(self, form: StableForm, others: tuple[Symbol, ...]) -> Callable[..., Any]:
-        """The code of an elementwise function of X and of ``others``."""
+        """Compile an elementwise function of X and ``others``."""
 
 
 class Remembered:
-    """Functions of mpmath that compute each value once."""
+    """mpmath's functions with a cache of their values."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, Any], Any] = {}
@@ -84,13 +84,13 @@ class Remembered:
 
 
 def _digits(scale: float) -> int:
-    """So many that sixty are left where exp(-2 * scale) is added to 1; beyond 800 an entry may be unknown."""
+    """The precision that leaves sixty digits when exp(-2 * scale) is added to 1; beyond 800 entries may be unknown."""
     return 60 + min(int(scale), 800)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The arrays that a statement reads, as the module would have them, and the true value of each entry."""
+    """The arrays that a statement reads, as stored in the module, and the exact value of each entry."""
 
     arrays: Mapping[str, Array]
     truth: Array
@@ -99,9 +99,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Trial:
-    """A statement, the equations of the tensors that it reads, and what is known of the data.
+    """A statement, the equations of the tensors that it reads, and known properties of the data.
 
-    Those tensors of which the equation is in ``sources`` are computed, the others are drawn.
+    Tensors with an equation in ``sources`` are computed, the others are drawn at random.
     """
 
     statement: Equation
@@ -110,9 +110,9 @@ class Trial:
     evaluator: Evaluator
 
     def errors(self, expression: Expr, beside: bool = False) -> tuple[float, ...]:
-        """The relative error of each entry of each sample; infinite where it is not a number, or NumPy would warn.
+        """The relative error of each entry of each sample; infinite for NaN or where NumPy would warn.
 
-        With ``beside``, an error is relative to the largest entry beside it.
+        With ``beside``, errors are relative to the largest entry of the sample.
         """
         small = self._small
         equation = replace(self.statement, expression=expression)
@@ -134,7 +134,7 @@ class Trial:
         return tuple(self._sample(scale) for scale in SCALES)
 
     def _sample(self, scale: float) -> Sample:
-        """The numbers of one size, and what they lead to."""
+        """Draw the numbers of one scale and compute the exact values."""
         small = self._small
         named = {s.name for s in small.widths}
         named |= {s.name for e in (self.statement, *self.sources) for s in small.extents(e)}
@@ -167,21 +167,21 @@ def _names(equation: Equation, data: Data) -> list[str]:
 
 
 def _arguments(equations: Iterable[Equation]) -> set[str]:
-    """The names of the tensors that stand inside functions: these may be large."""
+    """The names of the tensors in arguments of functions: these may be large."""
     calls = (f for e in equations for f in e.expression.atoms(Function))
     return {a.base.label.name for f in calls for a in f.atoms(Indexed)}
 
 
 def _defined(equation: Equation) -> Equation:
-    """The equation with every named function as it is defined."""
+    """Replace every named function by its definition."""
     return replace(equation, expression=opened(equation.expression))
 
 
 class _Careful(Interpreter):
-    """An interpreter for which an entry that has no value, or would need more digits, is None."""
+    """An interpreter that gives None for an entry that is undefined or needs more digits."""
 
     def tensor(self, equation: Equation) -> Array:
-        """All entries of one equation's target: at once if they all have values, else one by one."""
+        """Compute all entries of an equation's target: at once if all are defined, else one by one."""
         refused = (ZeroDivisionError, ValueError, TypeError, OverflowError)
         try:
             return _known(super().tensor(equation))
@@ -196,7 +196,7 @@ class _Careful(Interpreter):
 
 
 def _known(values: Array) -> Array:
-    """The numbers among some values; None in place of the others."""
+    """Replace values that are not finite numbers by None."""
     return np.asarray(
         np.frompyfunc(lambda v: v if isinstance(v, mpmath.mpf) and mpmath.isfinite(v) else None, 1, 1)(values), object
     )
@@ -221,22 +221,22 @@ class _Small:
         return replace(tensor, axes=tuple(self.axes.get(a, a) for a in tensor.axes))
 
     def target(self, equation: Equation) -> Tensor:
-        """The target of an equation."""
+        """The target of an equation, over short axes."""
         return self._tensor(equation.target)
 
     def free(self, equation: Equation) -> tuple[Index, ...]:
-        """Its free indices."""
+        """The free indices of an equation, over short axes."""
         return tuple(self._index(i) for i in equation.indices)
 
     def equation(self, equation: Equation) -> Equation:
-        """The whole equation."""
+        """The equation over short axes."""
         return Equation(self.target(equation), self.free(equation), self.of(equation.expression))
 
     def _index(self, index: Index) -> Index:
         return Index(index.name, self.axes[index.axis]) if index.axis in self.axes else index
 
     def of(self, expression: Expr) -> Expr:
-        """An expression over the short axes."""
+        """The expression over short axes."""
         if not self.axes:
             return expression
         if isinstance(expression, Index):
@@ -250,7 +250,7 @@ class _Small:
         return expression.func(*(self.of(a) for a in expression.args))
 
     def extents(self, equation: Equation) -> set[Symbol]:
-        """The widths that an equation reads as numbers, or over which its indices run."""
+        """The widths that an equation reads as numbers or that its indices run over."""
         symbols = equation.expression.atoms(Symbol)
         axes = {s.axis for s in (*symbols, *equation.indices) if isinstance(s, Index)}
         read = {s for s in symbols if s.is_integer and not isinstance(s, Index)}
@@ -258,7 +258,7 @@ class _Small:
 
 
 def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator, scale: float, data: Data) -> Array:
-    """Entries in eighths, so that their differences are exact; targets are what they may be."""
+    """Draw entries in eighths, so that their differences are exact; targets take admissible values."""
     shape = [int(a.extent.xreplace({s: Integer(sizes[s.name]) for s in a.extent.free_symbols})) for a in tensor.axes]
     if tensor.role != Role.TARGET:
         if len(shape) == 2 and shape[0] == 1:
@@ -288,13 +288,13 @@ def _rounded(values: Array) -> Array:
 
 
 def _stored(tensor: Tensor, values: Array) -> Array:
-    """Entries as the module stores them, with two axes."""
+    """Convert entries to the module's storage, with two axes."""
     across = not tensor.axes or tensor.axes[0].sample
     return values if values.ndim == 2 else values.reshape((1, -1) if across else (-1, 1))
 
 
 def _compared(code: Callable[..., Array], sample: Sample, beside: bool) -> Iterator[float]:
-    """The error of each entry; one more is infinite where NumPy would warn though no true value overflows."""
+    """Yield the error of each entry, and inf if NumPy would warn although no exact value overflows."""
     truth = sample.truth
     with warnings.catch_warnings(record=True) as said, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
@@ -307,9 +307,9 @@ def _compared(code: Callable[..., Array], sample: Sample, beside: bool) -> Itera
 
 
 def relative(found: float, true: Any, largest: Any = 0) -> float:
-    """The relative error; what is beyond all numbers is right if it is told as such, and what is below them if tiny.
+    """The relative error; overflow is correct if the exact value overflows, tiny values if it underflows.
 
-    What is not tiny though the truth is 0 is compared with the largest true value beside it.
+    If the exact value is 0, a value that is not tiny is compared with the largest exact value.
     """
     if true is None:
         return 0.0
@@ -323,10 +323,10 @@ def relative(found: float, true: Any, largest: Any = 0) -> float:
 
 
 def no_worse(one: Iterable[float], other: Iterable[float]) -> bool:
-    """Whether no error of the one is above rounding and above that of the other."""
+    """Whether each error in ``one`` is within rounding or at most twice that in ``other``."""
     return all(a <= FLOOR or a <= 2 * b for a, b in zip(one, other, strict=True))
 
 
 def is_exact(errors: Iterable[float]) -> bool:
-    """Whether all errors are those of rounding."""
+    """Whether all errors are within rounding."""
     return all(e <= FLOOR for e in errors)
