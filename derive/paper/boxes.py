@@ -1,8 +1,8 @@
-"""Boxes: formulas as trees of typeset parts, in no format yet.
+"""Boxes: formulas as trees of typeset parts, independent of the output format.
 
-A page builds boxes; ``latex``, ``mathml`` and ``text`` write them down. Every box
-knows about how wide it is in print and how tightly it binds, so lines are broken
-and parentheses set in one place for all formats.
+A page builds boxes; ``latex``, ``mathml`` and ``text`` write them. Every box has an
+approximate printed width and a precedence, so line breaks and parentheses are
+decided once for all formats.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, 
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 
-#: How much smaller an index is set.
+#: The size of an index relative to its base.
 _SCRIPT = 0.72
 
 
 @dataclass(frozen=True)
 class Box:
-    """A typeset part: its kind, what it is made of, its width in em (of the text size), how tightly it binds."""
+    """A typeset part: its kind, its parts, its width in em (of the text size), and its precedence."""
 
     kind: str
     parts: tuple[Any, ...]
@@ -30,12 +30,12 @@ class Box:
     tall: bool = False
 
 
-#: Nothing at all.
+#: The empty box.
 EMPTY = Box("nothing", (), 0.0)
 
 
 class Typesetter:
-    """Makes boxes; ``times`` is the sign of the entry-wise product."""
+    """Creates boxes; ``times`` is the sign of the elementwise product."""
 
     def __init__(self, times: Letter) -> None:
         self.times = Sign(1.2, f" {times.tex} ", f" {times.text} ", mathml=times.mathml, breaks=True)
@@ -52,7 +52,7 @@ class Typesetter:
         return Box("name", (name,), width)
 
     def variable(self, name: str) -> Box:
-        """The name of a width: one letter, a word, or either with an index."""
+        """The name of a width: a letter or a word, optionally with an index."""
         stem, _, below = name.partition("_")
         return Box("variable", (stem, below), 0.55 * len(stem) + 0.4 * len(below))
 
@@ -61,7 +61,7 @@ class Typesetter:
         return Box("number", (str(value),), 0.5 * len(str(value)))
 
     def decimal(self, digits: str, exponent: int | None = None) -> Box:
-        """A decimal number, as it is to be read; ``exponent`` is that of its power of ten."""
+        """A decimal number, given as text; ``exponent`` is that of its power of ten."""
         width = 0.5 * len(digits) + (0.0 if exponent is None else 2.2 + 0.36 * len(str(exponent)))
         return Box("decimal", (digits, exponent), width)
 
@@ -70,7 +70,7 @@ class Typesetter:
         return Box("words", (text,), 0.48 * len(text))
 
     def dots(self, way: str = "across") -> Box:
-        """What is left out: ``across`` a line of terms, ``down`` a column, or ``low`` in a list."""
+        """Dots for an omission: ``across`` a line of terms, ``down`` a column, or ``low`` in a list."""
         return Box("dots", (DOTS[way],), DOTS[way].width)
 
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
@@ -99,7 +99,7 @@ class Typesetter:
         return Box("bars", (inner,), inner.width + 0.6, ATOM, inner.tall)
 
     def floored(self, inner: Box) -> Box:
-        """The whole part."""
+        """The integer part (floor)."""
         return Box("floored", (inner,), inner.width + 0.9, ATOM, inner.tall)
 
     def partial(self, of: Box, wrt: Box) -> Box:
@@ -107,11 +107,11 @@ class Typesetter:
         return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.75, PRODUCT, True)
 
     def immediate(self, of: Box, wrt: Box) -> Box:
-        """A partial derivative of one equation alone, where others lead to the same tensor."""
+        """An immediate partial derivative: of one equation alone, when other paths lead to the same tensor."""
         return Box("immediate", (of, wrt), max(of.width + 0.5, wrt.width) + 0.75, PRODUCT, True)
 
     def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
-        """The sign of a sum with its limits."""
+        """A summation sign with its limits."""
         if index is None:
             width = 1.65
         elif start is None or stop is None:
@@ -121,11 +121,11 @@ class Typesetter:
         return Box("total", (index, start, stop), width, tall=True)
 
     def group(self, inner: Box) -> Box:
-        """Parentheses that fit."""
+        """Parentheses of matching size."""
         return Box("group", (inner,), inner.width + (1.4 if inner.tall else 0.8), ATOM, inner.tall)
 
     def join(self, parts: Iterable[Box], between: str, binds: int) -> Box:
-        """Parts side by side; ``between`` names the sign."""
+        """Join parts with the sign named ``between``."""
         boxes = tuple(parts)
         if len(boxes) == 1:
             return boxes[0]
@@ -134,7 +134,7 @@ class Typesetter:
         return Box("row", (sign, *boxes), width, binds, any(b.tall for b in boxes))
 
     def apply(self, function: Box, argument: Box) -> Box:
-        """A function of an argument."""
+        """A function applied to an argument."""
         inner = self.group(argument)
         return Box("apply", (function, inner), function.width + inner.width, ATOM, inner.tall)
 
@@ -160,16 +160,16 @@ class Typesetter:
         return Box("under", (inner, note), max(inner.width, _SCRIPT * note.width), ATOM, inner.tall)
 
     def sign_alone(self, name: str) -> Box:
-        """A sign that stands between parts, by itself."""
+        """A binary sign by itself."""
         return Box("row", (BETWEEN[name], EMPTY, EMPTY), BETWEEN[name].width)
 
     def before(self, sign: str, box: Box) -> Box:
-        """A part with a sign before it, from which a new line may begin."""
+        """A part preceded by a sign; a line may break before the sign."""
         mark = self.times if sign == "times" else BESIDE[sign]
         return Box("before", (mark, box), box.width + mark.width, SUM, box.tall)
 
     def after(self, box: Box, sign: str) -> Box:
-        """A part with a sign right after it, where no line may end."""
+        """A part followed by a sign; a line may not break between them."""
         return Box("after", (box, BESIDE[sign]), box.width + BESIDE[sign].width, SUM, box.tall)
 
     def coloured(self, colour: str, box: Box) -> Box:
@@ -177,14 +177,14 @@ class Typesetter:
         return replace(box, kind="coloured", parts=(colour, box))
 
     def named(self, box: Box, symbol: str, entry: str = "") -> Box:
-        """A part that stands for a tensor, or for an entry of it: a page may light it up wherever it occurs."""
+        """A part that denotes a tensor or an entry of it, so that a page can highlight its occurrences."""
         return replace(box, kind="named", parts=(box, symbol, entry))
 
 
 def opened(box: Box) -> tuple[Box, ...]:
-    """The parts of a box between which a line may end; the box itself if there are none.
+    """Split a box at its possible line breaks; return the box itself if there are none.
 
-    Parentheses that are opened no longer grow with what they hold, as it is on several lines.
+    Parentheses around the parts get a fixed size, because their content spans several lines.
     """
     if box.kind == "row":
         return _opened_row(*box.parts)
@@ -209,7 +209,7 @@ def _opened_row(sign: Sign, *parts: Box) -> tuple[Box, ...]:
     if (sign == joined and not all(p.kind == "before" for p in parts[1:])) or sign not in (joined, thin):
         return (Box("row", (sign, *parts), sum(p.width for p in parts)),)
     found: list[Box] = []
-    for part in parts:  # the sign of a sum stays with what it sums
+    for part in parts:  # a summation sign stays with its summand
         if found and found[-1].kind == "total":
             sum_sign = found.pop()
             part = Box("row", (thin, sum_sign, part), sum_sign.width + part.width + thin.width, part.binds, True)

@@ -1,7 +1,7 @@
-"""Every letter, name and sign that is typeset: one entry each, from which all writers read.
+"""Tables of all letters, names and signs, shared by all writers.
 
-To add one, add an entry to ``LETTERS``, ``NAMES``, ``BETWEEN`` or ``BESIDE``. What an entry leaves out follows from
-the rest of it. Widths are in em.
+To add one, add an entry to ``LETTERS``, ``NAMES``, ``BETWEEN`` or ``BESIDE``. Omitted fields are derived from
+the others. Widths are in em.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from derive.calculus.functions import CALLS
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter as LaTeX and as Unicode text; ``width`` 0 is that of most letters, ``mathml`` is its text by default."""
+    """A letter in LaTeX and Unicode; ``width`` 0 means the default width, ``mathml`` defaults to the text."""
 
     tex: str
     text: str
@@ -25,9 +25,9 @@ class Letter:
 
 @dataclass(frozen=True)
 class Name:
-    """The name of a function, or a word: upright, and written as it is read where nothing else is said.
+    """The name of a function or a word, set upright; other formats use the name by default.
 
-    ``mathml`` is the element it is in.
+    ``mathml`` is its MathML element.
     """
 
     width: float | None = None
@@ -38,11 +38,11 @@ class Name:
 
 @dataclass(frozen=True)
 class Sign:
-    """A sign between two parts, or before or after a part; its spaces are those of LaTeX and of text.
+    """A sign between two parts, or before or after a part, including its spaces in LaTeX and text.
 
-    In MathML it is an operator, and a space where it has no text. There ``form`` is ``infix``, ``prefix`` or
-    ``postfix``, and ``size`` the least height of a bracket. ``drawn`` is its text in a drawing, by default ``text``.
-    A line may end before a sign that ``breaks``.
+    In MathML it is an operator, or a space if it has no text. ``form`` is the MathML form, ``infix``, ``prefix`` or
+    ``postfix``, and ``size`` the minimum height of a bracket. ``drawn`` is its text in a drawing, by default ``text``.
+    A line may break before a sign that ``breaks``.
     """
 
     width: float
@@ -57,16 +57,16 @@ class Sign:
 
     @property
     def operator(self) -> str:
-        """Its character in MathML; empty for a space."""
+        """The character in MathML; empty for a space."""
         return self.mathml or self.text.strip()
 
 
-#: The widths of characters that stand for themselves, where they are not those of most letters.
+#: The widths of plain characters that differ from the default.
 _WIDTHS = {"(": 0.4, ")": 0.4, "[": 0.3, "]": 0.3, "dz": 1.0, "dh": 1.1}
 
 
 def plain(character: str) -> Letter:
-    """A character that stands for itself in every format."""
+    """Return a letter that is the same character in every format."""
     return Letter(character, character, _WIDTHS.get(character, 0.0))
 
 
@@ -113,13 +113,13 @@ LETTERS: dict[str, Letter] = {
     "X_bar": Letter(r"\bar{X}", "X̄"),
 }
 
-#: Signs that stand where a letter does, and are the name of no tensor.
+#: Signs used like letters that are not names of tensors.
 ODOT, STAR = Letter(r"\odot", "⊙"), Letter("*", "*", mathml="∗")
 TRANSPOSE = Letter(r"\mathsf{T}", "ᵀ", 0.6, "𝖳")
 WITHOUT_FIRST = Letter(r"\setminus 0", "∖0", 1.3)
 PLUS = Letter("+", "+", 0.8)
 
-#: The names of functions and words; none of them is the name of a tensor on a page.
+#: The names of functions and words; no tensor on a page has one of these names.
 NAMES = {
     "1": Name(0.6, r"\mathbf{1}", "𝟏", "mn"),
     "ln": Name(CALLS[log].width, CALLS[log].tex),
@@ -133,7 +133,7 @@ NAMES = {
     "otherwise": Name(4.2, r"\text{otherwise}", mathml="mtext"),
 }
 
-#: The signs that may stand between two parts; that of the entry-wise product is the notation's.
+#: The signs between two parts; the notation defines that of the elementwise product.
 BETWEEN = {
     "": Sign(0.0, "", ""),
     "thin": Sign(0.17, r"\,", " ", drawn="\u2009"),
@@ -149,7 +149,7 @@ BETWEEN = {
     "gets": Sign(1.6, r" \leftarrow ", " ← "),
 }
 
-#: The signs that may stand before a part, or after it.
+#: The signs before or after a part.
 BESIDE = {
     "minus": Sign(0.8, "-", "−", "prefix"),
     "binary minus": Sign(1.5, " - ", " − "),
@@ -167,17 +167,17 @@ BESIDE = {
     "red close": Sign(0.75, r"\Bigr)", ")", "postfix", 1.8, "red"),
 }
 
-#: What may stand between the sides of an equation.
+#: The signs between the two sides of an equation.
 RELATIONS = {"equals": BESIDE["equals"], "gets": BESIDE["gets"], "none": BETWEEN[""]}
 
-#: What is left out: across a line of terms, down a column, or low in a list.
+#: Dots for an omission: across a line of terms, down a column, or low in a list.
 DOTS = {
     "across": Sign(1.4, r"\cdots", "⋯"),
     "down": Sign(1.4, r"\vdots", "⋮"),
     "low": Sign(1.4, r"\dots", "…"),
 }
 
-#: The accents of mathematics by the combining mark of each: its command in LaTeX, and the mark alone.
+#: Mathematical accents by combining mark: the LaTeX command and the standalone mark.
 ACCENTS = {
     "\u0300": ("grave", "`"),
     "\u0301": ("acute", "´"),

@@ -1,4 +1,4 @@
-"""The index form on paper: one function per SymPy node that an equation may hold."""
+"""Typeset the index form: one function per type of SymPy node in an equation."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from derive.text.entry_text import base_name, number_text, option_values
 
 
 class IndexForm(Symbols):
-    """Writes formulas in index form."""
+    """Typesets formulas in index form."""
 
     def extent(self, extent: Expr) -> Box:
         """A width or a number of samples."""
@@ -61,7 +61,7 @@ class IndexForm(Symbols):
     # ------------------------------------------------------------ index form
 
     def formula(self, expression: Expr) -> Box:
-        """A formula of ``X``, such as the definition of a function, in which decimals are written as such."""
+        """A formula in ``X``, such as the definition of a function, with decimals kept as decimals."""
         return replace(self, decimals=True).entry(expression)
 
     @singledispatchmethod
@@ -84,14 +84,14 @@ class IndexForm(Symbols):
     def _(self, expression: Symbol) -> Box:
         if expression in self.given:
             return self.given[expression]
-        if expression.is_integer:  # the symbol of a tensor is real and no more
+        if expression.is_integer:  # a width; the symbol of a tensor is only real
             return self.width(expression.name)
         tensor = None if expression == X else self.tensors.get(expression.name)
         if tensor is not None:
             return self.symbol(tensor)
         if expression.name in LETTERS:
             return self.typesetter.letter(LETTERS[expression.name])
-        return self.typesetter.variable(expression.name)  # an option of an entry of a catalogue
+        return self.typesetter.variable(expression.name)  # an option of a catalogue entry
 
     @entry.register
     def _(self, expression: Indexed) -> Box:
@@ -123,7 +123,7 @@ class IndexForm(Symbols):
         return [b for f, b in zip(ordered, boxes, strict=True) if f != 1]
 
     def _rank(self, factor: Expr) -> tuple[int, str]:
-        """Numbers, sums in parentheses, weights, factors, the rest, functions, and last what is summed."""
+        """The sort key: numbers, sums in parentheses, weights, factors, the rest, functions, summation signs."""
         if factor.is_number:
             return -1, ""
         if isinstance(factor, Symbol):
@@ -163,7 +163,7 @@ class IndexForm(Symbols):
         return set_.join((*signs, body), "thin", PRODUCT) if signs else page.entry(expression.function)
 
     def _naming(self, bound: list[Index]) -> Self:
-        """Names for bound indices that have none yet (inner sums of a formula that was put together)."""
+        """Name the bound indices that have no name yet (inner sums of a composed formula)."""
         missing = [i for i in bound if i not in self.letters]
         if not missing:
             return self
@@ -176,7 +176,7 @@ class IndexForm(Symbols):
         return replace(self, letters=chosen)
 
     def summation(self, index: Index) -> Box:
-        """The sign of a sum over the whole range of an index."""
+        """The summation sign over the whole range of an index."""
         axis = index.axis
         return self.typesetter.total(self.index(index), self.typesetter.number(axis.start), self.extent(axis.stop))
 
@@ -243,14 +243,14 @@ class IndexForm(Symbols):
         return self.typesetter.join(sides, signs[type(condition)], SUM)
 
     def exponential(self, exponent: Box) -> Box:
-        """A power of e; the function, where e is a tensor."""
+        """A power of e, or the function exp if e is the name of a tensor."""
         set_ = self.typesetter
         if "e" in self.signs.letters:
             return set_.apply(set_.name("exp"), exponent)
         return set_.script(set_.letter(LETTERS["e"]), None, exponent)
 
     def function(self, function: Any, layer: int | None = None) -> Box:
-        """A named function: f with its layer, or its own name; primes for derivatives."""
+        """A named function: f with its layer, or the function's own name; primes for derivatives."""
         set_ = self.typesetter
         generic = self.functions.get(function.origin)
         if generic is None and function.role != "loss":
@@ -268,7 +268,7 @@ class IndexForm(Symbols):
         return base
 
     def _own_name(self, function: Any) -> Box:
-        """The name of a function in the catalogue, the values of its options below it."""
+        """The name of a function in the catalogue, with the values of its options as subscripts."""
         values = [self.formula(Rational(value)) for value in option_values(function.label)]
         name = self.typesetter.name(base_name(function.label) if values else function.origin)
         return self.typesetter.script(name, self.typesetter.join(values, "comma", SUM), None) if values else name
@@ -278,7 +278,7 @@ class IndexForm(Symbols):
         return self.typesetter.apply(self.function(function, layer), listed)
 
     def at(self, expression: Expr, level: int) -> Box:
-        """A formula, in parentheses if it binds less tightly than ``level``."""
+        """A formula, in parentheses if its precedence is lower than ``level``."""
         return self._at(self.entry(expression), level)
 
     def _at(self, box: Box, level: int) -> Box:
@@ -288,12 +288,12 @@ class IndexForm(Symbols):
         return self.typesetter.before("minus", self._at(box, PRODUCT))
 
     def sum_of(self, terms: Iterable[tuple[bool, Box]]) -> Box:
-        """Terms with their signs: (negative, box) each."""
+        """A sum of signed terms, given as pairs (negative, box)."""
         pieces = self.signed(terms)
         return self.typesetter.join(pieces, "", SUM)
 
     def signed(self, terms: Iterable[tuple[bool, Box]]) -> list[Box]:
-        """Terms as boxes that begin with their sign (the first only if it is a minus)."""
+        """Terms as boxes with a leading sign (for the first one only a minus)."""
         pieces: list[Box] = []
         for negative, box in terms:
             inner = self._at(box, HADAMARD)
@@ -303,10 +303,10 @@ class IndexForm(Symbols):
                 pieces.append(self.typesetter.before("binary minus" if negative else "binary plus", inner))
         return pieces
 
-    # ------------------------------------------------------------ pieces, where a line may be broken
+    # ------------------------------------------------------------ line breaks
 
     def pieces(self, expression: Expr) -> list[Box]:
-        """A formula in index form as the pieces between which a line may end."""
+        """Split a formula in index form at its possible line breaks."""
         if isinstance(expression, Add):
             terms = reading_order(expression.args)
             return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)
@@ -320,7 +320,7 @@ class IndexForm(Symbols):
     # ------------------------------------------------------------ rows given piecewise
 
     def rows(self, equation: Equation) -> Box:
-        """The right side of an equation, by cases where its rows are given piecewise."""
+        """The right side of an equation, as cases if its rows are given piecewise."""
         if not gives_rows(equation):
             return self.entry(equation.expression)
         row = equation.indices[0]
@@ -338,12 +338,12 @@ def _negative(expression: Expr) -> bool:
 
 
 def _is_scalar(expression: Expr) -> bool:
-    """Whether an expression is made of numbers and extents only."""
+    """Whether an expression contains numbers and extents only."""
     return not expression.has(Function, Indexed) and all(s.is_integer for s in expression.free_symbols)
 
 
 def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
-    """A numerator's numbers and extents, and its other factors."""
+    """Split a numerator into numbers and extents, and other factors."""
     scalars, rest = Integer(1), []
     for factor in Mul.make_args(top):
         if factor.has(Indexed, Sum, Elementwise) or not (factor.is_number or factor.is_Symbol or factor.is_Pow):
@@ -354,6 +354,6 @@ def _split_scalars(top: Expr) -> tuple[Expr, list[Expr]]:
 
 
 def layer_of(expression: Expr, tensors: Mapping[str, Tensor]) -> int | None:
-    """The layer in which a function is applied: the last of those that it reads."""
+    """The layer in which a function is applied: the last layer that its argument reads."""
     layers = {tensors[e.base.label.name].layer for e in expression.args[0].atoms(Indexed)}
     return max((n for n in layers if n is not None), default=None)

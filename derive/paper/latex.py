@@ -1,4 +1,4 @@
-"""Boxes as LaTeX. Only what amsmath, KaTeX and MathJax all understand is used."""
+"""Write boxes as LaTeX, limited to commands that amsmath, KaTeX and MathJax all support."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PLUS = Box("letter", (PLUS,), PLUS.width)
 
 @dataclass(frozen=True)
 class Writer:
-    r"""Writes boxes in LaTeX; ``red`` and ``green`` are what the colours are called.
+    r"""Writes boxes as LaTeX; ``red`` and ``green`` are the names of the colours.
 
-    ``web`` saves braces, which some pages count: it leaves out those around an index of one sign, and
-    keeps two from standing together, which begins a hole in templates. Raises NotImplementedError for a kind of box
-    that it does not know.
+    ``web`` omits the braces around an index of one sign, because some pages limit the number of braces, and
+    separates adjacent braces, because two of them start a placeholder in templates. Raises NotImplementedError
+    for an unknown kind of box.
 
     >>> from derive.paper.boxes import Typesetter
     >>> from derive.paper.characters import STAR, plain
@@ -44,7 +44,7 @@ class Writer:
         return rf"\textcolor{{{name}}}{self._braced(text)}"
 
     def index(self, box: Box) -> str:
-        """What stands below or above."""
+        """A subscript or superscript."""
         text = self(box)
         return text if self.web and _is_one_sign(text) else self._braced(text)
 
@@ -56,16 +56,16 @@ class Writer:
         return f"{{ {text}}}" if self.web and text.startswith("{") else f"{{{text}}}"
 
     def sign(self, sign: Sign) -> str:
-        """What stands before or after a part."""
+        """A sign before or after a part."""
         return self.coloured(sign.colour, sign.tex) if sign.colour else sign.tex
 
 
-#: Writes a box in LaTeX, for documents that know the colours derivered and derivegreen.
+#: Writes a box as LaTeX, for documents that define the colours derivered and derivegreen.
 latex = Writer()
 
 
 def _is_one_sign(text: str) -> bool:
-    """Whether TeX takes it for one index without braces: a letter, a digit, a command, a letter in a font."""
+    """Whether TeX needs no braces for this index: a letter, a digit, a command, or a letter in a font."""
     if text.startswith("\\math"):
         return text.endswith("}") and text.count("{") == 1
     return text[1:].isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
@@ -160,7 +160,7 @@ _KINDS: dict[str, Callable[..., str]] = {
 
 
 def joined(parts: list[str]) -> str:
-    """Pieces of a line side by side, apart by a thin space unless they begin with a sign."""
+    """Join the pieces of a line, with a thin space before those that do not begin with a sign."""
     line = ""
     for part in parts:
         line += part if not line or part.startswith(" ") else rf"\, {part}"
@@ -168,7 +168,7 @@ def joined(parts: list[str]) -> str:
 
 
 def _spaced(between: str, texts: list[Any]) -> str:
-    """Join, keeping a command apart from a letter that follows it."""
+    """Join, with a space between a command and a letter that follows it."""
     result: str = texts[0]
     for text in texts[1:]:
         glue = between

@@ -1,7 +1,7 @@
-"""Boxes as MathML. Only what MathML Core has is used, so a browser needs no library to set it.
+"""Write boxes as MathML, limited to MathML Core, which browsers render without a library.
 
-A part that stands for a tensor says so: ``data-s`` is the tensor's name and ``data-e`` the entry; a partial
-derivative of two of them has both names, ``a2/z2``. A page can light it up wherever it occurs.
+A part that denotes a tensor has the attributes ``data-s``, the tensor's name, and ``data-e``, the entry; a partial
+derivative has both names, ``a2/z2``. A page can use them to highlight all occurrences.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from html import escape
 from derive.paper.boxes import Box
 from derive.paper.characters import ACCENTS, BESIDE, NAMES, RELATIONS, Letter, Sign
 
-#: The attributes of what stands for nothing.
+#: The attributes of a part that denotes no tensor.
 _UNKNOWN: Mapping[str, str] = {}
-#: Elements side by side: those of one part of a formula.
+#: Adjacent elements of one part of a formula.
 Elements = tuple[str, ...]
 
 
 def _e(name: str, *inside: str, **attributes: str) -> str:
-    """An element; an attribute's underscore is written as a hyphen."""
+    """An element; underscores in attribute names are written as hyphens."""
     written = "".join(f' {k.replace("_", "-").strip("-")}="{escape(v)}"' for k, v in attributes.items() if v)
     return f"<{name}{written}>{''.join(inside)}</{name}>" if inside else f"<{name}{written}/>"
 
@@ -30,7 +30,7 @@ def _mo(sign: str, **attributes: str) -> str:
 
 
 def _small(sign: str) -> str:
-    """A bracket of the height of a letter."""
+    """A bracket that does not stretch."""
     return _mo(sign, stretchy="false")
 
 
@@ -39,7 +39,7 @@ def _space(width: float) -> str:
 
 
 def _operator(sign: Sign, form: str) -> Elements:
-    """A sign as an operator, or as a space."""
+    """A sign as an operator or as a space."""
     if not sign.operator:
         return (_space(sign.width),) if sign.width else ()
     bracket = {"stretchy": "true", "minsize": f"{sign.size:g}em", "class_": sign.colour} if sign.size else {}
@@ -47,7 +47,7 @@ def _operator(sign: Sign, form: str) -> Elements:
 
 
 def _beside(sign: Sign) -> Elements:
-    """A sign at the end of a row is not what its place makes of it: it says how it is meant."""
+    """A sign at the end of a row, with an explicit form: browsers would infer another from its position."""
     return _operator(sign, sign.form)
 
 
@@ -57,7 +57,7 @@ _ITALIC |= {c: chr(0x1D434 + n) for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXY
 
 
 def mathml(box: Box) -> str:
-    """Write a box in MathML: the elements that stand inside ``math``.
+    """Write a box as MathML: the elements inside ``math``.
 
     >>> from derive.paper.boxes import Typesetter
     >>> from derive.paper.characters import STAR, plain
@@ -69,7 +69,7 @@ def mathml(box: Box) -> str:
 
 
 def relation(sign: str) -> str:
-    """The sign between the sides of an equation, where its right side begins."""
+    """The sign between the sides of an equation, at the start of its right side."""
     return "".join(_beside(RELATIONS[sign]))
 
 
@@ -108,8 +108,8 @@ def _character(character: str) -> str:
     if character.isdigit():
         return _e("mn", character)
     if not character.isalpha():
-        return _e("mi", character)  # a sign that stands for itself has no space around it
-    upright = character.isupper() and not character.isascii()  # as LaTeX sets the large letters of Greek
+        return _e("mi", character)  # mi, because an operator would get space around it
+    upright = character.isupper() and not character.isascii()  # as LaTeX sets capital Greek letters
     return _e("mi", character, mathvariant="normal" if upright else "")
 
 
@@ -124,7 +124,7 @@ def _variable(stem: str, below: str) -> Elements:
 
 
 def _italic(word: str) -> str:
-    """A word in italics: of several letters each needs its own character, or they are upright."""
+    """A word in italics; with several letters each needs its own italic character, or MathML sets them upright."""
     if word.isdigit():
         return _e("mn", word)
     return _e("mi", escape(word if len(word) == 1 else "".join(_ITALIC.get(c, c) for c in word)))
@@ -150,7 +150,7 @@ def _signed(digits: str) -> Elements:
 def _script(
     base: Box, below: Box | None, above: Box | None, left: Box | None, known: Mapping[str, str] = _UNKNOWN
 ) -> Elements:
-    """A symbol with its indices; ``known`` are the attributes that say what it stands for."""
+    """A symbol with its indices; ``known`` are the attributes that identify its tensor."""
     main = _one(base)
     under = None if below is None else _one(below)
     over = None if above is None else _one(above)
@@ -168,7 +168,7 @@ def _script(
 
 
 def _primed(base: Box, order: int) -> Elements:
-    """A prime stands beside its letter: it is raised in the type already."""
+    """A name with primes, which are not superscripts because the glyph is already raised."""
     sign = _PRIMES[order] if order < len(_PRIMES) else "′" * order
     return (_e("mrow", *_elements(base), _mo(sign, lspace="0", rspace="0")),)
 
@@ -184,14 +184,14 @@ def _partial(of: Box, wrt: Box) -> Elements:
 
 
 def _immediate(of: Box, wrt: Box) -> Elements:
-    """It is no derivative that has a name, so it is known by none."""
+    """An immediate derivative, which has no name to identify it."""
     d = _e("mi", "∂")
     top = _e("mrow", _e("msup", d, _mo("+")), *_elements(of))
     return (_e("mfrac", top, _e("mrow", d, *_elements(wrt))),)
 
 
 def _quotient(of: Box, wrt: Box) -> dict[str, str]:
-    """What a partial derivative is known by: the names of both, and both entries if each is of one."""
+    """The attributes of a partial derivative: both names, and both entries if there are two."""
     if "named" not in (of.kind, wrt.kind):
         return {}
     pairs = [_known(of), _known(wrt)]
@@ -200,7 +200,7 @@ def _quotient(of: Box, wrt: Box) -> dict[str, str]:
 
 
 def _known(box: Box) -> tuple[str, str]:
-    """The name and the entry of a symbol; a letter is known by itself."""
+    """The name and the entry of a symbol; a letter is its own name."""
     if box.kind == "named":
         return str(box.parts[1]), str(box.parts[2])
     return (box.parts[0].text, "") if box.kind == "letter" else ("", "")
@@ -226,7 +226,7 @@ def _row(sign: Sign, *parts: Box) -> Elements:
 
 
 def _is_mark(parts: Sequence[Box]) -> bool:
-    """Whether this is a layer's number in its brackets: a mark, and nothing that is grouped."""
+    """Whether this is a layer number in brackets and not a grouped formula."""
     texts = [p.parts[0].text if p.kind == "letter" else "" for p in parts]
     return len(texts) == 3 and texts[0] in ("(", "[") and texts[1].isdigit() and texts[2] in (")", "]")
 

@@ -1,7 +1,7 @@
-"""Notations: how each role is written, on paper and in code.
+"""Notations: how each role is written in documents and in code.
 
-To add a notation, add an entry to ``NOTATIONS``. Nothing else in the project
-knows how a weight or a shared factor is called.
+To add a notation, add an entry to ``NOTATIONS``. Letters of weights, shared factors
+and so on are defined nowhere else.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter, plain
 class Letters:
     """How a tensor with this role is written.
 
-    ``entry`` is the letter of one entry and of the array of one sample's entries,
+    ``entry`` is the letter of one entry and of the array of one sample,
     ``batch`` that of the array of a whole batch, ``code`` the name in code.
-    ``vector`` is the letter of the array for one sample if it is not ``entry``.
+    ``vector`` is the letter of the array of one sample if it differs from ``entry``.
     """
 
     entry: str
@@ -34,11 +34,11 @@ class Letters:
 class Notation:
     """A way of writing the derivation.
 
-    ``layer`` is the side of the letter on which the layer's number stands: ``left``
-    ({}^{(2)}z) or ``right`` (z^{(2)}); ``brackets`` are around it. A network of one layer
-    has no numbers unless it is ``numbered_alone``. ``from_first`` writes a weight as
+    ``layer`` is the position of the layer number: ``left`` ({}^{(2)}z) or
+    ``right`` (z^{(2)}) of the letter, in ``brackets``. A network of one layer
+    has no layer numbers unless ``numbered_alone`` is set. ``from_first`` writes a weight as
     w_{from,to}. ``derivative`` is ``partial``, or ``d`` to write dE/dW as dW. ``times`` is the sign of
-    the entry-wise product. ``increment`` shows an update as a step of its own.
+    the elementwise product. ``increment`` shows the update step as a separate equation.
     ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
     """
 
@@ -73,16 +73,16 @@ class Notation:
 
     @property
     def has_prediction(self) -> bool:
-        """Whether predictions have a letter of their own, which needs no layer's number."""
+        """Whether predictions have their own letter, which needs no layer number."""
         return self.roles["prediction"].entry != self.roles["activation"].entry
 
     def role(self, tensor: Tensor) -> Letters:
-        """How a tensor is written; one with no entry of its own goes by its name."""
+        """The letters of a tensor; its name if its role has no entry."""
         known = self.roles.get(tensor.role) or _of_a_step(tensor)
         return known if known else Letters(tensor.name, tensor.name, tensor.name)
 
     def letters(self, tensors: Iterable[Tensor]) -> frozenset[str]:
-        """The letters of the numbers and arrays of a step, of those that are among some tensors."""
+        """The letters of those of the given tensors that are numbers or arrays of a step."""
         found = [role.entry for role in map(_of_a_step, tensors) if role]
         return frozenset(name.partition("_")[0] for name in found)
 
@@ -104,7 +104,7 @@ class Notation:
         return f"{known.code}{tensor.layer}" if numbered else known.code
 
 
-#: What belongs to a parameter and is written with its symbol as an index: the letters of an entry, of an array.
+#: Tensors that belong to a parameter and have its symbol as an index: the letters of an entry and of an array.
 ABOUT = {
     "velocity": Letters("v", "V", "velocity"),
     "mean": Letters("v", "V", "mean"),
@@ -118,7 +118,7 @@ def _numbers(**letters: str) -> dict[str, Letters]:
     return {name: Letters(letter, letter, name) for name, letter in letters.items()}
 
 
-#: Numbers of these roles by their names; what follows an underscore is their index.
+#: Letters of numbers by name; the part after an underscore is an index.
 _NUMBERS = _numbers(
     l2="lambda",
     clip="C",
@@ -140,7 +140,7 @@ _NUMBERS = _numbers(
 )
 
 
-#: What a ``Network`` calls the tensor of each role; ``{}`` is the number of its layer.
+#: The names that a ``Network`` gives to tensors, by role; ``{}`` is the layer number.
 _CANONICAL = {
     "input": "X",
     "target": "Y",
@@ -156,7 +156,7 @@ _CANONICAL = {
 
 
 def is_canonical(tensor: Tensor) -> bool:
-    """Whether a tensor that is stated is called what a ``Network`` calls it.
+    """Whether a stated tensor has the name that a ``Network`` would give it.
 
     >>> [is_canonical(Tensor(name, "weight", layer=2)) for name in ("W2", "U")]
     [True, False]
@@ -165,12 +165,12 @@ def is_canonical(tensor: Tensor) -> bool:
 
 
 def belongs(tensor: Tensor) -> bool:
-    """Whether a tensor belongs to a parameter, as what is kept of its gradients does."""
+    """Whether a tensor belongs to a parameter, such as a moving average of its gradients."""
     return tensor.role in ABOUT and tensor.about is not None
 
 
 def _of_a_step(tensor: Tensor) -> Letters | None:
-    """How a number or an array of a step is written; None for anything else."""
+    """The letters of a number or an array of a step; None for anything else."""
     if tensor.role == Role.PENALTY:
         return Letters("R", "R", "R")
     if belongs(tensor):

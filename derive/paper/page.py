@@ -1,8 +1,7 @@
-"""A page: formulas in index form and, with one function per node, in matrix form.
+"""Typeset formulas in index form and, with one function per node type, in matrix form.
 
-This is the one traversal from which LaTeX and text are printed; a
-``Typesetter`` knows how a fraction or a sum looks, this knows what stands
-where. So there is one table of precedence for all that is read.
+All formats share this traversal and its precedence table. A ``Page`` decides the
+structure of a formula; a ``Typesetter`` creates the boxes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from derive.paper.symbols import glued
 
 
 class Page(IndexForm):
-    """Writes formulas in index form and in matrix form."""
+    """Typesets formulas in index form and in matrix form."""
 
     # ------------------------------------------------------------ matrix form
 
@@ -57,13 +56,13 @@ class Page(IndexForm):
         return self._leaf(box, node)
 
     def _marked(self, node: mx.Node, mark: Box | None) -> Box | None:
-        """A symbol, or a part of one, with a sign after its other superscripts; None for anything else."""
+        """A symbol or a slice of one, with a sign after its other superscripts; None for anything else."""
         if isinstance(node, mx.Part) and isinstance(node.of, mx.Array):
             return self._whole(node.of.tensor, self._part(node), mark)
         return self._whole(node.tensor, None, mark) if isinstance(node, mx.Array) else None
 
     def _whole(self, tensor: Tensor, below: Box | None, mark: Box | None) -> Box:
-        """A tensor as an array, with what stands below it and after its superscripts."""
+        """A tensor as an array, with a subscript and a sign after its superscripts."""
         if tensor.role in (Role.GRADIENT, Role.UPDATED) or (below is None and mark is None):
             plain = self.symbol(tensor, whole=True)
             return plain if below is None and mark is None else self.typesetter.script(plain, below, mark)
@@ -72,7 +71,7 @@ class Page(IndexForm):
         return self.typesetter.named(self.scripts(sign, True, below, mark), tensor.name)
 
     def _part(self, node: mx.Part) -> Box:
-        """Which rows or columns a part has."""
+        """The range of rows or columns of a slice."""
         if node.first == 1 and node.axis == 1 and node.count + 1 == node.of.shape[1]:
             return self.typesetter.letter(WITHOUT_FIRST)
         return self.typesetter.name(f"{node.first}:{node.first + node.count}")
@@ -155,19 +154,19 @@ class Page(IndexForm):
         return set_.join((inner, ones) if node.axis == 1 else (ones, inner), "thin", PRODUCT)
 
     def _summed(self, node: mx.SumOver) -> Tensor | None:
-        """The tensor whose samples are added up where that is written as a sum, not as a product with ones."""
+        """The tensor whose samples are summed, if that is written as a sum and not as a product with ones."""
         if self.notation.ones or node.axis != 1 or not isinstance(node.of, mx.Array):
             return None
         return node.of.tensor if node.of.tensor.axes[-1].sample else None
 
     def drops_ones(self, node: mx.Broadcast) -> bool:
-        """Whether a column that is repeated is written once: a bias, where the notation says so of biases."""
+        """Whether the repetition of a column is left implicit: a bias, if the notation says so."""
         column_only = node.of.shape[0] == node.full[0]
         bias = isinstance(node.of, mx.Array) and node.of.tensor.role == Role.BIAS and is_canonical(node.of.tensor)
         return column_only and not self.notation.ones and bias
 
     def shows_ones(self, node: mx.Node) -> bool:
-        """Whether a column or a row of ones may stand in a formula for it."""
+        """Whether the formula of a node may contain a column or a row of ones."""
         if self.notation.ones:
             return isinstance(node, mx.SumOver | mx.Broadcast)
         if isinstance(node, mx.Broadcast):
@@ -180,7 +179,7 @@ class Page(IndexForm):
         )
 
     def _ones(self, length: Expr, row: bool = False) -> Box:
-        """A column of ones, or a row of them."""
+        """A column or a row of ones."""
         set_ = self.typesetter
         box = set_.name("1")
         if row:
@@ -234,7 +233,7 @@ class Page(IndexForm):
         return self._leaf(self.typesetter.matrix([[page._plain_block(b) for b in node.blocks]]), node)
 
     def _plain_block(self, node: mx.Node) -> Box:
-        """A block; one of equal numbers is a single number."""
+        """A block; a block of equal numbers is written as a single number."""
         filled = isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number)
         return self.array(node.of if filled and isinstance(node, mx.Broadcast) else node)
 
@@ -244,7 +243,7 @@ class Page(IndexForm):
         return self.typesetter.apply(self.typesetter.name(f"einsum[{node.subscripts}]"), listed)
 
     def array_pieces(self, node: mx.Node, limit: float) -> list[Box]:
-        """The same for the matrix form; what is narrower than ``limit`` stays in one piece."""
+        """Split a formula in matrix form at its possible line breaks; parts narrower than ``limit`` stay whole."""
         whole = self.array(node)
         if whole.width <= limit:
             return [whole]

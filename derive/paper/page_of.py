@@ -1,4 +1,4 @@
-"""The page on which a program is written: its signs, and the numbers of its functions."""
+"""Create the page of a program, with symbols for its tensors and numbers for its functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from derive.paper.signs import signs_of
 
 
 def page_for(program: Program, notation: Notation) -> Page:
-    """The page on which a program is written."""
+    """Return the page that typesets a program in a notation."""
     layers = {t.layer for t in program.tensors.values() if t.role == Role.PREACTIVATION}
     taken = frozenset(s.name for s in program.extents) | notation.letters(program.tensors.values())
     set_ = Typesetter(notation.times)
@@ -31,13 +31,13 @@ def page_for(program: Program, notation: Notation) -> Page:
 
 
 def _numbered(program: Program, role: str) -> dict[str, str]:
-    """The functions of a role with their numbers; a single one has none."""
+    """Number the functions of a role; a single one has no number."""
     origins = list(dict.fromkeys(d.function.origin for d in program.definitions if d.function.role == role))
     return {o: "" if len(origins) == 1 else str(n) for n, o in enumerate(origins, start=1)}
 
 
 def _told_by_layers(program: Program) -> bool:
-    """Whether the number of a layer says which activation is meant, wherever one is applied."""
+    """Whether the layer number identifies the activation wherever one is applied."""
     applied = {(layer_of(a, program.tensors), a.origin) for s in program.statements for a in _activations(s)}
     layers = [layer for layer, _ in applied]
     return None not in layers and len(layers) == len(set(layers))

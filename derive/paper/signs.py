@@ -1,9 +1,9 @@
-"""The signs of all tensors of a program, handed out in one place: no two of them share one.
+"""Assign a unique sign to every tensor of a program.
 
-A tensor that is called what a ``Network`` calls it has the letters of its role in the notation: ``W1`` the weight
-of layer 1, ``X`` the inputs. Any other goes by its own name. Where two would look alike, the one with the letters
-of a role goes by its name too; a name that still looks like something else is spelled out, and at last has an
-underscore behind it.
+A tensor with the name that a ``Network`` would give it, such as ``W1`` for the weight of layer 1, has the letters of
+its role in the notation. Any other tensor is written by its own name. If two would look alike, the one with the
+letters of its role is written by its name, too. A name that still looks like something else is spelled out, and as
+a last resort gets a trailing underscore.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.spelling import letter_named, spelled
 from derive.paper.text import text
 
-#: What a sign looks like, in formats that tell upright from slanted letters and in those that do not.
+#: The appearances of a sign, in formats that distinguish upright from italic letters and in those that do not.
 Looks = frozenset[str]
 
 _NUMBERED = re.compile(r"(.*[^0-9_])_?(0|[1-9][0-9]*)", re.DOTALL)
-#: The letters by which functions are called, where that of the notation is a tensor's.
+#: Letters for functions, in case the notation's letter is used by a tensor.
 _FUNCTIONS = ("f", "g", "phi", "chi")
 
 
 @dataclass(frozen=True)
 class Sign:
-    """How a tensor is written: its letter for an entry, for the array of one sample, for that of a batch.
+    """The letters of a tensor for an entry, for the array of one sample and for that of a batch.
 
-    ``number`` stands where a layer's number does. ``about`` is what a shared factor is about, where its number
-    does not say it.
+    ``number`` is written in the place of a layer number. ``about`` is the tensor of a shared factor if the number
+    does not identify it.
     """
 
     entry: Box
@@ -55,17 +55,17 @@ class Sign:
 
     @property
     def letters(self) -> set[str]:
-        """Its letters, as plain text."""
+        """The letters as plain text."""
         shown = {text(box) for box in (self.entry, self.one, self.batch)}
         return shown | {name.partition("_")[0] for name in shown}
 
 
 @dataclass(frozen=True)
 class Signs:
-    """The signs of a program's tensors by their names, and what makes room for them.
+    """The signs of a program's tensors by name, and the letters that avoid them.
 
-    ``letters`` are those of all signs: no index is called so. ``function`` is the letter of functions, ``width``
-    that of a width whose own letter is a tensor's. ``error`` is what is differentiated.
+    ``letters`` are those of all signs; indices do not use them. ``function`` is the letter of functions, ``width``
+    that of a width whose own letter is used by a tensor. ``error`` is the sign of the error.
     """
 
     of: Mapping[str, Sign] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Signs:
 
 
 def mark(set_: Typesetter, notation: Notation, number: str) -> Box | None:
-    """A layer's number in its brackets; None for no number."""
+    """A layer number in its brackets; None without a number."""
     if not number:
         return None
     opening, closing = notation.brackets
@@ -86,7 +86,7 @@ def mark(set_: Typesetter, notation: Notation, number: str) -> Box | None:
 def scripted(
     set_: Typesetter, notation: Notation, base: Box, number: str, below: Box | None = None, above: Box | None = None
 ) -> Box:
-    """A letter with its number where the notation puts it, and what stands below and above."""
+    """A letter with its layer number on the side the notation prescribes, a subscript and a superscript."""
     layer = mark(set_, notation, number)
     if layer is None or notation.layer == "left":
         return set_.script(base, below, above, left=layer)
@@ -94,7 +94,7 @@ def scripted(
 
 
 def role_sign(set_: Typesetter, notation: Notation, tensor: Tensor, one_layer: bool = False) -> Sign:
-    """The letters of a tensor's role, with the number of its layer."""
+    """The letters of a tensor's role, with its layer number."""
     role, letter = notation.role(tensor), partial(letter_of, set_)
     entry, one, batch = map(letter, (role.entry, role.vector or role.entry, role.batch))
     if tensor.role == Role.LEARNING_RATE:
@@ -112,7 +112,7 @@ def role_sign(set_: Typesetter, notation: Notation, tensor: Tensor, one_layer: b
 
 
 def letter_of(set_: Typesetter, name: str) -> Box:
-    """A letter of a notation; what follows an underscore is its index, where the whole is no letter of its own."""
+    """A letter of a notation; unless the whole name is a letter, the part after an underscore is an index."""
     if name in LETTERS:
         return set_.letter(LETTERS[name])
     stem, _, number = name.partition("_")
@@ -125,7 +125,7 @@ def letter_of(set_: Typesetter, name: str) -> Box:
 
 
 def own_signs(set_: Typesetter, name: str) -> Iterator[Sign]:
-    """The signs that a name may have, the first choice first; there is always one more.
+    """Yield the possible signs of a name in order of preference, without end.
 
     >>> from derive.paper.notation import PSI
     >>> signs = own_signs(Typesetter(PSI.times), "alpha2")
@@ -140,7 +140,7 @@ def own_signs(set_: Typesetter, name: str) -> Iterator[Sign]:
     words = ((word + "_" * more, "") for more in count())
     for shown, digits in words if letter is not None else chain([(stem, number)], words):
         box = set_.name(shown)
-        if text(box) == shown:  # not sigmoid, which is printed as the letter of the function
+        if text(box) == shown:  # excludes sigmoid, which is printed as the function's letter
             yield _of_one(box, digits)
 
 
@@ -152,12 +152,12 @@ def _of_one(box: Box, number: str = "") -> Sign:
 
 
 def signs_of(program: Program, notation: Notation, set_: Typesetter, one_layer: bool) -> Signs:
-    """Hand out the signs of a program. Those of a ``Network`` are the letters of the notation."""
+    """Assign the signs of a program. Tensors of a ``Network`` have the letters of the notation."""
     return _Table(program, notation, set_, one_layer).signs()
 
 
 class _Table:
-    """The tensors of a program, each with the signs that it may have."""
+    """The tensors of a program, each with its possible signs."""
 
     def __init__(self, program: Program, notation: Notation, set_: Typesetter, one_layer: bool) -> None:
         self.program, self.notation, self.set_, self.one_layer = program, notation, set_, one_layer
@@ -202,7 +202,7 @@ class _Table:
         return tensor.name in self.by_role
 
     def _factors(self, found: Mapping[str, Sign]) -> dict[str, Sign]:
-        """A shared factor has the number of what it is about, and its letter below if it has another than usual."""
+        """Give a shared factor the number of its tensor, and that tensor's letter as a subscript if it is unusual."""
         signs = {}
         for factor in self.factors:
             sign, about = self._of_another(factor), factor.about
@@ -213,7 +213,7 @@ class _Table:
         return signs
 
     def looks(self, sign: Sign) -> Looks:
-        """How a sign looks on paper and as plain text, whichever of its letters is used."""
+        """The appearances of a sign in print and as plain text, with any of its letters."""
         boxes = [scripted(self.set_, self.notation, b, sign.number) for b in (sign.entry, sign.one, sign.batch)]
         return frozenset({latex(b) for b in boxes} | {text(b) for b in boxes})
 
@@ -228,25 +228,25 @@ class _Table:
         return self.notation.derivative != "d" or self._is_no_differential(tensor, text(sign.entry), others)
 
     def _is_no_differential(self, tensor: Tensor, shown: str, others: set[str]) -> bool:
-        """Where dW is a gradient: no tensor is called so, and no gradient is written like a shared factor."""
+        """Whether a sign cannot be confused with a gradient written as dW or with a shared factor."""
         gradient = tensor in self.program.parameters and f"d{shown}" == self.notation.roles["factor"].entry
         return not gradient and not (shown[:1] == "d" and shown[1:] in others)
 
     def _function(self, letters: set[str]) -> str:
-        """The letter of functions: one that is no tensor's, if there is one."""
+        """The letter of functions: one that no tensor uses, if possible."""
         pool = (self.notation.function, *_FUNCTIONS)
         return next((f for f in pool if LETTERS[f].text not in letters), pool[-1])
 
     def _applied(self, function: str) -> set[str]:
-        """The letters that stand before an argument, whatever number a tensor has beside them."""
+        """The letters of functions applied to arguments, which no tensor may use with any number."""
         names = {d.function.origin for d in self.program.definitions}
         return {LETTERS[function].text, *(NAMES[n].text for n in names if n in NAMES and NAMES[n].text)}
 
     def _reserved(self, applied: set[str]) -> set[str]:
-        """What stands for something else on a page with these statements."""
+        """The letters that have another meaning on a page with these statements."""
         used = [s.equation.expression for s in self.program.statements]
         named = [d.function for d in self.program.definitions]
-        # The slope of a function that is known by name is shown too: that of erf has pi.
+        # The derivative of a function is shown, too: that of erf contains pi.
         slopes = (call.diff(X) for f in named for call in f.definition.atoms(Function) if not call.is_Piecewise)
         formulas = [*used, *(f.definition for f in named), *slopes]
         letters = ["delta", "ell", "Sigma"]
@@ -262,18 +262,18 @@ class _Table:
         return {text(b) for b in boxes} | {latex(b) for b in boxes} | words | applied
 
     def _widths(self, letters: set[str]) -> set[str]:
-        """What widths look like: their names, or an index of n where a tensor has the letter."""
+        """The appearances of widths: their names, or n with an index if a tensor uses the letter."""
         names = [s.name for s in self.program.extents]
         moved = [n for n in names if n.partition("_")[0] in letters]
         return {SAMPLES.name, *(n for n in names if n not in moved), *(f"n_{n}" for n in moved)}
 
 
 def _width(letters: frozenset[str]) -> Letter:
-    """The letter of which a width is an index, where its own is a tensor's."""
+    """The letter that has a width as its index, if the width's own letter is used by a tensor."""
     return next((plain(x) for x in ("n", "N", "D") if x not in letters), Letter(r"\mathrm{width}", "width"))
 
 
 def _numbers_of_the_step(program: Program) -> frozenset[str]:
-    """The constants that belong to the step or to a penalty: those of a network, under their own letters."""
+    """The constants of the step or of a penalty, which have letters of their own in a network."""
     read = [s for s in program.statements if s.stage == "update" or s.target.role == Role.PENALTY]
     return frozenset(name for s in read for name in symbols_read(s.equation.expression))

@@ -1,4 +1,4 @@
-"""Names as they are set: Greek letters, letters with accents, and what LaTeX has no sign for."""
+"""Typesetting of names: Greek letters, accented letters, and characters that LaTeX does not support."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from derive.paper.characters import ACCENTS, LETTERS, Letter, plain
 
-#: Names that are letters: those of Greek letters, and those of a letter with an accent.
+#: Names that denote letters, such as those of Greek letters.
 NAMED = frozenset(name for name in LETTERS if LETTERS[name].tex.startswith("\\"))
 _BY_SIGN = {letter.text: name for name, letter in LETTERS.items() if name in NAMED}
 _SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", " ": r"\ "}
 
 
 def letter_named(name: str) -> Letter | None:
-    r"""The letter that a name is, or names: ``W``, ``alpha``, ``θ``, ``é``; None for a word.
+    r"""Return the letter that a name denotes: ``W``, ``alpha``, ``θ``, ``é``; None for a word.
 
     >>> [letter.tex for letter in map(letter_named, ("W", "alpha", "θ", "é")) if letter]
     ['W', '\\alpha', '\\theta', '\\acute{e}']
@@ -33,7 +33,7 @@ def letter_named(name: str) -> Letter | None:
 
 
 def spelled(name: str) -> str:
-    """A name with its Greek letters spelled out.
+    """Spell out the Greek letters of a name.
 
     >>> spelled("Ψ"), spelled("W_out")
     ('Psi', 'W_out')
@@ -52,7 +52,7 @@ def _greek(character: str) -> str:
 
 
 def upright(name: str) -> str:
-    r"""A name as it stands in ``\mathrm``: what LaTeX gives a meaning is escaped, what it lacks is spelled.
+    r"""Write a name for ``\mathrm``: escape special characters and spell out unsupported ones.
 
     >>> upright("W_é"), upright("θx"), upright("层")
     ('W\\_\\acute{e}', '\\theta x', 'u5C42')
@@ -75,7 +75,7 @@ def _pieces(name: str) -> Iterator[str]:
 
 
 def _unknown(character: str) -> str:
-    """A letter that LaTeX has no command for: with its accent, without it, or by its number in Unicode."""
+    """Write a letter without a LaTeX command: with its accent, without it, or by its Unicode number."""
     if greek := _greek(character):
         return greek
     letter = letter_named(character)

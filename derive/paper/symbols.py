@@ -1,4 +1,4 @@
-"""Symbols on paper: a tensor, or an entry of it, with its layer and its indices where the notation puts them."""
+"""Symbols of tensors and their entries, with layer numbers and indices placed as the notation prescribes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from derive.paper.characters import LETTERS, plain
 from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.signs import Sign, Signs, letter_of, role_sign, scripted
 
-#: Letters for indices where those of a notation are all in use.
+#: Letters for indices if those of the notation are all in use.
 _MORE = ("l", "c", "h", "n", "a", "b", "w", "y", "z", "rho", "tau", "xi", "zeta", "iota", "omega")
 
 
 @dataclass(frozen=True)
 class Symbols:
-    """What a formula is written with: the typesetter, the notation, the tensors it may name.
+    """The context of typesetting: the typesetter, the notation and the tensors.
 
-    ``one_layer`` says that layer numbers are not needed to tell things apart;
-    ``functions`` maps the activations that are written f to their numbers, ``by_layer`` says that a layer's number
-    tells them apart. ``signs`` are those of the tensors; without them each has the letters of its role.
-    ``letters`` names the indices at hand, with none of the letters ``taken`` nor of a tensor's.
-    ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
-    the shape under every array. ``given`` symbols are written as they are given.
-    With ``decimals`` a fraction that is one, but for halves and quarters, is written as a decimal.
+    ``one_layer`` omits layer numbers. ``functions`` maps the activations written f to their numbers;
+    ``by_layer`` says that the layer number distinguishes them. ``signs`` are those of the tensors; without
+    them each tensor has the letters of its role. ``letters`` maps indices to letters, avoiding the letters
+    ``taken`` and those of tensors. ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
+    the shape under every array. ``given`` maps symbols to fixed boxes. With ``decimals`` a decimal fraction
+    is written as a decimal, except halves and quarters.
     """
 
     typesetter: Typesetter
@@ -50,12 +49,12 @@ class Symbols:
     # ------------------------------------------------------------ indices
 
     def lettered(self, equation: Equation, stage: str = "forward") -> Self:
-        """The same page with a letter for every index of an equation."""
+        """Return a copy with a letter for every index of an equation."""
         bound = self.notation.factor_letters if stage == "factor" else self.notation.bound_letters
         return self.with_letters(equation.indices, _bound(equation.expression), bound)
 
     def with_letters(self, free: Iterable[Index], bound: Iterable[Index], pool: tuple[str, ...] | None = None) -> Self:
-        """The same page with letters for the free indices, then for the bound ones."""
+        """Return a copy with letters for the free indices, then for the bound ones."""
         chosen: dict[Index, str] = {}
         for indices, letters in (
             (free, self.notation.free_letters),
@@ -68,13 +67,13 @@ class Symbols:
         return replace(self, letters=chosen)
 
     def spare(self, letters: Iterable[str], used: Collection[str] = ()) -> str:
-        """The first letter for an index that is neither used nor a tensor's; others follow the given ones."""
+        """The first letter for an index that neither an index nor a tensor uses, from ``letters`` or beyond."""
         own = self.signs.letters
         pool = [x for x in (*letters, *_MORE) if LETTERS[x].text not in own]
         return next(x for x in unending(pool or letters) if x not in used and x not in self.taken)
 
     def spared(self, *letters: str) -> list[Box]:
-        """Letters for indices: those named, but for one that is a tensor's another."""
+        """Letters for indices: the given ones, with replacements for those of tensors."""
         chosen: list[str] = []
         for letter in letters:
             clear = LETTERS[letter].text not in self.signs.letters and letter not in chosen
@@ -82,13 +81,13 @@ class Symbols:
         return [self.typesetter.letter(LETTERS[x]) for x in chosen]
 
     def index(self, index: Expr) -> Box | None:
-        """An index by its letter; None for one that has a single value."""
+        """The letter of an index; None for an index with a single value."""
         if isinstance(index, Index):
             return None if index.axis.extent == 1 else self._index_letter(self.letters[index])
         return self.typesetter.number(int(index)) if index.is_Integer else self.width(str(index))
 
     def width(self, name: str) -> Box:
-        """A width that has a name: as it is, or as the index of n where the notation has another use for its letter."""
+        """A symbolic width: its name, or n with the name as index if its letter has another use."""
         plain = self.typesetter.variable(name)
         if name == SAMPLES.name:
             return plain
@@ -128,32 +127,32 @@ class Symbols:
         return set_.named(self.scripts(sign, whole, below, above), tensor.name, entry)
 
     def sign(self, tensor: Tensor) -> Sign:
-        """How a tensor is written."""
+        """The sign of a tensor."""
         if self.signs.of:
             return self.signs.of[tensor.name]
         return role_sign(self.typesetter, self.notation, tensor, self.one_layer)
 
     def scripts(self, sign: Sign, whole: bool, below: Box | None, above: Box | None) -> Box:
-        """A sign with its number where the notation puts it, and what stands below and above."""
+        """A sign with its layer number as the notation prescribes, a subscript and a superscript."""
         base = sign.entry if not whole else sign.batch if self.batch else sign.one
         return scripted(self.typesetter, self.notation, base, sign.number, below, above)
 
     def _sample(self, letter: Box) -> Box:
-        """The number of a sample, where it stands as an upper index."""
+        """The number of a sample as a superscript."""
         if self.notation.sample != "({})":
             return letter
         set_ = self.typesetter
         return set_.join((set_.letter(plain("(")), letter, set_.letter(plain(")"))), "", ATOM)
 
     def error(self) -> Box:
-        """The error, of which derivatives are taken."""
+        """The error, as written in derivatives."""
         error = self.signs.error
         if error is None or error.name == "E":
             return self.typesetter.letter(LETTERS["E"])
         return self.symbol(error)
 
     def _belonging(self, tensor: Tensor, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
-        """An array that is kept for a parameter: its letter, with the parameter's own symbol as its index."""
+        """A state array of a parameter: its letter, with the parameter's symbol as its index."""
         set_, role = self.typesetter, self.notation.role(tensor)
         letter = role.batch if whole and len(about.axes) == 2 else role.entry
         inner = self.symbol(about, indices, whole)
@@ -161,14 +160,14 @@ class Symbols:
         return set_.named(set_.script(letter_of(set_, letter), inner, None), tensor.name, entry)
 
     def _numbered(self, index: Expr, axis: Axis) -> Box | None:
-        """An index along an axis; None along one that has a single entry, the number of a lone entry on any other."""
+        """An index along an axis, or the number of a fixed entry; None on an axis with a single entry."""
         if axis.extent == 1:
             return None
         lone = isinstance(index, Index) and index.axis.extent == 1
         return self.typesetter.number(index.axis.start) if lone else self.index(index)
 
     def _unit(self, tensor: Tensor, indices: tuple[Expr, ...], units: list[Box | None]) -> list[Box]:
-        """The indices of a unit or a weight, with commas between them where they could be read as one number."""
+        """The indices of a unit or a weight, separated by commas if they could be read as one number."""
         shown = [u for u in units if u is not None]
         long = [i for i in indices if not isinstance(i, Index) and (len(str(i)) > 1 or not i.is_Integer)]
         return [self.typesetter.join(shown, "comma", ATOM)] if long and len(shown) > 1 else shown
@@ -182,7 +181,7 @@ class Symbols:
 
 
 def unending(letters: Iterable[str]) -> Iterator[str]:
-    """The letters, then the letters with numbers: there is always one more."""
+    """Yield the letters, then the letters with numbers, without end."""
     pool = tuple(letters)
     yield from pool
     for number in count(1):
@@ -194,7 +193,7 @@ def _is_sample(index: Expr) -> bool:
 
 
 def _bound(expression: Expr) -> list[Index]:
-    """The indices that sums bind, outermost first."""
+    """The bound indices of sums, outermost first."""
     found: list[Index] = []
     for node in _preorder(expression):
         if isinstance(node, Sum):
@@ -211,5 +210,5 @@ def _preorder(expression: Expr) -> Iterable[Expr]:
 
 
 def glued(set_: Typesetter, boxes: list[Box]) -> Box | None:
-    """Boxes side by side; None for none."""
+    """Adjacent boxes as one box; None for an empty list."""
     return set_.join(boxes, "", ATOM) if boxes else None

@@ -1,4 +1,4 @@
-"""Boxes as Unicode text, for terminals."""
+"""Write boxes as Unicode text, for terminals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _decimal(digits: str, exponent: int | None) -> str:
 
 
 def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
-    """A symbol with its indices; a left superscript is written on the right."""
+    """Write a symbol with its indices; a left superscript moves to the right."""
     written = text(base) + (_raised(text(left)) if left else "")
     if below is not None:
         under = text(below)
