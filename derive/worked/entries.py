@@ -1,4 +1,4 @@
-"""Arrays of numbers as users write them: checked entry by entry, each error naming its row and entry."""
+"""Validate arrays of numbers given by users; error messages name the row and the entry."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from derive.text.user_text import kind, shown
 
 
 def plain(value: object) -> object:
-    """Arrays of NumPy as lists, for those who call from Python."""
+    """Convert NumPy arrays to lists."""
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 @dataclass(frozen=True)
 class Entries:
-    """A number (``depth`` 0), a list of numbers (1), or rows of numbers (2), checked one by one."""
+    """A validated number (``depth`` 0), list of numbers (1), or list of rows (2)."""
 
     depth: int
     rows: tuple[tuple[float, ...], ...]
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many rows, and how many numbers in each; a list is one row."""
+        """The number of rows and of numbers in each; a list is one row."""
         return len(self.rows), len(self.rows[0])
 
 
 def entries_of(name: str, value: object) -> Entries:
-    """Check what is given under ``name``: a number, a list of numbers, or rows of equally many.
+    """Check the value of the key ``name``: a number, a list of numbers, or rows of equal length.
 
-    Raises SpecError that names the row and the entry.
+    Raises SpecError, naming the row and the entry.
     """
     if not isinstance(value, (list, tuple)):
         return Entries(0, ((number(name, value),),))
@@ -55,7 +55,7 @@ def _row(name: str, position: int, row: object, first: object) -> tuple[float, .
 
 
 def number(where: str, value: object) -> float:
-    """The value as a float, if it is a finite number; else a SpecError that names ``where`` it stands."""
+    """Return the value as a float. Raises SpecError, naming ``where`` it is, unless it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SpecError(f"{where} is {kind(value)}, {shown(value)}, where a number is expected")
     try:
@@ -68,7 +68,7 @@ def number(where: str, value: object) -> float:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things.
+    """Format a count with its noun.
 
     >>> counted(1, "entry"), counted(2, "entry"), counted(3, "row")
     ('1 entry', '2 entries', '3 rows')

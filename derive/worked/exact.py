@@ -1,4 +1,4 @@
-"""The values of a program's tensors, in so many digits that a float shows nothing of their rounding."""
+"""Evaluate a program with so many digits that its results are exact as floats."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from derive.calculus.index import Tensor
 
 Array = NDArray[Any]
 
-#: With these, what rounding leaves of 0 is smaller than the smallest float: it is 0 as a float.
+#: Enough digits for the rounding error of an exact 0 to be below the smallest float.
 DIGITS = 400
 
 
 def as_written(value: Any) -> Any:
-    """A number of mpmath; a float is what it is written as, so that 0.1 is one tenth.
+    """Convert to an mpmath number; a float has the value of its decimal notation, so 0.1 is one tenth.
 
     >>> with mpmath.workdps(30):
     ...     print(mpmath.nstr(as_written(0.1), 20), mpmath.nstr(mpmath.mpf(0.1), 20))
@@ -27,18 +27,18 @@ def as_written(value: Any) -> Any:
     return mpmath.mpf(repr(float(value)) if isinstance(value, float) else value)
 
 
-#: To be used with DIGITS, as in ``with mpmath.workdps(DIGITS)``.
+#: Use with DIGITS, as in ``with mpmath.workdps(DIGITS)``.
 EXACT = Arithmetic(mpmath, as_written)
 
 
 def stored(tensor: Tensor, entries: Array) -> Array:
-    """Entries as floats in an array of two axes: one axis is a column, or a row if it is that of the samples."""
+    """Convert entries to a two-dimensional float array; a vector is a column, or a row if its axis is the samples."""
     row = not tensor.axes or tensor.axes[0].sample
     return frozen(as_floats(entries).reshape(entries.shape if entries.ndim == 2 else (1, -1) if row else (-1, 1)))
 
 
 def frozen(array: Any) -> NDArray[np.float64]:
-    """A copy that cannot be written to."""
+    """Return a read-only copy."""
     copy = np.array(array, dtype=np.float64)
     copy.setflags(write=False)
     return copy

@@ -1,8 +1,8 @@
-"""A worked example in numbers: the equations are evaluated step after step, and what they come to is written down.
+"""A worked example: evaluate the equations on numbers, step by step, and record all values.
 
-The values are those of the program, in more digits than are printed. Beside the gradients
-stand finite differences of the generated module's own forward pass and error; steps that
-are not shown are taken by the module too.
+The values come from the program, with more digits than are printed. Gradients are compared with
+finite differences of the generated module's forward pass and error. Steps that are not shown are
+run by the module, too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
 
-#: A larger parameter is not moved by the step of the central differences.
+#: The step of the central differences would not change a larger parameter.
 LARGEST_PARAMETER = 1e8
 
 _SMALLER = "use smaller numbers, or a smaller learning_rate"
@@ -45,12 +45,12 @@ _SMALLER = "use smaller numbers, or a smaller learning_rate"
 
 @dataclass(frozen=True)
 class Step:
-    """One update: ``values`` holds every tensor of the program by name, as arrays of two axes.
+    """One update: ``values`` maps the name of every tensor to a two-dimensional array.
 
-    A tensor of one axis is a column, or a row if that is the samples; a number is one by one.
-    What is kept from step to step has its value before the step under its own name.
-    ``measured`` goes by the names of the gradients. ``slopes`` are the values of the
-    elementwise functions in the backward equations, by function and argument: f'(z).
+    A vector is a column, or a row if its axis is the samples; a number has shape (1, 1).
+    A parameter or state has its value before the step under its own name. ``measured`` has the
+    names of the gradients as keys. ``slopes`` are the values of the elementwise functions
+    in the backward equations, such as f'(z), by function and argument.
     """
 
     number: int
@@ -63,7 +63,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Later:
-    """After the last of many updates: how many, the error before the last and after it, the outputs."""
+    """The end of many updates: their number, the error before and after the last one, the outputs."""
 
     rounds: int
     before_last: float
@@ -74,9 +74,9 @@ class Later:
 
 @dataclass(frozen=True)
 class Example:
-    """A worked example: what it starts from, every step that is shown, and how it ends.
+    """A worked example: its start, every step shown, and its end.
 
-    ``start.drawn`` names the arrays that were drawn from the seed and not given.
+    ``start.drawn`` names the arrays that were drawn from the seed.
     """
 
     program: Program
@@ -86,24 +86,24 @@ class Example:
 
     @property
     def samples(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
         return int(self.start.X.shape[1])
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """The parameters that are not updated; their value after an update is the one before."""
+        """The parameters that are not updated."""
         return self.start.fixed
 
     def figures(self, step: Step, name: str) -> Table:
-        """A tensor's values as they are printed, in rows; a number is a row of one."""
+        """A tensor's values as printed, in rows; a number is a row of one."""
         return figures(step.values[name], self.start.digits)
 
     def figure(self, value: float) -> Figure:
-        """A number on its own as it is printed, such as an error."""
+        """A single number as printed, such as an error."""
         return shown(value, self.start.digits)
 
     def compared(self, step: Step, name: str) -> tuple[Table, Table]:
-        """A gradient as it is printed, and the central differences with the digits they resolve."""
+        """A gradient as printed, and its central differences with the digits that they resolve."""
         measured, gradient, digits = step.measured[name], step.values[name], self.start.digits
         style = layout(gradient.ravel(), digits)
         central = layout(measured.central.ravel(), digits, measured.unresolved)
@@ -111,24 +111,24 @@ class Example:
 
     @cached_property
     def bound(self) -> int:
-        """The smallest k for which no central difference is off by 10**k or more, kinks left out."""
+        """The smallest k such that all central differences, except at kinks, are off by less than 10**k."""
         return max(m.bound for step in self.steps for m in step.measured.values())
 
     @cached_property
     def kinked(self) -> bool:
-        """Whether any central difference has a kink within it, so that it is no derivative."""
+        """Whether any central difference spans a kink, so that it is not a derivative."""
         return any(bool(m.kinked.any()) for step in self.steps for m in step.measured.values())
 
 
 def _beside(style: Layout, own: Layout, measured: Measured, digits: int) -> Layout:
-    """The layout of a gradient for what was measured of it: more decimals where the gradient is exact, none unsure."""
+    """The layout of measured values: a gradient's layout, with more decimals if it is exact, but only reliable ones."""
     decimals = max(style.decimals, min(digits, own.decimals - own.exponent + style.exponent))
     wider = Layout(decimals, style.exponent)
     return wider if measured.decimals is None else wider.resolving(measured.decimals)
 
 
 def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
-    """Where an entry stands in the stored array, given its indices as the equations count them."""
+    """Convert the indices of an entry, as counted in the equations, to its position in the stored array."""
     offsets = tuple(i - axis.start for i, axis in zip(indices, tensor.axes, strict=True))
     if len(offsets) == 2:
         return offsets
@@ -138,10 +138,10 @@ def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def work(derivation: Runnable, numbers: Numbers) -> Example:
-    """Evaluate the equations of a derivation on the numbers, step after step.
+    """Evaluate the equations of a derivation on the numbers, step by step.
 
-    Raises SpecError, naming the file and the place in it, if the numbers do not fit the
-    network, and if a value stops being finite.
+    Raises SpecError, naming the file and the place in it, if the numbers do not match the
+    network or if a value overflows.
     """
     module = derivation.numpy_target.module
     start = settled(numbers, derivation.program, derivation.forward.promises, module, derivation.targets)
@@ -154,11 +154,11 @@ def work(derivation: Runnable, numbers: Numbers) -> Example:
 
 
 class _Unfit(ArithmeticError):
-    """Numbers of which no example can be made; the message says which and what to do."""
+    """The numbers cannot be used for an example; the message says which and what to do."""
 
 
 class _Runner:
-    """Takes one step after the other, and keeps what is replaced in between."""
+    """Runs the steps one after another and keeps the parameters and states between them."""
 
     def __init__(self, program: Program, names: Mapping[str, str], module: Any, start: Start) -> None:
         state = module.NETWORK.initial_state(start.parameters)
@@ -170,12 +170,12 @@ class _Runner:
         self.meter = Meter(module.NETWORK, program, names, self.sizes, start.X, start.Y, tuple(kinks(program)))
 
     def steps(self) -> Iterator[Step]:
-        """The updates that are shown, each with everything that was computed on the way."""
+        """Yield the updates to show, each with all computed values."""
         for number in range(1, self.start.steps + 1):
             yield self._step(number)
 
     def later(self) -> Later | None:
-        """The updates that are not shown, by the module, and where they lead; None if there are none."""
+        """Run the updates that are not shown with the module and return their end; None if there are none."""
         if self.start.rounds == self.start.steps:
             return None
         parameters, state = (self._stored(part) for part in (self.point.parameters, self.point.state))
@@ -192,7 +192,7 @@ class _Runner:
         return Later(self.start.rounds, before, float(error), outputs, at_the_end)
 
     def _stored(self, entries: Mapping[str, Any]) -> dict[str, Array]:
-        """Arrays as the module takes them, to be written to."""
+        """Writable arrays in the module's storage."""
         return {name: stored(self.program.tensors[name], value).copy() for name, value in entries.items()}
 
     def _step(self, number: int) -> Step:
@@ -216,12 +216,12 @@ class _Runner:
 
     @cached_property
     def _replaced(self) -> dict[str, str]:
-        """By the name of each parameter and state, the tensor that replaces it."""
+        """Map each parameter and state to the tensor that replaces it."""
         targets = (s.target for s in self.program.stage("update") if s.target.role == "updated")
         return {target.about.name: target.name for target in targets if target.about}
 
     def _evaluated(self, number: int) -> dict[str, Any]:
-        """Every tensor's entries; what is fixed is replaced by itself."""
+        """Every tensor's entries; fixed parameters keep their values."""
         try:
             exact = self._run(STAGES)
         except (ArithmeticError, ValueError):
@@ -233,7 +233,7 @@ class _Runner:
         return exact
 
     def _error_after(self, number: int) -> float:
-        """The error at the point that a step has led to."""
+        """The error after a step."""
         try:
             after = float(as_floats(self._run(("forward", "error"))[self._error]))
         except (ArithmeticError, ValueError):
@@ -253,12 +253,12 @@ class _Runner:
         self.point = replace(self.point, parameters=parameters, state=state)
 
     def _check_kinks(self, number: int, machine: Interpreter) -> None:
-        """Refuse what is at the kink of a function but for rounding: on which side it is, is an accident."""
+        """Raise if an argument is within rounding of a kink, where rounding would decide on its side."""
         for kink in self.meter.kinks:
             distance = kink.distance(machine)
             if np.any((distance != 0) & (as_floats(distance) == 0)):
                 raise _Unfit(
-                    f"in step {number}, an entry of {kink.source} is {kink.point:g} but for rounding, which decides on "
+                    f"in step {number}, an entry of {kink.source} is {kink.point:g} up to rounding, which decides on "
                     f"which side of its kink {kink.function} is: change one of the numbers a little"
                 )
 
@@ -266,7 +266,7 @@ class _Runner:
         return tuple(s.target for s in self.program.stage("gradient"))
 
     def _slopes(self, machine: Interpreter) -> dict[tuple[str, str], Array]:
-        """The elementwise functions in the backward equations, at the tensors they are applied to."""
+        """The values of the elementwise functions in the backward equations, by function and argument."""
         found: dict[tuple[str, str], Array] = {}
         for statement in self.program.stage("factor", "gradient"):
             for node in sorted(statement.equation.expression.atoms(Elementwise), key=str):

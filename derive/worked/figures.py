@@ -1,6 +1,6 @@
-"""Numbers as they are printed: rounded as one rounds by hand, lined up in a table, in no format yet.
+"""Numbers for print: rounded in decimal and aligned in tables, independent of the output format.
 
-A ``Figure`` has its parts apart (sign, decimals, power of ten), so that LaTeX, MathML and
+A ``Figure`` stores sign, decimals and power of ten separately, so that LaTeX, MathML and
 Markdown can each write it in their own way.
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-#: How many significant digits of a float are taken at their word. What the arithmetic
-#: leaves beyond them differs between machines, and would turn a 5 that is rounded up
-#: into a 4.9999 that is rounded down.
+#: The number of significant digits of a float that are trusted. Further digits differ
+#: between machines and could turn a 5, which is rounded up, into a 4.9999, which is
+#: rounded down.
 TRUSTED = 14
 
-#: Above this power of ten, whole numbers are no longer written in full.
+#: The largest power of ten up to which integers are written in full.
 LONGEST_INTEGER = 12
 
 #: The smallest leading power of ten that is written without a power of ten: 0.000438568.
@@ -28,7 +28,7 @@ _EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
 
 @dataclass(frozen=True)
 class Figure:
-    """A number as printed: ``(-) digits * 10**exponent``; the power is not written if it is 0.
+    """A printed number: ``(-) digits * 10**exponent``; an exponent of 0 is not written.
 
     ``digits`` holds the digits 0 to 9 and at most one point; zero has no sign.
     """
@@ -46,13 +46,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the numbers of one table are written: so many decimals, each times ``10**exponent``."""
+    """The layout of the numbers of a table: the number of decimals, and a common factor ``10**exponent``."""
 
     decimals: int
     exponent: int = 0
 
     def figure(self, value: float) -> Figure:
-        """The number in this layout; raises ValueError if it is not finite."""
+        """Format a number in this layout. Raises ValueError if it is not finite."""
         scaled = trusted(value).scaleb(-self.exponent, _EXACT)
         rounded = scaled.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _EXACT)
         negative = rounded.is_signed() and not rounded.is_zero()
@@ -60,13 +60,13 @@ class Layout:
         return Figure(negative, f"{abs(rounded):f}", exponent)
 
     def resolving(self, decimals: int) -> Layout:
-        """The same for numbers of which only so many decimals are known."""
+        """Return the layout limited to ``decimals`` known decimals."""
         left = decimals + self.exponent
         return replace(self, decimals=min(self.decimals, left)) if left >= 0 else Layout(decimals)
 
 
 def trusted(value: float, noise: float = 0.0) -> Decimal:
-    """The number in decimals, without the last digits of a float, and without those below ``noise``.
+    """Round a float to its trusted digits, and to those above ``noise``.
 
     >>> trusted(0.1 + 0.2), trusted(0.37749999999999995), trusted(0.0090000000000003, 5e-15)
     (Decimal('0.3'), Decimal('0.3775'), Decimal('0.009'))
@@ -80,7 +80,7 @@ def trusted(value: float, noise: float = 0.0) -> Decimal:
 
 
 def shown(value: float, digits: int = 6) -> Figure:
-    """A number on its own, to ``digits`` significant digits; no zeros are added to an exact one.
+    """Format a single number to ``digits`` significant digits; exact numbers are not padded with zeros.
 
     >>> [shown(v).text for v in (0.29837110876, -0.5, 3.0, 0.0000351085481)]
     ['0.298371', '-0.5', '3', '3.51085e-5']
@@ -89,10 +89,10 @@ def shown(value: float, digits: int = 6) -> Figure:
 
 
 def layout(values: Iterable[float], digits: int = 6, noise: float = 0.0) -> Layout:
-    """How to write some numbers under one another: the largest has ``digits`` significant digits.
+    """Return a common layout in which the largest number has ``digits`` significant digits.
 
-    All have as many decimals; fewer if all are exact with fewer, but for the noise. Whole
-    numbers stay whole.
+    All numbers have the same number of decimals, fewer if all are exact with fewer up to ``noise``.
+    Integers stay integers.
     """
     numbers = [trusted(v, noise) for v in values]
     last = min((_exponent(n) for n in numbers if n), default=0)
@@ -103,7 +103,7 @@ def layout(values: Iterable[float], digits: int = 6, noise: float = 0.0) -> Layo
 
 
 def _leading(number: Decimal, digits: int) -> int:
-    """The power of ten of the first digit, once the number is rounded."""
+    """The power of ten of the first digit after rounding."""
     return Context(digits, ROUND_HALF_UP).plus(number).adjusted()
 
 
@@ -117,7 +117,7 @@ Table = tuple[tuple[Figure, ...], ...]
 
 
 def table(values: Any, style: Layout) -> Table:
-    """Rows of numbers (a nested sequence or an array of two axes) in one layout.
+    """Format rows of numbers (a nested sequence or a two-dimensional array) in one layout.
 
     >>> [[f.text for f in row] for row in table([[0.05, -1.0], [0.1, 2.0]], Layout(2))]
     [['0.05', '-1.00'], ['0.10', '2.00']]
@@ -127,13 +127,13 @@ def table(values: Any, style: Layout) -> Table:
 
 
 def figures(values: Any, digits: int = 6) -> Table:
-    """Rows of numbers in the layout that fits all of them."""
+    """Format rows of numbers in a common layout."""
     rows = [[float(v) for v in row] for row in values]
     return table(rows, layout((v for row in rows for v in row), digits))
 
 
 def power_above(value: float) -> int:
-    """The smallest k with value < 10**k, for a bound that is printed.
+    """Return the smallest k with value < 10**k, for a printed bound.
 
     >>> power_above(3.2e-9), power_above(1e-9)
     (-8, -8)

@@ -1,7 +1,7 @@
-"""The numbers of a worked example: what the user gives, and what is drawn for the rest.
+"""The numbers of a worked example: given by the user or drawn at random.
 
-They come from a TOML file or from a seed alone. Samples are rows, as users have them;
-the arrays that leave this module have samples as columns, as the generated module wants.
+They come from a TOML file or from a seed alone. In the input samples are rows; the arrays
+returned have samples as columns, as the generated module expects.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ MAX_ROUNDS = 100_000
 MAX_SEED = 2**32 - 1
 DIGITS = (2, 12)
 
-#: What is taken where nothing is given.
+#: Default values.
 LEARNING_RATE = 0.5
 SAMPLES_DRAWN = 2
 
-#: Drawn numbers have so few decimals that one can calculate along by hand.
+#: The decimals of drawn numbers, few enough to follow the calculation by hand.
 DECIMALS = 2
 
-#: How far the sum of a sample's targets may be from 1, as in the generated module.
+#: The tolerance for the sum of a sample's targets, as in the generated module.
 SUM_TOLERANCE = 1e-9
 
 SETTINGS = ("learning_rate", "steps", "rounds", "digits", "seed", "fixed")
@@ -51,12 +51,12 @@ SETTINGS = ("learning_rate", "steps", "rounds", "digits", "seed", "fixed")
 
 @dataclass(frozen=True)
 class Numbers:
-    """The keys of a file of numbers, as they were given; ``where`` names the file in errors.
+    """The raw keys and values of a file of numbers; ``where`` names the file in errors.
 
-    ``X`` and ``Y`` are the data, samples as rows; parameters go by their names in the
-    generated module. ``learning_rate``, ``steps`` (updates shown), ``rounds`` (updates in
-    all), ``digits`` (significant digits printed), ``seed`` and ``fixed`` (parameters that
-    are not updated) are settings. What is not given is drawn from the seed, 1 by default.
+    ``X`` and ``Y`` are the data with samples as rows; parameters have their names in the
+    generated module. The settings are ``learning_rate``, ``steps`` (updates shown), ``rounds``
+    (total updates), ``digits`` (significant digits printed), ``seed`` and ``fixed`` (parameters that
+    are not updated). Missing arrays are drawn from the seed, 1 by default.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -64,12 +64,12 @@ class Numbers:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Numbers:
-        """Read a file; a SpecError names it, and the line and column if it is not TOML."""
+        """Read a file. Raises SpecError with the file, and the line and column if it is not TOML."""
         return cls(read_toml(path), shown_path(path))
 
 
 def numbers(given: str | int | Path) -> Numbers:
-    """What ``--numbers`` stands for: a seed (``7`` or ``seed:7``), or a TOML file.
+    """Parse the value of ``--numbers``: a seed (``7`` or ``seed:7``) or a TOML file.
 
     >>> numbers("seed:7").values
     {'seed': 7}
@@ -87,10 +87,10 @@ def numbers(given: str | int | Path) -> Numbers:
 
 @dataclass(frozen=True)
 class Start:
-    """Everything that a worked example starts from; ``drawn`` names the arrays that came from the seed.
+    """The start of a worked example; ``drawn`` names the arrays drawn from the seed.
 
-    ``X`` is (inputs, samples), ``Y`` is (outputs, samples); ``parameters`` are arrays of
-    two axes by name, as the generated module takes them.
+    ``X`` is (inputs, samples), ``Y`` is (outputs, samples); ``parameters`` maps names to
+    two-dimensional arrays, as the generated module takes them.
     """
 
     X: Array
@@ -108,7 +108,7 @@ class Start:
 def settled(
     given: Numbers, program: Program, promises: Iterable[SumsToOne], module: Any, targets: str = "real"
 ) -> Start:
-    """Check the numbers against a network and draw what is missing.
+    """Check the numbers against a network and draw missing arrays.
 
     ``module`` is the generated module, executed, ``targets`` one of ``losses.TARGETS``. Raises
     SpecError, naming the file and the place in it.
@@ -195,7 +195,7 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
 
 
 class _Shapes:
-    """What shape each array must have, once the widths that have names are known."""
+    """The required shape of each array, once symbolic widths are known."""
 
     def __init__(self, program: Program) -> None:
         x, y = program.inputs
@@ -213,7 +213,7 @@ class _Shapes:
         return name in ("X", "Y")
 
     def sizes(self, known: Mapping[str, Entries]) -> dict[Symbol, int]:
-        """The widths that have names, read off the arrays that are given."""
+        """Infer the symbolic widths from the given arrays."""
         sizes: dict[Symbol, int] = {}
         for name, entries in known.items():
             for side, length in self._lengths(name, entries):
@@ -222,13 +222,13 @@ class _Shapes:
         missing = [s.name for s in self.extents if sizes.get(s, 0) < 1]
         if missing:
             raise SpecError(
-                f"the width {missing[0]} is no number, and a worked example needs numbers: give whole numbers as "
+                f"the width {missing[0]} is symbolic, and a worked example needs numbers: give whole numbers as "
                 "widths, or arrays from which they can be read"
             )
         return sizes
 
     def _lengths(self, name: str, entries: Entries) -> Iterator[tuple[Expr, int]]:
-        """Sides of the stored array of which the length can be read off what was given."""
+        """The sides of the stored array whose lengths follow from the given entries."""
         count, width = entries.shape
         rows, columns = self.side(name, 0), self.side(name, 1)
         if self.is_data(name):
@@ -241,7 +241,7 @@ class _Shapes:
             yield (rows, width) if columns == 1 else (columns, width)
 
     def array(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
-        """The array as the generated module takes it: samples as columns, biases as a column."""
+        """Return the array as the generated module takes it: samples as columns, biases as a column."""
         return self._data(name, entries, sizes) if self.is_data(name) else self._parameter(name, entries, sizes)
 
     def _data(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
@@ -298,7 +298,7 @@ def _check_targets(arrays: Mapping[str, Array], promises: tuple[SumsToOne, ...],
 
 
 def _check_kind(values: Array, targets: str) -> None:
-    """Refuse targets for which the loss has no meaning."""
+    """Raise SpecError for targets outside the domain of the loss."""
     fits = {
         "unit": (values >= 0) & (values <= 1),
         "classes": values >= 0,
@@ -315,7 +315,7 @@ def _check_kind(values: Array, targets: str) -> None:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """Draws arrays from a seed; each depends on the seed and its own place only."""
+    """Draws arrays from a seed; each depends only on the seed and its own position."""
 
     shapes: _Shapes
     sizes: Mapping[Symbol, int]
@@ -325,7 +325,7 @@ class _Drawing:
     targets: str
 
     def parameter(self, name: str, place: int) -> Array:
-        """As the module's own parameters start, rounded; what starts at zero is drawn too."""
+        """Draw a parameter as the module initialises it, rounded; zero parameters are drawn, too."""
         widths = {s.name: n for s, n in self.sizes.items()}
         start: Array = self.module.initial_parameters(self.seed, **widths)[name]
         spread = self._generator(place).uniform(-0.5, 0.5, start.shape)
@@ -349,7 +349,7 @@ class _Drawing:
 
 
 def _with_drawn(arrays: Mapping[str, Array], drawing: _Drawing, names: list[str]) -> dict[str, Array]:
-    """All arrays in the order of their names: those given, and the rest drawn."""
+    """All arrays in the order of ``names``: those given, the others drawn."""
     samples = next((arrays[n].shape[1] for n in ("X", "Y") if n in arrays), SAMPLES_DRAWN)
     full: dict[str, Array] = {}
     for place, name in enumerate(names):

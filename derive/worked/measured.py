@@ -1,6 +1,6 @@
-"""A gradient measured from the error alone: central differences and the complex step.
+"""Numerical gradients from the error alone: central differences and the complex step.
 
-Only the generated module's own forward pass and error are run, with one weight moved.
+Only the generated module's forward pass and error are run, with one weight perturbed.
 """
 
 from __future__ import annotations
@@ -25,23 +25,22 @@ from derive.worked.figures import power_above
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
 
-#: The step of the central differences, (E(w+h) - E(w-h)) / 2h. With it they are off by
-#: what they leave out, about h**2, which is the same on every machine, and not by rounding.
+#: The step h of the central differences, (E(w+h) - E(w-h)) / 2h. It is large enough for the
+#: truncation error, about h**2 and the same on every machine, to dominate the rounding error.
 DIFFERENCE_STEP = 1e-4
 COMPLEX_STEP = 1e-20
 
-#: A digit of a finite difference is printed where rounding is so many times smaller.
+#: A digit of a finite difference is printed if rounding errors are smaller by this factor.
 RESOLVED = 1e4
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A gradient and what is measured of it, entry by entry, from the error alone.
+    """A gradient and its numerical estimates, entry by entry.
 
-    ``central`` are central differences, ``complex_step`` imaginary parts of the error at a
-    complex weight, ``kinked`` says between which two points of a central difference an
-    activation has a kink, so that it is no derivative. Rounding moves an entry of
-    ``central`` by about ``noise``.
+    ``central`` are central differences, ``complex_step`` are complex-step derivatives. ``kinked``
+    marks the central differences that span a kink, so that they are not derivatives.
+    ``noise`` estimates the rounding error of an entry of ``central``.
     """
 
     gradient: Array
@@ -52,31 +51,31 @@ class Measured:
 
     @property
     def difference(self) -> Array:
-        """How far each entry of the gradient is from the central difference."""
+        """The absolute difference between the gradient and the central difference."""
         return np.abs(self.gradient - self.central)
 
     @property
     def unresolved(self) -> float:
-        """What is smaller than this in a central difference may be otherwise on another machine."""
+        """The size below which digits of a central difference may differ between machines."""
         return self.noise * RESOLVED
 
     @property
     def decimals(self) -> int | None:
-        """How many decimals of a central difference are the same on every machine; None if all."""
+        """The number of decimals of a central difference that are the same on every machine; None if all."""
         return None if self.noise == 0 else max(0, -power_above(self.unresolved))
 
     @property
     def bound(self) -> int:
-        """The smallest k for which every difference is below 10**k, as it is safe to print; kinks left out."""
+        """The smallest k such that every difference, except at kinks, is below 10**k and safe to print."""
         smooth = self.difference[~self.kinked]
         return power_above(max(float(smooth.max(initial=0)), 1e3 * self.noise, 1e-15))
 
 
 @dataclass(frozen=True)
 class Meter:
-    """Measures the gradients of one generated module on one set of data, samples as columns.
+    """Computes numerical gradients of one generated module on one data set, with samples as columns.
 
-    ``network`` holds the module's functions, ``names`` are those of the tensors in its code.
+    ``network`` holds the module's functions, ``names`` maps tensors to their names in its code.
     """
 
     network: Any
@@ -88,7 +87,7 @@ class Meter:
     kinks: tuple[Kink, ...]
 
     def measured(self, at: Values, gradient: Tensor, slopes: Array) -> Measured:
-        """Move every entry of the parameter that ``gradient`` is about, one after the other."""
+        """Perturb every entry of the parameter of ``gradient``, one after another."""
         assert gradient.about is not None
         central, exact, kinked = np.empty(slopes.shape), np.empty(slopes.shape), np.zeros(slopes.shape, dtype=np.bool_)
         noise = 0.0
@@ -99,7 +98,7 @@ class Meter:
         return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, noise)
 
     def entry(self, at: Values, name: str, place: tuple[int, ...]) -> tuple[float, float, bool, float]:
-        """The central difference along one weight, the complex step, whether a kink is in between, and the noise."""
+        """Return the central difference, the complex step, whether a kink is between, and the noise, for one weight."""
         h, here = DIFFERENCE_STEP, float(at[name][place])
         (up, above), (down, below) = (self._moved(at, name, place, step) for step in (h, -h))
         central = (up - down).real / ((here + h) - (here - h))
@@ -109,7 +108,7 @@ class Meter:
     def _moved(
         self, at: Values, name: str, place: tuple[int, ...], step: complex
     ) -> tuple[complex, Mapping[str, Array]]:
-        """The error with one weight moved, by the module's own forward pass and error, and that forward pass."""
+        """Run the module's forward pass and error with one weight perturbed; return the error and the pass."""
         changed: dict[str, Any] = {**at, name: at[name].astype(type(step))}
         changed[name][place] += step
         forward: dict[str, Array] = {}
@@ -125,7 +124,7 @@ class Meter:
         return any(np.any((k.distance(up) > 0) != (k.distance(down) > 0)) for k in known)
 
     def _read(self, run: Mapping[str, Array]) -> Interpreter:
-        """The data and what a forward pass has left behind."""
+        """An interpreter with the data and the values of a forward pass."""
         tensors = self.program.tensors
         x, y = (t.name for t in self.program.inputs)
         held = {name: np.real(run[code]) for name, code in self.names.items() if code in run} | {x: self.x, y: self.y}
@@ -134,7 +133,7 @@ class Meter:
 
 @dataclass(frozen=True)
 class Kink:
-    """A point at which the slope of an elementwise function jumps, and what the function is applied to."""
+    """A point where the derivative of an elementwise function jumps, and the function's argument."""
 
     function: str
     argument: Expr
@@ -142,23 +141,23 @@ class Kink:
 
     @property
     def source(self) -> str:
-        """What the function is applied to, for an error."""
+        """The argument of the function, for an error message."""
         return self.tensors[0] if isinstance(self.argument, Indexed) else f"the argument of {self.function}"
 
     @property
     def tensors(self) -> list[str]:
-        """The tensors that the argument is made of."""
+        """The tensors that the argument reads."""
         return sorted({entry.base.label.name for entry in self.argument.atoms(Indexed)})
 
     def distance(self, machine: Interpreter) -> Any:
-        """How far the argument is from the point, entry by entry, with the values that an interpreter holds."""
+        """The difference between the argument and the point, entry by entry, with an interpreter's values."""
         indices = tuple(sorted((s for s in self.argument.free_symbols if isinstance(s, Index)), key=str))
         tensor = Tensor(self.source, "argument", tuple(index.axis for index in indices))
         return machine.tensor(Equation(tensor, indices, self.argument)) - machine.arithmetic.number(self.point)
 
 
 def kinks(program: Program) -> Iterator[Kink]:
-    """The kinks of the functions that depend on what is learned."""
+    """The kinks of the functions that depend on a parameter."""
     given = {t.name for t in program.inputs}
     for statement in program.stage("forward", "error"):
         for node in sorted(statement.equation.expression.atoms(Elementwise), key=str):

@@ -1,6 +1,6 @@
-"""The slope of the error along one weight, in numbers: by the generated module, and measured from the error alone.
+"""The derivative of the error with respect to one weight: by the generated module and numerically.
 
-The values on the way to it are those of the program.
+Intermediate values are those of the program.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
 
-#: The seed of the example where no numbers are given.
+#: The seed of the example if no numbers are given.
 SEED = 1
 DIGITS = 6
 
@@ -42,9 +42,9 @@ _OUT_OF_RANGE = "the numbers are out of range in this example: use smaller ones"
 
 @dataclass(frozen=True)
 class Slope:
-    """One entry of a gradient: as the module computes it, beside what is measured of it.
+    """One entry of a gradient, from the module and numerically.
 
-    ``machine`` holds the tensors at that point; ``seed`` is that of the example if it was drawn.
+    ``machine`` holds the tensors' values; ``seed`` is that of the example if it was drawn.
     """
 
     machine: Interpreter
@@ -59,7 +59,7 @@ class Slope:
         return self.measured.gradient.item()
 
     def figure(self, value: float) -> Figure:
-        """A number as it is printed."""
+        """A number as printed."""
         return shown(value, self.digits)
 
     @property
@@ -70,7 +70,7 @@ class Slope:
         return (style if decimals is None else style.resolving(decimals)).figure(value)
 
     def value(self, expression: Expr) -> float:
-        """What an expression comes to that reads the values of a single sample."""
+        """Evaluate an expression on the values of a single sample."""
         at = {i: int(i.axis.start) for i in expression.atoms(Index) if i.axis.extent == 1}
         with mpmath.workdps(EXACT_DIGITS):
             return float(self.machine.number(expression, at))
@@ -79,8 +79,8 @@ class Slope:
 def slope(derivation: Runnable, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None) -> Slope | None:
     """Run the generated module on the numbers, or on a drawn example of one sample.
 
-    None if nothing can be drawn, as widths have names. Raises SpecError if the numbers do
-    not fit the network.
+    Returns None if widths are symbolic, so that nothing can be drawn. Raises SpecError if the
+    numbers do not match the network.
     """
     if numbers is None and derivation.program.extents:
         return None
@@ -110,12 +110,12 @@ def _start(derivation: Runnable, module: Any, numbers: Numbers | None) -> tuple[
         return *draw_example(module.NETWORK, samples=1, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation.program, derivation.forward.promises, module, derivation.targets)
-    kept = slice(None) if "X" in given.values else slice(1)  # drawn data are cut to the one sample of the story
+    kept = slice(None) if "X" in given.values else slice(1)  # the story shows one sample of drawn data
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 
 
 def _evaluated(program: Program, point: Point) -> Interpreter:
-    """Every tensor on the way to the error and back; as floats if there are too many for more digits."""
+    """Evaluate every tensor of the forward and backward pass, in floats if there are too many for more digits."""
     kind = EXACT if sum(p.size for p in point.parameters.values()) <= MAX_PARAMETERS else FLOATS
     given = point.given(program)
     counts = sizes(program, given)

@@ -200,8 +200,8 @@ def test_targets_that_break_the_promise_of_the_loss_are_refused_by_sample():
 
 
 def test_names_of_widths_need_numbers():
-    assert "the width n is no number" in refusal({}, "n,h,k")
-    assert "the width h is no number" in refusal({"X": [1, 2], "Y": [1]}, "n,h,k")
+    assert "the width n is symbolic" in refusal({}, "n,h,k")
+    assert "the width h is symbolic" in refusal({"X": [1, 2], "Y": [1]}, "n,h,k")
     assert "W1 is" in refusal({"X": [1, 2], "Y": [1], "W1": [[1, 2, 3]]}, "n,h,k")
 
 
@@ -217,4 +217,4 @@ def test_a_learning_that_runs_away_is_refused():
 
 def test_a_pre_activation_on_a_kink_but_for_rounding_is_refused():
     tenths = {"X": [1, 1, -1], "Y": 0.5, "W1": [0.1, 0.6, 0.7], "b1": 0}
-    assert "0 but for rounding" in refusal(tenths, (3, 1), "relu")
+    assert "0 up to rounding" in refusal(tenths, (3, 1), "relu")

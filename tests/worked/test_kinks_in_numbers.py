@@ -53,9 +53,9 @@ def test_a_central_difference_over_a_kink_is_marked(activation, loss, x, y, kink
 
 def test_a_side_of_a_kink_that_rounding_decides_is_refused():
     values = {"W1": [[0.1, 0.6]], "b1": [0.0], "X": [[1, 1]], "Y": [[0.7]]}
-    with pytest.raises(SpecError, match=r"the argument of mae_term is 0 but for rounding.*side of its kink mae_term"):
+    with pytest.raises(SpecError, match=r"the argument of mae_term is 0 up to rounding.*side of its kink mae_term"):
         example("identity", "mae", values, (2, 1))
-    with pytest.raises(SpecError, match=r"an entry of z1 is 6 but for rounding, .*side of its kink relu6"):
+    with pytest.raises(SpecError, match=r"an entry of z1 is 6 up to rounding, .*side of its kink relu6"):
         example("relu6", "mse", {**values, "W1": [[0.1, 5.2]], "b1": [0.7]}, (2, 1))
 
 
