@@ -1,6 +1,6 @@
-"""Forward formulas only.
+"""Forward formulas of activations, losses and layers; derivatives are never stated.
 
-In: the name of an activation, a loss or a way to give biases.
+In: the name of an activation, a loss or a bias option.
 Out: its equations.
 Imports: calculus, learning, text.
 

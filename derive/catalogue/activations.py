@@ -1,4 +1,4 @@
-"""Activations: one entry, one forward formula. Their derivatives are not stated anywhere.
+"""Activations: one entry with one forward formula each; derivatives are derived.
 
 To add an activation, add an entry to ``ACTIVATIONS``. Its options are symbols in the formula.
 """
@@ -21,11 +21,11 @@ from derive.text.entry_text import Option, base_name, entry_text, number_text, p
 class Activation:
     """A function from pre-activations to activations.
 
-    ``formula`` is an expression in ``X`` for an elementwise function; ``vector``
-    states one that mixes the units of a layer, as a function of the entry map,
+    ``formula`` is an expression in ``X`` for an elementwise function. ``vector``
+    defines a function that mixes the units of a layer, in terms of the entries,
     the unit's index and a fresh index over the same units. Each of ``options`` is
-    a symbol in the formula; once it has a value, ``text`` says so. ``synonyms`` are what others
-    call the same function.
+    a symbol in the formula; ``text`` is the name with the chosen values. ``synonyms``
+    are names of the same function elsewhere.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Activation:
 
     @property
     def elementwise(self) -> bool:
-        """Whether each unit depends on its own pre-activation only."""
+        """Whether each unit depends only on its own pre-activation."""
         return self.formula is not None
 
     @property
     def values(self) -> Values | None:
-        """What its values have in common; found from the formula."""
+        """The property that all values share, proved from the formula, or None."""
         if self.formula is not None:
             return values(self.formula)
         axes = (Axis(Symbol("n", integer=True, positive=True)), SAMPLE_AXIS)
@@ -57,7 +57,7 @@ class Activation:
     def equation(self, a: Tensor, z: Tensor, supply: IndexSupply, title: str = "") -> Equation:
         """State ``a = f(z)`` in index form; ``a`` and ``z`` are (units, samples).
 
-        ``title`` is what f is called in code, by default the activation's name.
+        ``title`` is the name of f in code, by default the activation's name.
         """
         indices = supply.several(a.axes)
         unit, *rest = indices
@@ -70,9 +70,9 @@ class Activation:
 
 
 def activation(text: str) -> Activation:
-    """Return the entry that a text such as ``elu(alpha=1.4)`` names, with the options put in.
+    """Return the entry named by a text such as ``elu(alpha=1.4)``, with its options substituted.
 
-    Raises SpecError if there is none.
+    Raises SpecError for an unknown name or an invalid option.
 
     >>> activation("leaky_relu(slope=1/4)").formula
     Piecewise((x, x > 0), (x/4, True))
@@ -85,7 +85,7 @@ def activation(text: str) -> Activation:
 
 
 def _filled(formula: Expr, values: dict[str, Fraction]) -> Expr:
-    """The formula with numbers for its options, a number that all terms of a case share in front of them."""
+    """Substitute the options into the formula, and factor out a number common to all terms of a case."""
     numbers = {Symbol(name): Rational(value) for name, value in values.items()}
     if not formula.free_symbols & set(numbers):
         return formula
@@ -94,7 +94,7 @@ def _filled(formula: Expr, values: dict[str, Fraction]) -> Expr:
 
 
 def titles(texts: Iterable[str]) -> dict[str, str]:
-    """What each activation of a network is called in code: by its name alone, unless that stands for several.
+    """Return the name in code of each activation of a network, with options only if names would clash.
 
     >>> titles(["elu", "elu(alpha=1.4)", "leaky_relu(slope=1/3)"])
     {'elu': 'elu', 'elu(alpha=1.4)': 'elu_alpha_1_4', 'leaky_relu(slope=1/3)': 'leaky_relu'}
@@ -105,7 +105,7 @@ def titles(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _spelled(text: str) -> str:
-    """A text with its options as a name of Python."""
+    """Turn a text with options into a Python identifier."""
     name, values = parse_entry("activation", "activations", text, ACTIVATIONS)
     said = [(o.name, values[o.name]) for o in ACTIVATIONS[name].options if values[o.name] != o.default]
     signs = str.maketrans({".": "_", "-": "_minus_", "/": "_over_"})
@@ -118,7 +118,7 @@ def _softmax(z: Callable[[Expr], Expr], k: Expr, j: Expr) -> Expr:
 
 _ALPHA, _SLOPE = Symbol("alpha"), Symbol("slope")
 
-#: Klambauer et al. (2017): the scale, and the scale times alpha, that keep mean 0 and variance 1.
+#: The scale and scale * alpha that preserve mean 0 and variance 1 (Klambauer et al. 2017).
 _SCALE, _SCALED_ALPHA = Rational("1.05070098735548049"), Rational("1.75809934084737686")
 
 ACTIVATIONS = {
@@ -153,7 +153,7 @@ ACTIVATIONS = {
             "elu",
             "exponential below zero; if alpha is not 1, its slope at 0 is taken as alpha (Clevert et al. 2015)",
             formula=Piecewise((X, X > 0), (_ALPHA * (exp(X) - 1), True)),
-            # not celu, which is another function where alpha is not 1
+            # not celu, which differs if alpha is not 1
             options=(Option("alpha", 1, "how far below zero it goes", above=0),),
         ),
         Activation(

@@ -1,6 +1,6 @@
-"""Layers: how the activations of one layer become the pre-activations of the next.
+"""Layers: equations from the activations of one layer to the pre-activations of the next.
 
-To add a way of stating a layer, add an entry to ``BIASES``: a function that
+To add a kind of layer, add an entry to ``BIASES`` with a function that
 returns the layer's forward equations and its parameters.
 """
 
@@ -16,7 +16,7 @@ from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tens
 
 @dataclass(frozen=True)
 class Dense:
-    """The statement of one layer: its equations in order, and what it learns."""
+    """The statement of one layer: its equations in order and its parameters."""
 
     equations: tuple[Equation, ...]
     parameters: tuple[Tensor, ...]
@@ -25,9 +25,9 @@ class Dense:
 
 @dataclass(frozen=True)
 class Bias:
-    """A way to give a layer its bias; ``build(layer, units, inputs, supply)`` states the layer.
+    """A way to represent the bias of a layer; ``build(layer, units, inputs, supply)`` states the layer.
 
-    ``phrase`` says in the middle of a sentence what the network has; ``synonyms`` are other names.
+    ``phrase`` describes the network within a sentence; ``synonyms`` are other names.
     """
 
     name: str

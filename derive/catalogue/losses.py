@@ -1,7 +1,7 @@
-"""Losses: one entry, one forward formula with its normalisation.
+"""Losses: one entry with one forward formula and its normalisation each.
 
 To add a loss, add an entry to ``LOSSES``: the error of one output of one
-sample, and what the sum over outputs (K) and samples (m) is multiplied by.
+sample, and the factor of the sum over outputs (K) and samples (m).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from derive.calculus.properties import Values
 from derive.catalogue.activations import ACTIVATIONS
 from derive.text.entry_text import Option, entry_text, parse_entry
 
-#: What the targets of a loss may be, and how that is said.
+#: The admissible targets of a loss, with their description.
 TARGETS = {
     "real": "any numbers",
     "unit": "from 0 to 1",
@@ -32,16 +32,16 @@ TARGETS = {
 class Loss:
     """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
 
-    ``phrase`` names the loss in the middle of a sentence. ``needs`` is what the predictions must be (None: any
-    numbers), and ``usual`` the activation that makes them so, if it is not the first of the catalogue. ``targets``
-    is one of ``TARGETS``; that those of classes sum to 1 the derivation may use. ``function`` is an elementwise
-    function of ``X``, written as a letter, which ``term`` is given as its third argument;
-    each of ``options`` is a symbol in it, and ``text`` says their values.
+    ``phrase`` names the loss within a sentence. ``needs`` is the required property of the predictions (None: any
+    numbers), and ``usual`` the activation with that property, if it is not the first of the catalogue. ``targets``
+    is a key of ``TARGETS``; the derivation may use that targets of classes sum to 1. ``function`` is an elementwise
+    function of ``X``, written as a letter and passed to ``term`` as its third argument;
+    each of ``options`` is a symbol in it, and ``text`` is the name with the chosen values.
 
-    ``synonyms`` are what others call the same error, with the same scale; ``of_one_output`` are
-    those who take the mean over the outputs where the sum is taken here, which is the same for one.
-    ``without_options`` are those with options that mean something else, which is the same where
-    none is given; the values are what they mean.
+    ``synonyms`` are names of the same error, with the same scale, elsewhere. ``of_one_output`` are names of
+    losses that average over the outputs instead of summing, which is the same for a single output.
+    ``without_options`` maps names whose options have another meaning, and which are the same only without
+    options, to that meaning.
     """
 
     name: str
@@ -79,19 +79,19 @@ class Loss:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """The activations of the outputs that it is defined for, the usual one first; none where it takes any."""
+        """The output activations that the loss requires, the usual one first; empty if it accepts any."""
         fitting = [a.name for a in ACTIVATIONS.values() if self.needs and a.values is self.needs]
         return tuple(sorted(fitting, key=lambda name: name != self.usual))
 
     def promises(self, y: Tensor) -> tuple[SumsToOne, ...]:
-        """What the derivation may assume about the targets."""
+        """The assumptions about the targets that the derivation may use."""
         return (SumsToOne(y),) if self.targets == "classes" else ()
 
 
 def loss(text: str) -> Loss:
-    """Return the entry that a text such as ``huber(delta=0.5)`` names, with the options put in.
+    """Return the entry named by a text such as ``huber(delta=0.5)``, with its options substituted.
 
-    Raises SpecError if there is none.
+    Raises SpecError for an unknown name or an invalid option.
 
     >>> loss("huber(delta=0.5)").function
     Piecewise((x**2/2, Abs(x) <= 1/2), (Abs(x)/2 - 1/8, True))
@@ -139,7 +139,7 @@ def _mean(m: Expr, k: Expr) -> Expr:
 
 
 _DELTA = Symbol("delta")
-#: What the option of a smooth_l1 of others does.
+#: The meaning of the option of smooth_l1 in other libraries.
 _SMOOTH_L1 = "with beta b it is huber(delta=b) divided by b, which is none of the losses"
 _POSITIVE_PART = Piecewise((X, X > 0), (0, True))
 
@@ -160,7 +160,9 @@ LOSSES = {
             "half the squared error, mean over the samples",
             _square,
             lambda m, k: 1 / (2 * m),
-            of_one_output=("squared_error",),  # of scikit-learn's networks: half of it, and the mean over the outputs
+            of_one_output=(
+                "squared_error",
+            ),  # scikit-learn's networks: half the squared error, averaged over the outputs
         ),
         Loss("sse", "sum of squared errors", "sum of the squared errors", _square, lambda m, k: Rational(1)),
         Loss(
@@ -227,7 +229,7 @@ LOSSES = {
             needs=Values.PROBABILITY,
             targets="unit",
             synonyms=("binary_log_loss",),
-            of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # of Keras and PyTorch
+            of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # Keras and PyTorch
         ),
         Loss(
             "cross_entropy",
@@ -248,7 +250,7 @@ LOSSES = {
             needs=Values.DISTRIBUTION,
             targets="classes",
             function=Piecewise((X * log(X), X > 0), (0, True)),
-            # not kl_div, which reads logarithms and takes the mean over the outputs too
+            # not kl_div, which takes logarithms and averages over the outputs, too
             synonyms=("kullback_leibler_divergence", "kld"),
         ),
         Loss(

@@ -1,4 +1,4 @@
-"""How parameters follow the gradient; each entry states its formulas forward.
+"""Optimizers, learning-rate schedules and weight initialisations, stated by their formulas.
 
 In: parameters and their gradients.
 Out: the equations of a step.

@@ -1,7 +1,7 @@
-"""How the parameters follow the gradient: the equations of a step, from the gradients to the new parameters.
+"""Gradient descent: the equations of a step, from the gradients to the new parameters.
 
-They are the optimizer's, once for each parameter, and before them what is computed once a
-step: its number, its learning rate, by how much the gradients are clipped.
+The scalars computed once per step come first: its number, its learning rate and the factor
+of gradient clipping. The optimizer's equations for each parameter follow.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from derive.calculus.program import Updates, constant
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.learning.schedules import SCHEDULES, Schedule
 
-#: The number of the step, counted from 1; a state that begins at 0.
+#: The number of the step, counted from 1; a state that starts at 0.
 STEP = Tensor("step", "step")
 RATE = Tensor("rate", "rate")
 SQUARE_NORM = Tensor("square_norm", "square_norm")
 CLIP_SCALE = Tensor("clip_scale", "clip_scale")
 
-#: The option of a schedule that is left out of the equations where it is 0.
+#: An option of schedules that does not appear in the equations if it is 0.
 _WARM_UP = "warm_up"
 
 
 @dataclass(frozen=True)
 class Descent:
-    """An optimizer and a schedule with their options, and the norm at which gradients are clipped (None: never)."""
+    """An optimizer and a schedule with their options, and the norm for gradient clipping (None: no clipping)."""
 
     optimizer: Optimizer = OPTIMIZERS["sgd"]
     options: Mapping[str, Fraction] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Descent:
 
     @property
     def is_plain(self) -> bool:
-        """Whether a step is the gradient times the learning rate, and nothing is kept."""
+        """Whether a step is the gradient times the learning rate, without any state."""
         return self.optimizer.is_plain and not self.timed and self.clip is None
 
     @property
@@ -49,22 +49,22 @@ class Descent:
 
     @property
     def timed(self) -> bool:
-        """Whether the learning rate differs from step to step."""
+        """Whether the learning rate changes from step to step."""
         return self.schedule.factor is not None or _WARM_UP in self._used
 
     @property
     def _used(self) -> dict[str, Fraction]:
-        """The options of the schedule, without a warm-up of no steps."""
+        """The options of the schedule, without a warm-up of 0 steps."""
         return {name: value for name, value in self.timing.items() if name != _WARM_UP or value}
 
     @property
     def constants(self) -> dict[str, Fraction]:
-        """The numbers that the equations read, by name."""
+        """The constants that the equations read, by name."""
         clipped = {} if self.clip is None else {"clip": self.clip}
         return {**self._used, **clipped, **self.options}
 
     def updates(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], supply: IndexSupply) -> Updates:
-        """State the step; ``gradients`` are those of the ``parameters``, in the same order."""
+        """Return the equations of a step; ``gradients`` are in the order of ``parameters``."""
         slopes = dict(zip(parameters, gradients, strict=True))
         equations, states = self._once(slopes.values(), supply), [STEP] if self.counts else []
         for parameter, gradient in slopes.items():
@@ -82,7 +82,7 @@ class Descent:
         return {name: constant(name)[()] for name in names}
 
     def _once(self, gradients: Iterable[Tensor], supply: IndexSupply) -> list[Equation]:
-        """What is computed once a step."""
+        """The equations computed once per step."""
         found, t, n = [], updated(STEP)[()], self._numbers
         if self.counts:
             found.append(Equation(updated(STEP), (), STEP[()] + 1, "step"))
@@ -95,7 +95,7 @@ class Descent:
         return found
 
     def _of(self, parameter: Tensor, gradient: Tensor, supply: IndexSupply) -> tuple[list[Equation], list[Tensor]]:
-        """The equations for one parameter, and what is kept for it."""
+        """The equations for one parameter, and its states."""
         i, n, eta = supply.several(parameter.axes), self._numbers, self._rate[()]
         found, states, after, g = [], [], dict[str, Expr](), gradient[i]
         if self.clip is not None:
@@ -113,7 +113,7 @@ class Descent:
 
 
 def names_taken(descent: Descent) -> set[str]:
-    """The names of all numbers and arrays of a step, in equations and in code, without the parameters' names."""
+    """The names of all numbers and arrays of a step, in equations and in code, except those of parameters."""
     names = {*descent.constants, *(entry.role for entry in descent.optimizer.kept)}
     names |= {STEP.name, *(once.name for once in descent.optimizer.once)} if descent.counts else set()
     names |= {RATE.name} if descent.timed else set()
@@ -122,19 +122,19 @@ def names_taken(descent: Descent) -> set[str]:
 
 
 def _about(parameter: Tensor, role: str) -> Tensor:
-    """An array of the shape of a parameter that belongs to it."""
+    """Return a tensor that belongs to a parameter and has its shape."""
     return replace(parameter, name=f"{role}_{parameter.name}", role=role, about=parameter)
 
 
 def updated(tensor: Tensor) -> Tensor:
-    """What a parameter or a state is after the step."""
+    """Return the tensor of a parameter or a state after the step."""
     return replace(tensor, name=f"{tensor.name}_next", role="updated", about=tensor)
 
 
 def _clipping(gradients: Iterable[Tensor], limit: Expr, supply: IndexSupply) -> list[Equation]:
-    """The squared norm of all gradients together, and the number that brings it down to the limit.
+    """The squared norm of all gradients together, and the factor that clips the norm to the limit.
 
-    min(1, limit / norm) is written limit / max(limit, norm), which a norm of 0 does no harm.
+    min(1, limit / norm) is written limit / max(limit, norm), which avoids a division by a norm of 0.
     """
     squares = []
     for gradient in gradients:

@@ -1,4 +1,4 @@
-"""Initialisations: one entry, one formula for how widely the first weights are spread.
+"""Weight initialisations: one entry with one formula for the variance each.
 
 To add an initialisation, add an entry to ``INITIALISATIONS``.
 """
@@ -19,11 +19,11 @@ UNITS = Symbol("units", integer=True, positive=True)
 
 @dataclass(frozen=True)
 class Initialisation:
-    """How the weights of a layer begin; biases begin at 0.
+    """Weight initialisation of a layer; biases start at 0.
 
-    ``kind`` is ``uniform`` or ``normal``, both around 0 with the ``variance(inputs, units)``
-    of a layer, or ``orthogonal``, or ``zeros``. ``source`` is where it was published, ``synonyms``
-    are what others call the same.
+    ``kind`` is ``uniform`` or ``normal``, both with mean 0 and the ``variance(inputs, units)``
+    of a layer, or ``orthogonal``, or ``zeros``. ``source`` is its publication, ``synonyms``
+    are its names elsewhere.
     """
 
     name: str
@@ -35,19 +35,19 @@ class Initialisation:
 
     @property
     def summary(self) -> str:
-        """What it is for, and where it is from."""
+        """Its purpose and its source."""
         return f"{self.what} ({self.source})" if self.source else self.what
 
     @property
     def phrase(self) -> str:
-        """How weights begin, after the words ``weights are``."""
+        """A description that follows the words ``weights are``."""
         words = {"zeros": "zero", "orthogonal": "random and orthogonal"}
         said = words.get(self.kind, f"drawn from a {self.kind} distribution")
         return f"{said} ({self.source})" if self.source else said
 
     @property
     def spread(self) -> tuple[Expr, Expr]:
-        """Above and below the line of the variance, in terms of ``INPUTS`` and ``UNITS``; 0 and 1 if there is none."""
+        """Numerator and denominator of the variance in terms of ``INPUTS`` and ``UNITS``; 0 and 1 without one."""
         return (Integer(0), Integer(1)) if self.variance is None else fraction(self.variance(INPUTS, UNITS))
 
 
@@ -66,7 +66,7 @@ def _lecun(inputs: Expr, units: Expr) -> Expr:
 def _spread(
     name: str, summary: str, source: str, variance: Callable[[Expr, Expr], Expr], *others: str
 ) -> list[Initialisation]:
-    """An entry for each of the two distributions; ``others`` are what else it is called."""
+    """Return an entry for each of the two distributions; ``others`` are synonyms."""
     return [
         Initialisation(f"{name}_{kind}", summary, source, kind, variance, tuple(f"{o}_{kind}" for o in others))
         for kind in ("uniform", "normal")

@@ -1,7 +1,7 @@
-"""Optimizers: one entry, its update equations, entry by entry.
+"""Optimizers: one entry with its elementwise update equations each.
 
-To add an optimizer, add an entry to ``OPTIMIZERS``: the arrays that it keeps for each
-parameter, how each is replaced in a step, and what becomes of the parameter.
+To add an optimizer, add an entry to ``OPTIMIZERS``: its state arrays for each parameter
+with their update rules, and the update rule of the parameter.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from sympy import Expr, sqrt
 from derive.calculus.index import Tensor
 from derive.text.entry_text import Option
 
-#: The learning rate, a scalar that is given at every step.
+#: The learning rate, a scalar given at every step.
 LEARNING_RATE = Tensor("learning rate", "learning_rate")
 
-#: Numbers by their names: the options of an entry, and what it computes once a step.
+#: Scalars by name: the options of an entry, and the numbers that it computes once per step.
 Numbers = Mapping[str, Expr]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An array that is kept for each parameter, of its shape, and begins at 0.
+    """A state array for each parameter, with the parameter's shape, that starts at 0.
 
-    ``after(before, g, eta, n)`` is what replaces it; ``role`` names it, in notations and in code.
+    ``after(before, g, eta, n)`` is its new value; ``role`` identifies it in notations and in code.
     """
 
     role: str
@@ -35,7 +35,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Once:
-    """A number that is computed once a step: ``value(t, n)``, where ``t`` is the number of the step, from 1 on."""
+    """A number computed once per step, ``value(t, n)``, where ``t`` is the number of the step, from 1."""
 
     name: str
     value: Callable[[Expr, Numbers], Expr]
@@ -43,11 +43,11 @@ class Once:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """``step(w, g, eta, kept, n)`` is the parameter after one step, entry by entry.
+    """An optimizer; ``step(w, g, eta, kept, n)`` is an entry of the parameter after one step.
 
-    ``g`` is the entry of the gradient, ``eta`` the learning rate, ``kept`` the arrays by their
-    roles once they are replaced, ``n`` the options and the numbers of ``once``. ``source`` is
-    where the equations were published, ``note`` how others compute the same, ``synonyms`` what they call it.
+    ``g`` is the entry of the gradient, ``eta`` the learning rate, ``kept`` maps roles to the updated
+    state arrays, ``n`` holds the options and the numbers of ``once``. ``source`` is the publication of
+    the equations, ``note`` compares other implementations, ``synonyms`` are their names for it.
     """
 
     name: str
@@ -62,22 +62,22 @@ class Optimizer:
 
     @property
     def summary(self) -> str:
-        """What it does, where it is from, and how others compute the same."""
+        """Its description, its source, and a comparison with other implementations."""
         return f"{self.what} ({self.source}){f'; {self.note}' if self.note else ''}"
 
     @property
     def is_plain(self) -> bool:
-        """Whether a step depends on nothing but the gradient at hand."""
+        """Whether a step depends only on the current gradient."""
         return not self.kept and not self.once
 
 
 def _share(name: str, default: Fraction | str, meaning: str) -> Option:
-    """An option from 0 to below 1, also once it is rounded to a float."""
+    """An option in [0, 1), also after rounding to a float."""
     return Option(name, Fraction(default), meaning, least=0, most=Fraction(999_999_999_999, 1_000_000_000_000))
 
 
 def _epsilon(default: str) -> Option:
-    """What is added to a root so that nothing is divided by zero, not even in float32."""
+    """The option that is added to a root to avoid division by zero, even in float32."""
     return Option("epsilon", Fraction(default), "added to the root", least=Fraction("1e-30"), most=1)
 
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: one entry, one formula for what the rate is multiplied by.
+"""Learning-rate schedules: one entry with one formula for the multiplier each.
 
 To add a schedule, add an entry to ``SCHEDULES``.
 """
@@ -13,17 +13,17 @@ from sympy import Expr, Integer, Max, Min, cos, floor, pi
 
 from derive.text.entry_text import Option
 
-#: So many steps are told apart exactly in a float.
+#: The largest number of steps; it is exact as a float.
 MOST_STEPS = 10**12
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """``factor(done, n)`` is what the learning rate is multiplied by after ``done`` steps; None for nothing.
+    """A schedule; ``factor(done, n)`` multiplies the learning rate after ``done`` steps (None: no factor).
 
-    ``n`` are the options by their names. With the option ``warm_up``, the rate first grows
-    from step to step up to its full size, in so many steps; ``done`` counts the steps since.
-    ``synonyms`` are what others call the same schedule.
+    ``n`` maps the options' names to values. With the option ``warm_up``, the rate first grows
+    linearly to its full size in that number of steps; ``done`` then counts the steps after the warm-up.
+    ``synonyms`` are names of the same schedule elsewhere.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Schedule:
 
     @property
     def summary(self) -> str:
-        """What it does, and where it is from."""
+        """Its description and its source."""
         return f"{self.what} ({self.source})" if self.source else self.what
 
     def multiplier(self, t: Expr, n: Mapping[str, Expr]) -> Expr:
-        """What the rate of step ``t``, from 1 on, is multiplied by; ``n`` has no ``warm_up`` where there is none."""
+        """The multiplier of the rate at step ``t``, from 1; ``n`` has no ``warm_up`` if there is none."""
         warm_up = n.get("warm_up")
         done = t - 1 if warm_up is None else Max(0, t - 1 - warm_up)
         value = Integer(1) if self.factor is None else self.factor(done, n)
@@ -80,7 +80,7 @@ SCHEDULES = {
             "Loshchilov and Hutter 2017, without restarts",
             lambda done, n: (1 + cos(pi * Min(done, n["steps"]) / n["steps"])) / 2,
             (_count("steps", "in how many steps the rate goes down to 0"), _WARM_UP),
-            synonyms=("cosine_decay",),  # not cosine_annealing, whose rate goes up again
+            synonyms=("cosine_decay",),  # not cosine_annealing, whose rate increases again
         ),
         Schedule(
             "warm_up",

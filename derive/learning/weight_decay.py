@@ -1,4 +1,4 @@
-"""Weight decay: a penalty for large weights, a part of the error like any other, so that its slope is derived."""
+"""Weight decay: a penalty for large weights as a term of the error, so that its gradient is derived."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PENALTY = Tensor("R", "penalty")
 
 
 def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
-    """State R = l2/2 * the sum of all weights squared; biases do not count, in whatever way they are given.
+    """State R = l2/2 * (sum of all squared weights), without biases, however these are represented.
 
     This is the convention of Goodfellow, Bengio and Courville 2016, section 7.1.1. PyTorch's
-    ``weight_decay`` adds the same slope for sgd, but for biases too. scikit-learn's ``alpha`` is
+    ``weight_decay`` adds the same gradient for sgd, but also for biases. scikit-learn's ``alpha`` is
     divided by the number of samples of a batch: its penalty is alpha/(2m) times the sum.
     """
     squares = []
@@ -32,6 +32,6 @@ def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
 
 
 def _without_biases(axes: Iterable[Axis]) -> Iterator[Axis]:
-    """Axes without the entry 0, under which a layer has its biases among its weights."""
+    """The axes without entry 0, where a layer stores its biases among its weights."""
     for axis in axes:
         yield replace(axis, extent=axis.extent - 1, start=1) if axis.start == 0 else axis
