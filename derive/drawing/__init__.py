@@ -1,4 +1,4 @@
-"""The drawing of a network: its units and weights, or its tensors, and the paths of one weight to the error.
+"""Drawings of a network: its units and weights, or its tensors, and the paths from one weight to the error.
 
 In: a derivation's value.
 Out: a scene, written as SVG or TikZ.

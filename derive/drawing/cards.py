@@ -1,4 +1,4 @@
-"""The drawing of any forward pass: a card for each tensor, an arrow for each that another reads."""
+"""Draw any forward pass: a card for each tensor, and an arrow from each tensor to those that read it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from derive.paper.page import Page
 
 _SIZE, _HEIGHT, _LEAST, _BETWEEN_LEVELS, _BETWEEN_LANES, _ENTRY = 8, 19.0, 24.0, 18.0, 11.0, 14.0
 _LINE = 11.0
-#: How wide the parameters that enter a card may be side by side.
+#: The maximum width of a line of parameters that enter a card.
 _ABREAST = 46.0
-#: By how much a drawing along the page may be made smaller before it is drawn down the page.
+#: The smallest scale of a horizontal drawing; below it the drawing is vertical.
 _SMALLER = 0.8
 
 
 @dataclass(frozen=True)
 class Cards:
-    """Lays out a graph along the page, or ``down`` the page; ``scale`` makes it smaller."""
+    """Lays out a graph across the page or ``down`` the page, with a ``scale``."""
 
     graph: Graph
     chains: Chains
@@ -39,7 +39,7 @@ class Cards:
 
     @property
     def size(self) -> int:
-        """The size of type."""
+        """The font size."""
         return max(SMALLEST, int(_SIZE * self.scale))
 
     @cached_property
@@ -48,7 +48,7 @@ class Cards:
         return Lanes(self.graph).assign()
 
     def runs(self, name: str) -> tuple[str | Box, ...]:
-        """What stands on a card."""
+        """The text on a card."""
         if name == LEFT_OUT:
             return (f"{len(self.graph.left_out)} more",)
         tensor = self.chains.forward.tensors[name]
@@ -61,7 +61,7 @@ class Cards:
         return (array_symbol(self.page, tensor),)
 
     def wide(self, name: str) -> float:
-        """How wide a card is."""
+        """The width of a card."""
         return max(_LEAST, width_of(self.runs(name), _SIZE) + 12)
 
     def entering(self, name: str) -> list[list[Tensor]]:
@@ -90,12 +90,12 @@ class Cards:
     # ------------------------------------------------------------ places
 
     def _along(self, name: str) -> float:
-        """How much of its level a card takes."""
+        """The extent of a card along the direction of the levels."""
         width, height = self._block(name)
         return max(_HEIGHT, height) if self.down else max(self.wide(name), width)
 
     def _across(self, name: str) -> tuple[float, float]:
-        """How far a card and what enters it reach to both sides of its lane (before, after)."""
+        """The extent of a card and its parameters on both sides of its lane (before, after)."""
         width, height = self._block(name)
         if self.down:
             half = self.wide(name) / 2
@@ -104,7 +104,7 @@ class Cards:
 
     @cached_property
     def levels(self) -> list[tuple[float, float]]:
-        """The middle of each level, and half of its size."""
+        """The centre of each level and half of its size."""
         found: list[tuple[float, float]] = []
         end = -_BETWEEN_LEVELS
         for number in range(max(self.graph.level.values()) + 1):
@@ -116,7 +116,7 @@ class Cards:
 
     @cached_property
     def across(self) -> dict[int, float]:
-        """The middle of each lane."""
+        """The centre of each lane."""
         found: dict[int, float] = {}
         end = 0.0
         for lane in sorted(set(self.lanes.values())):
@@ -134,16 +134,16 @@ class Cards:
 
     @property
     def breadth(self) -> float:
-        """The size across the lanes, or more."""
+        """An upper bound of the size across the lanes."""
         lane = max(self.across)
         return self.across[lane] + max([self._across(n)[1] for n in self.graph.names if self.lanes[n] == lane] or [1.0])
 
     def at(self, along: float, across: float) -> Point:
-        """A place on the page."""
+        """A point on the page."""
         return (across * self.scale, along * self.scale) if self.down else (along * self.scale, across * self.scale)
 
     def centre(self, name: str) -> Point:
-        """The middle of a card."""
+        """The centre of a card."""
         return self.at(self.levels[self.graph.level[name]][0], self.across[self.lanes[name]])
 
     # ------------------------------------------------------------ parts
@@ -182,7 +182,7 @@ class Cards:
         return (_HEIGHT if self.down else self.wide(name)) / 2
 
     def _route(self, arrow: Arrow) -> tuple[Point, ...]:
-        """From card to card; between levels in an S, past a level along the arrow's lane."""
+        """The route between two cards: S-shaped between levels, and along the arrow's lane past a level."""
         start, end = arrow
         first, last = self.graph.level[start], self.graph.level[end]
         y0, y1 = self.across[self.lanes[start]], self.across[self.lanes[end]]
@@ -195,13 +195,13 @@ class Cards:
         return tuple(p for n, p in enumerate(points) if n == 0 or p != points[n - 1])
 
     def _arrow_state(self, arrow: Arrow) -> State:
-        """Whether an arrow is on a path: what reads a tensor on a path depends on it."""
+        """Whether an arrow is on a path: it is if it starts at a tensor on a path."""
         if self.chosen is None:
             return "plain"
         return "path" if self.state(arrow[0]) == self.state(arrow[1]) == "path" else "faded"
 
     def _parameter_state(self, *parameters: Tensor) -> State:
-        """Whether the highlighted weight is in one of some parameters."""
+        """Whether one of the parameters contains the highlighted weight."""
         if self.chosen is None:
             return "plain"
         return "mark" if self.chosen.parameter in parameters else "faded"
@@ -224,7 +224,7 @@ class Cards:
         )
 
     def labels(self) -> Iterator[Label]:
-        """What stands on the cards, and the parameters beside them."""
+        """The text on the cards and the parameters next to them."""
         for name in self.graph.names:
             x, y = self.centre(name)
             symbol = "" if name == LEFT_OUT else name
@@ -249,7 +249,7 @@ class Cards:
 
 
 def fitted_cards(graph: Graph, chains: Chains, page: Page, chosen: Chosen | None) -> Cards:
-    """The graph along the page if it is short enough, else down the page, smaller if it is too broad."""
+    """Lay out the graph across the page if it fits, else down the page, scaled to fit."""
     laid, room = Cards(graph, chains, page, chosen), WIDEST - 2 * MARGIN
     if room / laid.length >= _SMALLER:
         return replace(laid, scale=min(1.0, room / laid.length))

@@ -1,4 +1,4 @@
-"""Columns of units: which units of a layer are drawn, and what stands below them."""
+"""Columns of units: the units of a layer that are drawn, and their captions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from derive.drawing.scene import wrapped
 from derive.paper.boxes import Box
 from derive.paper.page import Page
 
-#: The most units that a column shows; of more, the first and the last are shown.
+#: The maximum number of units in a column, and how many of the first ones a longer layer shows.
 MOST, FIRST = 6, 3
 
 Place: TypeAlias = int | Expr
@@ -25,10 +25,10 @@ Runs: TypeAlias = tuple[str | Box, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """The units of one layer: ``tensors`` are drawn as one column, the last of them is written in it.
+    """The units of one layer: ``tensors`` share the column, and the last of them labels its units.
 
     ``slots`` are the units shown from top to bottom, None for dots. ``weight``,
-    ``bias`` and ``mixes`` say what lies between this column and the one before it.
+    ``bias`` and ``mixes`` describe the connection with the previous column.
     """
 
     kind: str
@@ -42,22 +42,22 @@ class Column:
     has_constant: bool = False
 
     def without_name(self) -> Column:
-        """The same without the name of its width below it, if that is long."""
+        """Return the column without the name of its width in the caption, if that is long."""
         return replace(self, caption=tuple(line for line in self.caption if not _is_long(line)))
 
     @property
     def tensor(self) -> Tensor:
-        """What is written in the units."""
+        """The tensor that labels the units."""
         return self.tensors[-1]
 
     @property
     def names(self) -> frozenset[str]:
-        """The tensors that the units stand for."""
+        """The names of the tensors that the units represent."""
         return frozenset(t.name for t in self.tensors)
 
 
 def columns(layers: tuple[Layer, ...], page: Page, lit: Mapping[str, frozenset[Entry]]) -> list[Column]:
-    """A column for the inputs, and one or two for each layer (two if its activation couples the units)."""
+    """Return a column for the inputs, and one or two per layer (two if its activation couples the units)."""
     found = [_column("input", (layers[0].source,), 0, page, lit, ("inputs",))]
     for number, layer in enumerate(layers, start=1):
         found[-1] = replace(found[-1], constant=layer.constant, has_constant=bool(layer.constant or layer.bias))
@@ -90,7 +90,7 @@ def _column(
 
 
 def _width(extent: Expr, page: Page) -> list[Runs]:
-    """How many units there are; a long name has a line of its own."""
+    """The caption with the number of units; a long name has a line of its own."""
     if not is_named(extent):
         return [(counted(extent, "unit", "units"),)]
     name: Runs = (page.entry(extent),)
@@ -98,12 +98,12 @@ def _width(extent: Expr, page: Page) -> list[Runs]:
 
 
 def _is_long(line: Runs) -> bool:
-    """Whether a line is the name of a width, too long to stand with other words."""
+    """Whether a line is the name of a width that is too long to share a line."""
     return isinstance(line[0], Box) and line[0].width > 3
 
 
 def shown(extent: Expr, marked: Iterable[int] = ()) -> tuple[Place | None, ...]:
-    """The units of a layer that are drawn, from the top; None stands for those left out.
+    """Return the units of a layer that are drawn, from the top; None for omitted ones.
 
     >>> from sympy import Integer
     >>> shown(Integer(4)), shown(Integer(784))

@@ -1,4 +1,4 @@
-"""Symbols as letters on a line, above it and below it: what a format without formulas can write."""
+"""Write symbols as letters on, above and below a baseline, for formats without formulas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from derive.paper.characters import Sign
 
 @dataclass(frozen=True)
 class Glyphs:
-    """Letters that stand together: their size in the text's, how far above its line, moved by ``back`` before them."""
+    """Adjacent letters: their relative size, their rise above the baseline, and a shift ``back`` before them."""
 
     text: str
     size: float = 1.0
@@ -23,14 +23,14 @@ class Glyphs:
     symbol: str = ""
 
 
-#: The width of an em by which ``measured`` is divided: fonts on a screen are not cut wider for small sizes.
+#: The em by which ``measured`` widths are divided: screen fonts are not wider at small sizes.
 _EM = 8 * 1.1
-#: How much smaller indices are, and how far they are moved; more so where two stand one above the other.
+#: The relative size of indices and their shifts, which are larger for stacked indices.
 _SMALLER, _UP, _DOWN, _HIGHER, _LOWER = 0.68, 0.36, 0.2, 0.46, 0.28
 
 
 def glyphs_of(box: Box) -> list[Glyphs]:
-    """A box as letters on one line, above it and below it; only symbols with indices stand in a drawing."""
+    """Convert a box to glyphs. Raises NotImplementedError for boxes other than symbols with indices."""
     if box.kind not in _KINDS:
         raise NotImplementedError(f"cannot draw a {box.kind} with letters")
     found: list[Glyphs] = _KINDS[box.kind](*box.parts)
@@ -43,7 +43,7 @@ def _letter(letter: Any) -> list[Glyphs]:
 
 
 def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -> list[Glyphs]:
-    """A symbol with its indices; of two that stand one above the other the wider comes last."""
+    """A symbol with its indices; of two stacked indices the wider comes last."""
     found = [*(_moved(left, _UP) if left else []), *glyphs_of(base)]
     down, up = (-_LOWER, _HIGHER) if below and above else (-_DOWN, _UP)
     pairs = [(box, rise) for box, rise in ((below, down), (above, up)) if box is not None]

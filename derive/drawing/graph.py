@@ -1,8 +1,8 @@
-"""Any forward pass as a graph of tensors, in levels and lanes.
+"""Lay out any forward pass as a graph of tensors in levels and lanes.
 
-Tensors stand in levels, each after all that it reads. The longest way to the error
-runs along one lane; what branches off, and every arrow that passes over a level,
-gets a lane of its own beside it, so nothing lies on anything else.
+Each tensor has a level after those of all tensors that it reads. The longest path to the
+error runs along one lane. Branches, and arrows that pass a level, get lanes of their own
+next to it, so that nothing overlaps.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Tensor, symbols_read
 
 Arrow = tuple[str, str]
-#: The name of what stands for the levels that are left out; no tensor is called that.
+#: The name of the placeholder for omitted levels; it is not a valid name of a tensor.
 LEFT_OUT = "..."
-#: The most levels that are drawn.
+#: The maximum number of levels that are drawn.
 MOST_LEVELS = 18
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Tensors, what reads what, the parameters that enter each, and its level."""
+    """Tensors with their dependencies, parameters and levels."""
 
     names: tuple[str, ...]
     arrows: tuple[Arrow, ...]
@@ -31,12 +31,12 @@ class Graph:
     left_out: frozenset[str] = frozenset()
 
     def into(self, name: str) -> list[str]:
-        """What a tensor reads."""
+        """The tensors that a tensor reads."""
         return [a for a, b in self.arrows if b == name]
 
 
 def graph_of(forward: ForwardPass) -> Graph:
-    """The tensors of a forward pass in levels."""
+    """Arrange the tensors of a forward pass in levels."""
     learned = {p.name: p for p in forward.parameters}
     given = [t.name for t in forward.inputs]
     entering: dict[str, tuple[Tensor, ...]] = {}
@@ -51,7 +51,7 @@ def graph_of(forward: ForwardPass) -> Graph:
 
 
 def _levels(names: Iterable[str], arrows: Iterable[Arrow]) -> dict[str, int]:
-    """Each tensor one level after the last that it reads; what reads nothing right before its first reader."""
+    """Place each tensor one level after the last that it reads, and sources right before their first reader."""
     level: dict[str, int] = {}
     listed = list(names)
     for name in listed:
@@ -65,7 +65,7 @@ def _levels(names: Iterable[str], arrows: Iterable[Arrow]) -> dict[str, int]:
 
 
 def _shortened(graph: Graph) -> Graph:
-    """With one place for the levels in the middle, if there are too many."""
+    """Replace the levels in the middle by one placeholder if there are too many."""
     last = max(graph.level.values())
     if last < MOST_LEVELS:
         return graph
@@ -84,14 +84,14 @@ def _shortened(graph: Graph) -> Graph:
 
 @dataclass
 class Lanes:
-    """Which lane each tensor and each long arrow runs in: 0 in the middle, then 1, -1, 2, ... beside it."""
+    """Assigns lanes to tensors and long arrows: 0 in the middle, then 1, -1, 2, ... next to it."""
 
     graph: Graph
     of: dict[str | Arrow, int] = field(default_factory=dict)
     taken: set[tuple[int, int]] = field(default_factory=set)
 
     def assign(self) -> dict[str | Arrow, int]:
-        """Lanes for the longest ways first, then for the arrows that pass over levels, the short ones first."""
+        """Assign lanes to the longest paths first, then to the arrows that pass levels, short ones first."""
         level = self.graph.level
         while rest := [n for n in self.graph.names if n not in self.of]:
             way = self._longest_way(rest)
@@ -103,7 +103,7 @@ class Lanes:
         return self.of
 
     def _straight(self, arrow: Arrow) -> bool:
-        """Whether an arrow can run along the lane of both of its ends; then it has it."""
+        """Whether an arrow can run along the lane of both its ends; if so, assign that lane."""
         between = range(self.graph.level[arrow[0]] + 1, self.graph.level[arrow[1]])
         lane = self.of[arrow[0]]
         if lane != self.of[arrow[1]] or any((lane, n) in self.taken for n in between):
@@ -112,7 +112,7 @@ class Lanes:
         return True
 
     def _longest_way(self, rest: list[str]) -> list[str]:
-        """The longest chain of tensors, each read by the next on the next level, that have no lane yet."""
+        """The longest path of tensors without a lane, each read by the next one on the next level."""
         best: dict[str, list[str]] = {}
         for name in sorted(rest, key=self.graph.level.__getitem__):
             before = [best[a] for a in self.graph.into(name) if a in best and self._next(a, name)]
@@ -128,7 +128,7 @@ class Lanes:
         self._place(what, levels, next(n for n in lanes if not any((n, v) in self.taken for v in levels)))
 
     def _neighbours(self, what: list[str] | list[Arrow]) -> float:
-        """About where the neighbours of a chain run."""
+        """The approximate lane of the neighbours of a chain."""
         mine = set(what)
         found = [self.of[n] for a in self.graph.arrows for n in a if n in self.of and (mine & set(a) or a in mine)]
         return sum(found) / len(found) if found else 0.0

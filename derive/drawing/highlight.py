@@ -1,4 +1,4 @@
-"""One weight, picked out by its place in the matrix: W2[3,1] leads from unit 1 to unit 3."""
+"""The highlighted weight, given by its indices: W2[3,1] leads from unit 1 to unit 3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from derive.text.errors import SpecError
 from derive.text.known import misspelled
 from derive.text.user_text import bounded, listed, shown
 
-#: So long may a name with its indices be.
+#: The maximum length of a name with its indices.
 MAX_LENGTH = 200
 
 _FORM = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
@@ -21,7 +21,7 @@ _FORM = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10}
 class Highlight:
     """An entry of a parameter: the parameter's name, and its row and column, counted from 1.
 
-    Where the biases are column 0 of a weight, that column has the number 0.
+    If the biases are column 0 of a weight, that column has the number 0.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Highlight:
         return f"{self.name}[{','.join(map(str, self.entry))}]" if self.entry else self.name
 
     def parameter(self, forward: ForwardPass) -> Tensor:
-        """The parameter; raises SpecError if there is none, or if it has no such entry."""
+        """The parameter. Raises SpecError if it or the entry does not exist."""
         known = {p.name: p for p in forward.parameters}
         found = known.get(self.name)
         if found is None:
@@ -61,7 +61,7 @@ def _example(parameter: Tensor) -> str:
 def read_highlight(text: str, forward: ForwardPass) -> Highlight:
     """Read ``W2[3,1]``, ``b2[3]`` or the name of a parameter that is one number.
 
-    Raises SpecError, in one sentence, for anything that is no weight of the network.
+    Raises SpecError for anything that is not a weight of the network.
     """
     found = _FORM.fullmatch(bounded("the weight", text, MAX_LENGTH))
     if found is None:

@@ -1,8 +1,8 @@
-"""Layers of units, recognised from the forward equations and from nothing else.
+"""Recognise layers of units from the forward equations alone.
 
-A forward pass is one of plain layers if every weighted sum reads one weight and
-the tensor right before it, every activation the weighted sum right before it,
-and the error the last activation and the data, and perhaps a penalty.
+A forward pass consists of plain layers if every weighted sum reads one weight and the
+preceding tensor, every activation reads the preceding weighted sum, and the error reads
+the last activation, the data and possibly a penalty.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Layer:
     """One weighted sum and its activation (None if the next layer reads the sum itself).
 
-    ``source`` is what the sum reads; ``constant`` its version with a unit that is
-    always 1, if there is one. ``mixes`` says that the activation couples the units.
+    ``source`` is the tensor that the sum reads; ``constant`` is its version with a unit that is
+    always 1, if any. ``mixes`` says that the activation couples the units.
     """
 
     source: Tensor
@@ -41,12 +41,12 @@ class Layer:
 
     @property
     def output(self) -> Tensor:
-        """What the layer hands on."""
+        """The output of the layer."""
         return self.activation or self.sum
 
 
 def plain_layers(derivation: Derived) -> tuple[Layer, ...] | None:
-    """The layers of a plain network; None for anything else."""
+    """Return the layers of a network of plain layers; None for anything else."""
     forward = derivation.forward
     tensors, parameters = forward.tensors, {p.name for p in forward.parameters}
     names = () if derivation.network is None else derivation.network.activation
@@ -74,12 +74,12 @@ def plain_layers(derivation: Derived) -> tuple[Layer, ...] | None:
 
 
 def _tensors_read(expression: Expr, tensors: Mapping[str, Tensor]) -> list[str]:
-    """The tensors that an expression reads; the names of widths are none."""
+    """The tensors that an expression reads, without symbolic widths."""
     return [name for name in symbols_read(expression) if name in tensors]
 
 
 def _has_constant_row(equation: Equation, source: Tensor | None, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether an equation only puts a row that is always 1 above the tensor that it reads."""
+    """Whether an equation only adds a row of ones on top of the tensor that it reads."""
     read = _tensors_read(equation.expression, tensors)
     first = equation.indices[0] if equation.indices else None
     if first is None or len(read) != 1 or not isinstance(equation.expression, Add):
@@ -104,7 +104,7 @@ def _is_copy(term: Expr, indices: tuple[Index, ...]) -> bool:
 
 
 def _weighted_sum(equation: Equation, tensors: Mapping[str, Tensor], parameters: set[str]) -> Layer | None:
-    """z[i, s] = sum over j of w[i, j] a[j, s] (+ b[i]), as a layer; None if it is anything else."""
+    """Match z[i, s] = sum over j of w[i, j] a[j, s] (+ b[i]) as a layer; None for anything else."""
     sums = [t for t in Add.make_args(equation.expression) if isinstance(t, Sum)]
     rest = [t for t in Add.make_args(equation.expression) if not isinstance(t, Sum)]
     if len(equation.indices) != 2 or len(sums) != 1 or len(rest) > 1:
@@ -136,7 +136,7 @@ def _bias(rest: list[Expr], unit: Index, tensors: Mapping[str, Tensor]) -> Tenso
 
 
 def _follows(layer: Layer, constant: Equation | None, source: Tensor | None) -> bool:
-    """Whether a weighted sum reads what was computed right before it, or, as the first one, an input."""
+    """Whether a weighted sum reads the preceding tensor or, if it is the first one, an input."""
     if constant is not None:
         return layer.source == constant.target
     return layer.source == source if source is not None else layer.source.role == Role.INPUT
@@ -148,7 +148,7 @@ def _with_constant(layer: Layer, constant: Equation, tensors: Mapping[str, Tenso
 
 
 def _activated(layer: Layer, equation: Equation, edges: tuple[LocalDerivative, ...], named: str) -> Layer | None:
-    """The layer with its activation; None if that couples the samples or changes the shape."""
+    """Add the activation to the layer; None if it couples the samples or changes the shape."""
     if len(edges) != 1 or equation.target.axes != layer.sum.axes:
         return None
     (edge,) = edges
@@ -162,7 +162,7 @@ def _activated(layer: Layer, equation: Equation, edges: tuple[LocalDerivative, .
 
 
 def _is_whole(layers: list[Layer], derivation: Derived) -> bool:
-    """Whether the layers are all there is, and the error reads what the last one hands on."""
+    """Whether the layers cover the whole network, and the error reads the output of the last one."""
     forward = derivation.forward
     used = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
     data = {t.name for t in forward.tensors.values() if t.role in (Role.TARGET, Role.PENALTY)}

@@ -1,4 +1,4 @@
-"""From a derivation to its drawing: units for plain layers, tensors and what reads them for anything else."""
+"""Draw a derivation: units for plain layers, a graph of tensors for anything else."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from derive.derived import Derived
 
 
-#: As many columns as this never fit.
+#: This number of columns never fits.
 _MOST = 14
 
 
 def draw(derivation: Derived, highlight: Highlight | None = None) -> Drawing:
-    """Draw a network, and with ``highlight`` one weight and every path from it to the error.
+    """Draw a network; with ``highlight`` also one weight and every path from it to the error.
 
-    Raises SpecError if the network has no such weight.
+    Raises SpecError if the network does not have the weight.
     """
     page = page_for(derivation.program, derivation.notation)
     chosen = None if highlight is None else _chosen(derivation, highlight)
@@ -54,7 +54,7 @@ def _chosen(derivation: Derived, highlight: Highlight) -> Chosen:
 
 
 def _drawn(derivation: Derived, page: Page, chosen: Chosen | None) -> tuple[Parts, str]:
-    """What is drawn, and the same in words."""
+    """The parts of the drawing and their description in words."""
     layers = plain_layers(derivation)
     if layers is None:
         cards = fitted_cards(graph_of(derivation.forward), derivation.chains, page, chosen)
@@ -67,7 +67,7 @@ def _drawn(derivation: Derived, page: Page, chosen: Chosen | None) -> tuple[Part
 
 
 def fitted_plan(derivation: Derived, layers: tuple[Layer, ...], page: Page, chosen: Chosen | None) -> Plan:
-    """The columns in the roomiest style in which they all fit; of very many, as many as fit."""
+    """Lay out the columns in the most spacious style that fits; of too many columns, keep as many as fit."""
     listed = columns(layers, page, _with_source(layers, chosen))
     forward = derivation.forward
     targets = tuple(t for t in forward.inputs if t.role == Role.TARGET)
@@ -82,7 +82,7 @@ def fitted_plan(derivation: Derived, layers: tuple[Layer, ...], page: Page, chos
 
 
 def _some(plan: Plan, kept: list[int]) -> Plan:
-    """Only some of the columns; the unit that is always 1 goes if what it leads to is left out."""
+    """Keep some of the columns; drop a unit that is always 1 if the column it feeds is omitted."""
     gaps = tuple(b - a - 1 for a, b in pairwise(kept))
     listed = [plan.columns[n] for n in kept]
     ended = [replace(c, has_constant=c.has_constant and not gap) for c, gap in zip(listed, (*gaps, 0), strict=True)]
@@ -90,7 +90,7 @@ def _some(plan: Plan, kept: list[int]) -> Plan:
 
 
 def _with_source(layers: tuple[Layer, ...], chosen: Chosen | None) -> Mapping[str, frozenset[Entry]]:
-    """What is lit, and the unit from which the highlighted weight leads."""
+    """The highlighted entries, with the unit where the highlighted weight starts."""
     if chosen is None:
         return {}
     source = next((layer.source for layer in layers if layer.weight == chosen.parameter), None)
@@ -100,7 +100,7 @@ def _with_source(layers: tuple[Layer, ...], chosen: Chosen | None) -> Mapping[st
 
 
 def _by_importance(listed: list[Column], chosen: Chosen | None) -> list[int]:
-    """The numbers of the columns: first the outermost, then those of the highlighted weight, then inwards."""
+    """Rank the columns: the outermost first, then those of the highlighted weight, then inwards."""
     last = len(listed) - 1
     layers = [c.layer for c in listed]
     marked = [n for n, one in enumerate(layers) if one and chosen and chosen.parameter in (one.weight, one.bias)]
@@ -112,14 +112,14 @@ def _by_importance(listed: list[Column], chosen: Chosen | None) -> list[int]:
 
 
 def _legend(derivation: Derived, page: Page, chosen: Chosen, count: Expr | None) -> Runs:
-    """What is highlighted: the weight and how many paths."""
+    """The legend: the highlighted weight and the number of paths."""
     number: Runs = ("every path",) if count is None else (page.entry(count), " path" if count == 1 else " paths")
     error = array_symbol(page, derivation.forward.error.target)
     return (entry_symbol(page, chosen.parameter, chosen.entry), " and ", *number, " to ", error)
 
 
 def _with_legend(parts: Parts, runs: Runs) -> Parts:
-    """With a line of words below everything else."""
+    """Add a line of text below the drawing."""
     left, _, right, bottom = parts.frame()
     return replace(parts, labels=(*parts.labels, Label((left + right) / 2, bottom + 12, runs, 8, "mark")))
 

@@ -1,4 +1,4 @@
-"""What the parts of a drawing are called, in the notation of the derivation."""
+"""Names of the parts of a drawing, in the notation of the derivation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def array_symbol(page: Page, tensor: Tensor) -> Box:
 
 
 def entry_symbol(page: Page, tensor: Tensor, places: Sequence[Expr | int]) -> Box:
-    """An entry of a tensor, at numbered or named places."""
+    """An entry of a tensor, with numbers or names as indices."""
     return page.symbol(tensor, tuple(Integer(p) if isinstance(p, int) else p for p in places))
 
 
 def key(places: Sequence[object]) -> str:
-    """The places of an entry as they stand in the attributes of a drawing.
+    """Return the indices of an entry as written in the attributes of a drawing.
 
     >>> key((3, 1))
     '3,1'
@@ -31,7 +31,7 @@ def key(places: Sequence[object]) -> str:
 
 
 def counted(extent: Expr, one: str, many: str) -> str:
-    """A number of things in words.
+    """Format a count with its noun.
 
     >>> from sympy import Integer
     >>> counted(Integer(1), "unit", "units"), counted(Integer(3), "unit", "units")
@@ -41,5 +41,5 @@ def counted(extent: Expr, one: str, many: str) -> str:
 
 
 def is_named(extent: Expr) -> bool:
-    """Whether a width is a name and not a number."""
+    """Whether a width is symbolic."""
     return isinstance(extent, Symbol) and not isinstance(extent, Index)

@@ -1,4 +1,4 @@
-"""Where the columns of units stand, how large everything is, and what is on a path."""
+"""The layout of the columns of units: positions, sizes, and what is on a path."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from derive.drawing.scene import MARGIN, WIDEST, Point, State, touching, width_o
 from derive.paper.boxes import Box
 from derive.paper.page import Page
 
-#: The distance of two columns that have room for it.
+#: The distance between two columns if there is enough room.
 _ROOMY = 88.0
 
 
 @dataclass(frozen=True)
 class Style:
-    """The sizes of a drawing: type in units, type around them, radius of a unit, rows apart, space for lines."""
+    """The sizes of a drawing: font in units, font outside, radius of a unit, row spacing, space for lines."""
 
     inner: int
     outer: int
@@ -30,7 +30,7 @@ class Style:
 
     @property
     def dense(self) -> bool:
-        """Whether room is scarce: words are broken into more lines, and stand closer."""
+        """Whether space is scarce, so that text is wrapped more and set closer."""
         return self.outer <= 6
 
     @property
@@ -39,7 +39,7 @@ class Style:
         return 0.65 * self.radius
 
 
-#: From roomy to dense; the first in which all columns fit is taken.
+#: From spacious to dense; the first one in which all columns fit is used.
 STYLES = (
     Style(8, 8, 11.5, 29, 34),
     Style(8, 7, 11, 27, 20),
@@ -51,7 +51,7 @@ STYLES = (
 
 @dataclass(frozen=True)
 class Chosen:
-    """The weight that is highlighted, and what it reaches."""
+    """The highlighted weight and the entries that it reaches."""
 
     parameter: Tensor
     entry: tuple[int, ...]
@@ -63,16 +63,16 @@ class Chosen:
         return any(holds(e[0], place) for e in entries)
 
     def reaches_all(self, names: frozenset[str]) -> bool:
-        """Whether all units of a column are on paths, those left out too."""
+        """Whether all units of a column are on paths, including omitted ones."""
         return any(isinstance(e[0], Axis) for name in names for e in self.lit.get(name, ()))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Columns in their places; ``gaps`` says for each but the last how many are left out after it.
+    """Positioned columns; ``gaps`` is the number of omitted columns after each but the last.
 
-    Lines lead towards the middles of units, or with ``ports`` from the right of one
-    to the left of the other: where columns are close and tall, no line then crosses a unit.
+    Lines point to the centres of units or, with ``ports``, run from the right side of one
+    unit to the left side of the other, so that no line crosses a unit in close, tall columns.
     """
 
     columns: tuple[Column, ...]
@@ -89,23 +89,23 @@ class Plan:
 
     @cached_property
     def loss(self) -> tuple[Runs, ...]:
-        """What stands below the error."""
+        """The caption of the error."""
         lines = wrapped(self.phrase, 8 if self.style.dense else 15)
         return (("error",), *((line,) for line in lines))
 
     def gap(self, number: int) -> int:
-        """How many columns are left out after a column."""
+        """The number of omitted columns after a column."""
         return self.gaps[number] if number < len(self.gaps) else 0
 
     @cached_property
     def distances(self) -> list[float]:
-        """How far apart neighbouring columns must be; the last is that of the error."""
+        """The minimum distances between neighbouring columns; the last one is to the error."""
         halves = [self._half(c.caption) for c in self.columns] + [self._half(self.loss)]
         apart = 3 if self.style.dense else 5
         return [max(a + b + apart, self._between(number)) for number, (a, b) in enumerate(pairwise(halves))]
 
     def _between(self, number: int) -> float:
-        """How far apart a column and the next must be for what stands between them."""
+        """The minimum distance between a column and the next, given the labels between them."""
         rims = 2 * self.style.radius
         if self.gap(number):
             return rims + 34
@@ -120,17 +120,17 @@ class Plan:
 
     @cached_property
     def needed(self) -> float:
-        """The least width."""
+        """The minimum width."""
         return sum(self.distances) + self._half(self.columns[0].caption) + self._half(self.loss)
 
     @property
     def fits(self) -> bool:
-        """Whether it is no wider than a line."""
+        """Whether the drawing fits the width of a line."""
         return self.needed <= WIDEST - 2 * MARGIN
 
     @cached_property
     def places(self) -> list[float]:
-        """How far to the right the columns and the error stand."""
+        """The x coordinates of the columns and of the error."""
         room = max(0.0, WIDEST - 2 * MARGIN - self.needed)
         found = [self._half(self.columns[0].caption)]
         for distance in _levelled(self.distances, sum(self.distances) + room, _ROOMY):
@@ -138,46 +138,46 @@ class Plan:
         return found
 
     def rows(self, column: Column) -> list[tuple[Place | None, float]]:
-        """The slots of a column, each with how far below the middle it stands."""
+        """The slots of a column with their distances below the middle."""
         middle = (len(column.slots) - 1) / 2
         return [(place, (slot - middle) * self.style.row) for slot, place in enumerate(column.slots)]
 
     def units(self, column: Column) -> list[tuple[Place, float]]:
-        """The units of a column that are shown, each with how far below the middle it stands."""
+        """The visible units of a column with their distances below the middle."""
         return [(place, y) for place, y in self.rows(column) if place is not None]
 
     def constant_row(self, column: Column) -> float:
-        """How far below the middle the unit that is always 1 stands."""
+        """The distance of the unit that is always 1 below the middle."""
         return self.rows(column)[0][1] - self.style.row * 0.95
 
     def constant_place(self, number: int) -> Point:
-        """Where the unit that is always 1 stands in a column; with ports, at the right edge of the column."""
+        """The position of the unit that is always 1; with ports, at the right edge of the column."""
         shift = self.style.radius - self.style.small if self.ports else 0.0
         return self.places[number] + shift, self.constant_row(self.columns[number])
 
     def ends(self, start: Point, end: Point, radius: float) -> tuple[Point, Point]:
-        """Where a line leaves a unit of a radius, and where it meets another unit."""
+        """The start of a line at the rim of a unit with a given radius, and its end at another unit."""
         if self.ports:
             return (start[0] + radius, start[1]), (end[0] - self.style.radius, end[1])
         return touching(start, end, radius, self.style.radius)
 
     @cached_property
     def top(self) -> float:
-        """The highest rim of a unit."""
+        """The top of the highest unit."""
         units = [self.rows(c)[0][1] - self.style.radius for c in self.columns]
         ones = [self.constant_row(c) - self.style.small for c in self.columns if c.has_constant]
         return min(units + ones)
 
     @cached_property
     def bottom(self) -> float:
-        """The lowest rim of a unit, or the lower end of the targets."""
+        """The bottom of the lowest unit or of the targets."""
         targets = self.style.radius + 16 + self.style.outer if self.targets else 0.0
         return max([targets, *(self.rows(c)[-1][1] + self.style.radius for c in self.columns)])
 
     # ------------------------------------------------------------ what is on a path
 
     def state(self, column: Column, place: Place) -> State:
-        """Whether a unit is on a path; the one from which the highlighted weight leads stays as it is."""
+        """Whether a unit is on a path; the unit where the highlighted weight starts stays plain."""
         if self.chosen is None or self._is_source(column, place):
             return "plain"
         return "path" if self.chosen.reaches(column.names, place) else "faded"
@@ -190,7 +190,7 @@ class Plan:
         return "path" if both else "faded"
 
     def faded(self) -> State:
-        """How what is on no path looks."""
+        """The state of parts that are on no path."""
         return "plain" if self.chosen is None else "faded"
 
     def _next(self, column: Column) -> Column | None:
@@ -198,14 +198,14 @@ class Plan:
         return self.columns[number + 1] if number + 1 < len(self.columns) and not self.gap(number) else None
 
     def _is_source(self, column: Column, place: Place) -> bool:
-        """Whether the highlighted weight leads away from a unit."""
+        """Whether the highlighted weight starts at a unit."""
         after = self._next(column)
         if self.chosen is None or after is None or after.layer is None:
             return False
         return self.chosen.parameter == after.layer.weight and self.chosen.entry[1] == place
 
     def constant_state(self, column: Column) -> State:
-        """Whether the highlighted weight leads away from the unit that is always 1."""
+        """Whether the highlighted weight starts at the unit that is always 1."""
         after = self._next(column)
         if self.chosen is None:
             return "plain"
@@ -217,7 +217,7 @@ class Plan:
     # ------------------------------------------------------------ the symbols between columns
 
     def parameters(self, column: Column | None) -> list[Runs]:
-        """The symbols of a layer's weights and biases, on one line if there is room."""
+        """The symbols of a layer's weights and biases, on one line if they fit."""
         if column is None or column.layer is None:
             return []
         weight = array_symbol(self.page, column.layer.weight)
@@ -238,7 +238,7 @@ class Plan:
 
 
 def _levelled(least: list[float], total: float, most: float) -> list[float]:
-    """Distances as equal as they can be, none below its least, that add up to ``total`` unless all reach ``most``."""
+    """Make distances as equal as possible, each at least ``least`` and at most ``most``, with sum ``total``."""
     low, high = min(least), max(most, *least)
     for _ in range(40):
         level = (low + high) / 2

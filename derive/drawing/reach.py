@@ -1,6 +1,6 @@
-"""What one entry of a parameter reaches on its way to the error, found by following the chains.
+"""Find the entries that one entry of a parameter reaches on its way to the error.
 
-An entry is known by its numbers along the axes that are not samples: the paths
+An entry is identified by its indices along all axes but the samples: the paths
 are those of one sample.
 """
 
@@ -20,18 +20,18 @@ from derive.calculus.roles import Role
 
 @dataclass(frozen=True)
 class Some:
-    """One place along an axis, whichever it is; places with different numbers here may be the same."""
+    """An unspecified position along an axis; differently numbered ones may coincide."""
 
     number: int
 
 
-#: Along one axis of units: a number, some number, or all numbers of an axis.
+#: A position along an axis of units: a number, an unspecified number, or all numbers.
 Place = int | Some | Axis
 Entry = tuple[Place, ...]
 
 
 def reached(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> dict[str, frozenset[Entry]]:
-    """The entries of every tensor that lie on a path from an entry of a parameter to the error."""
+    """Return, for every tensor, the entries on a path from an entry of a parameter to the error."""
     found: dict[str, frozenset[Entry]] = {parameter.name: frozenset({entry})}
     for equation in chains.forward.equations:
         edges = chains.edges.get(equation.target.name, ())
@@ -42,10 +42,10 @@ def reached(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> dict[s
 
 
 def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Expr | None:
-    """How many paths lead from an entry of a parameter to the error, through single numbers of one sample.
+    """Count the scalar paths from an entry of a parameter to the error, for one sample.
 
-    The path through a penalty, which is not drawn, does not count. None where the entries
-    of one tensor do not all have equally many, or where an equation couples the samples of a batch.
+    The path through a penalty, which is not drawn, does not count. Returns None if the count differs
+    between entries of the same tensor, or if an equation couples the samples of a batch.
     """
     if any(_couples_samples(edge) for edges in chains.edges.values() for edge in edges):
         return None
@@ -64,7 +64,7 @@ def path_count(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> Exp
 
 
 def _couples_samples(edge: LocalDerivative) -> bool:
-    """Whether what one sample decides has a slope in what another sample has, or in what they share."""
+    """Whether one sample's entry depends on other samples or on a quantity that they share."""
     of, wrt = ([i for i in indices if i.axis.sample] for indices in (edge.of_indices, edge.wrt_indices))
     if len(of) > 1 or len(wrt) > 1:
         return True
@@ -72,11 +72,11 @@ def _couples_samples(edge: LocalDerivative) -> bool:
 
 
 class _UncertainError(ValueError):
-    """Whether two entries are the same is not known."""
+    """It is unknown whether two entries are the same."""
 
 
 def _ways(edge: LocalDerivative, start: Entry) -> Iterator[tuple[Entry, Expr]]:
-    """The entries that one entry leads to, any one of the places of each, and how many places it has."""
+    """Yield the entries that one entry leads to, as one representative each, with their number."""
     entries = _widest(step(edge, start, certain=True))
     if any(_may_meet(a, b) for a in entries for b in entries if a != b):
         raise _UncertainError
@@ -85,7 +85,7 @@ def _ways(edge: LocalDerivative, start: Entry) -> Iterator[tuple[Entry, Expr]]:
 
 
 def _one_of(entry: Entry) -> Entry:
-    """Any one of the places that an entry stands for."""
+    """Return one representative of the positions that an entry denotes."""
     fresh = iter(n for n in range(2 * len(entry)) if Some(n) not in entry)
     return tuple(Some(next(fresh)) if isinstance(n, Axis) else n for n in entry)
 
@@ -102,9 +102,9 @@ def _may_meet(one: Entry, other: Entry) -> bool:
 
 
 def step(edge: LocalDerivative, start: Entry, certain: bool = False) -> frozenset[Entry]:
-    """The entries of ``edge.of`` that one entry of ``edge.wrt`` has a slope in.
+    """Return the entries of ``edge.of`` that depend on one entry of ``edge.wrt``.
 
-    ``certain`` raises where a delta leaves open whether there is one.
+    With ``certain``, raises if a delta leaves the dependence undecided.
     """
     units = [i for i in edge.wrt_indices if not i.axis.sample]
     known = dict(zip(units, start, strict=True))
@@ -119,7 +119,7 @@ def _terms(edge: LocalDerivative) -> tuple[Term, ...]:
 
 
 def _solved(term: Term, known: dict[Index, Place], certain: bool) -> dict[Index, Place] | None:
-    """The places that the deltas of a term give to its indices; None if they contradict each other."""
+    """The positions that the deltas of a term assign to its indices; None if they contradict each other."""
     values = dict(known)
     deltas = [f for f in term.factors if isinstance(f, KroneckerDelta)]
     before = None
@@ -147,7 +147,7 @@ def _value(argument: Expr, values: dict[Index, Place]) -> Place | None:
 
 
 def _narrower(one: Place | None, other: Place | None, certain: bool) -> Place | None:
-    """Where both can be; None for nowhere. An axis of many places holds every place here."""
+    """The intersection of two positions; None if it is empty. A whole axis contains every position."""
     if one is None or other is None or one == other:
         return other if one is None else one
     if isinstance(one, Axis) and isinstance(other, Axis):
@@ -165,7 +165,7 @@ def _off(value: int, index: Index) -> bool:
 
 
 def _widest(entries: Iterable[Entry]) -> frozenset[Entry]:
-    """Without the entries that others hold."""
+    """Drop the entries that others contain."""
     listed = set(entries)
     return frozenset(e for e in listed if not any(_holds(o, e) for o in listed if o != e))
 
@@ -175,7 +175,7 @@ def _holds(outer: Entry, inner: Entry) -> bool:
 
 
 def holds(where: Place, place: object) -> bool:
-    """Whether a place, a number or a name, is among those that an entry stands for."""
+    """Whether a position, a number or a name, is among those that ``where`` denotes."""
     if not isinstance(where, Axis):
         return where == place
     if isinstance(place, Axis):

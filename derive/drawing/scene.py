@@ -1,6 +1,6 @@
-"""The scene of a drawing: circles, cards, strokes, dots and labels at their places, in no format yet.
+"""The scene of a drawing: positioned circles, cards, strokes, dots and labels, independent of the format.
 
-Lengths are in points of the printed page; x grows to the right and y downwards.
+Lengths are in points of the printed page; x points right and y down.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Literal
 
 from derive.paper.boxes import Box
 
-#: How a part stands out: ``mark`` is the weight that is followed, ``path`` what lies between it and the error.
+#: The emphasis of a part: ``mark`` is the highlighted weight, ``path`` is between it and the error.
 State = Literal["plain", "faded", "path", "mark"]
 Point = tuple[float, float]
 #: Left, top, right, bottom.
 Frame = tuple[float, float, float, float]
 
-#: The widest a drawing is: the 307 pt of a slide, and so the 345 pt of a plain article, hold it.
+#: The maximum width of a drawing: it fits the 307 pt of a slide and the 345 pt of a plain article.
 WIDEST = 300.0
 #: The space around a drawing.
 MARGIN = 2.0
 
-#: How much wider small type is cut than it would be if it were made smaller, by its size in points.
+#: The relative width of small type compared with scaled type, by its size in points.
 _CUT = {5: 1.37, 6: 1.22, 7: 1.14, 8: 1.06}
-#: The size of an index, by the size of what it belongs to.
+#: The font size of an index, by that of its base.
 _INDEX = {5: 5, 6: 5, 7: 5, 8: 6}
-#: Widths of characters in em, roman and italic; those that are not listed are 0.54 wide.
+#: Widths of characters in em, roman and italic; others are 0.54 wide.
 _ROMAN = {
     **dict.fromkeys("ijl.,:;'[]", 0.28),
     **dict.fromkeys("ftrs()- ", 0.39),
@@ -40,7 +40,7 @@ _ROMAN = {
 _ITALIC = {**_ROMAN, **dict.fromkeys("wm", 0.8), **dict.fromkeys("ΨMW", 1.0), "r": 0.46, "f": 0.56}
 
 
-#: How long an arrowhead is, and half of how wide.
+#: The length and the half width of an arrowhead.
 _TIPS: dict[State, tuple[float, float]] = {
     "plain": (4.2, 1.7),
     "faded": (4.2, 1.7),
@@ -51,10 +51,10 @@ _TIPS: dict[State, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Label:
-    """Words and formulas in a row, centred at (x, y) in type of ``size``, a whole number of points.
+    """A row of words and formulas, centred at (x, y), in a font of ``size``, an integer in points.
 
-    ``symbol`` and ``entry`` say which tensor it names, and which entry of it; ``quiet`` words are set back,
-    and what stands ``inside`` a unit or a card stands on its colour.
+    ``symbol`` and ``entry`` identify the tensor and the entry that it names. ``quiet`` text is less prominent,
+    and text ``inside`` a unit or a card is set on its fill colour.
     """
 
     x: float
@@ -69,18 +69,18 @@ class Label:
 
     @property
     def width(self) -> float:
-        """About how wide it is in print."""
+        """The approximate printed width."""
         return width_of(self.runs, self.size)
 
     @property
     def bounds(self) -> Frame:
-        """Its left, top, right and bottom."""
+        """The left, top, right and bottom."""
         half, up = self.width / 2, 0.6 * self.size
         return self.x - half, self.y - up, self.x + half, self.y + up
 
     @property
     def baseline(self) -> float:
-        """Where its letters stand."""
+        """The y coordinate of the baseline."""
         return self.y + 0.25 * self.size
 
 
@@ -100,7 +100,7 @@ class Circle:
 
 @dataclass(frozen=True)
 class Card:
-    """A box with round corners: a whole tensor, or the error."""
+    """A box with rounded corners: a whole tensor, or the error."""
 
     x: float
     y: float
@@ -114,11 +114,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Stroke:
-    """A line through ``points``: straight, or where ``curves`` says so in an S along x or y.
+    """A line through ``points``: straight, or S-shaped along x or y as ``curves`` says.
 
-    ``weight`` and ``entry`` name the parameter's entry that it stands for, if any;
-    ``reads`` the pair of tensors, the one read and the one that reads it. A line that
-    ``mixes`` has no weight: its activation couples all units of the layer.
+    ``weight`` and ``entry`` identify the parameter's entry that it represents, if any;
+    ``reads`` is the pair of a tensor and its reader. A line that ``mixes`` has no
+    weight: its activation couples all units of the layer.
     """
 
     points: tuple[Point, ...]
@@ -134,7 +134,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Dots:
-    """Three dots for what is left out, one below the other or side by side."""
+    """Three dots for an omission, vertical or horizontal."""
 
     x: float
     y: float
@@ -144,7 +144,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything that is drawn, from back to front."""
+    """All parts of a drawing, from back to front."""
 
     strokes: tuple[Stroke, ...]
     circles: tuple[Circle, ...]
@@ -153,7 +153,7 @@ class Parts:
     labels: tuple[Label, ...]
 
     def frame(self) -> Frame:
-        """The left, top, right and bottom of it all."""
+        """The left, top, right and bottom of all parts."""
         edges = list(self._frames())
         return min(e[0] for e in edges), min(e[1] for e in edges), max(e[2] for e in edges), max(e[3] for e in edges)
 
@@ -166,7 +166,7 @@ class Parts:
         yield from (label.bounds for label in self.labels)
 
     def moved(self, dx: float, dy: float) -> Parts:
-        """The same, further to the right and further down."""
+        """Return the parts moved to the right and down."""
         points = [tuple((x + dx, y + dy) for x, y in s.points) for s in self.strokes]
         return Parts(
             tuple(replace(s, points=p) for s, p in zip(self.strokes, points, strict=True)),
@@ -179,7 +179,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing, its upper left corner at (0, 0), and what it shows in words."""
+    """A drawing with its upper left corner at (0, 0), and its description in words."""
 
     width: float
     height: float
@@ -189,7 +189,7 @@ class Drawing:
 
 
 def width_of(runs: Iterable[str | Box], size: int) -> float:
-    """About how wide words and formulas are in print, in points."""
+    """The approximate printed width of words and formulas, in points."""
     return sum(measured(run, size) if isinstance(run, Box) else _words(run, size) for run in runs)
 
 
@@ -198,7 +198,7 @@ def _words(text: str, size: int, widths: dict[str, float] = _ROMAN) -> float:
 
 
 def measured(box: Box, size: int) -> float:
-    """About how wide a formula is in small type, in points: its indices take more room than in a line of text."""
+    """The approximate width of a formula in small type, in points; its indices are relatively wider there."""
     if box.kind == "named":
         return measured(box.parts[0], size)
     if box.kind == "letter":
@@ -215,13 +215,13 @@ def measured(box: Box, size: int) -> float:
 
 
 def _sizes(size: int) -> tuple[int, int, int, int]:
-    """The sizes of a symbol and of its indices."""
+    """The font sizes of a symbol and of its indices."""
     index = _INDEX[size]
     return size, index, index, index
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Words in lines no wider than ``width`` letters, or than one word."""
+    """Wrap text to lines of at most ``width`` letters, or one word."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else ""
@@ -233,7 +233,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def pieces(stroke: Stroke) -> list[tuple[Point, ...]]:
-    """A stroke as straight pieces (two points) and cubic curves (four), one after the other."""
+    """Split a stroke into line segments (two points) and cubic curves (four points)."""
     found: list[tuple[Point, ...]] = []
     for start, end in pairwise(stroke.points):
         (x0, y0), (x1, y1) = start, end
@@ -275,7 +275,7 @@ def _direction(start: Point, end: Point) -> Point:
 
 
 def cut(stroke: Stroke, label: Label, margin: float = 1.5) -> list[Stroke]:
-    """What is left of a straight stroke when a label stands in its way."""
+    """Remove the part of a straight stroke that a label covers."""
     left, top, right, bottom = label.bounds
     start, end = (x0, y0), (x1, y1) = stroke.points[0], stroke.points[-1]
     inside = _inside(start, end, (left - margin, top - margin, right + margin, bottom + margin))
@@ -287,7 +287,7 @@ def cut(stroke: Stroke, label: Label, margin: float = 1.5) -> list[Stroke]:
 
 
 def _inside(start: Point, end: Point, frame: Frame) -> tuple[float, float] | None:
-    """From where to where along a segment (0 to 1) it is inside a frame; None for nowhere."""
+    """The interval of a segment (from 0 to 1) that is inside a frame; None if there is none."""
     first, last = 0.0, 1.0
     for axis in (0, 1):
         at, way = start[axis], end[axis] - start[axis]
@@ -302,7 +302,7 @@ def _inside(start: Point, end: Point, frame: Frame) -> tuple[float, float] | Non
 
 
 def touching(start: Point, end: Point, radius: float, other: float) -> tuple[Point, Point]:
-    """The line between two circles' centres, from rim to rim."""
+    """The line along two circles' centres, from rim to rim."""
     (x0, y0), (x1, y1) = start, end
     dx, dy = _direction(start, end)
     return (x0 + radius * dx, y0 + radius * dy), (x1 - other * dx, y1 - other * dy)

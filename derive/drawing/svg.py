@@ -1,7 +1,7 @@
-"""Drawings in SVG: one element without scripts or references, in light and in dark.
+"""Write drawings as SVG: one element without scripts or references, with light and dark colours.
 
-Every unit, line and label says in its attributes what it stands for (``data-unit``,
-``data-weight``, ``data-symbol``, ``data-layer``), so that a page can light it up.
+Every unit, line and label has attributes that identify it (``data-unit``, ``data-weight``,
+``data-symbol``, ``data-layer``), so that a page can highlight it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 from derive.drawing.glyphs import Glyphs, glyphs_of
 from derive.drawing.scene import Card, Circle, Dots, Drawing, Label, Point, Stroke, shaft, tip
 
-#: What each colour is for: type, lines, what is not on a path, quiet words, the paths, and fillings.
+#: Colours by purpose: type, lines, parts on no path, quiet words, paths, and fills.
 LIGHT = {
     "ink": "#1b2733",
     "line": "#7c8995",
@@ -35,9 +35,9 @@ DARK = {
     "input": "#2b2a26",
     "lit": "#17406b",
 }
-#: The fonts of formulas and words, the first that is there.
+#: The fonts of formulas and words, in order of preference.
 FONTS = "'Latin Modern Roman','STIX Two Text','Cambria','Times New Roman',Times,serif"
-#: How large a drawing is on a screen, in pixels for a point.
+#: The size of a drawing on a screen, in pixels per point.
 SCALE = 1.9
 
 _RULES = (
@@ -66,9 +66,9 @@ _RULES = (
 def svg(drawing: Drawing, prefix: str = "network", standalone: bool = True) -> str:
     """Write a drawing as an ``svg`` element whose ids begin with ``prefix``.
 
-    Standalone, it is a whole file that follows the reader's choice of light or dark;
-    within a page its colours are the page's custom properties ``--derive-ink`` and so on
-    (those of ``LIGHT`` where the page sets none).
+    A standalone drawing is a complete file that follows the reader's colour scheme. Within
+    a page its colours are the page's custom properties ``--derive-ink`` and so on, with those
+    of ``LIGHT`` as defaults.
     """
     name = quoteattr(prefix)[1:-1]
     width, height = _number(drawing.width), _number(drawing.height)
@@ -89,7 +89,7 @@ def svg(drawing: Drawing, prefix: str = "network", standalone: bool = True) -> s
 
 
 def _style(prefix: str, standalone: bool) -> str:
-    """The rules, for this drawing alone."""
+    """The style rules, scoped to this drawing."""
     place = "#" + "".join(c if c.isascii() and (c.isalpha() or c in "-_") else f"\\{ord(c):x} " for c in prefix)
     fits = f"{place}{{max-width:100%;height:auto}}"
     if not standalone:
@@ -114,7 +114,7 @@ def _body(drawing: Drawing) -> Iterator[str]:
 
 
 def _tag(name: str, attributes: Mapping[str, object], inside: str = "") -> str:
-    """An element with those attributes that are not empty."""
+    """An element with its nonempty attributes."""
     listed = {k: _number(v) if isinstance(v, int | float) else v for k, v in attributes.items() if v not in ("", None)}
     written = "".join(f" {k}={quoteattr(str(v))}" for k, v in listed.items())
     return f"<{name}{written}>{inside}</{name}>" if inside else f"<{name}{written}/>"
@@ -207,7 +207,7 @@ def _label(label: Label) -> str:
 
 
 def _spans(glyphs: list[Glyphs], size: float) -> Iterator[str]:
-    """Spans, each moved up or down from the one before."""
+    """Spans, each shifted vertically relative to the previous one."""
     rise = 0.0
     for one in glyphs:
         attributes = {

@@ -1,6 +1,6 @@
-"""Drawings in TikZ, of which only the core is used.
+"""Write drawings as TikZ, without any TikZ library.
 
-The colours are defined by ``providecolor``, so that a document may give them other values.
+The colours are defined by ``providecolor``, so that a document can override them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from derive.drawing.scene import Card, Circle, Dots, Drawing, Label, Point, Stro
 from derive.paper.boxes import Box
 from derive.paper.latex import latex
 
-#: What each colour is for, and its value: type in units, lines, what is not on a path, the paths, and fillings.
+#: Colours by purpose: type in units, lines, parts on no path, paths, and fills.
 COLOURS = {
     "deriveink": "1B2733",
     "deriveline": "8794A0",
@@ -40,16 +40,16 @@ _RIMS = {
 }
 _LETTERS = {"plain": "deriveink", "faded": "derivequiet", "path": "deriveink", "mark": "derivepath"}
 
-#: What stands in a document that has not loaded TikZ.
+#: The replacement in a document that has not loaded TikZ.
 WITHOUT = r"\textit{(Load the package tikz to see the drawing of the network here.)}"
 
 
 def tikz(drawing: Drawing, label: Callable[[Box], str] = latex) -> str:
-    """Write a drawing for LaTeX; in a document without TikZ one line stands instead.
+    """Write a drawing for LaTeX; a document without TikZ shows one line of text instead.
 
-    ``label`` writes the formulas. A frame of beamer may hold neither a parameter nor an
-    ``end`` between ``if`` and ``fi``, so one of two arguments is chosen by name; signs
-    that babel may have made active are made plain before the drawing is read.
+    ``label`` writes the formulas. A beamer frame allows neither a parameter nor an ``end``
+    between ``if`` and ``fi``, so one of two arguments is selected by name. Characters that
+    babel may have made active get their normal category before the drawing is read.
     """
     colours = (rf"\providecolor{{{name}}}{{HTML}}{{{value}}}%" for name, value in COLOURS.items())
     body = "\n".join([*_strokes(drawing.parts.strokes), *_shapes(drawing), *_labels(drawing.parts.labels, label)])
@@ -67,7 +67,7 @@ def tikz(drawing: Drawing, label: Callable[[Box], str] = latex) -> str:
 
 
 def _number(value: float) -> str:
-    """A length to a tenth of a point."""
+    """A length, rounded to a tenth of a point."""
     return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")
 
 
@@ -83,7 +83,7 @@ def _kind(stroke: Stroke) -> str:
 
 
 def _strokes(strokes: Iterable[Stroke]) -> Iterator[str]:
-    """Lines of one kind in one path each, the strongest last."""
+    """Lines grouped into one path per kind, the strongest last."""
     order = list(_STROKES)
     listed = sorted(strokes, key=lambda s: order.index(_kind(s)))
     for kind, same in groupby(listed, _kind):
@@ -95,7 +95,7 @@ def _strokes(strokes: Iterable[Stroke]) -> Iterator[str]:
 
 
 def _path(command: str, parts: list[str], width: int = 110) -> Iterator[str]:
-    """A path in lines of readable length."""
+    """A path, wrapped to lines of readable length."""
     line = command
     for part in parts:
         if len(line) + len(part) >= width:
@@ -165,7 +165,7 @@ def _labels(labels: Iterable[Label], label: Callable[[Box], str]) -> Iterator[st
 
 
 def _colour(label: Label) -> str:
-    """The colour of a label; what stands on the page itself is in the page's own."""
+    """The colour of a label; labels on the page itself have the page's text colour."""
     if label.state in ("faded", "mark") or label.inside:
         return f", text={_LETTERS[label.state]}"
     return ""

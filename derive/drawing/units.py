@@ -1,4 +1,4 @@
-"""The drawing of plain layers: units in columns, a line for every weight, then the error."""
+"""Draw plain layers: units in columns, a line for every weight, and the error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from derive.drawing.names import array_symbol, entry_symbol, key
 from derive.drawing.plan import Plan
 from derive.drawing.scene import Card, Circle, Dots, Label, Parts, Point, State, Stroke, cut, touching, width_of
 
-#: The smallest type that is read; a unit into which its symbol does not fit even so stays empty.
+#: The smallest legible font size; a unit that is too small even for it stays empty.
 SMALLEST = 5
 
 
 def units(columns: Plan) -> Parts:
-    """Everything that is drawn."""
+    """Return all parts of the drawing."""
     plan = replace(columns, ports=_crosses_units(columns))
     mark = _mark(plan)
     lines = list(_strokes(plan))
@@ -28,7 +28,7 @@ def units(columns: Plan) -> Parts:
 
 
 def _crosses_units(plan: Plan) -> bool:
-    """Whether a line crosses a unit that it does not lead to, or nearly."""
+    """Whether a line crosses, or nearly crosses, a unit other than its ends."""
     circles = list(_circles(plan))
     for stroke in _strokes(plan):
         start, end = stroke.points
@@ -39,7 +39,7 @@ def _crosses_units(plan: Plan) -> bool:
 
 
 def _distance(start: Point, end: Point, point: Point) -> float:
-    """How far a point is from a line's nearest point."""
+    """The distance of a point from a line segment."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     x, y = point[0] - start[0], point[1] - start[1]
     along = min(1.0, max(0.0, (x * dx + y * dy) / (dx * dx + dy * dy)))
@@ -63,7 +63,7 @@ def _circles(plan: Plan) -> Iterator[Circle]:
 
 
 def _dots(plan: Plan) -> Iterator[Dots]:
-    """Dots for the units and the layers that are left out."""
+    """Dots for omitted units and layers."""
     for x, column in zip(plan.places, plan.columns, strict=False):
         lit = plan.chosen is None or plan.chosen.reaches_all(column.names)
         yield from (Dots(x, y, True, "plain" if lit else "faded") for place, y in plan.rows(column) if place is None)
@@ -82,7 +82,7 @@ def _card(plan: Plan) -> Card:
 
 
 def _strokes(plan: Plan) -> Iterator[Stroke]:
-    """A line for every weight between units that are shown, and from every output to the error."""
+    """A line for every weight between visible units, and from every output to the error."""
     for number in range(len(plan.columns) - 1):
         if not plan.gap(number):
             yield from _between(plan, number)
@@ -134,7 +134,7 @@ def _into_error(plan: Plan, x0: float, x1: float) -> Iterator[Stroke]:
 
 
 def _in_columns(plan: Plan) -> Iterator[Label]:
-    """What stands in the units and below the columns."""
+    """The labels in the units and below the columns."""
     for number, (x, column) in enumerate(zip(plan.places, plan.columns, strict=False)):
         for place, y in plan.units(column):
             runs = (entry_symbol(plan.page, column.tensor, (place,)),)
@@ -148,13 +148,13 @@ def _in_columns(plan: Plan) -> Iterator[Label]:
 
 
 def _fitting(plan: Plan, runs: Runs) -> int:
-    """The size of type in which a label fits into a unit; 0 if none does."""
+    """The font size in which a label fits into a unit; 0 if none does."""
     sizes = range(plan.style.inner, SMALLEST - 1, -1)
     return next((n for n in sizes if width_of(runs, n) <= _chord(plan.style.radius, 0.4 * n)), 0)
 
 
 def _chord(radius: float, height: float) -> float:
-    """How much room a circle leaves across, so far above and below its middle."""
+    """The width of a circle at a distance above or below its centre."""
     return 2 * sqrt(radius**2 - height**2) - 1
 
 
@@ -165,7 +165,7 @@ def _below(plan: Plan, x: float, lines: tuple[Runs, ...]) -> Iterator[Label]:
 
 
 def _over_lines(plan: Plan) -> Iterator[Label]:
-    """The symbols of the parameters, or how many layers are left out."""
+    """The symbols of the parameters, or the number of omitted layers."""
     for number, after in enumerate(plan.columns[1:]):
         x, size = (plan.places[number] + plan.places[number + 1]) / 2, plan.style.outer
         if count := plan.gap(number):

@@ -1,4 +1,4 @@
-"""What a drawing shows, in words: for those who cannot see it."""
+"""Describe drawings in words, as alternative text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def unit_words(derivation: Derived, plan: Plan) -> str:
-    """The network, what stands for what, and what is left out."""
+    """Describe the network, the meaning of the parts, and what is omitted."""
     first = "A network of plain layers." if derivation.network is None else described(derivation.network)
     found = [first, "Units are circles, one column for each layer; lines are weights."]
     found += _constants(plan)
@@ -28,7 +28,7 @@ def unit_words(derivation: Derived, plan: Plan) -> str:
 
 
 def _constants(plan: Plan) -> list[str]:
-    """Where the units stand that feed the biases."""
+    """Describe the units that feed the biases."""
     if not any(column.has_constant for column in plan.columns):
         return []
     with_one = {column.number for column in plan.columns if column.has_constant}
@@ -51,7 +51,7 @@ def _drawn(column: Column) -> str:
 
 
 def graph_words(derivation: Derived, graph: Graph) -> str:
-    """The tensors in order, and what the arrows mean."""
+    """Describe the tensors in order and the meaning of the arrows."""
     names = [e.target.name for e in derivation.forward.equations]
     listed = ", ".join(names if len(names) <= 20 else [*names[:10], "...", *names[-5:]])
     found = [
@@ -64,7 +64,7 @@ def graph_words(derivation: Derived, graph: Graph) -> str:
 
 
 def followed(highlight: Highlight, count: Expr | None) -> str:
-    """What is highlighted."""
+    """Describe what is highlighted."""
     if count is None:
         return f"Highlighted are {highlight} and every path from it to the error."
     return f"Highlighted are {highlight} and {counted(count, 'path', 'paths')} from it to the error."
