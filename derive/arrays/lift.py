@@ -571,11 +571,11 @@ def _block(term: Expr, row: Index) -> tuple[int, Expr, Expr, Side]:
         term = term.function
     deltas = [f for f in Mul.make_args(term) if isinstance(f, KroneckerDelta) and row in f.args]
     if len(deltas) != 1:
-        raise LiftError(f"a KroneckerDelta can only say which rows a term fills so far, and {term} has none that does")
+        raise LiftError(f"a KroneckerDelta can only select the rows that a term fills, and {term} has none that does")
     other = next(a for a in deltas[0].args if a != row)
     body = Mul(*(f for f in Mul.make_args(term) if f != deltas[0]))
     if body.has(KroneckerDelta) or (inner is not None and other != inner):
-        raise LiftError(f"a KroneckerDelta can only say which rows a term fills so far, and {term} has none that does")
+        raise LiftError(f"a KroneckerDelta can only select the rows that a term fills, and {term} has none that does")
     if inner is None:
         return int(other), Integer(1), body, None
     return inner.axis.start, inner.axis.extent, body, inner

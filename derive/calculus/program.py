@@ -164,7 +164,7 @@ class Program:
             if old:
                 raise ValueError(f"({statement.number}) {statement.target.name} reads {old[0]} after it is replaced")
             if name and about not in self.parameters + self.states:
-                raise ValueError(f"({statement.number}) replaces {name}, which is no parameter and no state")
+                raise ValueError(f"({statement.number}) replaces {name}, which is neither a parameter nor a state")
             if name in replaced:
                 raise ValueError(f"({statement.number}) replaces {name} a second time")
             replaced |= {name} if name else set()

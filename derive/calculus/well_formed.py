@@ -234,7 +234,7 @@ class _Checks:
                 )
         for tensor in (*self.forward.inputs, *self.forward.parameters, *(e.target for e in self.forward.equations)):
             if not isinstance(tensor.name, str) or not tensor.name.isidentifier():
-                raise StatementError(f"{shown(tensor.name)} is no name of a tensor: use letters, digits and _")
+                raise StatementError(f"{shown(tensor.name)} is not a name of a tensor: use letters, digits and _")
             if len(tensor.name) > _LONGEST_NAME:
                 where = f"{shown(tensor.name)} has {len(tensor.name)} characters"
                 raise StatementError(f"{where}: give the tensor a name of at most {_LONGEST_NAME}")
@@ -269,7 +269,7 @@ class _Checks:
             if not found:
                 raise StatementError(f"no tensor among the inputs has the role {role!r}, and one is needed")
             if len(found) > 1:
-                raise StatementError(f"{listed(found)} have the role {role!r}, and only one tensor can have it so far")
+                raise StatementError(f"{listed(found)} have the role {role!r}, but only one tensor can have it")
         for tensor in self.forward.inputs:
             if not tensor.is_data:
                 raise StatementError(f"the input {tensor.name} has the role {tensor.role!r}: it is 'input' or 'target'")
@@ -294,7 +294,7 @@ class _Checks:
         for name, value in self.forward.constants.items():
             number = not isinstance(value, bool) and isinstance(value, numbers.Real | Rational)
             if not isinstance(name, str) or not name.isidentifier():
-                raise StatementError(f"{shown(name)} is no name of a constant: use letters, digits and _")
+                raise StatementError(f"{shown(name)} is not a name of a constant: use letters, digits and _")
             if not number or not math.isfinite(value):
                 raise StatementError(f"the constant {name} is {shown(value)}, where a finite number is expected")
             self._size_of(_fraction(value), f"the constant {name}")
@@ -309,7 +309,7 @@ class _Checks:
 
     def _axes(self, tensor: Tensor) -> None:
         if len(tensor.axes) > 2:
-            raise StatementError(f"{tensor.name} has {len(tensor.axes)} axes, and tensors can have at most two so far")
+            raise StatementError(f"{tensor.name} has {len(tensor.axes)} axes, but at most two are supported")
         for number, axis in enumerate(tensor.axes, 1):
             extent, where = axis.extent, f"axis {number} of {tensor.name}"
             if not isinstance(extent, Expr):
@@ -456,7 +456,7 @@ class _Checks:
             tuple(limit) if len(limit) == 3 else (limit[0], None, None) for limit in node.limits
         ):
             if not isinstance(index, Index):
-                raise StatementError(f"{where} sums over {index}, which is no Index")
+                raise StatementError(f"{where} sums over {index}, which is not an Index")
             if (first, last) != (index.axis.start, index.axis.stop):
                 raise StatementError(f"{where} sums over a part of the axis of {index}: a sum runs over a whole axis")
             inner.add(index)
@@ -479,15 +479,15 @@ class _Checks:
                 )
             if isinstance(index, Integer):
                 raise StatementError(
-                    f"{where} reads {_text(node)}: a single entry cannot be read so far, only a whole axis"
+                    f"{where} reads {_text(node)}: reading a single entry is not supported, only a whole axis"
                 )
         if len(set(node.indices)) != len(node.indices):
-            raise StatementError(f"{where} reads {_text(node)}: a diagonal cannot be read so far")
+            raise StatementError(f"{where} reads {_text(node)}: reading a diagonal is not supported")
 
     def _positions(self, indices: Iterable[Any], text: str, where: str, bound: frozenset[Index]) -> None:
         for index in indices:
             if not isinstance(index, Index | Integer):
-                raise StatementError(f"{where} reads {text}, but {_text(index)} is no plain index")
+                raise StatementError(f"{where} reads {text}, but {_text(index)} is not a plain index")
             if isinstance(index, Index) and index not in bound:
                 raise StatementError(f"{where} reads {text}, but {index} is neither on its left nor summed over")
 

@@ -37,15 +37,16 @@ class Highlight:
         if found is None:
             meant = misspelled(self.name, known)
             hint = f"did you mean {meant}?" if meant else f"it has {listed(known)}"
-            raise SpecError(f"{shown(str(self))} is no weight of this network: {hint}")
+            raise SpecError(f"{shown(str(self))} is not a weight of this network: {hint}")
         if len(self.entry) != len(found.axes):
-            raise SpecError(f"{shown(str(self))} is no weight of this network: write {_example(found)}")
+            raise SpecError(f"{shown(str(self))} is not a weight of this network: write {_example(found)}")
         for number, axis in zip(self.entry, found.axes, strict=True):
             above = axis.extent.is_Integer and number > axis.stop
             if number < axis.start or above:
                 stop = axis.stop if axis.extent.is_Integer else axis.extent
                 raise SpecError(
-                    f"{shown(str(self))} is no weight of this network: {number} is not between {axis.start} and {stop}"
+                    f"{shown(str(self))} is not a weight of this network: "
+                    f"{number} is not between {axis.start} and {stop}"
                 )
         return found
 
