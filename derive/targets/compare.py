@@ -1,8 +1,8 @@
-"""Every named tensor of a generated module beside that of the interpreter.
+"""Compare every named tensor of a generated module with the interpreter's value.
 
-The gradient checks see that the gradients are those of the error that the module computes.
-That this error, and all that is computed on the way to it and after it, is what the
-equations say is seen here.
+The gradient checks show that the gradients belong to the error that the module computes.
+This comparison shows that the error, and every tensor computed before and after it, agrees
+with the equations.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ from derive.targets.numpy.runtime.check import draw_example, sides_of_kinks
 
 Array = NDArray[Any]
 
-#: How far an entry may be from the interpreter's, relative to the largest entry of its tensor. Both
-#: are sums of the same numbers in another order, so they differ by a few units in the last place of the
-#: largest term, 1e-15; what is smaller than the largest entry may be what is left of larger terms.
+#: Largest accepted difference from the interpreter, relative to the largest entry of the tensor. Both add
+#: the same numbers in a different order, so they differ by a few units in the last place of the largest
+#: term, 1e-15; a small entry may be the result of cancellation between larger terms.
 TOLERANCE = 1e-11
-#: How often the distance by which a tensor moves when all parameters are moved by a unit in
-#: their last place is still rounding: it is more than TOLERANCE where a network is deep or cancels.
+#: A tensor moves when all parameters move by one unit in the last place. This many times that distance
+#: still counts as rounding; it exceeds TOLERANCE in deep networks and under cancellation.
 ROUNDING = 1e3
 
-#: The numbers of samples of the example of the module's own, and of that of larger numbers.
+#: Number of samples in the module's own example, and in the example with larger numbers.
 SAMPLES, FEW = 7, 4
-#: The number of samples with which the two renderings of a step are compared at larger numbers.
+#: Number of samples for comparing the two renderings of a step at larger numbers.
 MANY = 60
-#: By how much parameters are larger in the second example, as far as values stay in range.
+#: Factor by which the parameters of the second example are larger, while values stay in range.
 SCALES = (4.0, 2.0, 1.0)
 IN_RANGE = 300.0
-#: By how much they are smaller in the first one, as far as its truth can only be computed then.
+#: Factors by which those of the first example are scaled down until its exact values can be computed.
 SMALLER = (1e-2, 1e-4)
-#: So many digits, for a share of 1 less exp(-x) with any x in that range.
+#: Digits for mpmath: enough for 1 - exp(-x) with any x in that range.
 DIGITS = 200
-#: What is less than this may be what so many digits leave of 0.
+#: A smaller number may be the rounding error of 0 at that many digits.
 NOISE = 1e-150
-#: What mpmath says where there is no number.
+#: Exceptions that mpmath raises where a value is undefined.
 _NONE = (ZeroDivisionError, ValueError, OverflowError)
-#: Up to how many products of a parameter and a sample the second example has.
+#: Largest number of parameters times samples in the second example.
 MOST_EXACT = 8_000
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A tensor that is not the interpreter's: its equation's number, where it was seen, and how far off it is.
+    """A tensor that differs from the interpreter's: its equation, where it was found, and the difference.
 
-    ``code`` is its name in the module; ``is_error`` says that it is the error E.
+    ``code`` is its name in the module; ``is_error`` says whether it is the error E.
     """
 
     number: int
@@ -75,9 +75,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """How many tensors were compared, the worst relative difference of those that are right, and the others.
+    """Number of tensors compared, the worst relative difference of the correct ones, and the wrong ones.
 
-    ``overflow`` says at how many times the parameters of the example something is not finite, if it is told so.
+    ``overflow`` is the factor on the example's parameters at which a value is no longer finite, if known.
     """
 
     tensors: int = 0
@@ -87,9 +87,9 @@ class Compared:
 
 
 def compared(module: Any, names: Mapping[str, str], cases: Iterable[Case]) -> Compared:
-    """Compare every named tensor, and what the module offers, with the interpreter at several points.
+    """Compare every named tensor, and every public result, with the interpreter at several points.
 
-    ``names`` are those of the tensors in the module's code.
+    ``names`` are the names of the tensors in the module's code.
     """
     seen: dict[str, float] = {}
     wrong: dict[str, Difference] = {}
@@ -105,12 +105,12 @@ def compared(module: Any, names: Mapping[str, str], cases: Iterable[Case]) -> Co
 
 
 def cases(module: Any, program: Program, names: Mapping[str, str]) -> tuple[Case, ...]:
-    """The module's own example, one with states in use, gradients within and beyond a clip, larger numbers."""
+    """The module's own example, one with optimizer state, gradients within and beyond a clip, larger numbers."""
     return tuple(_Cases(module, program, names).all())
 
 
 def further_points(module: Any, program: Program, names: Mapping[str, str], cases: Iterable[Case]) -> list[Case]:
-    """Where the two renderings of a step are compared beside the module's own example, the first of the cases."""
+    """Points, other than the module's own example (the first case), at which the two renderings are compared."""
     busy = _Cases(module, program, names).busy()
     return [*list(cases)[1:], *([] if busy is None else [busy])]
 
@@ -124,11 +124,11 @@ class _Cases:
     names: Mapping[str, str]
 
     def all(self) -> Iterator[Case]:
-        """The cases, as far as the program has them."""
+        """All cases that apply to the program."""
         first = self._drawn(SAMPLES, 0)
         known = Case(self.program, first)
         smaller = (Case(self.program, self._drawn(SAMPLES, 0, scale=scale)) for scale in SMALLER)
-        if not known.has_truth and np.isfinite(self.module.error(*first.data)):  # only digits are missing
+        if not known.has_truth and np.isfinite(self.module.error(*first.data)):  # exact values need more digits
             known = next((case for case in smaller if case.has_truth), known)
         yield known
         if self.program.states:
@@ -140,16 +140,16 @@ class _Cases:
             yield larger
 
     def busy(self) -> Case | None:
-        """Larger numbers, and many samples, so that all branches are taken in all ways."""
+        """Larger numbers and many samples, so that every branch is taken on both sides."""
         return self._larger(MANY, 1)
 
     @property
     def _longest(self) -> int:
-        """The largest number among the constants: of steps, where the learning rate has a schedule."""
+        """The largest constant: a number of steps if the learning rate has a schedule."""
         return max((int(value) for value in self.program.constants.values()), default=0)
 
     def _drawn(self, samples: int, seed: int, step: int = 0, scale: float = 1.0) -> Point:
-        """Random numbers, and the state after some steps; what is kept of squares is positive."""
+        """Random numbers, and the optimizer state after some steps; moving averages of squares are positive."""
         _, (parameters, x, y) = example(self.module, samples, seed)
         parameters = {name: scale * value for name, value in parameters.items()}
         state = self.module.initial_state(parameters) if self.program.states else {}
@@ -165,9 +165,9 @@ class _Cases:
             yield Case(self.program, point, {"clip": Fraction(share * square**0.5)})
 
     def _larger(self, most: int, step: int) -> Case | None:
-        """Numbers with which both sides of functions are met; None where there are too many of them.
+        """Numbers that reach both sides of piecewise functions; None if the network is too large.
 
-        They are smaller where something overflows though the forward pass is in range.
+        They are reduced while something overflows although the forward pass is in range.
         """
         weights = sum(value.size for value in draw_example(self.module.NETWORK, samples=1)[0].values())
         samples = max(1, min(most, MOST_EXACT // weights))
@@ -186,13 +186,13 @@ class _Cases:
         return range(2, 10) if self.module.NETWORK.has_kinks else range(2, 3)
 
     def _in_range(self, point: Point) -> bool:
-        """Whether all that is finite in the forward pass is in range."""
+        """Whether every finite value of the forward pass is in range."""
         forward = {s.target.name for s in self.program.stage("forward")}
         values = [v for n, v in computed(self.module, self.program, self.names, point).items() if n in forward]
         return all(np.all(np.abs(v[np.isfinite(v)]) < IN_RANGE) for v in values)
 
     def _is_finite(self, point: Point) -> bool:
-        """Whether everything is finite, also the squares of gradients where a step adds them up."""
+        """Whether every value is finite, including squared gradients if a step adds them up."""
         found = computed(self.module, self.program, self.names, point)
         gradients = self.program.stage("gradient") if SQUARE_NORM.name in self.program.tensors else ()
         with np.errstate(over="ignore"):
@@ -200,16 +200,16 @@ class _Cases:
         return all(np.all(np.isfinite(v)) for v in (*found.values(), *squares))
 
     def _met(self, point: Point) -> int:
-        """How many sides of kinks are met at a point."""
+        """Number of sides of kinks that a point reaches."""
         sides = sides_of_kinks(self.module.NETWORK, *point.data)
         return sum(bool(np.any(side < 0)) + bool(np.any(side > 0)) for side in sides)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A point, whether the truth there needs exact arithmetic, and what constants are changed to.
+    """A point, whether its reference needs exact arithmetic, and replacements for constants.
 
-    ``overflow`` is how many times larger its parameters would have to be for something not to be finite, if known.
+    ``overflow`` is the factor on its parameters at which a value is no longer finite, if known.
     """
 
     program: Program
@@ -219,7 +219,7 @@ class Case:
     overflow: float | None = None
 
     def differences(self, module: Any, names: Mapping[str, str]) -> Iterator[tuple[Difference, bool]]:
-        """For each tensor, as it is computed and as it is offered, how far it is off, and whether that is rounding."""
+        """The difference of each computed and each public tensor, and whether it is rounding."""
         with self.constants(module, names):
             found = computed(module, self.program, names, self.point)
             moved = computed(module, self.program, names, self.point.nudged())
@@ -241,14 +241,14 @@ class Case:
         if not all(fits for _, fits in judged):
             small = self.exact or self._is_small
             judged = _better(judged, against(self._truth(exact=small), {}))
-            if not all(fits for _, fits in judged):  # digits that are lost on the way are no fault further on
+            if not all(fits for _, fits in judged):  # digits lost in one equation do not count against the next
                 followed = self._followed(found, small)
                 judged = _better(judged, against(*followed)) if followed else judged
         yield from judged
 
     @contextmanager
     def constants(self, module: Any, names: Mapping[str, str]) -> Iterator[None]:
-        """The module with the constants that are changed."""
+        """Set the module's constants to the replacements."""
         values = {names[name]: float(value) for name, value in self.changed.items()}
         steps = module.Trainer.steps
         places = [vars(module), *([] if steps is None else [getattr(steps.line, "__globals__", {})])]
@@ -263,7 +263,7 @@ class Case:
 
     @property
     def _is_small(self) -> bool:
-        """Whether exact arithmetic takes no more than some seconds."""
+        """Whether exact arithmetic takes at most a few seconds."""
         weights = sum(value.size for value in self.point.parameters.values())
         return bool(self.point.X.shape[1] * weights <= MOST_EXACT)
 
@@ -274,16 +274,16 @@ class Case:
 
     @cached_property
     def truth(self) -> Mapping[str, Array]:
-        """Every tensor as the interpreter computes it."""
+        """Every tensor as computed by the interpreter."""
         return self._truth(self.exact)
 
     @cached_property
     def _program(self) -> Program:
-        """The program with the constants that are changed."""
+        """The program with its constants replaced."""
         return replace(self.program, constants={**self.program.constants, **self.changed})
 
     def _truth(self, exact: bool) -> Mapping[str, Array]:
-        """Every tensor as the interpreter computes it; with more digits where floats overflow, or are too coarse."""
+        """Every tensor as computed by the interpreter, with more digits where floats overflow or are too coarse."""
         given = self.point.given(self._program)
         counts = sizes(self._program, given)
         if not exact:
@@ -293,12 +293,12 @@ class Case:
         try:
             with mpmath.workdps(DIGITS):
                 return interpret(self._program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
-        except _NONE:  # so many digits are too few
+        except _NONE:  # not enough digits
             found = interpret(self._program, given, counts, FLOATS, STAGES)
             return {name: np.where(np.isfinite(value), value, np.nan) for name, value in found.items()}
 
     def _followed(self, found: Mapping[str, Any], exact: bool) -> tuple[dict[str, Array], dict[str, float]] | None:
-        """What each equation comes to with what was found for all that it reads, and the size of what it adds."""
+        """The value of each equation given the module's values of its operands, and the size of its terms."""
         given = self.point.given(self._program)
         tensors = self._program.tensors
         entries = {name: in_axes(tensors[name], np.asarray(value, float)) for name, value in found.items()}
@@ -314,20 +314,20 @@ class Case:
 def _better(
     before: list[tuple[Difference, bool]], after: list[tuple[Difference, bool]]
 ) -> list[tuple[Difference, bool]]:
-    """Of two judgements of the same values, for each the one in which it fits."""
+    """The better of two judgements of each value."""
     return [one if one[1] or not other[1] else other for one, other in zip(before, after, strict=True)]
 
 
 def _limit(found: Any, moved: Any, size: float) -> float:
-    """How far a tensor may be off: as much as rounding may do to numbers of a size."""
+    """Largest accepted difference of a tensor: the effect of rounding on numbers of this size."""
     grown = _distance(np.asarray(found, float), np.asarray(moved, float))
     return max(TOLERANCE * size, ROUNDING * grown, NOISE)
 
 
 def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float, bool]:
-    """How far a value is off, relative to the largest entry of the truth, and whether it is within the limit.
+    """Difference relative to the largest entry of the reference, and whether it is within the limit.
 
-    NaN says that there is no truth, infinity that there is one and the value is none.
+    NaN if there is no reference, infinity if there is one but the value is not a number.
     """
     value = np.asarray(found, dtype=float)
     entries = in_axes(tensor, value) if value.size == truth.size else value
@@ -340,11 +340,11 @@ def _off(tensor: Tensor, found: Any, truth: Array, limit: float) -> tuple[float,
 
 
 def _size(value: Array) -> float:
-    """The largest entry that is finite."""
+    """The largest finite entry."""
     return float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0))
 
 
 def _distance(one: Array, other: Array) -> float:
-    """The largest difference, none between equal infinities; NaN where there is one."""
+    """The largest difference; equal infinities differ by 0; NaN if an entry is NaN."""
     with np.errstate(invalid="ignore"):
         return float(np.max(np.where(one == other, 0.0, np.abs(one - other))))

@@ -1,4 +1,4 @@
-"""The elementwise functions of a generated module beside their definitions, as far out as they are promised to hold."""
+"""Compare the elementwise functions of a generated module with their definitions, over the promised range."""
 
 from __future__ import annotations
 
@@ -20,29 +20,28 @@ from derive.targets.numpy.evaluator import elementwise_code
 
 Array = NDArray[Any]
 
-#: How far a value may be off, relative to itself: the exponent of a power of e loses two or three of 16 digits
-#: where it is large.
+#: Largest accepted relative error of a value: exp loses two or three of 16 digits for large exponents.
 TOLERANCE = 1e-12
-#: What is smaller than this may be rounded to 0, as its powers are.
+#: Smaller values may be rounded to 0, as their powers are.
 SMALLEST = 1e-290
 
-#: Arguments near and far, and what a function takes beside its argument there: targets.
+#: Small and large arguments, and the values of a second argument (targets).
 _NEAR = (0.0, 1e-300, 1e-9, 1e-3, 0.3, 1.0, 1.1, 2.5, 19.0)
 _FAR = (38.0, 90.0, 700.0, 1e4)
 _BESIDE_NEAR = (0.0, 1.0, 0.6)
-#: The digits in which what is left of 1 is no less than the smallest float.
+#: Digits in which 1 - (1 - x) keeps x down to the smallest float.
 _DIGITS = 340
 
-#: A logarithm of what is left of 1 needs as many digits as exp(-x) has zeros, 4,343 at 1e4, which takes seconds.
-#: Beyond 1400 nothing new begins: exp(x/2) has overflowed.
+#: log(1 - exp(-x)) needs as many digits as exp(-x) has zeros, 4,343 at 1e4, which takes seconds.
+#: Arguments beyond 1400 add nothing: exp(x/2) has overflowed.
 _FAR_OF_LOGARITHMS, _DIGITS_OF_LOGARITHMS = (38.0, 90.0, 700.0, 1400.0), 640
 
-#: A divisor that is what is left of 1 needs as many.
+#: A divisor such as 1 - exp(-x) needs as many digits.
 _DIGITS_OF_DIVISORS = 4_400
 
 
 def worst_function(module: Any, functions: Mapping[str, Any]) -> tuple[str, float]:
-    """The function that is farthest from its definition, and how far; the functions by their names in the module."""
+    """The function with the largest error, and that error; ``functions`` are keyed by their names in the module."""
     off = {name: float(np.max([*_off(module, name, function)])) for name, function in functions.items()}
     if not off:
         return "", 0.0
@@ -51,7 +50,7 @@ def worst_function(module: Any, functions: Mapping[str, Any]) -> tuple[str, floa
 
 
 def _off(module: Any, name: str, function: Any) -> Iterator[float]:
-    """How far the values are off; one that is no farther off than the definition as it stands is not counted."""
+    """Error of the values; a value that is no worse than the unmodified definition does not count."""
     for arguments, truth in _truth(function):
         with np.errstate(all="ignore"):
             found = np.asarray(getattr(module, name)(*arguments), float)
@@ -72,7 +71,7 @@ def _relative(found: Array, truth: Array) -> Array:
 
 
 def _plain(function: Any, arguments: tuple[Array, ...]) -> Array:
-    """The values of the definition as it stands, in double precision."""
+    """Values of the unmodified definition, in double precision."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         value = elementwise_code(StableForm(function.definition), function.others)(*arguments)
@@ -81,11 +80,11 @@ def _plain(function: Any, arguments: tuple[Array, ...]) -> Array:
 
 @cache
 def _truth(function: Any) -> tuple[tuple[tuple[Array, ...], Array], ...]:
-    """Arguments, and the values there that the definition has, as floats."""
+    """Arguments, and the exact values of the definition there, as floats."""
     changes = [float(point) for point, _, _ in borders(function.definition)]
     near = {*_NEAR, *(point + apart for point in changes for apart in (0, 1e-9, -1e-9, 4e-3, -4e-3))}
     far, digits = (_FAR_OF_LOGARITHMS, _DIGITS_OF_LOGARITHMS) if function.definition.has(log) else (_FAR, _DIGITS)
-    # Far out these differ, since 0 divided by what has underflowed is no number.
+    # These differ for large arguments: 0 divided by an underflowed value is NaN.
     unlike = [(0.6 / place,) for place in range(1, len(function.others) + 1)]
     return (
         _values(function, _grid(near, [_BESIDE_NEAR] * len(function.others)), _DIGITS),
@@ -94,26 +93,26 @@ def _truth(function: Any) -> tuple[tuple[tuple[Array, ...], Array], ...]:
 
 
 def _grid(points: set[float], others: Sequence[tuple[float, ...]]) -> tuple[Array, ...]:
-    """The points on both sides of zero, each with all values of the other arguments."""
+    """Points on both sides of zero, each with every value of the other arguments."""
     both = sorted({*points, *(-point for point in points)})
     columns = zip(*product(both, *others), strict=True)
     return tuple(np.array(column) for column in columns)
 
 
 def _values(function: Any, arguments: tuple[Array, ...], digits: int) -> tuple[tuple[Array, ...], Array]:
-    """The values at the arguments; NaN where the definition has none."""
+    """Values at the arguments; NaN where the definition is undefined."""
     places = list(zip(*arguments, strict=True))
     try:
         found = _exact(function, arguments, digits)
     except ZeroDivisionError:
         found = np.array([_single(function, at, digits) for at in places])
-    for entry in np.flatnonzero(np.isinf(found)):  # that of a logarithm of 0 may only want more digits
+    for entry in np.flatnonzero(np.isinf(found)):  # log(0) may only need more digits
         found[entry] = _single(function, places[entry], _DIGITS_OF_DIVISORS)
     return arguments, found
 
 
 def _single(function: Any, at: tuple[float, ...], digits: int) -> float:
-    """The value at one point: with more digits where too few have made a divisor zero."""
+    """Value at one point, with more digits if too few made a divisor zero."""
     for more in (digits, _DIGITS_OF_DIVISORS):
         try:
             return float(_exact(function, tuple(np.array([value]) for value in at), more)[0])

@@ -1,8 +1,8 @@
-"""Long lines of generated Python, folded to the width of a page where brackets or operators allow it.
+"""Fold long lines of generated Python at brackets and operators.
 
-The layout is fixed: a line that is too long breaks in its last bracket, or in parentheses that
-are put around the right side. Inside, what is separated by commas or by the operators that bind
-least goes on in as few lines as it needs.
+The layout is fixed: a line that is too long breaks inside its last bracket, or inside parentheses
+added around the right side. The content is split at commas, or at the operators of lowest
+precedence, and fills as few lines as possible.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-#: How many columns a line of generated code has.
+#: Columns of a line of generated code.
 WIDTH = 88
 
 _OPENING, _CLOSING, _STEP = "([{", ")]}", "    "
-#: Operators that a line may break before, those that bind least first.
+#: Operators before which a line may break, lowest precedence first.
 _BREAKS = (
     ("for", "in", "if", "else"),
     ("or",),
@@ -31,7 +31,7 @@ _BREAKS = (
 
 @dataclass(frozen=True)
 class _Group:
-    """What stands in brackets."""
+    """The content of a pair of brackets."""
 
     opening: str
     parts: tuple[_Part, ...]
@@ -41,7 +41,7 @@ class _Group:
         return f"{self.opening}{_flat(self.parts)}{self.closing}"
 
 
-#: A word with the blank before it, or brackets.
+#: A token with the blank before it, or a bracketed group.
 _Part = str | _Group
 
 
@@ -63,7 +63,7 @@ def fold(line: str, indent: str = "", width: int = WIDTH) -> list[str]:
 
 
 def folded(lines: Sequence[str], indent: str = "") -> tuple[str, ...]:
-    """Fold each of some lines, which may be indented already."""
+    """Fold each line; lines may be indented already."""
     found: list[str] = []
     for line in lines:
         inner = line.lstrip(" ")
@@ -72,7 +72,7 @@ def folded(lines: Sequence[str], indent: str = "") -> tuple[str, ...]:
 
 
 def _parsed(line: str) -> tuple[list[_Part], str]:
-    """The words and brackets of a line, and the comment at its end."""
+    """Tokens and brackets of a line, and the comment at its end."""
     stack: list[list[_Part]] = [[]]
     openings: list[str] = []
     at, comment = 0, ""
@@ -97,7 +97,7 @@ def _flat(parts: Sequence[_Part]) -> str:
 
 
 def _statement(parts: list[_Part], indent: str, width: int) -> list[str]:
-    """A statement: its right side is put in parentheses where it does not end with brackets of its own."""
+    """Fold a statement; its right side gets parentheses if it does not end with brackets."""
     heads = [n for n, part in enumerate(parts) if isinstance(part, str) and part.strip() in _ASSIGNED]
     at = heads[0] + 1 if heads else 1 if parts[0] == "return" else 0
     right = parts[at:]
@@ -118,12 +118,12 @@ _OPERATORS = frozenset(operator for level in _BREAKS for operator in level)
 
 
 def _is_one(parts: Sequence[_Part]) -> bool:
-    """Whether an expression ends with brackets and has no operator outside of them."""
+    """Whether an expression ends with brackets and has no operator outside them."""
     return bool(parts) and isinstance(parts[-1], _Group) and not any(_operators(parts))
 
 
 def _operators(parts: Sequence[_Part]) -> Iterator[tuple[int, str]]:
-    """Where operators between operands stand; a sign has no blank before it, or no operand."""
+    """Positions of binary operators; a sign has no blank or no operand before it."""
     for n, part in enumerate(parts[1:-1], 1):
         if isinstance(part, str) and part.startswith(" ") and part.strip() in _OPERATORS:
             after = str(parts[n + 1])
@@ -132,7 +132,7 @@ def _operators(parts: Sequence[_Part]) -> Iterator[tuple[int, str]]:
 
 
 def _ends_in_parentheses(parts: Sequence[_Part], indent: str, width: int) -> bool:
-    """Whether the last operand of an expression stands in parentheses, and all before them fits on a line."""
+    """Whether the last operand is in parentheses and everything before them fits on a line."""
     before = parts[-2:-1]
     if len(indent + _flat(parts[:-1])) >= width - 1:
         return False
@@ -140,12 +140,12 @@ def _ends_in_parentheses(parts: Sequence[_Part], indent: str, width: int) -> boo
 
 
 def _last_group(parts: Sequence[_Part]) -> int:
-    """The place of the last brackets with something in them; -1 if there are none."""
+    """Position of the last non-empty brackets; -1 if there are none."""
     return next((n for n in reversed(range(len(parts))) if isinstance(p := parts[n], _Group) and p.parts), -1)
 
 
 def _in_brackets(parts: Sequence[_Part], at: int, indent: str, width: int) -> list[str]:
-    """What breaks in its brackets at a place; -1 if there are none."""
+    """Break a line inside its brackets at a position; -1 leaves it whole."""
     group = parts[at]
     if at < 0 or not isinstance(group, _Group):
         return [indent + _flat(parts).strip()]
@@ -155,7 +155,7 @@ def _in_brackets(parts: Sequence[_Part], at: int, indent: str, width: int) -> li
 
 
 def _lines(parts: list[_Part], indent: str, width: int, behind: str = "") -> list[str]:
-    """What stands in brackets, or an operand, in lines of its own."""
+    """The content of brackets, or an operand, on its own lines."""
     text = _flat(parts).strip() + behind
     if len(indent + text) <= width:
         return [indent + text]
@@ -180,7 +180,7 @@ def _between(parts: list[_Part], places: list[int]) -> list[list[_Part]]:
 
 
 def _filled(pieces: list[list[_Part]], indent: str, width: int, behind: str) -> list[str]:
-    """Pieces one after the other, as many on a line as it has room for."""
+    """Fill lines with pieces, as many on each as fit."""
     lines: list[str] = []
     last = len(pieces) - 1
     open_ = False

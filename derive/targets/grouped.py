@@ -1,4 +1,4 @@
-"""The parameters of a deep network in groups, so that the passes of its check do not become more with its depth."""
+"""Group the parameters of a deep network, so that the number of passes of its check does not grow with depth."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Values = Mapping[str, Array]
 
-#: Slopes are judged relative to at least this share of the steepest, as those of single parameters are.
+#: Slopes are judged relative to at least this fraction of the steepest, as for single parameters.
 SHALLOW = 1e-3
 
 
 class Grouped:
-    """A network as if each group of its parameters were one parameter, a vector; it is checked as the network is.
+    """A network whose parameter groups act as single vector parameters; it is checked like the network itself.
 
-    A check along one random direction for each parameter takes one for each group then. The slope along it is the
-    sum of the slopes along the parts, so it shows what is wrong in any of them: two wrong parts cancel with
-    probability 0, as two wrong entries of one parameter do. Parameters with slopes of similar size share a group, so
-    that no part drowns in the rounding of a larger one, and each is judged relative to its own slopes.
+    The check then takes one random direction for each group. The slope along it is the sum of the slopes of the
+    members, so an error in any of them shows: two errors cancel with probability 0, as two wrong entries of one
+    parameter do. Parameters with slopes of similar size share a group, so that no member is lost in the rounding
+    of a larger one, and each is judged relative to its own slopes.
     """
 
     def __init__(self, network: Any, parameters: Values, X: Array, Y: Array, groups: int) -> None:
-        """Put the parameters into at most so many groups."""
+        """Put the parameters into at most ``groups`` groups."""
         self.network, self.has_kinks, self.most = network, network.has_kinks, -(-len(parameters) // groups)
         slopes = network.differentiated(dict(parameters), X, Y)
         steep = {name: float(np.max(np.abs(slopes[name]))) for name in parameters}
@@ -44,27 +44,27 @@ class Grouped:
                 self.places[name] = (group, slice(start, end), parameters[name].shape)
 
     def judged(self, name: str, found: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
-        """What was found of the group of a parameter, as if all of it were due to that parameter."""
+        """The result for a parameter's group, attributed to that parameter alone."""
         group, place, _ = self.places[name]
-        part = (place.stop - place.start) / self.sizes[group]  # of the length of a direction, its root
+        part = (place.stop - place.start) / self.sizes[group]  # its root is the share of the length
         times = self.scales[group] / self.scales[name] / math.sqrt(part)
         return found[group][0] * times, found[group][1] * times
 
     def joined(self, values: Values) -> dict[str, Array]:
-        """The arrays of the parameters as the vectors of the groups."""
+        """Join the parameter arrays into the vectors of the groups."""
         return {group: np.concatenate([values[name].ravel() for name in part]) for group, part in self.groups.items()}
 
     def _parted(self, vectors: Values) -> dict[str, Array]:
-        """The parameters themselves."""
+        """Split the vectors of the groups into the parameters."""
         return {name: vectors[group][place].reshape(shape) for name, (group, place, shape) in self.places.items()}
 
-    # ------------------------------------------------------------ what a check asks of a network
+    # ------------------------------------------------------------ the interface that a check uses
 
     def check_parameters(self, vectors: Values) -> None:
-        """Nothing: these were made here."""
+        """Do nothing: the parameters were made here."""
 
     def pair(self, vectors: Values, X: Array, Y: Array) -> tuple[Array, Array]:
-        """The data as they are."""
+        """Return the data unchanged."""
         return X, Y
 
     def differentiated(self, vectors: Values, X: Array, Y: Array) -> dict[str, Array]:

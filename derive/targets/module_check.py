@@ -1,4 +1,4 @@
-"""What must hold for every generated module before it is handed out: it parses, and all names in it are known."""
+"""Check that a generated module parses and reads only known names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _BUILTINS = BUILTINS | {"__name__", "__file__"}
 
 
 def require_known(source: str, known: Collection[str]) -> set[str]:
-    r"""The names that a text needs from elsewhere, of those that are ``known``.
+    r"""Return the ``known`` names that a source text reads but does not define.
 
-    Raises ModuleError if it does not parse, or reads a name that is not ``known`` either.
+    Raises ModuleError if the text does not parse, or reads a name that is neither defined nor ``known``.
 
     >>> require_known("def f(x):\n    return y + x  # (3)\n", {"z"})
     Traceback (most recent call last):
@@ -42,7 +42,7 @@ def require_known(source: str, known: Collection[str]) -> set[str]:
 
 
 def _read(table: symtable.SymbolTable) -> Iterator[str]:
-    """The names that a scope, and those in it, read of the module."""
+    """Global names that a scope and its nested scopes read."""
     for symbol in table.get_symbols():
         if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
             yield symbol.get_name()
@@ -51,7 +51,7 @@ def _read(table: symtable.SymbolTable) -> Iterator[str]:
 
 
 def _where(source: str, line: int) -> str:
-    """The equation of a line, by the number at its end."""
+    """Equation of a line, from the number at its end."""
     lines = source.splitlines()[line - 1 : line]
     try:
         tokens = [t.string for t in tokenize.generate_tokens(io.StringIO("".join(lines).strip()).readline)]

@@ -1,4 +1,4 @@
-"""Every tensor of a generated module by its name, as the module computes it in one step."""
+"""Every tensor that a generated module computes in one step, by name."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from derive.learning.optimizers import LEARNING_RATE
 Array = NDArray[Any]
 Values = Mapping[str, Array]
 
-#: How many examples are drawn before a network is taken to be finite nowhere.
+#: Number of examples drawn before giving up on a finite error.
 DRAWS = 20
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a step is taken: parameters, state and data, stored as the module takes them."""
+    """Parameters, optimizer state and data of a step, stored as the module takes them."""
 
     parameters: Values
     state: Values
@@ -36,14 +36,14 @@ class Point:
         return dict(self.parameters), self.X, self.Y
 
     def given(self, program: Program) -> dict[str, Array]:
-        """All that is not computed, by name, with one axis for each axis in the equations."""
+        """Every given (not computed) tensor by name, with one axis for each axis in the equations."""
         data = dict(zip((t.name for t in program.inputs), (self.X, self.Y), strict=True))
         stored = {**data, **self.parameters, **self.state}
         entries = {name: in_axes(program.tensors[name], value) for name, value in stored.items()}
         return {**entries, LEARNING_RATE.name: np.array(self.learning_rate)}
 
     def nudged(self) -> Point:
-        """The same with every number that is learned or kept moved by one unit in its last place."""
+        """The same point with every parameter and state moved by one unit in the last place."""
         signs = np.random.default_rng(0)
 
         def moved(values: Values) -> Values:
@@ -54,7 +54,7 @@ class Point:
 
 
 def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[dict[str, Array], Array, Array]]:
-    """The module's example of a seed, or of the first one after it at which the error is finite."""
+    """The module's example for a seed, or for the first later seed with a finite error."""
     with np.errstate(all="ignore"):
         for tried in range(seed, seed + DRAWS):
             drawn = module.example(samples=samples, seed=tried)
@@ -64,7 +64,7 @@ def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[dict[str, 
 
 
 def sizes(program: Program, given: Values) -> dict[str, int]:
-    """The extents that have names, and the number of samples, as numbers."""
+    """Named extents and the number of samples, as numbers."""
     found: dict[str, int] = {}
     for tensor in (*program.inputs, *program.parameters):
         for axis, side in zip(tensor.axes, given[tensor.name].shape, strict=True):
@@ -74,19 +74,19 @@ def sizes(program: Program, given: Values) -> dict[str, int]:
 
 
 def in_axes(tensor: Tensor, value: Any) -> Array:
-    """A stored array with one axis for each axis in the equations."""
+    """Reshape a stored array to one axis for each axis in the equations."""
     array = np.asarray(value)
     return array if len(tensor.axes) == 2 else array.reshape(-1 if tensor.axes else ())
 
 
 def computed(module: Any, program: Program, names: Mapping[str, str], point: Point) -> dict[str, Array]:
-    """The value of every statement's target that the module's functions return in one step, by the target's name.
+    """Return every statement's target that the module's functions return in one step, by name.
 
-    What is replaced has its value after the step. What a step computes on the way there is seen in that.
+    Parameters and states have their values after the step. Intermediate results of `update` are only seen in these.
     """
     parameters = {name: value.copy() for name, value in point.parameters.items()}
     state = {name: value.copy() for name, value in point.state.items()}
-    with np.errstate(all="ignore"):  # without the checks: what is infinite is compared too
+    with np.errstate(all="ignore"):  # no checks: infinite values are compared too
         network = module.NETWORK
         values: dict[str, Array] = {}
         network.forward(parameters, point.X, values)
@@ -107,7 +107,7 @@ def computed(module: Any, program: Program, names: Mapping[str, str], point: Poi
 
 
 def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, str, Any]]:
-    """What the functions and the class return that users call: its name there, the tensor's, and the value."""
+    """Results of the public functions and the class: the public name, the tensor's name, and the value."""
     parameters = dict(point.parameters)
     gradients = {s.target.about.name: s.target.name for s in program.stage("gradient") if s.target.about}
     with np.errstate(all="ignore"):
@@ -119,7 +119,7 @@ def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, 
 
 
 def _predicted(module: Any, tensor: Tensor, point: Point) -> Iterator[tuple[str, str, Any]]:
-    """What the trainer predicts; nothing where it refuses, as samples are coupled."""
+    """The trainer's prediction; empty if samples are coupled, since `predict` then refuses."""
     try:
         rows = module.Trainer(point.parameters).predict(np.ascontiguousarray(point.X.T))
     except NotImplementedError:

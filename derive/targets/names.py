@@ -1,8 +1,8 @@
-"""The names of the generated module, all handed out here, each of them once.
+"""Assign the names in the generated module, each of them once.
 
-A tensor, a width, a constant or a function may be called anything. In code it needs an
-identifier that is no word of Python, is used by nothing else where it stands, and differs
-from every other one also after Python has normalised both.
+A tensor, a width, a constant or a function may have any name. In code it needs an identifier
+that is not a Python keyword or builtin, is unused in its scope, and differs from every other
+identifier after Unicode normalisation by Python.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.notation import Notation
 
-#: What Python itself has a use for.
+#: Keywords and builtins of Python.
 BUILTINS = frozenset(dir(builtins))
 PYTHON = BUILTINS.union(keyword.kwlist)
-#: What the templates use in the functions in which names of tensors and of widths stand.
+#: Names used by the templates in functions that contain names of tensors and widths.
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
     "samples slots result Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1))
-#: What generated files define and import at their top, as far as it begins with a letter; the runtime has its own.
+#: Names defined or imported at the top of generated files, if they begin with a letter, except the runtime's.
 MODULE = frozenset(
     "annotations copy collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
     "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike "
@@ -40,7 +40,7 @@ MODULE = frozenset(
     "Network Steps TrainerBase Extent Result START END OF_CLASSES hash_of_equations "
     "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report".split()
 )
-#: What stands beside the lines of the fast steps, on arrays and on single numbers, and the functions there.
+#: Names used around the lines of the fast steps, on arrays and on scalars, and the functions there.
 FAST_ARRAYS = frozenset(
     "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
     "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
@@ -51,9 +51,9 @@ FAST_NUMBERS = frozenset("math learned rows learning_rate errors append batches 
 
 
 def identifier(text: str) -> str:
-    """The text as Python would read it, with an underscore for what cannot stand in an identifier.
+    """Turn a text into a normalised identifier, with an underscore for each invalid character.
 
-    An underscore at the beginning is left to the module's own names.
+    Leading underscores are reserved for the module's own names and are removed.
 
     >>> [identifier(t) for t in ("W1", "é", "h 2", "1x", "_y", "x'")]
     ['W1', 'é', 'h_2', 'n1x', 'y', 'x_']
@@ -63,15 +63,15 @@ def identifier(text: str) -> str:
 
 
 class Names:
-    """Hands out names that nothing else has."""
+    """Assigns unique names."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
-        """``reserved`` are the names that stand in the code already, beside the words of Python."""
+        """``reserved`` are names already in the code, in addition to those of Python."""
         self._reserved = {*reserved} | PYTHON
         self._taken = {*self._reserved}
 
     def fresh(self, wanted: str) -> str:
-        """The name that is wanted; with an underscore where that is reserved, with a number where it is taken."""
+        """The wanted name, with an underscore if it is reserved and a number if it is taken."""
         plain = identifier(wanted)
         found = f"{plain}_" if plain in self._reserved else plain
         number = 2
@@ -81,7 +81,7 @@ class Names:
         return found
 
     def several(self, wanted: Mapping[str, str]) -> dict[str, str]:
-        """A name for each key, in their order; what can be had as it is wanted is handed out first."""
+        """A name for each key, in order; names that are free as wanted are assigned first."""
         plain = {key: self.fresh(name) for key, name in wanted.items() if self._is_free(name)}
         return {key: plain[key] if key in plain else self.fresh(name) for key, name in wanted.items()}
 
@@ -91,19 +91,19 @@ class Names:
 
 @dataclass(frozen=True)
 class CodeNames:
-    """The names of a program's tensors and widths, and what hands out those of its functions."""
+    """Names of a program's tensors and widths, and the source of names for its functions."""
 
     tensors: Mapping[str, str]
     widths: Mapping[Symbol, str]
     functions: Names
 
     def in_code(self, expression: Expr) -> Expr:
-        """A formula of widths and numbers with their names in code."""
+        """A formula of widths and numbers, with the names in code."""
         return renamed(expression, self.tensors, self.widths)
 
 
 def renamed(expression: Expr, tensors: Mapping[str, str], widths: Mapping[Symbol, str]) -> Expr:
-    """A formula with the names in code of the widths, and of the tensors without axes, that it reads."""
+    """A formula with its widths and scalar tensors replaced by their names in code."""
     changed: dict[Expr, Expr] = {}
     for symbol in expression.free_symbols:
         if symbol in widths:
@@ -114,15 +114,15 @@ def renamed(expression: Expr, tensors: Mapping[str, str], widths: Mapping[Symbol
 
 
 def width_names(widths: Iterable[str]) -> dict[str, str]:
-    """The names in code of widths: the same in every function, as users of the module give them."""
+    """Names in code of the widths: the same in every function, since users pass them."""
     return Names(SHARED).several({width: width for width in widths})
 
 
 def code_names(program: Program, notation: Notation) -> CodeNames:
-    """Hand out the names of a module.
+    """Assign the names of a module.
 
-    A tensor is called as its notation calls it, or by its own name where two would be called
-    alike; what replaces a parameter or a state is called like that.
+    A tensor has its name in the notation, or its own name if two would collide; an updated
+    parameter or state keeps the name of the one it replaces.
     """
     widths = width_names(symbol.name for symbol in program.extents)
     names = Names({*SHARED, *MODULE, *widths.values()} - {"learning_rate"})
@@ -137,5 +137,5 @@ def code_names(program: Program, notation: Notation) -> CodeNames:
 
 
 def _wanted(tensor: Tensor, notation: Notation) -> str:
-    """What a tensor is to be called; data go by the name that they were given."""
+    """The wanted name of a tensor; data keep the name that they were given."""
     return tensor.name if tensor.is_data else notation.code_name(tensor)

@@ -1,6 +1,6 @@
-"""The oracle: plain Python loops, from the index form alone, which is there also where an array form is not.
+"""The oracle: plain Python loops from the index form alone, which every program has.
 
 In: a `Program`, in index form.
-Out: the source of a module without NumPy, and what it computes of given numbers.
-Imports: calculus alone.
+Out: the source of a module without NumPy, and its results for given numbers.
+Imports: only calculus.
 """

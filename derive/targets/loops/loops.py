@@ -1,4 +1,4 @@
-"""Every statement of a program as loops over its indices, a sum as a sum of Python's: slow, and plain to read."""
+"""Print every statement of a program as loops over its indices, with Python's `sum`: slow and easy to read."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ STEP = "    "
 
 
 def source(program: Program, stages: tuple[str, ...]) -> str:
-    """A module with the function ``run``; each line that computes an equation ends with its number.
+    """Return a module with the function ``run``; each line that computes an equation ends with its number.
 
-    ``run(values, sizes)`` puts into ``values`` what each equation computes: a tensor is a dict of numbers by their
-    indices, counted as the equations count them. ``sizes`` are those of the widths and ``m``, by name.
+    ``run(values, sizes)`` adds the result of each equation to ``values``: a tensor is a dict from indices, counted
+    as in the equations, to numbers. ``sizes`` maps the names of the widths, and ``m``, to numbers.
     """
     printer = _Printer()
     lines = [line for statement in program.stage(*stages) for line in printer.statement(statement)]
@@ -59,7 +59,7 @@ def evaluate(
     sizes: Mapping[str, int],
     stages: tuple[str, ...] = ("forward", "error", "factor", "gradient"),
 ) -> dict[str, Array]:
-    """What the loops compute of arrays with one axis for each axis of a tensor, as ``calculus.evaluate.interpret``."""
+    """Run the loops on arrays with one axis for each axis of a tensor, like ``calculus.evaluate.interpret``."""
     names: dict[str, Any] = {}
     exec(compile(source(program, stages), "loops", "exec"), names)
     tensors = program.tensors
@@ -82,19 +82,19 @@ def _array(tensor: Tensor, entries: Mapping[tuple[int, ...], float]) -> Array:
 
 
 def _moved(place: tuple[int, ...], tensor: Tensor, way: int) -> tuple[int, ...]:
-    """A place in an array as the equations count it, or the other way round."""
+    """Convert an array index to the counting of the equations (``way`` 1), or back (-1)."""
     return tuple(n + way * axis.start for n, axis in zip(place, tensor.axes, strict=True))
 
 
 class _Printer:
-    """Prints expressions; ``functions`` are the lines of the elementwise functions that they call."""
+    """Prints expressions; ``functions`` holds the lines of the elementwise functions that they call."""
 
     def __init__(self) -> None:
         self.functions: list[str] = []
         self._names: dict[Any, str] = {}
 
     def statement(self, statement: Assign) -> Iterator[str]:
-        """The loops that compute a statement."""
+        """Loops that compute a statement."""
         name, scope, step = statement.target.name, dict[Symbol, str](), STEP
         yield f"{step}values[{name!r}] = {{}}"
         for index in statement.equation.indices:
@@ -109,7 +109,7 @@ class _Printer:
         return f"range({axis.start}, {axis.start} + {self.code(axis.extent, {})})"
 
     def _called(self, function: Any) -> str:
-        """The name of an elementwise function, which is put among ``functions`` after those that it calls."""
+        """Name of an elementwise function; it is added to ``functions`` after those that it calls."""
         if function not in self._names:
             scope = {symbol: symbol.name for symbol in (X, *function.others)}
             value = self.code(function.definition, scope)
@@ -120,7 +120,7 @@ class _Printer:
 
     @singledispatchmethod
     def code(self, expression: Any, scope: Mapping[Symbol, str]) -> str:
-        """The code of an expression; ``scope`` names the indices around it, or the arguments of a function."""
+        """Code of an expression; ``scope`` names the enclosing indices, or the arguments of a function."""
         raise NotImplementedError(f"no loops for {type(expression).__name__}: {expression}")
 
     @code.register
@@ -155,7 +155,7 @@ class _Printer:
 
     @code.register
     def _(self, expression: Sum, scope: Mapping[Symbol, str]) -> str:
-        """The first index that is summed is the innermost; what it shadows is not seen inside."""
+        """Print a sum: its first index is the innermost loop, and hides an outer index of the same name."""
         indices: list[Index] = [limit[0] for limit in reversed(expression.limits)]
         inside = {**scope, **{index: f"i{len(scope) + n}" for n, index in enumerate(indices)}}
         loops = " ".join(f"for {inside[index]} in {self._range(index.axis)}" for index in indices)

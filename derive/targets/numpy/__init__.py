@@ -1,6 +1,6 @@
-"""The NumPy module: its equations, its trainer, its estimator.
+"""The NumPy package: its equations, its trainer, its estimator.
 
-In: a derivation's value; `target.py` is the contract's side of it.
-Out: the source of a module, with the functions that are stable far out.
-Imports: targets and what is below.
+In: a derivation's value; `target.py` implements the interface of a target.
+Out: the source of a package, with numerically stable functions.
+Imports: targets and the folders below it.
 """

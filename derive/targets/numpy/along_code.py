@@ -1,4 +1,4 @@
-"""The code of the functions along an axis: what is computed, in matrix form, with names for its parts."""
+"""Code of the functions along an axis (softmax, log-sum-exp and others)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from derive.targets.numpy.printer import NumPyPrinter
 
 _ROWS = Axis(Symbol("n", integer=True, positive=True))
 _COLUMNS = Axis(Symbol("m", integer=True, positive=True), sample=True)
-#: The functions down each column and along each row, by their names in code.
+#: Functions down each column and along each row, by their names in code.
 ALONG = {name_along(title, axis): (rule, axis) for title, rule in RULES.items() for axis in (0, 1)}
 
 
 @dataclass(frozen=True)
 class FunctionCode:
-    """A function of the module: its name, its arguments, what it does, and the lines of its body."""
+    """A function of the module: name, arguments, docstring and the lines of its body."""
 
     name: str
     arguments: tuple[str, ...]
@@ -35,7 +35,7 @@ class FunctionCode:
 
 @cache
 def function_along(name: str) -> FunctionCode:
-    """The code of the function of this name."""
+    """Code of the function with this name."""
     rule, axis = ALONG[name]
     indices = (Index("i", _ROWS), Index("u", _COLUMNS))
     tensors = {a: Tensor(a, "argument", (_ROWS, _COLUMNS)) for a in rule.arguments}
@@ -53,7 +53,7 @@ def function_along(name: str) -> FunctionCode:
 
 
 def with_those_called(names: Iterable[str]) -> set[str]:
-    """Functions along an axis and those that they call."""
+    """Functions along an axis, and those that they call."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -65,7 +65,7 @@ def with_those_called(names: Iterable[str]) -> set[str]:
 
 
 def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines: what is read twice has a name, and so has where the largest entries are."""
+    """Lines of the body: a value that is read twice gets a name, and so does the position of the largest entries."""
     counts = Counter(mx.walk(form))
     names = {a: a for a in arguments}
     made: dict[mx.Node, mx.Node] = {}
@@ -89,7 +89,7 @@ def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _hint(node: mx.Node) -> str:
-    """What a part is called; empty for one that needs no name."""
+    """Name for a part; empty if it needs none."""
     if isinstance(node, mx.Map) and node.function is exp:
         return "powers"
     kinds = {mx.IsLargest: "top", mx.Largest: "largest", mx.Plus: "shifted", mx.Call: "shares", mx.SumOver: "total"}
