@@ -1,8 +1,8 @@
-"""Files are written beside their places first; what a run that was killed has left there is found again.
+"""Temporary files beside their targets, and the detection of those that a killed run left behind.
 
-As long as a run has such files, it holds a lock on each of them. The system lets go of it when the
-process ends, however it ends; the number of a process would not do, for on another machine that shares
-the folder, or in a container, it is that of another one. Where there are no locks, age decides.
+A run holds a lock on each of its temporary files. The system releases the lock when the process ends
+for any reason; a process id would not do, since it means another process on another machine that shares
+the folder, or in a container. On file systems without locks, age decides.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from derive.files.seals import SUFFIXES
 if sys.platform != "win32":
     import fcntl
 
-#: Whether a file can be replaced by one that is still open, and locked.
+#: Whether an open and locked file can be moved over another one.
 CAN_LOCK = sys.platform != "win32"
 
-#: After so many seconds, no run is still writing.
+#: Age in seconds after which a temporary file counts as abandoned.
 LONG_AGO = 3600
 
 _NAME = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
 def opened(place: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside a place, open for writing and, where that is possible, locked."""
+    """Open a new file beside ``place`` for writing, locked if possible."""
     while True:
         path = place.with_name(f".{place.name}.{secrets.token_hex(8)}.tmp")
         file = path.open("xb")
@@ -41,17 +41,17 @@ def opened(place: Path) -> tuple[Path, BinaryIO]:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Lock a new file; False if another run has taken it for one that was left, and removed it, just before."""
+    """Lock a new file; False if another run has just removed it as abandoned."""
     if sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:  # of a file system without locks
+        except OSError:  # a file system without locks
             return True
     return os.fstat(file.fileno()).st_nlink > 0 or not CAN_LOCK
 
 
 def leftovers(folders: Iterable[Path]) -> list[Path]:
-    """The files beside ours that no run is still writing."""
+    """Abandoned temporary files in these folders."""
     found = sorted(path for folder in folders for path in folder.iterdir() if _is_named_aside(path.name))
     return [path for path in found if path.is_file() and not path.is_symlink() and _is_abandoned(path)]
 
@@ -67,8 +67,8 @@ def _is_abandoned(path: Path) -> bool:
             if sys.platform != "win32":
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
-    except (BlockingIOError, FileNotFoundError):  # it is being written, or was just put in its place
+    except (BlockingIOError, FileNotFoundError):  # still being written, or just moved to its target
         return False
-    except OSError:  # it may not be read, or there are no locks
+    except OSError:  # not readable, or no locks
         pass
     return time.time() - path.stat().st_mtime > LONG_AGO

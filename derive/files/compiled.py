@@ -1,4 +1,4 @@
-"""Compiled templates, kept in ``__pycache__`` beside the templates, as Python keeps compiled modules."""
+"""A cache of compiled templates in ``__pycache__`` beside the templates."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jinja2.bccache import Bucket
 
 
 class Compiled(jinja2.FileSystemBytecodeCache):
-    """Compiled templates in a folder; where it cannot be written, templates are compiled each time."""
+    """Compiled templates in a folder; if it is not writable, templates are compiled each time."""
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep a template that was compiled, if Python may keep modules."""
+        """Store a compiled template, unless Python is told to write no bytecode."""
         if not sys.dont_write_bytecode:
             with suppress(OSError):
                 Path(self.directory).mkdir(exist_ok=True)
@@ -22,8 +22,8 @@ class Compiled(jinja2.FileSystemBytecodeCache):
 
 
 def compiled_in(folder: Path) -> Compiled:
-    """The compiled templates of a folder, those of this Python and this Jinja.
+    """Compiled templates of a folder, for this version of Python and Jinja.
 
-    Jinja compares each with its template's text, so that one that has changed is compiled anew.
+    Jinja compares each with its template's text and recompiles it if the text has changed.
     """
     return Compiled(str(folder / "__pycache__"), f"%s.{sys.implementation.cache_tag}.jinja-{jinja2.__version__}")

@@ -1,7 +1,7 @@
-"""The formats of the document: one entry each, from which the command, the editions, the writers and the seals read.
+"""The table of output formats, used by the command, the editions, the writers and the seals.
 
-To add a format, write a module in `derive/formats/` with ``files(manuscript)``, its files by name, and add an entry
-to ``FORMATS``.
+To add a format, write a module in `derive/formats/` with ``files(manuscript)``, which returns its files by name, and
+add an entry to ``FORMATS``.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Comment:
-    """How a format writes a line that is no content, and the beginning of a first line that must stay the first."""
+    """Comment syntax of a format, and the prefix of a first line that must stay first (such as ``<!DOCTYPE``)."""
 
     opening: str
     closing: str = ""
     first: str = ""
 
     def line(self, words: str) -> str:
-        """The words as a comment."""
+        """Write a comment line."""
         return f"{self.opening}{words}{self.closing}\n"
 
 
 @dataclass(frozen=True)
 class Format:
-    """``module`` in `derive/formats/` writes the files.
+    """An output format; ``module`` in `derive/formats/` writes its files.
 
-    ``options`` are the options of an edition that are for some formats only, as far as this one reads them.
-    ``comments`` are how the text files of each new ending write comments; the first one that fits is used. A format
-    that ``runs`` needs the trainer beside it, so it can be neither the story of a weight nor beside code without one.
+    ``options`` are the format-specific options of an edition that this format reads. ``comments`` gives the comment
+    syntax for each new file extension; the first match is used. A format that ``runs`` needs the trainer in the same
+    folder, so it is available neither for the story of a weight nor for forms without a trainer.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Templates: texts with holes, and their loader."""
+"""The loader of the Jinja templates."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def template_folder() -> Path:
 def environment(target: str = "") -> Environment:
     """Return the Jinja environment for the templates of a target, a folder in ``templates``.
 
-    A hole that nothing fills is an error. Lines that hold only a statement leave
-    no trace. For ``latex``, where braces and percent signs mean something else, a
-    hole is ``<< name >>``, a statement ``<% if name %>`` and a comment ``<# why #>``;
-    for all others they are Jinja's own ``{{ name }}``, ``{% if name %}``, ``{# why #}``.
-    What fills a hole of ``html`` is escaped, except where the template says that it is HTML.
+    An undefined variable is an error. Lines with only a statement are removed. For
+    ``latex``, which uses braces and percent signs itself, a variable is ``<< name >>``,
+    a statement ``<% if name %>`` and a comment ``<# why #>``; all others use Jinja's own
+    ``{{ name }}``, ``{% if name %}``, ``{# why #}``. In ``html``, values are escaped
+    unless the template marks them as HTML.
     """
     import jinja2
 
@@ -52,5 +52,5 @@ def environment(target: str = "") -> Environment:
 
 
 def fill(template: str, **holes: Any) -> str:
-    """Fill the holes of a template, named by its path in ``templates`` such as ``numpy/trainer.py.jinja``."""
+    """Render a template, named by its path in ``templates`` such as ``numpy/trainer.py.jinja``."""
     return environment(template.partition("/")[0]).get_template(template).render(**holes)
