@@ -1,4 +1,4 @@
-"""A network in one sentence."""
+"""The description of a network in one sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from derive.text.entry_text import number_text
 
 
 def described(network: Network) -> str:
-    """Say what a network is: its widths, biases, activations and loss."""
+    """Describe a network: its widths, biases, activations and loss."""
     names = network.activation
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(set(names)) == 1 else "activations"
@@ -22,7 +22,7 @@ def described(network: Network) -> str:
 
 
 def _learning(network: Network) -> str:
-    """Say how it learns, where that is more than the gradient times a fixed rate."""
+    """Describe its optimizer, unless that is plain gradient descent with a fixed learning rate."""
     changed = [key for key, declared in KEYS.items() if declared.phrase and not network.is_plain(key)]
     more = [KEYS[key].phrase.format(_shown(getattr(network, key))) for key in changed]
     said = [] if network.is_plain("optimizer") else [f"with {network.optimizer}"]
@@ -42,6 +42,6 @@ def _in_a_row(words: Sequence[str]) -> str:
 
 
 def spelled(layers: Sequence[object]) -> str:
-    """Write the widths of the layers in a row; of very many, the first and the last."""
+    """Write the widths of the layers in a row; a long row is shortened in the middle."""
     shown = [*layers] if len(layers) <= 12 else [*layers[:5], "...", *layers[-3:]]
     return "-".join(map(str, shown))

@@ -1,7 +1,7 @@
-"""Which document is written of a network: its formats, how much it says, in which flavour, with which numbers.
+"""The options of the output: formats, level of detail, Markdown flavour, worked numbers.
 
-The names that can be chosen live here, so that a command that only needs the names
-need not wait for SymPy.
+The names of the choices are defined here, so that a command that only needs the names
+does not import SymPy.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from derive.text.user_text import bounded, kind, shown, shown_path
 
 @dataclass(frozen=True)
 class PartEntry:
-    """A part of the document: what it says, and whether a brief document has it."""
+    """A part of the document: its description, and whether a brief document includes it."""
 
     summary: str
     brief: bool = True
 
 
-#: The parts of the document, in their order; `derive/document/parts/` has a module for each.
+#: The parts of the document, in order; `derive/document/parts/` has a module for each.
 PARTS = {
     "glance": PartEntry("what the network is, drawn, and layer by layer"),
     "notation": PartEntry("every symbol, its meaning and its shape", brief=False),
@@ -69,16 +69,16 @@ _SEED = re.compile(r"(?:seed:)?\s*([0-9]{1,20})")
 
 @dataclass(frozen=True, init=False)
 class Edition:
-    """How a derivation is written down.
+    """The options of the output of a derivation.
 
     ``formats`` are names from ``FORMATS`` and ``only`` names from ``PARTS``, as a sequence or
     a comma-separated string; no ``only`` means all parts of the ``detail``. ``flavour`` and
     ``front_matter`` are for Markdown; ``label_prefix`` begins every label in LaTeX (without
     one there are none) and every anchor in Markdown. ``numbers`` is a seed (``7`` or ``"seed:7"``) or the path
-    of a TOML file, for a worked example. With ``estimator`` there is one for scikit-learn beside the trainer.
-    ``form`` is how the code is written: a name from ``FORMS``.
+    of a TOML file, for a worked example. ``estimator`` adds a scikit-learn estimator to the package.
+    ``form`` is the form of the code: a name from ``FORMS``.
 
-    Raises SpecError if these make no edition; the message says why.
+    Raises SpecError for an invalid value or combination.
 
     >>> Edition("html,tex").formats, Edition(numbers=7).numbers
     (('tex', 'html'), 'seed:7')
@@ -136,7 +136,7 @@ class Edition:
         return edition_of(read_toml(path).get("document", {}), {}, Path(path))
 
     def to_toml(self) -> str:
-        """Write what differs from the default edition as a ``[document]`` table; empty if nothing does."""
+        """Write the options that differ from the default as a ``[document]`` table; empty if none does."""
         plain = Edition()
         rows = {
             key: _written(getattr(self, name))
@@ -149,21 +149,21 @@ class Edition:
 
     @property
     def reads_file(self) -> bool:
-        """Whether the numbers come from a file."""
+        """Whether the worked numbers come from a file."""
         return self.numbers is not None and not _SEED.fullmatch(self.numbers)
 
 
-#: Under which name the numbers of a worked example are kept beside the network.
+#: File name of the numbers of a worked example in the generated folder.
 NUMBERS_FILE = "numbers.toml"
 
-#: The keys of a ``[document]`` table, and of options, with the arguments that they are for.
+#: Keys of a ``[document]`` table and of command options, with the arguments that they set.
 KEYS = {"format" if f.name == "formats" else f.name: f.name for f in fields(Edition)}
 
 
 def edition_of(table: object, options: Mapping[str, Any], file: Path | None = None) -> Edition:
-    """The edition that the ``[document]`` table of a spec file and options describe; options win.
+    """Combine the ``[document]`` table of a spec file with options; options take precedence.
 
-    Both go by the names in ``KEYS``. Raises SpecError, naming the file for what it says.
+    Both use the names in ``KEYS``. Raises SpecError, which names the file if its table is at fault.
     """
     where = "document" if file is None else f"{shown_path(file)}: document"
     if not isinstance(table, Mapping):
@@ -177,7 +177,7 @@ def edition_of(table: object, options: Mapping[str, Any], file: Path | None = No
 
 
 def check_use(edition: Edition, options: Collection[str]) -> None:
-    """Raise SpecError for an option that none of the formats has a use for."""
+    """Raise SpecError for an option that none of the formats reads."""
     for key in options:
         formats = [name for name, entry in FORMATS.items() if key in entry.options]
         if formats and not {*formats} & {*edition.formats}:
@@ -189,7 +189,7 @@ def check_use(edition: Edition, options: Collection[str]) -> None:
 
 
 def _arguments(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The keys of a table as arguments; a path is relative to ``folder``."""
+    """Convert the keys of a table to arguments; a path is relative to ``folder``."""
     for key in values:
         if key not in KEYS:
             raise SpecError(unknown("key", key, KEYS))
@@ -200,7 +200,7 @@ def _arguments(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return found
 
 
-#: What the names of each argument name, and which list shows them.
+#: For each argument, the noun for its names, and the list that shows them.
 _NOUNS = {
     "format": ("format", "formats"),
     "detail": ("detail", "details"),
@@ -220,7 +220,7 @@ def _name(key: str, value: object, known: Collection[str]) -> str:
 
 
 def _names(key: str, value: object, known: Collection[str]) -> tuple[str, ...]:
-    """Names, each once, in the order of those that are known."""
+    """Return the names, each once, in the order of ``known``."""
     example = ",".join([*known][:2])
     if isinstance(value, str):
         text = bounded(key, value).strip(" \t")
@@ -259,7 +259,7 @@ def _prefix(value: object) -> str:
 
 
 def _numbers(value: object) -> str:
-    """A seed as ``seed:7``, or the path of a file."""
+    """Normalise a seed to ``seed:7``, or return the path of a file."""
     if isinstance(value, Path):
         return str(value) if value.parts[1:] or not _SEED.fullmatch(str(value)) else f"./{value}"
     if isinstance(value, bool) or not isinstance(value, (int, str)):
@@ -273,7 +273,7 @@ def _numbers(value: object) -> str:
 
 
 def _written(value: object) -> str:
-    """A value of an edition in TOML: none holds a character that needs an escape."""
+    """Write a value in TOML; no value holds a character that needs an escape."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

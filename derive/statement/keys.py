@@ -1,6 +1,6 @@
-"""The keys of a specification: one entry for each, from which arguments, options, files and messages follow.
+"""The keys of a specification: one entry defines an argument, an option, a TOML key and its messages.
 
-The catalogues need SymPy, so each is imported only once a name is looked up in it.
+The catalogues need SymPy, so each is imported when a name is first looked up in it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAX_LAYERS = 200
 MAX_NAME = 100
 MAX_NUMBER = 400
 
-#: Between these all numbers of a step are far from the ends of float32.
+#: Bounds of a number that keep all values of a step well inside the range of float32.
 LEAST, MOST = 1e-12, 1e12
 
 Widths = tuple[int | str, ...]
 
-#: What there is to choose from, as `derive list` calls it: the module of the catalogue, its name there.
+#: The catalogues by their titles in `derive list`: module and attribute.
 CATALOGUES = {
     "activations": ("derive.catalogue.activations", "ACTIVATIONS"),
     "losses": ("derive.catalogue.losses", "LOSSES"),
@@ -41,14 +41,14 @@ CATALOGUES = {
 
 
 def catalogue(title: str) -> Mapping[str, Any]:
-    """The entries of a catalogue by their names."""
+    """Entries of a catalogue, by name."""
     module, name = CATALOGUES[title]
     entries: Mapping[str, Any] = getattr(import_module(module), name)
     return entries
 
 
 def entry(key: str, value: object) -> str:
-    """An entry of the key's catalogue, with its options, written as every equal one is."""
+    """Return an entry of the key's catalogue with its options, in normal form."""
     title = KEYS[key].catalogue
     entries = catalogue(title)
     if not all(hasattr(e, "options") for e in entries.values()):
@@ -58,14 +58,14 @@ def entry(key: str, value: object) -> str:
 
 
 def with_options(key: str, text: str) -> tuple[Any, dict[str, Fraction]]:
-    """An entry of the key's catalogue, and the values of its options."""
+    """Return an entry of the key's catalogue, and the values of its options."""
     title = KEYS[key].catalogue
     name, options = parse_entry(key, title, text, catalogue(title))
     return catalogue(title)[name], options
 
 
 def number(key: str, value: object) -> float | None:
-    """A number in the range of the key."""
+    """Return a number; raises SpecError if it is outside the key's range."""
     declared = KEYS[key]
     if value is None and declared.none is None:
         return None
@@ -77,12 +77,12 @@ def number(key: str, value: object) -> float | None:
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a specification, and the option of the command that says the same.
+    """A key of a specification, and the command option of the same meaning.
 
-    ``types`` and ``expected`` are what a TOML file gives; ``metavar`` and ``help`` are the option's. ``read`` checks
-    a value by itself: the ``entry`` of a ``catalogue``, or a ``number`` in a ``range``, of which ``none`` says that
-    there is none of it. ``phrase`` says it in the description of a network. A key that is ``always`` written to a
-    file is there even where it is as it is by default.
+    ``types`` and ``expected`` describe the TOML value; ``metavar`` and ``help`` belong to the option. ``read``
+    validates a single value: an ``entry`` of a ``catalogue``, or a ``number`` in a ``range``, where ``none`` means
+    that the feature is off. ``phrase`` is used in the description of a network. If ``always``, the key is written
+    to a file even with its default value.
     """
 
     types: tuple[type, ...]
@@ -106,7 +106,7 @@ def _number(help: str, range: str, example: str, phrase: str, none: float | None
     return Key((int, float), "a number", "NUMBER", help, False, number, "", example, range, none, phrase)
 
 
-#: Every key, in the order in which a file has them. What is not said is as in the signature of a ``Network``.
+#: All keys, in the order of a file. Defaults are in the signature of ``Network``.
 KEYS = {
     "name": Key((str,), "a string", always=True),
     "layers": Key(
@@ -151,7 +151,7 @@ KEYS = {
 }
 
 
-# The keys whose value depends on another one, and what is read of a text.
+# Keys whose validation depends on another key, and parsing of texts.
 
 
 def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
@@ -164,7 +164,7 @@ def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
 
 
 def read_layers(value: object) -> Widths:
-    """The widths of a network."""
+    """Return the widths of a network."""
     entries = _entries("layers", value, "3,4,4,1")
     if len(entries) > MAX_LAYERS + 1:
         raise SpecError(f"layers has more than {MAX_LAYERS + 1} entries: {MAX_LAYERS} layers are the limit")
@@ -176,14 +176,14 @@ def read_layers(value: object) -> Widths:
 
 
 def default_name(widths: Widths) -> str:
-    """The name of a network that was given none."""
+    """Return the default name of a network."""
     name = "_".join(["network", *map(str, widths)])
     short = f"network_{widths[0]}_to_{widths[-1]}_in_{len(widths) - 1}_layers"
     return name if len(name) <= MAX_NAME else short
 
 
 def package_name(name: object) -> str:
-    """The name of a package."""
+    """Return a name that is valid for a package."""
     if not isinstance(name, str):
         raise SpecError(f"name is {kind(name)}, {shown(name)}, where a string is expected")
     if is_device(bounded("name", name)):
@@ -199,7 +199,7 @@ def package_name(name: object) -> str:
 
 
 def read_activation(value: object, depth: int) -> tuple[str, ...]:
-    """One activation for each of ``depth`` layers."""
+    """Return one activation for each of ``depth`` layers."""
     if isinstance(value, str):
         texts = split_entries(bounded("activation", value))
     else:
@@ -215,7 +215,7 @@ def read_activation(value: object, depth: int) -> tuple[str, ...]:
 
 
 def read_loss(value: object, outputs: int | str) -> str:
-    """A loss, unless its name means another one for so many outputs."""
+    """Return a loss; a synonym that differs from it for this number of outputs is refused."""
     text = entry("loss", value)
     stated, name = catalogue("losses")[base_name(text)], base_name(str(value).strip(" \t"))
     if outputs != 1 and name.lower() != stated.name and folded(name) in map(folded, stated.of_one_output):
@@ -227,7 +227,7 @@ def read_loss(value: object, outputs: int | str) -> str:
 
 
 def _real(key: str, value: object, example: str) -> float:
-    """A number, or its decimals as text."""
+    """Read a number, or a number written as text."""
     number = value
     if isinstance(value, str) and _DECIMAL.fullmatch(bounded(key, value, MAX_NUMBER).strip(" \t")):
         number = float(value)
@@ -245,5 +245,5 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def exactly(number: float) -> Fraction:
-    """The fraction that a float stands for as it is written: 0.01 is 1/100."""
+    """Return the fraction with the decimals of a float: 0.01 is 1/100."""
     return Fraction(repr(number))

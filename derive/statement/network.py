@@ -1,7 +1,7 @@
-"""The specification of a network: what the user asked for, checked at the door.
+"""The specification of a network, validated when it is made.
 
-A ``Network`` is valid from the moment it exists; every later stage relies on
-that. The same fields can be given as arguments, as options or in a TOML file.
+A ``Network`` is always valid; later stages rely on that. The same fields can be
+given as arguments, as options or in a TOML file.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ class Network:
     names, as a sequence or a comma-separated string. ``activation`` is one name
     for all layers, or one per layer after the inputs. ``loss``, ``bias`` and
     ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and
-    ``NOTATIONS``. ``name`` is that of the generated package, by default made of
+    ``NOTATIONS``. ``name`` is the name of the generated package, by default made from
     the widths.
 
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
-    ``adam(beta1=0.8)``. ``l2`` is the strength of weight decay, a part of the error; 0 is
-    none. ``clip`` is the norm at which gradients are clipped; None is never.
+    ``adam(beta1=0.8)``. ``l2`` is the strength of weight decay, which is added to the error
+    (loss); 0 turns it off. ``clip`` is the largest norm of the gradients; None turns it off.
 
-    Raises SpecError if these do not make a network; the message says why.
+    Raises SpecError for an invalid value or combination.
 
     >>> network = Network((3, 4, "k"), activation="tanh")
     >>> network.activation, network.name
@@ -118,9 +118,9 @@ class Network:
     def from_dict(cls, values: Mapping[str, Any], where: str = "") -> Network:
         """Build a network from the keys of a TOML file, the arguments of a ``Network``.
 
-        What is under ``document`` is for an ``Edition``, and left to it. Raises
-        SpecError for an unknown key, a wrong type or a value that does not fit;
-        ``where`` is what it names as their origin, such as the file.
+        The ``document`` table is ignored here; an ``Edition`` reads it. Raises
+        SpecError for an unknown key, a wrong type or an invalid value; ``where``
+        names the source, such as the file, in messages.
         """
         try:
             return cls(**_with_layers(_of_network(values)))
@@ -133,7 +133,7 @@ class Network:
 
     @property
     def depth(self) -> int:
-        """The number of layers that compute: the inputs do not count."""
+        """Number of layers, not counting the inputs."""
         return len(self.layers) - 1
 
     @property
@@ -146,7 +146,7 @@ class Network:
 
     @property
     def parameter_count(self) -> int | str:
-        """How many numbers are learned, as a formula if a width is a name.
+        """Number of learned parameters, as a formula if a width is a name.
 
         >>> Network((3, 4, 1)).parameter_count, Network("n,h,k", bias="none").parameter_count
         (21, 'h*n + h*k')
@@ -165,28 +165,28 @@ class Network:
     def to_toml(self) -> str:
         """Write the network as TOML; ``from_toml`` reads an equal one from it.
 
-        What has been there from the beginning is written always, the rest where it is not plain.
+        The basic keys are always written, the others only if they differ from the default.
         """
         rows = {key: getattr(self, key) for key, declared in KEYS.items() if declared.always or not self.is_plain(key)}
         return "".join(f"{key} = {_value(value)}\n" for key, value in rows.items())
 
     def is_plain(self, key: str) -> bool:
-        """Whether an argument is what it is by default."""
+        """Whether an argument has its default value."""
         return bool(getattr(self, key) == DEFAULTS[key])
 
 
-#: What the arguments are by default.
+#: Default values of the arguments.
 DEFAULTS = {name: p.default for name, p in inspect.signature(Network).parameters.items()}
 
 
 def resolve(options: Mapping[str, Any], file: str | Path | None = None) -> Network:
-    """Build the network that options and a spec file describe; options win.
+    """Build a network from a spec file and options; options take precedence.
 
     If ``layers`` is among the options and the file has the same activation for
-    every layer, it holds for every layer of the new network; a name that the
-    file's network has by default is made anew.
+    every layer, every layer of the new network has it; a default name is made
+    again from the new widths.
 
-    Raises SpecError, naming the file unless it may be an option that does not fit.
+    Raises SpecError, which names the file unless an option may be at fault.
     """
     values = {} if file is None else read_toml(file)
     if file is not None and not options:
@@ -201,7 +201,7 @@ def resolve(options: Mapping[str, Any], file: str | Path | None = None) -> Netwo
 
 
 def _for_other_layers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a file says of any network, leave what it says of the widths it has itself."""
+    """Drop the values of a file that depend on its own widths."""
     kept = dict(values)
     names = kept.get("activation")
     if isinstance(names, list) and names and all(name == names[0] for name in names):
@@ -209,17 +209,17 @@ def _for_other_layers(values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if kept.get("name") == default_name(read_layers(kept.pop("layers", ()))):
             del kept["name"]
-    except SpecError:  # widths that are not used need not be right
+    except SpecError:  # the widths are not used, so they need not be valid
         pass
     return kept
 
 
-#: The table that says how the derivation is written; an ``Edition`` reads it.
+#: The table with the options of the output; an ``Edition`` reads it.
 DOCUMENT = "document"
 
 
 def _of_network(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that are about the network, each known and of its type."""
+    """Return the keys of the network; raises SpecError for an unknown key or a wrong type."""
     found = {key: value for key, value in values.items() if key != DOCUMENT}
     for key, value in found.items():
         if key not in KEYS:
@@ -241,11 +241,11 @@ def _value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-# What fits together.
+# Checks of combinations.
 
 
 def _check_numbers(network: Network) -> None:
-    """Refuse a width that is called like a number or an array of the step."""
+    """Refuse a width with the name of a number or an array of the step."""
     from derive.learning.descent import names_taken
 
     taken = names_taken(network.descent) | ({"l2", "L2", "R"} if network.l2 else set())
@@ -275,7 +275,7 @@ def _check_names(widths: Widths, notation: str) -> None:
 
 
 def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
-    """Refuse a function that mixes the units of a layer, such as softmax, where it does not belong."""
+    """Refuse a function that mixes the units of a layer, such as softmax, in a hidden layer or on one output."""
     from derive.catalogue.activations import ACTIVATIONS
 
     mixing = [layer for layer, name in enumerate(names, 1) if not ACTIVATIONS[base_name(name)].elementwise]

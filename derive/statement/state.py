@@ -1,4 +1,4 @@
-"""The forward equations of a network: the only step that states anything."""
+"""The forward equations of a network: the only stage that states equations; all others derive them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from derive.statement.network import Network
 
 
 def state(network: Network) -> ForwardPass:
-    """Write down the forward equations of a network."""
+    """Return the forward equations of a network."""
     supply = IndexSupply()
     axes = [Axis(_extent(width)) for width in network.layers]
     x = Tensor("X", "input", (axes[0], SAMPLE_AXIS), 0)
