@@ -1,6 +1,6 @@
-"""What is said about a derivation, in no format.
+"""The content of the documents, independent of the format.
 
-In: a derivation, and how much of it is wanted.
+In: a derivation and the level of detail.
 Out: a `Document` of blocks.
-Imports: drawing, worked and what is below.
+Imports: drawing, worked and the folders below them.
 """

@@ -1,4 +1,4 @@
-"""What a document is made of, in no format: parts, texts, displayed equations, tables, pictures."""
+"""The blocks of a document, independent of the format: parts, texts, displayed equations, tables, pictures."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from derive.paper.boxes import EMPTY, Box
 if TYPE_CHECKING:
     from derive.drawing import Drawing
 
-#: A piece of an equation before which a new line begins.
+#: A piece of an equation that forces a line break before it.
 BREAK = EMPTY
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The number of an equation, as a link to it where the format has links."""
+    """A reference to an equation by number; a link in formats that have links."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Code:
-    """A word of code in a text."""
+    """Inline code in a text."""
 
     source: str
 
 
 @dataclass(frozen=True)
 class Strong:
-    """A term where it is introduced."""
+    """An emphasised term, where it is introduced."""
 
     words: str
 
@@ -41,13 +41,13 @@ Span = str | Box | Reference | Code | Strong
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph, or a cell: words with formulas between them."""
+    """A paragraph or a table cell: words and inline formulas."""
 
     spans: tuple[Span, ...]
 
 
 def say(pattern: str, *filled: Span | Text) -> Text:
-    """A text whose ``{}`` are filled in their order.
+    """Return a text with its ``{}`` filled in order.
 
     >>> say("see {}.", Reference(3)).spans
     ('see ', Reference(number=3), '.')
@@ -62,7 +62,7 @@ def say(pattern: str, *filled: Span | Text) -> Text:
 
 
 def listed(pieces: Iterable[Span]) -> Text:
-    """Pieces in a row: a, b and c."""
+    """Join pieces as a list in a sentence: a, b and c."""
     chosen = list(pieces)
     spans: list[Span] = []
     for number, piece in enumerate(chosen):
@@ -74,11 +74,11 @@ def listed(pieces: Iterable[Span]) -> Text:
 
 @dataclass(frozen=True)
 class Item:
-    """One displayed equation, or one more step of it.
+    """One displayed equation, or a further step of it.
 
-    ``right`` are the pieces between which a line may end; a step has an ``EMPTY``
-    left side. ``relation`` is ``equals``, ``gets`` or ``none``. ``reason`` names the rule of the step. An
-    equation keeps its ``number`` in the form for a ``batch``.
+    ``right`` holds the pieces between which a line may break; a step has an ``EMPTY``
+    left side. ``relation`` is ``equals``, ``gets`` or ``none``. ``reason`` names the rule of the step. The
+    form for a ``batch`` has the same ``number``.
     """
 
     left: Box
@@ -91,14 +91,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Display:
-    """Equations below one another, aligned at their relations."""
+    """A group of equations aligned at their relations."""
 
     items: tuple[Item, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; ``numeric`` columns are set to the right, the column ``wrapped`` may be broken into lines."""
+    """A table; ``numeric`` columns are right-aligned, the column ``wrapped`` may be broken into lines."""
 
     head: tuple[Text, ...]
     rows: tuple[tuple[Text, ...], ...]
@@ -108,7 +108,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """A line of an algorithm: how far it is indented, its equation, and the line of code that does it."""
+    """A line of an algorithm: its indentation, its equation, and the line of code that implements it."""
 
     text: Text
     depth: int = 0
@@ -118,7 +118,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Algorithm:
-    """The loop, line by line."""
+    """The training loop, line by line."""
 
     title: Text
     steps: tuple[Step, ...]
@@ -126,7 +126,7 @@ class Algorithm:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with its caption; ``name`` tells it from other drawings."""
+    """A drawing with its caption; ``name`` is unique."""
 
     drawing: Drawing
     caption: Text
@@ -135,7 +135,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading within a part, and the sentence that it leads."""
+    """A heading within a part, and its first sentence."""
 
     title: Text
     text: Text
@@ -143,7 +143,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Fold:
-    """What a reader may leave out at first: folded where the format can fold."""
+    """Optional content, collapsed in formats that support it."""
 
     title: Text
     blocks: tuple[Block, ...]
@@ -154,7 +154,7 @@ Block = Text | Display | Table | Algorithm | Picture | Heading | Fold
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the derivation; ``name`` is what ``--only`` calls it."""
+    """One part of the derivation; ``name`` is its name in ``--only``."""
 
     name: str
     title: str

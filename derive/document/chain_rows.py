@@ -16,15 +16,15 @@ from derive.document.blocks import BREAK, Item
 from derive.paper.boxes import Box, Typesetter
 from derive.paper.page import Page
 
-#: How many paths to one parameter are written out.
+#: Largest number of paths to one parameter that are written out.
 MOST_PATHS = 4
-#: How many factors of a chain are written out before its middle is left out.
+#: Largest number of factors of a chain that are written out; a longer chain is shortened in the middle.
 SPELLED = 9
 
 
 @dataclass(frozen=True)
 class Step:
-    """A local derivative on a chain, with the indices it has there."""
+    """A local derivative on a chain, with its indices."""
 
     local: LocalDerivative
     of: tuple[Expr, ...]
@@ -32,9 +32,9 @@ class Step:
 
 
 def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
-    """Give a chain its indices, from the parameter towards the error; indices tied by a delta are one.
+    """Assign indices to a chain, from the parameter to the error; a delta makes two indices equal.
 
-    Of a long chain only the first and the last steps are given any: its middle is left out.
+    In a long chain only the first and the last steps get indices; the middle is not written.
     """
     steps: list[Step] = []
     below = path[-1].wrt_indices
@@ -51,7 +51,7 @@ def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
 
 
 def spelled_out(length: int) -> list[int]:
-    """Which steps of a chain are written: all, or the first two and the last five."""
+    """Positions of the steps that are written: all, or the first two and the last five."""
     return [*range(length)] if length <= SPELLED else [0, 1, *range(length - 5, length)]
 
 
@@ -61,7 +61,7 @@ def _named(numbers: Iterator[int], like: Index) -> Index:
 
 @dataclass(frozen=True)
 class ChainRows:
-    """Writes rows on a page; ``factors`` are those whose ends are coloured."""
+    """Writes the rows of the chain rule on a page; ``factors`` are the shared factors to colour."""
 
     page: Page
     chains: Chains
@@ -87,7 +87,7 @@ class ChainRows:
         return Item(left, tuple(pieces))
 
     def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
-        """Letters for the indices of the steps that are written out."""
+        """Letters for the indices of the written steps."""
         free = [i for i in steps[-1].wrt if isinstance(i, Index)]
         bound = [i for s in reversed(steps) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
         alone = [single_index(i) for i in (*free, *bound)]
@@ -104,7 +104,7 @@ class ChainRows:
         return page, fixed
 
     def _coloured(self, page: Page, path: Sequence[LocalDerivative], steps: list[Step]) -> list[Box]:
-        """Sums and factors; what the row above has in green stands in red here, each with its own sums."""
+        """Sums and factors; the green factors of the row above are red here, each with its own sums."""
         shared = {f.tensor.name for f in self.factors}
         ends = [n for n, edge in enumerate(path) if edge.wrt.name in shared]
         marks = {"green": ends[-1] if ends else -1, "red": ends[-2] if len(ends) > 1 else -1}
@@ -145,12 +145,12 @@ def _tinted(set_: Typesetter, box: Box, colour: str) -> Box:
 
 
 def _colour(position: int, marks: Mapping[str, int]) -> str:
-    """The colour of a factor, where each colour ends with the factor at its mark."""
+    """Colour of the factor at a position; each colour extends to its mark."""
     return "red" if position <= marks["red"] else "green" if position <= marks["green"] else ""
 
 
 def _sums(steps: Mapping[int, Step], marks: Mapping[str, int]) -> dict[str, list[Index]]:
-    """Which sums stand in red, in green, and before both: each in the innermost bracket that holds its index."""
+    """Sums in red, in green, and before both: each in the innermost bracket that contains its index."""
     last = max(steps)
     occurs: dict[Index, int] = {}
     for n, step in steps.items():

@@ -1,4 +1,4 @@
-"""The document, made of its parts, and short forms of it."""
+"""The document, assembled from its parts, and short summaries."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ TITLE = "How this network learns"
 
 
 def document(view: View, only: Sequence[str] = ()) -> Document:
-    """The document of a derivation; ``only`` picks parts by name, by default those of its detail."""
+    """Return the document of a derivation; ``only`` selects parts by name, by default those of its detail."""
     chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
     absent = {"numbers"} if view.example is None else set()
     return Document(TITLE, tuple(_part(name, view) for name in PARTS if name in chosen and name not in absent))
 
 
 def _part(name: str, view: View) -> Part:
-    """A part, by the function of its name in the module of its name, which is imported where it is asked for."""
+    """Make a part with the function ``name`` in the module ``name``, which is imported on demand."""
     part: Part = getattr(import_module(f"derive.document.parts.{name}"), name)(view)
     return part
 
 
 def text_summary(derivation: Runnable) -> list[str]:
-    """The network and its shared factors in Unicode, for a terminal."""
+    """Return the network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
     page = replace(page_for(program, derivation.notation), batch=True)
     count = sum(size(p) for p in program.parameters).expand()
@@ -50,7 +50,7 @@ def text_summary(derivation: Runnable) -> list[str]:
 
 
 def markdown_summary(derivation: Runnable) -> str:
-    """Show the shared factors and the gradients of a derivation in a notebook."""
+    """Return the shared factors and the gradients in Markdown, for a notebook."""
     page = replace(page_for(derivation.program, derivation.notation), batch=True)
     lines = [derivation.description]
     for statement in derivation.program.stage("factor", "gradient"):

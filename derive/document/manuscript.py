@@ -1,4 +1,4 @@
-"""The manuscript: what every format is written from."""
+"""The manuscript: the input of every output format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Manuscript:
-    """What every format is written from: the document, its drawing, and the edition that was asked for."""
+    """The input of every output format: the document, its drawing, and the options (edition)."""
 
     view: View
     edition: Edition
@@ -27,7 +27,7 @@ class Manuscript:
 
 
 def numbers_of(edition: Edition) -> Numbers | None:
-    """The numbers that an edition names; a SpecError names the file that cannot be read."""
+    """Return the worked numbers of an edition; raises SpecError, naming the file, if they cannot be read."""
     if edition.numbers is None:
         return None
     from derive.worked.given import numbers
@@ -36,7 +36,7 @@ def numbers_of(edition: Edition) -> Numbers | None:
 
 
 def manuscript(derivation: Runnable, edition: Edition, numbers: Numbers | None = None) -> Manuscript:
-    """The manuscript of a derivation; ``numbers`` are those that the edition names."""
+    """Return the manuscript of a derivation; ``numbers`` are the worked numbers of the edition."""
     example = None
     if numbers is not None:
         from derive.worked.example import work

@@ -1,6 +1,6 @@
 """The story of one weight: its paths to the error, its chain in scalars, its shared factor, its number.
 
-It is a document of blocks as the whole derivation is, and is written in the same formats.
+Like the whole derivation, it is a document of blocks, written in the same formats.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from derive.worked.slope import Slope, slope
 if TYPE_CHECKING:
     from derive.targets.registry import Runnable
 
-#: How many local derivatives and values are listed.
+#: Largest number of local derivatives and values that are listed.
 MOST = {"brief": 12, "full": 24, "exhaustive": 60}
 
-#: Up to how many chains are multiplied out and added up in numbers.
+#: Largest number of chains that are multiplied out and added up in numbers.
 MOST_ADDED = 200
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One entry of a parameter, as it is looked at."""
+    """One entry of a parameter, with its view."""
 
     view: View
     highlight: Highlight
@@ -56,7 +56,7 @@ class Weight:
 
     @property
     def symbol(self) -> Box:
-        """How it is written."""
+        """Its symbol."""
         return self.view.page.symbol(self.single, self.entry)
 
     @property
@@ -66,18 +66,18 @@ class Weight:
 
     @property
     def noun(self) -> str:
-        """What it is called."""
+        """Its noun, such as weight or bias."""
         role = self.parameter.role
         return role if role in (Role.WEIGHT, Role.BIAS) else "parameter"
 
     @property
     def chains(self) -> list[ScalarChain | None]:
-        """Its chains: all, or of very many the first ones and the last, with None for dots."""
+        """Its chains; if there are too many, the first ones and the last, with None for dots."""
         return shown_chains(self.view, self.parameter, self.entry)
 
 
 def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
-    """Tell the story of one weight, such as ``W2[3,1]``, in so much detail, with the numbers of an edition.
+    """Return the story of one weight, such as ``W2[3,1]``, with the detail and numbers of an edition.
 
     Raises SpecError if the network has no such weight, or the numbers do not fit it.
     """
@@ -93,7 +93,7 @@ def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
 
 
 def _paths(weight: Weight, drawing: Drawing) -> Part:
-    """Where it is in the network, and every way from it to the error."""
+    """Its position in the network, and every path from it to the error."""
     view = weight.view
     count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
     words = "one path" if count == 1 else "{} paths"
@@ -134,12 +134,12 @@ def _chain(weight: Weight) -> Part:
 
 
 def _unfolded(block: Block) -> tuple[Block, ...]:
-    """What a fold holds, for a reader who has asked for it."""
+    """The content of a fold, shown without folding."""
     return (block.title, *block.blocks) if isinstance(block, Fold) else (block,)
 
 
 def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:
-    """Every step of some chains once, from the error downwards."""
+    """Every step of the chains once, from the error downwards."""
     known = {(x.local.of.name, x.of, x.local.wrt.name, x.wrt): x for c in chains if c for x in c}
     order = [n for c in chains if c for n in [x.local.of.name for x in c]]
     return sorted(known.values(), key=lambda x: order.index(x.local.of.name))
@@ -157,7 +157,7 @@ def _local(view: View, link: Link) -> Item:
 
 
 def _factor(weight: Weight) -> Part:
-    """Which shared factor the chain begins with, how that is found, and what is left."""
+    """The shared factor at the start of the chain, how it is computed, and the remaining derivative."""
     view = weight.view
     gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight.single)
     read = [s for s in view.single.stage("factor") if _read(gradient, s)]
@@ -176,7 +176,7 @@ def _read(gradient: Assign, factor: Assign) -> bool:
 
 
 def _defined(view: View, factor: Assign, gradient: Assign, entry: tuple[Expr, ...]) -> list[Block]:
-    """A shared factor where the gradient reads it: what it is the slope of, and how it is computed."""
+    """A shared factor as read by the gradient: the derivative that it stands for, and how it is computed."""
     at, about = _place(factor, gradient.equation.at(entry)), factor.target.about
     assert about is not None
     page = view.page.with_letters([i for i in at if isinstance(i, Index)], ())
@@ -191,7 +191,7 @@ def _defined(view: View, factor: Assign, gradient: Assign, entry: tuple[Expr, ..
 
 
 def _place(factor: Assign, value: Expr) -> tuple[Expr, ...]:
-    """The indices at which a formula reads a factor; those of its equation if it reads more than one entry."""
+    """Indices at which a formula reads a factor; those of its equation if it reads more than one entry."""
     read = (a for a in sorted(value.atoms(Indexed), key=str) if a.base.label.name == factor.target.name)
     places = [tuple(a.indices) for a in read]
     return next((p for p in places if not _ranging(p)), factor.equation.indices)
@@ -212,7 +212,7 @@ def _at(view: View, statement: Assign, entry: tuple[Expr, ...]) -> Item:
 
 
 def _is_single(node: Expr) -> bool:
-    """Whether a sum has one term, as that over the samples of a single one."""
+    """Whether a sum has one term, such as the sum over a single sample."""
     return isinstance(node, Sum) and all(limit[0].axis.extent == 1 for limit in node.limits)
 
 
@@ -220,7 +220,7 @@ def _is_single(node: Expr) -> bool:
 
 
 def _number(weight: Weight, found: Slope | None) -> Part:
-    """The values on the paths put into the chains, and the gradient beside what is measured."""
+    """The chains with numbers substituted, and the gradient beside its finite difference."""
     if found is None:
         words = "The widths of this network have names: nothing can be computed unless arrays are given in a file."
         return Part("number", "Its number", (Text((words,)),))
@@ -246,7 +246,7 @@ def _origin(found: Slope) -> str:
 
 
 def _values(weight: Weight, found: Slope) -> tuple[tuple[Text, ...], ...]:
-    """Every number that the chains read."""
+    """Every value that the chains read."""
     view = weight.view
     read = [atom for x in _links(weight.chains) for atom in sorted(x.value.atoms(Indexed), key=str)]
     values = {view.page.entry(atom): found.value(atom) for atom in read if not _ranging(atom.indices)}
@@ -262,7 +262,7 @@ def _put_in(view: View, link: Link, found: Slope) -> Item:
 
 
 def _product(weight: Weight, found: Slope, every: Sequence[ScalarChain]) -> Item:
-    """The sum of the products of ``every`` chain, in numbers; those that are not written out are in the sum."""
+    """The sum of the products of ``every`` chain, in numbers; chains that are not written out are included."""
     view = weight.view
     pieces: list[Box] = []
     for chain in weight.chains:
@@ -274,13 +274,13 @@ def _product(weight: Weight, found: Slope, every: Sequence[ScalarChain]) -> Item
 
 
 def _factors(view: View, found: Slope, chain: ScalarChain) -> list[Box]:
-    """The factors of a chain in numbers, each in parentheses; ones are left out."""
+    """The factors of a chain in numbers, each in parentheses; factors of 1 are omitted."""
     values = [value for x in chain if (value := found.value(x.value)) != 1]
     return [view.set_.group(figure(view, found.figure(v))) for v in values] or [view.set_.number(1)]
 
 
 def _compared(weight: Weight, found: Slope) -> list[Block]:
-    """The gradient, and what is measured from the error alone."""
+    """The gradient, and its finite difference."""
     view = weight.view
     rows = [
         ("the equations", found.figure(found.gradient)),

@@ -1,4 +1,4 @@
-"""What every part of the document is written from: the derivation, its pages, and how much is asked for."""
+"""The view: the input of every part of the document, with the derivation, its pages and the level of detail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from derive.targets.verify import GradientReport
     from derive.worked.example import Example
 
-#: How much the document says, from least to most.
+#: Levels of detail, from least to most.
 DETAILS = ("brief", "full", "exhaustive")
 
 #: A line of mathematics in em, for choices that are the same in every format: an article's text width less a tag.
@@ -37,10 +37,10 @@ LINE = 33.0
 
 @dataclass(frozen=True)
 class View:
-    """A derivation as it is looked at: for one sample and for a batch, in its notation, in so much detail.
+    """A derivation with its notation and level of detail, for one sample and for a batch.
 
-    ``example`` holds the worked numbers, ``report`` the gradient check as it was run,
-    if they are wanted. ``form`` is that of the code, one of ``edition.FORMS``.
+    ``example`` holds the worked numbers and ``report`` the gradient check, if they are
+    wanted. ``form`` is the form of the code, one of ``edition.FORMS``.
     """
 
     derivation: Runnable
@@ -51,12 +51,12 @@ class View:
 
     @cached_property
     def code(self) -> Listing:
-        """The file that computes the equations."""
+        """Name of the file that computes the equations."""
         return self.derivation.target().listing(self.form)
 
     @property
     def notation(self) -> Notation:
-        """How it is written."""
+        """The notation."""
         return self.derivation.notation
 
     @property
@@ -66,7 +66,7 @@ class View:
 
     @property
     def descent(self) -> Descent:
-        """How the parameters follow the gradient."""
+        """The gradient descent method."""
         network = self.derivation.network
         return Descent() if network is None else network.descent
 
@@ -87,23 +87,23 @@ class View:
 
     @property
     def set_(self) -> Typesetter:
-        """What makes boxes."""
+        """The typesetter of the page, which makes boxes."""
         return self.page.typesetter
 
     @property
     def brief(self) -> bool:
-        """Whether only the heart of the matter is wanted."""
+        """Whether the detail is ``brief``."""
         return self.detail == "brief"
 
     @property
     def exhaustive(self) -> bool:
-        """Whether everything is wanted."""
+        """Whether the detail is ``exhaustive``."""
         return self.detail == "exhaustive"
 
     # ------------------------------------------------------------ symbols
 
     def letter(self, name: str) -> Box:
-        """A letter of the alphabet in use."""
+        """A letter of the notation's alphabet."""
         return self.set_.letter(LETTERS[name])
 
     def role(self, role: str) -> Box:
@@ -115,7 +115,7 @@ class View:
         return self.set_.partial(of, wrt)
 
     def local_slope(self, edge: LocalDerivative, of: Box, wrt: Box) -> Box:
-        """A local derivative, of one equation alone; it is marked where the error reads a tensor in two ways."""
+        """A local derivative of a single equation; marked if the error also reads a tensor another way."""
         immediate = self.derivation.chains.is_immediate(edge)
         return self.set_.immediate(of, wrt) if immediate else self.set_.partial(of, wrt)
 
@@ -135,7 +135,7 @@ class View:
         return Item(left, tuple(right), relation(statement), statement.number if numbered else None)
 
     def arrays(self, statement: ArrayAssign, page: Page, numbered: bool = True) -> Item:
-        """A statement in matrix form; the shape of the result stands below it if shapes are shown."""
+        """A statement in matrix form, with the shape of the result below it if shapes are shown."""
         left = page.symbol(statement.target, whole=True)
         if page.shapes and statement.form.shape != (1, 1):
             left = page.typesetter.under(left, page.shape(*statement.form.shape))
@@ -164,13 +164,13 @@ class View:
         return sum(size(p) for p in self.single.parameters).expand()
 
     def by_depth(self) -> list[Tensor]:
-        """The parameters, the one nearest to the error first."""
+        """Parameters, the one nearest to the error first."""
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
         nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in self.single.parameters}
         return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != Role.WEIGHT))
 
     def _leading(self, parameter: Tensor) -> list[LocalDerivative]:
-        """The local derivatives towards a parameter; that of a penalty for it only if there is no other."""
+        """Local derivatives with respect to a parameter; that of a penalty only if there is no other."""
         edges = self.derivation.chains.into(parameter)
         return [e for e in edges if e.of.role != Role.PENALTY] or [*edges]
 
@@ -181,10 +181,10 @@ def relation(statement: ArrayAssign) -> str:
 
 
 def display(items: Iterable[Item]) -> Display:
-    """Equations below one another."""
+    """Return a group of equations."""
     return Display(tuple(items))
 
 
 def bound_in(expression: Expr, free: Iterable[Index]) -> list[Index]:
-    """The indices of an expression that are not free, in a fixed order."""
+    """Bound indices of an expression, in a fixed order."""
     return sorted(expression.atoms(Index) - set(free), key=str)

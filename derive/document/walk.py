@@ -1,4 +1,4 @@
-"""The backward pass step by step, in no format: each shared factor with the gradients that it completes."""
+"""The backward pass step by step: each shared factor with the gradients computed from it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from derive.document.view import View
 
 @dataclass(frozen=True)
 class Stride:
-    """One step: its equations in matrix form, and what it deals with.
+    """One step: its equations in matrix form, and the symbols to highlight.
 
-    ``symbols`` are what an equation shows of it: tensors by name, local derivatives as ``a2/z2``;
-    ``drawn`` are the tensors that a drawing shows of it.
+    ``symbols`` are highlighted in equations: tensors by name, local derivatives as ``a2/z2``;
+    ``drawn`` are the tensors highlighted in the drawing.
     """
 
     items: tuple[Item, ...]
@@ -27,7 +27,7 @@ class Stride:
 
 
 def strides(view: View) -> tuple[Stride, ...]:
-    """The steps of the backward pass, from the error outward; without shared factors a step for each gradient."""
+    """Return the steps of the backward pass, starting at the error; without shared factors, one for each gradient."""
     program = view.batch
     grouped: dict[str, list[ArrayAssign]] = {s.target.name: [s] for s in program.stage("factor")}
     order = {name: position for position, name in enumerate(grouped)}
@@ -55,7 +55,7 @@ def _edges(statement: ArrayAssign, view: View, passages: Mapping[str, Passage]) 
 
 
 def _between(tensor: Tensor, view: View, passages: Mapping[str, Passage]) -> Iterator[LocalDerivative]:
-    """The local derivatives between a tensor and what has a name before it: the factors, or the error."""
+    """Local derivatives between a tensor and the nearest named derivatives before it: factors, or the error."""
     for edge in view.derivation.chains.into(tensor):
         yield edge
         passage = passages.get(edge.of.name)

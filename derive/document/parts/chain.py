@@ -21,9 +21,9 @@ from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.page import Page
 
-#: How many scalar chains of one weight are written out; of more, the first ones and the last.
+#: Largest number of scalar chains of one weight that are written out; of more, the first ones and the last.
 PATHS = {"brief": 2, "full": 4, "exhaustive": 12}
-#: How many layers are spelled out in scalars before the middle ones are left out.
+#: Largest number of layers written in scalars; of more, the middle ones are omitted.
 LAYERS = {"brief": 1, "full": 4, "exhaustive": 8}
 
 
@@ -73,7 +73,7 @@ def _by_layer(view: View) -> list[tuple[Text, list[Tensor]]]:
 
 
 def _spelled(view: View) -> list[tuple[Span, ...]]:
-    """The layers that are spelled out in scalars."""
+    """Layers that are written in scalars."""
     titles = [title.spans for title, _ in _by_layer(view)]
     most = LAYERS[view.detail]
     return titles if len(titles) <= most else [*titles[: most - 1], titles[-1]]
@@ -102,7 +102,7 @@ def _locals(view: View) -> list[Block]:
 
 
 def _immediate(view: View) -> Text:
-    """What a derivative of the error is called that is not all of it, where there is one."""
+    """Explain the sign of a direct derivative of the error that is only part of the total one, if there is any."""
     chains = view.derivation.chains
     found = [e for edges in chains.edges.values() for e in edges if chains.is_immediate(e)]
     if not found:
@@ -120,7 +120,7 @@ def _immediate(view: View) -> Text:
 
 
 def _kinds(view: View) -> list[LocalDerivative]:
-    """All local derivatives, or one of each kind: the one that shows most indices."""
+    """All local derivatives, or one of each kind: the one with the most indices."""
     edges = [e for edges in view.derivation.chains.edges.values() for e in edges]
     if view.exhaustive:
         return edges
@@ -137,7 +137,7 @@ def _indices_shown(edge: LocalDerivative) -> int:
 
 
 def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
-    """How a local derivative was found, step by step, for one sample."""
+    """The derivation of a local derivative, step by step, for one sample."""
     of, wrt = (tuple(map(single_index, i)) for i in (edge.of_indices, edge.wrt_indices))
     reasons = [Reason(r.rules, alone_in(r.value)) for r in edge.reasons]
     bound = [i for r in reasons for i in bound_in(r.value, (*of, *wrt))]
@@ -147,9 +147,9 @@ def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
 
 
 def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
-    """The steps of a derivation below one another, each with its rules; a step that changes nothing is no step.
+    """Display the steps of a derivation, each with its rules; a step that changes nothing is omitted.
 
-    A step on the way that no line can hold is not shown; its rules are named with the next.
+    A step that is too wide for a line is not shown; its rules are added to the next.
     """
     items: list[Item] = []
     before: Box | None = None
@@ -168,7 +168,7 @@ def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
 
 
 def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:
-    """The rules of a step that can be seen in it: a delta between samples is not, where there is one sample."""
+    """The visible rules of a step: a delta between samples is invisible if there is one sample."""
     if INDEPENDENCE in reason.rules and not reason.value.atoms(Index):
         return tuple(r for r in reason.rules if r != INDEPENDENCE)
     if COLLAPSE in reason.rules and before is not None and not before.value.has(KroneckerDelta):
@@ -178,7 +178,7 @@ def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:
 
 # One weight in scalars.
 
-#: A product of factors, and whether it is subtracted.
+#: The factors of a product, and whether it is subtracted.
 Product = tuple[bool, list[Box]]
 
 
@@ -216,7 +216,7 @@ def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[S
 
 
 def _sum(view: View, products: Sequence[Product | None]) -> list[Box]:
-    """Products below one another, with their signs; None for dots."""
+    """A sum of products, one on each line; None for dots."""
     pieces: list[Box] = []
     for number, product in enumerate(products):
         negative, (first, *others) = product or (False, [view.set_.dots()])
@@ -241,7 +241,7 @@ def _partials(view: View, links: ScalarChain) -> Product:
 
 
 def _values(view: View, links: ScalarChain) -> Product:
-    """The values of the local derivatives on a chain, ones left out, and whether they make it negative."""
+    """The values of the local derivatives on a chain without factors of 1, and whether the product is negative."""
     page = view.page.with_letters((), dict.fromkeys(i for x in links for i in sorted(x.value.atoms(Index), key=str)))
     values = [x.value for x in links]
     negative = sum(map(_is_negative, values)) % 2 == 1

@@ -1,4 +1,4 @@
-"""The check, as it was run for this network."""
+"""The result of the gradient check of this network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from derive.paper.boxes import Box
 
 
 def check(view: View) -> Part:
-    """How far the gradient of the generated module is from what is measured.
+    """Report the difference between the gradients of the generated module and numerical ones.
 
-    Raises what ``GradientReport.require`` does: then there is nothing to say about it.
+    Raises the errors of ``GradientReport.require`` if the check failed.
     """
     report = view.derivation.target().report
     if not report.right:

@@ -1,4 +1,4 @@
-"""The network forwards: unit by unit, in index form, in matrices."""
+"""The forward pass: unit by unit, in index form, in matrices."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from derive.document.view import View, bound_in
 from derive.paper.boxes import Box
 from derive.paper.page import Page
 
-#: How many units of a layer, or terms of a sum, are written out; of more, the first two and the last.
+#: Largest number of units of a layer, or terms of a sum, written out; of more, the first two and the last.
 UNITS = {"brief": 0, "full": 4, "exhaustive": 8}
 
 LOSS_WORDS = "The error is made, by the loss {}, with the function"
 
 
 def forward(view: View) -> Part:
-    """What the network computes for one sample."""
+    """The forward pass for one sample."""
     blocks: list[Block] = []
     stated = [d for d in view.batch.definitions if d.function.order == 0]
     functions = [definition(view, d) for d in stated if d.function.role == "activation"]
@@ -81,7 +81,7 @@ def _mixes_samples(view: View) -> bool:
 
 
 def definition(view: View, stated: Definition) -> Item:
-    """The definition of an activation, and what it is called here."""
+    """The definition of an activation, with its symbol in this document."""
     page, set_ = view.page, view.set_
     own = replace(page, functions={}).function(stated.function)
     applied = set_.apply(own, page.entry(X))
@@ -94,19 +94,19 @@ def definition(view: View, stated: Definition) -> Item:
 
 
 def called(view: View, activation: Any, function: Any) -> list[Box]:
-    """What an activation, or its derivative, is called in every layer that has it, applied to x."""
+    """The symbols of an activation, or its derivative, in each of its layers, applied to x."""
     names = dict.fromkeys(view.page.function(function, n) for n in layers_of(view, activation))
     return [view.set_.apply(n, view.page.entry(X)) for n in names]
 
 
 def equalities(view: View, values: Sequence[Box]) -> tuple[Box, ...]:
-    """The right side of an equation with several values, all equal."""
+    """The right side of an equation with several equal values."""
     first, *others = values
     return first, *(view.set_.before("equals", o) for o in others)
 
 
 def layers_of(view: View, activation: Any) -> list[int | None]:
-    """The layers that have an activation; the first one if they are written alike."""
+    """Layers with an activation; only the first if all have the same symbol."""
     used = [
         s.target.layer
         for s in view.batch.stage("forward")
@@ -119,7 +119,7 @@ def layers_of(view: View, activation: Any) -> list[int | None]:
 
 
 def shown_numbers(axis: Axis, most: int) -> list[Expr | None]:
-    """The numbers on an axis that are written out; None stands for dots."""
+    """Numbers on an axis that are written out; None stands for dots."""
     if axis.extent.is_Integer and axis.extent <= most:
         return [Integer(axis.start + n) for n in range(int(axis.extent))]
     return [Integer(axis.start), Integer(axis.start + 1), None, axis.stop]
@@ -169,7 +169,7 @@ def _at(statement: ArrayAssign, chosen: tuple[Expr, ...]) -> Expr:
 
 
 def written_out(page: Page, value: Expr, most: int) -> list[Box]:
-    """A formula with the sums among its terms written out, the middle of a long one as dots."""
+    """A formula with its sums written out, the middle of a long sum as dots."""
     terms: list[tuple[bool, Box]] = []
     for term in reading_order(Add.make_args(value)):
         negative = subtracted(term) and not isinstance(term, Add)
@@ -178,7 +178,7 @@ def written_out(page: Page, value: Expr, most: int) -> list[Box]:
 
 
 def _terms(page: Page, term: Expr, most: int) -> list[Box]:
-    """The boxes of one term: a sum of products as its summands, anything else as it stands."""
+    """The boxes of one term: the summands of a sum of products, otherwise the term unchanged."""
     factors = Mul.make_args(term)
     sums = [f for f in factors if isinstance(f, Sum)]
     outside = Mul(*(f for f in factors if not isinstance(f, Sum)))

@@ -13,14 +13,14 @@ from derive.drawing import draw
 from derive.paper.boxes import SUM, Box
 from derive.statement.describe import spelled
 
-#: How many layers are listed before the middle ones are left out.
+#: Largest number of layers listed; of more, the middle ones are omitted.
 MOST_LAYERS = 8
 #: The widest formula in the table, in em; of a wider one only the left side is shown.
 WIDEST = 16.0
 
 
 def glance(view: View) -> Part:
-    """What the network is: in a sentence, in a drawing, and layer by layer."""
+    """The network in a sentence, in a drawing, and layer by layer."""
     count = view.page.entry(view.total)
     noun = "parameter" if view.total == 1 else "parameters"
     blocks: list[Block] = [say("{} It has {} " + noun + ".", description(view), count)]
@@ -44,7 +44,7 @@ def description(view: View) -> Text:
 
 
 def layers(view: View) -> Table:
-    """What each layer computes, of how many units, with how many parameters."""
+    """A table of the layers: formula, number of units, number of parameters."""
     rows = [_row(view, same) for same in _layered(view)]
     if len(rows) > MOST_LAYERS:
         rows = [*rows[:4], (Text((view.set_.dots("down"),)),) * 4, *rows[-2:]]

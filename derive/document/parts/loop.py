@@ -1,4 +1,4 @@
-"""The update and the loop: each line tied to its equation and to the line of code that does it."""
+"""The update and the training loop: each line with its equation and its line of code."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
 
-#: How many lines of one stage, or arrays in a row, are listed before the middle ones are left out.
+#: Largest number of lines of one stage, or arrays in a row; of more, the middle ones are omitted.
 MOST = 8
 #: The widest formula of a line, in em; of a wider one only the left side is shown.
 WIDEST = 19.0
 
 
 def loop(view: View) -> Part:
-    """How the parameters begin, a step against the gradient, and the algorithm that repeats it."""
+    """Weight initialisation, one step of gradient descent, and the algorithm that repeats it."""
     plain = view.descent.is_plain
     blocks: list[Block] = [] if view.brief else _beginning(view)
     blocks += [_lead(view), view.batched("update")]
@@ -41,7 +41,7 @@ def loop(view: View) -> Part:
 
 
 def _beginning(view: View) -> list[Block]:
-    """How the weights begin, with their spread if they are drawn one by one; and what is kept from step to step."""
+    """Weight initialisation, with the standard deviation of random weights, and the optimizer's initial state."""
     network = view.derivation.network
     if network is None:
         return []
@@ -69,7 +69,7 @@ def _beginning(view: View) -> list[Block]:
 
 
 def _lead(view: View) -> Text:
-    """What a step is."""
+    """The sentence that introduces a step."""
     rate, descent = view.page.symbol(LEARNING_RATE), view.descent
     if descent.is_plain:
         return say("A step goes against the gradient, with the learning rate {}:", rate)
@@ -91,7 +91,7 @@ def _lead(view: View) -> Text:
 
 
 def _first_words(view: View) -> Text:
-    """Which equations are written with their indices."""
+    """The sentence that says which equations are written with indices."""
     first, *others = view.single.parameters
     if view.exhaustive or not others:
         return say("With indices, for one sample:")
@@ -146,7 +146,7 @@ def _stepwise(view: View) -> list[Item]:
 
 
 def _kept(view: View) -> Text:
-    """Which arrays of the forward pass the backward pass reads."""
+    """Arrays of the forward pass that the backward pass reads."""
     read = {n for s in view.batch.stage("factor", "gradient") for n in symbols_read(s.equation.expression)}
     known = [t for t in view.batch.inputs if t.role != Role.TARGET] + [s.target for s in view.batch.stage("forward")]
     kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]

@@ -27,7 +27,7 @@ def matrices(view: View) -> Part:
 
 
 def _signs(view: View) -> list[Block]:
-    """What the signs mean, of those that occur."""
+    """The meaning of the signs that occur."""
     set_ = view.set_
     times = set_.letter(view.notation.times)
     statements = [s for program in (view.single, view.batch) for s in program.statements]
@@ -85,7 +85,7 @@ def _batch(view: View) -> list[Block]:
 
 
 def _unfolded(view: View) -> list[Item]:
-    """The error of a network of one layer with its forward equations put in."""
+    """The error of a network of one layer with its forward equations substituted."""
     *_, error = view.batch.stage("error")
     forward = view.batch.stage("forward")
     if len([s for s in forward if s.target.role == Role.PREACTIVATION]) != 1 or _has_rows(forward):

@@ -25,14 +25,14 @@ from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
 from derive.text.entry_text import number_text
 
-#: How many symbols of one kind are listed before the middle ones are left out.
+#: Largest number of symbols of one kind listed; of more, the middle ones are omitted.
 MOST = 6
 
 Row = tuple[Text, ...]
 
 
 def notation(view: View) -> Part:
-    """The table of symbols, then how their indices are read."""
+    """The table of symbols, and how to read their indices."""
     rows = [*_tensors(view), *_signs(view)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
@@ -53,7 +53,7 @@ def _of_one_sample(view: View) -> Text:
     return next((say(", {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
 
 
-# What a tensor of each role means; the layer is added where there are several.
+# Meaning of a tensor by role; the layer is added if there are several.
 _MEANING = {
     "input": "inputs",
     "target": "targets",
@@ -67,7 +67,7 @@ _MEANING = {
     "penalty": "penalty for large weights, a part of the error",
 }
 
-# What a number or an array of a step means.
+# Meaning of a number or an array of a step.
 _OF_A_STEP = {
     "clipped": "gradient of {}, clipped",
     "velocity": "last step of {}, or what is left of it",
@@ -100,7 +100,7 @@ def _is_numbered(tensor: Tensor) -> bool:
 
 
 def _shortened(view: View, rows: list[Row]) -> list[Row]:
-    """Rows of one kind; of many, the first two and the last."""
+    """Rows of one kind; if there are many, the first two and the last."""
     dots = (Text((view.set_.dots("down"),)), Text(("",)), Text((view.set_.dots("down"),)))
     return rows if len(rows) <= MOST else [*rows[:2], dots, rows[-1]]
 
@@ -129,7 +129,7 @@ def _meaning(view: View, tensor: Tensor) -> Text:
 
 
 def _stated_as(view: View, tensor: Tensor) -> Text:
-    """The name that a tensor was given, where its sign is not simply that."""
+    """The name given to a tensor, if its symbol differs from it."""
     sign, name = view.page.sign(tensor), tensor.name
     first = sign == next(own_signs(view.set_, name)) and text(view.page.scripts(sign, False, None, None)) == name
     by_role = is_canonical(tensor) and sign == role_sign(view.set_, view.notation, tensor, view.page.one_layer)
@@ -178,7 +178,7 @@ _ROLES = {"activation": "activation:", "loss": "what an entry adds to the error,
 
 
 def _of_a_step(view: View) -> Iterator[Row]:
-    """The numbers and arrays of a step, those that are fixed with their values."""
+    """The numbers and arrays of a step; constants with their values."""
     number = Text((view.set_.words("number"),))
     for name, value in view.batch.constants.items():
         symbol = view.batch_page.symbol(constant(name))
@@ -202,7 +202,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
 
 
 def _fixed(view: View, name: str) -> Text:
-    """What a number with a fixed value means."""
+    """The meaning of a constant."""
     if view.derivation.network is None:
         return say("constant{}", _stated_as(view, constant(name)))
     known = {"l2": "strength of weight decay", "clip": "largest norm of the gradients"}
@@ -211,7 +211,7 @@ def _fixed(view: View, name: str) -> Text:
 
 
 def _decimal(view: View, value: Fraction) -> Box:
-    """A fixed number as it was given."""
+    """A constant in decimals, as given."""
     digits, _, exponent = number_text(value).partition("e")
     if "/" in digits:
         return view.set_.fraction(view.set_.number(value.numerator), view.set_.number(value.denominator))
@@ -219,7 +219,7 @@ def _decimal(view: View, value: Fraction) -> Box:
 
 
 def _functions(view: View) -> Iterator[Row]:
-    """The activations and their derivatives, by the names that they have here."""
+    """The activations and their derivatives, with their symbols in this document."""
     for definition in view.batch.definitions:
         function = definition.function
         if function.order == 0 and (function.role == "loss" or function.origin in view.page.functions):
@@ -231,7 +231,7 @@ def _functions(view: View) -> Iterator[Row]:
 
 
 def _known_functions(view: View) -> Iterator[Row]:
-    """Functions with a name of their own that not every reader knows."""
+    """Named functions that not every reader knows."""
     set_, x, page = view.set_, view.page.entry(X), view.page
     definitions = [d.function.definition for d in view.batch.definitions]
     if any(d.has(erf) for d in definitions):
@@ -245,7 +245,7 @@ def _known_functions(view: View) -> Iterator[Row]:
 
 
 def _operations(view: View) -> Iterator[Row]:
-    """The signs between arrays, of those that occur."""
+    """The operators between arrays that occur."""
     set_ = view.set_
     forms = [s.form for program in (view.single, view.batch) for s in program.statements]
     nodes = [n for form in forms for n in walk(form)]
@@ -285,7 +285,7 @@ def _both_indices(view: View) -> bool:
 
 
 def _weights(view: View) -> Text:
-    """Say which way the weights point, where both of their indices are written."""
+    """Explain the order of the two indices of a weight, if both are written."""
     weight = next(p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))
     row, column = (Index(n, a) for n, a in zip(("row", "column"), weight.axes, strict=True))
     turned = view.notation.from_first and is_canonical(weight)

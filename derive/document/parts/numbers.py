@@ -1,4 +1,4 @@
-"""A worked example in numbers: every value of a step, from the equations."""
+"""A worked example: every value of a step, computed from the equations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from derive.worked.example import Example, Step
 from derive.worked.figures import Figure, figures
 from derive.worked.figures import Table as Figures
 
-#: The rows and columns of a matrix, and the entries of a gradient, that are printed; of more, the first and the last.
+#: Largest number of rows and columns of a matrix, and of gradient entries, printed; of more, the first and the last.
 SIDE, ENTRIES = 8, 24
 
 
@@ -39,7 +39,7 @@ def _program(view: View, example: Example) -> tuple[ArrayProgram, Page]:
     return (view.single, view.page) if example.samples == 1 else (view.batch, view.batch_page)
 
 
-# What is given.
+# Data and initial parameters.
 
 
 def _start_words(view: View, example: Example) -> Text:
@@ -71,7 +71,7 @@ def _start(view: View, example: Example) -> list[Item]:
 
 
 def _step(view: View, example: Example, step: Step) -> list[Block]:
-    """Forward, error, backward, the gradients beside their finite differences, the update."""
+    """The forward pass, error, backward pass, gradients beside their finite differences, and the update."""
     program, _ = _program(view, example)
     title = Text((f"Step {step.number}",))
     blocks: list[Block] = [Heading(title, Text(("Forwards, and the error:",)))]
@@ -162,7 +162,7 @@ def _entry(view: View, gradient: Tensor, place: tuple[int, int]) -> Box:
     return view.page.symbol(gradient, indices)
 
 
-# The end of many rounds.
+# The result of many steps.
 
 
 def _later(view: View, example: Example) -> list[Block]:
@@ -184,13 +184,13 @@ def _later(view: View, example: Example) -> list[Block]:
 
 
 def figure(view: View, number: Figure) -> Box:
-    """A number as it is printed."""
+    """A number, formatted for printing."""
     box = view.set_.decimal(number.digits, number.exponent or None)
     return view.set_.before("minus", box) if number.negative else box
 
 
 def matrix(view: View, rows: Figures) -> Box:
-    """A matrix of numbers; of many rows or columns, the first ones and the last."""
+    """A matrix of numbers; if it has many rows or columns, the first ones and the last."""
     if len(rows) == 1 and len(rows[0]) == 1:
         return figure(view, rows[0][0])
     picked = _picked(len(rows))

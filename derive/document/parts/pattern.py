@@ -1,4 +1,4 @@
-"""The pattern: the rows side by side, what they share, its name, its recursion, and what it saves."""
+"""The pattern: the rows of the chain rule, their shared factors, the recursion, and the multiplications saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from derive.paper.page import Page
 
 
 def pattern(view: View) -> Part:
-    """What stands in red in a row stands in green in a row above: it is called Psi, and computed once."""
+    """The red factor of a row is the green factor of a row above: it is named Psi and computed once."""
     factors = view.single.stage("factor")
     if not factors:
         blocks: tuple[Block, ...] = (
@@ -60,7 +60,7 @@ def _rows(view: View) -> list[Item]:
 
 
 def _rows_of(view: View) -> list[Tensor]:
-    """The parameters whose rows are shown; those of biases are the rows of their weights."""
+    """Parameters whose rows are shown; a bias has the same row as its weight."""
     return [p for p in view.by_depth() if p.role != Role.BIAS or not _has_weights(view)]
 
 
@@ -108,7 +108,7 @@ def _naming(view: View) -> Text:
 
 
 def _meaning(view: View) -> list[Item]:
-    """What each shared factor is the derivative of."""
+    """The derivative that each shared factor stands for."""
     found = []
     for statement in view.single.stage("factor"):
         about, indices = statement.target.about, statement.equation.indices
@@ -121,7 +121,7 @@ def _meaning(view: View) -> list[Item]:
 
 
 def _in_words(view: View) -> Text:
-    """What a shared factor says about its unit."""
+    """The meaning of a shared factor for its unit, in words."""
     statement = view.single.stage("factor")[-1]
     about, indices = statement.target.about, statement.equation.indices
     assert about is not None
@@ -141,7 +141,7 @@ def _in_words(view: View) -> Text:
 
 
 def _little(view: View) -> str:
-    """The name of a letter for a small number: one that nothing else has."""
+    """An unused letter for a small number."""
     first = "tau" if "epsilon" in view.batch.constants else "epsilon"
     return next(x for x in (first, "tau", "theta", "xi", "zeta") if LETTERS[x].text not in view.page.signs.letters)
 
@@ -156,7 +156,7 @@ def _recursion(view: View) -> Text:
 
 
 def _passages(view: View) -> list[Passage]:
-    """The passages that are shown: all, or without those that only repeat another layer's."""
+    """Passages that are shown: all, or those that do not repeat another layer's."""
     if view.exhaustive:
         return list(view.single.passages)
     kinds: dict[object, Passage] = {}
@@ -174,7 +174,7 @@ def _shown_indices(passage: Passage) -> int:
 
 
 def passage_steps(view: View, passage: Passage) -> list[Item]:
-    """How the derivative of the error with respect to one tensor was found."""
+    """The derivation of the derivative of the error with respect to one tensor."""
     bound = [i for r in passage.reasons for i in bound_in(r.value, passage.indices)]
     page = view.page.with_letters(passage.indices, dict.fromkeys(bound), view.notation.factor_letters)
     left = view.error_slope(page.symbol(passage.tensor, passage.indices))
@@ -210,11 +210,11 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
     return [box if first else page.typesetter.before("binary plus", box)]
 
 
-# What it saves.
+# Multiplications saved.
 
 
 def _saving(view: View) -> list[Block]:
-    """The multiplications with and without sharing, counted from the programs."""
+    """The numbers of multiplications with and without sharing, counted in the programs."""
     alone = multiplications_by_chain(view.derivation.chains)
     shared = multiplications(view.single.stage("factor", "gradient"))
     forwards = multiplications(view.single.stage("forward", "error"))

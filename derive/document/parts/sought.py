@@ -1,4 +1,4 @@
-"""What is sought, and what it would cost without the chain rule."""
+"""The gradients to derive, and their cost without the chain rule."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from derive.document.blocks import Block, Display, Item, Part, Text, say
 from derive.document.view import View
 from derive.paper.boxes import EMPTY, Box
 
-#: How many gradients are listed before the middle ones are left out.
+#: Largest number of gradients listed; of more, the middle ones are omitted.
 MOST = 8
 
 
 def sought(view: View) -> Part:
-    """The gradients as one line of symbols, and the price of finite differences."""
+    """The gradients as one line of symbols, and the cost of finite differences."""
     gradients = Display((Item(EMPTY, tuple(_gradients(view)), "none"),))
     blocks: list[Block] = []
     if view.total.is_number:

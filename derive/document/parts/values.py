@@ -1,4 +1,4 @@
-"""Plugging in: the slopes of the error and of the activations, line by line, and the result."""
+"""Substitution of the derivatives of the error and of the activations, line by line, and the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from derive.document.view import View
 
 
 def values(view: View) -> Part:
-    """What f' and the error's own slope are, and what the factors come to with them."""
+    """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
     if view.derivation.forward.promises:
         blocks.append(say("The targets of a sample sum to one, which is used where it is named."))
@@ -64,7 +64,7 @@ def _error_edges(view: View) -> tuple[LocalDerivative, ...]:
 
 
 def _slopes(view: View) -> list[Item]:
-    """Every f' worked out; one that no equation of the program needs has no number."""
+    """Every f', derived; it has no number if no equation of the program needs it."""
     definitions = [d for d in view.batch.definitions if d.function.role == "activation"]
     numbered = [d for d in definitions if d.function.order]
     known = {d.function for d in numbered}
@@ -89,7 +89,7 @@ def _slope(view: View, definition: Definition) -> Item:
 
 
 def _kinks(view: View, role: str) -> list[Block]:
-    """What the slope is taken to be where a function has a kink."""
+    """The value chosen for the derivative at a kink."""
     slopes = {d.function.origin for d in view.batch.definitions if d.function.order or d.function.role == "activation"}
     found: list[Block] = []
     for function in (d.function for d in view.batch.definitions if not d.function.order and d.function.role == role):
@@ -101,7 +101,7 @@ def _kinks(view: View, role: str) -> list[Block]:
 
 
 def _proofs(view: View) -> list[Item]:
-    """For each f' in terms of f: f put in, brought to one fraction, and so the derivative."""
+    """Prove each f' in terms of f: substitute f, simplify to one fraction, and compare with the derivative."""
     items: list[Item] = []
     for definition in view.batch.definitions:
         function = definition.function
@@ -111,12 +111,12 @@ def _proofs(view: View) -> list[Item]:
         applied = view.set_.apply(view.page.function(function, layers_of(view, function)[0]), view.page.entry(X))
         left = replace(view.page, given={A: applied}).entry(form)
         found = steps(view.page, left, proof(form, function.definition, derivative(function).definition))
-        items += found if len(found) > 1 else []  # the definition put in is the derivative already
+        items += found if len(found) > 1 else []  # substitution alone gives the derivative
     return items
 
 
 def proof(form: Expr, definition: Expr, slope: Expr) -> list[Reason]:
-    """The steps from ``form`` in A, with the definition put in for A, to the slope of the definition."""
+    """The steps from ``form`` in A, with the definition substituted for A, to the derivative of the definition."""
     factors = [f.xreplace({A: definition}) for f in Mul.make_args(form)]
     opened = Mul(*factors, evaluate=False) if len(factors) > 1 else factors[0]
     fractions = [_one_fraction(f) for f in factors]
@@ -129,7 +129,7 @@ def proof(form: Expr, definition: Expr, slope: Expr) -> list[Reason]:
 
 
 def _one_fraction(expression: Expr) -> Expr:
-    """A sum that holds a fraction, as one fraction; anything else as it is."""
+    """Write a sum with a fraction as one fraction; return anything else unchanged."""
     powers = {e: Dummy() for e in sorted(expression.atoms(exp), key=default_sort_key)}
     whole = cancel(together(expression.xreplace(powers)))
     if not isinstance(expression, Add) or fraction(whole)[1] == 1:
@@ -138,7 +138,7 @@ def _one_fraction(expression: Expr) -> Expr:
 
 
 def _mixed(view: View) -> list[Item]:
-    """The slope of an activation that mixes the units of its layer."""
+    """The derivative of an activation that mixes the units of its layer, such as softmax."""
     learned = {p.name for p in view.batch.parameters}
     return [
         item
@@ -154,7 +154,7 @@ def _mixed(view: View) -> list[Item]:
 
 
 def _plugged(view: View) -> list[Item]:
-    """Each factor with f' written in terms of the activation, where that changes it."""
+    """Each factor with f' in terms of the activation, if that changes it."""
     slopes = Slopes(view.derivation.forward)
     found = []
     for statement in view.single.stage("factor"):
@@ -167,13 +167,13 @@ def _plugged(view: View) -> list[Item]:
 
 
 def _cancelled(view: View) -> list[Item]:
-    """How a factor came about that is shorter than the product of its slopes."""
+    """The derivation of a factor that is shorter than the product of its derivatives, through cancellation."""
     short = [p for p in view.single.passages if any({CANCELLED, ONE_FRACTION, PROMISE} & {*r.rules} for r in p.reasons)]
     return [item for p in short for item in passage_steps(view, p)]
 
 
 def _full_gradients(view: View) -> list[Item]:
-    """The gradients of a network of one layer with the shared factor put in."""
+    """The gradients of a network of one layer with the shared factor substituted."""
     factors = {s.target: s for s in view.single.stage("factor")}
     if len(factors) != 1:
         return []
