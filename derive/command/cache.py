@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -42,19 +42,48 @@ class Result:
     report: str
 
 
-def cached(options: argparse.Namespace, read: Iterable[Path], make: Callable[[], Result]) -> Result:
+def cached(options: argparse.Namespace, read: Sequence[Path], make: Callable[[], Result]) -> Result:
     """Return the kept result of these options and the files that they name, or make it and keep it."""
     try:
-        path = _folder() / f"{_key(options, read)}.json"
-    except (OSError, RuntimeError):  # a file that cannot be read; a user without a home
+        key, folder = _key(options, read), _folder()
+    except (OSError, RuntimeError):  # a file that cannot be read twice; a user without a home
         return make()
-    with suppress(OSError, ValueError):
+    path = folder / f"{key}.json"
+    with suppress(OSError, ValueError, TypeError):
         return _read_back(path)
     result = make()
     if all(isinstance(content, str) for content in result.files.values()):  # a PDF is compiled anew where it is needed
         with suppress(OSError):
-            _keep(path, json.dumps(asdict(result)))
+            if _key(options, read) == key:  # and no file was edited meanwhile
+                _keep(path, json.dumps(asdict(result)))
     return result
+
+
+def _folder() -> Path:
+    """Return the folder of the cache. Raises RuntimeError if there is none."""
+    chosen = os.environ.get("DERIVE_CACHE")
+    if chosen == "":
+        raise RuntimeError("the cache is turned off")
+    if chosen is not None:
+        return Path(chosen).expanduser()
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (home if home.is_absolute() else Path.home() / ".cache") / "derive"
+
+
+def _key(options: argparse.Namespace, read: Iterable[Path]) -> str:
+    """Return the hash of everything on which a result depends.
+
+    Raises OSError for a file that cannot be read, or not twice, such as a pipe.
+    """
+    given = sorted((name, repr(value)) for name, value in vars(options).items() if name not in _USES)
+    files = [(str(path), _bytes_of(path)) for path in read]
+    return hashlib.sha256(repr((given, files, sys.version, list(_code()))).encode()).hexdigest()
+
+
+def _bytes_of(path: Path) -> bytes:
+    if not path.is_file():
+        raise OSError(f"{path} is not a regular file")
+    return path.read_bytes()
 
 
 def _read_back(path: Path) -> Result:
@@ -62,42 +91,28 @@ def _read_back(path: Path) -> Result:
     digest, _, text = path.read_text(encoding="utf-8").partition("\n")
     if digest != content_hash(text):
         raise ValueError(f"{path} is damaged")
-    path.touch()
+    with suppress(OSError):  # of a folder that is only read
+        path.touch()
     return Result(**json.loads(text))
-
-
-def _folder() -> Path:
-    """The folder of the cache. Raises RuntimeError if there is none."""
-    chosen = os.environ.get("DERIVE_CACHE")
-    if chosen == "":
-        raise RuntimeError("the cache is turned off")
-    return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "derive")
-
-
-def _key(options: argparse.Namespace, read: Iterable[Path]) -> str:
-    """The hash of everything on which a result depends. Raises OSError if a file cannot be read."""
-    given = sorted((name, repr(value)) for name, value in vars(options).items() if name not in _USES)
-    files = [(str(path), path.read_bytes()) for path in read]
-    return hashlib.sha256(repr((given, files, sys.version, list(_code()))).encode()).hexdigest()
 
 
 def _code() -> Iterable[tuple[str, int, int]]:
     """The name, size and time of each file of code, each template and each file that names a library's version."""
-    folders = (Path(__file__).resolve().parents[1], template_folder())
-    ours = (path for folder in folders for path in folder.rglob("*.[pj][yi]*"))
+    ours = [*Path(__file__).resolve().parents[1].rglob("*.py"), *template_folder().rglob("*.*")]
     origins = ((spec.origin, file) for name, file in _LIBRARIES.items() if (spec := find_spec(name)))
     theirs = (Path(origin).with_name(file) for origin, file in origins if origin)
-    for path in (*sorted(path for path in ours if path.suffix in (".py", ".jinja")), *theirs):
+    for path in (*sorted(path for path in {*ours} if path.parent.name != "__pycache__"), *theirs):
         found = path.stat()
         yield str(path), found.st_size, found.st_mtime_ns
 
 
 def _keep(path: Path, text: str) -> None:
-    """Write a result as a whole, and remove the oldest ones."""
+    """Write a result as a whole, and remove the oldest ones and what a run that was killed has left."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}.tmp")
-    new.write_text(f"{content_hash(text)}\n{text}", encoding="utf-8", newline="\n")
+    with open(new, "x", encoding="utf-8", newline="\n", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(f"{content_hash(text)}\n{text}")
     new.replace(path)
-    newest_first = sorted(path.parent.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    newest_first = sorted(path.parent.glob("*.*"), key=lambda p: p.stat().st_mtime, reverse=True)
     for old in newest_first[LIMIT:]:
         old.unlink(missing_ok=True)

@@ -78,11 +78,8 @@ def _stated_beside(file: Path) -> Derivation | None:
 def _reason(problem: BaseException, folder: Path) -> str:
     """What went wrong in a module, on one line, with the last line of the folder's own equations on the way to it."""
     frames = traceback.extract_tb(problem.__traceback__)
-    own = [
-        f
-        for f in frames
-        if Path(f.filename).resolve().parent == folder.resolve() and Path(f.filename).name != "_runtime.py"
-    ]
+    others = ("_runtime.py", "__init__.py", "__main__.py")
+    own = [f for f in frames if (p := Path(f.filename).resolve()).parent == folder.resolve() and p.name not in others]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
     return cut(" ".join(f"{type(problem).__name__}: {problem}".split())) + where
 

@@ -125,7 +125,9 @@ def _derived(options: argparse.Namespace) -> Result:
 
 
 def _read(options: argparse.Namespace) -> list[Path] | None:
-    """The files that the options name: the specification and the numbers; None if the options are refused."""
+    """The files that the options name: the specification and the numbers; None where there is no cache of it."""
+    if options.spec is not None and not options.spec.is_file():
+        return None
     try:
         numbers = _edition(options).numbers
     except SpecError:  # what is wrong with the network is said first

@@ -110,6 +110,46 @@ def test_an_empty_name_turns_it_off(derived, monkeypatch, tmp_path):
     assert len(derived) == 2
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are needed")
+def test_a_pipe_is_read_once(derived):
+    for value in (3, 4):
+        os.mkfifo("pipe")
+        writer = subprocess.Popen([sys.executable, "-c", f"open('pipe', 'w').write('X = [[{value}, {value}]]')"])
+        assert main([*LAYERS, "--numbers", "pipe", "--output", str(value)]) == 0
+        writer.wait()
+        Path("pipe").unlink()
+        assert f"{value}" in Path(f"{value}/network_2_1/numbers.toml").read_text().split("\n", 2)[2]
+    assert len(derived) == 2
+
+
+def test_a_file_that_is_edited_during_a_run_is_not_mistaken_for_the_one_before(derived, monkeypatch):
+    numbers, run = Path("numbers.toml"), [*LAYERS, "--numbers", "numbers.toml"]
+    real, first = command._derived, "X = [[1, 2]]\n"
+
+    def edited(options):
+        numbers.write_text("X = [[7, 7]]\n")
+        return real(options)
+
+    numbers.write_text(first)
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_derived", edited)
+        assert main(run) == 0
+    numbers.write_text(first)
+    assert main([*run, "--force"]) == 0
+    assert "7" not in Path("generated/network_2_1/numbers.toml").read_text().split("\n", 2)[2]
+
+
+def test_a_change_of_any_template_is_noticed(derived, monkeypatch, tmp_path):
+    folder = tmp_path / "templates"
+    (folder / "html").mkdir(parents=True)
+    (folder / "html" / "page.css").write_text("a {}\n")
+    monkeypatch.setattr("derive.command.cache.template_folder", lambda: folder)
+    assert main(LAYERS) == main(LAYERS) == 0
+    (folder / "html" / "page.css").write_text("a { color: red }\n")
+    assert main(LAYERS) == 0
+    assert len(derived) == 2
+
+
 def test_refusals_are_not_kept(derived, capsys):
     for _ in range(2):
         assert main(["network", "--layers", "2,0"]) == 2

@@ -31,9 +31,16 @@ COMMANDS = {
 SAID_ON_STDOUT = [name for name, (_, code) in COMMANDS.items() if code < 2]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache of results for all runs here: what is derived is not what is tested."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path, cache: str) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DERIVE_CACHE", cache)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(root))  # the folder is another one
 

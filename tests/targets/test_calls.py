@@ -5,15 +5,16 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-from derive.targets.numpy.entrywise import proved_form
-from derive.targets.numpy.trial import GREATEST, elementwise_code
 from sympy import Expr, lambdify, log, tan
 
 from derive import Edition, Network, derive
+from derive.arrays.entrywise import proved_form
+from derive.arrays.trial import GREATEST
 from derive.calculus.functions import CALLS, X, derivative, elementwise
 from derive.catalogue.activations import ACTIVATIONS, Activation
 from derive.catalogue.losses import Loss
 from derive.command.main import main
+from derive.targets.numpy.evaluator import NumPyEvaluator
 from derive.text.errors import StatementError
 
 #: A formula for each function that is defined for every number.
@@ -53,7 +54,8 @@ def test_values_and_slopes_are_right_far_out(chosen: str) -> None:
 
 
 def _assert_exact(formula: Expr) -> None:
-    code, exact = elementwise_code(proved_form(formula), ()), lambdify(X, formula, "mpmath")
+    run = NumPyEvaluator()
+    code, exact = run.function(proved_form(run, formula), ()), lambdify(X, formula, "mpmath")
     for point in POINTS:
         with mpmath.workdps(900):
             true = mpmath.mpf(exact(mpmath.mpf(point)))
