@@ -1,7 +1,7 @@
-"""A catalogue entry with options, as text: ``elu(alpha=1.4)``, ``huber(delta=1/2)``; read, never evaluated.
+"""Catalogue entries with options as text, such as ``elu(alpha=1.4)`` or ``huber(delta=1/2)``.
 
-Values are exact: ``1.4`` is the fraction 7/5. Each entry of a catalogue declares its
-options in a tuple ``options``; what an option is left at by default is not written.
+The text is parsed, never evaluated. Values are exact: ``1.4`` is the fraction 7/5. Each entry of a
+catalogue declares its options in a tuple ``options``. Options with default values are not written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_ENTRY = 300
 MAX_DIGITS = 30
 MAX_EXPONENT = 99
 
-#: Decimals that are shorter than this are written without an exponent.
+#: Decimals shorter than this are written without an exponent.
 _PLAIN = 5
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -31,11 +31,11 @@ _SYNTAX = "options are written as in elu(alpha=1.4) or adam(beta1=0.9, epsilon=1
 
 @dataclass(frozen=True)
 class Option:
-    """A number that an entry of a catalogue takes by name.
+    """A named numeric option of a catalogue entry.
 
-    ``default`` is None if it must be given. The value is at least ``least`` or greater
-    than ``above``, and at most ``most`` or less than ``below``, as far as these are given,
-    and a whole number if ``whole``. Limits may be any numbers that make exact fractions.
+    A ``default`` of None means that the option is required. The lower limit is ``least``
+    (inclusive) or ``above`` (exclusive), the upper limit ``most`` (inclusive) or ``below``
+    (exclusive); None means no limit. With ``whole`` the value is an integer.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Option:
     whole: bool = False
 
     def holds(self, value: Fraction) -> bool:
-        """Whether a value lies in the option's range."""
+        """Return whether ``value`` is in range."""
         return (
             (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
@@ -59,7 +59,7 @@ class Option:
 
     @property
     def range(self) -> str:
-        """The range in words.
+        """The range in words, for messages.
 
         >>> Option("beta", None, "", least=0, below=1).range
         'a number of at least 0 and less than 1'
@@ -75,7 +75,7 @@ class Option:
 
 
 def split_entries(text: str) -> tuple[str, ...]:
-    """Split a list at the commas that stand in no parentheses.
+    """Split a list at the commas outside parentheses.
 
     >>> split_entries("elu(alpha=1.4, ), sigmoid")
     ('elu(alpha=1.4, )', 'sigmoid')
@@ -90,7 +90,7 @@ def split_entries(text: str) -> tuple[str, ...]:
 
 
 def known_name(key: str, plural: str, name: object, catalogue: Mapping[str, Any]) -> str:
-    """Return the entry's own name for a name or a synonym, in any case; raises SpecError if there is none."""
+    """Return the canonical name for a name or synonym, ignoring case. Raises SpecError for an unknown one."""
     if not isinstance(name, str):
         raise SpecError(f"{key} is {kind(name)}, {shown(name)}, where a name is expected")
     found = canonical(bounded(key, name, MAX_ENTRY), catalogue)
@@ -101,9 +101,9 @@ def known_name(key: str, plural: str, name: object, catalogue: Mapping[str, Any]
 
 
 def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> tuple[str, dict[str, Fraction]]:
-    """Return the name of an entry and all its options, in the order in which it declares them.
+    """Parse an entry; return its name and the values of all its options, in the order of declaration.
 
-    ``key`` is what the text is given as, ``plural`` what `derive list` calls the catalogue.
+    ``key`` names the text in messages; ``plural`` is the name of the catalogue in `derive list`.
     Raises SpecError for an unknown name or option, a value out of range, or other syntax.
 
     >>> from derive.catalogue.activations import ACTIVATIONS
@@ -123,14 +123,14 @@ def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any
 
 
 def _refuse_foreign_options(where: str, name: str, entry: Any) -> None:
-    """Refuse options after a synonym whose options mean something else than the entry's own."""
+    """Refuse options after a synonym if they have another meaning there than in the entry."""
     for synonym, meaning in getattr(entry, "without_options", {}).items():
         if folded(synonym) == folded(name):
             raise SpecError(f"{where}: {synonym} takes no option here; {meaning}")
 
 
 def entry_text(name: str, options: Mapping[str, Fraction], declared: Iterable[Option]) -> str:
-    """Write an entry so that equal ones are written alike: no defaults, options as declared.
+    """Write an entry in canonical form: options in the order of declaration, defaults omitted.
 
     >>> entry_text("elu", {"alpha": Fraction(7, 5)}, [Option("alpha", 1, "")])
     'elu(alpha=1.4)'
@@ -155,7 +155,7 @@ def option_values(text: str) -> tuple[Fraction, ...]:
 
 
 def number_text(value: Fraction) -> str:
-    """Write a fraction exactly, as a decimal if it is one.
+    """Write a fraction exactly, as a decimal if that is finite.
 
     >>> [number_text(Fraction(t)) for t in ("1.40", "1/3", "1e-8", "-2", "250000000")]
     ['1.4', '1/3', '1e-8', '-2', '2.5e8']
@@ -165,7 +165,7 @@ def number_text(value: Fraction) -> str:
 
 
 def decimal_text(value: Fraction) -> str | None:
-    """Write a fraction as a decimal; None if it is none, or a long one.
+    """Write a fraction as a decimal; None if that is infinite or too long.
 
     >>> [decimal_text(Fraction(t)) for t in ("1.40", "1/3", "1e-8")]
     ['1.4', None, '1e-8']
@@ -185,7 +185,7 @@ def decimal_text(value: Fraction) -> str | None:
 
 
 def _decimal(value: Fraction) -> tuple[str | None, int]:
-    """The digits and the power of ten of a decimal; None for the digits of what is none, or a long one."""
+    """Return the digits and the power of ten; None for the digits if the decimal is infinite or too long."""
     rest, twos, fives = value.denominator, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
@@ -196,13 +196,13 @@ def _decimal(value: Fraction) -> tuple[str | None, int]:
     places = max(twos, fives)
     digits = str(value.numerator * 10**places // value.denominator)
     bare = digits.rstrip("0") if value else digits
-    if len(bare) > MAX_DIGITS:  # the quotient is what can be read again
+    if len(bare) > MAX_DIGITS:  # too long to be parsed again, so it is written as a quotient
         return None, 0
     return bare, len(digits) - len(bare) - places
 
 
 def _given(where: str, name: str, body: str, catalogue: Mapping[str, Any]) -> dict[str, str]:
-    """What is written between the parentheses: texts by the names of the options."""
+    """Split the text between the parentheses into texts by option name."""
     declared = [option.name for option in catalogue[name].options]
     found: dict[str, str] = {}
     for part in [p.strip(" \t") for p in body.split(",")] if body.strip(" \t") else []:
@@ -220,7 +220,7 @@ def _given(where: str, name: str, body: str, catalogue: Mapping[str, Any]) -> di
 
 
 def _filled(name: str, given: Mapping[str, str], where: str, declared: Iterable[Option]) -> dict[str, Fraction]:
-    """The value of every option, the default where none is given."""
+    """Return the value of every option, with defaults for those not given."""
     values = {}
     for option in declared:
         if option.name in given:
@@ -236,7 +236,7 @@ def _filled(name: str, given: Mapping[str, str], where: str, declared: Iterable[
 
 
 def _number(text: str, where: str) -> Fraction:
-    """A whole number, a decimal or a quotient of whole numbers, exactly."""
+    """Parse an integer, a decimal or a quotient of integers, exactly."""
     quotient, decimal = _QUOTIENT.fullmatch(text), _DECIMAL.fullmatch(text)
     if not quotient and not decimal:
         raise SpecError(f"{where} is {shown(text)}, but must be a number such as 2, 1.4, 1e-8 or 1/3")

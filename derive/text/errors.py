@@ -1,18 +1,18 @@
-"""Every error that a user may meet; each message is one sentence in the user's own names."""
+"""All errors that users may see. Each message is one sentence and uses the user's own names."""
 
 from __future__ import annotations
 
 
 class SpecError(ValueError):
-    """A specification that makes no network; the message is one sentence for the user."""
+    """An invalid specification of a network."""
 
 
 class StatementError(ValueError):
-    """A forward pass that cannot be derived; the message is one sentence in the user's names."""
+    """A forward pass that cannot be differentiated."""
 
 
 class ModuleError(RuntimeError):
-    """A generated module that must not be handed out: it does not run, or its check fails."""
+    """A generated module that does not run or fails its check."""
 
 
 class SecondRenderingError(ModuleError):
@@ -20,8 +20,8 @@ class SecondRenderingError(ModuleError):
 
 
 class OutputError(ValueError):
-    """Files that cannot or must not be written; the message is one sentence for the user."""
+    """Files that cannot be written, or must not be overwritten."""
 
 
 class CheckError(ValueError):
-    """A path at which there is no generated module."""
+    """A path without a generated module."""

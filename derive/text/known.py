@@ -1,7 +1,7 @@
-"""Names from users, matched against those that are known: whatever their case, by their synonyms, with typing errors.
+"""Matching of names from users with known ones: case-insensitive, with synonyms and typing errors.
 
-A name that is only spelled like a known one may mean something else, as ``msle`` and ``mse``
-do, so nothing is proposed unless it is what was meant, slightly mistyped.
+A similar spelling may mean something else, as with ``msle`` and ``mse``. A name is therefore only
+suggested for a likely typing error.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from derive.text.user_text import listed, shown
 
-#: Names that mean something else in scikit-learn, Keras, PyTorch or the literature, though typing errors
-#: could make them of ours.
+#: Names with a meaning of their own in scikit-learn, Keras, PyTorch or the literature, which would
+#: otherwise pass for typing errors.
 ELSEWHERE = frozenset(
     # activations
     "celu crelu prelu rrelu drelu relu1 glu geglu reglu swiglu quick_gelu squareplus softmin sparsemax gumbel_softmax "
@@ -37,7 +37,7 @@ ELSEWHERE = frozenset(
 
 
 def folded(name: str) -> str:
-    """A name without what is not told apart: case, and the signs between its words.
+    """Normalise a name: lower case, without the separators between words.
 
     >>> folded("Leaky-ReLU") == folded("leaky_relu")
     True
@@ -50,7 +50,7 @@ _ELSEWHERE = frozenset(map(folded, ELSEWHERE))
 
 
 def canonical(name: str, catalogue: Mapping[str, Any]) -> str | None:
-    """The entry of a catalogue that is called so, by its own name or by a synonym; None if there is none.
+    """Return the catalogue name for a name or a synonym; None if it is unknown.
 
     >>> from derive.catalogue.activations import ACTIVATIONS
     >>> canonical("ReLU", ACTIVATIONS), canonical("swish", ACTIVATIONS), canonical("sin", ACTIVATIONS)
@@ -63,14 +63,14 @@ def canonical(name: str, catalogue: Mapping[str, Any]) -> str | None:
 
 
 def synonyms(entry: Any) -> tuple[str, ...]:
-    """What else a catalogue's entry is called, also with a single output only or without options only."""
+    """Return all synonyms of an entry, including those for a single output or without options only."""
     return (*entry.synonyms, *getattr(entry, "of_one_output", ()), *getattr(entry, "without_options", ()))
 
 
 def unknown(what: str, name: object, known: Collection[str], also: Iterable[str] = (), plural: str = "") -> str:
-    """Say that a name is not known: the one that was meant if it is mistyped, otherwise all that there are.
+    """Write the message for an unknown name: a suggestion for a typing error, otherwise the known names.
 
-    ``also`` are other names of the ``known`` ones; ``plural`` is what `derive list` calls them.
+    ``also`` are synonyms of the ``known`` names; ``plural`` is the name of their list in `derive list`.
 
     >>> unknown("key", "layer", ["layers", "loss"])
     "unknown key 'layer': did you mean layers?"
@@ -86,9 +86,9 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
 
 
 def misspelled(name: str, known: Iterable[str]) -> str | None:
-    """The known name of which this is a typing error; None if it is none, or might be one of several.
+    """Return the known name that was mistyped; None if there is none, or more than one.
 
-    The longer the name, the more of it may be wrong; its first letter and its digits are right.
+    Longer names may have more errors. The first letter and the digits must be right.
 
     >>> misspelled("Sigmoyd", ["tanh", "sigmoid"]), misspelled("nadam", ["adam"]), misspelled("mee", ["mse", "mae"])
     ('sigmoid', None, None)
@@ -102,7 +102,7 @@ def misspelled(name: str, known: Iterable[str]) -> str | None:
 
 
 def _distance(given: str, known: str) -> int | None:
-    """In how many places a name is mistyped; None if in too many to be a typing error."""
+    """Return the edit distance; None if it is too large for a typing error."""
     if given == known:
         return 0
     allowed = 0 if len(known) < 3 else 1 if len(known) < 8 else 2
@@ -110,7 +110,7 @@ def _distance(given: str, known: str) -> int | None:
     if not alike or abs(len(given) - len(known)) > allowed:
         return None
     found = _edits(given, known)
-    if len(known) == 3 and len(given) == 3 and sorted(given) != sorted(known):  # a third of it is another letter
+    if len(known) == 3 and len(given) == 3 and sorted(given) != sorted(known):  # one letter in three differs: too much
         return None
     return found if found <= allowed else None
 
@@ -120,7 +120,7 @@ def _digits(name: str) -> str:
 
 
 def _edits(given: str, known: str) -> int:
-    """How many letters are added, left out, replaced or exchanged with their neighbour."""
+    """Count insertions, deletions, replacements and swaps of neighbours (Damerau-Levenshtein distance)."""
     rows = [list(range(len(known) + 1))]
     for i, a in enumerate(given, 1):
         row = [i]

@@ -1,4 +1,4 @@
-"""TOML files from users: read with limits, so that none is slow to refuse and none changes a number unsaid."""
+"""Reading of users' TOML files. Limits keep it fast, and no number is changed silently."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from derive.text.user_text import MAX_TEXT, beyond_floats, bounded, cut, shown, 
 
 MAX_FILE = 1_000_000
 
-#: In so many bits there is room for every number that can be given.
+#: The largest size of an integer, in bits; every valid number is smaller.
 MAX_BITS = 4_000
 
-#: The time that a key takes grows with the square of its parts.
+#: The largest number of dots in a key: tomllib takes quadratic time in it.
 MAX_PARTS = 100
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
@@ -24,7 +24,7 @@ _BETWEEN_KEYS = re.compile(r"[=\[\]{},#]")
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file as it is; a SpecError names the file, and the line and column at fault."""
+    """Read a TOML file. Raises SpecError with the file, line and column of an error."""
     where = shown_path(path)
     try:
         with Path(path).open("rb") as file:
@@ -52,7 +52,7 @@ def _parse_toml(data: bytes, where: str) -> dict[str, Any]:
         raise
     except tomllib.TOMLDecodeError as error:
         raise SpecError(_toml_message(str(error), text, where)) from None
-    except (RecursionError, ValueError):  # nested a thousand deep, or a number of 5000 digits
+    except (RecursionError, ValueError):  # deeply nested, or an integer of thousands of digits
         raise SpecError(f"{where}: holds a value that no spec needs, too deep or too long") from None
     for key, value in values.items():
         _refuse_long(value, f"{where}: {shown(key)[1:-1]}")
@@ -75,7 +75,7 @@ def _float(text: str, where: str) -> float:
 
 
 def _refuse_long(value: object, where: str) -> None:
-    """Refuse a text or a whole number that is longer than any that has a meaning, wherever it stands."""
+    """Refuse an overlong text or integer anywhere in ``value``."""
     if isinstance(value, str):
         bounded(where, value, MAX_TEXT)
     elif isinstance(value, int) and value.bit_length() > MAX_BITS:

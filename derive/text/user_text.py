@@ -1,4 +1,4 @@
-"""Text from users: read, matched against what is known, quoted in messages, never evaluated."""
+"""Parsing of text from users, and quoting of it in messages. Text is never evaluated."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _TAKEN = {
 }
 
 
-#: Words that other programs write for values; whatever their case, they are no names.
+#: Words for values in other programs; not allowed as names, in any case.
 _VALUES = frozenset("nan inf infinity none null nil true false".split())
-#: The longest list of names that still is a part of a sentence.
+#: The longest list of names in a sentence.
 MAX_LISTED = 20
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a part of a sentence, the first ones if they are many.
+    """Join names for a sentence; a long list is cut.
 
     >>> listed("abc"), listed([str(n) for n in range(100)])[-9:]
     ('a, b and c', '18, 19, …')
@@ -61,7 +61,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def shown(value: object, limit: int = 60) -> str:
-    r"""Quote a value from a user for a message: one line, ASCII, not too long.
+    r"""Quote a user's value for a message: one line, ASCII, limited length.
 
     >>> print(shown("a\x1b[1mé"))
     'a\x1b[1m\xe9'
@@ -73,12 +73,12 @@ def shown(value: object, limit: int = 60) -> str:
 def _quoted(value: object) -> str:
     try:
         return ascii(value)
-    except ValueError:  # Python writes no integer of thousands of digits
+    except ValueError:  # Python refuses to print integers of thousands of digits
         return f"{kind(value)} of very many digits"
 
 
 def cut(text: str, limit: int = MAX_SHOWN) -> str:
-    """A text for a message, or the beginning of it.
+    """Cut a text for a message to ``limit`` characters.
 
     >>> cut("a" * 1000, 6)
     'aaa...'
@@ -87,14 +87,14 @@ def cut(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def bounded(key: str, text: str, limit: int = MAX_TEXT) -> str:
-    """Return a text unless it is longer than anything that is read as ``key``, before anything else is asked of it."""
+    """Return ``text``. Raises SpecError if it is longer than ``limit``; called before any other check."""
     if len(text) > limit:
         raise SpecError(f"{key} is {shown(text)}, longer than {limit} characters: give a shorter one")
     return text
 
 
 def beyond_floats(text: str, number: float) -> str | None:
-    """What is wrong with a float that was read from decimals, if it is none of the numbers that they stand for.
+    """Say in which way a float misses the decimals it was read from (overflow, underflow); None if it does not.
 
     >>> beyond_floats("1e-400", 0.0), beyond_floats("0.00", 0.0)
     ('which is too small to be told from 0', None)
@@ -108,14 +108,14 @@ def beyond_floats(text: str, number: float) -> str | None:
 
 
 def shown_path(path: str | Path) -> str:
-    """Write a path for a message: as it is, or quoted with escapes if it cannot be printed so; a long one in part."""
+    """Write a path for a message: quoted and escaped if not printable, shortened if long."""
     text = str(path)
     text = text if text and text.isprintable() else repr(text)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]}...{text[-MAX_SHOWN // 2 :]}"
 
 
 def kind(value: object) -> str:
-    """Name the type of a value as TOML does."""
+    """Return the name of the type of a value in TOML."""
     kinds = (
         (bool, "a boolean"),
         (int, "an integer"),
@@ -128,14 +128,14 @@ def kind(value: object) -> str:
 
 
 def is_package_name(name: str) -> bool:
-    """Whether a Python package can be called that on every system."""
+    """Return whether ``name`` is valid for a Python package on every system."""
     fits = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
     taken = name in sys.stdlib_module_names or name in {"numpy", "derive"} or name.startswith("__")
     return fits and not taken and not is_device(name)
 
 
 def is_device(name: str) -> bool:
-    """Whether Windows takes the name for a device, so that no folder can be called so there.
+    """Return whether ``name`` is reserved for a device on Windows, and so not available for a folder.
 
     >>> is_device("Con"), is_device("lpt9"), is_device("console")
     (True, True, False)
@@ -144,7 +144,7 @@ def is_device(name: str) -> bool:
 
 
 def width(entry: object, where: str) -> int | str:
-    """Return a width, a whole number or a name; ``where`` says in errors which entry it is.
+    """Parse a width, an integer or a name; ``where`` names the entry in a SpecError.
 
     >>> width(" 12", "entry 1"), width("n_1", "entry 2")
     (12, 'n_1')
@@ -166,7 +166,7 @@ def width(entry: object, where: str) -> int | str:
 
 
 def _whole_number(entry: object) -> int | None:
-    """Return the entry as an integer (far out of range: just out of range), None if it is none."""
+    """Return the entry as an integer, None if it is not one. Huge values are clipped to just out of range."""
     if isinstance(entry, str):
         if not re.fullmatch(r"-?[0-9]+", entry):
             return None
@@ -180,7 +180,7 @@ def _whole_number(entry: object) -> int | None:
 
 
 def _width_name(name: str, where: str) -> str:
-    if len(name) > MAX_WIDTH_NAME:  # before anything else: what follows takes the square of the length
+    if len(name) > MAX_WIDTH_NAME:  # first, since the checks below take quadratic time in the length
         raise SpecError(f"{where}, longer than {MAX_WIDTH_NAME} characters: choose a shorter name")
     stem = re.sub(r"[0-9]+$", "", name.partition("_")[0])
     taken = _TAKEN.get(name) or _TAKEN.get(stem)
