@@ -163,7 +163,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
-    """The whole derivation."""
+    """A whole document."""
 
     title: str
     parts: tuple[Part, ...]

@@ -1,4 +1,4 @@
-"""The rows of the chain rule: every path to a parameter as a product of local derivatives, coloured."""
+"""The rows of the chain rule: each path to a parameter as a product of local derivatives, in colour."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ChainRows:
     factors: tuple[SharedFactor, ...]
 
     def chain_row(self, parameter: Tensor) -> Item:
-        """The derivative with respect to one parameter as products of local derivatives, coloured."""
+        """Write the derivative with respect to one parameter as coloured products of local derivatives."""
         paths = list(islice(self.chains.paths(parameter), MOST_PATHS + 1))
         pieces: list[Box] = []
         left: Box | None = None
@@ -164,7 +164,7 @@ def _sums(steps: Mapping[int, Step], marks: Mapping[str, int]) -> dict[str, list
 
 
 def _closed(set_: Typesetter, box: Box, position: int, marks: Mapping[str, int]) -> Box:
-    """A factor with the coloured brackets that end at it, so that no line begins with one."""
+    """Append the coloured brackets that close after a factor, so that no line begins with one."""
     for colour in ("red", "green"):
         if position == marks[colour]:
             box = set_.after(box, f"{colour} close")

@@ -1,4 +1,4 @@
-"""The story of one weight: its paths to the error, its chain in scalars, its shared factor, its number.
+"""The story of one weight: its paths to the error, its chain rule in scalars, its shared factor, its value.
 
 Like the whole derivation, it is a document of blocks, written in the same formats.
 """
@@ -51,7 +51,7 @@ class Weight:
 
     @property
     def entry(self) -> tuple[Expr, ...]:
-        """Its indices."""
+        """The indices of the entry."""
         return tuple(Integer(n) for n in self.highlight.entry)
 
     @property
@@ -61,7 +61,7 @@ class Weight:
 
     @property
     def single(self) -> Tensor:
-        """Its parameter in the program for one sample."""
+        """The parameter in the program for one sample."""
         return next(p for p in self.view.single.parameters if p.name == self.parameter.name)
 
     @property
@@ -109,7 +109,7 @@ def _paths(weight: Weight, drawing: Drawing) -> Part:
 
 
 def _path(view: View, chain: ScalarChain | None) -> Iterator[Box]:
-    """The numbers on one path, from the weight to the error."""
+    """Yield the values on one path, from the weight to the error."""
     if chain is None:
         yield view.set_.dots("down")
         return
@@ -122,7 +122,7 @@ def _path(view: View, chain: ScalarChain | None) -> Iterator[Box]:
 
 
 def _chain(weight: Weight) -> Part:
-    """The local derivatives on the paths, and the sum over the paths of their products."""
+    """Show the local derivatives on the paths, and the sum of their products over the paths."""
     view = weight.view
     links = _links(weight.chains)
     most = MOST[view.detail]
@@ -146,7 +146,7 @@ def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:
 
 
 def _local(view: View, link: Link) -> Item:
-    """A local derivative between two numbers, with its rule."""
+    """Write a local derivative between two scalars, with its rule."""
     page = view.page.with_letters((), dict.fromkeys(bound_in(link.value, ())))
     left = view.local_slope(link.local, page.symbol(link.local.of, link.of), page.symbol(link.local.wrt, link.wrt))
     rules = [r for r in link.local.reasons[0].rules if r != INDEPENDENCE]
@@ -198,12 +198,12 @@ def _place(factor: Assign, value: Expr) -> tuple[Expr, ...]:
 
 
 def _ranging(indices: Iterable[Expr]) -> bool:
-    """Whether any index has more than one value."""
+    """Return whether any index has more than one value."""
     return any(isinstance(i, Index) and i.axis.extent != 1 for i in indices)
 
 
 def _at(view: View, statement: Assign, entry: tuple[Expr, ...]) -> Item:
-    """A statement for one entry, its sums written out, with the number of its equation."""
+    """Write a statement for one entry with its sums expanded, and the number of its equation."""
     value = at_entry(statement.equation.at(entry)).replace(_is_single, lambda total: total.function)
     free = [i for i in entry if isinstance(i, Index)]
     page = view.page.with_letters(free, bound_in(value, free))
@@ -255,7 +255,7 @@ def _values(weight: Weight, found: Slope) -> tuple[tuple[Text, ...], ...]:
 
 
 def _put_in(view: View, link: Link, found: Slope) -> Item:
-    """A local derivative and its value."""
+    """Write a local derivative and its value."""
     of, wrt = view.page.symbol(link.local.of, link.of), view.page.symbol(link.local.wrt, link.wrt)
     left = view.local_slope(link.local, of, wrt)
     return Item(left, (figure(view, found.figure(found.value(link.value))),))

@@ -107,11 +107,11 @@ class View:
         return self.set_.letter(LETTERS[name])
 
     def role(self, role: str) -> Box:
-        """The letter of a role."""
+        """Return the letter of a role."""
         return self.letter(self.notation.roles[role].entry)
 
     def slope(self, of: Box, wrt: Box) -> Box:
-        """A partial derivative."""
+        """Return a partial derivative."""
         return self.set_.partial(of, wrt)
 
     def local_slope(self, edge: LocalDerivative, of: Box, wrt: Box) -> Box:
@@ -120,13 +120,13 @@ class View:
         return self.set_.immediate(of, wrt) if immediate else self.set_.partial(of, wrt)
 
     def error_slope(self, wrt: Box) -> Box:
-        """The derivative of the error with respect to a symbol."""
+        """Return the derivative of the error with respect to a symbol."""
         return self.set_.partial(self.page.symbol(self.derivation.forward.error.target), wrt)
 
     # ------------------------------------------------------------ statements
 
     def entries(self, statement: ArrayAssign, program: ArrayProgram | None = None, numbered: bool = True) -> Item:
-        """A statement in index form, with its number."""
+        """Write a statement in index form, with its number."""
         equation = statement.equation
         page = self.page if program is None else replace(self.batch_page, batch=False)
         page = page.lettered(equation, statement.stage)
@@ -144,16 +144,16 @@ class View:
         return Item(left, tuple(right), relation(statement), number, batch=page.batch)
 
     def indexed(self, *stages: str) -> Display:
-        """The statements of stages in index form, for one sample."""
+        """Write the statements of ``stages`` in index form, for one sample."""
         return Display(tuple(self.entries(s) for s in self.single.stage(*stages)))
 
     def shaped(self, *stages: str) -> Display:
-        """The statements of stages in matrix form for one sample, the shape under every array."""
+        """Write the statements of ``stages`` in matrix form for one sample, with the shape below each array."""
         page = replace(self.page, shapes=True)
         return Display(tuple(self.arrays(s, page, numbered=False) for s in self.single.stage(*stages)))
 
     def batched(self, *stages: str) -> Display:
-        """The statements of stages in matrix form for a batch, with their numbers."""
+        """Write the statements of ``stages`` in matrix form for a batch, with their numbers."""
         return Display(tuple(self.arrays(s, self.batch_page) for s in self.batch.stage(*stages)))
 
     # ------------------------------------------------------------ parameters
@@ -176,7 +176,7 @@ class View:
 
 
 def relation(statement: ArrayAssign) -> str:
-    """The sign between the sides of a statement."""
+    """Return the relation sign of a statement."""
     return "gets" if statement.target.role == Role.UPDATED else "equals"
 
 

@@ -1,4 +1,4 @@
-"""The chain rule, from the last layer backwards: in symbols, and for one weight of each layer in scalars."""
+"""The chain rule, from the last layer to the first: in symbols, and in scalars for one weight of each layer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAYERS = {"brief": 1, "full": 4, "exhaustive": 8}
 
 
 def chain(view: View) -> Part:
-    """The local derivatives, then each layer's product of them."""
+    """Show the local derivatives, then their products for each layer."""
     blocks: list[Block] = []
     if not view.brief:
         blocks += _locals(view)
@@ -62,7 +62,7 @@ def _leads() -> Text:
 
 
 def _by_layer(view: View) -> list[tuple[Text, list[Tensor]]]:
-    """The parameters of each layer together, the last layer first."""
+    """Group the parameters by layer, the last layer first."""
     grouped: dict[int | None, list[Tensor]] = {}
     for parameter in view.by_depth():
         grouped.setdefault(parameter.layer, []).append(parameter)
@@ -83,7 +83,7 @@ def _spelled(view: View) -> list[tuple[Span, ...]]:
 
 
 def _locals(view: View) -> list[Block]:
-    """Each kind of local derivative once, step by step, with the rule of each step."""
+    """Derive each kind of local derivative once, step by step, with the rule of each step."""
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
     i, k = view.page.spared("i", "k")
@@ -183,7 +183,7 @@ Product = tuple[bool, list[Box]]
 
 
 def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
-    """Every path from the error to one weight, in scalars: as local derivatives, then with their values."""
+    """Write all paths from the error to one weight in scalars: as local derivatives, then with their formulas."""
     original = next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
     count = count_chains(view.derivation.chains, original, entry)
     shown = shown_chains(view, original, entry)
@@ -205,7 +205,7 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
 
 
 def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:
-    """The first chains and, if there are more than are written out, dots and the last; then that of a penalty."""
+    """Return the first chains, None for dots and the last one if there are more, then the chain of a penalty."""
     most, chains = PATHS[view.detail], view.derivation.chains
     first = list(islice(scalar_chains(chains, parameter, entry, penalty=False), most + 1))
     more = list(scalar_chains(chains, parameter, entry, penalty=True))

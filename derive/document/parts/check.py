@@ -44,7 +44,7 @@ def check(view: View) -> Part:
 
 
 def _power(view: View, exponent: int) -> Box:
-    """A power of ten."""
+    """Return a power of ten."""
     number = view.set_.number(abs(exponent))
     above = view.set_.before("minus", number) if exponent < 0 else number
     return view.set_.script(view.set_.number(10), None, above)

@@ -67,7 +67,7 @@ def forward(view: View) -> Part:
 
 
 def _mixes_samples(view: View) -> bool:
-    """Whether an equation before the error sums over the samples, or pairs them."""
+    """Return whether an equation before the error sums over samples, or pairs them."""
     for statement in view.batch.stage("forward"):
         sums = statement.equation.expression.atoms(Sum)
         if any(limit[0].axis.sample for s in sums for limit in s.limits):
@@ -131,7 +131,7 @@ def _any_wide(view: View) -> bool:
 
 
 def unit_by_unit(view: View, statement: ArrayAssign) -> list[Item]:
-    """A statement once for each unit, every sum of products written out."""
+    """Write a statement once for each unit, with all sums expanded."""
     most, equation = UNITS[view.detail], statement.equation
     choices: list[tuple[Expr | None, ...]] = [()]
     for index in equation.indices:
@@ -154,7 +154,7 @@ def _unit(view: View, statement: ArrayAssign, chosen: tuple[Expr, ...], most: in
 
 
 def _at(statement: ArrayAssign, chosen: tuple[Expr, ...]) -> Expr:
-    """The right side for one unit; of a tensor that is stacked from blocks of rows, the block with this row."""
+    """Return the right side for one unit; for a tensor stacked from blocks of rows, the block with its row."""
     equation = statement.equation
     if not gives_rows(equation):
         return equation.at(chosen)

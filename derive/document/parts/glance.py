@@ -15,7 +15,7 @@ from derive.statement.describe import spelled
 
 #: Largest number of layers listed; of more, the middle ones are omitted.
 MOST_LAYERS = 8
-#: The widest formula in the table, in em; of a wider one only the left side is shown.
+#: The widest formula in the table, in em; wider ones show only their left side.
 WIDEST = 16.0
 
 
@@ -31,7 +31,7 @@ def glance(view: View) -> Part:
 
 
 def description(view: View) -> Text:
-    """The network in one sentence, widths that have names as mathematics."""
+    """Describe the network in one sentence, with named widths as mathematics."""
     sentence, network = view.derivation.description, view.derivation.network
     if network is None or not view.batch.extents:
         return Text((sentence,))

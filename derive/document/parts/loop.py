@@ -20,7 +20,7 @@ from derive.paper.boxes import SUM, Box
 
 #: Largest number of lines of one stage, or arrays in a row; of more, the middle ones are omitted.
 MOST = 8
-#: The widest formula of a line, in em; of a wider one only the left side is shown.
+#: The widest formula of a line, in em; wider ones show only their left side.
 WIDEST = 19.0
 
 
@@ -101,7 +101,7 @@ def _first_words(view: View) -> Text:
 
 
 def _by_entries(view: View) -> list[Item]:
-    """Equations of a step entry by entry; what is added to a parameter by itself where the notation shows it."""
+    """Write the equations of a step in index form, with a separate increment if the notation has one."""
     found = []
     for statement in view.single.stage("update"):
         old, equation = statement.target.replaces, statement.equation
@@ -117,7 +117,7 @@ def _by_entries(view: View) -> list[Item]:
 
 
 def _is_of_first(view: View, statement: ArrayAssign) -> bool:
-    """Whether a statement is for all parameters, or for the first one."""
+    """Return whether a statement is for all parameters, or for the first one."""
     owner = statement.target
     while owner.about is not None:
         owner = owner.about
@@ -125,7 +125,7 @@ def _is_of_first(view: View, statement: ArrayAssign) -> bool:
 
 
 def _stepwise(view: View) -> list[Item]:
-    """Each update for one sample, with the gradient put in."""
+    """Write each update for one sample, with the gradient put in."""
     gradients = {s.target.about: s for s in view.single.stage("gradient")}
     found = []
     for statement in view.single.stage("update"):

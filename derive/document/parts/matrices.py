@@ -1,4 +1,4 @@
-"""In matrices: for one sample with the shape under every array, and for a batch."""
+"""The equations in matrix form: for one sample with the shape below each array, and for a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from derive.paper.characters import WITHOUT_FIRST
 
 
 def matrices(view: View) -> Part:
-    """The backward equations in matrices for one sample, then everything for a batch."""
+    """Show the backward equations for one sample, then all equations for a batch."""
     blocks: list[Block] = [*_signs(view)]
     backward = view.single.stage("factor", "gradient")
     blocks += [say("For one sample, the shape of each array below it (numbers have none):")]
@@ -102,6 +102,6 @@ def _unfolded(view: View) -> list[Item]:
 
 
 def _has_rows(forward: tuple[ArrayAssign, ...]) -> bool:
-    """Whether a tensor is stacked from blocks of rows, or an activation mixes units."""
+    """Return whether a tensor is stacked from blocks of rows, or an activation mixes units."""
     mixed = any(s.target.role == Role.PREDICTION and s.equation.expression.has(Sum) for s in forward)
     return mixed or any(s.equation.expression.has(KroneckerDelta) for s in forward)

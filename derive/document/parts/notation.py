@@ -1,4 +1,4 @@
-"""Every symbol used, its meaning and its shape."""
+"""The table of symbols with their meanings and shapes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def notation(view: View) -> Part:
 
 
 def _of_one_sample(view: View) -> Text:
-    """How the letters of one sample differ from those of a batch, by an example."""
+    """Explain the letters for one sample and for a batch, with an example."""
     pairs = [(view.page.symbol(x, whole=True), view.batch_page.symbol(x, whole=True)) for x in view.single.inputs]
     return next((say(", {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
 
@@ -95,7 +95,7 @@ def _tensors(view: View) -> Iterator[Row]:
 
 
 def _is_numbered(tensor: Tensor) -> bool:
-    """Whether a tensor is one of a row that its number continues."""
+    """Return whether a tensor belongs to a numbered series."""
     return is_canonical(tensor if tensor.about is None else tensor.about)
 
 
@@ -149,7 +149,7 @@ def _shape(view: View, tensor: Tensor) -> Box:
 
 
 def _signs(view: View) -> Iterator[Row]:
-    """Signs and letters that stand for no tensor of the network."""
+    """Yield the symbols that denote no tensor of the network."""
     number = Text((view.set_.words("number"),))
     gradient = view.batch.stage("gradient")[0].target
     assert gradient.about is not None
@@ -269,7 +269,7 @@ def _none() -> Text:
 
 
 def _indices(view: View) -> Iterator[Row]:
-    """The letters that number units and samples."""
+    """Yield the index letters of units and samples."""
     if any(a.extent != 1 for t in view.single.tensors.values() for a in t.axes):
         pool = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
         units = view.page.spared(*[x for x in pool if x not in view.page.taken][:5])

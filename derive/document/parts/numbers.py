@@ -23,7 +23,7 @@ SIDE, ENTRIES = 8, 24
 
 
 def numbers(view: View) -> Part:
-    """The data, then for each step everything from the forward pass to the update."""
+    """Show the data, then each step from the forward pass to the update."""
     example = view.example
     assert example is not None
     blocks: list[Block] = [_start_words(view, example), Display(tuple(_start(view, example)))]
@@ -35,7 +35,7 @@ def numbers(view: View) -> Part:
 
 
 def _program(view: View, example: Example) -> tuple[ArrayProgram, Page]:
-    """The program and the page: for one sample if there is one."""
+    """Return the program and the page, those for one sample if the example has one."""
     return (view.single, view.page) if example.samples == 1 else (view.batch, view.batch_page)
 
 
@@ -96,7 +96,7 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
 
 
 def _slopes(view: View, example: Example, step: Step) -> list[Item]:
-    """The values of f' in the backward equations."""
+    """Write the values of f' in the backward equations."""
     program, page = _program(view, example)
     known = {d.function.title: d.function for d in program.definitions}
     found = []
@@ -119,7 +119,7 @@ def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayA
 
 
 def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
-    """A statement with its number, its formula and its values."""
+    """Write a statement with its number, its formula and its values."""
     left = page.symbol(statement.target, whole=True)
     values = matrix(view, example.figures(step, statement.target.name))
     fixed = statement.stage == "update" and statement.target.about and statement.target.about.name in example.fixed
@@ -130,7 +130,7 @@ def _line(view: View, example: Example, step: Step, page: Page, statement: Array
 
 
 def gradient_table(view: View, example: Example, step: Step) -> Table:
-    """Each entry of each gradient, derived and measured."""
+    """Tabulate each entry of each gradient with its finite difference."""
     rows: list[tuple[Text, ...]] = []
     for statement in view.single.stage("gradient"):
         rows += _gradient_rows(view, example, step, statement.target)

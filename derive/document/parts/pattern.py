@@ -90,7 +90,7 @@ def _side_by_side(view: View) -> Text:
 
 
 def _repeats(view: View) -> bool:
-    """Whether every red factor is a green one in a row above it."""
+    """Return whether every red factor is green in a row above."""
     shared, green = {f.tensor.name for f in view.derivation.factors}, set[str]()
     rows = [list(islice(view.derivation.chains.paths(p), MOST_PATHS)) for p in _rows_of(view)]
     for paths in rows:
@@ -189,7 +189,7 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
 
 
 def _formal(view: View, page: Page, passage: Passage) -> tuple[Box, ...] | None:
-    """The chain rule as a formula: the sum of dE/d(of) * d(of)/d(tensor) over all that read the tensor."""
+    """Write the chain rule: the sum of dE/d(of) * d(of)/d(tensor) over all readers of the tensor."""
     error = view.derivation.forward.error.target
     if any(edge.of == error for edge in passage.edges):
         return None
@@ -200,7 +200,7 @@ def _formal(view: View, page: Page, passage: Passage) -> tuple[Box, ...] | None:
 
 
 def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -> list[Box]:
-    """The sum over the entries of ``of`` of dE/d(of) * d(of)/d(tensor)."""
+    """Write the sum of dE/d(of) * d(of)/d(tensor) over the entries of ``of``."""
     of = tuple(single_index(i) for i in edge.of_indices)
     page = view.page.with_letters(passage.indices, of, view.notation.factor_letters)
     signs = [page.summation(i) for i in of if i.axis.extent != 1]

@@ -74,7 +74,7 @@ def _slopes(view: View) -> list[Item]:
 
 
 def _slope(view: View, definition: Definition) -> Item:
-    """F' as SymPy differentiates it, then in terms of f."""
+    """Write f' as SymPy differentiates it, then in terms of f."""
     function = next(d.function for d in view.batch.definitions if d.function.title == definition.function.origin)
     page, x = view.page, view.page.entry(X)
     layers = layers_of(view, function)
