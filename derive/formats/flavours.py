@@ -1,4 +1,4 @@
-"""The flavours of Markdown: what differs between them, in one table.
+"""The flavours of Markdown, in one table.
 
 To add a flavour, add an entry to ``FLAVOURS``, and its name to those of ``edition.py``.
 """
@@ -10,21 +10,20 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-#: The colours of the derivation where it is not known whether the page is light or dark: 4.6:1 on white, 4.1:1 on the
+#: The colours for pages that may be light or dark. Their contrast is 4.6:1 on white and 4.1:1 on the
 #: dark page of GitHub (#0d1117). No colour has 4.5:1 on both: the two ratios multiply to at most 18.9.
 RED, GREEN = "#D73A31", "#20863F"
 
 
 @dataclass(frozen=True)
 class Flavour:
-    """What differs between one kind of Markdown and another.
+    """The syntax of one flavour of Markdown.
 
-    ``inline`` and ``display`` stand around a formula. ``fold`` takes a title in Markdown, the same without markup,
-    and the body. ``anchors`` stand before what is linked to, or after it if ``behind``; ``link`` takes a target and
-    words. ``figure`` takes the source of a picture, what it shows in words, and a caption; a picture is a file, or
-    part of the text if ``embeds``. ``fields`` are lines of the front matter besides the title; ``titled`` says that a
-    page shows the title of its front matter itself. A page may have formulas and braces up to ``budget``, where it is
-    limited.
+    ``inline`` and ``display`` delimit formulas. ``fold`` takes a title in Markdown, the title as plain text, and the
+    body. ``anchors`` precede the target of a link, or follow it if ``behind``; ``link`` takes a target and its text.
+    ``figure`` takes the source of a picture, its alternative text, and a caption; the picture is a file, or part of
+    the text if ``embeds``. ``fields`` are further lines of the front matter; ``titled`` flavours show the title in
+    the front matter by themselves. ``budget`` limits the number of formulas and braces of a page; None is no limit.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Flavour:
     budget: int | None = None
 
     def front_matter(self, title: str) -> str:
-        """The title and more in YAML, of which a string in JSON is one."""
+        """Return the front matter in YAML; a JSON string is valid YAML."""
         lines = ["---", f"title: {json.dumps(title)}", *self.fields, "---"]
         return "\n".join(lines) + "\n\n"
 
@@ -50,24 +49,24 @@ class Flavour:
 
 
 def _details(title: str, plain: str, body: str) -> str:
-    """What is Markdown again after a blank line; the summary is not."""
+    """An HTML fold. The body is Markdown, since a blank line precedes it; the summary is plain."""
     return f"<details>\n<summary>{html.escape(plain, quote=False)}</summary>\n\n{body}\n\n</details>"
 
 
 def _marked_details(title: str, plain: str, body: str) -> str:
-    """The same for kramdown, which reads Markdown in HTML only where it is told to."""
+    """An HTML fold for kramdown, which reads Markdown in HTML only with an attribute."""
     return f'<details markdown="1">\n<summary markdown="span">{title}</summary>\n\n{body}\n\n</details>'
 
 
 def _dropdown(title: str, plain: str, body: str) -> str:
-    """An admonition that themes of MyST fold, in a fence longer than those in it; its first line has no backticks."""
+    """A folded admonition of MyST. Its fence is longer than those in it; its first line has no backticks."""
     longest = max(len(line) - len(line.lstrip("`")) for line in body.splitlines())
     fence, words = "`" * max(longest + 1, 3), escaped(plain).replace("\\`", "&#96;")
     return f"{fence}{{admonition}} {words}\n:class: dropdown\n\n{body}\n{fence}"
 
 
 def _callout(title: str, plain: str, body: str) -> str:
-    """A folded callout of Obsidian: a quotation."""
+    """A folded callout of Obsidian, a block quote."""
     lines = [f"[!note]- {title}", *body.splitlines()]
     return "\n".join(f"> {line}" if line else ">" for line in lines)
 
@@ -103,7 +102,7 @@ def _markdown_link(target: str, words: str) -> str:
 
 
 def _html_link(target: str, words: str) -> str:
-    """A link of HTML: MyST would look a link of Markdown up among its own targets, and number what it labels anew."""
+    """An HTML link: MyST would resolve a Markdown link among its own targets and renumber the equations."""
     return f'<a href="{target}">{words}</a>'
 
 
@@ -159,8 +158,8 @@ FLAVOURS = {
     )
 }
 
-#: The cells of a notebook. A picture in SVG that is attached to a cell is not shown by JupyterLab, nor is one whose
-#: data stand in a link of Markdown by others.
+#: The cells of a notebook. JupyterLab does not show SVG attachments, and other readers do not show SVG data in
+#: Markdown links.
 JUPYTER = replace(
     _GITHUB, name="jupyter", inline=("$", "$"), display=("$$", "$$"), figure=_html_image, embeds=True, budget=None
 )
@@ -175,7 +174,7 @@ _SPECIAL = {
 
 
 def escaped(words: str) -> str:
-    r"""Words as every flavour shows them.
+    r"""Escape plain text for every flavour.
 
     >>> print(escaped("a_b <*> c"))
     a\_b &lt;\*&gt; c
@@ -184,7 +183,7 @@ def escaped(words: str) -> str:
 
 
 def begun(line: str) -> str:
-    r"""A line that begins a paragraph, and neither a list nor a definition.
+    r"""Escape the start of a line so that it begins a paragraph, not a list or a definition.
 
     >>> begun("- a"), begun("12. b"), begun(" c")
     ('\\- a', '12\\. b', 'c')

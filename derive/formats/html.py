@@ -1,7 +1,7 @@
-"""The document as one HTML page that needs nothing else: its type, its pictures and its scripts are in it.
+"""The document as one self-contained HTML page, with its fonts, pictures and scripts.
 
-Formulas are MathML, so a browser sets them and a screen reader reads them. The page is complete
-without its script, which only lights up, folds and steps through what is there already.
+Formulas are MathML, which browsers render and screen readers read. The page is complete without
+its script, which only highlights, folds and steps through existing content.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
     from derive.document.view import View
 
-#: The widest left side, in em, beside which a narrow page has room for the right one.
+#: The widest left side, in em, that leaves room for the right side on a narrow page.
 LONG = 5.0
-#: The widest formula, in em, that surely fits on a line of words.
+#: The widest formula, in em, that fits on a line of text.
 WIDE = 12.0
-#: The part after which the backward pass is walked through.
+#: The part after which the walk through the backward pass is inserted.
 _WALKED = "pattern"
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """The derivation as one page."""
+    """Return the page by its file name."""
     return {"derivation.html": html_page(manuscript.view, manuscript.document)}
 
 
 def html_page(view: View, document: Document) -> str:
-    """The document as one file that loads nothing; ``view`` is what the document was written from."""
+    """Write a document as a self-contained page; ``view`` is the view that it was written from."""
     writer = HtmlWriter(frozenset(_numbers(document.parts)))
     sections = [section for part in document.parts for section in _sections(writer, view, document, part)]
     if any(isinstance(b, Algorithm) for p in document.parts for b in _blocks(p.blocks)):
@@ -78,7 +78,7 @@ def html_page(view: View, document: Document) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """A part as the page shows it: its anchor and its title in plain text, its body in HTML."""
+    """A part of the page: its anchor, its title in plain text, and its body in HTML."""
 
     name: str
     title: str
@@ -94,7 +94,7 @@ def _sections(writer: HtmlWriter, view: View, document: Document, part: Part) ->
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[Block]:
-    """All blocks, those in folds too."""
+    """Yield all blocks, including those in folds."""
     for block in blocks:
         yield block
         if isinstance(block, Fold):
@@ -102,7 +102,7 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 def _numbers(parts: Sequence[Part]) -> Iterator[tuple[int, bool]]:
-    """The equations that have a number, each with whether it is the form for a batch."""
+    """Yield the numbered equations, each with a flag for the form for a batch."""
     for block in (b for part in parts for b in _blocks(part.blocks)):
         if isinstance(block, Display):
             yield from ((i.number, i.batch) for i in block.items if i.number is not None)
@@ -110,7 +110,7 @@ def _numbers(parts: Sequence[Part]) -> Iterator[tuple[int, bool]]:
 
 @cache
 def _assets() -> dict[str, str]:
-    """The style, the script, its hash for the page's own rule, and the type, as the page holds them."""
+    """Return style, script, the script's hash for the content security policy, and fonts."""
     folder = template_folder() / "html"
     script = _packed((folder / "page.js").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -120,19 +120,19 @@ def _assets() -> dict[str, str]:
 
 
 def _packed(source: str) -> str:
-    """A script or a style without its indents, its empty lines and its lines of comments."""
+    """Minify a script or a style: remove indentation, empty lines and comment lines."""
     lines = (line.strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
 
 
 def _json(known: Facts) -> str:
-    """Facts for the script; nothing in them can end the element that holds them."""
+    """Write facts for the script, escaped so that they cannot close their element."""
     text = json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def item_latex(item: Item) -> str:
-    """An equation in LaTeX, on one line."""
+    """Write an equation in LaTeX, on one line."""
     right = joined([latex(piece) for piece in item.right if piece is not EMPTY])
     return f"{latex(item.left)}{RELATIONS[item.relation].tex}{right}".strip()
 
@@ -141,8 +141,8 @@ def item_latex(item: Item) -> str:
 class HtmlWriter:
     """Writes blocks as HTML.
 
-    ``known`` are the numbered equations of the document, each with whether it is the form for
-    a batch; ``anchored`` are those written so far, of which only the first is what a link leads to.
+    ``known`` are the numbered equations of the document, each with a flag for the form for a batch.
+    ``anchored`` are those written so far: only the first occurrence of an equation gets the anchor.
     """
 
     known: frozenset[tuple[int, bool]]
@@ -150,18 +150,18 @@ class HtmlWriter:
 
     @property
     def anchors(self) -> dict[int, str]:
-        """Where the link to each equation leads."""
+        """Return the target of the link to each equation."""
         return {number: _anchor(number, (number, False) not in self.known) for number, _ in self.known}
 
     def blocks(self, blocks: Sequence[Block]) -> str:
-        """Blocks below one another."""
+        """Write blocks in sequence."""
         return "\n".join(self.block(b) for b in blocks)
 
     # ------------------------------------------------------------ blocks
 
     @singledispatchmethod
     def block(self, block: Block) -> str:
-        """One block."""
+        """Write one block."""
         raise NotImplementedError(f"cannot write {type(block).__name__} in HTML")
 
     @block.register
@@ -197,7 +197,7 @@ class HtmlWriter:
         return f'<th scope="col"{aligned}>{inside}</th>' if inside else f"<td{aligned}></td>"
 
     def _cells(self, row: Sequence[Text], table: Table) -> str:
-        """The cells of a row; words in the first one head it, a formula does not: not all software can say it."""
+        """Write the cells of a row; a first cell of text is a row header (not all software can read formulas there)."""
         written = [f"<td{_numeric(n, table)}>{self.text(cell)}</td>" for n, cell in enumerate(row)]
         if any(isinstance(s, str) and s for s in row[0].spans):
             written[0] = f'<th scope="row"{_numeric(0, table)}>{self.text(row[0])}</th>'
@@ -229,12 +229,12 @@ class HtmlWriter:
     # ------------------------------------------------------------ text
 
     def text(self, text: Text) -> str:
-        """A paragraph or a cell."""
+        """Write the text of a paragraph or a cell."""
         return "".join(self.span(s) for s in text.spans)
 
     @singledispatchmethod
     def span(self, span: Span) -> str:
-        """A piece of a text."""
+        """Write a piece of a text."""
         raise NotImplementedError(f"cannot write {type(span).__name__} in HTML")
 
     @span.register
@@ -264,9 +264,9 @@ class HtmlWriter:
     # ------------------------------------------------------------ equations
 
     def item(self, item: Item, anchored: bool = True) -> str:
-        """An equation: its left side, its pieces, the reason of the step, its number.
+        """Write an equation: left side, pieces, reason of the step, number.
 
-        A piece that does not fit begins a new line, and one that fits on no line scrolls.
+        A piece that does not fit begins a new line; a piece wider than a line scrolls.
         """
         left = "" if item.left is EMPTY else f"<math>{mathml(item.left)}</math>"
         reason = "" if item.reason is None else f' <small class="why">({self.text(item.reason)})</small>'
@@ -301,7 +301,7 @@ def _anchor(number: int, batch: bool) -> str:
 
 
 def _pieces(item: Item) -> str:
-    """The right side in pieces, the first with the relation before it."""
+    """Write the pieces of the right side, with the relation before the first."""
     sign, written = relation(item.relation), []
     for piece in item.right:
         if piece is BREAK:

@@ -1,4 +1,4 @@
-"""The generated module on the page: what computes the equations in the open, the rest folded."""
+"""The generated module on the page: the code of the equations is open, the rest folded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def code_section(view: View, anchors: Mapping[int, str]) -> str:
-    """The module line by line; ``anchors`` are where the numbers of equations lead."""
+    """Write the module line by line; ``anchors`` are the link targets of the equations."""
     words = (
         f"This is <code>{view.code.name}</code>. What computes the equations is shown, each line with the number of "
         "its equation; the rest is folded. The lines are numbered as in the file."
@@ -29,7 +29,7 @@ def _section(section: Section, anchors: Mapping[int, str]) -> str:
     return f"<details><summary>{_summary(section)}</summary>\n{code}</details>"
 
 
-#: How many names a fold of code shows.
+#: The number of names in the summary of folded code.
 _MOST = 6
 
 
@@ -41,7 +41,7 @@ def _summary(section: Section) -> str:
 
 
 def _line(number: int, line: Line, anchors: Mapping[int, str]) -> str:
-    """A line; one that computes an equation can be linked to."""
+    """Write a line; a line that computes an equation has an anchor."""
     place = f' id="line-{number}"' if any(w.equation is not None for w in line) else ""
     return f"<span{place}>{''.join(_word(w, anchors) for w in line)}\n</span>"
 

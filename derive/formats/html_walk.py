@@ -1,4 +1,4 @@
-"""What the page's script needs to know, and the figure in which it walks through the backward pass."""
+"""The data for the page's script, and the figure that walks through the backward pass."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Facts = dict[str, dict[str, str]]
 
 
 def facts(view: View) -> Facts:
-    """What stands for what.
+    """Return the correspondences between symbols.
 
-    ``same`` maps a derivative of the error, such as ``E/z2``, to the name that it has; ``shown`` maps a
-    tensor to the one that stands for it in a drawing where it has no place of its own.
+    ``same`` maps a derivative of the error, such as ``E/z2``, to its name. ``shown`` maps a tensor without
+    a place in the drawing to the tensor that represents it there.
     """
     return {"same": _same(view), "shown": _shown(view)}
 
@@ -34,7 +34,7 @@ def _same(view: View) -> dict[str, str]:
 
 
 def _shown(view: View) -> dict[str, str]:
-    """A factor or a gradient by what it is about, and a forward tensor by the first that reads it."""
+    """Represent a factor or gradient by the tensor it belongs to, and a forward tensor by its first reader."""
     found: dict[str, str] = {}
     for statement in view.batch.stage("forward", "error"):
         for name in symbols_read(statement.equation.expression):
@@ -44,9 +44,9 @@ def _shown(view: View) -> dict[str, str]:
 
 
 def walk_figure(view: View, drawing: str, write: Callable[[Item, bool], str]) -> str:
-    """The backward pass step by step, with controls; hidden until the script that moves them has run.
+    """Write the steps of the backward pass with controls, hidden until the script has run.
 
-    ``drawing`` is the id of the drawing of which the script puts a copy here, or empty for none.
+    ``drawing`` is the id of the drawing that the script copies into the figure; empty for none.
     """
     steps = strides(view)
     last = len(steps)

@@ -1,4 +1,4 @@
-"""The document in Markdown, in any flavour: one writer, to which a flavour tells what differs."""
+"""The document in Markdown: one writer for all flavours."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 class MarkdownWriter:
     """Writes blocks in Markdown.
 
-    ``homes`` are where the equations are linked to, by their numbers, and ``targets`` the links; what has none is
-    named without a link. The names of anchors begin with ``prefix``, the files of pictures with ``pictures``.
+    ``homes`` maps the number of an equation to the display with its anchor, ``targets`` to its link; an equation
+    without a target is named without a link. Anchors begin with ``prefix``, picture files with ``pictures``.
     """
 
     flavour: Flavour
@@ -54,11 +54,11 @@ class MarkdownWriter:
     pictures: str = ""
 
     def part(self, part: Part) -> str:
-        """A part with its heading."""
+        """Write a part with its heading."""
         return f"## {escaped(part.title)}\n\n{self.blocks(part.blocks)}\n"
 
     def blocks(self, blocks: Sequence[Block]) -> str:
-        """Blocks with blank lines between; anchors stand at the end of the paragraph before."""
+        """Write blocks, separated by blank lines; anchors are at the end of the paragraph before."""
         chunks: list[str] = []
         for number, block in enumerate(blocks):
             names = [f"{self.prefix}-{n}" for n, home in self.homes.items() if home == block]
@@ -76,7 +76,7 @@ class MarkdownWriter:
 
     @singledispatchmethod
     def block(self, block: Block) -> str:
-        """One block."""
+        """Write one block."""
         raise NotImplementedError(f"cannot write {type(block).__name__} in Markdown")
 
     @block.register
@@ -121,12 +121,12 @@ class MarkdownWriter:
     # ------------------------------------------------------------ text
 
     def text(self, text: Text) -> str:
-        """A paragraph or a cell."""
+        """Write the text of a paragraph or a cell."""
         return "".join(self.span(s) for s in text.spans)
 
     @singledispatchmethod
     def span(self, span: Span) -> str:
-        """A piece of a text."""
+        """Write a piece of a text."""
         raise NotImplementedError(f"cannot write {type(span).__name__} in Markdown")
 
     @span.register
@@ -135,7 +135,7 @@ class MarkdownWriter:
 
     @span.register
     def _(self, span: Box) -> str:
-        if span.kind in ("words", "number"):  # needs no mathematics
+        if span.kind in ("words", "number"):  # no formula needed
             return escaped(str(span.parts[0]))
         before, after = self.flavour.inline
         return f"{before}{inline(span)}{after}"
@@ -159,14 +159,14 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def code(source: str) -> str:
-    """A word of code, between more backticks than are together in it."""
+    """Write inline code, delimited by more backticks than it contains in a row."""
     longest = max((len(list(run)) for sign, run in groupby(source) if sign == "`"), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{space}{source}{space}{fence}"
 
 
 def plain(text: Text) -> str:
-    """A text without any markup."""
+    """Return a text without markup."""
     return "".join(_plain(span) for span in text.spans)
 
 
@@ -185,7 +185,7 @@ def _plain(span: Span) -> str:
 
 
 def _plain_formula(box: Box) -> str:
-    """A formula in Unicode; an index of digits as such: w₁₂."""
+    """Write a formula in Unicode, with digits as subscripts: w₁₂."""
     if box.kind == "named":
         return _plain_formula(box.parts[0])
     if box.kind == "script":
@@ -200,7 +200,7 @@ def _plain_formula(box: Box) -> str:
 
 
 def homes(parts: Sequence[Part]) -> dict[int, Display]:
-    """Where each equation is linked to: where it stands first, if possible not as its form for a batch."""
+    """Return the display that links to an equation lead to: its first one, preferably not the form for a batch."""
     displays = [block for part in parts for block in part.blocks if isinstance(block, Display)]
     found: dict[int, Display] = {}
     for batch in (False, True):
@@ -212,17 +212,17 @@ def homes(parts: Sequence[Part]) -> dict[int, Display]:
 
 
 def picture_file(picture: Picture) -> str:
-    """The name of the file of a picture."""
+    """Return the file name of a picture."""
     return f"{picture.name}.svg"
 
 
 def _data(picture: Picture) -> str:
-    """A picture as an address that holds all of it."""
+    """Return a picture as a data URL."""
     return f"data:image/svg+xml;base64,{b64encode(svg(picture.drawing, picture.name).encode()).decode()}"
 
 
 def pictures(parts: Sequence[Part]) -> list[Picture]:
-    """All pictures, in their order."""
+    """Return all pictures in order."""
 
     def within(blocks: Sequence[Block]) -> Iterator[Picture]:
         for block in blocks:
@@ -238,18 +238,18 @@ def pictures(parts: Sequence[Part]) -> list[Picture]:
 
 
 def markdown(document: Document, flavour: str, front_matter: bool = False, prefix: str = "eq") -> str:
-    """The whole document as one text, in one of the ``FLAVOURS``; ``prefix`` begins the names of anchors.
+    """Write the whole document in one of the ``FLAVOURS``; anchors begin with ``prefix``.
 
-    Pictures are named as files beside it: see ``markdown_files``.
+    Pictures are references to files, which ``markdown_files`` returns.
     """
     writer = linked(_writer(flavour, prefix), document.parts)
     return _head(document.title, writer.flavour, front_matter) + "\n".join(map(writer.part, document.parts))
 
 
 def markdown_files(document: Document, flavour: str, front_matter: bool = False, prefix: str = "eq") -> dict[str, str]:
-    """The document, each part as a file of its own, and the pictures, by the names of the files.
+    """Return the document, a file for each part, and the pictures, by file name.
 
-    Where a flavour limits a page (GitHub), a longer document goes on in ``derivation-2.md`` and so on.
+    If the flavour limits a page (GitHub), a longer document continues in ``derivation-2.md`` and so on.
     """
     writer = _writer(flavour, prefix)
     head = _head(document.title, writer.flavour, front_matter)
@@ -261,14 +261,14 @@ def markdown_files(document: Document, flavour: str, front_matter: bool = False,
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """The derivation and each of its parts in Markdown, and the pictures."""
+    """Return the document, a file for each part, and the pictures, by file name."""
     edition = manuscript.edition
     prefix = edition.label_prefix or "eq"
     return markdown_files(manuscript.document, edition.flavour, edition.front_matter, prefix)
 
 
 def _writer(flavour: str, prefix: str) -> MarkdownWriter:
-    """A writer whose anchors are made of letters, digits and hyphens: Obsidian takes no others."""
+    """Return a writer. Its anchors have only letters, digits and hyphens, as Obsidian requires."""
     return MarkdownWriter(FLAVOURS[flavour], "".join(c if c.isalnum() else "-" for c in prefix))
 
 
@@ -280,7 +280,7 @@ def _head(title: str, flavour: Flavour, front_matter: bool) -> str:
 
 
 def _paged(parts: Sequence[Part], writer: MarkdownWriter, stem: str) -> dict[str, str]:
-    """Parts on as many pages as the flavour needs, with links between them, by the names of the files."""
+    """Split parts into pages with links between them; return them by file name."""
     pages = paged(parts, writer.flavour.budget, lambda block: cost(writer, block))
     names = [f"{stem}.md" if not n else f"{stem}-{n + 1}.md" for n in range(len(pages))]
     bodies = _bodies(dict(zip(names, pages, strict=True)), writer)
@@ -288,14 +288,14 @@ def _paged(parts: Sequence[Part], writer: MarkdownWriter, stem: str) -> dict[str
 
 
 def _barred(body: str, here: str, names: Sequence[str]) -> str:
-    """A page between links to the others."""
+    """Put a page between links to the other pages."""
     links = [str(n) if name == here else f"[{n}]({name})" for n, name in enumerate(names, start=1)]
     bar = f"Pages: {', '.join(links)}\n"
     return "\n".join([bar, body, bar])
 
 
 def _bodies(pages: Mapping[str, Sequence[Part]], writer: MarkdownWriter) -> dict[str, str]:
-    """The texts of pages; their equations are linked to from all of them."""
+    """Write the texts of pages; references link to equations on all of them."""
     known = linked(writer, [part for page in pages.values() for part in page])
     files = {n: name for name, page in pages.items() for n, home in known.homes.items() if _holds(page, home)}
     bodies = {}
@@ -306,9 +306,9 @@ def _bodies(pages: Mapping[str, Sequence[Part]], writer: MarkdownWriter) -> dict
 
 
 def linked(writer: MarkdownWriter, parts: Sequence[Part]) -> MarkdownWriter:
-    """The writer for these parts on one page: it knows where their equations are.
+    """Return a writer for these parts on one page, with the links to their equations.
 
-    Where a block can have only one anchor, it is that of its first equation.
+    If a block can have only one anchor, it is that of its first equation.
     """
     known = homes(parts)
     first = {n: next(k for k, other in known.items() if other == home) for n, home in known.items()}
@@ -321,6 +321,6 @@ def _holds(page: Sequence[Part], display: Display) -> bool:
 
 
 def cost(writer: MarkdownWriter, block: Block) -> int:
-    """The formulas and braces of a block, at most: what GitHub counts."""
+    """Return an upper bound of the formulas and braces of a block, which GitHub limits."""
     text = writer.block(block)
     return sum(text.count(mark) for mark in ("{", writer.flavour.inline[0], writer.flavour.display[0]))

@@ -1,6 +1,6 @@
-"""The document as a notebook: the derivation in cells of text, then cells of code that check it and let it learn.
+"""The document as a notebook: text cells with the derivation, then code cells that check and train the network.
 
-The file is what nbformat 4.5 writes, to the byte; no outputs are stored, and no cell holds a gradient.
+The bytes are those of nbformat 4.5. The notebook has no stored outputs, and no cell contains a gradient formula.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 Cell = dict[str, Any]
 
-#: Up to how many parameters the check goes through every entry.
+#: The largest number of parameters for which the check covers every entry.
 SMALL = 2000
-#: The first width that has a name gets this size; every further one is one larger.
+#: The size of the first named width; each further one is larger by one.
 FIRST_WIDTH = 3
 
 _METADATA = {
@@ -37,7 +37,7 @@ _METADATA = {
     "language_info": {"name": "python"},
 }
 
-#: The cells of code by the names of their templates, and the words before each.
+#: The code cells, by the names of their templates, with the text before each.
 _CODE = {
     "setup": "## Run it\n\n"
     "What was derived is what `network.py` computes; its lines name their equations. The cells below need the package "
@@ -54,14 +54,14 @@ _CODE = {
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """The derivation as a notebook."""
+    """Return the notebook by its file name."""
     return {"derivation.ipynb": notebook(manuscript.document, manuscript.view.derivation)}
 
 
 def notebook(document: Document, derivation: Runnable) -> str:
-    """The document and cells of code as a notebook, in JSON.
+    """Write the document and code cells as a notebook, in JSON.
 
-    Widths that have names are given sizes: 3, 4 and so on.
+    Named widths get the sizes 3, 4 and so on.
     """
     holes, writer = _holes(derivation), linked(MarkdownWriter(JUPYTER), document.parts)
     cells = [_text("title", f"# {escaped(document.title)}")]
@@ -92,7 +92,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _holes(derivation: Runnable) -> dict[str, object]:
-    """What the cells of code must know of the network."""
+    """Return the variables of the code templates."""
     count, forward = derivation.parameter_count, derivation.forward
     tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == Role.TARGET)
     axes = [a for t in tensors for a in t.axes if not a.sample]
@@ -120,7 +120,7 @@ def _tensor(forward: ForwardPass, role: str) -> Tensor:
 
 
 def _grows(program: Program) -> bool:
-    """Whether an activation grows without bound, and large parameters would make all values large."""
+    """Return whether an activation is unbounded, so that large parameters would lead to large values."""
     plain = [d.function for d in program.definitions if not d.function.order and d.function.role == "activation"]
     far = [function.definition.subs(X, 50).evalf() for function in plain]
     return any(not value.is_number or abs(value) > 2 for value in far)

@@ -1,4 +1,4 @@
-"""A document on several pages, for readers that give up on a long one."""
+"""Splitting a document into pages, for programs that do not render long ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Cost = Callable[[Block], int]
 
 
 def paged(parts: Sequence[Part], budget: int | None, cost: Cost) -> list[tuple[Part, ...]]:
-    """Parts on as few pages as their costs need; a part that fits on no page goes on under its title on the next."""
+    """Distribute parts over as few pages as possible; a part longer than a page continues on the next."""
     if budget is None:
         return [tuple(parts)]
     pages: list[list[Part]] = [[]]
@@ -28,7 +28,7 @@ def paged(parts: Sequence[Part], budget: int | None, cost: Cost) -> list[tuple[P
 
 
 def _cut(part: Part, budget: int, cost: Cost) -> list[Part]:
-    """A part in pieces that fit."""
+    """Split a part into pieces that fit."""
     whole = sum(map(cost, part.blocks))
     if whole <= budget:
         return [part]
@@ -46,7 +46,7 @@ def _cut(part: Part, budget: int, cost: Cost) -> list[Part]:
 
 
 def _groups(blocks: Iterator[Block]) -> Iterator[list[Block]]:
-    """Blocks with the words that lead to them."""
+    """Group blocks with the text that introduces them."""
     group: list[Block] = []
     for block in blocks:
         group.append(block)
@@ -58,7 +58,7 @@ def _groups(blocks: Iterator[Block]) -> Iterator[list[Block]]:
 
 
 def _split(block: Block, budget: int, cost: Cost) -> Iterator[Block]:
-    """A block in pieces that fit, if it can be divided; half of a page is left to the words that lead to it."""
+    """Split a block into pieces of at most half a page, if possible; the rest is for the text before it."""
     if cost(block) <= budget // 2:
         yield block
         return
@@ -71,7 +71,7 @@ def _split(block: Block, budget: int, cost: Cost) -> Iterator[Block]:
 
 
 def _halves(block: Block) -> list[Block]:
-    """A block in two, or as it is."""
+    """Split a block in two, if possible."""
     match block:
         case Display((item,)):
             return [Display((i,)) for i in _item_halves(item)]
@@ -87,7 +87,7 @@ def _halves(block: Block) -> list[Block]:
 
 
 def _item_halves(item: Item) -> list[Item]:
-    """An equation in two where a line of it must end, or as it is."""
+    """Split an equation in two at a line break, if it has one."""
     breaks = [n for n, piece in enumerate(item.right) if piece is BREAK]
     if not breaks:
         return [item]
@@ -97,5 +97,5 @@ def _item_halves(item: Item) -> list[Item]:
 
 
 def _middle(places: Sequence[int], parts: Sequence[object]) -> int:
-    """The place that is nearest to the middle."""
+    """Return the place nearest to the middle."""
     return min(places, key=lambda n: abs(2 * n - len(parts)))

@@ -1,7 +1,7 @@
-"""The document as PDF, set by a TeX engine that is found on the path.
+"""The document as PDF, compiled by a TeX engine on the path.
 
-The engine runs in a folder of its own, may not start other programs and may read nothing
-outside but its own packages; the same source gives the same bytes with the same engine.
+The engine runs in a temporary folder. It may not start other programs and may read only its own
+packages. With the same engine, the same source gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _CAREFUL = ("-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "-file-line-error")
 
-#: The engines, the first that is found is taken, with their options.
+#: The engines with their options, in order of preference.
 ENGINES = {
     "pdflatex": _CAREFUL,
     "lualatex": (*_CAREFUL, "-jobname=document"),
     "xelatex": _CAREFUL,
     "tectonic": ("--untrusted", "--keep-logs", "--reruns", "3"),
 }
-#: So that nothing of the day or of this machine gets into the PDF.
+#: The environment of the engine; it keeps the date and the machine out of the PDF.
 ENVIRONMENT = {
     "SOURCE_DATE_EPOCH": "0",
     "FORCE_SOURCE_DATE": "1",
@@ -40,9 +40,9 @@ ENVIRONMENT = {
     "openout_any": "p",
     "max_print_line": "10000",
 }
-#: How long one run of an engine may take, in seconds.
+#: The time limit of one run of an engine, in seconds.
 LONGEST = 300
-#: How often the references may change.
+#: The largest number of runs until the references are stable.
 MOST_RUNS = 4
 
 _NAME = "document"
@@ -50,7 +50,7 @@ _ERROR = re.compile(r"^(?:\./)?document\.tex:(\d+): (.+)$|^! (.+)$|^error: (.+)$
 
 
 def engine() -> tuple[str, str]:
-    """The name and the path of the TeX engine; raises OutputError if there is none."""
+    """Return the name and the path of the TeX engine. Raises OutputError if none is installed."""
     for name in ENGINES:
         found = which(name)
         if found:
@@ -62,17 +62,16 @@ def engine() -> tuple[str, str]:
 
 
 def files(manuscript: Manuscript) -> dict[str, Content]:
-    """The document, and what it was made of."""
+    """Return the PDF and the LaTeX files, by file name."""
     written = tex.files(manuscript)
     source = written["document.tex"]
     return {**written, "derivation.pdf": Compiled(source, lambda: pdf(source))}
 
 
 def pdf(source: str) -> bytes:
-    """Set a whole LaTeX document.
+    """Compile a whole LaTeX document.
 
-    Raises OutputError, with the engine's first error in one sentence, if there is no
-    engine or it fails.
+    Raises OutputError if there is no engine or it fails; the message has the first error of the engine.
     """
     name, path = engine()
     with TemporaryDirectory(prefix="derive-") as place:
@@ -90,13 +89,13 @@ def pdf(source: str) -> bytes:
 
 
 def _references(folder: Path) -> bytes | None:
-    """What the engine noted of labels for its next run; None before the first."""
+    """Return the auxiliary file with the labels; None before the first run."""
     noted = folder / f"{_NAME}.aux"
     return noted.read_bytes() if noted.is_file() else None
 
 
 def _start(name: str, source: str) -> str:
-    """What an engine is told to read; LuaTeX would make the identity of the PDF of its folder's name."""
+    """Return the input argument of an engine. LuaTeX gets a fixed PDF identifier: its own depends on the folder."""
     if name != "lualatex":
         return f"{_NAME}.tex"
     identity = sha256(source.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Displayed mathematics for the web: equations as rows of LaTeX, broken where a line ends, with their numbers."""
+"""Displayed mathematics for the web: equations as rows of LaTeX, with line breaks and numbers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from derive.paper.latex import Writer
 
 #: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
 LINE = 33.5
-#: The room for the number of an equation.
+#: The width of an equation number, in em.
 NUMBER = 4.0
-#: The most braces of one formula: KaTeX gives up on very long ones, GitHub at a thousand.
+#: The largest number of braces of a formula: KaTeX fails on very long ones, GitHub at a thousand.
 BRACES = 500
 
 _LATEX = Writer(RED, GREEN, web=True)
@@ -24,30 +24,30 @@ _LATEX = Writer(RED, GREEN, web=True)
 
 @dataclass(frozen=True)
 class Row:
-    """A row of displayed mathematics: before its alignment and from there on, and the number of its equation."""
+    """A row of displayed mathematics: its parts before and after the alignment point, and its number."""
 
     left: str
     right: str
     number: int | None = None
 
     def aligned(self) -> str:
-        """As a row of ``aligned``, its number in a column of its own: a tag is not understood everywhere."""
+        """Return a row of ``aligned``, with the number in a column, since not every renderer supports tags."""
         number = "" if self.number is None else rf" & \quad ({self.number})"
         return f"{self.left} &{self.right}{number}"
 
     def alone(self) -> str:
-        """As a whole formula."""
+        """Return the row as a whole formula."""
         number = "" if self.number is None else rf" \qquad ({self.number})"
         return f"{self.left} {self.right}{number}".strip()
 
 
 def inline(box: Box) -> str:
-    """A formula in a text."""
+    """Write an inline formula."""
     return _begun(_LATEX(box))
 
 
 def displayed(display: Display) -> list[str]:
-    """Equations as formulas, in one if it does not get too long."""
+    """Write equations as one formula, or as several if that would be too long."""
     margin = max((item.left.width for item in display.items), default=0.0)
     line = LINE - NUMBER if any(item.number for item in display.items) else LINE
     rows = [row for item in display.items for row in _rows(item, margin, line)]
@@ -55,7 +55,7 @@ def displayed(display: Display) -> list[str]:
 
 
 def _rows(item: Item, margin: float, line: float) -> list[Row]:
-    """The rows of one equation; a piece that no longer fits begins a new one."""
+    """Break one equation into rows; a piece that does not fit begins a new row."""
     lines = broken(item.right, margin, line, _LATEX)
     first = Row(_begun(_LATEX(item.left)), _signed(lines[0][0].strip(), RELATIONS[item.relation].tex.strip()))
     rows = [first, *(Row("", rf"\quad {_signed(text.strip())}") for text, _ in lines[1:])]
@@ -65,12 +65,12 @@ def _rows(item: Item, margin: float, line: float) -> list[Row]:
 
 
 def _begun(text: str) -> str:
-    """A formula; a superscript on the left with which it begins needs no empty base, whose braces would count."""
+    """Drop the empty base of a leading left superscript, since its braces count towards the limit."""
     return text.removeprefix("{}") if text.startswith("{}^") else text
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows in formulas that are not too long."""
+    """Group rows into formulas within the limit of braces."""
     chunk: list[Row] = []
     for row in rows:
         if chunk and formula([*chunk, row]).count("{") > BRACES:
@@ -82,13 +82,13 @@ def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _signed(text: str, relation: str = "") -> str:
-    """A line behind its relation; a sign that goes on from the line before stands between two terms all the same."""
+    """Put a relation before a line; a leading sign keeps the spacing of a binary operator."""
     before = relation or ("{}" if text[:1] in ("+", "-", "=") else "")
     return f"{before} {text}".strip()
 
 
 def _with_reason(rows: list[Row], room: float, reason: Text, line: float) -> list[Row]:
-    """The reason of a step beside its last row, or below it where there is no room."""
+    """Put the reason of a step beside its last row, or below if there is no room."""
     lines = [_in_formula(text) for text in reason_lines(reason, line)]
     if len(lines) == 1 and 1.5 + text_width(reason) <= room:
         return [*rows[:-1], replace(rows[-1], right=rf"{rows[-1].right} \quad {lines[0]}")]
@@ -96,7 +96,7 @@ def _with_reason(rows: list[Row], room: float, reason: Text, line: float) -> lis
 
 
 def _in_formula(text: Text) -> str:
-    """Words and formulas within a formula."""
+    """Write text and formulas within a formula."""
     spans = [s if isinstance(s, Box) else Box("words", (str(s),), 0.0) for s in text.spans]
     joined: list[Box] = []
     for span in spans:
@@ -107,7 +107,7 @@ def _in_formula(text: Text) -> str:
 
 
 def formula(rows: Sequence[Row]) -> str:
-    """Rows as one formula."""
+    """Write rows as one formula."""
     if len(rows) == 1:
         return rows[0].alone()
     body = " \\\\\n".join(row.aligned() for row in rows)

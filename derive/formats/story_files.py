@@ -1,4 +1,4 @@
-"""The story of a weight as files."""
+"""The files of the story of a weight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from derive.targets.registry import Runnable
 
 
 def story_files(derivation: Runnable, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
-    """The story as files, sealed, and the name of the folder for them."""
+    """Return the name of the folder of the story, and its sealed files."""
     assert derivation.network is not None
     told = story(derivation, weight, edition)
     highlight = read_highlight(weight, derivation.forward)

@@ -1,4 +1,4 @@
-"""The drawing as a file."""
+"""The drawing as an SVG file."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """The drawing."""
+    """Return the drawing by its file name."""
     return {"network.svg": svg(manuscript.drawing)}

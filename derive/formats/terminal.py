@@ -1,4 +1,4 @@
-"""A document as Unicode text, for a terminal: lines of limited width, equations and tables in columns."""
+"""The document as Unicode text for a terminal, in lines of limited width."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ _INDENT = "  "
 
 
 def terminal(document: Document, width: int = WIDTH) -> str:
-    """Write a document as text, in lines of at most ``width`` columns where they can be broken."""
+    """Write a document as text, in lines of at most ``width`` columns where a break is possible."""
     writer = TerminalWriter(width)
     return "\n\n".join([underlined(document.title, "="), *(writer.part(p) for p in document.parts)])
 
 
 def underlined(title: str, line: str) -> str:
-    """A title above a line."""
+    """Underline a title."""
     return f"{title}\n{line * columns(title)}"
 
 
 def columns(words: str) -> int:
-    """How many columns of a terminal words take."""
+    """Return the width of a text in columns of a terminal."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in words)
     return sum(not unicodedata.combining(c) for c in words) + wide
 
 
 def padded(words: str, width: int, right: bool = False) -> str:
-    """Words with spaces after them (or before them), as wide as is wanted."""
+    """Pad a text with spaces to ``width``, on the right or, with ``right``, on the left."""
     space = " " * (width - columns(words))
     return space + words if right else words + space
 
 
 def wrapped(pieces: Iterable[str], width: int, margin: str = "") -> str:
-    """Pieces in lines; between pieces there is a space, and no line ends within one."""
+    """Fill lines with pieces, separated by spaces; pieces are never broken."""
     lines = [""]
     for piece in pieces:
         longer = f"{lines[-1]} {piece}" if lines[-1] else piece
@@ -78,7 +78,7 @@ class TerminalWriter:
     width: int = WIDTH
 
     def part(self, part: Part) -> str:
-        """A part with its heading."""
+        """Write a part with its heading."""
         return "\n\n".join([underlined(part.title, "-"), *self._blocks(part.blocks)])
 
     def _blocks(self, blocks: Sequence[Block]) -> list[str]:
@@ -88,7 +88,7 @@ class TerminalWriter:
 
     @singledispatchmethod
     def block(self, block: Block) -> str:
-        """One block."""
+        """Write one block."""
         raise NotImplementedError(f"cannot write {type(block).__name__} in a terminal")
 
     @block.register
@@ -135,7 +135,7 @@ class TerminalWriter:
     # ------------------------------------------------------------ equations
 
     def _item(self, item: Item, margin: int) -> list[str]:
-        """The lines of one equation; a piece that no longer fits begins a new one."""
+        """Break one equation into lines; a piece that does not fit begins a new line."""
         relation = RELATIONS[item.relation].text.strip()
         start = f"{_INDENT}{padded(text(item.left), margin, right=True)} {relation} " if margin else _INDENT
         lines = _broken(start, item.right, self.width, margin)
@@ -150,19 +150,19 @@ class TerminalWriter:
 
 
 def _in_column(cell: str, width: int) -> list[str]:
-    """A cell in lines of a column; only words are broken."""
+    """Break a cell into the lines of a column; only text is broken."""
     return wrapped(cell.split(" "), width).split("\n") if columns(cell) > width else [cell]
 
 
 def _beside(row: Sequence[list[str]], widths: Sequence[int], numeric: Collection[int]) -> Iterator[str]:
-    """The lines of a row of a table."""
+    """Yield the lines of a row of a table."""
     for parts in zip_longest(*row, fillvalue=""):
         cells = [padded(c, w, n in numeric) for n, (c, w) in enumerate(zip(parts, widths, strict=True))]
         yield f"{_INDENT}{'  '.join(cells)}".rstrip()
 
 
 def _broken(start: str, pieces: Sequence[Box], width: int, margin: int) -> list[str]:
-    """Pieces after a start, in lines."""
+    """Break pieces into lines, after a start."""
     lines, empty = [start], True
     further = " " * (columns(start) if margin else len(_INDENT)) + _INDENT
     for piece in pieces:
@@ -182,12 +182,12 @@ def _broken(start: str, pieces: Sequence[Box], width: int, margin: int) -> list[
 
 
 def line(cell: Text) -> str:
-    """A text on one line."""
+    """Write a text on one line."""
     return "".join(_word(span) for span in cell.spans)
 
 
 def _pieces(paragraph: Text, end: str = "") -> list[str]:
-    """The words of a paragraph; a formula is one word, together with what stands right beside it."""
+    """Split a paragraph into words; a formula is one word, together with adjacent punctuation."""
     pieces = [""]
     for span in paragraph.spans:
         first, *others = [_word(span)] if isinstance(span, Box) else _word(span).split(" ")

@@ -1,7 +1,7 @@
 r"""The document in LaTeX: a fragment for ``\input``, part by part, or a whole document.
 
-A fragment lives in somebody else's document. It defines nothing that is defined there already,
-keeps its settings to itself, and every label begins with a prefix that the user may set.
+A fragment is part of another document. It redefines nothing, its settings are local, and every label
+begins with a prefix that the user may set.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from derive.paper.latex import latex
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
 
-#: The rows of a table that surely fit on a page.
+#: The number of rows of a table that fit on a page.
 LONGEST = 28
 
 _SPECIAL = {
@@ -58,28 +58,28 @@ _SPECIAL = {
 
 
 def escaped(words: str) -> str:
-    """Words as LaTeX sets them."""
+    """Escape plain text for LaTeX."""
     return "".join(_SPECIAL.get(c, c) for c in words)
 
 
 @dataclass(frozen=True)
 class TexWriter:
-    """Writes blocks as LaTeX; labels begin with ``prefix`` and a colon, or there are none."""
+    """Writes blocks as LaTeX. Labels begin with ``prefix`` and a colon; without a prefix there are none."""
 
     prefix: str = ""
 
     def fragment(self, parts: Sequence[Part]) -> str:
-        r"""Parts as one fragment, to be read with ``\input``."""
+        r"""Write parts as one fragment for ``\input``."""
         return fill("latex/fragment.tex.jinja", parts=[self.part(p) for p in parts])
 
     def part(self, part: Part) -> str:
-        """A part with its heading."""
+        """Write a part with its heading."""
         label = rf"\label{{{self.prefix}:{part.name}}}" if self.prefix else ""
         heading = rf"\deriveheading{{{escaped(part.title)}}}{label}"
         return "\n\n".join([heading, self._blocks(part.blocks)]) + "\n"
 
     def _blocks(self, blocks: Sequence[Block]) -> str:
-        """Blocks; a formula belongs to the paragraph before it."""
+        """Write blocks; a formula belongs to the paragraph before it."""
         text = ""
         for number, block in enumerate(blocks):
             glue = "" if not number else "\n" if isinstance(block, Display) else "\n\n"
@@ -90,7 +90,7 @@ class TexWriter:
 
     @singledispatchmethod
     def block(self, block: Block) -> str:
-        """One block."""
+        """Write one block."""
         raise NotImplementedError(f"cannot write {type(block).__name__} in LaTeX")
 
     @block.register
@@ -151,12 +151,12 @@ class TexWriter:
     # ------------------------------------------------------------ text
 
     def text(self, text: Text) -> str:
-        """A paragraph or a cell."""
+        """Write the text of a paragraph or a cell."""
         return "".join(self.span(s) for s in text.spans)
 
     @singledispatchmethod
     def span(self, span: Span) -> str:
-        """A piece of a text."""
+        """Write a piece of a text."""
         raise NotImplementedError(f"cannot write {type(span).__name__} in LaTeX")
 
     @span.register
@@ -183,7 +183,7 @@ class TexWriter:
     # ------------------------------------------------------------ equations
 
     def display(self, items: Sequence[Item]) -> str:
-        """Equations below one another, aligned at their relations, broken where the line ends."""
+        """Write equations aligned at their relations, with line breaks."""
         if not items:
             return ""
         margin = max(item.left.width for item in items)
@@ -192,7 +192,7 @@ class TexWriter:
         return f"\\begin{{align*}}\n{joined}\n\\end{{align*}}"
 
     def _rows(self, item: Item, margin: float) -> list[str]:
-        """The rows of one equation; a piece that no longer fits begins a new one."""
+        """Break one equation into rows; a piece that does not fit begins a new row."""
         lines = broken(item.right, margin, LINE)
         left = latex(item.left)
         relation = RELATIONS[item.relation].tex.strip()
@@ -202,7 +202,7 @@ class TexWriter:
         return [*rows[:-1], rows[-1] + self._number(item)]
 
     def _with_reason(self, rows: list[str], width: float, reason: Text) -> list[str]:
-        """The reason of a step beside its last row, or below it where there is no room."""
+        """Put the reason of a step beside its last row, or below if there is no room."""
         lines = [rf"\text{{\small {self.text(line)}}}" for line in reason_lines(reason, LINE)]
         if len(lines) == 1 and width + 1.5 + text_width(reason) <= LINE:
             return [*rows[:-1], rf"{rows[-1]} \quad {lines[0]}"]
@@ -216,9 +216,9 @@ class TexWriter:
 
 
 def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], stretch: float, longest: int) -> str:
-    """A table with rules; a long one in pieces, each with the head, that a page can end between.
+    """Write a table with rules; a long one in pieces, each with the head, with possible page breaks between.
 
-    On slides, which are low, the pieces are shorter.
+    The pieces are shorter on slides.
     """
     setting = rf"\begingroup\centering\small\renewcommand{{\arraystretch}}{{{stretch}}}%"
     opening = "\n".join([r"\par\medskip", setting, rf"\begin{{tabular}}{{{columns}}}", r"\hline", *head])
@@ -234,7 +234,7 @@ def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], stretch: fl
 
 
 def reason_lines(reason: Text, line: float) -> list[Text]:
-    """The reason of a step in parentheses, on as many lines as it needs."""
+    """Write the reason of a step in parentheses, on as many lines as it needs."""
     lines: list[list[Span]] = [["("]]
     for span in reason.spans:
         if len(lines[-1]) > 1 and text_width(Text((*lines[-1], span))) > line - 6 and span not in (", ", " and "):
@@ -245,19 +245,19 @@ def reason_lines(reason: Text, line: float) -> list[Text]:
 
 
 def _has_fractions(cells: Iterable[Text]) -> bool:
-    """Whether fractions stand in some texts: rows of a table that hold them need more room."""
+    """Return whether any cell contains a fraction: such tables need more space between rows."""
     return any(isinstance(s, Box) and s.tall for cell in cells for s in cell.spans)
 
 
 def text_width(text: Text) -> float:
-    """About how wide a short text is in em."""
+    """Estimate the width of a short text in em."""
     return sum(s.width if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
 
 
 def broken(
     pieces: Sequence[Box], margin: float, line: float, write: Callable[[Box], str] = latex
 ) -> list[tuple[str, float]]:
-    """Pieces as lines of LaTeX with their widths; a piece that no longer fits begins a new one."""
+    """Break pieces into lines of LaTeX, with their widths; a piece that does not fit begins a new line."""
     lines: list[tuple[str, float]] = []
     row, width, empty = "", margin + 1.6, True
     for piece in narrowed(pieces, line - 3):
@@ -274,7 +274,7 @@ def broken(
 
 
 def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
-    """Pieces, with those that no line can hold opened into their parts."""
+    """Split pieces that are wider than a line into their parts."""
     found: list[Box] = []
     for piece in pieces:
         parts = opened(piece) if piece.width > limit else (piece,)
@@ -283,7 +283,7 @@ def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
 
 
 def tex_files(document: Document, prefix: str = "") -> dict[str, str]:
-    """The derivation as one fragment, as a document of its own, and each part as a fragment."""
+    """Return a fragment, a standalone document, and a fragment for each part, by file name."""
     writer = TexWriter(prefix)
     whole = writer.fragment(document.parts)
     parts = {f"parts/{part.name}.tex": writer.fragment([part]) for part in document.parts}
@@ -291,10 +291,10 @@ def tex_files(document: Document, prefix: str = "") -> dict[str, str]:
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """The derivation and each of its parts as fragments, and a document of its own."""
+    """Return a fragment, a standalone document, and a fragment for each part, by file name."""
     return tex_files(manuscript.document, manuscript.edition.label_prefix)
 
 
 def latex_document(fragment: str, title: str) -> str:
-    """Put a fragment into a document of its own."""
+    """Put a fragment into a standalone document."""
     return fill("latex/document.tex.jinja", body=fragment, title=title)

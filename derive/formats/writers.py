@@ -1,4 +1,4 @@
-"""The files of an edition: those of its formats, and its numbers."""
+"""The files of an edition: those of its formats, and the numbers of its worked example."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def written(manuscript: Manuscript) -> dict[str, Content]:
-    """The files of all formats of an edition, by name; a format is imported where it is asked for."""
+    """Return the files of all formats of an edition, by name. Format modules are imported on demand."""
     found: dict[str, Content] = {}
     for name in manuscript.edition.formats:
         module = import_module(f"derive.formats.{FORMATS[name].module}")
@@ -24,12 +24,12 @@ def written(manuscript: Manuscript) -> dict[str, Content]:
 
 
 def numbers_file(numbers: Numbers) -> dict[str, Content]:
-    """The numbers as they were given, complete, as a TOML file."""
+    """Return the complete given numbers as a TOML file."""
     return {NUMBERS_FILE: "".join(f"{key} = {_toml(value)}\n" for key, value in numbers.values.items())}
 
 
 def _toml(value: Any) -> str:
-    """A value in TOML, one row of a matrix on each line; texts are names of parameters, numbers are finite."""
+    """Write a value in TOML, with a line for each row of a matrix; strings are parameter names, numbers finite."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
