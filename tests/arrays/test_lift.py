@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[tuple[Index, ...], Expr, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_has_no_matrix_form_is_refused_by_name(name):
+def test_expressions_without_a_matrix_form_are_refused_by_name(name):
     indices, expression, named = REFUSED[name]
     target = Tensor("out", "out", tuple(i.axis for i in indices))
     with pytest.raises(LiftError, match=re.escape(named)):
@@ -237,7 +237,7 @@ def test_the_rule_that_applies(name, kind):
         ("a column repeated", "Z * b"),
     ],
 )
-def test_the_code_is_what_one_would_write(name, code):
+def test_the_printed_code_is_idiomatic(name, code):
     indices, expression = FORMS[name]
     node = lift(Equation(Tensor("out", "out", tuple(i.axis for i in indices)), indices, expression), TENSORS)
     swapped = " * ".join(reversed(code.split(" * ")))

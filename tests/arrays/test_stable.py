@@ -113,16 +113,16 @@ def test_a_stable_form_is_equal_to_what_it_was_made_from(name):
 
 
 @pytest.mark.parametrize("definition", [sin(X), X**2, Piecewise((X, X > 0), (0, True)), exp(-(X**2)), tanh(X)])
-def test_what_does_not_fit_is_left_alone(definition):
+def test_unsupported_expressions_are_unchanged(definition):
     assert stable_form(definition) == StableForm(definition)
 
 
-def test_what_could_cancel_is_left_alone():
+def test_expressions_that_could_cancel_are_unchanged():
     """exp(x) - 2 has a zero: no form in e of one sign exists."""
     assert stable_form(1 / (exp(X) - 2)).rate is None
 
 
-def test_no_exponential_but_of_minus_a_size_is_left():
+def test_only_exponentials_of_negative_magnitudes_remain():
     for definition in DEFINITIONS.values():
         form = stable_form(definition)
         assert form.rate is None or not form.value.has(exp)

@@ -64,7 +64,7 @@ def test_softmax_is_differentiated_in_terms_of_its_output():
         assert edge.value.has(d.forward.tensors["a2"].symbol)
 
 
-def test_what_ties_two_indices_is_found():
+def test_the_delta_between_two_indices_is_found():
     d = derivation((3, 4, 2), "tanh")
     (activation,) = d.chains.into(d.forward.tensors["z1"])
     assert activation.tied == dict(zip(activation.of_indices, activation.wrt_indices, strict=True))
@@ -131,7 +131,7 @@ def test_every_tensor_comes_after_all_that_depend_on_it():
             assert order.index(edge.of.name) < order.index(edge.wrt.name)
 
 
-def test_what_is_not_read_is_not_on_a_chain():
+def test_unread_tensors_are_on_no_chain():
     s, x, y = begun()
     w = s.learned("W", axis(2), axis(3))
     z = s.dense("z", w, x)
@@ -157,7 +157,7 @@ def test_a_parameter_without_influence_is_refused_by_name():
         (lambda e: e[:-1], "must be one number"),
     ],
 )
-def test_a_forward_pass_that_is_none_is_refused(spoil, named):
+def test_an_invalid_forward_pass_is_refused(spoil, named):
     whole = NETWORKS["residual"]()
     broken = ForwardPass(spoil(whole.equations), whole.inputs, whole.parameters, whole.supply)
     with pytest.raises(ValueError, match=named):

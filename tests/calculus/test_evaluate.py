@@ -98,7 +98,7 @@ def test_mpmath_carries_as_many_digits_as_wanted():
 
 
 @pytest.mark.parametrize("expression", [tan(V[COLUMN,]), total(tan(V[COLUMN,]), COLUMN)])
-def test_what_is_not_known_is_refused_by_name(expression):
+def test_unknown_nodes_are_refused_by_name(expression):
     with pytest.raises(NotImplementedError, match="tan"):
         machine().number(expression, {COLUMN: 1})
 
@@ -108,7 +108,7 @@ def test_no_case_holds():
         machine().number(Piecewise((1, V[COLUMN,] > 100)), {COLUMN: 1})
 
 
-def test_values_that_are_given_are_left_alone():
+def test_given_values_are_kept():
     program = derivation((3, 4, 2)).program
     values, sizes = given_and_learned(program, 2)
     before = {n: v.copy() for n, v in values.items()}

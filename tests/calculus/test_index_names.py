@@ -164,7 +164,7 @@ def evaluated(expression: Expr, at: dict[Index, int], v: dict[str, np.ndarray]) 
 
 @settings(max_examples=300, deadline=None)
 @given(expressions(), st.permutations(INDICES), st.sampled_from(["i", "j", "i0000"]))
-def test_putting_in_and_renaming_keep_the_value(expression, order, prefix):
+def test_substitution_and_renaming_keep_the_value(expression, order, prefix):
     v = values()
     put_in = dict(zip(INDICES, order, strict=True))
     at = dict(zip(INDICES, (1, 2, 3), strict=True))

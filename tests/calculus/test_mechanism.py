@@ -71,7 +71,7 @@ def test_the_index_form_is_the_derivative(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.sampled(10)
-def test_every_factor_is_what_it_is_called(name):
+def test_every_factor_is_the_derivative_it_names(name):
     """Psi_t is dE/dt: the error's slope when every entry of t is moved by itself, and all else follows."""
     program, (values, sizes, found) = stated(name), values_of(name)
     for statement in program.stage("factor"):
@@ -170,14 +170,14 @@ def factor(name: str, about: str) -> Equation:
     return next(s.equation for s in stated(name).stage("factor") if s.target.about.name == about)
 
 
-def test_softmax_with_cross_entropy_arrives_at_a_minus_y():
+def test_softmax_with_cross_entropy_has_gradient_a_minus_y():
     equation = factor("softmax_cross_entropy", "z1")
     y, p = (stated("softmax_cross_entropy").tensors[n][equation.indices] for n in ("Y", "p"))
     assert simplify(equation.expression - (p - y) / SAMPLES) == 0
     assert equation.expression.count_ops() == ((p - y) / SAMPLES).count_ops()
 
 
-def test_without_the_promise_nothing_is_assumed():
+def test_target_sums_are_used_only_if_declared():
     """That the targets sum to one is used, not guessed: without it the sum of Y stays."""
     program = index_form(replace(NETWORKS["softmax_cross_entropy"](), promises=()))
     values, sizes = given_and_learned(program, SAMPLE_COUNT)
@@ -186,7 +186,7 @@ def test_without_the_promise_nothing_is_assumed():
     assert off(real(found["dE_dW1"]), complex_step(program, values, sizes, "W1")) < TOLERANCE
 
 
-def test_the_residual_connection_adds_the_two_ways():
+def test_a_residual_connection_adds_both_paths():
     equation = factor("residual", "z1")
     assert {"Psi_h2", "Psi_z2", "W2"} <= set(symbols_read(equation.expression))
 

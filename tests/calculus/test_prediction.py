@@ -152,7 +152,7 @@ def test_a_head_with_the_role_is_no_activation_on_the_page():
     assert "outputs of the network, stated as `mu` |" in text and "last activation" not in text
 
 
-def test_where_two_tensors_may_be_it_the_derivation_is_refused():
+def test_an_ambiguous_prediction_is_refused():
     message = (
         "the error reads mu and v, and either may be what the network predicts: give one of them the role 'prediction'"
     )
@@ -162,7 +162,7 @@ def test_where_two_tensors_may_be_it_the_derivation_is_refused():
         assert str(said.value) == message
 
 
-def test_where_no_tensor_may_be_it_the_derivation_is_refused():
+def test_a_missing_prediction_is_refused():
     s, x, y = begun()
     w = s.learned("W", OUTPUTS, INPUTS)
     i, u = s.supply.several(y.axes)

@@ -27,7 +27,7 @@ def program() -> Program:
     return derivation((3, 5, 4, 2), "tanh").program
 
 
-def test_what_is_built_is_in_order(program):
+def test_statements_are_in_topological_order(program):
     program.check()
     stages = [s.stage for s in program.statements]
     assert stages == sorted(stages, key=STAGES.index)

@@ -20,7 +20,7 @@ def test_a_text_is_the_role_of_that_name():
 
 
 @pytest.mark.parametrize("role", [*Role, "a role of a user's own"])
-def test_what_a_tensor_says_of_its_role(role):
+def test_the_properties_of_roles(role):
     tensor = Tensor("t", role, about=WEIGHT)
     assert tensor.is_data is (role in DATA)
     assert tensor.is_number is (role in NUMBERS)

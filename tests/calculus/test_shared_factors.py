@@ -224,7 +224,7 @@ def test_the_search_agrees_with_all_pairs_on_random_networks(seed):
     agrees(random_network(seed))
 
 
-def test_where_nothing_is_shared_nothing_is_named():
+def test_without_shared_factors_nothing_is_named():
     program = derivation((1, 1), "sigmoid", "mse", "none").program
     assert program.stage("factor") == ()
     values, sizes = given_and_learned(program, 4)
@@ -232,7 +232,7 @@ def test_where_nothing_is_shared_nothing_is_named():
     assert "Psi" not in derivation((1, 1), "sigmoid", "mse", "none").numpy()
 
 
-def test_one_weight_more_is_something_shared():
+def test_one_more_weight_creates_a_shared_factor():
     assert len(derivation((1, 1), "sigmoid", "mse", "separate").factors) == 1
     assert len(derivation((2, 1), "sigmoid", "mse", "none").factors) == 1
 
@@ -251,7 +251,7 @@ def test_the_error_is_no_factor():
     assert {f.tensor.name for f in found} == {"z", "q"}
 
 
-def test_many_ways_are_no_more_work():
+def test_exponentially_many_chains_are_not_enumerated():
     """Two ways through each of thirty blocks: 2**30 chains, found without laying them out."""
     s, x, y = begun(axis(2), axis(2))
     h = s.apply("h0", "tanh", s.dense("z0", s.learned("W0", axis(2), axis(2)), x))

@@ -322,7 +322,7 @@ def test_exp_of_one_is_a_number_like_any_other():
 @pytest.mark.parametrize(
     "name", ["learning_rate", "Psi_q", "dE_dW", "W_next", "values", "lambda", "class", "np", "state"]
 )
-def test_what_derive_names_itself_gives_way_to_a_users_name(name):
+def test_names_of_derive_yield_to_names_of_the_user(name):
     p = Tensor(name, "bias", (K,))
     d = derive(with_right(PLAIN + p[i,], parameters=(W, b, p)))
     assert d.check().passed

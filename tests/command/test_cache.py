@@ -77,7 +77,7 @@ def test_a_change_of_the_code_is_noticed(derived, monkeypatch):
     assert len(derived) == 2
 
 
-def test_what_was_edited_is_not_overwritten(derived, capsys):
+def test_edited_files_are_not_overwritten(derived, capsys):
     assert main(LAYERS) == 0
     trainer = Path("generated/network_2_1/trainer.py")
     trainer.write_text(trainer.read_text() + "# mine\n")
@@ -98,7 +98,7 @@ def test_a_damaged_result_is_derived_anew(harm, derived, cache):
     assert kept.read_text(encoding="utf-8") == before
 
 
-def test_a_folder_that_cannot_be_used_is_no_error(derived, cache):
+def test_an_unusable_folder_is_no_error(derived, cache):
     cache.write_text("a file")
     assert main(LAYERS) == main(LAYERS) == 0
     assert len(derived) == 2
@@ -156,7 +156,7 @@ def test_refusals_are_not_kept(derived, capsys):
     assert len(derived) == 2
 
 
-def test_the_oldest_go(derived, cache):
+def test_the_oldest_results_are_removed(derived, cache):
     cache.mkdir()
     for age in range(LIMIT):
         old = cache / f"{age}.json"

@@ -184,7 +184,7 @@ def test_editing_the_specification_and_running_again(fake: type[Fake], capsys: p
     assert render.edited(spec.read_text()) is False
 
 
-def test_what_was_edited_by_hand_needs_force(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_edited_by_hand_need_force(fake: type[Fake], capsys: pytest.CaptureFixture[str]) -> None:
     assert status("network", "--layers", "3,1") == 0
     module = Path("generated/network_3_1/trainer.py")
     module.write_text(module.read_text() + "# mine\n")
@@ -218,9 +218,7 @@ def test_checking_what_is_on_disk(fake: type[Fake], capsys: pytest.CaptureFixtur
     assert "x = 2" in module.read_text()
 
 
-def test_a_stop_in_the_middle(
-    fake: type[Fake], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt(fake: type[Fake], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert status("network", "--layers", "3,1") == 0
     before = {p: p.read_bytes() for p in Path("generated").rglob("*") if p.is_file()}
     capsys.readouterr()
@@ -234,7 +232,7 @@ def test_a_stop_in_the_middle(
         assert {p: p.read_bytes() for p in Path("generated").rglob("*") if p.is_file()} == before
 
 
-def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(_: object) -> None:
         raise ValueError("a bug")
 
@@ -367,7 +365,7 @@ def test_bad_commands(
     assert says in complaint(capsys, *arguments)
 
 
-def test_a_module_that_is_not_ours_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_module_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "trainer.py").write_text("x = 1\n")
     for path in (tmp_path, tmp_path / "trainer.py"):
         assert "no generated module" in complaint(capsys, "check", str(path))
@@ -380,7 +378,7 @@ def test_a_module_that_is_not_ours_cannot_be_checked(tmp_path: Path, capsys: pyt
     "arguments",
     [["--help"], ["network", "--help"], ["explain", "--help"], ["list", "parts"], ["--version"], ["list", "x"], []],
 )
-def test_help_does_not_wait_for_the_libraries(arguments: list[str]) -> None:
+def test_help_does_not_import_the_libraries(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom derive.command.main import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
@@ -462,13 +460,13 @@ def test_colours(
     assert ("\x1b[" in capsys.readouterr().out) == coloured
 
 
-def test_a_terminal_without_our_letters() -> None:
+def test_a_terminal_with_a_limited_encoding() -> None:
     done = command("list", "activations", PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and done.stderr == ""
     assert "\\u" in done.stdout and done.stdout.isascii()
 
 
-def test_a_reader_that_has_read_enough() -> None:
+def test_a_closed_pipe() -> None:
     for arguments, codes in ((["list"], {1}), (["--help"], {0, 1})):  # argparse itself ignores it
         process = subprocess.Popen(
             [sys.executable, "-m", "derive.command.main", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -14,7 +14,7 @@ from derive.statement import keys
 CATALOGUES = {title: keys.catalogue(title) for title in keys.CATALOGUES}
 
 
-def test_what_must_be_given_is_said_so() -> None:
+def test_required_options_are_marked() -> None:
     for catalogue in CATALOGUES.values():
         for entry in catalogue.values():
             said, options = summary(entry), getattr(entry, "options", ())

@@ -83,7 +83,7 @@ def test_a_full_device(name, unbuffered, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SAID_ON_STDOUT)
-def test_a_pipe_that_nobody_reads(name):
+def test_a_broken_pipe(name):
     read, write = os.pipe()
     os.close(read)
     try:
@@ -98,7 +98,7 @@ def test_a_pipe_that_nobody_reads(name):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_files_are_written_whatever_becomes_of_the_output():
+def test_files_are_written_if_the_output_fails():
     for output, redirections in (("a", ">&-"), ("b", ">/dev/full"), ("c", ">&- 2>&-")):
         run(f"network --layers 2,1 --output {output}", redirections)
         assert Network.from_toml(f"{output}/network_2_1/network.toml") == Network("2,1")

@@ -45,7 +45,7 @@ def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
     assert page.count("Gradient descent") == (title == "Gradient descent")
 
 
-def test_what_the_corrections_of_adam_are():
+def test_the_bias_corrections_of_adam_are_explained():
     """They grow from 1 - beta to 1: they are what the means have reached, not what they lack."""
     page = derivation((3, 2, 1), optimizer="adam").markdown(only=("notation",))
     assert "share of their full size that the means of the gradients, which began at 0, have reached" in page
@@ -90,6 +90,6 @@ def test_the_column_of_layers_is_there_where_layers_have_numbers():
         ((2,) * 30, {}, "A unit that is always 1, where it stands above a layer, feeds the biases of the next."),
     ],
 )
-def test_where_the_units_that_are_always_1_stand(layers, options, sentence):
+def test_the_position_of_constant_units(layers, options, sentence):
     words = derivation(layers, **options).svg()
     assert sentence in words if sentence else "always 1" not in words

@@ -94,7 +94,7 @@ def test_its_paths(layers: str, weight: str, count: int, path: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.sampled(10)
-def test_any_forward_pass_has_its_stories(name: str) -> None:
+def test_stories_of_stated_forward_passes(name: str) -> None:
     """What was never planned for is told as well, with the module's own slope beside the measured one."""
     derivation = derive(NETWORKS[name]())
     for parameter in derivation.forward.parameters[:2]:
@@ -103,7 +103,7 @@ def test_any_forward_pass_has_its_stories(name: str) -> None:
         assert len(set(re.findall(r"(?:equations|step)  +(\S+)", told))) == 1
 
 
-def test_its_drawing_is_lit() -> None:
+def test_the_drawing_highlights_the_paths() -> None:
     derivation = derive(Network("3,4,1"))
     told = story(derivation, "W1[2,3]", Edition())
     (picture,) = [b for part in told.document.parts for b in part.blocks if isinstance(b, Picture)]
@@ -148,7 +148,7 @@ def test_numbers_out_of_range() -> None:
         slope(derivation, parameter, (1, 1), Numbers({"X": [1e200], "Y": [0.0], "W1": [[1e200]]}))
 
 
-def test_a_large_network_is_told_too() -> None:
+def test_a_large_network_has_a_story() -> None:
     told = derive(Network("784,128,10", "tanh,softmax", "cross_entropy")).explain("W1[7,1]")
     values = re.findall(r"(?:equations|step)  +(\S+)", told)
     assert len(values) == 2 and len(set(values)) == 1 and numbers_in(values[0]) != 0

@@ -214,7 +214,7 @@ def said(label: Label) -> str:
     return "".join(run if isinstance(run, str) else text(run) for run in label.runs)
 
 
-def test_what_stands_in_the_units() -> None:
+def test_the_labels_of_the_units() -> None:
     labels = {n: [said(x) for x in drawn(derive(Network((3, 2), notation=n))).parts.labels] for n in NOTATIONS}
     assert {"x_1", "ŷ_2", "E", "y", "inputs", "3 units", "sigmoid", "error"} <= set(labels["psi"])
     assert {"x_1", "a_2^[1]"} <= set(labels["bracket"])
@@ -427,7 +427,7 @@ def _all(forward: ForwardPass, name: str, places: frozenset[tuple[object, ...]])
 
 
 @pytest.mark.parametrize("weight", ["W1[2,3]", "b1[4]", "W2[3,1]", "W3[1,4]"])
-def test_what_is_highlighted_is_what_lies_on_a_path(weight: str) -> None:
+def test_exactly_the_paths_are_highlighted(weight: str) -> None:
     derivation = of_spec("small")
     highlight = read_highlight(weight, derivation.forward)
     drawing = draw(derivation, highlight)
@@ -607,7 +607,7 @@ def test_weight_is_read(written: str) -> None:
         ("\x1b[31m", "written like"),
     ],
 )
-def test_what_is_no_weight_is_refused(written: str, message: str) -> None:
+def test_an_invalid_weight_is_refused(written: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)) as caught:
         read_highlight(written, of_spec("small").forward)
     told = str(caught.value)
@@ -830,7 +830,7 @@ def test_in_a_talk(head: str, compiled: Compile) -> None:
     compiled(article(frames, head, "{beamer}"), passes=2)
 
 
-def test_in_a_document_without_tikz_a_line_stands_instead(compiled: Compile) -> None:
+def test_without_tikz_a_line_of_text_replaces_the_drawing(compiled: Compile) -> None:
     drawing = one("small")
     compiled(article(f"Before. {tikz(drawing)} After.", ""))
     assert WITHOUT in tikz(drawing)

@@ -94,7 +94,7 @@ def test_where_the_last_table_finds_things_in_ours(capsys):
             assert name.split()[0] in {*PARTS, *options, "trainer.py", "ForwardPass"}, name
 
 
-def test_nothing_that_another_text_has_in_full_is_missing_in_ours_but_what_is_said_so():
+def test_gaps_in_our_text_are_stated():
     missing = [cells[0] for cells in rows("What each has") if "●" in cells[1:-1] and "●" not in cells[-1]]
     assert missing == [
         "what an error term means",

@@ -125,7 +125,7 @@ def test_commands_give_the_same_bytes_in_any_order_of_hashes(seed: str, tmp_path
     assert not any(diffs), "\n".join(diffs)
 
 
-def test_what_was_written_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     spec = GENERATED / "every_format" / "network.toml"
     assert main(["network", "--spec", str(spec), "--output", str(GENERATED), "--check"]) in (None, 0)
     assert main([*command("every_format", GENERATED), "--check"]) in (None, 0)

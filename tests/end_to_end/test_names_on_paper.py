@@ -286,7 +286,7 @@ def test_a_tensor_of_two_samples_shows_both() -> None:
     assert latex(page.symbol(statement.target, statement.equation.indices)) == r"\mathrm{sc}^{\mu\nu}"
 
 
-def test_what_latex_has_no_command_for_is_spelled() -> None:
+def test_characters_without_a_latex_command_are_spelled() -> None:
     assert upright("a%b#c$d&e{f}") == r"a\%b\#c\$d\&e\{f\}"
     assert upright("ςçß层") == "sigmacssu5C42" or upright("层") == "u5C42"
 

@@ -28,7 +28,7 @@ def test_the_forward_pass_is_derived(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.startswith("gradients right")
 
 
-def test_what_is_for_networks_only_and_what_for_both(tmp_path: Path) -> None:
+def test_the_options_for_networks_and_for_both(tmp_path: Path) -> None:
     derivation = stated()
     [sentence] = re.findall(r"`write\(\)` is for a `Network` only;(.*?)\.\n", TEXT, re.DOTALL)
     methods = re.findall(r"`(\w+)\(\)`", sentence)

@@ -44,7 +44,7 @@ def test_every_module_has_a_room():
     assert {room(name) for name, _ in modules()} == set(ROOMS)
 
 
-def test_no_import_runs_up():
+def test_imports_run_downwards():
     up = [
         f"{name} imports {found}"
         for name, tree in modules()
@@ -78,6 +78,6 @@ def test_no_modules_import_each_other():
 @pytest.mark.parametrize(
     "folder", sorted(p.parent.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*/__init__.py"))
 )
-def test_every_room_says_what_comes_in_and_what_goes_out(folder):
+def test_every_folder_documents_its_input_and_output(folder):
     said = ast.get_docstring(ast.parse((PACKAGE / folder / "__init__.py").read_text(encoding="utf-8"))) or ""
     assert all(word in said for word in ("In:", "Out:", "Imports:")), said

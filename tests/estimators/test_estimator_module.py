@@ -124,7 +124,7 @@ def test_the_numbers(estimator_of, name):
             model.fit(inputs, inputs)
 
 
-def test_features_that_the_network_has_not(estimator_of):
+def test_a_wrong_number_of_features_is_refused(estimator_of):
     x, y = iris()
     with pytest.raises(ValueError, match="X has 3 features, but the network has 4 inputs"):
         estimator_of("fixed").fit(x[:, :3], y)
@@ -148,7 +148,7 @@ def test_it_needs_nothing_of_derive(folder):
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, env={**os.environ, "PYTHONPATH": "."})
 
 
-def test_nobody_is_ashamed_of_it(folder):
+def test_the_source_passes_ruff_and_mypy(folder):
     files = sorted(folder.glob("net_*/*estimator.py"))
     assert len(files) == 2 * len(NETWORKS)
     assert len({file.read_bytes() for file in files if file.name == "_estimator.py"}) == 1
@@ -230,7 +230,7 @@ def test_messages_name_the_estimators_own_parameters(estimator_of, name, options
         estimator_of(name, **options).fit(x, y)
 
 
-def test_other_words_than_numbers(estimator_of):
+def test_targets_and_dtypes_that_are_refused(estimator_of):
     x, _ = iris()
     for labels in (["a"] * len(x), np.array(["a"] * len(x), dtype=object)):
         with pytest.raises(ValueError, match="y holds 'a', where numbers are expected"):

@@ -111,7 +111,7 @@ def test_the_loss_is_chosen_by_the_number_of_classes(classes, loss, output, unit
     assert (fitted.network_.loss, fitted.out_activation_, fitted.n_outputs_) == (loss, output, units)
 
 
-def test_how_it_learns_is_a_part_of_the_derivation():
+def test_learning_options_are_part_of_the_derivation():
     x, y = iris()
     options = {"optimizer": "adam(beta1=0.8)", "l2": np.float32(0.5), "clip": 1, "schedule": "cosine(steps=900)"}
     fitted = small(**options, initialisation="he_normal", learning_rate=0.01).fit(x, y)
@@ -160,7 +160,7 @@ def test_any_labels(labels, options):
         assert np.array_equal(fitted.classes_[chosen], guessed)
 
 
-def test_there_are_probabilities_only_where_the_outputs_are_some():
+def test_predict_proba_exists_only_for_probability_outputs():
     assert hasattr(small(), "predict_proba") and not hasattr(small(), "decision_function")
     assert hasattr(small(loss="hinge"), "decision_function") and not hasattr(small(loss="hinge"), "predict_log_proba")
     assert not hasattr(small(loss="nonsense"), "predict_proba")
@@ -251,7 +251,7 @@ def test_early_stopping_sets_samples_aside_and_takes_the_best():
     assert not small().fit(x / 16, y).validation_curve_
 
 
-def test_it_warns_where_a_training_has_not_come_to_its_end():
+def test_a_training_that_has_not_converged_warns():
     x, y = iris()
     with pytest.warns(ConvergenceWarning, match="still falling after max_iter=3"):
         small(max_iter=3).fit(x, y)

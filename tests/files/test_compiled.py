@@ -33,20 +33,20 @@ def test_a_template_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPat
     assert _filled(folder) == "x is 1"
 
 
-def test_a_template_that_has_changed_is_compiled_anew(folder: Path) -> None:
+def test_a_changed_template_is_recompiled(folder: Path) -> None:
     _filled(folder)
     (folder / "a.jinja").write_text("now {{ x }}")
     assert _filled(folder) == "now 1"
     assert len(_kept(folder)) == 1
 
 
-def test_nothing_is_kept_where_python_keeps_no_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_cached_if_python_writes_no_bytecode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     assert _filled(folder) == "x is 1"
     assert not _kept(folder)
 
 
-def test_a_folder_that_cannot_be_written_is_no_obstacle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise PermissionError
 

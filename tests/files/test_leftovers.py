@@ -38,7 +38,7 @@ def names(folder: Path) -> set[str]:
 
 
 @posix
-def test_what_was_left_is_told_and_removed(tmp_path):
+def test_leftovers_are_reported_and_removed(tmp_path):
     write_files(tmp_path, FILES)
     assert compare_files(tmp_path, FILES) == ""
     paths = left(tmp_path)
@@ -50,7 +50,7 @@ def test_what_was_left_is_told_and_removed(tmp_path):
     assert names(tmp_path) == set(FILES) and compare_files(tmp_path, FILES) == ""
 
 
-def test_what_is_not_ours_stays(tmp_path):
+def test_foreign_files_are_kept(tmp_path):
     write_files(tmp_path, FILES)
     others = (
         f"trainer.py.{HEX}.tmp",
@@ -74,7 +74,7 @@ def test_what_is_not_ours_stays(tmp_path):
 
 
 @posix
-def test_what_another_run_is_writing_stays(tmp_path):
+def test_files_of_a_concurrent_run_are_kept(tmp_path):
     write_files(tmp_path, FILES)
     path, file = aside.opened(tmp_path / "trainer.py")
     with file:
@@ -87,7 +87,7 @@ def test_what_another_run_is_writing_stays(tmp_path):
 
 
 @posix
-def test_a_file_that_was_taken_for_left_is_made_anew(tmp_path, monkeypatch):
+def test_a_file_removed_as_a_leftover_is_created_again(tmp_path, monkeypatch):
     real, turns = aside._lock, []
 
     def late(file: Any) -> bool:
@@ -168,7 +168,7 @@ def trainer() -> Any:
 
 
 @posix
-def test_a_save_removes_what_one_before_has_left(trainer, tmp_path):
+def test_a_save_removes_leftovers_of_earlier_saves(trainer, tmp_path):
     path, link = tmp_path / "net.npz", tmp_path / "link"
     link.symlink_to("net.npz")
     others = [f"other.npz.{HEX}.tmp", f"net.npz.{HEX}.tmp2", "net.npz.tmp", f".net.npz.{HEX}.tmp", f"netxnpz.{HEX}.tmp"]
@@ -182,7 +182,7 @@ def test_a_save_removes_what_one_before_has_left(trainer, tmp_path):
 
 
 @posix
-def test_a_save_leaves_what_another_is_writing(trainer, tmp_path):
+def test_a_save_keeps_files_of_a_concurrent_save(trainer, tmp_path):
     import fcntl
 
     other = tmp_path / f"net.npz.{HEX}.tmp"

@@ -111,7 +111,7 @@ class Reader(HTMLParser):
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.sampled(3)
-def test_the_file_is_whole_and_needs_no_other(name, made):
+def test_the_page_is_self_contained(name, made):
     path, *_ = made(name)
     page = path.read_text(encoding="utf-8")
     reader = Reader(page)
@@ -147,7 +147,7 @@ def test_the_page_allows_its_own_script_and_nothing_else(made):
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in rule
 
 
-def test_the_same_page_comes_again():
+def test_the_page_is_reproducible():
     code = (
         "import sys; from derive import Network, derive;"
         "sys.stdout.write(derive(Network((2, 3, 2), ('tanh', 'softmax'), 'cross_entropy')).html())"
@@ -192,7 +192,7 @@ def test_the_page_in_other_details(detail):
 # ------------------------------------------------------------------ what it says
 
 
-def test_nothing_from_outside_is_markup():
+def test_user_text_is_escaped():
     writer, hostile = HtmlWriter(frozenset()), "<script>alert('&')</script>"
     for span in (hostile, Code(hostile), Strong(hostile)):
         assert unescape(re.sub("<[^>]*>", "", writer.text(Text((span,))))) == hostile
@@ -316,7 +316,7 @@ def test_nothing_is_wider_than_the_window(name, width, made, open_page):
     ],
 )
 @pytest.mark.sampled(5)
-def test_everybody_can_read_it(name, dark, width, made, open_page):
+def test_the_page_is_accessible(name, dark, width, made, open_page):
     """With everything unfolded, something lit up and the backward pass half way."""
     visit = open_page(made(name)[0], dark=dark, width=width, reduced_motion="reduce")
     page = visit.page
@@ -381,7 +381,7 @@ def test_a_line_of_the_drawing_lights_its_weight(made, open_page):
     assert page.locator("#forward [data-s='W1'][data-e='2,2'].on").count() == 0
 
 
-def test_what_is_clicked_stays_lit(made, open_page):
+def test_a_click_keeps_the_highlight(made, open_page):
     page = open_page(made("plain")[0]).page
     page.click("#pattern [data-s='Psi_z2'] >> nth=0")
     page.hover("h1")
@@ -390,7 +390,7 @@ def test_what_is_clicked_stays_lit(made, open_page):
     assert lit(page) == []
 
 
-def test_the_keyboard_does_what_the_pointer_does(made, open_page):
+def test_keyboard_and_pointer_are_equivalent(made, open_page):
     visit = open_page(made("plain")[0])
     page = visit.page
     page.focus("#eq-10")
@@ -520,7 +520,7 @@ def test_a_printed_page_is_unfolded_and_has_no_controls(made, open_page, tmp_pat
     assert page.locator("details[open]").count() == 0
 
 
-def test_without_a_script_everything_is_there(made, open_page):
+def test_the_page_is_complete_without_its_script(made, open_page):
     visit = open_page(made("plain")[0], java_script_enabled=False)
     page = visit.page
     assert not page.locator(".walk").is_visible()
@@ -530,7 +530,7 @@ def test_without_a_script_everything_is_there(made, open_page):
     assert page.locator("details[open]").count() == 1
 
 
-def test_who_wants_no_motion_gets_none(made, open_page):
+def test_reduced_motion_is_respected(made, open_page):
     page = open_page(made("plain")[0], reduced_motion="reduce").page
     page.hover("#pattern [data-s='Psi_z2'] >> nth=0")
     assert page.evaluate("getComputedStyle(document.querySelector('.on')).transitionDuration") == "0s"

@@ -284,7 +284,7 @@ def test_without_tikz(compile_latex: Compile, tmp_path: Path) -> None:
     assert not complaints(compile_latex(text % inputs(tmp_path, {"plain": parts(layers=(3, 4, 2))}), passes=1))
 
 
-def test_a_complaint_is_heard(compile_latex: Compile) -> None:
+def test_warnings_of_latex_are_detected(compile_latex: Compile) -> None:
     document = r"\documentclass{article}\begin{document}%s\end{document}"
     assert not complaints(compile_latex(document % "Well."))
     assert "Overfull" in complaints(compile_latex(document % r"\noindent\rule{400pt}{1pt}"))

@@ -52,7 +52,7 @@ def w(*indices: str, layer: int | None = None) -> Symbol:
         (r"\underbrace{x}_{\text{the inputs}}", lr.Braced(Symbol("x"))),
     ],
 )
-def test_what_is_read(latex: str, tree: lr.Node) -> None:
+def test_accepted_input(latex: str, tree: lr.Node) -> None:
     assert formula(latex) == tree
 
 
@@ -92,7 +92,7 @@ def test_a_product_binds_tighter_than_the_entrywise_one() -> None:
         r"{}^{a}x",
     ],
 )
-def test_what_is_refused(latex: str) -> None:
+def test_refused_input(latex: str) -> None:
     with pytest.raises(Unreadable):
         formula(latex)
 
@@ -159,7 +159,7 @@ def test_a_display_that_cannot_be_taken_apart_is_refused(document: str) -> None:
         lr.equations(document)
 
 
-def test_what_is_typed_or_drawn_is_no_formula() -> None:
+def test_code_and_drawings_are_not_formulas() -> None:
     assert sources(r"\begin{verbatim}$a = b$\end{verbatim}\begin{tikzpicture}\node{$c = d$};\end{tikzpicture}") == []
 
 

@@ -125,7 +125,7 @@ def test_kramdown(name, notation, detail, kramdown):
 
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
 @pytest.mark.sampled(18)
-def test_liquid_finds_nothing_to_do(name, notation, detail):
+def test_liquid_finds_no_tags(name, notation, detail):
     assert md.liquid_problems(markdown(document(name, notation, detail), "kramdown")) == []
 
 
@@ -190,7 +190,7 @@ def test_tables_have_equal_columns_and_nothing_is_emphasised_by_chance(flavour):
 
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian"])
-def test_what_is_folded(flavour):
+def test_folded_content(flavour):
     written = document("three layers")
     folds = [b for part in written.parts for b in part.blocks if isinstance(b, Fold)]
     text = markdown(written, flavour)
@@ -337,7 +337,7 @@ def test_the_files_as_they_are_written(tmp_path, flavour, front_matter, kramdown
 
 
 @pytest.mark.parametrize(("name", "detail"), [("deep", "full"), ("deep", "exhaustive"), ("named", "exhaustive")])
-def test_a_long_document_goes_on_on_another_page(name, detail):
+def test_a_long_document_continues_on_another_page(name, detail):
     written = document(name, detail=detail)
     files = texts(markdown_files(written, "github"))
     pages = [n for n in files if "/" not in n]
@@ -495,7 +495,7 @@ def test_code(source):
     assert [t.content for t in inline.children if t.type == "code_inline"] == [source]
 
 
-def test_what_is_not_known_is_refused():
+def test_unknown_names_are_refused():
     writer = MarkdownWriter(FLAVOURS["github"])
     with pytest.raises(NotImplementedError, match="Part in Markdown"):
         writer.block(Part("p", "P", ()))
@@ -518,7 +518,7 @@ def test_escaped_words_are_plain_where_they_can_be():
 # ------------------------------------------------------------ LaTeX for the web
 
 
-def test_braces_are_saved_but_not_meaning():
+def test_dropping_braces_keeps_the_meaning():
     write = Writer("#111111", "#222222", web=True)
     z = SET.script(SET.letter(LETTERS["z"]), SET.letter(LETTERS["mu"]), SET.number(10), SET.number(1))
     assert latex(z) == "{}^{1}z_{\\mu}^{10}"

@@ -216,6 +216,6 @@ def test_a_kernel_runs_it(name, tmp_path):
     assert path.read_text(encoding="utf-8") == text(name), "the file is left as it is"
 
 
-def test_it_says_what_it_needs():
+def test_the_requirements_are_stated():
     assert "`network.py`" in sources("softmax", "markdown")["about-setup"]
     assert "trainer = importlib.import_module(folder.name)" in sources("softmax", "code")["run-setup"]

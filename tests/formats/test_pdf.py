@@ -65,7 +65,7 @@ def test_the_same_source_gives_the_same_bytes(engine: str, tmp_path: Path) -> No
     ],
 )
 @pytest.mark.sampled(4)
-def test_what_cannot_be_set(engine: str, body: str, says: str) -> None:
+def test_latex_errors_are_reported(engine: str, body: str, says: str) -> None:
     source = rf"\documentclass{{article}}\begin{{document}}{body}\end{{document}}"
     with pytest.raises(OutputError) as caught:
         pdf.pdf(source)
@@ -115,14 +115,14 @@ def test_an_engine_that_fails(no_engine: Path, script: str, says: str) -> None:
     assert says in str(caught.value)
 
 
-def test_an_engine_that_does_not_end(no_engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_hangs(no_engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(no_engine, "while :; do :; done")
     monkeypatch.setattr(pdf, "LONGEST", 0.2)
     with pytest.raises(OutputError, match=r"did not set the document within 0\.2 seconds"):
         pdf.pdf(SMALL)
 
 
-def test_it_runs_until_the_references_stay_but_not_for_ever(no_engine: Path, tmp_path: Path) -> None:
+def test_runs_repeat_until_references_are_stable_with_a_limit(no_engine: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     for counted, expected in (("echo same", 2), ("wc -l < " + str(runs), pdf.MOST_RUNS)):
         runs.write_text("")

@@ -38,7 +38,7 @@ def test_every_network_is_written(name: str) -> None:
     assert terminal(derive(NETWORKS[name]()).document())
 
 
-def test_columns_are_what_is_seen() -> None:
+def test_columns_count_visible_characters() -> None:
     assert [columns(w) for w in ("abc", "x̄", "Ŷ", "𝟏", "日本")] == [3, 1, 1, 1, 4]
     assert padded("x̄", 3) == "x̄  " and padded("x̄", 3, right=True) == "  x̄"
 
@@ -62,7 +62,7 @@ def test_equations_are_aligned() -> None:
     assert WRITER.block(Display(items)) == "  a a a = a   (7)\n      a ← b   (chain rule)\n        = a b"
 
 
-def test_a_long_equation_goes_on_below() -> None:
+def test_a_long_equation_continues_on_the_next_line() -> None:
     word = SET.words("abcdefghi")
     told = TerminalWriter(29).block(Display((Item(A, (word,) * 3, number=1, reason=say("why")),)))
     assert told == "  a = abcdefghi abcdefghi\n        abcdefghi   (why)\n        (1)"
@@ -87,7 +87,7 @@ def test_a_whole_document() -> None:
     assert terminal(Document("Title", (part,))) == "Title\n=====\n\nFirst\n-----\n\nLead. Text.\n\nMore."
 
 
-def test_what_is_no_block_is_refused() -> None:
+def test_an_unknown_block_is_refused() -> None:
     with pytest.raises(NotImplementedError, match="cannot write int in a terminal"):
         WRITER.block(3)  # type: ignore[arg-type]
     with pytest.raises(NotImplementedError, match="cannot write float in a terminal"):

@@ -91,7 +91,7 @@ def test_formulas_in_a_notebook(tmp_path):
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian", "jupyter"])
 @pytest.mark.parametrize("text", [r"a \frac{1}{2} b", "it costs 5$", "<div>$x$</div>"])
-def test_what_is_left_over_is_found(flavour, text):
+def test_unparsed_mathematics_is_found(flavour, text):
     assert any("shown as it is" in problem for problem in md.markdown_problems(text, flavour))
 
 
@@ -229,7 +229,7 @@ def test_accessibility(tmp_path, open_page):
     assert {problem.split()[0] for problem in found} == {"image-alt", "color-contrast", "button-name"}
 
 
-def test_what_is_too_wide(tmp_path, open_page):
+def test_elements_that_are_too_wide_are_found(tmp_path, open_page):
     wide = "<p style='width:2000px'>wide</p>"
     assert web.too_wide(open_page(page(tmp_path, wide)).page) == ["p wide"]
     assert web.too_wide(open_page(page(tmp_path, f"<div style='overflow-x:auto'>{wide}</div>")).page) == []

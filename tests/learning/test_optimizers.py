@@ -144,7 +144,7 @@ def assert_steps(module: Any, recurrence: Callable[[float], Iterator[Any]], clip
 @pytest.mark.parametrize("bias", ["separate", "augmented"])
 @pytest.mark.parametrize(("name", "options"), CASES, ids=lambda value: str(value))
 @pytest.mark.sampled(10)
-def test_an_optimizer_is_its_published_recurrence(name: str, options: dict[str, float], bias: str) -> None:
+def test_an_optimizer_agrees_with_its_published_recurrence(name: str, options: dict[str, float], bias: str) -> None:
     module = module_of(*NET, bias, optimizer=written(name, options))
     assert_steps(module, lambda w: RECURRENCES[name](w, **options))
 
@@ -162,7 +162,7 @@ def test_a_clipped_step_is_that_of_the_shrunken_gradient(name: str) -> None:
     assert_steps(module_of(*NET, optimizer=name, clip=0.05), RECURRENCES[name], 0.05)
 
 
-def test_an_optimizer_is_that_of_torch() -> None:
+def test_an_optimizer_agrees_with_torch() -> None:
     torch = pytest.importorskip("torch")
     made: dict[str, Any] = {
         "momentum": lambda p: torch.optim.SGD(p, RATE, momentum=0.9),
@@ -201,7 +201,7 @@ BOTH_WAYS = list(zip(LEARNING, itertools.cycle(["separate", "augmented"])))
 
 @pytest.mark.parametrize(("learning", "bias"), BOTH_WAYS, ids=str)
 @pytest.mark.sampled(3)
-def test_the_module_is_the_interpreter(learning: dict[str, Any], bias: str) -> None:
+def test_the_module_agrees_with_the_interpreter(learning: dict[str, Any], bias: str) -> None:
     """Three steps: every number of a step is what the equations say, entry by entry."""
     program = derivation(*NET, bias, **learning).program
     module = module_of(*NET, bias, **learning)
@@ -332,7 +332,7 @@ def test_clipping_brings_the_norm_of_all_gradients_down_to_the_limit() -> None:
             assert all(np.array_equal(parameters[n], before[n] - slopes[n]) for n in slopes)
 
 
-def test_a_gradient_of_zero_is_clipped_without_a_word() -> None:
+def test_a_gradient_of_zero_is_clipped_without_a_warning() -> None:
     module = module_of((2, 3, 1), "identity", "mse", optimizer="adam", clip=1.0)
     parameters = {n: np.zeros_like(v) for n, v in module.initial_parameters().items()}
     state = module.initial_state(parameters)
@@ -371,7 +371,7 @@ PUBLISHED: dict[str, Callable[[int], float]] = {
 
 
 @pytest.mark.parametrize("schedule", PUBLISHED)
-def test_a_schedule_is_its_formula(schedule: str) -> None:
+def test_a_schedule_agrees_with_its_formula(schedule: str) -> None:
     expected = [PUBLISHED[schedule](t) for t in range(1, 16)]
     np.testing.assert_allclose(rates(schedule, 15), expected, rtol=1e-9, atol=1e-12)
 
@@ -380,7 +380,7 @@ def test_every_schedule_is_tested() -> None:
     assert {s.partition("(")[0] for s in PUBLISHED} | {"constant"} == set(SCHEDULES)
 
 
-def test_a_warm_up_of_no_steps_is_none() -> None:
+def test_a_warm_up_of_zero_steps_has_no_effect() -> None:
     assert Network(LAYERS, schedule="step(every=2, warm_up=0)") == Network(LAYERS, schedule="step(every=2)")
     assert "warm_up" not in derivation(*NET, schedule="step(every=2, warm_up=0)").program.constants
 
@@ -482,7 +482,7 @@ def test_a_wrong_state_is_refused_and_nothing_changes(spoil: Any, kind: type[Exc
 
 @pytest.mark.parametrize(("learning", "bias"), [*BOTH_WAYS, ({"l2": 0.1}, "augmented")], ids=str)
 @pytest.mark.sampled(5)
-def test_what_begins_in_float32_stays_in_float32(learning: dict[str, Any], bias: str) -> None:
+def test_float32_is_kept_throughout_a_step(learning: dict[str, Any], bias: str) -> None:
     """Every array that a step computes, and no digit more: the same step in float64 agrees as far as float32 can."""
     module = module_of(*NET, bias, **learning)
     wide, _ = started(module)
@@ -516,7 +516,7 @@ def test_what_begins_in_float32_stays_in_float32(learning: dict[str, Any], bias:
 # What is asked for.
 
 
-def test_a_network_writes_how_it_learns_only_where_it_is_not_plain() -> None:
+def test_a_specification_holds_only_learning_options_that_are_not_defaults() -> None:
     plain = Network(LAYERS, optimizer="sgd", l2=0, clip=None, schedule="constant", initialisation="glorot_uniform")
     assert plain.to_toml() == Network(LAYERS).to_toml() and "optimizer" not in plain.to_toml()
     learning: dict[str, Any] = {
@@ -561,7 +561,7 @@ def test_a_network_writes_how_it_learns_only_where_it_is_not_plain() -> None:
         ({"clip": float("inf")}, "clip is inf, where a finite number is expected"),
     ],
 )
-def test_a_wrong_wish_is_refused_in_one_sentence(learning: dict[str, Any], message: str) -> None:
+def test_invalid_learning_options_are_refused_in_one_sentence(learning: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError) as refused:
         Network(LAYERS, **learning)
     assert message in str(refused.value) and "\n" not in str(refused.value)
@@ -591,7 +591,7 @@ def test_every_entry_says_where_it_is_from() -> None:
         assert "ε" in OPTIMIZERS[name].summary
 
 
-def test_the_document_says_how_it_learns() -> None:
+def test_the_document_describes_the_learning_options() -> None:
     found = derivation(*NET, optimizer="adam", l2=0.01, clip=0.5, schedule="cosine(steps=100)")
     text = found.markdown(only="glance,notation,loop")
     for words in ("adam (Kingma and Ba 2015)", "weight decay 0.01", "clipped at norm 0.5", "cosine(steps=100)"):

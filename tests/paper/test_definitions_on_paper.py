@@ -81,7 +81,7 @@ def test_mathml_has_roots_and_bars():
     assert bars.count("<mo") == 2 and bars.count(">|</mo>") == 2
 
 
-def test_a_number_taken_from_every_pull_changes_nothing():
+def test_softmax_pull_is_invariant_to_a_constant_shift():
     """What ``softmax_pull`` uses: a * (v - sum(v * a)) is the same for v - c, if the shares a sum to 1."""
     a, v, c = symbols("a:3"), symbols("v:3"), Symbol("c")
     for share, value in zip(a, v, strict=True):
@@ -90,7 +90,7 @@ def test_a_number_taken_from_every_pull_changes_nothing():
         assert (plain - moved).subs(a[2], 1 - a[0] - a[1]).expand() == 0
 
 
-def test_the_largest_share_is_one_less_the_others():
+def test_the_largest_share_is_one_minus_the_others():
     """What ``softmax_minus`` uses, with the powers over that of the largest."""
     first, second, y = symbols("p q y", positive=True)
     others = first + second

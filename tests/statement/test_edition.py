@@ -31,7 +31,7 @@ def test_parts_are_called_what_only_calls_them() -> None:
         assert part.name == name
 
 
-def test_importing_it_waits_for_nothing() -> None:
+def test_the_module_imports_no_heavy_library() -> None:
     script = "import sys, derive.statement.edition\nprint(*sorted({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
@@ -92,7 +92,7 @@ def test_numbers(given: Any, kept: str) -> None:
         ({"numbers": []}, "numbers is an array"),
     ],
 )
-def test_what_is_no_edition(arguments: dict[str, Any], says: str) -> None:
+def test_invalid_editions(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(SpecError) as caught:
         Edition(**arguments)
     message = str(caught.value)
@@ -117,7 +117,7 @@ def test_a_table_reads_as_it_was_written(edition: Edition, tmp_path: Path) -> No
     assert {*table} <= {*KEYS} and (not table) == (edition == Edition())
 
 
-def test_a_file_of_numbers_is_written_as_the_copy_beside_it(tmp_path: Path) -> None:
+def test_the_file_of_numbers_refers_to_its_copy(tmp_path: Path) -> None:
     edition = Edition(numbers="/some/where/my.toml")
     assert edition.to_toml() == '\n[document]\nnumbers = "numbers.toml"\n'
     (tmp_path / "net.toml").write_text(edition.to_toml())

@@ -158,7 +158,7 @@ def test_all_entries_of_the_catalogues_are_accepted() -> None:
     ],
     ids=lambda value: ascii(value)[:20],
 )
-def test_layers_that_make_no_network(layers: object, says: str) -> None:
+def test_invalid_layers(layers: object, says: str) -> None:
     message = refusal(layers)
     assert message.startswith("layers") and says in message
 
@@ -269,7 +269,7 @@ def test_a_width_may_not_be_called_as_the_values_of_a_layer_are() -> None:
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_options_that_make_no_network(options: dict[str, object], says: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, object], says: str) -> None:
     assert says in refusal((3, 4, 4, 1), **options)
 
 
@@ -437,7 +437,7 @@ def test_a_short_file_is_enough(tmp_path: Path) -> None:
     ],
     ids=lambda value: ascii(value)[:30],
 )
-def test_files_that_make_no_network(tmp_path: Path, text: str | bytes, says: str) -> None:
+def test_invalid_files(tmp_path: Path, text: str | bytes, says: str) -> None:
     file = written(tmp_path, text)
     with pytest.raises(SpecError) as caught:
         Network.from_toml(file)
@@ -460,7 +460,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         assert says in str(caught.value) and str(caught.value).isprintable()
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 

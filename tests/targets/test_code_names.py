@@ -229,7 +229,7 @@ def test_a_name_is_handed_out_once() -> None:
     assert len(set(found)) == len(found)
 
 
-def test_what_can_be_had_as_it_is_wanted_is_handed_out_first() -> None:
+def test_names_available_unchanged_are_assigned_first() -> None:
     assert Names({"np"}).several({"a": "np", "b": "np_"}) == {"a": "np_2", "b": "np_"}
 
 

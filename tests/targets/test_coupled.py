@@ -53,7 +53,7 @@ def by_place(s: Statement, z: Tensor) -> Tensor:
         (lambda: with_hidden(by_place), "p depends on the number of the sample"),
     ],
 )
-def test_what_couples_the_samples_is_named(forward, why):
+def test_the_coupling_of_samples_is_named(forward, why):
     assert coupling(index_form(forward())) == why
 
 
@@ -98,7 +98,7 @@ def test_a_trainer_of_coupled_samples_learns_and_refuses_to_predict(forward, why
     assert "one batch, measured as a whole" in " ".join(module.Trainer.fit.__doc__.split())
 
 
-def test_a_prediction_without_samples_is_none_of_a_sample():
+def test_a_prediction_without_a_sample_axis_is_not_per_sample():
     s, x, y = begun()
     out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
     scale = s.define("k", (OUTPUTS,), lambda i: s.learned("b", OUTPUTS)[i,] ** 2, role="prediction")

@@ -37,14 +37,14 @@ def error_of(module: Any, parameters: Any) -> float:
 
 @pytest.mark.parametrize("validation", [None, HELD, 0.3])
 @pytest.mark.parametrize("size", [None, 4])
-def test_what_is_restored_was_clipped(module, validation, size):
+def test_restored_parameters_are_clipped_by_the_callback(module, validation, size):
     trainer = module.Trainer(seed=1)
     trainer.fit(X, Y, 40, 1.0, size, validation=validation, early_stopping=3, callback=clip)
     assert max(np.abs(value).max() for value in trainer.parameters.values()) <= 0.1
 
 
 @pytest.mark.parametrize("validation", [None, HELD])
-def test_what_is_kept_without_negative_numbers_stays_so(module, validation):
+def test_parameters_kept_nonnegative_by_a_callback_stay_nonnegative(module, validation):
     trainer = module.Trainer(seed=1)
     trainer.fit(X, Y, 40, 1.0, 4, validation=validation, early_stopping=3, callback=no_negative)
     assert min(value.min() for value in trainer.parameters.values()) >= 0

@@ -139,7 +139,7 @@ def computed(task: Task, scale: int) -> Computed:
     return both(task, values, digits(task, steepest(task, values)))
 
 
-def test_the_data_reach_what_they_are_to_reach():
+def test_the_data_cover_the_extreme_values():
     reached = [steepest(task, data(task, SCALES[-1])) for task in TASKS[::5]]
     assert min(reached) > 9000
 
@@ -203,7 +203,7 @@ def test_a_unit_that_has_reached_its_target_is_off_by_rounding_at_most(out, loss
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("bias", ["separate", "augmented"])
 @pytest.mark.sampled(10)
-def test_nothing_warns_however_far_out(layers, activation, bias):
+def test_extreme_inputs_give_finite_results_without_warnings(layers, activation, bias):
     """Inputs of 1e4 and weights of 1e4 as they come: finite, and without a word from NumPy."""
     loss, out = ("binary_cross_entropy", "sigmoid") if layers[-1] == 1 else ("cross_entropy", "softmax")
     names = (activation,) * (len(layers) - 2) + (out,)

@@ -55,7 +55,7 @@ def history(net: ModuleType) -> list[float]:
     return found
 
 
-def test_without_the_file_of_the_steps_everything_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_package_works_without_the_file_of_the_steps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fast = history(imported())
     for name in [n for n in sys.modules if n.partition(".")[0] == "net"]:
         del sys.modules[name]
@@ -140,7 +140,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.filterwarnings("ignore:network.py was edited")
-def test_what_is_broken_is_named(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_functions_are_named(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new, kind, message = BROKEN[name]
     edit(folder, old, new)
     net = imported()

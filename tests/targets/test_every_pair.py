@@ -55,7 +55,7 @@ def pairs() -> list[Pair]:
 PAIRS = pairs()
 
 
-def test_every_entry_of_the_catalogues_is_met():
+def test_every_entry_of_the_catalogues_is_covered():
     assert {p.output for p in PAIRS} >= set(ACTIVATIONS)
     assert {p.hidden for p in PAIRS} >= set(ELEMENTWISE)
     assert {p.loss for p in PAIRS} >= set(LOSSES)

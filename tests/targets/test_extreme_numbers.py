@@ -97,7 +97,7 @@ TARGETS = {"signs": (1.0, -1.0), "counts": (0.0, 1.0, 7.0, 250.0), "real": (0.0,
 PAIRS = [(loss, out) for loss in ERRORS for out in LOSSES[loss].activations or FUNCTIONS]
 
 
-def test_every_loss_of_single_outputs_is_met():
+def test_every_loss_of_single_outputs_is_covered():
     elsewhere = {"half_mse", "sse", "half_sse"}  # mse but for a factor
     probabilities = {"binary_cross_entropy", "cross_entropy", "kl_divergence"}
     assert {*ERRORS, *elsewhere, *probabilities} == set(LOSSES)

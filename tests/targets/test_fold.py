@@ -81,7 +81,7 @@ def test_any_expression_stays_what_it_is(expression, start, width):
 
 
 @given(grown, st.sampled_from(NARROW))
-def test_what_is_too_long_is_one_word_with_what_clings_to_it(expression, width):
+def test_overlong_lines_have_no_possible_break(expression, width):
     """No line that is too long has a comma or an operator at which it could go on in the next."""
     for line in fold(f"y = {expression}", width=width):
         if len(line) > width:

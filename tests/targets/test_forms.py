@@ -54,7 +54,7 @@ def test_no_sample_is_predicted_by_itself_where_samples_are_coupled() -> None:
 
 
 @pytest.mark.parametrize(("options", "needs"), [({"estimator": True}, "estimator"), ({"formats": "ipynb"}, "format")])
-def test_what_needs_a_trainer_is_refused_without_one(options: dict[str, object], needs: str) -> None:
+def test_options_that_need_a_trainer_are_refused_without_one(options: dict[str, object], needs: str) -> None:
     with pytest.raises(SpecError, match=f"{needs}.* needs a trainer, which form core has not"):
         Edition(form="core", **options)  # type: ignore[arg-type]
 
@@ -63,7 +63,7 @@ def code(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.py")}
 
 
-def test_another_form_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+def test_another_form_replaces_the_previous_one(tmp_path: Path) -> None:
     made = derive(Network(*NET, name="net"))
     folder = made.write(tmp_path)
     package = code(folder)
@@ -86,7 +86,7 @@ def test_the_file_with_the_equations_may_be_edited_and_says_so(form: str, name: 
     assert editable == [name]
 
 
-def test_what_was_edited_is_not_removed_with_its_form(tmp_path: Path) -> None:
+def test_edited_code_of_another_form_is_not_removed(tmp_path: Path) -> None:
     made = derive(Network(*NET, name="net"))
     folder = made.write(tmp_path)
     trainer = folder / "trainer.py"

@@ -165,7 +165,7 @@ def same(found: dict[str, Array], expected: dict[str, Array], tolerance: float =
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.sampled(14)
-def test_module_is_interpreter(case, m):
+def test_module_agrees_with_the_interpreter(case, m):
     at = point(case, LAYERS, m)
     module = module_of(*case.arguments(LAYERS))
     same(module.gradients(at.parameters, at.x, at.y), at.gradients)
@@ -181,7 +181,7 @@ def moved_error(case: Case, at: Point, name: str, position: tuple[int, ...], ste
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.sampled(14)
-def test_module_is_complex_step_and_central_differences(case, m):
+def test_module_agrees_with_complex_step_and_central_differences(case, m):
     at = point(case, LAYERS, m)
     found = module_of(*case.arguments(LAYERS)).gradients(at.parameters, at.x, at.y)
     exact = {n: np.empty_like(v) for n, v in at.parameters.items()}
@@ -200,7 +200,7 @@ def test_module_is_complex_step_and_central_differences(case, m):
 @pytest.mark.parametrize("m", [1, 7])
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.sampled(14)
-def test_module_is_autograd(case, m):
+def test_module_agrees_with_autograd(case, m):
     at = point(case, LAYERS, m)
     module = module_of(*case.arguments(LAYERS))
     found = module.gradients(at.parameters, at.x, at.y)
@@ -211,7 +211,7 @@ def test_module_is_autograd(case, m):
 
 @pytest.mark.parametrize(("case", "m"), [(c, 2 if n % 7 == 0 else 1) for n, c in enumerate(CASES)], ids=str)
 @pytest.mark.sampled(14)
-def test_module_is_sympy_entry_by_entry(case, m):
+def test_module_agrees_with_sympy_entry_by_entry(case, m):
     """The error written out in numbers of units and samples, differentiated by one entry at a time."""
     at = point(case, SMALL, m)
     symbols = {n: named(n, v.shape) for n, v in at.parameters.items()}

@@ -63,7 +63,7 @@ def test_a_small_gradient_is_judged_by_its_own_size(module, monkeypatch):
     assert not check_gradients(module, 0).right
 
 
-def test_the_passes_do_not_become_more_with_the_parameters(monkeypatch):
+def test_the_number_of_passes_is_independent_of_the_number_of_parameters(monkeypatch):
     """They are as many for eight parameters as for the four of the first two layers."""
     monkeypatch.setattr(verify, "ENTRIES", 2)
     counted = []

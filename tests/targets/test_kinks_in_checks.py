@@ -32,7 +32,7 @@ def test_right_gradients_are_right_over_many_seeds(activation, loss):
     assert derivation(WIDE, activation, loss).check().passed
 
 
-def test_what_was_left_out_is_said():
+def test_skipped_differences_are_reported():
     report = derivation(WIDE, "leaky_relu(slope=0.00002)").check()
     assert report.passed and report.left_out > 0
     said = f"{report.left_out} of {report.slopes} slopes lie within 1e-06 of a kink"
@@ -41,7 +41,7 @@ def test_what_was_left_out_is_said():
     assert "were not compared with central differences" in document
 
 
-def test_nothing_is_said_where_nothing_was_left_out():
+def test_nothing_is_reported_if_no_difference_was_skipped():
     d = derivation((3, 4, 4, 1))
     assert d.check().left_out == 0 and d.check().slopes > 30
     assert "kink" not in d.check().line()

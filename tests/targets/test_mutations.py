@@ -72,7 +72,7 @@ def noticed(d: Derivation, mutant: Mutant) -> bool:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.sampled(3)
-def test_no_slip_goes_unnoticed(name):
+def test_sampled_mutants_are_detected(name):
     """Some of the mutants of a module, others in each function."""
     d = derive(MODULES[name]())
     every = list(mutants(d.numpy_target.rendered.linked))
@@ -86,7 +86,7 @@ def test_no_slip_goes_unnoticed(name):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODULES)
-def test_no_slip_at_all_goes_unnoticed(name):
+def test_all_mutants_are_detected(name):
     """Every mutant of every numbered line; few compute the same."""
     d = derive(MODULES[name]())
     every = list(mutants(d.numpy_target.rendered.linked))

@@ -65,7 +65,7 @@ def test_a_forward_line_that_keeps_the_gradients_consistent_is_found():
         ('learning_rate * slopes["b1"]', '1.0000001 * learning_rate * slopes["b1"]', "b1"),
     ],
 )
-def test_what_is_offered_is_what_was_computed(old, new, said):
+def test_the_named_tensors_are_the_computed_ones(old, new, said):
     report = checked(derivation(*PLAIN), old, new)
     assert not report.passed and said in report.line()
 
@@ -81,7 +81,7 @@ def test_a_function_is_compared_with_its_definition_where_no_example_goes():
     assert report.right and not report.tensors.wrong
 
 
-def test_both_sides_of_a_clip_are_met():
+def test_both_cases_of_clipping_are_covered():
     d = derivation((3, 4, 1), "sigmoid", "mse", clip=1)
     for wrong in ("CLIP / min(CLIP, math.sqrt(square_norm))", "CLIP / max(CLIP, 1.01 * math.sqrt(square_norm))"):
         assert not checked(d, "CLIP / max(CLIP, math.sqrt(square_norm))", wrong).passed
@@ -90,7 +90,7 @@ def test_both_sides_of_a_clip_are_met():
     assert not report.passed and "the two renderings of a step differ" in report.line()
 
 
-def test_a_schedule_is_met_before_in_and_after_it():
+def test_a_schedule_is_checked_before_during_and_after_its_change():
     d = derivation((3, 4, 1), "sigmoid", "mse", schedule="cosine(steps=100,warm_up=10)")
     module: Any = loaded(d.numpy_target.rendered.linked)
     steps = {
@@ -120,7 +120,7 @@ def test_rounding_that_a_deep_network_magnifies_is_no_fault(count):
 
 
 @pytest.mark.parametrize("count", [2, 12])
-def test_a_second_rendering_that_differs_is_told_and_the_gradients_are_not_blamed(count):
+def test_a_wrong_second_rendering_is_reported_as_such(count):
     d = derive(residual_blocks(count))
     first = next(row for row in d.numpy_target.rendered.linked.split("\n") if ".dot(" in row and row.endswith("# (2)"))
     wrong = checked(d, first, f"{first}\n            z0 *= 1.000001")
@@ -144,7 +144,7 @@ def with_changes(d: Derivation, old: str, new: str) -> Derivation:
         ("dE_dW1 = Psi1 @ X.T", "dE_dW1 = -Psi1 @ X.T", "gradients WRONG"),
     ],
 )
-def test_a_module_that_is_wrong_is_not_handed_out(old, new, said):
+def test_a_wrong_module_is_refused(old, new, said):
     d = derivation(*PLAIN)
     with pytest.raises(ModuleError, match=said):
         with_changes(d, old, new).numpy()
@@ -195,7 +195,7 @@ def test_a_step_that_leaves_little_of_a_parameter_is_right():
 
 
 @pytest.mark.parametrize("scale", (1, 10, 100))
-def test_what_rounding_leaves_of_a_gradient_of_zero_is_right(scale):
+def test_rounding_errors_of_a_zero_gradient_are_accepted(scale):
     """A bias that moves every sample alike moves no share of a sample: its gradient is what rounding leaves of 0."""
     s, x, y = begun()
     before = s.dense("before", s.learned("V", MORE, INPUTS), x, s.learned("b", MORE))
@@ -207,7 +207,7 @@ def test_what_rounding_leaves_of_a_gradient_of_zero_is_right(scale):
     assert report.passed, report.line()
 
 
-def test_a_gradient_that_is_0_but_for_rounding_is_right():
+def test_a_gradient_of_zero_up_to_rounding_is_accepted():
     """For pre-activations of 1,000 the slope of tanh is far below what floats leave of 1 - tanh(z)**2."""
     s, x, y = begun()
     o = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
@@ -217,7 +217,7 @@ def test_a_gradient_that_is_0_but_for_rounding_is_right():
     assert report.passed, report.line()
 
 
-def test_what_rounding_leaves_of_a_gradient_of_zero_is_right_for_every_example():
+def test_rounding_errors_of_a_zero_gradient_are_accepted_for_every_example():
     """What is the same for all samples is 0 less its mean; a small divisor magnifies what rounding leaves of it."""
     s, x, y = begun()
     a, w = s.learned("a", INPUTS), s.learned("W", OUTPUTS, INPUTS)

@@ -150,7 +150,7 @@ def test_every_statement_is_computed_by_name_and_has_its_number(name):
     assert [*module.NETWORK.updates.values()] == [s.number for s in program.stage("update")]
 
 
-def test_what_may_have_no_value_is_seen_in_the_formula():
+def test_undefined_values_are_predicted_from_the_formula():
     def undefined(forward: ForwardPass) -> set[str]:
         return {e.target.name for e in forward.equations if may_be_undefined(e.expression)}
 

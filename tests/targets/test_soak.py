@@ -44,7 +44,7 @@ def test_memory_does_not_grow(soak, small, tracing, batch):
     assert soaked.traced < soak.SMALL
 
 
-def test_growth_would_be_seen(soak, small, tracing, monkeypatch):
+def test_growth_of_memory_is_detected(soak, small, tracing, monkeypatch):
     leak, plain = [], small.NETWORK.update
 
     def leaking(*arguments):

@@ -426,7 +426,7 @@ SOFTMAX_OF: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", BY_A_FUNCTION)
-def test_a_function_for_which_no_better_form_is_found_is_computed_as_it_stands(name):
+def test_a_function_without_a_better_form_is_computed_as_stated(name):
     s, x, y = begun()
     z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
     h = s.define("h", z.axes, lambda i, u: BY_A_FUNCTION[name](z[i, u]), role="prediction")
@@ -521,7 +521,7 @@ def test_a_case_that_depends_on_another_one_is_right():
     assert_right(s.error(s.squares(y, o) + total(t[i, u] ** 2, i, u) / SAMPLES))
 
 
-def test_what_no_digits_suffice_for_is_checked_at_smaller_numbers():
+def test_values_that_need_too_many_digits_are_checked_at_smaller_arguments():
     """The logarithm of softplus(-300000): its true value needs 130,000 digits."""
     s, x, y = begun()
     z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
@@ -569,13 +569,13 @@ def test_a_statement_with_no_value_at_the_numbers_of_the_check_is_refused(formul
     [lambda z: exp(30_000 * z), lambda z: exp(-30_000 * z**2), lambda z: sqrt(1 - z**2)],
     ids=["overflows", "has no slope", "has no value"],
 )
-def test_what_cannot_be_checked_at_the_usual_numbers_is_checked_at_smaller_ones(formula):
+def test_functions_undefined_at_the_usual_arguments_are_checked_at_smaller_ones(formula):
     made: Any = load(derive(_stated(formula)).numpy())
     report = made.check_gradients(*made.example())
     assert all(0 < c <= 1e-12 and d <= 1e-6 for c, d in report.values())
 
 
-def test_digits_that_a_function_loses_are_no_fault_of_what_reads_it():
+def test_cancellation_in_one_function_is_not_blamed_on_its_readers():
     """1 - tanh(a)**2 keeps few digits where a is large, and so does all that is computed from it."""
     s, x, y = begun()
     first = s.dense("first", s.learned("V", INPUTS, INPUTS), x)

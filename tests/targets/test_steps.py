@@ -97,13 +97,13 @@ def assert_fast(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", PAIRS[::5], ids=str)
 @pytest.mark.sampled(10)
-def test_no_network_declines(pair: Pair) -> None:
+def test_every_stated_network_has_a_second_rendering(pair: Pair) -> None:
     assert_fast(pair)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
-def test_none_of_all_networks_declines(pair: Pair) -> None:
+def test_every_combination_has_a_second_rendering(pair: Pair) -> None:
     assert_fast(pair)
 
 
@@ -120,7 +120,7 @@ WAYS = [
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: str(way["optimizer"]))
 @pytest.mark.parametrize("layers", [(3, 2), ("n", "add", 2), (3, 4, 4, 2), (150, 70, 2)])
 @pytest.mark.sampled(10)
-def test_no_way_to_learn_declines(way: dict[str, object], layers: tuple[int | str, ...]) -> None:
+def test_every_learning_option_has_a_second_rendering(way: dict[str, object], layers: tuple[int | str, ...]) -> None:
     activation = ",".join(["gelu"] * (len(layers) - 2) + ["softmax"])
     source = derive(Network(layers, activation, "cross_entropy", **way)).numpy()
     assert "def straight_line(" in source
@@ -242,7 +242,7 @@ STATED = {
 
 
 @pytest.mark.parametrize("name", STATED)
-def test_what_has_no_calls_of_its_own_is_right_all_the_same(name: str) -> None:
+def test_statements_without_a_fast_form_are_computed_correctly(name: str) -> None:
     assert declines(assert_right(STATED[name]()))
 
 
@@ -272,18 +272,18 @@ def test_a_constant_gradient_has_the_type_of_the_parameters() -> None:
         ("A = [n for n in B]\n", "line 1: .* reads B"),
     ],
 )
-def test_a_module_that_is_none_is_an_internal_error(source: str, message: str) -> None:
+def test_a_module_with_undefined_names_is_an_internal_error(source: str, message: str) -> None:
     with pytest.raises(ModuleError, match=message):
         require_known(source, ())
 
 
-def test_a_module_that_is_one_passes() -> None:
+def test_a_module_without_undefined_names_is_accepted() -> None:
     inner = "    def g():\n        return y\n    y = [z for z in x if p]\n    return g\n"
     source = f"import os.path as p\n\ndef f(x: T):\n{inner}"
     assert require_known(source, {"T", "y"}) == {"T"}
 
 
-def test_numpy_hands_out_no_module_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numpy_returns_no_module_with_undefined_names(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = lambda self, s: f"{self.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
     monkeypatch.setattr("derive.targets.numpy.equations._Layout.line", broken)
     with pytest.raises(ModuleError, match=r"internal error in equation \(\d+\): the generated module reads nowhere"):

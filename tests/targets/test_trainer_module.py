@@ -335,7 +335,7 @@ def test_the_trainer_refuses_before_the_first_step(module, x, y, options, kind, 
     assert all(np.array_equal(trainer.parameters[n], before[n]) for n in before)
 
 
-def test_an_error_that_is_no_longer_finite_is_said():
+def test_an_infinite_error_is_reported():
     module = module_of((3, 2), "identity", "sse")
     trainer = module.Trainer()
     with pytest.raises(ArithmeticError, match="learning rate"), np.errstate(all="ignore"):
@@ -356,7 +356,7 @@ def test_targets_of_classes_must_sum_to_one():
     assert module.error(parameters, X, Y / Y.sum(axis=0)) > 0
 
 
-def test_it_shows_itself(module):
+def test_the_representation_of_the_trainer(module):
     words = 'layers=(3, 5, 2), activation="tanh, sigmoid", loss="half_mse", optimizer="sgd"'
     assert repr(module.Trainer()) == f"Trainer({words}, dtype=float64, parameters=32, steps=0)"
     named = module_of("n,h,k", "tanh").Trainer(n=3, h=5, k=2, dtype=np.float32).fit(X.T, Y.T, epochs=3)
@@ -366,7 +366,7 @@ def test_it_shows_itself(module):
     assert "layers=(3, 4, 4, 4, 4, ..., 4, 1)" in repr(deep)
 
 
-def test_it_shows_itself_without_a_specification():
+def test_the_representation_without_a_specification():
     module = load(derive(NETWORKS["residual"]()).numpy())
     trainer = module.Trainer()
     count = sum(value.size for value in trainer.parameters.values())

@@ -86,7 +86,7 @@ def test_from_elsewhere_with_other_ways_to_import(generated, tmp_path):
         ("_runtime.py", "if not np.all(np.isfinite(values)):", "if False:"),
     ],
 )
-def test_they_notice_what_is_wrong(generated, tmp_path, file, old, new):
+def test_the_tests_detect_wrong_code(generated, tmp_path, file, old, new):
     shutil.copytree(generated / "plain", tmp_path / "net")
     file = tmp_path / "net" / file
     source = file.read_text()
@@ -238,13 +238,13 @@ def ruff(*arguments: str, cwd: Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def test_ruff_has_nothing_to_say_of_packages(generated):
+def test_ruff_accepts_packages(generated):
     assert_clean(generated)
 
 
 @pytest.mark.parametrize(("name", "made"), [pytest.param(name, made, id=name) for name, made in networks()])
 @pytest.mark.sampled(14)
-def test_ruff_has_nothing_to_say_of_a_module(name, made, tmp_path):
+def test_ruff_accepts_a_module(name, made, tmp_path):
     (tmp_path / f"{name}.py").write_text(made().numpy(), encoding="utf-8")
     assert_clean(tmp_path)
 
@@ -255,7 +255,7 @@ def assert_clean(folder: Path) -> None:
     assert ruff("check", "--output-format=concise", cwd=folder) == ""
 
 
-def test_mypy_has_nothing_to_say(generated, tmp_path, root):
+def test_mypy_accepts_packages(generated, tmp_path, root):
     pytest.importorskip("mypy")
     # The types of NumPy are read once for this test and for the project, by one process at a time.
     strict = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(root / ".mypy_cache")]
@@ -269,7 +269,7 @@ def test_mypy_has_nothing_to_say(generated, tmp_path, root):
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_what_is_public_is_described(generated, name):
+def test_public_names_have_docstrings(generated, name):
     """Every public name has a docstring; one that takes data says their shapes."""
     namespace = vars(derivation_module(name))
     public = [namespace[n] for n in ("forward", "error", "gradients", "update", "check_gradients", "Trainer")]

@@ -32,7 +32,7 @@ def test_the_bounds_hold_and_are_the_same_for_every_network_that_is_right(networ
     assert (report.below, report.below_central) == (-13, -6)
 
 
-def test_the_bounds_do_not_hang_on_rounding():
+def test_the_bounds_are_independent_of_rounding():
     """Another machine may find ten times as much, or nothing at all."""
     for factor in (0, 0.1, 1, 10):
         report = GradientReport({"W1": (2e-15 * factor, 2e-8 * factor)})

@@ -50,7 +50,7 @@ def test_values_are_exact(text, value):
     assert read(text) == ("elu", {"alpha": value})
 
 
-def test_options_are_in_their_order_and_filled_up():
+def test_options_are_ordered_and_defaults_added():
     assert read("adam(every=10)") == ("adam", {"beta": Fraction(9, 10), "every": 10})
     assert list(read("adam(every=10, beta=0)")[1]) == ["beta", "every"]
 
@@ -90,13 +90,13 @@ def test_options_are_in_their_order_and_filled_up():
         (3, "optimizer is an integer, 3, where a name is expected"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_line(text, words):
+def test_invalid_entries_raise_one_line_errors(text, words):
     with pytest.raises(SpecError) as refused:
         read(text)
     assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_a_list_is_split_outside_of_parentheses():
+def test_a_list_is_split_outside_parentheses():
     assert split_entries("adam(beta=0, every=2), elu , plain") == ("adam(beta=0, every=2)", "elu", "plain")
     assert split_entries("a),b") == ("a)", "b")
     assert split_entries("") == ("",)
@@ -142,7 +142,7 @@ def test_every_number_can_be_read_again(text):
 
 @pytest.mark.parametrize("name", ["smooth_l1", "SmoothL1Loss", "Smooth-L1"])
 @pytest.mark.parametrize("options", ["beta=0.5", "delta=0.5", "delta=1", "0.5"])
-def test_options_that_mean_something_else_are_refused(name, options):
+def test_options_with_another_meaning_are_refused(name, options):
     """What others call smooth_l1 is a huber divided by its option: with the same number it is another loss."""
     synonym = "smooth_l1_loss" if "Loss" in name else "smooth_l1"
     with pytest.raises(SpecError) as refused:
@@ -158,7 +158,7 @@ def test_without_options_the_synonym_is_the_loss(name):
     assert Network("3,1", "identity", name).loss == "huber"
 
 
-def test_options_that_mean_the_same_stay():
+def test_options_with_the_same_meaning_are_accepted():
     assert Network("3,1", "identity", "huber_loss(delta=0.5)").loss == "huber(delta=0.5)"
 
 
@@ -199,7 +199,7 @@ def test_a_file_keeps_the_options(tmp_path):
         ({"layers": "3,erfc,2"}, "which is a function"),
     ],
 )
-def test_options_that_make_no_network(options, words):
+def test_invalid_options_are_refused(options, words):
     with pytest.raises(SpecError) as refused:
         Network(**{"layers": "3,4,2", **options})
     assert words in str(refused.value)

@@ -61,7 +61,7 @@ def test_every_spelling_leads_to_the_entry(title: str, entry: Any) -> None:
         ({"bias": "Augmented", "notation": "Delta"}, {"bias": "augmented", "notation": "delta"}),
     ],
 )
-def test_a_synonym_is_the_entry_in_all_that_is_made(given: dict[str, str], same: dict[str, str]) -> None:
+def test_a_synonym_generates_the_same_files_as_the_entry(given: dict[str, str], same: dict[str, str]) -> None:
     one, other = Network("3,4,5,1", **given), Network("3,4,5,1", **same)
     assert one == other and one.to_toml() == other.to_toml() and one.digest == other.digest
 
@@ -84,7 +84,7 @@ OTHERS: dict[str, Callable[[Any, Any], Any]] = {
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.sampled(10)
-def test_a_synonym_has_the_normalisation_of_those_who_call_it_so(name: str, outputs: int) -> None:
+def test_a_synonym_has_the_normalisation_of_its_source(name: str, outputs: int) -> None:
     mixing = name in ("categorical_crossentropy", "log_loss", "kullback_leibler_divergence")
     if mixing and outputs == 1:
         pytest.skip("there is one class")
@@ -101,7 +101,7 @@ def test_a_synonym_has_the_normalisation_of_those_who_call_it_so(name: str, outp
     assert module.error(trainer.parameters, X.T, Y.T) == pytest.approx(OTHERS[name](Y, trainer.predict(X)), rel=1e-13)
 
 
-def test_a_loss_whose_scale_is_another_says_what_to_do() -> None:
+def test_a_loss_with_another_scale_names_the_alternative() -> None:
     with pytest.raises(
         SpecError, match=r"^loss 'bce' takes .* say binary_cross_entropy, .* divide the learning rate by 4"
     ):
@@ -125,7 +125,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize(("title", "name"), [(t, n) for t, names in FOREIGN.items() for n in names.split()])
-def test_nothing_else_is_proposed_for_what_means_something_else(title: str, name: str) -> None:
+def test_names_with_another_meaning_get_no_suggestion(title: str, name: str) -> None:
     catalogue = CATALOGUES[title]
     also = [n for entry in catalogue.values() for n in synonyms(entry)]
     assert canonical(name, catalogue) is None
@@ -158,7 +158,7 @@ def test_typing_errors(given: str, known: Any, meant: str | None) -> None:
     assert misspelled(given, known) == meant
 
 
-def test_every_slip_of_a_long_name_is_understood() -> None:
+def test_every_typing_error_in_a_long_name_is_recognised() -> None:
     for catalogue in CATALOGUES.values():
         for name in (n for n in catalogue if len(folded(n)) > 7):
             slips = [name[:i] + name[i + 1 :] for i in range(1, len(name))]
@@ -174,7 +174,7 @@ def test_the_lists_show_synonyms(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["half_mse"].endswith("for a single output also squared_error")
 
 
-def test_what_is_not_known_is_answered_with_all_that_is() -> None:
+def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(SpecError) as refused:
         Network("3,1", loss="pinball")
     assert listed(CATALOGUES["losses"]) in str(refused.value) and "`derive list losses`" in str(refused.value)

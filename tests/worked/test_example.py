@@ -63,7 +63,7 @@ def test_every_value_is_that_of_its_equation(network, options, samples):
 
 @pytest.mark.parametrize(("network", "options"), NETWORKS)
 @pytest.mark.sampled(4)
-def test_the_gradients_are_what_is_measured_of_the_error(network, options):
+def test_the_gradients_agree_with_finite_differences(network, options):
     d, example = seeded(network, options)
     assert set(example.steps[0].measured) == {s.target.name for s in d.program.stage("gradient")}
     assert example.bound <= -7
@@ -86,7 +86,7 @@ def test_each_step_starts_where_the_one_before_ended(network, options):
     assert example.steps[-1].after < example.steps[0].before
 
 
-def test_rounds_go_on_where_the_steps_end():
+def test_rounds_continue_after_the_printed_steps():
     network = ((2, 3, 2), "sigmoid", "mse")
     _, long = seeded(network, {}, steps=5)
     _, short = seeded(network, {}, steps=2, rounds=5)
@@ -97,7 +97,7 @@ def test_rounds_go_on_where_the_steps_end():
     assert off(short.later.parameters["W1"], long.steps[-1].values["W1_next"]) < 1e-13
 
 
-def test_what_is_fixed_stays_and_the_rest_moves():
+def test_fixed_parameters_are_not_updated():
     _, example = seeded(((2, 3, 2), "sigmoid", "mse"), {}, fixed=["b1", "W2"], rounds=4)
     assert example.fixed == ("b1", "W2")
     for name in ("W1", "b1", "W2", "b2"):
@@ -133,7 +133,7 @@ def altered(d, source):
     return SimpleNamespace(numpy_target=SimpleNamespace(module=load(source)), **known)
 
 
-def test_a_gradient_that_is_wrong_shows():
+def test_a_wrong_gradient_disagrees_with_finite_differences():
     """The measured columns know nothing of the program: with one flipped sign in the module's error they stand out."""
     d = derivation((2, 3, 2))
     linked = d.numpy_target.rendered.linked
@@ -157,7 +157,7 @@ def test_the_values_are_those_of_the_equations_whatever_the_module_says():
 
 
 @pytest.mark.parametrize("digits", [6, 12])
-def test_all_digits_that_are_asked_for_are_right(digits):
+def test_all_requested_digits_are_right(digits):
     """Of a sum that cancels too: the pre-activation is z = 1e-9, of terms near 1, and the activation z / (1 + z)."""
     cancels = {"X": [1.000000001, 1], "Y": 0, "W1": [[1, -1]], "b1": 0, "digits": digits}
     example = work(derivation((2, 1), "softsign", "half_sse"), Numbers(cancels))
@@ -166,7 +166,7 @@ def test_all_digits_that_are_asked_for_are_right(digits):
     assert example.figures(step, "a1")[0][0].text == {6: "1.00000e-9", 12: "9.99999999e-10"}[digits]
 
 
-def test_nothing_can_be_written_to():
+def test_the_arrays_are_read_only():
     _, example = seeded(((2, 3, 2), "sigmoid", "mse"), {})
     step = example.steps[0]
     for array in (step.values["z1"], step.measured["dE_dW1"].central, next(iter(step.slopes.values()))):
@@ -174,7 +174,7 @@ def test_nothing_can_be_written_to():
             array[0, 0] = 1
 
 
-def test_the_slopes_are_there_to_be_plugged_in():
+def test_the_derivatives_of_activations_are_available():
     _, example = seeded(((2, 3, 2), "sigmoid", "mse"), {})
     step = example.steps[0]
     a = step.values["a1"]
@@ -207,7 +207,7 @@ def test_a_difference_across_a_kink_is_marked_and_left_out_of_the_bound():
     assert off(measured["dE_db1"].gradient, measured["dE_db1"].complex_step) == 0
 
 
-def test_what_is_zero_but_for_rounding_is_printed_as_zero():
+def test_rounding_errors_are_printed_as_zero():
     tenths = {"X": [1, 1, -1], "Y": [0, 0], "W1": [[0.1, 0.2, 0.3], [1, 1, 1]], "b1": 0}
     example = work(derivation((3, 2, 2), ("tanh", "identity")), Numbers(tenths))
     step = example.steps[0]
@@ -216,7 +216,7 @@ def test_what_is_zero_but_for_rounding_is_printed_as_zero():
     assert [row[0].text for row in example.figures(step, "a1")] == ["0.000000", "0.761594"]
 
 
-def test_what_is_small_but_not_by_rounding_is_printed():
+def test_small_values_are_printed():
     example = work(derivation((1, 1)), Numbers({"X": 1, "Y": 0, "W1": -40, "b1": 0}))
     step = example.steps[0]
     assert example.figures(step, "a1")[0][0].text == "4.24835e-18"

@@ -61,7 +61,7 @@ def test_a_table_shares_its_power_of_ten():
     assert [[f.digits for f in row] for row in found] == [["1.50000", "0.02000"], ["0.00000", "0.33333"]]
 
 
-def test_what_is_rounded_to_zero_has_no_sign():
+def test_a_value_rounded_to_zero_has_no_sign():
     assert texts([[-1e-9, 1 / 3]]) == [["0.000000", "0.333333"]]
 
 
@@ -80,7 +80,7 @@ def test_fewer_decimals_where_fewer_are_known():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_refused(value):
+def test_values_that_are_not_finite_are_refused(value):
     with pytest.raises(ValueError, match="cannot be written"):
         shown(value)
 

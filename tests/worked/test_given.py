@@ -72,7 +72,7 @@ def test_arrays_of_numpy_are_taken():
     assert start({"X": np.array([[1, 2]]), "b2": np.float64(3)}).parameters["b2"].tolist() == [[3], [3]]
 
 
-def test_the_settings_and_what_they_are_by_default():
+def test_the_settings_and_their_defaults():
     got = start({})
     assert (got.learning_rate, got.steps, got.rounds, got.digits, got.seed, got.fixed) == (0.5, 1, 1, 6, 1, ())
     got = start({"learning_rate": 2, "steps": 3, "digits": 4, "seed": 9, "fixed": ["b2", "W1"]})
@@ -102,7 +102,7 @@ def test_a_file_that_is_not_toml_is_named_with_its_line(tmp_path):
 # What is drawn.
 
 
-def test_what_is_not_given_is_drawn_with_few_decimals_and_is_named():
+def test_missing_values_are_drawn_with_few_decimals_and_named():
     got = start({"X": [[1, 2], [3, 4], [5, 6]], "W2": [[1, 2, 3], [4, 5, 6]]})
     assert got.drawn == ("Y", "W1", "b1", "b2")
     assert got.Y.shape == (2, 3)
@@ -125,7 +125,7 @@ def test_giving_one_array_leaves_the_other_draws_as_they_were():
     assert np.array_equal(free.parameters["b1"], bound.parameters["b1"])
 
 
-def test_drawn_targets_keep_what_the_loss_promises():
+def test_drawn_targets_are_valid_for_the_loss():
     got = start({"X": [[1, 2]] * 20}, *CLASSES)
     assert np.array_equal(got.Y.sum(axis=0), np.ones(20))
     assert set(got.Y.ravel()) == {0, 1}
@@ -190,11 +190,11 @@ def test_widths_with_names_are_read_off_the_data():
         ({"W1": [[1e9, 1], [1, 1], [1, 1]]}, "W1 is out of range in step 1"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name_and_place(values, words):
+def test_wrong_shapes_are_refused_by_name_and_position(values, words):
     assert words in refusal(values)
 
 
-def test_targets_that_break_the_promise_of_the_loss_are_refused_by_sample():
+def test_invalid_targets_are_refused_by_sample():
     assert "Y: sample 2 sums to 0.9" in refusal({"Y": [[1, 0], [0.5, 0.4]]}, *CLASSES)
     assert "Y has 3 numbers for each sample, but the network has 2 outputs" in refusal({"Y": [1, 0, 1]}, *CLASSES)
 
@@ -210,7 +210,7 @@ def test_a_network_too_large_to_be_shown_is_refused_before_anything_is_drawn():
     assert "up to 2000 parameters" in refusal({}, (10**9, 10**9))
 
 
-def test_a_learning_that_runs_away_is_refused():
+def test_a_diverging_training_is_refused():
     words = refusal({"learning_rate": 100, "rounds": 4000}, (2, 2), "identity", "sse")
     assert "the numbers are out of range after update" in words
 

@@ -60,7 +60,7 @@ def test_a_side_of_a_kink_that_rounding_decides_is_refused():
 
 
 @pytest.mark.parametrize(("more", "slope"), [(0, 0.0), (1e-15, 1.0), (-1e-15, 0.0)])
-def test_what_is_next_to_a_kink_is_on_its_side(more, slope):
+def test_values_near_a_kink_are_on_the_right_side(more, slope):
     """As floats, 0.1 + 0.2 - 0.3 is not 0."""
     values = {"W1": [[0.1, 0.2, 1]], "b1": [-0.3], "X": [[1, 1, more]], "Y": [[0.5]]}
     assert example("relu", "mse", values, (3, 1)).steps[0].slopes["relu_prime", "z1"].item() == slope

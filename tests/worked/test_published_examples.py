@@ -73,7 +73,7 @@ def test_mazur_ten_thousand_rounds(mazur):
     assert f"{mazur.later.before_last:.10f}" == "0.0000351085"
 
 
-def test_mazur_numbers_that_are_not_of_gradient_descent(mazur):
+def test_mazur_numbers_from_another_order_of_updates(mazur):
     """Three of his numbers come from updating W2 before it is used for the hidden layer.
 
     These are the error after the first round, 0.291027924, and the outputs after round
