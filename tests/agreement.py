@@ -1,4 +1,4 @@
-"""Whether a generated module is right: against the interpreter, and all of its parts among themselves."""
+"""Correctness of a generated module: against the interpreter, and between its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several test files share."""
+"""Shared fixtures and hooks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from markdown_flavours import kramdown_fixture  # noqa: F401
 from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Every run of the command derives what it writes, also in other processes.
+#: No cache: every run of the command derives, also in other processes.
 os.environ["DERIVE_CACHE"] = ""
 REQUIRED = os.environ.get("CI", "") not in ("", "0", "false")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_interrupts() -> Iterator[None]:
-    """Ctrl-C interrupts, also where it is ignored: in the background, or with nohup."""
+    """Set the SIGINT handler, which is ignored in background jobs and under nohup."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with the mark ``sampled(n)``, every n-th case is in the usual run; the others are slow.
+    """Mark all but every n-th case of a test with ``sampled(n)`` as slow.
 
     The tests of a file run in one process, which derives each of its networks once.
     """
@@ -56,7 +56,7 @@ def root() -> Path:
 
 @pytest.fixture
 def skip_unless_required():
-    """Skip for a stated reason, except where CI is set: there, what is missing is a failure."""
+    """Skip with a reason; fail instead if CI is set."""
 
     def skip(reason: str) -> None:
         if REQUIRED:

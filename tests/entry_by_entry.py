@@ -1,4 +1,4 @@
-"""The index form evaluated entry by entry, every sum a loop: slow, and the oracle of the interpreter."""
+"""The index form evaluated entry by entry, every sum a loop: slow, the reference for the interpreter."""
 
 from __future__ import annotations
 

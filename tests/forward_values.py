@@ -1,6 +1,6 @@
-"""The values of a forward pass as it is stated, and its slopes by the complex step: SymPy's trees, read by NumPy.
+"""Values of a stated forward pass, and its derivatives by the complex step: SymPy trees evaluated with NumPy.
 
-Nothing of the derivation is used, only the equations that were stated. All entries of a tensor are moved at once,
+Only the stated equations are used, nothing of the derivation. All entries of a tensor are moved at once,
 each along a place of its own on a first axis.
 """
 

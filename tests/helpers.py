@@ -1,4 +1,4 @@
-"""What the tests of the mathematics share: networks stated by hand, and oracles that know no derivation."""
+"""Helpers for tests of the mathematics: networks stated by hand, and reference values without a derivation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def derivation(
     notation: str = "psi",
     **learning: Any,
 ) -> Derivation:
-    """The derivation of a network, worked out once; ``learning`` are the optimizer and what goes with it."""
+    """Return the cached derivation of a network; ``learning`` holds the optimizer and its options."""
     return derive(Network(layers, activation, loss, bias, notation, **learning))
 
 
@@ -75,14 +75,14 @@ def forwarded(module: Any, parameters: Any, x: Array) -> dict[str, Array]:
 
 
 def runner(module: Any, parameters: Any, state: Any, samples: int) -> Any:
-    """What takes the steps of ``fit``: the second rendering where there is one."""
+    """Return the object that takes the steps of ``fit``: the second rendering, if there is one."""
     if module.Trainer.steps is None:
         return module._Plain(module.NETWORK, parameters, state, samples)
     return module._Fast(module.FAST_STEPS, module.NETWORK, parameters, state, samples)
 
 
 def axis(extent: int | str) -> Axis:
-    """An axis of units: as many as a number or a name says."""
+    """Return an axis of units with a numeric or named extent."""
     named = isinstance(extent, str)
     return Axis(Symbol(extent, integer=True, positive=True) if named else Integer(extent))
 
@@ -97,12 +97,12 @@ class Statement:
         self.equations: list[Equation] = []
 
     def given(self, name: str, role: str, units: Axis) -> Tensor:
-        """Data of the batch: ``role`` is ``input`` or ``target``."""
+        """Declare data of the batch; ``role`` is ``input`` or ``target``."""
         self.inputs.append(Tensor(name, role, (units, SAMPLE_AXIS), 0 if role == "input" else None))
         return self.inputs[-1]
 
     def learned(self, name: str, *axes: Axis, layer: int | None = None) -> Tensor:
-        """A parameter."""
+        """Declare a parameter."""
         role = "weight" if len(axes) > 1 else "bias"
         self.parameters.append(Tensor(name, role, axes, layer))
         return self.parameters[-1]
@@ -153,7 +153,7 @@ class Statement:
 
 
 def index_form(forward: ForwardPass, notation: str = "psi") -> Program:
-    """The program in index form, where no matrix form is asked for."""
+    """Return the program in index form, without lifting it."""
     found = chains(forward)
     return assemble(found, shared_factors(found), Descent(), NOTATIONS[notation].scale)
 

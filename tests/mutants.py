@@ -1,4 +1,4 @@
-"""Slips in the numbered lines of a generated module, made in its syntax tree, and what tells equivalent ones."""
+"""Mutants of the numbered lines of a generated module, made in its syntax tree, and a test of equivalence."""
 
 from __future__ import annotations
 

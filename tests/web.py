@@ -1,4 +1,4 @@
-"""What the tests of web output share: real renderers, a real browser, and a notebook's kernel.
+"""Helpers for tests of web output: real renderers, a real browser, and a notebook's kernel.
 
 Nothing here reaches a network. KaTeX, MathJax and axe-core come from Python packages (the extra `test`), Chromium
 is the system's. One Chromium serves a whole test process; a visit is a context of its own in it.

@@ -1,4 +1,4 @@
-"""From index form to matrix form: every rule, every refusal, and the numbers that come out."""
+"""From index form to matrix form: all rules, all errors, and the values."""
 
 import re
 from typing import Any
@@ -44,7 +44,7 @@ def values() -> dict[str, np.ndarray]:
 
 
 def run(node: mx.Node) -> np.ndarray:
-    """What the printed code of a node computes."""
+    """Evaluate the printed code of a node."""
     names: dict[str, Any] = {n: stored(TENSORS[n], v) for n, v in values().items()}
     names |= {"parameters": {"": np.zeros(1)}}
     with np.errstate(all="raise"):

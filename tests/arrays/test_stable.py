@@ -24,7 +24,7 @@ NORMAL = float(np.finfo(float).tiny)
 
 
 def definitions() -> dict[str, Expr]:
-    """Every activation, the function of every loss, their slopes, and the logarithms that a loss takes."""
+    """Yield activations, loss functions, their derivatives, and the logarithms in losses."""
     found = {}
     stated = {name: activation(name).formula for name, entry in ACTIVATIONS.items() if entry.elementwise}
     stated |= {f"of {name}": loss(name).function for name, entry in LOSSES.items() if entry.function is not None}
@@ -49,7 +49,7 @@ DEFINITIONS = definitions()
 
 
 def computed(definition: Expr, points: list[float]) -> np.ndarray:
-    """What the printed NumPy code of the stable form gives."""
+    """Evaluate the printed NumPy code of the stable form."""
     form = stable_form(definition)
     x = np.array(points)
     names = {"np": np, "math": math, "x": x, "erfc": np.vectorize(math.erfc), "log1p": np.log1p}
@@ -64,7 +64,7 @@ def computed(definition: Expr, points: list[float]) -> np.ndarray:
 
 
 def exact(definition: Expr, point: float) -> mpmath.mpf:
-    """The value with sixty digits left after all that cancels."""
+    """Return the value with sixty correct digits after cancellation."""
     with mpmath.workdps(60 + int(abs(point) + min(point**2, 2000))):
         return +lambdify(X, definition, "mpmath")(mpmath.mpf(point))
 
@@ -83,7 +83,7 @@ def test_all_digits_are_right(name):
 
 @pytest.mark.parametrize("name", ["sigmoid", "sigmoid'", "softplus", "tanh'"])
 def test_the_plain_form_would_fail(name):
-    """Otherwise the test above would show nothing."""
+    """Without this, the test above would prove nothing."""
     plain = lambdify(X, DEFINITIONS[name], "numpy")
     with np.errstate(all="raise", under="ignore"):
         try:
@@ -96,7 +96,7 @@ def test_the_plain_form_would_fail(name):
 
 
 def whole(form: StableForm) -> Expr:
-    """A form with what its symbols stand for put in."""
+    """Put the definitions of its symbols into a form."""
     if form.rate is None:
         return form.value
     e = exp(-form.rate * abs(form.inner))
@@ -164,7 +164,7 @@ def test_recognition_leaves_other_nodes_alone():
 
 
 def test_several_variables_keep_their_places():
-    """The target beside x takes part as a number that may have either sign."""
+    """The target is a variable of unknown sign."""
     y = Symbol("y", real=True)
     form = stable_form(-y * log(ACTIVATIONS["sigmoid"].formula))
     assert form.rate == 1 and y in form.value.free_symbols

@@ -1,4 +1,4 @@
-"""No renaming captures an index: statements with indices of every name, in every order, mean what they say."""
+"""Renaming never captures an index, whatever the names of the indices and their order."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def expressions(draw: st.DrawFn, depth: int = 3) -> Expr:
 
 
 def evaluated(expression: Expr, at: dict[Index, int], v: dict[str, np.ndarray]) -> float:
-    """An oracle of its own: an index means what the innermost sum around it says."""
+    """A reference evaluator: an index is bound by the innermost sum around it."""
     if isinstance(expression, Sum):
         indices = [limit[0] for limit in expression.limits]
         assert len(indices) == 1

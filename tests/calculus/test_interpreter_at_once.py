@@ -1,4 +1,4 @@
-"""The interpreter computes all entries at once; an older one, entry by entry with loops, says the same."""
+"""The vectorised interpreter agrees with a reference that loops over entries."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def root_of(a: Expr) -> Expr:
 @settings(max_examples=300, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.recursive(LEAVES, deeper, max_leaves=6), st.permutations(INDICES))
 def test_both_interpreters_agree_on_any_expression(expression, order):
-    """Every index that may be free is one of the equation's, and the sums inside reuse their names."""
+    """Free indices are those of the equation, and inner sums reuse their names."""
     free = tuple(i for i in order if expression.has(i))
     target = Tensor("R", "R", tuple(i.axis for i in free))
     equation = Equation(target, free, expression)
@@ -107,7 +107,7 @@ def test_an_inner_sum_shadows_an_outer_index_and_a_free_one(expression, expected
 
 
 def test_a_case_is_computed_only_where_it_holds():
-    """Where it does not, it may be undefined: mpmath would raise."""
+    """A case may be undefined elsewhere: mpmath would raise."""
     share = Tensor("s", "s", (axis(3),))
     k = Index("k", axis(3))
     safe = Piecewise((share[k,] * log(share[k,]), share[k,] > 0), (1 / (1 - share[k,]), True))

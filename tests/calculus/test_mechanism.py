@@ -1,4 +1,4 @@
-"""From forward equations alone: nothing in these networks has a derivative written anywhere."""
+"""Derivations of networks that are stated as forward equations only."""
 
 import functools
 from dataclasses import replace
@@ -40,7 +40,7 @@ def stated(name: str) -> Program:
 
 @functools.cache
 def values_of(name: str) -> tuple[Values, dict[str, int], Values]:
-    """Random numbers for a network, their sizes, and all that the interpreter makes of them."""
+    """Return random values for a network, their sizes, and the interpreter's value of every tensor."""
     values, sizes = given_and_learned(stated(name), SAMPLE_COUNT, seed=len(name))
     return values, sizes, interpreted(stated(name), values, sizes)
 
@@ -56,7 +56,7 @@ def generated(name: str) -> ModuleType:
 
 
 def arguments(program: Program, values: Values) -> tuple[Values, Array, Array]:
-    """Parameters, inputs and targets as the generated module takes them."""
+    """Return parameters, inputs and targets as the generated module takes them."""
     x, y = program.inputs
     return {p.name: stored(p, values[p.name]) for p in program.parameters}, values[x.name], values[y.name]
 
@@ -72,7 +72,7 @@ def test_the_index_form_is_the_derivative(name):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.sampled(10)
 def test_every_factor_is_the_derivative_it_names(name):
-    """Psi_t is dE/dt: the error's slope when every entry of t is moved by itself, and all else follows."""
+    """Psi_t is dE/dt, the total derivative of the error with respect to each entry of t."""
     program, (values, sizes, found) = stated(name), values_of(name)
     for statement in program.stage("factor"):
         slope = slope_at(program, values, sizes, statement.target.about.name)
@@ -80,7 +80,7 @@ def test_every_factor_is_the_derivative_it_names(name):
 
 
 def slope_at(program: Program, values: Values, sizes: dict[str, int], name: str) -> Array:
-    """dE/d(an inner tensor), by the complex step on what is computed after it."""
+    """Return dE/d(an inner tensor) by the complex step, with later equations reevaluated."""
     forward = program.stage("forward", "error")
     cut = next(n for n, s in enumerate(forward) if s.target.name == name) + 1
     start = {n: v.astype(object) for n, v in values.items()}
@@ -166,7 +166,7 @@ def test_every_notation_computes_the_same(name, notation):
 
 
 def factor(name: str, about: str) -> Equation:
-    """The equation of dE/d(about)."""
+    """Return the equation of dE/d(about)."""
     return next(s.equation for s in stated(name).stage("factor") if s.target.about.name == about)
 
 
@@ -178,7 +178,7 @@ def test_softmax_with_cross_entropy_has_gradient_a_minus_y():
 
 
 def test_target_sums_are_used_only_if_declared():
-    """That the targets sum to one is used, not guessed: without it the sum of Y stays."""
+    """Without the declaration that targets sum to one, the sum of Y remains."""
     program = index_form(replace(NETWORKS["softmax_cross_entropy"](), promises=()))
     values, sizes = given_and_learned(program, SAMPLE_COUNT)
     values["Y"] *= 1.7

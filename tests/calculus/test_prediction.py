@@ -1,4 +1,4 @@
-"""What a network predicts is found from its equations, and is what `forward`, `predict` and `score` give."""
+"""The prediction is found from the equations; `forward`, `predict` and `score` use it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def classes(head: bool) -> ForwardPass:
 
 
 def predicted(forward: ForwardPass, x: Array) -> tuple[Array, Array, dict[str, Array]]:
-    """What `predict` and `forward` give, and all that is computed on the way, by name."""
+    """Return the results of `predict` and `forward`, and all intermediate tensors by name."""
     module = load(derive(forward).numpy())
     trainer = module.Trainer(seed=2)
     return trainer.predict(x), module.forward(trainer.parameters, x.T), trainer.parameters

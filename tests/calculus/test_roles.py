@@ -1,4 +1,4 @@
-"""A role is a text or a Role, and a tensor says what follows from it."""
+"""Roles, given as a string or a Role, and the properties of tensors that follow."""
 
 from __future__ import annotations
 

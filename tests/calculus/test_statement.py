@@ -1,4 +1,4 @@
-"""What is refused at the door, in one sentence and in the user's own names; what is accepted in several spellings."""
+"""Validation of forward passes: one-sentence errors in the user's names, and the accepted spellings."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ COST = Equation(ERROR, (), total((t_q := y[k, v] - q[k, v]) * t_q, k, v) / SAMPL
 
 
 def stated(**changes: Any) -> ForwardPass:
-    """A pass that is right, or one with some parts exchanged."""
+    """Return a valid pass, or one with some parts replaced."""
     parts = {"equations": (LINE, COST), "inputs": (x, y), "parameters": (W, b), "supply": IndexSupply()}
     return ForwardPass(**{**parts, **changes})
 
 
 def with_right(right: Any, **changes: Any) -> ForwardPass:
-    """The pass with another right side for q."""
+    """Return the pass with another right side for q."""
     return stated(equations=(Equation(q, (i, u), right), COST), **changes)
 
 
@@ -247,7 +247,7 @@ def test_a_pass_as_it_is_stated_is_accepted():
 
 
 def numbers(forward: ForwardPass) -> dict[str, Any]:
-    """What the module of a pass gives for the same data."""
+    """Return the results of the module of a pass for fixed data."""
     module: Any = load(derive(forward).numpy())
     generator = np.random.default_rng(3)
     parameters = {"W": generator.normal(size=(2, 3)), "b": generator.normal(size=(2, 1))}

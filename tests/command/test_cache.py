@@ -1,4 +1,4 @@
-"""A second run of an unchanged specification reads what the first one made; anything that changes derives anew."""
+"""The cache: a second run reuses the result for an unchanged specification; any change derives again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def derived(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """One entry for each run that derived something."""
+    """A list with one entry for each derivation."""
     runs: list[object] = []
     real = command._derived
     monkeypatch.setattr(command, "_derived", lambda options: (runs.append(options), real(options))[1])

@@ -1,4 +1,4 @@
-"""`derive check PATH`: what an edited module is told, with and without its network.toml."""
+"""`derive check PATH`: the report on an edited module, with and without its network.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command: what it prints, what it writes, what it refuses, and with which status."""
+"""The command: output, files, errors and exit status."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Report:
 
 
 class Fake:
-    """A derivation that derives nothing, so that these tests are about the command."""
+    """A derivation that computes nothing, to test the command alone."""
 
     passed = True
     edition = Edition()
@@ -55,7 +55,7 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Fake]:
-    """Replace what derives, and stand in an empty folder."""
+    """Replace the derivation, and change to an empty folder."""
     monkeypatch.setattr(api, "derive", Fake)
     monkeypatch.setattr(Fake, "passed", True)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The rows of `derive list`: what is said of options, and lines that fit the terminal."""
+"""The rows of `derive list`: the text on options, and line widths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences and labels of the document that must fit the network at hand."""
+"""Sentences and labels of the document that depend on the network."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
 
 
 def test_the_bias_corrections_of_adam_are_explained():
-    """They grow from 1 - beta to 1: they are what the means have reached, not what they lack."""
+    """They grow from 1 - beta to 1: the weight that the means have reached."""
     page = derivation((3, 2, 1), optimizer="adam").markdown(only=("notation",))
     assert "share of their full size that the means of the gradients, which began at 0, have reached" in page
     assert "missing" not in page
@@ -54,7 +54,7 @@ def test_the_bias_corrections_of_adam_are_explained():
 
 @pytest.mark.parametrize("layers", [(3, 4, 1), (3, 4, 2), (3, 1), (3, 1, 1, 2), (1, 1)])
 def test_bracket_notation_repeats_no_bias(layers):
-    """It adds a bias to every column, also one of a single unit, on the whole page."""
+    """The whole page adds a bias to every column, also the bias of a single unit."""
     found = derivation(layers, notation="bracket")
     assert r"\mathbf{1}" not in found.latex()
     page = found.markdown(only=("matrices", "loop"))

@@ -1,4 +1,4 @@
-"""The story of one weight: its paths, its chain, its shared factor, and a number that is right."""
+"""The story of one weight: its paths, its chain, its shared factor, and its value."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def numbers_in(text: str) -> float:
 @pytest.mark.parametrize(("network", "weight"), WEIGHTS, ids=[f"{n.name}-{w}" for n, w in WEIGHTS])
 @pytest.mark.sampled(2)
 def test_the_chains_come_to_the_gradient(network: Network, weight: str) -> None:
-    """The product of the local derivatives, summed over the paths, is what the module computes and what is measured."""
+    """The sum over paths of products of local derivatives agrees with the module and with finite differences."""
     derivation = derive(network)
     parts = {p.name: p for p in story(derivation, weight, Edition()).document.parts}
     assert [*parts] == ["paths", "chain", "factor", "number"]
@@ -95,7 +95,7 @@ def test_its_paths(layers: str, weight: str, count: int, path: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.sampled(10)
 def test_stories_of_stated_forward_passes(name: str) -> None:
-    """What was never planned for is told as well, with the module's own slope beside the measured one."""
+    """The gradient of the module and the finite difference are shown for any forward pass."""
     derivation = derive(NETWORKS[name]())
     for parameter in derivation.forward.parameters[:2]:
         entry = ",".join(map(str, telling_entry(parameter)))

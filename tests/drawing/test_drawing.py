@@ -1,4 +1,4 @@
-"""The drawing: the right units and paths, nothing on top of anything else, in TikZ and in SVG."""
+"""The drawing in TikZ and SVG: the right units and paths, and no overlaps."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def entries(tensor: Tensor) -> list[tuple[int, ...]]:
 
 
 def scalar_reads(forward: ForwardPass) -> dict[Scalar, set[Scalar]]:
-    """Which single numbers the equation of each single number of one sample depends on."""
+    """Return, for each scalar of one sample, the scalars that its equation reads."""
     found: dict[Scalar, set[Scalar]] = {}
     for equation in forward.equations:
         for numbers in entries(equation.target):
@@ -327,7 +327,7 @@ def scalar(leaf: Expr, forward: ForwardPass) -> Scalar:
 
 
 def counted_by_hand(graph: dict[Scalar, set[Scalar]], start: Scalar) -> tuple[int, set[Scalar]]:
-    """How many paths lead from a scalar to the error, and all scalars on them."""
+    """Count the paths from a scalar to the error, and collect the scalars on them."""
     readers: dict[Scalar, list[Scalar]] = {}
     for target, read in graph.items():
         for source in read:
@@ -846,7 +846,7 @@ def test_words_with_signs_of_latex(compiled: Compile) -> None:
 
 
 def test_where_signs_of_punctuation_are_active(compiled: Compile, tmp_path: Path) -> None:
-    """As babel makes them for French."""
+    """babel makes them active for French."""
     (tmp_path / "drawing.tex").write_text(tikz(one("small W2[3,1]")), encoding="utf-8")
     active = "\n".join(rf"\catcode`\{c}=13 \def{c}{{\ensuremath{{\string{c}}}}}" for c in ":;")
     compiled(article(f"{active}\n\\input{{drawing}}"))

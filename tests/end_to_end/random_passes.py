@@ -1,4 +1,4 @@
-"""Random forward passes: each must be refused in one sentence, or be right in everything that is made of it."""
+"""Random forward passes: each must be refused in one sentence, or be right in all results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The net: random passes with hostile names are refused in one sentence, or right in everything."""
+"""Random passes with hostile names are refused in one sentence, or right in all results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rooms of the house: imports run downwards only, also those for types and those inside functions."""
+"""The layers of the package: imports run downwards only, including those for types and inside functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run of the tests: what makes it short."""
+"""The configuration that keeps the test run short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimator beside a generated module: for one network, with nothing of derive in it."""
+"""The generated estimator for one network, which does not import derive."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""The estimators: what scikit-learn asks of them, and that they train exactly what was derived."""
+"""The estimators: scikit-learn's requirements, and training with the derived equations."""
 
 import pickle
 import subprocess

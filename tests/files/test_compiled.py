@@ -1,4 +1,4 @@
-"""Compiled templates: kept, used again, and made anew when the template has changed."""
+"""The cache of compiled templates: reuse, and recompilation after a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run that was killed has left beside the files: found, said, removed; never what another run is writing."""
+"""Temporary files of killed runs are reported and removed; those of concurrent runs are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="locks and signals as on P
 
 
 def left(folder: Path) -> list[Path]:
-    """Files as a run leaves them that is killed, in a folder with files of ours."""
+    """Create the temporary files of a killed run in a generated folder."""
     found = [folder / f".{name}.{HEX}.tmp" for name in ("derivation.tex", "trainer.py", "derivation.html")]
     found.append(folder / "parts" / f".chain.tex.{HEX}.tmp")
     for path in found:

@@ -1,4 +1,4 @@
-"""Files: the seal, what may be overwritten, and writing that loses nothing."""
+"""Generated files: the seal, overwriting, and atomic writing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHER = seal_all({"a.py": "x = 2\n", "b.tex": "$y$\n", "network.toml": "z = 4\n"
 
 @pytest.fixture(autouse=True)
 def no_scratch_left(tmp_path: Path) -> Iterator[None]:
-    """Whatever happens in a test, no temporary file may stay behind."""
+    """No test may leave a temporary file."""
     yield
     assert not list(tmp_path.rglob("*.tmp"))
 

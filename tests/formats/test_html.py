@@ -1,4 +1,4 @@
-"""The page: complete in one file, readable by everybody, and alive in a real browser."""
+"""The HTML page: self-contained, accessible, and interactive in a real browser."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CASES: dict[str, Callable[[], Derivation]] = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Callable[[str], tuple[Path, View, Document]]:
-    """Each page, written once: its file, its view and its document."""
+    """Write each page once; return its file, view and document."""
     folder, known = tmp_path_factory.mktemp("pages"), {}
 
     def make(name: str) -> tuple[Path, View, Document]:
@@ -69,7 +69,7 @@ def items_of(blocks) -> Iterator[Item]:
 
 
 class Reader(HTMLParser):
-    """What a page consists of, and what is wrong with it."""
+    """Parses a page and collects its errors."""
 
     VOID = frozenset({"meta", "link", "input", "br", "wbr"})
 
@@ -317,7 +317,7 @@ def test_nothing_is_wider_than_the_window(name, width, made, open_page):
 )
 @pytest.mark.sampled(5)
 def test_the_page_is_accessible(name, dark, width, made, open_page):
-    """With everything unfolded, something lit up and the backward pass half way."""
+    """Checked with all folds open, a highlight, and the walk in the middle."""
     visit = open_page(made(name)[0], dark=dark, width=width, reduced_motion="reduce")
     page = visit.page
     page.click("#folds")
@@ -332,7 +332,7 @@ def test_the_page_is_accessible(name, dark, width, made, open_page):
 
 
 def lit(page, within: str = "") -> list[str]:
-    """What is lit up, by what it is known by."""
+    """Return the highlighted elements by their symbols."""
     known = "e.dataset.s || e.dataset.weight || e.dataset.unit || e.dataset.symbol"
     return page.eval_on_selector_all(f"{within} .on:not(.hit)", f"all => all.map(e => {known})")
 

@@ -125,7 +125,7 @@ def compile_latex(tmp_path: Path, skip_unless_required: Callable[[str], None]) -
 
 
 def complaints(log: str) -> str:
-    """The lines of a log that report an error, a warning or an overfull box, each with the next line."""
+    """Return the log lines with an error, a warning or an overfull box, each with the next line."""
     lines = log.splitlines()
     return "\n".join("\n".join(lines[i : i + 2]) for i, line in enumerate(lines) if COMPLAINT.search(line))
 
@@ -135,7 +135,7 @@ def network(**description: object) -> Network:
 
 
 def parts(detail: str = "full", prefix: str = "", only: tuple[str, ...] = (), **description: object) -> str:
-    """The fragment of a network."""
+    """Return the fragments of a network."""
     derivation = derive(network(**description))
     return TexWriter(prefix).fragment(document(View(derivation, detail), only).parts)
 
@@ -241,7 +241,7 @@ def test_amsart(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.sampled(3)
 def test_slides(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
-    """Part by part, as a teacher would show them."""
+    """Each part is a slide."""
     frames = []
     for detail, part in [*(("full", name) for name in PARTS if name != "numbers"), ("brief", "chain")]:
         fragment = parts(detail, only=(part,), layers=(3, 4, 4, 1), notation=notation)
@@ -253,7 +253,7 @@ def test_slides(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.sampled(3)
 def test_two_in_an_article_with_its_own_colours(notation: str, compile_latex: Compile, tmp_path: Path) -> None:
-    """Two derivations with labels of their own, in a document that has other meanings for every name."""
+    """Two derivations with different labels, in a document that redefines every name."""
     fragments = {
         "first": parts(prefix="one", layers=(3, 4, 2), notation=notation),
         "second": parts(prefix="two", layers=(2, 3, 3, 2), notation=notation),

@@ -1,4 +1,4 @@
-"""The reader by itself: what it reads, and what it refuses."""
+"""The LaTeX reader of the tests: accepted and refused input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown: every formula renders, every flavour is read as it is meant, and what differs is only how it is written."""
+"""Markdown: every formula renders in every flavour, and the flavours differ in syntax only."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def texts(files: dict[str, str]) -> dict[str, str]:
 
 
 def bodies(text: str, flavour: str) -> Iterator[str]:
-    """A text, and the bodies of its admonitions, which MyST reads as texts of their own."""
+    """Yield a text, and the bodies of its admonitions, which MyST parses separately."""
     yield text
     for token, _ in md.tokens(text, flavour):
         if token.type == "fence" and token.info.startswith("{admonition}"):
@@ -354,7 +354,7 @@ def test_a_long_document_continues_on_another_page(name, detail):
 
 
 def signs(found: list[md.Formula]) -> str:
-    """All that is displayed, without what only places it: another margin breaks a line elsewhere."""
+    """Return the displayed formulas without alignment, since line breaks depend on the margin."""
     text = "".join(tex for tex, display in found if display)
     for spacing in (r"\begin{aligned}", r"\end{aligned}", r"\qquad", r"\quad", r"\\", r"\,", "{}", "&", " ", "\n"):
         text = text.replace(spacing, "")
@@ -424,7 +424,7 @@ HOSTILE = [
 
 
 def shown(text: str, flavour: str) -> str:
-    """What a reader of Markdown sees of a text."""
+    """Return the visible text of Markdown."""
     pieces = [t.content for t, _ in md.tokens(text, flavour) if t.type in ("text", "text_special")]
     return "".join(pieces)
 

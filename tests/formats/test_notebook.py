@@ -1,4 +1,4 @@
-"""The notebook: a valid file, formulas that render, and code that runs from top to bottom and learns something."""
+"""The notebook: a valid file, formulas that render, and code that runs and trains the network."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_the_code_is_short_and_holds_no_gradient(name):
 
 
 class Run:
-    """The cells of code, run one after the other in this process."""
+    """Runs the code cells in order in this process."""
 
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.imports(load(network(name).numpy()), monkeypatch)

@@ -1,4 +1,4 @@
-"""PDF: set by an engine that is found, the same bytes each time, every failure in one sentence."""
+"""PDF: the choice of the engine, reproducible bytes, one-sentence errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents as text for a terminal: within the width, in columns, every kind of block."""
+"""Documents as text for a terminal: width, columns, and every kind of block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools of ``web.py`` and ``markdown_flavours.py``: each finds what it is for, and accepts what is right."""
+"""The tools of ``web.py`` and ``markdown_flavours.py``: each detects its errors and accepts valid input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizers, weight decay, clipping and schedules: against their published recurrences, written out once more here."""
+"""Optimizers, weight decay, clipping and schedules, compared with their published recurrences."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ CASES = [(name, {}) for name in RECURRENCES] + [*OTHERS.items()]
 
 
 def started(module: Any) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """Parameters, and what an update takes beside the data and the rate."""
+    """Return parameters and optimizer state."""
     parameters = module.initial_parameters(seed=1)
     for value in parameters.values():
         value += np.random.default_rng(2).normal(0, 0.3, value.shape)
@@ -125,7 +125,7 @@ def started(module: Any) -> tuple[dict[str, Any], tuple[Any, ...]]:
 
 
 def assert_steps(module: Any, recurrence: Callable[[float], Iterator[Any]], clip: float = math.inf) -> None:
-    """After each of many steps every weight is what its own recurrence makes of the slopes met on the way."""
+    """Compare every weight after each step with its recurrence for the gradients so far."""
     parameters, state = started(module)
     runs = {n: [recurrence(w) for w in map(float, v.ravel())] for n, v in parameters.items()}
     for found in runs.values():
@@ -345,7 +345,7 @@ def test_a_gradient_of_zero_is_clipped_without_a_warning() -> None:
 
 
 def rates(schedule: str, steps: int) -> list[float]:
-    """What the learning rate is multiplied by in each of the first steps: how far a weight of slope one goes."""
+    """Return the factors of the learning rate in the first steps, from the steps of a weight with gradient 1."""
     module = module_of((1, 1), "identity", "mse", "none", schedule=schedule)
     parameters = {"W1": np.array([[0.0]])}
     state = module.initial_state(parameters)

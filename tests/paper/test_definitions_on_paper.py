@@ -1,4 +1,4 @@
-"""The definitions of functions in every format: roots, bars, decimals, and functions with names."""
+"""The definitions of functions in every format: roots, bars, decimals, and named functions."""
 
 import pytest
 from helpers import derivation
@@ -82,7 +82,7 @@ def test_mathml_has_roots_and_bars():
 
 
 def test_softmax_pull_is_invariant_to_a_constant_shift():
-    """What ``softmax_pull`` uses: a * (v - sum(v * a)) is the same for v - c, if the shares a sum to 1."""
+    """``softmax_pull`` uses that a * (v - sum(v * a)) is the same for v - c if a sums to 1."""
     a, v, c = symbols("a:3"), symbols("v:3"), Symbol("c")
     for share, value in zip(a, v, strict=True):
         plain = share * (value - sum(p * q for p, q in zip(v, a, strict=True)))
@@ -91,7 +91,7 @@ def test_softmax_pull_is_invariant_to_a_constant_shift():
 
 
 def test_the_largest_share_is_one_minus_the_others():
-    """What ``softmax_minus`` uses, with the powers over that of the largest."""
+    """``softmax_minus`` uses this, with exponentials relative to the largest."""
     first, second, y = symbols("p q y", positive=True)
     others = first + second
     share = 1 / (1 + others)

@@ -1,4 +1,4 @@
-"""Boxes as MathML: only what MathML Core has, with as many parts as each element takes, and nothing lost."""
+"""Boxes as MathML: only MathML Core, the right number of children, and no lost content."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ KNOWN = {"class", "data-s", "data-e"}
 
 
 class Tree(HTMLParser):
-    """Reads MathML as a browser does, and keeps what is wrong with it."""
+    """Parses MathML and collects its errors."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -90,7 +90,7 @@ class Tree(HTMLParser):
 
 
 def boxes_in(blocks: tuple[Block, ...]) -> Iterator[Box]:
-    """Every formula of some blocks."""
+    """Return every formula of the blocks."""
     for block in blocks:
         match block:
             case Text():
@@ -110,12 +110,12 @@ def boxes_in(blocks: tuple[Block, ...]) -> Iterator[Box]:
 
 
 def boxes_of(found: Derivation, detail: str = "full") -> list[Box]:
-    """Every formula of a document."""
+    """Return every formula of a document."""
     return [b for part in document(View(found, detail)).parts for b in boxes_in(part.blocks)]
 
 
 def spelled(box: Box) -> str:
-    """The letters, digits and primes of a box, whatever their places: read off its leaves, not off a printer."""
+    """Return the letters, digits and primes of a box, read from its leaves and not from a printer."""
     if box.kind == "letter":
         return unicodedata.normalize("NFD", box.parts[0].text).replace("ᵀ", "T")
     if box.kind in ("name", "words", "number", "variable"):
@@ -137,7 +137,7 @@ def flat(parts: tuple[Any, ...]) -> Iterator[Box]:
 
 
 def counted(text: str) -> Counter[str]:
-    """How often each letter, digit, accent and prime occurs."""
+    """Count each letter, digit, accent and prime."""
     for written, meant in (("″", "′′"), ("‴", "′′′"), ("′", "'"), ("ˆ", "\u0302"), ("¯", "\u0304")):
         text = text.replace(written, meant)
     return Counter(c for c in unicodedata.normalize("NFKD", text) if c.isalnum() or c in "'\u0302\u0304")
@@ -250,7 +250,7 @@ def test_each_kind_is_written_as_it_should_be(box, expected):
 
 @pytest.mark.parametrize("table", [BESIDE, BETWEEN, DOTS])
 def test_signs_are_those_of_the_text(table):
-    """The same signs as on a terminal; an opening bracket stands before, a closing one after."""
+    """The signs are those of the terminal format; brackets are prefix and postfix operators."""
     for name, sign in table.items():
         written = mathml(Box("after", (EMPTY, sign), 0.0))
         assert Tree(written).text == sign.text.strip(), name

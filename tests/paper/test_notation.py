@@ -1,4 +1,4 @@
-"""Notations: what is refused, and brackets of other kinds."""
+"""Notations: invalid fields, and other brackets."""
 
 from __future__ import annotations
 

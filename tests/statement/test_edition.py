@@ -1,4 +1,4 @@
-"""Editions: which document is asked for, and what is refused."""
+"""Editions: the requested documents, and invalid requests."""
 
 from __future__ import annotations
 

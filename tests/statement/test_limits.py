@@ -1,4 +1,4 @@
-"""Texts of any length and numbers of any size: refused at once, in one short sentence, and never changed unsaid."""
+"""Very long texts and very large numbers: fast, short errors, and no silent changes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SHORTER = {name: text[:19_000] for name, text in TEXTS.items()}
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What the command says; it says one short sentence, and says it at once."""
+    """Return the message of a command that must fail quickly with one short sentence."""
     begun = time.process_time()
     try:
         status = main(arguments)

@@ -1,4 +1,4 @@
-"""The specification: what is accepted, what is refused and in which words, and reading it back."""
+"""The specification: accepted and refused values, messages, and the round trip through a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from derive.text.user_text import shown, shown_path
 
 
 def refusal(*arguments: object, **options: object) -> str:
-    """The message of the SpecError that a network is refused with: one printable ASCII line."""
+    """Return the message of the SpecError for a network: one printable ASCII line."""
     with pytest.raises(SpecError) as caught:
         Network(*arguments, **options)  # type: ignore[arg-type]
     message = str(caught.value)
@@ -204,7 +204,7 @@ def test_names_that_a_width_may_not_have(name: str, means: str) -> None:
 
 
 def test_a_letter_of_every_notation_is_taken_or_only_for_one_entry() -> None:
-    """A width may be called as the issue's examples are, not as a tensor of any notation."""
+    """A width may have the names in the documentation, but not the name of a tensor in any notation."""
     letters = {r for n in NOTATIONS.values() for role in n.roles.values() for r in (role.entry, role.batch)}
     for letter in letters - {"h"}:
         assert "stands for" in refusal((3, letter))
@@ -287,7 +287,7 @@ def test_wrong_layers_are_refused_without_sympy() -> None:
 
 
 def evaluated(formula: str, values: dict[str, int]) -> int:
-    """The value of a formula of sums, products and powers, without eval."""
+    """Evaluate a formula of sums, products and powers, without eval."""
 
     def value(node: ast.expr) -> int:
         match node:

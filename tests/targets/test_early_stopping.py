@@ -1,4 +1,4 @@
-"""Early stopping with a callback: what is restored is what the callback has left, and what was measured is of that."""
+"""Early stopping with a callback: the restored parameters and the measured errors are those after the callback."""
 
 from __future__ import annotations
 

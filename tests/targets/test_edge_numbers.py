@@ -1,4 +1,4 @@
-"""Numbers at the edge: pre-activations up to 1e4 in size, against as many digits as it takes.
+"""Pre-activations of magnitude up to 1e4, compared with sufficient precision.
 
 The exact values come from the interpreter of the index form over mpmath's
 numbers. The data are such that double precision can represent the

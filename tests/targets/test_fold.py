@@ -1,4 +1,4 @@
-"""What is folded is the same Python, in lines of the width of a page wherever they can be broken."""
+"""Folded code is equal Python, within the line width wherever a break is possible."""
 
 from __future__ import annotations
 

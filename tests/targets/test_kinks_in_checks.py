@@ -1,4 +1,4 @@
-"""Central differences are not taken across a kink, and what was left out is said."""
+"""Central differences are not taken across a kink; skipped ones are reported."""
 
 from __future__ import annotations
 

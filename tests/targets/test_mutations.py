@@ -1,4 +1,4 @@
-"""No slip in a numbered line of a module goes unnoticed by the check.
+"""The check detects every mutant of a numbered line.
 
 A mutant that the check passes must compute the same numbers as the module wherever it is
 tried, at many random points and far out; then it is no fault.

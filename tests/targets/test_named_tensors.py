@@ -1,4 +1,4 @@
-"""What the check compares: every named tensor and function of a module with what the equations say."""
+"""The check compares every named tensor and function of a module with the equations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generated module as its users meet it: what it refuses, what it changes, what it says of itself."""
+"""The public behaviour of the generated module: errors, side effects and representation."""
 
 from __future__ import annotations
 

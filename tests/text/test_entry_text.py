@@ -1,4 +1,4 @@
-"""Names with options: read exactly, refused clearly, written so that equal ones are written alike."""
+"""Catalogue entries with options: exact parsing, clear errors, canonical text."""
 
 from fractions import Fraction
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from derive.text.entry_text import Option, base_name, entry_text, number_text, o
 
 
 def entry(*options: Option) -> Any:
-    """An entry of a catalogue, with nothing but options."""
+    """A catalogue entry with options only."""
     return SimpleNamespace(options=options, synonyms=())
 
 
@@ -143,7 +143,7 @@ def test_every_number_can_be_read_again(text):
 @pytest.mark.parametrize("name", ["smooth_l1", "SmoothL1Loss", "Smooth-L1"])
 @pytest.mark.parametrize("options", ["beta=0.5", "delta=0.5", "delta=1", "0.5"])
 def test_options_with_another_meaning_are_refused(name, options):
-    """What others call smooth_l1 is a huber divided by its option: with the same number it is another loss."""
+    """smooth_l1 in other libraries is huber divided by its option, so it is another loss for the same number."""
     synonym = "smooth_l1_loss" if "Loss" in name else "smooth_l1"
     with pytest.raises(SpecError) as refused:
         Network("3,1", "identity", f"{name}({options})")

@@ -1,4 +1,4 @@
-"""Names from users: synonyms that mean exactly the same, typing errors, and nothing that means something else."""
+"""Names from users: exact synonyms and typing errors; no suggestion for names with another meaning."""
 
 from __future__ import annotations
 
