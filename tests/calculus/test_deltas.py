@@ -71,7 +71,7 @@ def test_named_extents_are_contracted_only_when_equal():
     assert summed(delta(n, h) * c, n).has(KroneckerDelta)
 
 
-def test_a_sum_over_what_does_not_occur_counts():
+def test_a_sum_over_an_absent_index_multiplies_by_its_extent():
     assert summed(A[I3,], J3) == 3 * A[I3,]
     assert summed(A[I3,], Index("n", axis("n"))) == Symbol("n", integer=True, positive=True) * A[I3,]
 

@@ -224,7 +224,7 @@ def test_the_specification_that_was_read_may_have_been_edited(tmp_path: Path, mo
     assert contents(tmp_path) == OTHER
 
 
-def test_line_ends_that_git_changed_are_no_edit(tmp_path: Path) -> None:
+def test_line_ends_changed_by_git_are_not_an_edit(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(FILES["a.py"].replace("\n", "\r\n").encode())
     write_files(tmp_path, FILES)
     assert contents(tmp_path) == FILES

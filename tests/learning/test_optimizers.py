@@ -431,7 +431,7 @@ def test_weights_of_zero_and_seeds() -> None:
         assert (name == "zeros") == all(np.array_equal(one[n], other[n]) for n in one)
 
 
-def test_the_default_draws_what_it_always_has() -> None:
+def test_the_default_initialisation_is_unchanged() -> None:
     generator = np.random.default_rng(4)
     parameters = module_of(*NET).initial_parameters(seed=4)
     for name, shape in (("W1", (4, 3)), ("W2", (2, 4))):

@@ -63,7 +63,7 @@ def test_tensors_may_be_called_anything(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("names", [["qq_W_1_1", "t5", "c1", "c2", "append", "rows", "exp", "log"]])
-def test_names_of_single_numbers_are_handed_out_too(names: list[str]) -> None:
+def test_scalars_get_names_too(names: list[str]) -> None:
     module = assert_right(all_called(names))
     assert module.FAST_STEPS.of_one is not None
 
@@ -122,7 +122,7 @@ def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 @pytest.mark.parametrize("widths", [(3, 5, 2), ("qq_n", "qq_k", "qq_l")])
 @pytest.mark.parametrize("fast", [True, False])
-def test_all_that_the_templates_use_beside_these_names_is_declared(widths: tuple[int | str, ...], fast: bool) -> None:
+def test_every_name_used_by_the_templates_is_reserved(widths: tuple[int | str, ...], fast: bool) -> None:
     stated = dense({"o": "qq_o"}, widths) if fast else networks.layer_norm()
     table = symtable.symtable(derive(stated).numpy(), "trainer.py", "exec")
     known = SHARED | MODULE | PYTHON | {"tanh", "tanh_prime"}
@@ -169,7 +169,7 @@ def used() -> list[list[str]]:
 
 @pytest.mark.parametrize("names", used(), ids=lambda n: n[0])
 @pytest.mark.sampled(10)
-def test_a_tensor_may_be_called_like_anything_in_the_module(names: list[str]) -> None:
+def test_a_tensor_may_have_any_name_used_in_the_module(names: list[str]) -> None:
     assert not declines(assert_right(all_called(names)))
 
 
@@ -242,6 +242,6 @@ def test_anything_becomes_an_identifier(text: str) -> None:
     assert found in scope
 
 
-def test_a_network_is_called_as_its_notation_says() -> None:
+def test_names_follow_the_notation() -> None:
     source = derivation((3, 4, 1)).numpy()
     assert all(f"    {name} = " in source for name in ("Z1", "A1", "Y_hat", "Psi1", "dE_dW1"))

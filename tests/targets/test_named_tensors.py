@@ -112,7 +112,7 @@ def residual_blocks(count: int) -> Any:
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(60, marks=pytest.mark.slow)])
-def test_rounding_that_a_deep_network_magnifies_is_no_fault(count):
+def test_rounding_amplified_by_depth_is_not_an_error(count):
     """At this learning rate the network diverges, and what is rounding after a step is no longer after five."""
     report = derive(residual_blocks(count)).check()
     assert report.passed, report.line()

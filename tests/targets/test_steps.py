@@ -62,7 +62,7 @@ def test_the_history_is_that_of_the_steps_where_a_number_in_the_error_is_learned
     assert_right(with_a_learned_number(LEARNED_NUMBERS[form], output), positive=("c",))
 
 
-def test_what_is_measured_late_reads_only_what_was_kept() -> None:
+def test_late_errors_read_only_stored_arrays() -> None:
     units, c, r, fixed = axis(4), Symbol("c", real=True), Symbol("R", real=True), Symbol("k", real=True)
     a, w = mx.Array(Tensor("a", "a", (units, S))), mx.Array(Tensor("w", "weight", (units, axis(2))))
 
@@ -297,7 +297,7 @@ def test_a_value_that_is_read_too_early_is_refused_by_the_check(monkeypatch: pyt
         derive(networks.tied()).numpy()
 
 
-def test_statements_of_one_name_are_no_reason_to_fail() -> None:
+def test_statements_of_one_name_do_not_fail() -> None:
     s = Statement()
     x, y = s.given("X", "input", INPUTS), s.given("Y", "target", OUTPUTS)
     w, b = s.learned("W", MORE, INPUTS), s.learned("b", MORE)

@@ -132,7 +132,7 @@ NETS = [
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("way", LEARNING)
 @pytest.mark.sampled(14)
-def test_the_renderings_agree_for_every_way_to_learn(way: str, net: tuple[object, ...]) -> None:
+def test_the_renderings_agree_for_every_optimizer(way: str, net: tuple[object, ...]) -> None:
     layers, activation, loss = net
     module = load(derive(Network(layers, activation, loss, **LEARNING[way])).numpy())
     for samples in (1, 2, 7, 64):
@@ -202,7 +202,7 @@ def test_a_batch_that_is_the_same_in_every_step_is_read_once() -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_every_equation_of_learning_has_its_line(name: str) -> None:
+def test_every_update_equation_has_its_line(name: str) -> None:
     found = derivation(*SPECS[name])
     code = found.numpy().partition("def straight_line(")[2].partition("\nFAST_STEPS = ")[0]
     numbers = {int(n) for n in re.findall(r"\((\d+)\)", code)}

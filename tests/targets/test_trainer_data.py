@@ -96,7 +96,7 @@ def test_classes_for_several_outputs_each_on_its_own():
     assert same(trained(one, 2 * BINARY - 1), trained(one, (2.0 * BINARY - 1).reshape(-1, 1)))
 
 
-def test_shares_of_classes_are_taken_as_they_are():
+def test_class_probabilities_are_accepted_as_targets():
     shares = DATA.dirichlet(np.ones(4), 6)
     module = module_of(*SOFTMAX)
     trainer = module.Trainer(seed=1)

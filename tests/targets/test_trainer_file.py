@@ -367,7 +367,7 @@ def header(text: str, data: bytes = b"") -> bytes:
     ],
     ids=range(16),
 )
-def test_a_claim_that_the_bytes_do_not_bear_out_is_refused(small, claim):
+def test_a_header_that_does_not_match_the_bytes_is_refused(small, claim):
     module, path, _ = small
     rewritten(path, members(path) | {"history.npy": claim})
     tracemalloc.start()
@@ -407,7 +407,7 @@ def test_a_name_that_occurs_twice_is_refused(small):
 
 @pytest.mark.parametrize("order", [">", "<", "F"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_the_order_of_bytes_and_of_axes_is_no_matter(tmp_path, order, dtype):
+def test_any_byte_order_and_axis_order_is_read(tmp_path, order, dtype):
     module = module_of(*NET, optimizer="adam")
     trainer = module.Trainer(seed=1, dtype=dtype).fit(X, Y, 3)
     trainer.save(tmp_path / "saved.npz")

@@ -250,7 +250,7 @@ def test_a_callback_may_change_the_trainer(module):
         (lambda p: p.update({n: v.astype(np.float32) for n, v in p.items()}), "the type of a parameter"),
     ],
 )
-def test_a_callback_that_spoils_the_parameters_is_told(module, change, message):
+def test_a_callback_that_makes_parameters_not_finite_is_reported(module, change, message):
     with pytest.raises(ValueError, match=message):
         module.Trainer(seed=1).fit(X, Y, 3, RATE, callback=lambda t: change(t.parameters))
 
@@ -298,7 +298,7 @@ def test_a_parameter_that_overflows_before_the_error_does():
     assert trainer.parameters["W1"] == [[1e-3]] and trainer.history == []
 
 
-def test_a_validation_that_is_infinite_is_said():
+def test_an_infinite_validation_error_is_reported():
     module = module_of((3, 2), "identity", "sse")
     trainer = module.Trainer(seed=1)
     with pytest.raises(ArithmeticError, match=r"the validation error is inf after epoch 1: .* left after that epoch"):
@@ -380,7 +380,7 @@ class Deaf:
         raise AssertionError("nothing is to be written")
 
 
-def test_a_stream_that_is_closed_or_cannot_say_is_no_terminal(module, monkeypatch):
+def test_a_closed_stream_is_not_a_terminal(module, monkeypatch):
     closed = io.StringIO()
     closed.close()
     for stream in (closed, Deaf()):
@@ -438,7 +438,7 @@ def test_a_state_that_no_step_leaves_is_refused(spoil, kind, message, tmp_path):
         with_state().fit(X, Y, 2, callback=spoil)
 
 
-def test_a_state_where_there_is_none_is_refused(module):
+def test_a_state_for_an_optimizer_without_one_is_refused(module):
     trainer = module.Trainer()
     trainer.state = {"step": np.zeros((1, 1))}
     with pytest.raises(ValueError, match='unknown "step" in the state; the optimizer of this network keeps none'):

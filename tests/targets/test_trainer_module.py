@@ -437,7 +437,7 @@ def mutants(line: str) -> list[str]:
     return [f"{row}  #{number}" for row in found if row != code]
 
 
-def test_every_slip_in_every_line_is_noticed():
+def test_every_mutation_of_every_line_is_noticed():
     """Square layers too, where a lost transpose changes no shape; a factor off by 1e-7 as well."""
     source = derivation((3, 4, 4, 4), "tanh", "half_mse").numpy()
     rows = source.splitlines()

@@ -42,7 +42,7 @@ def test_one_sample_may_be_a_flat_list():
     assert got.Y.tolist() == [[0.5], [0.25]]
 
 
-def test_of_a_network_with_one_input_each_number_is_a_sample():
+def test_with_one_input_each_number_is_a_sample():
     got = start({"X": [1, 2, 3], "Y": [4, 5, 6]}, (1, 2, 1))
     assert got.X.tolist() == [[1, 2, 3]]
     assert got.Y.tolist() == [[4, 5, 6]]
