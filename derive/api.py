@@ -1,4 +1,4 @@
-"""The face of a derivation: what is derived, and every way to render it, check it and write it."""
+"""The public interface: `derive`, and `Derivation` with the methods that render, check and write it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from derive.files.seals import Content
     from derive.targets.verify import GradientReport
 
-#: Where the numbers of a worked example come from: a seed, a TOML file, or nowhere.
+#: Source of the numbers of a worked example: a seed, a TOML file, or None.
 NumbersFrom = str | int | Path | None
 
 
 def derive(network: Network | ForwardPass, notation: str | None = None) -> Derivation:
     """Derive the backward equations of a network, or of any forward pass.
 
-    ``notation`` is by default the one that the network names, or psi for a forward pass.
-    Raises TypeError for anything else, SpecError for an unknown notation, and ValueError for
-    a forward pass that is not one: an equation that reads what was not stated before, a
-    parameter on which the error does not depend, a term that has no matrix form.
+    ``notation`` defaults to the network's own, or psi for a forward pass.
+    Raises TypeError for any other argument, SpecError for an unknown notation, and ValueError
+    for an invalid forward pass: an equation that reads an undefined tensor, a parameter on
+    which the error does not depend, a term without a matrix form.
     """
     if notation is not None and notation not in NOTATIONS:
         raise SpecError(f"notation is {notation!r}, which is unknown; known are {', '.join(NOTATIONS)}")
@@ -42,26 +42,26 @@ def derive(network: Network | ForwardPass, notation: str | None = None) -> Deriv
 
 
 class Derivation(Runnable):
-    """A derivation, and what it is rendered to."""
+    """A derivation, with methods that render, check and write it."""
 
     def numpy(self, form: str = "single-file", parameters: Mapping[str, Any] | None = None) -> str:
-        """Return the code as one file, once it has been checked as ``check`` says.
+        """Return the code as one file, after the same check as in ``check``.
 
-        ``form`` is ``single-file`` (equations and trainer), ``core`` (the equations alone) or ``predict`` (the
-        forward pass alone, with these ``parameters`` in it, or with a function that loads them).
+        ``form`` is ``single-file`` (equations and trainer), ``core`` (only the equations) or ``predict`` (only the
+        forward pass, with these ``parameters`` in it, or with a function that loads them).
 
-        Raises StatementError if an equation has no value at the numbers of the check, or the error overflows there.
-        Raises ModuleError, naming the equation, if the module does not run or its check
-        fails, which is a fault of this program.
+        Raises StatementError if an equation is undefined at the numbers of the check, or the error overflows there.
+        Raises ModuleError, naming the equation, if the module does not run or its check fails, which is a bug
+        in derive.
         """
         return self.numpy_target.one_file(form, parameters)
 
     def check(self) -> GradientReport:
         """Check the generated module on random examples: its gradients, and every tensor that it computes.
 
-        The gradients are compared with what is measured, the tensors with an interpreter of the equations. A module
-        too large for that is checked as the same network with small layers; the report says so.
-        Raises ModuleError if the module does not run, or cannot be made.
+        The gradients are compared with numerical ones, the tensors with an interpreter of the equations. For a large
+        module, the same network with small layers is checked instead; the report says so.
+        Raises ModuleError if the module cannot be generated or does not run.
         """
         return self.numpy_target.check()
 
@@ -103,7 +103,7 @@ class Derivation(Runnable):
         return self._text(Edition("ipynb", detail, only, numbers=numbers), "derivation.ipynb")
 
     def svg(self, weight: str | None = None) -> str:
-        """Return the drawing of the network, with every path from one weight, such as ``W2[3,1]``, in light.
+        """Return the drawing of the network, with every path from one weight, such as ``W2[3,1]``, highlighted.
 
         Raises SpecError if the network has no such weight.
         """
@@ -115,7 +115,7 @@ class Derivation(Runnable):
     def explain(self, weight: str, numbers: NumbersFrom = None, detail: str = "full") -> str:
         """Return the story of one weight, such as ``W2[3,1]``, as text for a terminal.
 
-        Raises SpecError if the network has no such weight, and as an ``Edition`` does.
+        Raises SpecError if the network has no such weight, or for an invalid argument of an ``Edition``.
         """
         from derive.document.story import story
         from derive.formats.terminal import terminal
@@ -123,7 +123,7 @@ class Derivation(Runnable):
         return terminal(story(self, weight, Edition(detail=detail, numbers=numbers)).document)
 
     def document(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> Document:
-        """Return the derivation as a document of blocks, in no format yet."""
+        """Return the derivation as a document of blocks, independent of the format."""
         return self._manuscript(Edition(detail=detail, only=only, numbers=numbers)).document
 
     def _manuscript(self, edition: Edition) -> Manuscript:
@@ -139,7 +139,7 @@ class Derivation(Runnable):
         return text
 
     def estimator(self) -> dict[str, str]:
-        """Return the files of an estimator for scikit-learn, to stand beside the trainer, by name.
+        """Return the files of a scikit-learn estimator, by name; they belong in the folder of the trainer.
 
         Raises ValueError if a forward pass was given instead of a Network.
         """
@@ -161,9 +161,9 @@ class Derivation(Runnable):
         return text_summary(self)
 
     def files(self, edition: Edition | None = None) -> dict[str, str | bytes]:
-        """Return what is written, by file name; a PDF is set, as bytes.
+        """Return the contents of the files, by name; a PDF is typeset and returned as bytes.
 
-        Raises OutputError if a PDF is wanted and there is no TeX engine.
+        Raises OutputError if a PDF is requested and there is no TeX engine.
         """
         from derive.files.seals import Compiled
 
@@ -171,7 +171,7 @@ class Derivation(Runnable):
         return {name: c.make() if isinstance(c, Compiled) else c for name, c in made.items()}
 
     def contents(self, edition: Edition | None = None) -> dict[str, Content]:
-        """Return what is written, by file name; what is compiled is not compiled yet."""
+        """Return the contents of the files, by name, before compilation."""
         from derive.document.manuscript import manuscript, numbers_of
         from derive.files.seals import seal_all
         from derive.formats.writers import numbers_file, written
@@ -193,9 +193,8 @@ class Derivation(Runnable):
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.
 
-        Raises OutputError if the folder cannot be written, or holds a file that
-        was edited since it was generated (unless ``force``), or if a PDF is wanted and
-        cannot be set.
+        Raises OutputError if the folder cannot be written, if it holds an edited
+        file (unless ``force``), or if a PDF is requested and cannot be typeset.
         """
         from derive.files.write import write_files
 

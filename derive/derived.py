@@ -1,12 +1,12 @@
-"""The value of a derivation, and the stages that lead to it, in order, on one screen.
+"""The value of a derivation, and its stages in order.
 
-Network          what the user asked for            statement/network.py
+Network          the specification                  statement/network.py
 ForwardPass      one equation per tensor            statement/state.py, calculus/forward.py
 Chains           local derivatives and their paths  calculus/chain_rule.py, calculus/deltas.py
-SharedFactors    what the chains have in common     calculus/shared_factors.py
+SharedFactors    common factors of the chains       calculus/shared_factors.py
 Program          every equation, numbered           calculus/program.py, arrays/lift.py
 
-Documents and targets are made from the value; the methods that render it are those of ``api.Derivation``.
+Documents and targets are made from this value; ``api.Derivation`` has the methods that render it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from derive.text.errors import StatementError
 
 @dataclass(frozen=True, repr=False)
 class Derived:
-    """Every stage of a derivation.
+    """The results of all stages of a derivation.
 
     ``network`` is None if a forward pass was given instead of a specification.
     """
@@ -56,7 +56,7 @@ class Derived:
 
     @cached_property
     def single(self) -> ArrayProgram:
-        """The program for one sample, which all documents show."""
+        """The program for one sample, as shown in all documents."""
         return lift_program(one_sample(self.program))
 
     @property
@@ -68,19 +68,19 @@ class Derived:
 
     @property
     def descent(self) -> Descent:
-        """How the parameters follow the gradient."""
+        """The gradient descent method."""
         return Descent() if self.network is None else self.network.descent
 
     @property
     def targets(self) -> str:
-        """What the targets may be, one of ``losses.TARGETS``."""
+        """The kind of targets, one of ``losses.TARGETS``."""
         if self.network is None:
             return "classes" if self.forward.promises else "real"
         return loss(self.network.loss).targets
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learned; widths that have names count as 10."""
+        """Number of learned parameters; symbolic widths count as 10."""
         sizes = {symbol: Integer(10) for symbol in self.program.extents}
         counted = (prod(axis.extent.xreplace(sizes) for axis in p.axes) for p in self.program.parameters)
         return int(sum(counted))
@@ -94,7 +94,7 @@ class Derived:
     def of_pass(cls, forward: ForwardPass, notation: Notation) -> Self:
         """Derive the backward equations of a forward pass.
 
-        Raises StatementError, naming the tensor, for what cannot be derived or has no array form.
+        Raises StatementError, naming the tensor, for an equation that cannot be derived or has no array form.
         """
         stated = forward.refreshed()
         for equation, own in zip(forward.equations, stated.equations, strict=True):
@@ -109,7 +109,7 @@ class Derived:
 
     @classmethod
     def _of(cls, network: Network | None, stated: ForwardPass, notation: Notation) -> Self:
-        """Run the stages."""
+        """Run all stages."""
         all_chains = chains(stated)
         factors = shared_factors(all_chains)
         descent = Descent() if network is None else network.descent

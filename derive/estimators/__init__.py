@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn: a network is derived for the data at hand, and trained by its generated module.
+"""Estimators for scikit-learn: a network is derived for the data, and trained by its generated module.
 
 >>> from sklearn.datasets import load_iris
 >>> from derive.estimators import Classifier
@@ -9,9 +9,9 @@ True
 >>> classifier.network_.layers, classifier.network_.loss
 ((4, 8, 3), 'cross_entropy')
 
-In: data and settings, as scikit-learn gives them.
+In: data and settings in scikit-learn's form.
 Out: a trained estimator.
-Imports: the api, and what is below.
+Imports: the api and the folders below it.
 """
 
 from __future__ import annotations

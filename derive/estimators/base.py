@@ -1,4 +1,4 @@
-"""What the two estimators share: parameters, the network for the data at hand, and how they are pickled."""
+"""The base of the two estimators: parameters, the network for the data, and pickling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from derive.targets.numpy.runtime.sklearn_base import Array, EstimatorBase, numb
 
 
 class NetworkEstimator(EstimatorBase):
-    """A network that is derived for the data it is fitted to, and trained by its generated module."""
+    """A network that is derived for its training data, and trained by its generated module."""
 
     def __init__(
         self,
@@ -42,19 +42,19 @@ class NetworkEstimator(EstimatorBase):
         verbose: Any = False,
         dtype: Any = "float64",
     ) -> None:
-        """Keep the parameters; ``fit`` checks them. Those of the training are explained by ``EstimatorBase``.
+        """Store the parameters; ``fit`` checks them. ``EstimatorBase`` describes those of the training.
 
-        hidden_layer_sizes      the widths of the hidden layers; () for none
-        activation              of the hidden layers: a name from `derive list activations`,
+        hidden_layer_sizes      widths of the hidden layers; () for none
+        activation              activation of the hidden layers: a name from `derive list activations`,
                                 or a sequence with one for each layer
-        output_activation       of the outputs; None: what the loss needs
+        output_activation       activation of the outputs; None: chosen by the loss
         loss                    a name from `derive list losses`; None: cross-entropy for
                                 classes (binary for two), half the squared error for numbers
-        optimizer               a name from `derive list optimizers`, perhaps with options
-        l2                      the strength of weight decay, which is a part of the error
-        clip                    the norm at which gradients are clipped; None: never
-        schedule                of the learning rate: a name from `derive list schedules`
-        initialisation          of the weights: a name from `derive list initialisations`
+        optimizer               a name from `derive list optimizers`, optionally with options
+        l2                      strength of weight decay, which is added to the error (loss)
+        clip                    largest norm of the gradients; None: no clipping
+        schedule                learning rate schedule: a name from `derive list schedules`
+        initialisation          weight initialisation: a name from `derive list initialisations`
         """
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -95,7 +95,7 @@ class NetworkEstimator(EstimatorBase):
         return module_of(self.source_).Trainer(seed=seed, dtype=number_type(self.dtype), **sizes)
 
     def _descent(self) -> dict[str, Any]:
-        """How the network learns, as a ``Network`` takes it."""
+        """The optimizer and its options, as arguments of a ``Network``."""
         return {
             "optimizer": self.optimizer,
             "l2": number("l2", self.l2, 0.01),
@@ -106,35 +106,35 @@ class NetworkEstimator(EstimatorBase):
 
     @property
     def derivation_(self) -> Derivation:
-        """The derivation of what was trained; ``source_`` is its ``numpy()``.
+        """The derivation of the trained network; ``source_`` is its ``numpy()``.
 
-        The widths have names there: ``n`` inputs, ``h`` hidden units, ``k`` outputs. For one
-        with the widths in numbers, derive ``network_``.
+        Its widths are symbolic: ``n`` inputs, ``h`` hidden units, ``k`` outputs. For numeric
+        widths, derive ``network_``.
         """
         check_is_fitted(self)
         return derivation_of(self._form)
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weights of each layer, (inputs, units), as scikit-learn has them."""
+        """The weights of each layer, (inputs, units), as in scikit-learn."""
         return [self.parameters_[f"W{layer}"].T for layer in range(1, self.n_layers_)]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The biases of each layer, (units,), as scikit-learn has them."""
+        """The biases of each layer, (units,), as in scikit-learn."""
         return [self.parameters_[f"b{layer}"][:, 0] for layer in range(1, self.n_layers_)]
 
     # A module cannot be pickled; its source can.
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: of the trainer what it would save."""
+        """The state for pickling; the trainer is stored in its own file format."""
         state = dict(super().__getstate__())
         if "trainer_" in state:
             state["trainer_"] = packed(state["trainer_"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Load the module from its source, and the trainer from what it saved."""
+        """Load the module from its source, and the trainer from its saved bytes."""
         super().__setstate__(state)
         if "trainer_" in state:
             self.trainer_ = unpacked(self.source_, state["trainer_"])

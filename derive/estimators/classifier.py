@@ -10,15 +10,14 @@ from derive.targets.numpy.runtime.sklearn_base import Array, ClassifierBase
 class Classifier(ClassifierBase, NetworkEstimator):
     """A fully connected network for two classes or more, with any labels.
 
-    Two classes have one output, a sigmoid with binary cross-entropy, and more of them have one
-    each, a softmax with cross-entropy, unless ``loss`` or ``output_activation`` say otherwise.
-    Of hinge losses the classes are coded as -1 and 1, of all others as 0 and 1.
+    Two classes have one sigmoid output with binary cross-entropy; more classes have a softmax
+    output with cross-entropy, unless ``loss`` or ``output_activation`` are given. Classes are
+    coded as -1 and 1 for hinge losses, and as 0 and 1 for all others.
 
-    Fitted, it has ``classes_``, ``n_features_in_``, ``feature_names_in_`` (where there are
-    names), ``n_outputs_``, ``n_layers_``, ``n_iter_``, ``loss_``, ``loss_curve_``,
-    ``validation_curve_``, ``out_activation_``, ``parameters_``, ``coefs_`` and
-    ``intercepts_``; and, of what was derived, ``network_``, ``derivation_``, ``source_`` and
-    ``trainer_``.
+    After ``fit`` it has ``classes_``, ``n_features_in_``, ``feature_names_in_`` (if the data
+    have names), ``n_outputs_``, ``n_layers_``, ``n_iter_``, ``loss_``, ``loss_curve_``,
+    ``validation_curve_``, ``out_activation_``, ``parameters_``, ``coefs_``, ``intercepts_``,
+    ``network_``, ``derivation_``, ``source_`` and ``trainer_``.
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)

@@ -1,7 +1,7 @@
-"""The generated modules behind the estimators: derived once for each form of network, loaded once for each source.
+"""The generated modules of the estimators: derived once for each form of network, loaded once for each source.
 
-The widths are given to the derivation as names, so that a search over sizes, or over
-subsets of the features, derives once and not once for each size.
+The derivation has symbolic widths, so that a search over layer sizes or feature subsets
+derives only once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from derive.api import Derivation, derive
 from derive.statement.network import Network
 from derive.targets.verify import loaded
 
-#: Estimators may be fitted by several threads; SymPy makes no promise about that.
+#: Estimators may be fitted in several threads; SymPy is not guaranteed to be thread-safe.
 _ONE_AT_A_TIME = Lock()
 
 
 def named(widths: tuple[int, ...]) -> tuple[int | str, ...]:
-    """The widths as names; a single output stays a number, for its equations have no sum over outputs.
+    """Replace widths by names; a single output stays a number, since its equations have no sum over outputs.
 
     >>> named((64, 32, 10)), named((4, 16, 8, 1)), named((3, 1))
     (('n', 'h', 'k'), ('n', 'h_1', 'h_2', 1), ('n', 1))
@@ -32,7 +32,7 @@ def named(widths: tuple[int, ...]) -> tuple[int | str, ...]:
 
 
 def derivation_of(network: Network) -> Derivation:
-    """The derivation of a network, worked out once in a process."""
+    """Return the derivation of a network, cached for the process."""
     with _ONE_AT_A_TIME:
         return _derived(network)
 
@@ -44,17 +44,17 @@ def _derived(network: Network) -> Derivation:
 
 @lru_cache(maxsize=128)
 def module_of(source: str) -> ModuleType:
-    """The generated module that a source text makes."""
+    """Return the module with this source."""
     return loaded(source)
 
 
 def packed(trainer: Any) -> bytes:
-    """A trainer as bytes, in its own format."""
+    """Return a trainer as bytes, in its own file format."""
     content = BytesIO()
     trainer.save(content)
     return content.getvalue()
 
 
 def unpacked(source: str, content: bytes) -> Any:
-    """The trainer of a module's source from the bytes that ``packed`` returned."""
+    """Return the trainer from a module's source and the bytes of ``packed``."""
     return module_of(source).Trainer.load(BytesIO(content))

@@ -1,4 +1,4 @@
-"""What the outputs of a network stand for: their activation, their loss, how many there are, how classes are coded."""
+"""The outputs of a network: activation, loss, number, and coding of classes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Chosen(Outputs):
 
 
 def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
-    """The outputs of a classifier, where None is chosen: a sigmoid for two classes, a softmax for more.
+    """Choose the outputs of a classifier; by default a sigmoid for two classes, a softmax for more.
 
-    Two classes share a single output, but for a softmax. Raises SpecError for a name that is
-    unknown or not for classes.
+    Two classes have a single output, except with a softmax. Raises SpecError for a name that
+    is unknown or not for classes.
 
     >>> for_classes(None, None, 3).loss, for_classes("softmax", None, 2).units, for_classes(None, None, 2).units
     ('cross_entropy', 2, 1)
@@ -47,7 +47,7 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
 
 
 def for_numbers(activation: Any, loss: Any, units: int) -> Chosen:
-    """The outputs of a regressor, where None is chosen: the sum itself, and half the squared error.
+    """Choose the outputs of a regressor; by default the identity, and half the squared error.
 
     Raises SpecError for an unknown name.
 
@@ -61,12 +61,12 @@ def for_numbers(activation: Any, loss: Any, units: int) -> Chosen:
 
 
 def _made_for(loss: Any, plain: str) -> str:
-    """The activation that a loss needs, or the ``plain`` one if it needs none."""
+    """The activation that a loss requires, or ``plain`` if it requires none."""
     return plain if loss is None else next(iter(_known_loss(loss).activations), plain)
 
 
 def _respelled(activation: Any) -> str:
-    """An activation under the name that it has here; its options are read later."""
+    """Replace a synonym of an activation by its name; its options are read later."""
     name = base_name(activation) if isinstance(activation, str) else activation
     known = known_name("output_activation", "activations", name, ACTIVATIONS)
     return str(activation).replace(name, known, 1)

@@ -10,11 +10,11 @@ from derive.targets.numpy.runtime.sklearn_base import Array, RegressorBase
 class Regressor(RegressorBase, NetworkEstimator):
     """A fully connected network for numbers, one or several for each sample.
 
-    The outputs are sums, and half their squared error is what is minimised, unless ``loss`` or
-    ``output_activation`` say otherwise: its gradient is that of scikit-learn's ``MLPRegressor``.
-    Targets should be scaled, for instance by a ``TransformedTargetRegressor``.
+    By default the outputs are linear and the loss is half the squared error, with the same
+    gradient as scikit-learn's ``MLPRegressor``. Targets should be scaled, for instance by a
+    ``TransformedTargetRegressor``.
 
-    Fitted, it has the attributes of a ``Classifier`` but ``classes_``.
+    After ``fit`` it has the attributes of a ``Classifier`` except ``classes_``.
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 40)[:, None]

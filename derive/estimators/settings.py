@@ -1,4 +1,4 @@
-"""The hidden layers of an estimator, checked when it is fitted: scikit-learn asks that a constructor checks nothing."""
+"""The hidden layers of an estimator, checked in ``fit``: scikit-learn requires constructors without checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from derive.text.user_text import shown, width
 
 
 def hidden_widths(sizes: Any) -> tuple[int, ...]:
-    """``hidden_layer_sizes`` as a tuple: a number is one hidden layer.
+    """Return ``hidden_layer_sizes`` as a tuple: a number is one hidden layer.
 
     >>> hidden_widths(5), hidden_widths([4, 3]), hidden_widths(())
     ((5,), (4, 3), ())
@@ -26,7 +26,7 @@ def hidden_widths(sizes: Any) -> tuple[int, ...]:
 
 
 def hidden_activations(activation: Any, layers: int) -> tuple[Any, ...]:
-    """``activation`` as a tuple, one entry for each hidden layer."""
+    """Return ``activation`` as a tuple with one entry for each hidden layer."""
     if isinstance(activation, str) or not hasattr(activation, "__iter__"):
         return (activation,) * layers
     names = tuple(activation)
