@@ -1,6 +1,6 @@
-"""The `derive` command: its options, what it prints, what it writes.
+"""The `derive` command: its options and its output.
 
-In: the words of the command line.
+In: the arguments of the command line.
 Out: files, lines of text, an exit status.
 Imports: everything.
 

@@ -1,9 +1,8 @@
-"""The cache of results: a second run of an unchanged specification reads what the first one made.
+"""The cache of results: a second run of an unchanged specification reads the result of the first.
 
-A result is kept under a hash of all that it depends on: the options, the files that they name, the code of
-`derive` and the versions of the libraries that it computes with. The folder is ``$DERIVE_CACHE``, or ``derive`` in
-``$XDG_CACHE_HOME`` or ``~/.cache``; nothing is kept if ``DERIVE_CACHE`` is empty. A cache that cannot be
-read or written is no error: the result is derived anew.
+The key is a hash of all inputs: the options, the files that they name, the code of `derive` and the versions of
+the libraries. The folder is ``$DERIVE_CACHE``, or ``derive`` in ``$XDG_CACHE_HOME`` or ``~/.cache``; an empty
+``DERIVE_CACHE`` turns the cache off. If the cache cannot be read or written, the result is derived again.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from pathlib import Path
 from derive.files.seals import Content, content_hash
 from derive.files.templates import template_folder
 
-#: So many results are kept; a new one takes the place of the one that was used least recently.
+#: Number of results kept; a new one replaces the least recently used.
 LIMIT = 50
 
-#: The options on which a result does not depend: they say what is done with it.
+#: Options on which a result does not depend.
 _USES = ("run", "output", "force", "check")
 
-#: The libraries on whose version a result depends, each with the file that names its version.
+#: Libraries on whose version a result depends, each with the file that holds its version.
 _LIBRARIES = {"sympy": "release.py", "numpy": "version.py", "mpmath": "__init__.py", "jinja2": "__init__.py"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What ``derive network`` makes: the name of the folder, its files, and the lines to print."""
+    """The result of ``derive network``: the name of the folder, its files, and the lines to print."""
 
     name: str
     files: dict[str, Content]
@@ -52,7 +51,7 @@ def cached(options: argparse.Namespace, read: Sequence[Path], make: Callable[[],
     with suppress(OSError, ValueError, TypeError):
         return _read_back(path)
     result = make()
-    if all(isinstance(content, str) for content in result.files.values()):  # a PDF is compiled anew where it is needed
+    if all(isinstance(content, str) for content in result.files.values()):  # PDFs are not cached
         with suppress(OSError):
             if _key(options, read) == key:  # and no file was edited meanwhile
                 _keep(path, json.dumps(asdict(result)))
@@ -87,7 +86,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _read_back(path: Path) -> Result:
-    """Read a result that was kept. Raises OSError if there is none, and ValueError if it is damaged."""
+    """Read a cached result. Raises OSError if there is none, and ValueError if it is damaged."""
     digest, _, text = path.read_text(encoding="utf-8").partition("\n")
     if digest != content_hash(text):
         raise ValueError(f"{path} is damaged")

@@ -1,4 +1,4 @@
-"""The check of a generated module that stands in a file."""
+"""The check of a generated module on disk."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from derive.text.user_text import cut, shown_path
 if TYPE_CHECKING:
     from derive.api import Derivation
 
-#: What is wanted where a path is wrong.
+#: The expected argument, for messages about a wrong path.
 _WANTED = "give a generated folder, or the trainer.py in it"
-#: What the package of a module is called while it is checked.
+#: Name of the package while it is checked.
 _PACKAGE = "derive_checked"
 
 
 def check_module(path: Path) -> GradientReport:
     """Check every gradient entry of a generated module, given its file or its folder.
 
-    If the network.toml that it was made from stands beside it, the network is derived again, and
-    every named tensor is compared with the interpreter of its equations. Raises CheckError
-    if there is no generated module at ``path``, and SpecError if that network.toml is damaged.
+    If its network.toml is in the same folder, the network is derived again, and every named tensor
+    is compared with the interpreter of its equations. Raises CheckError if there is no generated
+    module at ``path``, and SpecError if that network.toml is damaged.
     """
     try:
         file = path / "trainer.py" if path.is_dir() else path
         found = file.is_file()
-    except OSError as error:  # of a name that is too long, or a folder that may not be entered
+    except OSError as error:  # a name that is too long, or a folder without permission
         raise CheckError(f"{shown_path(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
     if not found:
         bare = next((name for name in ("network.py", "predict.py") if path.is_dir() and (path / name).is_file()), "")
@@ -62,7 +62,7 @@ def _checked(module: Any, file: Path) -> GradientReport:
 
 
 def _stated_beside(file: Path) -> Derivation | None:
-    """The derivation of the network.toml beside a module, if that is ours and the one that the module names."""
+    """The derivation of the network.toml beside a module, if it is generated and matches the module."""
     from derive.api import derive
     from derive.statement.network import Network
     from derive.text.toml_file import read_toml
@@ -76,7 +76,7 @@ def _stated_beside(file: Path) -> Derivation | None:
 
 
 def _reason(problem: BaseException, folder: Path) -> str:
-    """What went wrong in a module, on one line, with the last line of the folder's own equations on the way to it."""
+    """The error in a module on one line, with the last line of the folder's equations in its traceback."""
     frames = traceback.extract_tb(problem.__traceback__)
     others = ("_runtime.py", "__init__.py", "__main__.py")
     own = [f for f in frames if (p := Path(f.filename).resolve()).parent == folder.resolve() and p.name not in others]
@@ -86,7 +86,7 @@ def _reason(problem: BaseException, folder: Path) -> str:
 
 @contextmanager
 def _imported(file: Path) -> Iterator[Any]:
-    """The module of the equations with the trainer in it, from one file or from the package that the file is in."""
+    """Import the module of the equations, with the trainer, from a single file or from the file's package."""
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield _module(file)

@@ -1,4 +1,4 @@
-"""The rows of `derive list`: what an entry of a catalogue is, in columns, wrapped to the width of a terminal."""
+"""The rows of `derive list`: catalogue entries in columns, wrapped to the width of a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from derive.text.entry_text import Option, number_text
 
-#: In a column narrower than this, sentences are hard to read.
+#: Smallest readable width of a column of sentences.
 NARROWEST = 40
 
 
 def summary(entry: Any) -> str:
-    """What an entry is, its options, and what else it is called."""
+    """The summary of an entry, its options and its synonyms."""
     said = [f"{o.name}: {o.meaning}, {_if_left_out(o)}" for o in getattr(entry, "options", ())]
     single, plain = getattr(entry, "of_one_output", ()), getattr(entry, "without_options", ())
     also = [f"also called {', '.join(entry.synonyms)}"] if entry.synonyms else []
@@ -29,9 +29,9 @@ def _if_left_out(option: Option) -> str:
 
 
 def rows(cells: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
-    """Lay out entries in columns; no line is wider than ``width``, as far as words allow.
+    """Lay out entries in columns; no line is wider than ``width``, unless a word is.
 
-    Where the last column would be narrow, what belongs to an entry stands below its name.
+    If the last column would be too narrow, the cells of an entry are placed below its name.
 
     >>> rows([("relu", "f(x)", "zero below zero"), ("tanh", "g(x)", "between -1 and 1")])
     ['  relu  f(x)  zero below zero', '  tanh  g(x)  between -1 and 1']
@@ -52,7 +52,7 @@ def rows(cells: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
 
 
 def text_width(text: str) -> int:
-    """How many places a text takes in a terminal."""
+    """Width of a text in a terminal."""
     return sum(not unicodedata.combining(c) for c in text)
 
 
@@ -63,7 +63,7 @@ def _in_columns(row: Sequence[str], widths: Sequence[int], least: int = 0) -> st
 
 
 def _wrapped(text: str, width: int, first: str) -> list[str]:
-    """A text after ``first``, on as many lines as it takes, all of which begin at the same place."""
+    """Wrap a text after ``first``, with a hanging indent."""
     place = " " * text_width(first)
     lines = textwrap.wrap(text, max(1, width - len(place)), break_long_words=False, break_on_hyphens=False)
     return [f"{first if number == 0 else place}{line}" for number, line in enumerate(lines)]

@@ -1,7 +1,7 @@
-"""What `derive list` shows: every catalogue, each entry with its formula.
+"""The content of `derive list`: every catalogue, each entry with its formula.
 
-A formula is stated as the forward pass states it, for a small made-up layer,
-and printed like any other equation.
+Formulas are taken from the forward pass of a small example layer, and printed like
+any other equation.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _page(tensors: Mapping[str, Tensor]) -> Page:
 
 
 def _stated(equation: Equation, *tensors: Tensor, sign: str = "=") -> str:
-    """Print an equation; the layer it is made up for is not written."""
+    """Print an equation without the number of its example layer."""
     named = {t.name: t for t in (*tensors, equation.target)}
     page = _page({name: replace(t, layer=None) for name, t in named.items()}).lettered(equation)
     left = page.symbol(replace(equation.target, layer=None), equation.indices)

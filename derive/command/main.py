@@ -1,7 +1,7 @@
 """The ``derive`` command.
 
-Only what a command needs is imported, and inside that command: ``derive
---help`` must not wait for SymPy.
+Imports are inside the commands that need them, so that ``derive --help`` does
+not import SymPy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Refused(Exception):
-    """A request that cannot be met; the message is one sentence, ``code`` the exit status."""
+    """A request that is refused; the message is one sentence, ``code`` the exit status."""
 
     def __init__(self, message: str, code: int = 2) -> None:
         super().__init__(message)
@@ -43,15 +43,15 @@ class Refused(Exception):
 
 
 def command() -> int:
-    """Run the command as a process of its own, and return the exit status.
+    """Run the command as a separate process, and return the exit status.
 
-    It ends before long, so its memory is not searched for cycles of garbage: that took a quarter of the time.
+    Garbage collection is off: the process is short, and collection took a quarter of its time.
     """
     gc.disable()
     try:
         return main()
     finally:
-        gc.freeze()  # nor is it searched at the end
+        gc.freeze()  # nor a collection at exit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error), error.code)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
-    except BrokenPipeError:  # whoever read this has read enough
+    except BrokenPipeError:  # the reader has closed the pipe
         discard(sys.stdout)
         return 1
     except OSError as error:
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """Join ``--layers -3,4`` to one argument, so that it is refused for what is wrong with it."""
+    """Join ``--layers -3,4`` to one argument, so that the message names the invalid width."""
     joined: list[str] = []
     for argument in argv:
         if joined[-1:] == ["--layers"] and argument[:1] == "-" and argument[1:2] in {*"0123456789,."}:
@@ -114,7 +114,7 @@ def _network(options: argparse.Namespace) -> int:
 
 
 def _derived(options: argparse.Namespace) -> Result:
-    """Derive, check and render what the options ask for."""
+    """Derive, check and render according to the options."""
     network = _resolve(options)
     edition = _edition(options)
     from derive.api import derive
@@ -130,7 +130,7 @@ def _read(options: argparse.Namespace) -> list[Path] | None:
         return None
     try:
         numbers = _edition(options).numbers
-    except SpecError:  # what is wrong with the network is said first
+    except SpecError:  # errors of the network are reported first
         return None
     return [Path(p) for p in (options.spec, numbers) if p and not str(p).startswith("seed:")]
 
@@ -160,7 +160,7 @@ def _compare(folder: Path, files: Mapping[str, Content]) -> int:
 
 
 def _checked(derivation: Derivation) -> str:
-    """The line that says that the gradients are right; if the check fails, nothing is written."""
+    """Return the line that reports the check; raises Refused if it fails, so that nothing is written."""
     from derive.text.errors import ModuleError
 
     try:
@@ -175,7 +175,7 @@ def _checked(derivation: Derivation) -> str:
 def _write(
     folder: Path, files: Mapping[str, Content], force: bool, read: Sequence[Path] = (), said: Sequence[str] = ()
 ) -> int:
-    """Write the files; then print what is to be said, and what was written."""
+    """Write the files; then print the lines of ``said`` and the written files."""
     written = write_files(folder, files, force, read)
     if said:
         print(*said, sep="\n")
@@ -186,7 +186,7 @@ def _write(
 
 
 def _gathered(files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The files with what was done; those in a folder below together, with their number."""
+    """The files with their status; files in a subfolder are grouped, with their number."""
     counts = Counter((name if "/" not in name else f"{name.rpartition('/')[0]}/", what) for name, what in files)
     return [(f"{n} ({count} file{'s' * (count > 1)})" if n[-1] == "/" else n, w) for (n, w), count in counts.items()]
 
@@ -231,7 +231,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _entries(title: str) -> list[tuple[str, ...]]:
-    """Each entry of a catalogue: its name, its formula if there is one, what it is."""
+    """Each entry of a catalogue: its name, its formula if there is one, its summary."""
     from derive.command.lists import formula
     from derive.paper.notation import Notation
 
@@ -239,11 +239,11 @@ def _entries(title: str) -> list[tuple[str, ...]]:
     return [(e.name, *([] if isinstance(e, Notation) else [formula(e)]), summary(e)) for e in entries]
 
 
-#: What each command runs.
+#: The function of each command.
 COMMANDS = {"network": _network, "explain": _explain, "check": _check, "list": _list}
 
 
-# What a terminal shows.
+# Output to the terminal.
 
 
 def _painted(text: str, code: str) -> str:

@@ -1,4 +1,4 @@
-"""The options of the ``derive`` command, and what it says of them; this waits for no library."""
+"""The options of the ``derive`` command and their help; this module imports no library."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ examples:
   derive list activations
 """
 
-#: The formats of the story of a weight, which has no module beside it.
+#: Formats of the story of a weight, which has no code.
 STORY_FORMATS = tuple(name for name, entry in FORMATS.items() if not entry.runs)
 
-#: What else it shows: names of the document, with what each means.
+#: Further lists: names of document options, with their meanings.
 NAMES = {
     "formats": {name: entry.summary for name, entry in FORMATS.items()},
     "forms": FORMS,
@@ -45,12 +45,12 @@ NAMES = {
 
 
 def printable(text: str) -> str:
-    """A text as one line, with escapes for what cannot be printed."""
+    """Write a text on one line, with escapes for unprintable characters."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that refuses abbreviations and says what is wrong in one line."""
+    """A parser that refuses abbreviations and reports errors on one line."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,16 +60,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print help and versions; argparse itself would not say that this failed."""
+        """Print help and versions; argparse itself would ignore a failure."""
         print(message, end="", file=file)
 
 
-#: So much is said of what is wrong with the arguments, which it quotes.
+#: Largest length of a message about the arguments, which quotes them.
 MAX_WORD, MAX_MESSAGE = 60, 240
 
 
 def _shortened(message: str) -> str:
-    """A message without most of what was given, where that is long."""
+    """Shorten a message that quotes a long argument."""
     return cut(" ".join(cut(word, MAX_WORD) for word in message[:MAX_TEXT].split(" ")), MAX_MESSAGE)
 
 
@@ -80,7 +80,7 @@ def _path(text: str) -> Path:
 
 
 def check_lengths(arguments: Iterable[str]) -> None:
-    """Raise SpecError for an argument that is longer than any that has a meaning, before anything reads it."""
+    """Raise SpecError for an argument that is too long to be valid, before it is parsed."""
     before = ""
     for argument in arguments:
         option, equals, value = argument.partition("=")
@@ -91,7 +91,7 @@ def check_lengths(arguments: Iterable[str]) -> None:
 
 
 def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
-    """The parser of the whole command; ``commands`` are what is run, by name."""
+    """Return the parser of the command; ``commands`` maps names to functions."""
     whole = _Parser(
         prog="derive",
         description="Derive the equations of a network's learning, to read and to run.",
@@ -133,10 +133,10 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
 
 
 def _add_shape(parser: argparse.ArgumentParser) -> None:
-    """The options that say what network it is."""
+    """Add the options of the network."""
     network = parser.add_argument_group("the network")
     for name, key in KEYS.items():
-        if name != "name":  # stands with the files
+        if name != "name":  # in the group of the files
             network.add_argument(f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name])}")
     network.add_argument(
         "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
@@ -144,14 +144,14 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
 
 
 def _default(value: object) -> str:
-    """A default in a help text; nothing for what must be given."""
+    """The default in a help text; empty for a required option."""
     if value is Parameter.empty:
         return ""
     return f" ({'never' if value is None else value if isinstance(value, str) else f'{value:g}'})"
 
 
 def _add_wording(group: Any, formats: Iterable[str]) -> None:
-    """The options that say what is written of it."""
+    """Add the options of the output."""
     group.add_argument("--format", metavar="NAME[,NAME...]", help=f"of {', '.join(formats)} (tex)")
     group.add_argument("--detail", metavar="NAME", help=f"level of detail: {_either(DETAILS)} (full)")
     group.add_argument("--numbers", metavar="FILE|seed:N", help="work an example in numbers, from a file or drawn")

@@ -1,4 +1,4 @@
-"""The streams that the command writes to: closed, full or no longer read, they are no reason for a traceback."""
+"""Output streams that are closed, full or no longer read, without a traceback."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-#: What the system says of a stream that takes nothing more.
+#: Error numbers of a stream that accepts no more output.
 REFUSED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EAGAIN, errno.EDQUOT, errno.ECONNRESET})
 
 
 def prepare() -> None:
-    """Let both streams show what they lack letters for; a closed one takes everything and shows nothing.
+    """Prepare both streams: escape characters outside the encoding, and replace a closed stream by a null device.
 
-    Whoever closes a stream wants nothing on it, and still the command's exit status.
+    A closed stream must not change the exit status.
     """
     sys.stdout, sys.stderr = _opened(sys.stdout), _opened(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter shows its code
+        if isinstance(stream, io.TextIOWrapper):  # escape characters outside the encoding
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -31,7 +31,7 @@ def _opened(stream: TextIO | None) -> TextIO:
 
 
 def complain(message: str) -> None:
-    """Write a message to the standard error; if that takes nothing, the exit status says enough."""
+    """Write a message to standard error; if that fails, only the exit status reports the error."""
     try:
         print(message, file=sys.stderr, flush=True)
     except OSError:
@@ -39,8 +39,8 @@ def complain(message: str) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Let nothing more be written to a stream that takes nothing, not even at the end of the process."""
-    with suppress(OSError):  # it may be none of the system's
+    """Discard all further output to a stream, including the flush at exit."""
+    with suppress(OSError):  # it may have no file descriptor
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
