@@ -30,7 +30,7 @@ def test_the_forward_pass_is_derived(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_options_for_networks_and_for_both(tmp_path: Path) -> None:
     derivation = stated()
-    [sentence] = re.findall(r"`write\(\)` is for a `Network` only;(.*?)\.\n", TEXT, re.DOTALL)
+    [sentence] = re.findall(r"`write\(\)` needs a `Network`;(.*?)\.\n", TEXT, re.DOTALL)
     methods = re.findall(r"`(\w+)\(\)`", sentence)
     assert len(methods) == 4 and all(getattr(derivation, name)() for name in methods)
     assert load(derivation.numpy()).Trainer
