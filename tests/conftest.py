@@ -30,12 +30,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="renew the files under generated/")
 
 
+#: The files whose tests take longest. They start first, so that a run does not end with one process alone.
+LONGEST = (
+    "test_stability.py",
+    "test_markdown.py",
+    "test_trainer_package.py",
+    "test_random_passes.py",
+    "test_latex.py",
+    "test_drawing.py",
+    "test_trainer_module.py",
+    "test_reading_back.py",
+    "test_limits.py",
+    "test_named_tensors.py",
+    "test_optimizers.py",
+)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all but every n-th case of a test with ``sampled(n)`` as slow.
+    """Mark all but every n-th case of a test with ``sampled(n)`` as slow, and put the longest files first.
 
     The tests of a file run in one process, which derives each of its networks once.
     """
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     cases: Counter[str] = Counter()
     for item in items:
         mark = item.get_closest_marker("sampled")
