@@ -153,10 +153,10 @@ class Tensor:
         return Entry(IndexedBase(self.symbol), *indices) if indices else self.symbol
 
 
-class Entry(Indexed):  # type: ignore[misc]
+class Entry(Indexed):  # type: ignore[misc]  # SymPy's Indexed carries no types
     """An entry of a tensor. Its construction is cached, unlike that of ``Indexed``."""
 
-    @cacheit  # type: ignore[untyped-decorator]
+    @cacheit  # type: ignore[untyped-decorator]  # nor do its decorators
     def __new__(cls, *arguments: Any) -> Entry:
         """Create the entry from its base and its indices."""
         entry: Entry = super().__new__(cls, *arguments)

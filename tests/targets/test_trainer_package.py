@@ -255,10 +255,9 @@ def assert_clean(folder: Path) -> None:
     assert ruff("check", "--output-format=concise", cwd=folder) == ""
 
 
-def test_mypy_accepts_packages(generated, tmp_path, root):
+def test_mypy_accepts_packages(generated, tmp_path):
     pytest.importorskip("mypy")
-    # The types of NumPy are read once for this test and for the project, by one process at a time.
-    strict = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(root / ".mypy_cache")]
+    strict = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache")]
     some = ("loss_cross_entropy", "hidden_relu", "stated_residual_twice", "named_augmented_delta")
     for name in some:
         (tmp_path / f"{name}.py").write_text(dict(networks())[name]().numpy(), encoding="utf-8")

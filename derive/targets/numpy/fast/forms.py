@@ -319,7 +319,7 @@ def _spelled(text: str) -> str:
     text = re.sub(r"^\d\b(?!\.)", lambda digit: _DIGITS[int(digit[0])], text.lower())
     for sign, word in _WORDS.items():
         text = text.replace(sign, word)
-    plain = re.sub(r"\W+", "_", text).strip("_")
+    plain = re.sub(r"[\W_]+", "_", text).strip("_")
     return "number" if len(plain) > 30 else plain if plain[:1].isalpha() else f"number_{plain}"
 
 
