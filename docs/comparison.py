@@ -21,7 +21,7 @@ from derive.calculus.program import Assign
 from derive.document.blocks import Block, Display, Fold, Item
 from derive.document.story import story
 from derive.document.view import View
-from derive.formats.flavours import GREEN, RED
+from derive.files.flavours import GREEN, RED
 from derive.paper.latex import Writer, joined
 from derive.paper.text import text
 from derive.statement.edition import Edition

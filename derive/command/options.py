@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from derive import __version__
 from derive.command.streams import complain
+from derive.files.flavours import FLAVOURS
 from derive.files.formats import FORMATS
-from derive.statement.edition import DETAILS, FLAVOURS, FORMS, MAX_PATH, PARTS
+from derive.statement.edition import DETAILS, FORMS, MAX_PATH, PARTS
 from derive.statement.keys import CATALOGUES, KEYS
 from derive.statement.network import DEFAULTS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
@@ -40,7 +41,7 @@ NAMES = {
     "forms": FORMS,
     "parts": {name: entry.summary for name, entry in PARTS.items()},
     "details": DETAILS,
-    "flavours": FLAVOURS,
+    "flavours": {name: entry.summary for name, entry in FLAVOURS.items()},
 }
 
 

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from derive.targets.verify import GradientReport
     from derive.worked.example import Example
 
-#: Levels of detail, from least to most.
-DETAILS = ("brief", "full", "exhaustive")
-
 #: A line of mathematics in em, for choices that are the same in every format: an article's text width less a tag.
 LINE = 33.0
 

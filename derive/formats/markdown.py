@@ -27,7 +27,7 @@ from derive.document.blocks import (
     Text,
 )
 from derive.drawing.svg import svg
-from derive.formats.flavours import FLAVOURS, Flavour, begun, escaped
+from derive.files.flavours import FLAVOURS, Flavour, begun, escaped
 from derive.formats.pages import paged
 from derive.formats.rows import displayed, inline
 from derive.paper.boxes import Box

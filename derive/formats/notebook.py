@@ -13,8 +13,8 @@ from sympy import Integer
 from derive.calculus.functions import X
 from derive.calculus.roles import Role
 from derive.document.blocks import Document
+from derive.files.flavours import JUPYTER, escaped
 from derive.files.templates import fill
-from derive.formats.flavours import JUPYTER, escaped
 from derive.formats.markdown import MarkdownWriter, linked
 from derive.targets.verify import ENTRYWISE
 

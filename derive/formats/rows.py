@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from derive.document.blocks import Display, Item, Text
-from derive.formats.flavours import GREEN, RED
+from derive.files.flavours import GREEN, RED
 from derive.formats.tex import broken, reason_lines, text_width
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from derive.files.flavours import FLAVOURS
 from derive.files.formats import FORMATS
 from derive.text.errors import SpecError
 from derive.text.known import unknown
@@ -41,16 +42,11 @@ PARTS = {
     "numbers": PartEntry("a worked example, with --numbers"),
     "check": PartEntry("how far the gradients are from measured ones, as run"),
 }
+#: The levels of detail, from least to most.
 DETAILS = {
     "brief": "the heart of the matter",
     "full": "every kind of step once",
     "exhaustive": "every step",
-}
-FLAVOURS = {
-    "myst": "MyST, for Jupyter Book and Sphinx",
-    "kramdown": "kramdown, for Jekyll",
-    "github": "the subset that GitHub shows",
-    "obsidian": "Obsidian",
 }
 FORMS = {
     "package": "a package: the equations, the trainer, what both rest on, tests",

@@ -1,6 +1,6 @@
-"""The flavours of Markdown, in one table.
+"""The flavours of Markdown: their names, their summaries and their syntax, in one table.
 
-To add a flavour, add an entry to ``FLAVOURS``, and its name to those of ``edition.py``.
+To add a flavour, add an entry to ``FLAVOURS``. The options, the help text and the writer of Markdown follow.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Flavour:
     """
 
     name: str
+    summary: str
     inline: tuple[str, str]
     display: tuple[str, str]
     fold: Callable[[str, str, str], str]
@@ -110,23 +111,12 @@ def _block_link(target: str, words: str) -> str:
     return f"[{words}]({target.replace('#', '#^')})"
 
 
-_GITHUB = Flavour(
-    "github",
-    inline=("$`", "`$"),
-    display=("```math", "```"),
-    fold=_details,
-    figure=_image,
-    anchors=_ids,
-    link=_markdown_link,
-    budget=2000,
-)
-
 FLAVOURS = {
     flavour.name: flavour
     for flavour in (
-        _GITHUB,
         Flavour(
             "myst",
+            "MyST, for Jupyter Book and Sphinx",
             inline=("{math}`", "`"),
             display=("```{math}", "```"),
             fold=_dropdown,
@@ -136,6 +126,7 @@ FLAVOURS = {
         ),
         Flavour(
             "kramdown",
+            "kramdown, for Jekyll",
             inline=("$$", "$$"),
             display=("$$", "$$"),
             fold=_marked_details,
@@ -146,7 +137,19 @@ FLAVOURS = {
             titled=True,
         ),
         Flavour(
+            "github",
+            "the subset that GitHub shows",
+            inline=("$`", "`$"),
+            display=("```math", "```"),
+            fold=_details,
+            figure=_image,
+            anchors=_ids,
+            link=_markdown_link,
+            budget=2000,
+        ),
+        Flavour(
             "obsidian",
+            "Obsidian",
             inline=("$", "$"),
             display=("$$", "$$"),
             fold=_callout,
@@ -161,7 +164,13 @@ FLAVOURS = {
 #: The cells of a notebook. JupyterLab does not show SVG attachments, and other readers do not show SVG data in
 #: Markdown links.
 JUPYTER = replace(
-    _GITHUB, name="jupyter", inline=("$", "$"), display=("$$", "$$"), figure=_html_image, embeds=True, budget=None
+    FLAVOURS["github"],
+    name="jupyter",
+    inline=("$", "$"),
+    display=("$$", "$$"),
+    figure=_html_image,
+    embeds=True,
+    budget=None,
 )
 
 _SPECIAL = {
