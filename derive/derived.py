@@ -23,10 +23,10 @@ from derive.arrays.matrix import ShapeError
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Equation, as_named, lettered
+from derive.calculus.normal_form import exact
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, shared_factors
-from derive.calculus.well_formed import exact
 from derive.catalogue.losses import loss
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS, Notation

@@ -10,9 +10,10 @@ from functools import cached_property
 from sympy import Symbol
 
 from derive.calculus.index import Equation, IndexSupply, Tensor
+from derive.calculus.normal_form import normal
 from derive.calculus.prediction import prediction_of
 from derive.calculus.promises import SumsToOne
-from derive.calculus.well_formed import check, normal
+from derive.calculus.well_formed import check
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from test_reading_back import Differs
 from derive import derive
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Tensor, total
-from derive.calculus.well_formed import normal
+from derive.calculus.normal_form import normal
 from derive.paper import symbols
 from derive.paper.latex import latex
 from derive.paper.mathml import mathml

@@ -1,0 +1,228 @@
+"""Checks of the equations of a forward pass: their indices, and every node of their right sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from sympy import (
+    Add,
+    E,
+    Expr,
+    Float,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    nan,
+    pi,
+    preorder_traversal,
+    sympify,
+    zoo,
+)
+
+from derive.calculus.functions import IN_DEFINITIONS, KNOWN_IN_DEFINITIONS, SCALAR_FUNCTIONS, Elementwise, X
+from derive.calculus.index import Equation, Index, Tensor, within
+from derive.calculus.normal_form import Stated, extent_symbols, known_symbols
+from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
+from derive.text.errors import StatementError
+from derive.text.user_text import cut, shown
+
+_NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
+_KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
+
+#: The names of some node types in messages.
+_CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs (in SymPy also the root of a square)"}
+
+
+class EquationChecks:
+    """The checks of the equations of one forward pass, whose tensors have passed ``check_tensors``."""
+
+    def __init__(self, forward: Stated) -> None:
+        self.constants = forward.constants
+        self.tensors: dict[str, Tensor] = forward.tensors
+        self.extents = extent_symbols(forward)
+        self.symbols = known_symbols(forward)
+
+    def check(self, equation: Equation, known: set[str]) -> None:
+        """Check one equation; ``known`` are the tensors that it may read. Raises StatementError."""
+        target, right = equation.target, _right(equation)
+        where = f"the equation of {target.name}"
+        indices = equation.indices
+        for index in indices if isinstance(indices, tuple) else (indices,):
+            expect(index, Index, f"an index on the left of {where} is", "an Index")
+        if len(indices) != len(target.axes) or len(set(indices)) != len(indices):
+            raise StatementError(f"{where} needs {len(target.axes)} different indices on its left, one for each axis")
+        for number, (index, axis) in enumerate(zip(indices, target.axes, strict=True), 1):
+            if index.axis != axis:
+                raise StatementError(
+                    f"{where} has the index {index} on its left, which does not run over axis {number}"
+                )
+        for name in self.names_read(equation):
+            if name == target.name:
+                raise StatementError(f"{where} reads {name} itself")
+            if name in self.tensors and name not in known:
+                raise StatementError(f"{where} reads {name}, which is stated after it")
+        self._node(right, where, frozenset(indices))
+        self._constant_parts(right, where)
+        for name in (n for n, value in self.constants.items() if value == 0):
+            if right.xreplace({s: Integer(0) for s in right.atoms(Symbol) if s.name == name}).has(nan, zoo):
+                raise StatementError(f"{where} has no value, because the constant {name} is 0")
+
+    def names_read(self, equation: Equation) -> Iterator[str]:
+        """The names of tensors and constants on the right side."""
+        for node in preorder_traversal(_right(equation)):
+            if isinstance(node, Symbol) and not isinstance(node, Index) and node not in self.extents:
+                yield node.name
+
+    @cached_property
+    def _constant_values(self) -> dict[Symbol, Float]:
+        return {Symbol(n, real=True): Float(str(float(v))) for n, v in self.constants.items() if v}
+
+    def _constant_parts(self, right: Expr, where: str) -> None:
+        """Check subexpressions of constants and numbers only, such as c**90, which are computed separately."""
+        values = self._constant_values
+        plain = right.xreplace({s: Symbol(s.name, real=True) for s in right.atoms(Symbol) if not isinstance(s, Index)})
+        for node in preorder_traversal(plain):
+            alone = isinstance(node, (Pow, *SCALAR_FUNCTIONS)) and node.free_symbols <= set(values)
+            if alone and node.free_symbols and not node.has(Elementwise):
+                problem = _out_of_range(node, values)
+                if problem:
+                    raise StatementError(f"{node} in {where} {problem}")
+
+    def _node(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        """Check an expression recursively; ``bound`` are the indices that may occur in it."""
+        if isinstance(node, Index):
+            raise StatementError(f"{where} reads the index {node} as a number: an index can only select entries")
+        if isinstance(node, Sum):
+            self._sum(node, where, bound)
+        elif isinstance(node, Indexed):
+            self._entry(node, where, bound)
+        elif isinstance(node, KroneckerDelta):
+            _check_positions(node.args, str(node), where, bound)
+        elif isinstance(node, Symbol):
+            self._scalar(node, where)
+        elif isinstance(node, Rational | Float):
+            _check_number(node, where)
+        elif node is pi or node is E:
+            return
+        elif not isinstance(node, _NODES):
+            raise StatementError(f"{where} contains {_called(node)}, which is not supported: use {_KNOWN}")
+        else:
+            if isinstance(node, Elementwise):
+                _check_function(type(node), where)
+            if isinstance(node, Pow) and node.exp.has(Indexed):
+                raise StatementError(f"{where} has an entry in an exponent: write a**b as exp(b*log(a))")
+            for argument in node.args:
+                self._node(argument, where, bound)
+
+    def _sum(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        inner = set(bound)
+        for index, *limits in node.limits:
+            if not isinstance(index, Index):
+                raise StatementError(f"{where} sums over {index}, which is not an Index")
+            if limits != [index.axis.start, index.axis.stop]:
+                raise StatementError(f"{where} sums over a part of the axis of {index}: a sum runs over a whole axis")
+            inner.add(index)
+        self._node(node.function, where, frozenset(inner))
+
+    def _entry(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        name = str(node.base.label)
+        if name not in self.tensors:
+            raise StatementError(f"{where} reads {name}, which is not stated")
+        axes, reading = self.tensors[name].axes, f"{where} reads {cut(str(node), LONGEST)}"
+        if len(node.indices) != len(axes):
+            raise StatementError(f"{reading}, but {name} has {_counted_axes(axes)}")
+        _check_positions(node.indices, cut(str(node), LONGEST), where, bound)
+        for number, (index, axis) in enumerate(zip(node.indices, axes, strict=True), 1):
+            if isinstance(index, Integer):
+                raise StatementError(f"{reading}: a single entry cannot be read, only a whole axis")
+            if not within(index.axis, axis):
+                raise StatementError(f"{reading}, but {index} runs beyond axis {number} of {name}")
+            if index.axis.sample != axis.sample:
+                runs, has = ("samples", "units") if index.axis.sample else ("units", "samples")
+                raise StatementError(f"{reading}, but {index} runs over {runs} and axis {number} of {name} over {has}")
+        if len(set(node.indices)) != len(node.indices):
+            raise StatementError(f"{reading}: a diagonal cannot be read")
+
+    def _scalar(self, node: Any, where: str) -> None:
+        name, tensors = node.name, self.tensors
+        if node in self.extents:
+            return
+        if name in tensors and tensors[name].axes:
+            raise StatementError(
+                f"{where} reads {name} without indices, but it has {_counted_axes(tensors[name].axes)}"
+            )
+        if name not in self.symbols:
+            raise StatementError(f"{where} reads {name}, which is not stated")
+
+
+def _right(equation: Equation) -> Expr:
+    """The right side as an expression. Raises StatementError if it is anything else."""
+    name, value = equation.target.name, equation.expression
+    wanted = Expr if isinstance(value, bool) else Expr | int | float | Fraction
+    expect(value, wanted, f"the right side of the equation of {name} is", "an expression")
+    return sympify(value)
+
+
+def _check_function(function: Any, where: str) -> None:
+    """Check the definition of an elementwise function."""
+    title, definition = function.title, function.definition
+    if not isinstance(title, str) or not title.isidentifier():
+        raise StatementError(f"{where} has a function named {shown(title)}: use letters, digits and _")
+    what = f"the function {title} in {where}"
+    for node in preorder_traversal(definition):
+        if isinstance(node, Elementwise):
+            raise StatementError(f"{what} is defined by {node.title}: write its formula there")
+        if isinstance(node, Rational | Float):
+            _check_number(node, what)
+        elif node is not pi and node is not E and not isinstance(node, (*IN_DEFINITIONS, Symbol)):
+            raise StatementError(f"{what} is defined by {_called(node)}; known are {KNOWN_IN_DEFINITIONS}")
+    loose = sorted(s.name for s in definition.free_symbols - {X, *function.others})
+    if loose:
+        raise StatementError(f"{what} is defined by {loose[0]}: its only argument is X of derive.calculus.functions")
+    if X not in definition.free_symbols:
+        raise StatementError(f"{what} is the same for every X: write the number itself")
+
+
+def _check_number(node: Any, where: str) -> None:
+    if isinstance(node, Float) and not node.is_finite:
+        raise StatementError(f"{where} contains {node}, where a finite number is expected")
+    value = Rational(str(node)) if isinstance(node, Float) else node
+    check_size(Fraction(value.p, value.q), f"a number in {where}")
+
+
+def _check_positions(indices: Iterable[Any], text: str, where: str, bound: frozenset[Index]) -> None:
+    for index in indices:
+        if not isinstance(index, Index | Integer):
+            raise StatementError(f"{where} reads {text}, but {cut(str(index), LONGEST)} is not a plain index")
+        if isinstance(index, Index) and index not in bound:
+            raise StatementError(f"{where} reads {text}, but {index} is neither on its left nor summed over")
+
+
+def _out_of_range(node: Expr, values: Mapping[Symbol, Float]) -> str:
+    """Say why an expression with the given values is no float64 number; empty if it is one."""
+    try:
+        value = node.xreplace(values)
+        if value.is_extended_real is not True or not value.is_finite:
+            return "has no value"
+        small, large = bool(value and abs(value) < LEAST), bool(abs(value) > MOST)
+    except (ValueError, OverflowError):  # too many digits even for mpmath
+        small, large = False, True
+    return f"is too {'small' if small else 'large'} for float64" if small or large else ""
+
+
+def _called(node: Any) -> str:
+    """The name of a node in a message."""
+    name = str(node) if node.is_Atom else type(node).__name__
+    return _CALLED.get(type(node).__name__, name)
+
+
+def _counted_axes(axes: tuple[Any, ...]) -> str:
+    return f"{len(axes) or 'no'} {'axis' if len(axes) == 1 else 'axes'}"

@@ -1,0 +1,103 @@
+"""The normal form of a forward pass: one notation for the same statement.
+
+The input comes before the target, floats are fractions, symbols carry their assumptions, and indices are new.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Protocol
+
+from sympy import Rational, Symbol, sympify
+
+from derive.calculus.functions import with_fractions
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
+from derive.calculus.promises import SumsToOne
+from derive.calculus.roles import STATED, Role
+
+
+class Stated(Protocol):
+    """The interface of a forward pass."""
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The equations in the order of computation, the error last."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that come with the data."""
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The tensors that are learned."""
+
+    @property
+    def promises(self) -> tuple[SumsToOne, ...]:
+        """The promises about the data."""
+
+    @property
+    def constants(self) -> Mapping[str, Fraction]:
+        """Scalars with fixed values, by name."""
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+
+
+def normal(forward: Stated) -> dict[str, Any]:
+    """Return the parts of a forward pass in normal form, as arguments of a ``ForwardPass``."""
+    names = {i.name for e in forward.equations for i in _indices(e)}
+    supply = IndexSupply(taken=names | set(forward.tensors))
+    return {
+        "equations": tuple(refreshed(exact(e, forward), supply) for e in forward.equations),
+        "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == Role.TARGET)),
+        "parameters": tuple(map(_plain, forward.parameters)),
+        "constants": {name: exact_number(value) for name, value in forward.constants.items()},
+        "supply": supply,
+    }
+
+
+def exact(equation: Equation, forward: Stated) -> Equation:
+    """Return the equation with fractions for floats and each name as its symbol."""
+    right, symbols, extents = sympify(equation.expression), known_symbols(forward), extent_symbols(forward)
+    plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
+    named = {s: symbols[s.name] for s in plain}
+    return replace(equation, target=_plain(equation.target), expression=with_fractions(right).xreplace(named))
+
+
+def exact_number(value: Any) -> Fraction:
+    """Convert a constant to the fraction that its decimals denote.
+
+    >>> exact_number(0.1)
+    Fraction(1, 10)
+    """
+    if isinstance(value, Rational):
+        return Fraction(value.p, value.q)
+    if isinstance(value, numbers.Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    return Fraction(str(value))
+
+
+def extent_symbols(forward: Stated) -> set[Symbol]:
+    """Return the symbolic widths and the number of samples."""
+    return {s for t in forward.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+
+
+def known_symbols(forward: Stated) -> dict[str, Symbol]:
+    """Return the symbol of every name that an equation may read."""
+    extents = {s.name: s for s in extent_symbols(forward)}
+    constants = {name: Tensor(name, "constant").symbol for name in forward.constants}
+    return {**extents, **constants, **{name: t.symbol for name, t in forward.tensors.items()}}
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Return the tensor without a role that is reserved for derived tensors."""
+    return tensor if tensor.role in STATED else replace(tensor, role=Role.PLAIN.value)
+
+
+def _indices(equation: Equation) -> set[Index]:
+    found: set[Index] = sympify(equation.expression).atoms(Index)
+    return found | set(equation.indices)

@@ -1,0 +1,186 @@
+"""Checks of the tensors, the constants and the promises of a forward pass."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from fractions import Fraction
+
+from sympy import Expr, Rational, Symbol
+
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Tensor
+from derive.calculus.normal_form import Stated, exact_number
+from derive.calculus.promises import SumsToOne
+from derive.calculus.roles import Role
+from derive.text.errors import StatementError
+from derive.text.user_text import cut, listed, shown
+
+#: The range of numbers in an equation: they must be representable in float64.
+LEAST, MOST = Fraction(1, 10**300), Fraction(10**300)
+#: The greatest length of an expression in a message.
+LONGEST = 40
+#: The greatest length of the name of a tensor.
+_LONGEST_NAME = 100
+
+
+def check_tensors(forward: Stated) -> None:
+    """Check everything but the right sides of the equations. Raises StatementError for the first failure."""
+    _check_types(forward)
+    _check_names(forward)
+    _check_data(forward)
+    _check_constants(forward.constants)
+    for tensor in forward.tensors.values():
+        _check_axes(tensor)
+    _check_widths(forward)
+
+
+def expect(value: object, wanted: type, what: str, description: str) -> None:
+    """Raise StatementError unless ``value`` has the type ``wanted``: ``what`` it is, where ``description`` is expected.
+
+    >>> expect(3, tuple, "the inputs are", "a tuple of Tensor")
+    Traceback (most recent call last):
+    derive.text.errors.StatementError: the inputs are 3, where a tuple of Tensor is expected
+    """
+    if not isinstance(value, wanted):
+        raise StatementError(f"{what} {_described(value)}, where {description} is expected")
+
+
+def _described(value: object) -> str:
+    """Describe a value of a wrong type: a number or a string by its value, anything else by its type."""
+    if isinstance(value, str | bool | int | float) or value is None:
+        return shown(value)
+    return _with_article(type(value).__name__)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOUaeio' else 'a'} {name}"
+
+
+def check_size(value: Fraction, where: str) -> None:
+    """Raise StatementError if a number is out of the range of float64."""
+    if value and not LEAST <= abs(value) <= MOST:
+        size = "large" if abs(value) > 1 else "small"
+        raise StatementError(f"{where} is {cut(str(value), LONGEST)}, which is too {size} for float64")
+
+
+def _check_types(forward: Stated) -> None:
+    expect(forward.constants, Mapping, "the constants are", "a dict of numbers by their names")
+    for kind, wanted in (
+        ("promises", SumsToOne),
+        ("equations", Equation),
+        ("inputs", Tensor),
+        ("parameters", Tensor),
+    ):
+        parts = getattr(forward, kind)
+        expect(parts, tuple, f"the {kind} are", f"a tuple of {wanted.__name__}")
+        for part in parts:
+            expect(part, wanted, f"the {kind} contain", _with_article(wanted.__name__))
+        if not parts and kind != "promises":
+            needed = {"equations": "the error needs one", "parameters": "at least one tensor must be learned"}
+            raise StatementError(f"there are no {kind}: {needed.get(kind, 'an input and a target are needed')}")
+    for equation in forward.equations:
+        expect(equation.target, Tensor, "the target of an equation is", "a Tensor")
+    for tensor in (*forward.inputs, *forward.parameters, *(e.target for e in forward.equations)):
+        _check_fields(tensor)
+
+
+def _check_fields(tensor: Tensor) -> None:
+    if not isinstance(tensor.name, str) or not tensor.name.isidentifier():
+        raise StatementError(f"{shown(tensor.name)} is not a valid name of a tensor: use letters, digits and _")
+    if len(tensor.name) > _LONGEST_NAME:
+        raise StatementError(
+            f"{shown(tensor.name)} has {len(tensor.name)} characters: use a name of at most {_LONGEST_NAME}"
+        )
+    expect(tensor.role, str, f"the role of {tensor.name} is", "a string")
+    expect(tensor.axes, tuple, f"the axes of {tensor.name} are", "a tuple of Axis")
+    for number, axis in enumerate(tensor.axes, 1):
+        expect(axis, Axis, f"axis {number} of {tensor.name} is", "an Axis")
+
+
+def _check_names(forward: Stated) -> None:
+    """Check that every name has one meaning."""
+    meaning: dict[str, str] = {}
+    stated = [(t.name, "an input") for t in forward.inputs] + [(t.name, "a parameter") for t in forward.parameters]
+    stated += [(e.target.name, "a tensor with an equation") for e in forward.equations]
+    stated += [(name, "a constant") for name in forward.constants]
+    for name, what in stated:
+        if name in meaning:
+            problem = "is stated twice" if meaning[name] == what else f"is {meaning[name]} and {what}"
+            raise StatementError(f"{name} {problem}: give one of them another name")
+        meaning[name] = what
+
+
+def _check_data(forward: Stated) -> None:
+    """Check that there is one input and one target, both with axes of units and samples."""
+    for role in ("input", "target"):
+        found = [t.name for t in forward.inputs if t.role == role]
+        if not found:
+            raise StatementError(f"no tensor among the inputs has the role {role!r}, and one is needed")
+        if len(found) > 1:
+            raise StatementError(f"{listed(found)} have the role {role!r}, but only one tensor can have it")
+    for tensor in forward.inputs:
+        if not tensor.is_data:
+            raise StatementError(
+                f"the input {tensor.name} has the role {tensor.role!r}, where 'input' or 'target' is expected"
+            )
+        if [a.sample for a in tensor.axes] != [False, True]:
+            raise StatementError(f"the {tensor.role} {tensor.name} must have two axes, its units and then the samples")
+    for tensor in forward.parameters:
+        if any(a.sample for a in tensor.axes):
+            raise StatementError(f"the parameter {tensor.name} has an axis of samples, but is the same for all samples")
+    (target,) = (t.name for t in forward.inputs if t.role == Role.TARGET)
+    for promise in forward.promises:
+        if promise.tensor not in forward.inputs or promise.tensor.role != Role.TARGET or promise.axis != 0:
+            raise StatementError(
+                f"a promise about axis {promise.axis} of {promise.tensor.name} is not supported: only the target, "
+                f"{target}, can be promised to sum to 1, over its units (axis 0)"
+            )
+
+
+def _check_constants(constants: Mapping[str, Fraction]) -> None:
+    for name, value in constants.items():
+        number = not isinstance(value, bool) and isinstance(value, numbers.Real | Rational)
+        if not isinstance(name, str) or not name.isidentifier():
+            raise StatementError(f"{shown(name)} is not a valid name of a constant: use letters, digits and _")
+        if not number or not math.isfinite(value):
+            raise StatementError(f"the constant {name} is {shown(value)}, where a finite number is expected")
+        check_size(exact_number(value), f"the constant {name}")
+
+
+def _check_axes(tensor: Tensor) -> None:
+    if len(tensor.axes) > 2:
+        raise StatementError(f"{tensor.name} has {len(tensor.axes)} axes, but at most two are supported")
+    for number, axis in enumerate(tensor.axes, 1):
+        extent, where = axis.extent, f"axis {number} of {tensor.name}"
+        expect(extent, Expr, f"{where} has the extent", "an integer or a symbol")
+        if axis.sample or SAMPLES in extent.free_symbols:
+            if axis != SAMPLE_AXIS:
+                raise StatementError(f"{where} is an axis of samples: use SAMPLE_AXIS for it")
+            continue
+        expect(axis.start, int, f"{where} has the start", "an integer")
+        whole, symbols = extent.as_coeff_Add()
+        if not whole.is_Integer or (not symbols.is_Symbol and symbols != 0):
+            raise StatementError(
+                f"{where} has the extent {cut(str(extent), LONGEST)}, where an integer, a symbol n or n + 1 is expected"
+            )
+        if symbols == 0 and whole < 1:
+            raise StatementError(f"{where} has the extent {whole}, where at least 1 is expected")
+        if symbols != 0 and not (symbols.is_integer and symbols.is_positive):
+            positive = f"Symbol({symbols.name!r}, integer=True, positive=True)"
+            raise StatementError(f"{where} has the extent {symbols.name}, which must be a positive integer: {positive}")
+
+
+def _check_widths(forward: Stated) -> None:
+    """Check that a symbolic width has a unique name and is the extent of a parameter's axis."""
+    read = {s.name for p in forward.parameters for a in p.axes for s in a.extent.free_symbols}
+    for tensor in forward.tensors.values():
+        for symbol in (s for a in tensor.axes if not a.sample for s in a.extent.free_symbols):
+            name = symbol.name
+            if name in forward.constants or symbol != Symbol(name, integer=True, positive=True):
+                raise StatementError(f"{name} is a width of {tensor.name} and something else: rename one of them")
+            if name not in read:
+                raise StatementError(
+                    f"the width {name} of {tensor.name} is not the extent of any axis of a parameter, "
+                    "so its value is unknown"
+                )
