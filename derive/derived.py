@@ -18,7 +18,8 @@ from typing import Self
 
 from sympy import Integer
 
-from derive.arrays.lift import ArrayProgram, LiftError, lift, lift_program
+from derive.arrays.contraction import LiftError
+from derive.arrays.lift import ArrayProgram, lift, lift_program
 from derive.arrays.matrix import ShapeError
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass

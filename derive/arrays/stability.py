@@ -32,9 +32,10 @@ from sympy import (
 )
 
 from derive.arrays.along import Along
+from derive.arrays.contraction import LiftError
 from derive.arrays.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.arrays.inner import with_names
-from derive.arrays.lift import LiftError, lift
+from derive.arrays.lift import lift
 from derive.arrays.matrix import ShapeError
 from derive.arrays.rewriting import (
     SHARE,

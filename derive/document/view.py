@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr
 
-from derive.arrays.lift import ArrayAssign, ArrayProgram, gives_rows
+from derive.arrays.blocks import gives_rows
+from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
 from derive.calculus.index import Index, Tensor

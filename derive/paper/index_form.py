@@ -37,7 +37,7 @@ from sympy import (
     true,
 )
 
-from derive.arrays.lift import gives_rows, row_blocks
+from derive.arrays.blocks import gives_rows, row_blocks
 from derive.calculus.functions import DEFINING_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted

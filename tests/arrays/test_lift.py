@@ -9,7 +9,8 @@ from helpers import axis, derivation, off, real, stored
 from sympy import Expr, Integer, Rational, exp, gamma, log, sqrt, tanh
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import LiftError, lift
+from derive.arrays.contraction import LiftError
+from derive.arrays.lift import lift
 from derive.arrays.lower import lowered
 from derive.arrays.matrix import ShapeError
 from derive.calculus.evaluate import Interpreter

@@ -9,7 +9,7 @@ from networks import NETWORKS, begun, residual
 from sympy import Integer, KroneckerDelta, Sum, exp
 
 from derive.api import derive
-from derive.arrays.lift import LiftError
+from derive.arrays.contraction import LiftError
 from derive.calculus.chain_rule import LocalDerivative, chains, compose, local_derivative
 from derive.calculus.evaluate import Interpreter
 from derive.calculus.forward import ForwardPass

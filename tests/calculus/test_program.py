@@ -8,7 +8,8 @@ from networks import NETWORKS
 from sympy import Integer, Sum, Symbol
 
 from derive.api import derive
-from derive.arrays.lift import LiftError, lift_program
+from derive.arrays.contraction import LiftError
+from derive.arrays.lift import lift_program
 from derive.arrays.matrix import ShapeError
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.program import STAGES, Assign, Program

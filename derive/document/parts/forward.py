@@ -8,7 +8,8 @@ from typing import Any
 
 from sympy import Add, Expr, Integer, Mul, Sum
 
-from derive.arrays.lift import ArrayAssign, gives_rows, row_blocks
+from derive.arrays.blocks import gives_rows, row_blocks
+from derive.arrays.lift import ArrayAssign
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Axis, Index
 from derive.calculus.program import Definition
