@@ -17,7 +17,7 @@ from derive.calculus.functions import X, derivative, elementwise
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.catalogue.losses import LOSSES, loss
 from derive.targets.numpy.evaluator import NumPyEvaluator
-from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.formula_printer import scalar
 
 POINTS = sorted({sign * p for sign in (-1, 1) for p in (0.0, 1e-8, 1.0, 20.0, 40.0, 700.0, 1e4)})
 NORMAL = float(np.finfo(float).tiny)

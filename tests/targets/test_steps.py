@@ -23,7 +23,7 @@ from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.network import Network
 from derive.targets.module_check import ModuleError, require_known
 from derive.targets.numpy.fast.forms import can_wait
-from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.scalar_printer import arithmetic
 
 Form = Callable[[Expr, Expr], Expr]

@@ -28,10 +28,12 @@ from derive.paper.text import text
 from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import code_names
 from derive.targets.numpy.along_code import function_along, with_those_called
+from derive.targets.numpy.code import python_number, quoted
 from derive.targets.numpy.evaluator import NumPyEvaluator, ignored
 from derive.targets.numpy.fast.module import steps_context
+from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_code import body
-from derive.targets.numpy.printer import NumPyPrinter, python_number, quoted, scalar
+from derive.targets.numpy.printer import NumPyPrinter
 from derive.text.errors import SecondRenderingError
 
 Lines = tuple[str, ...]

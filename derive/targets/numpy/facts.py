@@ -18,7 +18,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.properties import values_of
 from derive.targets.fold import WIDTH
 from derive.targets.names import width_names
-from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.formula_printer import scalar
 
 if TYPE_CHECKING:
     from derive.statement.network import Network

@@ -8,7 +8,7 @@ from sympy import Abs, Expr, Piecewise, Symbol, preorder_traversal
 
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm
 from derive.calculus.functions import X
-from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.formula_printer import scalar
 
 #: The exponent of a rearranged form, where it is not x itself.
 _INNER = Symbol("u", real=True)

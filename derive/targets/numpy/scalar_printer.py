@@ -1,4 +1,4 @@
-"""Formulas as arithmetic on Python's own numbers: whole numbers with a point, squares as products."""
+"""Python code of formulas of numbers: integers with a point, squares as products."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from functools import singledispatch
 from sympy import Add, E, Expr, Integer, Mul, Pow, Rational, Symbol, exp, log, pi, tanh
 
 from derive.arrays.stable import log1p
-from derive.calculus.reading_order import fraction, is_decimal, reading_order, subtracted
-from derive.targets.numpy.printer import ATOM, PRODUCT, UNARY, Code, abs_term, factors, joined, power, python_number
+from derive.calculus.reading_order import is_decimal, reading_order
+from derive.targets.numpy.code import ATOM, PRODUCT, UNARY, Code, power, python_number
+from derive.targets.numpy.formula_printer import product, signed_sum
 
-#: The functions that Python's math module has, by their names there.
+#: The functions of Python's math module, with their names there.
 MATH = {exp: "exp", log: "log", log1p: "log1p", tanh: "tanh"}
 
 
 @singledispatch
 def arithmetic(expression: Expr) -> Code:
-    """Python's code of a formula; the functions of ``MATH`` go by their names alone."""
+    """Return the Python code of a formula; functions of ``MATH`` are called by their names alone.
+
+    Raises NotImplementedError for a type of node without code.
+    """
     raise NotImplementedError(f"no arithmetic for {type(expression).__name__}: {expression}")
 
 
 @arithmetic.register
 def _(expression: Rational) -> Code:
-    """With a point, so that Python need not convert it at every step."""
+    """A float literal, so that Python does not convert an integer at every step."""
     if expression.q != 1 and is_decimal(expression):
         return python_number(Fraction(expression.p, expression.q))
     if expression.q != 1:
@@ -48,17 +52,12 @@ def _(expression: Expr) -> Code:
 
 @arithmetic.register
 def _(expression: Add) -> Code:
-    return joined((term, arithmetic(abs_term(term))) for term in reading_order(expression.args))
+    return signed_sum(reading_order(expression.args), arithmetic)
 
 
 @arithmetic.register
 def _(expression: Mul) -> Code:
-    if subtracted(expression):
-        return Code(f"-{arithmetic(-expression).at(PRODUCT)}", UNARY)
-    top, bottom = fraction(expression, decimals=True)
-    if bottom != 1:
-        return Code(f"{arithmetic(top).at(PRODUCT)} / {arithmetic(bottom).at(UNARY)}", PRODUCT)
-    return Code(" * ".join(arithmetic(f).at(UNARY) for f in factors(top)), PRODUCT)
+    return product(expression, arithmetic)
 
 
 @arithmetic.register

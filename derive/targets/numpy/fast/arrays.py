@@ -19,11 +19,11 @@ from derive.calculus.index import Tensor
 from derive.calculus.roles import Role
 from derive.learning.optimizers import LEARNING_RATE
 from derive.targets.names import CodeNames
+from derive.targets.numpy.code import quoted
 from derive.targets.numpy.fast.code import ALL, Code, numbers_of
 from derive.targets.numpy.fast.forms import FormPrinter, can_wait
 from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import Line, Straight, transposed
-from derive.targets.numpy.printer import quoted
 
 #: From how many numbers on the first block is put off, for batches of one sample.
 SLOW = 8_192

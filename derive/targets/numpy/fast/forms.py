@@ -22,7 +22,8 @@ from derive.targets.names import FAST_ARRAYS, CodeNames, Names, renamed
 from derive.targets.numpy.fast.code import ALL, VIEWS, Code
 from derive.targets.numpy.fast.formulas import NotStraight, Spelling, applied, entrywise
 from derive.targets.numpy.fast.lines import Straight
-from derive.targets.numpy.printer import NumPyPrinter, scalar
+from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.printer import NumPyPrinter
 
 #: Nodes that are an array, or a part of one.
 _VIEWS = (mx.Array, mx.Part, mx.Transpose)

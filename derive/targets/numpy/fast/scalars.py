@@ -24,7 +24,7 @@ from derive.targets.names import FAST_NUMBERS, Names, renamed
 from derive.targets.numpy.fast.code import numbers_of
 from derive.targets.numpy.fast.formulas import NotStraight, applied, entrywise
 from derive.targets.numpy.fast.lines import LIMIT, Line, Straight
-from derive.targets.numpy.printer import scalar
+from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.scalar_printer import MATH, arithmetic
 
 #: How many numbers there may be: a function of thousands of local variables helps nobody.

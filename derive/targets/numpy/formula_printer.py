@@ -1,0 +1,230 @@
+"""NumPy code of formulas of arrays and numbers, one function for each type of node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from functools import singledispatch
+from typing import Any
+
+from sympy import (
+    Abs,
+    Add,
+    And,
+    E,
+    Expr,
+    Function,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    Max,
+    Min,
+    Mul,
+    Or,
+    Piecewise,
+    Pow,
+    Rational,
+    Symbol,
+    default_sort_key,
+    erf,
+    floor,
+    oo,
+    pi,
+    preorder_traversal,
+    sign,
+    true,
+)
+
+from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
+from derive.calculus.functions import CALLS, X
+from derive.calculus.reading_order import fraction, is_decimal, reading_order, subtracted
+from derive.targets.numpy.code import ATOM, PRODUCT, UNARY, Code, joined, power, python_number
+
+#: The symbols in the small terms of a rearranged form.
+SMALL = (E_POWER, E_LESS_ONE, E_NEAR)
+
+
+@singledispatch
+def scalar(expression: Expr) -> Code:
+    """Return the NumPy code of a formula; its symbols are arrays or Python numbers.
+
+    Raises NotImplementedError for a type of node without code.
+    """
+    raise NotImplementedError(f"no NumPy code for {type(expression).__name__}: {expression}")
+
+
+@scalar.register
+def _(expression: Rational) -> Code:
+    if expression.q == 1:
+        return Code(str(expression.p), *((ATOM, True) if expression.p >= 0 else (UNARY, False)))
+    if is_decimal(expression):
+        return python_number(Fraction(expression.p, expression.q))
+    return Code(f"{expression.p} / {expression.q}", PRODUCT)
+
+
+@scalar.register
+def _(expression: Symbol) -> Code:
+    return Code(expression.name, plain=True)
+
+
+@scalar.register
+def _(expression: Add) -> Code:
+    # small terms come last, so that they are not lost before the large terms have cancelled
+    terms = reading_order(expression.args)
+    if expression.has(*SMALL, X):
+        terms.sort(key=lambda t: (t.has(*SMALL), not t.is_number))
+    return signed_sum(terms, scalar)
+
+
+def signed_sum(terms: Iterable[Expr], printed: Callable[[Expr], Code]) -> Code:
+    """Return the sum of terms that are ``printed`` without their signs."""
+    return joined((subtracted(t), printed(-t if subtracted(t) else t)) for t in terms)
+
+
+@scalar.register
+def _(expression: Mul) -> Code:
+    return product(expression, scalar)
+
+
+def product(expression: Mul, printed: Callable[[Expr], Code]) -> Code:
+    """Return a product, or a quotient, of factors that are ``printed``: numbers first, sums last."""
+    if subtracted(expression):
+        return Code(f"-{printed(-expression).at(PRODUCT)}", UNARY)
+    top, bottom = fraction(expression, decimals=True)
+    if bottom != 1:
+        return Code(f"{printed(top).at(PRODUCT)} / {printed(bottom).at(UNARY)}", PRODUCT)
+    factors = sorted(top.as_ordered_factors(), key=lambda f: (not f.is_number, isinstance(f, Add)))
+    return Code(" * ".join(printed(f).at(UNARY) for f in factors), PRODUCT)
+
+
+@scalar.register
+def _(expression: Pow) -> Code:
+    if is_root(expression):
+        library = "math" if expression.is_number else "np"
+        return Code(f"{library}.sqrt({scalar(expression.base).text})")
+    if expression.exp == -1:
+        return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
+    if expression.exp.is_negative:
+        return Code(f"1 / {scalar(expression.base**-expression.exp).at(UNARY)}", PRODUCT)
+    return power(scalar(expression.base), scalar(expression.exp), UNARY)
+
+
+def _called(expression: Expr) -> Code:
+    """A call of NumPy, or of ``math`` for a number: a NumPy number would turn float32 arrays into float64."""
+    name = type(expression).__name__
+    function = f"math.{name}" if expression.is_number else f"np.{CALLS[type(expression)].numpy}"
+    return Code(f"{function}({scalar(expression.args[0]).text})")
+
+
+for _function in CALLS:
+    scalar.register(_function, _called)
+
+
+@scalar.register(erf)
+@scalar.register(erfc)
+@scalar.register(log1p)
+@scalar.register(log1p_ratio)
+def _(expression: Expr) -> Code:
+    return Code(f"{type(expression).__name__}({scalar(expression.args[0]).text})")
+
+
+@scalar.register(type(pi))
+def _(expression: Expr) -> Code:
+    return Code("math.pi")
+
+
+@scalar.register(type(E))
+def _(expression: Expr) -> Code:
+    return Code("math.e")
+
+
+@scalar.register
+def _(expression: Abs) -> Code:
+    """Choose by the real part: the complex step needs the derivative, which ``np.abs`` of a complex number loses."""
+    inner = scalar(expression.args[0])
+    return Code(f"np.where({inner.at(ATOM)}.real >= 0, {inner.text}, -{inner.at(UNARY)})")
+
+
+@scalar.register
+def _(expression: sign) -> Code:
+    return Code(f"np.sign({scalar(expression.args[0]).at(ATOM)}.real)")
+
+
+# Numbers computed once per step are Python numbers: a NumPy number would turn float32 arrays into float64.
+
+
+class PythonRoot(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """The square root of a Python number."""
+
+
+class PythonCosine(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """The cosine of a Python number."""
+
+
+def is_root(expression: Expr) -> bool:
+    """Return whether a formula is a square root."""
+    return isinstance(expression, Pow) and expression.exp == Rational(1, 2)
+
+
+@scalar.register
+def _(expression: PythonRoot) -> Code:
+    return Code(f"math.sqrt({scalar(expression.args[0]).text})")
+
+
+@scalar.register(PythonCosine)
+@scalar.register(floor)
+def _(expression: Expr) -> Code:
+    name = "floor" if isinstance(expression, floor) else "cos"
+    return Code(f"math.{name}({scalar(expression.args[0]).text})")
+
+
+@scalar.register(Max)
+@scalar.register(Min)
+def _(expression: Expr) -> Code:
+    listed = ", ".join(scalar(a).text for a in reading_order(expression.args))
+    return Code(f"{type(expression).__name__.lower()}({listed})")
+
+
+@scalar.register
+def _(expression: Piecewise) -> Code:
+    if any(_is_array(value) for value, _ in expression.args):
+        return _choice(expression, scalar)
+    return Code(f"{_choice(expression, _choice).text}.astype({X}.dtype)")  # numbers alone would make int64 or float64
+
+
+def _choice(expression: Expr, otherwise: Callable[..., Code] | None = None) -> Code:
+    """Nested calls of ``np.where``; ``otherwise`` prints the cases after the first."""
+    if not isinstance(expression, Piecewise):
+        return scalar(expression)
+    (value, condition), *rest = expression.args
+    if condition == true:
+        return scalar(value)
+    other = (otherwise or _choice)(Piecewise(*rest))
+    return Code(f"np.where({_condition(condition)}, {scalar(value).text}, {other.text})")
+
+
+def _is_array(value: Expr) -> bool:
+    """Whether the value of a formula is an array, not a number."""
+    return any(isinstance(node, Symbol) for node in preorder_traversal(value))
+
+
+def _condition(condition: Any) -> str:
+    if isinstance(condition, And | Or):
+        sign = " & " if isinstance(condition, And) else " | "
+        return sign.join(f"({_condition(c)})" for c in sorted(condition.args, key=default_sort_key))
+    signs = {Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
+    return f"{_real(condition.lhs)} {signs[type(condition)]} {_real(condition.rhs)}"
+
+
+def _real(side: Expr) -> str:
+    """The real part of one side of a comparison, so that a complex step takes the same branch."""
+    if isinstance(side, Abs):
+        return f"np.abs({_real(side.args[0])})"
+    code = scalar(side)
+    return code.text if side.is_number else f"{code.at(ATOM)}.real"
+
+
+@scalar.register(type(-oo))
+def _(expression: Expr) -> Code:
+    return Code("-math.inf", UNARY)
