@@ -440,10 +440,10 @@ def inverse(node: Node) -> Node:
 
 
 def walk(node: Node) -> list[Node]:
-    """Return a node and all its descendants."""
+    """Return a node and all its descendants, each before its children, in the order in which they are read."""
     found, stack = [], [node]
     while stack:
         node = stack.pop()
         found.append(node)
-        stack += children(node)
+        stack += reversed(children(node))
     return found

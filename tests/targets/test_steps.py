@@ -284,15 +284,15 @@ def test_a_module_without_undefined_names_is_accepted() -> None:
 
 
 def test_numpy_returns_no_module_with_undefined_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = lambda self, s: f"{self.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
-    monkeypatch.setattr("derive.targets.numpy.equations._Layout.line", broken)
+    broken = lambda self, s: f"{self.statements.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
+    monkeypatch.setattr("derive.targets.numpy.function_bodies.Bodies.line", broken)
     with pytest.raises(ModuleError, match=r"internal error in equation \(\d+\): the generated module reads nowhere"):
         derive(networks.tied()).numpy()
 
 
 def test_a_value_that_is_read_too_early_is_refused_by_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    early = lambda self, s: f"{self.name(s.target)} = {self.name(s.target)}  # ({s.number})"  # noqa: E731
-    monkeypatch.setattr("derive.targets.numpy.equations._Layout.line", early)
+    early = lambda self, s: f"{self.statements.name(s.target)} = {self.statements.name(s.target)}  # ({s.number})"  # noqa: E731
+    monkeypatch.setattr("derive.targets.numpy.function_bodies.Bodies.line", early)
     with pytest.raises(ModuleError, match=r"does not run: equation \(\d+\): UnboundLocalError: .*'\w+'"):
         derive(networks.tied()).numpy()
 

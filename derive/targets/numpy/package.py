@@ -23,8 +23,9 @@ from derive.targets.fold import WIDTH, fold
 from derive.targets.module_check import require_known
 from derive.targets.numpy import runtime
 from derive.targets.numpy.code import quoted
-from derive.targets.numpy.equations import arguments, equations_context, words
+from derive.targets.numpy.equations import arguments, equations_context
 from derive.targets.numpy.facts import digest, facts
+from derive.targets.numpy.function_bodies import words
 from derive.targets.numpy.runtime.steps import END, START, hash_of_equations
 from derive.text.errors import StatementError
 

@@ -1,0 +1,137 @@
+"""The bodies of the functions that compute the equations: ``forward``, ``error``, ``gradients`` and ``kinks``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sympy import Symbol
+
+from derive.arrays import matrix as mx
+from derive.arrays.kinks import kink_nodes
+from derive.arrays.lift import ArrayAssign
+from derive.arrays.lower import lowered, with_two_axes
+from derive.calculus.index import SAMPLES, Tensor
+from derive.targets.fold import WIDTH, folded
+from derive.targets.numpy.code import quoted
+from derive.targets.numpy.printer import NumPyPrinter
+from derive.targets.numpy.statements import Statements, about, code_form, needed, reads
+
+Lines = tuple[str, ...]
+
+#: The indentation of the body of a function.
+STEP = "    "
+
+
+class Bodies:
+    """Prints statements as the lines of functions."""
+
+    def __init__(self, statements: Statements) -> None:
+        self.statements = statements
+        self.program = statements.program
+        self.printer = NumPyPrinter(statements.codes.tensors, statements.codes.widths, statements.functions)
+
+    def functions(self) -> dict[str, Lines]:
+        """Return the bodies by the names of their functions; ``predicting`` is the forward pass without ``values``."""
+        own, name = self.statements, self.statements.name
+        kept = [s.target for s in own.forward]
+        towards = [name(s.target) for s in own.towards_error]
+        factors = [name(s.target) for s in own.backward if s.stage == "factor"]
+        backward = needed((*own.towards_error, *own.backward), (), lambda s: s.stage != "error")
+        slopes = ((about(s).name, name(s.target)) for s in own.backward if s.stage == "gradient")
+        return {
+            "forward": self._body(own.forward, (), _put(map(name, kept))),
+            "error": self._body((*own.towards_error, own.error), kept, _put(towards)),
+            "gradients": self._body(backward, kept, (*_put(factors), f"return {dict_code(slopes)}")),
+            "kinks": self._kinks(kept),
+            "predicting": self._body(needed(own.forward, {self.program.predicted}), (), ()),
+        }
+
+    def line(self, statement: ArrayAssign) -> str:
+        """Return ``name = code  # (number)``."""
+        code = self.printer.code(code_form(statement)).text
+        return f"{self.statements.name(statement.target)} = {code}  # ({statement.number})"
+
+    def _body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
+        """The lines that unpack what is read, those of the statements, and the ``end``."""
+        computed = [self.line(s) for s in statements]
+        return folded((*self._unpacked(reads(statements), words(computed), values), *computed, *end), STEP)
+
+    def _kinks(self, values: Iterable[Tensor]) -> Lines:
+        """The lines that return the side of each kink on which an argument lies; empty without a kink."""
+        places = tuple(kink_nodes(self.program))
+        if not places:
+            return ()
+        read = set().union(*(mx.arrays_read(place) for place in places))
+        towards = needed(self.statements.towards_error, read)
+        computed = [self.line(s) for s in towards]
+        items = [f"np.sign({self.printer.code(lowered(with_two_axes(place))).text})" for place in places]
+        unpacked = self._unpacked(read | reads(towards), words([*computed, *items]), values)
+        return folded((*unpacked, *computed, f"return [{', '.join(items)}]"), STEP)
+
+    def _unpacked(self, read: set[str], used: set[str], values: Iterable[Tensor]) -> Lines:
+        """The lines that assign names to the arrays that are ``read``, and to the sizes that the code has ``used``."""
+        name = self.statements.name
+        stored = [(name(p), self.statements.stored(p)) for p in self.program.parameters if p.name in read]
+        kept = [(name(t), f'values["{name(t)}"]') for t in values if t.name in read]
+        lines = [*_together(stored), *_together(kept)]
+        at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
+        lines += [self._width(symbol, at_hand) for symbol, w in self.statements.codes.widths.items() if w in used]
+        if SAMPLES.name in used:
+            lines.append(f"{SAMPLES} = {name(self.program.inputs[0])}.shape[1]")
+        return tuple(lines)
+
+    def _width(self, symbol: Symbol, at_hand: list[Tensor]) -> str:
+        """The line that reads a width from one of the arrays at hand, or else from a parameter."""
+        width = self.statements.codes.widths[symbol]
+        for tensor in at_hand:
+            for side, extent in enumerate(mx.Array(tensor).shape):
+                if extent == symbol:
+                    return f"{width} = {self.statements.name(tensor)}.shape[{side}]"
+        return self._width_of_parameter(symbol, width)
+
+    def width_lines(self, widths: Mapping[Symbol, str]) -> Lines:
+        """Return the lines that read the widths from the parameters, with the given names."""
+        return tuple(self._width_of_parameter(symbol, name) for symbol, name in widths.items())
+
+    def _width_of_parameter(self, symbol: Symbol, name: str) -> str:
+        parameter, side, extent = next(
+            (p, side, extent)
+            for p in self.program.parameters
+            for side, extent in enumerate(mx.Array(p).shape)
+            if extent.has(symbol)
+        )
+        less = f" - {self.statements.extent(extent - symbol)}" if extent != symbol else ""
+        return f"{name} = {self.statements.stored(parameter)}.shape[{side}]{less}"
+
+
+def dict_code(items: Iterable[tuple[str, object]]) -> str:
+    """Return a dict with strings as keys as code; the values are code."""
+    return f"{{{', '.join(f'{quoted(key)}: {value}' for key, value in items)}}}"
+
+
+def words(lines: Iterable[str]) -> set[str]:
+    """Return the names that occur in lines of code."""
+    text = "".join(f"    {line}\n" for line in lines)
+    return {node.id for node in ast.walk(ast.parse(f"def body():\n{text or '    pass'}")) if isinstance(node, ast.Name)}
+
+
+def _put(names: Iterable[str]) -> Lines:
+    """The line that puts tensors into ``values``; empty without tensors."""
+    items = dict_code((name, name) for name in names)
+    return () if items == "{}" else (f"values |= {items}",)
+
+
+def _together(items: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Assignments side by side, as many per line as fit."""
+    names: list[str] = []
+    values: list[str] = []
+    for name, value in items:
+        line = f"{STEP}{', '.join([*names, name])} = {', '.join([*values, value])}"
+        if names and len(line) > WIDTH:
+            yield f"{', '.join(names)} = {', '.join(values)}"
+            names, values = [], []
+        names.append(name)
+        values.append(value)
+    if names:
+        yield f"{', '.join(names)} = {', '.join(values)}"

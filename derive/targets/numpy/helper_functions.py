@@ -1,0 +1,99 @@
+"""The functions that the equations call: elementwise ones, those along an axis, and those missing in NumPy."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from sympy import Symbol, erf
+
+from derive.arrays import matrix as mx
+from derive.arrays.stable import erfc, form_of, log1p, log1p_ratio
+from derive.calculus.functions import X
+from derive.paper.boxes import Typesetter
+from derive.paper.notation import PSI
+from derive.paper.page import Page
+from derive.paper.text import text
+from derive.targets.fold import folded
+from derive.targets.numpy.along_code import function_along, with_those_called
+from derive.targets.numpy.evaluator import ignored
+from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.function_bodies import STEP
+from derive.targets.numpy.function_code import body
+from derive.targets.numpy.statements import Statements, code_form
+
+#: The number of characters on one line of a docstring.
+DOCSTRING = 77
+#: The minus sign of formulas, which code checkers report as a confusable hyphen.
+MINUS = "−"
+
+#: Functions of the module that NumPy lacks, by name, each with its SymPy class.
+_SPECIAL = {"erf": erf, "erfc": erfc, "log1p": log1p, "log1p_ratio": log1p_ratio}
+
+
+def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
+    """Yield the context of each function: the elementwise functions, then the functions that they and others call."""
+    for function, number in statements.numbers.items():
+        yield _elementwise(function, statements.functions[function], number)
+    values = [form_of(function).value for function in statements.numbers]
+    for name, kind in _SPECIAL.items():
+        if any(value.has(kind) for value in values):
+            yield {"call": name, "slope": _slope_of_erf(name) if kind in (erf, erfc) else ""}
+    calls = {n.name for s in statements.computed for n in mx.walk(code_form(s)) if isinstance(n, mx.Call)}
+    for name in sorted(with_those_called(calls)):
+        yield _along(name)
+
+
+def _elementwise(function: Any, name: str, number: int) -> dict[str, Any]:
+    form = form_of(function)
+    return {
+        "call": None,
+        "function": function,
+        "name": name,
+        "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
+        "what": _as_docstring(f"{_described(function)}."),
+        "overflows": ignored(function.definition, form),
+        "lines": folded(body(form, f"  # ({number})"), STEP),
+    }
+
+
+def _along(name: str) -> dict[str, Any]:
+    code = function_along(name)
+    return {
+        "call": None,
+        "name": name,
+        "signature": ", ".join(f"{a}: Array" for a in code.arguments),
+        "what": _as_docstring(code.what),
+        "overflows": "",
+        "lines": folded(code.lines, STEP),
+    }
+
+
+def _slope_of_erf(name: str) -> str:
+    """The derivative of erf or erfc at the real part of x, computed by SymPy."""
+    slope = (erf(X) if name == "erf" else 1 - erf(X)).diff(X)
+    return scalar(slope.xreplace({X: Symbol(f"{X}.real", real=True)})).text
+
+
+def _as_docstring(text: str) -> str:
+    """Wrap a sentence; its formula moves to a paragraph of its own if both do not fit on one line."""
+    if len(text) <= DOCSTRING:
+        return text
+    words, _, formula = text.partition(": ")
+    if not formula:
+        return "\n    ".join(textwrap.wrap(text, DOCSTRING))
+    rest = "\n    ".join(textwrap.wrap(formula, DOCSTRING))
+    return f"{words}.\n\n    {rest}"
+
+
+def _described(function: Any) -> str:
+    """Describe an elementwise function, for its docstring."""
+    if function.summary:
+        return str(function.summary).replace(MINUS, "-")
+    formula = text(Page(Typesetter(PSI.times), PSI, {}).formula(function.definition)).replace(MINUS, "-")
+    if function.order:
+        return f"The derivative of {function.origin}: {formula}"
+    if function.role == "loss":
+        return f"What the loss {function.label} does to one entry: {formula}"
+    return f"The activation{'' if function.label == function.title else f' {function.label}'}: {formula}"

@@ -1,0 +1,150 @@
+"""The statements of a program in the forms that are computed, and the names of everything in their code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sympy import Expr
+
+from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayAssign, ArrayProgram, lift
+from derive.arrays.lower import array, has_axes, lowered, with_two_axes
+from derive.arrays.stability import Stability
+from derive.calculus.index import Tensor
+from derive.paper.notation import Notation
+from derive.targets.names import code_names
+from derive.targets.numpy.code import quoted
+from derive.targets.numpy.evaluator import elementwise_in
+from derive.targets.numpy.formula_printer import scalar
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """A statement in the form that is computed; ``needed`` says whether the stated form would overflow."""
+
+    statement: ArrayAssign
+    needed: bool = False
+
+
+class Statements:
+    """The statements of a program by stage, without those whose targets nothing reads.
+
+    ``functions`` maps the elementwise functions to their names in code, ``numbers`` to the numbers
+    of the equations where they are first used.
+    """
+
+    def __init__(self, program: ArrayProgram, notation: Notation, stability: Stability) -> None:
+        self.program = program
+        self._forms = {s.number: self._computed(s, stability) for s in program.statements}
+        self.codes = code_names(program, notation)
+        alive = self._without_unread(tuple(c.statement for c in self._forms.values()))
+        self.forward = _of_stages(alive, "forward")
+        *towards, self.error = _of_stages(alive, "error")
+        self.towards_error = tuple(towards)
+        self.backward = _of_stages(alive, "factor", "gradient")
+        self.numbers: dict[Any, int] = {d.function: d.number for d in program.definitions}
+        for statement in self.computed:
+            for function in elementwise_in(code_form(statement)):
+                self.numbers.setdefault(function, statement.number)
+        self.functions = {function: self.codes.functions.fresh(function.title) for function in self.numbers}
+
+    def _computed(self, statement: ArrayAssign, stability: Stability) -> _Computed:
+        found = None if statement.stage == "update" else stability.computed(statement)
+        if found is None or found.equation == statement.equation:
+            return _Computed(statement)
+        form = lift(found.equation, self.program.tensors)
+        return _Computed(replace(statement, equation=found.equation, form=form), found.needed)
+
+    def _without_unread(self, statements: tuple[ArrayAssign, ...]) -> tuple[ArrayAssign, ...]:
+        """The statements that the prediction, the error, the gradients and the update need."""
+        ends = {self.program.predicted, _of_stages(statements, "error")[-1].target.name}
+        return needed(statements, ends, lambda s: s.stage in ("gradient", "update"))
+
+    @property
+    def computed(self) -> tuple[ArrayAssign, ...]:
+        """All statements except those of the update."""
+        return (*self.forward, *self.towards_error, self.error, *self.backward)
+
+    @property
+    def prediction(self) -> ArrayAssign:
+        """The statement of the prediction."""
+        return next(s for s in self.forward if s.target.name == self.program.predicted)
+
+    @property
+    def in_steps(self) -> tuple[ArrayAssign, ...]:
+        """The statements of the second rendering: in the stated form unless that would overflow.
+
+        An optimizer with a state may divide by the size of the gradient. Each entry of the gradient
+        must then be accurate relative to its own size, so the backward pass has the computed form.
+        """
+        exact = {s.number for s in self.backward} if self.program.states else set()
+        computed = ((s, self._forms[s.number]) for s in self.program.statements)
+        return self._without_unread(tuple(c.statement if c.needed or s.number in exact else s for s, c in computed))
+
+    def error_is_array(self) -> bool:
+        """Return whether the code of the error gives an array of one entry, not a number."""
+        form = code_form(self.error)
+        read = (t for t in self.program.tensors.values() if not t.axes and t.name in mx.arrays_read(form))
+        return has_axes(form) or any(t not in self.program.scalars and t.role != "penalty" for t in read)
+
+    def name(self, tensor: Tensor) -> str:
+        """Return the name of a tensor in code."""
+        return self.codes.tensors[tensor.name]
+
+    def extent(self, value: Expr) -> str:
+        """Return a width, or a formula of widths, as code."""
+        return scalar(self.codes.in_code(value)).text
+
+    def stored(self, tensor: Tensor) -> str:
+        """Return the code that reads a parameter or a state from its dict, by the user's name."""
+        return f"{'state' if tensor in self.program.states else 'parameters'}[{quoted(tensor.name)}]"
+
+
+def code_form(statement: ArrayAssign) -> mx.Node:
+    """Return the matrix form that is printed for a statement."""
+    if statement.stage == "update":
+        return lowered(_summed_at_once(statement.form))
+    if statement.stage == "error":
+        return lowered(statement.form)
+    return array(lowered(with_two_axes(statement.form)))
+
+
+def _summed_at_once(node: mx.Node) -> mx.Node:
+    """Replace each sum whose result is one number by a sum of all entries."""
+    operands = tuple(_summed_at_once(c) for c in mx.children(node))
+    if isinstance(node, mx.SumOver) and node.shape == (1, 1):
+        return mx.SumOver(operands[0], None)
+    return mx.rebuilt(node, operands)
+
+
+def reads(statements: Iterable[ArrayAssign]) -> set[str]:
+    """Return the names of the tensors that the code of the statements reads."""
+    return set().union(*(mx.arrays_read(code_form(s)) for s in statements))
+
+
+def needed(
+    statements: tuple[ArrayAssign, ...], read: Iterable[str], always: Callable[[ArrayAssign], bool] = lambda _: False
+) -> tuple[ArrayAssign, ...]:
+    """Return the statements whose targets are ``read``, by name or by a later needed statement.
+
+    A statement for which ``always`` is true is needed in any case.
+    """
+    found: list[ArrayAssign] = []
+    wanted = set(read)
+    for statement in reversed(statements):
+        if statement.target.name in wanted or always(statement):
+            found.append(statement)
+            wanted |= reads([statement])
+    return tuple(reversed(found))
+
+
+def about(statement: ArrayAssign) -> Tensor:
+    """Return the parameter whose gradient or update a statement computes."""
+    assert statement.target.about is not None
+    return statement.target.about
+
+
+def _of_stages(statements: Iterable[ArrayAssign], *names: str) -> tuple[ArrayAssign, ...]:
+    return tuple(s for s in statements if s.stage in names)

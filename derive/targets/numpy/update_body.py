@@ -1,0 +1,66 @@
+"""The body of ``update``: the equations of a step, which change the parameters and the state in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from derive.arrays import matrix as mx
+from derive.calculus.index import Tensor
+from derive.targets.numpy.code import quoted
+from derive.targets.numpy.printer import NumPyPrinter
+from derive.targets.numpy.statements import Statements, about, code_form
+
+
+class UpdateBody:
+    """Prints the statements of the update as lines of code."""
+
+    def __init__(self, statements: Statements) -> None:
+        self.statements = statements
+        self.program = statements.program
+        gradients = {
+            s.target.name: f"slopes[{quoted(about(s).name)}]" for s in statements.backward if s.stage == "gradient"
+        }
+        codes = statements.codes
+        self.printer = NumPyPrinter({**codes.tensors, **gradients}, codes.widths, statements.functions)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines: for each equation those that read its arrays, then the equation."""
+        at_hand: set[str] = set()
+        order = {name: position for position, name in enumerate(self.program.tensors)}
+        for statement in self.program.stage("update"):
+            form = code_form(statement)
+            line, read = self._in_place(form, statement.target)
+            for name in sorted(mx.arrays_read(read), key=lambda name: order[name]):
+                yield from self._fetched(self.program.tensors[name], at_hand)
+            if statement.target.role != "updated":
+                at_hand.add(self.statements.name(statement.target))
+            yield f"{line}  # ({statement.number})"
+
+    def _fetched(self, tensor: Tensor, at_hand: set[str]) -> Iterator[str]:
+        """The line that reads an array from its dict, unless it is already at hand."""
+        stored = tensor.about if tensor.role == "updated" and tensor.about else tensor
+        name = self.statements.name(stored)
+        if name not in at_hand:
+            at_hand.add(name)
+            if stored in (*self.program.states, *self.program.parameters):
+                number = stored in self.program.states and stored.about is None and not stored.axes
+                yield f"{name} = {self.statements.stored(stored)}{'.item()' if number else ''}"
+
+    def _in_place(self, form: mx.Node, target: Tensor) -> tuple[str, mx.Node]:
+        """The line that computes a target, and the part of the form that it reads by name."""
+        replaced = target.about
+        if target.role != "updated" or replaced is None:
+            code = self.printer.code(form).text
+            return (
+                f"{self.statements.name(target)} = {f'float({code})' if target.role == 'square_norm' else code}",
+                form,
+            )
+        place = self.statements.stored(replaced)
+        if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(replaced):
+            rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
+            sign = "-" if mx.is_negative(rest) else "+"
+            return f"{place} {sign}= {self.printer.code(mx.without_sign(rest)).text}", rest
+        if isinstance(form, mx.Number):
+            more = mx.Number(form.value - replaced.symbol)
+            return f"{place} += {self.printer.code(more).text}", more
+        return f"{self.statements.name(replaced)}[...] = {self.printer.code(form).text}", form
