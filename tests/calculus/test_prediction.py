@@ -114,7 +114,7 @@ def test_a_prediction_of_another_shape_has_its_own_and_no_score(role):
     module = load(derive(energy(role)).numpy())
     with pytest.raises(NotImplementedError) as said:
         module.Trainer().score(X, Y)
-    assert str(said.value) == "score compares a prediction with targets of its shape, but e has another one than Y"
+    assert str(said.value) == "score needs predictions of the shape of the targets, but e has another shape than Y"
     assert "the output, (1, m), for inputs X" in module.forward.__doc__
     assert "the outputs are (samples, 1)" in module.Trainer.predict.__doc__
 

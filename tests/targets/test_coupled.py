@@ -90,12 +90,12 @@ def test_a_trainer_of_coupled_samples_learns_and_refuses_to_predict(forward, why
             refused()
         assert str(said.value).startswith(why)
         assert str(said.value).endswith(
-            ", so that what is predicted for a sample depends on the others of its batch: "
+            ", so the prediction for a sample depends on the others of its batch: "
             "use forward(parameters, X), which computes a whole batch"
         )
     assert module.forward(trainer.parameters, X.T).shape == (2, 9)
     assert "samples of a batch are coupled" in module.Trainer.fit.__doc__
-    assert "one batch, measured as a whole" in " ".join(module.Trainer.fit.__doc__.split())
+    assert "evaluated as one batch" in " ".join(module.Trainer.fit.__doc__.split())
 
 
 def test_a_prediction_without_a_sample_axis_is_not_per_sample():

@@ -50,7 +50,7 @@ def test_the_equations_alone_take_the_same_steps(optimizer: str) -> None:
 
 
 def test_no_sample_is_predicted_by_itself_where_samples_are_coupled() -> None:
-    with pytest.raises(StatementError, match="form predict is for networks that predict each sample by itself"):
+    with pytest.raises(StatementError, match="form predict needs independent samples"):
         derive(networks.NETWORKS["batch_norm"]()).numpy("predict")
 
 

@@ -1,6 +1,6 @@
-"""The NumPy package: its equations, its trainer, its estimator.
+"""The NumPy target: a package with the equations, a trainer and an estimator.
 
-In: a derivation's value; `target.py` implements the interface of a target.
+In: a `Derived`; `target.py` implements the interface of a target.
 Out: the source of a package, with numerically stable functions.
 Imports: targets and the folders below it.
 """

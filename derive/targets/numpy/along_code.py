@@ -1,4 +1,4 @@
-"""Code of the functions along an axis (softmax, log-sum-exp and others)."""
+"""NumPy code of the functions along an axis, such as softmax and log-sum-exp."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from derive.targets.numpy.printer import NumPyPrinter
 
 _ROWS = Axis(Symbol("n", integer=True, positive=True))
 _COLUMNS = Axis(Symbol("m", integer=True, positive=True), sample=True)
-#: Functions down each column and along each row, by their names in code.
+#: The functions by their names in code: the rule, and the axis (0: each column, 1: each row).
 ALONG = {name_along(title, axis): (rule, axis) for title, rule in RULES.items() for axis in (0, 1)}
 
 
 @dataclass(frozen=True)
 class FunctionCode:
-    """A function of the module: name, arguments, docstring and the lines of its body."""
+    """A function of the module: name, arguments, docstring, lines of the body, and the functions that it calls."""
 
     name: str
     arguments: tuple[str, ...]
@@ -35,7 +35,7 @@ class FunctionCode:
 
 @cache
 def function_along(name: str) -> FunctionCode:
-    """Code of the function with this name."""
+    """Return the code of the function with this name."""
     rule, axis = ALONG[name]
     indices = (Index("i", _ROWS), Index("u", _COLUMNS))
     tensors = {a: Tensor(a, "argument", (_ROWS, _COLUMNS)) for a in rule.arguments}
@@ -53,7 +53,7 @@ def function_along(name: str) -> FunctionCode:
 
 
 def with_those_called(names: Iterable[str]) -> set[str]:
-    """Functions along an axis, and those that they call."""
+    """Return the names of functions along an axis and of all functions that they call."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -65,7 +65,7 @@ def with_those_called(names: Iterable[str]) -> set[str]:
 
 
 def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """Lines of the body: a value that is read twice gets a name, and so does the position of the largest entries."""
+    """The lines of the body; values that are read twice, and the positions of the largest entries, get names."""
     counts = Counter(mx.walk(form))
     names = {a: a for a in arguments}
     made: dict[mx.Node, mx.Node] = {}
@@ -89,7 +89,7 @@ def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _hint(node: mx.Node) -> str:
-    """Name for a part; empty if it needs none."""
+    """The name of an intermediate value; empty if it needs none."""
     if isinstance(node, mx.Map) and node.function is exp:
         return "powers"
     kinds = {mx.IsLargest: "top", mx.Largest: "largest", mx.Plus: "shifted", mx.Call: "shares", mx.SumOver: "total"}

@@ -1,4 +1,4 @@
-"""The estimator beside the package: scikit-learn's way to the trainer of one network."""
+"""The source of a scikit-learn estimator that trains one network with the package beside it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from derive.targets.names import width_names
 from derive.targets.numpy import runtime
 from derive.text.entry_text import base_name
 
-#: The kinds of targets of which a loss makes a classifier.
+#: The kinds of targets for which the estimator is a classifier.
 CLASSES = ("unit", "classes", "signs")
 
-#: Optimizers whose steps are as large as the gradient, not as the learning rate alone.
+#: Optimizers whose steps are proportional to the gradient, so that they need a larger learning rate.
 PLAIN = ("sgd", "momentum", "nesterov")
 
-
-#: The parameters that say how an estimator is trained, besides its learning rate; their types and defaults.
+#: The training parameters of an estimator except the learning rate: name, type and default as code.
 _SETTINGS = (
     ("batch_size", "int | str", "200"),
     ("max_iter", "int", "200"),
@@ -38,12 +37,12 @@ _SETTINGS = (
 
 
 def estimator_files(network: Network) -> dict[str, str]:
-    """The estimator, a classifier if the loss is for classes and otherwise a regressor, and what it rests on."""
+    """Return the files of the estimator, a classifier if the loss is for classes and otherwise a regressor."""
     targets = LOSSES[base_name(network.loss)].targets
     first, *_, last = network.layers
     names = [width for width in dict.fromkeys(network.layers) if isinstance(width, str)]
     hidden = tuple(name for name in names if name not in (first, last))
-    # A width of several layers is that of the data where the inputs or the outputs have it.
+    # A width shared by several layers is taken from the data if the inputs or the outputs have it.
     sources = {name: f'count("units_{name}", self.units_{name})' for name in names}
     sources |= {last: "targets.shape[1]"} if isinstance(last, str) else {}
     sources |= {first: "X.shape[1]"} if isinstance(first, str) else {}
@@ -66,7 +65,7 @@ def estimator_files(network: Network) -> dict[str, str]:
 
 
 def _classes(network: Network, targets: str) -> dict[str, Any]:
-    """How classes are coded, and how the outputs are read as classes."""
+    """The context of a classifier: the coding of the classes, and the meaning of the outputs."""
     last, name = network.layers[-1], base_name(network.activation[-1])
     single = isinstance(last, str) and ACTIVATIONS[name].elementwise
     return {
@@ -80,17 +79,18 @@ def _classes(network: Network, targets: str) -> dict[str, Any]:
 
 
 def probabilities(activation: str) -> str:
-    """Which kind of probabilities the outputs of an activation are, as the base of the estimators knows it."""
+    """Return the kind of probabilities that an activation gives, by its name in the runtime; empty if none."""
     values = ACTIVATIONS[activation].values
     return values.name.lower() if values and values.are_probabilities else ""
 
 
 def _numbers(last: int | str) -> dict[str, Any]:
+    """The context of a regressor."""
     shape = "(samples,)" if last == 1 else f"(samples, {last})"
     return {"kind": "Regressor", "outputs_said": _said(last, "output"), "y_shape": shape}
 
 
 def _said(width: int | str, one: str, more: str = "") -> str:
-    """A count in words; a name is as many as the data have."""
+    """A number of things in words; a symbolic width is any number."""
     more = more or f"{one}s"
     return f"any number of {more}" if isinstance(width, str) else f"{width} {one if width == 1 else more}"

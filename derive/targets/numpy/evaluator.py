@@ -1,4 +1,4 @@
-"""The code of forms and of functions as it would be emitted, run on numbers: what is tried is what is handed out."""
+"""Run the code of forms and functions on numbers, exactly as it stands in the generated module."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class NumPyEvaluator:
-    """Runs what ``NumPyPrinter`` prints; an ``arrays.trial.Evaluator``."""
+    """Runs the code of ``NumPyPrinter``; an ``arrays.trial.Evaluator``."""
 
     def array(
         self, form: mx.Node, names: Sequence[str], widths: Sequence[Symbol]
     ) -> Callable[[Mapping[str, Array], Mapping[str, int]], Array]:
-        """The code of a form, which takes the arrays of the named tensors and the sizes of widths by their names."""
+        """Return a function that evaluates a form, given arrays and widths by name."""
         tensors = {name: f"v{number}" for number, name in enumerate(names)}
         sides = {symbol: f"n{number}" for number, symbol in enumerate(widths)}
         functions = {f: f"f{number}" for number, f in enumerate(elementwise_in(form))}
@@ -48,19 +48,19 @@ class NumPyEvaluator:
         return computed
 
     def function(self, form: StableForm, others: tuple[Symbol, ...]) -> Callable[..., Any]:
-        """The code of an elementwise function of X and of ``others``."""
+        """Return the code of an elementwise function, called with X and ``others``."""
         code: Callable[..., Any] = elementwise_code(form, others)
         return code
 
 
 def elementwise_in(form: mx.Node) -> list[Any]:
-    """The elementwise functions that a form calls, in the order of their first use."""
+    """Return the elementwise functions that a form calls, in the order of first use."""
     maps = (node.function for node in mx.walk(form) if isinstance(node, mx.Map))
     return list(dict.fromkeys(f for f in maps if isinstance(f, type) and issubclass(f, Elementwise)))
 
 
 def functions_of(form: mx.Node, named: Mapping[Any, str]) -> dict[str, Any]:
-    """Those functions of the module that a form calls; the elementwise ones by the names that are given."""
+    """Return the functions of the module that a form calls, by name; ``named`` are the elementwise ones."""
     found: dict[str, Any] = dict(_SPECIAL)
     for node in mx.walk(form):
         if isinstance(node, mx.Call):
@@ -77,7 +77,7 @@ def _along(name: str) -> dict[str, Any]:
 
 @cache
 def elementwise_code(form: StableForm, others: tuple[Symbol, ...]) -> Any:
-    """A form as a function of Python's."""
+    """Return the code of a form as a Python function."""
     return _made(tuple(s.name for s in (X, *others)), body(form), tuple(_SPECIAL.items()))
 
 
@@ -101,23 +101,24 @@ _SPECIAL = {
 
 
 def ignored(definition: Expr, form: StableForm) -> str:
-    """What NumPy need not warn of in a form, as arguments of ``errstate``: what happens only where the truth overflows.
+    """Return the warnings to suppress in a form, as arguments of ``np.errstate``.
 
-    Empty where nothing happens, or something happens where the truth is a number.
+    These are warnings that occur only at points where the exact value overflows. The result is
+    empty if there are none, or if a warning also occurs where the exact value is finite.
     """
     if definition.free_symbols - {X}:
         return ""
     found: dict[str, None] = {}
     for given, true in true_values(definition, ()):
-        said = _said(elementwise_code(form, ()), given)
-        if said and true is not None and abs(true) <= GREATEST:
+        warned = _warnings(elementwise_code(form, ()), given)
+        if warned and true is not None and abs(true) <= GREATEST:
             return ""
-        found |= dict.fromkeys(said if true is not None else ())
+        found |= dict.fromkeys(warned if true is not None else ())
     return ", ".join(f'{kind}="ignore"' for kind in found)
 
 
-def _said(code: Any, given: tuple[float, ...]) -> list[str]:
-    """What NumPy says of an overflow at a point: ``over``, ``divide``, or nothing."""
+def _warnings(code: Any, given: tuple[float, ...]) -> list[str]:
+    """The warnings of NumPy at a point: ``over``, ``divide``, or none."""
     found: list[str] = []
     kinds = {"overflow": "over", "divide by zero": "divide"}
     with np.errstate(all="ignore", over="call", divide="call", call=lambda what, _: found.append(kinds[what])):

@@ -1,4 +1,4 @@
-"""What the trainer class says of its network: the kind of its targets, what its outputs mean, its name in a file."""
+"""The context of the trainer class: the kinds of its data, the meaning of its outputs, and its digest."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from derive.targets.numpy.formula_printer import scalar
 if TYPE_CHECKING:
     from derive.statement.network import Network
 
-#: How many names are listed before the middle ones are left out.
+#: The largest number of names in a list; a longer list omits the middle ones.
 MOST = 8
 
 
 def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
-    """What the templates of the trainer class need beside the ``context`` of the equations."""
+    """Return the context of the templates of the trainer, in addition to the ``context`` of the equations."""
     targets, inputs, outputs = context["targets"], context["inputs"], context["outputs"]
     coupled = coupling(program)
     return {
@@ -43,14 +43,17 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
 
 
 def digest(network: Network | None, equations: str) -> str:
-    """A short hash of what is learned: of the specification, whatever its name and notation, or of the equations."""
+    """Return a short hash that identifies a network in a file.
+
+    It is computed from the specification without its name and notation, or else from the equations.
+    """
     if network is None:
         return hashlib.sha256(equations.encode()).hexdigest()[:12]
     return replace(network, name="network", notation="psi").digest
 
 
 def _widths(names: Sequence[str]) -> str:
-    """Which widths a trainer is made with, in a sentence; empty if all are numbers."""
+    """A sentence about the symbolic widths that a trainer needs; empty if all widths are numbers."""
     if not names:
         return ""
     given = ", ".join(f"{name}=..." for name in names)
@@ -67,12 +70,12 @@ _KINDS = {
 
 
 def _data(targets: str, inputs: str, outputs: str) -> str:
-    """What the inputs and the targets are, in a sentence."""
+    """A sentence about the shapes of the data and the allowed targets."""
     return f"X is (samples, {inputs}), Y is {_target_shapes(targets, outputs)}: {_KINDS[targets]}."
 
 
 def _target_shapes(targets: str, outputs: str) -> str:
-    """How the targets of the samples may be given."""
+    """The allowed shapes of the targets."""
     shapes = f"(samples, {outputs})"
     if outputs == "1":
         return f"{shapes} or (samples,)"
@@ -80,7 +83,7 @@ def _target_shapes(targets: str, outputs: str) -> str:
 
 
 def _predicted(program: ArrayProgram) -> dict[str, Any]:
-    """What the prediction is: its shape as columns, what it means, and why it has no score."""
+    """The context of the prediction: its shape with samples as columns, its meaning, and why it has no score."""
     prediction, target = program.prediction, program.inputs[1]
     statement = next(s for s in program.stage("forward") if s.target == prediction)
     values = values_of(statement.equation)
@@ -93,40 +96,42 @@ def _predicted(program: ArrayProgram) -> dict[str, Any]:
 
 
 def _units(tensor: Tensor) -> Expr:
-    """How many numbers a tensor has for each sample."""
+    """The number of entries of a tensor per sample."""
     return Mul(*(axis.extent for axis in tensor.axes if not axis.sample))
 
 
 def _no_score(program: ArrayProgram) -> str:
-    """Why predictions are not compared with targets."""
+    """Why ``score`` is not available: the prediction does not have the shape of the target."""
     prediction, target = program.predicted, program.inputs[1].name
-    return f"score compares a prediction with targets of its shape, but {prediction} has another one than {target}"
+    return (
+        f"score compares predictions with targets of the same shape, but {prediction} and {target} have different ones"
+    )
 
 
 def _no_prediction(coupled: str) -> str:
-    """Why no sample is predicted by itself, and what there is instead."""
+    """Why ``predict`` is not available, and what to use instead."""
     return (
-        f"{coupled}, so that what is predicted for a sample depends on the others of its batch: "
+        f"{coupled}, so the prediction for a sample depends on the others of its batch: "
         "use forward(parameters, X), which computes a whole batch"
     )
 
 
 def _coupled_fit(coupled: str) -> str:
-    """What `fit` does where samples are coupled; empty where they are not."""
+    """A sentence about ``fit`` with coupled samples; empty if they are not coupled."""
     if not coupled:
         return ""
-    return f"The samples of a batch are coupled: {coupled}. The validation data are one batch, measured as a whole."
+    return f"The samples of a batch are coupled: {coupled}. The validation data are evaluated as one batch."
 
 
 def _string(sentence: str) -> tuple[str, ...]:
-    """A sentence as the pieces of a string in source code."""
+    """A sentence as adjacent string literals."""
     lines = textwrap.wrap(sentence, WIDTH - 16)
     pieces = (*(f"{line} " for line in lines[:-1]), lines[-1])
     return tuple(json.dumps(piece, ensure_ascii=False) for piece in pieces)
 
 
 def _words(network: Network | None) -> list[str]:
-    """What a trainer shows of its network, as Python strings in source code."""
+    """The arguments that the ``repr`` of a trainer shows, as string literals."""
     if network is None:
         return []
     names = network.activation

@@ -1,4 +1,4 @@
-"""The code of an elementwise function: the lines of its body."""
+"""NumPy code of elementwise functions: the lines of the body."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm
 from derive.calculus.functions import X
 from derive.targets.numpy.formula_printer import scalar
 
-#: The exponent of a rearranged form, where it is not x itself.
+#: The exponent of a rearranged form, if it is not x itself.
 _INNER = Symbol("u", real=True)
 
 
 def body(form: StableForm, note: str = "") -> tuple[str, ...]:
-    """The lines that compute a form; ``note`` is a comment behind the value."""
+    """Return the lines that compute a form; ``note`` is a comment after the value."""
     cases, final = _cases(form.value)
     value = f"{final}{note}"
-    # the types of np.where and of quotients are only known to NumPy once they are stated
+    # the annotation is for type checkers, which infer no array type from np.where and from quotients
     last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
     return (*_power_lines(form), *cases, *last)
 
 
 def _power_lines(form: StableForm) -> Iterator[str]:
-    """The lines that compute e, or e - 1, from an exponent that is never positive."""
+    """The lines that compute e, or e - 1, of an exponent that is never positive."""
     if form.rate is None:
         return
     inner = X if form.inner == X else _INNER
@@ -41,12 +41,12 @@ def _power_lines(form: StableForm) -> Iterator[str]:
 
 
 def _size(form: StableForm) -> str:
-    """The power that e stands for."""
+    """The power that the symbol e denotes."""
     return f"exp(-{'' if form.rate == 1 else f'{form.rate} * '}|{X if form.inner == X else _INNER}|)"
 
 
 def _cases(value: Expr) -> tuple[list[str], str]:
-    """A choice between long formulas as a line for each, and the line that chooses."""
+    """The lines that compute the cases of a long piecewise formula, and the code that selects among them."""
     code = scalar(value).text
     choice = next((node for node in preorder_traversal(value) if isinstance(node, Piecewise)), None)
     if choice is None or len(code) <= 70:

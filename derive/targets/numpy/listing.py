@@ -1,4 +1,4 @@
-"""The file of the equations as lines of words, each tied to the tensor that it stands for."""
+"""The file of the equations as lines of words; a word knows the tensor or the equation that it refers to."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from derive.targets.target import Line, Listing, Section, Word
 
 @lru_cache(maxsize=1)  # the documents of one derivation list the same module
 def listing(name: str, source: str, tensors: tuple[tuple[str, str], ...]) -> Listing:
-    """A file in sections; ``tensors`` are the names in code, each with the tensor that it stands for.
+    """Return a file in sections; ``tensors`` are pairs of a name in code and the tensor with that name.
 
-    The numbers of lines count the header that the file is sealed with.
+    Line numbers include the header of the sealed file.
     """
     tokens = tuple(tokenize.generate_tokens(io.StringIO(source).readline))
     lines = _lines(source, tokens, dict(tensors))
@@ -27,7 +27,7 @@ def listing(name: str, source: str, tensors: tuple[tuple[str, str], ...]) -> Lis
 
 
 def _sections(body: Sequence[ast.stmt], lines: Sequence[Line], numbered: set[int]) -> Iterator[Section]:
-    """Statements that compute equations together, and those between them; blank lines go with what they follow."""
+    """Consecutive statements with equations, and those without; blank lines belong to the statement before them."""
     kinds = [(any(_start(n) <= k <= (n.end_lineno or 0) for k in numbered), n) for n in body]
     groups = [(core, [n for _, n in group]) for core, group in groupby(kinds, key=lambda pair: pair[0])]
     starts = [1, *(_start(group[0]) for _, group in groups[1:]), len(lines) + 1]
@@ -42,7 +42,7 @@ def _start(node: ast.stmt) -> int:
 
 
 def _without_blanks(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """Lines without the blank ones at the end."""
+    """The lines without trailing blank ones."""
     last = max((n for n, line in enumerate(lines, start=1) if line), default=0)
     return tuple(lines[:last])
 
@@ -51,7 +51,7 @@ def _without_blanks(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def _lines(source: str, tokens: Sequence[tokenize.TokenInfo], tensors: Mapping[str, str]) -> list[Line]:
-    """Every line as its words; the words of a line, put together, are the line."""
+    """The words of every line; joined, they give the line."""
     texts = source.splitlines()
     marked: list[list[tuple[int, int, Word]]] = [[] for _ in texts]
     for token in tokens:
@@ -65,7 +65,7 @@ def _lines(source: str, tokens: Sequence[tokenize.TokenInfo], tensors: Mapping[s
 
 
 def _word(token: tokenize.TokenInfo, tensors: Mapping[str, str]) -> Word | None:
-    """What a token is, if it is anything but code that names no tensor."""
+    """The word of a token that names a tensor or is a comment; None for other code."""
     text = token.string
     if token.type == tokenize.NAME and text in tensors:
         return Word(text, tensors[text])
@@ -78,7 +78,7 @@ def _word(token: tokenize.TokenInfo, tensors: Mapping[str, str]) -> Word | None:
 
 
 def _filled(text: str, marks: Sequence[tuple[int, int, Word]]) -> Iterator[Word]:
-    """The marked stretches of a line and what lies between them."""
+    """The marked words of a line and the text between them."""
     at = 0
     for start, end, word in marks:
         if at < start:
@@ -90,15 +90,15 @@ def _filled(text: str, marks: Sequence[tuple[int, int, Word]]) -> Iterator[Word]
 
 
 def _number(token: tokenize.TokenInfo) -> int | None:
-    """The number of the equation that a comment names."""
+    """The number of the equation in a comment; None without one."""
     number = token.string[3:-1] if token.type == tokenize.COMMENT and token.string[1:3] == " (" else ""
     return int(number) if number.isdigit() else None
 
 
 def _equations(source: str, tokens: Sequence[tokenize.TokenInfo]) -> dict[int, tuple[int, str]]:
-    """The line that computes each equation, found by the number in its comment.
+    """The line number and the line that computes each equation, found by the number in its comment.
 
-    Of a statement of several lines, whose comment stands at its end, it is the first.
+    The comment is at the end of a statement; the line is the first of the statement.
     """
     found: dict[int, tuple[int, str]] = {}
     lines, first = source.split("\n"), 0

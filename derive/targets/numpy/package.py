@@ -1,6 +1,6 @@
-"""What is handed out of a program: a package of files, or one file, in one of several forms.
+"""The source files of a program: a package, or a single file, in one of several forms.
 
-Each file is a body, filled from a template, and a head with the imports that the body needs.
+A file has a docstring, the imports that its body needs, and the body, filled from a template.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from derive.text.errors import StatementError
 if TYPE_CHECKING:
     from derive.statement.network import Network
 
-#: An import: a module, and what is taken from it (nothing: the module itself).
+#: An import: a module and a name in it; an empty name imports the module itself.
 Import = tuple[str, str]
 
-#: What the bodies of files read of Python and NumPy, by its name there.
+#: The imports from Python and NumPy that a body may need, by name.
 _LIBRARY: dict[str, Import] = {
     "functools": ("functools", ""),
     "math": ("math", ""),
@@ -44,7 +44,7 @@ _LIBRARY: dict[str, Import] = {
     **{name: ("typing", name) for name in ("Any", "NoReturn", "Self")},
     **{name: ("numpy.typing", name) for name in ("ArrayLike", "NDArray")},
 }
-#: What they read of the runtime, and the module in which that is.
+#: The names of the runtime that a body may need, and the modules that define them.
 _RUNTIME = {
     **dict.fromkeys(("Array", "Parameters", "Seed"), "values"),
     "Network": "network",
@@ -52,16 +52,16 @@ _RUNTIME = {
     "TrainerBase": "trainer",
     **dict.fromkeys(("compare_gradients", "compare_steps", "draw_example", "gradient_report", "report"), "check"),
 }
-#: The modules of the runtime, each of which reads those before it only.
+#: The modules of the runtime; each imports only earlier ones.
 _PARTS = ("values", "network", "steps", "stopping", "files", "course", "trainer", "check")
-#: The types of the equations, where there is no runtime.
+#: The types of the equations in a file without the runtime.
 _TYPES = """\
 Array = NDArray[Any]
 Parameters = dict[str, Array]
 Seed = int | np.random.Generator | None
 
 """
-#: What a package offers, as far as its network has it.
+#: The public names of a package, and the modules that define them; ``initial_state`` only exists with a state.
 _FUNCTIONS = ("error", "forward", "gradients", "initial_parameters", "initial_state", "update")
 _PUBLIC = {
     **dict.fromkeys(("Trainer", "check_gradients", "check_steps", "example"), "trainer"),
@@ -71,17 +71,17 @@ _MAIN = """\
 if __name__ == "__main__":
     raise SystemExit(main())
 """
-#: How text is wrapped.
+#: Options of ``textwrap``.
 _WHOLE: Any = {"break_long_words": False, "break_on_hyphens": False}
-#: No formatter changes what is sealed.
+#: Formatters must not change a sealed file.
 _UNFORMATTED = "# fmt: off\n"
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """The bodies of the files of one program, and what is put together of them.
+    """The files of one program, in every form.
 
-    ``functions`` are the elementwise functions by their names in code.
+    ``context`` is that of the templates; ``functions`` are the elementwise functions by their names in code.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Rendered:
 
     @cached_property
     def equations(self) -> str:
-        """The equations as functions, with checks of their arguments."""
+        """The equations as functions that check their arguments."""
         return self._equations(door=True)
 
     def _equations(self, door: bool) -> str:
@@ -99,7 +99,7 @@ class Rendered:
         return fill("numpy/network.py.jinja", door=door, **whole).strip("\n") + "\n"
 
     def _forward_words(self) -> list[str]:
-        """The docstring of ``forward``, with the shapes on lines of their own where one is too short."""
+        """The docstring of ``forward``; long shapes have a paragraph of their own."""
         shapes = "the output, ({}), for inputs {x}, ({inputs}, m)"
         shapes = shapes.format(", ".join(self.context["predicted"]), **self.context)
         line = f'"""Return {shapes}; fill `values`."""'
@@ -108,13 +108,13 @@ class Rendered:
         return ['"""Return the output; fill `values`.', "", *textwrap.wrap(f"That is {shapes}.", WIDTH - 4), '"""']
 
     def _steps(self, equations: str) -> str:
-        """The second rendering of the steps, made from these equations; empty if there is none."""
+        """The second rendering of the steps for these equations; empty if there is none."""
         if self.context["steps"]["declined"]:
             return ""
         return fill("numpy/steps.py.jinja", equations_hash=hash_of_equations(equations), **self.context)
 
     def _trainer(self, steps: str = "here") -> str:
-        """The class that users import; its fast steps, if there are any, are ``here`` or ``beside`` it."""
+        """The class ``Trainer``; its fast steps, if any, are in the same file (``here``) or in another (``beside``)."""
         found = "" if self.context["steps"]["declined"] else steps
         return fill("numpy/trainer.py.jinja", **{**self.context, "steps": found}).strip("\n") + "\n"
 
@@ -133,13 +133,13 @@ class Rendered:
         return (f"{width}=..." for width in self.context["widths"])
 
     def _names(self) -> Iterator[str]:
-        """What the equations define."""
+        """The names that the file of the equations defines."""
         constants = (name for name, _ in self.context["constants"])
         helpers = (h["call"] or h["name"] for h in self.context["helpers"])
         return chain(_FUNCTIONS, ("NETWORK",), constants, helpers)
 
     def form(self, name: str) -> dict[str, str]:
-        """The files of one of ``edition.FORMS``, the one with the equations first."""
+        """Return the files of one of ``edition.FORMS``; the first contains the equations."""
         if name == "single-file":
             return {"trainer.py": self.source, "__init__.py": self._init_file(single=True)}
         if name == "core":
@@ -150,7 +150,7 @@ class Rendered:
 
     @property
     def files(self) -> dict[str, str]:
-        """The files of the package, without its tests."""
+        """The files of the package without its tests."""
         own = dict.fromkeys(self._names(), ".network")
         beside = {**dict.fromkeys(_RUNTIME, "._runtime"), **own}
         steps = self._steps(self.network_file)
@@ -178,7 +178,7 @@ class Rendered:
 
     @cached_property
     def source(self) -> str:
-        """All in one file: the runtime, the equations, the trainer."""
+        """The single file with the runtime, the equations and the trainer."""
         imports, running = _runtime()
         bodies = (self.equations, self._steps(self.equations), self._trainer())
         known = {*_RUNTIME, *self._names(), "FAST_STEPS"}
@@ -189,23 +189,23 @@ class Rendered:
 
     @cached_property
     def linked(self) -> str:
-        """What is checked: the equations, the steps and the trainer, with the runtime imported."""
+        """The file that is checked: the equations, the steps and the trainer, with the runtime imported."""
         body = "\n\n".join(b for b in (self.equations, self._steps(self.equations), self._trainer()) if b)
         return _file("", body, {name: f"{runtime.__name__}.{module}" for name, module in _RUNTIME.items()})
 
     @cached_property
     def core(self) -> str:
-        """The equations and ``update``, without checks and without a trainer."""
+        """The file of the form ``core``: the equations and ``update``, without argument checks and trainer."""
         return _file(self._words("core"), _TYPES + "\n" + self._equations(door=False), {})
 
     def predict(self, parameters: Mapping[str, Any] | None = None) -> str:
-        """The forward pass alone, with these parameters in it, or with a function that loads them.
+        """Return the file of the form ``predict``: the forward pass, with given parameters or a function to load them.
 
-        Raises StatementError where no sample is predicted by itself.
+        Raises StatementError if the samples of a batch are coupled.
         """
         if self.context["no_prediction"]:
             raise StatementError(
-                "form predict is for networks that predict each sample by itself: its samples are coupled"
+                "form predict needs independent samples, but the samples of a batch are coupled: use form core"
             )
         arrays = ", ".join(f"{quoted(name)}: np.array({value.tolist()})" for name, value in (parameters or {}).items())
         text = fill(
@@ -216,7 +216,7 @@ class Rendered:
         return _file(self._words("predict"), text, {})
 
     def _called(self, lines: Iterable[str]) -> list[Mapping[str, Any]]:
-        """The functions that lines of code call, and those that these call."""
+        """The functions that lines of code call, directly or indirectly."""
         helpers = {helper["call"] or helper["name"]: helper for helper in self.context["helpers"]}
         called: set[str] = set()
         left = [lines]
@@ -228,7 +228,7 @@ class Rendered:
 
 
 def _file(words: str, body: str, places: Mapping[str, str]) -> str:
-    """A file: its docstring, the imports that its body needs, and the body."""
+    """A file with a docstring, the imports that its body needs, and the body."""
     return _put_together(words, _imports(body, places), body)
 
 
@@ -239,22 +239,22 @@ def _put_together(words: str, imports: set[Import], body: str) -> str:
 
 
 def _wrapped(words: str) -> str:
-    """The paragraphs of a docstring on lines that are short enough; what is indented or listed stays as it is."""
+    """Wrap the paragraphs of a docstring, except indented ones and lists."""
     paragraphs = words.strip().split("\n\n")
     return "\n\n".join(p if p.startswith((" ", "* ")) else textwrap.fill(p, WIDTH - 3, **_WHOLE) for p in paragraphs)
 
 
 def _imports(body: str, places: Mapping[str, str]) -> set[Import]:
-    """What a body reads and does not define; ``places`` are the modules of what Python and NumPy have not.
+    """The imports of the names that a body reads and does not define; ``places`` maps further names to modules.
 
-    Raises ModuleError if it does not parse, or reads what is nowhere.
+    Raises ModuleError if the body does not parse or reads an unknown name.
     """
     names = require_known(body, {*_LIBRARY, *places})
     return {_LIBRARY[name] if name in _LIBRARY else (places[name], name) for name in names} - {("", "")}
 
 
 def _import_lines(imports: set[Import]) -> str:
-    """Imports in the order of the common formatters: Python's, NumPy's, those of the package."""
+    """Import lines in the order of the common formatters: Python, NumPy, the package."""
     groups: list[list[str]] = [[], [], []]
     whole = sorted(module for module, name in imports if not name)
     parts = sorted({module for module, name in imports if name and module})
@@ -279,7 +279,7 @@ def _by_kind(name: str) -> tuple[int, str]:
 
 @cache
 def _runtime_parts() -> tuple[frozenset[Import], str]:
-    """The imports of the runtime, and all its code after them."""
+    """The imports of the runtime, and its code without them."""
     imports: set[Import] = set()
     bodies = []
     for part in _PARTS:
@@ -293,7 +293,7 @@ def _runtime_parts() -> tuple[frozenset[Import], str]:
 
 
 def _end_of_imports(lines: list[str]) -> int:
-    """The number of lines up to the last one that belongs to an import."""
+    """The number of lines up to the end of the imports."""
     last = max(n for n, line in enumerate(lines) if line.startswith(("import ", "from ")))
     return last + 1 if not lines[last].endswith("(") else lines.index(")", last) + 1
 
@@ -329,11 +329,11 @@ def rendered(
     initialisation: str = "glorot_uniform",
     second: bool = True,
 ) -> Rendered:
-    """Render a program as Python with NumPy.
+    """Render a program as Python code with NumPy.
 
-    ``name`` is what it is imported as, ``description`` says which network it is, and
-    ``network`` is None if its equations were stated by hand. Without ``second``, there is no second
-    rendering of the steps. Raises SecondRenderingError if that cannot be made.
+    ``name`` is the name of the package, and ``description`` describes the network; ``network`` is
+    None if the equations were stated by hand. Without ``second``, there is no second rendering of the
+    steps. Raises SecondRenderingError if that cannot be made.
     """
     context = equations_context(program, notation, promises, targets, INITIALISATIONS[initialisation], second)
     made_of = repr([context[part] for part in ("forward", "error", "gradients", "updates")])
@@ -344,5 +344,5 @@ def rendered(
 
 
 def tests_source(entries: int | None) -> str:
-    """The tests that stand beside the package; ``entries`` says how many of a parameter they check one by one."""
+    """Return the tests beside the package; ``entries`` limits the entries checked per parameter (None: all)."""
     return _UNFORMATTED + fill("numpy/test_trainer.py.jinja", entries=entries)

@@ -1,4 +1,4 @@
-"""The NumPy target: its module is made when it is first asked for, and checked before it is given away."""
+"""The NumPy target: it generates the module on first use, and checks it before it returns any file."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from derive.targets.target import Listing
 from derive.targets.verify import ENTRYWISE, LARGEST, GradientReport, check_rendered, loaded
 from derive.text.errors import SecondRenderingError
 
-#: Up to how many parameters the tests beside a module go through every entry.
+#: The largest number of parameters of which the tests beside a module check every entry.
 SMALL = 500
 
 
 @dataclass(frozen=True)
 class NumPyTarget:
-    """The NumPy module of a derivation, and what the check of the module found; a ``targets.target.Target``."""
+    """The NumPy module of a derivation, and the report of its check; a ``targets.target.Target``."""
 
     derived: Derived
 
     @cached_property
     def rendered(self) -> Rendered:
-        """The NumPy module as it is made, not checked yet.
+        """The generated module before its check.
 
-        Raises SecondRenderingError if the second rendering of its steps cannot be made.
+        Raises SecondRenderingError if the second rendering of the steps cannot be made.
         """
         return self._rendered()
 
@@ -43,7 +43,7 @@ class NumPyTarget:
 
     @cached_property
     def readable(self) -> Rendered:
-        """The same, without the second rendering where that cannot be made."""
+        """The generated module, without the second rendering of the steps if that cannot be made."""
         try:
             return self.rendered
         except SecondRenderingError:
@@ -51,11 +51,14 @@ class NumPyTarget:
 
     @property
     def module(self) -> Any:
-        """The module, executed; it is there also without a second rendering."""
+        """The executed module, also if there is no second rendering of the steps."""
         return loaded(self.readable.linked)
 
     def files(self, form: str) -> dict[str, str]:
-        """The files of a form once they have been checked, with their tests where there is a trainer."""
+        """Return the files of a form, with their tests if there is a trainer.
+
+        Raises ModuleError if the module does not pass its check.
+        """
         self.check().require()
         count = self.derived.parameter_count
         entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
@@ -63,14 +66,17 @@ class NumPyTarget:
         return {**self.rendered.form(form), **tests}
 
     def listing(self, form: str) -> Listing:
-        """The file with the equations, which is there also without a second rendering."""
+        """Return the listing of the file with the equations, also if there is no second rendering of the steps."""
         program = self.derived.program
         names = code_names(program, self.derived.notation).tensors
         tensors = {names[t.name]: t.name for t in program.tensors.values() if t.role != Role.UPDATED}
         return listing(*next(iter(self.readable.form(form).items())), tuple(tensors.items()))
 
     def one_file(self, form: str, parameters: Mapping[str, Any] | None = None) -> str:
-        """The code as one file, once it has been checked: what ``Derivation.numpy`` returns."""
+        """Return the code as one file; see ``Derivation.numpy``.
+
+        Raises ModuleError if the module does not pass its check, and ValueError for an unknown form.
+        """
         self.check().require()
         if form == "predict":
             return self.rendered.predict(parameters)
@@ -79,13 +85,13 @@ class NumPyTarget:
         return self.rendered.source if form == "single-file" else self.rendered.core
 
     def check(self) -> GradientReport:
-        """What the check of the module found: what ``Derivation.check`` returns."""
-        _ = self.rendered  # which raises where it cannot be made
+        """Return the report of the check; see ``Derivation.check``. Raises SecondRenderingError."""
+        _ = self.rendered  # raises if the second rendering cannot be made
         return self.report
 
     @cached_property
     def report(self) -> GradientReport:
-        """What ``check`` returns, also where the second rendering of the steps cannot be made."""
+        """The report of the check, also if the second rendering of the steps cannot be made."""
         network = self.derived.network
         if network is not None and self.derived.parameter_count > LARGEST:
             small = replace(network, layers=small_layers(network.layers))
@@ -94,5 +100,5 @@ class NumPyTarget:
 
 
 def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
-    """Widths for as many layers, small and different from their neighbours."""
+    """Return small widths for the same number of layers; neighbours have different widths."""
     return tuple(5 - n % 3 for n in range(len(layers)))
