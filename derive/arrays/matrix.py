@@ -65,7 +65,7 @@ class Array(Node):
 
     @cached_property
     def _reads(self) -> frozenset[str]:
-        """Its own name."""
+        """The name of the tensor."""
         return frozenset({self.tensor.name})
 
     @property
@@ -132,7 +132,7 @@ class Hadamard(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of every factor."""
+        """The shape of every factor."""
         return self.factors[0].shape
 
 
@@ -147,7 +147,7 @@ class Plus(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of every term."""
+        """The shape of every term."""
         return self.terms[0].shape
 
 
@@ -160,7 +160,7 @@ class Scale(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of the matrix."""
+        """The shape of the matrix."""
         return self.of.shape
 
 
@@ -176,7 +176,7 @@ class Map(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of every argument."""
+        """The shape of every argument."""
         return self.arguments[0].shape
 
 
@@ -189,7 +189,7 @@ class Call(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of the first argument."""
+        """The shape of the first argument."""
         return self.arguments[0].shape
 
 
@@ -201,7 +201,7 @@ class Fold(Call):
 
     @property
     def shape(self) -> Shape:
-        """One along the axis."""
+        """The shape with length 1 along the axis."""
         return _folded(self.arguments[0].shape, self.axis)
 
 
@@ -214,7 +214,7 @@ class Largest(Node):
 
     @property
     def shape(self) -> Shape:
-        """One along the axis."""
+        """The shape with length 1 along the axis."""
         return _folded(self.of.shape, self.axis)
 
 
@@ -231,7 +231,7 @@ class Choice(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of each operand."""
+        """The shape of each operand."""
         return self.condition.shape
 
 
@@ -244,7 +244,7 @@ class IsLargest(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of the operand."""
+        """The shape of the operand."""
         return self.of.shape
 
 
@@ -257,7 +257,7 @@ class Power(Node):
 
     @property
     def shape(self) -> Shape:
-        """That of the base."""
+        """The shape of the base."""
         return self.base.shape
 
 
@@ -270,7 +270,7 @@ class SumOver(Node):
 
     @property
     def shape(self) -> Shape:
-        """One along the axis that is summed."""
+        """The shape with length 1 along the axis that is summed."""
         rows, columns = self.of.shape
         return (ONE if self.axis in (0, None) else rows, ONE if self.axis in (1, None) else columns)
 
@@ -317,7 +317,7 @@ class Part(Node):
 
     @property
     def shape(self) -> Shape:
-        """``count`` along the axis."""
+        """The shape with length ``count`` along the axis."""
         rows, columns = self.of.shape
         return (self.count, columns) if self.axis == 0 else (rows, self.count)
 
@@ -367,7 +367,7 @@ class Einsum(Node):
 
     @property
     def shape(self) -> Shape:
-        """As stated."""
+        """The full shape."""
         return self.full
 
 

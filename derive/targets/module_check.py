@@ -42,7 +42,7 @@ def require_known(source: str, known: Collection[str]) -> set[str]:
 
 
 def _read(table: symtable.SymbolTable) -> Iterator[str]:
-    """Global names that a scope and its nested scopes read."""
+    """The global names that a scope and its nested scopes read."""
     for symbol in table.get_symbols():
         if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
             yield symbol.get_name()
@@ -51,7 +51,7 @@ def _read(table: symtable.SymbolTable) -> Iterator[str]:
 
 
 def _where(source: str, line: int) -> str:
-    """Equation of a line, from the number at its end."""
+    """The place of a line in a message: its equation, from the number at its end, or else the line number."""
     lines = source.splitlines()[line - 1 : line]
     try:
         tokens = [t.string for t in tokenize.generate_tokens(io.StringIO("".join(lines).strip()).readline)]

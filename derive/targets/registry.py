@@ -1,4 +1,4 @@
-"""The targets by their names, and a derivation with what it is run by."""
+"""The targets by name, and a derivation with its targets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from derive.derived import Derived
 from derive.targets.numpy.target import NumPyTarget
 from derive.targets.target import Target
 
-#: Every target, made from a derivation when it is first asked for. One line for each.
+#: Every target by name; it is made from a derivation on first use.
 TARGETS: dict[str, Callable[[Derived], Target]] = {"numpy": NumPyTarget}
 
 
@@ -21,14 +21,14 @@ class Runnable(Derived):
         return {}
 
     def target(self, name: str = "numpy") -> Target:
-        """The target of this name, one of ``TARGETS``."""
+        """Return the target with this name from ``TARGETS``, always the same object."""
         if name not in self._made:
             self._made[name] = TARGETS[name](self)
         return self._made[name]
 
     @property
     def numpy_target(self) -> NumPyTarget:
-        """The target that has a module of Python's, with a trainer, beside what the contract says."""
+        """The NumPy target, which also has a Python module with a trainer."""
         found = self.target("numpy")
         assert isinstance(found, NumPyTarget)
         return found

@@ -1,4 +1,4 @@
-"""The contract of a target: what a folder beside this module gives of a derivation, and what is printed of its code."""
+"""The interface of a target: the files of a derivation, their listing for documents, and the report of the check."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Word:
-    """A stretch of a line: ``tensor`` if it names one, ``equation`` if it is the number of one.
+    """A part of a line; ``tensor`` is the tensor that it names, ``equation`` the number that it contains.
 
-    ``kind`` is ``code`` or ``comment`` (which a docstring is too).
+    ``kind`` is ``code`` or ``comment``, also for docstrings.
     """
 
     text: str
@@ -28,7 +28,7 @@ Line = tuple[Word, ...]
 
 @dataclass(frozen=True)
 class Section:
-    """Lines of a file, numbered from ``first`` as in the file; ``core`` if they compute equations."""
+    """Consecutive lines of a file, the first with number ``first``; ``core`` is whether they compute equations."""
 
     names: tuple[str, ...]
     lines: tuple[Line, ...]
@@ -43,9 +43,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Listing:
-    """The file that computes the equations, in sections: its name, and for each equation the line that computes it.
+    """The file that computes the equations, in sections.
 
-    A line is given by its number in the file and its code; of a statement of several lines it is the first.
+    ``equations`` maps each equation to the line that computes it: its number in the file, and its code. A
+    statement of several lines is represented by the first.
     """
 
     name: str
@@ -54,17 +55,17 @@ class Listing:
 
 
 class Target(Protocol):
-    """What runs a derivation, made from its value."""
+    """Generated code of a derivation, in one language."""
 
     def files(self, form: str) -> dict[str, str]:
-        """The files of one of ``edition.FORMS`` by name, the one with the equations first.
+        """Return the files of one of ``edition.FORMS`` by name; the first contains the equations.
 
         Raises StatementError or ModuleError if the check has not passed.
         """
 
     def listing(self, form: str) -> Listing:
-        """The file with the equations, as documents print it; it need not be checked."""
+        """Return the file with the equations, as documents print it; it may be unchecked."""
 
     @property
     def report(self) -> GradientReport:
-        """What the check found, also where it has not passed."""
+        """The report of the check, also if it has not passed."""

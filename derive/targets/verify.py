@@ -1,4 +1,4 @@
-"""The check of a generated module: gradients against what is measured, and every tensor against the interpreter."""
+"""The check of a generated module: gradients against numerical ones, and every tensor against the interpreter."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ from derive.targets.numpy.package import Rendered
 from derive.targets.numpy.runtime.check import compare_steps, draw_example, gradient_report
 from derive.text.errors import ModuleError, StatementError
 
-#: How far a gradient may be from each oracle, relative to its own largest entry.
+#: The largest accepted difference of a gradient from each numerical one, relative to its own largest entry.
 COMPLEX_STEP_TOLERANCE = 1e-12
 DIFFERENCE_TOLERANCE = 1e-6
-#: How far the two renderings of a step may be apart, relative to the largest numbers and to what rounding does.
+#: The largest accepted difference between the two renderings of a step, relative to the largest numbers.
 RENDERINGS_TOLERANCE = 1e-11
 #: The step of the central differences.
 DIFFERENCE_STEP = 1e-6
 
-#: The powers of ten below which a document says that the worst errors were. The errors
-#: themselves are rounding and differ between machines (1e-16 to 5e-15, and 6e-11 to 3e-7,
-#: over many networks), so the powers are few and far from those: the text stays the same.
+#: The powers of ten that a document states as bounds of the worst errors. The errors are rounding
+#: errors and differ between machines (1e-16 to 5e-15, and 6e-11 to 3e-7, over many networks), so the
+#: bounds are few and far above them: the text is the same on every machine.
 COMPLEX_STEP_POWERS = (-13, -12)
 DIFFERENCE_POWERS = (-6,)
 
-#: What a generated module is called where it is executed.
+#: The file name of a generated module when it is executed.
 _GENERATED = "generated module"
 
-#: The random example that a module is checked on.
+#: The random example on which a module is checked.
 SAMPLES = 7
 SEED = 0
 
-#: Up to how many parameters a module is checked as it is.
+#: The largest number of parameters of a module that is checked itself, not a smaller one of the same form.
 LARGEST = 300_000
-#: Up to how many parameters entries are checked one by one.
+#: The largest number of parameters of a module whose entries are checked one by one.
 ENTRYWISE = 10_000
-#: Entries that are checked one by one, spread over the parameters; for each, a random
-#: direction covers the rest.
+#: The number of entries that are checked one by one, spread over the parameters; a random direction
+#: for each parameter covers the others.
 ENTRIES = 64
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The worst relative difference of each parameter's gradient from the two oracles, and what else was compared.
+    """The results of the check of a module.
 
-    The example was drawn from ``seed`` and has ``samples`` samples. ``entries`` says how many
-    entries of each parameter were checked one by one (None: all); a random direction through all of them was checked
-    besides, up to ``together`` parameters sharing one. ``left_out`` of the ``slopes`` so measured were not compared
-    with central differences, as a kink lies within their step. ``renderings`` is how far apart the two renderings of a
-    step are, NaN where the second one fails as ``broken`` says.
-    ``tensors`` are those that were compared with the interpreter of the equations (None: they were not, for want of
-    the equations), ``function`` is the elementwise function farthest from its definition, and how far.
-    ``finite`` says whether the error is; it is not where no random numbers were found at which it is.
-    ``layers`` are those of the network that was checked, if it is a smaller one.
+    ``parameters`` maps each parameter to the worst relative differences of its gradient from the complex step
+    and from central differences. ``layers`` are the layers of the network that was checked, if it is a smaller
+    one. The example has ``samples`` samples and was drawn from ``seed``. ``entries`` is the number of entries of
+    each parameter that were checked one by one (None: all), in addition to a random direction; up to ``together``
+    parameters shared a direction. ``left_out`` of the ``slopes`` were not compared with central differences,
+    because a kink lies within the step. ``renderings`` is the difference between the two renderings of a step,
+    NaN if the second one fails with the message ``broken``. ``tensors`` is the comparison with the interpreter
+    (None without equations). ``function`` is the elementwise function with the largest error, and that error.
+    ``finite`` is false if no random numbers with a finite error were found.
     """
 
     parameters: dict[str, tuple[float, float]]
@@ -86,42 +86,42 @@ class GradientReport:
     def require(self) -> None:
         """Raise StatementError or ModuleError if the check has not passed.
 
-        The first says that an equation has no value at the numbers of the check, or that the error overflows there;
-        the second names what the module computes wrong, which is a fault of this program.
+        StatementError: an equation has no value at the random numbers of the check, or the error overflows.
+        ModuleError: the module computes a wrong value, which is a bug of this program.
         """
         wrong = self.tensors.wrong if self.tensors else ()
         undefined = next((d.name for d in wrong if isnan(d.off)), None)
         if undefined is not None:
             raise StatementError(
                 f"the equation of {undefined} has no value at the random numbers of the check: a logarithm or a "
-                "root of what may be negative, or a division by what may be 0, cannot be checked so far"
+                "root of a number that may be negative, or a division by one that may be 0, cannot be checked so far"
             )
         if not self.finite and self.tensors and not any(d.is_error for d in wrong):
             raise StatementError(
-                "the error is too large for a number of float64 at the random numbers of the check, even at small "
-                "ones, so that its gradients cannot be checked"
+                "the error is too large for float64 at the random numbers of the check, even at small ones, "
+                "so its gradients cannot be checked"
             )
         if not self.passed:
             raise ModuleError(f"the check of the module failed: {self.line()}")
 
     @property
     def worst(self) -> float:
-        """The worst difference from the complex step; NaN if one is."""
+        """The worst difference from the complex step; NaN if any is NaN."""
         return _worst(c for c, _ in self.parameters.values())
 
     @property
     def worst_central(self) -> float:
-        """The worst difference from central differences; NaN if one is."""
+        """The worst difference from central differences; NaN if any is NaN."""
         return _worst(d for _, d in self.parameters.values())
 
     @property
     def right(self) -> bool:
-        """Whether every gradient is within tolerance of both oracles (NaN is not)."""
+        """Whether every gradient is within tolerance of both numerical ones; NaN is not."""
         return all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values())
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong beside the gradients, each in some words."""
+        """Descriptions of all faults except those of the gradients."""
         wrong = [str(difference) for difference in self.tensors.wrong] if self.tensors else []
         name, off = self.function
         if not off <= FUNCTION_TOLERANCE:
@@ -133,14 +133,14 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every gradient is right, and all else that was compared."""
+        """Whether every gradient and everything else that was compared is right."""
         return self.right and not self.faults
 
     @property
     def below(self) -> int:
-        """A k for which the worst difference from the complex step is at most 10**k, for a document.
+        """A k such that the worst difference from the complex step is at most 10**k, for a document.
 
-        It is the same on every machine that passes. Raises ValueError if the check has failed.
+        It is the same on every machine if the check passes. Raises ValueError if the check has failed.
         """
         return _power(self.worst, COMPLEX_STEP_POWERS)
 
@@ -150,7 +150,7 @@ class GradientReport:
         return _power(self.worst_central, DIFFERENCE_POWERS)
 
     def line(self) -> str:
-        """One line of text."""
+        """Return the report as one line."""
         verdict = "right" if self.right else "WRONG"
         if self.layers is not None:
             verdict += f" (with layers of {'-'.join(map(str, self.layers))} units)"
@@ -164,7 +164,7 @@ class GradientReport:
 
     @property
     def apart(self) -> str:
-        """What was not compared with central differences, in a sentence."""
+        """A sentence about the slopes that were not compared with central differences."""
         lie = "lies" if self.left_out == 1 else "lie"
         return (
             f"{self.left_out} of {self.slopes} slopes {lie} within {DIFFERENCE_STEP:g} of a kink and "
@@ -173,25 +173,25 @@ class GradientReport:
 
     @property
     def range(self) -> str:
-        """How far the module can be used, in a sentence; empty where nothing overflowed."""
+        """A sentence about overflow at larger parameters; empty if nothing overflowed."""
         overflow = self.tensors.overflow if self.tensors else None
         return f"values overflow where parameters are {overflow:g} times as large" if overflow else ""
 
     def table(self) -> list[str]:
-        """A line for each parameter, and one that says what else was seen."""
+        """Return a line for each parameter, and the line of ``seen``."""
         head = f"{'':8}{'complex step':>14}{'central differences':>22}"
         rows = (f"{n:8}{c:>14.1e}{d:>22.1e}" for n, (c, d) in self.parameters.items())
         return [head, *rows, self.seen()]
 
     def seen(self) -> str:
-        """How many tensors were compared with the interpreter."""
+        """Return a sentence about the tensors that were compared with the interpreter."""
         if self.tensors is None:
-            return "only the gradients were checked: the equations of the network are not at hand"
+            return "only the gradients were checked, because the equations of the network are not available"
         right = self.tensors.tensors - len(self.tensors.wrong)
         return (
-            f"{right} of {self.tensors.tensors} tensors are those of the equations, to {self.tensors.worst:.1e}"
+            f"{right} of {self.tensors.tensors} tensors agree with the equations, to {self.tensors.worst:.1e}"
             if self.tensors.wrong
-            else f"all {right} tensors are those of the equations: off by at most {self.tensors.worst:.1e}"
+            else f"all {right} tensors agree with the equations: off by at most {self.tensors.worst:.1e}"
         )
 
 
@@ -208,7 +208,7 @@ def _power(worst: float, powers: tuple[int, ...]) -> int:
 
 
 def loaded(source: str) -> ModuleType:
-    """Execute the source of a generated module: our own output, not a user's text.
+    """Execute the source of a generated module, which is output of this program, not text of a user.
 
     Raises ModuleError, naming the equation, if it does not parse or cannot be executed.
     """
@@ -223,7 +223,7 @@ def loaded(source: str) -> ModuleType:
 
 
 def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> GradientReport:
-    """Check a module against what is measured, and against the program that it was made from.
+    """Check a module against numerical gradients, and against the program that it was generated from.
 
     Raises ModuleError, naming the equation, if it does not run.
     """
@@ -238,7 +238,7 @@ def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> 
 def compare_named(
     report: GradientReport, module: Any, rendered: Rendered, program: Program, notation: Notation
 ) -> GradientReport:
-    """The report with every named tensor and every elementwise function of a module compared."""
+    """Return the report, completed by the comparison of every named tensor and every elementwise function."""
     names = code_names(program, notation).tensors
     points = cases(module, program, names)
     apart, broken = report.renderings, report.broken
@@ -251,7 +251,7 @@ def compare_named(
 
 
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
-    """Run a generated module's own check on its own example; all entries if ``entries`` is None."""
+    """Run the check of a generated module on its own example; all entries if ``entries`` is None."""
     seed, drawn = example(module, SAMPLES, SEED)
     report = _measured(module.NETWORK, drawn, entries)
     apart, broken = _renderings(module, *drawn)
@@ -261,7 +261,7 @@ def check_gradients(module: Any, entries: int | None) -> GradientReport:
 
 
 def _measured(network: Any, drawn: tuple[dict[str, Any], Any, Any], entries: int | None) -> GradientReport:
-    """The gradients beside what is measured; each parameter alone if there are few, or if a group is not right."""
+    """Compare the gradients with numerical ones: each parameter alone if there are few or if a group is wrong."""
     if entries == 0 and len(drawn[0]) > ENTRIES:
         grouped = Grouped(network, *drawn, ENTRIES)
         found, left_out, slopes = gradient_report(cast(Any, grouped), grouped.joined(drawn[0]), *drawn[1:], entries=0)
@@ -274,7 +274,7 @@ def _measured(network: Any, drawn: tuple[dict[str, Any], Any, Any], entries: int
 
 
 def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:
-    """How far the two renderings of a step are apart; if the second one fails, that is no fault of the gradients."""
+    """The difference between the two renderings of a step, and the message if the second one fails."""
     try:
         steps = module.Trainer.steps
         with warnings.catch_warnings():
@@ -291,14 +291,14 @@ def _entries(module: Any) -> int:
 
 
 def _failed(source: str, problem: Exception) -> ModuleError:
-    """What stopped a module, with the equation that it was at."""
+    """An error with the exception that a module raised, and the equation where it did."""
     lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == _GENERATED]
     at = next((found for number in reversed(lines) if (found := _at(source, number))), "")
     return ModuleError(f"the module does not run: {at}{type(problem).__name__}: {problem}")
 
 
 def _at(source: str, line: int | None) -> str:
-    """The equation that a line of a module computes, as the beginning of a message."""
+    """The equation that a line of a module computes, as the beginning of a message; empty without one."""
     lines = source.splitlines()
     if line is None or not 0 < line <= len(lines):
         return ""

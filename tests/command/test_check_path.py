@@ -44,4 +44,4 @@ def test_without_the_equations_only_gradients_are_seen_and_that_is_said(folder, 
 def test_a_module_as_it_was_written_is_right(tmp_path, capsys):
     made = derive(Network("n,4,k", ("relu", "softmax"), "cross_entropy", optimizer="adam", name="n")).write(tmp_path)
     assert main(["check", str(made / "trainer.py")]) == 0
-    assert "tensors are those of the equations" in capsys.readouterr().out
+    assert "tensors agree with the equations" in capsys.readouterr().out

@@ -555,7 +555,7 @@ def _stated(formula: Callable[[Expr], Expr]) -> ForwardPass:
     ("formula", "said"),
     [
         (lambda z: sqrt(-1 - z**2), "the equation of h has no value at the random numbers of the check"),
-        (lambda z: exp(1000 + z), "the error is too large for a number of float64 at the random numbers of the check"),
+        (lambda z: exp(1000 + z), "the error is too large for float64 at the random numbers of the check"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -103,9 +103,7 @@ def _units(tensor: Tensor) -> Expr:
 def _no_score(program: ArrayProgram) -> str:
     """Why ``score`` is not available: the prediction does not have the shape of the target."""
     prediction, target = program.predicted, program.inputs[1].name
-    return (
-        f"score compares predictions with targets of the same shape, but {prediction} and {target} have different ones"
-    )
+    return f"score needs predictions of the shape of the targets, but {prediction} has another shape than {target}"
 
 
 def _no_prediction(coupled: str) -> str:
