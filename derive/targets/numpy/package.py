@@ -5,9 +5,8 @@ A file has a docstring, the imports that its body needs, and the body, filled fr
 
 from __future__ import annotations
 
-import ast
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
@@ -20,30 +19,18 @@ from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.paper.notation import Notation
 from derive.targets.fold import WIDTH, fold
-from derive.targets.module_check import require_known
 from derive.targets.numpy import runtime
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.equations import arguments, equations_context
 from derive.targets.numpy.facts import digest, facts
 from derive.targets.numpy.function_bodies import words
+from derive.targets.numpy.imports import Import, by_kind, import_lines, imports_of, split_imports
 from derive.targets.numpy.runtime.steps import END, START, hash_of_equations
 from derive.text.errors import StatementError
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
 
-#: An import: a module and a name in it; an empty name imports the module itself.
-Import = tuple[str, str]
-
-#: The imports from Python and NumPy that a body may need, by name.
-_LIBRARY: dict[str, Import] = {
-    "functools": ("functools", ""),
-    "math": ("math", ""),
-    "np": ("numpy", ""),
-    **{name: ("collections.abc", name) for name in ("Callable", "Mapping")},
-    **{name: ("typing", name) for name in ("Any", "NoReturn", "Self")},
-    **{name: ("numpy.typing", name) for name in ("ArrayLike", "NDArray")},
-}
 #: The names of the runtime that a body may need, and the modules that define them.
 _RUNTIME = {
     **dict.fromkeys(("Array", "Parameters", "Seed"), "values"),
@@ -169,21 +156,22 @@ class Rendered:
         return _file(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
 
     def _init_file(self, single: bool = False) -> str:
-        names = sorted((n for n in _PUBLIC if n != "initial_state" or self.context["states"]), key=_by_kind)
+        names = sorted((n for n in _PUBLIC if n != "initial_state" or self.context["states"]), key=by_kind)
         offered = {(".trainer" if single else f".{_PUBLIC[name]}", name) for name in names}
         listed = fold(f"__all__ = [{', '.join(map(quoted, names))}]")
-        return _UNFORMATTED + fill("numpy/__init__.py.jinja", imports=_import_lines(offered), listed=listed)
+        return _UNFORMATTED + fill("numpy/__init__.py.jinja", imports=import_lines(offered), listed=listed)
 
     # One file.
 
     @cached_property
     def source(self) -> str:
         """The single file with the runtime, the equations and the trainer."""
-        imports, running = _runtime()
+        found, running = _runtime()
+        imports = set(found)
         bodies = (self.equations, self._steps(self.equations), self._trainer())
         known = {*_RUNTIME, *self._names(), "FAST_STEPS"}
         for body in bodies:
-            imports |= _imports(body, dict.fromkeys(known, ""))
+            imports |= imports_of(body, dict.fromkeys(known, ""))
         sections = (running, f"{START}\n", bodies[0], f"{END}\n", *bodies[1:], _MAIN)
         return _put_together(self._words("single"), imports, "\n\n".join(s for s in sections if s))
 
@@ -229,13 +217,13 @@ class Rendered:
 
 def _file(words: str, body: str, places: Mapping[str, str]) -> str:
     """A file with a docstring, the imports that its body needs, and the body."""
-    return _put_together(words, _imports(body, places), body)
+    return _put_together(words, imports_of(body, places), body)
 
 
-def _put_together(words: str, imports: set[Import], body: str) -> str:
+def _put_together(words: str, imports: Collection[Import], body: str) -> str:
     start = f'{_UNFORMATTED}"""{_wrapped(words)}\n"""\n\n' if words else ""
     apart = "\n" if body.startswith(("def ", "class ", "@")) else ""
-    return f"{start}from __future__ import annotations\n\n{_import_lines(imports)}\n{apart}{body}"
+    return f"{start}from __future__ import annotations\n\n{import_lines(imports)}\n{apart}{body}"
 
 
 def _wrapped(words: str) -> str:
@@ -244,72 +232,12 @@ def _wrapped(words: str) -> str:
     return "\n\n".join(p if p.startswith((" ", "* ")) else textwrap.fill(p, WIDTH - 3, **_WHOLE) for p in paragraphs)
 
 
-def _imports(body: str, places: Mapping[str, str]) -> set[Import]:
-    """The imports of the names that a body reads and does not define; ``places`` maps further names to modules.
-
-    Raises ModuleError if the body does not parse or reads an unknown name.
-    """
-    names = require_known(body, {*_LIBRARY, *places})
-    return {_LIBRARY[name] if name in _LIBRARY else (places[name], name) for name in names} - {("", "")}
-
-
-def _import_lines(imports: set[Import]) -> str:
-    """Import lines in the order of the common formatters: Python, NumPy, the package."""
-    groups: list[list[str]] = [[], [], []]
-    whole = sorted(module for module, name in imports if not name)
-    parts = sorted({module for module, name in imports if name and module})
-    for module in whole:
-        groups[_group(module)].append("import numpy as np" if module == "numpy" else f"import {module}")
-    for module in parts:
-        names = sorted((n for m, n in imports if m == module and n), key=_by_kind)
-        line = f"from {module} import {', '.join(names)}"
-        apart = (f"from {module} import (", *(f"    {name}," for name in names), ")")
-        groups[_group(module)] += [line] if len(line) <= WIDTH else apart
-    return "\n\n".join("\n".join(lines) for lines in groups if lines) + "\n"
-
-
-def _group(module: str) -> int:
-    return 1 if module.partition(".")[0] == "numpy" else 2 if module[0] == "." or "runtime" in module else 0
-
-
-def _by_kind(name: str) -> tuple[int, str]:
-    """Constants first, then classes, then functions."""
-    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2), name
-
-
 @cache
-def _runtime_parts() -> tuple[frozenset[Import], str]:
+def _runtime() -> tuple[frozenset[Import], str]:
     """The imports of the runtime, and its code without them."""
-    imports: set[Import] = set()
-    bodies = []
-    for part in _PARTS:
-        text = Path(str(runtime.__file__)).with_name(f"{part}.py").read_text(encoding="utf-8")
-        lines = text.split("\n")
-        end = _end_of_imports(lines)
-        for node in ast.parse("\n".join(lines[:end])).body:
-            imports |= set(_imported(node))
-        bodies.append("\n".join(lines[end:]).strip("\n") + "\n")
-    return frozenset(imports), "\n\n".join(bodies)
-
-
-def _end_of_imports(lines: list[str]) -> int:
-    """The number of lines up to the end of the imports."""
-    last = max(n for n, line in enumerate(lines) if line.startswith(("import ", "from ")))
-    return last + 1 if not lines[last].endswith("(") else lines.index(")", last) + 1
-
-
-def _imported(node: ast.stmt) -> Iterable[Import]:
-    if isinstance(node, ast.Import):
-        return [(name.name, "") for name in node.names]
-    ours = isinstance(node, ast.ImportFrom) and str(node.module).startswith(runtime.__name__)
-    if isinstance(node, ast.ImportFrom) and node.module != "__future__" and not ours:
-        return [(str(node.module), name.name) for name in node.names]
-    return []
-
-
-def _runtime() -> tuple[set[Import], str]:
-    imports, body = _runtime_parts()
-    return set(imports), body
+    folder = Path(str(runtime.__file__)).parent
+    parts = [split_imports((folder / f"{part}.py").read_text(encoding="utf-8")) for part in _PARTS]
+    return frozenset[Import]().union(*(imports for imports, _ in parts)), "\n\n".join(code for _, code in parts)
 
 
 @cache
