@@ -8,7 +8,8 @@ from helpers import derivation
 
 from derive.text.errors import SpecError
 from derive.worked.example import work
-from derive.worked.given import MAX_SAMPLES, Numbers, numbers
+from derive.worked.given import Numbers, numbers
+from derive.worked.shapes import MAX_SAMPLES
 
 NET = ((2, 3, 2), "sigmoid", "mse")
 CLASSES = ((2, 3, 2), ("tanh", "softmax"), "cross_entropy")
@@ -150,7 +151,7 @@ def test_widths_with_names_are_read_off_the_data():
         ({"w1": 1}, "unknown key 'w1': did you mean W1?"),
         ({"W3": 1}, "unknown key 'W3'"),
         ({"learning_rat": 1}, "did you mean learning_rate?"),
-        ({"steps": 0}, "steps is 0, but is at least 1"),
+        ({"steps": 0}, "steps is 0, but must be at least 1"),
         ({"steps": 1.5}, "steps is a float"),
         ({"steps": True}, "steps is a boolean"),
         ({"rounds": 3, "steps": 4}, "rounds is 3, fewer than the 4 steps"),
@@ -163,7 +164,7 @@ def test_widths_with_names_are_read_off_the_data():
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"learning_rate": "fast"}, "learning_rate is a string"),
         ({"fixed": "b1"}, "fixed is a string"),
-        ({"fixed": ["b9"]}, "fixed names 'b9', which is no parameter: known are W1, b1, W2, b2"),
+        ({"fixed": ["b9"]}, "fixed names 'b9', which is not a parameter: known are W1, b1, W2, b2"),
         ({"fixed": [["b1"]]}, "fixed names"),
         ({"fixed": ["W1", "W2", "b1", "b2"]}, "nothing would be learned"),
         ({"X": []}, "X is empty"),

@@ -1,0 +1,76 @@
+"""The arrays of a worked example that are drawn from its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Symbol
+
+from derive.calculus.promises import SumsToOne
+from derive.worked.shapes import Shapes
+
+Array = NDArray[np.float64]
+
+#: The number of samples that are drawn.
+SAMPLES_DRAWN = 2
+
+#: The decimals of drawn numbers, few enough to follow the calculation by hand.
+DECIMALS = 2
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Draws arrays from a seed; each depends only on the seed and its own position."""
+
+    shapes: Shapes
+    sizes: Mapping[Symbol, int]
+    seed: int
+    module: Any
+    promises: tuple[SumsToOne, ...]
+    targets: str
+
+    def parameter(self, name: str, place: int) -> Array:
+        """Draw a parameter as the module initialises it, rounded; zero parameters are drawn, too."""
+        widths = {s.name: n for s, n in self.sizes.items()}
+        start: Array = self.module.initial_parameters(self.seed, **widths)[name]
+        spread = self._generator(place).uniform(-0.5, 0.5, start.shape)
+        return _rounded(np.where(start == 0, spread, start))
+
+    def data(self, name: str, place: int, samples: int) -> Array:
+        """Draw the inputs from a normal distribution, or admissible targets."""
+        width = int(self.shapes.side(name, 0).xreplace(self.sizes))
+        generator = self._generator(place)
+        if name == "X":
+            return _rounded(generator.normal(0, 1, (width, samples)))
+        if any(p.tensor.name == self.shapes.tensors["Y"].name for p in self.promises):
+            return np.eye(width)[:, generator.integers(0, width, samples)]
+        if self.targets == "signs":
+            return generator.choice([-1.0, 1.0], (width, samples))
+        if self.targets == "counts":
+            return generator.integers(0, 6, (width, samples)).astype(np.float64)
+        return _rounded(generator.uniform(0, 1, (width, samples)))
+
+    def _generator(self, place: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, place))
+
+
+def with_drawn(arrays: Mapping[str, Array], drawing: Drawing, names: list[str]) -> dict[str, Array]:
+    """Return all arrays in the order of ``names``: those given, the others drawn."""
+    samples = next((arrays[n].shape[1] for n in ("X", "Y") if n in arrays), SAMPLES_DRAWN)
+    full: dict[str, Array] = {}
+    for place, name in enumerate(names):
+        if name in arrays:
+            full[name] = arrays[name]
+        elif name in ("X", "Y"):
+            full[name] = drawing.data(name, place, samples)
+        else:
+            full[name] = drawing.parameter(name, place)
+    return full
+
+
+def _rounded(values: Array) -> Array:
+    return np.round(values, DECIMALS) + 0.0  # no negative zeros

@@ -1,0 +1,115 @@
+"""The arrays of a worked example: their shapes, and the widths and arrays that follow from given numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Expr, Symbol
+
+from derive.arrays.matrix import Array as Stored
+from derive.calculus.index import Tensor
+from derive.calculus.program import Program
+from derive.text.errors import SpecError
+from derive.worked.entries import Entries, counted
+
+Array = NDArray[np.float64]
+
+MAX_SAMPLES = 100
+
+
+class Shapes:
+    """The required shape of each array, once symbolic widths are known."""
+
+    def __init__(self, program: Program) -> None:
+        x, y = program.inputs
+        self.tensors: dict[str, Tensor] = {"X": x, "Y": y, **{p.name: p for p in program.parameters}}
+        self.extents = program.extents
+
+    def side(self, name: str, axis: int) -> Expr:
+        """Return the number of rows (``axis`` 0) or columns (1) of a stored array."""
+        return Stored(self.tensors[name]).shape[axis]
+
+    def count(self, parameter: Tensor, sizes: Mapping[Symbol, int]) -> int:
+        """Return the number of entries of a parameter."""
+        rows, columns = Stored(parameter).shape
+        return int((rows * columns).xreplace(sizes))
+
+    def is_data(self, name: str) -> bool:
+        """Return whether an array holds the data, with samples as rows in the input."""
+        return name in ("X", "Y")
+
+    def sizes(self, known: Mapping[str, Entries]) -> dict[Symbol, int]:
+        """Infer the symbolic widths from the given arrays. Raises SpecError if one is missing."""
+        sizes: dict[Symbol, int] = {}
+        for name, entries in known.items():
+            for side, length in self._lengths(name, entries):
+                for symbol in side.free_symbols & set(self.extents):
+                    sizes.setdefault(symbol, int(length - (side - symbol)))
+        missing = [s.name for s in self.extents if sizes.get(s, 0) < 1]
+        if missing:
+            raise SpecError(
+                f"the width {missing[0]} is symbolic, and a worked example needs numbers: give whole numbers as "
+                "widths, or arrays from which they can be read"
+            )
+        return sizes
+
+    def _lengths(self, name: str, entries: Entries) -> Iterator[tuple[Expr, int]]:
+        """The sides of the stored array whose lengths follow from the given entries."""
+        count, width = entries.shape
+        rows, columns = self.side(name, 0), self.side(name, 1)
+        if self.is_data(name):
+            if entries.depth != 1 or rows != 1:
+                yield rows, width
+        elif entries.depth == 2:
+            yield rows, count
+            yield columns, width
+        elif entries.depth == 1:
+            yield (rows, width) if columns == 1 else (columns, width)
+
+    def array(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
+        """Return the array as the generated module takes it: samples as columns, biases as a column.
+
+        Raises SpecError for another shape.
+        """
+        return self._data(name, entries, sizes) if self.is_data(name) else self._parameter(name, entries, sizes)
+
+    def _data(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
+        width = int(self.side(name, 0).xreplace(sizes))
+        values = np.array(entries.rows)
+        if entries.depth < 2 and width == 1:
+            values = values.reshape(-1, 1)
+        if values.shape[1] != width:
+            unit = "input" if name == "X" else "output"
+            hint = "; samples are rows here" if entries.depth == 2 and values.shape[0] == width else ""
+            given = f"{counted(values.shape[1], 'number')} for each sample"
+            raise SpecError(f"{name} has {given}, but the network has {counted(width, unit)}{hint}")
+        if values.shape[0] > MAX_SAMPLES:
+            raise SpecError(f"{name} has {values.shape[0]} samples; a worked example shows up to {MAX_SAMPLES}")
+        return np.ascontiguousarray(values.T)
+
+    def _parameter(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
+        rows, columns = (int(self.side(name, axis).xreplace(sizes)) for axis in (0, 1))
+        values = np.array(entries.rows)
+        vector = len(self.tensors[name].axes) == 1
+        if vector and entries.depth == 0:
+            return np.full((rows, columns), values[0, 0])
+        if entries.depth < 2 and values.size == max(rows, columns) == rows * columns:
+            return values.reshape(rows, columns)
+        if entries.depth == 2 and values.shape == (rows, columns):
+            return values
+        raise SpecError(f"{name} is {_given(entries)}, where {_expected(rows, columns, vector)} are expected")
+
+
+def _given(entries: Entries) -> str:
+    rows, columns = entries.shape
+    if entries.depth == 2:
+        return f"{counted(rows, 'row')} of {counted(columns, 'number')}"
+    return "one number" if entries.depth == 0 else f"a list of {counted(columns, 'number')}"
+
+
+def _expected(rows: int, columns: int, vector: bool) -> str:
+    if vector:
+        return f"{counted(max(rows, columns), 'number')}, one for each unit (or one number for all of them),"
+    return f"{counted(rows, 'row')} of {counted(columns, 'number')} (a row for each unit that a weight leads to)"
