@@ -45,7 +45,7 @@ def check_module(path: Path) -> GradientReport:
     with _imported(file) as module:
         missing = [name for name in ("NETWORK", "Trainer") if not hasattr(module, name)]
         if missing:
-            raise CheckError(f"{shown_path(file)} is no generated module: it has no {missing[0]}")
+            raise CheckError(f"{shown_path(file)} is not a generated module: it has no {missing[0]}")
         return _checked(module, file)
 
 
@@ -101,7 +101,7 @@ def _module(file: Path) -> Any:
     start = file.with_name("__init__.py") if packed else file
     found = importlib.util.spec_from_file_location(_PACKAGE, start, submodule_search_locations=[str(file.parent)])
     if found is None or found.loader is None:
-        raise CheckError(f"{shown_path(file)} is no Python file: {_WANTED}")
+        raise CheckError(f"{shown_path(file)} is not a Python file: {_WANTED}")
     try:
         module: Any = importlib.util.module_from_spec(found)
         sys.modules[_PACKAGE] = module

@@ -197,7 +197,7 @@ def _explain(options: argparse.Namespace) -> int:
     files = options.format is not None or options.output is not None
     unfit = [name for name in edition.formats if files and name not in STORY_FORMATS]
     if unfit:
-        raise Refused(f"{unfit[0]} is no format of a story: give some of {', '.join(STORY_FORMATS)}")
+        raise Refused(f"{unfit[0]} is not a format of a story: give some of {', '.join(STORY_FORMATS)}")
     from derive.api import derive
 
     derivation = derive(network)

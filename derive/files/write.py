@@ -57,7 +57,7 @@ def _of_another_form(folder: Path, files: Mapping[str, Content], force: bool) ->
     found = [path for path in stale_files(folder, files) if path.suffix == ".py"]
     own = next((path for path in found if not force and edited(path.read_bytes())), None)
     if own is not None:
-        what = "was edited by hand, and is no part of the code in this form"
+        what = "was edited by hand, and is not part of the code in this form"
         raise OutputError(f"{shown_path(own)} {what}: move it away, or use --force to remove it")
     return found
 

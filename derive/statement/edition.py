@@ -120,7 +120,7 @@ class Edition:
         if self.form in ("core", "predict"):
             needs = ["estimator"] * self.estimator + [f"format {name}" for name in self.formats if FORMATS[name].runs]
             if needs:
-                raise SpecError(f"{needs[0]} needs a trainer, which form {self.form} has not: give form package")
+                raise SpecError(f"{needs[0]} needs a trainer, but form {self.form} has none: give form package")
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Edition:

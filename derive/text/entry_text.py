@@ -208,9 +208,9 @@ def _given(where: str, name: str, body: str, catalogue: Mapping[str, Any]) -> di
     for part in [p.strip(" \t") for p in body.split(",")] if body.strip(" \t") else []:
         option, equals, value = (p.strip(" \t") for p in part.partition("="))
         if not declared:
-            raise SpecError(f"{where}: {name} has no options, so write {name} alone")
+            raise SpecError(f"{where}: {name} has no options: write {name} alone")
         if not equals or not _NAME.fullmatch(option):
-            raise SpecError(f"{where}: {shown(part)} is no option, such as {declared[0]}=0.5; {_SYNTAX}")
+            raise SpecError(f"{where}: {shown(part)} is not an option, such as {declared[0]}=0.5; {_SYNTAX}")
         if option not in declared:
             raise SpecError(f"{where}: {name} has no option {shown(option)}; it has {' and '.join(declared)}")
         if option in found:

@@ -161,7 +161,7 @@ def width(entry: object, where: str) -> int | str:
             f"{where} is {shown(entry)}, but a width is a whole number such as 4, or a name such as n or n_1"
         )
     if not 1 <= number <= MAX_WIDTH:
-        raise SpecError(f"{where} is {shown(entry)}, but a width is at least 1 and at most {MAX_WIDTH}")
+        raise SpecError(f"{where} is {shown(entry)}, but a width must be at least 1 and at most {MAX_WIDTH}")
     return number
 
 

@@ -50,7 +50,8 @@ def _row(name: str, position: int, row: object, first: object) -> tuple[float, .
     if not row:
         raise SpecError(f"{where} is empty, where numbers are expected")
     if isinstance(first, (list, tuple)) and len(row) != len(first):
-        raise SpecError(f"{where} has {counted(len(row), 'entry')} and row 1 has {len(first)}: give each as many")
+        given = f"{where} has {counted(len(row), 'entry')} and row 1 has {len(first)}"
+        raise SpecError(f"{given}: give every row the same number")
     return tuple(number(f"{where}, entry {n}", v) for n, v in enumerate(row, 1))
 
 

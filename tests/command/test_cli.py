@@ -252,7 +252,7 @@ def test_internal_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
         ("--layers 3", "only 3"),
         ("--layers 3,,4", "entry 2 is empty"),
         ("--layers 3,-4", "entry 2 is '-4'"),
-        ("--layers -3,4", "entry 1 is '-3', but a width is at least 1"),
+        ("--layers -3,4", "entry 1 is '-3', but a width must be at least 1"),
         ("--layers=-3,4", "entry 1 is '-3'"),
         ("--layers 3,0", "entry 2 is '0'"),
         ("--layers 3,4.5", "entry 2 is '4.5'"),
@@ -368,7 +368,7 @@ def test_bad_commands(
 def test_a_foreign_module_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "trainer.py").write_text("x = 1\n")
     for path in (tmp_path, tmp_path / "trainer.py"):
-        assert "no generated module" in complaint(capsys, "check", str(path))
+        assert "generated module" in complaint(capsys, "check", str(path))
 
 
 # Help, lists, terminals.
@@ -630,7 +630,7 @@ def test_the_story_as_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         ("--layers 3,4,1 --weight __import__('os')", "a weight is written like W1[1,1]"),
         ("--layers 3,4,1 --weight=", "a weight is written like W1[1,1]"),
         ("--layers 3,4,1 --weight W1[\x1b,1]", "a weight is written like W1[1,1]"),
-        ("--layers 3,4,1 --weight W1[1,1] --format ipynb", "ipynb is no format of a story"),
+        ("--layers 3,4,1 --weight W1[1,1] --format ipynb", "ipynb is not a format of a story"),
         ("--layers 3,4,1 --weight W1[1,1] --format dvi", "unknown format 'dvi'"),
         ("--layers 3,4,1 --weight W1[1,1] --numbers none.toml", "none.toml: there is no such file"),
     ],

@@ -56,7 +56,7 @@ def test_no_sample_is_predicted_by_itself_where_samples_are_coupled() -> None:
 
 @pytest.mark.parametrize(("options", "needs"), [({"estimator": True}, "estimator"), ({"formats": "ipynb"}, "format")])
 def test_options_that_need_a_trainer_are_refused_without_one(options: dict[str, object], needs: str) -> None:
-    with pytest.raises(SpecError, match=f"{needs}.* needs a trainer, which form core has not"):
+    with pytest.raises(SpecError, match=f"{needs}.* needs a trainer, but form core has none"):
         Edition(form="core", **options)  # type: ignore[arg-type]
 
 
@@ -93,7 +93,7 @@ def test_edited_code_of_another_form_is_not_removed(tmp_path: Path) -> None:
     trainer = folder / "trainer.py"
     trainer.write_text(trainer.read_text() + "# mine\n")
     before = code(folder)
-    with pytest.raises(OutputError, match="was edited by hand, and is no part of the code in this form: move it away"):
+    with pytest.raises(OutputError, match="was edited by hand, and is not part of the code in this form: move it away"):
         made.write(tmp_path, edition=Edition(form="predict"))
     assert code(folder) == before
     made.write(tmp_path, edition=Edition(form="predict"), force=True)
