@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derive.targets.numpy.runtime.check import resolved
+
 Array = NDArray[Any]
 Values = Mapping[str, Array]
 
-#: Slopes are judged relative to at least this fraction of the steepest, as for single parameters.
-SHALLOW = 1e-3
+#: A slope smaller than this share of a group's steepest one would be lost in the rounding of that one.
+SHARE = 1e-2
 
 
 class Grouped:
@@ -26,15 +28,17 @@ class Grouped:
     """
 
     def __init__(self, network: Any, parameters: Values, X: Array, Y: Array, groups: int) -> None:
-        """Put the parameters into at most ``groups`` groups."""
+        """Put the parameters into about ``groups`` groups, more where the slopes are of very different size."""
         self.network, self.has_kinks, self.most = network, network.has_kinks, -(-len(parameters) // groups)
         slopes = network.differentiated(dict(parameters), X, Y)
-        steep = {name: float(np.max(np.abs(slopes[name]))) for name in parameters}
-        least = max(SHALLOW * max(steep.values()), 1e-290)
-        names = sorted(steep, key=lambda name: steep[name])
-        parts = (names[max(0, end - self.most) : end] for end in range(len(names), 0, -self.most))
-        self.groups = {part[-1]: part for part in parts}
-        self.scales = {name: max(slope, least) for name, slope in steep.items()}
+        self.coarse = resolved(network.measured(dict(parameters), X, Y), slopes)
+        self.scales = {name: max(float(np.max(np.abs(slopes[name]))), 1e-290) for name in parameters}
+        self.groups: dict[str, list[str]] = {}
+        part: list[str] = []
+        for name in sorted(parameters, key=lambda name: -self.scales[name]):
+            if not part or len(part) == self.most or self.scales[name] < SHARE * self.scales[part[0]]:
+                part = self.groups[name] = []
+            part.append(name)
         self.sizes = {group: sum(parameters[name].size for name in part) for group, part in self.groups.items()}
         self.places: dict[str, tuple[str, slice, tuple[int, ...]]] = {}
         for group, part in self.groups.items():
@@ -47,8 +51,9 @@ class Grouped:
         """The result for a parameter's group, attributed to that parameter alone."""
         group, place, _ = self.places[name]
         part = (place.stop - place.start) / self.sizes[group]  # its root is the share of the length
-        times = self.scales[group] / self.scales[name] / math.sqrt(part)
-        return found[group][0] * times, found[group][1] * times
+        one, other = self.scales[group], self.scales[name]
+        times, coarse = one / other, max(one, self.coarse) / max(other, self.coarse)
+        return found[group][0] * times / math.sqrt(part), found[group][1] * coarse / math.sqrt(part)
 
     def joined(self, values: Values) -> dict[str, Array]:
         """Join the parameter arrays into the vectors of the groups."""
@@ -70,6 +75,10 @@ class Grouped:
     def differentiated(self, vectors: Values, X: Array, Y: Array) -> dict[str, Array]:
         """The gradients."""
         return self.joined(self.network.differentiated(self._parted(vectors), X, Y))
+
+    def gradients(self, vectors: Values, X: Array, Y: Array, values: dict[str, Array]) -> dict[str, Array]:
+        """The gradients, from the tensors of a forward pass."""
+        return self.joined(self.network.gradients(self._parted(vectors), X, Y, values))
 
     def measured(self, vectors: Values, X: Array, Y: Array) -> float:
         """The error, after a forward pass."""

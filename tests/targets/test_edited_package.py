@@ -31,13 +31,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(tmp_path)
     yield Path(shutil.copytree(made, tmp_path / "net"))
-    for name in [n for n in sys.modules if n.partition(".")[0] == "net"]:
-        del sys.modules[name]
+    forget()
 
 
 def imported() -> ModuleType:
     importlib.invalidate_caches()
     return importlib.import_module("net")
+
+
+def forget() -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "net"]:
+        del sys.modules[name]
 
 
 def edit(folder: Path, old: str, new: str) -> None:
@@ -57,8 +61,7 @@ def history(net: ModuleType) -> list[float]:
 
 def test_the_package_works_without_the_file_of_the_steps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fast = history(imported())
-    for name in [n for n in sys.modules if n.partition(".")[0] == "net"]:
-        del sys.modules[name]
+    forget()
     (folder / "_steps.py").unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -205,3 +208,31 @@ def test_fit_says_what_an_edited_forward_does_not_add(folder: Path) -> None:
         pytest.raises(ValueError, match=r'"Z2" is missing in values: forward in network.py must add it'),
     ):
         net.Trainer(seed=0).fit(X, Y, epochs=1)
+
+
+#: So deep that the gradient of the first weights is 1e-15, and that of the last 1e-2.
+DEEP = Network(layers=(2, *[3] * 20, 1), name="net")
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return derive(DEEP).write(tmp_path_factory.mktemp("deep"))
+
+
+def test_a_wrong_gradient_far_smaller_than_the_others_is_found(
+    deep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = Path(shutil.copytree(deep, tmp_path / "net"))
+    try:
+        net = imported()
+        sizes = {name: np.max(np.abs(slope)) for name, slope in net.gradients(*net.example()).items()}
+        assert sizes["W1"] < 1e-12 * max(sizes.values())
+        assert importlib.import_module("net.trainer").main() == 0
+        forget()
+        edit(folder, "Psi1 @ X.T", "1.001 * Psi1 @ X.T")
+        with pytest.warns(UserWarning, match="was edited"):
+            assert importlib.import_module("net.trainer").main() == 1
+        assert "The gradients are WRONG." in capsys.readouterr().out
+    finally:
+        forget()

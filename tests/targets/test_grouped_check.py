@@ -84,3 +84,20 @@ def test_the_document_says_that_parameters_share_a_direction(few_groups, monkeyp
     monkeypatch.setattr(verify, "ENTRYWISE", 0)
     text = derivation(LAYERS, "tanh", "mse").latex(only="check")
     assert "in a random direction of each group of up to 3 parameters" in " ".join(text.split())
+
+
+def test_a_gradient_lost_in_the_rounding_of_another_has_a_direction_of_its_own(few_groups, monkeypatch):
+    module = loaded(derivation((2, *[3] * 20, 1), "sigmoid", "mse").numpy_target.rendered.linked)
+    network, right = module.NETWORK, module.NETWORK.gradients
+    sizes = {name: abs(value).max() for name, value in network.differentiated(*module.example(7, 0)).items()}
+    assert sizes["W1"] < 1e-12 * max(sizes.values())
+    report = check_gradients(module, 0)
+    assert report.passed and report.together == 14
+
+    def gradients(*given):
+        found = right(*given)
+        return found | {"W1": 1.001 * found["W1"]}
+
+    monkeypatch.setattr(network, "gradients", gradients)
+    report = check_gradients(module, 0)
+    assert [name for name, (off, _) in report.parameters.items() if off > 1e-12] == ["W1"]

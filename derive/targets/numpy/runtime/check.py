@@ -68,10 +68,10 @@ def compare_gradients(
     """The worst difference of each gradient from two ways to measure it.
 
     These are the complex step and central differences. Both differences are relative
-    to the largest entry of that gradient, and to at least a thousandth of the largest
-    entry of all gradients; that from central differences, which cannot resolve a slope
-    far smaller than the error itself, to at least a thousandth of the error too. So is
-    that from the complex step where it is more than 1e-12, and to what rounding does.
+    to the largest entry of that gradient. Where that from the complex step is more than
+    1e-12, it is relative to at least the rounding of these sums, which is measured.
+    That from central differences, which cannot resolve a slope far smaller than the
+    others or than the error, is relative to at least a thousandth of these.
     `entries` limits how many entries of each parameter are checked one by one
     (drawn from `seed`); one random direction through all of them is checked in any
     case. A central difference across a kink of a function, or over more than the error
@@ -100,6 +100,12 @@ def gradient_report(
     return found, slopes.left_out, slopes.measured
 
 
+def resolved(error: float, gradients: Parameters) -> float:
+    """The size of slopes that central differences resolve, of an error beside others."""
+    largest = [float(np.max(np.abs(gradient))) for gradient in gradients.values()]
+    return 1e-3 * max(abs(error), *largest)
+
+
 class _Slopes:
     """The gradients at a point beside the slopes of the error that are measured."""
 
@@ -109,9 +115,7 @@ class _Slopes:
         """Compute the gradients at a point."""
         self.network, self.parameters, self.X, self.Y = network, parameters, X, Y
         self.exact = network.differentiated(parameters, X, Y)
-        error = abs(network.measured(parameters, X, Y))
-        largest = [float(np.max(np.abs(gradient))) for gradient in self.exact.values()]
-        self.resolved, self.steepest = 1e-3 * error, 1e-3 * max(largest)
+        self.resolved = resolved(network.measured(parameters, X, Y), self.exact)
         self.left_out = self.measured = 0
 
     def worst(
@@ -119,7 +123,7 @@ class _Slopes:
     ) -> tuple[float, float]:
         """How far a gradient is from the complex step and from central differences."""
         gradient, worst = self.exact[name], [0.0, 0.0]
-        largest = max(float(np.max(np.abs(gradient))), self.steepest, 1e-290)
+        largest = max(float(np.max(np.abs(gradient))), 1e-290)
         coarse = max(largest, self.resolved)
         for direction in _directions(gradient.shape, entries, generator):
             slope = float(np.sum(gradient * direction))
@@ -138,7 +142,7 @@ class _Slopes:
                 if off > 1e-12 * largest and not kind:
                     # Rounding may leave more than that of a sum that cancels.
                     rounding = self.rounding(name, direction, found)
-                    scale = max(coarse, 1e13 * rounding)
+                    scale = max(largest, 1e13 * rounding)
                 off /= scale
                 worst[kind] = off if not off <= worst[kind] else worst[kind]
         return worst[0], worst[1]
@@ -187,9 +191,11 @@ class _Slopes:
         return (above - below).real / (2 * step)
 
     def rounding(self, name: str, direction: Array, slope: float) -> float:
-        """How far a gradient and a slope change with the rounding of their sums.
+        """How far a gradient and a slope change with the rounding of their terms.
 
-        It is measured up to 32 times, until a tenth of their distance is explained.
+        The parameters are moved, and after the forward pass its tensors: where one
+        rounds to 1, say, no change of the parameters shows in it. It is measured up to
+        32 times, until a tenth of their distance is explained.
         """
         gradient = self.exact[name]
         length, worst = float(np.sqrt(np.sum(direction**2))), 0.0
@@ -198,16 +204,24 @@ class _Slopes:
             if off <= 10 * worst:
                 break
             draw = np.random.default_rng(seed)
-            moved = {
-                n: value * (1 + 2.0**-46 * draw.uniform(-1, 1, value.shape))
-                for n, value in self.parameters.items()
-            }
-            again = self.network.differentiated(moved, self.X, self.Y)[name]
+            moved = _rounded(self.parameters, draw)
+            values: Parameters = {}
+            self.network.forward(moved, self.X, values)
+            values = _rounded(values, draw)
+            again = self.network.gradients(moved, self.X, self.Y, values)[name]
             turned = direction * (1 + 2.0**-46 * draw.uniform(-1, 1))
             measured = self.slopes(name, turned, moved)[0]
             far = float(np.max(np.abs(again - gradient)))
             worst = max(worst, far, abs(measured - slope) / length)
         return worst
+
+
+def _rounded(arrays: Parameters, draw: np.random.Generator) -> Parameters:
+    """Arrays that differ by rounding: by up to 64 units in the last place."""
+    return {
+        name: value * (1 + 2.0**-46 * draw.uniform(-1, 1, value.shape))
+        for name, value in arrays.items()
+    }
 
 
 def sides_of_kinks(
@@ -228,12 +242,13 @@ def _moved(parameters: Parameters, name: str, step: Array) -> Parameters:
 def _directions(
     shape: tuple[int, ...], entries: int | None, generator: np.random.Generator
 ) -> list[Array]:
-    """One random direction, and the directions of single entries."""
+    """One random direction, its largest entry at least 1, and those of single entries."""
     size = math.prod(shape)
     chosen = np.arange(size)
     if entries is not None and entries < size:
         chosen = np.sort(generator.choice(size, entries, replace=False))
-    directions = [generator.standard_normal(shape)]
+    drawn = generator.standard_normal(shape)
+    directions = [drawn / min(1.0, np.max(np.abs(drawn)))]
     for position in chosen:
         direction = np.zeros(size)
         direction[position] = 1
