@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from helpers import load
 from derive import Network, derive
 from derive.command.main import main
 
+Array = np.ndarray[Any, Any]
 NET = Network(layers=(2, 3, 1), name="net")
 X = np.random.default_rng(0).normal(size=(12, 2))
 Y = X[:, :1] / 3 + 0.5
@@ -126,6 +129,18 @@ BROKEN = {
         ValueError,
         "gradients in network.py returns no gradient of b2",
     ),
+    "a transposed gradient": (
+        "dE_dW1 = Psi1 @ X.T",
+        "dE_dW1 = (Psi1 @ X.T).T",
+        ValueError,
+        r"gradients in network.py returns a gradient of W1 of shape \(2, 3\); expected \(3, 2\)",
+    ),
+    "a gradient that would be broadcast": (
+        "dE_db1 = np.sum(Psi1, axis=1, keepdims=True)",
+        "dE_db1 = np.sum(Psi1)",
+        ValueError,
+        r"gradients in network.py returns a gradient of b1 of shape \(\); expected \(3, 1\)",
+    ),
     "another shape": (
         '"b2": np.zeros((1, 1))',
         '"b2": np.zeros((2, 1))',
@@ -156,6 +171,18 @@ def test_broken_functions_are_named(name: str, folder: Path, capsys: pytest.Capt
     assert "trainer.py cannot be checked: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", [name for name in BROKEN if "a gradient" in BROKEN[name][3]])
+@pytest.mark.filterwarnings("ignore:network.py was edited")
+def test_a_gradient_of_another_shape_is_named(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new, kind, message = BROKEN[name]
+    edit(folder, old, new)
+    net = imported()
+    with pytest.raises(kind, match=f"^{message}$"):
+        net.Trainer(seed=0).fit(X, Y, epochs=1)
+    assert importlib.import_module("net.trainer").main() == 1
+    assert re.fullmatch(f"The gradients cannot be checked: ValueError: {message}\n", capsys.readouterr().out)
+
+
 def test_a_mistake_in_the_equations_is_reported_with_its_line(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,10 +211,29 @@ def test_a_saved_trainer_is_loaded_by_the_same_network_of_another_name_and_notat
         third.Trainer.load(tmp_path / "saved.npz")
 
 
+def computed(parameters: dict[str, Array], samples: int = 12) -> dict[str, Array]:
+    values: dict[str, Array] = {}
+    imported().forward(parameters, X[:samples].T, values)
+    return values
+
+
 WITH_VALUES = {
     "inputs as rows": ("forward", lambda P: (P, X, {}), r"X has shape \(12, 2\); expected \(2, samples\)"),
     "no parameters": ("forward", lambda P: ({}, X.T, {}), 'parameter "W1" is missing; expected W1, b1, W2, b2'),
     "targets as rows": ("error", lambda P: (P, X.T, Y, {}), r"Y has shape \(12, 1\); expected \(1, samples\)"),
+    "targets that would be broadcast": (
+        "error",
+        lambda P: (P, X.T, Y.T[:, :1], computed(P)),
+        "X has 12 samples and Y has 1; expected equally many",
+    ),
+    "targets in a row": ("error", lambda P: (P, X.T, Y[:, 0], computed(P)), r"Y has shape \(12,\); expected \(1, samp"),
+    "a single input": ("forward", lambda P: (P, X[0], {}), r"X has shape \(2,\); expected \(2, samples\)"),
+    "values of another pass": (
+        "error",
+        lambda P: (P, X.T, Y.T, computed(P, 1)),
+        "values has 1 samples and X has 12; expected equally many",
+    ),
+    "no values": ("error", lambda P: (P, X.T, Y.T, [1]), r"values must be a dict, not list; leave values out"),
     "empty values": ("gradients", lambda P: (P, X.T, Y.T, {}), '"Z1" is missing in values: forward in network.py must'),
 }
 
@@ -196,7 +242,7 @@ WITH_VALUES = {
 def test_a_call_with_values_that_fails_says_what_is_wrong(name: str, folder: Path) -> None:
     net = imported()
     function, arguments, message = WITH_VALUES[name]
-    with pytest.raises(ValueError, match=f"^{message}"):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         getattr(net, function)(*arguments(net.initial_parameters(0)))
 
 
@@ -231,8 +277,10 @@ def test_a_wrong_gradient_far_smaller_than_the_others_is_found(
         assert importlib.import_module("net.trainer").main() == 0
         forget()
         edit(folder, "Psi1 @ X.T", "1.001 * Psi1 @ X.T")
-        with pytest.warns(UserWarning, match="was edited"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
             assert importlib.import_module("net.trainer").main() == 1
-        assert "The gradients are WRONG." in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "The gradients are WRONG.\nnetwork.py was edited: there is no second rendering to compare.\n" in said
     finally:
         forget()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derive.targets.numpy.runtime.network import Network
+from derive.targets.numpy.runtime.network import FAILURES, FUNCTIONS, Network
 from derive.targets.numpy.runtime.steps import Steps, _Fast
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -101,7 +102,7 @@ def gradient_report(
 
 
 def resolved(error: float, gradients: Parameters) -> float:
-    """The size of slopes that central differences resolve, of an error beside others."""
+    """The smallest slope that central differences resolve beside the others."""
     largest = [float(np.max(np.abs(gradient))) for gradient in gradients.values()]
     return 1e-3 * max(abs(error), *largest)
 
@@ -219,7 +220,7 @@ class _Slopes:
 def _rounded(arrays: Parameters, draw: np.random.Generator) -> Parameters:
     """Arrays that differ by rounding: by up to 64 units in the last place."""
     return {
-        name: value * (1 + 2.0**-46 * draw.uniform(-1, 1, value.shape))
+        name: value * (1 + 2.0**-46 * draw.uniform(-1, 1, np.shape(value)))
         for name, value in arrays.items()
     }
 
@@ -242,7 +243,7 @@ def _moved(parameters: Parameters, name: str, step: Array) -> Parameters:
 def _directions(
     shape: tuple[int, ...], entries: int | None, generator: np.random.Generator
 ) -> list[Array]:
-    """One random direction, its largest entry at least 1, and those of single entries."""
+    """One random direction, at least 1 in some entry, and those of single entries."""
     size = math.prod(shape)
     chosen = np.arange(size)
     if entries is not None and entries < size:
@@ -281,7 +282,7 @@ def compare_steps(
     parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
     inputs, targets = network.pair(parameters, X, Y)
     rate, count = _checked_rate(learning_rate), _positive_integer(steps, "steps")
-    if faster is None or not faster.fit(network):
+    if faster is None or faster.change(network):
         return 0.0  # fit takes its steps with update
     samples = np.arange(inputs.shape[1])
     alone = np.resize(samples, (count, 1))
@@ -361,8 +362,20 @@ def _distance(one: Array, other: Array, least: float = 1e-290) -> Any:
 def report(network: Network, steps: Steps | None) -> int:
     """Check the gradients on random data and print the worst relative differences.
 
-    Returns 0 if they are right, and 1 if they are not.
+    Returns 0 if they are right, and 1 if they are not, or cannot be checked.
     """
+    try:
+        return _report(network, steps)
+    except (*FAILURES, ArithmeticError, NameError) as wrong:
+        frames = traceback.extract_tb(wrong.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.name in FUNCTIONS]
+        where = f" ({network.file}, line {lines[-1]})" if lines else ""
+        what = f"{type(wrong).__name__}: {wrong}{where}"
+        print(f"The gradients cannot be checked: {what}")
+        return 1
+
+
+def _report(network: Network, steps: Steps | None) -> int:
     drawn = draw_example(network)
     # of a large network, some entries, and a direction through all of them
     large = sum(value.size for value in drawn[0].values()) > 10_000
@@ -376,7 +389,11 @@ def report(network: Network, steps: Steps | None) -> int:
     if left_out:
         print(f"{left_out} of {slopes} central differences were left out: they would")
         print("cross a kink, or they are not resolved.")
-    if steps is None or not steps.fit(network):
+    if steps is None:
+        return 0 if right else 1
+    changed = steps.change(network)
+    if changed:
+        print(f"{network.file} {changed}: there is no second rendering to compare.")
         return 0 if right else 1
     apart = compare_steps(network, steps, *drawn)
     agree = apart <= 1e-12

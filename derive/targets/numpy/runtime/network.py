@@ -79,6 +79,13 @@ class Network:
         self.output, self.by_sample, self.targets = output, by_sample, targets
         self.equations, self.slopes, self.updates = equations, gradients, updates
         self.undefined = undefined
+        #: Where each named width is read off: a parameter, its axis, what is added.
+        self._places: dict[str, tuple[str, int, int]] = {}
+        for name, shape in parameters.items():
+            for axis, extent in enumerate(shape):
+                if isinstance(extent, str):
+                    width, more = _width(extent)
+                    self._places.setdefault(width, (name, axis, more))
         #: The named widths, in the order in which `initial_parameters` takes them.
         self.widths: tuple[str, ...] = ()
         #: Whether it was said that the equations were edited.
@@ -88,7 +95,7 @@ class Network:
 
     def __getattr__(self, name: str) -> Any:
         """Say which function an edited file lacks."""
-        if name not in _FUNCTIONS:
+        if name not in FUNCTIONS:
             raise AttributeError(f"a Network has no {name}")
         what = f"has no function {name} with @NETWORK.door above it"
         raise AttributeError(f"{self.file} {what}")
@@ -106,7 +113,8 @@ class Network:
     def door(self, function: Callable[..., Result]) -> Callable[..., Result]:
         """Add a function of the equations; return it with checks of its arguments.
 
-        A call with `values` comes from inside. It is checked only if it fails.
+        A call with `values` comes from inside. Of its arguments only the shapes are
+        checked, and the rest if it fails.
         """
         setattr(self, function.__name__, function)
         self.file = os.path.basename(function.__code__.co_filename)
@@ -118,15 +126,20 @@ class Network:
         if function.__name__ == "initial_parameters":
             self.widths = tuple(name for name in names if name != "seed")
         inside = len(names) if "values" in names else math.inf
+        differentiates = function.__name__ == "gradients"
 
         @functools.wraps(function)
         def checked(*arguments: Any, **named: Any) -> Any:
             if len(arguments) == inside:
                 try:
-                    return function(*arguments)
-                except (KeyError, TypeError, ValueError) as wrong:
+                    self._check_shapes(*arguments)
+                    found = function(*arguments)
+                except FAILURES as wrong:
                     self._explain(wrong, *arguments)
                     raise
+                if differentiates:
+                    self._check_slopes(arguments[0], found)
+                return found
             if len(arguments) == len(kept) and not named:
                 return check(*arguments)
             try:
@@ -138,6 +151,31 @@ class Network:
         vars(checked)["__signature__"] = outside
         return checked
 
+    def _check_shapes(self, parameters: Parameters, *others: Any) -> None:
+        """Raise ValueError if NumPy might broadcast what a call with `values` gives."""
+        *data, values = others
+        samples = np.shape(data[0])[-1:]
+        for which, value in enumerate(data):
+            if np.shape(value) != (self.rows(parameters, which), *samples):
+                raise ValueError("the data do not fit")  # _explain says how
+        output = values.get(self.output)
+        if output is not None:
+            found = np.shape(output)[0 if self.by_sample else -1]
+            if found != samples[0]:
+                what = f"values has {found} samples and {next(iter(self.data))} has"
+                raise ValueError(f"{what} {samples[0]}; expected equally many")
+
+    def _check_slopes(self, parameters: Parameters, slopes: Any) -> None:
+        """Raise unless there is a gradient of each parameter, and of its shape."""
+        for name in self.shapes:
+            where = f"gradients in {self.file} returns"
+            if name not in slopes:
+                raise ValueError(f"{where} no gradient of {name}")
+            found, shape = np.shape(slopes[name]), parameters[name].shape
+            if found != shape:
+                what = f"a gradient of {name} of shape {found}"
+                raise ValueError(f"{where} {what}; expected {shape}")
+
     def _explain(self, wrong: Exception, parameters: Parameters, *others: Any) -> None:
         """Say what is wrong with the arguments of a call with `values` that failed."""
         *data, values = others
@@ -146,6 +184,9 @@ class Network:
             self.columns(parameters, data[0], 0)
         else:
             self.pair(parameters, *data)
+        if not isinstance(values, dict):
+            what = f"values must be a dict, not {_described(values)}"
+            raise TypeError(f"{what}; leave values out in your own calls")
         lacking = wrong.args[0] if isinstance(wrong, KeyError) else None
         if lacking in self.equations and lacking not in values:
             what = f'"{lacking}" is missing in values: forward in {self.file} must'
@@ -242,10 +283,7 @@ class Network:
         values: Parameters = {}
         self.forward(parameters, X, values)
         slopes = self.gradients(parameters, X, Y, values)
-        for name in self.shapes:
-            if name not in slopes:
-                what = f"returns no gradient of {name}"
-                raise ValueError(f"gradients in {self.file} {what}")
+        self._check_slopes(parameters, slopes)
         return slopes
 
     def step(
@@ -270,17 +308,16 @@ class Network:
 
     def rows(self, parameters: Parameters, which: int) -> int:
         """How many rows the inputs (0) or the targets (1) have."""
-        return _at([*self.data.values()][which], self.sizes(parameters))
+        extent = [*self.data.values()][which]
+        named = isinstance(extent, str)
+        return _at(extent, self.sizes(parameters) if named else {})
 
     def sizes(self, parameters: Parameters) -> dict[str, int]:
         """The named widths, each read off the first parameter that has it."""
-        found: dict[str, int] = {}
-        for name, shape in self.shapes.items() if self.widths else ():
-            for extent, length in zip(shape, parameters[name].shape, strict=True):
-                if isinstance(extent, str):
-                    width, more = _width(extent)
-                    found.setdefault(width, length - more)
-        return found
+        return {
+            width: parameters[name].shape[axis] - more
+            for width, (name, axis, more) in self._places.items()
+        }
 
     def check_parameters(self, parameters: Parameters, in_place: bool = False) -> None:
         """Raise unless all parameters are there, finite and of the right shapes."""
@@ -504,8 +541,10 @@ def _at(extent: Extent, sizes: Mapping[str, int]) -> int:
     return sizes[name] + more
 
 
+#: What a call with `values` fails with where its arguments do not fit.
+FAILURES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 #: What the file of the equations defines.
-_FUNCTIONS = ("initial_parameters", "forward", "error", "gradients", "update")
+FUNCTIONS = ("initial_parameters", "forward", "error", "gradients", "update")
 #: Kinds of targets that may be given as the indices of classes.
 OF_CLASSES = ("classes", "unit", "signs")
 #: Which targets are wrong, for a kind, and what is expected.

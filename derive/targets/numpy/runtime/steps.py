@@ -60,15 +60,19 @@ class Steps(NamedTuple):
 
     def fit(self, network: Network) -> bool:
         """Whether the equations are those that this was made from; a warning if not."""
-        found = _equations_hash(network)
-        if found in (None, self.equations):
-            return True
-        if not network.said:
+        changed = self.change(network)
+        if changed and not network.said:
             network.said = True
-            changed = "was edited" if found else "has no source that can be read"
             said = f"{network.file} {changed}: fit uses update, which is slower"
             warnings.warn(said, stacklevel=6)
-        return False
+        return not changed
+
+    def change(self, network: Network) -> str:
+        """Why the equations are not those that this was made from, if so."""
+        found = _equations_hash(network)
+        if found in (None, self.equations):
+            return ""
+        return "was edited" if found else "has no source that can be read"
 
 
 @functools.cache
