@@ -27,7 +27,7 @@ from sympy import (
     zoo,
 )
 
-from derive.calculus.functions import IN_DEFINITIONS, KNOWN_IN_DEFINITIONS, SCALAR_FUNCTIONS, Elementwise, X
+from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X, called, check_formula
 from derive.calculus.index import Equation, Index, Tensor, within
 from derive.calculus.normal_form import Stated, extent_symbols, known_symbols
 from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
@@ -36,9 +36,6 @@ from derive.text.user_text import cut, shown
 
 _NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
 _KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
-
-#: The names of some node types in messages.
-_CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs (in SymPy also the root of a square)"}
 
 
 class EquationChecks:
@@ -113,7 +110,7 @@ class EquationChecks:
         elif node is pi or node is E:
             return
         elif not isinstance(node, _NODES):
-            raise StatementError(f"{where} contains {_called(node)}, which is not supported: use {_KNOWN}")
+            raise StatementError(f"{where} contains {called(node)}, which is not supported: use {_KNOWN}")
         else:
             if isinstance(node, Elementwise):
                 _check_function(type(node), where)
@@ -182,8 +179,7 @@ def _check_function(function: Any, where: str) -> None:
             raise StatementError(f"{what} is defined by {node.title}: write its formula there")
         if isinstance(node, Rational | Float):
             _check_number(node, what)
-        elif node is not pi and node is not E and not isinstance(node, (*IN_DEFINITIONS, Symbol)):
-            raise StatementError(f"{what} is defined by {_called(node)}; known are {KNOWN_IN_DEFINITIONS}")
+    check_formula(definition, what)
     loose = sorted(s.name for s in definition.free_symbols - {X, *function.others})
     if loose:
         raise StatementError(f"{what} is defined by {loose[0]}: its only argument is X of derive.calculus.functions")
@@ -216,12 +212,6 @@ def _out_of_range(node: Expr, values: Mapping[Symbol, Float]) -> str:
     except (ValueError, OverflowError):  # too many digits even for mpmath
         small, large = False, True
     return f"is too {'small' if small else 'large'} for float64" if small or large else ""
-
-
-def _called(node: Any) -> str:
-    """The name of a node in a message."""
-    name = str(node) if node.is_Atom else type(node).__name__
-    return _CALLED.get(type(node).__name__, name)
 
 
 def _counted_axes(axes: tuple[Any, ...]) -> str:

@@ -31,6 +31,7 @@ from sympy import (
     Poly,
     Pow,
     Rational,
+    Rel,
     Symbol,
     asinh,
     atan,
@@ -127,11 +128,27 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
         return slope.definition if slope.definition.is_number else slope(self.args[0])
 
 
+#: The names of some node types in messages.
+_CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs, as which SymPy also writes the root of a square"}
+
+
+def called(node: Any) -> str:
+    """The name of a node in a message."""
+    name = str(node) if node.is_Atom else type(node).__name__
+    return _CALLED.get(type(node).__name__, name)
+
+
 def check_formula(formula: Expr, where: str) -> None:
-    """Raise StatementError if a formula contains a node that the interpreter and the printers do not know."""
+    """Raise StatementError if a formula contains a node that is not known, or has no value for some X."""
     for node in preorder_traversal(formula):
+        if isinstance(node, Rel) and not isinstance(node, IN_DEFINITIONS):
+            raise StatementError(f"{where} has the condition {node}: conditions are written with <, <=, > and >=")
         if node is not pi and node is not E and not isinstance(node, (*IN_DEFINITIONS, Rational, Float, Symbol)):
-            raise StatementError(f"{where} is defined by {type(node).__name__}; known are {KNOWN_IN_DEFINITIONS}")
+            raise StatementError(f"{where} is defined by {called(node)}; known are {KNOWN_IN_DEFINITIONS}")
+        if isinstance(node, Piecewise) and node.args[-1].cond != true:
+            raise StatementError(
+                f"{where} has no value where no condition of its Piecewise holds: add a last case (value, True)"
+            )
 
 
 @cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import mpmath
 import numpy as np
 import pytest
-from sympy import Expr, lambdify, log, tan
+from sympy import Expr, Ne, Piecewise, asinh, lambdify, log, sin, sinh, tan
 
 from derive import Edition, Network, derive
 from derive.arrays.entrywise import proved_form
@@ -69,3 +71,25 @@ def test_other_functions_are_refused() -> None:
         Activation("mine", "a trial", X + tan(X))
     with pytest.raises(StatementError, match=said):
         Loss("mine", "", "", lambda y, a, f: f(a - y), lambda m, k: 1 / m, function=tan(X))
+
+
+UNFIT = {
+    "a condition": (Piecewise((sin(X) / X, Ne(X, 0)), (1, True)), "has the condition Ne(x, 0): conditions are written"),
+    "no last case": (Piecewise((X, X > 0)), "has no value where no condition of its Piecewise holds: add a last case"),
+}
+
+
+@pytest.mark.parametrize("formula", UNFIT)
+def test_a_formula_that_has_no_value_for_some_numbers_is_refused(formula: str) -> None:
+    function, said = UNFIT[formula]
+    with pytest.raises(StatementError, match=re.escape(f"the activation mine {said}")):
+        Activation("mine", "a trial", function)
+    with pytest.raises(StatementError, match=re.escape(f"the loss mine {said}")):
+        Loss("mine", "", "", lambda y, a, f: f(a - y), lambda m, k: 1 / m, function=function)
+
+
+def test_a_slope_that_is_simplified_to_a_number_has_a_value_for_each_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "same", Activation("same", "a trial", asinh(sinh(X))))
+    derivation = derive(Network("3,4,2", activation="same,identity"))
+    assert derivation.check().passed
+    assert "np.full_like(x, 1)" in derivation.numpy()

@@ -17,6 +17,8 @@ _INNER = Symbol("u", real=True)
 def body(form: StableForm, note: str = "") -> tuple[str, ...]:
     """Return the lines that compute a form; ``note`` is a comment after the value."""
     cases, final = _cases(form.value)
+    if not form.value.free_symbols:  # what was simplified to a number has a value for each entry all the same
+        final = f"np.full_like({X}, {final})"
     value = f"{final}{note}"
     # the annotation is for type checkers, which infer no array type from np.where and from quotients
     last = [f"return {value}"] if form.value == X else [f"result: Array = {value}", "return result"]
