@@ -30,6 +30,7 @@ from sympy import (
     Symbol,
     cancel,
     collect,
+    cos,
     cosh,
     default_sort_key,
     erf,
@@ -40,6 +41,7 @@ from sympy import (
     log,
     nan,
     sign,
+    sin,
     sinh,
     sqrt,
     tanh,
@@ -169,7 +171,7 @@ def _powers(expression: Expr) -> _Powers | None:
 
 
 def _tails(expression: Expr) -> Expr:
-    """Write c + c*erf(u) as c*erfc(-u), and c - c*erf(u) as c*erfc(u), by the definition of erfc."""
+    """Write c + c*erf(u) as c*erfc(-u), c - c*erf(u) as c*erfc(u), and c - c*cos(u) as 2*c*sin(u/2)**2."""
 
     def joined(sum_: Expr) -> Expr:
         number, _ = sum_.as_coeff_Add()
@@ -178,9 +180,11 @@ def _tails(expression: Expr) -> Expr:
             if isinstance(function, erf) and abs(share) == abs(number):
                 argument = function.args[0] if share == -number else -function.args[0]
                 return sum_ - number - term + number * erfc(argument)
+            if isinstance(function, cos) and share == -number:
+                return sum_ - number - term + 2 * number * sin(function.args[0] / 2) ** 2
         return sum_
 
-    return expression.replace(lambda e: isinstance(e, Add) and e.has(erf), joined)
+    return expression.replace(lambda e: isinstance(e, Add) and e.has(erf, cos), joined)
 
 
 def _guarded(expression: Expr) -> Expr:

@@ -41,26 +41,42 @@ _DIGITS_OF_DIVISORS = 4_400
 
 
 def worst_function(module: Any, functions: Mapping[str, Any]) -> tuple[str, float]:
-    """The function with the largest error, and that error; ``functions`` are keyed by their names in the module."""
-    off = {name: float(np.max([*_off(module, name, function)])) for name, function in functions.items()}
+    """The function with the largest error, and that error; ``functions`` are keyed by their names in the module.
+
+    An error that is no worse than that of the unmodified definition does not count: see ``digits_lost``.
+    """
+    off = {
+        name: float(max(np.max(np.where(known, 0, off)) for _, off, known in _off(module, name, function)))
+        for name, function in functions.items()
+    }
     if not off:
         return "", 0.0
     name = max(off, key=lambda name: np.inf if np.isnan(off[name]) else off[name])
     return name, off[name]
 
 
-def _off(module: Any, name: str, function: Any) -> Iterator[float]:
-    """Error of the values; a value that is no worse than the unmodified definition does not count."""
+def digits_lost(module: Any, functions: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where functions are less accurate than TOLERANCE, as no more accurate form was found, in words."""
+    found = []
+    for name, function in functions.items():
+        sizes = [size for at, _, known in _off(module, name, function) for size in np.abs(at[known])]
+        if sizes:
+            least, most = min(sizes), max(sizes)
+            where = f"= {least:g}" if least == most else f"from {least:g} to {most:g}"
+            found.append(f"{name} loses digits at |{X}| {where}")
+    return tuple(found)
+
+
+def _off(module: Any, name: str, function: Any) -> Iterator[tuple[Array, Array, Array]]:
+    """Arguments, the errors of the values, and whether each is an error of the unmodified definition as well."""
     for arguments, truth in _truth(function):
         with np.errstate(all="ignore"):
             found = np.asarray(getattr(module, name)(*arguments), float)
-        if found.shape != truth.shape:
-            yield np.inf
-            continue
-        off = _relative(found, truth)
-        if not np.all(off <= TOLERANCE):
-            off = np.where(off <= 2 * _relative(_plain(function, arguments), truth), 0, off)
-        yield float(np.max(off))
+        off = _relative(found, truth) if found.shape == truth.shape else np.full(truth.shape, np.inf)
+        known = off > TOLERANCE
+        if found.shape == truth.shape and known.any():
+            known &= off <= 2 * _relative(_plain(function, arguments), truth)
+        yield arguments[0], off, known & (found.shape == truth.shape)
 
 
 def _relative(found: Array, truth: Array) -> Array:

@@ -15,7 +15,7 @@ from derive.calculus.program import Program
 from derive.paper.notation import Notation
 from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
-from derive.targets.compare_functions import worst_function
+from derive.targets.compare_functions import digits_lost, worst_function
 from derive.targets.grouped import Grouped
 from derive.targets.named import example
 from derive.targets.names import code_names
@@ -64,7 +64,8 @@ class GradientReport:
     parameters shared a direction. ``left_out`` of the ``slopes`` were not compared with central differences,
     because a kink lies within the step. ``renderings`` is the difference between the two renderings of a step,
     NaN if the second one fails with the message ``broken``. ``tensors`` is the comparison with the interpreter
-    (None without equations). ``function`` is the elementwise function with the largest error, and that error.
+    (None without equations). ``function`` is the elementwise function with the largest error, and that error;
+    ``lost`` says where functions lose digits that no form keeps.
     ``finite`` is false if no random numbers with a finite error were found.
     """
 
@@ -79,6 +80,7 @@ class GradientReport:
     slopes: int = 0
     tensors: Compared | None = None
     function: tuple[str, float] = ("", 0.0)
+    lost: tuple[str, ...] = ()
     broken: str = ""
     finite: bool = True
 
@@ -172,9 +174,10 @@ class GradientReport:
 
     @property
     def range(self) -> str:
-        """A sentence about overflow at larger parameters; empty if nothing overflowed."""
+        """A sentence about overflow at larger parameters and lost digits; empty if there are none."""
         overflow = self.tensors.overflow if self.tensors else None
-        return f"values overflow where parameters are {overflow:g} times as large" if overflow else ""
+        large = (f"values overflow where parameters are {overflow:g} times as large",) if overflow else ()
+        return "; ".join((*large, *self.lost))
 
     def table(self) -> list[str]:
         """Return a line for each parameter, and the line of ``seen``."""
@@ -246,7 +249,8 @@ def compare_named(
             more, broken = _renderings(module, *case.point.data, state=case.point.state)
         apart = float(np.maximum(apart, more))
     tensors, function = compared(module, names, points), worst_function(module, rendered.functions)
-    return replace(report, tensors=tensors, function=function, renderings=apart, broken=broken)
+    lost = digits_lost(module, rendered.functions)
+    return replace(report, tensors=tensors, function=function, lost=lost, renderings=apart, broken=broken)
 
 
 def check_gradients(module: Any, entries: int | None) -> GradientReport:

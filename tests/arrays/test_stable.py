@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 from helpers import derivation, load
-from sympy import Expr, Integer, Piecewise, Rational, Symbol, exp, lambdify, log, sin, tanh
+from sympy import Expr, Integer, Piecewise, Rational, Symbol, cos, exp, lambdify, log, sin, tanh
 
 from derive.arrays.exact import recognise
 from derive.arrays.rewriting import entries_of
@@ -39,6 +39,8 @@ def definitions() -> dict[str, Expr]:
     found["log(1 - sigmoid)"] = log(1 - sigmoid)
     found["1 - sigmoid"] = 1 - sigmoid
     found["1 - tanh**2"] = 1 - tanh(X) ** 2
+    found["1 - cos"] = 1 - cos(X)
+    found["3/2 + x - 3/2 cos(2x)"] = Rational(3, 2) * (1 - cos(2 * X)) + X
     found["sigmoid(2x)"] = sigmoid.subs(X, 2 * X)
     for y in (Integer(0), Rational(1, 4), Integer(1)):
         found[f"cross-entropy at {y}"] = -y * log(sigmoid) - (1 - y) * log(1 - sigmoid)

@@ -7,7 +7,7 @@ import re
 import mpmath
 import numpy as np
 import pytest
-from sympy import Expr, Ne, Piecewise, asinh, lambdify, log, sin, sinh, tan
+from sympy import Abs, Expr, Ne, Piecewise, asinh, lambdify, log, sin, sinh, tan
 
 from derive import Edition, Network, derive
 from derive.arrays.entrywise import proved_form
@@ -93,3 +93,13 @@ def test_a_slope_that_is_simplified_to_a_number_has_a_value_for_each_entry(monke
     derivation = derive(Network("3,4,2", activation="same,identity"))
     assert derivation.check().passed
     assert "np.full_like(x, 1)" in derivation.numpy()
+
+
+def test_the_check_says_where_a_function_loses_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No form is known that keeps the digits of the slope of sin(x)/x near 0."""
+    formula = Piecewise((sin(X) / X, Abs(X) > 0), (1, True))
+    monkeypatch.setitem(ACTIVATIONS, "sinc", Activation("sinc", "a trial", formula))
+    report = derive(Network("3,4,2", activation="sinc,identity")).check()
+    assert report.passed
+    assert "; sinc_prime loses digits at |x| from 1e-300 to 0.004" in report.line()
+    assert derive(Network("3,4,2", activation="gelu")).check().range == ""
