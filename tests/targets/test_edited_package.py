@@ -231,7 +231,7 @@ WITH_VALUES = {
     "values of another pass": (
         "error",
         lambda P: (P, X.T, Y.T, computed(P, 1)),
-        "values has 1 samples and X has 12; expected equally many",
+        "X has 12 samples and values has 1; expected equally many",
     ),
     "no values": ("error", lambda P: (P, X.T, Y.T, [1]), r"values must be a dict, not list; leave values out"),
     "empty values": ("gradients", lambda P: (P, X.T, Y.T, {}), '"Z1" is missing in values: forward in network.py must'),

@@ -161,9 +161,7 @@ class Network:
         output = values.get(self.output)
         if output is not None:
             found = np.shape(output)[0 if self.by_sample else -1]
-            if found != samples[0]:
-                what = f"values has {found} samples and {next(iter(self.data))} has"
-                raise ValueError(f"{what} {samples[0]}; expected equally many")
+            _check_lengths(samples[0], found, next(iter(self.data)), "values")
 
     def _check_slopes(self, parameters: Parameters, slopes: Any) -> None:
         """Raise unless there is a gradient of each parameter, and of its shape."""
