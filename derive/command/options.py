@@ -138,17 +138,19 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("the network")
     for name, key in KEYS.items():
         if name != "name":  # in the group of the files
-            network.add_argument(f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name])}")
+            network.add_argument(
+                f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name], key.left_out)}"
+            )
     network.add_argument(
         "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
     )
 
 
-def _default(value: object) -> str:
-    """The default in a help text; empty for a required option."""
+def _default(value: object, left_out: str) -> str:
+    """The default in a help text, in words if it is None; empty for a required option."""
     if value is Parameter.empty:
         return ""
-    return f" ({'never' if value is None else value if isinstance(value, str) else f'{value:g}'})"
+    return f" ({left_out if value is None else value if isinstance(value, str) else f'{value:g}'})"
 
 
 def _add_wording(group: Any, formats: Iterable[str]) -> None:

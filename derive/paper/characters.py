@@ -112,6 +112,7 @@ LETTERS: dict[str, Letter] = {
     "x_bar": Letter(r"\bar{x}", "x̄"),
     "X_bar": Letter(r"\bar{X}", "X̄"),
 }
+    "W_bar": Letter(r"\bar{W}", "W̄"),
 
 #: Signs used like letters that are not names of tensors.
 ODOT, STAR = Letter(r"\odot", "⊙"), Letter("*", "*", mathml="∗")

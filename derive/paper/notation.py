@@ -7,7 +7,7 @@ and so on are defined nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from derive.calculus.index import Tensor
 from derive.calculus.program import FactorScale
@@ -34,12 +34,12 @@ class Letters:
 class Notation:
     """A way of writing the derivation.
 
-    ``layer`` is the position of the layer number: ``left`` ({}^{(2)}z) or
-    ``right`` (z^{(2)}) of the letter, in ``brackets``. A network of one layer
-    has no layer numbers unless ``numbered_alone`` is set. ``from_first`` writes a weight as
-    w_{from,to}. ``derivative`` is ``partial``, or ``d`` to write dE/dW as dW. ``times`` is the sign of
-    the elementwise product. ``increment`` shows the update step as a separate equation.
-    ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
+    ``layer`` is the position of the layer number: ``left`` ({}^{(2)}z) or ``right`` (z^{(2)}) of the letter, in
+    ``brackets``. A network of one layer has no layer numbers unless ``numbered_alone`` is set. ``from_first`` writes
+    a weight as w_{from,to}. The last unit index of a role in ``raised`` is a superscript: w^{from}_{to} for a weight.
+    ``bias`` is the way to give biases if none is chosen, a name from ``BIASES``. ``derivative`` is ``partial``, or
+    ``d`` to write dE/dW as dW. ``times`` is the sign of the elementwise product. ``increment`` shows the update step
+    as a separate equation. ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
     """
 
     name: str
@@ -52,6 +52,8 @@ class Notation:
     function: str = "f"
     function_layers: bool = False
     from_first: bool = False
+    raised: frozenset[str] = frozenset()
+    bias: str = "separate"
     derivative: str = "partial"
     times: Letter = ODOT
     transpose: Letter = TRANSPOSE
@@ -252,4 +254,14 @@ DELTA = Notation(
     ones=False,
 )
 
-NOTATIONS = {entry.name: entry for entry in (PSI, BRACKET, DELTA)}
+XBAR = replace(
+    PSI,
+    name="xbar",
+    summary="the layer's inputs X̄ with a constant 1, weights W̄ as w^from_to, the shared factors are called Ψ",
+    roles={**PSI.roles, "weight": Letters("w", "W_bar", "W", vector="W_bar")},
+    raised=frozenset(("augmented", "weight")),
+    bias="augmented",
+    sample="({})",
+)
+
+NOTATIONS = {entry.name: entry for entry in (PSI, BRACKET, DELTA, XBAR)}

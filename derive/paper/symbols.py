@@ -119,10 +119,12 @@ class Symbols:
         chosen = [i for i in indices if not _is_sample(i)]
         units = [self._numbered(i, a) for i, a in zip(chosen, axes, strict=bool(chosen))]
         samples = [self.index(i) for i in indices if _is_sample(i)]
-        if self.notation.from_first and tensor.role == Role.WEIGHT and (is_canonical(tensor) or not self.signs.of):
+        placed = is_canonical(tensor) or not self.signs.of
+        if self.notation.from_first and tensor.role == Role.WEIGHT and placed:
             units.reverse()
+        raised = [units.pop()] if units and tensor.role in self.notation.raised and placed else []
         below = glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
-        above = glued(set_, [self._sample(s) for s in samples if s is not None])
+        above = glued(set_, [*(u for u in raised if u), *(self._sample(s) for s in samples if s is not None)])
         entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
         return set_.named(self.scripts(sign, whole, below, above), tensor.name, entry)
 

@@ -9,7 +9,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from typing import Any
@@ -81,8 +81,8 @@ class Key:
 
     ``types`` and ``expected`` describe the TOML value; ``metavar`` and ``help`` belong to the option. ``read``
     validates a single value: an ``entry`` of a ``catalogue``, or a ``number`` in a ``range``, where ``none`` means
-    that the feature is off. ``phrase`` is used in the description of a network. If ``always``, the key is written
-    to a file even with its default value.
+    that the feature is off. ``left_out`` describes the default in the help text if it is None. ``phrase`` is used in
+    the description of a network. If ``always``, the key is written to a file even with its default value.
     """
 
     types: tuple[type, ...]
@@ -95,15 +95,17 @@ class Key:
     example: str = ""
     range: str = ""
     none: float | None = None
+    left_out: str = "never"
     phrase: str = ""
 
 
-def _chosen(title: str, help: str, expected: str = "a string", always: bool = False, phrase: str = "") -> Key:
-    return Key((str,), expected, help=help, always=always, read=entry, catalogue=title, phrase=phrase)
+def _chosen(title: str, help: str, expected: str = "a string", **fields: Any) -> Key:
+    return Key((str,), expected, help=help, read=entry, catalogue=title, **fields)
 
 
 def _number(help: str, range: str, example: str, phrase: str, none: float | None = None) -> Key:
-    return Key((int, float), "a number", "NUMBER", help, False, number, "", example, range, none, phrase)
+    ranged = Key((int, float), "a number", "NUMBER", help, read=number, phrase=phrase)
+    return replace(ranged, example=example, range=range, none=none)
 
 
 #: All keys, in the order of a file. Defaults are in the signature of ``Network``.
@@ -125,8 +127,10 @@ KEYS = {
         catalogue="activations",
     ),
     "loss": Key((str,), "a string", help="error (loss) that is minimised", always=True, catalogue="losses"),
-    "bias": _chosen("biases", "separate, augmented or none", always=True),
-    "notation": _chosen("notations", "how it is written: psi, bracket or delta", always=True),
+    "bias": _chosen(
+        "biases", "separate, augmented or none", always=True, left_out="augmented for xbar, otherwise separate"
+    ),
+    "notation": _chosen("notations", "how it is written: psi, bracket, delta or xbar", always=True),
     "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
     "l2": _number(
         "strength of weight decay, a part of the error",

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from derive.statement.keys import (
     KEYS,
     Widths,
+    catalogue,
     default_name,
+    entry,
     exactly,
     package_name,
     read_activation,
@@ -45,12 +47,11 @@ __all__ = ["Network", "SpecError", "resolve"]
 class Network:
     """A fully connected network, its loss, and how its derivation is written.
 
-    ``layers`` are the widths from the inputs to the outputs, whole numbers or
-    names, as a sequence or a comma-separated string. ``activation`` is one name
-    for all layers, or one per layer after the inputs. ``loss``, ``bias`` and
-    ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and
-    ``NOTATIONS``. ``name`` is the name of the generated package, by default made from
-    the widths.
+    ``layers`` are the widths from the inputs to the outputs, whole numbers or names, as a sequence or a comma-separated
+    string. ``activation`` is one name for all layers, or one per layer after the inputs. ``loss``, ``bias`` and
+    ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and ``NOTATIONS``; without a bias it is that of
+    the notation, ``separate`` for most. ``name`` is the name of the generated package, by default made from the
+    widths.
 
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
@@ -81,7 +82,7 @@ class Network:
         layers: str | Iterable[int | str],
         activation: str | Iterable[str] = "sigmoid",
         loss: str = "mse",
-        bias: str = "separate",
+        bias: str | None = None,
         notation: str = "psi",
         name: str | None = None,
         optimizer: str = "sgd",
@@ -92,6 +93,8 @@ class Network:
     ) -> None:
         given = dict(locals())
         widths = read_layers(layers)
+        if bias is None:
+            given["bias"] = catalogue("notations")[entry("notation", notation)].bias
         values = {
             "layers": widths,
             "name": default_name(widths) if name is None else package_name(name),

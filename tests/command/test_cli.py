@@ -265,7 +265,10 @@ def test_internal_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
         ("--layers 3,4 --activation sigmoyd", "did you mean sigmoid (`derive list activations` shows all)?"),
         ("--layers 3,4 --loss mee", "unknown loss 'mee': there are mse, half_mse, "),
         ("--layers 3,4 --bias non", "did you mean none ("),
-        ("--layers 3,4 --notation phi", "unknown notation 'phi': there are psi, bracket and delta, and `derive list"),
+        (
+            "--layers 3,4 --notation phi",
+            "unknown notation 'phi': there are psi, bracket, delta and xbar, and `derive list",
+        ),
         ("--layers 3,4 --name 3,4", "name is '3,4'"),
         ("--layers 3,4 --name=", "name is ''"),
         ("--layers 3,4 --name ../up", "name is '../up'"),

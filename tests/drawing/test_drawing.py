@@ -138,7 +138,7 @@ def columns(drawing: Drawing) -> list[list[Circle]]:
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_units_of_a_small_network(notation: str) -> None:
-    drawing = draw(derive(Network(layers=(3, 4, 2), notation=notation)))
+    drawing = draw(derive(Network(layers=(3, 4, 2), bias="separate", notation=notation)))
     assert [[c.entry for c in column] for column in columns(drawing)] == [list("123"), list("1234"), list("12")]
     assert [column[0].tensor for column in columns(drawing)] == ["X", "a1", "a2"]
     assert len([s for s in drawing.parts.strokes if s.kind == "weight"]) == 3 * 4 + 4 * 2

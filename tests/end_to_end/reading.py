@@ -274,7 +274,8 @@ class PassReading(Reading):
         axes = self._axes_of(tensor)
         swapped = self.notation.from_first and tensor.role == "weight" and tensor.name == f"W{tensor.layer}"
         role = "gradient" if gradient else "tensor"
-        return Meaning(role, tensor.name, 0, axes[::-1] if swapped else axes, "e1m", swapped)
+        raised = tensor.role in self.notation.raised and tensor.name == _PLAIN[tensor.role].format(tensor.layer)
+        return Meaning(role, tensor.name, 0, axes[::-1] if swapped else axes, "e1m", swapped, raised)
 
     def _letter(self, role: str) -> str:
         return LETTERS[self.notation.roles[role].entry].tex
@@ -370,8 +371,6 @@ class PassReading(Reading):
 
     def _found_uses(self, tree: lr.Node) -> Iterator[tuple[str, Axis]]:
         for node in lr.nodes(tree):
-            if isinstance(node, lr.Kronecker) and self.names.resolve(node.left, None) is not None:
-                node = Symbol(r"\delta", None, (node.left, node.right))
             if not isinstance(node, Symbol) or self.size(node) is not None or node == Symbol(node.letter):
                 continue
             meaning = self.meaning(node)
@@ -440,13 +439,6 @@ class PassReading(Reading):
         """Whether a symbol has indices that number its entries."""
         plain = not symbol.indices or self.size(symbol) is not None
         return not plain and bool(self._units(symbol, self.meaning(symbol)))
-
-    def _kronecker(self, tree: lr.Kronecker, env: Mapping[str, Any]) -> Value:
-        """Where a factor has the same letter, a tensor's letter stands first."""
-        symbol = Symbol(r"\delta", None, (tree.left, tree.right))
-        if symbol.letter == self._letter("factor") and self.names.resolve(tree.left, None) is not None:
-            return self._symbol(symbol, env)
-        return super()._kronecker(tree, env)
 
     def _spelled(self, tree: Any) -> Any:
         if isinstance(tree, Symbol) and tree.indices and self.size(tree) is None:

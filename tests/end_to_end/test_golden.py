@@ -25,6 +25,7 @@ GENERATED = Path(__file__).resolve().parents[2] / "generated"
 COMMANDS = {
     "network_3_4_4_1": "--layers 3,4,4,1",
     "deep_psi": "--layers 3,4,4,1 --bias augmented --activation sigmoid --loss mse --notation psi",
+    "deep_xbar": "--layers 3,4,4,1 --notation xbar",
     "bracket_batch": "--layers 3,4,2 --activation tanh,sigmoid --loss binary_cross_entropy --notation bracket",
     "delta_one_unit": "--layers 3,1 --loss half_sse --bias none --notation delta",
     "delta_units": "--layers 3,2 --loss half_sse --bias none --notation delta",

@@ -22,6 +22,17 @@ EQUATIONS = {
         r"f'(x) &= \frac{e^{-x}}{(1 + e^{-x})^{2}} = f(x)(1 - f(x))",
         r"E &= (y - \hat{y})^{2}",
     ],
+    "deep_xbar": [
+        r"{}^{(0)}\bar{x}^{i} &= \begin{cases} 1 & i = 0 \\ x_{i} & i \ge 1 \end{cases}",
+        r"{}^{(1)}z_{i} &= \sum_{j=0}^{3}{}^{(1)}w_{i}^{j}{}^{(0)}\bar{x}^{j}",
+        r"{}^{(1)}\bar{X} &= \begin{bmatrix} \mathbf{1}^{\mathsf{T}} \\ {}^{(1)}A \end{bmatrix}",
+        r"{}^{(2)}Z &= {}^{(2)}\bar{W}{}^{(1)}\bar{X}",
+        r"{}^{(1)}\Psi_{i} &= f'({}^{(1)}z_{i})\sum_{k=1}^{4}{}^{(2)}w_{k}^{i}{}^{(2)}\Psi_{k}",
+        r"\frac{\partial E}{\partial {}^{(2)}w_{i}^{j}} &= {}^{(2)}\Psi_{i}{}^{(1)}\bar{x}^{j}",
+        r"\textcolor{derivered}{\frac{\partial \hat{y}}{\partial {}^{(3)}z}}",
+        r"\textcolor{derivegreen}{\frac{\partial {}^{(2)}a_{i}}{\partial {}^{(2)}z_{i}}}",
+        r"{}^{(2)}\bar{W} &\leftarrow {}^{(2)}\bar{W} - \eta\frac{\partial E}{\partial {}^{(2)}\bar{W}}",
+    ],
     "bracket_batch": [
         r"z^{[1]} &= W^{[1]}X + b^{[1]}",
         r"A^{[1]} &= g^{[1]}(z^{[1]})",

@@ -44,6 +44,7 @@ from derive.formats.rows import BRACES
 from derive.paper.boxes import EMPTY, Box, Typesetter
 from derive.paper.characters import LETTERS
 from derive.paper.latex import Writer, latex
+from derive.paper.notation import NOTATIONS
 from derive.statement import edition
 from derive.statement.edition import Edition
 
@@ -86,7 +87,7 @@ def katex_objections(found: list[md.Formula]) -> list[str]:
     return [f"{said}: {tex}" for tex, display in found if (said := web.katex_error(tex, display))]
 
 
-CASES = [(n, o, d) for n in SPREAD for o in ("psi", "bracket", "delta") for d in edition.DETAILS]
+CASES = [(n, o, d) for n in SPREAD for o in NOTATIONS for d in edition.DETAILS]
 
 
 # ------------------------------------------------------------ formulas and flavours
@@ -361,7 +362,7 @@ def signs(found: list[md.Formula]) -> str:
 
 
 def test_the_usual_network_is_on_one_page():
-    for notation in ("psi", "bracket", "delta"):
+    for notation in NOTATIONS:
         files = markdown_files(document("three layers", notation), "github")
         assert "derivation-2.md" not in files
 

@@ -8,6 +8,7 @@ import itertools
 import math
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -555,3 +556,12 @@ def test_quoting() -> None:
     assert shown_path("a/b ü.toml") == "a/b ü.toml"
     assert shown_path("a\nb") == r"'a\nb'"
     assert shown_path("") == "''"
+
+
+def test_the_bias_is_that_of_the_notation_unless_it_is_given(tmp_path: Path) -> None:
+    assert [Network((3, 1), notation=n).bias for n in ("psi", "xbar")] == ["separate", "augmented"]
+    assert Network((3, 1), bias="none", notation="xbar").bias == "none"
+    (tmp_path / "net.toml").write_text('layers = [3, 1]\nnotation = "xbar"\n')
+    found = Network.from_toml(tmp_path / "net.toml")
+    assert found.bias == "augmented" and Network.from_dict(tomllib.loads(found.to_toml())) == found
+    assert resolve({"bias": "separate"}, tmp_path / "net.toml").bias == "separate"

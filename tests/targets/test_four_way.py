@@ -18,6 +18,8 @@ import pytest
 import sympy
 from helpers import Array, Values, derivation, given_and_learned, interpreted, module_of, off, real, stored
 
+from derive.paper.notation import NOTATIONS
+
 EXACT, DIFFERENCE = 1e-12, 1e-6
 LAYERS, SMALL = (3, 5, 4, 2), (2, 3, 2)
 HIDDEN = ("identity", "sigmoid", "tanh", "relu", "softplus")
@@ -47,7 +49,7 @@ def cases() -> list[Case]:
 
     Biases and notations take turns, so that each meets each.
     """
-    ways = itertools.cycle(itertools.product(("separate", "augmented", "none"), ("psi", "bracket", "delta")))
+    ways = itertools.cycle(itertools.product(("separate", "augmented", "none"), NOTATIONS))
     pairs = [(HIDDEN[n % 5], *fit) for n, fit in enumerate(FITS)]
     seen = {(hidden, loss) for hidden, _, loss in pairs}
     outputs = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
@@ -64,7 +66,7 @@ def test_every_pair_is_covered():
     assert {(c.activations[1], c.loss) for c in CASES} == set(FITS)
     losses = {loss for _, loss in FITS}
     assert {(c.activations[0], c.loss) for c in CASES} == set(itertools.product(HIDDEN, losses))
-    assert len({(c.bias, c.notation) for c in CASES}) == 9
+    assert len({(c.bias, c.notation) for c in CASES}) == 12
 
 
 class Symbolic:

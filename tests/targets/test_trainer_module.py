@@ -17,6 +17,7 @@ from helpers import derivation, load, module_of
 from networks import NETWORKS
 
 from derive.api import derive
+from derive.paper.notation import NOTATIONS
 from derive.statement.network import Network
 
 LAYERS = (3, 5, 2)
@@ -216,7 +217,7 @@ def test_an_update_by_nothing_changes_nothing(module, parameters):
 
 
 @pytest.mark.parametrize("bias", ["separate", "augmented", "none"])
-@pytest.mark.parametrize("notation", ["psi", "bracket", "delta"])
+@pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.sampled(4)
 def test_every_way_of_writing_steps_alike(bias, notation):
     """Also where the factor points downhill, the step is W - eta dE/dW."""
