@@ -148,7 +148,8 @@ class Symbol(Node):
     r"""A letter with what stands around it.
 
     ``indices`` are letters, or strings of digits as they stand there (``11`` may be one
-    index or two); ``sample`` is the upper index, ``others`` are those after it, ``layer`` the number in brackets.
+    index or two), the last one above if it is ``raised``; ``sample`` is the upper index, ``others`` are those after
+    it, ``layer`` the number in brackets.
     """
 
     letter: str
@@ -159,6 +160,7 @@ class Symbol(Node):
     without_biases: bool = False
     commas: bool = False
     others: tuple[str, ...] = ()
+    raised: bool = False
 
 
 @dataclass(frozen=True)
@@ -621,7 +623,7 @@ _GREEK = {r"\Psi", r"\delta", r"\eta", r"\alpha", r"\mu", r"\nu", r"\psi", r"\th
 _GREEK |= {r"\gamma", r"\Gamma", r"\kappa", r"\rho", r"\tau", r"\omega", r"\varepsilon", r"\pi"}
 _GREEK |= {r"\zeta", r"\iota", r"\xi", r"\sigma", r"\upsilon", r"\phi", r"\chi", r"\Lambda", r"\Xi", r"\Pi", r"\Phi"}
 _GREEK |= {r"\Sigma", r"\Upsilon", r"\Omega"}
-_KEPT = tuple("vVsSgG")
+_KEPT = tuple("uUvVsSgG")
 _ACCENTS = {r"\hat", r"\bar", r"\tilde", r"\acute", r"\grave", r"\breve", r"\dot", r"\ddot", r"\mathring", r"\check"}
 _NAMED = {
     r"\max": "max",
@@ -829,6 +831,11 @@ class _Parser:
         digits = self.next().text
         while self.peek().isdigit() and not self.tokens[self.at].apart:
             digits += self.next().text
+        while len(digits) <= 3 or digits.count(" "):
+            if not self._three_more():
+                break
+            digits += " " + "".join(self.next().text for _ in range(3))
+        digits = digits.replace(" ", "")
         if self.peek() == "." and self.peek(1).isdigit():
             digits += self.next().text
             while self.peek().isdigit() and not self.tokens[self.at].apart:
@@ -836,11 +843,38 @@ class _Parser:
             return Number(float(digits))
         return Number(int(digits))
 
+    def _three_more(self) -> bool:
+        r"""Whether exactly three digits follow after a thin space: ``1\,260\,268`` is one number."""
+        following = self.tokens[self.at : self.at + 4]
+        apart = [t.apart for t in following[1:3]]
+        three = len(following) > 2 and all(t.text.isdigit() for t in following[:3]) and not any(apart)
+        return (
+            three
+            and following[0].gap
+            and not (following[3:] and following[3].text.isdigit() and not following[3].apart)
+        )
+
     def _bracket(self) -> Node:
-        closing = _CLOSING[self.next().text]
+        opened = self.next().text
+        if opened == "[" and self._is_condition():
+            return self._condition()
+        closing = _CLOSING[opened]
         tree = self.expression()
         self.expect(closing)
         return tree
+
+    def _is_condition(self) -> bool:
+        """Whether what stands in square brackets is an equation."""
+        end = next((n for n in range(self.at, len(self.tokens)) if self.tokens[n].text in ("]", "{")), self.at)
+        return "=" in {t.text for t in self.tokens[self.at : end]}
+
+    def _condition(self) -> Node:
+        """``i = j]``: 1 where it holds, 0 elsewhere."""
+        sides = []
+        for ending in ("=", "]"):
+            sides.append(self._digits() if self.peek().isdigit() else self._index_letter())
+            self.expect(ending)
+        return Kronecker(*sides)
 
     def _bars(self) -> Node:
         """What stands between two bars; bars within bars are not told apart."""
@@ -1083,14 +1117,12 @@ class _Parser:
             if self.next().text == "_":
                 found = self.group()._indexed(found)
             else:
-                found, power = self.group()._raised(found)
+                found, power = self.group()._raised(found, layer is not None)
                 powers += [power] if power else []
                 if power:
                     break
         if self.peek() == "'":
             raise self.wrong("a prime on what is no function")
-        if letter == r"\delta" and len(_counted(found)) == 2 and found.layer is None and found.sample is None:
-            return Kronecker(*_counted(found))
         tree: Node = found
         for exponent, entrywise in powers:
             tree = Power(tree, exponent, entrywise)
@@ -1102,7 +1134,7 @@ class _Parser:
             return False
         below = [t.text for t in self.tokens[self.at + 1 : matching(self.tokens, self.at + 1) + 1]]
         first = next((t for t in below if t != "{"), "") if below[:1] == ["{"] else ""
-        return first in ("w", "W", "b", "}")
+        return first in ("w", "W", "b", r"\bar", "}")
 
     def _kept(self, letter: str) -> Node:
         self.expect("_")
@@ -1181,8 +1213,11 @@ class _Parser:
             letter += "_" + (below._digits() if below.peek().isdigit() else below._letter())
         return letter
 
-    def _raised(self, symbol: Symbol) -> tuple[Symbol, tuple[Node, bool] | None]:
-        """What stands above a symbol: its layer, its sample, a transpose; or a power."""
+    def _raised(self, symbol: Symbol, layer_left: bool) -> tuple[Symbol, tuple[Node, bool] | None]:
+        """What stands above a symbol: its layer, its sample, a transpose; or a power.
+
+        A symbol with its layer at its left has an index there and no power.
+        """
         while self.peek():
             layer = self._layer()
             if layer is not None:
@@ -1194,6 +1229,9 @@ class _Parser:
                 symbol = replace(symbol, sample=letter) if first else replace(symbol, others=(*symbol.others, letter))
             elif (self.accept("T", r"\top") or self._sans_t()) and not symbol.transposed:
                 symbol = replace(symbol, transposed=True)
+            elif layer_left and self.peek() not in _ENTRYWISE and not symbol.raised:
+                index = self._digits() if self.peek().isdigit() else self._index_letter()
+                symbol = replace(symbol, indices=(*symbol.indices, index), raised=True)
             else:
                 entrywise = self.peek() in _ENTRYWISE and bool(self.next())
                 exponent = self.expression()
@@ -1214,10 +1252,3 @@ class _Differential(Node):
     """Half of a derivative."""
 
     of: Node
-
-
-def _counted(symbol: Symbol) -> tuple[str, ...]:
-    """Indices, a string of digits without commas taken apart."""
-    if symbol.commas:
-        return symbol.indices
-    return tuple(d for i in symbol.indices for d in (i if i.isdigit() else (i,)))

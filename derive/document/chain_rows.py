@@ -124,7 +124,7 @@ class ChainRows:
             previous = n
         first = boxes[0]
         for colour in ("red", "green", ""):
-            signs = [set_.total(page.index(i), None, None) for i in sums[colour]]
+            signs = [page.summation(i) for i in sums[colour]]
             if gap and signs and colour == _colour(positions[2] - 1, marks):
                 signs.append(set_.dots())
             if not colour or marks[colour] >= 0:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, Sign
+from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, Sign, plain
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 
@@ -57,11 +57,17 @@ class Typesetter:
         return Box("variable", (stem, below), 0.55 * len(stem) + 0.4 * len(below))
 
     def number(self, value: int) -> Box:
-        """A whole number."""
-        return Box("number", (str(value),), 0.5 * len(str(value)))
+        """A whole number; from 10,000 on its digits stand in groups of three."""
+        groups = grouped(str(value))
+        return self.join((Box("number", (g,), 0.5 * len(g)) for g in groups), "thin", ATOM)
 
     def decimal(self, digits: str, exponent: int | None = None) -> Box:
         """A decimal number, given as text; ``exponent`` is that of its power of ten."""
+        whole, point, decimals = digits.partition(".")
+        *groups, last = grouped(whole)
+        if groups:
+            shown = [*(Box("decimal", (g, None), 0.5 * len(g)) for g in groups), self.decimal(last + point + decimals)]
+            return self.join(shown, "thin", ATOM)
         width = 0.5 * len(digits) + (0.0 if exponent is None else 2.2 + 0.36 * len(str(exponent)))
         return Box("decimal", (digits, exponent), width)
 
@@ -144,6 +150,11 @@ class Typesetter:
         width = max(v.width for v, _ in listed) + max(c.width for _, c in listed) + 2.5
         return Box("cases", listed, width, ATOM, True)
 
+    def condition(self, left: Box, right: Box) -> Box:
+        """The Iverson bracket of an equation between two indices: 1 if they are equal, 0 if not."""
+        opening, closing = (self.letter(plain(c)) for c in "[]")
+        return self.join((opening, self.join((left, right), "equals", ATOM), closing), "", ATOM)
+
     def column(self, rows: Iterable[Box]) -> Box:
         """Blocks of rows."""
         listed = tuple(rows)
@@ -179,6 +190,15 @@ class Typesetter:
     def named(self, box: Box, symbol: str, entry: str = "") -> Box:
         """A part that denotes a tensor or an entry of it, so that a page can highlight its occurrences."""
         return replace(box, kind="named", parts=(box, symbol, entry))
+
+
+def grouped(digits: str) -> list[str]:
+    """Split a whole number of more than four digits into groups of three, from its end.
+
+    >>> grouped("1260268"), grouped("-12345"), grouped("1024")
+    (['1', '260', '268'], ['-12', '345'], ['1024'])
+    """
+    return [digits] if len(digits.lstrip("-")) < 5 else f"{int(digits):,}".split(",")
 
 
 def opened(box: Box) -> tuple[Box, ...]:

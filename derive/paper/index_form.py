@@ -43,7 +43,7 @@ from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS, plain
-from derive.paper.symbols import Symbols, glued
+from derive.paper.symbols import Symbols
 from derive.text.entry_text import base_name, number_text, option_values
 
 
@@ -182,8 +182,9 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: KroneckerDelta) -> Box:
-        names = [self.index(a) or self.typesetter.number(1) for a in expression.args]
-        return self.typesetter.script(self.typesetter.letter(LETTERS["delta"]), glued(self.typesetter, names), None)
+        """The Iverson bracket [i = j]: the letter of Kronecker's delta is that of error terms."""
+        left, right = (self.index(a) or self.typesetter.number(1) for a in expression.args)
+        return self.typesetter.condition(left, right)
 
     @entry.register
     def _(self, expression: exp) -> Box:

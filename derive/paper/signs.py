@@ -249,7 +249,7 @@ class _Table:
         # The derivative of a function is shown, too: that of erf contains pi.
         slopes = (call.diff(X) for f in named for call in f.definition.atoms(Function) if not call.is_Piecewise)
         formulas = [*used, *(f.definition for f in named), *slopes]
-        letters = ["delta", "ell", "Sigma"]
+        letters = ["ell", "Sigma"]
         letters += ["pi"] if any(e.has(pi) for e in formulas) else []
         letters += ["Delta"] if self.notation.increment else []
         letters += [self.notation.roles["factor"].entry] if self.factors else []

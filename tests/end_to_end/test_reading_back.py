@@ -154,6 +154,11 @@ LOSSES: Mapping[str, Callable[..., Array]] = {
 }
 
 
+#: The names of activations as papers write them.
+WRITTEN = {"relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "LeakyReLU", "elu": "ELU", "selu": "SELU", "gelu": "GELU"}
+WRITTEN |= {"gelu_tanh": "GELUTanh", "silu": "SiLU", "mish": "Mish", "hard_tanh": "HardTanh"}
+BY_NAME = {WRITTEN.get(name, name): function for name, function in ACTIVATIONS.items()}
+
 #: The functions that a reader knows by their names.
 KNOWN: Mapping[str, Callable[[complex], complex]] = {
     "ln": cmath.log,
@@ -238,24 +243,28 @@ class Learning:
         """What has been kept for a parameter before the step."""
         shape = self.parameters[name].shape
         drawn = np.random.default_rng([ord(letter.lower()), *name.encode()]).uniform(0.2, 1.5, shape)
-        return drawn if letter.lower() == "s" else drawn - 0.7
+        optimizer = self.network.optimizer.partition("(")[0]
+        return drawn if letter.lower() == "sv"[optimizer not in ("adagrad", "momentum", "nesterov")] else drawn - 0.7
 
     def after(self, name: str) -> dict[str, Array]:
         """What is kept for a parameter after the step, by its letter, and the parameter itself under its name."""
         w, g, n, eta = self.parameters[name], self.gradient(name), options(self.network.optimizer), self.rate
-        v, s = self.kept("v", name), self.kept("s", name)
+        u, v, s = (self.kept(letter, name) for letter in "uvs")
         optimizer = self.network.optimizer.partition("(")[0]
         if optimizer == "sgd":
             return {"w": w - eta * g}
         if optimizer in ("momentum", "nesterov"):
             v = n["mu"] * v - eta * g
             return {"v": v, "w": w + v if optimizer == "momentum" else w + n["mu"] * v - eta * g}
-        if optimizer in ("adagrad", "rmsprop"):
-            s = s + g**2 if optimizer == "adagrad" else n["rho"] * s + (1 - n["rho"]) * g**2
+        if optimizer == "adagrad":
+            s = s + g**2
             return {"s": s, "w": w - eta * g / (np.sqrt(s) + n["epsilon"])}
-        v, s = n["beta1"] * v + (1 - n["beta1"]) * g, n["beta2"] * s + (1 - n["beta2"]) * g**2
-        v_hat, s_hat = (x / (1 - n[b] ** (DONE + 1)) for x, b in ((v, "beta1"), (s, "beta2")))
-        return {"v": v, "s": s, "w": w - eta * (v_hat / (np.sqrt(s_hat) + n["epsilon"]) + n.get("weight_decay", 0) * w)}
+        if optimizer == "rmsprop":
+            v = n["rho"] * v + (1 - n["rho"]) * g**2
+            return {"v": v, "w": w - eta * g / (np.sqrt(v) + n["epsilon"])}
+        u, v = n["beta1"] * u + (1 - n["beta1"]) * g, n["beta2"] * v + (1 - n["beta2"]) * g**2
+        u_hat, v_hat = (x / (1 - n[b] ** (DONE + 1)) for x, b in ((u, "beta1"), (v, "beta2")))
+        return {"u": u, "v": v, "w": w - eta * (u_hat / (np.sqrt(v_hat) + n["epsilon"]) + n.get("weight_decay", 0) * w)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -438,6 +447,7 @@ class Meaning:
     axes: tuple[Axis, ...]
     uses: str
     swapped: bool = False
+    raised: bool = False
 
 
 @dataclass(frozen=True)
@@ -514,7 +524,8 @@ class Reading:
         numbered = f"{name}{layer}" if role not in UNLAYERED else name
         axes = self._axes(role, layer)
         swapped = self.notation.from_first and role.startswith("weight")
-        return Meaning(role, name if prediction else numbered, layer, axes[::-1] if swapped else axes, uses, swapped)
+        placed, raised = axes[::-1] if swapped else axes, role.partition(" ")[0] in self.notation.raised
+        return Meaning(role, name if prediction else numbered, layer, placed, uses, swapped, raised)
 
     def _layer(self, symbol: Symbol, role: str) -> int:
         depth = self.world.depth
@@ -556,6 +567,8 @@ class Reading:
 
     def _place(self, symbol: Symbol, meaning: Meaning) -> tuple[str | int, ...]:
         written = [a for a in meaning.axes if not a.single]
+        if symbol.raised is not (meaning.raised and not meaning.axes[-1].single):
+            raise Unreadable(f"the place of the indices of {symbol.letter}: {symbol.indices}")
         named = replace(symbol, indices=tuple(str(self.sizes.get(i, i)) for i in symbol.indices))
         found = []
         for items in _readings(named, len(written)):
@@ -893,9 +906,9 @@ class Reading:
         if function.primes > 1:
             raise Unreadable("a second derivative")
         known = replace(function, primes=0)
-        if function.name in ACTIVATIONS and known.layer is None:
+        if function.name in BY_NAME and known.layer is None:
             values = [_written_value(known.number)] if known.number else []
-            return lambda x: complex(ACTIVATIONS[function.name](np.complex128(x), *values))
+            return lambda x: complex(BY_NAME[function.name](np.complex128(x), *values))
         if known == lr.Function(function.name) and function.name in KNOWN:
             return KNOWN[function.name]
         if known not in self.book.functions:
@@ -1510,8 +1523,8 @@ LEARNING: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "delta",
         {"optimizer": "adamw(weight_decay=0.2, epsilon=0.1)", "clip": 0.1, "schedule": "cosine(steps=40)"},
     ),
-    "decay": ("augmented", "delta", {"l2": 0.5}),
-    "decay of many": ("named", "psi", {"l2": 0.5, "schedule": "exponential(factor=0.5, warm_up=9)"}),
+    "penalty": ("augmented", "delta", {"l2": 0.5}),
+    "penalty on many": ("named", "psi", {"l2": 0.5, "schedule": "exponential(factor=0.5, warm_up=9)"}),
     "clipping": ("one layer", "psi", {"clip": 0.01}),
     "a norm below the limit": ("one layer", "bracket", {"clip": 100}),
     "one unit": ("one layer", "delta", {"optimizer": "momentum", "l2": 1, "clip": 0.01}),
@@ -1634,9 +1647,11 @@ def lost_transpose(tokens: Tokens) -> Iterator[Tokens]:
 def swapped_indices(tokens: Tokens) -> Iterator[Tokens]:
     for start, end in _groups(tokens, "_"):
         inner = [t.text for t in tokens[start + 1 : end]]
-        kronecker = tokens[start - 2].text == r"\delta"  # which does not mind
-        if len(inner) == 2 and inner[0] != inner[1] and r"\setminus" not in inner and not kronecker:
+        if len(inner) == 2 and inner[0] != inner[1] and r"\setminus" not in inner:
             yield _with(_with(tokens, start + 1, inner[1]), start + 2, inner[0])
+        above = [t.text for t in tokens[end + 1 : end + 5]]
+        if len(inner) == 1 and above[:2] == ["^", "{"] and above[3:] == ["}"] and above[2] != inner[0]:
+            yield _with(_with(tokens, start + 1, above[2]), end + 3, inner[0])
 
 
 def other_index(tokens: Tokens) -> Iterator[Tokens]:
@@ -1885,7 +1900,7 @@ def other_number_of_the_step(tokens: Tokens) -> Iterator[Tokens]:
 
 def other_state(tokens: Tokens) -> Iterator[Tokens]:
     """What is kept of the squares in the place of what is kept of the gradients, and the other way round."""
-    others = dict(zip("VSGvsg", "SGVsgv", strict=True))
+    others = dict(zip("UVGuvg", "VGUvgu", strict=True))
     for at, token in enumerate(tokens[:-1]):
         if token.text in others and tokens[at + 1].text == "_":
             yield _with(tokens, at, others[token.text])
@@ -1958,6 +1973,8 @@ def _no_transpose_behind_a_layer(before: Any, page: Any, node: Any, mark: Any) -
 def _turned_indices(before: Any, base: Any, below: Any, above: Any, left: Any) -> str:
     if below is not None and below.kind == "row" and len(below.parts) == 3:
         below = replace(below, parts=(below.parts[0], *below.parts[:0:-1]))
+    elif left is not None and below is not None and above is not None:
+        below, above = above, below
     return str(before(base, below, above, left))
 
 

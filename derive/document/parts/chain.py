@@ -90,7 +90,7 @@ def _locals(view: View) -> list[Block]:
     text = say(
         "One equation at a time, every tensor is differentiated with respect to an entry of what it reads. {} is 1 if "
         "{} and {} are equal and 0 if not.{}{}",
-        view.set_.script(view.letter("delta"), view.set_.join((i, k), "", 0), None),
+        view.set_.condition(i, k),
         i,
         k,
         ""

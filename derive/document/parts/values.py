@@ -29,9 +29,9 @@ def values(view: View) -> Part:
         blocks += [say("The error's own slope is"), Display(tuple(first))]
     mixed = _mixed(view)
     if mixed:
-        delta = view.letter("delta")
-        text = "The slope of the last activation is, where {} with two indices is 1 if they are equal and 0 if not,"
-        blocks += [say(text, delta), Display(tuple(mixed))]
+        i, k = view.page.spared("i", "k")
+        text = "The slope of the last activation is, where {} is 1 if {} and {} are equal and 0 if not,"
+        blocks += [say(text, view.set_.condition(i, k), i, k), Display(tuple(mixed))]
     of_loss = [_slope(view, d) for d in view.batch.definitions if d.function.order and d.function.role == "loss"]
     if of_loss:
         blocks += [say("In it stands the slope"), Display(tuple(of_loss)), *_kinks(view, "loss")]

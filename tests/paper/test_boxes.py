@@ -1,0 +1,28 @@
+"""Boxes: numbers in groups of three digits, and the bracket of a condition."""
+
+from __future__ import annotations
+
+import pytest
+
+from derive.paper.boxes import Box, Typesetter
+from derive.paper.characters import LETTERS, ODOT
+from derive.paper.latex import latex
+from derive.paper.text import text
+
+SET = Typesetter(ODOT)
+
+
+@pytest.mark.parametrize(
+    ("box", "tex", "shown"),
+    [
+        (SET.number(9999), "9999", "9999"),
+        (SET.number(10_000), r"10\,000", "10 000"),
+        (SET.number(1_260_268), r"1\,260\,268", "1 260 268"),
+        (SET.decimal("12345.0625"), r"12\,345.0625", "12 345.0625"),
+        (SET.decimal("-12345"), r"-12\,345", "−12 345"),
+        (SET.decimal("0.00001"), "0.00001", "0.00001"),
+        (SET.condition(SET.letter(LETTERS["i"]), SET.number(0)), "[i = 0]", "[i = 0]"),
+    ],
+)
+def test_numbers_and_conditions(box: Box, tex: str, shown: str) -> None:
+    assert (latex(box), text(box)) == (tex, shown)
