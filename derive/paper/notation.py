@@ -109,8 +109,8 @@ class Notation:
 #: Tensors that belong to a parameter and have its symbol as an index: the letters of an entry and of an array.
 ABOUT = {
     "velocity": Letters("v", "V", "velocity"),
-    "mean": Letters("v", "V", "mean"),
-    "mean_square": Letters("s", "S", "mean_square"),
+    "mean": Letters("u", "U", "mean"),
+    "mean_square": Letters("v", "V", "mean_square"),
     "square_sum": Letters("s", "S", "square_sum"),
     "clipped": Letters("g", "G", "clipped"),
 }

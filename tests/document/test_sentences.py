@@ -16,13 +16,16 @@ from derive.statement.describe import described
     ("learning", "sentence"),
     [
         ({}, "mean squared error."),
-        ({"optimizer": "adam"}, " It is trained with adam."),
-        ({"l2": 0.01}, " It is trained with weight decay 0.01."),
-        ({"clip": 1, "l2": 0.01}, " It is trained with weight decay 0.01 and gradients clipped at norm 1."),
+        ({"optimizer": "adam"}, " It is trained with Adam."),
+        ({"l2": 0.01}, " It is trained with an L2 penalty of strength 0.01."),
+        (
+            {"clip": 1, "l2": 0.01},
+            " It is trained with an L2 penalty of strength 0.01 and gradients clipped at norm 1.",
+        ),
         (
             {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100)"},
-            " It is trained with adam, with weight decay 0.01, gradients clipped at norm 1, and the schedule "
-            "cosine(steps=100).",
+            " It is trained with Adam, with an L2 penalty of strength 0.01, gradients clipped at norm 1, and the "
+            "schedule cosine(steps=100).",
         ),
     ],
 )
@@ -35,8 +38,8 @@ def test_how_it_is_trained(learning, sentence):
     [
         ({}, "Gradient descent"),
         ({"l2": 0.01, "clip": 1.0}, "Gradient descent"),
-        ({"optimizer": "adam"}, "Training with adam"),
-        ({"optimizer": "rmsprop(rho=0.8)"}, "Training with rmsprop"),
+        ({"optimizer": "adam"}, "Training with Adam"),
+        ({"optimizer": "rmsprop(rho=0.8)"}, "Training with RMSprop"),
     ],
 )
 def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
@@ -46,10 +49,12 @@ def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
 
 
 def test_the_bias_corrections_of_adam_are_explained():
-    """They grow from 1 - beta to 1: the weight that the means have reached."""
+    """1 - beta^t is the sum of the weights (1 - beta) beta^(t - s) of the gradients of the steps s = 1 to t."""
     page = derivation((3, 2, 1), optimizer="adam").markdown(only=("notation",))
-    assert "share of their full size that the means of the gradients, which began at 0, have reached" in page
-    assert "missing" not in page
+    assert "bias correction: sum of the weights of all gradients so far in the first moment" in page
+    beta, steps = 0.9, 7
+    weights = [(1 - beta) * beta ** (steps - s) for s in range(1, steps + 1)]
+    assert sum(weights) == pytest.approx(1 - beta**steps)
 
 
 @pytest.mark.parametrize("layers", [(3, 4, 1), (3, 4, 2), (3, 1), (3, 1, 1, 2), (1, 1)])

@@ -14,16 +14,17 @@ from derive.calculus.functions import X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
+from derive.catalogue.activations import ACTIVATIONS
 from derive.document.blocks import Block, Code, Part, Table, Text, say
 from derive.document.parts.forward import layers_of
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
 from derive.paper.characters import WITHOUT_FIRST
-from derive.paper.notation import is_canonical
+from derive.paper.notation import ABOUT, is_canonical
 from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
-from derive.text.entry_text import number_text
+from derive.text.entry_text import number_text, printed
 
 #: Largest number of symbols of one kind listed; of more, the middle ones are omitted.
 MOST = 6
@@ -44,6 +45,10 @@ def notation(view: View) -> Part:
             _of_one_sample(view),
         )
     )
+    if any(t.role == "mean" for t in view.batch.states):
+        words = "The first moment is {} here and {} in the paper on Adam: {} is the number of samples."
+        samples = view.page.entry(SAMPLES)
+        blocks.append(say(words, view.letter(ABOUT["mean"].entry), samples, samples))
     return Part("notation", "Notation", tuple(blocks))
 
 
@@ -62,26 +67,25 @@ _MEANING = {
     "preactivation": "pre-activations",
     "activation": "activations",
     "prediction": "outputs",
-    "augmented": "activations with a one before them",
-    "error": "the error, which is minimised",
-    "penalty": "penalty for large weights, a part of the error",
+    "error": "error (loss)",
+    "penalty": "L2 penalty, a part of the error",
 }
 
 # Meaning of a number or an array of a step.
 _OF_A_STEP = {
-    "clipped": "gradient of {}, clipped",
-    "velocity": "last step of {}, or what is left of it",
-    "mean": "running mean of the gradients of {}",
-    "mean_square": "running mean of the squared gradients of {}, entry by entry",
-    "square_sum": "sum of the squared gradients of {}, entry by entry",
+    "clipped": "clipped gradient of {}",
+    "velocity": "velocity of {}: its past steps, each multiplied by the momentum once a step",
+    "mean": "first moment of {}: running mean of its gradients",
+    "mean_square": "second moment of {}: running mean of its squared gradients",
+    "square_sum": "sum of the squared gradients of {}",
 }
 _ONCE_A_STEP = {
-    "step": "number of the step, from 1 on",
+    "step": "number of the step, from 1",
     "rate": "learning rate of the step",
-    "square_norm": "square of the norm of all gradients together",
-    "clip_scale": "what the gradients are multiplied by, at most 1",
-    "correction1": "share of their full size that the means of the gradients, which began at 0, have reached",
-    "correction2": "share of their full size that the means of their squares have reached",
+    "square_norm": "squared norm of all gradients together",
+    "clip_scale": "factor that clips the gradients, at most 1",
+    "correction1": "bias correction: sum of the weights of all gradients so far in the first moment",
+    "correction2": "bias correction: sum of the weights of all squared gradients so far in the second moment",
 }
 
 
@@ -110,9 +114,10 @@ def _row(view: View, tensor: Tensor) -> Row:
 
 
 def _meaning(view: View, tensor: Tensor) -> Text:
-    if tensor.role == Role.AUGMENTED and tensor.layer == 0:
-        return say("inputs with a one before them{}", _stated_as(view, tensor))
     layer = "" if tensor.layer is None or tensor.role == Role.INPUT else f" of layer {tensor.layer}"
+    if tensor.role == Role.AUGMENTED:
+        what = f"activations{layer}" if tensor.layer else "inputs"
+        return say(f"{what} with a constant 1 prepended{{}}", _stated_as(view, tensor))
     if tensor.role == Role.FACTOR and tensor.about is not None:
         slope = view.error_slope(view.batch_page.symbol(tensor.about, whole=True))
         scale = view.page.entry(1 / view.batch.common)
@@ -125,7 +130,7 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         plain = view.page.one_layer or tensor.layer is None
         what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
         return say(what + "{}", _stated_as(view, tensor))
-    return say(_MEANING.get(tensor.role, "computed on the way to the error") + layer + "{}", _stated_as(view, tensor))
+    return say(_MEANING.get(tensor.role, "intermediate value") + layer + "{}", _stated_as(view, tensor))
 
 
 def _stated_as(view: View, tensor: Tensor) -> Text:
@@ -167,14 +172,15 @@ def _signs(view: View) -> Iterator[Row]:
     yield from _of_a_step(view)
     yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
     for symbol in view.batch.extents:
-        yield Text((view.batch_page.entry(symbol),)), Text(("a width: a number of units",)), number
+        yield Text((view.batch_page.entry(symbol),)), Text(("width: number of units",)), number
     yield from _functions(view)
     yield from _known_functions(view)
     yield from _operations(view)
     yield from _indices(view)
 
 
-_ROLES = {"activation": "activation:", "loss": "what an entry adds to the error, by the loss"}
+#: Meaning of the function that a loss applies to each entry.
+LOSS = "contribution of one entry to the error"
 
 
 def _of_a_step(view: View) -> Iterator[Row]:
@@ -205,7 +211,7 @@ def _fixed(view: View, name: str) -> Text:
     """The meaning of a constant."""
     if view.derivation.network is None:
         return say("constant{}", _stated_as(view, constant(name)))
-    known = {"l2": "strength of weight decay", "clip": "largest norm of the gradients"}
+    known = {"l2": "strength of the L2 penalty", "clip": "largest norm of the gradients"}
     options = (*view.descent.optimizer.options, *view.descent.schedule.options)
     return Text((known.get(name) or next(o.meaning for o in options if o.name == name),))
 
@@ -225,7 +231,11 @@ def _functions(view: View) -> Iterator[Row]:
         if function.order == 0 and (function.role == "loss" or function.origin in view.page.functions):
             name = view.page.function(function, layers_of(view, function)[0])
             prime = view.page.function(derivative(function), layers_of(view, function)[0])
-            yield Text((name,)), Text((f"{_ROLES[function.role]} {function.label}, entry by entry",)), _none()
+            of_loss = function.role == "loss"
+            what = (
+                LOSS if of_loss else f"activation function {printed(function.label, ACTIVATIONS)}, applied elementwise"
+            )
+            yield Text((name,)), Text((what,)), _none()
             if function.role == "activation" or derivative(function) in {d.function for d in view.batch.definitions}:
                 yield Text((prime,)), say("derivative of {}", name), _none()
 
@@ -251,9 +261,9 @@ def _operations(view: View) -> Iterator[Row]:
     nodes = [n for form in forms for n in walk(form)]
     times, transpose = set_.letter(view.notation.times), set_.letter(view.notation.transpose)
     if any(isinstance(n, mx.Hadamard) for n in nodes):
-        yield Text((times,)), Text(("product entry by entry",)), _none()
+        yield Text((times,)), Text(("elementwise product",)), _none()
     if any(isinstance(n, mx.Hadamard) and any(map(mx.divides, n.factors)) for n in nodes):
-        yield Text((set_.sign_alone("over"),)), Text(("division entry by entry",)), _none()
+        yield Text((set_.sign_alone("over"),)), Text(("elementwise division",)), _none()
     if any(isinstance(n, mx.Transpose) for n in nodes):
         yield Text((transpose,)), Text(("as an exponent: transpose",)), _none()
     if any(view.page.shows_ones(n) for n in nodes):
@@ -261,7 +271,7 @@ def _operations(view: View) -> Iterator[Row]:
     if any(isinstance(n, mx.Part) for n in nodes):
         yield Text((view.set_.letter(WITHOUT_FIRST),)), Text(("as an index: without column 0, the biases",)), _none()
     if any(isinstance(n, mx.SumOver) and n.axis is None for n in nodes):
-        yield Text((set_.name("sum"),)), Text(("the sum of all entries",)), _none()
+        yield Text((set_.name("sum"),)), Text(("sum of all entries",)), _none()
 
 
 def _none() -> Text:
@@ -274,8 +284,7 @@ def _indices(view: View) -> Iterator[Row]:
         pool = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
         units = view.page.spared(*[x for x in pool if x not in view.page.taken][:5])
         yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
-        kronecker = view.set_.script(view.letter("delta"), view.set_.join(units[:2], "", 0), None)
-        yield Text((kronecker,)), say("1 if {} and {} are equal, 0 if not", *units[:2]), _none()
+        yield Text((view.set_.condition(*units[:2]),)), Text(("1 if the equation holds, 0 if not",)), _none()
     sample = view.letter(view.page.spare(view.notation.sample_letters))
     yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
 
