@@ -51,7 +51,7 @@ class NetworkEstimator(EstimatorBase):
         loss                    a name from `derive list losses`; None: cross-entropy for
                                 classes (binary for two), half the squared error for numbers
         optimizer               a name from `derive list optimizers`, optionally with options
-        l2                      strength of weight decay, which is added to the error (loss)
+        l2                      strength of the L2 penalty, which is added to the error (loss)
         clip                    largest norm of the gradients; None: no clipping
         schedule                learning rate schedule: a name from `derive list schedules`
         initialisation          weight initialisation: a name from `derive list initialisations`

@@ -133,10 +133,10 @@ KEYS = {
     "notation": _chosen("notations", "how it is written: psi, bracket, delta or xbar", always=True),
     "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
     "l2": _number(
-        "strength of weight decay, a part of the error",
-        f"0 for no weight decay, or from {LEAST:g} to {MOST:g}",
+        "strength of the L2 penalty, a part of the error",
+        f"0 for no L2 penalty, or from {LEAST:g} to {MOST:g}",
         "0.01",
-        "weight decay {}",
+        "an L2 penalty of strength {}",
         none=0,
     ),
     "clip": _number(

@@ -55,7 +55,7 @@ class Network:
 
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
-    ``adam(beta1=0.8)``. ``l2`` is the strength of weight decay, which is added to the error
+    ``adam(beta1=0.8)``. ``l2`` is the strength of the L2 penalty, which is added to the error
     (loss); 0 turns it off. ``clip`` is the largest norm of the gradients; None turns it off.
 
     Raises SpecError for an invalid value or combination.

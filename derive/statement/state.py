@@ -11,7 +11,7 @@ from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tens
 from derive.catalogue.activations import activation, titles
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss
-from derive.learning.weight_decay import L2, PENALTY, penalty
+from derive.learning.l2_penalty import L2, PENALTY, penalty
 from derive.statement.keys import exactly
 from derive.statement.network import Network
 

@@ -108,7 +108,7 @@ def test_the_curve_of_a_regression():
     np.testing.assert_allclose(trainer.predict(x)[:, 0], mlp.predict(x), rtol=1e-9, atol=1e-9)
 
 
-def test_the_curve_with_weight_decay():
+def test_the_curve_with_an_l2_penalty():
     """Scikit-learn divides its alpha by the number of samples in the batch; so all batches are alike here."""
     x, labels, new, expected = digits()
     x, labels, alpha = x[:1408], labels[:1408], 0.32

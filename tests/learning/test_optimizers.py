@@ -1,4 +1,4 @@
-"""Optimizers, weight decay, clipping and schedules, compared with their published recurrences."""
+"""Optimizers, the L2 penalty, clipping and schedules, compared with their published recurrences."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from derive.command.lists import formula
 from derive.learning.initialisations import INITIALISATIONS
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
 from derive.learning.schedules import SCHEDULES
+from derive.paper.notation import NOTATIONS
 from derive.statement.network import SpecError, resolve
 from derive.worked.example import work
 from derive.worked.given import Numbers
@@ -256,26 +257,26 @@ def test_a_state_that_is_read_after_it_is_replaced_is_refused() -> None:
         dataclasses.replace(program, constants={"ghost": Fraction(1)}).check()
 
 
-# Weight decay.
+# The L2 penalty.
 
 
 @pytest.mark.parametrize(
     ("bias", "notation", "loss"),
     [
-        *itertools.product(["separate", "augmented"], ["psi", "bracket", "delta"], ["half_mse"]),
+        *itertools.product(["separate", "augmented"], NOTATIONS, ["half_mse"]),
         ("none", "bracket", "half_mse"),
         ("augmented", "delta", "binary_cross_entropy"),
     ],
 )
 @pytest.mark.sampled(4)
-def test_weight_decay_is_in_the_error_and_in_the_gradient(bias: str, notation: str, loss: str) -> None:
+def test_the_l2_penalty_is_in_the_error_and_in_the_gradient(bias: str, notation: str, loss: str) -> None:
     """E grows by l2/2 times the weights squared, without biases; its slope is that of HIPS autograd."""
-    plain, decayed = (module_of(LAYERS, "tanh,sigmoid", loss, bias, notation, l2=l2) for l2 in (0.0, 0.3))
+    plain, penalised = (module_of(LAYERS, "tanh,sigmoid", loss, bias, notation, l2=l2) for l2 in (0.0, 0.3))
     parameters, _ = started(plain)
     first = 1 if bias == "augmented" else 0
     weights = [value[:, first:] for name, value in parameters.items() if name.startswith("W")]
     more = 0.3 / 2 * sum(float((w**2).sum()) for w in weights)
-    assert decayed.error(parameters, X, Y) == pytest.approx(plain.error(parameters, X, Y) + more, rel=1e-13)
+    assert penalised.error(parameters, X, Y) == pytest.approx(plain.error(parameters, X, Y) + more, rel=1e-13)
 
     def error(p: dict[str, Any]) -> Any:
         a = X
@@ -290,28 +291,28 @@ def test_weight_decay_is_in_the_error_and_in_the_gradient(bias: str, notation: s
             stated = -(Y * anp.log(a) + (1 - Y) * anp.log(1 - a)).sum() / X.shape[1]
         return stated + 0.15 * sum((p[n][:, first:] ** 2).sum() for n in p if n.startswith("W"))
 
-    slopes, expected = decayed.gradients(parameters, X, Y), autograd.grad(error)(parameters)
+    slopes, expected = penalised.gradients(parameters, X, Y), autograd.grad(error)(parameters)
     for name, slope in slopes.items():
         np.testing.assert_allclose(slope, expected[name], rtol=1e-12, atol=1e-14)
-    report = decayed.check_gradients(parameters, X, Y)
+    report = penalised.check_gradients(parameters, X, Y)
     assert max(c for c, _ in report.values()) < 1e-13 and max(d for _, d in report.values()) < 1e-6
 
 
-def test_weight_decay_and_the_gradient_go_together_in_sgd() -> None:
-    """One step with decay is the step without it, and less by eta l2 W."""
-    plain, decayed = (module_of(*NET, l2=l2) for l2 in (0.0, 0.25))
+def test_the_l2_penalty_and_the_gradient_go_together_in_sgd() -> None:
+    """One step with the penalty is the step without it, less eta l2 W."""
+    plain, penalised = (module_of(*NET, l2=l2) for l2 in (0.0, 0.25))
     one, other = (started(plain)[0] for _ in range(2))
     before = one["W1"].copy()
     plain.update(one, X, Y, 0.2)
-    decayed.update(other, X, Y, 0.2)
+    penalised.update(other, X, Y, 0.2)
     np.testing.assert_allclose(other["W1"], one["W1"] - 0.2 * 0.25 * before, rtol=1e-13)
     np.testing.assert_allclose(other["b1"], one["b1"], rtol=1e-13)
 
 
 def test_no_shared_factor_is_a_plain_number() -> None:
-    for notation in ("psi", "bracket", "delta"):
-        plain, decayed = (derivation(*NET, "separate", notation, l2=l2) for l2 in (0.0, 0.1))
-        assert [f.tensor.name for f in decayed.factors] == [f.tensor.name for f in plain.factors]
+    for notation in NOTATIONS:
+        plain, penalised = (derivation(*NET, "separate", notation, l2=l2) for l2 in (0.0, 0.1))
+        assert [f.tensor.name for f in penalised.factors] == [f.tensor.name for f in plain.factors]
 
 
 # Clipping.
@@ -551,7 +552,7 @@ def test_a_specification_holds_only_learning_options_that_are_not_defaults() -> 
         ({"schedule": "exponential(factor=1.5)"}, "factor is '1.5'"),
         ({"schedule": "cosin(steps=3)"}, "unknown schedule 'cosin': did you mean cosine ("),
         ({"initialisation": "xavier"}, "unknown initialisation 'xavier'"),
-        ({"l2": -0.1}, "l2 is -0.1, but is 0 for no weight decay, or from 1e-12 to 1e"),
+        ({"l2": -0.1}, "l2 is -0.1, but is 0 for no L2 penalty, or from 1e-12 to 1e"),
         ({"l2": "much"}, "l2 is 'much', where a number such as 0.01 is expected"),
         ({"l2": True}, "l2 is a boolean, True, where a number such as 0.01 is expected"),
         ({"l2": float("nan")}, "l2 is nan, where a finite number is expected"),
@@ -575,11 +576,11 @@ def test_a_width_is_not_called_like_a_number_of_the_step(name: str) -> None:
 
 
 def test_widths_with_the_letters_of_a_step_are_told_apart() -> None:
-    """The letters v, s, t, C and T are those of a step here, so widths of these names are written as indices of n."""
-    found = derive(Network(("v", "s", "t"), optimizer="adam", clip=1, schedule="cosine(steps=5)"))
-    assert "n_{s}" in found.latex(only="forward,loop") and found.check().passed
+    """The letters u, v, t, C and T are those of a step here, so widths of these names are written as indices of n."""
+    found = derive(Network(("v", "u", "t"), optimizer="adam", clip=1, schedule="cosine(steps=5)"))
+    assert "n_{u}" in found.latex(only="forward,loop") and found.check().passed
     module = load(found.numpy())
-    parameters = module.initial_parameters(v=3, s=4, t=2)
+    parameters = module.initial_parameters(v=3, u=4, t=2)
     module.update(parameters, X, Y, 0.1, module.initial_state(parameters))
 
 
@@ -594,7 +595,12 @@ def test_every_entry_says_where_it_is_from() -> None:
 def test_the_document_describes_the_learning_options() -> None:
     found = derivation(*NET, optimizer="adam", l2=0.01, clip=0.5, schedule="cosine(steps=100)")
     text = found.markdown(only="glance,notation,loop")
-    for words in ("adam (Kingma and Ba 2015)", "weight decay 0.01", "clipped at norm 0.5", "cosine(steps=100)"):
+    for words in (
+        "Adam (Kingma and Ba 2015)",
+        "L2 penalty of strength 0.01",
+        "clipped at norm 0.5",
+        "cosine(steps=100)",
+    ):
         assert words in text
     assert r"\lambda = 0.01" in text and r"\beta_1 = 0.9" in text.replace("{1}", "1")
 

@@ -110,8 +110,8 @@ def test_the_renderings_agree_where_numbers_are_so_large_that_powers_overflow(na
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
 LEARNING = {
     **{name: {"optimizer": name} for name in OPTIMIZERS},
-    "weight decay": {"l2": 0.1},
-    "weight decay, augmented": {"l2": 0.1, "bias": "augmented"},
+    "L2 penalty": {"l2": 0.1},
+    "L2 penalty, augmented": {"l2": 0.1, "bias": "augmented"},
     "clipping": {"clip": 0.1},
     "steps": {"schedule": "step(every=3)"},
     "clipping, nearly always": {"clip": 1e-3, "optimizer": "momentum"},
@@ -166,7 +166,7 @@ def fitting() -> list[tuple[str, str, str]]:
 
 
 def agree(number: int, activation: str, output: str, loss: str) -> None:
-    """Both renderings, with an optimizer that the number chooses, and with weight decay for every other one."""
+    """Both renderings, with an optimizer that the number chooses, and with an L2 penalty for every other one."""
     way = {"optimizer": OPTIMIZERS[number % len(OPTIMIZERS)], "l2": 0.01 if number % 2 else 0}
     module = load(derive(Network((3, 4, 2), (activation, output), loss, **way)).numpy())
     for samples in (1, 7):

@@ -1,4 +1,4 @@
-"""Weight decay: a penalty for large weights as a term of the error, so that its gradient is derived."""
+"""The L2 penalty: a term of the error that grows with the weights, so that its gradient is derived."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from derive.calculus.index import Axis, Equation, IndexSupply, Tensor, total
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 
-#: The strength of the decay.
+#: The strength of the penalty.
 L2 = constant("l2")
 PENALTY = Tensor("R", "penalty")
 
@@ -19,8 +19,9 @@ PENALTY = Tensor("R", "penalty")
 def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
     """State R = l2/2 * (sum of all squared weights), without biases, however these are represented.
 
-    This is the convention of Goodfellow, Bengio and Courville 2016, section 7.1.1. PyTorch's
-    ``weight_decay`` adds the same gradient for sgd, but also for biases. scikit-learn's ``alpha`` is
+    This is the convention of Goodfellow, Bengio and Courville 2016, section 7.1.1. Weight decay, which AdamW
+    applies to the parameters apart from the gradient, is not a part of the error. PyTorch's ``weight_decay``
+    adds the gradient of this penalty for SGD, but also for biases. scikit-learn's ``alpha`` is
     divided by the number of samples of a batch: its penalty is alpha/(2m) times the sum.
     """
     squares = []
