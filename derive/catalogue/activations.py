@@ -24,8 +24,8 @@ class Activation:
     ``formula`` is an expression in ``X`` for an elementwise function. ``vector``
     defines a function that mixes the units of a layer, in terms of the entries,
     the unit's index and a fresh index over the same units. Each of ``options`` is
-    a symbol in the formula; ``text`` is the name with the chosen values. ``synonyms``
-    are names of the same function elsewhere.
+    a symbol in the formula; ``text`` is the name with the chosen values. ``spelling`` is the
+    name in papers if it differs, ``synonyms`` are names of the same function elsewhere.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Activation:
     options: tuple[Option, ...] = ()
     synonyms: tuple[str, ...] = ()
     text: str = ""
+    spelling: str = ""
 
     def __post_init__(self) -> None:
         if self.formula is not None:
@@ -132,22 +133,26 @@ ACTIVATIONS = {
             "hard_tanh",
             "between -1 and 1, straight; its slope at -1 and 1 is taken as 0",
             formula=Piecewise((-1, X <= -1), (X, X < 1), (1, True)),
+            spelling="HardTanh",
         ),
         Activation(
             "relu",
             "zero below zero; its slope at 0 is taken as 0",
             formula=Piecewise((X, X > 0), (0, True)),
+            spelling="ReLU",
         ),
         Activation(
             "relu6",
-            "relu up to 6; its slope at 0 and 6 is taken as 0",
+            "ReLU up to 6; its slope at 0 and 6 is taken as 0",
             formula=Piecewise((0, X <= 0), (X, X < 6), (6, True)),
+            spelling="ReLU6",
         ),
         Activation(
             "leaky_relu",
-            "a relu that leaks; its slope at 0 is taken as that below 0",
+            "ReLU with a small slope below 0; its slope at 0 is taken as that below 0",
             formula=Piecewise((X, X > 0), (_SLOPE * X, True)),
             options=(Option("slope", Fraction(1, 100), "its slope below 0", least=0, below=1),),
+            spelling="LeakyReLU",
         ),
         Activation(
             "elu",
@@ -155,25 +160,31 @@ ACTIVATIONS = {
             formula=Piecewise((X, X > 0), (_ALPHA * (exp(X) - 1), True)),
             # not celu, which differs if alpha is not 1
             options=(Option("alpha", 1, "how far below zero it goes", above=0),),
+            spelling="ELU",
         ),
         Activation(
             "selu",
-            "an elu that keeps mean 0 and variance 1 (Klambauer et al. 2017)",
+            "ELU that keeps mean 0 and variance 1 (Klambauer et al. 2017)",
             formula=Piecewise((_SCALE * X, X > 0), (factor_terms(_SCALED_ALPHA * (exp(X) - 1)), True)),
+            spelling="SELU",
         ),
-        Activation("softplus", "a smooth relu", formula=log(1 + exp(X))),
+        Activation("softplus", "a smooth ReLU", formula=log(1 + exp(X))),
         Activation(
             "gelu",
             "x times the normal distribution at x (Hendrycks and Gimpel 2016)",
             formula=X * (1 + erf(X / sqrt(2))) / 2,
+            spelling="GELU",
         ),
         Activation(
             "gelu_tanh",
-            "gelu as approximated with tanh by the same",
+            "GELU, approximated with tanh (Hendrycks and Gimpel 2016)",
             formula=X * (1 + tanh(sqrt(2 / pi) * (X + Rational("0.044715") * X**3))) / 2,
+            spelling="GELUTanh",
         ),
-        Activation("silu", "x times sigmoid(x)", formula=X / (1 + exp(-X)), synonyms=("swish",)),
-        Activation("mish", "x times the tanh of softplus (Misra 2019)", formula=X * tanh(log(1 + exp(X)))),
+        Activation("silu", "x times sigmoid(x)", formula=X / (1 + exp(-X)), synonyms=("swish",), spelling="SiLU"),
+        Activation(
+            "mish", "x times the tanh of softplus (Misra 2019)", formula=X * tanh(log(1 + exp(X))), spelling="Mish"
+        ),
         Activation("exponential", "positive; grows without bound, as counts do", formula=exp(X)),
         Activation(
             "softmax",

@@ -77,14 +77,14 @@ INITIALISATIONS = {
     entry.name: entry
     for entry in (
         *_spread("glorot", "for tanh and sigmoid", "Glorot and Bengio 2010", _glorot, "xavier"),
-        *_spread("he", "for relu and its relatives", "He et al. 2015", _he, "kaiming"),
-        *_spread("lecun", "for inputs of unit variance, and for selu", "LeCun et al. 1998", _lecun),
+        *_spread("he", "for ReLU and similar activations", "He et al. 2015", _he, "kaiming"),
+        *_spread("lecun", "for inputs of unit variance, and for SELU", "LeCun et al. 1998", _lecun),
         Initialisation(
             "orthogonal",
             "rows, or columns if these are fewer, of length 1 at right angles",
             "Saxe, McClelland and Ganguli 2014",
             "orthogonal",
         ),
-        Initialisation("zeros", "all weights 0, for a single layer: units of hidden layers stay alike", "", "zeros"),
+        Initialisation("zeros", "all weights 0, for a single layer: hidden units would stay equal", "", "zeros"),
     )
 }

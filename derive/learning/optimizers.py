@@ -47,7 +47,8 @@ class Optimizer:
 
     ``g`` is the entry of the gradient, ``eta`` the learning rate, ``kept`` maps roles to the updated
     state arrays, ``n`` holds the options and the numbers of ``once``. ``source`` is the publication of
-    the equations, ``note`` compares other implementations, ``synonyms`` are their names for it.
+    the equations, ``note`` compares other implementations, ``synonyms`` are their names for it. ``spelling`` is
+    its name in papers if it differs.
     """
 
     name: str
@@ -59,6 +60,12 @@ class Optimizer:
     options: tuple[Option, ...] = ()
     note: str = ""
     synonyms: tuple[str, ...] = ()
+    spelling: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name in documents."""
+        return self.spelling or self.name
 
     @property
     def summary(self) -> str:
@@ -78,19 +85,21 @@ def _share(name: str, default: Fraction | str, meaning: str) -> Option:
 
 def _epsilon(default: str) -> Option:
     """The option that is added to a root to avoid division by zero, even in float32."""
-    return Option("epsilon", Fraction(default), "added to the root", least=Fraction("1e-30"), most=1)
+    return Option(
+        "epsilon", Fraction(default), "added to the root, against division by 0", least=Fraction("1e-30"), most=1
+    )
 
 
 def _velocity(v: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
     return n["mu"] * v - eta * g
 
 
-def _mean(v: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
-    return n["beta1"] * v + (1 - n["beta1"]) * g
+def _mean(u: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
+    return n["beta1"] * u + (1 - n["beta1"]) * g
 
 
-def _mean_square(s: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
-    return n["beta2"] * s + (1 - n["beta2"]) * g**2
+def _mean_square(v: Expr, g: Expr, eta: Expr, n: Numbers) -> Expr:
+    return n["beta2"] * v + (1 - n["beta2"]) * g**2
 
 
 def _adam_step(kept: Numbers, n: Numbers) -> Expr:
@@ -98,24 +107,24 @@ def _adam_step(kept: Numbers, n: Numbers) -> Expr:
     return mean / (sqrt(square) + n["epsilon"])
 
 
-_MU = _share("mu", "0.9", "how much of a step is left in the next one")
+_MU = _share("mu", "0.9", "fraction of a step that is kept in the next one")
 _MOMENTS = (Kept("mean", _mean), Kept("mean_square", _mean_square))
 _CORRECTIONS = (
     Once("correction1", lambda t, n: 1 - n["beta1"] ** t),
     Once("correction2", lambda t, n: 1 - n["beta2"] ** t),
 )
 _BETAS = (
-    _share("beta1", "0.9", "how much of the mean of the gradients is kept"),
-    _share("beta2", "0.999", "how much of the mean of their squares is kept"),
+    _share("beta1", "0.9", "decay rate of the first moment"),
+    _share("beta2", "0.999", "decay rate of the second moment"),
 )
 
 OPTIMIZERS = {
     entry.name: entry
     for entry in (
-        Optimizer("sgd", "against the gradient", "Cauchy 1847", lambda w, g, eta, kept, n: w - eta * g),
+        Optimizer("sgd", "gradient descent", "Cauchy 1847", lambda w, g, eta, kept, n: w - eta * g, spelling="SGD"),
         Optimizer(
             "momentum",
-            "a step keeps a share of the one before it",
+            "a step keeps a fraction of the step before it",
             "Polyak 1964, as in Rumelhart, Hinton and Williams 1986",
             lambda w, g, eta, kept, n: w + kept["velocity"],
             kept=(Kept("velocity", _velocity),),
@@ -125,44 +134,48 @@ OPTIMIZERS = {
         ),
         Optimizer(
             "nesterov",
-            "momentum whose gradient is taken where the step will lead",
+            "momentum with the gradient taken at the point where the step leads",
             "Nesterov 1983, as in Sutskever et al. 2013",
             lambda w, g, eta, kept, n: w + n["mu"] * kept["velocity"] - eta * g,
             kept=(Kept("velocity", _velocity),),
             options=(_MU,),
             note="the parameters are those at which the gradient is taken, as in Keras, PyTorch and scikit-learn",
+            spelling="Nesterov momentum",
         ),
         Optimizer(
             "adagrad",
-            "each entry by the root of the sum of its squared slopes",
+            "divides each entry of the gradient by the root of the sum of its squares",
             "Duchi, Hazan and Singer 2011",
             lambda w, g, eta, kept, n: w - eta * g / (sqrt(kept["square_sum"]) + n["epsilon"]),
             kept=(Kept("square_sum", lambda s, g, eta, n: s + g**2),),
             options=(_epsilon("1e-10"),),
-            note="ε stands outside the root, as in PyTorch; Keras has it inside, and begins the sum at 0.1",
+            note="ε stands outside the root, as in PyTorch; Keras has it inside, and starts the sum at 0.1",
+            spelling="AdaGrad",
         ),
         Optimizer(
             "rmsprop",
-            "each entry by the root of the mean of its squared slopes",
+            "divides each entry of the gradient by the root of the running mean of its squares",
             "Tieleman and Hinton 2012",
             lambda w, g, eta, kept, n: w - eta * g / (sqrt(kept["mean_square"]) + n["epsilon"]),
-            kept=(Kept("mean_square", lambda s, g, eta, n: n["rho"] * s + (1 - n["rho"]) * g**2),),
-            options=(_share("rho", "0.9", "how much of the mean of the squares is kept"), _epsilon("1e-8")),
+            kept=(Kept("mean_square", lambda v, g, eta, n: n["rho"] * v + (1 - n["rho"]) * g**2),),
+            options=(_share("rho", "0.9", "decay rate of the second moment"), _epsilon("1e-8")),
             note="ε stands outside the root, as in PyTorch, whose rho is 0.99; Keras has it inside",
+            spelling="RMSprop",
         ),
         Optimizer(
             "adam",
-            "momentum and rmsprop, corrected for their beginning at 0",
+            "running means of the gradients and of their squares, corrected for their start at 0",
             "Kingma and Ba 2015",
             lambda w, g, eta, kept, n: w - eta * _adam_step(kept, n),
             kept=_MOMENTS,
             once=_CORRECTIONS,
             options=(*_BETAS, _epsilon("1e-8")),
             note="ε stands outside the root of the corrected mean, as in PyTorch; Keras adds it before the correction",
+            spelling="Adam",
         ),
         Optimizer(
             "adamw",
-            "adam, with a decay of the parameters that does not go through the means",
+            "Adam with decoupled weight decay, which the running means do not see",
             "Loshchilov and Hutter 2019",
             lambda w, g, eta, kept, n: w - eta * (_adam_step(kept, n) + n["weight_decay"] * w),
             kept=_MOMENTS,
@@ -170,10 +183,15 @@ OPTIMIZERS = {
             options=(
                 *_BETAS,
                 _epsilon("1e-8"),
-                Option("weight_decay", Fraction("0.01"), "the decay, of all parameters, biases too", least=0),
+                Option(
+                    "weight_decay",
+                    Fraction("0.01"),
+                    "strength of the weight decay, of all parameters, biases too",
+                    least=0,
+                ),
             ),
-            note="ε as in adam; the decay is multiplied by the learning rate and is that of all parameters, as in "
-            "PyTorch",
+            note="ε as in Adam; the weight decay is multiplied by the learning rate and includes biases, as in PyTorch",
+            spelling="AdamW",
         ),
     )
 }

@@ -50,7 +50,7 @@ def _count(name: str, meaning: str, default: int | None = None) -> Option:
     return Option(name, default, meaning, least=1 if default is None else 0, most=MOST_STEPS, whole=True)
 
 
-_WARM_UP = _count("warm_up", "steps in which the rate first grows to its full size", default=0)
+_WARM_UP = _count("warm_up", "steps in which the rate first grows linearly to its full size", default=0)
 
 SCHEDULES = {
     entry.name: entry
@@ -58,12 +58,12 @@ SCHEDULES = {
         Schedule("constant", "the same rate at every step", ""),
         Schedule(
             "step",
-            "multiplied by a factor after every so many steps",
+            "multiplied by a factor after a fixed number of steps",
             "Goyal et al. 2017",
             lambda done, n: n["factor"] ** floor(done / n["every"]),
             (
-                _count("every", "after how many steps the rate is multiplied"),
-                Option("factor", Fraction("0.1"), "what it is multiplied by", above=0, most=1),
+                _count("every", "number of steps between two multiplications"),
+                Option("factor", Fraction("0.1"), "factor of the learning rate", above=0, most=1),
                 _WARM_UP,
             ),
         ),
@@ -72,22 +72,22 @@ SCHEDULES = {
             "multiplied by a factor after every step",
             "Senior et al. 2013",
             lambda done, n: n["factor"] ** done,
-            (Option("factor", None, "what the rate is multiplied by, such as 0.999", above=0, most=1), _WARM_UP),
+            (Option("factor", None, "factor of the learning rate, such as 0.999", above=0, most=1), _WARM_UP),
         ),
         Schedule(
             "cosine",
-            "down to 0 along half a cosine, and 0 from then on",
+            "falls to 0 along half a cosine, and stays there",
             "Loshchilov and Hutter 2017, without restarts",
             lambda done, n: (1 + cos(pi * Min(done, n["steps"]) / n["steps"])) / 2,
-            (_count("steps", "in how many steps the rate goes down to 0"), _WARM_UP),
+            (_count("steps", "number of steps until the rate is 0"), _WARM_UP),
             synonyms=("cosine_decay",),  # not cosine_annealing, whose rate increases again
         ),
         Schedule(
             "warm_up",
-            "grows from step to step up to its full size, and stays there",
+            "grows linearly to its full size, and stays there",
             "Goyal et al. 2017",
             lambda done, n: Min(1, (done + 1) / n["steps"]),
-            (_count("steps", "in how many steps the rate grows to its full size"),),
+            (_count("steps", "number of steps until the rate has its full size"),),
         ),
     )
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sympy import log
 
 from derive.calculus.functions import CALLS
+from derive.catalogue.activations import ACTIVATIONS
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ LETTERS: dict[str, Letter] = {
     "Y_hat": Letter(r"\hat{Y}", "Ŷ"),
     "x_bar": Letter(r"\bar{x}", "x̄"),
     "X_bar": Letter(r"\bar{X}", "X̄"),
-}
     "W_bar": Letter(r"\bar{W}", "W̄"),
+}
 
 #: Signs used like letters that are not names of tensors.
 ODOT, STAR = Letter(r"\odot", "⊙"), Letter("*", "*", mathml="∗")
@@ -130,6 +131,7 @@ NAMES = {
     "max": Name(tex=r"\max"),
     "min": Name(tex=r"\min"),
     "sum": Name(),
+    **{a.name: Name(tex=rf"\mathrm{{{a.spelling}}}", text=a.spelling) for a in ACTIVATIONS.values() if a.spelling},
     "sigmoid": Name(0.6, r"\sigma", "σ"),
     "otherwise": Name(4.2, r"\text{otherwise}", mathml="mtext"),
 }

@@ -107,6 +107,7 @@ class Notation:
 
 
 #: Tensors that belong to a parameter and have its symbol as an index: the letters of an entry and of an array.
+#: The first moment, m in the paper on Adam, is u, because m is the number of samples; the second moment is v.
 ABOUT = {
     "velocity": Letters("v", "V", "velocity"),
     "mean": Letters("u", "U", "mean"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss
+from derive.learning.optimizers import OPTIMIZERS
 from derive.statement.keys import KEYS, exactly
 from derive.statement.network import Network
-from derive.text.entry_text import number_text
+from derive.text.entry_text import number_text, printed
 
 
 def described(network: Network) -> str:
     """Describe a network: its widths, biases, activations and loss."""
-    names = network.activation
+    names = [printed(name, ACTIVATIONS) for name in network.activation]
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(set(names)) == 1 else "activations"
     biases, goal = BIASES[network.bias].phrase, loss(network.loss).phrase
@@ -25,7 +27,7 @@ def _learning(network: Network) -> str:
     """Describe its optimizer, unless that is plain gradient descent with a fixed learning rate."""
     changed = [key for key, declared in KEYS.items() if declared.phrase and not network.is_plain(key)]
     more = [KEYS[key].phrase.format(_shown(getattr(network, key))) for key in changed]
-    said = [] if network.is_plain("optimizer") else [f"with {network.optimizer}"]
+    said = [] if network.is_plain("optimizer") else [f"with {printed(network.optimizer, OPTIMIZERS)}"]
     said += [f"with {_in_a_row(more)}"] if more else []
     return f" It is trained {', '.join(said)}." if said else ""
 

@@ -29,6 +29,13 @@ _QUOTIENT = re.compile(r"([+-]?[0-9]+)[ \t]*/[ \t]*([0-9]+)")
 _SYNTAX = "options are written as in elu(alpha=1.4) or adam(beta1=0.9, epsilon=1e-8)"
 
 
+def printed(text: str, entries: Mapping[str, Any]) -> str:
+    """Return the text of a catalogue entry with its name as papers write it, such as ``ELU(alpha=1.4)``."""
+    name = base_name(text)
+    entry = entries.get(name)
+    return (entry.spelling if entry and entry.spelling else name) + text[len(name) :]
+
+
 @dataclass(frozen=True)
 class Option:
     """A named numeric option of a catalogue entry.

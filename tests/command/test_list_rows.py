@@ -26,9 +26,9 @@ def test_required_options_are_marked() -> None:
 @pytest.mark.parametrize(
     ("title", "name", "says"),
     [
-        ("optimizers", "adagrad", "added to the root, 1e-10 if not given"),
+        ("optimizers", "adagrad", "added to the root, against division by 0, 1e-10 if not given"),
         ("optimizers", "adam", "0.999 if not given"),
-        ("schedules", "cosine", "in how many steps the rate goes down to 0, must be given"),
+        ("schedules", "cosine", "number of steps until the rate is 0, must be given"),
         ("losses", "huber", "also called huber_loss; without options also smooth_l1, smooth_l1_loss"),
     ],
 )

@@ -119,7 +119,7 @@ def spelled(box: Box) -> str:
     if box.kind == "letter":
         return unicodedata.normalize("NFD", box.parts[0].text).replace("ᵀ", "T")
     if box.kind in ("name", "words", "number", "variable"):
-        return "".join(box.parts).replace("sigmoid", "σ")
+        return {"sigmoid": "σ", "relu": "ReLU"}.get(text := "".join(box.parts), text)
     if box.kind == "decimal":
         digits, exponent = box.parts
         return digits if exponent is None else f"{digits}10{exponent}"

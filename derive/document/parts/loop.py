@@ -74,7 +74,7 @@ def _lead(view: View) -> Text:
     if descent.is_plain:
         return say("A step goes against the gradient, with the learning rate {}:", rate)
     entry = descent.optimizer
-    of = "goes against the gradient" if entry.is_plain else f"is that of {entry.name} ({entry.source})"
+    of = "goes against the gradient" if entry.is_plain else f"is that of {entry.title} ({entry.source})"
     words = f"A step {of}, with the learning rate {{}}"
     boxes: list[Box] = [rate]
     if descent.counts:
@@ -170,7 +170,7 @@ def _algorithm(view: View) -> Algorithm:
         if statements:
             steps += [Step(Text((title,)), 1), *_lines(view, statements, view.code.equations)]
     optimizer = view.descent.optimizer
-    title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.name}"
+    title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.title}"
     heading = say(title + "; the last column gives the line of {} that does it", Code(view.code.name))
     return Algorithm(heading, tuple(steps))
 
