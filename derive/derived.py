@@ -31,6 +31,8 @@ from derive.calculus.shared_factors import SharedFactor, shared_factors
 from derive.catalogue.losses import loss
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS, Notation
+from derive.paper.page import Page
+from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.statement.state import state
@@ -59,6 +61,11 @@ class Derived:
     def single(self) -> ArrayProgram:
         """The program for one sample, as shown in all documents."""
         return lift_program(one_sample(self.program))
+
+    @cached_property
+    def page(self) -> Page:
+        """The page that typesets the program."""
+        return page_for(self.program, self.notation)
 
     @property
     def description(self) -> str:

@@ -280,9 +280,8 @@ def better(given: Setting, stated: Equation, stage: str, titles: Titles) -> Foun
     trial = Trial(stated, given.sources(stated), given.data, given.evaluator)
     first = errors = trial.errors(stated.expression)
     chosen, seen = Found(stated.expression, titles), []
-    for candidate in chain([simplest], candidates):
-        if is_exact(errors):
-            break
+    untried = chain([simplest], candidates)
+    while not is_exact(errors) and (candidate := next(untried, None)):
         tried = trial.errors(candidate.expression)
         if no_worse(tried, first) and _lost(tried) < _lost(errors):
             chosen, errors = candidate, tried
@@ -307,10 +306,11 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
     if not curves(value) and not value.has(Along):
         return
     ruled = given.ruled(value)
-    # The divisor of a whole sum may cancel in its terms.
-    split = given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value)))))
-    merged = everywhere(merge, spelled(given.put_in(equation.expression, merge)))
-    apart = everywhere(merge, spelled(expand_mul(merged)))
+
+    @cache
+    def merged() -> Expr:
+        return everywhere(merge, spelled(given.put_in(equation.expression, merge)))
+
     known = next((e.expression for e in given.known if e.target == equation.target), ruled)
     read = {e.target.name for e in given.sources(equation)}  # tensors computed later are not available
     others = tuple(e for e in given.known if e.target.name in read)
@@ -318,9 +318,10 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
     forms: tuple[Callable[[Fusing], Expr], ...] = (
         lambda _: known,
         lambda _: ruled,
-        lambda _: split,
-        lambda _: given.ruled(merged),
-        lambda _: given.ruled(apart),
+        # The divisor of a whole sum may cancel in its terms.
+        lambda _: given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value))))),
+        lambda _: given.ruled(merged()),
+        lambda _: given.ruled(everywhere(merge, spelled(expand_mul(merged())))),
         lambda fusing: fusing.whole(ruled),
         lambda fusing: fusing.terms(ruled),
         lambda fusing: fusing.whole(value),

@@ -130,6 +130,12 @@ class Trial:
         return _Small({t.name: t for t in (*read, *(e.target for e in self.sources))})
 
     @cached_property
+    def _defined(self) -> tuple[Equation, ...]:
+        """The sources and the statement over short axes, with the definitions of named functions put in."""
+        short = map(self._small.equation, (*self.sources, self.statement))
+        return tuple(replace(e, expression=opened(e.expression)) for e in short)
+
+    @cached_property
     def _samples(self) -> tuple[Sample, ...]:
         return tuple(self._sample(scale) for scale in SCALES)
 
@@ -155,9 +161,9 @@ class Trial:
             machine = _Careful(
                 {n: _exact(v) for n, v in values.items()}, sizes, small.tensors, Arithmetic(Remembered(), mpmath.mpf)
             )
-            for equation in self.sources:
-                machine.values[equation.target.name] = machine.tensor(_defined(small.equation(equation)))
-            truth = machine.tensor(_defined(small.equation(self.statement)))
+            *sources, stated = self._defined
+            machine.run(sources)
+            truth = machine.tensor(stated)
             arrays = {n: _stored(small.tensors[n], _rounded(v)) for n, v in machine.values.items()}
         return Sample(arrays, _stored(small.target(self.statement), truth), sizes)
 
@@ -170,11 +176,6 @@ def _arguments(equations: Iterable[Equation]) -> set[str]:
     """The names of the tensors in arguments of functions: these may be large."""
     calls = (f for e in equations for f in e.expression.atoms(Function))
     return {a.base.label.name for f in calls for a in f.atoms(Indexed)}
-
-
-def _defined(equation: Equation) -> Equation:
-    """Replace every named function by its definition."""
-    return replace(equation, expression=opened(equation.expression))
 
 
 class _Careful(Interpreter):

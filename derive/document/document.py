@@ -11,7 +11,6 @@ from derive.calculus.cost import size
 from derive.document.blocks import Document, Part
 from derive.document.view import View
 from derive.paper.latex import latex
-from derive.paper.page_of import page_for
 from derive.paper.text import text
 from derive.statement.edition import PARTS
 
@@ -38,7 +37,7 @@ def _part(name: str, view: View) -> Part:
 def text_summary(derivation: Runnable) -> list[str]:
     """Return the network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
-    page = replace(page_for(program, derivation.notation), batch=True)
+    page = replace(derivation.page, batch=True)
     count = sum(size(p) for p in program.parameters).expand()
     noun = "parameter" if count == 1 else "parameters"
     found = [f"{derivation.description} It has {text(page.entry(count))} {noun}.", ""]
@@ -51,7 +50,7 @@ def text_summary(derivation: Runnable) -> list[str]:
 
 def markdown_summary(derivation: Runnable) -> str:
     """Return the shared factors and the gradients in Markdown, for a notebook."""
-    page = replace(page_for(derivation.program, derivation.notation), batch=True)
+    page = replace(derivation.page, batch=True)
     lines = [derivation.description]
     for statement in derivation.program.stage("factor", "gradient"):
         left, right = page.symbol(statement.target, whole=True), page.array(statement.form)

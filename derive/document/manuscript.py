@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from derive.document.blocks import Document
 from derive.document.document import document
 from derive.document.view import View
-from derive.drawing import Drawing, draw
+from derive.drawing import Drawing
 from derive.statement.edition import Edition
 from derive.targets.registry import Runnable
 
@@ -43,4 +43,4 @@ def manuscript(derivation: Runnable, edition: Edition, numbers: Numbers | None =
 
         example = work(derivation, numbers)
     view = View(derivation, edition.detail, example, form=edition.form)
-    return Manuscript(view, edition, document(view, edition.only), draw(derivation))
+    return Manuscript(view, edition, document(view, edition.only), view.drawing)

@@ -16,6 +16,7 @@ from derive.calculus.cost import size
 from derive.calculus.index import Index, Tensor
 from derive.calculus.roles import Role
 from derive.document.blocks import Display, Item
+from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
 from derive.paper.boxes import Box, Typesetter
 from derive.paper.characters import LETTERS
@@ -52,6 +53,11 @@ class View:
         """Name of the file that computes the equations."""
         return self.derivation.target().listing(self.form)
 
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The drawing of the network."""
+        return draw(self.derivation)
+
     @property
     def notation(self) -> Notation:
         """The notation."""
@@ -81,7 +87,7 @@ class View:
     @cached_property
     def batch_page(self) -> Page:
         """The page for arrays of a batch."""
-        return replace(page_for(self.batch, self.notation), batch=True)
+        return replace(self.derivation.page, batch=True)
 
     @property
     def set_(self) -> Typesetter:

@@ -22,8 +22,6 @@ from derive.drawing.reach import Entry, path_count, reached
 from derive.drawing.scene import MARGIN, Drawing, Label, Parts
 from derive.drawing.units import units
 from derive.drawing.words import followed, graph_words, unit_words
-from derive.paper.page import Page
-from derive.paper.page_of import page_for
 
 if TYPE_CHECKING:
     from derive.derived import Derived
@@ -38,13 +36,12 @@ def draw(derivation: Derived, highlight: Highlight | None = None) -> Drawing:
 
     Raises SpecError if the network does not have the weight.
     """
-    page = page_for(derivation.program, derivation.notation)
     chosen = None if highlight is None else _chosen(derivation, highlight)
-    parts, text = _drawn(derivation, page, chosen)
+    parts, text = _drawn(derivation, chosen)
     if highlight is None or chosen is None:
         return _framed(parts, "The network", text)
     count = path_count(derivation.chains, chosen.parameter, chosen.entry)
-    parts = _with_legend(parts, _legend(derivation, page, chosen, count))
+    parts = _with_legend(parts, _legend(derivation, chosen, count))
     return _framed(parts, f"The paths from {highlight} to the error", f"{text} {followed(highlight, count)}")
 
 
@@ -53,21 +50,22 @@ def _chosen(derivation: Derived, highlight: Highlight) -> Chosen:
     return Chosen(parameter, highlight.entry, reached(derivation.chains, parameter, highlight.entry))
 
 
-def _drawn(derivation: Derived, page: Page, chosen: Chosen | None) -> tuple[Parts, str]:
+def _drawn(derivation: Derived, chosen: Chosen | None) -> tuple[Parts, str]:
     """The parts of the drawing and their description in words."""
     layers = plain_layers(derivation)
     if layers is None:
-        cards = fitted_cards(graph_of(derivation.forward), derivation.chains, page, chosen)
+        cards = fitted_cards(graph_of(derivation.forward), derivation.chains, derivation.page, chosen)
         return cards.parts(), graph_words(derivation, cards.graph)
-    plan = fitted_plan(derivation, layers, page, chosen)
+    plan = fitted_plan(derivation, layers, chosen)
     return units(plan), unit_words(derivation, plan)
 
 
 # ------------------------------------------------------------ plain layers
 
 
-def fitted_plan(derivation: Derived, layers: tuple[Layer, ...], page: Page, chosen: Chosen | None) -> Plan:
+def fitted_plan(derivation: Derived, layers: tuple[Layer, ...], chosen: Chosen | None) -> Plan:
     """Lay out the columns in the most spacious style that fits; of too many columns, keep as many as fit."""
+    page = derivation.page
     listed = columns(layers, page, _with_source(layers, chosen))
     forward = derivation.forward
     targets = tuple(t for t in forward.inputs if t.role == Role.TARGET)
@@ -111,8 +109,9 @@ def _by_importance(listed: list[Column], chosen: Chosen | None) -> list[int]:
 # ------------------------------------------------------------ the frame
 
 
-def _legend(derivation: Derived, page: Page, chosen: Chosen, count: Expr | None) -> Runs:
+def _legend(derivation: Derived, chosen: Chosen, count: Expr | None) -> Runs:
     """The legend: the highlighted weight and the number of paths."""
+    page = derivation.page
     number: Runs = ("every path",) if count is None else (page.entry(count), " path" if count == 1 else " paths")
     error = array_symbol(page, derivation.forward.error.target)
     return (entry_symbol(page, chosen.parameter, chosen.entry), " and ", *number, " to ", error)

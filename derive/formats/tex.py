@@ -68,10 +68,6 @@ class TexWriter:
 
     prefix: str = ""
 
-    def fragment(self, parts: Sequence[Part]) -> str:
-        r"""Write parts as one fragment for ``\input``."""
-        return fill("latex/fragment.tex.jinja", parts=[self.part(p) for p in parts])
-
     def part(self, part: Part) -> str:
         """Write a part with its heading."""
         label = rf"\label{{{self.prefix}:{part.name}}}" if self.prefix else ""
@@ -282,11 +278,16 @@ def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
     return found
 
 
+def _fragment(*parts: str) -> str:
+    r"""Put written parts into one fragment for ``\input``."""
+    return fill("latex/fragment.tex.jinja", parts=parts)
+
+
 def tex_files(document: Document, prefix: str = "") -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
-    writer = TexWriter(prefix)
-    whole = writer.fragment(document.parts)
-    parts = {f"parts/{part.name}.tex": writer.fragment([part]) for part in document.parts}
+    written = {part.name: TexWriter(prefix).part(part) for part in document.parts}
+    whole = _fragment(*written.values())
+    parts = {f"parts/{name}.tex": _fragment(text) for name, text in written.items()}
     return {"derivation.tex": whole, "document.tex": latex_document(whole, document.title), **parts}
 
 

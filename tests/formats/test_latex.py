@@ -15,7 +15,7 @@ import pytest
 from derive import Network, derive
 from derive.document.document import document
 from derive.document.view import View
-from derive.formats.tex import TexWriter
+from derive.formats.tex import tex_files
 from derive.paper.notation import NOTATIONS
 from derive.statement.edition import PARTS
 
@@ -137,7 +137,7 @@ def network(**description: object) -> Network:
 def parts(detail: str = "full", prefix: str = "", only: tuple[str, ...] = (), **description: object) -> str:
     """Return the fragments of a network."""
     derivation = derive(network(**description))
-    return TexWriter(prefix).fragment(document(View(derivation, detail), only).parts)
+    return tex_files(document(View(derivation, detail), only), prefix)["derivation.tex"]
 
 
 def inputs(folder: Path, fragments: dict[str, str]) -> str:

@@ -9,7 +9,6 @@ from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.document.blocks import Block, Part, Picture, Table, Text, say
 from derive.document.view import View
-from derive.drawing import draw
 from derive.paper.boxes import SUM, Box
 from derive.statement.describe import spelled
 
@@ -24,7 +23,7 @@ def glance(view: View) -> Part:
     count = view.page.entry(view.total)
     noun = "parameter" if view.total == 1 else "parameters"
     blocks: list[Block] = [say("{} It has {} " + noun + ".", description(view), count)]
-    blocks.append(Picture(draw(view.derivation), say("The network, from the inputs to the error.")))
+    blocks.append(Picture(view.drawing, say("The network, from the inputs to the error.")))
     if not view.brief:
         blocks.append(layers(view))
     return Part("glance", "The network at a glance", tuple(blocks))

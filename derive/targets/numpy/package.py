@@ -135,7 +135,7 @@ class Rendered:
 
     # A package.
 
-    @property
+    @cached_property
     def files(self) -> dict[str, str]:
         """The files of the package without its tests."""
         own = dict.fromkeys(self._names(), ".network")
