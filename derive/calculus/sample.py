@@ -13,40 +13,47 @@ from derive.calculus.program import Assign, Passage, Program
 from derive.calculus.rules import Reason
 
 
+_ALONE: dict[Expr, Expr] = {SAMPLES: Integer(1)}
+
+
 def one_sample(program: Program) -> Program:
-    """Return the program for a batch of one, without the sample index."""
-    alone: dict[Expr, Expr] = {SAMPLES: Integer(1)}
-
-    def axis(a: Axis) -> Axis:
-        return Axis(a.extent.xreplace(alone), a.start, a.sample)
-
-    def tensor(t: Tensor) -> Tensor:
-        about = None if t.about is None else tensor(t.about)
-        return replace(t, axes=tuple(axis(a) for a in t.axes), about=about)
-
-    def index(i: Index) -> Index:
-        return Index(i.name, axis(i.axis))
-
-    def equation(e: Equation) -> Equation:
-        renamed = {i: index(i) for i in e.expression.atoms(Index) | set(e.indices)}
-        right = tidy(e.expression.xreplace({**alone, **renamed}))
-        return Equation(tensor(e.target), tuple(index(i) for i in e.indices), right, e.note)
-
-    def step(r: Reason) -> Reason:
-        return Reason(r.rules, alone_in(r.value))
-
-    def passage(p: Passage) -> Passage:
-        name = None if p.name is None else tensor(p.name)
-        return Passage(tensor(p.tensor), tuple(map(index, p.indices)), p.edges, tuple(map(step, p.reasons)), name)
-
+    """Return the program for a batch of one, without the sample index; ``alone`` specialises its passages."""
     changed = {
-        "inputs": tuple(tensor(t) for t in program.inputs),
-        "parameters": tuple(tensor(t) for t in program.parameters),
-        "statements": tuple(Assign(s.number, s.stage, equation(s.equation)) for s in program.statements),
-        "common": program.common.xreplace(alone),
-        "passages": tuple(passage(p) for p in program.passages),
+        "inputs": tuple(map(_tensor, program.inputs)),
+        "parameters": tuple(map(_tensor, program.parameters)),
+        "statements": tuple(Assign(s.number, s.stage, _equation(s.equation)) for s in program.statements),
+        "common": program.common.xreplace(_ALONE),
     }
     return Program(**{**program.parts, **changed})
+
+
+def alone(passage: Passage) -> Passage:
+    """Return the passage for one sample."""
+    return replace(
+        passage,
+        tensor=_tensor(passage.tensor),
+        indices=tuple(map(_index, passage.indices)),
+        reasons=tuple(Reason(r.rules, alone_in(r.value)) for r in passage.reasons),
+        name=passage.name and _tensor(passage.name),
+    )
+
+
+def _axis(axis: Axis) -> Axis:
+    return Axis(axis.extent.xreplace(_ALONE), axis.start, axis.sample)
+
+
+def _tensor(tensor: Tensor) -> Tensor:
+    return replace(tensor, axes=tuple(map(_axis, tensor.axes)), about=tensor.about and _tensor(tensor.about))
+
+
+def _index(index: Index) -> Index:
+    return Index(index.name, _axis(index.axis))
+
+
+def _equation(equation: Equation) -> Equation:
+    renamed = {i: _index(i) for i in equation.expression.atoms(Index) | set(equation.indices)}
+    right = tidy(equation.expression.xreplace({**_ALONE, **renamed}))
+    return Equation(_tensor(equation.target), tuple(map(_index, equation.indices)), right, equation.note)
 
 
 def single_index(index: Expr) -> Any:

@@ -13,7 +13,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, NAMED, Reason
-from derive.calculus.sample import single_index
+from derive.calculus.sample import alone, single_index
 from derive.document.blocks import Block, Display, Fold, Item, Part, Table, Text, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
@@ -158,9 +158,9 @@ def _recursion(view: View) -> Text:
 def _passages(view: View) -> list[Passage]:
     """Passages that are shown: all, or those that do not repeat another layer's."""
     if view.exhaustive:
-        return list(view.single.passages)
+        return list(view.batch.passages)
     kinds: dict[object, Passage] = {}
-    for passage in view.single.passages:
+    for passage in view.batch.passages:
         if passage.tensor.role == Role.PREDICTION and passage.name is None and len(passage.reasons) == 1:
             continue
         kind = (passage.tensor.role, tuple(e.of.role for e in passage.edges), passage.name is not None)
@@ -170,11 +170,12 @@ def _passages(view: View) -> list[Passage]:
 
 
 def _shown_indices(passage: Passage) -> int:
-    return sum(i.axis.extent != 1 for i in passage.indices)
+    return sum(i.axis.extent != 1 and not i.axis.sample for i in passage.indices)
 
 
 def passage_steps(view: View, passage: Passage) -> list[Item]:
-    """The derivation of the derivative of the error with respect to one tensor."""
+    """The derivation of the derivative of the error with respect to one tensor, for one sample."""
+    passage = alone(passage)
     bound = [i for r in passage.reasons for i in bound_in(r.value, passage.indices)]
     page = view.page.with_letters(passage.indices, dict.fromkeys(bound), view.notation.factor_letters)
     left = view.error_slope(page.symbol(passage.tensor, passage.indices))

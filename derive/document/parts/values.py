@@ -168,7 +168,7 @@ def _plugged(view: View) -> list[Item]:
 
 def _cancelled(view: View) -> list[Item]:
     """The derivation of a factor that is shorter than the product of its derivatives, through cancellation."""
-    short = [p for p in view.single.passages if any({CANCELLED, ONE_FRACTION, PROMISE} & {*r.rules} for r in p.reasons)]
+    short = [p for p in view.batch.passages if any({CANCELLED, ONE_FRACTION, PROMISE} & {*r.rules} for r in p.reasons)]
     return [item for p in short for item in passage_steps(view, p)]
 
 
