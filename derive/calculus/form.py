@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from string import digits
 from typing import Any
 
-from sympy import Symbol
+from sympy import Basic, Symbol
 
 from derive.calculus.index import Equation, Index, Tensor
 
-#: A key for each name, in the order of the names, and the equations with canonical names.
+#: A key for each name, in the order of the names, and the equations as nested tuples with canonical names.
 Form = tuple[tuple[tuple[Any, ...], ...], tuple[tuple[Any, ...], ...]]
 
 
@@ -24,20 +24,21 @@ def form_of(equations: tuple[Equation, ...], tensors: Mapping[str, Tensor]) -> F
     symbols: set[Symbol] = set()
     for one in equations:
         symbols |= {one.target.symbol, *one.indices} | one.expression.atoms(Symbol)
-    new: dict[Symbol, Symbol] = {}
+    new: dict[Symbol, str] = {}
     places: list[tuple[Any, ...]] = []
     for symbol in sorted(symbols, key=lambda s: (s.name, isinstance(s, Index))):
         stem, tensor = symbol.name.rstrip(digits), tensors.get(symbol.name)
-        name = f"{stem}{len(places):05d}"
         if isinstance(symbol, Index):
-            new[symbol] = Index(name, symbol.axis)
+            new[symbol] = f"{stem}{len(places)}"
             places.append((stem, symbol.axis))
         elif tensor is not None and tensor.axes and tensor.role != "target":
-            new[symbol] = Symbol(name, real=True)
+            new[symbol] = f"{stem}{len(places)}"
             places.append((stem, tensor.axes, tensor.role))
         else:
             places.append((symbol,))
-    renamed = (
-        (new.get(e.target.symbol), tuple(new[i] for i in e.indices), e.expression.xreplace(new)) for e in equations
-    )
-    return tuple(places), tuple(renamed)
+
+    def renamed(node: Basic) -> Any:
+        return (node.func, *map(renamed, node.args)) if node.args else new.get(node, node)
+
+    listed = ((new.get(e.target.symbol), tuple(map(renamed, e.indices)), renamed(e.expression)) for e in equations)
+    return tuple(places), tuple(listed)
