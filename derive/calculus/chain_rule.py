@@ -192,11 +192,6 @@ def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDe
         raise StatementError(f"the error does not depend on the parameter{several} {listed(idle)}")
 
 
-def compose(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative, supply: IndexSupply) -> Expr:
-    """Apply the chain rule once: sum (dE/d of) * (d of / d wrt) over the entries of ``of``."""
-    return contract(put_in(outer, outer_indices, local), supply, over=local.of_indices)
-
-
 def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:
     """Return the summand of the chain rule, (dE/d of) * (d of / d wrt) for one entry of ``of``."""
     return Mul(put(outer, dict(zip(outer_indices, local.of_indices, strict=True))), local.value)

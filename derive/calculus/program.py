@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, sympify
 
-from derive.calculus.chain_rule import Chains, LocalDerivative, compose, put_in, spread_out
-from derive.calculus.deltas import tidy
+from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_out
+from derive.calculus.deltas import contract, tidy
 from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
@@ -320,8 +320,9 @@ class _Backwards:
         value, raw = Integer(0), Integer(0)
         for edge in self.chains.into(tensor):
             outer, here = self.found[edge.of.name], dict(zip(edge.wrt_indices, indices, strict=True))
-            raw += spread_out(put_in(outer.value, outer.indices, edge), edge).xreplace(here)
-            value += compose(outer.value, outer.indices, edge, self.forward.supply).xreplace(here)
+            product = put_in(outer.value, outer.indices, edge).xreplace(here)
+            raw += spread_out(product, edge)
+            value += contract(product, self.forward.supply, over=edge.of_indices)
         reasons = [Reason((LOCAL,), raw), *([Reason((COLLAPSE,), value)] if raw.has(KroneckerDelta) else [])]
         reasons += self.slopes.simplified(value)
         return _Backward(indices, reasons[-1].value), tuple(reasons)

@@ -44,7 +44,7 @@ class Result:
 def cached(options: argparse.Namespace, read: Sequence[Path], make: Callable[[], Result]) -> Result:
     """Return the kept result of these options and the files that they name, or make it and keep it."""
     try:
-        key, folder = _key(options, read), _folder()
+        folder, key = _folder(), _key(options, read)
     except (OSError, RuntimeError):  # a file that cannot be read twice; a user without a home
         return make()
     path = folder / f"{key}.json"

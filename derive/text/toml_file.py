@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def _parse_toml(data: bytes, where: str) -> dict[str, Any]:
+    import tomllib  # most runs read no file
+
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

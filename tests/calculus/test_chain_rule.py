@@ -10,7 +10,8 @@ from sympy import Integer, KroneckerDelta, Sum, exp
 
 from derive.api import derive
 from derive.arrays.contraction import LiftError
-from derive.calculus.chain_rule import LocalDerivative, chains, compose, local_derivative
+from derive.calculus.chain_rule import LocalDerivative, chains, local_derivative, put_in
+from derive.calculus.deltas import contract
 from derive.calculus.evaluate import Interpreter
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
@@ -164,13 +165,13 @@ def test_an_invalid_forward_pass_is_refused(spoil, named):
         derive(broken)
 
 
-def test_compose_sums_over_the_entries_between():
+def test_the_chain_rule_sums_over_the_entries_between():
     supply = IndexSupply("t")
     h, w = Tensor("h", "h", (axis(4),)), Tensor("W", "W", (axis(2), axis(4)))
     i, k, outer = Index("i", axis(2)), Index("k", axis(4)), Index("o", axis(2))
     psi = Tensor("psi", "psi", (axis(2),))
     edge = local_derivative(Equation(Tensor("z", "z", (axis(2),)), (i,), total(w[i, k] * h[k,], k)), h, supply)
-    found = compose(psi[outer,], (outer,), edge, supply)
+    found = contract(put_in(psi[outer,], (outer,), edge), supply, over=edge.of_indices)
     assert found == total(psi[i,] * w[i, edge.wrt_indices[0]], i)
 
 
