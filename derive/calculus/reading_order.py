@@ -15,18 +15,25 @@ def reading_order(terms: Iterable[Expr]) -> list[Expr]:
     """
     listed = list(terms)
     entries = any(term.has(Indexed) for term in listed)
-
-    return sorted(listed, key=lambda term: _place(term, entries))
+    places = {term: _place(term, entries) for term in listed}
+    tied = len({*places.values()}) < len(places)
+    return sorted(listed, key=lambda term: (places[term], _length(term) if tied else ()))
 
 
 @lru_cache(maxsize=4096)
-def _place(term: Expr, entries: bool) -> tuple[bool, int, bool, int, object]:
-    """The sort key of a term; ``entries`` says whether other terms are entries of arrays."""
+def _length(term: Expr) -> tuple[int, object]:
+    """The sort key among terms of one place; SymPy takes long to find it."""
+    return term.count_ops(), default_sort_key(term)
+
+
+@lru_cache(maxsize=4096)
+def _place(term: Expr, entries: bool) -> tuple[bool, int, bool]:
+    """The first sort key of a term; ``entries`` says whether other terms are entries of arrays."""
     less = subtracted(term)
     kind = 0 if term.is_number else 1 if _sums(term) != less else 2
     if _is_scalar(term):
         kind = 3 if entries else -1
-    return less, kind, isinstance(term, Mul), term.count_ops(), default_sort_key(term)
+    return less, kind, isinstance(term, Mul)
 
 
 @lru_cache(maxsize=4096)

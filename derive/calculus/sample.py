@@ -12,7 +12,6 @@ from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.program import Assign, Passage, Program
 from derive.calculus.rules import Reason
 
-
 _ALONE: dict[Expr, Expr] = {SAMPLES: Integer(1)}
 
 

@@ -13,7 +13,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from sympy import Abs, Expr, Function, Integer, Max, Min, Piecewise, Symbol, true
+from sympy import Abs, Expr, Integer, Max, Min, Piecewise, Symbol, true
+from sympy.core.function import Application
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
@@ -177,9 +178,10 @@ class _Printer:
         raise NotStraight(str(entry))
 
     def _plain(self, entry: Expr) -> str:
-        if entry.has(Max, Min, Piecewise, Abs) or any(type(f) not in MATH for f in entry.atoms(Function)):
+        read = {type(f) for f in entry.atoms(Application)}
+        if not read <= MATH.keys():
             raise NotStraight(str(entry))
-        self.functions |= {MATH[type(f)] for f in entry.atoms(Function)}
+        self.functions |= {MATH[f] for f in read}
         return arithmetic(entry).text
 
     def _bound(self, entry: Expr) -> str:
