@@ -354,7 +354,7 @@ class Network:
         if not isinstance(value, np.ndarray) or value.ndim != 2:
             what = f"a two-dimensional array, not {_described(value)}"
             raise TypeError(f"{where} must be {what}")
-        if isinstance(value, (np.ma.MaskedArray, np.matrix)):
+        if isinstance(value, np.matrix) or hasattr(value, "mask"):
             kind = type(value).__name__
             raise TypeError(f"{where} must be a plain array, not a {kind}")
         if value.dtype not in (np.float64, np.float32):

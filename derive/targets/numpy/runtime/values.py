@@ -16,7 +16,8 @@ Extent = int | str
 
 def _real_numbers(values: Any, name: str, dtype: Any = np.float64) -> Array:
     """An array of numbers; text, objects, dates and complex numbers are refused."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    masked = isinstance(values, np.ndarray) and hasattr(values, "mask")
+    if masked and np.ma.is_masked(values):  # NumPy imports `ma` when it is read
         raise ValueError(
             f"{name} has masked entries: fill them, or leave their samples out"
         )
