@@ -17,8 +17,10 @@ import jinja2
 import numpy as np
 
 from derive import Derivation, Network, derive
+from derive.calculus.functions import X
 from derive.calculus.program import Assign
 from derive.document.blocks import Block, Display, Fold, Item
+from derive.document.chain_rows import ChainRows
 from derive.document.story import story
 from derive.document.view import View
 from derive.files.flavours import GREEN, RED
@@ -26,7 +28,7 @@ from derive.paper.latex import Writer, joined
 from derive.paper.text import text
 from derive.statement.edition import Edition
 from derive.worked.example import Example, work
-from derive.worked.given import numbers
+from derive.worked.given import Numbers, numbers
 
 DOCS = Path(__file__).resolve().parent
 MAZUR = DOCS / "examples" / "mazur.toml"
@@ -39,9 +41,16 @@ _RELATIONS = {"equals": "=", "gets": r"\leftarrow"}
 
 
 @cache
-def view(notation: str = "psi", loss: str = LOSS, bias: str = "separate", activation: str = "sigmoid") -> View:
-    """What the network of the page is looked at by."""
-    return View(derive(Network(LAYERS, activation, loss, bias, notation)))
+def view(
+    notation: str = "psi",
+    loss: str = LOSS,
+    bias: str | None = None,
+    activation: str = "sigmoid",
+    layers: tuple[int, ...] = LAYERS,
+    l2: float = 0.0,
+) -> View:
+    """The document of the network of the page, or of a variant of it."""
+    return View(derive(Network(layers, activation, loss, bias, notation, l2=l2)))
 
 
 def derivation() -> Derivation:
@@ -57,22 +66,43 @@ def statement(of: View, name: str) -> Assign:
     return next(s for s in of.single.statements if s.target.name == name)
 
 
-def entries(name: str, notation: str = "psi", **options: str) -> str:
+def entries(name: str, notation: str = "psi", **options: Any) -> str:
     """A statement with indices, for one sample."""
     of = view(notation, **options)
     return _formula(of.entries(statement(of, name)))
 
 
-def arrays(name: str, notation: str = "psi", **options: str) -> str:
+def arrays(name: str, notation: str = "psi", **options: Any) -> str:
     """A statement in matrices, for one sample."""
     of = view(notation, **options)
     return _formula(of.arrays(statement(of, name), of.page))
 
 
-def batch(name: str, notation: str = "psi", **options: str) -> str:
+def batch(name: str, notation: str = "psi", **options: Any) -> str:
     """A statement in matrices, for a batch."""
     of = view(notation, **options)
     return _formula(of.arrays(next(s for s in of.batch.statements if s.target.name == name), of.batch_page))
+
+
+def of_all(name: str, notation: str = "psi", **options: Any) -> str:
+    """A statement with indices, for all samples."""
+    of = view(notation, **options)
+    return _formula(of.entries(next(s for s in of.batch.statements if s.target.name == name), of.batch))
+
+
+def chain(name: str, notation: str = "psi", **options: Any) -> str:
+    """The row of the chain rule for a parameter, in red and green."""
+    of = view(notation, **options)
+    rows = ChainRows(of.page, of.derivation.chains, of.derivation.factors)
+    return _formula(rows.chain_row(of.derivation.forward.tensors[name]))
+
+
+def derivative_of(activation: str, **options: Any) -> str:
+    """The derivative of an activation, as a formula in x."""
+    of = view(activation=activation, **options)
+    stated = next(d.function for d in of.batch.definitions if d.function.order and d.function.role == "activation")
+    applied = of.set_.apply(of.page.function(stated), of.page.entry(X))
+    return f"$`{_LATEX(applied)} = {_LATEX(of.page.formula(stated.definition))}`$"
 
 
 def number(name: str) -> str:
@@ -123,6 +153,20 @@ def _items(blocks: tuple[Block, ...]) -> Iterator[Item]:
             yield from block.items
         elif isinstance(block, Fold):
             yield from _items(block.blocks)
+
+
+@cache
+def unit() -> dict[str, Any]:
+    """The values of the sigmoid unit of CS231n, with a target for which the derivative of E by the output is 1."""
+    x, w, b = np.array([[-1.0], [-2.0]]), np.array([[2.0, -3.0]]), np.array([-3.0])
+    output = 1 / (1 + np.exp(-(w @ x + b[:, None])))
+    given = {"X": x.T.tolist(), "Y": (output - 1).tolist(), "W1": w.tolist(), "b1": b.tolist()}
+    return work(view(layers=(2, 1)).derivation, Numbers(given)).steps[0].values
+
+
+def of_unit(name: str, column: int = 1) -> str:
+    """A value of that unit, with the four decimals that the tables of the page have room for."""
+    return f"{np.ravel(unit()[name])[column - 1]:.4f}"
 
 
 def output_error(row: int) -> float:
@@ -189,6 +233,10 @@ def page() -> str:
     return environment.get_template("comparison.md.jinja").render(
         entries=entries,
         arrays=arrays,
+        chain=chain,
+        of_all=of_all,
+        derivative_of=derivative_of,
+        of_unit=of_unit,
         batch=batch,
         number=number,
         line=line,

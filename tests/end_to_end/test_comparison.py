@@ -20,7 +20,7 @@ from derive.calculus.index import SAMPLES, total
 from derive.command.main import main
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
-from derive.statement.edition import PARTS
+from derive.statement.edition import DETAILS, PARTS
 from derive.worked.example import work
 from derive.worked.given import Numbers
 
@@ -82,16 +82,17 @@ def words_of_help(capsys, *command):
     return re.split(r"[^\w-]+", capsys.readouterr().out)
 
 
-def test_where_the_last_table_finds_things_in_ours(capsys):
-    """Every name in its last column is a part, a command, an option, or a file that is written."""
+@pytest.mark.parametrize("title", ["What a reader is given", "What each has"])
+def test_where_the_last_tables_find_things_in_ours(title, capsys):
+    """Every name in their last columns is a part, a command, an option, a level of detail, or a file."""
     commands, options = words_of_help(capsys), words_of_help(capsys, "network")
-    names = [n for *_, ours in rows("What each has") for n in re.findall("`([^`]*)`", ours)]
-    assert len(names) > 25
+    names = [n for *_, ours in rows(title) for n in re.findall("`([^`]*)`", ours)]
+    assert len(names) > 20
     for name in names:
         if name.startswith("derive "):
             assert name.split()[1] in commands, name
         else:
-            assert name.split()[0] in {*PARTS, *options, "trainer.py", "ForwardPass"}, name
+            assert name.split()[0] in {*PARTS, *options, *DETAILS, "trainer.py", "ForwardPass"}, name
 
 
 def test_gaps_in_our_text_are_stated():
@@ -101,6 +102,14 @@ def test_gaps_in_our_text_are_stated():
         "when a weight learns slowly: saturation",
         "which values must be kept in memory",
         "what gradient descent is, and why squares",
+    ]
+    assert [cells[2] for cells in rows("What a reader is given") if "not yet" in cells[3]] == [
+        "why the error is squared",
+        "weights as knobs; the error as a bowl with a slope",
+        "the bowl over one weight; one unit",
+        "why saturated units learn slowly, read off his equations",
+        "a chapter with exercises at its end",
+        "gates: a sum passes a gradient on, a product swaps the factors, a maximum selects",
     ]
 
 
@@ -316,6 +325,60 @@ def test_d2l_by_the_option():
     is_close(values["dE_dW1"], dj_dz @ values["X"].T + 0.3 * values["W1"])
 
 
+# Parr and Howard, and CS231n: their formulas on the values that the generated module computes.
+
+
+def test_the_neuron_of_parr_and_howard():
+    """Their sums run over the samples for which the unit is not 0."""
+    found = derivation((3, 1), "relu", "mse")
+    data = np.random.default_rng(2).normal(size=(6, 4))
+    given = {"X": data[:, :3].tolist(), "Y": data[:, 3:].tolist(), "seed": 1, "learning_rate": 0.1}
+    values = work(found, Numbers(given)).steps[0].values
+    x, y, w, b = values["X"].T, values["Y"][0], values["W1"][0], values["b1"][0]
+    z = x @ w + b
+    on = z > 0
+    assert 0 < on.sum() < len(on)
+    e = (z - y)[on]
+    is_close(values["E"], np.array([[np.mean((y - np.maximum(0, z)) ** 2)]]))
+    is_close(values["dE_dW1"][0], 2 / len(y) * e @ x[on])
+    is_close(values["dE_db1"].ravel(), np.array([2 / len(y) * e.sum()]))
+    is_close(values["Psi_z1"][0][on], 2 / len(y) * e)
+    assert not values["Psi_z1"][0][~on].any()
+    is_close(values["W1_next"][0], w - 0.1 * values["dE_dW1"][0])
+
+
+def test_the_two_layers_of_cs231n():
+    """The code of the case study, whose samples are rows."""
+    found = derivation((2, 7, 3), "relu,softmax", "cross_entropy", l2=0.001)
+    labels, generator = np.array([0, 2, 1, 1, 0]), np.random.default_rng(4)
+    given = {"X": generator.normal(size=(5, 2)).tolist(), "Y": np.eye(3)[labels].tolist(), "seed": 1}
+    values = work(found, Numbers(given)).steps[0].values
+    X, W, W2, reg, num_examples = values["X"].T, values["W1"].T, values["W2"].T, 0.001, len(labels)
+    hidden_layer = np.maximum(0, np.dot(X, W) + values["b1"].ravel())
+    scores = np.dot(hidden_layer, W2) + values["b2"].ravel()
+    probs = np.exp(scores) / np.sum(np.exp(scores), axis=1, keepdims=True)
+    reg_loss = 0.5 * reg * np.sum(W * W) + 0.5 * reg * np.sum(W2 * W2)
+    is_close(values["E"], np.array([[-np.log(probs[range(num_examples), labels]).mean() + reg_loss]]))
+    dscores = probs.copy()
+    dscores[range(num_examples), labels] -= 1
+    dscores /= num_examples
+    dhidden = np.dot(dscores, W2.T)
+    dhidden[hidden_layer <= 0] = 0
+    is_close(values["Psi_z2"], dscores.T)
+    is_close(values["Psi_z1"], dhidden.T)
+    is_close(values["dE_dW2"], (np.dot(hidden_layer.T, dscores) + reg * W2).T)
+    is_close(values["dE_dW1"], (np.dot(X.T, dhidden) + reg * W).T)
+    is_close(values["dE_db2"].ravel(), np.sum(dscores, axis=0))
+
+
+def test_the_unit_of_cs231n_to_its_digits():
+    cells = rows("CS231n's unit in numbers")
+    assert len(cells) == 6
+    for name, theirs, ours, _ in cells:
+        theirs, ours = (Decimal(n.replace("−", "-")) for n in (theirs, ours))
+        assert round(ours, 2) == theirs, name
+
+
 # Mazur: his digits beside those that the document prints.
 
 
@@ -363,8 +426,15 @@ def test_the_bracket_text_is_ours(script):
     assert found == "$`dz^{[2]} = A^{[2]} - Y`$"
 
 
+def test_the_equations_of_the_bracket_text_are_ours_but_for_its_slips():
+    """Its sum over samples is a call of NumPy."""
+    pairs = [[re.sub(r"\\,|\s", "", cell) for cell in cells] for cells in rows("The bracket text")]
+    differ = [theirs for theirs, ours in pairs if theirs != ours]
+    assert [d for d in differ if "np.sum" not in d] == ["$`z^{[2]}=W^{[2]}X+b^{[2]}`$"]
+
+
 def test_the_psi_rows_are_of_the_augmented_network(script):
-    view = script.view(bias="augmented")
+    view = script.view("xbar")
     assert isinstance(view, View)
     assert [t.name for t in view.single.parameters] == ["W1", "W2"]
     assert not any(isinstance(s, Symbol) and s.name == "b1" for s in view.single.extents)
