@@ -173,7 +173,7 @@ def _later(view: View, example: Example) -> list[Block]:
     return [
         say(
             "After {} steps the error is {}, and the outputs are",
-            str(later.rounds),
+            view.set_.number(later.rounds),
             figure(view, example.figure(later.error)),
         ),
         Display((Item(page.symbol(program.prediction, whole=True), (shown,)),)),
