@@ -408,9 +408,102 @@ _FORMULA = re.compile(
 _HEADING = re.compile(r"\\(?:(?:sub)*(?:section|paragraph)\*?|\w*heading){([^{}]*)}")
 
 
+_DEFINITION = re.compile(r"\\(?:providecommand|newcommand|renewcommand)\*?\{?\\([A-Za-z]+)\}?(?:\[(\d)\])?(?=\{)")
+
+#: The number of arguments of a macro, and its body.
+Macros = dict[str, tuple[int, str]]
+
+
+def definitions(text: str) -> tuple[str, Macros]:
+    """The text without its definitions of macros, and these: of two of one name the first counts, as the page does."""
+    found: Macros = {}
+    rest, end = "", 0
+    for match in _DEFINITION.finditer(text):
+        if match.start() < end:
+            continue
+        body, after = _argument(text, match.end())
+        found.setdefault(match[1], (int(match[2] or 0), body))
+        rest, end = rest + text[end : match.start()], after
+    return rest + text[end:], found
+
+
+def _argument(text: str, start: int) -> tuple[str, int]:
+    """The argument that starts here, without its braces, and where it ends."""
+    while text[start : start + 1].isspace():
+        start += 1
+    if text[start : start + 1] != "{":
+        piece = _PIECE.match(text, start)
+        if piece is None:
+            raise Unreadable(f"an argument is missing at the end of {text[-40:]!r}")
+        return piece.group(), piece.end()
+    depth, at = 0, start
+    while True:
+        if at >= len(text):
+            raise Unreadable(f"a brace is not closed in {text[start : start + 40]!r}")
+        if text[at] == "\\":
+            at += 1
+        else:
+            depth += {"{": 1, "}": -1}.get(text[at], 0)
+            if not depth:
+                return text[start + 1 : at], at + 1
+        at += 1
+
+
+_PARAMETER = re.compile(r"#(\d)")
+#: A macro within a macro within a macro: deeper is a circle.
+_DEEPEST = 20
+
+
+def expanded(text: str, macros: Macros, depth: int = 0) -> str:
+    r"""The text with every macro replaced by what it is defined as.
+
+    >>> expanded(r"\half{x} + 1", {"half": (1, r"\frac{#1}{2}")})
+    '\\frac{x}{2} + 1'
+    """
+    if depth > _DEEPEST:
+        raise Unreadable(f"a macro is defined by itself: {text[:40]!r}")
+    found, end = "", 0
+    for match in re.finditer(r"\\([A-Za-z]+)|\\.", text, re.DOTALL):
+        if match.start() < end or match[1] not in macros:
+            continue
+        count, body = macros[match[1]]
+        given, at = [], match.end()
+        for _ in range(count):
+            argument, at = _argument(text, at)
+            given.append(expanded(argument, macros, depth + 1))
+        if any(int(n) > count for n in _PARAMETER.findall(body)):
+            raise Unreadable(f"\\{match[1]} has no argument of such a number: {body}")
+        filled = ""
+        for part, number in _parts(expanded(body, macros, depth + 1)):
+            filled = _beside(_beside(filled, part), given[number - 1] if number else "")
+        found, end = _beside(found + text[end : match.start()], filled), at
+    return _beside(found, text[end:])
+
+
+def _parts(body: str) -> Iterator[tuple[str, int]]:
+    """What stands in a body before each parameter, with the parameter's number; 0 for the rest."""
+    end = 0
+    for match in _PARAMETER.finditer(body):
+        yield body[end : match.start()], int(match[1])
+        end = match.end()
+    yield body[end:], 0
+
+
+def _beside(before: str, after: str) -> str:
+    """Two pieces of LaTeX; a command stays apart from a letter behind it."""
+    command = re.search(r"\\[A-Za-z]+$", before)
+    return f"{before} {after}" if command and after[:1].isalpha() else before + after
+
+
+def unfolded(document: str) -> str:
+    """A document as it would be without macros in its formulas."""
+    text, macros = definitions(without_comments(document))
+    return _FORMULA.sub(lambda match: expanded(match[0], macros), text)
+
+
 def equations(document: str) -> list[Equation]:
     """Every displayed equation of a LaTeX document, and every formula in its text that holds a relation."""
-    text = without_comments(document)
+    text = unfolded(document)
     found: list[Equation] = []
     end, section, words = 0, "", ""
     for match in _FORMULA.finditer(text):
@@ -492,6 +585,8 @@ def _split(tokens: Sequence[Token], sign: str) -> list[list[Token]]:
         depth += _DEPTH.get(text, 0)
         if text == sign and not depth:
             parts.append([])
+            if sign == r"\\" and position + 1 < len(tokens) and tokens[position + 1] == Token("*"):
+                position += 1
             if sign == r"\\" and position + 1 < len(tokens) and tokens[position + 1].text == "[":
                 position = next(p for p in range(position, len(tokens)) if tokens[p].text == "]")
         else:
@@ -501,12 +596,21 @@ def _split(tokens: Sequence[Token], sign: str) -> list[list[Token]]:
 
 
 def _tagged(row: list[Token]) -> tuple[list[Token], str | None]:
-    """A row without its tag, and what the tag says."""
-    for position, token in enumerate(row):
-        if token.text == r"\tag":
-            end = matching(row, position + 1)
-            return row[:position] + row[end + 1 :], written(row[position + 2 : end])
-    return row, None
+    r"""A row without its tags, and the number that a tag says; words stand in a ``\tag*``."""
+    number, rest, position = None, [], 0
+    while position < len(row):
+        token = row[position]
+        position += 1
+        if token.text != r"\tag":
+            rest.append(token)
+            continue
+        words = row[position].text == "*"
+        end = matching(row, position + words)
+        if not words and number is not None:
+            raise Unreadable(f"two numbers in {written(row)}")
+        number = number if words else written(row[position + 1 : end])
+        position = end + 1
+    return rest, number
 
 
 _WORDS = (r"\text", r"\textit", r"\textrm", r"\mbox", r"\eqref", r"\ref", r"\textsf")

@@ -10,7 +10,7 @@ from derive.files.flavours import GREEN, RED
 from derive.formats.tex import broken, reason_lines, text_width
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
-from derive.paper.latex import Writer
+from derive.paper.latex import Writer, joined
 
 #: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
 LINE = 33.5
@@ -56,7 +56,7 @@ def displayed(display: Display) -> list[str]:
 
 def _rows(item: Item, margin: float, line: float) -> list[Row]:
     """Break one equation into rows; a piece that does not fit begins a new row."""
-    lines = broken(item.right, margin, line, _LATEX)
+    lines = [(joined([_LATEX(b) for b in boxes]), width) for boxes, width in broken(item.right, margin, line)]
     first = Row(_begun(_LATEX(item.left)), _signed(lines[0][0].strip(), RELATIONS[item.relation].tex.strip()))
     rows = [first, *(Row("", rf"\quad {_signed(text.strip())}") for text, _ in lines[1:])]
     if item.reason is not None:

@@ -6,10 +6,11 @@ begins with a prefix that the user may set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from derive.document.blocks import (
     BREAK,
@@ -33,15 +34,21 @@ from derive.document.blocks import (
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
-from derive.paper.boxes import EMPTY, Box, opened
+from derive.paper.boxes import Box, opened
 from derive.paper.characters import RELATIONS
-from derive.paper.latex import latex
+from derive.paper.latex import Source
 
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
 
-#: The number of rows of a table that fit on a page.
-LONGEST = 28
+#: The number of rows of a table that stays on one page, of one that fits on a page, and of one that fits on a slide.
+SHORT, LONGEST, SLIDE = 8, 30, 6
+#: A line of mathematics of the standalone document, in em.
+WIDE = 41.0
+#: The width of a cell that is broken into lines, in em.
+WRAPPED = 17.0
+#: The most equations that share a row, and the most rows of an equation that stay on one page.
+ABREAST, TOGETHER = 4, 5
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -63,23 +70,77 @@ def escaped(words: str) -> str:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A part in LaTeX, the definitions of its macros, and what else it needs."""
+
+    text: str
+    definitions: Mapping[str, str]
+    needs: frozenset[str]
+
+
+def _holes(parts: Sequence[Written]) -> dict[str, Any]:
+    """The holes of a template for some parts."""
+    definitions = {name: text for part in parts for name, text in part.definitions.items()}
+    needs = {need for part in parts for need in part.needs}
+    return {"parts": [part.text for part in parts], "definitions": sorted(definitions.items()), "needs": needs}
+
+
+@dataclass(frozen=True)
 class TexWriter:
-    """Writes blocks as LaTeX. Labels begin with ``prefix`` and a colon; without a prefix there are none."""
+    """Writes blocks as LaTeX, with lines of ``line`` em.
+
+    Labels begin with ``prefix`` and a colon; without a prefix there are none.
+    """
 
     prefix: str = ""
+    line: float = LINE
+    write: Source = field(default_factory=Source)
+    known: frozenset[int] | None = None
+
+    def written(self, part: Part) -> Written:
+        """Write a part, and collect what its source needs."""
+        writer = replace(self, write=Source())
+        text = writer.part(part)
+        blocks = list(_within(part.blocks))
+        tables = [b for b in blocks if isinstance(b, (Table, Algorithm))]
+        needs = {
+            "reasons": any(item.reason for item in _items(part.blocks)),
+            "tables": bool(tables),
+            "long": any(isinstance(b, Algorithm) or _is_long(b.rows) for b in tables),
+            "pictures": any(isinstance(b, Picture) for b in blocks),
+        }
+        used = frozenset(name for name, needed in needs.items() if needed)
+        return Written(text, writer.write.definitions, used | writer.write.colours)
+
+    def fragment(self, parts: Sequence[Written]) -> str:
+        r"""Put parts into one fragment for ``\input``, with the definition of every macro that they use."""
+        return fill("latex/fragment.tex.jinja", labels=bool(self.prefix), **_holes(parts))
+
+    def document(self, document: Document) -> str:
+        """Write a standalone document. Its labels are known: all its references lead to equations in it."""
+        items = (item for part in document.parts for item in _items(part.blocks) if not item.batch)
+        writer = replace(self, known=frozenset(item.number for item in items if item.number))
+        holes = _holes([writer.written(part) for part in document.parts])
+        return fill("latex/document.tex.jinja", title=escaped(document.title), **holes)
 
     def part(self, part: Part) -> str:
         """Write a part with its heading."""
-        label = rf"\label{{{self.prefix}:{part.name}}}" if self.prefix else ""
-        heading = rf"\deriveheading{{{escaped(part.title)}}}{label}"
-        return "\n\n".join([heading, self._blocks(part.blocks)]) + "\n"
+        heading = r"\deriveheading" if self.known is None else r"\section"
+        return f"{heading}{{{escaped(part.title)}}}{self._label(part.name)}\n\n{self._blocks(part.blocks)}\n"
+
+    def _label(self, name: object) -> str:
+        return rf"\label{{{self.prefix}:{name}}}" if self.prefix else ""
 
     def _blocks(self, blocks: Sequence[Block]) -> str:
-        """Write blocks; a formula belongs to the paragraph before it."""
-        text = ""
-        for number, block in enumerate(blocks):
-            glue = "" if not number else "\n" if isinstance(block, Display) else "\n\n"
-            text += glue + self.block(block)
+        """Write blocks; a formula belongs to the paragraph before it, and a small table to the picture before it."""
+        text, picture = "", None
+        for block, after in zip(blocks, (*blocks[1:], None), strict=True):
+            if isinstance(block, Picture) and isinstance(after, Table) and _fit(block, after):
+                picture = block
+                continue
+            glue = "" if not text else "\n" if isinstance(block, Display) else "\n\n"
+            text += glue + (self.block(block) if picture is None else self._figure(picture, block))
+            picture = None
         return text
 
     # ------------------------------------------------------------ blocks
@@ -108,22 +169,21 @@ class TexWriter:
     @block.register
     def _(self, block: Table) -> str:
         columns = "".join(self._column(block, n) for n in range(len(block.head)))
-        names = " & ".join(rf"\textit{{{self.text(t)}}}" for t in block.head)
-        head = [rf"{names} \\", r"\hline"]
-        rows = [self._row(block, row) for row in block.rows]
-        tall = _has_fractions(cell for row in block.rows for cell in row)
-        return _tabular(columns, head, rows, 1.6 if tall else 1.2, LONGEST - 6 if tall else LONGEST)
-
-    def _row(self, table: Table, row: Sequence[Text]) -> str:
-        cells = [self.text(cell) for cell in row]
-        if table.wrapped is not None:
-            cells[table.wrapped] = rf"\raggedright {cells[table.wrapped]}"
-        return " & ".join(cells)
+        head = " & ".join(map(self.text, block.head))
+        rows = [" & ".join(self._cell(block, row, n) for n in range(len(row))) for row in block.rows]
+        if _is_long(block.rows):
+            return _long_table(columns, head, rows, self.known is None)
+        return f"\\begin{{center}}\n{_tabular(columns, head, rows)}\n\\end{{center}}"
 
     def _column(self, table: Table, number: int) -> str:
-        if number == table.wrapped:
+        if number == table.wrapped and any(text_width(row[number]) > WRAPPED for row in table.rows):
             return r"p{0.5\linewidth}"
         return "r" if number in table.numeric else "l"
+
+    def _cell(self, table: Table, row: Sequence[Text], number: int) -> str:
+        """A cell; lines of a wrapped one are not stretched."""
+        text = self.text(row[number])
+        return rf"\raggedright {text}" if number == table.wrapped and text_width(row[number]) > WRAPPED else text
 
     @block.register
     def _(self, block: Algorithm) -> str:
@@ -131,18 +191,26 @@ class TexWriter:
             rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
         rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
-        stretch = 1.35 if _has_fractions(step.text for step in block.steps) else 1.2
-        return _tabular("rlrl", [rf"{title} \\", r"\hline"], rows, stretch, LONGEST)
+        return _long_table("rlrl", title, rows, self.known is None)
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
         code = "" if step.code is None else rf"line {step.code[0]}"
-        indent = rf"\hspace*{{{1.2 * step.depth:.1f}em}}" if step.depth else ""
+        indent = rf"\hspace{{{1.2 * step.depth:.1f}em}}" if step.depth else ""
         return f"{number} & {indent}{self.text(step.text)} & {equation} & {code}"
 
     @block.register
     def _(self, block: Picture) -> str:
-        return f"\\begin{{center}}\n{tikz(block.drawing)}\n\\end{{center}}"
+        return self._figure(block)
+
+    def _figure(self, picture: Picture, beside: Block | None = None) -> str:
+        """Write a drawing with its caption; a small table stands beside it if the line is long enough."""
+        lines = [r"\begin{center}", tikz(picture.drawing, self.write)]
+        if isinstance(beside, Table):
+            table = self.block(beside).split("\n")[1:-1]
+            lines = [lines[0], r"\lineskip=\medskipamount", *lines[1:], r"\qquad", *table]
+        caption = rf"\captionof{{figure}}{{{self.text(picture.caption)}}}{self._label(picture.name)}"
+        return "\n".join([*lines, r"\nopagebreak", caption, r"\end{center}"])
 
     # ------------------------------------------------------------ text
 
@@ -161,12 +229,18 @@ class TexWriter:
 
     @span.register
     def _(self, span: Box) -> str:
-        return f"${latex(span)}$"
+        if span.kind in ("words", "number"):
+            return escaped(span.parts[0])
+        return f"${replace(self.write, inline=True)(span)}$"
 
     @span.register
     def _(self, span: Reference) -> str:
         number = span.number
-        return rf"\derivereference{{{self.prefix}:{number}}}{{{number}}}" if self.prefix else f"({number})"
+        if not self.prefix or (self.known is not None and number not in self.known):
+            return f"({number})"
+        if self.known is not None:
+            return rf"\eqref{{{self.prefix}:{number}}}"
+        return rf"\derivereference{{{self.prefix}:{number}}}{{{number}}}"
 
     @span.register
     def _(self, span: Code) -> str:
@@ -179,70 +253,146 @@ class TexWriter:
     # ------------------------------------------------------------ equations
 
     def display(self, items: Sequence[Item]) -> str:
-        """Write equations aligned at their relations, with line breaks."""
-        if not items:
-            return ""
+        """Write equations aligned at their relations, with line breaks; short ones share a row."""
+        return "\n".join(self._aligned(run) for run in self._runs(items))
+
+    def _aligned(self, items: Sequence[Item]) -> str:
         margin = max(item.left.width for item in items)
-        rows = [row for item in items for row in self._rows(item, margin)]
-        joined = " \\\\\n".join(rows)
-        return f"\\begin{{align*}}\n{joined}\n\\end{{align*}}"
+        abreast = self._abreast(items)
+        if abreast > 1:
+            lone = [self._rows(item, margin)[0] for item in items]
+            rows = [" &\n".join(lone[n : n + abreast]) for n in range(0, len(lone), abreast)]
+        else:
+            rows = [row for item in items for row in self._rows(item, margin)]
+        return "\\begin{align*}\n" + _joined(rows) + "\n\\end{align*}"
+
+    def _runs(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """The equations of a display in groups: several short ones in a row are set beside each other."""
+        if self._abreast(items) > 1:
+            yield items
+            return
+        kept: list[Item] = []
+        for short, some in groupby(items, lambda item: self._abreast([item] * ABREAST) > 1 or item.relation == "none"):
+            run = list(some)
+            if not short or len(run) < ABREAST or any(item.relation == "none" for item in run):
+                kept += run
+                continue
+            if kept:
+                yield kept
+            yield run
+            kept = []
+        if kept:
+            yield kept
+
+    def _abreast(self, items: Sequence[Item]) -> int:
+        """The number of equations that fit beside each other, each in a column of its own; 1 unless all are short."""
+        if any(not i.left.width or i.relation == "none" or i.reason or i.number or BREAK in i.right for i in items):
+            return 1
+        widths = [(i.left.width, 2.0 + sum(p.width + 0.2 for p in i.right)) for i in items]
+        fitting = [1]
+        for count in range(2, min(ABREAST, len(items)) + 1):
+            columns = [widths[n::count] for n in range(count)]
+            wide = [max(left for left, _ in c) + max(right for _, right in c) + 2 for c in columns]
+            if sum(wide) <= self.line + 2 and max(wide) <= 1.2 * self.line / count:
+                fitting.append(count)
+        return max(fitting, key=lambda count: (count > 1, len(items) % count == 0, count))
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
-        lines = broken(item.right, margin, LINE)
-        left = latex(item.left)
+        lines = [self.write.line(pieces) for pieces, _ in broken(item.right, margin, self.line)]
+        left = self.write(item.left)
         relation = RELATIONS[item.relation].tex.strip()
-        rows = [f"{left} &{relation} {lines[0][0]}", *(rf"&\quad {text}" for text, _ in lines[1:])]
+        rows = [f"{left} &{relation} {lines[0]}".strip(), *(rf"&\quad {text}" for text in lines[1:])]
+        rows[-1] += self._number(item)
         if item.reason is not None:
-            rows = self._with_reason(rows, lines[-1][1], item.reason)
-        return [*rows[:-1], rows[-1] + self._number(item)]
+            rows = self._with_reason(rows, item)
+        whole = len(rows) <= TOGETHER
+        return [*(rf"{row} \\*" if whole else row for row in rows[:-1]), rows[-1]]
 
-    def _with_reason(self, rows: list[str], width: float, reason: Text) -> list[str]:
-        """Put the reason of a step beside its last row, or below if there is no room."""
-        lines = [rf"\text{{\small {self.text(line)}}}" for line in reason_lines(reason, LINE)]
-        if len(lines) == 1 and width + 1.5 + text_width(reason) <= LINE:
-            return [*rows[:-1], rf"{rows[-1]} \quad {lines[0]}"]
-        return [*rows, *(rf"&\qquad {line}" for line in lines)]
+    def _with_reason(self, rows: list[str], item: Item) -> list[str]:
+        """Put the reason of a step at the end of its last row; amsmath moves it down if there is no room."""
+        assert item.reason is not None
+        reasons = [rf"\why{{{self.text(line)}}}" for line in _lines(item.reason, 1.1 * self.line)]
+        if item.number is None:
+            rows = [*rows[:-1], f"{rows[-1]} {reasons.pop(0)}"]
+        return [*rows, *(f"& {reason}" for reason in reasons)]
 
     def _number(self, item: Item) -> str:
         if item.number is None:
             return ""
-        label = rf"\label{{{self.prefix}:{item.number}}}" if self.prefix and not item.batch else ""
-        return rf" \tag{{{item.number}}}{label}"
+        return rf" \tag{{{item.number}}}{self._label(item.number) if not item.batch else ''}"
 
 
-def _tabular(columns: str, head: Sequence[str], rows: Sequence[str], stretch: float, longest: int) -> str:
-    """Write a table with rules; a long one in pieces, each with the head, with possible page breaks between.
+def _within(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The blocks and those in them."""
+    for block in blocks:
+        yield block
+        if isinstance(block, Fold):
+            yield from _within(block.blocks)
 
-    The pieces are shorter on slides.
+
+def _items(blocks: Sequence[Block]) -> Iterator[Item]:
+    """The equations of the displays."""
+    return (item for block in _within(blocks) if isinstance(block, Display) for item in block.items)
+
+
+def _joined(rows: Sequence[str]) -> str:
+    """Join the rows of a display; no page ends after its first row or before its last one."""
+    text = rows[0]
+    for number, row in enumerate(rows[1:], start=1):
+        star = "*" if number == 1 or number == len(rows) - 1 else ""
+        _, mark, after = text.rpartition("\\\\*")
+        text = f"{text}\n{row}" if mark and not after else rf"{text} \\{star}" + f"\n{row}"
+    return text
+
+
+def _is_long(rows: Sequence[object]) -> bool:
+    return len(rows) > SHORT
+
+
+def _fit(picture: Picture, table: Table) -> bool:
+    """Whether a table fits beside a picture on the page; in a narrower line it stands below."""
+    rows = (table.head, *table.rows)
+    columns = (max(text_width(row[n]) for row in rows) + 1.4 for n in range(len(table.head)))
+    return not _is_long(table.rows) and picture.drawing.width + 9.0 * sum(columns) < 410
+
+
+def _tabular(columns: str, head: str, rows: Sequence[str]) -> str:
+    """Write a table that stays on one page."""
+    lines = [r"\small", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rf"{head} \\", r"\midrule"]
+    return "\n".join([*lines, *(rf"{row} \\" for row in rows), r"\bottomrule", r"\end{tabular}"])
+
+
+def _long_table(columns: str, head: str, rows: Sequence[str], marked: bool) -> str:
+    """Write a table that may go on on the next page.
+
+    If ``marked``, it has marks for the places where it breaks on slides, and on pages without longtable.
     """
-    setting = rf"\begingroup\centering\small\renewcommand{{\arraystretch}}{{{stretch}}}%"
-    opening = "\n".join([r"\par\medskip", setting, rf"\begin{{tabular}}{{{columns}}}", r"\hline", *head])
-    closing = "\n".join([r"\hline", r"\end{tabular}\par\endgroup\medskip"])
-    lines = [r"\par\nobreak", opening]
+    lines = [rf"\begin{{derivetable}}{{{columns}}}{{{head}}}"]
     for number, row in enumerate(rows):
-        if number and number % longest == 0:
-            lines += [closing, opening]
-        elif number and number % (longest // 6) == 0:
-            lines.append(rf"\derivesplit{{%{chr(10)}{closing}{chr(10)}{opening}}}%")
-        lines.append(rf"{row} \\")
-    return "\n".join([*lines, closing])
+        if marked and number and number % SLIDE == 0 and len(rows) - number > 1:
+            lines.append(r"\derivebreak" if number % LONGEST == 0 else r"\derivesplit")
+        together = number < 2 or number == len(rows) - 2
+        lines.append(rf"{row} \\*" if together else rf"{row} \\")
+    return "\n".join([*lines, r"\end{derivetable}"])
 
 
 def reason_lines(reason: Text, line: float) -> list[Text]:
     """Write the reason of a step in parentheses, on as many lines as it needs."""
-    lines: list[list[Span]] = [["("]]
+    first, *others = _lines(reason, line - 6)
+    spans = [("(", *first.spans), *(text.spans for text in others)]
+    spans[-1] = (*spans[-1], ")")
+    return [Text(words) for words in spans]
+
+
+def _lines(reason: Text, line: float) -> list[Text]:
+    """Write the reason of a step on as many lines as it needs."""
+    lines: list[list[Span]] = [[]]
     for span in reason.spans:
-        if len(lines[-1]) > 1 and text_width(Text((*lines[-1], span))) > line - 6 and span not in (", ", " and "):
+        if lines[-1] and text_width(Text((*lines[-1], span))) > line and span not in (", ", " and "):
             lines.append([])
         lines[-1].append(span)
-    lines[-1].append(")")
     return [Text(tuple(spans)) for spans in lines]
-
-
-def _has_fractions(cells: Iterable[Text]) -> bool:
-    """Return whether any cell contains a fraction: such tables need more space between rows."""
-    return any(isinstance(s, Box) and s.tall for cell in cells for s in cell.spans)
 
 
 def text_width(text: Text) -> float:
@@ -250,23 +400,38 @@ def text_width(text: Text) -> float:
     return sum(s.width if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
 
 
-def broken(
-    pieces: Sequence[Box], margin: float, line: float, write: Callable[[Box], str] = latex
-) -> list[tuple[str, float]]:
-    """Break pieces into lines of LaTeX, with their widths; a piece that does not fit begins a new line."""
-    lines: list[tuple[str, float]] = []
-    row, width, empty = "", margin + 1.6, True
-    for piece in narrowed(pieces, line - 3):
-        if not empty and (piece is BREAK or width + piece.width > line):
-            lines.append((row, width))
-            row, width, empty = "", margin + 2.6, True
-        if piece is EMPTY:
-            continue
-        text = write(piece)
-        row += text if empty or text.startswith(" ") else rf"\, {text}"
-        width += piece.width + 0.2
-        empty = False
-    return [*lines, (row, width)]
+def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list[Box], float]]:
+    """Break pieces into lines, with their widths; a piece that does not fit begins a new line."""
+    found: list[tuple[list[Box], float]] = []
+    for number, run in enumerate(_between_breaks(narrowed(pieces, line - 3))):
+        indent = margin + (2.6 if number else 1.6)
+        lines = _filled(run, indent, margin + 2.6, line)
+        limit = line - 0.5
+        while len(lines) > 1 and lines[-1][1] < margin + line / 4:  # the last factor is not left alone
+            closer = _filled(run, indent, margin + 2.6, limit)
+            if len(closer) > len(lines):
+                break
+            lines, limit = closer, limit - 0.5
+        found += lines
+    return found or [([], margin + 1.6)]
+
+
+def _between_breaks(pieces: Sequence[Box]) -> Iterator[list[Box]]:
+    """The pieces between the line breaks that are wanted."""
+    for forced, some in groupby(pieces, lambda piece: piece is BREAK):
+        if not forced:
+            yield list(some)
+
+
+def _filled(pieces: Sequence[Box], first: float, later: float, line: float) -> list[tuple[list[Box], float]]:
+    """Fill one line after the other; ``first`` and ``later`` are where the first line and the others begin."""
+    lines: list[tuple[list[Box], float]] = [([], first)]
+    for piece in pieces:
+        if lines[-1][0] and lines[-1][1] + piece.width > line:
+            lines.append(([], later))
+        row, width = lines[-1]
+        lines[-1] = ([*row, piece], width + piece.width + 0.2)
+    return lines
 
 
 def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
@@ -278,24 +443,15 @@ def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
     return found
 
 
-def _fragment(*parts: str) -> str:
-    r"""Put written parts into one fragment for ``\input``."""
-    return fill("latex/fragment.tex.jinja", parts=parts)
-
-
 def tex_files(document: Document, prefix: str = "") -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
-    written = {part.name: TexWriter(prefix).part(part) for part in document.parts}
-    whole = _fragment(*written.values())
-    parts = {f"parts/{name}.tex": _fragment(text) for name, text in written.items()}
-    return {"derivation.tex": whole, "document.tex": latex_document(whole, document.title), **parts}
+    writer = TexWriter(prefix)
+    written = {part.name: writer.written(part) for part in document.parts}
+    parts = {f"parts/{name}.tex": writer.fragment([part]) for name, part in written.items()}
+    alone = TexWriter(prefix or "eq", WIDE).document(document)
+    return {"derivation.tex": writer.fragment(list(written.values())), "document.tex": alone, **parts}
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
     return tex_files(manuscript.document, manuscript.edition.label_prefix)
-
-
-def latex_document(fragment: str, title: str) -> str:
-    """Put a fragment into a standalone document."""
-    return fill("latex/document.tex.jinja", body=fragment, title=title)

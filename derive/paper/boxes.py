@@ -15,8 +15,8 @@ from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, 
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 
-#: The size of an index relative to its base.
-_SCRIPT = 0.72
+#: The width of an index relative to that of the same characters in the line.
+_SCRIPT = 0.8
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Typesetter:
     def variable(self, name: str) -> Box:
         """The name of a width: a letter or a word, optionally with an index."""
         stem, _, below = name.partition("_")
-        return Box("variable", (stem, below), 0.55 * len(stem) + 0.4 * len(below))
+        return Box("variable", (stem, below), plain(stem).width + _SCRIPT * plain(below).width)
 
     def number(self, value: int) -> Box:
         """A whole number; from 10,000 on its digits stand in groups of three."""
@@ -82,7 +82,7 @@ class Typesetter:
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None = None) -> Box:
         """A symbol with its indices; ``left`` is a left superscript."""
         side = max((b.width for b in (below, above) if b is not None), default=0.0)
-        width = base.width + _SCRIPT * (side + (left.width if left else 0.0)) + (0.15 if left else 0.08)
+        width = base.width + _SCRIPT * (side + (left.width if left else 0.0)) + (0.18 if above else 0.1)
         binds = base.binds if below is None and above is None else POWER
         return Box("script", (base, below, above, left), width, max(binds, POWER), base.tall)
 
@@ -94,7 +94,8 @@ class Typesetter:
 
     def fraction(self, top: Box, bottom: Box) -> Box:
         """A fraction."""
-        return Box("fraction", (top, bottom), max(top.width, bottom.width) + 0.25, PRODUCT, True)
+        around = 1.2 if top.tall or bottom.tall else 0.25  # the limits of a sum in it stand beside the sign
+        return Box("fraction", (top, bottom), max(top.width, bottom.width) + around, PRODUCT, True)
 
     def root(self, inner: Box) -> Box:
         """A square root."""
@@ -110,11 +111,11 @@ class Typesetter:
 
     def partial(self, of: Box, wrt: Box) -> Box:
         """A partial derivative."""
-        return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.75, PRODUCT, True)
+        return Box("partial", (of, wrt), max(of.width, wrt.width) + 0.85, PRODUCT, True)
 
     def immediate(self, of: Box, wrt: Box) -> Box:
         """An immediate partial derivative: of one equation alone, when other paths lead to the same tensor."""
-        return Box("immediate", (of, wrt), max(of.width + 0.5, wrt.width) + 0.75, PRODUCT, True)
+        return Box("immediate", (of, wrt), max(of.width + 0.5, wrt.width) + 0.85, PRODUCT, True)
 
     def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
         """A summation sign with its limits."""
@@ -123,7 +124,7 @@ class Typesetter:
         elif start is None or stop is None:
             width = max(1.65, 0.7 * index.width)
         else:
-            width = max(1.65, _SCRIPT * max(index.width + 1.8 + start.width, stop.width))
+            width = max(1.65, _SCRIPT * max(index.width + 0.8 + start.width, stop.width))
         return Box("total", (index, start, stop), width, tall=True)
 
     def group(self, inner: Box) -> Box:
@@ -199,6 +200,16 @@ def grouped(digits: str) -> list[str]:
     (['1', '260', '268'], ['-12', '345'], ['1024'])
     """
     return [digits] if len(digits.lstrip("-")) < 5 else f"{int(digits):,}".split(",")
+
+
+def layer_mark(box: Box | None) -> tuple[str, str, str] | None:
+    """The characters of a layer number in brackets, as a notation writes it; None for any other box."""
+    if box is None or box.kind != "row" or box.parts[0].tex:
+        return None
+    texts = tuple(p.parts[0].text if p.kind == "letter" else "" for p in box.parts[1:])
+    if len(texts) == 3 and texts[0] in ("(", "[") and texts[1].isdigit() and texts[2] in (")", "]"):
+        return texts
+    return None
 
 
 def opened(box: Box) -> tuple[Box, ...]:

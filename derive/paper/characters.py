@@ -62,13 +62,19 @@ class Sign:
         return self.mathml or self.text.strip()
 
 
-#: The widths of plain characters that differ from the default.
-_WIDTHS = {"(": 0.4, ")": 0.4, "[": 0.3, "]": 0.3, "dz": 1.0, "dh": 1.1}
+#: The widths of plain characters: those of italic letters in Computer Modern, which KaTeX uses as well.
+_WIDTHS = {"(": 0.39, ")": 0.39, "[": 0.28, "]": 0.28, **dict.fromkeys("0123456789", 0.5)}
+_WIDTHS |= dict(zip("abcdefghi", (0.53, 0.43, 0.43, 0.52, 0.47, 0.49, 0.48, 0.58, 0.34), strict=True))
+_WIDTHS |= dict(zip("jklmnopqr", (0.41, 0.52, 0.3, 0.88, 0.6, 0.48, 0.5, 0.45, 0.45), strict=True))
+_WIDTHS |= dict(zip("stuvwxyz", (0.47, 0.36, 0.57, 0.48, 0.72, 0.57, 0.49, 0.47), strict=True))
+_WIDTHS |= dict(zip("ABCDEFGHI", (0.75, 0.76, 0.71, 0.83, 0.74, 0.64, 0.79, 0.83, 0.44), strict=True))
+_WIDTHS |= dict(zip("JKLMNOPQR", (0.55, 0.85, 0.68, 0.97, 0.8, 0.76, 0.64, 0.79, 0.76), strict=True))
+_WIDTHS |= dict(zip("STUVWXYZ", (0.61, 0.58, 0.68, 0.58, 0.94, 0.83, 0.58, 0.68), strict=True))
 
 
 def plain(character: str) -> Letter:
-    """Return a letter that is the same character in every format."""
-    return Letter(character, character, _WIDTHS.get(character, 0.0))
+    """Return a letter, or letters, that are the same characters in every format."""
+    return Letter(character, character, sum(_WIDTHS.get(c, 0.6) for c in character))
 
 
 LETTERS: dict[str, Letter] = {

@@ -1,13 +1,19 @@
-"""Write boxes as LaTeX, limited to commands that amsmath, KaTeX and MathJax all support."""
+"""Write boxes as LaTeX.
+
+``Writer`` uses only commands that amsmath, KaTeX and MathJax all support. ``Source`` writes symbols as macros, for a
+source that people edit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from derive.paper.boxes import Box
-from derive.paper.characters import NAMES, PLUS, Name, Sign
+from derive.paper.boxes import ATOM, PRODUCT, Box, layer_mark
+from derive.paper.characters import NAMES, PLUS, Letter, Name, Sign
 from derive.paper.spelling import upright
 
 _PLUS = Box("letter", (PLUS,), PLUS.width)
@@ -56,8 +62,164 @@ class Writer:
         return f"{{ {text}}}" if self.web and text.startswith("{") else f"{{{text}}}"
 
     def sign(self, sign: Sign) -> str:
-        """A sign before or after a part."""
+        """A sign before, after or between parts."""
         return self.coloured(sign.colour, sign.tex) if sign.colour else sign.tex
+
+    def letter(self, letter: Letter) -> str:
+        """A letter."""
+        return letter.tex
+
+    def fraction(self, top: Box, bottom: Box) -> str:
+        """A fraction."""
+        return rf"\frac{self.within(top)}{self.within(bottom)}"
+
+    def partial(self, of: Box, wrt: Box) -> str:
+        """A partial derivative."""
+        return rf"\frac{{\partial {self(of)}}}{{\partial {self(wrt)}}}"
+
+    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
+        """A symbol with its indices."""
+        text = self(base)
+        if left is not None:
+            text = f"{{}}^{self.index(left)}{text}"
+        if below is not None:
+            text += f"_{self.index(below)}"
+        if above is not None:
+            text += f"^{self.index(above)}"
+        return text
+
+
+#: The macros for characters of the notation, by their text: name and meaning.
+_CHARACTERS = {
+    "⊙": ("had", "product entry by entry"),
+    "*": ("had", "product entry by entry"),
+    "ᵀ": ("tran", "transpose"),
+    "𝟏": ("ones", "column of ones"),
+}
+
+#: A fraction that is wider, in em, is too small in a line of text.
+_WIDE = 3.0
+_DISPLAYED = ("pd", "partial derivative", r"\frac{\partial #1}{\partial #2}")
+_INLINE = ("pdi", "the same in a line of text", r"\partial #1/\partial #2")
+
+
+@dataclass(frozen=True)
+class Source(Writer):
+    r"""Writes symbols as macros.
+
+    ``definitions`` and ``colours`` collect what the source must define; ``inline`` is for formulas in a line of text.
+
+    >>> from derive.paper.boxes import Typesetter
+    >>> from derive.paper.characters import ODOT, plain
+    >>> set_, write = Typesetter(ODOT), Source()
+    >>> write(set_.partial(set_.letter(plain("E")), set_.letter(plain("w"))))
+    '\\pd{E}{w}'
+    >>> print(write.definitions["pd"])
+    [2]{\frac{\partial #1}{\partial #2}} % partial derivative
+    """
+
+    definitions: dict[str, str] = field(default_factory=dict, compare=False)
+    colours: set[str] = field(default_factory=set, compare=False)
+    inline: bool = False
+
+    def coloured(self, colour: str, text: str) -> str:
+        """A formula in one of the colours of the derivation."""
+        self.colours.add(colour)
+        name = {"red": self.red, "green": self.green}[colour]
+        return self.macro(f"in{colour}", "part of a chain", rf"\textcolor{{{name}}}{{#1}}", text)
+
+    def macro(self, name: str, meaning: str, body: str, *arguments: str) -> str:
+        """A macro applied to arguments; its definition is kept."""
+        count = f"[{len(arguments)}]" if arguments else ""
+        self.definitions[name] = rf"{count}{{{body}}} % {meaning}"
+        return rf"\{name}" + "".join(f"{{{a}}}" for a in arguments)
+
+    def line(self, pieces: Iterable[Box]) -> str:
+        """Pieces beside each other; adjacent ones of a colour share it."""
+        runs = (run for number, piece in enumerate(pieces) for run in self._runs(piece, number > 0))
+        line = ""
+        for colour, some in groupby(runs, itemgetter(0)):
+            (_, apart, text), *others = some
+            text += "".join((r"\, " if gap else "") + more for _, gap, more in others)
+            line += (r"\, " if apart else "") + (self.coloured(colour, text) if colour else text)
+        return line
+
+    def _runs(self, box: Box, apart: bool) -> Iterator[tuple[str, bool, str]]:
+        """The parts of a piece: colour, whether a space stands before it, and text."""
+        kind, parts = box.kind, box.parts
+        if kind == "before" and parts[0].colour:
+            yield parts[0].colour, apart, parts[0].tex
+            yield from self._runs(parts[1], False)
+        elif kind == "after" and parts[1].colour:
+            yield from self._runs(parts[0], apart)
+            yield parts[1].colour, False, parts[1].tex
+        elif kind == "row" and parts[0].tex in ("", r"\,") and any(_has_colours(p) for p in parts[1:]):
+            yield from self._runs(parts[1], apart)
+            for part in parts[2:]:
+                yield from self._runs(part, bool(parts[0].tex))
+        else:
+            colour, inner = parts if kind == "coloured" else ("", box)
+            text = self(inner)
+            yield colour, apart and not text.startswith(" "), text
+
+    def sign(self, sign: Sign) -> str:
+        """A sign before, after or between parts."""
+        if sign.tex == r"\,":
+            return r"\, "
+        if sign.breaks and sign.text.strip() in _CHARACTERS:
+            return f" {self._character(sign.text.strip(), sign.tex.strip())} "
+        return super().sign(sign)
+
+    def letter(self, letter: Letter) -> str:
+        """A letter, or the macro of a character of the notation."""
+        return self._character(letter.text, letter.tex) if letter.text in _CHARACTERS else letter.tex
+
+    def _character(self, text: str, tex: str) -> str:
+        name, meaning = _CHARACTERS[text]
+        return self.macro(name, meaning, tex)
+
+    def partial(self, of: Box, wrt: Box) -> str:
+        """A partial derivative."""
+        name, meaning, body = _INLINE if self.inline else _DISPLAYED
+        return self.macro(name, meaning, body, self(of), self(wrt))
+
+    def fraction(self, top: Box, bottom: Box) -> str:
+        """A fraction; a wide one in a line of text has a slash."""
+        if not self.inline or max(top.width, bottom.width) < _WIDE:
+            return super().fraction(top, bottom)
+        over = self(top) if top.binds >= PRODUCT else f"({self(top)})"
+        return f"{over}/{self(bottom)}" if bottom.binds > PRODUCT else f"{over}/({self(bottom)})"
+
+    def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
+        """A symbol with its indices; the layer number and what stands above the symbol are arguments of one macro."""
+        mark, rest = (layer_mark(left), above) if left is not None else _marked(above)
+        if mark is None:
+            return super().script(base, below, above, left)
+        number = "".join((mark[0], "#1", mark[2]))
+        before, after = (f"{{}}^{{{number}}}", "") if left is not None else ("", number)
+        if rest is None:
+            body = f"{before}#2^{{{after}}}" if after else f"{before}#2"
+            text = self.macro("lay", "symbol of a layer", body, mark[1], self(base))
+        else:
+            body = f"{before}#2^{{{after}#3}}"
+            text = self.macro("layup", "the same with a superscript", body, mark[1], self(base), self(rest))
+        return text if below is None else f"{text}_{self.index(below)}"
+
+
+def _has_colours(box: Box) -> bool:
+    parts = [p for p in box.parts if isinstance(p, (Box, Sign))]
+    return box.kind == "coloured" or any(_has_colours(p) if isinstance(p, Box) else p.colour != "" for p in parts)
+
+
+def _marked(above: Box | None) -> tuple[tuple[str, str, str] | None, Box | None]:
+    """The layer number at the start of a superscript, and the rest of it."""
+    mark = layer_mark(above)
+    if above is None or mark is not None:
+        return mark, None
+    if above.kind != "row" or (mark := layer_mark(above.parts[1])) is None:
+        return None, above
+    sign, _, *rest = above.parts
+    return mark, rest[0] if len(rest) == 1 else Box("row", (sign, *rest), above.width, ATOM)
 
 
 #: Writes a box as LaTeX, for documents that define the colours derivered and derivegreen.
@@ -69,6 +231,12 @@ def _is_one_sign(text: str) -> bool:
     if text.startswith("\\math"):
         return text.endswith("}") and text.count("{") == 1
     return text[1:].isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
+
+
+def _name(write: Writer, name: str) -> str:
+    known = NAMES.get(name, Name())
+    tex = known.tex or rf"\mathrm{{{upright(name)}}}"
+    return write.letter(Letter(tex, known.text or name))
 
 
 def _variable(write: Writer, stem: str, below: str) -> str:
@@ -83,17 +251,6 @@ def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
     return power if digits == "1" else rf"{digits} \times {power}"
 
 
-def _script(write: Writer, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
-    text = write(base)
-    if left is not None:
-        text = f"{{}}^{write.index(left)}{text}"
-    if below is not None:
-        text += f"_{write.index(below)}"
-    if above is not None:
-        text += f"^{write.index(above)}"
-    return text
-
-
 def _total(write: Writer, index: Box | None, start: Box | None, stop: Box | None) -> str:
     if index is None:
         return r"\sum"
@@ -103,7 +260,7 @@ def _total(write: Writer, index: Box | None, start: Box | None, stop: Box | None
 
 
 def _row(write: Writer, sign: Sign, *parts: Box) -> str:
-    return _spaced(sign.tex, [write(p) for p in parts])
+    return _spaced(write.sign(sign), [write(p) for p in parts])
 
 
 def _group(write: Writer, inner: Box) -> str:
@@ -130,20 +287,20 @@ def _matrix(write: Writer, *rows: tuple[Box, ...]) -> str:
 
 _KINDS: dict[str, Callable[..., str]] = {
     "nothing": lambda write: "",
-    "letter": lambda write, letter: letter.tex,
-    "name": lambda write, name: NAMES.get(name, Name()).tex or rf"\mathrm{{{upright(name)}}}",
+    "letter": lambda write, letter: write.letter(letter),
+    "name": _name,
     "variable": _variable,
     "number": lambda write, digits: digits,
     "decimal": _decimal,
     "words": lambda write, text: rf"\text{{{_escaped(text)}}}",
     "dots": lambda write, dots: dots.tex,
-    "script": _script,
+    "script": lambda write, *parts: write.script(*parts),
     "primed": lambda write, base, order: write(base) + "'" * order,
-    "fraction": lambda write, top, bottom: rf"\frac{write.within(top)}{write.within(bottom)}",
+    "fraction": lambda write, top, bottom: write.fraction(top, bottom),
     "root": lambda write, inner: rf"\sqrt{write.within(inner)}",
     "bars": _bars,
     "floored": _floored,
-    "partial": lambda write, of, wrt: rf"\frac{{\partial {write(of)}}}{{\partial {write(wrt)}}}",
+    "partial": lambda write, of, wrt: write.partial(of, wrt),
     "immediate": lambda write, of, wrt: rf"\frac{{\partial^{write.index(_PLUS)} {write(of)}}}{{\partial {write(wrt)}}}",
     "total": _total,
     "group": _group,

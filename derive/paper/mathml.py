@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from derive.paper.boxes import Box
+from derive.paper.boxes import Box, layer_mark
 from derive.paper.characters import ACCENTS, BESIDE, NAMES, RELATIONS, Letter, Sign
 
 #: The attributes of a part that denotes no tensor.
@@ -218,17 +218,11 @@ def _total(index: Box | None, start: Box | None, stop: Box | None) -> Elements:
 
 
 def _row(sign: Sign, *parts: Box) -> Elements:
-    if not sign.tex and _is_mark(parts):
-        return (_e("mtext", *(p.parts[0].text for p in parts)),)
+    if mark := layer_mark(Box("row", (sign, *parts), 0.0)):
+        return (_e("mtext", *mark),)
     between = _operator(sign, "")
     first, *others = (_elements(p) for p in parts)
     return (*first, *(e for other in others for e in (*between, *other)))
-
-
-def _is_mark(parts: Sequence[Box]) -> bool:
-    """Whether this is a layer number in brackets and not a grouped formula."""
-    texts = [p.parts[0].text if p.kind == "letter" else "" for p in parts]
-    return len(texts) == 3 and texts[0] in ("(", "[") and texts[1].isdigit() and texts[2] in (")", "]")
 
 
 def _group(inner: Box) -> Elements:

@@ -31,7 +31,7 @@ from derive.drawing.layers import plain_layers
 from derive.drawing.reach import holds
 from derive.drawing.scene import WIDEST, Card, Circle, Frame, Label, Stroke, pieces
 from derive.drawing.svg import DARK, LIGHT, svg
-from derive.drawing.tikz import COLOURS, WITHOUT, tikz
+from derive.drawing.tikz import COLOURS, tikz
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS
 from derive.paper.text import text
@@ -824,25 +824,33 @@ def test_in_other_documents(kind: str, head: str, engine: str, compiled: Compile
     compiled(article(body, head, kind), engine)
 
 
-@pytest.mark.parametrize("head", ["", r"\usepackage{tikz}"], ids=["without tikz", "tikz"])
-def test_in_a_talk(head: str, compiled: Compile) -> None:
+def test_in_a_talk(compiled: Compile) -> None:
     frames = "".join(rf"\begin{{frame}}{centred(one(n))}\end{{frame}}" for n in ("small W2[3,1]", "residual, first"))
-    compiled(article(frames, head, "{beamer}"), passes=2)
+    compiled(article(frames, kind="{beamer}"), passes=2)
 
 
-def test_without_tikz_a_line_of_text_replaces_the_drawing(compiled: Compile) -> None:
-    drawing = one("small")
-    compiled(article(f"Before. {tikz(drawing)} After.", ""))
-    assert WITHOUT in tikz(drawing)
-    assert r"\usetikzlibrary" not in tikz(drawing)
-    with pytest.raises(AssertionError, match="tikzpicture"):
-        compiled(article(r"\begin{tikzpicture}\end{tikzpicture}", ""))
+def test_a_drawing_is_written_as_a_person_writes_it() -> None:
+    written = tikz(one("small"))
+    assert r"\foreach \i in {1,...,4} \node[unit] (a1-\i) at (1,2.5-\i) {${}^{(1)}a_{\i}$};" in written
+    assert r"\foreach \i in {1,2,3} \foreach \j in {1,...,4} \draw[weight] (X-\i) -- (a1-\j);" in written
+    assert r"\draw[reads, -latex] (a3-1) -- (E);" in written
+    assert r"\usetikzlibrary" not in written and written.count("\n") < 45
 
 
 def test_words_with_signs_of_latex(compiled: Compile) -> None:
     drawing = one("small")
     parts = replace(drawing.parts, labels=(Label(9, 9, ("a_b # $ % & { } ~ ^ \\x",), 8),))
     compiled(article(tikz(replace(drawing, parts=parts))))
+
+
+@pytest.mark.parametrize("name", ["small", "augmented", "digits", "depth 8", "named", "seven"])
+def test_every_line_between_units_joins_two_nodes(name: str) -> None:
+    """A node that is moved takes its lines with it; only a highlighted weight's line is cut by its label."""
+    lines = [line for line in tikz(one(name)).splitlines() if r"\draw" in line]
+    ends = [end for line in lines for end in re.findall(r"\(([^()]*)\)(?= --|;)", line)]
+    assert len(ends) == 2 * len(lines) and not any("," in end for end in ends)
+    weights = sum(s.kind in ("weight", "bias") for s in one(name).parts.strokes)
+    assert len(lines) < weights / 2
 
 
 def test_where_signs_of_punctuation_are_active(compiled: Compile, tmp_path: Path) -> None:

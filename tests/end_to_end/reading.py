@@ -173,7 +173,8 @@ class Names:
 
 def table(document: str) -> list[tuple[str, str, str]]:
     """The rows of the table of symbols: symbol, meaning, shape, as LaTeX."""
-    rows = re.findall(r"^\$(.*?)\$ & (?:\\raggedright )?(.*?) & (?:\$(.*?)\$ )? ?\\\\", document, re.MULTILINE)
+    row = r"^\$(.*?)\$ & (?:\\raggedright )?(.*?) & (?:\$(.*?)\$|[^&$]*?) ?\\\\"
+    rows = re.findall(row, lr.unfolded(document), re.MULTILINE)
     marks = ("as an exponent", "as an index", "as an upper index")
     return [(symbol, meaning, shape) for symbol, meaning, shape in rows if not meaning.startswith(marks)]
 

@@ -188,7 +188,7 @@ def test_deep_and_exhaustive(depth: int, compile_latex: Compile, tmp_path: Path)
 
 def test_the_document_compiles(compile_latex: Compile) -> None:
     files = derive(network(layers=(3, 4, 4, 1))).files()
-    assert not complaints(compile_latex(files["document.tex"]))
+    assert not complaints(compile_latex(files["document.tex"], passes=3))
 
 
 @pytest.mark.parametrize("name", ["bracket_3", "psi_named", "softmax_cross_entropy_psi"])
