@@ -12,7 +12,7 @@ from derive import __version__
 from derive.command.streams import complain
 from derive.files.flavours import FLAVOURS
 from derive.files.formats import FORMATS
-from derive.statement.edition import DETAILS, FORMS, MAX_PATH, PARTS
+from derive.statement.edition import DETAILS, FORMS, MAX_PATH, PAPERS, PARTS
 from derive.statement.keys import CATALOGUES, KEYS
 from derive.statement.network import DEFAULTS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
@@ -119,6 +119,7 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
         help="begin Markdown with its title as YAML",
     )
     document.add_argument("--label-prefix", metavar="TEXT", help="how the labels of equations begin")
+    document.add_argument("--paper", metavar="NAME", help=f"of the PDF: {_either(PAPERS)} (a4)")
     files = parser.add_argument_group("the files")
     _add_place(files)
     files.add_argument(

@@ -49,10 +49,10 @@ FORMATS = {
             "tex",
             "LaTeX: the derivation and each part to \\input, and a document of its own",
             "tex",
-            ("label_prefix",),
+            ("label_prefix", "paper"),
             {".tex": (Comment("% "),)},
         ),
-        Format("pdf", "the document, set by a TeX engine that is found on the path", "pdf", ("label_prefix",)),
+        Format("pdf", "the document, set by a TeX engine that is found on the path", "pdf", ("label_prefix", "paper")),
         Format(
             "md",
             "Markdown, in one of the flavours",

@@ -116,12 +116,12 @@ class TexWriter:
         r"""Put parts into one fragment for ``\input``, with the definition of every macro that they use."""
         return fill("latex/fragment.tex.jinja", labels=bool(self.prefix), **_holes(parts))
 
-    def document(self, document: Document) -> str:
-        """Write a standalone document. Its labels are known: all its references lead to equations in it."""
+    def document(self, document: Document, paper: str) -> str:
+        """Write a standalone document for a paper, a4 or letter; references to equations that it has are links."""
         items = (item for part in document.parts for item in _items(part.blocks) if not item.batch)
         writer = replace(self, known=frozenset(item.number for item in items if item.number))
         holes = _holes([writer.written(part) for part in document.parts])
-        return fill("latex/document.tex.jinja", title=escaped(document.title), **holes)
+        return fill("latex/document.tex.jinja", title=escaped(document.title), paper=paper, **holes)
 
     def part(self, part: Part) -> str:
         """Write a part with its heading."""
@@ -443,15 +443,15 @@ def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
     return found
 
 
-def tex_files(document: Document, prefix: str = "") -> dict[str, str]:
+def tex_files(document: Document, prefix: str = "", paper: str = "a4") -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
     writer = TexWriter(prefix)
     written = {part.name: writer.written(part) for part in document.parts}
     parts = {f"parts/{name}.tex": writer.fragment([part]) for name, part in written.items()}
-    alone = TexWriter(prefix or "eq", WIDE).document(document)
+    alone = TexWriter(prefix or "eq", WIDE).document(document, paper)
     return {"derivation.tex": writer.fragment(list(written.values())), "document.tex": alone, **parts}
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
-    return tex_files(manuscript.document, manuscript.edition.label_prefix)
+    return tex_files(manuscript.document, manuscript.edition.label_prefix, manuscript.edition.paper)

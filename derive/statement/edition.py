@@ -48,6 +48,7 @@ DETAILS = {
     "full": "every kind of step once",
     "exhaustive": "every step",
 }
+PAPERS = ("a4", "letter")
 FORMS = {
     "package": "a package: the equations, the trainer, what both rest on, tests",
     "single-file": "the same in one file, trainer.py",
@@ -72,7 +73,7 @@ class Edition:
     ``front_matter`` are for Markdown; ``label_prefix`` begins every label in LaTeX (without
     one there are none) and every anchor in Markdown. ``numbers`` is a seed (``7`` or ``"seed:7"``) or the path
     of a TOML file, for a worked example. ``estimator`` adds a scikit-learn estimator to the package.
-    ``form`` is the form of the code: a name from ``FORMS``.
+    ``form`` is the form of the code: a name from ``FORMS``. ``paper`` is that of the PDF, a name from ``PAPERS``.
 
     Raises SpecError for an invalid value or combination.
 
@@ -86,6 +87,7 @@ class Edition:
     flavour: str
     front_matter: bool
     label_prefix: str
+    paper: str
     numbers: str | None
     estimator: bool
     form: str
@@ -101,6 +103,7 @@ class Edition:
         numbers: str | int | Path | None = None,
         estimator: bool = False,
         form: str = "package",
+        paper: str = "a4",
     ) -> None:
         values = {
             "formats": _names("format", formats, FORMATS),
@@ -112,6 +115,7 @@ class Edition:
             "numbers": None if numbers is None else _numbers(numbers),
             "estimator": _flag("estimator", estimator),
             "form": _name("form", form, FORMS),
+            "paper": _name("paper", paper, PAPERS),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -203,6 +207,7 @@ _NOUNS = {
     "only": ("part", "parts"),
     "flavour": ("flavour", "flavours"),
     "form": ("form", "forms"),
+    "paper": ("paper", ""),
 }
 
 

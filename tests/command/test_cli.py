@@ -401,7 +401,7 @@ def test_every_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert status("network", "--help") == 0
     shown = capsys.readouterr().out
     options = "layers activation loss bias notation spec name output estimator check force"
-    document = "format detail only flavour front-matter label-prefix numbers"
+    document = "format detail only flavour front-matter label-prefix paper numbers"
     for option in f"{options} {document}".split():
         assert f"--{option}" in shown
 

@@ -294,3 +294,63 @@ def test_warnings_of_latex_are_detected(compile_latex: Compile) -> None:
     assert "Missing character" in complaints(compile_latex(document % r"\char200 \font\f=cmr10 \f\char200"))
     with pytest.raises(AssertionError, match="Undefined control sequence"):
         compile_latex(document % r"\nothing")
+
+
+# Source that people edit.
+
+
+def test_the_source_of_a_part_is_as_a_person_writes_it() -> None:
+    """Definitions of what is used and nothing else, one equation a line, no colour or index spelled twice."""
+    source = parts(only=("pattern",), layers=(3, 4, 4, 1))
+    assert r"\lay{2}{\Psi}_{i} &= " in source and "{}^{(2)}" not in source
+    head, body = source.split(r"\deriveheading{The pattern}")
+    assert head.count("\n") < 20 and r"\derivetable" not in head and "tikz" not in head
+    for name in re.findall(r"\\providecommand\{\\(\w+)\}", head):
+        assert rf"\{name}" in body or name == "deriveheading", name
+    for environment in re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", body, re.DOTALL):
+        assert all(line.count("&=") == 1 for line in environment.splitlines())
+    assert r"\ingreen{\Bigl[\pd{E}{\hat{y}}\, \pd{\hat{y}}{\lay{3}{z}}\Bigr]}" in body
+
+
+def test_a_table_of_symbols_is_one_table() -> None:
+    source = parts(only=("notation",), layers=(3, 4, 4, 1))
+    assert source.count(r"\begin{derivetable}") == 1 and r"\raggedright outputs" in source
+
+
+#: The notation in an author's own way: the layer behind the letter, D for a derivative, reasons behind the formula.
+OWN = r"""\newcommand{\lay}[2]{#2^{\langle #1\rangle}}
+\newcommand{\layup}[3]{#2^{\langle #1\rangle#3}}
+\newcommand{\pd}[2]{\mathrm{D}_{#2} #1}
+\newcommand{\why}[1]{\quad\text{#1}}
+\newenvironment{derivetable}[2]{\begin{tabular}{#1}#2\\}{\end{tabular}}
+"""
+
+
+def test_the_author_defines_the_notation(compile_latex: Compile, tmp_path: Path) -> None:
+    text = PLAIN.replace(r"\begin{document}", OWN + r"\begin{document}")
+    read = inputs(tmp_path, {"own": parts(only=("notation", "chain", "matrices"), layers=(3, 4, 2))})
+    log = compile_latex(text % read, passes=1)
+    assert not re.search(r"^!|^LaTeX Warning|already defined", log, re.MULTILINE)
+
+
+TWO_COLUMNS = r"""\documentclass[twocolumn]{article}
+\usepackage[%s]{amsmath}
+\usepackage{xcolor,tikz,longtable,booktabs,hyperref}
+\begin{document}
+%s
+\end{document}
+"""
+
+
+@pytest.mark.parametrize("option", ["leqno", "fleqn", "tbtags", "nosumlimits"])
+def test_in_columns_with_options_of_amsmath(option: str, compile_latex: Compile, tmp_path: Path) -> None:
+    """Nothing fails; lines of a page in columns are too short for some equations."""
+    read = inputs(tmp_path, {"narrow": parts(prefix="net", layers=(3, 4, 4, 1))})
+    log = compile_latex(TWO_COLUMNS % (option, read), passes=2)
+    assert not re.search(r"^!|^(LaTeX|Package (?!longtable)\w+) .*[Ww]arning(?!: Rerun)", log, re.MULTILINE)
+
+
+def test_long_tables_break_between_pages_where_longtable_is_loaded(compile_latex: Compile, tmp_path: Path) -> None:
+    text = PLAIN.replace(r"\usepackage{tikz}", r"\usepackage{tikz,longtable,booktabs}")
+    read = inputs(tmp_path, {"deep": parts(only=("notation", "loop"), layers=WIDTHS)})
+    assert not complaints(compile_latex(text % read, passes=4))

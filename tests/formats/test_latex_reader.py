@@ -181,3 +181,37 @@ def test_the_reader_knows_nothing_of_the_program() -> None:
         "dataclasses",
         "typing",
     }
+
+
+# Macros.
+
+
+@pytest.mark.parametrize(
+    ("definition", "formula", "plain"),
+    [
+        (r"\providecommand{\lay}[2]{{}^{(#1)}#2}", r"\lay{2}{w}_{ij}", r"{}^{(2)}w_{ij}"),
+        (r"\newcommand\lay[2]{#2^{[#1]}}", r"d\lay{1}{W}", r"dW^{[1]}"),
+        (r"\newcommand{\tran}{\mathsf{T}}", r"W^{\tran}\, x", r"W^{\mathsf{T}}\, x"),
+        (r"\newcommand{\slope}[2]{\partial #1/\partial #2}", r"\slope{E}{w}", r"\partial E/\partial w"),
+        (r"\newcommand{\had}{\odot}\newcommand{\pair}[2]{#1\had#2}", r"\pair{a}{b}", r"a\odot b"),
+        (r"\providecommand{\a}{x}\providecommand{\a}{y}", r"\a", "x"),
+        (r"\newcommand{\raised}[1]{\Delta#1}", r"\raised w", r"\Delta w"),
+    ],
+)
+def test_a_macro_is_read_as_what_it_is_defined_as(definition: str, formula: str, plain: str) -> None:
+    (read,) = lr.equations(rf"{definition} \[ z = {formula} \]")
+    (meant,) = lr.equations(rf"\[ z = {plain} \]")
+    assert [lr.read(side) for side in read.sides] == [lr.read(side) for side in meant.sides]
+
+
+def test_a_macro_that_is_defined_by_itself_is_refused() -> None:
+    with pytest.raises(Unreadable, match="by itself"):
+        lr.equations(r"\newcommand{\a}{\a + 1} \[ x = \a \]")
+
+
+def test_reasons_in_the_place_of_a_number_and_rows_that_stay_together() -> None:
+    first, second = lr.equations(r"\begin{align*} x &= 1 \tag*{why $y$} \\* &= 2 \tag{3} \\ z &= 4 \end{align*}")
+    assert (first.number, second.number) == ("3", None)
+    assert [lr.read(side) for side in first.sides] == [Symbol("x"), Number(1), Number(2)]
+    with pytest.raises(Unreadable, match="two numbers"):
+        lr.equations(r"\begin{align*} x &= 1 \tag{1} \tag{2} \end{align*}")

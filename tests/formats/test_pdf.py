@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -145,3 +146,23 @@ def test_a_written_pdf_is_one(engine: str, tmp_path: Path) -> None:
         command = ["pdftotext", str(folder / "derivation.pdf"), "-"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "How this network learns" in done.stdout and done.stderr == ""
+
+
+#: What makes an engine write a PDF that can be searched.
+PLAINLY = {
+    "pdflatex": r"\pdfcompresslevel=0 \pdfobjcompresslevel=0 ",
+    "lualatex": r"\pdfvariable compresslevel=0 \pdfvariable objcompresslevel=0 ",
+}
+
+
+@pytest.mark.parametrize(
+    ("paper", "size"), [("a4", rb"595\.\d+ 841\.\d+"), ("letter", rb"61[0-5](\.\d+)? 79[0-5](\.\d+)?")]
+)
+def test_a_pdf_has_a_title_bookmarks_links_and_its_paper(engine: str, paper: str, size: bytes) -> None:
+    source = derive(Network("3,4,1")).files(Edition("tex", only="glance,forward,loop", paper=paper))["document.tex"]
+    data = pdf.pdf(PLAINLY[engine] + source)
+    assert re.search(rb"/MediaBox ?\[ ?0 0 " + size, data)
+    title = "".join(rf"\000{c}" for c in "How this network learns").encode()
+    assert re.search(rb"/Title ?\(\\376\\377" + re.escape(title), data) or b"/Title<FEFF0048006F0077" in data
+    assert b"/Outlines" in data and re.search(rb"/Subtype ?/Link", data)
+    assert r"\captionof{figure}{" in source and r"\eqref{eq:2}" in source

@@ -77,6 +77,7 @@ def test_numbers(given: Any, kept: str) -> None:
         ({"flavour": "jekyl"}, "unknown flavour 'jekyl'"),
         ({"front_matter": 1}, "front_matter is an integer"),
         ({"label_prefix": None}, "label_prefix is a NoneType"),
+        ({"paper": "a5"}, "unknown paper 'a5': there are a4 and letter"),
         ({"label_prefix": "a b"}, "label_prefix is 'a b'"),
         ({"label_prefix": "a\n"}, r"label_prefix is 'a\n'"),
         ({"label_prefix": "%"}, "letters a to z, digits, - . and :"),
@@ -132,7 +133,7 @@ def test_options_win_over_the_table() -> None:
 
 def test_an_option_that_no_format_uses() -> None:
     check_use(Edition("md"), ["flavour", "front_matter", "label_prefix", "detail"])
-    check_use(Edition("pdf"), ["label_prefix"])
+    check_use(Edition("pdf"), ["label_prefix", "paper"])
     with pytest.raises(SpecError, match="flavour is for md"):
         check_use(Edition("tex,html"), ["flavour"])
 

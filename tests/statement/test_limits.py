@@ -15,7 +15,7 @@ from derive.text.user_text import is_package_name, shown
 
 MEGABYTE = 10**6
 NETWORK_KEYS = "layers activation loss bias notation name optimizer l2 clip schedule initialisation".split()
-DOCUMENT_KEYS = "format detail only flavour label-prefix numbers".split()
+DOCUMENT_KEYS = "format detail only flavour label-prefix paper numbers".split()
 SIGNS = [
     "x",
     "(",
