@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from derive.calculus.forward import ForwardPass
 from derive.paper.notation import NOTATIONS
-from derive.statement.edition import Edition
+from derive.statement.edition import Edition, check_use
 from derive.statement.network import Network
 from derive.targets.registry import Runnable
 from derive.text.errors import SpecError
@@ -92,14 +92,22 @@ class Derivation(Runnable):
         from derive.formats.markdown import markdown
 
         edition = Edition("md", detail, only, flavour, front_matter, numbers=numbers)
+        check_use(edition, ["flavour"])
         return markdown(self._manuscript(edition).document, edition.flavour, edition.front_matter)
 
     def html(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> str:
         """Return the derivation as one HTML page; the arguments are those of an ``Edition``."""
         return self._text(Edition("html", detail, only, numbers=numbers), "derivation.html")
 
-    def notebook(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> str:
-        """Return the derivation as a notebook, in JSON; the arguments are those of an ``Edition``."""
+    def notebook(
+        self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None, exercise: bool = False
+    ) -> str:
+        """Return the derivation as a notebook, in JSON, with code for each equation or, as an exercise, with blanks.
+
+        The other arguments are those of an ``Edition``.
+        """
+        if exercise:
+            return self._text(Edition("ipynb", detail, only, "exercise", numbers=numbers), "exercise.ipynb")
         return self._text(Edition("ipynb", detail, only, numbers=numbers), "derivation.ipynb")
 
     def svg(self, weight: str | None = None) -> str:

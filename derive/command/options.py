@@ -10,9 +10,8 @@ from typing import Any, NoReturn
 
 from derive import __version__
 from derive.command.streams import complain
-from derive.files.flavours import FLAVOURS
 from derive.files.formats import FORMATS
-from derive.statement.edition import DETAILS, FORMS, MAX_PATH, PAPERS, PARTS
+from derive.statement.edition import DETAILS, FLAVOURS, FORMS, MAX_PATH, MYST, PAPERS, PARTS
 from derive.statement.keys import CATALOGUES, KEYS
 from derive.statement.network import DEFAULTS
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
@@ -112,7 +111,9 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
     document = parser.add_argument_group("the document")
     _add_wording(document, FORMATS)
     document.add_argument("--only", metavar="PART[,PART...]", help=f"some of the parts {', '.join(PARTS)}")
-    document.add_argument("--flavour", metavar="NAME", help=f"of Markdown: {_either(FLAVOURS)} (myst)")
+    of = {name: [n for n, entry in FLAVOURS.items() if entry.format == name] for name in ("md", "ipynb")}
+    flavours = f"of Markdown: {_either(of['md'])} ({MYST}); of a notebook: {', '.join(of['ipynb'])}"
+    document.add_argument("--flavour", metavar="NAME", help=flavours)
     document.add_argument(
         "--front-matter",
         action=argparse.BooleanOptionalAction,

@@ -28,8 +28,8 @@ class Format:
     """An output format; ``module`` in `derive/formats/` writes its files.
 
     ``options`` are the format-specific options of an edition that this format reads. ``comments`` gives the comment
-    syntax for each new file extension; the first match is used. A format that ``runs`` needs the trainer in the same
-    folder, so it is available neither for the story of a weight nor for forms without a trainer.
+    syntax for each new file extension; the first match is used. A format that ``runs`` has cells with code, so it is
+    not available for the story of a weight.
     """
 
     name: str
@@ -66,7 +66,7 @@ FORMATS = {
             "html",
             comments={".html": (Comment("<!-- ", " -->", "<!doctype"), _TAG)},
         ),
-        Format("ipynb", "a notebook that derives, runs and checks", "notebook", runs=True),
+        Format("ipynb", "a notebook that derives, runs and checks", "notebook", ("flavour",), runs=True),
         Format(
             "svg",
             "the drawing of the network",

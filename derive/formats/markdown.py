@@ -264,7 +264,7 @@ def files(manuscript: Manuscript) -> dict[str, str]:
     """Return the document, a file for each part, and the pictures, by file name."""
     edition = manuscript.edition
     prefix = edition.label_prefix or "eq"
-    return markdown_files(manuscript.document, edition.flavour, edition.front_matter, prefix)
+    return markdown_files(manuscript.document, edition.markdown, edition.front_matter, prefix)
 
 
 def _writer(flavour: str, prefix: str) -> MarkdownWriter:

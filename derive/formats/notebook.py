@@ -1,87 +1,288 @@
-"""The document as a notebook: text cells with the derivation, then code cells that check and train the network.
+"""The document as a notebook: after each equation the code that computes it, then the check and the training.
 
-The bytes are those of nbformat 4.5. The notebook has no stored outputs, and no cell contains a gradient formula.
+The code of an equation is the line of the generated module. In an exercise it is a blank, with a check of the answer.
+The bytes are those of nbformat 4.5. The notebook has no stored outputs and needs no other file: it holds the module.
 """
 
 from __future__ import annotations
 
+import base64
+import bz2
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sympy import Integer
 
+from derive.arrays.lift import ArrayAssign
 from derive.calculus.functions import X
 from derive.calculus.roles import Role
-from derive.document.blocks import Document
+from derive.document.blocks import Algorithm, Block, Display, Document, Item, Part
+from derive.document.view import View
 from derive.files.flavours import JUPYTER, escaped
 from derive.files.templates import fill
 from derive.formats.markdown import MarkdownWriter, linked
+from derive.targets.names import code_names
+from derive.targets.numpy.printer import quoted
 from derive.targets.verify import ENTRYWISE
 
 if TYPE_CHECKING:
-    from derive.calculus.forward import ForwardPass
-    from derive.calculus.index import Tensor
     from derive.calculus.program import Program
     from derive.document.manuscript import Manuscript
+    from derive.targets.numpy.script import Script
     from derive.targets.registry import Runnable
 
 Cell = dict[str, Any]
 
 #: The largest number of parameters for which the check covers every entry.
 SMALL = 2000
+#: The largest number of parameters with which an epoch is a matter of milliseconds.
+LARGE = 200_000
 #: The size of the first named width; each further one is larger by one.
 FIRST_WIDTH = 3
+#: The learning rate of the step in the cells of the update.
+STEP_RATE = 0.1
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+#: What folds the code of a cell in JupyterLab and in Colab.
+_FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
-#: The code cells, by the names of their templates, with the text before each.
-_CODE = {
-    "setup": "## Run it\n\n"
-    "What was derived is what `network.py` computes; its lines name their equations. The cells below need the package "
-    "that the notebook lies in, and NumPy.",
-    "check": "The gradients against the complex step and against central differences, on random data. Errors about as "
-    "small as those of rounding mean that they are right.",
-    "data": "A small data set: random inputs, in three directions at most, and what another network of the same shape "
-    "makes of them, with parameters that ours does not know. So there is something to find.",
-    "learn": "A learning rate that is too small leads nowhere, one that is too large away from the goal, and some "
-    "random parameters are a better start than others. So a few are tried, and the best goes on.",
-    "curve": "The error, averaged over each round through the samples:",
-    "predict": "What it has learned, on samples that it has not seen:",
+#: The cells before the first equation, by the names of their templates, with the text before each.
+_BEFORE = {
+    "unpack": "## Setting up\n\n"
+    "The first cell unpacks the generated code (`trainer.py`, with `--form single-file`), so the notebook needs no "
+    "other file. It needs NumPy; it plots with Matplotlib if that is installed.",
+    "functions": "The constants and functions in the equations, as in the generated code. They are accurate for all "
+    "arguments, so some are longer than their formulas.",
+    "example": "Random parameters and random data, one sample per column:",
+}
+_CHECKS = "The next cell defines `check`, which compares an answer with the value that the generated code computes."
+_BLANKS = (
+    "This is an exercise. Below each equation is a cell with a blank, `...`. Replace it by the right side of the "
+    "equation in NumPy, then run the cell and the check after it. `A @ B` is the product of matrices, `A * B` the "
+    "product entry by entry, `A.T` the transpose, and `np.sum(A, axis=1, keepdims=True)` the sum of each row. After "
+    "a check, the variable holds the right value, so you may leave equations out."
+)
+_STEP = "The gradients by the names of their parameters, and the learning rate, for the update:"
+_SCORE = "## The result of the exercise"
+
+#: The cells after the document, in the same way.
+_AFTER = {
+    "compare": "The cells above and the functions of the generated code give the same gradients, and the same "
+    "parameters after a step:",
+    "quotient": "A finite difference approximates a gradient. Change one entry of a parameter by $h$ in both "
+    "directions, and divide the difference of the two errors by $2h$:",
+    "check": "The same for all parameters, and with the complex step, which is more accurate. Errors of the size of "
+    "rounding errors mean that the gradients are right.",
+    "data": "Random data for training:",
+    "learn": "The learning rate is found by trying. With a small one the error hardly changes; with a large one it "
+    "grows, or stays high. The rate with the lowest error after a few epochs usually lies in between: it is not the "
+    "largest that works. For small networks, the error is the mean over five random initialisations.",
+    "curve": "The error after those few epochs by learning rate, and the error during training:",
+    "predict": "The error before and after training:",
+}
+_TAUGHT = {
+    "data": "Data for training: random inputs, in three directions at most, with the outputs of another network of the "
+    "same shape as targets.",
+    "predict": "Predictions for samples that were not used in training:",
 }
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """Return the notebook by its file name."""
-    return {"derivation.ipynb": notebook(manuscript.document, manuscript.view.derivation)}
+    """Return the notebook by its file name; an exercise has a notebook with blanks, and one with the answers."""
+    document, derivation = manuscript.document, manuscript.view.derivation
+    if manuscript.edition.flavour != "exercise":
+        return {"derivation.ipynb": notebook(document, derivation)}
+    return {f"{kind}.ipynb": notebook(document, derivation, kind) for kind in ("exercise", "solution")}
 
 
-def notebook(document: Document, derivation: Runnable) -> str:
-    """Write the document and code cells as a notebook, in JSON.
+def notebook(document: Document, derivation: Runnable, kind: str = "worked") -> str:
+    """Write the document with code cells as a notebook, in JSON.
 
-    Named widths get the sizes 3, 4 and so on.
+    ``kind`` is ``worked``, with code for each equation; ``exercise``, with blanks and checks; or ``solution``, with
+    the same checks and the answers. Named widths get the sizes 3, 4 and so on.
     """
-    holes, writer = _holes(derivation), linked(MarkdownWriter(JUPYTER), document.parts)
-    cells = [_text("title", f"# {escaped(document.title)}")]
-    cells += [_text(part.name, writer.part(part)) for part in document.parts]
-    for name, words in _CODE.items():
-        cells += [_text(f"about-{name}", words), _code(f"run-{name}", fill(f"notebook/{name}.py.jinja", **holes))]
-    content = {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
+    content = {
+        "cells": list(_Notebook(derivation, kind).cells(document)),
+        "metadata": _METADATA,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True)
+class _Notebook:
+    """Writes the cells of one notebook."""
+
+    derivation: Runnable
+    kind: str
+
+    @property
+    def checked(self) -> bool:
+        return self.kind != "worked"
+
+    @cached_property
+    def statements(self) -> dict[int, ArrayAssign]:
+        """The statements that have code, by number, in the order in which they are computed."""
+        return {s.number: s for s in self.derivation.program.statements if s.number in self.script.assignments}
+
+    @cached_property
+    def script(self) -> Script:
+        return self.derivation.numpy_target.script()
+
+    @cached_property
+    def holes(self) -> dict[str, object]:
+        """The variables of the code templates."""
+        return _holes(self.derivation, self.script)
+
+    def cells(self, document: Document) -> Iterator[Cell]:
+        """The cells in order."""
+        chapters = self._chapters(document)
+        writer = linked(MarkdownWriter(JUPYTER), [replace(c.part, blocks=c.blocks) for c in chapters])
+        title = document.title if self.kind == "worked" else f"{document.title}: {self.kind}"
+        yield _text("title", f"# {escaped(title)}" + (f"\n\n{_BLANKS}" if self.checked else ""))
+        first = next(c for c in chapters if c.numbers)
+        for chapter in chapters:
+            if chapter is first:
+                yield from self._before()
+            yield from self._chapter(chapter, writer)
+        yield from self._after()
+
+    def _chapters(self, document: Document) -> list[_Chapter]:
+        """The parts, with code after the equations for a batch where they stand in the order of computation.
+
+        Those that do not, or are not in the document, are in a part of their own at the end.
+        """
+        left = [*self.statements]
+        chapters = [_chapter(part, left, self.checked) for part in document.parts]
+        view = View(self.derivation)
+        items = [view.arrays(self.statements[number], view.batch_page) for number in left]
+        last = Part("equations", "The equations in code", (Display(tuple(items)),))
+        return [*chapters, _chapter(last, left, self.checked)] if left else chapters
+
+    def _chapter(self, chapter: _Chapter, writer: MarkdownWriter) -> Iterator[Cell]:
+        """A part as cells of text, with the code of its equations between them."""
+        name, heading = chapter.part.name, f"## {escaped(chapter.part.title)}\n\n"
+        for position, (number, blocks) in enumerate(chapter.chunks, start=1):
+            text = writer.blocks(blocks)
+            yield _text(name if position == 1 else f"{name}-{position}", heading + text if position == 1 else text)
+            if number is not None:
+                yield from self._equation(number)
+            if number is not None and number == self.last_gradient:
+                yield from self._run("step", _STEP)
+
+    # ------------------------------------------------------------ code
+
+    def _run(self, name: str, words: str, **how: Any) -> Iterator[Cell]:
+        """A text and the code of a template."""
+        yield _text(f"about-{name}", words)
+        yield _code(f"run-{name}", fill(f"notebook/{name}.py.jinja", **self.holes), **how)
+
+    def _before(self) -> Iterator[Cell]:
+        """The cells that the code of equations needs."""
+        for name, words in _BEFORE.items():
+            yield from self._run(name, words, folded=name == "unpack")
+        if self.checked:
+            yield from self._run("exercise", _CHECKS, folded=True)
+
+    def _equation(self, number: int) -> Iterator[Cell]:
+        """The code of an equation, or a blank for it, and what shows or checks its value."""
+        statement, code = self.statements[number], self.script.assignments[number]
+        lines = code.before + (f"{code.target} = ...  # ({number})" if self.kind == "exercise" else code.code)
+        if not self.checked:
+            value = f"np.shape({code.target})" if statement.target.axes else code.target
+            words = quoted(f"{code.name}:" if statement.target.axes else f"{code.name} =")
+            yield _code(f"equation-{number}", f"{lines}\nprint({words}, {value})")
+            return
+        if statement.target.role == Role.UPDATED:
+            lines = f"check.before({number})  # so that this cell can be run again\n{lines}"
+        yield _code(f"equation-{number}", lines)
+        yield _code(f"check-equation-{number}", f"{code.target} = check({number}, {quoted(code.name)}, {code.target})")
+
+    @cached_property
+    def last_gradient(self) -> int:
+        """The number of the last equation before the update."""
+        return [n for n, s in self.statements.items() if s.stage != "update"][-1]
+
+    def _after(self) -> Iterator[Cell]:
+        """The cells that check the gradients and train the network."""
+        if self.checked:
+            yield _text("about-score", _SCORE)
+            yield _code("run-score", "check.summary()")
+        yield _text("about-training", "## Check and train")
+        for name, words in ({**_AFTER, **_TAUGHT} if self.holes["taught"] else _AFTER).items():
+            if name != "compare" or not self.checked:  # a check has compared each value already
+                yield from self._run(name, words)
+
+
+@dataclass(frozen=True)
+class _Chapter:
+    """A part in chunks of blocks; a chunk with a number is that equation, and its code follows."""
+
+    part: Part
+    chunks: tuple[tuple[int | None, tuple[Block, ...]], ...]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(block for _, blocks in self.chunks for block in blocks)
+
+    @property
+    def numbers(self) -> bool:
+        return any(number is not None for number, _ in self.chunks)
+
+
+def _chapter(part: Part, left: list[int], checked: bool) -> _Chapter:
+    """Cut a part after each equation that is next in ``left``, from where it is removed.
+
+    Algorithms are left out if answers are checked: they show the code.
+    """
+    chunks: list[tuple[int | None, tuple[Block, ...]]] = []
+    for block in part.blocks:
+        if isinstance(block, Display):
+            chunks += _cut(block, left)
+        elif not (checked and isinstance(block, Algorithm)):
+            chunks.append((None, (block,)))
+    joined: list[tuple[int | None, tuple[Block, ...]]] = []
+    for number, blocks in chunks:
+        if joined and joined[-1][0] is None:  # an equation is in the cell of the text before it
+            joined[-1] = (number, (*joined[-1][1], *blocks))
+        else:
+            joined.append((number, blocks))
+    return _Chapter(part, tuple(joined))
+
+
+def _cut(display: Display, left: list[int]) -> Iterator[tuple[int | None, tuple[Block, ...]]]:
+    """Cut a group of equations into those that code follows, one by one, and those between them."""
+    kept: list[Item] = []
+    for item in display.items:
+        if left and item.batch and item.number == left[0]:
+            if kept:
+                yield None, (Display(tuple(kept)),)
+                kept = []
+            yield left.pop(0), (Display((item,)),)
+        else:
+            kept.append(item)
+    if kept:
+        yield None, (Display(tuple(kept)),)
 
 
 def _text(name: str, text: str) -> Cell:
     return {"cell_type": "markdown", "id": name, "metadata": {}, "source": _lines(text)}
 
 
-def _code(name: str, code: str) -> Cell:
+def _code(name: str, code: str, folded: bool = False) -> Cell:
     return {
         "cell_type": "code",
         "execution_count": None,
         "id": name,
-        "metadata": {},
+        "metadata": _FOLDED if folded else {},
         "outputs": [],
         "source": _lines(code),
     }
@@ -91,36 +292,44 @@ def _lines(text: str) -> list[str]:
     return text.rstrip("\n").splitlines(keepends=True)
 
 
-def _holes(derivation: Runnable) -> dict[str, object]:
+def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
     """Return the variables of the code templates."""
-    count, forward = derivation.parameter_count, derivation.forward
-    tensors = sorted((*forward.inputs, *forward.parameters), key=lambda t: t.role == Role.TARGET)
-    axes = [a for t in tensors for a in t.axes if not a.sample]
-    names = dict.fromkeys(s for a in axes for s in sorted(a.extent.free_symbols, key=str))
-    sizes = {symbol: Integer(size) for size, symbol in enumerate(names, start=FIRST_WIDTH)}
-    inputs, outputs = (_tensor(forward, role).axes[0].extent.xreplace(sizes) for role in ("input", "target"))
+    program, count, target = derivation.program, derivation.parameter_count, derivation.numpy_target
+    names = code_names(program, derivation.notation)
+    x, y = program.inputs
+    sizes = {symbol: Integer(size) for size, symbol in enumerate(names.widths, start=FIRST_WIDTH)}
+    inputs, outputs = (tensor.axes[0].extent.xreplace(sizes) for tensor in (x, y))
+    small, growth = count <= ENTRYWISE, _growth(program)
     return {
+        "packed": base64.b64encode(bz2.compress(target.readable.source.encode())).decode(),
+        "functions": script.functions,
+        "names": script.names,
+        "slopes": script.slopes,
+        "learning_rate": STEP_RATE,
+        "states": bool(program.states),
+        "x": names.tensors[x.name],
+        "y": names.tensors[y.name],
+        "first": quoted(program.parameters[0].name),
+        "taught": derivation.network is not None and growth < 1000,
         "inputs": inputs,
         "outputs": outputs,
-        "sizes": ", ".join(f'"{symbol.name}": {size}' for symbol, size in sizes.items()),
+        "sizes": ", ".join(f'"{names.widths[symbol]}": {size}' for symbol, size in sizes.items()),
         "widths": ", **sizes" if sizes else "",
         "classes": derivation.targets == "classes",
         "signs": derivation.targets == "signs",
+        "unit": derivation.targets == "unit",
         "directions": min(int(inputs), 3),
-        "spread": 0.5 if _grows(derivation.program) else 3,
-        "seeds": (1, 2, 3, 4, 5) if count <= ENTRYWISE else (1,),
-        "entries": None if count <= SMALL else 20 if count <= ENTRYWISE else 0,
-        "trial": 10 if count <= ENTRYWISE else 5,
-        "epochs": 200 if count <= ENTRYWISE else 50,
+        "spread": 0.5 if growth > 2 else 3,
+        "entries": None if count <= SMALL else 20 if small else 0,
+        "seeds": 5 if small else 1,
+        "spacing": 0.5 if count <= LARGE else 1,
+        "trial": 10 if small else 5 if count <= LARGE else 2,
+        "epochs": 200 if small else 50 if count <= LARGE else 20,
     }
 
 
-def _tensor(forward: ForwardPass, role: str) -> Tensor:
-    return next(t for t in forward.inputs if t.role == role)
-
-
-def _grows(program: Program) -> bool:
-    """Return whether an activation is unbounded, so that large parameters would lead to large values."""
+def _growth(program: Program) -> float:
+    """Return how large the activations are far from 0; large parameters lead to large values if they are unbounded."""
     plain = [d.function for d in program.definitions if not d.function.order and d.function.role == "activation"]
     far = [function.definition.subs(X, 50).evalf() for function in plain]
-    return any(not value.is_number or abs(value) > 2 for value in far)
+    return max((abs(float(value)) if value.is_number else inf for value in far), default=0.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from derive.files.flavours import FLAVOURS
+from derive.files.flavours import FLAVOURS as MARKDOWN
 from derive.files.formats import FORMATS
 from derive.text.errors import SpecError
 from derive.text.known import unknown
@@ -49,6 +49,23 @@ DETAILS = {
     "exhaustive": "every step",
 }
 PAPERS = ("a4", "letter")
+
+
+@dataclass(frozen=True)
+class FlavourEntry:
+    """A flavour of a format: its description, and the format."""
+
+    summary: str
+    format: str = "md"
+
+
+#: The flavours of Markdown, and those of a notebook.
+FLAVOURS = {
+    **{name: FlavourEntry(flavour.summary) for name, flavour in MARKDOWN.items()},
+    "exercise": FlavourEntry("a notebook with blanks and checks, and one with the answers", "ipynb"),
+}
+#: The flavour of Markdown if none is given.
+MYST = "myst"
 FORMS = {
     "package": "a package: the equations, the trainer, what both rest on, tests",
     "single-file": "the same in one file, trainer.py",
@@ -69,11 +86,12 @@ class Edition:
     """The options of the output of a derivation.
 
     ``formats`` are names from ``FORMATS`` and ``only`` names from ``PARTS``, as a sequence or
-    a comma-separated string; no ``only`` means all parts of the ``detail``. ``flavour`` and
-    ``front_matter`` are for Markdown; ``label_prefix`` begins every label in LaTeX (without
-    one there are none) and every anchor in Markdown. ``numbers`` is a seed (``7`` or ``"seed:7"``) or the path
-    of a TOML file, for a worked example. ``estimator`` adds a scikit-learn estimator to the package.
-    ``form`` is the form of the code: a name from ``FORMS``. ``paper`` is that of the PDF, a name from ``PAPERS``.
+    a comma-separated string; no ``only`` means all parts of the ``detail``. A ``flavour`` is for
+    one format, see ``FLAVOURS``; ``front_matter`` is for Markdown; ``label_prefix`` begins every
+    label in LaTeX (without one there are none) and every anchor in Markdown. ``numbers`` is a seed
+    (``7`` or ``"seed:7"``) or the path of a TOML file, for a worked example. ``estimator`` adds a
+    scikit-learn estimator to the package. ``form`` is the form of the code: a name from ``FORMS``.
+    ``paper`` is that of the PDF, a name from ``PAPERS``.
 
     Raises SpecError for an invalid value or combination.
 
@@ -97,7 +115,7 @@ class Edition:
         formats: str | Iterable[str] = ("tex",),
         detail: str = "full",
         only: str | Iterable[str] = (),
-        flavour: str = "myst",
+        flavour: str = MYST,
         front_matter: bool = False,
         label_prefix: str = "",
         numbers: str | int | Path | None = None,
@@ -121,10 +139,8 @@ class Edition:
             object.__setattr__(self, key, value)
         if "numbers" in self.only and self.numbers is None:
             raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
-        if self.form in ("core", "predict"):
-            needs = ["estimator"] * self.estimator + [f"format {name}" for name in self.formats if FORMATS[name].runs]
-            if needs:
-                raise SpecError(f"{needs[0]} needs a trainer, but form {self.form} has none: give form package")
+        if self.estimator and self.form in ("core", "predict"):
+            raise SpecError(f"estimator needs a trainer, but form {self.form} has none: give form package")
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Edition:
@@ -146,6 +162,11 @@ class Edition:
         if self.reads_file:
             rows["numbers"] = f'"{NUMBERS_FILE}"'
         return "".join(["\n[document]\n", *(f"{key} = {value}\n" for key, value in rows.items())]) if rows else ""
+
+    @property
+    def markdown(self) -> str:
+        """The flavour of Markdown; the default if the flavour is for another format."""
+        return self.flavour if FLAVOURS[self.flavour].format == "md" else MYST
 
     @property
     def reads_file(self) -> bool:
@@ -180,9 +201,12 @@ def check_use(edition: Edition, options: Collection[str]) -> None:
     """Raise SpecError for an option that none of the formats reads."""
     for key in options:
         formats = [name for name, entry in FORMATS.items() if key in entry.options]
+        what = key
+        if key == "flavour":
+            formats, what = [FLAVOURS[edition.flavour].format], f"flavour {edition.flavour}"
         if formats and not {*formats} & {*edition.formats}:
             listed = " or ".join(formats)
-            raise SpecError(f"{key} is for {listed}, which the format does not name: give {formats[0]} there too")
+            raise SpecError(f"{what} is for {listed}, which the format does not name: give {formats[0]} there too")
 
 
 # One argument at a time.

@@ -296,9 +296,11 @@ def test_internal_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
         ("--layers 3,4 --only numbers", "needs numbers"),
         (
             "--layers 3,4 --format md --flavour git",
-            "unknown flavour 'git': there are myst, kramdown, github and obsidian, and",
+            "unknown flavour 'git': there are myst, kramdown, github, obsidian and exercise",
         ),
-        ("--layers 3,4 --flavour github", "flavour is for md, which the format does not name"),
+        ("--layers 3,4 --flavour github", "flavour github is for md, which the format does not name: give md there"),
+        ("--layers 3,4 --flavour github --format ipynb", "flavour github is for md, which"),
+        ("--layers 3,4 --flavour exercise --format md", "flavour exercise is for ipynb, which the format does not"),
         ("--layers 3,4 --front-matter", "front_matter is for md"),
         ("--layers 3,4 --format html --label-prefix a", "label_prefix is for tex or pdf or md"),
         ("--layers 3,4 --label-prefix a_b", "label_prefix is 'a_b', but is made of"),

@@ -12,11 +12,12 @@ import pytest
 
 from derive import Edition, Network, derive
 from derive.files.formats import FORMATS
-from derive.statement.edition import KEYS, PARTS, check_use, edition_of
+from derive.statement.edition import FLAVOURS, KEYS, PARTS, check_use, edition_of
 from derive.text.errors import SpecError
 
 
 def test_the_names_are_those_that_there_are() -> None:
+    assert all("flavour" in FORMATS[entry.format].options for entry in FLAVOURS.values())
     assert {option for entry in FORMATS.values() for option in entry.options} <= {*KEYS}
 
 
@@ -134,8 +135,15 @@ def test_options_win_over_the_table() -> None:
 def test_an_option_that_no_format_uses() -> None:
     check_use(Edition("md"), ["flavour", "front_matter", "label_prefix", "detail"])
     check_use(Edition("pdf"), ["label_prefix", "paper"])
-    with pytest.raises(SpecError, match="flavour is for md"):
+    with pytest.raises(SpecError, match="flavour myst is for md"):
         check_use(Edition("tex,html"), ["flavour"])
+
+
+def test_a_flavour_is_for_one_format() -> None:
+    check_use(Edition("ipynb", flavour="exercise"), ["flavour"])
+    with pytest.raises(SpecError, match="flavour exercise is for ipynb, which the format does not name"):
+        derive(Network("2,1")).markdown("exercise")
+    assert Edition(flavour="github").markdown == "github" and Edition(flavour="exercise").markdown == "myst"
 
 
 # Every option from Python.

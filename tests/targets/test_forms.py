@@ -12,6 +12,7 @@ from helpers import derivation, load
 
 from derive import Edition, Network, derive
 from derive.catalogue.activations import ACTIVATIONS
+from derive.statement.edition import FORMS
 from derive.text.errors import OutputError, SpecError, StatementError
 
 NET = ((3, 4, 2), ("tanh", "sigmoid"), "mse")
@@ -54,10 +55,15 @@ def test_no_sample_is_predicted_by_itself_where_samples_are_coupled() -> None:
         derive(networks.NETWORKS["batch_norm"]()).numpy("predict")
 
 
-@pytest.mark.parametrize(("options", "needs"), [({"estimator": True}, "estimator"), ({"formats": "ipynb"}, "format")])
-def test_options_that_need_a_trainer_are_refused_without_one(options: dict[str, object], needs: str) -> None:
-    with pytest.raises(SpecError, match=f"{needs}.* needs a trainer, but form core has none"):
-        Edition(form="core", **options)  # type: ignore[arg-type]
+def test_an_estimator_is_refused_without_a_trainer() -> None:
+    with pytest.raises(SpecError, match="estimator needs a trainer, but form core has none"):
+        Edition(form="core", estimator=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_notebook_holds_its_trainer_in_every_form(form: str) -> None:
+    made = derive(Network((2, 1))).files(Edition("ipynb", "brief", form=form))
+    assert "package.Trainer(" in str(made["derivation.ipynb"])
 
 
 def code(folder: Path) -> set[str]:

@@ -73,7 +73,7 @@ def _word(token: tokenize.TokenInfo, tensors: Mapping[str, str]) -> Word | None:
         named = tensors.get(text[1:-1], "")
         return Word(text, named) if named else Word(text, kind="comment") if text.startswith('"""') else None
     if token.type == tokenize.COMMENT:
-        return Word(text, equation=_number(token), kind="comment")
+        return Word(text, equation=number_of(token), kind="comment")
     return None
 
 
@@ -89,7 +89,7 @@ def _filled(text: str, marks: Sequence[tuple[int, int, Word]]) -> Iterator[Word]
         yield Word(text[at:])
 
 
-def _number(token: tokenize.TokenInfo) -> int | None:
+def number_of(token: tokenize.TokenInfo) -> int | None:
     """The number of the equation in a comment; None without one."""
     number = token.string[3:-1] if token.type == tokenize.COMMENT and token.string[1:3] == " (" else ""
     return int(number) if number.isdigit() else None
@@ -107,7 +107,7 @@ def _equations(source: str, tokens: Sequence[tokenize.TokenInfo]) -> dict[int, t
             first = 0
         elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
             first = first or token.start[0]
-        number = _number(token)
+        number = number_of(token)
         if number is None or not first:
             continue
         end = token.start[1] if first == token.start[0] else None

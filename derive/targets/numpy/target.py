@@ -12,6 +12,7 @@ from derive.derived import Derived
 from derive.targets.names import code_names
 from derive.targets.numpy.listing import listing
 from derive.targets.numpy.package import Rendered, rendered, tests_source
+from derive.targets.numpy.script import Script, script
 from derive.targets.target import Listing
 from derive.targets.verify import ENTRYWISE, LARGEST, GradientReport, check_rendered, loaded
 from derive.text.errors import SecondRenderingError
@@ -71,6 +72,10 @@ class NumPyTarget:
         names = code_names(program, self.derived.notation).tensors
         tensors = {names[t.name]: t.name for t in program.tensors.values() if t.role != Role.UPDATED}
         return listing(*next(iter(self.readable.form(form).items())), tuple(tensors.items()))
+
+    def script(self) -> Script:
+        """The equations outside their functions, which are there also without a second rendering."""
+        return script(self.readable.equations)
 
     def one_file(self, form: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the code as one file; see ``Derivation.numpy``.

@@ -1,0 +1,123 @@
+"""The equations as a script: the lines of the module outside its functions, for the cells of a notebook."""
+
+from __future__ import annotations
+
+import ast
+import io
+import textwrap
+import tokenize
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from derive.targets.numpy.listing import number_of
+from derive.targets.numpy.printer import quoted
+
+#: The name of the gradients in a step.
+SLOPES = "slopes"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The code of one equation.
+
+    ``target`` is its left side and ``name`` the name of the tensor; ``before`` are lines that it needs first.
+    """
+
+    target: str
+    name: str
+    before: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Script:
+    """The code of all equations by number, with what it needs.
+
+    ``functions`` are the constants and the elementwise functions, ``names`` the lines that name parameters and sizes,
+    and ``slopes`` the line that collects the gradients for the update.
+    """
+
+    functions: str
+    names: str
+    slopes: str
+    assignments: Mapping[int, Assignment]
+
+
+def script(source: str) -> Script:
+    """Take the equations of a module out of its functions."""
+    tree, lines = ast.parse(source), source.splitlines()
+    comments = tokenize.generate_tokens(io.StringIO(source).readline)
+    numbers = {t.start[0]: n for t in comments if (n := number_of(t)) is not None}
+
+    def text(node: ast.stmt) -> str:
+        return textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+
+    bodies = {n.name: n.body for n in tree.body if isinstance(n, ast.FunctionDef) and n.decorator_list}
+    names: dict[str, str] = {}
+    found: dict[int, Assignment] = {}
+    for node in (node for name in ("forward", "error", "gradients") for node in bodies[name]):
+        number = numbers.get(node.end_lineno or 0)
+        if number is not None:
+            found.setdefault(number, _assignment(node, "", text(node)))
+        elif isinstance(node, ast.Assign):
+            names |= dict(_names(node))
+    collected = next(text(node) for node in bodies["gradients"] if isinstance(node, ast.Return))
+    before = ""
+    for node in _after_gradients(bodies["update"]):
+        number = numbers.get(node.end_lineno or 0)
+        if number is None:
+            before += f"{text(node)}\n"
+        else:
+            found[number] = _assignment(node, before, text(node))
+            before = ""
+    return Script(
+        "\n\n\n".join(_functions(tree.body, text)),
+        "\n".join(f"{name} = {value}" for name, value in names.items()),
+        f"{SLOPES} = {collected.removeprefix('return ')}",
+        found,
+    )
+
+
+def _assignment(node: ast.stmt, before: str, code: str) -> Assignment:
+    """The code of an equation; an array that is filled in place is its own target."""
+    assert isinstance(node, ast.Assign | ast.AugAssign)
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    match target:
+        case ast.Subscript(value=ast.Name(holder), slice=ast.Constant(str(key))):
+            return Assignment(f"{holder}[{quoted(key)}]", key, before, code)
+        case ast.Subscript(value=ast.Name(name)) | ast.Name(name):
+            return Assignment(name, name, before, code)
+    raise ValueError(f"{code!r} assigns to what is neither a name nor an entry of a dict")
+
+
+def _names(node: ast.Assign) -> Iterator[tuple[str, str]]:
+    """What a line names, one by one, except the tensors that other functions have computed."""
+    pairs = zip(*(getattr(side, "elts", [side]) for side in (node.targets[0], node.value)), strict=True)
+    for target, value in pairs:
+        match value:
+            case ast.Subscript(value=ast.Name("values")):
+                pass
+            case ast.Subscript(value=ast.Name(holder), slice=ast.Constant(str(key))):
+                yield ast.unparse(target), f"{holder}[{quoted(key)}]"
+            case _:
+                yield ast.unparse(target), ast.unparse(value)
+
+
+def _after_gradients(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
+    """The lines of a step after the gradients, without the return."""
+    start = next(n for n, node in enumerate(body) if isinstance(node, ast.Assign) and _is_named(node, SLOPES))
+    return body[start + 1 : -1]
+
+
+def _is_named(node: ast.Assign, name: str) -> bool:
+    return isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
+
+
+def _functions(body: Sequence[ast.stmt], text: Callable[[ast.stmt], str]) -> Iterator[str]:
+    """The constants, together, and the functions that are not offered to users."""
+    constants = [text(node) for node in body if isinstance(node, ast.Assign) and not _is_named(node, "NETWORK")]
+    if constants:
+        yield "\n".join(constants)
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list:
+            yield text(node)
