@@ -26,7 +26,7 @@ from derive.files.flavours import JUPYTER, escaped
 from derive.files.templates import fill
 from derive.formats.markdown import MarkdownWriter, linked
 from derive.targets.names import code_names
-from derive.targets.numpy.printer import quoted
+from derive.targets.numpy.code import quoted
 from derive.targets.verify import ENTRYWISE
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from derive.targets.numpy.code import quoted
 from derive.targets.numpy.listing import number_of
-from derive.targets.numpy.printer import quoted
 
 #: The name of the gradients in a step.
 SLOPES = "slopes"
