@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import singledispatchmethod
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import (
-    Abs,
-    Add,
-    And,
-    E,
-    Expr,
-    Function,
-    Indexed,
-    Integer,
-    KroneckerDelta,
-    Max,
-    Min,
-    Mul,
-    Or,
-    Piecewise,
-    Pow,
-    Rational,
-    Sum,
-    Symbol,
-    pi,
-    sign,
-    true,
-)
-from sympy.core.relational import Relational
+from sympy import Symbol
 
-from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Axis, Index, Tensor
+from derive.calculus.index import Axis, Tensor
 from derive.calculus.program import Assign, Program
+from derive.targets.loops.printer import Loop, LoopPrinter
 
 Array = NDArray[Any]
 STEP = "    "
@@ -86,12 +62,13 @@ def _moved(place: tuple[int, ...], tensor: Tensor, way: int) -> tuple[int, ...]:
     return tuple(n + way * axis.start for n, axis in zip(place, tensor.axes, strict=True))
 
 
-class _Printer:
-    """Prints expressions; ``functions`` holds the lines of the elementwise functions that they call."""
+class _Printer(LoopPrinter):
+    """Prints Python. A tensor is a dict from tuples of indices to numbers."""
 
-    def __init__(self) -> None:
-        self.functions: list[str] = []
-        self._names: dict[Any, str] = {}
+    library = "math"
+    outside = frozenset({"abs", "max", "min", "sign"})
+    pi, e, nan = "math.pi", "math.e", "math.nan"
+    both, either = "and", "or"
 
     def statement(self, statement: Assign) -> Iterator[str]:
         """Loops that compute a statement."""
@@ -99,105 +76,30 @@ class _Printer:
         yield f"{step}values[{name!r}] = {{}}"
         for index in statement.equation.indices:
             scope[index] = f"i{len(scope)}"
-            yield f"{step}for {scope[index]} in {self._range(index.axis)}:"
+            yield f"{step}for {self._in_range(scope[index], index.axis)}:"
             step += STEP
         value = self.code(statement.equation.expression, scope)
-        place = _tuple(scope[index] for index in statement.equation.indices)
-        yield f"{step}values[{name!r}][{place}] = {value}  # ({statement.number})"
+        yield f"{step}{self.entry(name, [*scope.values()])} = {value}  # ({statement.number})"
 
-    def _range(self, axis: Axis) -> str:
-        return f"range({axis.start}, {axis.start} + {self.code(axis.extent, {})})"
+    def _in_range(self, name: str, axis: Axis) -> str:
+        return f"{name} in range({self.first(axis)}, {self.after(axis)})"
 
-    def _called(self, function: Any) -> str:
-        """Name of an elementwise function; it is added to ``functions`` after those that it calls."""
-        if function not in self._names:
-            scope = {symbol: symbol.name for symbol in (X, *function.others)}
-            value = self.code(function.definition, scope)
-            self._names[function] = f"f{len(self._names)}"
-            head = f"def {self._names[function]}({', '.join(scope.values())}):  # {function.title}"
-            self.functions += ["", "", head, f"{STEP}return {value}"]
-        return self._names[function]
+    def entry(self, name: str, indices: Sequence[str]) -> str:
+        """An entry of a dict."""
+        return f"values[{name!r}][({''.join(f'{index}, ' for index in indices)})]"
 
-    @singledispatchmethod
-    def code(self, expression: Any, scope: Mapping[Symbol, str]) -> str:
-        """Code of an expression; ``scope`` names the enclosing indices, or the arguments of a function."""
-        raise NotImplementedError(f"no loops for {type(expression).__name__}: {expression}")
+    def choice(self, condition: str, value: str, other: str) -> str:
+        """A conditional expression."""
+        return f"({value} if {condition} else {other})"
 
-    @code.register
-    def _(self, expression: Rational, scope: Mapping[Symbol, str]) -> str:
-        return f"({expression.p} / {expression.q})" if expression.q != 1 else f"({expression.p})"
+    def equal(self, left: str, right: str) -> str:
+        """A comparison."""
+        return f"{left} == {right}"
 
-    @code.register
-    def _(self, expression: Symbol, scope: Mapping[Symbol, str]) -> str:
-        if expression in scope:
-            return scope[expression]
-        return f"sizes[{expression.name!r}]" if expression.is_integer else f"values[{expression.name!r}][()]"
+    def total(self, body: str, loops: Sequence[Loop]) -> str:
+        """The ``sum`` of a generator."""
+        return f"sum({body} {' '.join(f'for {self._in_range(*loop)}' for loop in loops)})"
 
-    @code.register
-    def _(self, expression: Indexed, scope: Mapping[Symbol, str]) -> str:
-        return f"values[{expression.base.label.name!r}][{_tuple(self.code(i, scope) for i in expression.indices)}]"
-
-    @code.register(Add)
-    @code.register(Mul)
-    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
-        mark = " + " if isinstance(expression, Add) else " * "
-        return f"({mark.join(self.code(a, scope) for a in expression.args)})"
-
-    @code.register
-    def _(self, expression: Pow, scope: Mapping[Symbol, str]) -> str:
-        base, exponent = (self.code(a, scope) for a in (expression.base, expression.exp))
-        return f"({base} ** {exponent})" if isinstance(expression.exp, Integer) else f"math.pow({base}, {exponent})"
-
-    @code.register
-    def _(self, expression: KroneckerDelta, scope: Mapping[Symbol, str]) -> str:
-        left, right = (self.code(a, scope) for a in expression.args)
-        return f"(1 if {left} == {right} else 0)"
-
-    @code.register
-    def _(self, expression: Sum, scope: Mapping[Symbol, str]) -> str:
-        """Print a sum: its first index is the innermost loop, and hides an outer index of the same name."""
-        indices: list[Index] = [limit[0] for limit in reversed(expression.limits)]
-        inside = {**scope, **{index: f"i{len(scope) + n}" for n, index in enumerate(indices)}}
-        loops = " ".join(f"for {inside[index]} in {self._range(index.axis)}" for index in indices)
-        return f"sum({self.code(expression.function, inside)} {loops})"
-
-    @code.register
-    def _(self, expression: Piecewise, scope: Mapping[Symbol, str]) -> str:
-        cases = (f"{self.code(v, scope)} if {self._holds(c, scope)} else" for v, c in expression.args)
-        return f"({' '.join(cases)} math.nan)"
-
-    def _holds(self, condition: Any, scope: Mapping[Symbol, str]) -> str:
-        if condition == true:
-            return "True"
-        if isinstance(condition, And | Or):
-            word = " and " if isinstance(condition, And) else " or "
-            return f"({word.join(self._holds(part, scope) for part in condition.args)})"
-        assert isinstance(condition, Relational)
-        return f"{self.code(condition.lhs, scope)} {condition.rel_op} {self.code(condition.rhs, scope)}"
-
-    @code.register
-    def _(self, expression: Elementwise, scope: Mapping[Symbol, str]) -> str:
-        return self._call(self._called(type(expression)), expression, scope)
-
-    @code.register(type(pi))
-    @code.register(type(E))
-    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
-        return "math.pi" if expression == pi else "math.e"
-
-    @code.register(Abs)
-    @code.register(Max)
-    @code.register(Min)
-    @code.register(sign)
-    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
-        return self._call(type(expression).__name__.lower(), expression, scope)
-
-    @code.register
-    def _(self, expression: Function, scope: Mapping[Symbol, str]) -> str:
-        return self._call(f"math.{type(expression).__name__}", expression, scope)
-
-    def _call(self, name: str, expression: Expr, scope: Mapping[Symbol, str]) -> str:
-        return f"{name}({', '.join(self.code(a, scope) for a in expression.args)})"
-
-
-def _tuple(items: Iterator[str]) -> str:
-    return f"({''.join(f'{item}, ' for item in items)})"
+    def definition(self, name: str, arguments: Sequence[str], value: str, title: str) -> list[str]:
+        """A function of one line."""
+        return ["", "", f"def {name}({', '.join(arguments)}):  # {title}", f"{STEP}return {value}"]

@@ -1,0 +1,181 @@
+"""Print the expressions of the index form as code with one loop for each index; a language adds its own signs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import singledispatchmethod
+from typing import Any, ClassVar
+
+from sympy import (
+    Abs,
+    Add,
+    And,
+    E,
+    Expr,
+    Function,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Or,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    pi,
+    sign,
+    true,
+)
+from sympy.core.relational import Relational
+
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Axis, Index
+
+#: An index with the name of its variable.
+Loop = tuple[str, Axis]
+
+
+class LoopPrinter(ABC):
+    """Prints expressions; ``functions`` holds the lines of the elementwise functions that they call.
+
+    In code, ``values`` maps the names of tensors to their entries, and ``sizes`` the names of widths to numbers.
+    """
+
+    #: The library of functions, and the functions outside it.
+    library: ClassVar[str]
+    outside: ClassVar[frozenset[str]]
+    #: The circle constant, e, and not a number; the signs of "and" and "or".
+    pi: ClassVar[str]
+    e: ClassVar[str]
+    nan: ClassVar[str]
+    both: ClassVar[str]
+    either: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.functions: list[str] = []
+        self._names: dict[Any, str] = {}
+
+    # ------------------------------------------------------------ what languages write in their own ways
+
+    @abstractmethod
+    def entry(self, name: str, indices: Sequence[str]) -> str:
+        """An entry of a tensor."""
+
+    @abstractmethod
+    def choice(self, condition: str, value: str, other: str) -> str:
+        """One value if a condition holds, else another."""
+
+    @abstractmethod
+    def equal(self, left: str, right: str) -> str:
+        """The condition that two integers are equal."""
+
+    @abstractmethod
+    def total(self, body: str, loops: Sequence[Loop]) -> str:
+        """The sum of a body over loops, the outermost first."""
+
+    @abstractmethod
+    def definition(self, name: str, arguments: Sequence[str], value: str, title: str) -> list[str]:
+        """The lines that define a function."""
+
+    # ------------------------------------------------------------ expressions
+
+    def first(self, axis: Axis) -> str:
+        """The number of the first entry along an axis."""
+        return str(axis.start)
+
+    def after(self, axis: Axis) -> str:
+        """The number after that of the last entry along an axis."""
+        stop = axis.extent + axis.start
+        return str(stop) if stop.is_Integer else f"{axis.start} + {self.code(axis.extent, {})}"
+
+    @singledispatchmethod
+    def code(self, expression: Any, scope: Mapping[Symbol, str]) -> str:
+        """Code of an expression; ``scope`` names the enclosing indices, or the arguments of a function."""
+        raise NotImplementedError(f"no loops for {type(expression).__name__}: {expression}")
+
+    @code.register
+    def _(self, expression: Rational, scope: Mapping[Symbol, str]) -> str:
+        return f"({expression.p} / {expression.q})" if expression.q != 1 else f"({expression.p})"
+
+    @code.register
+    def _(self, expression: Symbol, scope: Mapping[Symbol, str]) -> str:
+        if expression in scope:
+            return scope[expression]
+        return f"sizes[{expression.name!r}]" if expression.is_integer else self.entry(expression.name, ())
+
+    @code.register
+    def _(self, expression: Indexed, scope: Mapping[Symbol, str]) -> str:
+        return self.entry(expression.base.label.name, [self.code(i, scope) for i in expression.indices])
+
+    @code.register(Add)
+    @code.register(Mul)
+    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
+        mark = " + " if isinstance(expression, Add) else " * "
+        return f"({mark.join(self.code(a, scope) for a in expression.args)})"
+
+    @code.register
+    def _(self, expression: Pow, scope: Mapping[Symbol, str]) -> str:
+        base, exponent = (self.code(a, scope) for a in (expression.base, expression.exp))
+        is_whole = isinstance(expression.exp, Integer)
+        return f"({base} ** {exponent})" if is_whole else f"{self.library}.pow({base}, {exponent})"
+
+    @code.register
+    def _(self, expression: KroneckerDelta, scope: Mapping[Symbol, str]) -> str:
+        return self.choice(self.equal(*(self.code(a, scope) for a in expression.args)), "1", "0")
+
+    @code.register
+    def _(self, expression: Sum, scope: Mapping[Symbol, str]) -> str:
+        """Print a sum: its first index is the innermost loop, and hides an outer index of the same name."""
+        indices: list[Index] = [limit[0] for limit in reversed(expression.limits)]
+        inside = {**scope, **{index: f"i{len(scope) + n}" for n, index in enumerate(indices)}}
+        return self.total(self.code(expression.function, inside), [(inside[i], i.axis) for i in indices])
+
+    @code.register
+    def _(self, expression: Piecewise, scope: Mapping[Symbol, str]) -> str:
+        value = self.nan
+        for case, condition in reversed(expression.args):
+            printed = self.code(case, scope)
+            value = printed if condition == true else self.choice(self.condition(condition, scope), printed, value)
+        return value
+
+    def condition(self, condition: Any, scope: Mapping[Symbol, str]) -> str:
+        """Code of a condition."""
+        if isinstance(condition, And | Or):
+            word = self.both if isinstance(condition, And) else self.either
+            return f"({f' {word} '.join(self.condition(part, scope) for part in condition.args)})"
+        assert isinstance(condition, Relational)
+        return f"{self.code(condition.lhs, scope)} {condition.rel_op} {self.code(condition.rhs, scope)}"
+
+    @code.register
+    def _(self, expression: Elementwise, scope: Mapping[Symbol, str]) -> str:
+        return self._call(self._called(type(expression)), expression, scope)
+
+    def _called(self, function: Any) -> str:
+        """Name of an elementwise function; it is added to ``functions`` after those that it calls."""
+        if function not in self._names:
+            scope = {symbol: symbol.name for symbol in (X, *function.others)}
+            value = self.code(function.definition, scope)
+            self._names[function] = f"f{len(self._names)}"
+            self.functions += self.definition(self._names[function], [*scope.values()], value, function.title)
+        return self._names[function]
+
+    @code.register(type(pi))
+    @code.register(type(E))
+    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
+        return self.pi if expression == pi else self.e
+
+    @code.register(Abs)
+    @code.register(Max)
+    @code.register(Min)
+    @code.register(sign)
+    @code.register(Function)
+    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
+        name = type(expression).__name__.lower()
+        return self._call(name if name in self.outside else f"{self.library}.{name}", expression, scope)
+
+    def _call(self, name: str, expression: Expr, scope: Mapping[Symbol, str]) -> str:
+        return f"{name}({', '.join(self.code(a, scope) for a in expression.args)})"
