@@ -6,13 +6,14 @@ Every unit, line and label has attributes that identify it (``data-unit``, ``dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from derive.drawing.glyphs import Glyphs, glyphs_of
 from derive.drawing.scene import Card, Circle, Dots, Drawing, Label, Point, Stroke, shaft, tip
+from derive.paper.boxes import Box
 
 #: Colours by purpose: type, lines, parts on no path, quiet words, paths, and fills.
 LIGHT = {
@@ -192,8 +193,6 @@ def _dots(dots: Dots) -> str:
 
 
 def _label(label: Label) -> str:
-    found = [g for run in label.runs for g in ([Glyphs(run)] if isinstance(run, str) else glyphs_of(run))]
-    glyphs = [replace(g, symbol="") if g.symbol == label.symbol else g for g in found]
     attributes = {
         "x": label.x,
         "y": label.baseline,
@@ -203,7 +202,14 @@ def _label(label: Label) -> str:
         "data-weight": f"{label.symbol}:{label.entry}" if label.entry and label.state == "mark" else "",
         "data-symbol": label.symbol,
     }
-    return _tag("text", attributes, "".join(_spans(glyphs, label.size)))
+    return _tag("text", attributes, letters(label.runs, label.size, label.symbol))
+
+
+def letters(runs: Iterable[str | Box], size: float, symbol: str = "") -> str:
+    """Words and formulas as the content of a ``text`` element, which names ``symbol`` itself."""
+    found = [g for run in runs for g in ([Glyphs(run)] if isinstance(run, str) else glyphs_of(run))]
+    glyphs = [replace(g, symbol="") if g.symbol == symbol else g for g in found]
+    return "".join(_spans(glyphs, size))
 
 
 def _spans(glyphs: list[Glyphs], size: float) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The document as one self-contained HTML page, with its fonts, pictures and scripts.
 
-Formulas are MathML, which browsers render and screen readers read. The page is complete without
-its script, which only highlights, folds and steps through existing content.
+Formulas are MathML, which browsers render and screen readers read. The derivation is complete without the script of
+the page, which highlights, folds and steps through existing content, and runs the derived equations of a small network.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, singledispatchmethod
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derive.document.blocks import (
     BREAK,
@@ -34,10 +34,12 @@ from derive.document.blocks import (
     Table,
     Text,
 )
+from derive.drawing.live import live_network
 from derive.drawing.svg import svg
 from derive.files.templates import fill, template_folder
 from derive.formats.html_code import code_section
-from derive.formats.html_walk import Facts, facts, walk_figure
+from derive.formats.html_live import LivePart
+from derive.formats.html_walk import facts, walk_figure
 from derive.paper.boxes import EMPTY, Box
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import joined, latex
@@ -63,16 +65,26 @@ def files(manuscript: Manuscript) -> dict[str, str]:
 def html_page(view: View, document: Document) -> str:
     """Write a document as a self-contained page; ``view`` is the view that it was written from."""
     writer = HtmlWriter(frozenset(_numbers(document.parts)))
-    sections = [section for part in document.parts for section in _sections(writer, view, document, part)]
+    network = live_network(view.derivation)
+    live = None if network is None else LivePart(view, network)
+    sections = [Section(part.name, part.title, writer.blocks(part.blocks)) for part in document.parts]
+    if live is None:
+        sections = [_walked(writer, view, document, section) for section in sections]
     if any(isinstance(b, Algorithm) for p in document.parts for b in _blocks(p.blocks)):
         sections.append(Section("code", "The code", code_section(view, writer.anchors)))
+    assets = _assets()
+    scripts = [assets.page] if live is None else [_packed(live.script), assets.page, assets.live]
     return fill(
         "html/page.html.jinja",
         title=document.title,
         description=view.derivation.description,
+        live="" if live is None else live.section(writer.item),
         sections=sections,
-        facts=_json(facts(view)),
-        **_assets(),
+        facts=_json(facts(view) if live is None else {**facts(view), "live": live.facts}),
+        scripts=scripts,
+        hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+        style=assets.style,
+        font=assets.font,
     )
 
 
@@ -85,12 +97,13 @@ class Section:
     body: str
 
 
-def _sections(writer: HtmlWriter, view: View, document: Document, part: Part) -> Iterator[Section]:
-    body = writer.blocks(part.blocks)
-    if part.name == _WALKED:
-        drawings = [_drawing_id(b) for p in document.parts for b in _blocks(p.blocks) if isinstance(b, Picture)]
-        body += "\n" + walk_figure(view, drawings[0] if drawings else "", writer.item)
-    yield Section(part.name, part.title, body)
+def _walked(writer: HtmlWriter, view: View, document: Document, section: Section) -> Section:
+    """Add the walk through the backward pass to the section that it follows."""
+    if section.name != _WALKED:
+        return section
+    drawings = [_drawing_id(b) for p in document.parts for b in _blocks(p.blocks) if isinstance(b, Picture)]
+    figure = walk_figure(view, drawings[0] if drawings else "", writer.item)
+    return replace(section, body=f"{section.body}\n{figure}")
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -108,15 +121,26 @@ def _numbers(parts: Sequence[Part]) -> Iterator[tuple[int, bool]]:
             yield from ((i.number, i.batch) for i in block.items if i.number is not None)
 
 
+@dataclass(frozen=True)
+class Assets:
+    """What all pages share: style, scripts and font."""
+
+    style: str
+    page: str
+    live: str
+    font: str
+
+
 @cache
-def _assets() -> dict[str, str]:
-    """Return style, script, the script's hash for the content security policy, and fonts."""
+def _assets() -> Assets:
     folder = template_folder() / "html"
-    script = _packed((folder / "page.js").read_text(encoding="utf-8"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    font = base64.b64encode((folder / "math.woff2").read_bytes()).decode()
-    style = _packed((folder / "page.css").read_text(encoding="utf-8"))
-    return {"style": style, "script": script, "script_hash": f"sha256-{digest}", "font": font}
+    style, page, live = (_packed((folder / n).read_text(encoding="utf-8")) for n in ("page.css", "page.js", "live.js"))
+    return Assets(style, page, live, base64.b64encode((folder / "math.woff2").read_bytes()).decode())
+
+
+def _digest(script: str) -> str:
+    """The hash of a script for the content security policy."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _packed(source: str) -> str:
@@ -125,7 +149,7 @@ def _packed(source: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
 
 
-def _json(known: Facts) -> str:
+def _json(known: Mapping[str, Any]) -> str:
     """Write facts for the script, escaped so that they cannot close their element."""
     text = json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""The generated module on the page: the code of the equations is open, the rest folded."""
+"""The generated module on the page, folded."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def code_section(view: View, anchors: Mapping[int, str]) -> str:
     """Write the module line by line; ``anchors`` are the link targets of the equations."""
     words = (
-        f"This is <code>{view.code.name}</code>. What computes the equations is shown, each line with the number of "
-        "its equation; the rest is folded. The lines are numbered as in the file."
+        f"This is <code>{view.code.name}</code>, with the line numbers of the file. A line that computes an equation "
+        "ends with its number."
     )
     return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in view.code.sections)])
 
@@ -24,8 +24,6 @@ def code_section(view: View, anchors: Mapping[int, str]) -> str:
 def _section(section: Section, anchors: Mapping[int, str]) -> str:
     lines = "".join(_line(n, line, anchors) for n, line in enumerate(section.lines, start=section.first))
     code = f'<pre><code style="--first:{section.first - 1}">{lines}</code></pre>'
-    if section.core:
-        return code
     return f"<details><summary>{_summary(section)}</summary>\n{code}</details>"
 
 

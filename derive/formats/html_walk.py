@@ -44,31 +44,36 @@ def _shown(view: View) -> dict[str, str]:
 
 
 def walk_figure(view: View, drawing: str, write: Callable[[Item, bool], str]) -> str:
-    """Write the steps of the backward pass with controls, hidden until the script has run.
+    """Write the backward pass as a figure, hidden until the script has run.
 
     ``drawing`` is the id of the drawing that the script copies into the figure; empty for none.
     """
+    picture = f'<div class="net" data-copy="{escape(drawing)}"></div>\n' if drawing else ""
+    steps = walk(view, write)
+    return f'<figure class="walk" hidden>\n<h3>The backward pass, step by step</h3>\n{picture}{steps}\n</figure>'
+
+
+def walk(view: View, write: Callable[[Item, bool], str], drawn: bool = True) -> str:
+    """Write the steps of the backward pass with controls; they light parts of the drawing if it is ``drawn``."""
     steps = strides(view)
     last = len(steps)
-    picture = f'<div class="net" data-copy="{escape(drawing)}"></div>\n' if drawing else ""
-    listed = "\n".join(_stride(n, last, step, write) for n, step in enumerate(steps, start=1))
+    listed = "\n".join(_stride(n, last, step, write, drawn) for n, step in enumerate(steps, start=1))
     return (
-        '<figure class="walk" hidden>\n<h3>The backward pass, step by step</h3>\n'
-        f"{picture}"
         '<div class="controls"><button type="button" value="-1">Back</button>'
         f'<input type="range" min="0" max="{last}" value="0" aria-label="Step of the backward pass">'
         '<button type="button" value="1">Next</button></div>\n'
-        f'<ol aria-live="polite">\n<li>{_BEGIN}</li>\n{listed}\n</ol>\n</figure>'
+        f'<ol aria-live="polite">\n<li>{_BEGIN}</li>\n{listed}\n</ol>'
     )
 
 
 _BEGIN = "<p>Go on to the next step to follow the error back through the network.</p>"
 
 
-def _stride(number: int, last: int, step: Stride, write: Callable[[Item, bool], str]) -> str:
+def _stride(number: int, last: int, step: Stride, write: Callable[[Item, bool], str], drawn: bool) -> str:
     rows = "\n".join(write(item, False) for item in step.items)
     numbers = " ".join(str(i.number) for i in step.items if i.number is not None)
+    places = " ".join(step.drawn) if drawn else ""
     return (
-        f'<li hidden data-symbols="{escape(" ".join(step.symbols))}" data-drawn="{escape(" ".join(step.drawn))}" '
+        f'<li hidden data-symbols="{escape(" ".join(step.symbols))}" data-drawn="{escape(places)}" '
         f'data-numbers="{numbers}"><p>Step {number} of {last}</p>\n<div class="eqs">\n{rows}\n</div></li>'
     )

@@ -62,6 +62,7 @@
     lit.forEach(p => p.element.classList.remove("on"));
     lit = known ? found(known) : [];
     lit.forEach(p => p.element.classList.add("on"));
+    document.dispatchEvent(new CustomEvent("lit", {detail: known}));
   };
   const outermost = target => {
     let best = null;
@@ -146,7 +147,7 @@
   on(window, "hashchange", reveal);
   let closed = [];
   on(window, "beforeprint", () => {
-    closed = folds.filter(f => !f.open);
+    closed = folds.filter(f => !f.open && !f.closest("#code"));
     closed.forEach(f => { f.open = true; });
   });
   on(window, "afterprint", () => closed.forEach(f => { f.open = false; }));
@@ -161,7 +162,7 @@
     const steps = all("ol > li", walk), last = steps.length - 1, range = one("input", walk), turns = all("button", walk);
     const parts = steps.map(({dataset: {symbols = "", drawn: shown = "", numbers = "0"}}) => [
       ...symbols.split(" ").flatMap(s => [
-        ...at(written, facts.same[s] || s), ...at(drawn, s).filter(p => !p.element.dataset.symbol)]),
+        ...at(written, facts.same[s] || s), ...at(drawn, s).filter(({element: e}) => !e.dataset.symbol && !e.closest("#live"))]),
       ...shown.split(" ").flatMap(s => drawing(s)),
     ].map(p => p.element).concat(numbers.split(" ").flatMap(n => all(`#eq-${n}, #eq-${n}-batch`))));
     const go = number => {

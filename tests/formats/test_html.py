@@ -133,10 +133,11 @@ def test_the_page_of_the_first_example_is_small(made):
     path, *_ = made("plain")
     assert path.stat().st_size < 420_000  # most of it is the listing of the module
     page = path.read_text(encoding="utf-8")
-    script = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[0]
+    _, script, live = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     style = re.sub(r"@font-face\{[^}]*\}", "", re.findall(r"<style>(.*?)</style>", page, re.DOTALL)[0])
     assert len(script) < 8_192
-    assert len(style) < 12_288
+    assert len(live) < 24_576
+    assert len(style) < 17_408
 
 
 def test_the_page_allows_its_own_script_and_nothing_else(made):
@@ -144,8 +145,10 @@ def test_the_page_allows_its_own_script_and_nothing_else(made):
     page = path.read_text(encoding="utf-8")
     rule = next(a["content"] for t, a in Reader(page).tags if t == "meta" and "http-equiv" in a)
     assert rule.startswith("default-src 'none';")
-    script = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[0]
-    assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in rule
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert f"script-src {allowed};" in rule
 
 
 def test_the_page_is_reproducible():
@@ -171,7 +174,7 @@ def test_the_page_takes_little_time():
     tex = timed(lambda: tex_files(document(fresh)))
     shown = document(view)
     page = min(timed(lambda: html_page(view, shown)) for _ in range(3))
-    assert page < 0.5 * tex
+    assert page < 0.8 * tex
 
 
 @pytest.mark.parametrize("only", [("glance",), ("pattern",), ("loop",), ("matrices", "loop"), ("check",)])
@@ -355,7 +358,7 @@ def test_a_factor_lights_up_wherever_it_occurs(made, open_page):
     page.hover("#pattern [data-s='a2/z2'] >> nth=0")
     everywhere = page.locator("[data-s='a2/z2']").count()
     assert lit(page).count("a2/z2") == everywhere > 5
-    assert {"a2:1", "a2:4"} <= set(lit(page, "#glance"))
+    assert {"a2:1", "a2:4"} <= set(lit(page, "#live"))
     assert not {"a1:1", "z3/a2"} & set(lit(page))
     page.hover("h1")
     assert lit(page) == []
@@ -366,13 +369,13 @@ def test_a_shared_factor_is_the_derivative_that_it_is_the_name_of(made, open_pag
     page.hover("#pattern [data-s='Psi_z2'] >> nth=0")
     assert {"Psi_z2", "E/z2"} <= set(lit(page))
     assert lit(page, "#code") == ["Psi_z2"] * page.locator("#code [data-s='Psi_z2']").count() != []
-    assert "a2:1" in lit(page, "#glance")
+    assert "Psi_z2:1" in lit(page, "#live")
 
 
 def test_an_entry_is_told_from_the_others(made, open_page):
     page = open_page(made("plain")[0]).page
     page.hover("#forward [data-s='W2'][data-e='3,1']")
-    drawn = [w for w in lit(page, "#glance") if w.startswith("W2:")]
+    drawn = [w for w in lit(page, "#live") if w.startswith("W2:")]
     assert drawn == ["W2:3,1"]
     entries = page.eval_on_selector_all("[data-s='W2'].on", "all => all.map(e => e.dataset.e || '')")
     assert set(entries) == {"", "3,1"}
@@ -381,9 +384,9 @@ def test_an_entry_is_told_from_the_others(made, open_page):
 
 def test_a_line_of_the_drawing_lights_its_weight(made, open_page):
     page = open_page(made("plain")[0]).page
-    page.locator("#glance .hit[data-weight='W1:2,3']").dispatch_event("pointerover", {"bubbles": True})
-    assert "W1:2,3" in lit(page, "#glance")
-    assert "W1:2,2" not in lit(page, "#glance")
+    page.locator("#live .hit[data-weight='W1:2,3']").dispatch_event("pointerover", {"bubbles": True})
+    assert "W1:2,3" in lit(page, "#live")
+    assert "W1:2,2" not in lit(page, "#live")
     assert page.locator("#forward [data-s='W1'][data-e='2,3'].on").count() == 1
     assert page.locator("#forward [data-s='W1'][data-e='2,2'].on").count() == 0
 
@@ -409,7 +412,7 @@ def test_keyboard_and_pointer_are_equivalent(made, open_page):
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     assert "Psi_z3" in lit(page)
-    page.focus("#glance .net")
+    page.focus("#live .net")
     page.keyboard.press("ArrowRight")
     assert len(lit(page)) > 1
     page.keyboard.press("Tab")
@@ -466,7 +469,7 @@ def test_the_backward_pass_is_walked_through(name, made, open_page):
         assert page.locator(".was").count() == 0 if number == 1 else page.locator(".eq.was").count() > 0
         symbols = page.eval_on_selector_all("main math .now", "all => all.map(e => e.dataset.s)")
         assert set(symbols) & set(step.symbols)
-        assert page.locator(".walk .net .now").count() > 0
+        assert page.locator(":is(#live, .walk .net) .now").count() > 0
     walk(page, 1)  # there is no further step
     assert page.input_value(".walk input") == str(len(steps))
     page.focus(".walk input")
@@ -515,14 +518,15 @@ def test_the_theme_follows_the_system_until_it_is_chosen(made, open_page):
 def test_a_printed_page_is_unfolded_and_has_no_controls(made, open_page, tmp_path):
     page = open_page(made("plain")[0]).page
     page.emulate_media(media="print")
-    for controls in (".tools", ".help", ".walk", "nav", ".skip"):
+    for controls in (".tools", ".help", ".walk", "nav", ".skip", ".bar", ".panels"):
         assert not page.locator(controls).first.is_visible()
     hidden = page.eval_on_selector_all(
-        "details > *", "all => all.filter(e => !e.checkVisibility({contentVisibilityAuto: true})).length"
+        "details:not(#code *) > *", "all => all.filter(e => !e.checkVisibility({contentVisibilityAuto: true})).length"
     )
     assert hidden == 0
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details:not([open]):not(#code *)").count() == 0
+    assert page.locator("#code details[open]").count() == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
 

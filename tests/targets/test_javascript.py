@@ -127,12 +127,10 @@ def test_local_derivatives():
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 @pytest.mark.sampled(40)
 def test_chromium_computes_the_same(pair, chromium):
-    page = chromium.new_page()
-    try:
-        program = derivation((2, 3, 2), (pair.hidden, pair.output), *pair[2:]).program
-        run = lambda script, text, sizes: json.loads(
-            page.evaluate(f"given => {{{script} return ({RUN})(...given);}}", [text, sizes])
-        )  # noqa: E731, E501
-        compared(program, *given_and_learned(program, 3), run)
-    finally:
-        page.close()
+    program, page = derivation((2, 3, 2), (pair.hidden, pair.output), *pair[2:]).program, chromium.new_page()
+
+    def run(script: str, text: str, sizes: dict[str, int]) -> Any:
+        return json.loads(page.evaluate(f"given => {{{script} return ({RUN})(...given);}}", [text, sizes]))
+
+    compared(program, *given_and_learned(program, 3), run)
+    page.close()

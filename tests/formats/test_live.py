@@ -1,0 +1,373 @@
+"""The live part of the page, in a browser: what it shows is what the interpreter computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Array, Values, derivation
+from web import accessibility_violations, chromium_fixture, open_page_fixture, too_wide  # noqa: F401
+
+from derive.api import Derivation
+from derive.calculus.evaluate import FLOATS, interpret
+from derive.calculus.program import STAGES
+from derive.document.document import document
+from derive.document.view import View
+from derive.document.walk import strides
+from derive.drawing import path_count, reached
+from derive.drawing.live import live_network
+from derive.formats.html import html_page
+from derive.formats.html_live import LivePart
+from derive.learning.optimizers import LEARNING_RATE
+from derive.targets.named import in_axes
+from derive.worked.example import work
+from derive.worked.given import Numbers
+
+CASES: dict[str, Callable[[], Derivation]] = {
+    "plain": lambda: derivation((3, 4, 4, 1)),
+    "one": lambda: derivation((1, 1), bias="none"),
+    "softmax": lambda: derivation((2, 3, 3), ("relu", "softmax"), "cross_entropy"),
+    "augmented": lambda: derivation((2, 2, 2), "tanh", "half_sse", bias="augmented"),
+    "bracket": lambda: derivation((3, 4, 2), ("gelu", "sigmoid"), "binary_cross_entropy", notation="bracket"),
+    "delta": lambda: derivation((3, 2), loss="huber", notation="delta"),
+    "penalty": lambda: derivation((2, 2, 1), l2=0.1, optimizer="adam", clip=1, schedule="exponential(factor=0.9)"),
+    "deep": lambda: derivation((2,) * 9 + (1,), "softplus"),
+}
+SAMPLES = {"bracket": 3}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Callable[[str], tuple[Path, LivePart]]:
+    """Write each page once; return its file and its live part."""
+    folder, known = tmp_path_factory.mktemp("live"), {}
+
+    def make(name: str) -> tuple[Path, LivePart]:
+        if name not in known:
+            d = CASES[name]()
+            rows = np.linspace(0, 1, SAMPLES.get(name, 1) * 3).reshape(-1, 3)
+            view = View(d, example=work(d, Numbers({"seed": 3, "X": rows})) if name in SAMPLES else None)
+            path, network = folder / f"{name}.html", live_network(d)
+            path.write_text(html_page(view, document(view)), encoding="utf-8")
+            assert network is not None
+            known[name] = path, LivePart(view, network)
+        return known[name]
+
+    return make
+
+
+def given(live: LivePart) -> Values:
+    """The numbers that the page starts with."""
+    program, start = live.view.batch, live.start
+    x, y = program.inputs
+    stored = {x.name: start.X, y.name: start.Y, **start.parameters}
+    values = {name: in_axes(program.tensors[name], array) for name, array in stored.items()}
+    values |= {state.name: np.zeros([int(axis.extent) for axis in state.axes]) for state in program.states}
+    return {**values, LEARNING_RATE.name: np.array(start.learning_rate)}
+
+
+def computed(live: LivePart, values: Values) -> Values:
+    return interpret(live.view.batch, values, {"m": live.start.X.shape[1]}, FLOATS, STAGES)
+
+
+def stepped(live: LivePart, values: Values) -> Values:
+    """The given numbers after a step."""
+    found = computed(live, values)
+    updates = {s.target.replaces.name: s.target.name for s in live.view.batch.stage("update") if s.target.replaces}
+    return {name: found[updates[name]] if name in updates else value for name, value in values.items()}
+
+
+def entry(live: LivePart, values: Values, name: str, sample: int = 1) -> float:
+    """The value of an entry as the page names it."""
+    tensor = live.view.batch.tensors[name.split(":")[0]]
+    places = iter(int(n) for n in name.split(":")[1].split(",") if n)
+    index = [sample - 1 if axis.sample else next(places) - axis.start for axis in tensor.axes]
+    return float(values[tensor.name][tuple(index)])
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def assert_shown(page, live: LivePart, values: Values, sample: int = 1) -> None:
+    """Every number on the page is that of the interpreter."""
+    found = computed(live, values)
+    shown = page.eval_on_selector_all("#live [data-value]", "all => all.map(e => [e.dataset.value, e.textContent])")
+    assert len(shown) > 4
+    for name, text in shown:
+        expected = entry(live, found, name, sample)
+        assert number(text) == pytest.approx(expected, abs=max(6e-5, 0.06 * abs(expected) * (abs(expected) < 5e-4)))
+
+
+def changed(values: Values, name: str, place: tuple[int, ...], value: float) -> Values:
+    array: Array = values[name].copy()
+    array[place] = value
+    return {**values, name: array}
+
+
+# ------------------------------------------------------------------ numbers
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_numbers_are_those_of_the_equations_before_and_after_steps(name, made, open_page):
+    path, live = made(name)
+    visit = open_page(path)
+    values = given(live)
+    assert_shown(visit.page, live, values)
+    for _ in range(3):
+        visit.page.click("#live-step")
+        values = stepped(live, values)
+        assert_shown(visit.page, live, values)
+    assert visit.page.inner_text("#live-count") == "3"
+    visit.page.click("#live-reset")
+    assert_shown(visit.page, live, given(live))
+    assert visit.problems() == []
+
+
+def test_a_typed_number_changes_all_others(made, open_page):
+    path, live = made("plain")
+    page = open_page(path).page
+    page.fill("[data-input='W1:2,3']", "1.25")
+    values = changed(given(live), "W1", (1, 2), 1.25)
+    assert_shown(page, live, values)
+    page.fill("[data-input='X:1']", "-0.75")
+    values = changed(values, "X", (0, 0), -0.75)
+    assert_shown(page, live, values)
+    page.fill("[data-input='Y:1']", "")
+    assert_shown(page, live, values)
+    page.focus("[data-input='b2:4']")
+    page.keyboard.press("ArrowUp")
+    assert_shown(page, live, changed(values, "b2", (3,), values["b2"][3] + 0.01))
+    page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('The error is 0.')")
+
+
+def drag(page, selector: str, across: int) -> None:
+    page.locator(selector).first.scroll_into_view_if_needed()
+    box = page.locator(selector).first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + across, y + 3, steps=4)
+    page.mouse.up()
+
+
+def test_numbers_are_dragged(made, open_page):
+    path, live = made("plain")
+    page = open_page(path).page
+    values = given(live)
+    drag(page, "[data-input='W2:1,1']", 40)
+    values = changed(values, "W2", (0, 0), values["W2"][0, 0] + 0.4)
+    assert_shown(page, live, values)
+    assert page.evaluate("document.activeElement === document.body")
+    drag(page, ".quantity[data-drag='X:2']", -30)
+    values = changed(values, "X", (1, 0), values["X"][1, 0] - 0.3)
+    assert_shown(page, live, values)
+    page.locator("#live .hit[data-weight='W3:1,2']").dispatch_event(
+        "pointerdown", {"clientX": 0, "button": 0, "pointerId": 1}
+    )
+    assert page.input_value("#live-weight") == "W3:1,2"
+    page.click("[data-input='b3:1']")
+    assert page.evaluate("document.activeElement.dataset.input") == "b3:1"
+
+
+def test_the_error_falls_while_it_runs(made, open_page):
+    page = open_page(made("plain")[0]).page
+    before = number(page.inner_text("[data-value='E:']:not(text)"))
+    page.click("#live-run")
+    assert page.get_attribute("#live-run", "aria-pressed") == "true"
+    page.wait_for_function("() => +document.querySelector('#live-count').textContent > 5")
+    page.click("#live-run")
+    count = int(page.inner_text("#live-count"))
+    assert number(page.inner_text("[data-value='E:']:not(text)")) < before
+    assert page.get_attribute("#live-curve .trace", "d").count("L") == count
+    page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('Step ')")
+    assert page.inner_text("#live-said").startswith(f"Step {count}: the error is 0.")
+    assert page.inner_text("#live-run") == "Run"
+
+
+def test_a_descent_that_diverges_stops(made, open_page):
+    visit = open_page(made("deep")[0])
+    page = visit.page
+    page.fill("[data-input='W1:1,1']", "1e300")
+    page.fill("[data-input='X:1']", "1e300")
+    page.click("#live-run")
+    page.wait_for_function("() => document.querySelector('#live-run').textContent === 'Run'")
+    assert visit.problems() == []
+
+
+def test_another_sample_is_shown(made, open_page):
+    path, live = made("bracket")
+    page = open_page(path).page
+    page.select_option("#live-sample", "3")
+    assert_shown(page, live, given(live), sample=3)
+    page.fill("[data-input='X:2']", "0.5")
+    assert_shown(page, live, changed(given(live), "X", (1, 2), 0.5), sample=3)
+
+
+# ------------------------------------------------------------------ one weight
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(2)
+def test_the_products_along_the_paths_add_up_to_the_gradient(name, made, open_page):
+    path, live = made(name)
+    visit, found = open_page(path), computed(live, given(live))
+    page, chains = visit.page, live.view.derivation.chains
+    for option in page.eval_on_selector_all("#live-weight option", "all => all.map(e => e.value)")[::5]:
+        page.select_option("#live-weight", option)
+        parameter, place = option.split(":")
+        tensor, numbers = live.view.batch.tensors[parameter], tuple(int(n) for n in place.split(","))
+        rows = page.eval_on_selector_all(
+            "#live-chain tbody tr", "all => all.map(row => [...row.cells].slice(1).map(cell => cell.textContent))"
+        )
+        count = int(path_count(chains, tensor, numbers)) + (name == "penalty" and tensor.role == "weight")
+        slope = f"dE_d{parameter}:{place}"
+        said = page.inner_text("#live-chain > p").splitlines()[-1]
+        if count <= 16:
+            assert len(rows) == count
+            total = sum(number(row[-1]) for row in rows)
+            if name not in SAMPLES:
+                assert total == pytest.approx(entry(live, found, slope), abs=6e-5 * count)
+        else:
+            assert f"and {count - 16} more paths" in page.inner_text("#live-chain table")
+        assert ("all 3 samples" in said) == (name in SAMPLES)
+        lit = reached(chains, tensor, numbers)
+        units = page.eval_on_selector_all(".card.path", "all => all.flatMap(e => e.dataset.entries.split(' '))")
+        names = {t.name for n in range(1, len(live.live.layers) + 2) for t in live.live.tensors(n)}
+        assert {u.split(":")[0] for u in units} >= (set(lit) & names) - {tensor.name}
+        assert page.locator(f".line.mark[data-weight='{option}']").count() == 1
+    assert visit.problems() == []
+
+
+def test_the_paths_of_a_weight_are_lit(made, open_page):
+    page = open_page(made("plain")[0]).page
+    page.focus("[data-input='W2:3,1']")
+    lit = page.eval_on_selector_all(".card.path", "all => all.map(e => e.dataset.entries.split(' ')[0])")
+    assert lit == ["z2:3", "z3:1", "E:"]
+    lines = page.eval_on_selector_all(".line:is(.path, .mark)", "all => all.map(e => e.dataset.weight || e.dataset.to)")
+    assert sorted(lines) == ["E", "W2:3,1", "W3:1,3"]
+
+
+# ------------------------------------------------------------------ the backward pass, the surface, the derivation
+
+
+@pytest.mark.parametrize("name", ["plain", "softmax", "one"])
+def test_the_backward_pass_lights_the_numbers_of_each_step(name, made, open_page):
+    path, live = made(name)
+    page, steps = open_page(path).page, strides(live.view)
+    shown = set(page.eval_on_selector_all("#live [data-value]", "all => all.map(e => e.dataset.value.split(':')[0])"))
+    for step in steps:
+        page.click("#live .walk button[value='1']", force=True)
+        now = page.eval_on_selector_all(
+            "#live :is(.now [data-value], .now[data-value])", "all => all.map(e => e.dataset.value.split(':')[0])"
+        )
+        assert set(now) == set(step.symbols) & shown
+    page.focus("#live .walk input")
+    page.keyboard.press("Home")
+    assert page.locator("#live .now").count() == 0
+
+
+def test_the_surface_is_that_of_the_two_weights(made, open_page):
+    path, live = made("plain")
+    visit = open_page(path)
+    page = visit.page
+    page.select_option("#live-across", "W1:1,1")
+    page.select_option("#live-up", "b3:1")
+    page.wait_for_function("() => document.querySelector('#live-legend').textContent.startsWith('w⁽¹⁾_11 from')")
+    colours = "new Set(document.querySelector('#live-surface').getContext('2d').getImageData(0, 0, 320, 240).data).size"
+    assert page.evaluate(colours) > 20
+    assert_shown(page, live, given(live))
+    page.locator("#live-surface").scroll_into_view_if_needed()
+    box = page.locator("#live-surface").bounding_box()
+    page.mouse.click(box["x"] + 10, box["y"] + 10)
+    assert float(page.input_value("[data-input='W1:1,1']")) < given(live)["W1"][0, 0] - 2
+    assert float(page.input_value("[data-input='b3:1']")) > given(live)["b3"][0] + 2
+    assert visit.problems() == []
+
+
+def test_the_derivation_shows_the_values_of_its_symbols(made, open_page):
+    path, live = made("plain")
+    page = open_page(path).page
+    found = computed(live, given(live))
+    page.hover("#forward [data-s='W2'][data-e='3,1']")
+    assert number(page.inner_text("#live-tip")) == pytest.approx(entry(live, found, "W2:3,1"), abs=6e-5)
+    page.hover("#pattern [data-s='Psi_z2'] >> nth=0")
+    shown = [number(text) for text in page.inner_text("#live-tip").split(", ")]
+    assert shown == pytest.approx([entry(live, found, f"Psi_z2:{n}") for n in range(1, 5)], abs=6e-5)
+    page.hover("#pattern [data-s='E/W3'] >> nth=0")
+    assert len(page.inner_text("#live-tip").split(", ")) == 4
+    page.hover("h1")
+    assert not page.locator("#live-tip").is_visible()
+
+
+# ------------------------------------------------------------------ for everyone
+
+
+@pytest.mark.parametrize(
+    ("name", "dark", "width"), [("plain", False, 1200), ("softmax", True, 390), ("bracket", False, 768)]
+)
+def test_the_live_part_is_accessible(name, dark, width, made, open_page):
+    page = open_page(made(name)[0], dark=dark, width=width, reduced_motion="reduce").page
+    page.click("#live-step")
+    assert accessibility_violations(page) == []
+    page.click("#live .walk button[value='1']")
+    page.focus("[data-input='W1:1,1']")
+    assert accessibility_violations(page) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(3)
+def test_a_phone_shows_legible_numbers(name, made, open_page):
+    page = open_page(made(name)[0], width=390, height=844).page
+    assert too_wide(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sizes = page.eval_on_selector_all(
+        "#live-drawing text, #live-curve text",
+        "all => all.map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a)",
+    )
+    assert min(sizes) > 10.9
+    if name == "plain":
+        assert page.evaluate(
+            "document.querySelector('.stage').scrollWidth <= document.querySelector('.stage').clientWidth"
+        )
+
+
+def test_cards_do_not_overlap(made, open_page):
+    for name in ("plain", "deep", "bracket"):
+        for width in (390, 1280):
+            page = open_page(made(name)[0], width=width).page
+            boxes = page.eval_on_selector_all(
+                "#live-drawing .node",
+                "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])",
+            )
+            pairs = [(a, b) for n, a in enumerate(boxes) for b in boxes[:n]]
+            assert not [1 for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+
+
+@pytest.mark.parametrize(
+    "d", [lambda: derivation((784, 128, 10)), lambda: derivation(("n", 2)), lambda: derivation((9, 1), "identity")]
+)
+def test_a_large_network_has_the_page_without_the_live_part(d, tmp_path, open_page):
+    view, path = View(d()), tmp_path / "page.html"
+    path.write_text(html_page(view, document(view)), encoding="utf-8")
+    visit = open_page(path)
+    assert visit.page.locator("#live, [href='#live']").count() == 0
+    assert visit.page.locator("#pattern .walk").is_visible()
+    assert visit.page.locator("#glance svg").is_visible()
+    assert visit.problems() == []
+
+
+def test_the_page_without_its_script_has_the_drawing(made, open_page):
+    page = open_page(made("plain")[0], java_script_enabled=False).page
+    assert not page.locator("#live").is_visible()
+    assert not page.locator("nav [href='#live']").is_visible()
+    assert page.locator("#glance svg").is_visible()
+
+
+def test_the_drawing_prints_with_its_numbers(made, open_page):
+    page = open_page(made("plain")[0]).page
+    assert not page.locator("#glance svg").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("#live-drawing").is_visible()
+    assert not page.locator(".bar").is_visible()
