@@ -48,6 +48,7 @@ from sympy import (
 from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
+from derive.calculus.stepwise import InOrder
 
 Array = NDArray[Any]
 #: The values of symbols and indices: arrays that broadcast with each other.
@@ -193,8 +194,9 @@ class Interpreter:
     def _(self, expression: Add, at: At) -> Any:
         return reduce(np.add, (self.value(a, at) for a in expression.args))
 
-    @_value.register
-    def _(self, expression: Mul, at: At) -> Any:
+    @_value.register(Mul)
+    @_value.register(InOrder)
+    def _(self, expression: Expr, at: At) -> Any:
         return reduce(np.multiply, (self.value(a, at) for a in expression.args))
 
     @_value.register

@@ -211,6 +211,15 @@ def _shortened(slope: Expr) -> Expr:
     return slope if single.has(X) else factor(single).xreplace({size: Abs(X)})
 
 
+def in_exponentials(definition: Expr) -> Expr:
+    """Write a hyperbolic function of the variable alone with exponentials; return any other definition unchanged.
+
+    >>> in_exponentials(tanh(X))
+    (exp(x) - exp(-x))/(exp(x) + exp(-x))
+    """
+    return definition.rewrite(exp) if definition.args == (X,) and not isinstance(definition, exp) else definition
+
+
 def kinks(function: Any) -> list[tuple[Expr, Expr]]:
     """Return the points where the derivative of a function jumps, each with the value assumed there.
 

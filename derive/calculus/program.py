@@ -21,8 +21,9 @@ from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.prediction import stages
 from derive.calculus.roles import Role
-from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PROMISE, REARRANGED, Reason
+from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PLUGGED, PROMISE, REARRANGED, Reason
 from derive.calculus.shared_factors import SharedFactor
+from derive.calculus.stepwise import InOrder
 
 STAGES = ("forward", "error", "factor", "gradient", "update")
 
@@ -386,15 +387,34 @@ class Slopes:
         steps.append(Reason((FACTORED if plain.has(Sum) else REARRANGED,), plain))
         if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
             return steps
-        cancelled = tidy(cancel(self.plug_in(promised)))
+        cancelled = _upright(tidy(cancel(self.plug_in(promised))))
         short = tidy(self._promised(cancelled))
         if short.count_ops() < plain.count_ops():
-            slopes = any(e.order for e in promised.atoms(Elementwise))
-            rule = CANCELLED if slopes else ONE_FRACTION
-            steps.append(Reason((rule, *([PROMISE] if short != cancelled else [])), short))
+            held = self._held(plain)
+            rule = CANCELLED if held else ONE_FRACTION
+            steps += [Reason((PLUGGED,), held)] if held else []
+            steps.append(Reason((rule, *([PROMISE] if short != tidy(cancelled) else [])), short))
         return steps
+
+    def _held(self, product: Expr) -> Expr | None:
+        """The product with f' in terms of f as its last factors; None if f' is no factor of it."""
+        slopes = [f for f in Mul.make_args(product) if isinstance(f, Elementwise) and f.order]
+        if not slopes:
+            return None
+        others = Mul(*(f for f in Mul.make_args(product) if f not in slopes))
+        return InOrder(others, *(g for f in slopes for g in Mul.make_args(self.plug_in(f))))
 
     def _promised(self, expression: Expr) -> Expr:
         for promise in self.forward.promises:
             expression = promise.rewrite(expression)
         return expression
+
+
+def _upright(fraction: Expr) -> Expr:
+    """Write a denominator such as a - 1 as 1 - a, and change the sign of the numerator."""
+    sign, factors = Integer(1), []
+    for factor in Mul.make_args(fraction):
+        turned = isinstance(factor, Pow) and factor.exp == -1 and factor.base.as_coeff_Add()[0].is_negative
+        sign *= -1 if turned else 1
+        factors.append(1 / -factor.base if turned else factor)
+    return Mul(sign, *factors)

@@ -41,6 +41,7 @@ from derive.arrays.blocks import gives_rows, row_blocks
 from derive.calculus.functions import DEFINING_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
+from derive.calculus.stepwise import InOrder
 from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS, plain
 from derive.paper.symbols import Symbols
@@ -139,6 +140,16 @@ class IndexForm(Symbols):
         if isinstance(factor, Add):
             return 5 if factor.has(Sum) or any(t.is_number for t in factor.args) else 1, ""
         return 5 if isinstance(factor, Pow) else 6, ""
+
+    @entry.register
+    def _(self, expression: InOrder) -> Box:
+        return self.typesetter.join(self._in_order(expression), "thin", PRODUCT)
+
+    def _in_order(self, expression: InOrder) -> list[Box]:
+        """The factors in their order; a minus sign stands in front of the first, or in parentheses."""
+        negative = expression.args[0] == -1
+        boxes = [self.at(f, PRODUCT) for f in expression.args[negative:]]
+        return [self._minus(boxes[0]) if negative else boxes[0], *boxes[1:]]
 
     @entry.register
     def _(self, expression: Pow) -> Box:
@@ -311,6 +322,8 @@ class IndexForm(Symbols):
         if isinstance(expression, Add):
             terms = reading_order(expression.args)
             return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)
+        if isinstance(expression, InOrder):
+            return self._in_order(expression)
         top, bottom = fraction(expression)
         if isinstance(expression, Mul) and not _negative(expression) and _is_scalar(bottom):
             scalars, rest = _split_scalars(top)

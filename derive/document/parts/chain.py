@@ -9,12 +9,14 @@ from sympy import Add, Expr, KroneckerDelta, Sum
 
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
+from derive.calculus.deltas import tidy
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
 from derive.calculus.sample import alone_in, single_index
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
+from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Span, Text, listed, say
 from derive.document.chain_rows import ChainRows
 from derive.document.view import LINE, View, bound_in
@@ -139,11 +141,21 @@ def _indices_shown(edge: LocalDerivative) -> int:
 def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
     """The derivation of a local derivative, step by step, for one sample."""
     of, wrt = (tuple(map(single_index, i)) for i in (edge.of_indices, edge.wrt_indices))
-    reasons = [Reason(r.rules, alone_in(r.value)) for r in edge.reasons]
+    reasons = [Reason(r.rules, factored(alone_in(r.value))) for r in by_hand_first(edge)]
     bound = [i for r in reasons for i in bound_in(r.value, (*of, *wrt))]
     page = view.page.with_letters((*of, *wrt), dict.fromkeys(bound))
     left = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
     return steps(page, left, reasons)
+
+
+def by_hand_first(edge: LocalDerivative) -> list[Reason]:
+    """The reasons of a local derivative; if there are inner derivatives, they stand first, as factors of their own."""
+    first, *others = edge.reasons
+    unsimplified = derivative_by_hand(edge.equation.expression, edge.wrt[edge.wrt_indices])
+    if not unsimplified.has(InOrder):
+        return [first, *others]
+    simplified = [] if others else [Reason((REARRANGED,), tidy(first.value))]
+    return [Reason((*first.rules, CHAIN), unsimplified), *simplified, *others]
 
 
 def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:

@@ -10,7 +10,7 @@ from sympy import Add, Expr, Integer, Mul, Sum
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
-from derive.calculus.functions import Elementwise, X
+from derive.calculus.functions import Elementwise, X, in_exponentials
 from derive.calculus.index import Axis, Index
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
@@ -91,6 +91,8 @@ def definition(view: View, stated: Definition) -> Item:
     if stated.function.role == "loss":
         return Item(first, (value,), number=stated.number)
     values = [applied] if value == applied else [applied, value]
+    spelled = page.formula(in_exponentials(stated.function.definition))
+    values += [spelled] if spelled != value else []
     return Item(first, equalities(view, [*others, *values]), number=stated.number)
 
 

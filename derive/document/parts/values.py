@@ -3,57 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from sympy import Add, Dummy, Expr, Indexed, Mul, cancel, default_sort_key, exp, fraction, together
 
 from derive.calculus.chain_rule import LocalDerivative
-from derive.calculus.functions import A, Elementwise, X, derivative, kinks, output_form
+from derive.calculus.functions import A, Elementwise, X, derivative, in_exponentials, kinks, output_form
 from derive.calculus.index import symbols_read
 from derive.calculus.program import Definition, Slopes
 from derive.calculus.roles import Role
-from derive.calculus.rules import CANCELLED, ONE_FRACTION, PROMISE, Reason, rules_of
-from derive.document.blocks import Block, Display, Fold, Item, Part, listed, say
-from derive.document.parts.chain import local_steps, steps
+from derive.calculus.rules import CANCELLED, CHAIN, ONE_FRACTION, PROMISE, REARRANGED, Reason, rules_of
+from derive.calculus.stepwise import InOrder, derivative_by_hand
+from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
+from derive.document.parts.chain import local_steps
 from derive.document.parts.forward import called, equalities, layers_of
 from derive.document.parts.pattern import passage_steps
 from derive.document.view import View
+from derive.paper.boxes import EMPTY
+from derive.paper.page import Page
 
 
 def values(view: View) -> Part:
     """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
     if view.derivation.forward.promises:
-        blocks.append(say("The targets of a sample sum to one, which is used where it is named."))
-    first = [item for edge in _error_edges(view) for item in local_steps(view, edge)]
-    if first:
-        blocks += [say("The error's own slope is"), Display(tuple(first))]
+        blocks.append(say("The targets of a sample sum to one. The step that uses this says so."))
+    error = [item for edge in _error_edges(view) for item in local_steps(view, edge)]
+    if error and view.brief:  # otherwise among the local derivatives
+        blocks += [say("The derivative of the loss is"), Display(tuple(error))]
     mixed = _mixed(view)
-    if mixed:
+    if mixed and view.brief:
         i, k = view.page.spared("i", "k")
-        text = "The slope of the last activation is, where {} is 1 if {} and {} are equal and 0 if not,"
+        text = "The derivative of the last activation is, where {} is 1 if {} and {} are equal and 0 otherwise,"
         blocks += [say(text, view.set_.condition(i, k), i, k), Display(tuple(mixed))]
-    of_loss = [_slope(view, d) for d in view.batch.definitions if d.function.order and d.function.role == "loss"]
+    of_loss = [d for d in view.batch.definitions if d.function.order and d.function.role == "loss"]
     if of_loss:
-        blocks += [say("In it stands the slope"), Display(tuple(of_loss)), *_kinks(view, "loss")]
+        steps = [item for d in of_loss for item in _slope(view, d)]
+        blocks += [say("The function of the loss has the derivative"), Display(tuple(steps)), *_kinks(view, "loss")]
     slopes = _slopes(view)
     if slopes:
-        several = len(slopes) > 1
-        words = "The slopes of the activations" if several else "The slope of the activation"
-        if mixed:
-            words += " that act on each unit alone" if several else " that acts on each unit alone"
-        blocks += [say(words + (" are" if several else " is")), Display(tuple(slopes)), *_kinks(view, "activation")]
-    proofs = _proofs(view)
-    if proofs and not view.brief:
-        blocks.append(Fold(say("Why the last two forms are equal"), (Display(tuple(proofs)),)))
+        words = "The activations have the derivatives" if len(slopes) > 1 else "The activation has the derivative"
+        blocks += [say(words), Display(tuple(i for items in slopes for i in items)), *_kinks(view, "activation")]
     full = _full_gradients(view)
     for title, items in (
-        ("Put together, they come to", _cancelled(view)),
+        ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
         ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
-        ("In terms of the values that the forward pass has left behind,", _plugged(view)),
+        ("The forward pass has computed the activations, so the derivatives need no further function:", _plugged(view)),
     ):
         if items:
             blocks += [say(title), Display(tuple(items))]
-    return Part("values", "Plugging in", tuple(blocks))
+    return Part("values", "The derivatives of the activation and the loss", tuple(blocks))
 
 
 def _error_edges(view: View) -> tuple[LocalDerivative, ...]:
@@ -63,29 +62,56 @@ def _error_edges(view: View) -> tuple[LocalDerivative, ...]:
 # Activations.
 
 
-def _slopes(view: View) -> list[Item]:
-    """Every f', derived; it has no number if no equation of the program needs it."""
+def _slopes(view: View) -> list[list[Item]]:
+    """Derive every f'; it has no number if no equation of the program needs it."""
     definitions = [d for d in view.batch.definitions if d.function.role == "activation"]
     numbered = [d for d in definitions if d.function.order]
     known = {d.function for d in numbered}
     needed = [derivative(d.function) for d in definitions if not d.function.order]
     others = [_slope(view, Definition(0, f)) for f in needed if f not in known]
-    return [*(_slope(view, d) for d in numbered), *(replace(item, number=None) for item in others)]
+    unnumbered = [[replace(item, number=None) for item in items] for items in others]
+    return [*(_slope(view, d) for d in numbered), *unnumbered]
 
 
-def _slope(view: View, definition: Definition) -> Item:
-    """Write f' as SymPy differentiates it, then in terms of f."""
-    function = next(d.function for d in view.batch.definitions if d.function.title == definition.function.origin)
-    page, x = view.page, view.page.entry(X)
-    layers = layers_of(view, function)
-    left, *others = called(view, function, definition.function)
-    values = [*others, page.formula(definition.function.definition)]
+def _slope(view: View, stated: Definition) -> list[Item]:
+    """Derive f' step by step, then write it in terms of f."""
+    function = next(d.function for d in view.batch.definitions if d.function.title == stated.function.origin)
+    page = view.page
+    left, *others = called(view, function, stated.function)
+    found = [Item(left, equalities(view, others))] if others else []
+    reasons = _derivation(function, stated.function)
+    formulas = [(page.formula(r.value), listed(r.rules) if r.rules else None) for r in reasons]
     form = output_form(function)
     if form is not None and not form.is_number:
-        applied = view.set_.apply(page.function(function, layers[0]), x)
-        values.append(replace(page, given={A: applied}).entry(form))
-    rules = rules_of(function.definition, X) or ("derivative of a named function",)
-    return Item(left, equalities(view, values), number=definition.number, reason=listed(rules))
+        applied = view.set_.apply(page.function(function, layers_of(view, function)[0]), page.entry(X))
+        in_terms = replace(page, given={A: applied}, decimals=True)
+        formulas.append((in_terms.entry(form), _because(in_terms, form, function)))
+    shown: list[Item] = []
+    for box, reason in formulas:
+        if not shown or box != shown[-1].right[0]:
+            shown.append(Item(EMPTY if shown else left, (box,), reason=reason))
+    return [*found, *shown[:-1], replace(shown[-1], number=stated.number)]
+
+
+def _derivation(function: Any, slope: Any) -> list[Reason]:
+    """The steps of the derivative of a function: its inner derivatives as factors, then simplified."""
+    definition = in_exponentials(function.definition)
+    rules = rules_of(definition, X) or ("derivative of a constant",)
+    by_hand = derivative_by_hand(definition, X)
+    if not by_hand.has(InOrder):
+        return [Reason(rules, slope.definition)]
+    first = [Reason((*rules, CHAIN), by_hand)]
+    plain = by_hand.doit() if definition != function.definition else slope.definition
+    return [*first, Reason((REARRANGED,), plain)]
+
+
+def _because(page: Page, form: Expr, function: Any) -> Text | None:
+    """The sums of f that the form of f' in f contains, as fractions: 1 - f(x) for a sigmoid."""
+    definition = in_exponentials(function.definition)
+    sums = [f for f in Mul.make_args(form) if isinstance(f, Add)]
+    if len(sums) != 1 or not definition.has(exp) or sums[0] == form:
+        return None
+    return say("since {} = {}", page.entry(sums[0]), page.formula(_one_fraction(sums[0].xreplace({A: definition}))))
 
 
 def _kinks(view: View, role: str) -> list[Block]:
@@ -98,34 +124,6 @@ def _kinks(view: View, role: str) -> list[Block]:
             words = "At {}, {} has a kink and no derivative; its slope there is taken to be {}."
             found.append(say(words, view.page.formula(point), name, view.page.formula(slope)))
     return found
-
-
-def _proofs(view: View) -> list[Item]:
-    """Prove each f' in terms of f: substitute f, simplify to one fraction, and compare with the derivative."""
-    items: list[Item] = []
-    for definition in view.batch.definitions:
-        function = definition.function
-        form = None if function.order else output_form(function)
-        if form is None or form.is_number or not form.has(A):
-            continue
-        applied = view.set_.apply(view.page.function(function, layers_of(view, function)[0]), view.page.entry(X))
-        left = replace(view.page, given={A: applied}).entry(form)
-        found = steps(view.page, left, proof(form, function.definition, derivative(function).definition))
-        items += found if len(found) > 1 else []  # substitution alone gives the derivative
-    return items
-
-
-def proof(form: Expr, definition: Expr, slope: Expr) -> list[Reason]:
-    """The steps from ``form`` in A, with the definition substituted for A, to the derivative of the definition."""
-    factors = [f.xreplace({A: definition}) for f in Mul.make_args(form)]
-    opened = Mul(*factors, evaluate=False) if len(factors) > 1 else factors[0]
-    fractions = [_one_fraction(f) for f in factors]
-    single = Mul(*fractions, evaluate=False) if len(fractions) > 1 else fractions[0]
-    return [
-        Reason(("the definition put in",), opened),
-        *([Reason(("brought to one fraction",), single)] if single != opened else []),
-        Reason(("which is the derivative",), slope),
-    ]
 
 
 def _one_fraction(expression: Expr) -> Expr:
