@@ -21,7 +21,17 @@ from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.prediction import stages
 from derive.calculus.roles import Role
-from derive.calculus.rules import CANCELLED, COLLAPSE, FACTORED, LOCAL, ONE_FRACTION, PLUGGED, PROMISE, REARRANGED, Reason
+from derive.calculus.rules import (
+    CANCELLED,
+    COLLAPSE,
+    FACTORED,
+    LOCAL,
+    ONE_FRACTION,
+    PLUGGED,
+    PROMISE,
+    REARRANGED,
+    Reason,
+)
 from derive.calculus.shared_factors import SharedFactor
 from derive.calculus.stepwise import InOrder
 

@@ -41,7 +41,7 @@ class Loss:
     ``synonyms`` are names of the same error, with the same scale, elsewhere. ``of_one_output`` are names of
     losses that average over the outputs instead of summing, which is the same for a single output.
     ``without_options`` maps names whose options have another meaning, and which are the same only without
-    options, to that meaning.
+    options, to that meaning. ``why`` is a sentence on the choice of the loss.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Loss:
     of_one_output: tuple[str, ...] = ()
     without_options: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
         if self.function is not None:
@@ -138,6 +139,15 @@ def _mean(m: Expr, k: Expr) -> Expr:
     return 1 / (m * k)
 
 
+_SQUARED = (
+    "The loss squares the error of an output: positive and negative errors count alike, a large error counts more "
+    "than several small ones, and the derivative is simply a multiple of the error."
+)
+_ABSOLUTE = "The loss grows in proportion to the error of an output, so that single large errors do not dominate."
+_ROBUST = "The loss is quadratic for small errors and grows linearly for large ones, which therefore do not dominate."
+_LIKELIHOOD = "The loss is the negative log-likelihood: the best parameters make the observed targets most probable."
+_MARGIN = "The loss is 0 for an output on the right side of the margin, so that only the other outputs are corrected."
+
 _DELTA = Symbol("delta")
 #: The meaning of the option of smooth_l1 in other libraries.
 _SMOOTH_L1 = "with beta b it is huber(delta=b) divided by b, which is none of the losses"
@@ -153,6 +163,7 @@ LOSSES = {
             _square,
             _mean,
             synonyms=("mean_squared_error", "mse_loss"),
+            why=_SQUARED,
         ),
         Loss(
             "half_mse",
@@ -160,17 +171,25 @@ LOSSES = {
             "half the squared error, mean over the samples",
             _square,
             lambda m, k: 1 / (2 * m),
-            of_one_output=(
-                "squared_error",
-            ),  # scikit-learn's networks: half the squared error, averaged over the outputs
+            # scikit-learn's networks: half the squared error, averaged over the outputs
+            of_one_output=("squared_error",),
+            why=_SQUARED,
         ),
-        Loss("sse", "sum of squared errors", "sum of the squared errors", _square, lambda m, k: Rational(1)),
+        Loss(
+            "sse",
+            "sum of squared errors",
+            "sum of the squared errors",
+            _square,
+            lambda m, k: Rational(1),
+            why=_SQUARED,
+        ),
         Loss(
             "half_sse",
             "half the sum of squared errors",
             "half the sum of the squared errors",
             _square,
             lambda m, k: Rational(1, 2),
+            why=_SQUARED,
         ),
         Loss(
             "mae",
@@ -180,6 +199,7 @@ LOSSES = {
             _mean,
             function=Abs(X),
             synonyms=("mean_absolute_error", "absolute_error", "l1", "l1_loss"),
+            why=_ABSOLUTE,
         ),
         Loss(
             "huber",
@@ -191,6 +211,7 @@ LOSSES = {
             options=(Option("delta", 1, "from where on it is straight", above=0),),
             synonyms=("huber_loss",),
             without_options=dict.fromkeys(("smooth_l1", "smooth_l1_loss"), _SMOOTH_L1),
+            why=_ROBUST,
         ),
         Loss(
             "log_cosh",
@@ -199,6 +220,7 @@ LOSSES = {
             _of_difference,
             _mean,
             function=log(cosh(X)),
+            why=_ROBUST,
         ),
         Loss(
             "hinge",
@@ -209,6 +231,7 @@ LOSSES = {
             needs=Values.ODD,
             targets="signs",
             function=_POSITIVE_PART,
+            why=_MARGIN,
         ),
         Loss(
             "squared_hinge",
@@ -219,6 +242,7 @@ LOSSES = {
             needs=Values.ODD,
             targets="signs",
             function=Piecewise((X**2, X > 0), (0, True)),
+            why=_MARGIN,
         ),
         Loss(
             "binary_cross_entropy",
@@ -230,6 +254,7 @@ LOSSES = {
             targets="unit",
             synonyms=("binary_log_loss",),
             of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # Keras and PyTorch
+            why=_LIKELIHOOD,
         ),
         Loss(
             "cross_entropy",
@@ -240,6 +265,7 @@ LOSSES = {
             needs=Values.DISTRIBUTION,
             targets="classes",
             synonyms=("categorical_crossentropy", "cross_entropy_loss", "log_loss"),
+            why=_LIKELIHOOD,
         ),
         Loss(
             "kl_divergence",
@@ -262,6 +288,7 @@ LOSSES = {
             needs=Values.POSITIVE,
             usual="exponential",
             targets="counts",
+            why=_LIKELIHOOD,
         ),
     )
 }

@@ -19,7 +19,7 @@ from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.calculus.rules import INDEPENDENCE
 from derive.calculus.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
-from derive.document.blocks import BREAK, Block, Display, Document, Fold, Item, Part, Picture, Table, Text, listed, say
+from derive.document.blocks import BREAK, Block, Display, Document, Item, Part, Picture, Table, Text, listed, say
 from derive.document.manuscript import Manuscript, numbers_of
 from derive.document.parts.chain import one_weight, shown_chains
 from derive.document.parts.forward import UNITS, written_out
@@ -128,14 +128,9 @@ def _chain(weight: Weight) -> Part:
     most = MOST[view.detail]
     some = ", of which the first are:" if len(links) > most else ":"
     steps = Display(tuple(_local(view, link) for link in links[:most]))
-    chains = (b for fold in one_weight(view, weight.single, weight.entry) for b in _unfolded(fold))
+    chains = one_weight(view, weight.single, weight.entry)
     lead = say("Each step of a path is a local derivative" + some)
     return Part("chain", "Its chain in scalars", (lead, steps, *chains))
-
-
-def _unfolded(block: Block) -> tuple[Block, ...]:
-    """The content of a fold, shown without folding."""
-    return (block.title, *block.blocks) if isinstance(block, Fold) else (block,)
 
 
 def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:

@@ -148,8 +148,8 @@ class View:
         return Item(left, tuple(right), relation(statement), number, batch=page.batch)
 
     def indexed(self, *stages: str) -> Display:
-        """Write the statements of ``stages`` in index form, for one sample."""
-        return Display(tuple(self.entries(s) for s in self.single.stage(*stages)))
+        """Write the statements of ``stages`` in index form, for one sample; their numbers belong to the batch form."""
+        return Display(tuple(self.entries(s, numbered=False) for s in self.single.stage(*stages)))
 
     def shaped(self, *stages: str) -> Display:
         """Write the statements of ``stages`` in matrix form for one sample, with the shape below each array."""

@@ -275,7 +275,7 @@ class IndexForm(Symbols):
         if function.order:
             base = set_.primed(base, function.order)
         if generic is not None and self.by_layer and function.role != "loss" and layer is not None:
-            mark = [set_.letter(plain(x)) for x in ("[", str(layer), "]")]
+            mark = [set_.letter(plain(x)) for x in ("[", self.layer_name(str(layer)), "]")]
             return set_.script(base, None, set_.join(mark, "", ATOM))
         return base
 

@@ -80,7 +80,8 @@ def mark(set_: Typesetter, notation: Notation, number: str) -> Box | None:
     if not number:
         return None
     opening, closing = notation.brackets
-    return set_.join(map(set_.letter, (opening, plain(number), closing)), "", ATOM)
+    shown = Letter(number, number.replace("-", "−"))
+    return set_.join(map(set_.letter, (opening, shown, closing)), "", ATOM)
 
 
 def scripted(

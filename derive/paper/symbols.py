@@ -29,7 +29,7 @@ class Symbols:
     them each tensor has the letters of its role. ``letters`` maps indices to letters, avoiding the letters
     ``taken`` and those of tensors. ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
     the shape under every array. ``given`` maps symbols to fixed boxes. With ``decimals`` a decimal fraction
-    is written as a decimal, except halves and quarters.
+    is written as a decimal, except halves and quarters. ``layer_names`` replace layer numbers, such as l for 2.
     """
 
     typesetter: Typesetter
@@ -45,6 +45,7 @@ class Symbols:
     taken: frozenset[str] = frozenset()
     given: Mapping[Symbol, Box] = field(default_factory=dict)
     decimals: bool = False
+    layer_names: Mapping[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------ indices
 
@@ -137,7 +138,11 @@ class Symbols:
     def scripts(self, sign: Sign, whole: bool, below: Box | None, above: Box | None) -> Box:
         """A sign with its layer number as the notation prescribes, a subscript and a superscript."""
         base = sign.entry if not whole else sign.batch if self.batch else sign.one
-        return scripted(self.typesetter, self.notation, base, sign.number, below, above)
+        return scripted(self.typesetter, self.notation, base, self.layer_name(sign.number), below, above)
+
+    def layer_name(self, number: str) -> str:
+        """A layer number, or what stands for it."""
+        return self.layer_names.get(number, number)
 
     def _sample(self, letter: Box) -> Box:
         """The number of a sample as a superscript."""

@@ -31,16 +31,16 @@ class PartEntry:
 #: The parts of the document, in order; `derive/document/parts/` has a module for each.
 PARTS = {
     "glance": PartEntry("what the network is, drawn, and layer by layer"),
-    "notation": PartEntry("every symbol, its meaning and its shape", brief=False),
-    "forward": PartEntry("unit by unit, with indices, in matrices"),
-    "sought": PartEntry("the gradients, and what finite differences would cost", brief=False),
-    "chain": PartEntry("the chain rule, from the last layer backwards, and every path to one weight"),
-    "pattern": PartEntry("what the chains share, its name, its recursion, what it saves"),
-    "values": PartEntry("the slopes of the error and of the activations put in"),
-    "matrices": PartEntry("in matrices, for one sample and for a batch"),
-    "loop": PartEntry("the update and the algorithm, tied to the lines of code"),
+    "forward": PartEntry("the forward pass, for one sample and for a batch"),
+    "sought": PartEntry("gradient descent, and why not finite differences", brief=False),
+    "chain": PartEntry("the local derivatives, and every path to one weight"),
+    "pattern": PartEntry("the factor that chains share, its recursion, what it saves"),
+    "values": PartEntry("the derivatives of the activations and of the loss"),
+    "matrices": PartEntry("from one sample to a batch: the backward pass in matrices"),
+    "loop": PartEntry("the update and the training loop, with the lines of code"),
     "numbers": PartEntry("a worked example, with --numbers"),
-    "check": PartEntry("how far the gradients are from measured ones, as run"),
+    "check": PartEntry("how well the gradients agree with numerical derivatives", brief=False),
+    "notation": PartEntry("every symbol, its meaning and its shape", brief=False),
 }
 #: The levels of detail, from least to most.
 DETAILS = {

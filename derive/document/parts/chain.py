@@ -1,4 +1,4 @@
-"""The chain rule, from the last layer to the first: in symbols, and in scalars for one weight of each layer."""
+"""The chain rule: the local derivatives, and the paths to one weight in scalars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCA
 from derive.calculus.sample import alone_in, single_index
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
-from derive.document.blocks import BREAK, Block, Display, Fold, Heading, Item, Part, Span, Text, listed, say
+from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, listed, say
 from derive.document.chain_rows import ChainRows
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
@@ -25,60 +25,37 @@ from derive.paper.page import Page
 
 #: Largest number of scalar chains of one weight that are written out; of more, the first ones and the last.
 PATHS = {"brief": 2, "full": 4, "exhaustive": 12}
-#: Largest number of layers written in scalars; of more, the middle ones are omitted.
-LAYERS = {"brief": 1, "full": 4, "exhaustive": 8}
+#: Largest number of layers that an exhaustive document writes in scalars; of more, the middle ones are omitted.
+LAYERS = 8
 
 
 def chain(view: View) -> Part:
-    """Show the local derivatives, then their products for each layer."""
-    blocks: list[Block] = []
-    if not view.brief:
-        blocks += _locals(view)
-    rows = ChainRows(view.page, view.derivation.chains, ())
+    """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
+    blocks: list[Block] = [] if view.brief else _locals(view)
     blocks.append(
         say(
-            "By the chain rule, the derivative with respect to a parameter is the sum, over every path from the error "
-            "to the parameter, of the product of the local derivatives on the way. For an activation that acts on each "
-            "unit alone, the sum has one term; only the sums written below remain."
+            "The chain rule multiplies the local derivatives along a path from the loss to a parameter, and adds the "
+            "paths. Where a layer acts on each unit alone, the sum has a single term."
         )
     )
     if view.brief:
+        rows = ChainRows(view.page, view.derivation.chains, ())
         blocks.append(Display(tuple(rows.chain_row(p) for p in view.by_depth())))
-        return Part("chain", _title(view), tuple(blocks))
-    grouped = _by_layer(view)
-    spelled = _spelled(view)
-    for title, parameters in grouped:
-        blocks += [Heading(title, _leads())] if len(grouped) > 1 else []
-        blocks.append(Display(tuple(rows.chain_row(p) for p in parameters)))
-        if title.spans in spelled:
-            blocks += one_weight(view, parameters[0], telling_entry(parameters[0]))
-    return Part("chain", _title(view), tuple(blocks))
+    else:
+        for parameter in _spelled(view):
+            blocks += one_weight(view, parameter, telling_entry(parameter))
+    return Part("chain", "The chain rule", tuple(blocks))
 
 
-def _title(view: View) -> str:
-    return "The chain rule, from the last layer backwards" if len(_by_layer(view)) > 1 else "The chain rule"
-
-
-def _leads() -> Text:
-    return say("The product of the local derivatives on every path to its parameters:")
-
-
-def _by_layer(view: View) -> list[tuple[Text, list[Tensor]]]:
-    """Group the parameters by layer, the last layer first."""
-    grouped: dict[int | None, list[Tensor]] = {}
+def _spelled(view: View) -> list[Tensor]:
+    """The parameters whose paths are shown: one of each layer, in a full document only that farthest from the loss."""
+    first: dict[int | None, Tensor] = {}
     for parameter in view.by_depth():
-        grouped.setdefault(parameter.layer, []).append(parameter)
-    return [
-        (Text((f"Layer {layer}" if layer is not None else "Outside the layers",)), parameters)
-        for layer, parameters in grouped.items()
-    ]
-
-
-def _spelled(view: View) -> list[tuple[Span, ...]]:
-    """Layers that are written in scalars."""
-    titles = [title.spans for title, _ in _by_layer(view)]
-    most = LAYERS[view.detail]
-    return titles if len(titles) <= most else [*titles[: most - 1], titles[-1]]
+        first.setdefault(parameter.layer, parameter)
+    shown = [*first.values()]
+    if not view.exhaustive:
+        return shown[-1:]
+    return shown if len(shown) <= LAYERS else [*shown[: LAYERS - 1], shown[-1]]
 
 
 # Local derivatives.
@@ -90,14 +67,12 @@ def _locals(view: View) -> list[Block]:
     items = [item for edge in edges for item in local_steps(view, edge)]
     i, k = view.page.spared("i", "k")
     text = say(
-        "One equation at a time, every tensor is differentiated with respect to an entry of what it reads. {} is 1 if "
-        "{} and {} are equal and 0 if not.{}{}",
+        "Differentiate each equation with respect to the tensors on its right side{}. {} is 1 if {} and {} are equal, "
+        "and 0 otherwise.{}",
+        "" if view.exhaustive else "; each kind of derivative is shown once",
         view.set_.condition(i, k),
         i,
         k,
-        ""
-        if view.exhaustive
-        else " Each kind of derivative is shown once, for the layer where its indices are easiest to see.",
         _immediate(view),
     )
     return [text, Display(tuple(items))]
@@ -111,8 +86,8 @@ def _immediate(view: View) -> Text:
         return Text(())
     of, wrt = (view.page.symbol(t, whole=True) for t in (found[0].of, found[0].wrt))
     return say(
-        " {} is the derivative of the equation of {} alone, all else that it reads held fixed: {} reads {} by other "
-        "ways too, and {} counts them all.",
+        " {} is the derivative of the equation of {} alone, with everything else on its right side held fixed; {} also "
+        "depends on {} in other ways, and {} counts all of them.",
         view.set_.immediate(of, wrt),
         of,
         of,
@@ -181,7 +156,7 @@ def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
 
 def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:
     """The visible rules of a step: a delta between samples is invisible if there is one sample."""
-    if INDEPENDENCE in reason.rules and not reason.value.atoms(Index):
+    if INDEPENDENCE in reason.rules and not reason.value.has(KroneckerDelta):
         return tuple(r for r in reason.rules if r != INDEPENDENCE)
     if COLLAPSE in reason.rules and before is not None and not before.value.has(KroneckerDelta):
         return (LINEARITY,) if before.value.has(Sum) else (REARRANGED,)
@@ -200,20 +175,13 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     count = count_chains(view.derivation.chains, original, entry)
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
-    noun = "path leads" if count == 1 else "paths lead"
-    text = say(
-        "In scalars, for the one "
-        + ("weight" if parameter.role == Role.WEIGHT else "parameter")
-        + " {}, to which {} "
-        + noun
-        + " from the error:",
-        symbol,
-        view.page.entry(count),
-    )
+    noun = "weight" if parameter.role == Role.WEIGHT else "parameter"
+    paths = say("one path leads") if count == 1 else say("{} paths lead", view.page.entry(count))
+    text = say("From the loss to the " + noun + " {}, {}:", symbol, paths)
     left = view.error_slope(symbol)
     partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
     values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))
-    return [Fold(text, (Display((partials, values)),))]
+    return [text, Display((partials, values))]
 
 
 def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:

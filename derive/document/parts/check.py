@@ -19,18 +19,17 @@ def check(view: View) -> Part:
     if report.layers is not None:
         blocks.append(
             say(
-                "This network is too large to be checked entry by entry, so the same network with layers of {} units "
-                "was checked.",
+                "This network is too large to check entry by entry, so the same network with layers of {} units was "
+                "checked.",
                 "-".join(map(str, report.layers)),
             )
         )
-    picked = {None: "every entry", 0: "a random direction"}.get(report.entries, f"up to {report.entries} entries")
+    picked = {None: "every entry", 0: "one random direction"}.get(report.entries, f"up to {report.entries} entries")
     blocks.append(
         say(
-            "The gradient that the generated module computes was compared with what is measured, on a random example "
-            "of {} samples, in {} of each {}. The worst relative error is below {} against the complex step "
-            "and below {} against central differences. The complex step loses no digits; central differences do, so "
-            "the second number measures them rather than the gradient.",
+            "The gradients of the generated code were compared with numerical derivatives for {} random samples, in {} "
+            "of each {}. The relative error is below {} for the complex step, which is exact up to rounding, and below "
+            "{} for central differences, which are themselves approximations.",
             str(report.samples),
             picked,
             "parameter" if report.together == 1 else f"group of up to {report.together} parameters",

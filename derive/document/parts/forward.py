@@ -10,10 +10,12 @@ from sympy import Add, Expr, Integer, Mul, Sum
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
+from derive.arrays.matrix import Broadcast, walk
 from derive.calculus.functions import Elementwise, X, in_exponentials
-from derive.calculus.index import Axis, Index
+from derive.calculus.index import SAMPLES, Axis, Index
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
+from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, say
 from derive.document.view import View, bound_in
 from derive.paper.boxes import Box
@@ -22,52 +24,61 @@ from derive.paper.page import Page
 #: Largest number of units of a layer, or terms of a sum, written out; of more, the first two and the last.
 UNITS = {"brief": 0, "full": 4, "exhaustive": 8}
 
-LOSS_WORDS = "The error is made, by the loss {}, with the function"
-
 
 def forward(view: View) -> Part:
-    """The forward pass for one sample."""
+    """The forward pass: the functions, the equations for one sample, and in matrices for a batch."""
     blocks: list[Block] = []
     stated = [d for d in view.batch.definitions if d.function.order == 0]
     functions = [definition(view, d) for d in stated if d.function.role == "activation"]
     if functions:
-        words = "activations of the network are" if len(functions) > 1 else "activation of the network is"
+        words = "activation functions are" if len(functions) > 1 else "activation function is"
         blocks += [say(f"The {words}"), Display(tuple(functions))]
     for d in (d for d in stated if d.function.role == "loss"):
-        blocks += [say(LOSS_WORDS, d.function.label), Display((definition(view, d),))]
-    if _mixes_samples(view):
-        blocks.append(
-            say(
-                "Some of these equations mix the samples of a batch. For a single sample, as they stand here, they say "
-                "little; the equations for a batch, further on, are what is computed."
-            )
-        )
-    if not view.brief:
-        blocks += [
-            say(
-                "Unit by unit, for one sample, the network computes{}",
-                f" (of layers of more than {UNITS[view.detail]} units, the first two and the last):"
-                if _any_wide(view)
-                else ":",
-            ),
-            Display(tuple(item for s in view.single.stage("forward", "error") for item in unit_by_unit(view, s))),
-        ]
-    blocks += [
+        blocks += [say("The loss {} applies to each output the function", d.function.label)]
+        blocks.append(Display((definition(view, d),)))
+    if mixes_samples(view):
+        indexed = tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("forward", "error"))
+        blocks += [say("Some of these equations combine samples, so all are written for a batch:"), Display(indexed)]
+    elif not view.brief:
+        blocks += _for_one_sample(view)
+    blocks += _for_a_batch(view)
+    return Part("forward", "Forward pass", tuple(blocks))
+
+
+def _for_one_sample(view: View) -> list[Block]:
+    """The equations with indices; written out for one unit, or in an exhaustive document for all."""
+    blocks: list[Block] = [say("For one sample, the network computes"), view.indexed("forward", "error")]
+    if view.exhaustive:
+        most = UNITS[view.detail]
+        some = f" (of layers of more than {most} units, the first two and the last)" if _any_wide(view) else ""
+        every = tuple(item for s in view.single.stage("forward", "error") for item in unit_by_unit(view, s))
+        return [*blocks, say(f"Written out unit by unit{some}:"), Display(every)]
+    summed = next((s for s in view.single.stage("forward") if s.equation.expression.has(Sum)), None)
+    if summed is None or not any(a.extent != 1 for a in summed.target.axes):
+        return blocks
+    first, *_ = unit_by_unit(view, summed)
+    return [*blocks, say("Written out for the first unit:"), Display((first,))]
+
+
+def _for_a_batch(view: View) -> list[Block]:
+    """The equations in matrix form, with their numbers, and how to read them."""
+    nodes = [n for s in view.batch.statements for n in walk(s.form)]
+    biases = any(isinstance(n, Broadcast) and view.page.drops_ones(n) for n in nodes)
+    error = view.batch.stage("error")
+    blocks: list[Block] = [
         say(
-            "With indices for the units, for one sample. The number on the right stays with an equation: it belongs "
-            "also to its form for a batch, and to the line of code that computes it."
+            "For a batch, {} samples stand side by side as the columns of a matrix{}:",
+            view.page.entry(SAMPLES),
+            ", and a bias is added to each column" if biases else "",
         ),
-        view.indexed("forward", "error"),
+        view.batched("forward"),
+        say("The loss of the batch is, with a sum over the samples and in matrices,"),
+        Display((*(view.entries(s, view.batch, numbered=False) for s in error), *view.batched("error").items)),
     ]
-    if not view.brief:
-        blocks += [
-            say("In matrices, the shape of each array below it (numbers have none); an activation acts on each entry:"),
-            view.shaped("forward", "error"),
-        ]
-    return Part("forward", "Forward", tuple(blocks))
+    return [*blocks, *signs(view, view.batch.stage("forward", "error"))]
 
 
-def _mixes_samples(view: View) -> bool:
+def mixes_samples(view: View) -> bool:
     """Return whether an equation before the error sums over samples, or pairs them."""
     for statement in view.batch.stage("forward"):
         sums = statement.equation.expression.atoms(Sum)

@@ -12,6 +12,7 @@ from derive.calculus.index import Index, symbols_read
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
+from derive.document.recursion import Layered, covers
 from derive.document.view import View
 from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
@@ -29,12 +30,12 @@ def loop(view: View) -> Part:
     plain = view.descent.is_plain
     blocks: list[Block] = [] if view.brief else _beginning(view)
     blocks += [_lead(view), view.batched("update")]
-    if not view.brief and plain:
-        blocks += [say("For one sample, with the gradient put in:"), Display(tuple(_stepwise(view)))]
-    elif not view.brief:
+    if plain and (view.exhaustive or (view.notation.increment and not view.brief)):
+        blocks += [say("For one sample, with the gradient substituted:"), Display(tuple(_stepwise(view)))]
+    elif not view.brief and not plain:
         blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
-    blocks += [_kept(view), _algorithm(view)]
-    return Part("loop", "The update and the loop", tuple(blocks))
+    blocks += [_kept(view), _algorithm(view), *([] if view.brief else _over_layers(view))]
+    return Part("loop", "The training loop", tuple(blocks))
 
 
 # Before the first step.
@@ -47,13 +48,13 @@ def _beginning(view: View) -> list[Block]:
         return []
     entry = INITIALISATIONS[network.initialisation]
     over, under = entry.spread
-    biases = "" if network.bias == "none" else "; biases begin at 0"
+    biases = "" if network.bias == "none" else "; the biases start at 0"
     kept = [t for t in view.batch.states if t.about is not None]
     blocks: list[Block] = []
     if entry.variance is None:
-        blocks.append(say(f"Before the first step, weights are {entry.phrase}{biases}."))
+        blocks.append(say(f"Before the first step, the weights are {entry.phrase}{biases}."))
     else:
-        words = f"Before the first step, weights are {entry.phrase} around 0, of the variance {{}}{biases}."
+        words = f"Before the first step, the weights are {entry.phrase}, with mean 0 and variance {{}}{biases}."
         fans = [view.set_.words(f"{s.name} of the layer") for s in (INPUTS, UNITS) if under.has(s)]
         fans = fans if len(fans) == 1 else [view.set_.words(INPUTS.name), fans[-1]]
         below = view.page.sum_of((False, box) for box in fans)
@@ -61,7 +62,7 @@ def _beginning(view: View) -> list[Block]:
     if kept:
         shown = [view.batch_page.symbol(t, whole=True) for t in kept]
         shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
-        blocks.append(say("Kept from step to step are {}, which begin at 0.", listed(shown)))
+        blocks.append(say("From step to step the optimizer keeps {}, which start at 0.", listed(shown)))
     return blocks
 
 
@@ -72,20 +73,20 @@ def _lead(view: View) -> Text:
     """The sentence that introduces a step."""
     rate, descent = view.page.symbol(LEARNING_RATE), view.descent
     if descent.is_plain:
-        return say("A step goes against the gradient, with the learning rate {}:", rate)
+        return say("A gradient descent step with learning rate {}:", rate)
     entry = descent.optimizer
-    of = "goes against the gradient" if entry.is_plain else f"is that of {entry.title} ({entry.source})"
-    words = f"A step {of}, with the learning rate {{}}"
+    method = "gradient descent" if entry.is_plain else f"{entry.title} ({entry.source})"
+    words = f"A step of {method} with learning rate {{}}"
     boxes: list[Box] = [rate]
     if descent.counts:
-        words += "; {} is its number, from 1 on"
+        words += "; {} is the number of the step, starting at 1"
         boxes.append(view.page.symbol(STEP))
     if descent.timed:
-        words += ", and {} its own learning rate, by the schedule " + descent.schedule.name
+        words += "; {} is the learning rate of this step, from the schedule " + descent.schedule.name
         boxes.append(view.page.symbol(RATE))
     if descent.clip is not None:
-        words += "; {} is the square of the norm of all gradients together, and {} shrinks them to the norm {} if that "
-        words += "is smaller (Pascanu, Mikolov and Bengio 2013)"
+        words += "; {} is the squared norm of all gradients together, and {} scales them down to the norm {} if they "
+        words += "are longer (Pascanu, Mikolov and Bengio 2013)"
         boxes += [view.page.symbol(t) for t in (SQUARE_NORM, CLIP_SCALE, constant("clip"))]
     return say(words + ":", *boxes)
 
@@ -96,7 +97,8 @@ def _first_words(view: View) -> Text:
     if view.exhaustive or not others:
         return say("With indices, for one sample:")
     return say(
-        "With indices, for one sample, and for {} alone; all others change alike:", view.page.symbol(first, whole=True)
+        "With indices, for one sample and for {}; the other parameters are updated in the same way:",
+        view.page.symbol(first, whole=True),
     )
 
 
@@ -151,28 +153,64 @@ def _kept(view: View) -> Text:
     known = [t for t in view.batch.inputs if t.role != Role.TARGET] + [s.target for s in view.batch.stage("forward")]
     kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]
     shown = kept if len(kept) <= MOST else [*kept[:4], view.set_.dots("low"), *kept[-2:]]
-    return say("The backward pass reads {}, so they are kept until then.", listed(shown))
+    return say("The backward pass reads {}, so the forward pass keeps them.", listed(shown))
 
 
 # The algorithm.
 
 
 def _algorithm(view: View) -> Algorithm:
-    steps = [Step(say("repeat, for one batch ({}, {}) after another:", *_data(view)))]
+    steps = [Step(say("for each batch ({}, {}):", *_data(view)))]
     for stage, title in (
-        ("forward", "forwards:"),
-        ("error", "the error:"),
-        ("factor", "backwards:"),
-        ("gradient", "the gradients:"),
-        ("update", "the update:"),
+        ("forward", "forward pass:"),
+        ("error", "loss:"),
+        ("factor", "backward pass:"),
+        ("gradient", "gradients:"),
+        ("update", "update:"),
     ):
         statements = view.batch.stage(stage)
         if statements:
             steps += [Step(Text((title,)), 1), *_lines(view, statements, view.code.equations)]
     optimizer = view.descent.optimizer
     title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.title}"
-    heading = say(title + "; the last column gives the line of {} that does it", Code(view.code.name))
-    return Algorithm(heading, tuple(steps))
+    return Algorithm(say(title + ", with the lines of {}", Code(view.code.name)), tuple(steps))
+
+
+def _over_layers(view: View) -> list[Block]:
+    """The backward pass as a loop over the layers, if each of its formulas is the same for all layers."""
+    layered = Layered(view)
+    first, *others = view.batch.stage("factor") or (None,)
+    gradients, steps = layered.formulas("gradient"), layered.formulas("factor", -1)
+    last = first.target.layer if first is not None else None
+    if first is None or not others or last is None:
+        return []
+    layers = [*range(1, last + 1)]
+    recursion = [f for f in steps if first not in f.statements]
+    if len(recursion) != 1 or not covers(recursion, layers[:-1]) or not covers(gradients, layers):
+        return []
+    letter = view.letter(layered.letter)
+    lines = [
+        Step(_assigned(view, view.batch_page.symbol(first.target, whole=True), view.batch_page.array(first.form)), 0),
+        Step(
+            say(
+                "for {} = {}:", letter, ", ".join(map(str, layers[::-1])) if last < 5 else f"{last}, {last - 1}, ..., 1"
+            )
+        ),
+        *(Step(_assigned(view, f.left, f.right), 1) for f in gradients),
+        Step(say("if {} > 1: {}", letter, _assigned(view, recursion[0].left, recursion[0].right)), 1),
+    ]
+    start = layered.start
+    also = (
+        say(" {} stands for {}.", layered.symbol_of_start, view.batch_page.symbol(start, whole=True)) if start else ""
+    )
+    text = say(
+        "The equations of the layers are the same up to {}, so the backward pass is a short loop.{}", letter, also
+    )
+    return [text, Algorithm(Text(("The backward pass as a loop over the layers",)), tuple(lines))]
+
+
+def _assigned(view: View, left: Box, right: Box) -> Text:
+    return Text((view.set_.join((left, right), "gets", SUM),))
 
 
 def _data(view: View) -> list[Box]:

@@ -1,4 +1,4 @@
-"""The equations in matrix form: for one sample with the shape below each array, and for a batch."""
+"""From one sample to a batch: the backward equations in matrix form."""
 
 from __future__ import annotations
 
@@ -7,81 +7,104 @@ from dataclasses import replace
 from sympy import Indexed, KroneckerDelta, Sum
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Broadcast, Call, Hadamard, Map, Power, SumOver, walk
-from derive.arrays.matrix import Part as Slice
+from derive.arrays.matrix import Array, Node, Product, SumOver, Transpose
 from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
-from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
+from derive.document.array_signs import signs
+from derive.document.blocks import Block, Display, Item, Part, Reference, say
 from derive.document.view import LINE, View
-from derive.paper.characters import WITHOUT_FIRST
+from derive.paper.boxes import Box
 
 
 def matrices(view: View) -> Part:
-    """Show the backward equations for one sample, then all equations for a batch."""
-    blocks: list[Block] = [*_signs(view)]
-    backward = view.single.stage("factor", "gradient")
-    blocks += [say("For one sample, the shape of each array below it (numbers have none):")]
-    blocks += [view.shaped("factor", "gradient") if backward else view.shaped("gradient")]
-    blocks += _batch(view)
-    return Part("matrices", "In matrices, for one sample and for a batch", tuple(blocks))
-
-
-def _signs(view: View) -> list[Block]:
-    """The meaning of the signs that occur."""
-    set_ = view.set_
-    times = set_.letter(view.notation.times)
-    statements = [s for program in (view.single, view.batch) for s in program.statements]
-    nodes = [n for s in statements for n in walk(s.form)]
-    words: list[Text] = []
-    if any(isinstance(n, Hadamard) for n in nodes):
-        words.append(say("{} multiplies entry by entry, after all products of matrices.", times))
-    if any(isinstance(n, Power) and n.shape != (1, 1) for n in nodes):
-        words.append(say("An exponent with {} is a power entry by entry.", times))
-    if any(isinstance(n, Map) for n in nodes):
-        words.append(say("A function of an array acts on each of its entries."))
-    for statement in view.batch.statements:
-        if isinstance(statement.form, Call):
-            words.append(
-                say("{} stands for {}, column by column.", set_.name(statement.form.name), Reference(statement.number))
-            )
-    if any(view.page.shows_ones(n) for n in nodes if getattr(n, "axis", 0) is not None):
-        text = "{} is a column of ones: a product with it adds up or repeats what it is multiplied with."
-        words.append(say(text, set_.name("1")))
-    if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
-        words.append(say("{} adds up all entries.", set_.name("sum")))
-    if any(isinstance(n, Slice) for n in nodes):
-        words.append(say("The index {} leaves out column 0, the biases.", view.set_.letter(WITHOUT_FIRST)))
-    return [say(" ".join(["{}"] * len(words)), *words)] if words else []
-
-
-def _batch(view: View) -> list[Block]:
-    nodes = [n for s in view.batch.statements for n in walk(s.form)]
-    biases = any(isinstance(n, Broadcast) and view.page.drops_ones(n) for n in nodes)
-    blocks: list[Block] = [
-        say(
-            "Now {} samples stand side by side as columns{}.",
-            view.page.entry(SAMPLES),
-            "; a bias is added to each" if biases else "",
-        ),
-        view.batched("forward"),
-        say("The error of the batch is"),
-        Display(tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("error"))),
-    ]
+    """Derive the backward equations for a batch from those for one sample, and number them."""
+    backward = view.batch.stage("factor", "gradient")
+    blocks: list[Block] = []
     unfolded = _unfolded(view)
-    blocks += [say("which depends on the weights by"), Display(tuple(unfolded))] if unfolded else []
-    blocks += [say("or, in matrices,"), view.batched("error")]
+    if unfolded:
+        blocks += [say("With the forward equations substituted, the loss of the batch is"), Display(tuple(unfolded))]
+    if not view.brief:
+        blocks += _derived(view)
     if view.batch.stage("factor"):
-        mean = view.batch.common.has(SAMPLES)
-        text = (
+        blocks += [say("The backward pass for the batch computes the shared factors"), view.batched("factor")]
+        blocks += [say("and from them the gradients"), view.batched("gradient")]
+    else:
+        blocks += [say("The gradients for the batch are"), view.batched("gradient")]
+    blocks += signs(view, backward, view.batch.stage("forward", "error"))
+    if view.exhaustive:
+        blocks += [say("For one sample, with the shape below each array:"), view.shaped("factor", "gradient")]
+    return Part("matrices", "From one sample to a batch", tuple(blocks))
+
+
+def _derived(view: View) -> list[Block]:
+    """The sum over the samples, and the matrix product that computes it."""
+    blocks: list[Block] = []
+    weight = next((s for s in view.batch.stage("gradient") if _is_product_over_samples(s)), None)
+    if weight is not None and isinstance(weight.form, Product):
+        left, right = weight.form.left, weight.form.right
+        assert isinstance(right, Transpose)
+        item = view.entries(weight, view.batch, numbered=False)
+        page = view.batch_page
+        blocks += [
             say(
-                "Backwards, where {} belongs to the error of one sample and the mean is taken in the gradients:",
-                view.role("factor"),
-            )
-            if mean
-            else say("Backwards:")
-        )
-        blocks += [text, view.batched("factor")]
-    return [*blocks, say("and the gradients:"), view.batched("gradient")]
+                "The loss of a batch is a sum over its samples, and so is its gradient. For {}:",
+                page.symbol(weight.target, whole=True),
+            ),
+            Display((item,)),
+            say(
+                "Row {} of {} times row {} of {}: this is the entry in row {}, column {} of the product {}. A matrix "
+                "product with a transposed factor on the right is how a sum over the samples is computed.",
+                *_places(view, weight, (left, right.of)),
+                page.array(weight.form),
+            ),
+        ]
+    summed = next((s for s in view.batch.stage("gradient") if isinstance(s.form, SumOver)), None)
+    if summed is not None and summed.target.about is not None:
+        words = "{} is added to every sample, so its gradient adds up the samples: {}."
+        about = view.batch_page.symbol(summed.target.about, whole=True)
+        blocks.append(say(words, about, view.batch_page.array(summed.form)))
+    return [*blocks, *_mean(view)]
+
+
+def _is_product_over_samples(statement: ArrayAssign) -> bool:
+    form = statement.form
+    return (
+        isinstance(form, Product)
+        and isinstance(form.right, Transpose)
+        and all(isinstance(a, Array) and a.tensor.axes[-1].sample for a in (form.left, form.right.of))
+        and all(a.extent != 1 for a in statement.target.axes)
+    )
+
+
+def _places(view: View, statement: ArrayAssign, sides: tuple[Node, Node]) -> list[Box]:
+    """The words of a sentence about row and column: index and array of both sides, then the two indices."""
+    page = view.batch_page.lettered(statement.equation, statement.stage)
+    row, column = (page.index(i) for i in statement.equation.indices)
+    assert row is not None and column is not None
+    left, right = (view.batch_page.array(side) for side in sides)
+    return [row, left, column, right, row, column]
+
+
+def _mean(view: View) -> list[Block]:
+    """Where the factor 1/m of the loss has gone."""
+    (error, *_) = reversed(view.batch.stage("error"))
+    if not _divides(error):
+        return []
+    holders = [s for s in view.batch.stage("factor", "gradient") if _divides(s)]
+    mean = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
+    if len(holders) == 1:
+        words = "The factor {} of the loss stands in {} alone; the other equations receive it from there."
+        return [say(words, mean, Reference(holders[0].number))]
+    if view.batch.common.has(SAMPLES):
+        role = view.role("factor")
+        return [
+            say("{} belongs to the loss of one sample, so the mean over the batch is taken in the gradients.", role)
+        ]
+    return []
+
+
+def _divides(statement: ArrayAssign) -> bool:
+    return bool(statement.equation.expression.has(SAMPLES))
 
 
 def _unfolded(view: View) -> list[Item]:

@@ -49,7 +49,7 @@ def notation(view: View) -> Part:
         words = "The first moment is {} here and {} in the paper on Adam: {} is the number of samples."
         samples = view.page.entry(SAMPLES)
         blocks.append(say(words, view.letter(ABOUT["mean"].entry), samples, samples))
-    return Part("notation", "Notation", tuple(blocks))
+    return Part("notation", "Symbols", tuple(blocks))
 
 
 def _of_one_sample(view: View) -> Text:

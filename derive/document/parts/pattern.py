@@ -12,11 +12,12 @@ from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
 from derive.calculus.roles import Role
-from derive.calculus.rules import CHAIN, NAMED, Reason
+from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE, Reason
 from derive.calculus.sample import alone, single_index
-from derive.document.blocks import Block, Display, Fold, Item, Part, Table, Text, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Table, Text, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
+from derive.document.recursion import Layered
 from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.characters import LETTERS
@@ -25,33 +26,59 @@ from derive.paper.page import Page
 
 def pattern(view: View) -> Part:
     """The red factor of a row is the green factor of a row above: it is named Psi and computed once."""
-    factors = view.single.stage("factor")
-    if not factors:
-        blocks: tuple[Block, ...] = (
-            say("No two of these chains share a factor, so each gradient stands for itself:"),
-            view.indexed("gradient"),
-        )
-        return Part("pattern", "The gradients", blocks)
+    if not view.single.stage("factor"):
+        text = say("No two of these chains share a factor, so each gradient is computed by itself:")
+        return Part("pattern", "The gradients", (text, view.indexed("gradient")))
     found: list[Block] = [_side_by_side(view), Display(tuple(_rows(view)))]
-    found += [_naming(view), Display(tuple(_meaning(view))), _in_words(view)]
-    if not view.brief:
-        found += [
-            Fold(
-                say(
-                    "How each is found from those above it, and each gradient from them, step by step"
-                    if _coloured(view)
-                    else "How it is found, and each gradient from it, step by step"
-                ),
-                (Display(tuple(i for p in _passages(view) for i in passage_steps(view, p))),),
-            )
-        ]
-    found += [
-        _recursion(view),
-        view.indexed("factor"),
-        say("and the gradients follow from " + ("them:" if _coloured(view) else "it:")),
+    found += [say("Name the common factor {}:", view.role("factor")), Display(tuple(_meaning(view))), _in_words(view)]
+    if view.brief:
+        found += [_lead(view), view.indexed("factor")]
+    else:
+        found += _recursion(view)
+    found += [say("The gradients follow:"), view.indexed("gradient"), *_saving(view)]
+    return Part(
+        "pattern",
+        "The pattern: a shared factor" if len(view.single.stage("factor")) == 1 else "The pattern",
+        tuple(found),
+    )
+
+
+def _lead(view: View) -> Text:
+    if _coloured(view):
+        return say("Each is computed from those before it, beginning at the loss:")
+    return say("It is computed by")
+
+
+def _recursion(view: View) -> list[Block]:
+    """Derive the recursion step by step, then state it for all layers."""
+    title = Text(("Deriving the recursion" if _coloured(view) else "Deriving the shared factor",))
+    steps = Display(tuple(i for p in _passages(view) for i in passage_steps(view, p)))
+    blocks: list[Block] = [Heading(title, say("Apply the chain rule to one equation at a time:")), steps]
+    return [*blocks, _lead(view), view.indexed("factor"), *_in_general(view)]
+
+
+def _in_general(view: View) -> list[Block]:
+    """The factors that are one formula up to the layer number, and the layers for which they are."""
+    layered = Layered(view)
+    formulas = [f for f in layered.formulas("factor") if len(f.statements) > 1]
+    if not formulas:
+        return []
+    items = [
+        Item(f.left, (f.right,), reason=say("for {} = {}", view.letter(layered.letter), _ranged(f.layers)))
+        for f in formulas
     ]
-    found += [view.indexed("gradient"), *_saving(view)]
-    return Part("pattern", "The pattern", tuple(found))
+    text = say(
+        "In matrices, these are one formula, in which only the number of the layer {} changes:",
+        view.letter(layered.letter),
+    )
+    return [text, Display(tuple(items))]
+
+
+def _ranged(layers: list[int]) -> str:
+    """Layer numbers in a row, the middle of a long row omitted."""
+    if len(layers) > 3 and layers == [*range(layers[0], layers[-1] + 1)]:
+        return f"{layers[0]}, ..., {layers[-1]}"
+    return ", ".join(map(str, layers))
 
 
 def _rows(view: View) -> list[Item]:
@@ -77,15 +104,15 @@ def _side_by_side(view: View) -> Text:
     if any(len(path) > SPELLED for p in view.by_depth() for path in [next(view.derivation.chains.paths(p))]):
         dots = " Dots stand for the factors and sums between."
     if not _coloured(view):
-        return say("What stands in green, in square brackets, is shared by all the parameters behind it." + dots)
+        return say("All parameters share the factor in green square brackets:" + dots)
     if _repeats(view):
         return say(
-            "Side by side, the rows show a pattern: what stands in red, in round brackets, is what stands in green, in "
-            "square brackets, in a row above, up to the name of an index." + dots
+            "Write the chains of all layers below one another. The factor in red round brackets is the factor in green "
+            "square brackets of a row above, up to the name of an index: it need not be computed again." + dots
         )
     return say(
-        "Side by side, the rows show what they share: in square brackets, in green, stands the last shared factor on "
-        "a chain, and in it, in round brackets, in red, the one before it." + dots
+        "Write the chains below one another. Green square brackets enclose the last factor that a chain shares with "
+        "others, red round brackets the one before it." + dots
     )
 
 
@@ -99,12 +126,6 @@ def _repeats(view: View) -> bool:
             return False
         green |= {e[-1] for e in ends if e}
     return len(rows) > 1
-
-
-def _naming(view: View) -> Text:
-    if _coloured(view):
-        return say("So it need not be worked out again. It is called {}:", view.role("factor"))
-    return say("It is called {}:", view.role("factor"))
 
 
 def _meaning(view: View) -> list[Item]:
@@ -131,8 +152,8 @@ def _in_words(view: View) -> Text:
     )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
-        "It tells how the error answers to a unit: if {} alone is raised by a small {}, and all that is computed from "
-        "it follows, {} changes by about {}.",
+        "It measures how the loss responds to one unit: if {} alone increases by a small {}, and everything computed "
+        "from it follows, {} changes by about {}.",
         page.symbol(about, indices),
         little,
         view.page.error(),
@@ -146,31 +167,40 @@ def _little(view: View) -> str:
     return next(x for x in (first, "tau", "theta", "xi", "zeta") if LETTERS[x].text not in view.page.signs.letters)
 
 
-def _recursion(view: View) -> Text:
-    if _coloured(view):
-        return say("Read from the top, each is found from those above it:")
-    return say("Worked out, it is")
-
-
 # Step by step.
 
 
 def _passages(view: View) -> list[Passage]:
-    """Passages that are shown: all, or those that do not repeat another layer's."""
+    """Passages that are shown: all, or of each kind the one with the most indices, summed or free.
+
+    A passage in which fractions cancel is derived where the derivative of the activation is known.
+    """
     if view.exhaustive:
         return list(view.batch.passages)
     kinds: dict[object, Passage] = {}
     for passage in view.batch.passages:
-        if passage.tensor.role == Role.PREDICTION and passage.name is None and len(passage.reasons) == 1:
+        if _is_local(view, passage) or is_cancelled(passage):
             continue
         kind = (passage.tensor.role, tuple(e.of.role for e in passage.edges), passage.name is not None)
-        if kind not in kinds or _shown_indices(passage) > _shown_indices(kinds[kind]):
+        if kind not in kinds or _shown_indices(passage) >= _shown_indices(kinds[kind]):
             kinds[kind] = passage
-    return list(kinds.values())
+    chosen = {p.tensor.name for p in kinds.values()}
+    return [p for p in view.batch.passages if p.tensor.name in chosen]
+
+
+def _is_local(view: View, passage: Passage) -> bool:
+    """Whether the derivative of the error is a local derivative, which is shown among these."""
+    return passage.name is None and [e.of for e in passage.edges] == [view.derivation.forward.error.target]
 
 
 def _shown_indices(passage: Passage) -> int:
-    return sum(i.axis.extent != 1 and not i.axis.sample for i in passage.indices)
+    indices = {*passage.indices, *(i for edge in passage.edges for i in edge.of_indices)}
+    return sum(i.axis.extent != 1 and not i.axis.sample for i in indices)
+
+
+def is_cancelled(passage: Passage) -> bool:
+    """Whether fractions cancel in a passage, or a promise shortens it."""
+    return any({CANCELLED, ONE_FRACTION, PROMISE} & {*r.rules} for r in passage.reasons)
 
 
 def passage_steps(view: View, passage: Passage) -> list[Item]:
@@ -220,17 +250,22 @@ def _saving(view: View) -> list[Block]:
     shared = multiplications(view.single.stage("factor", "gradient"))
     forwards = multiplications(view.single.stage("forward", "error"))
     counts = [
-        ("every chain multiplied out by itself", alone),
-        ("with the shared factors", shared),
-        ("the forward pass, beside it", forwards),
+        ("every chain by itself", alone),
+        ("with shared factors", shared),
+        ("forward pass, for comparison", forwards),
     ]
     if not alone.is_number:
-        text = say("Multiplications for one sample, in terms of the widths, with every chain multiplied out by itself:")
-        return [text, _count(view, alone), say("and with the shared factors:"), _count(view, shared)]
+        text = say("Sharing saves multiplications. For one sample, in terms of the widths, every chain by itself takes")
+        return [
+            text,
+            _count(view, alone),
+            say("multiplications and divisions; with shared factors there are"),
+            _count(view, shared),
+        ]
     rows = tuple((Text((name,)), Text((view.page.entry(number),))) for name, number in counts)
-    head = (Text(("the gradients for one sample",)), Text(("multiplications",)))
+    head = (Text(("gradients of one sample",)), Text(("multiplications and divisions",)))
     return [
-        say("Multiplications and divisions, counted from the chains and from the equations above:"),
+        say("Sharing saves work:"),
         Table(head, rows, frozenset({1})),
     ]
 

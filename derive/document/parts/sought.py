@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 from derive.calculus.cost import multiplications
+from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Item, Part, Text, say
 from derive.document.view import View
-from derive.paper.boxes import EMPTY, Box
+from derive.learning.optimizers import LEARNING_RATE
+from derive.paper.boxes import EMPTY, PRODUCT, Box
 
 #: Largest number of gradients listed; of more, the middle ones are omitted.
 MOST = 8
 
 
 def sought(view: View) -> Part:
-    """The gradients as one line of symbols, and the cost of finite differences."""
+    """Gradient descent in a paragraph, the gradients as symbols, and the cost of finite differences."""
     gradients = Display((Item(EMPTY, tuple(_gradients(view)), "none"),))
-    blocks: list[Block] = []
+    first = view.single.stage("gradient")[0].target
+    assert first.about is not None
+    rate, one = view.page.symbol(LEARNING_RATE), view.page.symbol(first.about, whole=True)
+    step = view.set_.before("minus", view.set_.join((rate, view.page.symbol(first, whole=True)), "thin", PRODUCT))
+    blocks: list[Block] = [
+        say(
+            "Training adjusts the parameters so that the loss {} decreases. Think of {} as the height of a landscape "
+            "over the parameters. Its gradient points uphill, so gradient descent takes a small step the other way: "
+            "it adds {} to {}, and does the same for every other parameter. The learning rate {} sets the size of the "
+            "step.{}",
+            view.page.error(),
+            view.page.error(),
+            step,
+            one,
+            rate,
+            _why_this_loss(view),
+        )
+    ]
     if view.total.is_number:
-        blocks += [
-            say("Learning needs the slope of the error along each of the {} parameters:", view.page.entry(view.total)),
-            gradients,
-        ]
+        blocks.append(
+            say(
+                "So we need the derivative of the loss with respect to each of the {} parameters:",
+                view.page.entry(view.total),
+            )
+        )
     else:
         count = Display((Item(EMPTY, tuple(view.page.pieces(view.total)), "none"),))
-        blocks += [
-            say("The number of parameters is"),
-            count,
-            say("and learning needs the slope of the error along each of them:"),
-            gradients,
-        ]
-    blocks.append(_price(view))
-    return Part("sought", "What we seek", tuple(blocks))
+        blocks += [say("So we need the derivative of the loss with respect to each parameter. Their number is"), count]
+        blocks.append(say("and the gradients are"))
+    return Part("sought", "What we seek", (*blocks, gradients, _price(view)))
+
+
+def _why_this_loss(view: View) -> str:
+    """Why the loss is what it is, as its entry in the catalogue says."""
+    network = view.derivation.network
+    why = "" if network is None else loss(network.loss).why
+    return f" {why}" if why else ""
 
 
 def _gradients(view: View) -> list[Box]:
@@ -41,11 +64,11 @@ def _gradients(view: View) -> list[Box]:
 
 def _price(view: View) -> Text:
     once = multiplications(view.single.stage("forward", "error"))
-    words = "Finding it by moving one parameter at a time would take one more forward pass for each of them"
     return say(
-        words + ": {} passes of {} multiplications and divisions each{}, and the result would be an approximation. The "
-        "chain rule finds all of them, exactly, in one pass backwards.",
+        "Finite differences are no way to compute them. Changing one parameter at a time and measuring the loss takes "
+        "a forward pass for each: {} passes of {} multiplications and divisions{}, for an approximation. The chain "
+        "rule gives all derivatives exactly in one backward pass.",
         view.page.entry(view.total),
         view.page.entry(once),
-        say(", {} in all for every sample", view.page.entry(view.total * once)) if once.is_number else Text(()),
+        say(", {} for every sample", view.page.entry(view.total * once)) if once.is_number else Text(()),
     )

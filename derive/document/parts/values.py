@@ -12,12 +12,12 @@ from derive.calculus.functions import A, Elementwise, X, derivative, in_exponent
 from derive.calculus.index import symbols_read
 from derive.calculus.program import Definition, Slopes
 from derive.calculus.roles import Role
-from derive.calculus.rules import CANCELLED, CHAIN, ONE_FRACTION, PROMISE, REARRANGED, Reason, rules_of
+from derive.calculus.rules import CHAIN, REARRANGED, Reason, rules_of
 from derive.calculus.stepwise import InOrder, derivative_by_hand
 from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
 from derive.document.parts.chain import local_steps
 from derive.document.parts.forward import called, equalities, layers_of
-from derive.document.parts.pattern import passage_steps
+from derive.document.parts.pattern import is_cancelled, passage_steps
 from derive.document.view import View
 from derive.paper.boxes import EMPTY
 from derive.paper.page import Page
@@ -166,7 +166,7 @@ def _plugged(view: View) -> list[Item]:
 
 def _cancelled(view: View) -> list[Item]:
     """The derivation of a factor that is shorter than the product of its derivatives, through cancellation."""
-    short = [p for p in view.batch.passages if any({CANCELLED, ONE_FRACTION, PROMISE} & {*r.rules} for r in p.reasons)]
+    short = [p for p in view.batch.passages if is_cancelled(p)]
     return [item for p in short for item in passage_steps(view, p)]
 
 

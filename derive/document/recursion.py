@@ -1,0 +1,92 @@
+"""Equations of several layers that are one formula up to the layer number, found by comparing them in print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from derive.arrays.lift import ArrayAssign
+from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
+from derive.document.view import View
+from derive.paper.boxes import Box
+from derive.paper.latex import latex
+from derive.paper.notation import is_canonical
+from derive.paper.page import Page
+from derive.paper.signs import role_sign
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula for layer l, and the statements of the layers that it stands for."""
+
+    left: Box
+    right: Box
+    statements: tuple[ArrayAssign, ...]
+
+    @property
+    def layers(self) -> list[int]:
+        """The layers, from the first to the last."""
+        return sorted(s.target.layer for s in self.statements if s.target.layer is not None)
+
+
+@dataclass(frozen=True)
+class Layered:
+    """The statements of a program for a batch, written for a layer l."""
+
+    view: View
+
+    @cached_property
+    def letter(self) -> str:
+        """A letter for the layer that is no letter of a tensor, a width or an index."""
+        page = self.view.page
+        used = {*page.signs.letters, *page.taken, *self.view.notation.free_letters}
+        return next(x for x in ("l", "n", "h", "c", "o") if x not in used)
+
+    @cached_property
+    def start(self) -> Tensor | None:
+        """The inputs, if they are written as the activations of layer 0."""
+        given = [t for t in self.view.batch.inputs if t.role == Role.INPUT]
+        numbered = any(t.role == Role.ACTIVATION for t in self.view.batch.tensors.values())
+        return given[0] if len(given) == 1 and numbered and is_canonical(given[0]) else None
+
+    @property
+    def symbol_of_start(self) -> Box:
+        """The activations of layer 0."""
+        assert self.start is not None
+        return self._with_start(self.view.batch_page).symbol(self.start, whole=True)
+
+    def formulas(self, stage: str, shift: int = 0) -> list[Formula]:
+        """The distinct formulas of the layers' statements; ``shift`` is that of the statement's layer against l."""
+        found: dict[tuple[str, str], Formula] = {}
+        for statement in self.view.batch.stage(stage):
+            if statement.target.layer is None:
+                continue
+            page = self.page(statement.target.layer, shift)
+            left, right = page.symbol(statement.target, whole=True), page.array(statement.form)
+            key = latex(left), latex(right)
+            known = found.get(key, Formula(left, right, ()))
+            found[key] = replace(known, statements=(*known.statements, statement))
+        return list(found.values())
+
+    def page(self, layer: int, shift: int = 0) -> Page:
+        """The page for a batch on which ``layer`` is written l + ``shift``."""
+        numbers = {t.layer for t in self.view.batch.tensors.values() if t.layer is not None}
+        names = {str(n): self._name(n - layer + shift) for n in numbers | {0}}
+        return replace(self._with_start(self.view.batch_page), layer_names=names)
+
+    def _name(self, offset: int) -> str:
+        return f"{self.letter}{offset:+d}" if offset else self.letter
+
+    def _with_start(self, page: Page) -> Page:
+        if self.start is None:
+            return page
+        like = replace(self.start, role=Role.ACTIVATION, layer=0)
+        sign = role_sign(page.typesetter, page.notation, like)
+        return replace(page, signs=replace(page.signs, of={**page.signs.of, self.start.name: sign}))
+
+
+def covers(formulas: Iterable[Formula], layers: list[int]) -> bool:
+    """Whether each of the formulas stands for all of ``layers``."""
+    return all(formula.layers == layers for formula in formulas)
