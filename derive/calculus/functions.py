@@ -283,6 +283,19 @@ def output_form(function: Any) -> Expr | None:
     return _fit({k: b for k, b in basis.items() if b.is_rational_function(t)}, target, t)
 
 
+def steepest(function: Any) -> Expr | None:
+    """Return the largest value of f', if f' is a quadratic of f with a largest value; None otherwise.
+
+    >>> steepest(elementwise("half_tanh", tanh(X / 2)))
+    1/2
+    """
+    form = output_form(function)
+    if form is None or not form.is_polynomial(A) or Poly(form, A).degree() != 2 or Poly(form, A).LC() >= 0:
+        return None
+    (top,) = Poly(form, A).diff().all_roots()
+    return form.xreplace({A: top}) if top.is_Rational else None
+
+
 def in_powers_of(expression: Expr, t: Symbol) -> Expr | None:
     """Return ``expression`` with exp(x) written as t; None if it depends on x in another way."""
     rewritten = expression.rewrite(exp)

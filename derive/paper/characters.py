@@ -145,6 +145,7 @@ NAMES = {
 #: The signs between two parts; the notation defines that of the elementwise product.
 BETWEEN = {
     "": Sign(0.0, "", ""),
+    "dot": Sign(0.7, r" \cdot ", " · "),
     "thin": Sign(0.17, r"\,", " ", drawn="\u2009"),
     "comma": Sign(0.45, ", ", ", ", drawn=","),
     "by": Sign(1.2, r" \times ", "×"),

@@ -96,6 +96,8 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: Indexed) -> Box:
+        if expression in self.given:
+            return self.given[expression]
         return self.symbol(self.tensors[expression.base.label.name], tuple(expression.indices))
 
     @entry.register
@@ -114,9 +116,12 @@ class IndexForm(Symbols):
             scalars, rest = _split_scalars(top)
             if rest and _is_scalar(bottom):
                 front = set_.fraction(self.entry(scalars), self.entry(bottom))
-                return set_.join((front, *self._factors(rest)), "thin", PRODUCT)
+                return self._product((front, *self._factors(rest)))
             return set_.fraction(self.entry(top), self.entry(bottom))
-        return set_.join(self._factors(Mul.make_args(top)), "thin", PRODUCT)
+        return self._product(self._factors(Mul.make_args(top)))
+
+    def _product(self, factors: Iterable[Box]) -> Box:
+        return self.typesetter.join(factors, "dot" if self.dotted else "thin", PRODUCT)
 
     def _factors(self, factors: Iterable[Expr]) -> list[Box]:
         ordered = sorted(factors, key=self._rank)

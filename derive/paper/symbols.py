@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Self
 
-from sympy import Expr, Sum, Symbol
+from sympy import Expr, Sum
 
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.roles import Role
@@ -24,12 +24,13 @@ _MORE = ("l", "c", "h", "n", "a", "b", "w", "y", "z", "rho", "tau", "xi", "zeta"
 class Symbols:
     """The context of typesetting: the typesetter, the notation and the tensors.
 
-    ``one_layer`` omits layer numbers. ``functions`` maps the activations written f to their numbers;
-    ``by_layer`` says that the layer number distinguishes them. ``signs`` are those of the tensors; without
-    them each tensor has the letters of its role. ``letters`` maps indices to letters, avoiding the letters
-    ``taken`` and those of tensors. ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts
-    the shape under every array. ``given`` maps symbols to fixed boxes. With ``decimals`` a decimal fraction
-    is written as a decimal, except halves and quarters. ``layer_names`` replace layer numbers, such as l for 2.
+    ``one_layer`` omits layer numbers. ``functions`` maps the activations written f to their numbers; ``by_layer``
+    says that the layer number distinguishes them. ``signs`` are those of the tensors; without them each tensor has
+    the letters of its role. ``letters`` maps indices to letters, avoiding the letters ``taken`` and those of
+    tensors. ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts the shape under every array.
+    ``given`` maps symbols and entries to fixed boxes, such as numbers, which ``dotted`` separates by dots. With
+    ``decimals`` a decimal fraction is written as a decimal, except halves and quarters. ``layer_names`` replace
+    layer numbers, such as l for 2.
     """
 
     typesetter: Typesetter
@@ -43,8 +44,9 @@ class Symbols:
     batch: bool = False
     shapes: bool = False
     taken: frozenset[str] = frozenset()
-    given: Mapping[Symbol, Box] = field(default_factory=dict)
+    given: Mapping[Expr, Box] = field(default_factory=dict)
     decimals: bool = False
+    dotted: bool = False
     layer_names: Mapping[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------ indices

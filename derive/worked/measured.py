@@ -5,6 +5,7 @@ Only the generated module's forward pass and error are run, with one weight pert
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,8 @@ class Measured:
 
     ``central`` are central differences, ``complex_step`` are complex-step derivatives. ``kinked``
     marks the central differences that span a kink, so that they are not derivatives.
-    ``noise`` estimates the rounding error of an entry of ``central``.
+    ``noise`` estimates the rounding error of an entry of ``central``. ``moved`` are the errors
+    with the first entry larger and smaller by ``DIFFERENCE_STEP``.
     """
 
     gradient: Array
@@ -48,6 +50,7 @@ class Measured:
     complex_step: Array
     kinked: NDArray[np.bool_]
     noise: float
+    moved: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def difference(self) -> Array:
@@ -95,7 +98,9 @@ class Meter:
             central[place], exact[place], kinked[place], more = self.entry(at, gradient.about.name, place)
             noise = max(noise, more)
         kinked.setflags(write=False)
-        return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, noise)
+        first = (0,) * slopes.ndim
+        up, down = (self._moved(at, gradient.about.name, first, h)[0].real for h in (DIFFERENCE_STEP, -DIFFERENCE_STEP))
+        return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, noise, (up, down))
 
     def entry(self, at: Values, name: str, place: tuple[int, ...]) -> tuple[float, float, bool, float]:
         """Return the central difference, the complex step, whether a kink is between, and the noise, for one weight."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
-from sympy import Integer
+from sympy import Add, Expr, Indexed, Integer, Sum
 
-from derive.arrays.lift import ArrayAssign, ArrayProgram
-from derive.calculus.index import Tensor
+from derive.arrays.lift import ArrayAssign, ArrayProgram, gives_rows
+from derive.calculus.index import Index, Tensor
+from derive.calculus.scalar_chains import at_entry
 from derive.document.blocks import Block, Display, Heading, Item, Part, Table, Text, listed, say
-from derive.document.view import LINE, View, relation
+from derive.document.parts.forward import UNITS, written_out
+from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
-from derive.paper.boxes import ATOM, Box
+from derive.paper.boxes import ATOM, PRODUCT, Box
 from derive.paper.page import Page
-from derive.worked.example import Example, Step
-from derive.worked.figures import Figure, figures
+from derive.worked.example import Example, Step, position
+from derive.worked.figures import Figure, figures, shown
 from derive.worked.figures import Table as Figures
+from derive.worked.measured import DIFFERENCE_STEP
 
 #: Largest number of rows and columns of a matrix, and of gradient entries, printed; of more, the first and the last.
 SIDE, ENTRIES = 8, 24
+#: The significant digits of losses that differ by a small change of one parameter.
+MOVED_DIGITS = 10
 
 
 def numbers(view: View) -> Part:
@@ -43,18 +49,18 @@ def _program(view: View, example: Example) -> tuple[ArrayProgram, Page]:
 
 
 def _start_words(view: View, example: Example) -> Text:
-    noun = "sample" if example.samples == 1 else "samples"
     drawn = [view.batch_page.symbol(view.batch.tensors[n], whole=True) for n in example.start.drawn]
     verb = "is" if len(drawn) == 1 else "are"
-    origin = say("; {} {} drawn from the seed {}", listed(drawn), verb, str(example.start.seed)) if drawn else Text(())
+    origin = (
+        say("; {} {} drawn at random with seed {}", listed(drawn), verb, str(example.start.seed)) if drawn else Text(())
+    )
     rate = example.figure(example.start.learning_rate)
+    samples = "There is one sample" if example.samples == 1 else f"There are {example.samples} samples"
     return say(
-        "All values are computed from the equations, and printed rounded. There "
-        + ("is " if example.samples == 1 else "are ")
-        + f"{example.samples} {noun}"
-        + "; the learning rate is {}{}. "
-        + ("The optimizer's state begins at 0. " if view.batch.states else "")
-        + "The data and the initial parameters are",
+        samples
+        + ", and the learning rate is {}{}. "
+        + ("The optimizer's state starts at 0. " if view.batch.states else "")
+        + "Numbers are rounded for printing, not for computing. The data and the initial parameters are",
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
     )
@@ -74,25 +80,120 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     """The forward pass, error, backward pass, gradients beside their finite differences, and the update."""
     program, _ = _program(view, example)
     title = Text((f"Step {step.number}",))
-    blocks: list[Block] = [Heading(title, Text(("Forwards, and the error:",)))]
+    blocks: list[Block] = [Heading(title, Text(("The forward pass and the loss:",)))]
     blocks.append(_stage(view, example, step, program.stage("forward", "error")))
+    in_numbers = step.number == 1 and example.samples == 1 and not view.batch.extents
+    if in_numbers:
+        blocks += _first_units(view, example, step, "forward", "error")
     slopes = _slopes(view, example, step)
     if slopes:
-        blocks += [Text(("The slopes of the activations:",)), Display(tuple(slopes))]
+        blocks += [Text(("The derivatives of the activations:",)), Display(tuple(slopes))]
     if program.stage("factor"):
-        blocks += [Text(("Backwards:",)), _stage(view, example, step, program.stage("factor"))]
-    blocks += [
-        say("The gradients, beside central differences of the error {}:", _kink_words(example)),
+        blocks += [Text(("The backward pass:",)), _stage(view, example, step, program.stage("factor"))]
+    if in_numbers:
+        blocks += _first_units(view, example, step, "factor", "gradient")
+    if step.number == 1:
+        blocks.append(_finite_difference(view, example, step))
+    return [
+        *blocks,
+        say("All gradients, with central differences of the loss for comparison{}:", _kink_words(example)),
         gradient_table(view, example, step),
         Text(("The update:",)),
         _stage(view, example, step, program.stage("update")),
         say(
-            "The error was {} before the step and is {} after it.",
+            "The step changes the loss from {} to {}.",
             figure(view, example.figure(step.before)),
             figure(view, example.figure(step.after)),
         ),
     ]
-    return blocks
+
+
+def _first_units(view: View, example: Example, step: Step, *stages: str) -> list[Block]:
+    """Each equation that computes something, for its first unit and with the numbers substituted."""
+    known = _Known(view, example, step)
+    items = [_first_unit(view, known, s) for s in view.single.stage(*stages) if not gives_rows(s.equation)]
+    told = [i for i in items if view.set_.before("equals", i.right[0]) != i.right[-1]]
+    return [Text(("For the first unit of each, with the numbers substituted:",)), Display(tuple(told))]
+
+
+@dataclass(frozen=True)
+class _Known(Mapping[Expr, Box]):
+    """The values of numbers and of entries of tensors, as printed."""
+
+    view: View
+    example: Example
+    step: Step
+
+    def __getitem__(self, symbol: Expr) -> Box:
+        name, indices = (symbol.base.label.name, symbol.indices) if isinstance(symbol, Indexed) else (symbol.name, ())
+        tensor = self.view.single.tensors[name]
+        if len(indices) != len(tensor.axes) or not all(i.is_Integer or _is_single(i) for i in indices):
+            raise KeyError(symbol)
+        place = position(tensor, tuple(int(i if i.is_Integer else i.axis.start) for i in indices))
+        return figure(self.view, self.example.figure(self.step.values[name][place]))
+
+    def __iter__(self) -> Iterator[Expr]:
+        raise TypeError("the entries are not listed")
+
+    def __len__(self) -> int:
+        return len(self.view.single.tensors)
+
+
+def _is_single(index: Expr) -> bool:
+    return isinstance(index, Index) and index.axis.extent == 1
+
+
+def _first_unit(view: View, known: _Known, statement: ArrayAssign) -> Item:
+    """Write one entry of a statement: its formula with numbers for symbols, and its value."""
+    entry = tuple(i if i.axis.sample else Integer(i.axis.start) for i in statement.equation.indices)
+    value = at_entry(statement.equation.at(entry))
+    value = Add(*(t if _is_sum(t) else _opened(t) for t in Add.make_args(value)))
+    page = view.page.with_letters([i for i in entry if isinstance(i, Index)], bound_in(value, ()))
+    pieces = written_out(replace(page, given=known, dotted=True), value, UNITS["exhaustive"])
+    result = view.set_.before("equals", known[statement.target[entry]])
+    return Item(page.symbol(statement.target, entry), (*pieces, result))
+
+
+def _is_sum(term: Expr) -> bool:
+    """Whether a term is a sum, or a number times a sum, which is written out term by term."""
+    return isinstance(term.as_coeff_Mul()[1], Sum)
+
+
+def _opened(value: Expr) -> Expr:
+    """Write the sums over few units within a product as their terms."""
+
+    def terms(total: Expr) -> Expr:
+        ((index, *_),) = total.limits
+        return Add(
+            *(total.function.xreplace({index: Integer(n)}) for n in range(index.axis.start, index.axis.stop + 1))
+        )
+
+    few = UNITS["exhaustive"]
+    return value.replace(
+        lambda e: isinstance(e, Sum) and len(e.limits) == 1 and e.limits[0][0].axis.extent <= few, terms
+    )
+
+
+def _finite_difference(view: View, example: Example, step: Step) -> Text:
+    """A central difference for one parameter: two losses, their difference, the quotient."""
+    gradient = view.single.stage("gradient")[0].target
+    assert gradient.about is not None
+    measured = step.measured[gradient.name]
+    up, down = (figure(view, shown(value, MOVED_DIGITS)) for value in measured.moved)
+    h = figure(view, shown(DIFFERENCE_STEP))
+    derived, central = (table[0][0] for table in example.compared(step, gradient.name))
+    return say(
+        "To check one gradient, change one parameter. With {} larger by {} the loss is {}, with it smaller by {} the "
+        "loss is {}. The difference divided by {} is {}; the derivative is {}.",
+        view.page.symbol(gradient.about, tuple(Integer(axis.start) for axis in gradient.about.axes)),
+        h,
+        up,
+        h,
+        down,
+        view.set_.join((view.set_.number(2), h), "dot", PRODUCT),
+        figure(view, central),
+        figure(view, derived),
+    )
 
 
 def _slopes(view: View, example: Example, step: Step) -> list[Item]:
@@ -109,8 +210,7 @@ def _slopes(view: View, example: Example, step: Step) -> list[Item]:
 
 
 def _kink_words(example: Example) -> str:
-    bound = "of the same module"
-    return bound + (", which say nothing where an activation has a kink in between" if example.kinked else "")
+    return "; these are no derivatives where an activation has a kink in between" if example.kinked else ""
 
 
 def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayAssign]) -> Display:
@@ -125,7 +225,7 @@ def _line(view: View, example: Example, step: Step, page: Page, statement: Array
     fixed = statement.stage == "update" and statement.target.about and statement.target.about.name in example.fixed
     formula = page.array_pieces(statement.form, LINE - left.width - 5)
     pieces = (values,) if fixed else (*formula, view.set_.before("equals", values))
-    words = Text(("kept as it is",)) if fixed else None
+    words = Text(("not updated",)) if fixed else None
     return Item(left, pieces, relation(statement), statement.number, words, batch=True)
 
 
@@ -172,7 +272,7 @@ def _later(view: View, example: Example) -> list[Block]:
     shown = matrix(view, figures(later.outputs, example.start.digits))
     return [
         say(
-            "After {} steps the error is {}, and the outputs are",
+            "After {} steps the loss is {}, and the outputs are",
             view.set_.number(later.rounds),
             figure(view, example.figure(later.error)),
         ),

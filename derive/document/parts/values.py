@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Indexed, Mul, cancel, default_sort_key, exp, fraction, together
+from sympy import Add, Dummy, Expr, Indexed, Mul, Piecewise, cancel, default_sort_key, exp, fraction, together
 
 from derive.calculus.chain_rule import LocalDerivative
-from derive.calculus.functions import A, Elementwise, X, derivative, in_exponentials, kinks, output_form
+from derive.calculus.functions import A, Elementwise, X, derivative, in_exponentials, kinks, output_form, steepest
 from derive.calculus.index import symbols_read
 from derive.calculus.program import Definition, Slopes
 from derive.calculus.roles import Role
@@ -19,7 +19,7 @@ from derive.document.parts.chain import local_steps
 from derive.document.parts.forward import called, equalities, layers_of
 from derive.document.parts.pattern import is_cancelled, passage_steps
 from derive.document.view import View
-from derive.paper.boxes import EMPTY
+from derive.paper.boxes import EMPTY, SUM, Box
 from derive.paper.page import Page
 
 
@@ -52,6 +52,7 @@ def values(view: View) -> Part:
     ):
         if items:
             blocks += [say(title), Display(tuple(items))]
+    blocks += [] if view.brief else _slow(view)
     return Part("values", "The derivatives of the activation and the loss", tuple(blocks))
 
 
@@ -186,3 +187,53 @@ def _full_gradients(view: View) -> list[Item]:
         left = page.symbol(statement.target, statement.equation.indices)
         found.append(Item(left, tuple(page.pieces(value))))
     return found
+
+
+# Slow learning.
+
+
+def _slow(view: View) -> list[Block]:
+    """Say where the derivative of an activation is small, and what that does to a chain through the layers."""
+    found: list[Block] = []
+    for function in (d.function for d in view.batch.definitions if not d.function.order):
+        if function.role != "activation":
+            continue
+        layers = sum(s.equation.expression.has(derivative(function)) for s in view.single.stage("factor"))
+        name = view.page.function(derivative(function), layers_of(view, function)[0])
+        largest, slope = steepest(function), derivative(function).definition
+        if largest is not None and largest.is_Rational and layers:
+            found.append(_saturation(view, name, largest, layers))
+        if isinstance(slope, Piecewise) and any(value == 0 for value, _ in slope.args) and layers:
+            found.append(
+                say(
+                    "A unit for which {} is 0 for every sample receives no gradient: its weights stay as they are, and "
+                    "the unit is called dead.",
+                    name,
+                )
+            )
+    return found
+
+
+def _saturation(view: View, name: Box, largest: Expr, layers: int) -> Text:
+    bound = view.page.entry(largest)
+    first = say("{} is at most {}, and close to 0 where the unit is saturated, that is, far from 0.", name, bound)
+    if layers == 1:
+        return say("{} The weights of a saturated unit learn slowly.", first)
+    product = view.set_.join(
+        (view.set_.script(view.set_.group(bound), None, view.set_.number(layers)), view.page.entry(largest**layers)),
+        "equals",
+        SUM,
+    )
+    if largest == 1:
+        return say(
+            "{} A chain through the layers multiplies {} of these factors, so early layers learn slowly.",
+            first,
+            str(layers),
+        )
+    return say(
+        "{} A chain through the layers multiplies {} of these factors, together at most {}: the gradients of early "
+        "layers are small, and these layers learn slowly.",
+        first,
+        str(layers),
+        product,
+    )
