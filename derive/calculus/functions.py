@@ -286,8 +286,8 @@ def output_form(function: Any) -> Expr | None:
 def steepest(function: Any) -> Expr | None:
     """Return the largest value of f', if f' is a quadratic of f with a largest value; None otherwise.
 
-    >>> steepest(elementwise("half_tanh", tanh(X / 2)))
-    1/2
+    >>> steepest(elementwise("logistic", 1 / (1 + exp(-X))))
+    1/4
     """
     form = output_form(function)
     if form is None or not form.is_polynomial(A) or Poly(form, A).degree() != 2 or Poly(form, A).LC() >= 0:

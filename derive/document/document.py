@@ -12,20 +12,26 @@ from derive.document.blocks import Document, Part
 from derive.document.view import View
 from derive.paper.latex import latex
 from derive.paper.text import text
+from derive.statement.describe import spelled
 from derive.statement.edition import PARTS
 
 if TYPE_CHECKING:
     from derive.targets.registry import Runnable
 
 
-TITLE = "How this network learns"
+def title(derivation: Runnable) -> str:
+    """The title of the document of a derivation."""
+    network = derivation.network
+    return "Backpropagation" if network is None else f"Backpropagation in a {spelled(network.layers)} network"
 
 
 def document(view: View, only: Sequence[str] = ()) -> Document:
     """Return the document of a derivation; ``only`` selects parts by name, by default those of its detail."""
     chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
     absent = {"numbers"} if view.example is None else set()
-    return Document(TITLE, tuple(_part(name, view) for name in PARTS if name in chosen and name not in absent))
+    return Document(
+        title(view.derivation), tuple(_part(name, view) for name in PARTS if name in chosen and name not in absent)
+    )
 
 
 def _part(name: str, view: View) -> Part:
