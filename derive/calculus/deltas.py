@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from sympy import Add, Expr, KroneckerDelta, Mul, Sum, factor_terms, sympify
+from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
 
 from derive.calculus.index import Axis, Index, IndexSupply, put, total, within
 
@@ -117,7 +117,11 @@ def _outside(value: Expr, axis: Axis) -> bool:
 @lru_cache(maxsize=4096)
 def tidy(expression: Expr) -> Expr:
     """Factor out what all terms share, and write a difference so that its coefficient is positive."""
-    pulled = factor_terms(expression)
+    powers = {p: Dummy() for p in expression.atoms(Pow) if isinstance(p.base, Add)}  # kept as they are written
+    bound = {limit[0] for s in expression.atoms(Sum) for limit in s.limits} if powers else set()
+    powers = {p: dummy for p, dummy in powers.items() if not p.free_symbols & bound}
+    plain = _without_equal_sums(expression).xreplace(powers)
+    pulled = factor_terms(plain).xreplace({dummy: power for power, dummy in powers.items()})
     empty = [s for s in pulled.atoms(Sum) if not s.function.free_symbols & {limit[0] for limit in s.limits}]
     if empty:  # the sum of a constant is the constant times the number of its terms
         counted = {s: s.function * Mul(*(limit[0].axis.extent for limit in s.limits)) for s in empty}
@@ -131,6 +135,35 @@ def tidy(expression: Expr) -> Expr:
             factors[position] = Add(*(-term for term in factor.args))
             return _scaled(-number, factors)
     return pulled
+
+
+def _without_equal_sums(expression: Expr) -> Expr:
+    """Combine terms that are equal up to the names of bound indices, which SymPy takes for different sums."""
+    if len(expression.atoms(Sum)) < 2:
+        return expression
+    return expression.replace(lambda e: isinstance(e, Add) and e.has(Sum), _combined)
+
+
+def _combined(terms: Add) -> Expr:
+    found: dict[Expr, tuple[Expr, Expr]] = {}
+    for term in terms.args:
+        number, rest = term.as_coeff_Mul()
+        kept, total_number = found.get(key := _renumbered(rest), (rest, Integer(0)))
+        found[key] = kept, total_number + number
+    if len(found) == len(terms.args):
+        return terms
+    return Add(*(number * rest for rest, number in found.values()))
+
+
+def _renumbered(expression: Expr, depth: int = 0) -> Expr:
+    """Rename bound indices by their axes and their depth, so that equal sums are equal expressions."""
+    if not expression.has(Sum):
+        return expression
+    if not isinstance(expression, Sum):
+        return expression.func(*(_renumbered(a, depth) for a in expression.args))
+    bound = [limit[0] for limit in expression.limits]
+    names = {i: Index(f"_{depth + n}", i.axis) for n, i in enumerate(bound)}
+    return total(_renumbered(put(expression.function, names), depth + len(bound)), *names.values())
 
 
 def _scaled(number: Expr, factors: list[Expr]) -> Expr:

@@ -50,9 +50,10 @@ def chain(view: View) -> Part:
 def _spelled(view: View) -> list[Tensor]:
     """The parameters whose paths are shown: one of each layer, in a full document only that farthest from the loss."""
     first: dict[int | None, Tensor] = {}
-    for parameter in view.by_depth():
+    farthest_first = view.by_depth()[::-1]
+    for parameter in [*(p for p in farthest_first if p.role == Role.WEIGHT), *farthest_first]:
         first.setdefault(parameter.layer, parameter)
-    shown = [*first.values()]
+    shown = sorted(first.values(), key=view.by_depth().index)
     if not view.exhaustive:
         return shown[-1:]
     return shown if len(shown) <= LAYERS else [*shown[: LAYERS - 1], shown[-1]]

@@ -58,7 +58,9 @@ def _derived(view: View) -> list[Block]:
                 page.array(weight.form),
             ),
         ]
-    summed = next((s for s in view.batch.stage("gradient") if isinstance(s.form, SumOver)), None)
+    summed = next(
+        (s for s in view.batch.stage("gradient") if isinstance(s.form, SumOver) and isinstance(s.form.of, Array)), None
+    )
     if summed is not None and summed.target.about is not None:
         words = "{} is added to every sample, so its gradient adds up the samples: {}."
         about = view.batch_page.symbol(summed.target.about, whole=True)
