@@ -8,7 +8,8 @@ from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Sum
 
-from derive.arrays.lift import ArrayAssign, ArrayProgram, gives_rows
+from derive.arrays.blocks import gives_rows
+from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.index import Index, Tensor
 from derive.calculus.scalar_chains import at_entry
 from derive.document.blocks import Block, Display, Heading, Item, Part, Table, Text, listed, say
