@@ -44,6 +44,7 @@ from derive.calculus.reading_order import fraction, is_decimal, is_remainder, re
 from derive.calculus.stepwise import InOrder
 from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS, plain
+from derive.paper.signs import mark
 from derive.paper.symbols import Symbols
 from derive.text.entry_text import base_name, number_text, option_values
 
@@ -280,8 +281,7 @@ class IndexForm(Symbols):
         if function.order:
             base = set_.primed(base, function.order)
         if generic is not None and self.by_layer and function.role != "loss" and layer is not None:
-            mark = [set_.letter(plain(x)) for x in ("[", self.layer_name(str(layer)), "]")]
-            return set_.script(base, None, set_.join(mark, "", ATOM))
+            return set_.script(base, None, mark(set_, self.notation, self.layer_name(str(layer))))
         return base
 
     def _own_name(self, function: Any) -> Box:

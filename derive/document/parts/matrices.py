@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Indexed, KroneckerDelta, Sum
+from sympy import Indexed, KroneckerDelta, Pow, Sum
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Array, Node, Product, SumOver, Transpose
@@ -106,7 +106,8 @@ def _mean(view: View) -> list[Block]:
 
 
 def _divides(statement: ArrayAssign) -> bool:
-    return bool(statement.equation.expression.has(SAMPLES))
+    """Whether a statement divides by the number of samples."""
+    return 1 / SAMPLES in statement.equation.expression.atoms(Pow)
 
 
 def _unfolded(view: View) -> list[Item]:
