@@ -7,7 +7,7 @@ from dataclasses import replace
 from sympy import Indexed, KroneckerDelta, Pow, Sum
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Array, Node, Product, SumOver, Transpose
+from derive.arrays.matrix import Array, Node, Product, Scale, SumOver, Transpose
 from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
@@ -39,9 +39,10 @@ def matrices(view: View) -> Part:
 def _derived(view: View) -> list[Block]:
     """The sum over the samples, and the matrix product that computes it."""
     blocks: list[Block] = []
-    weight = next((s for s in view.batch.stage("gradient") if _is_product_over_samples(s)), None)
-    if weight is not None and isinstance(weight.form, Product):
-        left, right = weight.form.left, weight.form.right
+    found = ((s, p) for s in view.batch.stage("gradient") if (p := _product_over_samples(s)) is not None)
+    weight, product = next(found, (None, None))
+    if weight is not None and product is not None:
+        left, right = product.left, product.right
         assert isinstance(right, Transpose)
         item = view.entries(weight, view.batch, numbered=False)
         page = view.batch_page
@@ -55,7 +56,7 @@ def _derived(view: View) -> list[Block]:
                 "Row {} of {} times row {} of {}: this is the entry in row {}, column {} of the product {}. A matrix "
                 "product with a transposed factor on the right is how a sum over the samples is computed.",
                 *_places(view, weight, (left, right.of)),
-                page.array(weight.form),
+                page.array(product),
             ),
         ]
     summed = next(
@@ -68,14 +69,13 @@ def _derived(view: View) -> list[Block]:
     return [*blocks, *_mean(view)]
 
 
-def _is_product_over_samples(statement: ArrayAssign) -> bool:
-    form = statement.form
-    return (
-        isinstance(form, Product)
-        and isinstance(form.right, Transpose)
-        and all(isinstance(a, Array) and a.tensor.axes[-1].sample for a in (form.left, form.right.of))
-        and all(a.extent != 1 for a in statement.target.axes)
-    )
+def _product_over_samples(statement: ArrayAssign) -> Product | None:
+    """The product of two arrays, the second transposed, that sums over the samples in the form of a matrix."""
+    form = statement.form.of if isinstance(statement.form, Scale) else statement.form
+    if not isinstance(form, Product) or not isinstance(form.right, Transpose):
+        return None
+    arrays = all(isinstance(a, Array) and a.tensor.axes[-1].sample for a in (form.left, form.right.of))
+    return form if arrays and all(a.extent != 1 for a in statement.target.axes) else None
 
 
 def _places(view: View, statement: ArrayAssign, sides: tuple[Node, Node]) -> list[Box]:
