@@ -514,13 +514,75 @@ def equations(document: str) -> list[Equation]:
             section, words = headings[-1].group(1), words[headings[-1].end() :]
         inline = match.group("inline") or match.group("inline2")
         if inline is not None or match.group("inline") is not None:
-            found += [replace(e, section=section, before=words, displayed=False) for e in _in_text(inline or "")]
+            here = (replace(e, section=section, before=words, displayed=False) for e in _in_text(inline or ""))
+            found += [one for e in here for one in _of_each_layer(e)]
+            words += match.group()
             continue
         body = next(match.group(n) for n in "abcd" if match.group(n) is not None)
-        found += [replace(e, section=section, before=words) for e in displayed(body)]
+        found += [o for e in displayed(body) for o in _of_each_layer(replace(e, section=section, before=words))]
         words = ""
     _nothing_left(_FORMULA.sub("", text))
     return found
+
+
+_LAYERS = re.compile(r"for \$?([a-z])\$? = \$?(\d+(?:, (?:\d+|\.\.\.|\\dots))*)")
+
+
+def _of_each_layer(equation: Equation) -> list[Equation]:
+    """An equation for a layer l as the equations of the layers that the words before it name."""
+    said = list(_LAYERS.finditer(equation.before))
+    letter = said[-1].group(1) if said else ""
+    if not any(_offset(side, at, letter) for side in equation.sides for at in range(len(side))):
+        return [equation]
+    above = re.search(rf"if \$?{letter}\$? (?:>|\$>\$|&gt;) \$?1\$?: *\$?$", equation.before)
+    return [
+        replace(equation, sides=tuple(_in_layer(side, letter, n) for side in equation.sides))
+        for n in _counted_layers(said[-1].group(2))
+        if n > 1 or not above
+    ]
+
+
+def _counted_layers(text: str) -> list[int]:
+    """Layers in a row, in which dots stand for those between."""
+    found: list[int] = []
+    dots = False
+    for piece in text.split(", "):
+        if not piece.isdigit():
+            dots = True
+            continue
+        n = int(piece)
+        between = range(found[-1] + 1, n) if dots and n > found[-1] else range(found[-1] - 1, n, -1) if dots else ()
+        found += [*between, n]
+        dots = False
+    return found
+
+
+def _offset(side: Sequence[Token], at: int, letter: str) -> tuple[int, int] | None:
+    """The offset and the number of tokens of a layer such as (l+1) that begins here."""
+    texts = [t.text for t in side[at : at + 6]]
+    if not letter or texts[:1] not in (["("], ["["]) or texts[1:2] != [letter]:
+        return None
+    closing = _CLOSING[texts[0]]
+    if texts[2:3] == [closing]:
+        return 0, 3
+    if len(texts) > 4 and texts[2] in "+-" and texts[3].isdigit() and texts[4] == closing:
+        return int(texts[2] + texts[3]), 5
+    return None
+
+
+def _in_layer(side: tuple[Token, ...], letter: str, layer: int) -> tuple[Token, ...]:
+    found: list[Token] = []
+    at = 0
+    while at < len(side):
+        known = _offset(side, at, letter)
+        if known is None:
+            found.append(side[at])
+            at += 1
+            continue
+        offset, length = known
+        found += [side[at], *tokens_of(str(layer + offset)), side[at + length - 1]]
+        at += length
+    return tuple(found)
 
 
 def _in_text(body: str) -> list[Equation]:

@@ -191,11 +191,7 @@ def _over_layers(view: View) -> list[Block]:
     letter = view.letter(layered.letter)
     lines = [
         Step(_assigned(view, view.batch_page.symbol(first.target, whole=True), view.batch_page.array(first.form)), 0),
-        Step(
-            say(
-                "for {} = {}:", letter, ", ".join(map(str, layers[::-1])) if last < 5 else f"{last}, {last - 1}, ..., 1"
-            )
-        ),
+        Step(say("for {} = {}:", letter, _downwards(last))),
         *(Step(_assigned(view, f.left, f.right), 1) for f in gradients),
         Step(say("if {} > 1: {}", letter, _assigned(view, recursion[0].left, recursion[0].right)), 1),
     ]
@@ -203,10 +199,13 @@ def _over_layers(view: View) -> list[Block]:
     also = (
         say(" {} stands for {}.", layered.symbol_of_start, view.batch_page.symbol(start, whole=True)) if start else ""
     )
-    text = say(
-        "The equations of the layers are the same up to {}, so the backward pass is a short loop.{}", letter, also
-    )
+    text = say("The equations of all layers are the same, so the backward pass is a short loop.{}", also)
     return [text, Algorithm(Text(("The backward pass as a loop over the layers",)), tuple(lines))]
+
+
+def _downwards(last: int) -> str:
+    """The layers from the last to the first; the middle of a long row is omitted."""
+    return ", ".join(map(str, range(last, 0, -1))) if last < 5 else f"{last}, {last - 1}, ..., 1"
 
 
 def _assigned(view: View, left: Box, right: Box) -> Text:

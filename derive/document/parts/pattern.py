@@ -35,7 +35,7 @@ def pattern(view: View) -> Part:
         found += [_lead(view), view.indexed("factor")]
     else:
         found += _recursion(view)
-    found += [say("The gradients follow:"), view.indexed("gradient"), *_saving(view)]
+    found += [say("The gradients for one sample follow:"), view.indexed("gradient"), *_saving(view)]
     return Part(
         "pattern",
         "The pattern: a shared factor" if len(view.single.stage("factor")) == 1 else "The pattern",
@@ -60,18 +60,14 @@ def _recursion(view: View) -> list[Block]:
 def _in_general(view: View) -> list[Block]:
     """The factors that are one formula up to the layer number, and the layers for which they are."""
     layered = Layered(view)
-    formulas = [f for f in layered.formulas("factor") if len(f.statements) > 1]
-    if not formulas:
-        return []
-    items = [
-        Item(f.left, (f.right,), reason=say("for {} = {}", view.letter(layered.letter), _ranged(f.layers)))
-        for f in formulas
-    ]
-    text = say(
-        "In matrices, these are one formula, in which only the number of the layer {} changes:",
-        view.letter(layered.letter),
-    )
-    return [text, Display(tuple(items))]
+    blocks: list[Block] = []
+    for formula in layered.formulas("factor"):
+        if len(formula.statements) > 1:
+            text = say(
+                "In matrices, they are one formula for {} = {}:", view.letter(layered.letter), _ranged(formula.layers)
+            )
+            blocks += [text, Display((Item(formula.left, (formula.right,)),))]
+    return blocks
 
 
 def _ranged(layers: list[int]) -> str:
