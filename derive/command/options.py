@@ -119,6 +119,9 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="begin Markdown with its title as YAML",
     )
+    document.add_argument(
+        "--exercises", action=argparse.BooleanOptionalAction, help="add exercises on this network, with answers"
+    )
     document.add_argument("--label-prefix", metavar="TEXT", help="how the labels of equations begin")
     document.add_argument("--paper", metavar="NAME", help=f"of the PDF: {_either(PAPERS)} (a4)")
     files = parser.add_argument_group("the files")

@@ -25,10 +25,10 @@ def title(derivation: Runnable) -> str:
     return "Backpropagation" if network is None else f"Backpropagation in a {spelled(network.layers)} network"
 
 
-def document(view: View, only: Sequence[str] = ()) -> Document:
+def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> Document:
     """Return the document of a derivation; ``only`` selects parts by name, by default those of its detail."""
     chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
-    absent = {"numbers"} if view.example is None else set()
+    absent = ({"numbers"} if view.example is None else set()) | (set() if exercises else {"exercises"})
     return Document(
         title(view.derivation), tuple(_part(name, view) for name in PARTS if name in chosen and name not in absent)
     )

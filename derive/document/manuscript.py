@@ -43,4 +43,4 @@ def manuscript(derivation: Runnable, edition: Edition, numbers: Numbers | None =
 
         example = work(derivation, numbers)
     view = View(derivation, edition.detail, example, form=edition.form)
-    return Manuscript(view, edition, document(view, edition.only), view.drawing)
+    return Manuscript(view, edition, document(view, edition.only, edition.exercises), view.drawing)

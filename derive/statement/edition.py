@@ -39,6 +39,7 @@ PARTS = {
     "matrices": PartEntry("from one sample to a batch: the backward pass in matrices"),
     "loop": PartEntry("the update and the training loop, with the lines of code"),
     "numbers": PartEntry("a worked example, with --numbers"),
+    "exercises": PartEntry("exercises with answers, with --exercises", brief=False),
     "check": PartEntry("how well the gradients agree with numerical derivatives", brief=False),
     "notation": PartEntry("every symbol, its meaning and its shape", brief=False),
 }
@@ -89,9 +90,9 @@ class Edition:
     a comma-separated string; no ``only`` means all parts of the ``detail``. A ``flavour`` is for
     one format, see ``FLAVOURS``; ``front_matter`` is for Markdown; ``label_prefix`` begins every
     label in LaTeX (without one there are none) and every anchor in Markdown. ``numbers`` is a seed
-    (``7`` or ``"seed:7"``) or the path of a TOML file, for a worked example. ``estimator`` adds a
-    scikit-learn estimator to the package. ``form`` is the form of the code: a name from ``FORMS``.
-    ``paper`` is that of the PDF, a name from ``PAPERS``.
+    (``7`` or ``"seed:7"``) or the path of a TOML file, for a worked example. ``exercises`` adds
+    exercises with answers, ``estimator`` a scikit-learn estimator to the package. ``form`` is the
+    form of the code: a name from ``FORMS``. ``paper`` is that of the PDF, a name from ``PAPERS``.
 
     Raises SpecError for an invalid value or combination.
 
@@ -107,6 +108,7 @@ class Edition:
     label_prefix: str
     paper: str
     numbers: str | None
+    exercises: bool
     estimator: bool
     form: str
 
@@ -119,6 +121,7 @@ class Edition:
         front_matter: bool = False,
         label_prefix: str = "",
         numbers: str | int | Path | None = None,
+        exercises: bool = False,
         estimator: bool = False,
         form: str = "package",
         paper: str = "a4",
@@ -131,12 +134,15 @@ class Edition:
             "front_matter": _flag("front_matter", front_matter),
             "label_prefix": _prefix(label_prefix),
             "numbers": None if numbers is None else _numbers(numbers),
+            "exercises": _flag("exercises", exercises),
             "estimator": _flag("estimator", estimator),
             "form": _name("form", form, FORMS),
             "paper": _name("paper", paper, PAPERS),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
+        if "exercises" in self.only:
+            object.__setattr__(self, "exercises", True)
         if "numbers" in self.only and self.numbers is None:
             raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
         if self.estimator and self.form in ("core", "predict"):

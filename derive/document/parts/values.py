@@ -48,7 +48,7 @@ def values(view: View) -> Part:
     for title, items in (
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
         ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
-        ("The forward pass has computed the activations, so the derivatives need no further function:", _plugged(view)),
+        ("The forward pass has computed the activations, so the derivatives need no further function:", plugged(view)),
     ):
         if items:
             blocks += [say(title), Display(tuple(items))]
@@ -152,7 +152,7 @@ def _mixed(view: View) -> list[Item]:
 # Results.
 
 
-def _plugged(view: View) -> list[Item]:
+def plugged(view: View) -> list[Item]:
     """Each factor with f' in terms of the activation, if that changes it."""
     slopes = Slopes(view.derivation.forward)
     found = []
