@@ -33,7 +33,7 @@ PARTS = {
     "glance": PartEntry("what the network is, drawn, and layer by layer"),
     "forward": PartEntry("the forward pass, for one sample and for a batch"),
     "sought": PartEntry("gradient descent, and why not finite differences", brief=False),
-    "chain": PartEntry("the local derivatives, and every path to one weight"),
+    "chain": PartEntry("the local derivatives, and every path to one weight", brief=False),
     "pattern": PartEntry("the factor that chains share, its recursion, what it saves"),
     "values": PartEntry("the derivatives of the activations and of the loss"),
     "matrices": PartEntry("from one sample to a batch: the backward pass in matrices"),

@@ -41,9 +41,11 @@ def chain(view: View) -> Part:
     if view.brief:
         rows = ChainRows(view.page, view.derivation.chains, ())
         blocks.append(Display(tuple(rows.chain_row(p) for p in view.by_depth())))
-    else:
-        for parameter in _spelled(view):
-            blocks += one_weight(view, parameter, telling_entry(parameter))
+        return Part("chain", "The chain rule", tuple(blocks))
+    for parameter in _spelled(view):
+        entry = telling_entry(parameter)
+        if view.exhaustive or count_chains(view.derivation.chains, _original(view, parameter), entry) != 1:
+            blocks += one_weight(view, parameter, entry)
     return Part("chain", "The chain rule", tuple(blocks))
 
 
@@ -172,7 +174,7 @@ Product = tuple[bool, list[Box]]
 
 def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
     """Write all paths from the error to one weight in scalars: as local derivatives, then with their formulas."""
-    original = next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
+    original = _original(view, parameter)
     count = count_chains(view.derivation.chains, original, entry)
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
@@ -183,6 +185,11 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
     values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))
     return [text, Display((partials, values))]
+
+
+def _original(view: View, parameter: Tensor) -> Tensor:
+    """The parameter in the program for a batch."""
+    return next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
 
 
 def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:

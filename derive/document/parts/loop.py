@@ -34,7 +34,8 @@ def loop(view: View) -> Part:
         blocks += [say("For one sample, with the gradient substituted:"), Display(tuple(_stepwise(view)))]
     elif not view.brief and not plain:
         blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
-    blocks += [_kept(view), _algorithm(view), *([] if view.brief else _over_layers(view))]
+    over_layers = _over_layers(view)
+    blocks += over_layers if view.brief and over_layers else [_kept(view), _algorithm(view), *over_layers]
     return Part("loop", "The training loop", tuple(blocks))
 
 

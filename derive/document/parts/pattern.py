@@ -14,7 +14,7 @@ from derive.calculus.program import Passage
 from derive.calculus.roles import Role
 from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE, Reason
 from derive.calculus.sample import alone, single_index
-from derive.document.blocks import Block, Display, Heading, Item, Part, Table, Text, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Text, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.recursion import Layered
@@ -35,12 +35,17 @@ def pattern(view: View) -> Part:
         found += [_lead(view), view.indexed("factor")]
     else:
         found += _recursion(view)
-    found += [say("The gradients for one sample follow:"), view.indexed("gradient"), *_saving(view)]
-    return Part(
-        "pattern",
-        "The pattern: a shared factor" if len(view.single.stage("factor")) == 1 else "The pattern",
-        tuple(found),
-    )
+        if not _derives(view, "gradient"):
+            found += [say("The gradients for one sample follow:"), view.indexed("gradient")]
+        found += _saving(view)
+    title = "The pattern" if _coloured(view) else "The pattern: a shared factor"
+    return Part("pattern", title, tuple(found))
+
+
+def _derives(view: View, stage: str) -> bool:
+    """Whether the steps shown derive every statement of a stage."""
+    shown = {p.tensor.name for p in _passages(view)}
+    return all(s.target.about is not None and s.target.about.name in shown for s in view.single.stage(stage))
 
 
 def _lead(view: View) -> Text:
@@ -54,7 +59,9 @@ def _recursion(view: View) -> list[Block]:
     title = Text(("Deriving the recursion" if _coloured(view) else "Deriving the shared factor",))
     steps = Display(tuple(i for p in _passages(view) for i in passage_steps(view, p)))
     blocks: list[Block] = [Heading(title, say("Apply the chain rule to one equation at a time:")), steps]
-    return [*blocks, _lead(view), view.indexed("factor"), *_in_general(view)]
+    if not _derives(view, "factor"):
+        blocks += [_lead(view), view.indexed("factor")]
+    return [*blocks, *_in_general(view)]
 
 
 def _in_general(view: View) -> list[Block]:
@@ -245,11 +252,6 @@ def _saving(view: View) -> list[Block]:
     alone = multiplications_by_chain(view.derivation.chains)
     shared = multiplications(view.single.stage("factor", "gradient"))
     forwards = multiplications(view.single.stage("forward", "error"))
-    counts = [
-        ("every chain by itself", alone),
-        ("with shared factors", shared),
-        ("forward pass, for comparison", forwards),
-    ]
     if not alone.is_number:
         text = say("Sharing saves multiplications. For one sample, in terms of the widths, every chain by itself takes")
         return [
@@ -258,12 +260,11 @@ def _saving(view: View) -> list[Block]:
             say("multiplications and divisions; with shared factors there are"),
             _count(view, shared),
         ]
-    rows = tuple((Text((name,)), Text((view.page.entry(number),))) for name, number in counts)
-    head = (Text(("gradients of one sample",)), Text(("multiplications and divisions",)))
-    return [
-        say("Sharing saves work:"),
-        Table(head, rows, frozenset({1})),
-    ]
+    words = (
+        "Sharing saves work: the gradients of one sample take {} multiplications and divisions instead of {}, which is "
+    )
+    words += "what every chain by itself would take; the forward pass takes {}."
+    return [say(words, *map(view.page.entry, (shared, alone, forwards)))]
 
 
 def _count(view: View, number: Expr) -> Display:
