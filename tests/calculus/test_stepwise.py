@@ -58,4 +58,4 @@ def test_sums_that_differ_in_the_names_of_their_indices_cancel():
     assert first != second and tidy(first - second) == 0
     nested = total(z[i,] * total(z[j,], j), i) - total(z[k,] * total(z[i,], i), k)
     assert tidy(nested) == 0
-    assert tidy(3 * first - second) == 2 * first
+    assert tidy(3 * first - second) in (2 * first, 2 * second)

@@ -44,7 +44,7 @@ def test_how_it_is_trained(learning, sentence):
 )
 def test_the_algorithm_has_the_name_of_the_optimizer(learning, title):
     page = derivation((3, 2, 1), **learning).markdown(only=("loop",))
-    assert f"**Algorithm.** {title}; the last column gives the line of `network.py` that does it" in page
+    assert f"**Algorithm.** {title}, with the lines of `network.py`" in page
     assert page.count("Gradient descent") == (title == "Gradient descent")
 
 
@@ -62,15 +62,15 @@ def test_bracket_notation_repeats_no_bias(layers):
     """The whole page adds a bias to every column, also the bias of a single unit."""
     found = derivation(layers, notation="bracket")
     assert r"\mathbf{1}" not in found.latex()
-    page = found.markdown(only=("matrices", "loop"))
+    page = found.markdown(only=("forward", "loop"))
     for bias in (f"b^{{[{n}]}}" for n in range(1, len(layers))):
         assert page.count(f"+ {bias}") + page.count(f"{bias} +") >= 2
 
 
-def test_several_heads_are_found_from_those_above_them():
+def test_the_factors_of_several_heads_are_computed_from_those_before_them():
     page = derive(networks.attention()).markdown(only=("pattern",))
-    assert "each is found from those above it:" in page
-    assert "How each is found from those above it, and each gradient" in page
+    assert "Each is computed from those before it, beginning at the loss:" in page
+    assert "Deriving the recursion" in page
 
 
 def heads(found):
