@@ -76,6 +76,9 @@ def _(expression: Indexed, row: Side, column: Side, tensors: Mapping[str, Tensor
 @_node.register
 def _(expression: Add, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     pulled = tidy(expression)
+    number, rest = pulled.as_coeff_Mul()
+    if isinstance(rest, Add) and not number.is_Integer and any(abs(t.as_coeff_Mul()[0]) != 1 for t in rest.args):
+        pulled = Add(*(number * term for term in rest.args))  # 1/1000 + v/5, and not (1 + 200 v)/1000
     if isinstance(pulled, Mul):
         return _product(Mul.make_args(pulled), row, column, tensors)
     nodes, *sides = _alike(reading_order(pulled.args), row, column, tensors)

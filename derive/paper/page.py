@@ -197,6 +197,8 @@ class Page(IndexForm):
 
     @array.register
     def _(self, node: mx.Broadcast) -> Box:
+        if isinstance(node.of, mx.Scale):  # the number stands in front of the ones
+            return self.array(mx.Scale(node.of.factor, mx.Broadcast(node.of.of, node.full)))
         inner = self.array(node.of)
         if isinstance(node.of, mx.Number) or self.drops_ones(node):
             return inner
