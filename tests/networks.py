@@ -191,6 +191,15 @@ def penalty_of_biases() -> ForwardPass:
     return s.error(s.squares(y, out) + Rational(1, 5) * total(b[i,] ** 2, i) + t[()] ** 2)
 
 
+def product_of_parameters() -> ForwardPass:
+    """The product of two parameters is added to the error: the gradient of each is the other."""
+    s, x, y = begun()
+    b, c = s.learned("b", OUTPUTS), s.learned("c", OUTPUTS)
+    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x, b)
+    (i,) = s.supply.several(b.axes)
+    return s.error(s.squares(y, z) + total(b[i,] * c[i,], i))
+
+
 def error_per_sample() -> ForwardPass:
     """One error for each sample, then their mean."""
     s, x, y = begun()
@@ -372,6 +381,7 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
         loss_of_two_layers,
         penalty,
         penalty_of_biases,
+        product_of_parameters,
         error_per_sample,
         inputs_as_targets,
         learned_loss_weights,

@@ -134,7 +134,7 @@ class TexWriter:
     def _blocks(self, blocks: Sequence[Block]) -> str:
         """Write blocks; a formula belongs to the paragraph before it, and a small table to the picture before it."""
         text, picture = "", None
-        for block, after in zip(blocks, (*blocks[1:], None), strict=True):
+        for block, after in zip(blocks, [*blocks[1:], None][: len(blocks)], strict=True):
             if isinstance(block, Picture) and isinstance(after, Table) and _fit(block, after):
                 picture = block
                 continue

@@ -38,7 +38,8 @@ MODULE = frozenset(
     "check_gradients check_steps example main "
     "straight_line straight_line_of_one steps_of_one "
     "Network Steps TrainerBase Extent Result START END OF_CLASSES hash_of_equations "
-    "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report".split()
+    "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report "
+    "traceback FUNCTIONS FAILURES resolved".split()
 )
 #: Names used around the lines of the fast steps, on arrays and on scalars, and the functions there.
 FAST_ARRAYS = frozenset(

@@ -49,7 +49,11 @@ class Bodies:
 
     def line(self, statement: ArrayAssign) -> str:
         """Return ``name = code  # (number)``."""
-        code = self.printer.code(code_form(statement)).text
+        form = code_form(statement)
+        code = self.printer.code(form).text
+        parameters = {p.name for p in self.program.parameters}
+        if isinstance(form, mx.Array) and form.tensor.name in parameters:  # which update changes in place
+            code = f"np.copy({code})"
         return f"{self.statements.name(statement.target)} = {code}  # ({statement.number})"
 
     def _body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
