@@ -109,13 +109,13 @@ def pattern(visit: Visit) -> None:
 
 
 def walk(steps: int, above: int) -> Callable[[Visit], None]:
-    """The backward pass after so many steps."""
+    """The numbers of the backward pass after so many steps."""
 
     def act(visit: Visit) -> None:
         for _ in range(steps):
             visit.page.click('.walk button[value="1"]')
         visit.page.evaluate("document.activeElement.blur()")
-        scrolled(visit, ".walk", above)
+        scrolled(visit, "#live .bar", above)
 
     return act
 

@@ -71,7 +71,7 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def skip_unless_required():
     """Skip with a reason; fail instead if CI is set."""
 

@@ -392,20 +392,20 @@
       });
       [width, height, shrink] = [count * wide + (count - 1) * gap, middle + Math.max(...heights) / 2 + 10 + 14 * words, 1 / scale];
     } else {
-      const room_for = most * (wide + 3) + 20, fits = Math.max(1, Math.min(1.3, room / room_for));
+      const room_for = most * (wide + 2) + 19, fits = Math.max(1, Math.min(1.3, room / room_for));
       width = Math.max(room / fits, room_for);
       let y = 0;
       captions.forEach((caption, n) => {
-        const row = column(n), full = row.length * (wide + 3) - 3, one_here = constants.some(e => +e.dataset.column === n);
-        const left = (width - full) / 2 + (one_here ? 11 : 0);
+        const row = column(n), full = row.length * (wide + 2) - 2, one_here = constants.some(e => +e.dataset.column === n);
+        const left = (width - full + (one_here ? 21 : 0)) / 2;
         [...caption.children].forEach((line, at) => {
           line.textContent = ["", ", ", " "][Math.min(at, 2)] + words_of[n][at];
           if (at) ["x", "y"].forEach(name => line.removeAttribute(name));
           else Object.entries({x: width / 2, y: y + 10}).forEach(([name, to]) => line.setAttribute(name, to));
         });
         y += 18;
-        row.forEach((e, m) => places.set(e.id, [left + m * (wide + 3) + wide / 2, y + tall(e) / 2, tall(e)]));
-        constants.filter(e => +e.dataset.column === n).forEach(e => places.set(e.id, [left - 13, y + tall(row[0]) - 9, 18]));
+        row.forEach((e, m) => places.set(e.id, [left + m * (wide + 2) + wide / 2, y + tall(e) / 2, tall(e)]));
+        constants.filter(e => +e.dataset.column === n).forEach(e => places.set(e.id, [left - 11, y + tall(row[0]) - 9, 18]));
         y += tall(row[0]) + (n < count - 1 ? 52 : 4);
       });
       [height, shrink] = [y, 1 / fits];

@@ -319,7 +319,7 @@ def test_the_live_part_is_accessible(name, dark, width, made, open_page):
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.sampled(3)
 def test_a_phone_shows_legible_numbers(name, made, open_page):
-    page = open_page(made(name)[0], width=390, height=844).page
+    page = open_page(made(name)[0], width=360, height=740).page
     assert too_wide(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     sizes = page.eval_on_selector_all(
