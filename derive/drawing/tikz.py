@@ -104,6 +104,10 @@ class _Node:
 _NEAR = 0.3
 
 
+#: A line, and the nodes and sides at which it begins and ends.
+_Ends = tuple[Stroke, tuple[_Node, str] | None, tuple[_Node, str] | None]
+
+
 class _Picture:
     """A drawing while it is written."""
 
@@ -111,7 +115,7 @@ class _Picture:
         self.drawing, self.parts, self.label = drawing, drawing.parts, label
 
     def written(self) -> str:
-        body = [*self._shapes(), *self._texts(), *self._strokes()]
+        body = [*self._shapes(), *self._texts(over=False), *self._strokes(), *self._texts(over=True)]
         styles = ",\n  ".join([f"x={_number(self.unit[0])}pt, y={_number(self.unit[1])}pt", *self._styles()])
         used = "\n".join(body) + styles
         colours = [rf"\providecolor{{{name}}}{{HTML}}{{{value}}}" for name, value in COLOURS.items() if name in used]
@@ -245,15 +249,27 @@ class _Picture:
     def _strokes(self) -> Iterator[str]:
         """Lines between nodes, the strongest last; in loops where every unit is joined with every unit."""
         order = list(_LINES)
-        strokes = sorted(self.parts.strokes, key=lambda s: order.index(_line(s)))
-        ends = [(s, self._end(s, 0), self._end(s, -1)) for s in strokes]
+        ends = [(s, self._end(s, 0), self._end(s, -1)) for s in self._whole()]
+        pairs = list(dict.fromkeys((_stem(first), _stem(last)) for _, first, last in ends))
+        ends.sort(key=lambda e: (order.index(_line(e[0])), pairs.index((_stem(e[1]), _stem(e[2])))))
         for (style, first, last), some in groupby(ends, lambda e: (_style(e[0]), _stem(e[1]), _stem(e[2]))):
             listed = list(some)
-            loop = _loop([(one, other) for _, one, other in listed]) if first and last else None
-            if loop is not None:
-                yield rf"{loop[0]}\draw[{style}] {loop[1]} -- {loop[2]};"
-            else:
-                yield from (rf"\draw[{style}] {self._line(*each)};" for each in listed)
+            parts = [listed] if not (first and last) or _loop(listed) else _by_end(listed)
+            for part in parts:
+                loop = _loop(part) if first and last else None
+                if loop is not None:
+                    yield rf"{loop[0]}\draw[{style}] {loop[1]} -- {loop[2]};"
+                else:
+                    yield from (rf"\draw[{style}] {self._line(*each)};" for each in part)
+
+    def _whole(self) -> list[Stroke]:
+        """The lines of the drawing; one that is cut where a label stands is whole, below the label."""
+        found: dict[object, Stroke] = {}
+        for stroke in self.parts.strokes:
+            key = (stroke.weight, stroke.entry, stroke.reads) if stroke.entry and not stroke.arrow else id(stroke)
+            first = found.setdefault(key, stroke)
+            found[key] = replace(first, points=(*first.points[:-1], stroke.points[-1]))
+        return list(found.values())
 
     @cached_property
     def sideways(self) -> bool:
@@ -304,16 +320,18 @@ class _Picture:
                 found.append([one])
         return found
 
-    def _texts(self) -> Iterator[str]:
-        """The texts outside of circles and cards."""
+    def _texts(self, over: bool) -> Iterator[str]:
+        """The texts outside of circles and cards: those over lines, or the others."""
         names = {id(n.shape): n.name for n in self.nodes if n.shape == n.label}
         for lines in self._lines:
             first = lines[0]
+            if over != (first.state == "mark"):
+                continue
             text = (r"\strut " if len(lines) > 1 else "") + r"\\".join(map(self._text, lines))
             top = first.baseline - 0.875 * first.size
             style, y = ("caption", top) if len(lines) > 1 else ("words", first.baseline)
             name = f" ({names[id(first)]})" if id(first) in names else ""
-            colour = {"faded": ", text=derivequiet", "mark": ", text=derivepath"}.get(first.state, "")
+            colour = {"faded": ", text=derivequiet", "mark": ", text=derivepath, fill=white"}.get(first.state, "")
             size = "" if first.size == self._of_words else f", {_font(first.size)}"
             yield rf"\node[{style}{colour}{size}]{name} at {self._at((first.x, y))} {{{text}}};"
 
@@ -389,13 +407,18 @@ def _named(end: tuple[_Node, str]) -> str:
     return f"({node.name}.{side})" if side else f"({node.name})"
 
 
-def _loop(pairs: Sequence[tuple[tuple[_Node, str] | None, tuple[_Node, str] | None]]) -> tuple[str, str, str] | None:
+def _by_end(strokes: Sequence[_Ends]) -> list[list[_Ends]]:
+    """The lines to each unit."""
+    return [list(some) for _, some in groupby(strokes, lambda e: e[2] and e[2][0].entry)]
+
+
+def _loop(strokes: Sequence[_Ends]) -> tuple[str, str, str] | None:
     """The loops over two columns of units, and their ends; None if not every pair is joined."""
-    found = [(one, other) for one, other in pairs if one and other]
+    found = [(one, other) for _, one, other in strokes if one and other]
     firsts = list(dict.fromkeys(one[0].entry for one, _ in found))
     seconds = list(dict.fromkeys(other[0].entry for _, other in found))
     joined = {(one[0].entry, other[0].entry) for one, other in found}
-    if len(pairs) == 1 or len(joined) != len(pairs) or len(joined) != len(firsts) * len(seconds):
+    if len(strokes) == 1 or len(joined) != len(strokes) or len(joined) != len(firsts) * len(seconds):
         return None
     (one, a), (other, b) = found[0]
     first, loops = _over(_FIRST, firsts)
