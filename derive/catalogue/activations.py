@@ -125,41 +125,41 @@ _SCALE, _SCALED_ALPHA = Rational("1.05070098735548049"), Rational("1.75809934084
 ACTIVATIONS = {
     entry.name: entry
     for entry in (
-        Activation("identity", "the sum itself", formula=X, synonyms=("linear",)),
+        Activation("identity", "the pre-activation itself", formula=X, synonyms=("linear",)),
         Activation("sigmoid", "between 0 and 1", formula=1 / (1 + exp(-X)), synonyms=("logistic",)),
         Activation("tanh", "between -1 and 1", formula=tanh(X)),
-        Activation("softsign", "between -1 and 1, slower than tanh", formula=X / (1 + Abs(X))),
+        Activation("softsign", "between -1 and 1; approaches them more slowly than tanh", formula=X / (1 + Abs(X))),
         Activation(
             "hard_tanh",
-            "between -1 and 1, straight; its slope at -1 and 1 is taken as 0",
+            "linear between -1 and 1; its derivative at -1 and 1 is taken as 0",
             formula=Piecewise((-1, X <= -1), (X, X < 1), (1, True)),
             spelling="HardTanh",
         ),
         Activation(
             "relu",
-            "zero below zero; its slope at 0 is taken as 0",
+            "0 below 0; its derivative at 0 is taken as 0",
             formula=Piecewise((X, X > 0), (0, True)),
             spelling="ReLU",
         ),
         Activation(
             "relu6",
-            "ReLU up to 6; its slope at 0 and 6 is taken as 0",
+            "ReLU up to 6; its derivative at 0 and 6 is taken as 0",
             formula=Piecewise((0, X <= 0), (X, X < 6), (6, True)),
             spelling="ReLU6",
         ),
         Activation(
             "leaky_relu",
-            "ReLU with a small slope below 0; its slope at 0 is taken as that below 0",
+            "ReLU with a small slope below 0; its derivative at 0 is taken as that below 0",
             formula=Piecewise((X, X > 0), (_SLOPE * X, True)),
-            options=(Option("slope", Fraction(1, 100), "its slope below 0", least=0, below=1),),
+            options=(Option("slope", Fraction(1, 100), "derivative below 0", least=0, below=1),),
             spelling="LeakyReLU",
         ),
         Activation(
             "elu",
-            "exponential below zero; if alpha is not 1, its slope at 0 is taken as alpha (Clevert et al. 2015)",
+            "exponential below 0; if alpha is not 1, its derivative at 0 is taken as alpha (Clevert et al. 2015)",
             formula=Piecewise((X, X > 0), (_ALPHA * (exp(X) - 1), True)),
             # not celu, which differs if alpha is not 1
-            options=(Option("alpha", 1, "how far below zero it goes", above=0),),
+            options=(Option("alpha", 1, "its limit at minus infinity is -alpha", above=0),),
             spelling="ELU",
         ),
         Activation(
@@ -171,7 +171,7 @@ ACTIVATIONS = {
         Activation("softplus", "a smooth ReLU", formula=log(1 + exp(X))),
         Activation(
             "gelu",
-            "x times the normal distribution at x (Hendrycks and Gimpel 2016)",
+            "x times the normal distribution function at x (Hendrycks and Gimpel 2016)",
             formula=X * (1 + erf(X / sqrt(2))) / 2,
             spelling="GELU",
         ),
@@ -185,7 +185,7 @@ ACTIVATIONS = {
         Activation(
             "mish", "x times the tanh of softplus (Misra 2019)", formula=X * tanh(log(1 + exp(X))), spelling="Mish"
         ),
-        Activation("exponential", "positive; grows without bound, as counts do", formula=exp(X)),
+        Activation("exponential", "positive and unbounded, for counts", formula=exp(X)),
         Activation(
             "softmax",
             "positive, sums to 1 over the units; output layer only",

@@ -79,7 +79,7 @@ BIASES = {
         Bias("separate", "with biases", "a vector b that is added to the weighted sum", _separate),
         Bias(
             "augmented",
-            "with the biases in column 0 of its weights",
+            "with the biases in column 0 of the weight matrices",
             "column 0 of W, with a constant unit x0 = 1",
             _augmented,
         ),

@@ -194,7 +194,7 @@ LOSSES = {
         Loss(
             "mae",
             "mean absolute error",
-            "mean of the absolute errors; the slope of one that is 0 is taken as 0",
+            "mean of the absolute errors; the derivative at 0 is taken as 0",
             _of_difference,
             _mean,
             function=Abs(X),
@@ -204,11 +204,11 @@ LOSSES = {
         Loss(
             "huber",
             "mean Huber error",
-            "squared up to delta, straight beyond it (Huber 1964); mean",
+            "quadratic up to delta, linear beyond (Huber 1964); mean",
             _of_difference,
             _mean,
             function=Piecewise((X**2 / 2, Abs(X) <= _DELTA), (_DELTA * (Abs(X) - _DELTA / 2), True)),
-            options=(Option("delta", 1, "from where on it is straight", above=0),),
+            options=(Option("delta", 1, "size of the error from which it is linear", above=0),),
             synonyms=("huber_loss",),
             without_options=dict.fromkeys(("smooth_l1", "smooth_l1_loss"), _SMOOTH_L1),
             why=_ROBUST,
@@ -216,7 +216,7 @@ LOSSES = {
         Loss(
             "log_cosh",
             "mean log-cosh error",
-            "about squared near 0, straight far from it; mean",
+            "close to quadratic near 0 and to linear far from 0; mean",
             _of_difference,
             _mean,
             function=log(cosh(X)),
@@ -225,7 +225,7 @@ LOSSES = {
         Loss(
             "hinge",
             "mean hinge error",
-            "for targets -1 and 1: what an output is short of the margin, where its slope is taken as 0; mean",
+            "for targets -1 and 1: distance to the margin, 0 beyond it; the derivative there is taken as 0; mean",
             _of_margin,
             _mean,
             needs=Values.ODD,
@@ -236,7 +236,7 @@ LOSSES = {
         Loss(
             "squared_hinge",
             "mean squared hinge error",
-            "the square of what is short of the margin, for targets -1 and 1; mean",
+            "for targets -1 and 1: squared distance to the margin, 0 beyond it; mean",
             _of_margin,
             _mean,
             needs=Values.ODD,
@@ -247,7 +247,7 @@ LOSSES = {
         Loss(
             "binary_cross_entropy",
             "binary cross-entropy",
-            "for outputs that are probabilities, each on its own",
+            "for outputs that are independent probabilities; mean over the samples",
             _bernoulli,
             lambda m, k: -1 / m,
             needs=Values.PROBABILITY,
@@ -259,7 +259,7 @@ LOSSES = {
         Loss(
             "cross_entropy",
             "cross-entropy",
-            "for outputs that are the probabilities of one of K classes",
+            "for outputs that are the probabilities of K classes; mean over the samples",
             _categorical,
             lambda m, k: -1 / m,
             needs=Values.DISTRIBUTION,
@@ -270,7 +270,7 @@ LOSSES = {
         Loss(
             "kl_divergence",
             "Kullback-Leibler divergence",
-            "of the outputs from targets that are distributions, with 0 ln 0 = 0; mean over the samples",
+            "between targets that are distributions and the outputs, with 0 ln 0 = 0; mean over the samples",
             _divergence,
             lambda m, k: 1 / m,
             needs=Values.DISTRIBUTION,
@@ -282,7 +282,7 @@ LOSSES = {
         Loss(
             "poisson",
             "mean Poisson error",
-            "for counts: minus the log-likelihood, without what the outputs do not change; mean",
+            "for counts: negative log-likelihood without the terms that are the same for all outputs; mean",
             _poisson,
             _mean,
             needs=Values.POSITIVE,

@@ -130,7 +130,7 @@ KEYS = {
     "bias": _chosen(
         "biases", "separate, augmented or none", always=True, left_out="augmented for xbar, otherwise separate"
     ),
-    "notation": _chosen("notations", "how it is written: psi, bracket, delta or xbar", always=True),
+    "notation": _chosen("notations", "notation of the derivation: psi, bracket, delta or xbar", always=True),
     "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
     "l2": _number(
         "strength of the L2 penalty, a part of the error",
