@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: The number of rows of a table that stays on one page, of one that fits on a page, and of one that fits on a slide.
 SHORT, LONGEST, SLIDE = 8, 30, 6
+#: The width of a character of code in a table, in em.
+CODE = 0.43
 #: A line of mathematics of the standalone document, in em.
 WIDE = 41.0
 #: The width of a cell that is broken into lines, in em.
@@ -195,9 +197,14 @@ class TexWriter:
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
-        code = "" if step.code is None else rf"line {step.code[0]}"
+        code = "" if step.code is None else self._code(step, *step.code)
         indent = rf"\hspace{{{1.2 * step.depth:.1f}em}}" if step.depth else ""
         return f"{number} & {indent}{self.text(step.text)} & {equation} & {code}"
+
+    def _code(self, step: Step, line: int, source: str) -> str:
+        """The code of a step, in small type, or where that is too wide the number of its line."""
+        width = 1.2 * step.depth + text_width(step.text) + CODE * len(source) + 5
+        return rf"{{\footnotesize {self.span(Code(source))}}}" if width <= self.line else rf"line {line}"
 
     @block.register
     def _(self, block: Picture) -> str:

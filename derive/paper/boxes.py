@@ -7,6 +7,7 @@ decided once for all formats.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, Sign, plain
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
+
+#: A layer number, or a letter for one with an offset.
+_LAYER = re.compile(r"\d+|[a-z]([+-]\d+)?")
 
 #: The width of an index relative to that of the same characters in the line.
 _SCRIPT = 0.8
@@ -206,8 +210,8 @@ def layer_mark(box: Box | None) -> tuple[str, str, str] | None:
     """The characters of a layer number in brackets, as a notation writes it; None for any other box."""
     if box is None or box.kind != "row" or box.parts[0].tex:
         return None
-    texts = tuple(p.parts[0].text if p.kind == "letter" else "" for p in box.parts[1:])
-    if len(texts) == 3 and texts[0] in ("(", "[") and texts[1].isdigit() and texts[2] in (")", "]"):
+    texts = tuple(p.parts[0].tex if p.kind == "letter" else "" for p in box.parts[1:])
+    if len(texts) == 3 and texts[0] in ("(", "[") and _LAYER.fullmatch(texts[1]) and texts[2] in (")", "]"):
         return texts
     return None
 

@@ -190,11 +190,12 @@ def _over_layers(view: View) -> list[Block]:
     if len(recursion) != 1 or not covers(recursion, layers[:-1]) or not covers(gradients, layers):
         return []
     letter = view.letter(layered.letter)
+    above = view.set_.join((letter, view.set_.number(1)), "greater", SUM)
     lines = [
         Step(_assigned(view, view.batch_page.symbol(first.target, whole=True), view.batch_page.array(first.form)), 0),
         Step(say("for {} = {}:", letter, _downwards(last))),
         *(Step(_assigned(view, f.left, f.right), 1) for f in gradients),
-        Step(say("if {} > 1: {}", letter, _assigned(view, recursion[0].left, recursion[0].right)), 1),
+        Step(say("if {}: {}", above, _assigned(view, recursion[0].left, recursion[0].right)), 1),
     ]
     start = layered.start
     also = (
