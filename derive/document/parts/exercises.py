@@ -12,7 +12,7 @@ from derive.arrays.lift import ArrayAssign
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.index import SAMPLES
-from derive.calculus.scalar_chains import telling_entry
+from derive.calculus.scalar_chains import scalar_chains, telling_entry
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Fold, Heading, Item, Part, Reference, Text, listed, say
 from derive.document.parts.values import plugged
@@ -49,7 +49,8 @@ def _paths(view: View) -> Iterator[Exercise]:
     weight = next((p for p in view.by_depth()[::-1] if len(p.axes) == 2), parameter)
     entry = telling_entry(weight)
     original = next(p for p in view.derivation.forward.parameters if p.name == weight.name)
-    count = count_chains(view.derivation.chains, original, entry)
+    chains = view.derivation.chains
+    count = count_chains(chains, original, entry) - len([*scalar_chains(chains, original, entry, penalty=True)])
     gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight)
     read = [s for s in view.single.stage("factor") if s.target.symbol in gradient.equation.expression.free_symbols]
     if count == 1:
@@ -59,7 +60,8 @@ def _paths(view: View) -> Iterator[Exercise]:
     if read:
         words = "The products along them are never computed one by one: {} contains them all and is computed once."
         answer.append(say(words, listed(Reference(s.number) for s in read)))
-    yield say("How many paths lead from the loss to the weight {}? Which equation adds them up?", symbol), tuple(answer)
+    words = "How many paths lead from the loss through the layers to the weight {}? Which equation adds them up?"
+    yield say(words, symbol), tuple(answer)
 
 
 def _shapes(view: View) -> Iterator[Exercise]:

@@ -53,7 +53,8 @@ def _for_one_sample(view: View) -> list[Block]:
         some = f" (of layers of more than {most} units, the first two and the last)" if _any_wide(view) else ""
         every = tuple(item for s in view.single.stage("forward", "error") for item in unit_by_unit(view, s))
         return [*blocks, say(f"Written out unit by unit{some}:"), Display(every)]
-    summed = next((s for s in view.single.stage("forward") if s.equation.expression.has(Sum)), None)
+    forward = (s for s in view.single.stage("forward") if not gives_rows(s.equation))
+    summed = next((s for s in forward if s.equation.expression.has(Sum)), None)
     if summed is None or not any(a.extent != 1 for a in summed.target.axes):
         return blocks
     first, *_ = unit_by_unit(view, summed)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sympy import Indexed
 
 from derive.arrays.lift import ArrayAssign
+from derive.arrays.matrix import arrays_read
 from derive.calculus.deltas import tidy
 from derive.calculus.index import Index, symbols_read
 from derive.calculus.program import constant
@@ -198,9 +199,10 @@ def _over_layers(view: View) -> list[Block]:
         Step(say("if {}: {}", above, _assigned(view, recursion[0].left, recursion[0].right)), 1),
     ]
     start = layered.start
-    also = (
-        say(" {} stands for {}.", layered.symbol_of_start, view.batch_page.symbol(start, whole=True)) if start else ""
-    )
+    if start is not None and any(start.name in arrays_read(s.form) for s in view.batch.stage("gradient")):
+        also = say(" {} stands for {}.", layered.symbol_of_start, view.batch_page.symbol(start, whole=True))
+    else:
+        also = Text(())
     text = say("The equations of all layers are the same, so the backward pass is a short loop.{}", also)
     return [text, Algorithm(Text(("The backward pass as a loop over the layers",)), tuple(lines))]
 
