@@ -1340,7 +1340,8 @@ class _Parser:
 
     def _indexed(self, symbol: Symbol) -> Symbol:
         """What stands below a symbol."""
-        if symbol.indices or symbol.without_biases:
+        above = symbol.indices if symbol.raised and len(symbol.indices) == 1 else ()
+        if symbol.indices != above or symbol.without_biases:
             raise self.wrong("two lower indices")
         if self.accept(r"\setminus"):
             self.expect("0")
@@ -1362,7 +1363,7 @@ class _Parser:
                 found.append(self._index_letter())
         if not found:
             raise self.wrong("an empty index")
-        return replace(symbol, indices=tuple(found), commas=commas)
+        return replace(symbol, indices=(*found, *above), commas=commas)
 
     def _digits(self) -> str:
         digits = self.next().text

@@ -33,6 +33,7 @@ def w(*indices: str, layer: int | None = None) -> Symbol:
         ("[i = 0]", lr.Kronecker("i", "0")),
         (r"\delta_{ij}", Symbol(r"\delta", None, ("i", "j"))),
         ("{}^{(2)}w_{i}^{j}", Symbol("w", 2, ("i", "j"), raised=True)),
+        ("{}^{(2)}w^{j}_{i}", Symbol("w", 2, ("i", "j"), raised=True)),
         (r"1\,260\,268", lr.Number(1260268)),
         (r"\delta_{j}^{(2)}", Symbol(r"\delta", 2, ("j",))),
         (r"f'(h)", Apply(Function("f", 1), (Symbol("h"),))),
