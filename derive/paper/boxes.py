@@ -121,14 +121,9 @@ class Typesetter:
         """An immediate partial derivative: of one equation alone, when other paths lead to the same tensor."""
         return Box("immediate", (of, wrt), max(of.width + 0.5, wrt.width) + 0.85, PRODUCT, True)
 
-    def total(self, index: Box | None, start: Box | None, stop: Box | None) -> Box:
+    def total(self, index: Box, start: Box, stop: Box) -> Box:
         """A summation sign with its limits."""
-        if index is None:
-            width = 1.65
-        elif start is None or stop is None:
-            width = max(1.65, 0.7 * index.width)
-        else:
-            width = max(1.65, _SCRIPT * max(index.width + 0.8 + start.width, stop.width))
+        width = max(1.65, _SCRIPT * max(index.width + 0.8 + start.width, stop.width))
         return Box("total", (index, start, stop), width, tall=True)
 
     def group(self, inner: Box) -> Box:

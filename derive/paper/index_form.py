@@ -195,7 +195,9 @@ class IndexForm(Symbols):
     def summation(self, index: Index) -> Box:
         """The summation sign over the whole range of an index."""
         axis = index.axis
-        return self.typesetter.total(self.index(index), self.typesetter.number(axis.start), self.extent(axis.stop))
+        return self.typesetter.total(
+            self._index_letter(self.letters[index]), self.typesetter.number(axis.start), self.extent(axis.stop)
+        )
 
     @entry.register
     def _(self, expression: KroneckerDelta) -> Box:

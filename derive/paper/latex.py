@@ -251,11 +251,7 @@ def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
     return power if digits == "1" else rf"{digits} \times {power}"
 
 
-def _total(write: Writer, index: Box | None, start: Box | None, stop: Box | None) -> str:
-    if index is None:
-        return r"\sum"
-    if start is None or stop is None:
-        return rf"\sum_{write.index(index)}"
+def _total(write: Writer, index: Box, start: Box, stop: Box) -> str:
     return rf"\sum_{{{write(index)}={write(start)}}}^{write.index(stop)}"
 
 

@@ -206,11 +206,7 @@ def _known(box: Box) -> tuple[str, str]:
     return (box.parts[0].text, "") if box.kind == "letter" else ("", "")
 
 
-def _total(index: Box | None, start: Box | None, stop: Box | None) -> Elements:
-    if index is None:
-        return (_mo("∑"),)
-    if start is None or stop is None:
-        return (_e("munder", _mo("∑"), _one(index)),)
+def _total(index: Box, start: Box, stop: Box) -> Elements:
     return (_e("munderover", _mo("∑"), _e("mrow", *_elements(index), _mo("="), *_elements(start)), _one(stop)),)
 
 

@@ -64,7 +64,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "floored": lambda inner: f"⌊{text(inner)}⌋",
     "partial": lambda of, wrt: f"∂{text(of)}/∂{text(wrt)}",
     "immediate": lambda of, wrt: f"∂⁺{text(of)}/∂{text(wrt)}",
-    "total": lambda index, _start, _stop: "Σ" if index is None else f"Σ_{text(index)}",
+    "total": lambda index, _start, _stop: f"Σ_{text(index)}",
     "group": lambda inner: f"({text(inner)})",
     "row": _row,
     "apply": lambda function, argument: f"{text(function)}{text(argument)}",

@@ -1998,7 +1998,7 @@ def _turned_shape(before: Any, inner: Any, note: Any) -> str:
 
 
 def _longer(before: Any, index: Any, start: Any, stop: Any) -> str:
-    return str(before(index, None if start is None else replace(start, parts=("2",)), stop))
+    return str(before(index, replace(start, parts=("2",)), stop))
 
 
 def _other_letter(before: Any, page: Any, *parts: Any) -> Any:

@@ -204,7 +204,6 @@ FRACTION = "<mfrac><mi>a</mi><mi>b</mi></mfrac>"
         (SET.partial(A, B), "<mfrac><mrow><mi>∂</mi><mi>a</mi></mrow><mrow><mi>∂</mi><mi>b</mi></mrow></mfrac>"),
         (SET.group(A), '<mrow><mo stretchy="false">(</mo><mi>a</mi><mo stretchy="false">)</mo></mrow>'),
         (SET.group(TALL), f"<mrow><mo>(</mo>{FRACTION}<mo>)</mo></mrow>"),
-        (SET.total(A, None, None), "<munder><mo>∑</mo><mi>a</mi></munder>"),
         (
             SET.total(A, SET.number(1), B),
             "<munderover><mo>∑</mo><mrow><mi>a</mi><mo>=</mo><mn>1</mn></mrow><mi>b</mi></munderover>",
