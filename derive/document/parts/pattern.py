@@ -59,7 +59,7 @@ def _recursion(view: View) -> list[Block]:
     title = Text(("Deriving the recursion" if _coloured(view) else "Deriving the shared factor",))
     steps = Display(tuple(i for p in _passages(view) for i in passage_steps(view, p)))
     blocks: list[Block] = [Heading(title, say("Apply the chain rule to one equation at a time:")), steps]
-    if not _derives(view, "factor"):
+    if view.single.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
     return [*blocks, *_in_general(view)]
 

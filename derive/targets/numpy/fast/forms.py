@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from sympy import Expr, Integer, Piecewise, Symbol, cse
+from sympy import Expr, Integer, Piecewise, Rel, Symbol, cse
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
@@ -179,7 +179,7 @@ class FormPrinter:
         back: dict[Expr, Expr] = {}
         for symbol, taken_out in steps:
             part = taken_out.xreplace(back)
-            if known.keys().isdisjoint(part.free_symbols):
+            if isinstance(part, Rel) or known.keys().isdisjoint(part.free_symbols):  # conditions stay in their choices
                 back[symbol] = part
             else:
                 if place := scratch(part):
