@@ -96,19 +96,8 @@ def test_where_the_last_tables_find_things_in_ours(title, capsys):
 
 
 def test_gaps_in_our_text_are_stated():
-    missing = [cells[0] for cells in rows("What each has") if "●" in cells[1:-1] and "●" not in cells[-1]]
-    assert missing == [
-        "what an error term means",
-        "when a weight learns slowly: saturation",
-        "which values must be kept in memory",
-        "what gradient descent is, and why squares",
-    ]
+    assert not [cells[0] for cells in rows("What each has") if "●" in cells[1:-1] and "●" not in cells[-1]]
     assert [cells[2] for cells in rows("What a reader is given") if "not yet" in cells[3]] == [
-        "why the error is squared",
-        "weights as knobs; the error as a bowl with a slope",
-        "the bowl over one weight; one unit",
-        "why saturated units learn slowly, read off his equations",
-        "a chapter with exercises at its end",
         "gates: a sum passes a gradient on, a product swaps the factors, a maximum selects",
     ]
 
