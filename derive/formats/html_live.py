@@ -72,6 +72,7 @@ class LivePart:
             samples=self.start.X.shape[1],
             drawing=live_svg(self.live),
             walk=walk(self.view, write, drawn=False),
+            fixed=self.start.fixed,
             data=_data(self.live),
             tables=[_table(self.live, layer) for layer in self.live.layers],
             weights=[(_entry(p, e), text(entry_symbol(page, p, e))) for p in parameters for e in _places(p)],
@@ -87,13 +88,15 @@ class LivePart:
     def facts(self) -> dict[str, Any]:
         """The given numbers, and what the script must know of tensors and their chains."""
         program, edges, update = self.view.batch, _edges(self.view), self.view.batch.stage("update")
-        gradients = program.stage("gradient")
+        gradients, fixed = program.stage("gradient"), self.start.fixed
         on_paths = [*program.parameters, *(s.target for s in program.stage("forward", "error"))]
         return {
             "given": self._given(),
             "sizes": {"m": self.start.X.shape[1]},
             "axes": {t.name: "".join("s" if a.sample else "u" for a in t.axes) for t in program.tensors.values()},
-            "next": {s.target.name: s.target.replaces.name for s in update if s.target.replaces},
+            "next": {
+                s.target.name: about.name for s in update if (about := s.target.replaces) and about.name not in fixed
+            },
             "gradients": {s.target.about.name: s.target.name for s in gradients if s.target.about},
             "backward": [s.target.name for s in (*program.stage("factor"), *gradients)],
             "error": self.view.derivation.forward.error.target.name,

@@ -68,19 +68,19 @@
   const begin = () => {
     steps = 0;
     errors = [error()];
-    trail = [JSON.parse(JSON.stringify(learned()))];
+    trail = [structuredClone(learned())];
   };
   const learned = () => Object.fromEntries(Object.keys(known.gradients).map(name => [name, values[name]]));
   const set = (entry, number) => {
     if (!Number.isFinite(number)) return;
     write(entry, number);
     compute();
-    begin();
+    if (known.axes[find(entry)[0]]) begin();  // not for the learning rate
     draw();
     say(`The error is ${shown(error())}.`);
   };
   const reset = () => {
-    values = JSON.parse(JSON.stringify(known.given));
+    values = structuredClone(known.given);
     compute();
     begin();
     draw();
@@ -91,7 +91,7 @@
     compute();
     steps++;
     errors.push(error());
-    trail.push(JSON.parse(JSON.stringify(learned())));
+    trail.push(structuredClone(learned()));
     if (!Number.isFinite(error())) run(false);
     draw();
   };
@@ -101,10 +101,10 @@
   const run = wanted => {
     const button = one("#live-run");
     button.textContent = wanted ? "Stop" : "Run";
-    button.setAttribute("aria-pressed", wanted);
     if (!wanted) {
       clearTimeout(running);
       running = null;
+      draw();
       say(`Step ${steps}: the error is ${shown(error())}.`);
       return;
     }
@@ -137,10 +137,11 @@
       moved = moved || Math.abs(now.clientX - e.clientX) > 3;
       if (moved) set(entry, Math.round(100 * from + Math.round(now.clientX - e.clientX)) / 100);
     };
-    const end = () => {
+    const end = ({type}) => {
       ["pointermove", "pointerup", "pointercancel"].forEach((type, n) => held.removeEventListener(type, n ? end : move));
       live.classList.remove("dragging");
-      if (!moved && input) { held.focus(); held.select(); }
+      draw();
+      if (!moved && input && type === "pointerup") { held.focus(); held.select(); }
     };
     held.setPointerCapture(e.pointerId);
     live.classList.add("dragging");
@@ -196,7 +197,6 @@
     all("[data-input]").forEach(e => e.closest("td,label").classList.toggle("chosen", e.dataset.input === chosen));
     one("#live-weight").value = chosen;
     if (values) draw();
-    dispatchEvent(new Event("resize"));
   };
   on(one("#live-weight"), "change", e => choose(e.target.value));
 
@@ -237,7 +237,10 @@
     end.append(chains.length > 1 ? `The sum over the ${chains.length} paths is ` : "The product of all factors is ", slope_sign(chosen), ` = ${add_up(0)}`);
     if (sizes.m > 1) end.append(` for this sample, and ${shown(gradient)} for all ${sizes.m} samples together`);
     end.append(".");
-    one("#live-chain").replaceChildren(...made, end);
+    const box = one("#live-chain");
+    box.replaceChildren(...made, end);
+    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
   };
 
   // The backward pass: page.js lights the formulas of a step, this the numbers.
@@ -267,7 +270,7 @@
   };
 
   // The error over two weights, with all others as they are, and the path of the descent on it.
-  const canvas = one("#live-surface"), brush = canvas && canvas.getContext("2d"), CELLS = 40, BANDS = 14;
+  const canvas = one("#live-surface"), brush = canvas && canvas.getContext("2d"), BANDS = 14;
   const [across, up] = [one("#live-across"), one("#live-up")];
   let frame = null;
   const of = (point, entry) => {
@@ -288,7 +291,7 @@
     return parts.map(part => parseInt(part, 16));
   });
   const surface = () => {
-    const [x, y] = [across.value, up.value];
+    const [x, y] = [across.value, up.value], CELLS = running || live.matches(".dragging") ? 20 : 40;
     if (!frame || frame.x !== x || frame.y !== y || !inside(x, frame.wide) || !inside(y, frame.high))
       frame = {x, y, wide: window_of(x), high: window_of(y)};
     const scale = Math.max(1, Math.min(2, Math.round(devicePixelRatio))), width = 320 * scale, height = 240 * scale;

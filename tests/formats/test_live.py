@@ -175,7 +175,7 @@ def test_the_error_falls_while_it_runs(made, open_page):
     page = open_page(made("plain")[0]).page
     before = number(page.inner_text("[data-value='E:']:not(text)"))
     page.click("#live-run")
-    assert page.get_attribute("#live-run", "aria-pressed") == "true"
+    assert page.inner_text("#live-run") == "Stop"
     page.wait_for_function("() => +document.querySelector('#live-count').textContent > 5")
     page.click("#live-run")
     count = int(page.inner_text("#live-count"))
@@ -184,6 +184,27 @@ def test_the_error_falls_while_it_runs(made, open_page):
     page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('Step ')")
     assert page.inner_text("#live-said").startswith(f"Step {count}: the error is 0.")
     assert page.inner_text("#live-run") == "Run"
+
+
+def test_another_learning_rate_continues_the_descent(made, open_page):
+    path, live = made("plain")
+    page = open_page(path).page
+    page.click("#live-step")
+    page.fill("[data-input='learning rate:']", "2")
+    page.click("#live-step")
+    assert page.inner_text("#live-count") == "2"
+    values = stepped(live, given(live))
+    assert_shown(page, live, stepped(live, {**values, LEARNING_RATE.name: np.array(2.0)}))
+
+
+def test_a_finger_taps_and_drags(made, open_page):
+    path, live = made("plain")
+    page = open_page(path, width=390, has_touch=True).page
+    page.tap("[data-input='W1:1,2']")
+    assert page.evaluate("document.activeElement.dataset.input") == "W1:1,2"
+    assert page.evaluate("getComputedStyle(document.activeElement).touchAction") == "pan-y"
+    assert page.input_value("#live-weight") == "W1:1,2"
+    assert_shown(page, live, given(live))
 
 
 def test_a_descent_that_diverges_stops(made, open_page):
@@ -203,6 +224,17 @@ def test_another_sample_is_shown(made, open_page):
     assert_shown(page, live, given(live), sample=3)
     page.fill("[data-input='X:2']", "0.5")
     assert_shown(page, live, changed(given(live), "X", (1, 2), 0.5), sample=3)
+
+
+def test_a_parameter_that_an_example_keeps_is_not_changed(tmp_path, open_page):
+    d = derivation((2, 2, 2), loss="half_sse")
+    view, path = View(d, example=work(d, Numbers({"seed": 1, "fixed": ["b1"]}))), tmp_path / "page.html"
+    path.write_text(html_page(view, document(view)), encoding="utf-8")
+    page = open_page(path).page
+    before = page.input_value("[data-input='b1:1']"), page.input_value("[data-input='b2:1']")
+    page.click("#live-step")
+    assert page.input_value("[data-input='b1:1']") == before[0]
+    assert page.input_value("[data-input='b2:1']") != before[1]
 
 
 # ------------------------------------------------------------------ one weight
