@@ -114,11 +114,11 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[Block]:
             yield from _blocks(block.blocks)
 
 
-def _numbers(parts: Sequence[Part]) -> Iterator[tuple[int, bool]]:
-    """Yield the numbered equations, each with a flag for the form for a batch."""
+def _numbers(parts: Sequence[Part]) -> Iterator[int]:
+    """Yield the numbers of the equations."""
     for block in (b for part in parts for b in _blocks(part.blocks)):
         if isinstance(block, Display):
-            yield from ((i.number, i.batch) for i in block.items if i.number is not None)
+            yield from (i.number for i in block.items if i.number is not None)
 
 
 @dataclass(frozen=True)
@@ -165,17 +165,17 @@ def item_latex(item: Item) -> str:
 class HtmlWriter:
     """Writes blocks as HTML.
 
-    ``known`` are the numbered equations of the document, each with a flag for the form for a batch.
-    ``anchored`` are those written so far: only the first occurrence of an equation gets the anchor.
+    ``known`` are the numbers of the document's equations, ``anchored`` those written so far: only the first
+    occurrence of an equation gets the anchor.
     """
 
-    known: frozenset[tuple[int, bool]]
-    anchored: set[str] = field(default_factory=set)
+    known: frozenset[int]
+    anchored: set[int] = field(default_factory=set)
 
     @property
     def anchors(self) -> dict[int, str]:
         """Return the target of the link to each equation."""
-        return {number: _anchor(number, (number, False) not in self.known) for number, _ in self.known}
+        return {number: f"eq-{number}" for number in self.known}
 
     def blocks(self, blocks: Sequence[Block]) -> str:
         """Write blocks in sequence."""
@@ -302,26 +302,19 @@ class HtmlWriter:
         )
 
     def _identity(self, item: Item, anchored: bool) -> str:
-        anchor = None if item.number is None else _anchor(item.number, item.batch)
-        if anchor is None or not anchored or anchor in self.anchored:
+        if item.number is None or not anchored or item.number in self.anchored:
             return ""
-        self.anchored.add(anchor)
-        return f' id="{anchor}"'
+        self.anchored.add(item.number)
+        return f' id="eq-{item.number}"'
 
     def _number(self, item: Item) -> str:
         if item.number is None:
             return ""
-        known = (item.number, item.batch) in self.known
-        target = _anchor(item.number, item.batch) if known else self.anchors.get(item.number)
-        return f'<span class="n">{self._link(item.number, target)}</span>'
+        return f'<span class="n">{self._link(item.number, self.anchors.get(item.number))}</span>'
 
 
 def _drawing_id(picture: Picture) -> str:
     return f"drawing-{picture.name}"
-
-
-def _anchor(number: int, batch: bool) -> str:
-    return f"eq-{number}-batch" if batch else f"eq-{number}"
 
 
 def _pieces(item: Item) -> str:

@@ -164,7 +164,7 @@
       ...symbols.split(" ").flatMap(s => [
         ...at(written, facts.same[s] || s), ...at(drawn, s).filter(({element: e}) => !e.dataset.symbol && !e.closest("#live"))]),
       ...shown.split(" ").flatMap(s => drawing(s)),
-    ].map(p => p.element).concat(numbers.split(" ").flatMap(n => all(`#eq-${n}, #eq-${n}-batch`))));
+    ].map(p => p.element).concat(numbers.split(" ").flatMap(n => all(`#eq-${n}`))));
     const go = number => {
       const step = Math.max(0, Math.min(last, number));
       range.value = step;

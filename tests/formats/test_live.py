@@ -322,8 +322,8 @@ def test_the_derivation_shows_the_values_of_its_symbols(made, open_page):
     path, live = made("plain")
     page = open_page(path).page
     found = computed(live, given(live))
-    page.hover("#forward [data-s='W2'][data-e='3,1']")
-    assert number(page.inner_text("#live-tip")) == pytest.approx(entry(live, found, "W2:3,1"), abs=6e-5)
+    page.hover("#forward [data-s='W1'][data-e='1,3']")
+    assert number(page.inner_text("#live-tip")) == pytest.approx(entry(live, found, "W1:1,3"), abs=6e-5)
     page.hover("#pattern [data-s='Psi_z2'] >> nth=0")
     shown = [number(text) for text in page.inner_text("#live-tip").split(", ")]
     assert shown == pytest.approx([entry(live, found, f"Psi_z2:{n}") for n in range(1, 5)], abs=6e-5)
