@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
 
 #: The number of rows of a table that stays on one page, of one that fits on a page, and of one that fits on a slide.
-SHORT, LONGEST, SLIDE = 8, 30, 6
+SHORT, LONGEST, SLIDE = 8, 30, 5
 #: The width of a character of code in a table, in em.
 CODE = 0.43
 #: A line of mathematics of the standalone document, in em.

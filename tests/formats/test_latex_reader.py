@@ -19,6 +19,8 @@ def w(*indices: str, layer: int | None = None) -> Symbol:
     [
         (r"{}^{(2)}w_{ij}", w("i", "j", layer=2)),
         (r"w_{ij}^{[2]}", w("i", "j", layer=2)),
+        (r"{}^{(2)}w_{i}^{j}", Symbol("w", 2, ("i", "j"), raised=True)),
+        (r"{}^{(2)}w^{j}_{i}", Symbol("w", 2, ("i", "j"), raised=True)),
         (r"w^{(2)}_{ij}", w("i", "j", layer=2)),
         (r"{}^{(0)}\bar{x}_{0}", Symbol(r"\bar{x}", 0, ("0",))),
         (r"w_{11}", w("11")),
