@@ -72,12 +72,13 @@ class Derivation(Runnable):
         only: str | Iterable[str] = (),
         label_prefix: str = "",
         numbers: NumbersFrom = None,
+        exercises: bool = False,
     ) -> str:
         r"""Return the derivation in LaTeX: a fragment for ``\input``, or a whole document.
 
         The other arguments are those of an ``Edition``.
         """
-        edition = Edition("tex", detail, only, label_prefix=label_prefix, numbers=numbers)
+        edition = Edition("tex", detail, only, label_prefix=label_prefix, numbers=numbers, exercises=exercises)
         return self._text(edition, "document.tex" if standalone else "derivation.tex")
 
     def markdown(
@@ -87,17 +88,20 @@ class Derivation(Runnable):
         detail: str = "full",
         only: str | Iterable[str] = (),
         numbers: NumbersFrom = None,
+        exercises: bool = False,
     ) -> str:
         """Return the derivation in Markdown, on one page; the arguments are those of an ``Edition``."""
         from derive.formats.markdown import markdown
 
-        edition = Edition("md", detail, only, flavour, front_matter, numbers=numbers)
+        edition = Edition("md", detail, only, flavour, front_matter, numbers=numbers, exercises=exercises)
         check_use(edition, ["flavour"])
         return markdown(self._manuscript(edition).document, edition.flavour, edition.front_matter)
 
-    def html(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> str:
+    def html(
+        self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None, exercises: bool = False
+    ) -> str:
         """Return the derivation as one HTML page; the arguments are those of an ``Edition``."""
-        return self._text(Edition("html", detail, only, numbers=numbers), "derivation.html")
+        return self._text(Edition("html", detail, only, numbers=numbers, exercises=exercises), "derivation.html")
 
     def notebook(
         self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None, exercise: bool = False
@@ -130,9 +134,11 @@ class Derivation(Runnable):
 
         return terminal(story(self, weight, Edition(detail=detail, numbers=numbers)).document)
 
-    def document(self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None) -> Document:
+    def document(
+        self, detail: str = "full", only: str | Iterable[str] = (), numbers: NumbersFrom = None, exercises: bool = False
+    ) -> Document:
         """Return the derivation as a document of blocks, independent of the format."""
-        return self._manuscript(Edition(detail=detail, only=only, numbers=numbers)).document
+        return self._manuscript(Edition(detail=detail, only=only, numbers=numbers, exercises=exercises)).document
 
     def _manuscript(self, edition: Edition) -> Manuscript:
         from derive.document.manuscript import manuscript, numbers_of

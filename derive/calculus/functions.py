@@ -217,7 +217,11 @@ def in_exponentials(definition: Expr) -> Expr:
     >>> in_exponentials(tanh(X))
     (exp(x) - exp(-x))/(exp(x) + exp(-x))
     """
-    return definition.rewrite(exp) if definition.args == (X,) and not isinstance(definition, exp) else definition
+    return (
+        definition.rewrite(exp)
+        if isinstance(definition, sinh | cosh | tanh) and definition.args == (X,)
+        else definition
+    )
 
 
 def kinks(function: Any) -> list[tuple[Expr, Expr]]:

@@ -77,8 +77,8 @@ class Item:
     """One displayed equation, or a further step of it.
 
     ``right`` holds the pieces between which a line may break; a step has an ``EMPTY``
-    left side. ``relation`` is ``equals``, ``gets`` or ``none``. ``reason`` names the rule of the step. The
-    form for a ``batch`` has the same ``number``.
+    left side. ``relation`` is ``equals``, ``gets`` or ``none``. ``reason`` names the rule of the step.
+    An equation that is written ``again``, with its numbers put in, has the same ``number``.
     """
 
     left: Box
@@ -86,7 +86,7 @@ class Item:
     relation: str = "equals"
     number: int | None = None
     reason: Text | None = None
-    batch: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)

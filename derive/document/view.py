@@ -145,7 +145,7 @@ class View:
             left = page.typesetter.under(left, page.shape(*statement.form.shape))
         right = page.array_pieces(statement.form, LINE - left.width - 5)
         number = statement.number if numbered else None
-        return Item(left, tuple(right), relation(statement), number, batch=page.batch)
+        return Item(left, tuple(right), relation(statement), number)
 
     def indexed(self, *stages: str) -> Display:
         """Write the statements of ``stages`` in index form, for one sample; their numbers belong to the batch form."""

@@ -200,13 +200,13 @@ def _plain_formula(box: Box) -> str:
 
 
 def homes(parts: Sequence[Part]) -> dict[int, Display]:
-    """Return the display that links to an equation lead to: its first one, preferably not the form for a batch."""
+    """Return the display that links to an equation lead to: the first one, unless it has the equation again."""
     displays = [block for part in parts for block in part.blocks if isinstance(block, Display)]
     found: dict[int, Display] = {}
-    for batch in (False, True):
+    for again in (False, True):
         for display in displays:
             for item in display.items:
-                if item.number is not None and item.batch == batch:
+                if item.number is not None and item.again == again:
                     found.setdefault(item.number, display)
     return found
 

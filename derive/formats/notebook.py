@@ -262,7 +262,7 @@ def _cut(display: Display, left: list[int]) -> Iterator[tuple[int | None, tuple[
     """Cut a group of equations into those that code follows, one by one, and those between them."""
     kept: list[Item] = []
     for item in display.items:
-        if left and item.batch and item.number == left[0]:
+        if left and not item.again and item.number == left[0]:
             if kept:
                 yield None, (Display(tuple(kept)),)
                 kept = []

@@ -120,7 +120,7 @@ class TexWriter:
 
     def document(self, document: Document, paper: str) -> str:
         """Write a standalone document for a paper, a4 or letter; references to equations that it has are links."""
-        items = (item for part in document.parts for item in _items(part.blocks) if not item.batch)
+        items = (item for part in document.parts for item in _items(part.blocks) if not item.again)
         writer = replace(self, known=frozenset(item.number for item in items if item.number))
         holes = _holes([writer.written(part) for part in document.parts])
         return fill("latex/document.tex.jinja", title=escaped(document.title), paper=paper, **holes)
@@ -327,7 +327,7 @@ class TexWriter:
     def _number(self, item: Item) -> str:
         if item.number is None:
             return ""
-        return rf" \tag{{{item.number}}}{self._label(item.number) if not item.batch else ''}"
+        return rf" \tag{{{item.number}}}{self._label(item.number) if not item.again else ''}"
 
 
 def _within(blocks: Sequence[Block]) -> Iterator[Block]:

@@ -227,7 +227,7 @@ def _line(view: View, example: Example, step: Step, page: Page, statement: Array
     formula = page.array_pieces(statement.form, LINE - left.width - 5)
     pieces = (values,) if fixed else (*formula, view.set_.before("equals", values))
     words = Text(("not updated",)) if fixed else None
-    return Item(left, pieces, relation(statement), statement.number, words, batch=True)
+    return Item(left, pieces, relation(statement), statement.number, words, again=True)
 
 
 def gradient_table(view: View, example: Example, step: Step) -> Table:
