@@ -203,7 +203,7 @@ class TexWriter:
 
     def _code(self, step: Step, line: int, source: str) -> str:
         """The code of a step, in small type, or where that is too wide the number of its line."""
-        width = 1.2 * step.depth + text_width(step.text) + CODE * len(source) + 5
+        width = 1.2 * step.depth + text_width(step.text) + CODE * len(source) + 7
         return rf"{{\footnotesize {self.span(Code(source))}}}" if width <= self.line else rf"line {line}"
 
     @block.register

@@ -530,11 +530,11 @@ def test_dropping_braces_keeps_the_meaning():
 
 
 def test_targets_of_a_page_are_relative_to_it():
-    items = (Item(BOX, (BOX,), number=1), Item(BOX, (BOX,), number=2, batch=True))
+    items = (Item(BOX, (BOX,), number=1), Item(BOX, (BOX,), number=2, again=True))
     part = Part("p", "P", (Display(items), Display((Item(BOX, (SET.number(2),), number=2),))))
     github = linked(MarkdownWriter(FLAVOURS["github"], "x"), [part])
     assert github.targets == {1: "#x-1", 2: "#x-2"}
-    assert github.homes == {1: part.blocks[0], 2: part.blocks[1]}, "not the form for a batch"
+    assert github.homes == {1: part.blocks[0], 2: part.blocks[1]}, "not the one that has it again"
     obsidian = linked(MarkdownWriter(FLAVOURS["obsidian"], "x"), [replace_blocks(part)])
     assert obsidian.targets == {1: "#x-1", 2: "#x-1"}
     assert obsidian.span(Reference(2)) == "[(2)](#^x-1)"

@@ -162,7 +162,7 @@ def test_a_pdf_has_a_title_bookmarks_links_and_its_paper(engine: str, paper: str
     source = derive(Network("3,4,1")).files(Edition("tex", only="glance,forward,loop", paper=paper))["document.tex"]
     data = pdf.pdf(PLAINLY[engine] + source)
     assert re.search(rb"/MediaBox ?\[ ?0 0 " + size, data)
-    title = "".join(rf"\000{c}" for c in "Backpropagation in a 2-1 network").replace(" ", r"\040").encode()
+    title = "".join(rf"\000{c}" for c in "Backpropagation in a 3-4-1 network").replace(" ", r"\040").encode()
     assert rb"/Title(\376\377" + title in data
     assert b"/Outlines" in data and re.search(rb"/Subtype ?/Link", data)
     assert r"\captionof{figure}{" in source and r"\eqref{eq:2}" in source
