@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
 
 #: The number of rows of a table that stays on one page, of one that fits on a page, and of one that fits on a slide.
-SHORT, LONGEST, SLIDE = 8, 30, 5
+SHORT, LONGEST, SLIDE = 8, 28, 4
 #: The width of a character of code in a table, in em.
 CODE = 0.43
 #: A line of mathematics of the standalone document, in em.
@@ -91,13 +91,15 @@ def _holes(parts: Sequence[Written]) -> dict[str, Any]:
 class TexWriter:
     """Writes blocks as LaTeX, with lines of ``line`` em.
 
-    Labels begin with ``prefix`` and a colon; without a prefix there are none.
+    Labels begin with ``prefix`` and a colon; without a prefix there are none. ``labelled`` has the equation with the
+    label of each number, the first one; ``alone`` writes for a standalone document.
     """
 
     prefix: str = ""
     line: float = LINE
     write: Source = field(default_factory=Source)
-    known: frozenset[int] | None = None
+    labelled: Mapping[int, Item] = field(default_factory=dict)
+    alone: bool = False
 
     def written(self, part: Part) -> Written:
         """Write a part, and collect what its source needs."""
@@ -120,14 +122,13 @@ class TexWriter:
 
     def document(self, document: Document, paper: str) -> str:
         """Write a standalone document for a paper, a4 or letter; references to equations that it has are links."""
-        items = (item for part in document.parts for item in _items(part.blocks) if not item.again)
-        writer = replace(self, known=frozenset(item.number for item in items if item.number))
+        writer = replace(self, alone=True)
         holes = _holes([writer.written(part) for part in document.parts])
         return fill("latex/document.tex.jinja", title=escaped(document.title), paper=paper, **holes)
 
     def part(self, part: Part) -> str:
         """Write a part with its heading."""
-        heading = r"\deriveheading" if self.known is None else r"\section"
+        heading = r"\deriveheading" if not self.alone else r"\section"
         return f"{heading}{{{escaped(part.title)}}}{self._label(part.name)}\n\n{self._blocks(part.blocks)}\n"
 
     def _label(self, name: object) -> str:
@@ -174,7 +175,7 @@ class TexWriter:
         head = " & ".join(map(self.text, block.head))
         rows = [" & ".join(self._cell(block, row, n) for n in range(len(row))) for row in block.rows]
         if _is_long(block.rows):
-            return _long_table(columns, head, rows, self.known is None)
+            return _long_table(columns, head, rows, not self.alone)
         return f"\\begin{{center}}\n{_tabular(columns, head, rows)}\n\\end{{center}}"
 
     def _column(self, table: Table, number: int) -> str:
@@ -193,7 +194,7 @@ class TexWriter:
             rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
         rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
-        return _long_table("rlrl", title, rows, self.known is None)
+        return _long_table("rlrl", title, rows, not self.alone)
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
@@ -203,7 +204,8 @@ class TexWriter:
 
     def _code(self, step: Step, line: int, source: str) -> str:
         """The code of a step, in small type, or where that is too wide the number of its line."""
-        width = 1.2 * step.depth + text_width(step.text) + CODE * len(source) + 7
+        character, around = (CODE, 8) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
+        width = 1.2 * step.depth + text_width(step.text) + character * len(source) + around
         return rf"{{\footnotesize {self.span(Code(source))}}}" if width <= self.line else rf"line {line}"
 
     @block.register
@@ -243,9 +245,9 @@ class TexWriter:
     @span.register
     def _(self, span: Reference) -> str:
         number = span.number
-        if not self.prefix or (self.known is not None and number not in self.known):
+        if not self.prefix or (self.alone and number not in self.labelled):
             return f"({number})"
-        if self.known is not None:
+        if self.alone:
             return rf"\eqref{{{self.prefix}:{number}}}"
         return rf"\derivereference{{{self.prefix}:{number}}}{{{number}}}"
 
@@ -327,7 +329,8 @@ class TexWriter:
     def _number(self, item: Item) -> str:
         if item.number is None:
             return ""
-        return rf" \tag{{{item.number}}}{self._label(item.number) if not item.again else ''}"
+        label = self._label(item.number) if self.labelled.get(item.number) is item else ""
+        return rf" \tag{{{item.number}}}{label}"
 
 
 def _within(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -452,10 +455,12 @@ def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
 
 def tex_files(document: Document, prefix: str = "", paper: str = "a4") -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
-    writer = TexWriter(prefix)
+    items = [item for part in document.parts for item in _items(part.blocks) if item.number]
+    labelled = {item.number: item for item in reversed(items) if item.number}
+    writer = TexWriter(prefix, labelled=labelled)
     written = {part.name: writer.written(part) for part in document.parts}
     parts = {f"parts/{name}.tex": writer.fragment([part]) for name, part in written.items()}
-    alone = TexWriter(prefix or "eq", WIDE).document(document, paper)
+    alone = TexWriter(prefix or "eq", WIDE, labelled=labelled).document(document, paper)
     return {"derivation.tex": writer.fragment(list(written.values())), "document.tex": alone, **parts}
 
 
