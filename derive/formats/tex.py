@@ -193,19 +193,20 @@ class TexWriter:
         title = (
             rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
-        widest = max(1.2 * step.depth + text_width(step.text) for step in block.steps)
-        rows = [self._step(n, step, widest) for n, step in enumerate(block.steps, start=1)]
+        widths = [1.2 * step.depth + text_width(step.text) for step in block.steps]
+        before = widths if self.alone else [max(widths)] * len(widths)
+        rows = [self._step(n, *each) for n, each in enumerate(zip(block.steps, before, strict=True), start=1)]
         return _long_table("rlrl", title, rows, not self.alone)
 
-    def _step(self, number: int, step: Step, widest: float) -> str:
+    def _step(self, number: int, step: Step, before: float) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
-        code = "" if step.code is None else self._code(widest, *step.code)
+        code = "" if step.code is None else self._code(before, *step.code)
         indent = rf"\hspace{{{1.2 * step.depth:.1f}em}}" if step.depth else ""
         return f"{number} & {indent}{self.text(step.text)} & {equation} & {code}"
 
     def _code(self, before: float, line: int, source: str) -> str:
         """The code of a step, in small type, or where that is too wide the number of its line."""
-        character, around = (CODE, 8) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
+        character, around = (CODE, 5) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
         width = before + character * len(source) + around
         return rf"{{\footnotesize {self.span(Code(source))}}}" if width <= self.line else rf"line {line}"
 
