@@ -134,7 +134,9 @@ def test_command_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
     printed = run(environment / "bin" / "derive", "network", "--layers", "3,4,4,1", cwd=tmp_path)
     assert "Ψ" in printed
     written = tmp_path / "generated" / "network_3_4_4_1"
-    assert {p.name for p in (written / "parts").iterdir()} == {f"{name}.tex" for name in PARTS if name not in ("numbers", "exercises")}
+    assert {p.name for p in (written / "parts").iterdir()} == {
+        f"{name}.tex" for name in PARTS if name not in ("numbers", "exercises")
+    }
     assert {p.name for p in written.iterdir()} == {
         "parts",
         "__init__.py",
