@@ -73,9 +73,13 @@ def _for_a_batch(view: View) -> list[Block]:
             ", and a bias is added to each column" if biases else "",
         ),
         view.batched("forward"),
-        say("The loss of the batch is, with a sum over the samples and in matrices,"),
-        Display((*(view.entries(s, view.batch, numbered=False) for s in error), *view.batched("error").items)),
     ]
+    if view.brief:
+        blocks += [say("The loss of the batch is"), view.batched("error")]
+    else:
+        summed = (view.entries(s, view.batch, numbered=False) for s in error)
+        blocks.append(say("The loss of the batch is, with a sum over the samples and in matrices,"))
+        blocks.append(Display((*summed, *view.batched("error").items)))
     return [*blocks, *signs(view, view.batch.stage("forward", "error"))]
 
 

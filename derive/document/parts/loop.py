@@ -198,13 +198,12 @@ def _over_layers(view: View) -> list[Block]:
         *(Step(_assigned(view, f.left, f.right), 1) for f in gradients),
         Step(say("if {}: {}", above, _assigned(view, recursion[0].left, recursion[0].right)), 1),
     ]
-    start = layered.start
+    start, title = layered.start, Text(("The backward pass as a loop over the layers",))
     if start is not None and any(start.name in arrays_read(s.form) for s in view.batch.stage("gradient")):
-        also = say(" {} stands for {}.", layered.symbol_of_start, view.batch_page.symbol(start, whole=True))
-    else:
-        also = Text(())
-    text = say("The equations of all layers are the same, so the backward pass is a short loop.{}", also)
-    return [text, Algorithm(Text(("The backward pass as a loop over the layers",)), tuple(lines))]
+        whole = view.batch_page.symbol(start, whole=True)
+        title = say("{}, where {} stands for {}", title, layered.symbol_of_start, whole)
+    text = say("The equations of all layers are the same, so the backward pass is a short loop.")
+    return [*([] if view.brief else [text]), Algorithm(title, tuple(lines))]
 
 
 def _downwards(last: int) -> str:

@@ -25,7 +25,9 @@ def matrices(view: View) -> Part:
         blocks += [say("With the forward equations substituted, the loss of the batch is"), Display(tuple(unfolded))]
     if not view.brief:
         blocks += _derived(view)
-    if view.batch.stage("factor"):
+    if view.batch.stage("factor") and view.brief:
+        blocks += [say("The backward pass for the batch is"), view.batched("factor", "gradient")]
+    elif view.batch.stage("factor"):
         blocks += [say("The backward pass for the batch computes the shared factors"), view.batched("factor")]
         blocks += [say("and from them the gradients"), view.batched("gradient")]
     else:

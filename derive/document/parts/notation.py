@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from sympy import erf, sign
+from sympy import Indexed, erf, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
@@ -130,7 +130,10 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         plain = view.page.one_layer or tensor.layer is None
         what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
         return say(what + "{}", _stated_as(view, tensor))
-    return say(_MEANING.get(tensor.role, "intermediate value") + layer + "{}", _stated_as(view, tensor))
+    noun = _MEANING.get(tensor.role, "intermediate value")
+    if tensor.role == Role.BIAS and any(e.value.has(Indexed) for e in view.derivation.chains.into(tensor)):
+        noun = "parameters"  # a gain, say, which is multiplied and not added
+    return say(noun + layer + "{}", _stated_as(view, tensor))
 
 
 def _stated_as(view: View, tensor: Tensor) -> Text:

@@ -31,8 +31,8 @@ def pattern(view: View) -> Part:
         return Part("pattern", "The gradients", (text, view.indexed("gradient")))
     found: list[Block] = [_side_by_side(view), Display(tuple(_rows(view)))]
     found += [say("Name the common factor {}:", view.role("factor")), Display(tuple(_meaning(view))), _in_words(view)]
-    if view.brief:
-        found += [_lead(view), view.indexed("factor")]
+    if view.brief:  # the matrices that follow have them all
+        found += [] if _coloured(view) else [_lead(view), view.indexed("factor")]
     else:
         found += _recursion(view)
         if not _derives(view, "gradient"):
@@ -153,6 +153,10 @@ def _in_words(view: View) -> Text:
         view.page.with_letters(indices, ()),
         view.letter(_little(view)),
     )
+    if view.brief:
+        return say(
+            "It measures how {} responds to a small change of {}.", view.page.error(), page.symbol(about, indices)
+        )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
         "It measures how the loss responds to one unit: if {} alone increases by a small {}, and everything computed "

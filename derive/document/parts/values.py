@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +29,7 @@ def values(view: View) -> Part:
     blocks: list[Block] = []
     if view.derivation.forward.promises:
         blocks.append(say("The targets of a sample sum to one. The step that uses this says so."))
-    error = [item for edge in _error_edges(view) for item in local_steps(view, edge)]
-    if error and view.brief:  # otherwise among the local derivatives
-        blocks += [say("The derivative of the loss is"), Display(tuple(error))]
+    error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
     mixed = _mixed(view)
     if mixed and view.brief:
         i, k = view.page.spared("i", "k")
@@ -41,19 +40,30 @@ def values(view: View) -> Part:
         steps = [item for d in of_loss for item in _slope(view, d)]
         blocks += [say("The function of the loss has the derivative"), Display(tuple(steps)), *_kinks(view, "loss")]
     slopes = _slopes(view)
-    if slopes:
-        words = "The activations have the derivatives" if len(slopes) > 1 else "The activation has the derivative"
-        blocks += [say(words), Display(tuple(i for items in slopes for i in items)), *_kinks(view, "activation")]
+    if slopes or error:
+        what = ["The loss"] * bool(error) + ["the activation" + "s" * (len(slopes) > 1)] * bool(slopes)
+        several = len(slopes) + bool(error) > 1
+        words = " and ".join(what) + (" have the derivatives" if several else " has the derivative")
+        derived = (*error, *(i for items in slopes for i in items))
+        blocks += [say(words[0].upper() + words[1:]), Display(derived), *_kinks(view, "activation")]
     full = _full_gradients(view)
     for title, items in (
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
         ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
-        ("The forward pass has computed the activations, so the derivatives need no further function:", plugged(view)),
+        (
+            "The forward pass has computed the activations, so the derivatives need no further function:",
+            [] if view.brief else plugged(view),
+        ),
     ):
         if items:
             blocks += [say(title), Display(tuple(items))]
     blocks += [] if view.brief else _slow(view)
     return Part("values", "The derivatives of the activation and the loss", tuple(blocks))
+
+
+def _result(steps: Sequence[Item]) -> Item:
+    """The first and the last side of a derivation."""
+    return replace(steps[0], right=steps[-1].right, reason=None)
 
 
 def _error_edges(view: View) -> tuple[LocalDerivative, ...]:
@@ -87,6 +97,9 @@ def _slope(view: View, stated: Definition) -> list[Item]:
         applied = view.set_.apply(page.function(function, layers_of(view, function)[0]), page.entry(X))
         in_terms = replace(page, given={A: applied}, decimals=True)
         formulas.append((in_terms.entry(form), _because(in_terms, form, function)))
+    if view.brief:
+        boxes = list(dict.fromkeys(box for box, _ in formulas[-2:]))
+        return [*found, Item(left, equalities(view, boxes), number=stated.number)]
     shown: list[Item] = []
     for box, reason in formulas:
         if not shown or box != shown[-1].right[0]:
