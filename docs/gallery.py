@@ -140,7 +140,7 @@ def main(folder: Path) -> None:
     example = folder / "numbers_2_2_2" / "derivation.pdf"
     [paths] = folder.glob("paths_*/network.svg")
     pictures = {
-        DOCS / "derivation.png": typeset(rows, 1, "The pattern", "and the gradients"),
+        DOCS / "derivation.png": typeset(rows, 1, "The pattern"),
         gallery / "paths.png": trimmed(browsed(paths, 620, 430, drawing, scale=2)),
         gallery / "numbers.png": above(typeset(example, 1, "Step 1."), typeset(example, 2, "", "The update:")),
         gallery / "loop.png": typeset(folder / "loop" / "derivation.pdf", 1, "Algorithm."),

@@ -14,7 +14,7 @@ mazur=(network --layers 2,2,2 --loss half_sse --numbers docs/examples/mazur.toml
 derive "${net[@]}" --name page --format html
 derive "${net[@]}" --name pattern --format pdf --only pattern --detail brief
 derive "${mazur[@]}" --name numbers_2_2_2 --format pdf --only numbers
-derive "${mazur[@]}" --name loop --format pdf --only loop --detail brief
+derive "${mazur[@]}" --name loop --format pdf --only loop
 derive explain --layers 3,4,4,2 --weight "W1[2,1]" --format svg --name paths --output "$work"
 python docs/gallery.py "$work"
 ls -l docs/derivation.png docs/gallery
