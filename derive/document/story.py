@@ -159,7 +159,7 @@ def _factor(weight: Weight) -> Part:
     blocks: list[Block] = []
     for statement in read:
         blocks += _defined(view, statement, gradient, weight.entry)
-    lead = "With it, the slope is" if read else "It shares no factor with other parameters; the slope is"
+    lead = "With it, the derivative is" if read else "It shares no factor with other parameters; the derivative is"
     blocks += [Text((lead,)), Display((_at(view, gradient, weight.entry),))]
     return Part("factor", "Its shared factor", tuple(blocks))
 
@@ -178,9 +178,9 @@ def _defined(view: View, factor: Assign, gradient: Assign, entry: tuple[Expr, ..
     symbol, reached = page.symbol(factor.target, at), page.symbol(about, at)
     meaning = Item(symbol, tuple(page.signed([(view.single.common == -1, view.error_slope(reached))])))
     return [
-        say("The beginning of its chains, down to {}, is shared with other parameters. It is called", reached),
+        say("The chains of other parameters begin in the same way, down to {}. The common factor is called", reached),
         Display((meaning,)),
-        Text(("and computed once, for all of them, by",)),
+        Text(("It is computed once, for all of them, by",)),
         Display((_at(view, factor, at),)),
     ]
 
@@ -224,11 +224,11 @@ def _number(weight: Weight, found: Slope | None) -> Part:
     if found.samples == 1 and not view.batch.extents:
         values, links = _values(weight, found), _links(weight.chains)[: MOST[view.detail]]
         blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
-        blocks += [Text(("The local derivatives come to",)), Display(tuple(_put_in(view, x, found) for x in links))]
+        blocks += [Text(("The local derivatives are",)), Display(tuple(_put_in(view, x, found) for x in links))]
         every = list(islice(scalar_chains(view.derivation.chains, weight.parameter, weight.entry), MOST_ADDED + 1))
         count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
         if len(every) <= MOST_ADDED and len(every) == count:
-            blocks += [Text(("and the chains to",)), Display((_product(weight, found, every),))]
+            blocks += [Text(("and the sum of the chains is",)), Display((_product(weight, found, every),))]
     return Part("number", "Its number", (*blocks, *_compared(weight, found)))
 
 
@@ -236,7 +236,7 @@ def _origin(found: Slope) -> str:
     one = "one sample" if found.samples == 1 else f"{found.samples} samples"
     where = f"an example of {one}" + ("" if found.seed is None else f", drawn from the seed {found.seed}")
     if found.samples > 1:
-        return f"In {where}, the slope is a mean or a sum over the samples, so only what it comes to is shown."
+        return f"In {where}, the derivative is a mean or a sum over the samples, so only its value is shown."
     return f"In {where}, the equations give the following; numbers are printed rounded."
 
 
@@ -283,8 +283,14 @@ def _compared(weight: Weight, found: Slope) -> list[Block]:
         ("central difference", found.central),
     ]
     table = Table(
-        (Text(("by",)), Text(("slope",))),
+        (Text(("method",)), Text(("derivative",))),
         tuple((Text((words,)), Text((figure(view, number),))) for words, number in rows),
         frozenset({1}),
     )
-    return [say("The slope of the error along {}, beside what is measured by moving it alone:", weight.symbol), table]
+    return [
+        say(
+            "The derivative of the loss with respect to {}, and numerical values that change this parameter alone:",
+            weight.symbol,
+        ),
+        table,
+    ]
