@@ -801,6 +801,7 @@ _NAMED = {
     r"\log": "ln",
     r"\exp": "exp",
     r"\cosh": "cosh",
+    r"\sinh": "sinh",
 }
 _GENERIC = ("f", "g", r"\ell", r"\phi", r"\chi")
 _UPRIGHT = {r"\mathrm", r"\operatorname"}

@@ -120,7 +120,7 @@ def tidy(expression: Expr) -> Expr:
     powers = {p: Dummy() for p in expression.atoms(Pow) if isinstance(p.base, Add)}  # kept as they are written
     bound = {limit[0] for s in expression.atoms(Sum) for limit in s.limits} if powers else set()
     powers = {p: dummy for p, dummy in powers.items() if not p.free_symbols & bound}
-    plain = _without_equal_sums(expression).xreplace(powers)
+    plain = without_equal_sums(expression).xreplace(powers)
     pulled = factor_terms(plain).xreplace({dummy: power for power, dummy in powers.items()})
     empty = [s for s in pulled.atoms(Sum) if not s.function.free_symbols & {limit[0] for limit in s.limits}]
     if empty:  # the sum of a constant is the constant times the number of its terms
@@ -137,7 +137,7 @@ def tidy(expression: Expr) -> Expr:
     return pulled
 
 
-def _without_equal_sums(expression: Expr) -> Expr:
+def without_equal_sums(expression: Expr) -> Expr:
     """Combine terms that are equal up to the names of bound indices, which SymPy takes for different sums."""
     if len(expression.atoms(Sum)) < 2:
         return expression

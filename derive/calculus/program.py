@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, sympify
 
 from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_out
-from derive.calculus.deltas import contract, tidy
+from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
@@ -24,6 +24,7 @@ from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
     COLLAPSE,
+    EQUAL_SUMS,
     FACTORED,
     LOCAL,
     ONE_FRACTION,
@@ -394,7 +395,9 @@ class Slopes:
         promised = self._promised(expression)
         steps = [Reason((PROMISE,), promised)] if promised != expression else []
         plain = tidy(promised)
-        steps.append(Reason((FACTORED if plain.has(Sum) else REARRANGED,), plain))
+        rule = FACTORED if plain.has(Sum) else REARRANGED
+        combined = without_equal_sums(promised) != promised
+        steps.append(Reason((EQUAL_SUMS, rule) if combined else (rule,), plain))
         if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
             return steps
         cancelled = _upright(tidy(cancel(self.plug_in(promised))))

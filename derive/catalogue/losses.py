@@ -140,8 +140,8 @@ def _mean(m: Expr, k: Expr) -> Expr:
 
 
 _SQUARED = (
-    "The loss squares the error of an output: positive and negative errors count alike, a large error counts more "
-    "than several small ones, and the derivative is simply a multiple of the error."
+    "The loss squares the error of an output: positive and negative errors count alike, one large error counts more "
+    "than several small ones with the same sum, and the derivative is simply a multiple of the error."
 )
 _ABSOLUTE = "The loss grows in proportion to the error of an output, so that single large errors do not dominate."
 _ROBUST = "The loss is quadratic for small errors and grows linearly for large ones, which therefore do not dominate."

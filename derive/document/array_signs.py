@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, Hadamard, Map, Power, SumOver, walk
 from derive.arrays.matrix import Part as Slice
-from derive.document.blocks import Block, Reference, Text, say
+from derive.document.blocks import Block, Text, say
 from derive.document.view import View
 from derive.paper.characters import WITHOUT_FIRST
 
@@ -25,19 +25,21 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
     nodes = [n for s in statements for n in walk(s.form)]
     found: dict[str, Text] = {}
     if any(isinstance(n, Map) for n in nodes):
-        found["map"] = say("A function of a matrix acts on each entry.")
+        found["map"] = say("A function of a matrix is applied to each entry.")
     if any(view.page.shows_ones(n) for n in nodes if getattr(n, "axis", 0) is not None):
-        found["ones"] = say("{} is a column of ones.", set_.name("1"))
+        found["ones"] = say("The column of ones is written {}.", set_.name("1"))
     if any(isinstance(n, Power) and n.shape != (1, 1) for n in nodes):
         found["power"] = say("An exponent with {} is an entry-wise power.", times)
     if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
-        found["sum"] = say("{} adds all entries.", set_.name("sum"))
+        found["sum"] = say("The sum of all entries is written {}.", set_.name("sum"))
     if any(isinstance(n, Hadamard) for n in nodes):
         found["times"] = say("{} is the entry-wise product; matrix products come first.", times)
     if any(isinstance(n, Slice) for n in nodes):
         found["part"] = say("The index {} leaves out column 0, the biases.", set_.letter(WITHOUT_FIRST))
     for statement in statements:
         if isinstance(statement.form, Call):
-            words = "{} applies {} to each column."
-            found[statement.form.name] = say(words, set_.name(statement.form.name), Reference(statement.number))
+            words = "The function {} computes each column of {} by the equation for one sample."
+            found[statement.form.name] = say(
+                words, set_.name(statement.form.name), view.batch_page.symbol(statement.target, whole=True)
+            )
     return found

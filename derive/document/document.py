@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 
 def title(derivation: Runnable) -> str:
-    """The title of the document of a derivation."""
+    """The title of the document of a derivation; letters are read by their names, 8 as eight."""
     network = derivation.network
-    return "Backpropagation" if network is None else f"Backpropagation in a {spelled(network.layers)} network"
+    if network is None:
+        return "Backpropagation"
+    widths = spelled(network.layers)
+    article = "an" if widths[0] in "aefhilmnorsx8" or widths.partition("-")[0] in ("11", "18") else "a"
+    return f"Backpropagation in {article} {widths} network"
 
 
 def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> Document:

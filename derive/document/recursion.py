@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from string import ascii_lowercase
 
 from derive.arrays.lift import ArrayAssign
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.roles import Role
 from derive.document.view import View
 from derive.paper.boxes import Box
@@ -39,10 +40,18 @@ class Layered:
 
     @cached_property
     def letter(self) -> str:
-        """A letter for the layer that is no letter of a tensor, a width or an index."""
+        """A letter for the layer that is no letter of a tensor, a width or an index; empty if there is none."""
         page = self.view.page
-        used = {*page.signs.letters, *page.taken, *self.view.notation.free_letters}
-        return next(x for x in ("l", "n", "h", "c", "o") if x not in used)
+        used = {
+            *page.signs.letters,
+            *page.taken,
+            *self.view.notation.free_letters,
+            *page.tensors,
+            SAMPLES.name,
+            "e",
+            "f",
+        }
+        return next((x for x in dict.fromkeys("lnhco" + ascii_lowercase) if x not in used), "")
 
     @cached_property
     def start(self) -> Tensor | None:
@@ -61,7 +70,7 @@ class Layered:
         """The distinct formulas of the layers' statements; ``shift`` is that of the statement's layer against l."""
         found: dict[tuple[str, str], Formula] = {}
         for statement in self.view.batch.stage(stage):
-            if statement.target.layer is None:
+            if statement.target.layer is None or not self.letter:
                 continue
             page = self.page(statement.target.layer, shift)
             left, right = page.symbol(statement.target, whole=True), page.array(statement.form)

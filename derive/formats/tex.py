@@ -163,7 +163,7 @@ class TexWriter:
 
     @block.register
     def _(self, block: Fold) -> str:
-        return f"{self.text(block.title)}\n{self._blocks(block.blocks)}"
+        return f"\\textbf{{{self.text(block.title)}.}}\n{self._blocks(block.blocks)}"
 
     @block.register
     def _(self, block: Display) -> str:
@@ -193,9 +193,8 @@ class TexWriter:
         title = (
             rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
         )
-        widths = [1.2 * step.depth + text_width(step.text) for step in block.steps]
-        before = widths if self.alone else [max(widths)] * len(widths)
-        rows = [self._step(n, *each) for n, each in enumerate(zip(block.steps, before, strict=True), start=1)]
+        before = max(1.2 * step.depth + text_width(step.text) for step in block.steps)
+        rows = [self._step(n, step, before) for n, step in enumerate(block.steps, start=1)]
         return _long_table("rlrl", title, rows, not self.alone)
 
     def _step(self, number: int, step: Step, before: float) -> str:
@@ -419,7 +418,7 @@ def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list
         indent = margin + (2.6 if number else 1.6)
         lines = _filled(run, indent, margin + 2.6, line)
         limit = line - 0.5
-        while len(lines) > 1 and lines[-1][1] < margin + line / 4:  # the last factor is not left alone
+        while len(lines) > 1 and lines[-1][1] < margin + line / 4 and limit > line / 2:  # no last factor alone
             closer = _filled(run, indent, margin + 2.6, limit)
             if len(closer) > len(lines):
                 break

@@ -42,7 +42,7 @@ class Measured:
     ``central`` are central differences, ``complex_step`` are complex-step derivatives. ``kinked``
     marks the central differences that span a kink, so that they are not derivatives.
     ``noise`` estimates the rounding error of an entry of ``central``. ``moved`` are the errors
-    with the first entry larger and smaller by ``DIFFERENCE_STEP``.
+    with the entry at ``place``, that with the largest gradient, larger and smaller by ``DIFFERENCE_STEP``.
     """
 
     gradient: Array
@@ -51,6 +51,7 @@ class Measured:
     kinked: NDArray[np.bool_]
     noise: float
     moved: tuple[float, float] = (math.nan, math.nan)
+    place: tuple[int, ...] = (0, 0)
 
     @property
     def difference(self) -> Array:
@@ -98,9 +99,10 @@ class Meter:
             central[place], exact[place], kinked[place], more = self.entry(at, gradient.about.name, place)
             noise = max(noise, more)
         kinked.setflags(write=False)
-        first = (0,) * slopes.ndim
-        up, down = (self._moved(at, gradient.about.name, first, h)[0].real for h in (DIFFERENCE_STEP, -DIFFERENCE_STEP))
-        return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, noise, (up, down))
+        steepest = tuple(int(n) for n in np.unravel_index(np.argmax(np.abs(slopes)), slopes.shape))
+        steps = (DIFFERENCE_STEP, -DIFFERENCE_STEP)
+        up, down = (self._moved(at, gradient.about.name, steepest, h)[0].real for h in steps)
+        return Measured(frozen(slopes), frozen(central), frozen(exact), kinked, noise, (up, down), steepest)
 
     def entry(self, at: Values, name: str, place: tuple[int, ...]) -> tuple[float, float, bool, float]:
         """Return the central difference, the complex step, whether a kink is between, and the noise, for one weight."""

@@ -262,11 +262,13 @@
 
   // The error after each step.
   const curve = () => {
-    const svg = one("#live-curve"), finite = errors.filter(Number.isFinite), most = Math.max(...finite, 1e-300);
-    const across = n => 40 + 136 * n / Math.max(1, errors.length - 1), up = e => 46 - 40 * e / most;
+    const svg = one("#live-curve"), finite = errors.filter(Number.isFinite);
+    const least = Math.min(...finite, 0), most = Math.max(...finite, least + 1e-300);
+    const across = n => 40 + 136 * n / Math.max(1, errors.length - 1), up = e => 46 - 40 * (e - least) / (most - least);
     const points = errors.map((e, n) => [across(n), up(e)]).filter(([, y]) => Number.isFinite(y));
     svg.children[1].setAttribute("d", !points.length ? "" : "M" + points.map(p => p.map(x => x.toFixed(1)).join(" ")).join("L") + (points.length < 2 ? "h.01" : ""));
     svg.children[2].textContent = shown(most);
+    svg.children[3].textContent = least ? shown(least) : "0";
   };
 
   // The error over two weights, with all others as they are, and the path of the descent on it.

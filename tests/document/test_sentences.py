@@ -98,3 +98,16 @@ def test_the_column_of_layers_is_there_where_layers_have_numbers():
 def test_the_position_of_constant_units(layers, options, sentence):
     words = derivation(layers, **options).svg()
     assert sentence in words if sentence else "always 1" not in words
+
+
+@pytest.mark.parametrize(("layers", "notation"), [("l,n,h,c,o", "psi"), ("l,n,c,o", "delta")])
+def test_the_layer_has_a_letter_that_no_width_has(layers, notation):
+    page = derivation(layers, notation=notation).markdown(only=("pattern", "loop"))
+    assert "is one formula" in page
+
+
+@pytest.mark.parametrize(
+    ("layers", "article"), [("3,1", "a 3-1"), ("8,1", "an 8-1"), ("n,h", "an n-h"), ("18,2", "an 18-2")]
+)
+def test_the_article_of_the_title(layers, article):
+    assert derivation(layers).document().title == f"Backpropagation in {article} network"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from derive import Network, derive
+from derive import Edition, Network, derive
 from derive.document.document import document
 from derive.document.view import View
 from derive.formats.tex import tex_files
@@ -354,3 +354,9 @@ def test_long_tables_break_between_pages_where_longtable_is_loaded(compile_latex
     text = PLAIN.replace(r"\usepackage{tikz}", r"\usepackage{tikz,longtable,booktabs}")
     read = inputs(tmp_path, {"deep": parts(only=("notation", "loop"), layers=WIDTHS)})
     assert not complaints(compile_latex(text % read, passes=4))
+
+
+def test_a_line_that_cannot_be_balanced_ends(tmp_path: Path) -> None:
+    """Numbers so wide that each is a line, with a short one last."""
+    folder = derive(Network("1,3,1,2", l2=1)).write(tmp_path, edition=Edition("tex", numbers="seed:30"))
+    assert (folder / "derivation.tex").stat().st_size > 1000

@@ -19,6 +19,7 @@ from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_en
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, listed, say
 from derive.document.chain_rows import ChainRows
+from derive.document.parts.forward import mixes_samples
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.page import Page
@@ -32,6 +33,14 @@ LAYERS = 8
 def chain(view: View) -> Part:
     """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
     blocks: list[Block] = [] if view.brief else _locals(view)
+    if mixes_samples(view):
+        blocks.insert(
+            0,
+            say(
+                "The steps of this section and the next are written for a batch of a single sample. With more samples, "
+                "sums over the samples are added; the equations for a batch, further on, have them."
+            ),
+        )
     blocks.append(
         say(
             "The chain rule multiplies the local derivatives along a path from the loss to a parameter, and adds the "
@@ -68,14 +77,14 @@ def _locals(view: View) -> list[Block]:
     """Derive each kind of local derivative once, step by step, with the rule of each step."""
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
-    i, k = view.page.spared("i", "k")
+    i, j = view.page.spared("i", "j")
     text = say(
         "Differentiate each equation with respect to the tensors on its right side{}. {} is 1 if {} and {} are equal, "
         "and 0 otherwise.{}",
         "" if view.exhaustive else "; each kind of derivative is shown once",
-        view.set_.condition(i, k),
+        view.set_.condition(i, j),
         i,
-        k,
+        j,
         _immediate(view),
     )
     return [text, Display(tuple(items))]
@@ -179,8 +188,8 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
     noun = "weight" if parameter.role == Role.WEIGHT else "parameter"
-    paths = say("one path leads") if count == 1 else say("{} paths lead", view.page.entry(count))
-    text = say("From the loss to the " + noun + " {}, {}:", symbol, paths)
+    paths = Text(("One path leads",)) if count == 1 else say("{} paths lead", view.page.entry(count))
+    text = say("{} from the loss to the " + noun + " {}:", paths, symbol)
     left = view.error_slope(symbol)
     partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
     values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))

@@ -87,10 +87,11 @@ def _other_loss(view: View) -> Iterator[Exercise]:
     changed = _changed(view, other)
     page = _batch_page(other)
     items = (Item(page.symbol(new.target, whole=True), tuple(page.array_pieces(new.form, LINE))) for _, new in changed)
-    question = say("Replace the loss by {}. Which equations change, and how?", loss(other.network.loss).phrase)
-    words = (
-        "Only {} changes; all other equations stay as they are:" if len(changed) == 1 else "{} change; all others stay:"
+    question = say(
+        "Replace the loss by {}. Which equations of the loss and of the backward pass change, and how?",
+        loss(other.network.loss).phrase,
     )
+    words = "Of these, {} changes:" if len(changed) == 1 else "Of these, {} change:"
     yield question, (say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items)))
 
 
@@ -120,13 +121,11 @@ def _wider(view: View) -> Iterator[Exercise]:
     if other is None:
         return
     before, after = (_costs(one) for one in (view.derivation, other))
-    words = "From {} to {} with every chain by itself, and from {} to {} with shared factors."
-    page = view.page
-    numbers = [page.entry(n) for pair in zip(before, after, strict=True) for n in pair]
-    yield (
-        say("Make the hidden layers twice as wide. How many multiplications do the gradients then take?"),
-        (say(words, *numbers),),
-    )
+    words = "{} instead of {} with every chain by itself, and {} instead of {} with shared factors."
+    numbers = [view.page.entry(n) for pair in zip(after, before, strict=True) for n in pair]
+    which = "layer" if len(hidden) == 1 else "layers"
+    question = f"Make the hidden {which} twice as wide. How many multiplications and divisions do the gradients take?"
+    yield say(question), (say(words, *numbers),)
 
 
 def _costs(derived: Runnable) -> tuple[Expr, Expr]:

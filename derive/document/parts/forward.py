@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Expr, Integer, Mul, Sum
+from sympy import Add, Expr, Indexed, Integer, Mul, Sum
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
@@ -15,8 +15,9 @@ from derive.calculus.functions import Elementwise, X, in_exponentials
 from derive.calculus.index import SAMPLES, Axis, Index
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
+from derive.calculus.roles import Role
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Item, Part, say
+from derive.document.blocks import Block, Display, Item, Part, Text, say
 from derive.document.view import View, bound_in
 from derive.paper.boxes import Box
 from derive.paper.page import Page
@@ -48,6 +49,7 @@ def forward(view: View) -> Part:
 def _for_one_sample(view: View) -> list[Block]:
     """The equations with indices; written out for one unit, or in an exhaustive document for all."""
     blocks: list[Block] = [say("For one sample, the network computes"), view.indexed("forward", "error")]
+    blocks += _letters(view)
     if view.exhaustive:
         most = UNITS[view.detail]
         some = f" (of layers of more than {most} units, the first two and the last)" if _any_wide(view) else ""
@@ -59,6 +61,48 @@ def _for_one_sample(view: View) -> list[Block]:
         return blocks
     first, *_ = unit_by_unit(view, summed)
     return [*blocks, say("Written out for the first unit:"), Display((first,))]
+
+
+#: What an entry of the first weighted sum is, by its role; of a weight, after the indices of its units.
+_ENTRIES: dict[str, str] = {
+    Role.INPUT: "an input",
+    Role.AUGMENTED: "an input, or the constant 1",
+    Role.BIAS: "its bias",
+}
+
+
+def _letters(view: View) -> list[Block]:
+    """Say in a sentence what the letters are, by the first weighted sum."""
+    if view.derivation.network is None:
+        return []
+    statements = view.single.stage("forward")
+    first = next(s for s in statements if s.target.role == Role.PREACTIVATION)
+    page, tensors = view.page.lettered(first.equation), view.single.tensors
+    said: list[Text] = []
+    entries = first.equation.expression.atoms(Indexed)
+    for entry in sorted(entries, key=lambda e: (tensors[e.base.label.name].role == Role.BIAS, str(e))):
+        role = tensors[entry.base.label.name].role
+        if role == Role.WEIGHT:
+            units = [box for i in entry.indices[::-1] if (box := page.index(i)) is not None]
+            of = say("the weight from unit {} to unit {}", *units) if len(units) == 2 else Text(("a weight",))
+            said.append(say("{} is {}", page.entry(entry), of))
+        elif role in _ENTRIES:
+            said.append(say("{} is {}", page.entry(entry), _ENTRIES[role]))
+    said.append(say("{} is the pre-activation", page.symbol(first.target, first.equation.indices)))
+    hidden = next((s for s in statements if s.target.role == Role.ACTIVATION), None)
+    if hidden is not None:
+        said.append(
+            say(
+                "{} is the activation",
+                view.page.lettered(hidden.equation).symbol(hidden.target, hidden.equation.indices),
+            )
+        )
+    output = next(s for s in statements if s.target == view.single.prediction)
+    page = view.page.lettered(output.equation)
+    target = next(t for t in view.single.inputs if t.role == Role.TARGET)
+    said.append(say("{} is the output", page.symbol(output.target, output.equation.indices)))
+    said.append(say("and {} is the target", page.symbol(target, output.equation.indices)))
+    return [say("Here " + ", ".join(["{}"] * len(said)) + ".", *said)]
 
 
 def _for_a_batch(view: View) -> list[Block]:

@@ -31,6 +31,8 @@ def loop(view: View) -> Part:
     plain = view.descent.is_plain
     blocks: list[Block] = [] if view.brief else _beginning(view)
     blocks += [_lead(view), view.batched("update")]
+    if not view.brief:
+        blocks += _corrections(view)
     if plain and (view.exhaustive or (view.notation.increment and not view.brief)):
         blocks += [say("For one sample, with the gradient substituted:"), Display(tuple(_stepwise(view)))]
     elif not view.brief and not plain:
@@ -93,13 +95,25 @@ def _lead(view: View) -> Text:
     return say(words + ":", *boxes)
 
 
+def _corrections(view: View) -> list[Block]:
+    """Why an optimizer divides its running means, if it does."""
+    known = [s.target for s in view.batch.stage("update") if s.target.name.startswith("correction")]
+    if not known:
+        return []
+    words = (
+        "The running means start at 0, so they are too small at first. Dividing by {}, the sums of the weights given "
+    )
+    words += "to the gradients so far, corrects this."
+    return [say(words, listed([view.page.symbol(t) for t in known]))]
+
+
 def _first_words(view: View) -> Text:
     """The sentence that says which equations are written with indices."""
     first, *others = view.single.parameters
     if view.exhaustive or not others:
-        return say("With indices, for one sample:")
+        return say("Entry by entry:")
     return say(
-        "With indices, for one sample and for {}; the other parameters are updated in the same way:",
+        "Entry by entry, for {}; the other parameters are updated in the same way:",
         view.page.symbol(first, whole=True),
     )
 
@@ -202,7 +216,9 @@ def _over_layers(view: View) -> list[Block]:
     if start is not None and any(start.name in arrays_read(s.form) for s in view.batch.stage("gradient")):
         whole = view.batch_page.symbol(start, whole=True)
         title = say("{}, where {} stands for {}", title, layered.symbol_of_start, whole)
-    text = say("The equations of all layers are the same, so the backward pass is a short loop.")
+    text = say(
+        "The recursion and the gradients have the same form in all layers, so the backward pass is a short loop."
+    )
     return [*([] if view.brief else [text]), Algorithm(title, tuple(lines))]
 
 
@@ -233,4 +249,6 @@ def _line(view: View, statement: ArrayAssign, code: Mapping[int, tuple[int, str]
     value = view.batch_page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
     shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)
-    return Step(shown, 2, statement.number, code.get(statement.number))
+    line, source = code.get(statement.number, (0, ""))
+    whole = f"{source} ... )" if source.endswith("(") else source  # a statement of several lines
+    return Step(shown, 2, statement.number, (line, whole) if source else None)

@@ -12,6 +12,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Reference, say
+from derive.document.parts.pattern import recurring
 from derive.document.view import LINE, View
 from derive.paper.boxes import Box
 
@@ -32,7 +33,10 @@ def matrices(view: View) -> Part:
         blocks += [say("and from them the gradients"), view.batched("gradient")]
     else:
         blocks += [say("The gradients for the batch are"), view.batched("gradient")]
-    blocks += signs(view, backward, view.batch.stage("forward", "error"))
+    known = view.batch.stage("forward", "error")
+    if not view.brief:
+        known += tuple(s for formula in recurring(view) for s in formula.statements)
+    blocks += signs(view, backward, known)
     if view.exhaustive:
         blocks += [say("For one sample, with the shape below each array:"), view.shaped("factor", "gradient")]
     return Part("matrices", "From one sample to a batch", tuple(blocks))
@@ -50,7 +54,10 @@ def _derived(view: View) -> list[Block]:
         page = view.batch_page
         blocks += [
             say(
-                "The loss of a batch is a sum over its samples, and so is its gradient. For {}:",
+                "The loss of the batch is {} over its samples, and so is its gradient. From here on {} is the loss of "
+                "the batch. For {}:",
+                "a mean" if _divides(view.batch.stage("error")[-1]) else "a sum",
+                page.error(),
                 page.symbol(weight.target, whole=True),
             ),
             Display((item,)),
@@ -97,7 +104,7 @@ def _mean(view: View) -> list[Block]:
     holders = [s for s in view.batch.stage("factor", "gradient") if _divides(s)]
     mean = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
     if len(holders) == 1:
-        words = "The factor {} of the loss stands in {} alone; the other equations receive it from there."
+        words = "The factor {} of the mean stands in {} alone; the other equations receive it from there."
         return [say(words, mean, Reference(holders[0].number))]
     if view.batch.common.has(SAMPLES):
         role = view.role("factor")

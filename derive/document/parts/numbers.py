@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from sympy import Add, Expr, Indexed, Integer, Sum
+from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
@@ -26,7 +26,7 @@ from derive.worked.measured import DIFFERENCE_STEP
 #: Largest number of rows and columns of a matrix, and of gradient entries, printed; of more, the first and the last.
 SIDE, ENTRIES = 8, 24
 #: The significant digits of losses that differ by a small change of one parameter.
-MOVED_DIGITS = 10
+MOVED_DIGITS = 12
 
 
 def numbers(view: View) -> Part:
@@ -113,8 +113,8 @@ def _first_units(view: View, example: Example, step: Step, *stages: str) -> list
     """Each equation that computes something, for its first unit and with the numbers substituted."""
     known = _Known(view, example, step)
     items = [_first_unit(view, known, s) for s in view.single.stage(*stages) if not gives_rows(s.equation)]
-    told = [i for i in items if view.set_.before("equals", i.right[0]) != i.right[-1]]
-    return [Text(("For the first unit of each, with the numbers substituted:",)), Display(tuple(told))]
+    told = tuple(item for item in items if item is not None)
+    return [Text(("For the first unit of each, with the numbers substituted:",)), Display(told)]
 
 
 @dataclass(frozen=True)
@@ -144,11 +144,13 @@ def _is_single(index: Expr) -> bool:
     return isinstance(index, Index) and index.axis.extent == 1
 
 
-def _first_unit(view: View, known: _Known, statement: ArrayAssign) -> Item:
-    """Write one entry of a statement: its formula with numbers for symbols, and its value."""
+def _first_unit(view: View, known: _Known, statement: ArrayAssign) -> Item | None:
+    """Write one entry of a statement: its formula with numbers for symbols, and its value; None if it is a copy."""
     entry = tuple(i if i.axis.sample else Integer(i.axis.start) for i in statement.equation.indices)
     value = at_entry(statement.equation.at(entry))
     value = Add(*(t if _is_sum(t) else _opened(t) for t in Add.make_args(value)))
+    if isinstance(_opened(value), Indexed | Symbol):
+        return None
     page = view.page.with_letters([i for i in entry if isinstance(i, Index)], bound_in(value, ()))
     pieces = written_out(replace(page, given=known, dotted=True), value, UNITS["exhaustive"])
     result = view.set_.before("equals", known[statement.target[entry]])
@@ -182,11 +184,12 @@ def _finite_difference(view: View, example: Example, step: Step) -> Text:
     measured = step.measured[gradient.name]
     up, down = (figure(view, shown(value, MOVED_DIGITS)) for value in measured.moved)
     h = figure(view, shown(DIFFERENCE_STEP))
-    derived, central = (table[0][0] for table in example.compared(step, gradient.name))
+    row, column = measured.place
+    derived, central = (table[row][column] for table in example.compared(step, gradient.name))
     return say(
-        "To check one gradient, change one parameter. With {} larger by {} the loss is {}, with it smaller by {} the "
-        "loss is {}. The difference divided by {} is {}; the derivative is {}.",
-        view.page.symbol(gradient.about, tuple(Integer(axis.start) for axis in gradient.about.axes)),
+        "To check one gradient, change one parameter. Raising {} by {} gives the loss {}, lowering it by {} gives {}. "
+        "Their difference divided by {} is {}; the derivative is {}.",
+        view.page.symbol(gradient.about, _indices(gradient.about, measured.place)),
         h,
         up,
         h,
@@ -259,8 +262,12 @@ def _gradient_rows(view: View, example: Example, step: Step, gradient: Tensor) -
 def _entry(view: View, gradient: Tensor, place: tuple[int, int]) -> Box:
     about = gradient.about
     assert about is not None
-    indices = tuple(Integer(axis.start + n) for axis, n in zip(about.axes, place, strict=False))
-    return view.page.symbol(gradient, indices)
+    return view.page.symbol(gradient, _indices(about, place))
+
+
+def _indices(tensor: Tensor, place: tuple[int, ...]) -> tuple[Expr, ...]:
+    """The indices of the entry that is stored at a place."""
+    return tuple(Integer(axis.start + n) for axis, n in zip(tensor.axes, place, strict=False))
 
 
 # The result of many steps.

@@ -7,6 +7,7 @@ from itertools import islice
 
 from sympy import Expr
 
+from derive.arrays.matrix import Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.index import Tensor
@@ -14,10 +15,12 @@ from derive.calculus.program import Passage
 from derive.calculus.roles import Role
 from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE, Reason
 from derive.calculus.sample import alone, single_index
+from derive.calculus.stepwise import factored
+from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Heading, Item, Part, Text, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
-from derive.document.recursion import Layered
+from derive.document.recursion import Formula, Layered
 from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.characters import LETTERS
@@ -57,8 +60,13 @@ def _lead(view: View) -> Text:
 def _recursion(view: View) -> list[Block]:
     """Derive the recursion step by step, then state it for all layers."""
     title = Text(("Deriving the recursion" if _coloured(view) else "Deriving the shared factor",))
-    steps = Display(tuple(i for p in _passages(view) for i in passage_steps(view, p)))
+    shown = _passages(view)
+    steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     blocks: list[Block] = [Heading(title, say("Apply the chain rule to one equation at a time:")), steps]
+    if any(is_cancelled(p) and p.name is not None for p in view.batch.passages):
+        blocks.append(say("The first factor is derived in the next section, where two derivatives cancel."))
+    if len(shown) < len(view.batch.passages):
+        blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.single.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
     return [*blocks, *_in_general(view)]
@@ -67,14 +75,25 @@ def _recursion(view: View) -> list[Block]:
 def _in_general(view: View) -> list[Block]:
     """The factors that are one formula up to the layer number, and the layers for which they are."""
     layered = Layered(view)
+    letter = view.letter(layered.letter)
     blocks: list[Block] = []
-    for formula in layered.formulas("factor"):
-        if len(formula.statements) > 1:
-            text = say(
-                "In matrices, they are one formula for {} = {}:", view.letter(layered.letter), _ranged(formula.layers)
+    for formula in recurring(view):
+        text = say("In matrices, the recursion for {} = {} is one formula:", letter, _ranged(formula.layers))
+        blocks += [text, Display((Item(formula.left, (formula.right,)),))]
+        blocks += signs(view, formula.statements, view.batch.stage("forward", "error"))
+        if any(isinstance(n, Transpose) for n in walk(formula.statements[0].form)):
+            blocks.append(
+                say(
+                    "The sum runs down a column of the weight matrix, so it is a product with the transpose: backward, "
+                    "every weight is used in the opposite direction."
+                )
             )
-            blocks += [text, Display((Item(formula.left, (formula.right,)),))]
     return blocks
+
+
+def recurring(view: View) -> list[Formula]:
+    """The formulas that stand for the factors of more than one layer."""
+    return [f for f in Layered(view).formulas("factor") if len(f.statements) > 1]
 
 
 def _ranged(layers: list[int]) -> str:
@@ -216,7 +235,7 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     bound = [i for r in passage.reasons for i in bound_in(r.value, passage.indices)]
     page = view.page.with_letters(passage.indices, dict.fromkeys(bound), view.notation.factor_letters)
     left = view.error_slope(page.symbol(passage.tensor, passage.indices))
-    items = steps(page, left, passage.reasons)
+    items = steps(page, left, [Reason(r.rules, factored(r.value)) for r in passage.reasons])
     formal = _formal(view, page, passage)
     if formal is not None:
         items = [Item(left, formal, reason=Text((CHAIN,))), replace(items[0], left=EMPTY), *items[1:]]
@@ -261,13 +280,11 @@ def _saving(view: View) -> list[Block]:
         return [
             text,
             _count(view, alone),
-            say("multiplications and divisions; with shared factors there are"),
+            say("multiplications and divisions. With shared factors they are"),
             _count(view, shared),
         ]
-    words = (
-        "Sharing saves work: the gradients of one sample take {} multiplications and divisions instead of {}, which is "
-    )
-    words += "what every chain by itself would take; the forward pass takes {}."
+    words = "Sharing saves work: the gradients for one sample take {} multiplications and divisions instead of the {} "
+    words += "needed when every chain is multiplied out; the forward pass takes {}."
     return [say(words, *map(view.page.entry, (shared, alone, forwards)))]
 
 

@@ -19,17 +19,17 @@ def sought(view: View) -> Part:
     first = view.single.stage("gradient")[0].target
     assert first.about is not None
     rate, one = view.page.symbol(LEARNING_RATE), view.page.symbol(first.about, whole=True)
-    step = view.set_.before("minus", view.set_.join((rate, view.page.symbol(first, whole=True)), "thin", PRODUCT))
+    step = view.set_.join((rate, view.page.symbol(first, whole=True)), "thin", PRODUCT)
     blocks: list[Block] = [
         say(
             "Training adjusts the parameters so that the loss {} decreases. Think of {} as the height of a landscape "
             "over the parameters. Its gradient points uphill, so gradient descent takes a small step the other way: "
-            "it adds {} to {}, and does the same for every other parameter. The learning rate {} sets the size of the "
-            "step.{}",
+            "it subtracts {} from {}{}. The learning rate {} sets the size of the step.{}",
             view.page.error(),
             view.page.error(),
             step,
             one,
+            ", and does the same for every other parameter" if len(view.single.parameters) > 1 else "",
             rate,
             _why_this_loss(view),
         )
@@ -65,9 +65,9 @@ def _gradients(view: View) -> list[Box]:
 def _price(view: View) -> Text:
     once = multiplications(view.single.stage("forward", "error"))
     return say(
-        "Finite differences are no way to compute them. Changing one parameter at a time and measuring the loss takes "
-        "a forward pass for each: {} passes of {} multiplications and divisions{}, for an approximation. The chain "
-        "rule gives all derivatives exactly in one backward pass.",
+        "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes a forward "
+        "pass for each: {} passes of {} multiplications and divisions{}, not counting the activation functions, for an "
+        "approximation. The chain rule gives all derivatives exactly in one backward pass.",
         view.page.entry(view.total),
         view.page.entry(once),
         say(", {} for every sample", view.page.entry(view.total * once)) if once.is_number else Text(()),

@@ -28,7 +28,7 @@ def values(view: View) -> Part:
     """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
     if view.derivation.forward.promises:
-        blocks.append(say("The targets of a sample sum to one. The step that uses this says so."))
+        blocks.append(say("We assume that the targets of a sample sum to one."))
     error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
     mixed = _mixed(view)
     if mixed and view.brief:
@@ -51,7 +51,7 @@ def values(view: View) -> Part:
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
         ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
         (
-            "The forward pass has computed the activations, so the derivatives need no further function:",
+            "By hand, use the activations, which the forward pass has already computed:",
             [] if view.brief else plugged(view),
         ),
     ):
@@ -229,7 +229,11 @@ def _slow(view: View) -> list[Block]:
 
 def _saturation(view: View, name: Box, largest: Expr, layers: int) -> Text:
     bound = view.page.entry(largest)
-    first = say("{} is at most {}, and close to 0 where the unit is saturated, that is, far from 0.", name, bound)
+    first = say(
+        "{} is at most {}, and close to 0 where the pre-activation is far from 0: there the unit is saturated.",
+        name,
+        bound,
+    )
     if layers == 1:
         return say("{} The weights of a saturated unit learn slowly.", first)
     product = view.set_.join(
@@ -238,14 +242,13 @@ def _saturation(view: View, name: Box, largest: Expr, layers: int) -> Text:
         SUM,
     )
     if largest == 1:
-        return say(
-            "{} A chain through the layers multiplies {} of these factors, so early layers learn slowly.",
-            first,
-            str(layers),
+        words = (
+            "{} A chain to the first layer has {} of these factors: if units are saturated, that layer learns slowly."
         )
+        return say(words, first, str(layers))
     return say(
-        "{} A chain through the layers multiplies {} of these factors, together at most {}: the gradients of early "
-        "layers are small, and these layers learn slowly.",
+        "{} A chain to the first layer has {} of these factors, together at most {}. Unless the weights are large, the "
+        "gradients of that layer are therefore small, and it learns slowly.",
         first,
         str(layers),
         product,
