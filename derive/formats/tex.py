@@ -205,7 +205,7 @@ class TexWriter:
 
     def _code(self, before: float, line: int, source: str) -> str:
         """The code of a step, in small type, or where that is too wide the number of its line."""
-        character, around = (CODE, 5) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
+        character, around = (CODE, 4) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
         width = before + character * len(source) + around
         return rf"{{\footnotesize {self.span(Code(source))}}}" if width <= self.line else rf"line {line}"
 
