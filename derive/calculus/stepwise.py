@@ -8,6 +8,8 @@ from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Piece
 class InOrder(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
     """A product whose factors keep their order and are not simplified; ``doit`` multiplies them."""
 
+    is_commutative = True
+
     def doit(self, **hints: bool) -> Expr:
         """Return the product as SymPy simplifies it."""
         return Mul(*(a.doit(**hints) for a in self.args))
@@ -19,8 +21,6 @@ class InOrder(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
     def __neg__(self) -> Expr:
         """The product without its leading -1, or with one more."""
         return InOrder(*self.args[1:]) if self.args[0] == -1 else InOrder(Integer(-1), *self.args)
-
-    is_commutative = True
 
 
 def derivative_by_hand(expression: Expr, entry: Expr) -> Expr:

@@ -42,15 +42,8 @@ class Layered:
     def letter(self) -> str:
         """A letter for the layer that is no letter of a tensor, a width or an index; empty if there is none."""
         page = self.view.page
-        used = {
-            *page.signs.letters,
-            *page.taken,
-            *self.view.notation.free_letters,
-            *page.tensors,
-            SAMPLES.name,
-            "e",
-            "f",
-        }
+        used = {*page.signs.letters, *page.taken, *page.tensors, *self.view.notation.free_letters}
+        used |= {SAMPLES.name, "e", "f"}
         return next((x for x in dict.fromkeys("lnhco" + ascii_lowercase) if x not in used), "")
 
     @cached_property

@@ -15,6 +15,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.scalar_chains import scalar_chains, telling_entry
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Fold, Heading, Item, Part, Reference, Text, listed, say
+from derive.document.parts.matrices import product_over_samples
 from derive.document.parts.values import plugged
 from derive.document.view import LINE, View
 from derive.paper.latex import latex
@@ -66,9 +67,10 @@ def _paths(view: View) -> Iterator[Exercise]:
 
 def _shapes(view: View) -> Iterator[Exercise]:
     """The shapes of both sides of a gradient."""
-    statement = view.batch.stage("gradient")[0]
+    statement = next((s for s in view.batch.stage("gradient") if product_over_samples(s) is not None), None)
+    if statement is None or statement.target.about is None:
+        return
     about = statement.target.about
-    assert about is not None
     page = view.batch_page
     shaped = replace(page, shapes=True)
     item = view.arrays(statement, shaped, numbered=False)

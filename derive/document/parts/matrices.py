@@ -45,7 +45,7 @@ def matrices(view: View) -> Part:
 def _derived(view: View) -> list[Block]:
     """The sum over the samples, and the matrix product that computes it."""
     blocks: list[Block] = []
-    found = ((s, p) for s in view.batch.stage("gradient") if (p := _product_over_samples(s)) is not None)
+    found = ((s, p) for s in view.batch.stage("gradient") if (p := product_over_samples(s)) is not None)
     weight, product = next(found, (None, None))
     if weight is not None and product is not None:
         left, right = product.left, product.right
@@ -78,7 +78,7 @@ def _derived(view: View) -> list[Block]:
     return [*blocks, *_mean(view)]
 
 
-def _product_over_samples(statement: ArrayAssign) -> Product | None:
+def product_over_samples(statement: ArrayAssign) -> Product | None:
     """The product of two arrays, the second transposed, that sums over the samples in the form of a matrix."""
     form = statement.form.of if isinstance(statement.form, Scale) else statement.form
     if not isinstance(form, Product) or not isinstance(form.right, Transpose):

@@ -17,7 +17,7 @@ from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE
 from derive.calculus.sample import alone, single_index
 from derive.calculus.stepwise import factored
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Heading, Item, Part, Text, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Text, listed, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.recursion import Formula, Layered
@@ -63,9 +63,10 @@ def _recursion(view: View) -> list[Block]:
     shown = _passages(view)
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     blocks: list[Block] = [Heading(title, say("Apply the chain rule to one equation at a time:")), steps]
-    if any(is_cancelled(p) and p.name is not None for p in view.batch.passages):
-        blocks.append(say("The first factor is derived in the next section, where two derivatives cancel."))
-    if len(shown) < len(view.batch.passages):
+    later = [view.page.symbol(p.name, whole=True) for p in view.batch.passages if is_cancelled(p) and p.name]
+    if later:
+        blocks.append(say("{} follows below, where the derivatives are substituted and terms cancel.", listed(later)))
+    if len(shown) < len(_derivable(view)):
         blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.single.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
@@ -74,10 +75,9 @@ def _recursion(view: View) -> list[Block]:
 
 def _in_general(view: View) -> list[Block]:
     """The factors that are one formula up to the layer number, and the layers for which they are."""
-    layered = Layered(view)
-    letter = view.letter(layered.letter)
     blocks: list[Block] = []
     for formula in recurring(view):
+        letter = view.letter(Layered(view).letter)
         text = say("In matrices, the recursion for {} = {} is one formula:", letter, _ranged(formula.layers))
         blocks += [text, Display((Item(formula.left, (formula.right,)),))]
         blocks += signs(view, formula.statements, view.batch.stage("forward", "error"))
@@ -202,16 +202,19 @@ def _passages(view: View) -> list[Passage]:
     A passage in which fractions cancel is derived where the derivative of the activation is known.
     """
     if view.exhaustive:
-        return list(view.batch.passages)
+        return _derivable(view)
     kinds: dict[object, Passage] = {}
-    for passage in view.batch.passages:
-        if _is_local(view, passage) or is_cancelled(passage):
-            continue
+    for passage in _derivable(view):
         kind = (passage.tensor.role, tuple(e.of.role for e in passage.edges), passage.name is not None)
         if kind not in kinds or _shown_indices(passage) >= _shown_indices(kinds[kind]):
             kinds[kind] = passage
     chosen = {p.tensor.name for p in kinds.values()}
     return [p for p in view.batch.passages if p.tensor.name in chosen]
+
+
+def _derivable(view: View) -> list[Passage]:
+    """The passages that are derived neither among the local derivatives nor where terms cancel."""
+    return [p for p in view.batch.passages if not _is_local(view, p) and not is_cancelled(p)]
 
 
 def _is_local(view: View, passage: Passage) -> bool:

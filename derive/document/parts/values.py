@@ -30,9 +30,9 @@ def values(view: View) -> Part:
     if view.derivation.forward.promises:
         blocks.append(say("We assume that the targets of a sample sum to one."))
     error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
-    mixed = _mixed(view)
-    if mixed and view.brief:
-        i, k = view.page.spared("i", "k")
+    mixed = _mixed(view) if view.brief else []
+    if mixed:
+        i, k = view.page.spared("i", "j")
         text = "The derivative of the last activation is, where {} is 1 if {} and {} are equal and 0 otherwise,"
         blocks += [say(text, view.set_.condition(i, k), i, k), Display(tuple(mixed))]
     of_loss = [d for d in view.batch.definitions if d.function.order and d.function.role == "loss"]
@@ -212,6 +212,8 @@ def _slow(view: View) -> list[Block]:
         if function.role != "activation":
             continue
         layers = sum(s.equation.expression.has(derivative(function)) for s in view.single.stage("factor"))
+        if view.derivation.network is None:  # its factors need not form one chain
+            layers = min(layers, 1)
         name = view.page.function(derivative(function), layers_of(view, function)[0])
         largest, slope = steepest(function), derivative(function).definition
         if largest is not None and largest.is_Rational and layers:
