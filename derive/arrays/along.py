@@ -9,7 +9,6 @@ names the rule that makes them equal and gives its proof.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sympy import Expr, Function, Integer, exp, log, oo
@@ -17,6 +16,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.stable import log1p
 from derive.calculus.index import Index, IndexSupply, total
+from derive.record import record
 
 #: Returns the entry of an argument at an index of the axis.
 Entry = Callable[[Expr], Expr]
@@ -54,7 +54,7 @@ class Along(Function):  # type: ignore[misc]  # SymPy's Function carries no type
         return found - {self.args[-1]} if self.rule.reduces else found
 
 
-@dataclass(frozen=True)
+@record
 class Rule:
     """A named identity between the definition ``stated`` and the stable form ``computed``.
 

@@ -8,12 +8,12 @@ two factors becomes a matrix product, transposed as needed; anything else is an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sympy import Expr, Integer
 
 from derive.arrays import matrix as mx
 from derive.calculus.index import Index
+from derive.record import record
 
 Side = Index | None
 
@@ -22,7 +22,7 @@ class LiftError(ValueError):
     """A term has no matrix form; the message names it."""
 
 
-@dataclass(frozen=True)
+@record
 class Lifted:
     """A node with the indices of its rows and its columns (None: a single row or column)."""
 
@@ -41,7 +41,7 @@ class Lifted:
         return self.node if self.node.shape == full else mx.Broadcast(self.node, full)
 
 
-@dataclass(frozen=True)
+@record
 class Piece:
     """A factor that can be oriented with any of its indices along the rows; ``text`` names it in errors."""
 

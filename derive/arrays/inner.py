@@ -7,16 +7,17 @@ named entry before the rules are applied and substituted back afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sympy import Expr, Function, Indexed, Sum, Symbol, log, preorder_traversal
 
 from derive.arrays.rewriting import entries_of
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Inner:
     """The named arguments, each with the equation that defines its name.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sympy import Expr, Indexed, KroneckerDelta, Sum
 
@@ -14,6 +13,7 @@ from derive.arrays.exact import recognise
 from derive.arrays.lift_terms import lay
 from derive.calculus.index import Equation, Tensor, lettered, symbols_read
 from derive.calculus.program import Assign, Program
+from derive.record import record
 
 
 def lift(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
@@ -38,14 +38,14 @@ def _reads_numbers(right: Expr, tensors: Mapping[str, Tensor]) -> bool:
     return bool(read) and not right.has(Indexed, Sum) and all(t.is_number for t in read)
 
 
-@dataclass(frozen=True)
+@record
 class ArrayAssign(Assign):
     """A statement with the array form of its right side."""
 
     form: mx.Node
 
 
-@dataclass(frozen=True)
+@record
 class ArrayProgram(Program):
     """A program whose statements have an array form."""
 

@@ -7,7 +7,7 @@ Every node has a shape and raises ShapeError for operands that do not match.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from sympy import Expr, Integer
 
 from derive.calculus.index import Tensor
 from derive.calculus.reading_order import subtracted
+from derive.record import record
 
 Shape = tuple[Expr, Expr]
 ONE = Integer(1)
@@ -24,7 +25,7 @@ class ShapeError(ValueError):
     """The shapes of operands do not match; the message names the operation."""
 
 
-@dataclass(frozen=True)
+@record
 class Node:
     """Base class of the operations; the printers handle every subclass."""
 
@@ -57,7 +58,7 @@ class Node:
         return frozenset(own).union(*(child._reads for child in self._children))
 
 
-@dataclass(frozen=True)
+@record
 class Array(Node):
     """A stored tensor: samples are columns, and a vector of units is a column."""
 
@@ -79,7 +80,7 @@ class Array(Node):
         return (axes[0].extent, axes[1].extent) if axes else (ONE, ONE)
 
 
-@dataclass(frozen=True)
+@record
 class Number(Node):
     """A number, possibly in terms of extents (``1/m``)."""
 
@@ -91,7 +92,7 @@ class Number(Node):
         return ONE, ONE
 
 
-@dataclass(frozen=True)
+@record
 class Transpose(Node):
     """The transpose."""
 
@@ -104,7 +105,7 @@ class Transpose(Node):
         return columns, rows
 
 
-@dataclass(frozen=True)
+@record
 class Product(Node):
     """The matrix product."""
 
@@ -121,7 +122,7 @@ class Product(Node):
         return self.left.shape[0], self.right.shape[1]
 
 
-@dataclass(frozen=True)
+@record
 class Hadamard(Node):
     """The elementwise product; all operands have the same shape."""
 
@@ -136,7 +137,7 @@ class Hadamard(Node):
         return self.factors[0].shape
 
 
-@dataclass(frozen=True)
+@record
 class Plus(Node):
     """The elementwise sum; all operands have the same shape."""
 
@@ -151,7 +152,7 @@ class Plus(Node):
         return self.terms[0].shape
 
 
-@dataclass(frozen=True)
+@record
 class Scale(Node):
     """A scalar, such as the learning rate, times a matrix."""
 
@@ -164,7 +165,7 @@ class Scale(Node):
         return self.of.shape
 
 
-@dataclass(frozen=True)
+@record
 class Map(Node):
     """An elementwise function; all arguments have the same shape."""
 
@@ -180,7 +181,7 @@ class Map(Node):
         return self.arguments[0].shape
 
 
-@dataclass(frozen=True)
+@record
 class Call(Node):
     """A named function of whole arrays whose result has the shape of the first."""
 
@@ -193,7 +194,7 @@ class Call(Node):
         return self.arguments[0].shape
 
 
-@dataclass(frozen=True)
+@record
 class Fold(Call):
     """A named function of whole arrays that reduces the first to one row (``axis`` 0) or one column (1)."""
 
@@ -205,7 +206,7 @@ class Fold(Call):
         return _folded(self.arguments[0].shape, self.axis)
 
 
-@dataclass(frozen=True)
+@record
 class Largest(Node):
     """The maximum of each column (``axis`` 0) or row (1), kept two-dimensional."""
 
@@ -218,7 +219,7 @@ class Largest(Node):
         return _folded(self.of.shape, self.axis)
 
 
-@dataclass(frozen=True)
+@record
 class Choice(Node):
     """Selects the first operand where ``condition`` holds and the second elsewhere, as ``numpy.where``."""
 
@@ -235,7 +236,7 @@ class Choice(Node):
         return self.condition.shape
 
 
-@dataclass(frozen=True)
+@record
 class IsLargest(Node):
     """The condition that ``of`` is the maximum of its column (``axis`` 0) or row (1)."""
 
@@ -248,7 +249,7 @@ class IsLargest(Node):
         return self.of.shape
 
 
-@dataclass(frozen=True)
+@record
 class Power(Node):
     """An elementwise power."""
 
@@ -261,7 +262,7 @@ class Power(Node):
         return self.base.shape
 
 
-@dataclass(frozen=True)
+@record
 class SumOver(Node):
     """The sum over the rows (``axis`` 0), the columns (1) or both (None), kept two-dimensional."""
 
@@ -275,7 +276,7 @@ class SumOver(Node):
         return (ONE if self.axis in (0, None) else rows, ONE if self.axis in (1, None) else columns)
 
 
-@dataclass(frozen=True)
+@record
 class Broadcast(Node):
     """A vector or a number repeated until it has ``full`` rows and columns."""
 
@@ -293,7 +294,7 @@ class Broadcast(Node):
         return self.full
 
 
-@dataclass(frozen=True)
+@record
 class Repeat(Node):
     """An explicitly repeated array, for operations that do not broadcast."""
 
@@ -306,7 +307,7 @@ class Repeat(Node):
         return self.full
 
 
-@dataclass(frozen=True)
+@record
 class Part(Node):
     """A slice of ``count`` rows (``axis`` 0) or columns (1), starting at position ``first`` (from 0)."""
 
@@ -322,7 +323,7 @@ class Part(Node):
         return (self.count, columns) if self.axis == 0 else (rows, self.count)
 
 
-@dataclass(frozen=True)
+@record
 class Stack(Node):
     """Vertically stacked blocks, as ``numpy.vstack``."""
 
@@ -338,7 +339,7 @@ class Stack(Node):
         return sum((b.shape[0] for b in self.blocks), Integer(0)), self.blocks[0].shape[1]
 
 
-@dataclass(frozen=True)
+@record
 class Beside(Node):
     """Horizontally stacked blocks, as ``numpy.hstack``."""
 
@@ -354,7 +355,7 @@ class Beside(Node):
         return self.blocks[0].shape[0], sum((b.shape[1] for b in self.blocks), Integer(0))
 
 
-@dataclass(frozen=True)
+@record
 class Einsum(Node):
     """The general contraction, with ``subscripts`` as in ``numpy.einsum``, e.g. ``ij,jk,jk->ik``.
 

@@ -8,7 +8,6 @@ along an axis are in ``along``, with their proofs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import permutations
 from typing import Any
@@ -23,6 +22,7 @@ from derive.calculus.functions import Elementwise, X, elementwise, without_choic
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.promises import SumsToOne
 from derive.calculus.roles import Role
+from derive.record import record
 
 RuleOf = Callable[[Expr], Expr]
 #: The share of a softmax, over the axis of its last argument.
@@ -84,7 +84,7 @@ def spelled(expression: Expr) -> Expr:
 # Shift: subtracting the same number from all exponents over an axis cancels in a product.
 
 
-@dataclass(frozen=True)
+@record
 class _Powers:
     """The sum of ``weight * exp(exponent)`` over the axis of ``index``."""
 
@@ -213,7 +213,7 @@ def _logarithm(positive: Expr) -> Expr | None:
 # Partition of unity: 1 minus a share near 1 is the sum of the other shares.
 
 
-@dataclass(frozen=True)
+@record
 class Data:
     """Known properties of the data: the tensors, and which targets sum to 1 or are -1 and 1."""
 

@@ -9,7 +9,7 @@ and a form is accepted only if a trial shows that it is no worse.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from itertools import chain
 from math import isinf
@@ -60,6 +60,7 @@ from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import SumsToOne
 from derive.calculus.roles import Role
+from derive.record import record
 
 _TITLES = {"error": "loss_of_{}", "factor": "loss_of_{}_prime", "gradient": "loss_of_{}_prime", "forward": "part_of_{}"}
 _SUMMARIES = {
@@ -75,7 +76,7 @@ _SUMMARIES = {
 LONGEST = 500
 
 
-@dataclass(frozen=True)
+@record
 class Computed:
     """The equation computed for a statement; ``needed`` says that the statement itself fails for some values."""
 
@@ -83,7 +84,7 @@ class Computed:
     needed: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Setting:
     """The context of rewriting: equations of tensors that may round, and of factors that divide.
 
@@ -257,7 +258,7 @@ class Stability:
         return Computed(self._inner.put_back(equation), needed)
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """A form, the functions that it names, and whether the stated form fails for some values."""
 

@@ -10,7 +10,7 @@ are left unchanged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, reduce
 from itertools import pairwise
 from math import lcm
@@ -51,6 +51,7 @@ from sympy import (
 )
 
 from derive.calculus.functions import CALLS, X, borders, local
+from derive.record import record
 
 
 class log1p(Function):  # type: ignore[misc]  # SymPy's Function carries no types
@@ -82,7 +83,7 @@ E_NEAR = Symbol("e_near", positive=True)
 _OTHERS = tuple(f for f, call in CALLS.items() if not call.exponential)
 
 
-@dataclass(frozen=True)
+@record
 class StableForm:
     """``value`` in terms of ``X``, ``E_POWER`` = exp(-rate*|inner|), ``E_LESS_ONE`` and ``E_NEAR``.
 
@@ -134,7 +135,7 @@ class _Unproved(Exception):
     """The form may cancel or overflow."""
 
 
-@dataclass(frozen=True)
+@record
 class _Powers:
     """The common base of all exponentials of an expression, exp(rate*inner); ``inner`` is odd with the sign of X."""
 

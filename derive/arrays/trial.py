@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import cycle
 from math import prod
@@ -30,6 +30,7 @@ from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.roles import Role
+from derive.record import record
 
 Array = NDArray[Any]
 
@@ -88,7 +89,7 @@ def _digits(scale: float) -> int:
     return 60 + min(int(scale), 800)
 
 
-@dataclass(frozen=True)
+@record
 class Sample:
     """The arrays that a statement reads, as stored in the module, and the exact value of each entry."""
 
@@ -97,7 +98,7 @@ class Sample:
     sizes: Mapping[str, int]
 
 
-@dataclass(frozen=True)
+@record
 class Trial:
     """A statement, the equations of the tensors that it reads, and known properties of the data.
 

@@ -8,7 +8,6 @@ A chain is a path of such local derivatives from the error to a parameter.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -21,11 +20,12 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
+from derive.record import record
 from derive.text.errors import StatementError
 from derive.text.user_text import listed
 
 
-@dataclass(frozen=True)
+@record
 class LocalDerivative:
     """The derivative of the tensor ``of`` with respect to a tensor that its equation reads.
 
@@ -60,7 +60,7 @@ class LocalDerivative:
         return pairs
 
 
-@dataclass(frozen=True)
+@record
 class Chains:
     """All local derivatives between the error and the parameters.
 

@@ -8,20 +8,20 @@ contracted only where that is provably correct and kept otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
 
 from derive.calculus.index import Axis, Index, IndexSupply, put, total, within
+from derive.record import record
 
 
 class ContractionError(ValueError):
     """A delta that cannot be contracted; the message names the expression that contains it."""
 
 
-@dataclass(frozen=True)
+@record
 class Term:
     """A product of factors, summed over ``bound``: the normal form of one summand."""
 

@@ -49,6 +49,7 @@ from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
 from derive.calculus.stepwise import InOrder
+from derive.record import record
 
 Array = NDArray[Any]
 #: The values of symbols and indices: arrays that broadcast with each other.
@@ -60,7 +61,7 @@ _GROWING, _MOST = {f.__name__ for f, call in CALLS.items() if call.grows}, float
 _NUMPY = {f.__name__: call.numpy for f, call in CALLS.items()}
 
 
-@dataclass(frozen=True)
+@record
 class Arithmetic:
     """The library that provides exp, log, tanh, ... (``numpy`` or ``mpmath``) and its number type.
 

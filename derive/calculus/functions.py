@@ -7,7 +7,6 @@ derivative of a named function is another named function, whose definition SymPy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -58,10 +57,11 @@ from sympy.core.function import ArgumentIndexError
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanTrue
 
+from derive.record import record
 from derive.text.errors import StatementError
 
 
-@dataclass(frozen=True)
+@record
 class Call:
     """How a function of one number is written in NumPy, LaTeX and text; mpmath shares SymPy's names.
 

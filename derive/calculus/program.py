@@ -7,7 +7,7 @@ Documents and code are both printed from it. It is built in index form;
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Protocol
@@ -35,11 +35,12 @@ from derive.calculus.rules import (
 )
 from derive.calculus.shared_factors import SharedFactor
 from derive.calculus.stepwise import InOrder
+from derive.record import record
 
 STAGES = ("forward", "error", "factor", "gradient", "update")
 
 
-@dataclass(frozen=True)
+@record
 class Assign:
     """One statement: an equation, its number in the derivation, and its stage."""
 
@@ -53,7 +54,7 @@ class Assign:
         return self.equation.target
 
 
-@dataclass(frozen=True)
+@record
 class Definition:
     """An elementwise function that the statements use, with its number in the derivation."""
 
@@ -61,7 +62,7 @@ class Definition:
     function: Any
 
 
-@dataclass(frozen=True)
+@record
 class FactorScale:
     """The scale of a notation's factors: Psi = dE/dz / (sign * [1/m]).
 
@@ -74,7 +75,7 @@ class FactorScale:
     per_sample: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Passage:
     """The derivation of dE/d(tensor): its local derivatives and the steps taken.
 
@@ -88,7 +89,7 @@ class Passage:
     name: Tensor | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Program:
     """A straight-line program: statements with their inputs, parameters, states and scalars.
 
@@ -196,7 +197,7 @@ def _check_indices(statement: Assign) -> None:
             raise ValueError(f"({statement.number}) {equation.target.name}: the index {index} runs over another axis")
 
 
-@dataclass(frozen=True)
+@record
 class _Backward:
     """The derivative of the error with respect to one tensor, written with the factors named so far."""
 
@@ -204,7 +205,7 @@ class _Backward:
     value: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Updates:
     """The equations of a step in order, the states that they replace, and the scalars that they read.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sympy import Add, Expr, Function, Indexed, Mul, Piecewise, Pow, Sum, Symbol, exp, log
 
 from derive.calculus.functions import Elementwise
+from derive.record import record
 
 LINEARITY = "linearity"
 PRODUCT = "product rule"
@@ -32,7 +31,7 @@ CANCELLED = "cancelled"
 NAMED = "by definition"
 
 
-@dataclass(frozen=True)
+@record
 class Reason:
     """A step of a derivation: the rules applied and the resulting expression."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
 
@@ -14,9 +13,10 @@ from derive.calculus.deltas import contract, tidy
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor
 from derive.calculus.roles import Role
 from derive.calculus.sample import alone_in, single_index
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Link:
     """A local derivative of one entry of ``of`` with respect to one entry of ``wrt``."""
 

@@ -9,13 +9,12 @@ is a single factor, too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.index import Tensor
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class SharedFactor:
     """The common left factor of all chains through ``tensor``: dE/d(tensor).
 

@@ -6,7 +6,7 @@ To add an activation, add an entry to ``ACTIVATIONS``. Its options are symbols i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, erf, exp, factor_terms, log, pi, sqrt, tanh
@@ -14,10 +14,11 @@ from sympy import Abs, Expr, Piecewise, Rational, Symbol, erf, exp, factor_terms
 from derive.calculus.functions import X, check_formula, elementwise
 from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor, total
 from derive.calculus.properties import Values, values, values_of
+from derive.record import record
 from derive.text.entry_text import Option, base_name, entry_text, number_text, parse_entry
 
 
-@dataclass(frozen=True)
+@record
 class Activation:
     """A function from pre-activations to activations.
 

@@ -7,14 +7,14 @@ returns the layer's forward equations and its parameters.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sympy import Expr, Integer
 
 from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor, delta, total
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Dense:
     """The statement of one layer: its equations in order and its parameters."""
 
@@ -23,7 +23,7 @@ class Dense:
     z: Tensor
 
 
-@dataclass(frozen=True)
+@record
 class Bias:
     """A way to represent the bias of a layer; ``build(layer, units, inputs, supply)`` states the layer.
 

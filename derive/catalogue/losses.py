@@ -7,7 +7,7 @@ sample, and the factor of the sum over outputs (K) and samples (m).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, cosh, log
 
@@ -16,6 +16,7 @@ from derive.calculus.index import SAMPLES, Equation, IndexSupply, Tensor, total
 from derive.calculus.promises import SumsToOne
 from derive.calculus.properties import Values
 from derive.catalogue.activations import ACTIVATIONS
+from derive.record import record
 from derive.text.entry_text import Option, entry_text, parse_entry
 
 #: The admissible targets of a loss, with their description.
@@ -28,7 +29,7 @@ TARGETS = {
 }
 
 
-@dataclass(frozen=True)
+@record
 class Loss:
     """``E = scale(m, K) * sum over samples and outputs of term(y, y_hat)``.
 

@@ -14,12 +14,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
 from derive.files.seals import Content, content_hash
 from derive.files.templates import template_folder
+from derive.record import record
 
 #: Number of results kept; a new one replaces the least recently used.
 LIMIT = 50
@@ -31,7 +32,7 @@ _USES = ("run", "output", "force", "check")
 _LIBRARIES = {"sympy": "release.py", "numpy": "version.py", "mpmath": "__init__.py", "jinja2": "__init__.py"}
 
 
-@dataclass(frozen=True)
+@record
 class Result:
     """The result of ``derive network``: the name of the folder, its files, and the lines to print."""
 

@@ -45,9 +45,11 @@ class Refused(Exception):
 def command() -> int:
     """Run the command as a separate process, and return the exit status.
 
-    Garbage collection is off: the process is short, and collection took a quarter of its time.
+    Garbage collection is off: the process is short, and collection took a quarter of its time. NumPy multiplies small
+    matrices only, so OpenBLAS starts no threads.
     """
     gc.disable()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return main()
     finally:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from derive.paper.boxes import EMPTY, Box
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.drawing import Drawing
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 BREAK = EMPTY
 
 
-@dataclass(frozen=True)
+@record
 class Reference:
     """A reference to an equation by number; a link in formats that have links."""
 
     number: int
 
 
-@dataclass(frozen=True)
+@record
 class Code:
     """Inline code in a text."""
 
     source: str
 
 
-@dataclass(frozen=True)
+@record
 class Strong:
     """An emphasised term, where it is introduced."""
 
@@ -39,7 +39,7 @@ class Strong:
 Span = str | Box | Reference | Code | Strong
 
 
-@dataclass(frozen=True)
+@record
 class Text:
     """A paragraph or a table cell: words and inline formulas."""
 
@@ -72,7 +72,7 @@ def listed(pieces: Iterable[Span]) -> Text:
     return Text(tuple(spans))
 
 
-@dataclass(frozen=True)
+@record
 class Item:
     """One displayed equation, or a further step of it.
 
@@ -89,14 +89,14 @@ class Item:
     again: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Display:
     """A group of equations aligned at their relations."""
 
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Table:
     """A table; ``numeric`` columns are right-aligned, the column ``wrapped`` may be broken into lines."""
 
@@ -106,7 +106,7 @@ class Table:
     wrapped: int | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """A line of an algorithm: its indentation, its equation, and the line of code that implements it."""
 
@@ -116,7 +116,7 @@ class Step:
     code: tuple[int, str] | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Algorithm:
     """The training loop, line by line."""
 
@@ -124,7 +124,7 @@ class Algorithm:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Picture:
     """A drawing with its caption; ``name`` is unique."""
 
@@ -133,7 +133,7 @@ class Picture:
     name: str = "network"
 
 
-@dataclass(frozen=True)
+@record
 class Heading:
     """A heading within a part, and its first sentence."""
 
@@ -141,7 +141,7 @@ class Heading:
     text: Text
 
 
-@dataclass(frozen=True)
+@record
 class Fold:
     """Optional content, collapsed in formats that support it."""
 
@@ -152,7 +152,7 @@ class Fold:
 Block = Text | Display | Table | Algorithm | Picture | Heading | Fold
 
 
-@dataclass(frozen=True)
+@record
 class Part:
     """One part of the derivation; ``name`` is its name in ``--only``."""
 
@@ -161,7 +161,7 @@ class Part:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Document:
     """A whole document."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count, islice
 
 from sympy import Expr
@@ -15,6 +14,7 @@ from derive.calculus.shared_factors import SharedFactor
 from derive.document.blocks import BREAK, Item
 from derive.paper.boxes import Box, Typesetter
 from derive.paper.page import Page
+from derive.record import record
 
 #: Largest number of paths to one parameter that are written out.
 MOST_PATHS = 4
@@ -22,7 +22,7 @@ MOST_PATHS = 4
 SPELLED = 9
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """A local derivative on a chain, with its indices."""
 
@@ -59,7 +59,7 @@ def _named(numbers: Iterator[int], like: Index) -> Index:
     return Index(f"c{next(numbers):05d}", like.axis)
 
 
-@dataclass(frozen=True)
+@record
 class ChainRows:
     """Writes the rows of the chain rule on a page; ``factors`` are the shared factors to colour."""
 

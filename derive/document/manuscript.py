@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from derive.document.blocks import Document
 from derive.document.document import document
 from derive.document.view import View
 from derive.drawing import Drawing
+from derive.record import record
 from derive.statement.edition import Edition
 from derive.targets.registry import Runnable
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from derive.worked.given import Numbers
 
 
-@dataclass(frozen=True)
+@record
 class Manuscript:
     """The input of every output format: the document, its drawing, and the options (edition)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from string import ascii_lowercase
 
@@ -16,9 +16,10 @@ from derive.paper.latex import latex
 from derive.paper.notation import is_canonical
 from derive.paper.page import Page
 from derive.paper.signs import role_sign
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Formula:
     """A formula for layer l, and the statements of the layers that it stands for."""
 
@@ -32,7 +33,7 @@ class Formula:
         return sorted(s.target.layer for s in self.statements if s.target.layer is not None)
 
 
-@dataclass(frozen=True)
+@record
 class Layered:
     """The statements of a program for a batch, written for a layer l."""
 

@@ -6,7 +6,6 @@ Like the whole derivation, it is a document of blocks, written in the same forma
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from derive.document.parts.numbers import figure
 from derive.document.view import View, bound_in
 from derive.drawing import Drawing, Highlight, draw, read_highlight
 from derive.paper.boxes import EMPTY, SUM, Box
+from derive.record import record
 from derive.statement.edition import Edition
 from derive.worked.slope import Slope, slope
 
@@ -41,7 +41,7 @@ MOST = {"brief": 12, "full": 24, "exhaustive": 60}
 MOST_ADDED = 200
 
 
-@dataclass(frozen=True)
+@record
 class Weight:
     """One entry of a parameter, with its view."""
 

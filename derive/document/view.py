@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from derive.paper.characters import LETTERS
 from derive.paper.notation import Notation
 from derive.paper.page import Page
 from derive.paper.page_of import page_for
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.targets.registry import Runnable
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 LINE = 33.0
 
 
-@dataclass(frozen=True)
+@record
 class View:
     """A derivation with its notation and level of detail, for one sample and for a batch.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from derive.arrays.lift import ArrayAssign
 from derive.calculus.chain_rule import LocalDerivative
@@ -11,9 +10,10 @@ from derive.calculus.index import Tensor, symbols_read
 from derive.calculus.program import Passage
 from derive.document.blocks import Item
 from derive.document.view import View
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Stride:
     """One step: its equations in matrix form for one sample, and the symbols to highlight.
 

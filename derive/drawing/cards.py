@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from derive.calculus.chain_rule import Chains
@@ -15,6 +15,7 @@ from derive.drawing.scene import MARGIN, WIDEST, Card, Label, Parts, Point, Stat
 from derive.drawing.units import SMALLEST
 from derive.paper.boxes import Box
 from derive.paper.page import Page
+from derive.record import record
 
 _SIZE, _HEIGHT, _LEAST, _BETWEEN_LEVELS, _BETWEEN_LANES, _ENTRY = 8, 19.0, 24.0, 18.0, 11.0, 14.0
 _LINE = 11.0
@@ -24,7 +25,7 @@ _ABREAST = 46.0
 _SMALLER = 0.8
 
 
-@dataclass(frozen=True)
+@record
 class Cards:
     """Lays out a graph across the page or ``down`` the page, with a ``scale``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from sympy import Expr
@@ -15,6 +15,7 @@ from derive.drawing.reach import Entry
 from derive.drawing.scene import wrapped
 from derive.paper.boxes import Box
 from derive.paper.page import Page
+from derive.record import record
 
 #: The maximum number of units in a column, and how many of the first ones a longer layer shows.
 MOST, FIRST = 6, 3
@@ -23,7 +24,7 @@ Place: TypeAlias = int | Expr
 Runs: TypeAlias = tuple[str | Box, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Column:
     """The units of one layer: ``tensors`` share the column, and the last of them labels its units.
 

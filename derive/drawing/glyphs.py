@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from derive.drawing.scene import measured
 from derive.paper.boxes import Box
 from derive.paper.characters import Sign
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Glyphs:
     """Adjacent letters: their relative size, their rise above the baseline, and a shift ``back`` before them."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Tensor, symbols_read
+from derive.record import record
 
 Arrow = tuple[str, str]
 #: The name of the placeholder for omitted levels; it is not a valid name of a tensor.
@@ -20,7 +21,7 @@ LEFT_OUT = "..."
 MOST_LEVELS = 18
 
 
-@dataclass(frozen=True)
+@record
 class Graph:
     """Tensors with their dependencies, parameters and levels."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Tensor
+from derive.record import record
 from derive.text.errors import SpecError
 from derive.text.known import misspelled
 from derive.text.user_text import bounded, listed, shown
@@ -17,7 +17,7 @@ MAX_LENGTH = 200
 _FORM = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[\s*([0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)\s*\])?\s*")
 
 
-@dataclass(frozen=True)
+@record
 class Highlight:
     """An entry of a parameter: the parameter's name, and its row and column, counted from 1.
 

@@ -8,7 +8,6 @@ the last activation, the data and possibly a penalty.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
@@ -17,12 +16,13 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, Tensor, symbols_read
 from derive.calculus.roles import Role
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.derived import Derived
 
 
-@dataclass(frozen=True)
+@record
 class Layer:
     """One weighted sum and its activation (None if the next layer reads the sum itself).
 

@@ -7,7 +7,6 @@ connects in ``data-ends``, and a card is placed by its column and its row in it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from derive.drawing.scene import width_of, wrapped
 from derive.drawing.svg import letters
 from derive.paper.page import Page
 from derive.paper.page_of import page_for
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.derived import Derived
@@ -33,7 +33,7 @@ _WIDER = 11 / (1.1 * 8)
 _SIZE, _ROW, _NUMBER = 11, 16, 40
 
 
-@dataclass(frozen=True)
+@record
 class Live:
     """The layers of a network small enough to show every number."""
 

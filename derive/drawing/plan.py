@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -13,12 +12,13 @@ from derive.drawing.reach import Entry, holds
 from derive.drawing.scene import MARGIN, WIDEST, Point, State, touching, width_of, wrapped
 from derive.paper.boxes import Box
 from derive.paper.page import Page
+from derive.record import record
 
 #: The distance between two columns if there is enough room.
 _ROOMY = 88.0
 
 
-@dataclass(frozen=True)
+@record
 class Style:
     """The sizes of a drawing: font in units, font outside, radius of a unit, row spacing, space for lines."""
 
@@ -49,7 +49,7 @@ STYLES = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class Chosen:
     """The highlighted weight and the entries that it reaches."""
 
@@ -67,7 +67,7 @@ class Chosen:
         return any(isinstance(e[0], Axis) for name in names for e in self.lit.get(name, ()))
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """Positioned columns; ``gaps`` is the number of omitted columns after each but the last.
 

@@ -7,7 +7,6 @@ are those of one sample.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from sympy import Expr, Integer, KroneckerDelta
@@ -16,9 +15,10 @@ from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import Term, expand
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor, within
 from derive.calculus.roles import Role
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Some:
     """An unspecified position along an axis; differently numbered ones may coincide."""
 

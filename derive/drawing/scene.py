@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
 from derive.paper.boxes import Box
+from derive.record import record
 
 #: The emphasis of a part: ``mark`` is the highlighted weight, ``path`` is between it and the error.
 State = Literal["plain", "faded", "path", "mark"]
@@ -49,7 +50,7 @@ _TIPS: dict[State, tuple[float, float]] = {
 }
 
 
-@dataclass(frozen=True)
+@record
 class Label:
     """A row of words and formulas, centred at (x, y), in a font of ``size``, an integer in points.
 
@@ -84,7 +85,7 @@ class Label:
         return self.y + 0.25 * self.size
 
 
-@dataclass(frozen=True)
+@record
 class Circle:
     """A unit: entry ``entry`` of ``tensor``; ``kind`` is input, unit, output or constant."""
 
@@ -98,7 +99,7 @@ class Circle:
     state: State = "plain"
 
 
-@dataclass(frozen=True)
+@record
 class Card:
     """A box with rounded corners: a whole tensor, or the error."""
 
@@ -112,7 +113,7 @@ class Card:
     state: State = "plain"
 
 
-@dataclass(frozen=True)
+@record
 class Stroke:
     """A line through ``points``: straight, or S-shaped along x or y as ``curves`` says.
 
@@ -132,7 +133,7 @@ class Stroke:
     kind: Literal["weight", "bias", "mixes", "reads"] = "reads"
 
 
-@dataclass(frozen=True)
+@record
 class Dots:
     """Three dots for an omission, vertical or horizontal."""
 
@@ -142,7 +143,7 @@ class Dots:
     state: State = "plain"
 
 
-@dataclass(frozen=True)
+@record
 class Parts:
     """All parts of a drawing, from back to front."""
 
@@ -177,7 +178,7 @@ class Parts:
         )
 
 
-@dataclass(frozen=True)
+@record
 class Drawing:
     """A drawing with its upper left corner at (0, 0), and its description in words."""
 

@@ -7,7 +7,7 @@ between nodes, so they follow a node that is moved.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby, pairwise
 
@@ -15,6 +15,7 @@ from derive.drawing.scene import Card, Circle, Drawing, Label, Point, Stroke
 from derive.paper.boxes import Box
 from derive.paper.characters import Letter
 from derive.paper.latex import latex
+from derive.record import record
 
 #: Colours by purpose: type in units, lines, parts on no path, paths, and fills.
 COLOURS = {
@@ -64,7 +65,7 @@ def tikz(drawing: Drawing, label: Callable[[Box], str] = latex) -> str:
     return _Picture(drawing, label).written()
 
 
-@dataclass(frozen=True)
+@record
 class _Node:
     """A circle, a card or a text with its name."""
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from derive.record import record
 
 #: The colours for pages that may be light or dark. Their contrast is 4.6:1 on white and 4.1:1 on the
 #: dark page of GitHub (#0d1117). No colour has 4.5:1 on both: the two ratios multiply to at most 18.9.
 RED, GREEN = "#D73A31", "#20863F"
 
 
-@dataclass(frozen=True)
+@record
 class Flavour:
     """The syntax of one flavour of Markdown.
 

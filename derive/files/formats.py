@@ -7,10 +7,12 @@ add an entry to ``FORMATS``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Comment:
     """Comment syntax of a format, and the prefix of a first line that must stay first (such as ``<!DOCTYPE``)."""
 
@@ -23,7 +25,7 @@ class Comment:
         return f"{self.opening}{words}{self.closing}\n"
 
 
-@dataclass(frozen=True)
+@record
 class Format:
     """An output format; ``module`` in `derive/formats/` writes its files.
 

@@ -10,11 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from derive.files.formats import FORMATS, HASH, Comment
+from derive.record import record
 
 #: Version of the layout of generated files; increase it by one with each change.
 FORMAT = 3
@@ -45,7 +45,7 @@ _NOTICES = {"network.toml": SPEC_NOTICE, "numbers.toml": NUMBERS_NOTICE}
 SUFFIXES = (*_COMMENTS, ".ipynb", ".pdf")
 
 
-@dataclass(frozen=True)
+@record
 class Compiled:
     """A file compiled from a source text; it is compiled only if the existing file has another source."""
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, singledispatchmethod
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ from derive.paper.boxes import EMPTY, Box
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import joined, latex
 from derive.paper.mathml import mathml, relation
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
@@ -88,7 +89,7 @@ def html_page(view: View, document: Document) -> str:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Section:
     """A part of the page: its anchor, its title in plain text, and its body in HTML."""
 
@@ -121,7 +122,7 @@ def _numbers(parts: Sequence[Part]) -> Iterator[int]:
             yield from (i.number for i in block.items if i.number is not None)
 
 
-@dataclass(frozen=True)
+@record
 class Assets:
     """What all pages share: style, scripts and font."""
 
@@ -161,7 +162,7 @@ def item_latex(item: Item) -> str:
     return f"{latex(item.left)}{RELATIONS[item.relation].tex}{right}".strip()
 
 
-@dataclass(frozen=True)
+@record
 class HtmlWriter:
     """Writes blocks as HTML.
 

@@ -6,7 +6,7 @@ The script of the page runs functions printed from the program. What it needs to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import Box
 from derive.paper.mathml import mathml
 from derive.paper.text import text
+from derive.record import record
 from derive.targets.js.js import source
 from derive.targets.named import in_axes
 
@@ -41,7 +42,7 @@ FUNCTIONS = {"forward": ("forward", "error"), "backward": ("factor", "gradient")
 _SEEDS = range(2, 8)
 
 
-@dataclass(frozen=True)
+@record
 class LivePart:
     """The live part of a page: its section in HTML, its script, and the facts for it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import singledispatchmethod
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from derive.formats.pages import paged
 from derive.formats.rows import displayed, inline
 from derive.paper.boxes import Box
 from derive.paper.text import text as unicode_text
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-@dataclass(frozen=True)
+@record
 class MarkdownWriter:
     """Writes blocks in Markdown.
 

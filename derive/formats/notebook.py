@@ -10,7 +10,7 @@ import base64
 import bz2
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from derive.document.view import View
 from derive.files.flavours import JUPYTER, escaped
 from derive.files.templates import fill
 from derive.formats.markdown import MarkdownWriter, linked
+from derive.record import record
 from derive.targets.names import code_names
 from derive.targets.numpy.code import quoted
 from derive.targets.verify import ENTRYWISE
@@ -117,7 +118,7 @@ def notebook(document: Document, derivation: Runnable, kind: str = "worked") -> 
     return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-@dataclass(frozen=True)
+@record
 class _Notebook:
     """Writes the cells of one notebook."""
 
@@ -222,7 +223,7 @@ class _Notebook:
                 yield from self._run(name, words)
 
 
-@dataclass(frozen=True)
+@record
 class _Chapter:
     """A part in chunks of blocks; a chunk with a number is that equation, and its code follows."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from derive.document.blocks import Display, Item, Text
 from derive.files.flavours import GREEN, RED
@@ -11,6 +11,7 @@ from derive.formats.tex import broken, reason_lines, text_width
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import Writer, joined
+from derive.record import record
 
 #: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
 LINE = 33.5
@@ -22,7 +23,7 @@ BRACES = 500
 _LATEX = Writer(RED, GREEN, web=True)
 
 
-@dataclass(frozen=True)
+@record
 class Row:
     """A row of displayed mathematics: its parts before and after the alignment point, and its number."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import singledispatchmethod
 from itertools import zip_longest
 
@@ -29,6 +28,7 @@ from derive.document.blocks import (
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
 from derive.paper.text import text
+from derive.record import record
 
 WIDTH = 88
 
@@ -71,7 +71,7 @@ def wrapped(pieces: Iterable[str], width: int, margin: str = "") -> str:
     return "\n".join(f"{margin}{line}" for line in lines)
 
 
-@dataclass(frozen=True)
+@record
 class TerminalWriter:
     """Writes blocks as lines of text of at most ``width`` columns."""
 

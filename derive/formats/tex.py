@@ -7,7 +7,7 @@ begins with a prefix that the user may set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import singledispatchmethod
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from derive.files.templates import fill
 from derive.paper.boxes import Box, opened
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import Source
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
@@ -71,7 +72,7 @@ def escaped(words: str) -> str:
     return "".join(_SPECIAL.get(c, c) for c in words)
 
 
-@dataclass(frozen=True)
+@record
 class Written:
     """A part in LaTeX, the definitions of its macros, and what else it needs."""
 
@@ -87,7 +88,7 @@ def _holes(parts: Sequence[Written]) -> dict[str, Any]:
     return {"parts": [part.text for part in parts], "definitions": sorted(definitions.items()), "needs": needs}
 
 
-@dataclass(frozen=True)
+@record
 class TexWriter:
     """Writes blocks as LaTeX, with lines of ``line`` em.
 

@@ -7,7 +7,7 @@ of gradient clipping. The optimizer's equations for each parameter follow.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 
 from sympy import Add, Expr, Max, sqrt
@@ -16,6 +16,7 @@ from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed, tota
 from derive.calculus.program import Updates, constant
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.learning.schedules import SCHEDULES, Schedule
+from derive.record import record
 
 #: The number of the step, counted from 1; a state that starts at 0.
 STEP = Tensor("step", "step")
@@ -27,7 +28,7 @@ CLIP_SCALE = Tensor("clip_scale", "clip_scale")
 _WARM_UP = "warm_up"
 
 
-@dataclass(frozen=True)
+@record
 class Descent:
     """An optimizer and a schedule with their options, and the norm for gradient clipping (None: no clipping)."""
 

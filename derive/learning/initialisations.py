@@ -6,18 +6,18 @@ To add an initialisation, add an entry to ``INITIALISATIONS``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.reading_order import fraction
+from derive.record import record
 
 #: The numbers of inputs and of units of a layer.
 INPUTS = Symbol("inputs", integer=True, positive=True)
 UNITS = Symbol("units", integer=True, positive=True)
 
 
-@dataclass(frozen=True)
+@record
 class Initialisation:
     """Weight initialisation of a layer; biases start at 0.
 

@@ -7,12 +7,12 @@ with their update rules, and the update rule of the parameter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from sympy import Expr, sqrt
 
 from derive.calculus.index import Tensor
+from derive.record import record
 from derive.text.entry_text import Option
 
 #: The learning rate, a scalar given at every step.
@@ -22,7 +22,7 @@ LEARNING_RATE = Tensor("learning rate", "learning_rate")
 Numbers = Mapping[str, Expr]
 
 
-@dataclass(frozen=True)
+@record
 class Kept:
     """A state array for each parameter, with the parameter's shape, that starts at 0.
 
@@ -33,7 +33,7 @@ class Kept:
     after: Callable[[Expr, Expr, Expr, Numbers], Expr]
 
 
-@dataclass(frozen=True)
+@record
 class Once:
     """A number computed once per step, ``value(t, n)``, where ``t`` is the number of the step, from 1."""
 
@@ -41,7 +41,7 @@ class Once:
     value: Callable[[Expr, Numbers], Expr]
 
 
-@dataclass(frozen=True)
+@record
 class Optimizer:
     """An optimizer; ``step(w, g, eta, kept, n)`` is an entry of the parameter after one step.
 

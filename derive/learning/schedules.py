@@ -6,18 +6,18 @@ To add a schedule, add an entry to ``SCHEDULES``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from sympy import Expr, Integer, Max, Min, cos, floor, pi
 
+from derive.record import record
 from derive.text.entry_text import Option
 
 #: The largest number of steps; it is exact as a float.
 MOST_STEPS = 10**12
 
 
-@dataclass(frozen=True)
+@record
 class Schedule:
     """A schedule; ``factor(done, n)`` multiplies the learning rate after ``done`` steps (None: no factor).
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, Sign, plain
+from derive.record import record
 
 SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 
@@ -23,7 +24,7 @@ _LAYER = re.compile(r"\d+|[a-z]([+-]\d+)?")
 _SCRIPT = 0.8
 
 
-@dataclass(frozen=True)
+@record
 class Box:
     """A typeset part: its kind, its parts, its width in em (of the text size), and its precedence."""
 

@@ -6,15 +6,14 @@ the others. Widths are in em.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sympy import log
 
 from derive.calculus.functions import CALLS
 from derive.catalogue.activations import ACTIVATIONS
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Letter:
     """A letter in LaTeX and Unicode; ``width`` 0 means the default width, ``mathml`` defaults to the text."""
 
@@ -24,7 +23,7 @@ class Letter:
     mathml: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Name:
     """The name of a function or a word, set upright; other formats use the name by default.
 
@@ -37,7 +36,7 @@ class Name:
     mathml: str = "mi"
 
 
-@dataclass(frozen=True)
+@record
 class Sign:
     """A sign between two parts, or before or after a part, including its spaces in LaTeX and text.
 

@@ -7,7 +7,7 @@ source that people edit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,11 +15,12 @@ from typing import Any
 from derive.paper.boxes import ATOM, PRODUCT, Box, layer_mark
 from derive.paper.characters import NAMES, PLUS, Letter, Name, Sign
 from derive.paper.spelling import upright
+from derive.record import record
 
 _PLUS = Box("letter", (PLUS,), PLUS.width)
 
 
-@dataclass(frozen=True)
+@record
 class Writer:
     r"""Writes boxes as LaTeX; ``red`` and ``green`` are the names of the colours.
 
@@ -103,7 +104,7 @@ _DISPLAYED = ("pd", "partial derivative", r"\frac{\partial #1}{\partial #2}")
 _INLINE = ("pdi", "the same in a line of text", r"\partial #1/\partial #2")
 
 
-@dataclass(frozen=True)
+@record
 class Source(Writer):
     r"""Writes symbols as macros.
 

@@ -7,15 +7,16 @@ and so on are defined nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from derive.calculus.index import Tensor
 from derive.calculus.program import FactorScale
 from derive.calculus.roles import OF_A_STEP, Role
 from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter, plain
+from derive.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Letters:
     """How a tensor with this role is written.
 
@@ -30,7 +31,7 @@ class Letters:
     vector: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Notation:
     """A way of writing the derivation.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain, count
 
@@ -30,6 +30,7 @@ from derive.paper.latex import latex
 from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.spelling import letter_named, spelled
 from derive.paper.text import text
+from derive.record import record
 
 #: The appearances of a sign, in formats that distinguish upright from italic letters and in those that do not.
 Looks = frozenset[str]
@@ -39,7 +40,7 @@ _NUMBERED = re.compile(r"(.*[^0-9_])_?(0|[1-9][0-9]*)", re.DOTALL)
 _FUNCTIONS = ("f", "g", "phi", "chi")
 
 
-@dataclass(frozen=True)
+@record
 class Sign:
     """The letters of a tensor for an entry, for the array of one sample and for that of a batch.
 
@@ -60,7 +61,7 @@ class Sign:
         return shown | {name.partition("_")[0] for name in shown}
 
 
-@dataclass(frozen=True)
+@record
 class Signs:
     """The signs of a program's tensors by name, and the letters that avoid them.
 

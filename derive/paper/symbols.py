@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count
 from typing import Self
 
@@ -15,12 +15,13 @@ from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.characters import LETTERS, plain
 from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.signs import Sign, Signs, letter_of, role_sign, scripted
+from derive.record import record
 
 #: Letters for indices if those of the notation are all in use.
 _MORE = ("l", "c", "h", "n", "a", "b", "w", "y", "z", "rho", "tau", "xi", "zeta", "iota", "omega")
 
 
-@dataclass(frozen=True)
+@record
 class Symbols:
     """The context of typesetting: the typesetter, the notation and the tensors.
 

@@ -9,11 +9,12 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
+from derive.record import record
 from derive.text.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
 from derive.text.errors import SpecError
 from derive.text.known import folded
@@ -75,7 +76,7 @@ def number(key: str, value: object) -> float | None:
     return found
 
 
-@dataclass(frozen=True)
+@record
 class Key:
     """A key of a specification, and the command option of the same meaning.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from derive.calculus.evaluate import FLOATS, Arithmetic, as_floats, followed, in
 from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
 from derive.learning.descent import SQUARE_NORM
+from derive.record import record
 from derive.targets.named import Point, computed, example, in_axes, offered, sizes
 from derive.targets.numpy.runtime.check import draw_example, sides_of_kinks
 
@@ -54,7 +55,7 @@ _NONE = (ZeroDivisionError, ValueError, OverflowError)
 MOST_EXACT = 8_000
 
 
-@dataclass(frozen=True)
+@record
 class Difference:
     """A tensor that differs from the interpreter's: its equation, where it was found, and the difference.
 
@@ -73,7 +74,7 @@ class Difference:
         return f"{self.code}{where}, equation ({self.number}), is off by {self.off:.1e}"
 
 
-@dataclass(frozen=True)
+@record
 class Compared:
     """Number of tensors compared, the worst relative difference of the correct ones, and the wrong ones.
 
@@ -115,7 +116,7 @@ def further_points(module: Any, program: Program, names: Mapping[str, str], case
     return [*list(cases)[1:], *([] if busy is None else [busy])]
 
 
-@dataclass(frozen=True)
+@record
 class _Cases:
     """Draws the points at which a module is compared with its program."""
 
@@ -205,7 +206,7 @@ class _Cases:
         return sum(bool(np.any(side < 0)) + bool(np.any(side > 0)) for side in sides)
 
 
-@dataclass(frozen=True)
+@record
 class Case:
     """A point, whether its reference needs exact arithmetic, and replacements for constants.
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import tokenize
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from derive.record import record
 
 #: Columns of a line of generated code.
 WIDTH = 88
@@ -29,7 +30,7 @@ _BREAKS = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class _Group:
     """The content of a pair of brackets."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
+from derive.record import record
 
 Array = NDArray[Any]
 Values = Mapping[str, Array]
@@ -20,7 +21,7 @@ Values = Mapping[str, Array]
 DRAWS = 20
 
 
-@dataclass(frozen=True)
+@record
 class Point:
     """Parameters, optimizer state and data of a step, stored as the module takes them."""
 

@@ -11,7 +11,6 @@ import builtins
 import keyword
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from unicodedata import normalize
 
 from sympy import Expr, Symbol
@@ -21,6 +20,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.notation import Notation
+from derive.record import record
 
 #: Keywords and builtins of Python.
 BUILTINS = frozenset(dir(builtins))
@@ -90,7 +90,7 @@ class Names:
         return identifier(name) == name and name not in self._taken
 
 
-@dataclass(frozen=True)
+@record
 class CodeNames:
     """Names of a program's tensors and widths, and the source of names for its functions."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from derive.record import record
 
 if TYPE_CHECKING:
     from derive.targets.verify import GradientReport
 
 
-@dataclass(frozen=True)
+@record
 class Word:
     """A part of a line; ``tensor`` is the tensor that it names, ``equation`` the number that it contains.
 
@@ -26,7 +27,7 @@ class Word:
 Line = tuple[Word, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Section:
     """Consecutive lines of a file, the first with number ``first``; ``core`` is whether they compute equations."""
 
@@ -41,7 +42,7 @@ class Section:
         return self.first + len(self.lines) - 1
 
 
-@dataclass(frozen=True)
+@record
 class Listing:
     """The file that computes the equations, in sections.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isnan
 from types import ModuleType
 from typing import Any, cast
@@ -13,6 +13,7 @@ import numpy as np
 
 from derive.calculus.program import Program
 from derive.paper.notation import Notation
+from derive.record import record
 from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import digits_lost, worst_function
@@ -53,7 +54,7 @@ ENTRYWISE = 10_000
 ENTRIES = 64
 
 
-@dataclass(frozen=True)
+@record
 class GradientReport:
     """The results of the check of a module.
 

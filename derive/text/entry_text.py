@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from derive.record import record
 from derive.text.errors import SpecError
 from derive.text.known import canonical, folded, synonyms, unknown
 from derive.text.user_text import bounded, kind, shown
@@ -36,7 +36,7 @@ def printed(text: str, entries: Mapping[str, Any]) -> str:
     return (entry.spelling if entry and entry.spelling else name) + text[len(name) :]
 
 
-@dataclass(frozen=True)
+@record
 class Option:
     """A named numeric option of a catalogue entry.
 

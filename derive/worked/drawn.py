@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from sympy import Symbol
 
 from derive.calculus.promises import SumsToOne
+from derive.record import record
 from derive.worked.shapes import Shapes
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ SAMPLES_DRAWN = 2
 DECIMALS = 2
 
 
-@dataclass(frozen=True)
+@record
 class Drawing:
     """Draws arrays from a seed; each depends only on the seed and its own position."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from derive.record import record
 from derive.text.errors import SpecError
 from derive.text.user_text import kind, shown
 
@@ -16,7 +16,7 @@ def plain(value: object) -> object:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-@dataclass(frozen=True)
+@record
 class Entries:
     """A validated number (``depth`` 0), list of numbers (1), or list of rows (2)."""
 

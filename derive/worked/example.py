@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from derive.calculus.evaluate import FLOATS, Arithmetic, Interpreter, as_floats,
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor
 from derive.calculus.program import STAGES, Program
+from derive.record import record
 from derive.targets.named import Point, sizes
 from derive.targets.names import code_names
 from derive.text.errors import SpecError
@@ -43,7 +44,7 @@ LARGEST_PARAMETER = 1e8
 _SMALLER = "use smaller numbers, or a smaller learning_rate"
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """One update: ``values`` maps the name of every tensor to a two-dimensional array.
 
@@ -61,7 +62,7 @@ class Step:
     after: float
 
 
-@dataclass(frozen=True)
+@record
 class Later:
     """The end of many updates: their number, the error before and after the last one, the outputs."""
 
@@ -72,7 +73,7 @@ class Later:
     parameters: Values
 
 
-@dataclass(frozen=True)
+@record
 class Example:
     """A worked example: its start, every step shown, and its end.
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
+
+from derive.record import record
 
 #: The number of significant digits of a float that are trusted. Further digits differ
 #: between machines and could turn a 5, which is rounded up, into a 4.9999, which is
@@ -26,7 +28,7 @@ SMALLEST_PLAIN = -4
 _EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
 
 
-@dataclass(frozen=True)
+@record
 class Figure:
     """A printed number: ``(-) digits * 10**exponent``; an exponent of 0 is not written.
 
@@ -44,7 +46,7 @@ class Figure:
         return f"{'-' * self.negative}{self.digits}{power}"
 
 
-@dataclass(frozen=True)
+@record
 class Layout:
     """The layout of the numbers of a table: the number of decimals, and a common factor ``10**exponent``."""
 

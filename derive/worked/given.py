@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.losses import TARGETS
+from derive.record import record
 from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
@@ -43,7 +44,7 @@ SUM_TOLERANCE = 1e-9
 SETTINGS = ("learning_rate", "steps", "rounds", "digits", "seed", "fixed")
 
 
-@dataclass(frozen=True)
+@record
 class Numbers:
     """The raw keys and values of a file of numbers; ``where`` names the file in errors.
 
@@ -79,7 +80,7 @@ def numbers(given: str | int | Path) -> Numbers:
     return Numbers.from_toml(text)
 
 
-@dataclass(frozen=True)
+@record
 class Start:
     """The start of a worked example; ``drawn`` names the arrays drawn from the seed.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.functions import kinks as function_kinks
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
+from derive.record import record
 from derive.targets.named import in_axes
 from derive.worked.exact import frozen
 from derive.worked.figures import power_above
@@ -35,7 +35,7 @@ COMPLEX_STEP = 1e-20
 RESOLVED = 1e4
 
 
-@dataclass(frozen=True)
+@record
 class Measured:
     """A gradient and its numerical estimates, entry by entry.
 
@@ -75,7 +75,7 @@ class Measured:
         return power_above(max(float(smooth.max(initial=0)), 1e3 * self.noise, 1e-15))
 
 
-@dataclass(frozen=True)
+@record
 class Meter:
     """Computes numerical gradients of one generated module on one data set, with samples as columns.
 
@@ -138,7 +138,7 @@ class Meter:
         return Interpreter({n: in_axes(tensors[n], v) for n, v in held.items()}, self.sizes, tensors, FLOATS)
 
 
-@dataclass(frozen=True)
+@record
 class Kink:
     """A point where the derivative of an elementwise function jumps, and the function's argument."""
 

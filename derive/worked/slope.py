@@ -6,7 +6,6 @@ Intermediate values are those of the program.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -17,6 +16,7 @@ from sympy import Expr
 from derive.calculus.evaluate import FLOATS, Interpreter, as_floats, interpret
 from derive.calculus.index import Index, Tensor
 from derive.calculus.program import Program
+from derive.record import record
 from derive.targets.named import Point, sizes
 from derive.targets.numpy.runtime.check import draw_example
 from derive.text.errors import SpecError
@@ -40,7 +40,7 @@ DIGITS = 6
 _OUT_OF_RANGE = "the numbers are out of range in this example: use smaller ones"
 
 
-@dataclass(frozen=True)
+@record
 class Slope:
     """One entry of a gradient, from the module and numerically.
 

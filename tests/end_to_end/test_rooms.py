@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "derive"
 #: Every folder or module of the package, from the door down: each may import those below it.
 ROOMS = (
     "__main__ command estimators api formats document worked drawing targets derived statement paper arrays catalogue "
-    "learning files calculus text"
+    "learning files calculus text record"
 ).split()
 #: What the root offers to all: no other name may be imported from there.
 ROOT = {"__version__"}

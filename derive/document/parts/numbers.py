@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
@@ -18,6 +18,7 @@ from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import ATOM, PRODUCT, Box
 from derive.paper.page import Page
+from derive.record import record
 from derive.worked.example import Example, Step, position
 from derive.worked.figures import Figure, figures, shown
 from derive.worked.figures import Table as Figures
@@ -117,7 +118,7 @@ def _first_units(view: View, example: Example, step: Step, *stages: str) -> list
     return [Text(("For the first unit of each, with the numbers substituted:",)), Display(told)]
 
 
-@dataclass(frozen=True)
+@record
 class _Known(Mapping[Expr, Box]):
     """The values of numbers and of entries of tensors, as printed."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
 from sympy import Symbol, exp
@@ -14,6 +13,7 @@ from derive.arrays.along import RULES, computed, name_along
 from derive.arrays.lift import lift
 from derive.arrays.lower import lowered
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor
+from derive.record import record
 from derive.targets.numpy.printer import NumPyPrinter
 
 _ROWS = Axis(Symbol("n", integer=True, positive=True))
@@ -22,7 +22,7 @@ _COLUMNS = Axis(Symbol("m", integer=True, positive=True), sample=True)
 ALONG = {name_along(title, axis): (rule, axis) for title, rule in RULES.items() for axis in (0, 1)}
 
 
-@dataclass(frozen=True)
+@record
 class FunctionCode:
     """A function of the module: name, arguments, docstring, lines of the body, and the functions that it calls."""
 

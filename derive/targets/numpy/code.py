@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
+from derive.record import record
 from derive.text.entry_text import decimal_text
 
 #: Precedence of the outermost operation, from the lowest.
 COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 
-@dataclass(frozen=True)
+@record
 class Code:
     """Python source, the precedence of its outermost operation, and whether it is only a name or a number."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -19,6 +18,7 @@ from derive.arrays.stable import StableForm, form_of
 from derive.arrays.trial import GREATEST
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES
+from derive.record import record
 from derive.targets.numpy.along_code import function_along
 from derive.targets.numpy.function_code import body
 from derive.targets.numpy.printer import NumPyPrinter
@@ -26,7 +26,7 @@ from derive.targets.numpy.printer import NumPyPrinter
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@record
 class NumPyEvaluator:
     """Runs the code of ``NumPyPrinter``; an ``arrays.trial.Evaluator``."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
@@ -18,6 +17,7 @@ from derive.calculus.promises import SumsToOne
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.paper.notation import Notation
+from derive.record import record
 from derive.targets.fold import WIDTH, fold
 from derive.targets.numpy import runtime
 from derive.targets.numpy.code import quoted
@@ -64,7 +64,7 @@ _WHOLE: Any = {"break_long_words": False, "break_on_hyphens": False}
 _UNFORMATTED = "# fmt: off\n"
 
 
-@dataclass(frozen=True)
+@record
 class Rendered:
     """The files of one program, in every form.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Any
 
@@ -12,12 +11,13 @@ from sympy import Expr, Integer, Rational, Symbol, cos
 from derive.arrays import matrix as mx
 from derive.calculus.functions import Elementwise
 from derive.calculus.reading_order import fraction, subtracted
+from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, UNARY, Code, joined, power
 from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, is_root, scalar
 
 
-@dataclass(frozen=True)
+@record
 class NumPyPrinter:
     """Prints the matrix form.
 

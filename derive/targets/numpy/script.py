@@ -7,8 +7,8 @@ import io
 import textwrap
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from derive.record import record
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.listing import number_of
 
@@ -16,7 +16,7 @@ from derive.targets.numpy.listing import number_of
 SLOPES = "slopes"
 
 
-@dataclass(frozen=True)
+@record
 class Assignment:
     """The code of one equation.
 
@@ -29,7 +29,7 @@ class Assignment:
     code: str
 
 
-@dataclass(frozen=True)
+@record
 class Script:
     """The code of all equations by number, with what it needs.
 

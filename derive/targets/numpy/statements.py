@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sympy import Expr
@@ -14,13 +14,14 @@ from derive.arrays.lower import array, has_axes, lowered, with_two_axes
 from derive.arrays.stability import Stability
 from derive.calculus.index import Tensor
 from derive.paper.notation import Notation
+from derive.record import record
 from derive.targets.names import code_names
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.evaluator import elementwise_in
 from derive.targets.numpy.formula_printer import scalar
 
 
-@dataclass(frozen=True)
+@record
 class _Computed:
     """A statement in the form that is computed; ``needed`` says whether the stated form would overflow."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from derive.calculus.roles import Role
 from derive.derived import Derived
+from derive.record import record
 from derive.targets.names import code_names
 from derive.targets.numpy.listing import listing
 from derive.targets.numpy.package import Rendered, rendered, tests_source
@@ -21,7 +22,7 @@ from derive.text.errors import SecondRenderingError
 SMALL = 500
 
 
-@dataclass(frozen=True)
+@record
 class NumPyTarget:
     """The NumPy module of a derivation, and the report of its check; a ``targets.target.Target``."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from derive.arrays.lower import lowered
 from derive.calculus.functions import A, X, elementwise, output_form
 from derive.calculus.index import Axis, Tensor
 from derive.learning.optimizers import LEARNING_RATE
+from derive.record import record
 from derive.targets.numpy.fast.formulas import NotStraight, computed, is_named, is_straight
 
 MINUS = Integer(-1)
@@ -30,7 +31,7 @@ Value = TypeVar("Value")
 LIMIT, LIMIT_FLOAT32 = 300.0, 77.0
 
 
-@dataclass(frozen=True)
+@record
 class Line:
     """``target = form``, and the numbers of the equations that it computes."""
 
@@ -45,7 +46,7 @@ class Line:
         return mx.arrays_read(self.form)
 
 
-@dataclass(frozen=True)
+@record
 class Stored:
     """Where a tensor is kept: in ``whole``, or turned in the rows of it from ``first`` on."""
 
@@ -64,7 +65,7 @@ class Stored:
         return self.part if self.count is None else mx.Transpose(self.part)
 
 
-@dataclass(frozen=True)
+@record
 class Ones:
     """A tensor that lies in ``whole`` from row ``first`` on, beside a row ``ones`` of ones."""
 
@@ -73,7 +74,7 @@ class Ones:
     ones: int
 
 
-@dataclass(frozen=True)
+@record
 class Straight:
     """The rewritten program.
 
@@ -179,7 +180,7 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
     return Straight(tuple(kept), tuple(blocks), tuple(gradients), stored, ones, updates)
 
 
-@dataclass(frozen=True)
+@record
 class _Join:
     """A bias that can be joined to a weight: the line W A + b, and what their gradients have in common."""
 

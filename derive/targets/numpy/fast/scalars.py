@@ -7,7 +7,6 @@ any array: a call of NumPy costs as much as twenty multiplications of Python.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
@@ -21,6 +20,7 @@ from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import SAMPLES, Axis, Tensor
 from derive.calculus.roles import Role
 from derive.learning.optimizers import LEARNING_RATE
+from derive.record import record
 from derive.targets.names import FAST_NUMBERS, Names, renamed
 from derive.targets.numpy.fast.code import numbers_of
 from derive.targets.numpy.fast.formulas import NotStraight, applied, entrywise
@@ -36,7 +36,7 @@ OPERATION, FUNCTION, CALL = 7, 45, 240
 Matrix = Any
 
 
-@dataclass(frozen=True)
+@record
 class Scalars:
     """Finished lines: ``setup`` comes before the loop, ``loop`` is a step.
 
