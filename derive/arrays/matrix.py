@@ -129,7 +129,7 @@ class Hadamard(Node):
     factors: tuple[Node, ...]
 
     def __post_init__(self) -> None:
-        _same(self.factors, "entry-wise product")
+        _same(self.factors, "elementwise product")
 
     @property
     def shape(self) -> Shape:

@@ -27,7 +27,7 @@ class Dense:
 class Bias:
     """A way to represent the bias of a layer; ``build(layer, units, inputs, supply)`` states the layer.
 
-    ``phrase`` describes the network within a sentence; ``synonyms`` are other names.
+    ``phrase`` says in a sentence what biases a network has; ``synonyms`` are other names.
     """
 
     name: str
@@ -76,13 +76,13 @@ def _augmented(layer: int, units: Axis, a: Tensor, supply: IndexSupply) -> Dense
 BIASES = {
     entry.name: entry
     for entry in (
-        Bias("separate", "with biases", "a vector b that is added to the weighted sum", _separate),
+        Bias("separate", "biases", "a vector b that is added to the weighted sum", _separate),
         Bias(
             "augmented",
-            "with the biases in column 0 of the weight matrices",
+            "the biases in column 0 of the weight matrices",
             "column 0 of W, with a constant unit x0 = 1",
             _augmented,
         ),
-        Bias("none", "without biases", "no bias", _none),
+        Bias("none", "no biases", "no bias", _none),
     )
 }

@@ -1,6 +1,6 @@
 """Losses: one entry with one forward formula and its normalisation each.
 
-To add a loss, add an entry to ``LOSSES``: the error of one output of one
+To add a loss, add an entry to ``LOSSES``: the term of one output of one
 sample, and the factor of the sum over outputs (K) and samples (m).
 """
 
@@ -39,7 +39,7 @@ class Loss:
     function of ``X``, written as a letter and passed to ``term`` as its third argument;
     each of ``options`` is a symbol in it, and ``text`` is the name with the chosen values.
 
-    ``synonyms`` are names of the same error, with the same scale, elsewhere. ``of_one_output`` are names of
+    ``synonyms`` are names of the same loss, with the same scale, elsewhere. ``of_one_output`` are names of
     losses that average over the outputs instead of summing, which is the same for a single output.
     ``without_options`` maps names whose options have another meaning, and which are the same only without
     options, to that meaning. ``why`` is a sentence on the choice of the loss.
@@ -60,6 +60,11 @@ class Loss:
     without_options: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     why: str = ""
+
+    @property
+    def with_article(self) -> str:
+        """The phrase with the article that it takes."""
+        return self.phrase if self.phrase.startswith("half") else f"the {self.phrase}"
 
     def __post_init__(self) -> None:
         if self.function is not None:
@@ -204,7 +209,7 @@ LOSSES = {
         ),
         Loss(
             "huber",
-            "mean Huber error",
+            "mean Huber loss",
             "quadratic up to delta, linear beyond (Huber 1964); mean",
             _of_difference,
             _mean,
@@ -216,7 +221,7 @@ LOSSES = {
         ),
         Loss(
             "log_cosh",
-            "mean log-cosh error",
+            "mean log-cosh loss",
             "close to quadratic near 0 and to linear far from 0; mean",
             _of_difference,
             _mean,
@@ -225,7 +230,7 @@ LOSSES = {
         ),
         Loss(
             "hinge",
-            "mean hinge error",
+            "mean hinge loss",
             "for targets -1 and 1: distance to the margin, 0 beyond it; the derivative there is taken as 0; mean",
             _of_margin,
             _mean,
@@ -236,7 +241,7 @@ LOSSES = {
         ),
         Loss(
             "squared_hinge",
-            "mean squared hinge error",
+            "mean squared hinge loss",
             "for targets -1 and 1: squared distance to the margin, 0 beyond it; mean",
             _of_margin,
             _mean,
@@ -282,7 +287,7 @@ LOSSES = {
         ),
         Loss(
             "poisson",
-            "mean Poisson error",
+            "mean Poisson loss",
             "for counts: negative log-likelihood without the terms that are the same for all outputs; mean",
             _poisson,
             _mean,

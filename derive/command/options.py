@@ -182,7 +182,7 @@ def _either(names: Iterable[str]) -> str:
 
 
 def _add_explain(commands: Any) -> argparse.ArgumentParser:
-    text = "tell the story of one weight: its paths to the error, its chain, its shared factor, its number"
+    text = "tell the story of one weight: its paths to the loss, its chain, its shared factor, its number"
     parser: argparse.ArgumentParser = commands.add_parser("explain", help=text, description=f"{text.capitalize()}.")
     parser.add_argument(
         "--weight", metavar="NAME[ROW,COLUMN]", required=True, help="such as W2[3,1], or a bias such as b2[3]"

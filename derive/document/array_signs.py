@@ -29,11 +29,11 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
     if any(view.page.shows_ones(n) for n in nodes if getattr(n, "axis", 0) is not None):
         found["ones"] = say("The column of ones is written {}.", set_.name("1"))
     if any(isinstance(n, Power) and n.shape != (1, 1) for n in nodes):
-        found["power"] = say("An exponent with {} is an entry-wise power.", times)
+        found["power"] = say("An exponent with {} is an elementwise power.", times)
     if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
         found["sum"] = say("The sum of all entries is written {}.", set_.name("sum"))
     if any(isinstance(n, Hadamard) for n in nodes):
-        found["times"] = say("{} is the entry-wise product; matrix products come first.", times)
+        found["times"] = say("{} is the elementwise product; matrix products come first.", times)
     if any(isinstance(n, Slice) for n in nodes):
         found["part"] = say("The index {} leaves out column 0, the biases.", set_.letter(WITHOUT_FIRST))
     for statement in statements:

@@ -12,7 +12,7 @@ from derive.document.blocks import Document, Part
 from derive.document.view import View
 from derive.paper.latex import latex
 from derive.paper.text import text
-from derive.statement.describe import spelled
+from derive.statement.describe import titled
 from derive.statement.edition import PARTS
 
 if TYPE_CHECKING:
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
 
 def title(derivation: Runnable) -> str:
-    """The title of the document of a derivation; letters are read by their names, 8 as eight."""
+    """The title of the document of a derivation."""
     network = derivation.network
     if network is None:
         return "Backpropagation"
-    widths = spelled(network.layers)
-    article = "an" if widths[0] in "aefhilmnorsx8" or widths.partition("-")[0] in ("11", "18") else "a"
-    return f"Backpropagation in {article} {widths} network"
+    return f"Backpropagation in {titled(network.layers)}"
 
 
 def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> Document:
@@ -49,8 +47,8 @@ def text_summary(derivation: Runnable) -> list[str]:
     program = derivation.program
     page = replace(derivation.page, batch=True)
     count = sum(size(p) for p in program.parameters).expand()
-    noun = "parameter" if count == 1 else "parameters"
-    found = [f"{derivation.description} It has {text(page.entry(count))} {noun}.", ""]
+    there = "There is 1 parameter." if count == 1 else f"There are {text(page.entry(count))} parameters."
+    found = [f"{derivation.description} {there}", ""]
     statements = [s for s in program.stage("factor")]
     names = [text(page.symbol(s.target, whole=True)) for s in statements]
     for statement, name in zip(statements, names, strict=True):

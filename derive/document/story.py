@@ -1,4 +1,4 @@
-"""The story of one weight: its paths to the error, its chain rule in scalars, its shared factor, its value.
+"""The story of one weight: its paths to the loss, its chain rule in scalars, its shared factor, its value.
 
 Like the whole derivation, it is a document of blocks, written in the same formats.
 """
@@ -93,23 +93,23 @@ def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
 
 
 def _paths(weight: Weight, drawing: Drawing) -> Part:
-    """Its position in the network, and every path from it to the error."""
+    """Its position in the network, and every path from it to the loss."""
     view = weight.view
     count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
     words = "one path" if count == 1 else "{} paths"
     text = say(
-        "From the " + weight.noun + " {}, " + words + " lead" + ("s" if count == 1 else "") + " to the error{}",
+        "From the " + weight.noun + " {}, " + words + " lead" + ("s" if count == 1 else "") + " to the loss{}",
         weight.symbol,
         *([] if count == 1 else [view.page.entry(count)]),
         ", of which some are:" if None in weight.chains else ":",
     )
-    picture = Picture(drawing, say("The paths from {} to the error.", weight.symbol))
+    picture = Picture(drawing, say("The paths from {} to the loss.", weight.symbol))
     items = (Item(EMPTY, tuple(_path(view, chain)), "none") for chain in weight.chains)
     return Part("paths", "Its paths", (description(view), picture, text, Display(tuple(items))))
 
 
 def _path(view: View, chain: ScalarChain | None) -> Iterator[Box]:
-    """Yield the values on one path, from the weight to the error."""
+    """Yield the values on one path, from the weight to the loss."""
     if chain is None:
         yield view.set_.dots("down")
         return
@@ -134,7 +134,7 @@ def _chain(weight: Weight) -> Part:
 
 
 def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:
-    """Every step of the chains once, from the error downwards."""
+    """Every step of the chains once, from the loss downwards."""
     known = {(x.local.of.name, x.of, x.local.wrt.name, x.wrt): x for c in chains if c for x in c}
     order = [n for c in chains if c for n in [x.local.of.name for x in c]]
     return sorted(known.values(), key=lambda x: order.index(x.local.of.name))

@@ -174,7 +174,7 @@ def _caption(live: Live, number: int) -> str:
     if number == 0:
         words = ["inputs"]
     elif number > len(live.layers):
-        words = ["error", *wrapped(loss(network.loss).phrase, 14)]
+        words = ["loss", *wrapped(loss(network.loss).phrase, 14)]
     else:
         layer = live.layers[number - 1]
         words = ["outputs" if number == len(live.layers) else f"layer {number}", layer.function.replace("_", " ")]

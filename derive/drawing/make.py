@@ -42,7 +42,7 @@ def draw(derivation: Derived, highlight: Highlight | None = None) -> Drawing:
         return _framed(parts, "The network", text)
     count = path_count(derivation.chains, chosen.parameter, chosen.entry)
     parts = _with_legend(parts, _legend(derivation, chosen, count))
-    return _framed(parts, f"The paths from {highlight} to the error", f"{text} {followed(highlight, count)}")
+    return _framed(parts, f"The paths from {highlight} to the loss", f"{text} {followed(highlight, count)}")
 
 
 def _chosen(derivation: Derived, highlight: Highlight) -> Chosen:

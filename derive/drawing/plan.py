@@ -91,7 +91,7 @@ class Plan:
     def loss(self) -> tuple[Runs, ...]:
         """The caption of the error."""
         lines = wrapped(self.phrase, 8 if self.style.dense else 15)
-        return (("error",), *((line,) for line in lines))
+        return (("loss",), *((line,) for line in lines))
 
     def gap(self, number: int) -> int:
         """The number of omitted columns after a column."""

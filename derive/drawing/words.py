@@ -66,5 +66,5 @@ def graph_words(derivation: Derived, graph: Graph) -> str:
 def followed(highlight: Highlight, count: Expr | None) -> str:
     """Describe what is highlighted."""
     if count is None:
-        return f"Highlighted are {highlight} and every path from it to the error."
-    return f"Highlighted are {highlight} and {counted(count, 'path', 'paths')} from it to the error."
+        return f"Highlighted are {highlight} and every path from it to the loss."
+    return f"Highlighted are {highlight} and {counted(count, 'path', 'paths')} from it to the loss."

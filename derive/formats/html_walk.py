@@ -66,7 +66,7 @@ def walk(view: View, write: Callable[[Item, bool], str], drawn: bool = True) -> 
     )
 
 
-_BEGIN = "<p>Go on to the next step to follow the error back through the network.</p>"
+_BEGIN = "<p>Go on to the next step to follow the gradient of the loss back through the network.</p>"
 
 
 def _stride(number: int, last: int, step: Stride, write: Callable[[Item, bool], str], drawn: bool) -> str:

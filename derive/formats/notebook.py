@@ -67,7 +67,7 @@ _CHECKS = "The next cell defines `check`, which compares an answer with the valu
 _BLANKS = (
     "This is an exercise. Below each equation is a cell with a blank, `...`. Replace it by the right side of the "
     "equation in NumPy, then run the cell and the check after it. `A @ B` is the product of matrices, `A * B` the "
-    "product entry by entry, `A.T` the transpose, and `np.sum(A, axis=1, keepdims=True)` the sum of each row. After "
+    "elementwise product, `A.T` the transpose, and `np.sum(A, axis=1, keepdims=True)` the sum of each row. After "
     "a check, the variable holds the right value, so you may leave equations out."
 )
 _STEP = "The gradients by the names of their parameters, and the learning rate, for the update:"
@@ -78,15 +78,15 @@ _AFTER = {
     "compare": "The cells above and the functions of the generated code give the same gradients, and the same "
     "parameters after a step:",
     "quotient": "A finite difference approximates a gradient. Change one entry of a parameter by $h$ in both "
-    "directions, and divide the difference of the two errors by $2h$:",
+    "directions, and divide the difference of the two losses by $2h$:",
     "check": "The same for all parameters, and with the complex step, which is more accurate. Errors of the size of "
     "rounding errors mean that the gradients are right.",
     "data": "Random data for training:",
-    "learn": "The learning rate is found by trying. With a small one the error hardly changes; with a large one it "
-    "grows, or stays high. The rate with the lowest error after a few epochs usually lies in between: it is not the "
-    "largest that works. For small networks, the error is the mean over five random initialisations.",
-    "curve": "The error after those few epochs by learning rate, and the error during training:",
-    "predict": "The error before and after training:",
+    "learn": "The learning rate is found by trying. With a small one the loss hardly changes; with a large one it "
+    "grows, or stays high. The rate with the lowest loss after a few epochs usually lies in between: it is not the "
+    "largest that works. For small networks, the loss is the mean over five random initialisations.",
+    "curve": "The loss after those few epochs by learning rate, and the loss during training:",
+    "predict": "The loss before and after training:",
 }
 _TAUGHT = {
     "data": "Data for training: random inputs, in three directions at most, with the outputs of another network of the "

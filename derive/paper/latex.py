@@ -92,8 +92,8 @@ class Writer:
 
 #: The macros for characters of the notation, by their text: name and meaning.
 _CHARACTERS = {
-    "⊙": ("had", "product entry by entry"),
-    "*": ("had", "product entry by entry"),
+    "⊙": ("had", "elementwise product"),
+    "*": ("had", "elementwise product"),
     "ᵀ": ("tran", "transpose"),
     "𝟏": ("ones", "column of ones"),
 }

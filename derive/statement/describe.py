@@ -14,13 +14,13 @@ from derive.text.entry_text import number_text, printed
 
 
 def described(network: Network) -> str:
-    """Describe a network: its widths, biases, activations and loss."""
+    """Describe a network: its widths, activations, biases and loss, and how it is trained."""
     names = [printed(name, ACTIVATIONS) for name in network.activation]
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    noun = "activation" if len(set(names)) == 1 else "activations"
-    biases, goal = BIASES[network.bias].phrase, loss(network.loss).phrase
-    first = f"A network of {spelled(network.layers)} units {biases}, {functions} {noun}, and the loss {goal}."
-    return f"{first}{_learning(network)}"
+    noun = "activation" if len(names) == 1 else "activations"
+    biases, goal = BIASES[network.bias].phrase, loss(network.loss).with_article
+    first = f"{titled(network.layers)} with {functions} {noun} and {biases}. The loss is {goal}."
+    return f"{first[0].upper()}{first[1:]}{_learning(network)}"
 
 
 def _learning(network: Network) -> str:
@@ -29,7 +29,7 @@ def _learning(network: Network) -> str:
     more = [KEYS[key].phrase.format(_shown(getattr(network, key))) for key in changed]
     said = [] if network.is_plain("optimizer") else [f"with {printed(network.optimizer, OPTIMIZERS)}"]
     said += [f"with {_in_a_row(more)}"] if more else []
-    return f" It is trained {', '.join(said)}." if said else ""
+    return f" The network is trained {', '.join(said)}." if said else ""
 
 
 def _shown(value: str | float) -> str:
@@ -41,6 +41,17 @@ def _in_a_row(words: Sequence[str]) -> str:
     if len(first) < 2:
         return " and ".join(words)
     return f"{', '.join(first)}, and {last}"
+
+
+def titled(layers: Sequence[object]) -> str:
+    """Name a network by its widths, with the article; letters are read by their names, 8 as eight.
+
+    >>> titled((8, 1))
+    'an 8-1 network'
+    """
+    widths = spelled(layers)
+    article = "an" if widths[0] in "aefhilmnorsx8" or widths.partition("-")[0] in ("11", "18") else "a"
+    return f"{article} {widths} network"
 
 
 def spelled(layers: Sequence[object]) -> str:

@@ -127,14 +127,14 @@ KEYS = {
         always=True,
         catalogue="activations",
     ),
-    "loss": Key((str,), "a string", help="error (loss) that is minimised", always=True, catalogue="losses"),
+    "loss": Key((str,), "a string", help="loss that is minimised", always=True, catalogue="losses"),
     "bias": _chosen(
         "biases", "separate, augmented or none", always=True, left_out="augmented for xbar, otherwise separate"
     ),
     "notation": _chosen("notations", "notation of the derivation: psi, bracket, delta or xbar", always=True),
     "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
     "l2": _number(
-        "strength of the L2 penalty, a part of the error",
+        "strength of the L2 penalty, a part of the loss",
         f"0 for no L2 penalty, or from {LEAST:g} to {MOST:g}",
         "0.01",
         "an L2 penalty of strength {}",

@@ -77,7 +77,7 @@
     compute();
     if (known.axes[find(entry)[0]]) begin();  // not for the learning rate
     draw();
-    say(`The error is ${shown(error())}.`);
+    say(`The loss is ${shown(error())}.`);
   };
   const reset = () => {
     values = structuredClone(known.given);
@@ -105,7 +105,7 @@
       clearTimeout(running);
       running = null;
       draw();
-      say(`Step ${steps}: the error is ${shown(error())}.`);
+      say(`Step ${steps}: the loss is ${shown(error())}.`);
       return;
     }
     const next = () => {
@@ -114,9 +114,9 @@
     };
     next();
   };
-  on(one("#live-step"), "click", () => { step(); say(`Step ${steps}: the error is ${shown(error())}.`); });
+  on(one("#live-step"), "click", () => { step(); say(`Step ${steps}: the loss is ${shown(error())}.`); });
   on(one("#live-run"), "click", () => run(running === null));
-  on(one("#live-reset"), "click", () => { run(false); reset(); say(`Reset: the error is ${shown(error())}.`); });
+  on(one("#live-reset"), "click", () => { run(false); reset(); say(`Reset: the loss is ${shown(error())}.`); });
   const samples = one("#live-sample");
   if (samples) on(samples, "change", () => { sample = +samples.value; draw(); });
 
@@ -151,7 +151,7 @@
   });
   inputs.forEach(e => on(e, "mousedown", down => { if (e !== document.activeElement) down.preventDefault(); }));
 
-  // One weight: its paths to the error, and the product along each.
+  // One weight: its paths to the loss, and the product along each.
   const sign = name => {
     const found = one("#live-signs").content.querySelector(`[data-sign="${CSS.escape(name)}"]`);
     const made = found.firstElementChild.cloneNode(true);
@@ -260,7 +260,7 @@
   on(range, "input", light);
   all(".walk .controls button").forEach(e => on(e, "click", light));
 
-  // The error after each step.
+  // The loss after each step.
   const curve = () => {
     const svg = one("#live-curve"), finite = errors.filter(Number.isFinite);
     const least = Math.min(...finite, 0), most = Math.max(...finite, least + 1e-300);
@@ -271,7 +271,7 @@
     svg.children[3].textContent = least ? shown(least) : "0";
   };
 
-  // The error over two weights, with all others as they are, and the path of the descent on it.
+  // The loss over two weights, with all others as they are, and the path of the descent on it.
   const canvas = one("#live-surface"), brush = canvas && canvas.getContext("2d"), BANDS = 14;
   const [across, up] = [one("#live-across"), one("#live-up")];
   let frame = null;
@@ -346,9 +346,9 @@
     brush.stroke();
     const names = [across, up].map(e => e.selectedOptions[0].textContent);
     const ends = list => list.map(e => shown(e)).join(" to ");
-    const text = `${names[0]} from ${ends(frame.wide)} across, ${names[1]} from ${ends(frame.high)} up; the error is ${ends([low, high])}, bluer where it is smaller. All other numbers are as above; the line is the path of the descent.`;
+    const text = `${names[0]} from ${ends(frame.wide)} across, ${names[1]} from ${ends(frame.high)} up; the loss is ${ends([low, high])}, bluer where it is smaller. All other numbers are as above; the line is the path of the descent.`;
     one("#live-legend").textContent = text;
-    canvas.setAttribute("aria-label", `The error over two weights: ${text}`);
+    canvas.setAttribute("aria-label", `The loss over two weights: ${text}`);
   };
   const again = () => later(surface);
   if (canvas) [[across, "change"], [up, "change"], [document.querySelector("#theme"), "click"],

@@ -16,16 +16,16 @@ from derive.statement.describe import described
     ("learning", "sentence"),
     [
         ({}, "mean squared error."),
-        ({"optimizer": "adam"}, " It is trained with Adam."),
-        ({"l2": 0.01}, " It is trained with an L2 penalty of strength 0.01."),
+        ({"optimizer": "adam"}, " The network is trained with Adam."),
+        ({"l2": 0.01}, " The network is trained with an L2 penalty of strength 0.01."),
         (
             {"clip": 1, "l2": 0.01},
-            " It is trained with an L2 penalty of strength 0.01 and gradients clipped at norm 1.",
+            " The network is trained with an L2 penalty of strength 0.01 and gradients clipped at norm 1.",
         ),
         (
             {"optimizer": "adam", "l2": 0.01, "clip": 1, "schedule": "cosine(steps=100)"},
-            " It is trained with Adam, with an L2 penalty of strength 0.01, gradients clipped at norm 1, and the "
-            "schedule cosine(steps=100).",
+            " The network is trained with Adam, with an L2 penalty of strength 0.01, gradients clipped at norm 1, and "
+            "the schedule cosine(steps=100).",
         ),
     ],
 )

@@ -135,7 +135,7 @@ def test_numbers_from_a_file(tmp_path: Path) -> None:
 def test_widths_with_names_have_no_numbers() -> None:
     derivation = derive(Network("n,h,k"))
     told = derivation.explain("W1[2,1]")
-    assert "h paths" not in told and "k paths lead to the error, of which some are" in told
+    assert "h paths" not in told and "k paths lead to the loss, of which some are" in told
     assert "The widths of this network have names" in told
     with pytest.raises(SpecError, match="the width n is symbolic"):
         derivation.explain("W1[2,1]", numbers=7)

@@ -216,7 +216,7 @@ def said(label: Label) -> str:
 
 def test_the_labels_of_the_units() -> None:
     labels = {n: [said(x) for x in drawn(derive(Network((3, 2), notation=n))).parts.labels] for n in NOTATIONS}
-    assert {"x_1", "ŷ_2", "E", "y", "inputs", "3 units", "sigmoid", "error"} <= set(labels["psi"])
+    assert {"x_1", "ŷ_2", "E", "y", "inputs", "3 units", "sigmoid", "loss"} <= set(labels["psi"])
     assert {"x_1", "a_2^[1]"} <= set(labels["bracket"])
     assert {"x_1", "ŷ_2", "W, b"} <= set(labels["delta"])
     assert "3 units" in [said(x) for x in drawn(of_spec("small")).parts.labels]

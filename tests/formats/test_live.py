@@ -139,7 +139,7 @@ def test_a_typed_number_changes_all_others(made, open_page):
     page.focus("[data-input='b2:4']")
     page.keyboard.press("ArrowUp")
     assert_shown(page, live, changed(values, "b2", (3,), values["b2"][3] + 0.01))
-    page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('The error is 0.')")
+    page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('The loss is 0.')")
 
 
 def drag(page, selector: str, across: int) -> None:
@@ -182,7 +182,7 @@ def test_the_error_falls_while_it_runs(made, open_page):
     assert number(page.inner_text("[data-value='E:']:not(text)")) < before
     assert page.get_attribute("#live-curve .trace", "d").count("L") == count
     page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('Step ')")
-    assert page.inner_text("#live-said").startswith(f"Step {count}: the error is 0.")
+    assert page.inner_text("#live-said").startswith(f"Step {count}: the loss is 0.")
     assert page.inner_text("#live-run") == "Run"
 
 

@@ -194,7 +194,7 @@ class Run:
 @pytest.mark.sampled(5)
 def test_it_runs_and_learns(name, monkeypatch):
     run = Run(text(name), monkeypatch)
-    assert float(run.line("error after training:")) < 0.7 * float(run.line("error before training:"))
+    assert float(run.line("loss after training:")) < 0.7 * float(run.line("loss before training:"))
     assert np.ptp(run.names["Y_all"], axis=0).max() > 1e-3, "there is something to find"
     if "softmax" in str(CASES.get(name)):
         assert int(run.line("accuracy:").removesuffix("%")) > 70
@@ -224,7 +224,7 @@ def test_networks_that_are_stated_by_hand(name, monkeypatch):
     worked = notebook(stated.document("brief"), stated)
     nbformat.validate(nbformat.reads(worked, as_version=4))
     with np.errstate(all="ignore"):
-        assert Run(worked, monkeypatch).line("error after training:")
+        assert Run(worked, monkeypatch).line("loss after training:")
         solved = Run(notebook(stated.document("brief"), stated, "solution"), monkeypatch)
     assert solved.names["check"].verdicts == dict.fromkeys(equations(worked), "right")
 
@@ -240,7 +240,7 @@ def test_an_exercise_runs_to_its_end_and_says_what_is_open(name, monkeypatch):
     assert run.names["check"].verdicts == dict.fromkeys(numbers, "open")
     assert f"0 of {len(numbers)} equations are right." in run.lines
     assert run.line("Open:") == ", ".join(f"({n})" for n in numbers)
-    assert float(run.line("error after training:")) < float(run.line("error before training:"))
+    assert float(run.line("loss after training:")) < float(run.line("loss before training:"))
 
 
 @pytest.mark.parametrize("name", [*CASES, *LEARNING])
@@ -380,6 +380,6 @@ def test_a_kernel_runs_it(name, kind, tmp_path):
     outputs = {cell.id: cell.outputs for cell in done.cells if cell.cell_type == "code"}
     assert ["image/png" in o.data for o in outputs["run-curve"] if o.output_type == "display_data"] == [True]
     said = "".join(o.text for listed in outputs.values() for o in listed if o.output_type == "stream")
-    assert "complex step" in said and "error after training" in said
+    assert "complex step" in said and "loss after training" in said
     assert not [o for listed in outputs.values() for o in listed if o.get("name") == "stderr" and "Warning" in o.text]
     assert path.read_text(encoding="utf-8") == text(name, kind), "the file is left as it is"

@@ -20,10 +20,9 @@ WIDEST = 16.0
 
 def glance(view: View) -> Part:
     """The network in a sentence, in a drawing, and layer by layer."""
-    count = view.page.entry(view.total)
-    noun = "parameter" if view.total == 1 else "parameters"
-    blocks: list[Block] = [say("{} It has {} " + noun + ".", description(view), count)]
-    blocks.append(Picture(view.drawing, say("The network, from the inputs to the error.")))
+    words = "{} There is {} parameter." if view.total == 1 else "{} There are {} parameters."
+    blocks: list[Block] = [say(words, description(view), view.page.entry(view.total))]
+    blocks.append(Picture(view.drawing, say("The network, from the inputs to the loss.")))
     if not view.brief:
         blocks.append(layers(view))
     return Part("glance", "The network at a glance", tuple(blocks))

@@ -111,9 +111,9 @@ def _first_words(view: View) -> Text:
     """The sentence that says which equations are written with indices."""
     first, *others = view.single.parameters
     if view.exhaustive or not others:
-        return say("Entry by entry:")
+        return say("With indices:")
     return say(
-        "Entry by entry, for {}; the other parameters are updated in the same way:",
+        "With indices, for {}; the other parameters are updated in the same way:",
         view.page.symbol(first, whole=True),
     )
 

@@ -67,8 +67,8 @@ _MEANING = {
     "preactivation": "pre-activations",
     "activation": "activations",
     "prediction": "outputs",
-    "error": "error (loss)",
-    "penalty": "L2 penalty, a part of the error",
+    "error": "loss (error)",
+    "penalty": "L2 penalty, a part of the loss",
 }
 
 # Meaning of a number or an array of a step.
@@ -148,7 +148,7 @@ def _stated_as(view: View, tensor: Tensor) -> Text:
 
 def _shape(view: View, tensor: Tensor) -> Box:
     if not tensor.axes:
-        return view.set_.words("number")
+        return view.set_.words("scalar")
     extents = [a.extent for a in tensor.axes]
     boxes = [view.batch_page.extent(e) for e in extents]
     if len(boxes) == 1:
@@ -158,7 +158,7 @@ def _shape(view: View, tensor: Tensor) -> Box:
 
 def _signs(view: View) -> Iterator[Row]:
     """Yield the symbols that denote no tensor of the network."""
-    number = Text((view.set_.words("number"),))
+    number = Text((view.set_.words("scalar"),))
     gradient = view.batch.stage("gradient")[0].target
     assert gradient.about is not None
     slope = view.batch_page.symbol(gradient, whole=True)
@@ -183,12 +183,12 @@ def _signs(view: View) -> Iterator[Row]:
 
 
 #: Meaning of the function that a loss applies to each entry.
-LOSS = "contribution of one entry to the error"
+LOSS = "contribution of one entry to the loss"
 
 
 def _of_a_step(view: View) -> Iterator[Row]:
     """The numbers and arrays of a step; constants with their values."""
-    number = Text((view.set_.words("number"),))
+    number = Text((view.set_.words("scalar"),))
     for name, value in view.batch.constants.items():
         symbol = view.batch_page.symbol(constant(name))
         shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)

@@ -135,8 +135,8 @@ def _kinks(view: View, role: str) -> list[Block]:
     for function in (d.function for d in view.batch.definitions if not d.function.order and d.function.role == role):
         for point, slope in kinks(function) if function.origin in slopes else []:
             name = view.page.function(function, layers_of(view, function)[0])
-            words = "At {}, {} has a kink and no derivative; its slope there is taken to be {}."
-            found.append(say(words, view.page.formula(point), name, view.page.formula(slope)))
+            words = "{} has a kink at {} and no derivative there; the value {} is used for it."
+            found.append(say(words, name, view.page.formula(point), view.page.formula(slope)))
     return found
 
 
