@@ -276,22 +276,20 @@ def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
 
 
 def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
-    """Number everything in reading order: the definition of f before its use, that of f' after."""
+    """Number everything in reading order: every f before its use, every f' between the loss and the backward pass."""
     used = _functions([e for _, e in staged])
     plain = [f for f in used if f.order == 0]
     origins = [f.title for f in plain]
     slopes = [f for f in used if f.order > 0]
     slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # those of the error come first
-    updates = sum(stage == "update" for stage, _ in staged)
-    first = len(plain) + 1
-    after_slopes = len(slopes)
-    statements = []
-    for n, (stage, equation) in enumerate(staged, start=first):
-        statements.append(Assign(n + (after_slopes if stage == "update" else 0), stage, equation))
-    first_slope = first + len(staged) - updates
-    numbers = [*range(1, first), *range(first_slope, first_slope + after_slopes)]
-    named = tuple(Definition(n, f) for n, f in zip(numbers, plain + slopes, strict=True))
-    return named, tuple(statements)
+    given = [n for n, (stage, _) in enumerate(staged) if stage in ("forward", "error")]
+    first_slope = len(plain) + len(given) + 1
+    statements = tuple(
+        Assign(n + len(plain) + 1 + (0 if n in given else len(slopes)), stage, equation)
+        for n, (stage, equation) in enumerate(staged)
+    )
+    numbered = [*enumerate(plain, 1), *enumerate(slopes, first_slope)]
+    return tuple(Definition(n, f) for n, f in numbered), statements
 
 
 def _functions(equations: list[Equation]) -> list[Any]:

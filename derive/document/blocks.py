@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 BREAK = EMPTY
 
 
+#: The number of an equation, or the letter of one that the code does not compute.
+Number = int | str
+
+
 @record
 class Reference:
     """A reference to an equation by number; a link in formats that have links."""
 
-    number: int
+    number: Number
 
 
 @record
@@ -84,7 +88,7 @@ class Item:
     left: Box
     right: tuple[Box, ...]
     relation: str = "equals"
-    number: int | None = None
+    number: Number | None = None
     reason: Text | None = None
     again: bool = False
 

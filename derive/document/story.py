@@ -18,7 +18,20 @@ from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.calculus.rules import INDEPENDENCE
 from derive.calculus.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
-from derive.document.blocks import BREAK, Block, Display, Document, Item, Part, Picture, Table, Text, listed, say
+from derive.document.blocks import (
+    BREAK,
+    Block,
+    Display,
+    Document,
+    Item,
+    Part,
+    Picture,
+    Reference,
+    Table,
+    Text,
+    listed,
+    say,
+)
 from derive.document.manuscript import Manuscript, numbers_of
 from derive.document.parts.chain import one_weight, shown_chains
 from derive.document.parts.forward import UNITS, written_out
@@ -198,12 +211,12 @@ def _ranging(indices: Iterable[Expr]) -> bool:
 
 
 def _at(view: View, statement: Assign, entry: tuple[Expr, ...]) -> Item:
-    """Write a statement for one entry with its sums expanded, and the number of its equation."""
+    """Write a statement for one entry with its sums expanded, and the equation that it comes from."""
     value = at_entry(statement.equation.at(entry)).replace(_is_single, lambda total: total.function)
     free = [i for i in entry if isinstance(i, Index)]
     page = view.page.with_letters(free, bound_in(value, free))
     pieces = written_out(page, value, max(UNITS["full"], UNITS[view.detail]))
-    return Item(page.symbol(statement.target, entry), tuple(pieces), number=statement.number)
+    return Item(page.symbol(statement.target, entry), tuple(pieces), reason=say("by {}", Reference(statement.number)))
 
 
 def _is_single(node: Expr) -> bool:

@@ -18,10 +18,11 @@ class Stride:
     """One step: its equations in matrix form for one sample, and the symbols to highlight.
 
     ``symbols`` are highlighted in equations: tensors by name, local derivatives as ``a2/z2``;
-    ``drawn`` are the tensors highlighted in the drawing.
+    ``drawn`` are the tensors highlighted in the drawing. ``numbers`` are those of the equations for a batch.
     """
 
     items: tuple[Item, ...]
+    numbers: tuple[int, ...]
     symbols: tuple[str, ...]
     drawn: tuple[str, ...]
 
@@ -40,12 +41,14 @@ def strides(view: View) -> tuple[Stride, ...]:
 
 
 def _stride(view: View, statements: list[ArrayAssign], passages: Mapping[str, Passage]) -> Stride:
-    items = tuple(view.arrays(s, view.page) for s in statements)
+    items = tuple(view.arrays(s, view.page, numbered=False) for s in statements)
     edges = [e for s in statements for e in _edges(s, view, passages)]
     abouts = [s.target.about for s in statements if s.target.about is not None]
     symbols = [*(s.target.name for s in statements), *(f"{e.of.name}/{e.wrt.name}" for e in edges)]
     drawn = [*(e.wrt.name for e in edges), *(t.name for t in abouts)]
-    return Stride(items, tuple(dict.fromkeys(symbols)), tuple(dict.fromkeys(drawn)))
+    return Stride(
+        items, tuple(s.number for s in statements), tuple(dict.fromkeys(symbols)), tuple(dict.fromkeys(drawn))
+    )
 
 
 def _edges(statement: ArrayAssign, view: View, passages: Mapping[str, Passage]) -> list[LocalDerivative]:

@@ -25,6 +25,7 @@ from derive.document.blocks import (
     Fold,
     Heading,
     Item,
+    Number,
     Part,
     Picture,
     Reference,
@@ -115,7 +116,7 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[Block]:
             yield from _blocks(block.blocks)
 
 
-def _numbers(parts: Sequence[Part]) -> Iterator[int]:
+def _numbers(parts: Sequence[Part]) -> Iterator[Number]:
     """Yield the numbers of the equations."""
     for block in (b for part in parts for b in _blocks(part.blocks)):
         if isinstance(block, Display):
@@ -170,11 +171,11 @@ class HtmlWriter:
     occurrence of an equation gets the anchor.
     """
 
-    known: frozenset[int]
-    anchored: set[int] = field(default_factory=set)
+    known: frozenset[Number]
+    anchored: set[Number] = field(default_factory=set)
 
     @property
-    def anchors(self) -> dict[int, str]:
+    def anchors(self) -> dict[Number, str]:
         """Return the target of the link to each equation."""
         return {number: f"eq-{number}" for number in self.known}
 
@@ -283,7 +284,7 @@ class HtmlWriter:
     def _(self, span: Strong) -> str:
         return f"<dfn>{escape(span.words)}</dfn>"
 
-    def _link(self, number: int, anchor: str | None) -> str:
+    def _link(self, number: Number, anchor: str | None) -> str:
         return f"({number})" if anchor is None else f'<a href="#{anchor}">({number})</a>'
 
     # ------------------------------------------------------------ equations

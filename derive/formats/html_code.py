@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
+from derive.document.blocks import Number
 from derive.targets.target import Line, Section, Word
 
 if TYPE_CHECKING:
     from derive.document.view import View
 
 
-def code_section(view: View, anchors: Mapping[int, str]) -> str:
+def code_section(view: View, anchors: Mapping[Number, str]) -> str:
     """Write the module line by line; ``anchors`` are the link targets of the equations."""
     words = (
         f"This is <code>{view.code.name}</code>, with the line numbers of the file. A line that computes an equation "
@@ -21,7 +22,7 @@ def code_section(view: View, anchors: Mapping[int, str]) -> str:
     return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in view.code.sections)])
 
 
-def _section(section: Section, anchors: Mapping[int, str]) -> str:
+def _section(section: Section, anchors: Mapping[Number, str]) -> str:
     lines = "".join(_line(n, line, anchors) for n, line in enumerate(section.lines, start=section.first))
     code = f'<pre><code style="--first:{section.first - 1}">{lines}</code></pre>'
     return f"<details><summary>{_summary(section)}</summary>\n{code}</details>"
@@ -38,13 +39,13 @@ def _summary(section: Section) -> str:
     return f"Lines {section.first} to {section.last}: {listed}"
 
 
-def _line(number: int, line: Line, anchors: Mapping[int, str]) -> str:
+def _line(number: int, line: Line, anchors: Mapping[Number, str]) -> str:
     """Write a line; a line that computes an equation has an anchor."""
     place = f' id="line-{number}"' if any(w.equation is not None for w in line) else ""
     return f"<span{place}>{''.join(_word(w, anchors) for w in line)}\n</span>"
 
 
-def _word(word: Word, anchors: Mapping[int, str]) -> str:
+def _word(word: Word, anchors: Mapping[Number, str]) -> str:
     text = escape(word.text, quote=False)
     if word.tensor:
         return f'<b data-s="{escape(word.tensor)}">{text}</b>'

@@ -71,7 +71,7 @@ _BEGIN = "<p>Go on to the next step to follow the gradient of the loss back thro
 
 def _stride(number: int, last: int, step: Stride, write: Callable[[Item, bool], str], drawn: bool) -> str:
     rows = "\n".join(write(item, False) for item in step.items)
-    numbers = " ".join(str(i.number) for i in step.items if i.number is not None)
+    numbers = " ".join(map(str, step.numbers))
     places = " ".join(step.drawn) if drawn else ""
     return (
         f'<li hidden data-symbols="{escape(" ".join(step.symbols))}" data-drawn="{escape(places)}" '

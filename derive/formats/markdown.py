@@ -17,6 +17,7 @@ from derive.document.blocks import (
     Document,
     Fold,
     Heading,
+    Number,
     Part,
     Picture,
     Reference,
@@ -50,8 +51,8 @@ class MarkdownWriter:
 
     flavour: Flavour
     prefix: str = "eq"
-    homes: Mapping[int, Display] = field(default_factory=dict)
-    targets: Mapping[int, str] = field(default_factory=dict)
+    homes: Mapping[Number, Display] = field(default_factory=dict)
+    targets: Mapping[Number, str] = field(default_factory=dict)
     pictures: str = ""
 
     def part(self, part: Part) -> str:
@@ -200,10 +201,10 @@ def _plain_formula(box: Box) -> str:
 # ---------------------------------------------------------------- numbers, pictures
 
 
-def homes(parts: Sequence[Part]) -> dict[int, Display]:
+def homes(parts: Sequence[Part]) -> dict[Number, Display]:
     """Return the display that links to an equation lead to: the first one, unless it has the equation again."""
     displays = [block for part in parts for block in part.blocks if isinstance(block, Display)]
-    found: dict[int, Display] = {}
+    found: dict[Number, Display] = {}
     for again in (False, True):
         for display in displays:
             for item in display.items:

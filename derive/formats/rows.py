@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from derive.document.blocks import Display, Item, Text
+from derive.document.blocks import Display, Item, Number, Text
 from derive.files.flavours import GREEN, RED
 from derive.formats.tex import broken, reason_lines, text_width
 from derive.paper.boxes import Box
@@ -29,7 +29,7 @@ class Row:
 
     left: str
     right: str
-    number: int | None = None
+    number: Number | None = None
 
     def aligned(self) -> str:
         """Return a row of ``aligned``, with the number in a column, since not every renderer supports tags."""

@@ -22,6 +22,7 @@ from derive.document.blocks import (
     Fold,
     Heading,
     Item,
+    Number,
     Part,
     Picture,
     Reference,
@@ -99,7 +100,7 @@ class TexWriter:
     prefix: str = ""
     line: float = LINE
     write: Source = field(default_factory=Source)
-    labelled: Mapping[int, Item] = field(default_factory=dict)
+    labelled: Mapping[Number, Item] = field(default_factory=dict)
     alone: bool = False
 
     def written(self, part: Part) -> Written:

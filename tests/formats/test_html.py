@@ -284,7 +284,7 @@ def test_the_steps_of_the_backward_pass_come_from_the_program():
 @pytest.mark.sampled(5)
 def test_every_gradient_and_factor_is_in_one_step(name, made):
     _, view, _ = made(name)
-    numbers = [i.number for s in strides(view) for i in s.items]
+    numbers = [number for s in strides(view) for number in s.numbers]
     assert sorted(numbers) == sorted(s.number for s in view.batch.stage("factor", "gradient"))
 
 
@@ -405,7 +405,7 @@ def test_a_click_keeps_the_highlight(made, open_page):
 def test_keyboard_and_pointer_are_equivalent(made, open_page):
     visit = open_page(made("plain")[0])
     page = visit.page
-    page.focus("#eq-10")
+    page.focus("#eq-11")
     page.keyboard.press("ArrowRight")
     assert set(lit(page)) >= {"Psi_z2", "E/z2"}
     assert re.fullmatch(r"Psi_z2: \d+ places", page.inner_text("#said"))
@@ -467,7 +467,7 @@ def test_the_backward_pass_is_walked_through(name, made, open_page):
         walk(page, 1)
         assert page.inner_text(".walk li:not([hidden]) p") == f"Step {number} of {len(steps)}"
         now = set(page.eval_on_selector_all(".eq.now", "all => all.map(e => e.id)"))
-        assert now >= {f"eq-{i.number}" for i in step.items}
+        assert now >= {f"eq-{n}" for n in step.numbers}
         assert page.locator(".was").count() == 0 if number == 1 else page.locator(".eq.was").count() > 0
         symbols = page.eval_on_selector_all("main math .now", "all => all.map(e => e.dataset.s)")
         assert set(symbols) & set(step.symbols)

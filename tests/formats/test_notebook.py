@@ -272,15 +272,15 @@ BY_HAND = {
     "n6": "W3 @ A2 + b3",
     "n7": "sigmoid(Z3)",
     "n8": "((Y_hat - Y) ** 2).mean()",
-    "n9": "2 * (Y_hat - Y) * Y_hat * (1 - Y_hat) / m",
-    "n10": "A2 * (1 - A2) * (W3.T @ Psi3)",
-    "n11": "A1 * (1 - A1) * (W2.T @ Psi2)",
-    "n12": "Psi1 @ X.T",
-    "n13": "Psi1.sum(axis=1)[:, None]",
-    "n14": "Psi2.dot(A1.T)",
-    "n15": "Psi2 @ np.ones((m, 1))",
-    "n16": "(A2 @ Psi3.T).T",
-    "n17": "np.sum(Psi3)",
+    "n10": "2 * (Y_hat - Y) * Y_hat * (1 - Y_hat) / m",
+    "n11": "A2 * (1 - A2) * (W3.T @ Psi3)",
+    "n12": "A1 * (1 - A1) * (W2.T @ Psi2)",
+    "n13": "Psi1 @ X.T",
+    "n14": "Psi1.sum(axis=1)[:, None]",
+    "n15": "Psi2.dot(A1.T)",
+    "n16": "Psi2 @ np.ones((m, 1))",
+    "n17": "(A2 @ Psi3.T).T",
+    "n18": "np.sum(Psi3)",
     **{f"n{n}": f'parameters["{p}"] - 0.1 * slopes["{p}"]' for n, p in zip(range(19, 25), PARAMETERS, strict=True)},
 }
 
@@ -288,21 +288,21 @@ BY_HAND = {
 def test_right_answers_in_other_words_pass(monkeypatch):
     run = Run(text("three layers", "exercise"), monkeypatch, **BY_HAND)
     assert "22 of 22 equations are right." in run.lines
-    assert "(10) Psi2 is right, of shape (4, 7)." in run.lines and "(8) E is right." in run.lines
+    assert "(11) Psi2 is right, of shape (4, 7)." in run.lines and "(8) E is right." in run.lines
 
 
 @pytest.mark.parametrize(
     ("number", "answer", "says"),
     [
-        (10, "Psi3.T @ W3", "Psi2 has the shape (7, 4) where (4, 7) is needed: check the order of the factors"),
-        (10, "-(W3.T @ Psi3) * sigmoid_prime(Z2)", "Psi2 is -1 times what it should be: check the sign"),
-        (9, "(Y_hat - Y) * sigmoid_prime(Z3) / m", "Psi3 is 0.5 times what it should be"),
-        (10, "W3.T @ Psi3", "Psi2 has the right shape, but 28 of its 28 values are wrong"),
+        (11, "Psi3.T @ W3", "Psi2 has the shape (7, 4) where (4, 7) is needed: check the order of the factors"),
+        (11, "-(W3.T @ Psi3) * sigmoid_prime(Z2)", "Psi2 is -1 times what it should be: check the sign"),
+        (10, "(Y_hat - Y) * sigmoid_prime(Z3) / m", "Psi3 is 0.5 times what it should be"),
+        (11, "W3.T @ Psi3", "Psi2 has the right shape, but 28 of its 28 values are wrong"),
         (8, "np.nan", "E has the right shape, but 1 of its 1 values are wrong"),
         (2, "'W1 @ X'", "Z1 is no array of real numbers, but str"),
         (2, "None", "Z1 is no array of real numbers, but NoneType"),
         (2, "[[1], [2, 3]]", "Z1 is no array of real numbers, but list"),
-        (13, "np.sum(Psi1, axis=1)", "dE_db1 has the shape (4,) where (4, 1) is needed"),
+        (14, "np.sum(Psi1, axis=1)", "dE_db1 has the shape (4,) where (4, 1) is needed"),
         (19, 'parameters["W1"] + learning_rate * slopes["W1"]', "W1 has the right shape, but 12 of its 12 values"),
     ],
 )

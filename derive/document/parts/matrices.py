@@ -12,7 +12,9 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Reference, say
-from derive.document.parts.pattern import recurring
+from derive.document.parts.forward import mixes_samples
+from derive.document.parts.pattern import ranged, recurring
+from derive.document.recursion import Layered
 from derive.document.view import LINE, View
 from derive.paper.boxes import Box
 
@@ -20,7 +22,7 @@ from derive.paper.boxes import Box
 def matrices(view: View) -> Part:
     """Derive the backward equations for a batch from those for one sample, and number them."""
     backward = view.batch.stage("factor", "gradient")
-    blocks: list[Block] = []
+    blocks = _of_a_batch(view)
     unfolded = _unfolded(view)
     if unfolded:
         blocks += [say("With the forward equations substituted, the loss of the batch is"), Display(tuple(unfolded))]
@@ -35,8 +37,10 @@ def matrices(view: View) -> Part:
         blocks += [say("The gradients for the batch are"), view.batched("gradient")]
     known = view.batch.stage("forward", "error")
     if not view.brief:
-        known += tuple(s for formula in recurring(view) for s in formula.statements)
+        known += tuple(s for formula in recurring(view).values() for s in formula.statements)
     blocks += signs(view, backward, known)
+    if not view.brief:
+        blocks += [*_mean(view), *_recursions(view)]
     if view.exhaustive:
         blocks += [say("For one sample, with the shape below each array:"), view.shaped("factor", "gradient")]
     return Part("matrices", "From one sample to a batch", tuple(blocks))
@@ -53,13 +57,7 @@ def _derived(view: View) -> list[Block]:
         item = view.entries(weight, view.batch, numbered=False)
         page = view.batch_page
         blocks += [
-            say(
-                "The loss of the batch is {} over its samples, and so is its gradient. From here on {} is the loss of "
-                "the batch. For {}:",
-                "a mean" if _divides(view.batch.stage("error")[-1]) else "a sum",
-                page.error(),
-                page.symbol(weight.target, whole=True),
-            ),
+            say("The gradient of the batch is a sum over its samples. For {}:", page.symbol(weight.target, whole=True)),
             Display((item,)),
             say(
                 "Row {} of {} times row {} of {}: this is the entry in row {}, column {} of the product {}. A matrix "
@@ -75,7 +73,49 @@ def _derived(view: View) -> list[Block]:
         words = "{} is added to every sample, so its gradient adds up the samples: {}."
         about = view.batch_page.symbol(summed.target.about, whole=True)
         blocks.append(say(words, about, view.batch_page.array(summed.form)))
-    return [*blocks, *_mean(view)]
+    return blocks
+
+
+def _of_a_batch(view: View) -> list[Block]:
+    """What the loss and the factors are from here on."""
+    factors = view.batch.stage("factor")
+    if mixes_samples(view) or not factors:
+        return []
+    mean, common = _divides(view.batch.stage("error")[-1]), view.batch.common.has(SAMPLES)
+    kind = "mean" if mean else "sum"
+    words = "From here on, {} is the loss of the batch, the {} of the losses of its samples"
+    if not mean or common:
+        return [say(words + ".", view.page.error(), kind)]
+    factor = view.role("factor")
+    share = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
+    return [
+        say(
+            words + ", and {} its derivative: the column of a sample is {} times the {} of that sample alone.",
+            view.page.error(),
+            kind,
+            factor,
+            share,
+            factor,
+        )
+    ]
+
+
+def _recursions(view: View) -> list[Block]:
+    """Which of the equations are the general recursion."""
+    letter = view.letter(Layered(view).letter) if recurring(view) else view.set_.words("")
+    return [
+        say(
+            "{} and {} are the recursion {} for {} = {}." if len(numbers) == 2 else "{} to {} are {} for {} = {}.",
+            Reference(numbers[0]),
+            Reference(numbers[-1]),
+            Reference(label),
+            letter,
+            ranged(formula.layers[::-1]),
+        )
+        for label, formula in recurring(view).items()
+        for numbers in [[s.number for s in formula.statements]]
+        if len(numbers) == 2 or numbers == [*range(numbers[0], numbers[-1] + 1)]
+    ]
 
 
 def product_over_samples(statement: ArrayAssign) -> Product | None:
@@ -108,9 +148,7 @@ def _mean(view: View) -> list[Block]:
         return [say(words, mean, Reference(holders[0].number))]
     if view.batch.common.has(SAMPLES):
         role = view.role("factor")
-        return [
-            say("{} belongs to the loss of one sample, so the mean over the batch is taken in the gradients.", role)
-        ]
+        return [say("{} belongs to the loss of one sample; the mean over the batch is taken in the gradients.", role)]
     return []
 
 

@@ -12,7 +12,7 @@ from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.index import Index, Tensor
 from derive.calculus.scalar_chains import at_entry
-from derive.document.blocks import Block, Display, Heading, Item, Part, Table, Text, listed, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Reference, Table, Text, listed, say
 from derive.document.parts.forward import UNITS, written_out
 from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
@@ -82,8 +82,9 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     """The forward pass, error, backward pass, gradients beside their finite differences, and the update."""
     program, _ = _program(view, example)
     title = Text((f"Step {step.number}",))
-    blocks: list[Block] = [Heading(title, Text(("The forward pass and the loss:",)))]
-    blocks.append(_stage(view, example, step, program.stage("forward", "error")))
+    first = program.stage("forward", "error")
+    blocks: list[Block] = [Heading(title, say("The forward pass and the loss{}:", _by(example, first)))]
+    blocks.append(_stage(view, example, step, first))
     in_numbers = step.number == 1 and example.samples == 1 and not view.batch.extents
     if in_numbers:
         blocks += _first_units(view, example, step, "forward", "error")
@@ -91,7 +92,8 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     if slopes:
         blocks += [Text(("The derivatives of the activations:",)), Display(tuple(slopes))]
     if program.stage("factor"):
-        blocks += [Text(("The backward pass:",)), _stage(view, example, step, program.stage("factor"))]
+        factors = program.stage("factor")
+        blocks += [say("The backward pass{}:", _by(example, factors)), _stage(view, example, step, factors)]
     if in_numbers:
         blocks += _first_units(view, example, step, "factor", "gradient")
     if step.number == 1:
@@ -108,6 +110,14 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
             figure(view, example.figure(step.after)),
         ),
     ]
+
+
+def _by(example: Example, statements: Sequence[ArrayAssign]) -> Text:
+    """The equations that are computed for one sample; those for a batch carry their numbers."""
+    if example.samples > 1:
+        return Text(())
+    first, *_, last = (Reference(s.number) for s in (statements[0], *statements))
+    return say(", by {} for one sample", first) if first == last else say(", by {} to {} for one sample", first, last)
 
 
 def _first_units(view: View, example: Example, step: Step, *stages: str) -> list[Block]:
@@ -224,14 +234,15 @@ def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayA
 
 
 def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
-    """Write a statement with its number, its formula and its values."""
+    """Write a statement with its formula, its values, and its number if it is that of a batch."""
     left = page.symbol(statement.target, whole=True)
     values = matrix(view, example.figures(step, statement.target.name))
     fixed = statement.stage == "update" and statement.target.about and statement.target.about.name in example.fixed
     formula = page.array_pieces(statement.form, LINE - left.width - 5)
     pieces = (values,) if fixed else (*formula, view.set_.before("equals", values))
     words = Text(("not updated",)) if fixed else None
-    return Item(left, pieces, relation(statement), statement.number, words, again=True)
+    number = statement.number if example.samples > 1 or statement.stage == "update" else None
+    return Item(left, pieces, relation(statement), number, words, again=number is not None)
 
 
 def gradient_table(view: View, example: Example, step: Step) -> Table:

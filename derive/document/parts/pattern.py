@@ -76,10 +76,10 @@ def _recursion(view: View) -> list[Block]:
 def _in_general(view: View) -> list[Block]:
     """The factors that are one formula up to the layer number, and the layers for which they are."""
     blocks: list[Block] = []
-    for formula in recurring(view):
+    for label, formula in recurring(view).items():
         letter = view.letter(Layered(view).letter)
-        text = say("In matrices, the recursion for {} = {} is one formula:", letter, _ranged(formula.layers))
-        blocks += [text, Display((Item(formula.left, (formula.right,)),))]
+        text = say("In matrices, the recursion for {} = {} is one formula:", letter, ranged(formula.layers))
+        blocks += [text, Display((Item(formula.left, (formula.right,), number=label),))]
         blocks += signs(view, formula.statements, view.batch.stage("forward", "error"))
         if any(isinstance(n, Transpose) for n in walk(formula.statements[0].form)):
             blocks.append(
@@ -91,14 +91,16 @@ def _in_general(view: View) -> list[Block]:
     return blocks
 
 
-def recurring(view: View) -> list[Formula]:
-    """The formulas that stand for the factors of more than one layer."""
-    return [f for f in Layered(view).formulas("factor") if len(f.statements) > 1]
+def recurring(view: View) -> dict[str, Formula]:
+    """The formulas that stand for the factors of more than one layer, by their letters: R, or R1, R2 and so on."""
+    found = [f for f in Layered(view).formulas("factor") if len(f.statements) > 1]
+    return {f"R{n}" if len(found) > 1 else "R": f for n, f in enumerate(found, 1)}
 
 
-def _ranged(layers: list[int]) -> str:
+def ranged(layers: list[int]) -> str:
     """Layer numbers in a row, the middle of a long row omitted."""
-    if len(layers) > 3 and layers == [*range(layers[0], layers[-1] + 1)]:
+    step = 1 if layers[0] <= layers[-1] else -1
+    if len(layers) > 3 and layers == [*range(layers[0], layers[-1] + step, step)]:
         return f"{layers[0]}, ..., {layers[-1]}"
     return ", ".join(map(str, layers))
 
