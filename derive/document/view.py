@@ -72,8 +72,7 @@ class View:
     @property
     def descent(self) -> Descent:
         """The gradient descent method."""
-        network = self.derivation.network
-        return Descent() if network is None else network.descent
+        return self.derivation.descent
 
     @property
     def single(self) -> ArrayProgram:

@@ -48,7 +48,7 @@ class Optimizer:
     ``g`` is the entry of the gradient, ``eta`` the learning rate, ``kept`` maps roles to the updated
     state arrays, ``n`` holds the options and the numbers of ``once``. ``source`` is the publication of
     the equations, ``note`` compares other implementations, ``synonyms`` are their names for it. ``spelling`` is
-    its name in papers if it differs.
+    its name in papers if it differs, ``rate`` the learning rate of examples that give none.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Optimizer:
     note: str = ""
     synonyms: tuple[str, ...] = ()
     spelling: str = ""
+    rate: float = 0.001
 
     @property
     def title(self) -> str:
@@ -121,7 +122,9 @@ _BETAS = (
 OPTIMIZERS = {
     entry.name: entry
     for entry in (
-        Optimizer("sgd", "gradient descent", "Cauchy 1847", lambda w, g, eta, kept, n: w - eta * g, spelling="SGD"),
+        Optimizer(
+            "sgd", "gradient descent", "Cauchy 1847", lambda w, g, eta, kept, n: w - eta * g, spelling="SGD", rate=0.5
+        ),
         Optimizer(
             "momentum",
             "a step keeps a fraction of the step before it",
@@ -131,6 +134,7 @@ OPTIMIZERS = {
             options=(_MU,),
             note="Keras and scikit-learn compute the same; PyTorch multiplies by the rate last, which differs only "
             "while the rate changes",
+            rate=0.1,
         ),
         Optimizer(
             "nesterov",
@@ -141,6 +145,7 @@ OPTIMIZERS = {
             options=(_MU,),
             note="the parameters are those at which the gradient is taken, as in Keras, PyTorch and scikit-learn",
             spelling="Nesterov momentum",
+            rate=0.1,
         ),
         Optimizer(
             "adagrad",
@@ -151,6 +156,7 @@ OPTIMIZERS = {
             options=(_epsilon("1e-10"),),
             note="ε stands outside the root, as in PyTorch; Keras has it inside, and starts the sum at 0.1",
             spelling="AdaGrad",
+            rate=0.01,
         ),
         Optimizer(
             "rmsprop",

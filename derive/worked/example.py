@@ -145,7 +145,7 @@ def work(derivation: Runnable, numbers: Numbers) -> Example:
     network or if a value overflows.
     """
     module = derivation.numpy_target.module
-    start = settled(numbers, derivation.program, derivation.forward.promises, module, derivation.targets)
+    start = settled(numbers, derivation)
     runner = _Runner(derivation.program, code_names(derivation.program, derivation.notation).tensors, module, start)
     try:
         with np.errstate(all="ignore"), mpmath.workdps(DIGITS):

@@ -7,16 +7,15 @@ returned have samples as columns, as the generated module expects.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derive.calculus.index import Tensor
-from derive.calculus.program import Program
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.losses import TARGETS
 from derive.record import record
@@ -28,6 +27,9 @@ from derive.worked.drawn import Drawing, with_drawn
 from derive.worked.entries import counted, entries_of, number, plain
 from derive.worked.shapes import Shapes
 
+if TYPE_CHECKING:
+    from derive.targets.registry import Runnable
+
 Array = NDArray[np.float64]
 
 MAX_PARAMETERS = 2_000
@@ -36,8 +38,6 @@ MAX_ROUNDS = 100_000
 MAX_SEED = 2**32 - 1
 DIGITS = (2, 12)
 
-#: The default learning rate.
-LEARNING_RATE = 0.5
 #: The tolerance for the sum of a sample's targets, as in the generated module.
 SUM_TOLERANCE = 1e-9
 
@@ -100,26 +100,22 @@ class Start:
     fixed: tuple[str, ...]
 
 
-def settled(
-    given: Numbers, program: Program, promises: Iterable[SumsToOne], module: Any, targets: str = "real"
-) -> Start:
+def settled(given: Numbers, derivation: Runnable) -> Start:
     """Check the numbers against a network and draw missing arrays.
 
-    ``module`` is the generated module, executed, ``targets`` one of ``losses.TARGETS``. Raises
-    SpecError, naming the file and the place in it.
+    Raises SpecError, naming the file and the place in it.
     """
     try:
-        return _settled(given.values, program, tuple(promises), module, targets)
+        return _settled(given.values, derivation)
     except SpecError as error:
         raise SpecError(f"{given.where}: {error}" if given.where else str(error)) from None
 
 
-def _settled(
-    values: Mapping[str, Any], program: Program, promises: tuple[SumsToOne, ...], module: Any, targets: str
-) -> Start:
+def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
+    program, promises, targets = derivation.program, derivation.forward.promises, derivation.targets
     names = ["X", "Y", *(p.name for p in program.parameters)]
     _check_keys(values, names)
-    settings = _settings(values, program)
+    settings = _settings(values, derivation)
     shapes = Shapes(program)
     known = {n: entries_of(n, plain(values[n])) for n in names if n in values}
     sizes = shapes.sizes(known)
@@ -127,6 +123,7 @@ def _settled(
         raise SpecError(f"a worked example shows every number, up to {MAX_PARAMETERS} parameters: use smaller layers")
     arrays = {n: shapes.array(n, entries, sizes) for n, entries in known.items()}
     drawn = tuple(n for n in names if n not in arrays)
+    module = derivation.numpy_target.module
     arrays = with_drawn(arrays, Drawing(shapes, sizes, settings["seed"], module, promises, targets), names)
     _check_targets(arrays, promises, program.inputs[1])
     _check_kind(arrays["Y"], targets)
@@ -144,18 +141,18 @@ def _check_keys(values: Mapping[str, Any], names: list[str]) -> None:
             raise SpecError(unknown("key", key, [*SETTINGS, *names]))
 
 
-def _settings(values: Mapping[str, Any], program: Program) -> dict[str, Any]:
+def _settings(values: Mapping[str, Any], derivation: Runnable) -> dict[str, Any]:
     steps = _whole("steps", values.get("steps", 1), 1, MAX_STEPS)
     rounds = _whole("rounds", values.get("rounds", steps), 1, MAX_ROUNDS)
     if rounds < steps:
         raise SpecError(f"rounds is {rounds}, fewer than the {steps} steps that are shown: give at least {steps}")
     return {
-        "learning_rate": _rate(values.get("learning_rate", LEARNING_RATE)),
+        "learning_rate": _rate(values.get("learning_rate", derivation.descent.optimizer.rate)),
         "steps": steps,
         "rounds": rounds,
         "digits": _whole("digits", values.get("digits", 6), *DIGITS),
         "seed": _whole("seed", values.get("seed", 1), 0, MAX_SEED),
-        "fixed": _fixed(values.get("fixed", ()), [p.name for p in program.parameters]),
+        "fixed": _fixed(values.get("fixed", ()), [p.name for p in derivation.program.parameters]),
     }
 
 

@@ -109,7 +109,7 @@ def _start(derivation: Runnable, module: Any, numbers: Numbers | None) -> tuple[
     if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
         return *draw_example(module.NETWORK, samples=1, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
-    start = settled(given, derivation.program, derivation.forward.promises, module, derivation.targets)
+    start = settled(given, derivation)
     kept = slice(None) if "X" in given.values else slice(1)  # the story shows one sample of drawn data
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 

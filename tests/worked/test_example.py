@@ -129,7 +129,13 @@ def test_forward_passes_that_are_no_layers(name):
 
 def altered(d, source):
     """The derivation with another module."""
-    known = {"program": d.program, "notation": d.notation, "forward": d.forward, "targets": d.targets}
+    known = {
+        "program": d.program,
+        "notation": d.notation,
+        "forward": d.forward,
+        "targets": d.targets,
+        "descent": d.descent,
+    }
     return SimpleNamespace(numpy_target=SimpleNamespace(module=load(source)), **known)
 
 

@@ -80,6 +80,11 @@ def test_the_settings_and_their_defaults():
     assert (got.learning_rate, got.steps, got.rounds, got.digits, got.seed, got.fixed) == (2, 3, 3, 4, 9, ("W1", "b2"))
 
 
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.5), ("momentum", 0.1), ("adagrad", 0.01), ("adam", 0.001)])
+def test_the_default_learning_rate_is_that_of_the_optimizer(optimizer, rate):
+    assert work(derivation((2, 1), optimizer=optimizer), Numbers({})).start.learning_rate == rate
+
+
 def test_a_seed_or_a_file(tmp_path):
     assert numbers("7") == numbers("seed:7") == numbers(7) == Numbers({"seed": 7})
     path = tmp_path / "7.toml"
