@@ -15,7 +15,7 @@ from derive.record import record
 
 @record
 class Stride:
-    """One step: its equations in matrix form for one sample, and the symbols to highlight.
+    """One step: its equations for a batch, to which their numbers belong, and the symbols to highlight.
 
     ``symbols`` are highlighted in equations: tensors by name, local derivatives as ``a2/z2``;
     ``drawn`` are the tensors highlighted in the drawing. ``numbers`` are those of the equations for a batch.
@@ -28,8 +28,8 @@ class Stride:
 
 
 def strides(view: View) -> tuple[Stride, ...]:
-    """Return the steps of the backward pass, starting at the error; without shared factors, one for each gradient."""
-    program = view.single
+    """Return the steps of the backward pass, starting at the loss; without shared factors, one for each gradient."""
+    program = view.batch
     grouped: dict[str, list[ArrayAssign]] = {s.target.name: [s] for s in program.stage("factor")}
     order = {name: position for position, name in enumerate(grouped)}
     for statement in program.stage("gradient"):
@@ -41,7 +41,7 @@ def strides(view: View) -> tuple[Stride, ...]:
 
 
 def _stride(view: View, statements: list[ArrayAssign], passages: Mapping[str, Passage]) -> Stride:
-    items = tuple(view.arrays(s, view.page, numbered=False) for s in statements)
+    items = tuple(view.arrays(s, view.batch_page) for s in statements)
     edges = [e for s in statements for e in _edges(s, view, passages)]
     abouts = [s.target.about for s in statements if s.target.about is not None]
     symbols = [*(s.target.name for s in statements), *(f"{e.of.name}/{e.wrt.name}" for e in edges)]

@@ -46,7 +46,7 @@ class Live:
         return page_for(self.derivation.program, self.derivation.notation)
 
     def tensors(self, number: int) -> tuple[Tensor, ...]:
-        """The tensors that the units of a column show; column 0 has the inputs, the last column the error."""
+        """The tensors that the units of a column show; column 0 has the inputs, the last column the loss."""
         if number == 0:
             return (self.layers[0].source,)
         if number > len(self.layers):

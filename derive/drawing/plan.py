@@ -89,7 +89,7 @@ class Plan:
 
     @cached_property
     def loss(self) -> tuple[Runs, ...]:
-        """The caption of the error."""
+        """The caption of the loss."""
         lines = wrapped(self.phrase, 8 if self.style.dense else 15)
         return (("loss",), *((line,) for line in lines))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: The functions of the script, and the stages of the program that they compute.
 FUNCTIONS = {"forward": ("forward", "error"), "backward": ("factor", "gradient"), "update": ("update",)}
+#: Small digits below a symbol in plain text.
+_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 #: The seeds of the numbers; with the first, the error of a small network is large enough to fall visibly.
 _SEEDS = range(2, 8)
 
@@ -56,11 +59,9 @@ class LivePart:
             return self.view.example.start
         from derive.worked.given import Numbers, settled
 
-        derivation = self.view.derivation
-        module, promises = derivation.numpy_target.module, derivation.forward.promises
-        drawn = [settled(Numbers({"seed": s}), self.view.batch, promises, module, derivation.targets) for s in _SEEDS]
+        drawn = [settled(Numbers({"seed": s}), self.view.derivation) for s in _SEEDS]
         alone = [replace(start, X=start.X[:, :1], Y=start.Y[:, :1]) for start in drawn]
-        return max(alone, key=lambda start: _moving(module, start))
+        return max(alone, key=lambda start: _moving(self.view.derivation.numpy_target.module, start))
 
     def section(self, write: Callable[[Item, bool], str]) -> str:
         """Write the section, hidden until the script has run; ``write`` writes an equation."""
@@ -70,15 +71,32 @@ class LivePart:
             "html/live.html.jinja",
             rate=(LEARNING_RATE.name, _math(page.symbol(LEARNING_RATE))),
             error=(error.name, _math(page.symbol(error, whole=True))),
+            step=_finer(self.start.learning_rate),
+            method=self._method,
             samples=self.start.X.shape[1],
             drawing=live_svg(self.live),
-            walk=walk(self.view, write, drawn=False),
+            walk=walk(self.view, write, drawn=False, words=self._batch),
             fixed=self.start.fixed,
             data=_data(self.live),
             tables=[_table(self.live, layer) for layer in self.live.layers],
-            weights=[(_entry(p, e), text(entry_symbol(page, p, e))) for p in parameters for e in _places(p)],
+            weights=[(_entry(p, e), _typed(entry_symbol(page, p, e))) for p in parameters for e in _places(p)],
             signs=dict(_signs(self.view, self.live)),
         )
+
+    @property
+    def _batch(self) -> str:
+        """What the equations for a batch have to do with the numbers shown."""
+        count = self.start.X.shape[1]
+        samples = "one sample, so each matrix has one column" if count == 1 else f"{count} samples, one in each column"
+        return f" The equations are those for a batch, here of {samples}."
+
+    @property
+    def _method(self) -> str:
+        """What a step does, after "one step of"."""
+        descent = self.view.descent
+        name = "gradient descent" if descent.optimizer.is_plain else descent.optimizer.title
+        clipped = "" if descent.clip is None else ", with clipped gradients"
+        return name + clipped + (f", with the schedule {descent.schedule.name}" if descent.timed else "")
 
     @property
     def script(self) -> str:
@@ -206,10 +224,23 @@ def _numbers(axis: Axis) -> range:
     return range(axis.start, int(axis.stop) + 1)
 
 
-def _data(live: Live) -> list[tuple[str, str]]:
-    """The inputs and the targets: symbol and entry."""
+def _typed(symbol: Box) -> str:
+    """An entry in plain text, with its indices as subscripts."""
+    stem, mark, below = text(symbol).rpartition("_")
+    return stem + (below.translate(_BELOW) if below[0].isdigit() else mark + below)
+
+
+def _finer(rate: float) -> float:
+    """A tenth of the power of ten of a learning rate: what an arrow key changes it by."""
+    return float(f"1e{floor(log10(rate)) - 1}") if rate else 0.01
+
+
+def _data(live: Live) -> list[tuple[str, str, str]]:
+    """The inputs and the targets: symbol, entry, and name in words."""
     inputs = live.derivation.forward.inputs
-    return [(_math(entry_symbol(live.page, t, p)), _entry(t, p)) for t in inputs for p in _places(t)]
+    return [
+        (_math(entry_symbol(live.page, t, p)), _entry(t, p), f"{t.role} {p[0]}") for t in inputs for p in _places(t)
+    ]
 
 
 def _table(live: Live, layer: Layer) -> dict[str, Any]:
@@ -224,14 +255,27 @@ def _table(live: Live, layer: Layer) -> dict[str, Any]:
         parameters.append(layer.bias)
         columns.append(("1", layer.bias, ()))
     slopes = {s.target.about: s.target.name for s in live.derivation.program.stage("gradient")}
+    number = live.layers.index(layer) + 1
     return {
         "caption": ", ".join(_math(page.symbol(p, whole=True)) for p in parameters),
         "head": [head for head, *_ in columns],
         "rows": [
             (
                 _math(entry_symbol(page, layer.sum, row)),
-                [(_entry(p, (*row, *rest)), f"{slopes[p]}:{key((*row, *rest))}") for _, p, rest in columns],
+                [
+                    (_entry(p, (*row, *rest)), f"{slopes[p]}:{key((*row, *rest))}", _words(p, number, row, rest))
+                    for _, p, rest in columns
+                ],
             )
             for row in _places(layer.sum)
         ],
     }
+
+
+def _words(parameter: Tensor, layer: int, row: tuple[int, ...], rest: tuple[int, ...]) -> str:
+    """A weight or a bias in words."""
+    unit = f"unit {row[0]} of layer {layer}"
+    if not rest:
+        return f"bias of {unit}"
+    before = f"input {rest[0]}" if layer == 1 else f"unit {rest[0]} of layer {layer - 1}"
+    return f"weight from {before if rest[0] else 'the constant 1'} to {unit}"

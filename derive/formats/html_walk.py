@@ -53,8 +53,11 @@ def walk_figure(view: View, drawing: str, write: Callable[[Item, bool], str]) ->
     return f'<figure class="walk" hidden>\n<h3>The backward pass, step by step</h3>\n{picture}{steps}\n</figure>'
 
 
-def walk(view: View, write: Callable[[Item, bool], str], drawn: bool = True) -> str:
-    """Write the steps of the backward pass with controls; they light parts of the drawing if it is ``drawn``."""
+def walk(view: View, write: Callable[[Item, bool], str], drawn: bool = True, words: str = "") -> str:
+    """Write the steps of the backward pass with controls; they light parts of the drawing if it is ``drawn``.
+
+    ``words`` are added to those before the first step.
+    """
     steps = strides(view)
     last = len(steps)
     listed = "\n".join(_stride(n, last, step, write, drawn) for n, step in enumerate(steps, start=1))
@@ -62,11 +65,11 @@ def walk(view: View, write: Callable[[Item, bool], str], drawn: bool = True) -> 
         '<div class="controls"><button type="button" value="-1">Back</button>'
         f'<input type="range" min="0" max="{last}" value="0" aria-label="Step of the backward pass">'
         '<button type="button" value="1">Next</button></div>\n'
-        f'<ol aria-live="polite">\n<li>{_BEGIN}</li>\n{listed}\n</ol>'
+        f'<ol aria-live="polite">\n<li><p>{_BEGIN}{words}</p></li>\n{listed}\n</ol>'
     )
 
 
-_BEGIN = "<p>Go on to the next step to follow the gradient of the loss back through the network.</p>"
+_BEGIN = "Go on to the next step to follow the gradient of the loss back through the network."
 
 
 def _stride(number: int, last: int, step: Stride, write: Callable[[Item, bool], str], drawn: bool) -> str:

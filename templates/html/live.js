@@ -5,6 +5,7 @@
   const all = (query, within = live) => [...within.querySelectorAll(query)];
   const one = query => live.querySelector(query);
   const on = (target, type, act) => target.addEventListener(type, act);
+  const mark = (element, name, value) => element.setAttribute(name, value);
   const known = JSON.parse(document.querySelector("#facts").textContent).live;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const {sizes} = known;
@@ -38,18 +39,27 @@
 
   // What changes with the numbers.
   const numbers = all("[data-value]"), inputs = all("[data-input]"), lines = all(".line[data-weight]");
+  // An input is a field for numbers, with their keyboard, while it has the focus, and else text with a minus sign.
+  const fill = e => {
+    const number = read(e.dataset.input), short = +(Math.abs(number) < .01 ? number.toPrecision(2) : number.toFixed(3));
+    const text = Number.isFinite(number) ? `${short}` : "";
+    e.value = e.type === "number" ? text : text.replaceAll("-", "−");
+    mark(e, "aria-valuenow", number);
+  };
+  const edit = (e, begun) => {
+    e.type = begun ? "number" : "text";
+    fill(e);
+  };
   const draw = () => {
     numbers.forEach(e => { e.textContent = shown(read(e.dataset.value)); });
-    inputs.filter(e => e !== document.activeElement || !e.typing).forEach(e => {
-      const number = read(e.dataset.input);
-      e.value = Number.isFinite(number) ? +number.toFixed(3) : "";
-    });
+    inputs.filter(e => e !== document.activeElement || !e.typing).forEach(fill);
     lines.forEach(e => {
       const weight = read(e.dataset.weight);
       e.style.setProperty("--wide", Math.min(4, .4 + 1.5 * Math.abs(weight)).toFixed(2));
       e.classList.toggle("negative", weight < 0);
     });
     one("#live-count").textContent = steps;
+    one("#live-counted").textContent = steps === 1 ? "step" : "steps";
     explain();
     curve();
     if (canvas) later(surface);
@@ -123,8 +133,10 @@
   // Numbers are typed, changed with the arrow keys, or dragged sideways.
   inputs.forEach(e => {
     on(e, "input", () => { e.typing = true; if (e.value !== "") set(e.dataset.input, +e.value); });
-    on(e, "blur", () => { e.typing = false; draw(); });
-    on(e, "focus", () => choose(e.dataset.input));
+    on(e, "blur", () => { e.typing = false; edit(e, false); });
+    on(e, "focus", () => { edit(e, true); e.select(); choose(e.dataset.input); });
+    mark(e, "role", "spinbutton");
+    e.type = "text";
   });
   on(live, "pointerdown", e => {
     const held = e.target.closest("[data-input], [data-drag], [data-weight]");
@@ -141,7 +153,10 @@
       ["pointermove", "pointerup", "pointercancel"].forEach((type, n) => held.removeEventListener(type, n ? end : move));
       live.classList.remove("dragging");
       draw();
-      if (!moved && input && type === "pointerup") { held.focus(); held.select(); }
+      if (!moved && input && type === "pointerup" && held !== document.activeElement) {
+        held.type = "number";  // before the focus, which opens the keyboard of a phone
+        held.focus();
+      }
     };
     held.setPointerCapture(e.pointerId);
     live.classList.add("dragging");
@@ -216,8 +231,10 @@
       }), element("th", "product"));
       all("th", head).forEach(e => { e.scope = "col"; });
       const rows = list.slice(0, MOST).map(path => {
-        const through = path.slice(0, -1).filter(({of}) => one(`[data-unit="${of}"]`) && known.shown.includes(of.split(":")[0]));
-        const name = element("td", ...through.flatMap(({of}, n) => [n ? " → " : "", sign(of)]));
+        // A layer's output says which unit a path passes; its sum does where the output reads other sums, too.
+        const through = path.slice(0, -1).filter(({of}, n) => one(`[data-unit="${of}"]`)
+          && (known.shown.includes(of.split(":")[0]) || (n && known.ways[of].length > 1)));
+        const name = element("td", ...through.flatMap(({of}, n) => [n ? " → " : "", sign(of)]), through.length ? "" : "directly");
         const cells = factors.map((n, at) => marked("td", kind(at), shown(slope(path[n]))));
         return element("tr", name, ...cells, element("td", shown(along(path))));
       });
@@ -344,15 +361,26 @@
     Object.assign(brush, {fillStyle: ink, strokeStyle: paper, lineWidth: 2 * scale});
     brush.fill();
     brush.stroke();
-    const names = [across, up].map(e => e.selectedOptions[0].textContent);
-    const ends = list => list.map(e => shown(e)).join(" to ");
-    const text = `${names[0]} from ${ends(frame.wide)} across, ${names[1]} from ${ends(frame.high)} up; the loss is ${ends([low, high])}, bluer where it is smaller. All other numbers are as above; the line is the path of the descent.`;
-    one("#live-legend").textContent = text;
-    canvas.setAttribute("aria-label", `The loss over two weights: ${text}`);
+    const ends = list => list.map(e => shown(e)).join(" to "), names = over();
+    one("#live-legend").textContent = `${names[0]} from ${ends(frame.wide)} across, ${names[1]} from ${ends(frame.high)} up; the loss is ${ends([low, high])}, bluer where it is smaller. ${here()} All other numbers are as above; the line is the path of the descent. Click, or use the arrow keys, to move the point.`;
+  };
+  const over = () => [across, up].map(e => e.selectedOptions[0].textContent);
+  const here = () => {
+    const [first, second] = over();
+    return `The point is at ${first} = ${shown(read(across.value))}, ${second} = ${shown(read(up.value))}, with loss ${shown(error())}.`;
   };
   const again = () => later(surface);
   if (canvas) [[across, "change"], [up, "change"], [document.querySelector("#theme"), "click"],
     [matchMedia("(prefers-color-scheme: dark)"), "change"]].forEach(([e, type]) => on(e, type, again));
+  if (canvas) on(canvas, "keydown", e => {
+    const [right, above] = {ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[e.key] || [];
+    if (right === undefined) return;
+    e.preventDefault();
+    const move = (entry, [low, high], way) => way && set(entry, Math.round(1000 * (read(entry) + way * (high - low) / 60)) / 1000);
+    move(frame.x, frame.wide, right);
+    move(frame.y, frame.high, above);
+    say(here());
+  });
   if (canvas) on(canvas, "pointerdown", e => {
     const move = now => {
       const box = canvas.getBoundingClientRect(), part = (x, most) => Math.min(1, Math.max(0, x / most));

@@ -288,6 +288,15 @@ def test_every_gradient_and_factor_is_in_one_step(name, made):
     assert sorted(numbers) == sorted(s.number for s in view.batch.stage("factor", "gradient"))
 
 
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(5)
+def test_a_number_in_a_step_is_that_of_its_formula(name, made):
+    _, view, shown = made(name)
+    numbered = {i.number: item_latex(i) for part in shown.parts for i in items_of(part.blocks) if not i.again}
+    for item in (i for step in strides(view) for i in step.items):
+        assert numbered.get(item.number, item_latex(item)) == item_latex(item)
+
+
 def test_a_skip_connection_has_steps_of_its_own():
     steps = strides(View(derive(networks.residual())))
     assert [s.symbols[0] for s in steps] == ["Psi_o", "Psi_h2", "Psi_z2", "Psi_z1"]

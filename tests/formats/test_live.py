@@ -217,6 +217,36 @@ def test_a_descent_that_diverges_stops(made, open_page):
     assert visit.problems() == []
 
 
+@pytest.mark.parametrize(("name", "rate", "finer"), [("plain", "0.5", "0.51"), ("penalty", "0.001", "0.0011")])
+def test_the_learning_rate_is_that_of_the_method(name, rate, finer, made, open_page):
+    page = open_page(made(name)[0]).page
+    assert page.input_value("[data-input='learning rate:']") == rate
+    page.focus("[data-input='learning rate:']")
+    page.keyboard.press("ArrowUp")
+    assert page.input_value("[data-input='learning rate:']") == finer
+    method = {
+        "plain": "A step of gradient descent changes",
+        "penalty": "A step of Adam, with clipped gradients, with the ",
+    }
+    assert method[name] in page.inner_text("#live > p")
+
+
+def test_numbers_have_minus_signs_and_one_step_is_no_steps(made, open_page):
+    page = open_page(made("plain")[0]).page
+    values = page.eval_on_selector_all("#live [data-input]", "all => all.map(e => e.value)")
+    assert sum("−" in value for value in values) > 10
+    assert not [value for value in values if "-" in value]
+    page.focus("[data-input='W1:1,1']")
+    assert page.input_value("[data-input='W1:1,1']").startswith("-"), "it can be typed"
+    page.click("#live-step")
+    assert page.inner_text(".outcome p").replace("\n", " ").endswith("after 1 step")
+    assert "-" not in "".join(
+        page.locator(part).text_content() for part in ("#live-drawing .card >> nth=-1", ".tables", "#live-legend")
+    )
+    page.click("#live-step")
+    assert page.inner_text(".outcome p").replace("\n", " ").endswith("after 2 steps")
+
+
 def test_another_sample_is_shown(made, open_page):
     path, live = made("bracket")
     page = open_page(path).page
@@ -272,6 +302,16 @@ def test_the_products_along_the_paths_add_up_to_the_gradient(name, made, open_pa
     assert visit.problems() == []
 
 
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(4)
+def test_each_path_has_its_own_label(name, made, open_page):
+    page = open_page(made(name)[0]).page
+    for option in page.eval_on_selector_all("#live-weight option", "all => all.map(e => e.value)")[::4]:
+        page.select_option("#live-weight", option)
+        rows = page.eval_on_selector_all("#live-chain tbody td:first-child", "all => all.map(e => e.textContent)")
+        assert len({*rows}) == len(rows) and all(rows)
+
+
 def test_the_paths_of_a_weight_are_lit(made, open_page):
     page = open_page(made("plain")[0]).page
     page.focus("[data-input='W2:3,1']")
@@ -306,16 +346,34 @@ def test_the_surface_is_that_of_the_two_weights(made, open_page):
     page = visit.page
     page.select_option("#live-across", "W1:1,1")
     page.select_option("#live-up", "b3:1")
-    page.wait_for_function("() => document.querySelector('#live-legend').textContent.startsWith('w⁽¹⁾_11 from')")
+    page.wait_for_function("() => document.querySelector('#live-legend').textContent.startsWith('w⁽¹⁾₁₁ from')")
     colours = "new Set(document.querySelector('#live-surface').getContext('2d').getImageData(0, 0, 320, 240).data).size"
     assert page.evaluate(colours) > 20
     assert_shown(page, live, given(live))
     page.locator("#live-surface").scroll_into_view_if_needed()
     box = page.locator("#live-surface").bounding_box()
     page.mouse.click(box["x"] + 10, box["y"] + 10)
-    assert float(page.input_value("[data-input='W1:1,1']")) < given(live)["W1"][0, 0] - 2
-    assert float(page.input_value("[data-input='b3:1']")) > given(live)["b3"][0] + 2
+    assert number(page.input_value("[data-input='W1:1,1']")) < given(live)["W1"][0, 0] - 2
+    assert number(page.input_value("[data-input='b3:1']")) > given(live)["b3"][0] + 2
     assert visit.problems() == []
+
+
+def test_the_surface_is_for_the_keyboard_and_has_words(made, open_page):
+    path, live = made("plain")
+    page, values = open_page(path).page, given(live)
+    page.select_option("#live-across", "W1:1,1")
+    page.select_option("#live-up", "b3:1")
+    page.focus("#live-surface")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    values = changed(values, "W1", (0, 0), values["W1"][0, 0] + 0.1)
+    values = changed(values, "b3", (0,), values["b3"][0] + 0.2)
+    assert_shown(page, live, values)
+    words = f"The point is at w⁽¹⁾₁₁ = {values['W1'][0, 0]:.4f}, b⁽³⁾ = {values['b3'][0]:.4f}, with loss 0."
+    said = words.replace("-", "−")
+    page.wait_for_function("said => document.querySelector('#live-said').textContent.startsWith(said)", arg=said)
+    page.wait_for_function("said => document.querySelector('#live-legend').textContent.includes(said)", arg=said)
 
 
 def test_the_derivation_shows_the_values_of_its_symbols(made, open_page):
