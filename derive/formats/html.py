@@ -53,10 +53,15 @@ if TYPE_CHECKING:
 
 #: The widest left side, in em, that leaves room for the right side on a narrow page.
 LONG = 5.0
+#: Punctuation that stays on the line of the formula before it.
+_CLOSING = ".,;:)"
 #: The widest formula, in em, that fits on a line of text.
 WIDE = 12.0
-#: The part after which the walk through the backward pass is inserted.
-_WALKED = "pattern"
+#: The part after which the walk through the backward pass is inserted, the part whose first words lead the page,
+#: and the part that is folded, as every symbol is introduced where it occurs first.
+_WALKED, _LEADING, _FOLDED = "pattern", "glance", "notation"
+#: The steps of the longest algorithm that is not folded; its equations all stand in the text.
+SHORT = 12
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
@@ -69,7 +74,10 @@ def html_page(view: View, document: Document) -> str:
     writer = HtmlWriter(frozenset(_numbers(document.parts)))
     network = live_network(view.derivation)
     live = None if network is None else LivePart(view, network)
-    sections = [Section(part.name, part.title, writer.blocks(part.blocks)) for part in document.parts]
+    parts, lead = [*document.parts], escape(view.derivation.description)
+    if parts and parts[0].name == _LEADING and isinstance(first := parts[0].blocks[0], Text):
+        lead, parts[0] = writer.text(first), replace(parts[0], blocks=parts[0].blocks[1:])
+    sections = [_section(writer, part) for part in parts]
     if live is None:
         sections = [_walked(writer, view, document, section) for section in sections]
     if any(isinstance(b, Algorithm) for p in document.parts for b in _blocks(p.blocks)):
@@ -80,6 +88,7 @@ def html_page(view: View, document: Document) -> str:
         "html/page.html.jinja",
         title=document.title,
         description=view.derivation.description,
+        lead=lead,
         live="" if live is None else live.section(writer.item),
         sections=sections,
         facts=_json(facts(view) if live is None else {**facts(view), "live": live.facts}),
@@ -97,6 +106,13 @@ class Section:
     name: str
     title: str
     body: str
+
+
+def _section(writer: HtmlWriter, part: Part) -> Section:
+    blocks = part.blocks
+    if part.name == _FOLDED:
+        blocks = (Fold(Text(("Every symbol, with its meaning and its shape",)), blocks),)
+    return Section(part.name, part.title, writer.blocks(blocks))
 
 
 def _walked(writer: HtmlWriter, view: View, document: Document, section: Section) -> Section:
@@ -234,12 +250,12 @@ class HtmlWriter:
         rows = "\n".join(self._step(n, step) for n, step in enumerate(block.steps, start=1))
         names = ("", "step", "equation", "code")
         head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in names)
-        title = f"<figcaption><strong>Algorithm.</strong> {self.text(block.title)}.</figcaption>"
-        return (
-            f'<figure class="algorithm">{title}\n'
-            f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>\n'
-            "</figure>"
-        )
+        title = f"<strong>Algorithm.</strong> {self.text(block.title)}."
+        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+        table = f'<div class="scroll">{table}</div>'
+        if len(block.steps) > SHORT:
+            return f'<details class="algorithm"><summary>{title}</summary>\n{table}\n</details>'
+        return f'<figure class="algorithm"><figcaption>{title}</figcaption>\n{table}\n</figure>'
 
     def _step(self, number: int, step: Step) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
@@ -255,8 +271,17 @@ class HtmlWriter:
     # ------------------------------------------------------------ text
 
     def text(self, text: Text) -> str:
-        """Write the text of a paragraph or a cell."""
-        return "".join(self.span(s) for s in text.spans)
+        """Write the text of a paragraph or a cell; no line begins with the punctuation after a formula."""
+        written: list[str] = []
+        for before, span in zip((None, *text.spans), text.spans, strict=False):
+            found = self.span(span)
+            if isinstance(before, Box) and before.width <= WIDE and isinstance(span, str):
+                rest = span.lstrip(_CLOSING)
+                mark = span[: len(span) - len(rest)]
+                written[-1:] = [f'<span class="glued">{written[-1]}{mark}</span>'] if mark else written[-1:]
+                found = escape(rest)
+            written.append(found)
+        return "".join(written)
 
     @singledispatchmethod
     def span(self, span: Span) -> str:

@@ -254,10 +254,9 @@
     end.append(chains.length > 1 ? `The sum over the ${chains.length} paths is ` : "The product of all factors is ", slope_sign(chosen), ` = ${add_up(0)}`);
     if (sizes.m > 1) end.append(` for this sample, and ${shown(gradient)} for all ${sizes.m} samples together`);
     end.append(".");
-    const box = one("#live-chain");
-    box.replaceChildren(...made, end);
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
+    one("#live-chain").replaceChildren(...made);
+    one("#live-sum").replaceChildren(end);
+    one("#live-chain").dispatchEvent(new CustomEvent("changed", {bubbles: true}));
   };
 
   // The backward pass: page.js lights the formulas of a step, this the numbers.
@@ -286,6 +285,7 @@
     svg.children[1].setAttribute("d", !points.length ? "" : "M" + points.map(p => p.map(x => x.toFixed(1)).join(" ")).join("L") + (points.length < 2 ? "h.01" : ""));
     svg.children[2].textContent = shown(most);
     svg.children[3].textContent = least ? shown(least) : "0";
+    mark(svg, "aria-label", `The loss after each step, from ${shown(errors[0])} to ${shown(error())}`);
   };
 
   // The loss over two weights, with all others as they are, and the path of the descent on it.

@@ -79,12 +79,20 @@
   });
 
   // The same with keys: an equation or a drawing has the focus, arrows choose in it.
-  const rows = all(".eq, .net"), chosen = new Map();
+  // One of the equations can be reached with Tab, the others from there.
+  const rows = all(".eq, .net"), chosen = new Map(), equations = rows.filter(row => row.matches(".eq"));
   rows.forEach(row => {
-    const number = one(".n", row);
-    row.tabIndex = 0;
+    const number = one(".n", row), title = one("svg > title", row);
+    row.tabIndex = row.matches(".net") || row === equations[0] ? 0 : -1;
     mark(row, "role", "group");
-    mark(row, "aria-label", row.matches(".net") ? "Drawing" : "Equation " + (number ? number.textContent : ""));
+    mark(row, "aria-label", title ? title.textContent : number ? `Equation ${number.textContent}` : "Equation");
+  });
+  const turn = (row, way) => {
+    const seen = equations.filter(e => e.checkVisibility()), next = seen[seen.indexOf(row) + way];
+    if (next) next.focus();
+  };
+  on(document, "focusin", ({target}) => {
+    if (target.matches(".eq")) equations.forEach(e => { e.tabIndex = e === target ? 0 : -1; });
   });
   const choose = (row, way) => {
     const inside = all("[data-s], [data-symbol]:not(.hit), .line", row).map(outermost);
@@ -94,13 +102,17 @@
     const next = (last + way + listed.length) % listed.length, {symbol, entry} = listed[next];
     chosen.set(row, next);
     light(listed[next]);
-    say(`${symbol}${entry && `[${entry}]`}: ${lit.length} places`);
+    const tip = one("#live-tip"), value = tip && !tip.hidden ? ` = ${tip.textContent}` : "";
+    const name = listed[next].element.textContent.trim() || `${symbol}${entry && `[${entry}]`}`;
+    say(`${name}${value}: ${lit.length} places`);
   };
   on(document, "keydown", e => {
     if (e.key === "Escape") { pinned = null; light(); say(""); }
     if (!e.target.matches(".eq, .net")) return;
     const way = {ArrowRight: 1, ArrowLeft: -1}[e.key];
     if (way) { e.preventDefault(); choose(e.target, way); }
+    const row = e.target.matches(".eq") && {ArrowDown: 1, ArrowUp: -1}[e.key];
+    if (row) { e.preventDefault(); turn(e.target, row); }
     if (e.key === "Enter" && e.target.dataset.tex) copy(e.target);
   });
   on(document, "focusout", e => {
@@ -184,8 +196,14 @@
   });
 
   // What scrolls within itself can be reached with the keys.
-  const scrolls = () => all(".r > span, .l, .wide, .scroll, pre").map(e => [e, e.scrollWidth > e.clientWidth + 1])
-    .forEach(([e, wide]) => { if (wide) e.tabIndex = 0; else e.removeAttribute("tabindex"); });
+  const scroll = ([e, wide]) => {
+    const what = e.matches(".scroll") ? "Table" : e.matches("pre") ? "Code" : "Formula";
+    const is = {tabindex: 0, role: "group", "aria-label": `${what}, scrolls sideways`};
+    Object.keys(is).forEach(name => { if (wide) mark(e, name, is[name]); else e.removeAttribute(name); });
+  };
+  const measure = list => list.map(e => [e, e.scrollWidth > e.clientWidth + 1]).forEach(scroll);
+  const scrolls = () => measure(all(".r > span, .l, .wide, .scroll, pre"));
+  on(document, "changed", e => measure([e.target]));
   on(window, "resize", scrolls);
   on(document, "toggle", scrolls, true);
   document.fonts.ready.then(scrolls);

@@ -135,7 +135,7 @@ def test_the_page_of_the_first_example_is_small(made):
     page = path.read_text(encoding="utf-8")
     _, script, live = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     style = re.sub(r"@font-face\{[^}]*\}", "", re.findall(r"<style>(.*?)</style>", page, re.DOTALL)[0])
-    assert len(script) < 8_192
+    assert len(script) < 9_216
     assert len(live) < 24_576
     assert len(style) < 17_408
 
@@ -417,7 +417,7 @@ def test_keyboard_and_pointer_are_equivalent(made, open_page):
     page.focus("#eq-11")
     page.keyboard.press("ArrowRight")
     assert set(lit(page)) >= {"Psi_z2", "E/z2"}
-    assert re.fullmatch(r"Psi_z2: \d+ places", page.inner_text("#said"))
+    assert re.fullmatch(r"Ψ\(2\) = 0\.\d+, 0\.\d+, 0\.\d+, −0\.\d+: \d+ places", page.inner_text("#said"))
     page.keyboard.press("ArrowRight")
     assert "W3" in lit(page)
     page.keyboard.press("ArrowLeft")
@@ -429,6 +429,53 @@ def test_keyboard_and_pointer_are_equivalent(made, open_page):
     page.keyboard.press("Tab")
     assert lit(page) == []
     assert visit.problems() == []
+
+
+def test_the_equations_are_one_stop_of_the_tab_key(made, open_page):
+    page = open_page(made("plain")[0]).page
+    stops = "document.querySelectorAll('.eq[tabindex=\"0\"]').length"
+    focused = "document.activeElement.id"
+    assert page.evaluate(stops) == 1
+    page.focus("#eq-10")
+    assert page.evaluate(stops) == 1
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(focused) == "eq-11"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(focused) == "eq-9"
+    assert page.get_attribute("#eq-9", "aria-label") == "Equation (9)"
+    assert page.get_attribute("#live .net", "aria-label") == "The network and its numbers"
+
+
+def test_what_is_cut_on_a_phone_says_so_and_can_be_reached(made, open_page):
+    page = open_page(made("plain")[0], width=360).page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#folds")
+    cut = page.eval_on_selector_all(
+        ".r > span, .l, .wide, .scroll, pre",
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => [e.tabIndex, e.getAttribute('role'), "
+        "e.getAttribute('aria-label'), getComputedStyle(e).backgroundImage.split('linear-gradient').length])",
+    )
+    assert len(cut) > 2
+    assert {(stop, role, layers) for stop, role, _, layers in cut} == {(0, "group", 5)}
+    assert {words for _, _, words, _ in cut} >= {"Table, scrolls sideways", "Code, scrolls sideways"}
+
+
+def test_what_repeats_the_text_is_folded(made, open_page):
+    page = open_page(made("plain")[0]).page
+    assert page.locator("details.algorithm").count() == 1
+    assert not page.locator("details.algorithm table").is_visible()
+    assert page.locator("figure.algorithm table").is_visible()
+    assert not page.locator("#notation table").is_visible()
+    assert page.inner_text(".lead").endswith("parameters.")
+    assert "A network of 3-4-4-1 units" not in page.inner_text("main")
+
+
+def test_no_line_begins_with_the_punctuation_after_a_formula():
+    letter = View(derivation((2, 1))).letter("a")
+    written = HtmlWriter(frozenset()).text(say("in {}), then {} and {}", letter, letter, letter))
+    formula = HtmlWriter(frozenset()).span(letter)
+    assert written == f'in <span class="glued">{formula}),</span> then {formula} and {formula}'
 
 
 def test_an_equation_gives_its_latex(made, open_page):

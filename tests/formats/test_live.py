@@ -285,7 +285,7 @@ def test_the_products_along_the_paths_add_up_to_the_gradient(name, made, open_pa
         )
         count = int(path_count(chains, tensor, numbers)) + (name == "penalty" and tensor.role == "weight")
         slope = f"dE_d{parameter}:{place}"
-        said = page.inner_text("#live-chain > p").splitlines()[-1]
+        said = page.inner_text("#live-sum > p").splitlines()[-1]
         if count <= 16:
             assert len(rows) == count
             total = sum(number(row[-1]) for row in rows)
