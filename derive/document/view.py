@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sympy import Expr
+from sympy import Expr, Sum
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
@@ -78,6 +78,14 @@ class View:
     def single(self) -> ArrayProgram:
         """The program for one sample."""
         return self.derivation.single
+
+    @cached_property
+    def coupled(self) -> bool:
+        """Whether an equation before the error sums over samples, or pairs them."""
+        statements = self.batch.stage("forward")
+        sums = (node for s in statements for node in s.equation.expression.atoms(Sum))
+        summed = any(limit[0].axis.sample for node in sums for limit in node.limits)
+        return summed or any(sum(axis.sample for axis in s.target.axes) > 1 for s in statements)
 
     @cached_property
     def page(self) -> Page:

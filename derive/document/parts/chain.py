@@ -7,6 +7,7 @@ from itertools import islice
 
 from sympy import Add, Expr, KroneckerDelta, Sum
 
+from derive.arrays.blocks import gives_rows
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.deltas import tidy
@@ -19,7 +20,6 @@ from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_en
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, listed, say
 from derive.document.chain_rows import ChainRows
-from derive.document.parts.forward import mixes_samples
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.page import Page
@@ -33,7 +33,7 @@ LAYERS = 8
 def chain(view: View) -> Part:
     """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
     blocks: list[Block] = [] if view.brief else _locals(view)
-    if mixes_samples(view):
+    if view.coupled:
         blocks.insert(
             0,
             say(
@@ -136,7 +136,12 @@ def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
 
 
 def by_hand_first(edge: LocalDerivative) -> list[Reason]:
-    """The reasons of a local derivative; if there are inner derivatives, they stand first, as factors of their own."""
+    """The reasons of a local derivative; if there are inner derivatives, they stand first, as factors of their own.
+
+    A tensor of stacked rows is defined by cases, so the sums over deltas that state it are not shown.
+    """
+    if gives_rows(edge.equation):
+        return [Reason((INDEPENDENCE,), edge.value)]
     first, *others = edge.reasons
     unsimplified = derivative_by_hand(edge.equation.expression, edge.wrt[edge.wrt_indices])
     if not unsimplified.has(InOrder):

@@ -37,7 +37,7 @@ def forward(view: View) -> Part:
     for d in (d for d in stated if d.function.role == "loss"):
         blocks += [say("The loss {} applies to each output the function", d.function.label)]
         blocks.append(Display((definition(view, d),)))
-    if mixes_samples(view):
+    if view.coupled:
         indexed = tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("forward", "error"))
         blocks += [say("Some of these equations combine samples, so all are written for a batch:"), Display(indexed)]
     elif not view.brief:
@@ -125,17 +125,6 @@ def _for_a_batch(view: View) -> list[Block]:
         blocks.append(say("The loss of the batch is, with a sum over the samples and in matrices,"))
         blocks.append(Display((*summed, *view.batched("error").items)))
     return [*blocks, *signs(view, view.batch.stage("forward", "error"))]
-
-
-def mixes_samples(view: View) -> bool:
-    """Return whether an equation before the error sums over samples, or pairs them."""
-    for statement in view.batch.stage("forward"):
-        sums = statement.equation.expression.atoms(Sum)
-        if any(limit[0].axis.sample for s in sums for limit in s.limits):
-            return True
-        if sum(axis.sample for axis in statement.target.axes) > 1:
-            return True
-    return False
 
 
 # Activations.
