@@ -8,6 +8,7 @@ A chain is a path of such local derivatives from the error to a parameter.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -19,7 +20,8 @@ from derive.calculus.deltas import contract, expand
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
-from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, Reason, rules_of
+from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
+from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record
 from derive.text.errors import StatementError
 from derive.text.user_text import listed
@@ -65,11 +67,13 @@ class Chains:
     """All local derivatives between the error and the parameters.
 
     ``edges[name]`` holds the local derivatives of that tensor's equation with
-    respect to the tensors that depend on a parameter.
+    respect to the tensors that depend on a parameter. The local derivatives that are zero are
+    ``vanishing``: no chain has one.
     """
 
     forward: ForwardPass
     edges: dict[str, tuple[LocalDerivative, ...]]
+    vanishing: tuple[LocalDerivative, ...] = ()
 
     def paths(self, parameter: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
         """Yield every chain from the error to ``parameter`` as a tuple of local derivatives.
@@ -127,14 +131,18 @@ def chains(forward: ForwardPass) -> Chains:
     leads = {p.name for p in forward.parameters}
     edges: dict[str, tuple[LocalDerivative, ...]] = {}
     order = {name: position for position, name in enumerate(forward.tensors)}
+    short = ShortForms(forward.equations)
+    vanishing: list[LocalDerivative] = []
     for equation in forward.equations:
         names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
         read = [forward.tensors[name] for name in names]
-        if read:
-            edges[equation.target.name] = tuple(local_derivative(equation, t, forward.supply) for t in read)
+        found = [_shortened(local_derivative(equation, t, forward.supply), short) for t in read]
+        vanishing += [edge for edge in found if edge.value == 0]
+        if kept := tuple(edge for edge in found if edge.value != 0):
+            edges[equation.target.name] = kept
             leads.add(equation.target.name)
     _refuse_idle_parameters(forward, edges)
-    return Chains(forward, _reached(forward, edges))
+    return Chains(forward, _reached(forward, edges), tuple(vanishing))
 
 
 def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> LocalDerivative:
@@ -159,6 +167,18 @@ def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> Lo
     return LocalDerivative(equation, equation.indices, wrt, fresh, own, tuple(reasons))
 
 
+def _shortened(local: LocalDerivative, short: ShortForms) -> LocalDerivative:
+    """Shorten a local derivative by the equations of the forward pass."""
+    steps = short.steps(local.value)
+    if not steps:
+        return local
+    *_, last = steps
+    own = {local.of.name} == {*symbols_read(last.value)} - {*symbols_read(local.value)}
+    if own and last.rules == (STATED,):
+        steps[-1] = replace(last, rules=(OWN_VALUE,))
+    return replace(local, value=last.value, reasons=(*local.reasons, *steps))
+
+
 def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
     """Differentiate with SymPy, but sums and products part by part.
 
@@ -180,7 +200,7 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
 def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Expr:
     """Replace the equation's right side by its left side wherever it recurs in the derivative."""
     right = equation.expression
-    if not equation.indices or isinstance(right, Elementwise | Add | Sum | Indexed):
+    if not equation.indices or isinstance(right, Elementwise | Add | Sum | Indexed) or is_quotient(equation):
         return slope
     choices = [[i, *(f for f in fresh if f.axis == i.axis)] for i in equation.indices]
     result = slope

@@ -148,22 +148,22 @@ def _combined(terms: Add) -> Expr:
     found: dict[Expr, tuple[Expr, Expr]] = {}
     for term in terms.args:
         number, rest = term.as_coeff_Mul()
-        kept, total_number = found.get(key := _renumbered(rest), (rest, Integer(0)))
+        kept, total_number = found.get(key := renumbered(rest), (rest, Integer(0)))
         found[key] = kept, total_number + number
     if len(found) == len(terms.args):
         return terms
     return Add(*(number * rest for rest, number in found.values()))
 
 
-def _renumbered(expression: Expr, depth: int = 0) -> Expr:
+def renumbered(expression: Expr, depth: int = 0) -> Expr:
     """Rename bound indices by their axes and their depth, so that equal sums are equal expressions."""
     if not expression.has(Sum):
         return expression
     if not isinstance(expression, Sum):
-        return expression.func(*(_renumbered(a, depth) for a in expression.args))
+        return expression.func(*(renumbered(a, depth) for a in expression.args))
     bound = [limit[0] for limit in expression.limits]
     names = {i: Index(f"_{depth + n}", i.axis) for n, i in enumerate(bound)}
-    return total(_renumbered(put(expression.function, names), depth + len(bound)), *names.values())
+    return total(renumbered(put(expression.function, names), depth + len(bound)), *names.values())
 
 
 def _scaled(number: Expr, factors: list[Expr]) -> Expr:

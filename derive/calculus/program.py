@@ -34,6 +34,7 @@ from derive.calculus.rules import (
     Reason,
 )
 from derive.calculus.shared_factors import SharedFactor
+from derive.calculus.short_forms import ShortForms
 from derive.calculus.stepwise import InOrder
 from derive.record import record
 
@@ -313,6 +314,7 @@ class _Backwards:
         self.named: dict[Expr, Tensor] = {}
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
+        self.short = ShortForms(self.forward.equations)
 
     def run(self) -> tuple[list[Equation], list[Equation]]:
         """Return the equations of the shared factors and of the gradients."""
@@ -336,6 +338,8 @@ class _Backwards:
             value += contract(product, self.forward.supply, over=edge.of_indices)
         reasons = [Reason((LOCAL,), raw), *([Reason((COLLAPSE,), value)] if raw.has(KroneckerDelta) else [])]
         reasons += self.slopes.simplified(value)
+        if steps := self.short.steps(reasons[-1].value):
+            reasons += [*steps[:-1], Reason(steps[-1].rules, tidy(steps[-1].value))]
         return _Backward(indices, reasons[-1].value), tuple(reasons)
 
     def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:

@@ -7,15 +7,24 @@ from functools import lru_cache
 
 from sympy import Expr, Indexed, Integer, Mul, Pow, Rational, Sum, default_sort_key
 
+from derive.calculus.index import Index
+
 
 def reading_order(terms: Iterable[Expr]) -> list[Expr]:
     """Sort terms: numbers first, then sums, then the rest; subtracted terms last, with sums at the very end.
 
-    A lone scalar precedes a number and follows entries of arrays: t + 1, sqrt(s) + epsilon.
+    A lone scalar precedes a number and follows entries of arrays: t + 1, sqrt(s) + epsilon. What has fewer indices
+    than another term is an offset and follows it, as does a fraction: g n + b with one b for all samples, v + 1/1000.
     """
     listed = list(terms)
     entries = any(term.has(Indexed) for term in listed)
-    places = {term: _place(term, entries) for term in listed}
+    indices = {term: _indices(term) for term in listed}
+    places = {}
+    for term in listed:
+        less, kind, product = _place(term, entries)
+        fewer = not term.is_Integer and any(indices[term] < others for others in indices.values())
+        offset = entries and fewer and not less and kind in (0, 2)
+        places[term] = less, 2 if offset else kind, offset, product
     tied = len({*places.values()}) < len(places)
     return sorted(listed, key=lambda term: (places[term], _length(term) if tied else ()))
 
@@ -24,6 +33,12 @@ def reading_order(terms: Iterable[Expr]) -> list[Expr]:
 def _length(term: Expr) -> tuple[int, object]:
     """The sort key among terms of one place; SymPy takes long to find it."""
     return term.count_ops(), default_sort_key(term)
+
+
+@lru_cache(maxsize=4096)
+def _indices(term: Expr) -> frozenset[Expr]:
+    """The free indices of a term."""
+    return frozenset(s for s in term.free_symbols if isinstance(s, Index))
 
 
 @lru_cache(maxsize=4096)
@@ -94,7 +109,8 @@ def fraction(expression: Expr, decimals: bool = False) -> tuple[Expr, Expr]:
     if decimals and not below and is_decimal(number):
         return expression, Integer(1)
     top = above[0] if len(above) == 1 and number.p == 1 else Mul(Integer(number.p), *above, evaluate=len(above) != 1)
-    return top, Mul(Integer(number.q), *below)
+    alone = len(below) == 1 and number.q != 1  # SymPy would multiply a number into a single sum
+    return top, Mul(Integer(number.q), *below, evaluate=not alone)
 
 
 def _with_roots(

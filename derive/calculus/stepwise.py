@@ -81,5 +81,6 @@ def _apart(factors: tuple[Expr, ...]) -> tuple[Expr, ...]:
 
 def factored(value: Expr) -> Expr:
     """Write a sum with a number in front of all its terms as a product: 2(a - b) for 2a - 2b."""
-    number, rest = value.as_content_primitive() if isinstance(value, Add) else (Integer(1), value)
-    return value if number == 1 else InOrder(number, rest)
+    number, rest = value.primitive() if isinstance(value, Add) else (Integer(1), value)
+    whole = any(term.as_coeff_Mul()[0].is_Integer for term in Add.make_args(value))
+    return value if number == 1 or (whole and not number.is_Integer) else InOrder(number, rest)

@@ -50,3 +50,46 @@ def test_the_derivative_of_stacked_rows_is_one_delta(notation):
     lines = equations(derivation((3, 4, 2), bias="augmented", notation=notation), "chain")
     slopes = [line for line in lines if line.startswith("∂x̄⁽¹⁾") and "/∂a⁽¹⁾_j = " in line]
     assert [line.partition(" = ")[2] for line in slopes] == ["[i = j]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "layer_norm",
+            [
+                "n_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_j (z_j − 1/5 Σ_k z_k)² + 1/1000)",
+                "h_i = g_i n_i  + b_i",
+            ],
+        ),
+        ("layer_norm_in_steps", ["n_i = c_i/√(v + 1/1000)"]),
+        ("scalar_parameters", ["h_i = tanh(t z_i)  + c"]),
+        ("bias_and_square", ["E = Σ_j (y_j − z_j)²  + Σ_k (b_k)² (1 + (z_k)²)"]),
+    ],
+)
+def test_what_is_added_to_every_entry_stands_last(name, lines):
+    shown = by_hand(name, "forward")
+    assert [line for line in lines if line not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (
+            "layer_norm",
+            "Ψ_zi = (Ψ_hi g_i − 1/5 Σ_q Ψ_hq g_q − 1/5 n_i Σ_q Ψ_hq g_q n_q)/√(1/5 Σ_k (z_k − 1/5 Σ_p z_p)² + 1/1000)",
+        ),
+        ("layer_norm_in_steps", "Ψ_ci = (Ψ_ni − 1/5 n_i Σ_k Ψ_nk n_k)/√(v + 1/1000)"),
+        ("layer_norm_in_steps", "∂E/∂z_i = Ψ_ci  − 1/5 Σ_k Ψ_ck"),
+    ],
+)
+def test_the_derivatives_of_layer_norm_are_written_with_means_and_normalised_values(name, line):
+    assert line in by_hand(name, "pattern")
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "layer_norm_in_steps", "batch_norm"])
+def test_the_small_constant_of_a_normalisation_stays_as_it_is_stated(name):
+    """Numbers are moved neither into the root nor out of it."""
+    for part in ("chain", "pattern", "matrices"):
+        for line in by_hand(name, part):
+            assert "√10" not in line and "1/40" not in line and "1/200" not in line

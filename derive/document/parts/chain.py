@@ -110,7 +110,8 @@ def _immediate(view: View) -> Text:
 
 def _kinds(view: View) -> list[LocalDerivative]:
     """All local derivatives, or one of each kind: the one with the most indices."""
-    edges = [e for edges in view.derivation.chains.edges.values() for e in edges]
+    chains = view.derivation.chains
+    edges = [*(e for edges in chains.edges.values() for e in edges), *chains.vanishing]
     if view.exhaustive:
         return edges
     best: dict[object, LocalDerivative] = {}

@@ -1,0 +1,177 @@
+"""Shorten derivatives by what the forward pass states: tensors for their right sides, and sums that are zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, expand_mul
+
+from derive.calculus.deltas import renumbered, tidy
+from derive.calculus.index import Equation, Index, total
+from derive.calculus.rules import STATED, ZERO_SUM, Reason
+from derive.record import record
+
+#: The largest number of times that definitions are put in to prove that a sum is zero.
+_DEPTH = 3
+
+
+@record
+class Factors:
+    """A product as a number and powers; ``powers`` maps the key of each base to the base and its exponent.
+
+    Bases that are equal up to a number and the names of bound indices have the same key.
+    """
+
+    number: Expr
+    powers: dict[Expr, tuple[Expr, Expr]]
+
+    @classmethod
+    def of(cls, expression: Expr) -> Factors:
+        """Split a product."""
+        number, powers = Integer(1), dict[Expr, tuple[Expr, Expr]]()
+        for factor in Mul.make_args(expression):
+            base, exponent = factor.as_base_exp()
+            scale, key = _primitive(base, exponent)
+            if key.is_Rational:
+                number *= factor
+                continue
+            first, before = powers.get(key, (base, Integer(0)))
+            number *= (scale / _primitive(first, exponent)[0]) ** exponent
+            powers[key] = first, before + exponent
+        return cls(number, powers)
+
+    def expression(self) -> Expr:
+        """The product."""
+        return Mul(self.number, *(base**exponent for base, exponent in self.powers.values()))
+
+
+def _primitive(base: Expr, exponent: Expr) -> tuple[Expr, Expr]:
+    """A number and a key with base = number * key, up to the names of bound indices."""
+    key = renumbered(base)
+    scale, key = key.primitive() if isinstance(key, Add) else (Integer(1), key)
+    if exponent.is_Integer and isinstance(key, Add) and key.could_extract_minus_sign():
+        scale, key = -scale, -key
+    return scale, key
+
+
+def is_quotient(equation: Equation) -> bool:
+    """Whether an equation is a product with a power of a sum in its denominator."""
+    powers = [f.as_base_exp() for f in Mul.make_args(equation.expression)]
+    return len(powers) > 1 and any(isinstance(b, Add) and e.is_negative for b, e in powers)
+
+
+@record
+class ShortForms:
+    """The equations of a forward pass as rules that shorten an expression."""
+
+    equations: tuple[Equation, ...]
+
+    def steps(self, expression: Expr) -> list[Reason]:
+        """Return the steps to a shorter equal expression, if there are any."""
+        found, value = list[Reason](), expression
+        for rule, shorten in ((ZERO_SUM, self.without_zero_sums), (STATED, self.with_tensors)):
+            before, value = value, shorten(value)
+            found += [Reason((rule,), value)] if value != before else []
+        return found
+
+    def with_tensors(self, expression: Expr) -> Expr:
+        """Put tensors in for the products that define them, and write sums in denominators as they are stated."""
+        if not expression.atoms(Pow):
+            return expression
+        return expression.replace(lambda e: isinstance(e, Mul), self._with_tensors)
+
+    def _with_tensors(self, expression: Expr) -> Expr:
+        found = Factors.of(expression)
+        for equation in filter(is_quotient, self.equations):
+            for at in _places(equation, expression):
+                stated = Factors.of(equation.at(at))
+                for key in stated.powers.keys() & found.powers.keys():
+                    found = _as_stated(found, key, stated.powers[key][0])
+                if _contains(found, stated):
+                    found = _divided(found, stated, equation.target[at])
+        return found.expression()
+
+    # ------------------------------------------------------------ sums that are zero
+
+    def without_zero_sums(self, expression: Expr) -> Expr:
+        """Replace every sum that is identically zero, such as that of the deviations from a mean, by zero."""
+        return expression.replace(lambda e: isinstance(e, Sum), lambda e: Integer(0) if self._is_zero(e) else e)
+
+    def _is_zero(self, node: Sum) -> bool:
+        value = distributed(node)
+        for _ in range(_DEPTH):
+            if value == 0:
+                return True
+            opened = value.replace(lambda e: isinstance(e, Indexed), self._opened)
+            if opened == value:
+                return False
+            value = distributed(opened)
+        return bool(value == 0)
+
+    def _opened(self, entry: Expr) -> Expr:
+        equation = self._linear.get(entry.base.label.name)
+        return entry if equation is None else equation.at(tuple(entry.indices))
+
+    @property
+    def _linear(self) -> dict[str, Equation]:
+        """The equations of means and differences: entries and their sums, times numbers."""
+        return {e.target.name: e for e in self.equations if all(map(_is_linear, Add.make_args(e.expression)))}
+
+
+def _is_linear(term: Expr) -> bool:
+    factors = [f for f in Mul.make_args(term) if f.has(Indexed)]
+    return len(factors) == 1 and (
+        isinstance(factors[0], Indexed)
+        or (isinstance(factors[0], Sum) and all(map(_is_linear, Add.make_args(factors[0].function))))
+    )
+
+
+def _places(equation: Equation, expression: Expr) -> Iterable[tuple[Expr, ...]]:
+    """The choices of indices of an expression for those of an equation."""
+    known = sorted((s for s in expression.free_symbols if isinstance(s, Index)), key=str)
+    return product(*([k for k in known if k.axis == i.axis] for i in equation.indices))
+
+
+def _as_stated(found: Factors, key: Expr, base: Expr) -> Factors:
+    """The same product with a base in the form in which it is stated."""
+    own, exponent = found.powers[key]
+    number = (_primitive(own, exponent)[0] / _primitive(base, exponent)[0]) ** exponent
+    return Factors(found.number * number, {**found.powers, key: (base, exponent)})
+
+
+def _contains(found: Factors, stated: Factors) -> bool:
+    """Whether a product can be split off without a division, and one of its factors then disappears."""
+    pairs = [(found.powers[key][1], e) for key, (_, e) in stated.powers.items() if key in found.powers]
+    return len(pairs) == len(stated.powers) and all(a / b >= 1 for a, b in pairs) and any(a == b for a, b in pairs)
+
+
+def _divided(found: Factors, stated: Factors, entry: Expr) -> Factors:
+    powers = dict(found.powers)
+    for key, (_, exponent) in stated.powers.items():
+        base, own = powers.pop(key)
+        if own != exponent:
+            powers[key] = base, own - exponent
+    _, before = powers.get(entry, (entry, Integer(0)))
+    return Factors(found.number / stated.number, {**powers, entry: (entry, before + 1)})
+
+
+def distributed(expression: Expr) -> Expr:
+    """Multiply out and apply every sum to each of its terms, so that equal sums meet."""
+    return tidy(_distributed(expression))
+
+
+def _distributed(expression: Expr) -> Expr:
+    if not expression.has(Sum):
+        return expression
+    if not isinstance(expression, Sum):
+        return expand_mul(expression.func(*map(_distributed, expression.args)))
+    bound = [limit[0] for limit in expression.limits]
+    found = []
+    for term in Add.make_args(expand_mul(_distributed(expression.function))):
+        inside = [f for f in Mul.make_args(term) if f.free_symbols & set(bound)]
+        used = [b for b in bound if any(b in f.free_symbols for f in inside)]
+        count = Mul(*(b.axis.extent for b in bound if b not in used))
+        outside = Mul(*(f for f in Mul.make_args(term) if f not in inside))
+        found.append(count * outside * (total(Mul(*inside), *used) if used else 1))
+    return Add(*found)

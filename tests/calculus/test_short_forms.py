@@ -1,0 +1,80 @@
+"""Short forms of derivatives: tensors for their right sides, sums that are zero, sums in their stated form."""
+
+from __future__ import annotations
+
+import networks
+import pytest
+from helpers import Statement, axis
+from sympy import KroneckerDelta, Rational, sqrt
+
+from derive.calculus.chain_rule import Chains, chains
+from derive.calculus.deltas import renumbered
+from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor, total
+from derive.calculus.short_forms import ShortForms, distributed
+
+
+def chained(name: str) -> Chains:
+    return chains(networks.NETWORKS[name]().refreshed())
+
+
+def local(found: Chains, of: str, wrt: str):
+    return next(e for e in found.edges[of] if e.wrt.name == wrt)
+
+
+def test_the_derivative_of_layer_norm_has_three_terms_with_the_normalised_values_by_name():
+    """dn_i/dz_j = ([i = j] - 1/5 - n_i n_j / 5) / s."""
+    edge = local(chained("layer_norm"), "n", "z")
+    scale = next(f for f in edge.equation.expression.args if f.is_Pow)
+    (i, u), (j, w) = edge.of_indices, edge.wrt_indices
+    n, same = edge.of, KroneckerDelta(u, w)
+    expected = scale * same * (KroneckerDelta(i, j) - Rational(1, 5) - n[i, u] * n[j, u] / 5)
+    assert renumbered((edge.value - expected).expand()) == 0
+
+
+def test_the_variance_does_not_change_with_the_mean():
+    """The deviations from the mean sum to zero, so no chain leads through that derivative, which is still shown."""
+    found = chained("batch_norm")
+    assert [(e.of.name, e.wrt.name, e.value) for e in found.vanishing] == [("v", "mu", 0)]
+    assert [e.wrt.name for e in found.edges["v"]] == ["z"]
+
+
+def centred(units: Axis):
+    """The equations of a mean and of the deviations from it, over units or over samples."""
+    s = Statement()
+    z = Tensor("z", "z", (units, SAMPLE_AXIS))
+    mu = s.define("mu", (SAMPLE_AXIS,), lambda u: s.sum(units, lambda j: z[j, u]) / units.extent)
+    c = s.define("c", z.axes, lambda i, u: z[i, u] - mu[u,])
+    return s, c, mu
+
+
+@pytest.mark.parametrize("units", [5, "n"])
+def test_deviations_from_a_mean_that_is_a_tensor_sum_to_zero(units):
+    s, c, mu = centred(axis(units))
+    i, u = s.supply.several(c.axes)
+    short = ShortForms(tuple(s.equations))
+    assert short.without_zero_sums(3 + mu[u,] * total(c[i, u], i)) == 3
+    for kept in (total(c[i, u] ** 2, i), total(c[i, u] + 1, i)):
+        assert short.without_zero_sums(kept) == kept
+
+
+def test_a_sum_of_a_sum_is_distributed():
+    s, c, _ = centred(axis(5))
+    i, u = s.supply.several(c.axes)
+    j = s.supply.fresh(axis(5))
+    inner = total(c[j, u], j)
+    assert distributed(total(c[i, u] - inner / 5, i)) == 0
+
+
+def test_a_denominator_is_written_as_it_is_stated():
+    s, _, mu = centred(axis(5))
+    r = s.define("r", (SAMPLE_AXIS,), lambda u: mu[u,] / sqrt(mu[u,] + Rational(1, 1000)))
+    short = ShortForms(tuple(s.equations))
+    (u,) = s.supply.several(r.axes)
+    found = short.with_tensors(3 * mu[u,] / (2 * mu[u,] + Rational(1, 500)))
+    assert found == Rational(3, 2) * r[u,] / sqrt(mu[u,] + Rational(1, 1000))
+
+
+def test_no_division_is_introduced():
+    """n = g c / s is not put in where g is no factor: n / g would divide by a parameter."""
+    found = chained("batch_norm")
+    assert not local(found, "n", "g").value.has(found.forward.tensors["n"].symbol)
