@@ -12,7 +12,6 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Reference, say
-from derive.document.parts.forward import mixes_samples
 from derive.document.parts.pattern import ranged, recurring
 from derive.document.recursion import Layered
 from derive.document.view import LINE, View
@@ -79,7 +78,7 @@ def _derived(view: View) -> list[Block]:
 def _of_a_batch(view: View) -> list[Block]:
     """What the loss and the factors are from here on."""
     factors = view.batch.stage("factor")
-    if mixes_samples(view) or not factors:
+    if view.coupled or not factors:
         return []
     mean, common = _divides(view.batch.stage("error")[-1]), view.batch.common.has(SAMPLES)
     kind = "mean" if mean else "sum"
