@@ -112,10 +112,26 @@ def _card(live: Live, number: int, row: int, place: tuple[int, ...]) -> str:
     kind = "input" if number == 0 else "error" if number > len(live.layers) else "unit"
     rows = "".join(_quantity(live.page, tensor, place, at) for at, tensor in enumerate(shown))
     return (
-        f'<g class="card {kind}" id="unit-{number}-{row}" data-column="{number}" data-row="{row}" '
+        f'<g class="card {kind}" id="unit-{number}-{row}" role="img" data-name="{_name(live, number, place)}" '
+        f'data-column="{number}" data-row="{row}" '
         f'data-rows="{len(shown)}" data-entries="{" ".join(f"{t.name}:{key(place)}" for t in shown)}">'
         f'<rect class="node" rx="4" height="{len(shown) * _ROW + 6}"/>{rows}</g>'
     )
+
+
+#: What the numbers of a unit are, in words.
+_WORDS = {
+    Role.PREACTIVATION: "pre-activation",
+    Role.PREDICTION: "output",
+    Role.FACTOR: "derivative of the loss by the pre-activation",
+}
+
+
+def _name(live: Live, number: int, place: tuple[int, ...]) -> str:
+    """A card in words."""
+    if number > len(live.layers):
+        return "loss"
+    return f"input {place[0]}" if number == 0 else f"layer {number}, unit {place[0]}"
 
 
 def _quantity(page: Page, tensor: Tensor, place: tuple[int, ...], at: int) -> str:
@@ -124,7 +140,8 @@ def _quantity(page: Page, tensor: Tensor, place: tuple[int, ...], at: int) -> st
     drag = f' data-drag="{entry}"' if tensor.is_data else ""
     symbol = letters((entry_symbol(page, tensor, place),), _SIZE, tensor.name)
     return (
-        f'<g class="quantity {tensor.role}" data-symbol="{tensor.name}" data-unit="{entry}"{drag}>'
+        f'<g class="quantity {tensor.role}" data-symbol="{tensor.name}" data-unit="{entry}" '
+        f'data-say="{_WORDS.get(Role(tensor.role), tensor.role)}"{drag}>'
         f'<rect class="behind" x="1.5" y="{at * _ROW + 3}" height="{_ROW}" rx="2"/>'
         f'<text x="4" y="{at * _ROW + 15}">{symbol}</text>'
         f'<text class="value" data-value="{entry}" y="{at * _ROW + 15}"/></g>'
@@ -133,7 +150,8 @@ def _quantity(page: Page, tensor: Tensor, place: tuple[int, ...], at: int) -> st
 
 def _constant(number: int) -> str:
     return (
-        f'<g class="constant" id="unit-{number}-one" data-column="{number}"><circle class="node" r="9"/>'
+        f'<g class="constant" id="unit-{number}-one" data-column="{number}" role="img" '
+        'aria-label="constant 1"><circle class="node" r="9"/>'
         '<text y="4">1</text></g>'
     )
 

@@ -79,7 +79,11 @@ class LivePart:
             fixed=self.start.fixed,
             data=_data(self.live),
             tables=[_table(self.live, layer) for layer in self.live.layers],
-            weights=[(_entry(p, e), _typed(entry_symbol(page, p, e))) for p in parameters for e in _places(p)],
+            weights=[
+                (_entry(p, e), _typed(entry_symbol(page, p, e)), _words(p, self.live, e))
+                for p in parameters
+                for e in _places(p)
+            ],
             signs=dict(_signs(self.view, self.live)),
         )
 
@@ -255,16 +259,16 @@ def _table(live: Live, layer: Layer) -> dict[str, Any]:
         parameters.append(layer.bias)
         columns.append(("1", layer.bias, ()))
     slopes = {s.target.about: s.target.name for s in live.derivation.program.stage("gradient")}
-    number = live.layers.index(layer) + 1
     return {
-        "caption": ", ".join(_math(page.symbol(p, whole=True)) for p in parameters),
+        "caption": f"layer {live.layers.index(layer) + 1}: "
+        + ", ".join(_math(page.symbol(p, whole=True)) for p in parameters),
         "head": [head for head, *_ in columns],
         "rows": [
             (
                 _math(entry_symbol(page, layer.sum, row)),
                 [
-                    (_entry(p, (*row, *rest)), f"{slopes[p]}:{key((*row, *rest))}", _words(p, number, row, rest))
-                    for _, p, rest in columns
+                    (_entry(p, e), f"{slopes[p]}:{key(e)}", _words(p, live, e))
+                    for p, e in ((p, (*row, *rest)) for _, p, rest in columns)
                 ],
             )
             for row in _places(layer.sum)
@@ -272,10 +276,11 @@ def _table(live: Live, layer: Layer) -> dict[str, Any]:
     }
 
 
-def _words(parameter: Tensor, layer: int, row: tuple[int, ...], rest: tuple[int, ...]) -> str:
+def _words(parameter: Tensor, live: Live, place: tuple[int, ...]) -> str:
     """A weight or a bias in words."""
-    unit = f"unit {row[0]} of layer {layer}"
-    if not rest:
+    layer = next(n for n, one in enumerate(live.layers, start=1) if parameter in (one.weight, one.bias))
+    unit = f"unit {place[0]} of layer {layer}"
+    if len(place) == 1:
         return f"bias of {unit}"
-    before = f"input {rest[0]}" if layer == 1 else f"unit {rest[0]} of layer {layer - 1}"
-    return f"weight from {before if rest[0] else 'the constant 1'} to {unit}"
+    before = f"input {place[1]}" if layer == 1 else f"unit {place[1]} of layer {layer - 1}"
+    return f"weight from {before if place[1] else 'the constant 1'} to {unit}"

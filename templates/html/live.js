@@ -38,7 +38,7 @@
   };
 
   // What changes with the numbers.
-  const numbers = all("[data-value]"), inputs = all("[data-input]"), lines = all(".line[data-weight]");
+  const numbers = all("[data-value]"), inputs = all("[data-input]"), lines = all(".line[data-weight]"), cards = all(".card");
   // An input is a field for numbers, with their keyboard, while it has the focus, and else text with a minus sign.
   const fill = e => {
     const number = read(e.dataset.input), short = +(Math.abs(number) < .01 ? number.toPrecision(2) : number.toFixed(3));
@@ -53,6 +53,10 @@
   const draw = () => {
     numbers.forEach(e => { e.textContent = shown(read(e.dataset.value)); });
     inputs.filter(e => e !== document.activeElement || !e.typing).forEach(fill);
+    cards.forEach(e => {
+      const said = all("[data-say]", e).map(({dataset: {say: name, unit}}) => `${name} ${shown(read(unit))}`);
+      mark(e, "aria-label", `${e.dataset.name}: ${said.join(", ")}`);
+    });
     lines.forEach(e => {
       const weight = read(e.dataset.weight);
       e.style.setProperty("--wide", Math.min(4, .4 + 1.5 * Math.abs(weight)).toFixed(2));
@@ -396,7 +400,7 @@
 
   // The cards stand in columns, or in rows where the window is narrow; lines lead from rim to rim.
   const svg = one("#live-drawing"), wide = +svg.dataset.width, stage = svg.parentElement;
-  const cards = all(".card"), constants = all(".constant"), captions = all(".caption"), ROW = 16;
+  const constants = all(".constant"), captions = all(".caption"), ROW = 16;
   all(".card > .node, .behind").forEach(e => e.setAttribute("width", e.matches(".behind") ? wide - 3 : wide));
   all(".value", svg).forEach(e => e.setAttribute("x", wide - 4));
   const count = captions.length, words_of = captions.map(e => [...e.children].map(line => line.textContent));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -404,6 +405,44 @@ def test_the_live_part_is_accessible(name, dark, width, made, open_page):
     page.click("#live .walk button[value='1']")
     page.focus("[data-input='W1:1,1']")
     assert accessibility_violations(page) == []
+
+
+def accessible(page) -> list[tuple[str, str, str]]:
+    """The role, the name and the value of each part that a screen reader is told, in order."""
+    session = page.context.new_cdp_session(page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    texts = ([str(n.get(k, {}).get("value", "")) for k in ("role", "name", "value")] for n in nodes if not n["ignored"])
+    return [(role, name, value) for role, name, value in texts]
+
+
+@pytest.mark.parametrize("name", ["plain", "softmax", "augmented"])
+def test_a_screen_reader_is_told_what_each_number_is(name, made, open_page):
+    path, live = made(name)
+    page = open_page(path).page
+    told = accessible(page)
+    levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(e => +e.tagName[1])")
+    assert levels[0] == 1 and all(after <= before + 1 for before, after in pairwise(levels))
+    fields = [said for role, said, value in told if role == "spinbutton" and value]
+    count = sum(int(np.size(value)) for value in (*live.start.parameters.values(), live.start.X, live.start.Y))
+    assert len({*fields}) == len(fields) == count + 1
+    assert {"learning rate", "input 1", "weight from input 2 to unit 1 of layer 1"} <= {said.strip() for said in fields}
+    assert not [
+        role for role, said, _ in told if role in ("button", "combobox", "slider", "image", "application") and not said
+    ]
+    cards = [said for role, said, _ in told if role == "image" and ":" in said]
+    found = computed(live, given(live))
+    for number in range(1, len(live.live.layers)):
+        for unit in range(1, 3):
+            z, a = (
+                f"{entry(live, found, f'{t.name}:{unit}'):.4f}".replace("-", "−") for t in live.live.tensors(number)[:2]
+            )
+            assert any(
+                c.startswith(f"layer {number}, unit {unit}: pre-activation {z}, activation {a}, deriv") for c in cards
+            )
+    page.click("#live-step")
+    page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('Step 1: the loss is ')")
+    live_regions = page.eval_on_selector_all("[role=status], [aria-live]", "all => all.map(e => e.textContent.trim())")
+    assert all("0." not in text for text in live_regions if not text.startswith("Step 1: the loss is "))
 
 
 @pytest.mark.parametrize("name", CASES)
