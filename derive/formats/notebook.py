@@ -67,7 +67,8 @@ _CHECKS = "The next cell defines `check`, which compares an answer with the valu
 _BLANKS = (
     "This is an exercise. Below each equation is a cell with a blank, `...`. Replace it by the right side of the "
     "equation in NumPy, then run the cell and the check after it. `A @ B` is the product of matrices, `A * B` the "
-    "elementwise product, `A.T` the transpose, and `np.sum(A, axis=1, keepdims=True)` the sum of each row. After "
+    "elementwise product, `A.T` the transpose, and `np.sum(A, axis=1, keepdims=True)` the sum of each row. "
+    "Where NumPy objects to two shapes, look at them with `A.shape`. After "
     "a check, the variable holds the right value, so you may leave equations out."
 )
 _STEP = "The gradients by the names of their parameters, and the learning rate, for the update:"
@@ -302,8 +303,9 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
     inputs, outputs = (tensor.axes[0].extent.xreplace(sizes) for tensor in (x, y))
     small, growth = count <= ENTRYWISE, _growth(program)
     return {
-        "packed": base64.b64encode(bz2.compress(target.readable.source.encode())).decode(),
+        "packed": _packed(target.readable.source),
         "functions": script.functions,
+        "stated": _packed("\n".join(script.assignments[n].code for n in script.stated)) if script.stated else "",
         "names": script.names,
         "slopes": script.slopes,
         "learning_rate": STEP_RATE,
@@ -327,6 +329,10 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "trial": 10 if small else 5 if count <= LARGE else 2,
         "epochs": 200 if small else 50 if count <= LARGE else 20,
     }
+
+
+def _packed(source: str) -> str:
+    return base64.b64encode(bz2.compress(source.encode())).decode()
 
 
 def _growth(program: Program) -> float:

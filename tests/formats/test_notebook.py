@@ -217,6 +217,12 @@ def test_the_learning_rate_is_the_best_and_not_the_largest(name, monkeypatch):
     assert errors.min() == errors[[*rates].index(names["rate"])]
 
 
+def test_a_rate_with_no_larger_one_beside_it_is_not_chosen(monkeypatch):
+    source = text("relu").replace("np.arange(-6, 4.5, 0.5)", "np.arange(-6, -3, 0.5)")
+    names = Run(source, monkeypatch).names
+    assert names["typical"].argmin() == 5 and names["rate"] == names["rates"][4]
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.sampled(6)
 def test_networks_that_are_stated_by_hand(name, monkeypatch):
@@ -226,6 +232,7 @@ def test_networks_that_are_stated_by_hand(name, monkeypatch):
     with np.errstate(all="ignore"):
         assert Run(worked, monkeypatch).line("loss after training:")
         solved = Run(notebook(stated.document("brief"), stated, "solution"), monkeypatch)
+    assert [*equations(worked)] == [s.number for s in stated.program.statements]
     assert solved.names["check"].verdicts == dict.fromkeys(equations(worked), "right")
 
 
@@ -298,9 +305,12 @@ def test_right_answers_in_other_words_pass(monkeypatch):
         (11, "-(W3.T @ Psi3) * sigmoid_prime(Z2)", "Psi2 is -1 times what it should be: check the sign"),
         (10, "(Y_hat - Y) * sigmoid_prime(Z3) / m", "Psi3 is 0.5 times what it should be"),
         (11, "W3.T @ Psi3", "Psi2 has the right shape, but 28 of its 28 values are wrong"),
-        (8, "np.nan", "E has the right shape, but 1 of its 1 values are wrong"),
+        (8, "np.nan", "E is NaN or infinite in 1 of its 1 values: check for a division by 0"),
+        (3, "np.where(Z1 > 0, sigmoid(Z1), np.inf)", "A1 is NaN or infinite in"),
+        (3, "sigmoid(Z1) + 0j", "A1 is complex, and must be real: check powers and roots of negative numbers"),
+        (2, "lambda: 1", "Z1 is no array of real numbers, but function"),
         (2, "'W1 @ X'", "Z1 is no array of real numbers, but str"),
-        (2, "None", "Z1 is no array of real numbers, but NoneType"),
+        (2, "None", "Z1 is None: the right side has no value"),
         (2, "[[1], [2, 3]]", "Z1 is no array of real numbers, but list"),
         (14, "np.sum(Psi1, axis=1)", "dE_db1 has the shape (4,) where (4, 1) is needed"),
         (19, 'parameters["W1"] + learning_rate * slopes["W1"]', "W1 has the right shape, but 12 of its 12 values"),

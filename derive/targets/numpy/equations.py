@@ -26,6 +26,13 @@ from derive.targets.numpy.update_body import UpdateBody
 from derive.text.errors import SecondRenderingError
 
 
+def statements_of(
+    program: ArrayProgram, notation: Notation, promises: tuple[SumsToOne, ...], targets: str
+) -> Statements:
+    """Return the statements in the forms that NumPy computes."""
+    return Statements(program, notation, Stability(program, NumPyEvaluator(), promises, signs=targets == "signs"))
+
+
 def equations_context(
     program: ArrayProgram,
     notation: Notation,
@@ -40,8 +47,7 @@ def equations_context(
     that computes an equation ends with the number of the equation. Without ``second``, there is no
     second rendering of the steps. Raises SecondRenderingError if that cannot be made.
     """
-    stability = Stability(program, NumPyEvaluator(), promises, signs=targets == "signs")
-    statements = Statements(program, notation, stability)
+    statements = statements_of(program, notation, promises, targets)
     bodies = Bodies(statements)
     x, y = map(statements.name, program.inputs)
     data = f"parameters: Parameters, {x}: Array, {y}: Array"

@@ -34,13 +34,20 @@ class Script:
     """The code of all equations by number, with what it needs.
 
     ``functions`` are the constants and the elementwise functions, ``names`` the lines that name parameters and sizes,
-    and ``slopes`` the line that collects the gradients for the update.
+    and ``slopes`` the line that collects the gradients for the update. The module has no code for the equations
+    ``stated``, in the order in which they are computed.
     """
 
     functions: str
     names: str
     slopes: str
     assignments: Mapping[int, Assignment]
+    stated: tuple[int, ...] = ()
+
+    def with_stated(self, lines: Mapping[int, str]) -> Script:
+        """Add equations of which the module has no code, each with its line."""
+        added = {n: _assignment(ast.parse(line).body[0], "", line) for n, line in lines.items()}
+        return Script(self.functions, self.names, self.slopes, {**self.assignments, **added}, tuple(added))
 
 
 def script(source: str) -> Script:

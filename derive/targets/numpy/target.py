@@ -10,7 +10,10 @@ from typing import Any
 from derive.calculus.roles import Role
 from derive.derived import Derived
 from derive.record import record
+from derive.targets.fold import fold
 from derive.targets.names import code_names
+from derive.targets.numpy.equations import statements_of
+from derive.targets.numpy.function_bodies import Bodies
 from derive.targets.numpy.listing import listing
 from derive.targets.numpy.package import Rendered, rendered, tests_source
 from derive.targets.numpy.script import Script, script
@@ -75,8 +78,17 @@ class NumPyTarget:
         return listing(*next(iter(self.readable.form(form).items())), tuple(tensors.items()))
 
     def script(self) -> Script:
-        """The equations outside their functions, which are there also without a second rendering."""
-        return script(self.readable.equations)
+        """The equations outside their functions, which are there also without a second rendering.
+
+        An equation of which a stable form makes no use has no code in the module; its code is that of its stated form.
+        """
+        found, derived = script(self.readable.equations), self.derived
+        unread = [s for s in derived.program.statements if s.number not in found.assignments]
+        if not unread:
+            return found
+        known = (derived.program, derived.notation, derived.forward.promises, derived.targets)
+        bodies = Bodies(statements_of(*known))
+        return found.with_stated({s.number: "\n".join(fold(bodies.line(s))) for s in unread})
 
     def one_file(self, form: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the code as one file; see ``Derivation.numpy``.
