@@ -23,24 +23,37 @@ def size(tensor: Tensor) -> Expr:
 def multiplications(statements: Iterable[Assign]) -> Expr:
     """Count the multiplications and divisions of all entries that the statements compute.
 
-    Calls of elementwise functions, signs and additions count as free.
+    What happens inside elementwise functions is not counted; signs and additions are free.
     """
-    return expand(sum((size(s.target) * _within(s.equation.expression) for s in statements), Integer(0)))
+    terms = ((s.equation.indices, t) for s in statements for t in Add.make_args(s.equation.expression))
+    return expand(sum((_entries(indices, t) * _within(t) for indices, t in terms), Integer(0)))
 
 
-def _within(expression: Expr) -> Expr:
-    """Count the multiplications in one entry of an expression."""
+def _entries(indices: Sequence[Expr], term: Expr) -> Expr:
+    """Count the entries in which a term is not 0 by its deltas: a penalty has none for biases among the weights."""
+    summed = {limit[0] for total in term.atoms(Sum) for limit in total.limits}
+    equal = {i: j for d in term.atoms(KroneckerDelta) for i, j in (d.args, d.args[::-1]) if j in summed}
+    return prod((equal.get(i, i).axis.extent for i in indices), start=Integer(1))
+
+
+def _within(expression: Expr, alone: bool = True) -> Expr:
+    """Count the multiplications in one entry of an expression; a power that is not ``alone`` is a factor."""
     if isinstance(expression, Sum):
         extents = prod((limit[0].axis.extent for limit in expression.limits), start=Integer(1))
         return extents * _within(expression.function)
-    inside = sum((_within(a) for a in expression.args if isinstance(a, Expr)), Integer(0))
-    if isinstance(expression, Mul):
-        return inside + max(len([f for f in expression.args if f != -1 and not isinstance(f, KroneckerDelta)]) - 1, 0)
-    if isinstance(expression, Pow) and expression.exp.is_Integer:
-        return inside + max(abs(int(expression.exp)) - 1, 0)
-    if isinstance(expression, Add | Function | Pow):
-        return inside
-    return Integer(0)
+    factor = isinstance(expression, Mul)
+    inside = sum((_within(a, not factor) for a in expression.args if isinstance(a, Expr)), Integer(0))
+    if factor:
+        factors = [f for f in expression.args if f != -1 and not isinstance(f, KroneckerDelta)]
+        return inside + max(len(factors) - (not all(map(_is_divisor, factors))), 0)
+    if isinstance(expression, Pow):
+        times = abs(int(expression.exp)) - 1 if expression.exp.is_Integer else 0
+        return inside + times + (alone and _is_divisor(expression))
+    return inside if isinstance(expression, Add | Function) else Integer(0)
+
+
+def _is_divisor(factor: Expr) -> bool:
+    return isinstance(factor, Pow) and factor.exp.is_negative is True
 
 
 def multiplications_by_chain(chains: Chains) -> Expr:
@@ -50,7 +63,13 @@ def multiplications_by_chain(chains: Chains) -> Expr:
     of chains to each entry and the total number of their factors.
     """
     found = _counts(chains)
-    return expand(sum((size(p) * (found[p.name][1] - found[p.name][0]) for p in chains.forward.parameters), Integer(0)))
+    count = Integer(0)
+    for parameter in chains.forward.parameters:
+        for edge in chains.into(parameter):
+            above, already = found[edge.of.name]
+            each = fan(edge) * (already + above * (_factors(edge) - 1))
+            count += _entries(edge.wrt_indices, edge.value) * each
+    return expand(count)
 
 
 def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) -> Expr:

@@ -19,20 +19,21 @@ def check(view: View) -> Part:
     if report.layers is not None:
         blocks.append(
             say(
-                "This network is too large to check entry by entry, so the same network with layers of {} units was "
+                "This network is too large to check every entry, so the same network with layers of {} units was "
                 "checked.",
                 "-".join(map(str, report.layers)),
             )
         )
-    picked = {None: "every entry", 0: "one random direction"}.get(report.entries, f"up to {report.entries} entries")
+    each = "parameter array" if report.together == 1 else f"group of up to {report.together} parameter arrays"
+    picked = {None: f"for every entry of each {each}", 0: f"along one random direction in each {each}"}
+    some = f"for up to {report.entries} entries of each {each}, chosen at random"
     blocks.append(
         say(
-            "The gradients of the generated code were compared with numerical derivatives for {} random samples, in {} "
-            "of each {}. The relative error is below {} for the complex step, which is exact up to rounding, and below "
+            "The gradients of the generated code were compared with numerical derivatives on {} random samples, {}. "
+            "The relative error is below {} for the complex step, which is exact up to rounding, and below "
             "{} for central differences, which are themselves approximations.",
             str(report.samples),
-            picked,
-            "parameter" if report.together == 1 else f"group of up to {report.together} parameters",
+            picked.get(report.entries, some),
             _power(view, report.below),
             _power(view, report.below_central),
         )

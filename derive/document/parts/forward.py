@@ -12,12 +12,12 @@ from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, walk
 from derive.calculus.functions import Elementwise, X, in_exponentials
-from derive.calculus.index import SAMPLES, Axis, Index
+from derive.calculus.index import SAMPLES, Axis, Index, Tensor
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Item, Part, Text, say
+from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
 from derive.document.view import View, bound_in
 from derive.paper.boxes import Box
 from derive.paper.page import Page
@@ -63,11 +63,18 @@ def _for_one_sample(view: View) -> list[Block]:
     return [*blocks, say("Written out for the first unit:"), Display((first,))]
 
 
-#: What an entry of the first weighted sum is, by its role; of a weight, after the indices of its units.
-_ENTRIES: dict[str, str] = {
-    Role.INPUT: "an input",
-    Role.AUGMENTED: "an input, or the constant 1",
-    Role.BIAS: "its bias",
+#: What an entry of the first weighted sum is, by its role.
+_ENTRIES: dict[str, str] = {Role.INPUT: "an input", Role.AUGMENTED: "an input or the constant 1"}
+#: What the arrays of a role hold; of roles with the same letter, the first counts.
+_ARRAYS: dict[str, str] = {
+    Role.INPUT: "holds the inputs",
+    Role.TARGET: "the targets",
+    Role.WEIGHT: "the weights",
+    Role.BIAS: "the biases",
+    Role.AUGMENTED: "the inputs of a layer with a constant 1 prepended",
+    Role.PREACTIVATION: "the pre-activations",
+    Role.ACTIVATION: "the activations",
+    Role.PREDICTION: "the outputs",
 }
 
 
@@ -83,26 +90,63 @@ def _letters(view: View) -> list[Block]:
     for entry in sorted(entries, key=lambda e: (tensors[e.base.label.name].role == Role.BIAS, str(e))):
         role = tensors[entry.base.label.name].role
         if role == Role.WEIGHT:
-            units = [box for i in entry.indices[::-1] if (box := page.index(i)) is not None]
-            of = say("the weight from unit {} to unit {}", *units) if len(units) == 2 else Text(("a weight",))
-            said.append(say("{} is {}", page.entry(entry), of))
+            said.append(say("{} is {}", page.entry(entry), _weight(page, tensors[entry.base.label.name], entry)))
+        elif role == Role.BIAS:
+            unit = page.index(entry.indices[0])
+            of = Text(()) if unit is None else say(" of unit {}", unit)
+            said.append(say("{} the bias{}", page.entry(entry), of))
         elif role in _ENTRIES:
-            said.append(say("{} is {}", page.entry(entry), _ENTRIES[role]))
-    said.append(say("{} is the pre-activation", page.symbol(first.target, first.equation.indices)))
+            said.append(say("{} " + _ENTRIES[role], page.entry(entry)))
+    said.append(say("{} the pre-activation", page.symbol(first.target, first.equation.indices)))
     hidden = next((s for s in statements if s.target.role == Role.ACTIVATION), None)
     if hidden is not None:
         said.append(
             say(
-                "{} is the activation",
+                "{} the activation",
                 view.page.lettered(hidden.equation).symbol(hidden.target, hidden.equation.indices),
             )
         )
     output = next(s for s in statements if s.target == view.single.prediction)
     page = view.page.lettered(output.equation)
     target = next(t for t in view.single.inputs if t.role == Role.TARGET)
-    said.append(say("{} is the output", page.symbol(output.target, output.equation.indices)))
-    said.append(say("and {} is the target", page.symbol(target, output.equation.indices)))
+    said.append(say("{} the output", page.symbol(output.target, output.equation.indices)))
+    said.append(say("{} the target", page.symbol(target, output.equation.indices)))
+    said.append(say("and {} the loss (error)", view.page.error()))
     return [say("Here " + ", ".join(["{}"] * len(said)) + ".", *said)]
+
+
+def _weight(page: Page, weight: Tensor, entry: Indexed) -> Text:
+    """What a weight is: the units that it connects; with index 0, a bias."""
+    units = [box for i in entry.indices[::-1] if (box := page.index(i)) is not None]
+    zero = ""
+    if weight.axes[-1].start == 0:
+        zero = " (for {} = 0, the bias" + (" of unit {}" if len(units) == 2 else "") + ")"
+    if len(units) == 2:
+        return say("the weight from unit {} to unit {}" + zero, *units, *(units if zero else ()))
+    return say("a weight" + zero, *(units if zero else ()))
+
+
+def _arrays(view: View) -> list[Block]:
+    """Say in a sentence what the letters are, where the equations for one sample are not shown."""
+    if view.derivation.network is None:
+        return []
+    roles = [t.role for t in view.batch.tensors.values()]
+    by_letter: dict[Box, str] = {}
+    for role, words in _ARRAYS.items():
+        if role in roles:
+            by_letter.setdefault(view.letter(view.notation.roles[role].batch), words)
+    first, *others = [say("{} " + words, letter) for letter, words in by_letter.items()]
+    found = say("Here {}" + ", {}" * (len(others) - 1) + " and {}.", first, *others)
+    weights = (p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))
+    weight = next(weights, None)
+    if weight is None:
+        return [found]
+    indices = tuple(Index(n, a) for n, a in zip(("row", "column"), weight.axes, strict=True))
+    page = view.page.with_letters(indices, ())
+    entry = weight[indices]
+    assert isinstance(entry, Indexed)
+    words = "{} A small letter with indices is an entry for one sample; {} is {}."
+    return [say(words, found, page.entry(entry), _weight(page, weight, entry))]
 
 
 def _for_a_batch(view: View) -> list[Block]:
@@ -112,19 +156,35 @@ def _for_a_batch(view: View) -> list[Block]:
     error = view.batch.stage("error")
     blocks: list[Block] = [
         say(
-            "For a batch, {} samples stand side by side as the columns of a matrix{}:",
+            "For a batch, {} samples stand side by side as the columns of a matrix{}{}:",
             view.page.entry(SAMPLES),
+            _of_a_batch(view),
             ", and a bias is added to each column" if biases else "",
         ),
         view.batched("forward"),
     ]
     if view.brief:
-        blocks += [say("The loss of the batch is"), view.batched("error")]
+        blocks += [*_arrays(view), say("The loss (error) of the batch is"), view.batched("error")]
     else:
         summed = (view.entries(s, view.batch, numbered=False) for s in error)
         blocks.append(say("The loss of the batch is, with a sum over the samples and in matrices,"))
         blocks.append(Display((*summed, *view.batched("error").items)))
     return [*blocks, *signs(view, view.batch.stage("forward", "error"))]
+
+
+def _of_a_batch(view: View) -> Text:
+    """An example of the letters for one sample and for a batch."""
+    pairs = [(view.page.symbol(x, whole=True), view.batch_page.symbol(x, whole=True)) for x in view.single.inputs]
+    return next((say(", such as {} for {}", batch, one) for one, batch in pairs if one != batch), Text(()))
+
+
+def inside_functions(view: View, derivatives: bool = True) -> Text:
+    """Name the functions whose own multiplications are not counted, and their derivatives."""
+    plain = [d.function for d in view.batch.definitions if d.function.order == 0]
+    names = list(dict.fromkeys(view.page.function(f, layers_of(view, f)[0]) for f in plain))
+    too = " and their derivatives" if len(names) > 1 else " and its derivative"
+    words = ", not counting those inside {}" + (too if derivatives else "")
+    return say(words, listed(names)) if names else Text(())
 
 
 # Activations.

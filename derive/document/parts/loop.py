@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from sympy import Indexed
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import arrays_read
+from derive.arrays.matrix import Call, arrays_read, walk
 from derive.calculus.deltas import tidy
 from derive.calculus.index import Index, symbols_read
 from derive.calculus.program import constant
@@ -38,7 +39,8 @@ def loop(view: View) -> Part:
     elif not view.brief and not plain:
         blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
     over_layers = _over_layers(view)
-    blocks += over_layers if view.brief and over_layers else [_kept(view), _algorithm(view), *over_layers]
+    whole = [_kept(view), _algorithm(view), *_names_in_code(view), *over_layers]
+    blocks += over_layers if view.brief and over_layers else whole
     return Part("loop", "The training loop", tuple(blocks))
 
 
@@ -190,6 +192,23 @@ def _algorithm(view: View) -> Algorithm:
     optimizer = view.descent.optimizer
     title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.title}"
     return Algorithm(say(title + ", with the lines of {}", Code(view.code.name)), tuple(steps))
+
+
+def _names_in_code(view: View) -> list[Block]:
+    """What the names in the lines of code are that the document does not define, in the words of their docstrings."""
+    defined = {d.function.title for d in view.batch.definitions}
+    defined |= {n.name for s in view.batch.statements for n in walk(s.form) if isinstance(n, Call)}
+    lines = ["".join(word.text for word in line) for section in view.code.sections for line in section.lines]
+    sources = [source for _, source in view.code.equations.values()]
+    said: list[Text] = []
+    if any("slopes[" in source for source in sources):
+        said.append(say("{} holds the gradients", Code("slopes")))
+    for first, docstring in pairwise(lines):
+        name = first.removeprefix("def ").partition("(")[0]
+        words = docstring.strip().removeprefix('"""').removesuffix('"""').removesuffix(".")
+        if first.startswith("def ") and name not in defined and any(f"{name}(" in source for source in sources):
+            said.append(say("{} is {}", Code(name), words.replace("The ", "the ", 1)))
+    return [say("In the code, " + "; ".join(["{}"] * len(said)) + ".", *said)] if said else []
 
 
 def _over_layers(view: View) -> list[Block]:

@@ -133,7 +133,8 @@ def _meaning(view: View, tensor: Tensor) -> Text:
     noun = _MEANING.get(tensor.role, "intermediate value")
     if tensor.role == Role.BIAS and any(e.value.has(Indexed) for e in view.derivation.chains.into(tensor)):
         noun = "parameters"  # a gain, say, which is multiplied and not added
-    return say(noun + layer + "{}", _stated_as(view, tensor))
+    with_biases = ", with the biases in column 0" if tensor.role == Role.WEIGHT and tensor.axes[-1].start == 0 else ""
+    return say(noun + layer + with_biases + "{}", _stated_as(view, tensor))
 
 
 def _stated_as(view: View, tensor: Tensor) -> Text:

@@ -20,6 +20,7 @@ from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Heading, Item, Part, Text, listed, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
+from derive.document.parts.forward import inside_functions
 from derive.document.recursion import Formula, Layered
 from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
@@ -285,12 +286,13 @@ def _saving(view: View) -> list[Block]:
         return [
             text,
             _count(view, alone),
-            say("multiplications and divisions. With shared factors they are"),
+            say("multiplications and divisions{}. With shared factors they are", inside_functions(view)),
             _count(view, shared),
         ]
     words = "Sharing saves work: the gradients for one sample take {} multiplications and divisions instead of the {} "
-    words += "needed when every chain is multiplied out; the forward pass takes {}."
-    return [say(words, *map(view.page.entry, (shared, alone, forwards)))]
+    words += "needed when every chain is multiplied out{}. The forward pass takes {}."
+    numbers = map(view.page.entry, (shared, alone, forwards))
+    return [say(words, next(numbers), next(numbers), inside_functions(view), next(numbers))]
 
 
 def _count(view: View, number: Expr) -> Display:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from derive.calculus.cost import multiplications
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Item, Part, Text, say
+from derive.document.parts.forward import inside_functions
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import EMPTY, PRODUCT, Box
@@ -66,9 +67,10 @@ def _price(view: View) -> Text:
     once = multiplications(view.single.stage("forward", "error"))
     return say(
         "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes a forward "
-        "pass for each: {} passes of {} multiplications and divisions{}, not counting the activation functions, for an "
+        "pass for each: {} passes of {} multiplications and divisions{}{}. The result is an "
         "approximation. The chain rule gives all derivatives exactly in one backward pass.",
         view.page.entry(view.total),
         view.page.entry(once),
         say(", {} for every sample", view.page.entry(view.total * once)) if once.is_number else Text(()),
+        inside_functions(view, derivatives=False),
     )
