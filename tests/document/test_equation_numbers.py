@@ -77,6 +77,6 @@ def test_the_general_recursion_has_a_letter():
     assert "\\tag{R1}" in two and "\\tag{R2}" in two
 
 
-def test_the_steps_of_the_walk_are_for_one_sample_and_have_no_number():
+def test_the_steps_of_the_walk_are_the_equations_of_the_batch():
     for step in strides(View(derive(Network((3, 4, 1))))):
-        assert step.numbers and all(item.number is None for item in step.items)
+        assert step.numbers == tuple(item.number for item in step.items)
