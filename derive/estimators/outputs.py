@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES, Loss
-from derive.record import record
 from derive.statement.network import SpecError
 from derive.targets.numpy.estimator import CLASSES, probabilities
 from derive.targets.numpy.runtime.sklearn_base import Outputs
 from derive.text.entry_text import base_name, known_name
 
 
-@record
+@dataclass(frozen=True)
 class Chosen(Outputs):
     """The outputs with their activation and their loss, as text: both may carry options, as in ``huber(delta=0.5)``."""
 
