@@ -171,3 +171,21 @@ class Document:
 
     title: str
     parts: tuple[Part, ...]
+
+
+def boxes_in(blocks: Iterable[Block]) -> set[Box]:
+    """Every formula in the blocks, and every part of one."""
+    found: set[Box] = set()
+    queue: list[object] = [*blocks]
+    while queue:
+        one = queue.pop()
+        if isinstance(one, Box):
+            if one in found:
+                continue
+            found.add(one)
+            queue += one.parts
+        elif isinstance(one, tuple):
+            queue += one
+        elif isinstance(one, Text | Display | Table | Algorithm | Heading | Fold | Item | Step):
+            queue += vars(one).values()
+    return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derive.calculus.cost import size
-from derive.document.blocks import Document, Part
+from derive.document.blocks import Document
 from derive.document.view import View
 from derive.paper.latex import latex
 from derive.paper.text import text
@@ -30,16 +30,24 @@ def title(derivation: Runnable) -> str:
 def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> Document:
     """Return the document of a derivation; ``only`` selects parts by name, by default those of its detail."""
     chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
-    absent = ({"numbers"} if view.example is None else set()) | (set() if exercises else {"exercises"})
-    return Document(
-        title(view.derivation), tuple(_part(name, view) for name in PARTS if name in chosen and name not in absent)
-    )
+    absent = {"numbers"} if view.example is None else set()
+    parts = [_module(name)(view) for name in PARTS if name in chosen and name not in {*absent, *FROM_OTHERS}]
+    if exercises and "exercises" in chosen:
+        parts = [*_module("exercises")(view, parts)]
+    if "notation" in chosen:
+        before = sum(part.name != "exercises" for part in parts)
+        parts.insert(before, _module("notation")(view, parts))
+    return Document(title(view.derivation), tuple(parts))
 
 
-def _part(name: str, view: View) -> Part:
-    """Make a part with the function ``name`` in the module ``name``, which is imported on demand."""
-    part: Part = getattr(import_module(f"derive.document.parts.{name}"), name)(view)
-    return part
+#: The parts that are made from the other ones.
+FROM_OTHERS = {"notation", "exercises"}
+
+
+def _module(name: str) -> Callable[..., Any]:
+    """The function ``name`` in the module ``name``, which is imported on demand."""
+    made: Callable[..., Any] = getattr(import_module(f"derive.document.parts.{name}"), name)
+    return made
 
 
 def text_summary(derivation: Runnable) -> list[str]:

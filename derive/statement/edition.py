@@ -39,9 +39,9 @@ PARTS = {
     "matrices": PartEntry("from one sample to a batch: the backward pass in matrices"),
     "loop": PartEntry("the update and the training loop, with the lines of code"),
     "numbers": PartEntry("a worked example, with --numbers"),
-    "exercises": PartEntry("exercises with answers, with --exercises", brief=False),
     "check": PartEntry("how well the gradients agree with numerical derivatives", brief=False),
     "notation": PartEntry("every symbol, its meaning and its shape", brief=False),
+    "exercises": PartEntry("the answers to the exercises of the parts, with --exercises"),
 }
 #: The levels of detail, from least to most.
 DETAILS = {

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 import pytest
 
 from derive import Edition, Network, SpecError, derive
-from derive.document.blocks import Fold, Part
+from derive.document.blocks import Fold, Heading, Part
 from derive.document.document import document
 from derive.document.parts.exercises import exercises
 from derive.document.view import View
 from derive.paper.boxes import Box
 from derive.paper.text import text
+
+
+def alone(view: View) -> Part:
+    (part,) = exercises(view)
+    return part
 
 
 def _words(part: Part) -> str:
@@ -25,20 +31,63 @@ def _words(part: Part) -> str:
     return " ".join(text(s) if isinstance(s, Box) else str(getattr(s, "number", s)) for s in spans)
 
 
+def answer(view: View, about: str) -> Fold:
+    """The answer to the question that contains some words."""
+    blocks = alone(view).blocks
+    at = next(n for n, b in enumerate(blocks) if isinstance(b, Heading) and about in str(b.text.spans))
+    found = blocks[at + 1]
+    assert isinstance(found, Fold)
+    return found
+
+
 @pytest.mark.parametrize("widths", [(3, 4, 4, 1), (2, 3, 5, 2), (4, 2, 2)])
 def test_the_paths_are_those_through_all_later_units(widths):
-    part = exercises(View(derive(Network(widths))))
-    paths = len(list(product(*(range(w) for w in widths[2:]))))
-    assert (f"{paths} paths" in _words(part).replace("  ", " ")) == (paths > 1)
+    words = _words(alone(View(derive(Network(widths)))))
+    second = len(list(product(*(range(w) for w in widths[3:]))))
+    assert f"{second} path{'s' * (second > 1)}." in words.replace("  ", " ")
+    *hidden, outputs = widths[2:]
+    wider = outputs * prod(2 * w for w in hidden)
+    assert (f"{wider}  paths instead of" in words) == bool(hidden)
 
 
 def test_the_cross_entropy_changes_the_loss_and_the_last_factor_alone():
     view = View(derive(Network((3, 4, 4, 1))))
-    (fold,) = [f for f in exercises(view).blocks if isinstance(f, Fold) and "3" in str(f.title.spans)]
-    text_, display = fold.blocks
+    text_, display = answer(view, "Replace the loss").blocks
     numbers = [s.number for s in text_.spans if hasattr(s, "number")]
     assert numbers == [view.batch.stage("error")[-1].number, view.batch.stage("factor")[0].number]
     assert [text(i.right[-1]) for i in display.items][-1].endswith("(Ŷ − Y)")
+
+
+@pytest.mark.parametrize(
+    ("options", "after"),
+    [
+        ({}, 0.4 - 0.5 * 0.05 * 0.6),
+        ({"notation": "delta"}, 0.4 + 0.5 * 0.05 * 0.6),
+        ({"l2": 0.01}, 0.4 - 0.5 * (0.05 * 0.6 + 0.01 * 0.4)),
+        ({"optimizer": "adam"}, 0.4 - 0.001),  # the first step of Adam has the length of its rate
+    ],
+)
+def test_a_step_by_hand(options, after):
+    (display,) = answer(View(derive(Network((3, 4, 1), **options))), "first step").blocks
+    assert float(text(display.items[-1].right[-1]).removeprefix(" = ")) == pytest.approx(after, rel=1e-5)
+
+
+def test_the_norm_of_all_gradients_is_not_computed_by_hand():
+    assert "first step" not in _words(alone(View(derive(Network((3, 4, 1), clip=1)))))
+
+
+def test_exercises_stand_in_their_parts_and_the_answers_at_the_end():
+    made = document(View(derive(Network((3, 4, 4, 1)))), exercises=True).parts
+    asked = {
+        p.name: [b.title.spans[0] for b in p.blocks if isinstance(b, Heading) and "Exercise" in str(b.title)]
+        for p in made
+    }
+    assert [name for name, found in asked.items() if found] == ["chain", "pattern", "values", "matrices", "loop"]
+    numbered = [title for found in asked.values() for title in found]
+    assert numbered == [f"Exercise {n}" for n in range(1, len(numbered) + 1)]
+    assert made[-1].name == "exercises" and len(made[-1].blocks) == len(numbered)
+    brief = document(View(derive(Network((3, 4, 4, 1))), "brief"), exercises=True).parts
+    assert brief[-1].name == "exercises" and brief[-1].blocks
 
 
 def test_a_document_has_exercises_only_if_they_are_wanted():
@@ -55,4 +104,4 @@ def test_a_document_has_exercises_only_if_they_are_wanted():
 )
 def test_every_network_has_exercises(spec):
     layers, options = spec
-    assert exercises(View(derive(Network(layers, **options)))).blocks
+    assert alone(View(derive(Network(layers, **options)))).blocks

@@ -18,7 +18,7 @@ from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCA
 from derive.calculus.sample import alone_in, single_index
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
-from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, listed, say
+from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say
 from derive.document.chain_rows import ChainRows
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
@@ -78,13 +78,11 @@ def _locals(view: View) -> list[Block]:
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
     i, j = view.page.spared("i", "j")
+    bracket = say(" {} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
     text = say(
-        "Differentiate each equation with respect to the tensors on its right side{}. {} is 1 if {} and {} are equal, "
-        "and 0 otherwise.{}",
+        "Differentiate each equation with respect to the tensors on its right side{}.{}{}",
         "" if view.exhaustive else "; each kind of derivative is shown once",
-        view.set_.condition(i, j),
-        i,
-        j,
+        bracket if any(box.kind == "condition" for box in boxes_in([Display(tuple(items))])) else Text(()),
         _immediate(view),
     )
     return [text, Display(tuple(items))]

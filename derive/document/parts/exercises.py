@@ -2,67 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from sympy import Expr
+from sympy import Expr, Indexed, Integer, Rational, Sum, Symbol
 
 from derive.arrays.lift import ArrayAssign
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.cost import scalar_chains as count_chains
-from derive.calculus.index import SAMPLES
-from derive.calculus.scalar_chains import scalar_chains, telling_entry
+from derive.calculus.index import SAMPLES, Tensor
+from derive.calculus.roles import Role
+from derive.calculus.scalar_chains import at_entry, scalar_chains, telling_entry
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Fold, Heading, Item, Part, Reference, Text, listed, say
+from derive.document.parts.chain import one_weight
+from derive.document.parts.forward import written_out
 from derive.document.parts.matrices import product_over_samples
+from derive.document.parts.numbers import figure
 from derive.document.parts.values import plugged
-from derive.document.view import LINE, View
+from derive.document.view import LINE, View, bound_in, relation
+from derive.learning.optimizers import LEARNING_RATE
+from derive.paper.boxes import SUM, Box
 from derive.paper.latex import latex
 from derive.paper.page import Page
 from derive.paper.page_of import page_for
+from derive.record import record
+from derive.statement.keys import exactly
 from derive.statement.network import Network
 from derive.targets.registry import Runnable
 from derive.text.errors import SpecError
+from derive.worked.figures import shown
 
 #: Losses and activations that an exercise asks about, the first one that fits and is another one than the network's.
 OTHER_LOSSES = ("cross_entropy", "binary_cross_entropy", "mse", "mae")
 OTHER_ACTIVATIONS = ("tanh", "sigmoid", "softplus")
 
-Exercise = tuple[Text, tuple[Block, ...]]
+#: A number for each role in an exercise by hand, and one for anything else.
+BY_HAND: Mapping[str, Expr] = {Role.WEIGHT: Rational(2, 5), Role.FACTOR: Rational(1, 20), Role.TARGET: Rational(1)}
+ANY = Rational(3, 5)
+#: The significant digits of its results.
+DIGITS = 6
 
 
-def exercises(view: View) -> Part:
-    """Questions, each with a folded answer."""
-    found = [*_paths(view), *_shapes(view), *_other_loss(view), *_other_activation(view), *_wider(view)]
-    blocks: list[Block] = []
-    for number, (question, answer) in enumerate(found, 1):
-        blocks += [
-            Heading(Text((f"Exercise {number}",)), question),
-            Fold(Text((f"Answer to exercise {number}",)), answer),
-        ]
-    return Part("exercises", "Exercises", tuple(blocks))
+@record
+class Exercise:
+    """A question with its answer; ``part`` is the name of the part of the document that it belongs to."""
+
+    part: str
+    question: Text
+    answer: tuple[Block, ...]
 
 
-def _paths(view: View) -> Iterator[Exercise]:
-    """How many paths lead to a weight, and why."""
-    parameter = view.by_depth()[-1]
-    weight = next((p for p in view.by_depth()[::-1] if len(p.axes) == 2), parameter)
+def exercises(view: View, parts: Sequence[Part] = ()) -> tuple[Part, ...]:
+    """Return the parts, each with its exercises at the end, and a part with the answers.
+
+    Without parts, the questions stand before their answers in one part.
+    """
+    made = [*_one_weight(view), *_wider(view), *_other_activation(view), *_shapes(view), *_other_loss(view)]
+    names = [part.name for part in parts]
+    asked = [e for e in (*made, *_step_by_hand(view)) if not parts or e.part in names]
+    questions = {e: Heading(Text((f"Exercise {number}",)), e.question) for number, e in enumerate(asked, 1)}
+    answers = {e: Fold(say("Answer to exercise {}", str(number)), e.answer) for number, e in enumerate(asked, 1)}
+    if not parts:
+        both = [block for e in asked for block in (questions[e], answers[e])]
+        return (Part("exercises", "Exercises", tuple(both)),)
+    longer = (replace(p, blocks=(*p.blocks, *(questions[e] for e in asked if e.part == p.name))) for p in parts)
+    return *longer, Part("exercises", "Answers to the exercises", tuple(answers.values()))
+
+
+def _one_weight(view: View) -> Iterator[Exercise]:
+    """The chain rule of one weight in scalars: a weight whose chains the part does not show."""
+    weights = [p for p in view.by_depth()[::-1] if len(p.axes) == 2 and p.role == Role.WEIGHT]
+    if view.derivation.network is None or not weights:
+        return
+    weight = weights[min(1, len(weights) - 1)]
     entry = telling_entry(weight)
     original = next(p for p in view.derivation.forward.parameters if p.name == weight.name)
     chains = view.derivation.chains
-    count = count_chains(chains, original, entry) - len([*scalar_chains(chains, original, entry, penalty=True)])
-    gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight)
-    read = [s for s in view.single.stage("factor") if s.target.symbol in gradient.equation.expression.free_symbols]
-    if count == 1:
-        return
+    penalised = len([*scalar_chains(chains, original, entry, penalty=True)])
+    count = count_chains(chains, original, entry) - penalised
     symbol = view.page.symbol(weight, tuple(entry))
-    answer: list[Block] = [say("{} paths.", view.page.entry(count))]
-    if read:
-        words = "The products along them are never computed one by one: {} contains them all and is computed once."
-        answer.append(say(words, listed(Reference(s.number) for s in read)))
-    words = "How many paths lead from the loss through the layers to the weight {}? Which equation adds them up?"
-    yield say(words, symbol), tuple(answer)
+    question = say(
+        "How many paths lead through the layers from the weight {} to the loss? Write its derivative as a sum over "
+        "the paths, and substitute the local derivatives.",
+        symbol,
+    )
+    words = ("{} path" if count == 1 else "{} paths") + (", and one through the penalty." if penalised else ".")
+    answer: list[Block] = [say(words, view.page.entry(count))]
+    yield Exercise("chain", question, (*answer, *one_weight(view, weight, entry)[1:]))
 
 
 def _shapes(view: View) -> Iterator[Exercise]:
@@ -77,7 +105,7 @@ def _shapes(view: View) -> Iterator[Exercise]:
     question = "Write the shape below each matrix of {}. Why does the result have the shape of {}?"
     words = "The sum over the samples removes {}; one index of each factor remains, and these are the indices of {}."
     answer = (Display((item,)), say(words, page.entry(SAMPLES), page.symbol(about, whole=True)))
-    yield say(question, Reference(statement.number), page.symbol(about, whole=True)), answer
+    yield Exercise("matrices", say(question, Reference(statement.number), page.symbol(about, whole=True)), answer)
 
 
 def _other_loss(view: View) -> Iterator[Exercise]:
@@ -94,7 +122,8 @@ def _other_loss(view: View) -> Iterator[Exercise]:
         loss(other.network.loss).phrase,
     )
     words = "Of these, {} changes:" if len(changed) == 1 else "Of these, {} change:"
-    yield question, (say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items)))
+    answer = (say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items)))
+    yield Exercise("matrices", question, answer)
 
 
 def _other_activation(view: View) -> Iterator[Exercise]:
@@ -110,7 +139,7 @@ def _other_activation(view: View) -> Iterator[Exercise]:
     item = plugged(View(other))[-1]
     symbol = view.page.symbol(last, whole=True)
     question = "Give the first layer the activation {}. What is {} in terms of the activations of the layer?"
-    yield say(question, other.network.activation[0], symbol), (Display((item,)),)
+    yield Exercise("values", say(question, other.network.activation[0], symbol), (Display((item,)),))
 
 
 def _wider(view: View) -> Iterator[Exercise]:
@@ -122,12 +151,83 @@ def _wider(view: View) -> Iterator[Exercise]:
     other = _varied(view, [("layers", (first, *(2 * w for w in hidden), outputs))])
     if other is None:
         return
-    before, after = (_costs(one) for one in (view.derivation, other))
-    words = "{} instead of {} with every chain by itself, and {} instead of {} with shared factors."
+    weight = view.derivation.forward.parameters[0]
+    before, after = ((count_chains(d.chains, weight), *_costs(d)) for d in (view.derivation, other))
+    words = "The gradients take {} multiplications and divisions instead of {} with every chain by itself, and {} "
+    words += "instead of {} with shared factors."
     numbers = [view.page.entry(n) for pair in zip(after, before, strict=True) for n in pair]
-    which = "layer" if len(hidden) == 1 else "layers"
-    question = f"Make the hidden {which} twice as wide. How many multiplications and divisions do the gradients take?"
-    yield say(question), (say(words, *numbers),)
+    if before[0] == after[0]:
+        words, numbers = "The number of paths is {}, as before. " + words, numbers[1:]
+    else:
+        words = "{} paths instead of {}. " + words
+    question = say(
+        f"Make the hidden layer{'s' * (len(hidden) > 1)} twice as wide. How many paths lead from a weight of the first "
+        "layer to the loss, and how many multiplications and divisions do the gradients take?"
+    )
+    yield Exercise("pattern", question, (say(words, *numbers),))
+
+
+def _step_by_hand(view: View) -> Iterator[Exercise]:
+    """The first step of one weight, with small numbers for all that its equations read."""
+    weight = next((p for p in view.by_depth() if p.role == Role.WEIGHT), None)
+    if view.derivation.network is None or weight is None:
+        return
+    entry = telling_entry(weight)
+    gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight)
+    updates = [s for s in view.single.stage("update") if not s.target.axes or _owner(s.target) == weight]
+    known: dict[Expr, Expr] = {}
+    given: dict[Expr, Expr] = {}
+    items: list[Item] = []
+    for statement in (gradient, *updates):
+        at = entry if statement.target.axes else ()
+        value = at_entry(statement.equation.at(at)).replace(lambda e: isinstance(e, Sum), _opened)
+        if value.has(Sum):  # the norm of all gradients
+            return
+        for read in sorted(value.atoms(Indexed, Symbol), key=str):
+            tensor = view.single.tensors.get(read.base.label.name if isinstance(read, Indexed) else str(read))
+            if tensor is not None and read not in known and isinstance(read, Indexed) == bool(tensor.axes):
+                known[read] = given[read] = _chosen(view, tensor)
+        boxes = {symbol: _decimal(view, number) for symbol, number in known.items()}
+        page = replace(view.page.with_letters((), bound_in(value, ())), given=boxes, dotted=True)
+        computed = value.xreplace(known)
+        result = view.set_.before("equals", _decimal(view, computed))
+        items.append(
+            Item(page.symbol(statement.target, at), (*written_out(page, value, 0), result), relation(statement))
+        )
+        known |= {t[at]: computed for t in (statement.target, statement.target.replaces) if t is not None}
+    sides = [
+        view.set_.join((view.page.with_letters((), bound_in(s, ())).entry(s), _decimal(view, n)), "equals", SUM)
+        for s, n in given.items()
+    ]
+    question = say("Let {}. What does the first step do to {}?", listed(sides), view.page.symbol(weight, entry))
+    yield Exercise("loop", question, (Display(tuple(items)),))
+
+
+def _owner(tensor: Tensor) -> Tensor:
+    while tensor.about is not None:
+        tensor = tensor.about
+    return tensor
+
+
+def _opened(total: Expr) -> Expr:
+    """A sum over a single sample without its sign."""
+    return total.function if all(limit[0].axis.extent == 1 for limit in total.limits) else total
+
+
+def _chosen(view: View, tensor: Tensor) -> Expr:
+    """A number for an entry: that of a constant, 0 for a state of the optimizer, or a small one by its role."""
+    program = view.single
+    if tensor.name in program.constants:
+        return Rational(program.constants[tensor.name])
+    if tensor in program.states:
+        return Integer(0)
+    if tensor.name == LEARNING_RATE.name:
+        return Rational(exactly(view.descent.optimizer.rate))
+    return BY_HAND.get(tensor.role, ANY)
+
+
+def _decimal(view: View, number: Expr) -> Box:
+    return figure(view, shown(float(number), DIGITS))
 
 
 def _costs(derived: Runnable) -> tuple[Expr, Expr]:

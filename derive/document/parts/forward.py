@@ -145,7 +145,7 @@ def _arrays(view: View) -> list[Block]:
     page = view.page.with_letters(indices, ())
     entry = weight[indices]
     assert isinstance(entry, Indexed)
-    words = "{} A small letter with indices is an entry for one sample; {} is {}."
+    words = "{} A small letter with indices is an entry of one sample; {} is {}."
     return [say(words, found, page.entry(entry), _weight(page, weight, entry))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,12 +15,12 @@ from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.catalogue.activations import ACTIVATIONS
-from derive.document.blocks import Block, Code, Part, Table, Text, say
+from derive.document.blocks import Block, Code, Part, Table, Text, boxes_in, say
 from derive.document.parts.forward import layers_of
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
-from derive.paper.characters import WITHOUT_FIRST
+from derive.paper.characters import LETTERS, WITHOUT_FIRST
 from derive.paper.notation import ABOUT, is_canonical
 from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
@@ -32,9 +32,11 @@ MOST = 6
 Row = tuple[Text, ...]
 
 
-def notation(view: View) -> Part:
-    """The table of symbols, and how to read their indices."""
-    rows = [*_tensors(view), *_signs(view)]
+def notation(view: View, parts: Sequence[Part] = ()) -> Part:
+    """The table of the symbols in the other parts, and how to read their indices."""
+    stages = view.indexed("forward", "error", "factor", "gradient")
+    shown = boxes_in(block for part in parts for block in part.blocks) if parts else boxes_in([stages])
+    rows = [*_tensors(view), *_signs(view, shown)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
     blocks.append(
@@ -157,7 +159,7 @@ def _shape(view: View, tensor: Tensor) -> Box:
     return view.set_.join(boxes, "by", 0)
 
 
-def _signs(view: View) -> Iterator[Row]:
+def _signs(view: View, shown: Collection[Box]) -> Iterator[Row]:
     """Yield the symbols that denote no tensor of the network."""
     number = Text((view.set_.words("scalar"),))
     gradient = view.batch.stage("gradient")[0].target
@@ -180,7 +182,7 @@ def _signs(view: View) -> Iterator[Row]:
     yield from _functions(view)
     yield from _known_functions(view)
     yield from _operations(view)
-    yield from _indices(view)
+    yield from _indices(view, shown)
 
 
 #: Meaning of the function that a loss applies to each entry.
@@ -282,15 +284,21 @@ def _none() -> Text:
     return Text(("",))
 
 
-def _indices(view: View) -> Iterator[Row]:
-    """Yield the index letters of units and samples."""
-    if any(a.extent != 1 for t in view.single.tensors.values() for a in t.axes):
-        pool = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
-        units = view.page.spared(*[x for x in pool if x not in view.page.taken][:5])
-        yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
-        yield Text((view.set_.condition(*units[:2]),)), Text(("1 if the equation holds, 0 if not",)), _none()
+def _indices(view: View, shown: Collection[Box]) -> Iterator[Row]:
+    """Yield the index letters of units and samples that occur, and the bracket of a condition."""
+    letters = dict.fromkeys((*sorted(view.notation.free_letters[:2]), *view.notation.factor_letters))
+    own = {*view.page.signs.letters, *view.page.taken}
+    known = [view.letter(x) for x in letters if x not in own and LETTERS[x].text not in own]
+    units = [box for box in known if box in shown]
+    if units:
+        row = "as indices: units of a layer" if len(units) > 1 else "as an index: a unit of a layer"
+        yield Text((view.set_.join(units, "comma", 0),)), Text((row,)), _none()
+    if any(box.kind == "condition" for box in shown):
+        i, j = view.page.spared("i", "j")
+        yield Text((view.set_.condition(i, j),)), Text(("1 if the equation holds, 0 if not",)), _none()
     sample = view.letter(view.page.spare(view.notation.sample_letters))
-    yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
+    if sample in shown:
+        yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
 
 
 def _both_indices(view: View) -> bool:
