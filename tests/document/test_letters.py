@@ -23,8 +23,9 @@ SPECS = {
 
 def indices(box: Box) -> Iterator[str]:
     """The single letters in the indices of a symbol, under a sign of a sum, and in a condition."""
-    if box.kind == "condition":
-        inner = [b for b in box.parts if isinstance(b, Box)]
+    if text(box).startswith("[") and " = " in text(box):
+        yield from text(box).strip("[]").split(" = ")
+        inner = []
     elif box.kind == "script":
         inner = [b for b in box.parts[1:3] if isinstance(b, Box)]
     else:
@@ -42,9 +43,7 @@ def _plain(box: Box) -> Iterator[Box]:
 
 def listed(part: Part) -> set[str]:
     (table,) = [b for b in part.blocks if isinstance(b, Table)]
-    rows = [
-        row for row in table.rows if "unit of a layer" in str(row[1].spans) or "units of a layer" in str(row[1].spans)
-    ]
+    rows = [row for row in table.rows if str(row[1].spans[0]).startswith("as an index: a unit")]
     return {name for row in rows for b in row[0].spans if isinstance(b, Box) for name in text(b).split(", ")}
 
 
@@ -55,6 +54,12 @@ def test_the_index_letters_of_the_table_are_those_that_occur(name):
     assert table.name == "notation"
     occur = {i for box in boxes_in(b for p in parts for b in p.blocks) for i in indices(box)}
     assert listed(table) == occur & set("ijkpqrst") - ({"t"} if options.get("optimizer") else set())
+
+
+@pytest.mark.parametrize(("layers", "there"), [((3, 4, 1), True), ((3, 2), True), ((1, 1), False)])
+def test_the_bracket_of_a_condition_is_explained_where_there_is_one(layers, there):
+    page = derivation(layers).markdown(only=("chain", "notation"))
+    assert ("and 0 otherwise" in page) == ("1 if the equation holds" in page) == there
 
 
 def test_a_brief_document_says_what_its_letters_are():

@@ -82,7 +82,7 @@ def _locals(view: View) -> list[Block]:
     text = say(
         "Differentiate each equation with respect to the tensors on its right side{}.{}{}",
         "" if view.exhaustive else "; each kind of derivative is shown once",
-        bracket if any(box.kind == "condition" for box in boxes_in([Display(tuple(items))])) else Text(()),
+        bracket if any(map(view.set_.is_condition, boxes_in([Display(tuple(items))]))) else Text(()),
         _immediate(view),
     )
     return [text, Display(tuple(items))]

@@ -69,7 +69,7 @@ _MEANING = {
     "preactivation": "pre-activations",
     "activation": "activations",
     "prediction": "outputs",
-    "error": "loss (error)",
+    "error": "loss",
     "penalty": "L2 penalty, a part of the loss",
 }
 
@@ -291,9 +291,8 @@ def _indices(view: View, shown: Collection[Box]) -> Iterator[Row]:
     known = [view.letter(x) for x in letters if x not in own and LETTERS[x].text not in own]
     units = [box for box in known if box in shown]
     if units:
-        row = "as indices: units of a layer" if len(units) > 1 else "as an index: a unit of a layer"
-        yield Text((view.set_.join(units, "comma", 0),)), Text((row,)), _none()
-    if any(box.kind == "condition" for box in shown):
+        yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
+    if any(map(view.set_.is_condition, shown)):
         i, j = view.page.spared("i", "j")
         yield Text((view.set_.condition(i, j),)), Text(("1 if the equation holds, 0 if not",)), _none()
     sample = view.letter(view.page.spare(view.notation.sample_letters))
