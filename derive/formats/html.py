@@ -247,8 +247,9 @@ class HtmlWriter:
 
     @block.register
     def _(self, block: Algorithm) -> str:
-        rows = "\n".join(self._step(n, step) for n, step in enumerate(block.steps, start=1))
-        names = ("", "step", "equation", "code")
+        linked = any(s.number or s.code for s in block.steps)
+        names = ("", "step", "equation", "code") if linked else ("", "step")
+        rows = "\n".join(self._step(n, step, linked) for n, step in enumerate(block.steps, start=1))
         head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in names)
         title = f"<strong>Algorithm.</strong> {self.text(block.title)}."
         table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
@@ -257,11 +258,16 @@ class HtmlWriter:
             return f'<details class="algorithm"><summary>{title}</summary>\n{table}\n</details>'
         return f'<figure class="algorithm"><figcaption>{title}</figcaption>\n{table}\n</figure>'
 
-    def _step(self, number: int, step: Step) -> str:
+    def _step(self, number: int, step: Step, linked: bool) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
         line = "" if step.code is None else f'<a href="#line-{step.code[0]}">line {step.code[0]}</a>'
         indent = f' class="depth-{min(step.depth, 4)}"' if step.depth else ""
-        return f"<tr><td>{number}</td><td{indent}>{self.text(step.text)}</td><td>{equation}</td><td>{line}</td></tr>"
+        cells = (
+            f"<td>{number}</td>",
+            f"<td{indent}>{self.text(step.text)}</td>",
+            f"<td>{equation}</td><td>{line}</td>",
+        )
+        return f"<tr>{''.join(cells if linked else cells[:2])}</tr>"
 
     @block.register
     def _(self, block: Picture) -> str:

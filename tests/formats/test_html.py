@@ -441,9 +441,8 @@ def test_the_equations_are_one_stop_of_the_tab_key(made, open_page):
     page.keyboard.press("ArrowDown")
     assert page.evaluate(focused) == "eq-11"
     page.keyboard.press("ArrowUp")
-    page.keyboard.press("ArrowUp")
-    assert page.evaluate(focused) == "eq-9"
-    assert page.get_attribute("#eq-9", "aria-label") == "Equation (9)"
+    assert page.evaluate(focused) == "eq-10"
+    assert page.get_attribute("#eq-10", "aria-label") == "Equation (10)"
     assert page.get_attribute("#live .net", "aria-label") == "The network and its numbers"
 
 
@@ -587,6 +586,14 @@ def test_a_printed_page_is_unfolded_and_has_no_controls(made, open_page, tmp_pat
     assert page.locator("#code details[open]").count() == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+    assert not page.locator("#code").is_visible()
+    assert page.locator("#notation table").is_visible()
+
+
+def test_an_algorithm_has_columns_for_what_its_steps_have(made, open_page):
+    page = open_page(made("plain")[0]).page
+    heads = page.eval_on_selector_all(".algorithm thead", "all => all.map(e => [...e.querySelectorAll('th')].length)")
+    assert heads == [3, 1]
 
 
 def test_the_page_is_complete_without_its_script(made, open_page):
