@@ -61,6 +61,11 @@ class LocalDerivative:
                     pairs[left] = right
         return pairs
 
+    @property
+    def same_sample(self) -> dict[Index, Index]:
+        """The tied indices of samples: the derivative with respect to another sample is zero."""
+        return {left: right for left, right in self.tied.items() if left.axis.sample}
+
 
 @record
 class Chains:
@@ -237,5 +242,7 @@ def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative
 
 
 def spread_out(product: Expr, local: LocalDerivative) -> Expr:
-    """Return the unevaluated sum of such a product over the entries of ``of``."""
-    return total(product, *local.of_indices) if local.of_indices else product
+    """Return the unevaluated sum of such a product over the entries of ``of`` that may differ from 0."""
+    same = local.same_sample
+    summed = [i for i in local.of_indices if i not in same]
+    return total(product.xreplace(same), *summed) if summed else product.xreplace(same)

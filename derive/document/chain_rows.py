@@ -9,9 +9,9 @@ from sympy import Expr
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.index import Index, Tensor
-from derive.calculus.sample import single_index
 from derive.calculus.shared_factors import SharedFactor
 from derive.document.blocks import BREAK, Item
+from derive.document.view import View
 from derive.paper.boxes import Box, Typesetter
 from derive.paper.page import Page
 from derive.record import record
@@ -61,11 +61,20 @@ def _named(numbers: Iterator[int], like: Index) -> Index:
 
 @record
 class ChainRows:
-    """Writes the rows of the chain rule on a page; ``factors`` are the shared factors to colour."""
+    """Writes the rows of the chain rule; ``factors`` are the shared factors to colour."""
 
-    page: Page
-    chains: Chains
-    factors: tuple[SharedFactor, ...]
+    view: View
+    factors: tuple[SharedFactor, ...] = ()
+
+    @property
+    def page(self) -> Page:
+        """The page without letters for the indices."""
+        return self.view.written_page
+
+    @property
+    def chains(self) -> Chains:
+        """The chains of all parameters."""
+        return self.view.derivation.chains
 
     def chain_row(self, parameter: Tensor) -> Item:
         """Write the derivative with respect to one parameter as coloured products of local derivatives."""
@@ -90,8 +99,7 @@ class ChainRows:
         """Letters for the indices of the written steps."""
         free = [i for i in steps[-1].wrt if isinstance(i, Index)]
         bound = [i for s in reversed(steps) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
-        alone = [single_index(i) for i in (*free, *bound)]
-        renamed = dict(zip((*free, *bound), alone, strict=True))
+        renamed = dict(zip((*free, *bound), self.view.shown((*free, *bound)), strict=True))
         page = self.page.with_letters(
             list(dict.fromkeys(renamed[i] for i in free)),
             list(dict.fromkeys(renamed[i] for i in bound if i not in free)),

@@ -13,8 +13,9 @@ from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
-from derive.calculus.index import Index, Tensor
+from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.roles import Role
+from derive.calculus.sample import alone_in, single_index
 from derive.document.blocks import Display, Item
 from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
@@ -82,10 +83,25 @@ class View:
     @cached_property
     def coupled(self) -> bool:
         """Whether an equation before the error sums over samples, or pairs them."""
-        statements = self.batch.stage("forward")
-        sums = (node for s in statements for node in s.equation.expression.atoms(Sum))
-        summed = any(limit[0].axis.sample for node in sums for limit in node.limits)
-        return summed or any(sum(axis.sample for axis in s.target.axes) > 1 for s in statements)
+        return any(couples(s.equation) for s in self.batch.stage("forward"))
+
+    @property
+    def written(self) -> ArrayProgram:
+        """The program that is written with indices: for one sample, or for a batch if samples are coupled."""
+        return self.batch if self.coupled else self.single
+
+    @property
+    def written_page(self) -> Page:
+        """The page of the program that is written with indices."""
+        return replace(self.batch_page, batch=False) if self.coupled else self.page
+
+    def shown(self, indices: Iterable[Expr]) -> tuple[Expr, ...]:
+        """Indices as written: for one sample, that of the sample has a single value."""
+        return tuple(indices) if self.coupled else tuple(map(single_index, indices))
+
+    def value(self, expression: Expr) -> Expr:
+        """A formula as written: for one sample, or for a batch if samples are coupled."""
+        return expression if self.coupled else alone_in(expression)
 
     @cached_property
     def page(self) -> Page:
@@ -140,7 +156,7 @@ class View:
     def entries(self, statement: ArrayAssign, program: ArrayProgram | None = None, numbered: bool = True) -> Item:
         """Write a statement in index form, with its number."""
         equation = statement.equation
-        page = self.page if program is None else replace(self.batch_page, batch=False)
+        page = self.written_page if program is None else replace(self.batch_page, batch=False)
         page = page.lettered(equation, statement.stage)
         left = page.symbol(statement.target, equation.indices)
         right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
@@ -156,13 +172,16 @@ class View:
         return Item(left, tuple(right), relation(statement), number)
 
     def indexed(self, *stages: str) -> Display:
-        """Write the statements of ``stages`` in index form, for one sample; their numbers belong to the batch form."""
-        return Display(tuple(self.entries(s, numbered=False) for s in self.single.stage(*stages)))
+        """Write the statements of ``stages`` in index form; their numbers belong to the matrix form."""
+        return Display(tuple(self.entries(s, numbered=False) for s in self.written.stage(*stages)))
 
     def shaped(self, *stages: str) -> Display:
-        """Write the statements of ``stages`` in matrix form for one sample, with the shape below each array."""
-        page = replace(self.page, shapes=True)
-        return Display(tuple(self.arrays(s, page, numbered=False) for s in self.single.stage(*stages)))
+        """Write the statements of ``stages`` in matrix form, with the shape below each array.
+
+        They are those of one sample, or of a batch if samples are coupled.
+        """
+        page = replace(self.batch_page if self.coupled else self.page, shapes=True)
+        return Display(tuple(self.arrays(s, page, numbered=False) for s in self.written.stage(*stages)))
 
     def batched(self, *stages: str) -> Display:
         """Write the statements of ``stages`` in matrix form for a batch, with their numbers."""
@@ -185,6 +204,12 @@ class View:
         """Local derivatives with respect to a parameter; that of a penalty only if there is no other."""
         edges = self.derivation.chains.into(parameter)
         return [e for e in edges if e.of.role != Role.PENALTY] or [*edges]
+
+
+def couples(equation: Equation) -> bool:
+    """Whether an equation sums over samples, or has an entry for each pair of them."""
+    summed = (limit[0] for node in equation.expression.atoms(Sum) for limit in node.limits)
+    return any(i.axis.sample for i in summed) or sum(axis.sample for axis in equation.target.axes) > 1
 
 
 def relation(statement: ArrayAssign) -> str:

@@ -21,13 +21,15 @@ from helpers import (
     stored,
 )
 from networks import NETWORKS, random_network
-from sympy import Expr, Rational, simplify
+from sympy import Expr, Mul, Rational, simplify
 
 from derive.api import Derivation, derive
 from derive.calculus.evaluate import Interpreter
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLES, Equation, symbols_read, total
+from derive.calculus.index import SAMPLES, Equation, Tensor, symbols_read, total
 from derive.calculus.program import Program
+from derive.calculus.rules import PROMISE
+from derive.calculus.stepwise import InOrder
 
 TOLERANCE = 1e-12
 SAMPLE_COUNT = 3
@@ -207,6 +209,32 @@ def test_layer_norm_is_the_same_in_one_equation_and_in_several():
     one, several = (interpreted(stated(n), values, sizes) for n in ("layer_norm", "layer_norm_in_steps"))
     for p in stated("layer_norm").parameters:
         assert off(real(one[f"dE_d{p.name}"]), real(several[f"dE_d{p.name}"])) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sampled(6)
+def test_every_step_of_a_derivation_has_the_same_value(name):
+    """The steps of a local derivative are equal for all its entries, those of dE/d(tensor) for all of its."""
+    found = derived(name)
+    _, sizes, computed = values_of(name)
+    machine = Interpreter(computed, sizes, found.program.tensors)
+    edges = [*(e for edges in found.chains.edges.values() for e in edges), *found.chains.vanishing]
+    steps = [((*e.of_indices, *e.wrt_indices), e.reasons) for e in edges]
+    steps += [(p.indices, p.reasons) for p in found.program.passages if not _promised(p.reasons)]
+    for indices, reasons in steps:
+        target = Tensor("step", "step", tuple(i.axis for i in indices))
+        first, *others = (real(machine.tensor(Equation(target, indices, multiplied(r.value)))) for r in reasons)
+        for other in others:
+            assert np.allclose(other, first, rtol=TOLERANCE, atol=TOLERANCE), reasons
+
+
+def multiplied(expression: Expr) -> Expr:
+    """The expression with products that keep their order as SymPy's products."""
+    return expression.replace(lambda e: isinstance(e, InOrder), lambda e: Mul(*e.args))
+
+
+def _promised(reasons):
+    return any(PROMISE in reason.rules for reason in reasons)
 
 
 @pytest.mark.parametrize("seed", range(12))

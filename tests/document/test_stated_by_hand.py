@@ -93,3 +93,33 @@ def test_the_small_constant_of_a_normalisation_stays_as_it_is_stated(name):
     for part in ("chain", "pattern", "matrices"):
         for line in by_hand(name, part):
             assert "√10" not in line and "1/40" not in line and "1/200" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "line"),
+    [
+        (
+            "attention",
+            "chain",
+            "∂E/∂Q_ij = Σ_rΣ_νΣ_ρΣ_μ∂E/∂o_rν ∂o_rν/∂pρν ∂pρν/∂scμν ∂scμν/∂q_iμ ∂q_iμ/∂Q_ij",
+        ),
+        ("attention", "chain", "∂pμν/∂scρν = pμν [μ = ρ]  − pμν pρν"),
+        ("attention", "pattern", "Ψ_scμν = pμν (Σ_r Ψ_orν v_rμ − Σ_ρ pρν Σ_r Ψ_orν v_rρ)"),
+        ("attention", "pattern", "∂E/∂v_iμ = Σ_r Σ_ν ∂E/∂o_rν ∂o_rν/∂v_iμ"),
+        ("batch_norm", "chain", "∂v_i/∂z_jν = 2/m (z_iν − μ_i) [i = j]"),
+        ("batch_norm", "chain", "∂v_i/∂μ_j = 0"),
+        ("batch_norm", "pattern", "∂E/∂μ_i = −(g_i Σ_ν Ψ_niν)/√(v_i + 1/1000)"),
+        ("batch_norm", "pattern", "∂E/∂n_iν = f′(n_iν) Σ_p V_pi Ψ_opν"),
+    ],
+)
+def test_where_samples_are_coupled_every_step_has_their_indices(name, part, line):
+    assert line in by_hand(name, part)
+
+
+@pytest.mark.parametrize("detail", ["brief", "full", "exhaustive"])
+@pytest.mark.parametrize("name", ["attention", "batch_norm"])
+def test_no_sentence_speaks_of_one_sample_where_samples_are_coupled(name, detail):
+    parts = ("forward", "chain", "pattern", "values", "matrices", "loop")
+    page = derive(networks.NETWORKS[name]()).markdown(only=parts, detail=detail)
+    words = page.replace("from one sample to another", "")
+    assert "one sample" not in words and "single sample" not in words

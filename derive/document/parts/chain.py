@@ -15,12 +15,11 @@ from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
-from derive.calculus.sample import alone_in, single_index
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say
 from derive.document.chain_rows import ChainRows
-from derive.document.view import LINE, View, bound_in
+from derive.document.view import LINE, View, bound_in, couples
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.page import Page
 
@@ -33,29 +32,32 @@ LAYERS = 8
 def chain(view: View) -> Part:
     """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
     blocks: list[Block] = [] if view.brief else _locals(view)
-    if view.coupled:
-        blocks.insert(
-            0,
-            say(
-                "The steps of this section and the next are written for a batch of a single sample. With more samples, "
-                "sums over the samples are added; the equations for a batch, further on, have them."
-            ),
-        )
     blocks.append(
         say(
             "The chain rule multiplies the local derivatives along a path from the loss to a parameter, and adds the "
             "paths. Where a layer acts on each unit alone, the sum has a single term."
         )
     )
-    if view.brief:
-        rows = ChainRows(view.page, view.derivation.chains, ())
-        blocks.append(Display(tuple(rows.chain_row(p) for p in view.by_depth())))
+    if view.brief or view.coupled:
+        parameters = view.by_depth() if view.brief or view.exhaustive else _spelled(view)
+        rows = ChainRows(view)
+        blocks += [_between_samples(view)] if view.coupled else []
+        blocks.append(Display(tuple(rows.chain_row(p) for p in parameters)))
         return Part("chain", "The chain rule", tuple(blocks))
     for parameter in _spelled(view):
         entry = telling_entry(parameter)
         if view.exhaustive or count_chains(view.derivation.chains, _original(view, parameter), entry) != 1:
             blocks += one_weight(view, parameter, entry)
     return Part("chain", "The chain rule", tuple(blocks))
+
+
+def _between_samples(view: View) -> Text:
+    """Say why there are sums over samples."""
+    coupled = next(s for s in view.batch.stage("forward") if couples(s.equation))
+    return say(
+        "{} combines samples, so a path may lead from one sample to another, and the sums run over samples, too:",
+        view.batch_page.symbol(coupled.target, whole=True),
+    )
 
 
 def _spelled(view: View) -> list[Tensor]:
@@ -80,9 +82,10 @@ def _locals(view: View) -> list[Block]:
     i, j = view.page.spared("i", "j")
     bracket = say(" {} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
     text = say(
-        "Differentiate each equation with respect to the tensors on its right side{}.{}{}",
+        "Differentiate each equation with respect to the tensors on its right side{}.{}{}{}",
         "" if view.exhaustive else "; each kind of derivative is shown once",
         bracket if any(map(view.set_.is_condition, boxes_in([Display(tuple(items))]))) else Text(()),
+        " Derivatives between different samples are written only where they are not zero." if view.coupled else "",
         _immediate(view),
     )
     return [text, Display(tuple(items))]
@@ -126,10 +129,11 @@ def _indices_shown(edge: LocalDerivative) -> int:
 
 def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
     """The derivation of a local derivative, step by step, for one sample."""
-    of, wrt = (tuple(map(single_index, i)) for i in (edge.of_indices, edge.wrt_indices))
-    reasons = [Reason(r.rules, factored(alone_in(r.value))) for r in by_hand_first(edge)]
+    same = {right: left for left, right in edge.same_sample.items()}
+    of, wrt = view.shown(edge.of_indices), view.shown(same.get(i, i) for i in edge.wrt_indices)
+    reasons = [Reason(r.rules, factored(view.value(r.value.xreplace(same)))) for r in by_hand_first(edge)]
     bound = [i for r in reasons for i in bound_in(r.value, (*of, *wrt))]
-    page = view.page.with_letters((*of, *wrt), dict.fromkeys(bound))
+    page = view.written_page.with_letters((*of, *wrt), dict.fromkeys(bound))
     left = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
     return steps(page, left, reasons)
 

@@ -35,7 +35,8 @@ def loop(view: View) -> Part:
     if not view.brief:
         blocks += _corrections(view)
     if plain and (view.exhaustive or (view.notation.increment and not view.brief)):
-        blocks += [say("For one sample, with the gradient substituted:"), Display(tuple(_stepwise(view)))]
+        words = "With" if view.coupled else "For one sample, with"
+        blocks += [say(words + " the gradient substituted:"), Display(tuple(_stepwise(view)))]
     elif not view.brief and not plain:
         blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
     over_layers = _over_layers(view)
@@ -145,16 +146,16 @@ def _is_of_first(view: View, statement: ArrayAssign) -> bool:
 
 
 def _stepwise(view: View) -> list[Item]:
-    """Write each update for one sample, with the gradient put in."""
-    gradients = {s.target.about: s for s in view.single.stage("gradient")}
+    """Write each update with indices, with the gradient put in."""
+    gradients = {s.target.about: s for s in view.written.stage("gradient")}
     found = []
-    for statement in view.single.stage("update"):
+    for statement in view.written.stage("update"):
         equation, about = statement.equation, statement.target.about
         assert about is not None
         slope = gradients[about]
         put_in = {slope.target[equation.indices]: slope.equation.at(equation.indices)}
         value = equation.expression.xreplace(put_in)
-        page = view.page.with_letters(equation.indices, value.atoms(Index) - set(equation.indices))
+        page = view.written_page.with_letters(equation.indices, value.atoms(Index) - set(equation.indices))
         left = page.symbol(statement.target, equation.indices)
         if view.notation.increment:
             before = about[equation.indices]

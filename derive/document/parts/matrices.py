@@ -41,8 +41,10 @@ def matrices(view: View) -> Part:
     if not view.brief:
         blocks += [*_mean(view), *_recursions(view)]
     if view.exhaustive:
-        blocks += [say("For one sample, with the shape below each array:"), view.shaped("factor", "gradient")]
-    return Part("matrices", "From one sample to a batch", tuple(blocks))
+        words = "With" if view.coupled else "For one sample, with"
+        blocks += [say(words + " the shape below each array:"), view.shaped("factor", "gradient")]
+    title = "The backward pass in matrices" if view.coupled else "From one sample to a batch"
+    return Part("matrices", title, tuple(blocks))
 
 
 def _derived(view: View) -> list[Block]:

@@ -14,7 +14,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
 from derive.calculus.roles import Role
 from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE, Reason
-from derive.calculus.sample import alone, single_index
+from derive.calculus.sample import alone
 from derive.calculus.stepwise import factored
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Heading, Item, Part, Text, listed, say
@@ -40,10 +40,14 @@ def pattern(view: View) -> Part:
     else:
         found += _recursion(view)
         if not _derives(view, "gradient"):
-            found += [say("The gradients for one sample follow:"), view.indexed("gradient")]
-        found += _saving(view)
+            found += [say(f"The gradients{_of_one(view)} follow:"), view.indexed("gradient")]
+        found += [] if view.coupled else _saving(view)
     title = "The pattern" if _coloured(view) else "The pattern: a shared factor"
     return Part("pattern", title, tuple(found))
+
+
+def _of_one(view: View) -> str:
+    return "" if view.coupled else " for one sample"
 
 
 def _derives(view: View, stage: str) -> bool:
@@ -107,7 +111,7 @@ def ranged(layers: list[int]) -> str:
 
 
 def _rows(view: View) -> list[Item]:
-    rows = ChainRows(view.page, view.derivation.chains, view.derivation.factors)
+    rows = ChainRows(view, view.derivation.factors)
     return [rows.chain_row(p) for p in _rows_of(view)]
 
 
@@ -156,10 +160,10 @@ def _repeats(view: View) -> bool:
 def _meaning(view: View) -> list[Item]:
     """The derivative that each shared factor stands for."""
     found = []
-    for statement in view.single.stage("factor"):
+    for statement in view.written.stage("factor"):
         about, indices = statement.target.about, statement.equation.indices
         assert about is not None
-        page = view.page.with_letters(indices, ())
+        page = view.written_page.with_letters(indices, ())
         slope = view.error_slope(page.symbol(about, indices))
         pieces = page.signed([(view.single.common == -1, slope)])
         found.append(Item(page.symbol(statement.target, indices), tuple(pieces)))
@@ -168,11 +172,11 @@ def _meaning(view: View) -> list[Item]:
 
 def _in_words(view: View) -> Text:
     """The meaning of a shared factor for its unit, in words."""
-    statement = view.single.stage("factor")[-1]
+    statement = view.written.stage("factor")[-1]
     about, indices = statement.target.about, statement.equation.indices
     assert about is not None
     page, little = (
-        view.page.with_letters(indices, ()),
+        view.written_page.with_letters(indices, ()),
         view.letter(_little(view)),
     )
     if view.brief:
@@ -237,9 +241,9 @@ def is_cancelled(passage: Passage) -> bool:
 
 def passage_steps(view: View, passage: Passage) -> list[Item]:
     """The derivation of the derivative of the error with respect to one tensor, for one sample."""
-    passage = alone(passage)
+    passage = passage if view.coupled else alone(passage)
     bound = [i for r in passage.reasons for i in bound_in(r.value, passage.indices)]
-    page = view.page.with_letters(passage.indices, dict.fromkeys(bound), view.notation.factor_letters)
+    page = view.written_page.with_letters(passage.indices, dict.fromkeys(bound), view.notation.factor_letters)
     left = view.error_slope(page.symbol(passage.tensor, passage.indices))
     items = steps(page, left, [Reason(r.rules, factored(r.value)) for r in passage.reasons])
     formal = _formal(view, page, passage)
@@ -264,9 +268,11 @@ def _formal(view: View, page: Page, passage: Passage) -> tuple[Box, ...] | None:
 
 def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -> list[Box]:
     """Write the sum of dE/d(of) * d(of)/d(tensor) over the entries of ``of``."""
-    of = tuple(single_index(i) for i in edge.of_indices)
-    page = view.page.with_letters(passage.indices, of, view.notation.factor_letters)
-    signs = [page.summation(i) for i in of if i.axis.extent != 1]
+    own = dict(zip(edge.wrt_indices, passage.indices, strict=True))
+    same = {left: own[right] for left, right in edge.same_sample.items()}
+    of = view.shown(same.get(i, i) for i in edge.of_indices)
+    page = view.written_page.with_letters(passage.indices, of, view.notation.factor_letters)
+    signs = [page.summation(i) for i in of if i.axis.extent != 1 and i not in passage.indices]
     outer = view.error_slope(page.symbol(edge.of, of))
     inner = page.typesetter.partial(page.symbol(edge.of, of), page.symbol(passage.tensor, passage.indices))
     box = page.typesetter.join((*signs, outer, inner), "thin", PRODUCT)
