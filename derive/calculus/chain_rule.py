@@ -140,7 +140,8 @@ def chains(forward: ForwardPass) -> Chains:
     vanishing: list[LocalDerivative] = []
     for equation in forward.equations:
         names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
-        read = [forward.tensors[name] for name in names]
+        named = [forward.tensors[name] for name in names]
+        read = [t for t in named if equation.expression.has(t.symbol)]  # a width may have the name of a tensor
         found = [_shortened(local_derivative(equation, t, forward.supply), short) for t in read]
         vanishing += [edge for edge in found if edge.value == 0]
         if kept := tuple(edge for edge in found if edge.value != 0):
