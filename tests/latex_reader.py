@@ -495,9 +495,16 @@ def _beside(before: str, after: str) -> str:
     return f"{before} {after}" if command and after[:1].isalpha() else before + after
 
 
+#: A matrix whose columns are not centred, in brackets.
+_ARRAY = re.compile(
+    r"\\left\[\\begin\{array\}\{(?:[^{}]|\{[^{}]*\})*\}(.*?)\\end\{array\}(?:\\hskip-\\arraycolsep)?\\right\]",
+    re.DOTALL,
+)
+
+
 def unfolded(document: str) -> str:
     """A document as it would be without macros in its formulas."""
-    text, macros = definitions(without_comments(document))
+    text, macros = definitions(_ARRAY.sub(r"\\begin{bmatrix}\1\\end{bmatrix}", without_comments(document)))
     return _FORMULA.sub(lambda match: expanded(match[0], macros), text)
 
 
@@ -658,16 +665,16 @@ def _split(tokens: Sequence[Token], sign: str) -> list[list[Token]]:
 
 
 def _tagged(row: list[Token]) -> tuple[list[Token], str | None]:
-    r"""A row without its tags, and the number that a tag says; words stand in a ``\tag*``."""
+    r"""A row without its tags, and the number that a tag says; words stand in a ``\tag*`` or a ``\derivetag``."""
     number, rest, position = None, [], 0
     while position < len(row):
         token = row[position]
         position += 1
-        if token.text != r"\tag":
+        if token.text not in (r"\tag", r"\derivetag"):
             rest.append(token)
             continue
-        words = row[position].text == "*"
-        end = matching(row, position + words)
+        star = row[position].text == "*"
+        words, end = star or token.text == r"\derivetag", matching(row, position + star)
         if not words and number is not None:
             raise Unreadable(f"two numbers in {written(row)}")
         number = number if words else written(row[position + 1 : end])

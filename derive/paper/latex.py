@@ -78,6 +78,14 @@ class Writer:
         """A partial derivative."""
         return rf"\frac{{\partial {self(of)}}}{{\partial {self(wrt)}}}"
 
+    def matrix(self, *rows: tuple[Box, ...]) -> str:
+        """A matrix of formulas or numbers."""
+        return rf"\begin{{bmatrix}} {self.rows(*rows)} \end{{bmatrix}}"
+
+    def rows(self, *rows: tuple[Box, ...]) -> str:
+        """The rows of a matrix or of cases."""
+        return r" \\ ".join(" & ".join(self(b) for b in row) for row in rows)
+
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
         """A symbol with its indices."""
         text = self(base)
@@ -191,6 +199,13 @@ class Source(Writer):
         over = self(top) if top.binds >= PRODUCT else f"({self(top)})"
         return f"{over}/{self(bottom)}" if bottom.binds > PRODUCT else f"{over}/({self(bottom)})"
 
+    def matrix(self, *rows: tuple[Box, ...]) -> str:
+        """A matrix; columns of numbers, which have the same number of decimals, are aligned at their points."""
+        if not all(_is_number(cell) for row in rows for cell in row):
+            return super().matrix(*rows)
+        array = r"\left[\begin{array}{@{}*{10}{r}}#1\end{array}\hskip-\arraycolsep\right]"
+        return self.macro("decimals", "matrix of numbers", array, self.rows(*rows))
+
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
         """A symbol with its indices; the layer number and what stands above the symbol are arguments of one macro."""
         mark, rest = (layer_mark(left), above) if left is not None else _marked(above)
@@ -205,6 +220,10 @@ class Source(Writer):
             body = f"{before}#2^{{{after}#3}}"
             text = self.macro("layup", "the same with a superscript", body, mark[1], self(base), self(rest))
         return text if below is None else f"{text}_{self.index(below)}"
+
+
+def _is_number(box: Box) -> bool:
+    return box.kind in ("number", "decimal", "dots") or (box.kind == "before" and _is_number(box.parts[1]))
 
 
 def _has_colours(box: Box) -> bool:
@@ -272,16 +291,6 @@ def _floored(write: Writer, inner: Box) -> str:
     return rf"\left\lfloor {write(inner)} \right\rfloor" if inner.tall else rf"\lfloor {write(inner)} \rfloor"
 
 
-def _cases(write: Writer, *rows: tuple[Box, Box]) -> str:
-    body = r" \\ ".join(f"{write(value)} & {write(condition)}" for value, condition in rows)
-    return rf"\begin{{cases}} {body} \end{{cases}}"
-
-
-def _matrix(write: Writer, *rows: tuple[Box, ...]) -> str:
-    body = r" \\ ".join(" & ".join(write(b) for b in row) for row in rows)
-    return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
-
-
 _KINDS: dict[str, Callable[..., str]] = {
     "nothing": lambda write: "",
     "letter": lambda write, letter: write.letter(letter),
@@ -303,8 +312,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "group": _group,
     "row": _row,
     "apply": lambda write, function, argument: f"{write(function)}{write(argument)}",
-    "cases": _cases,
-    "matrix": _matrix,
+    "cases": lambda write, *rows: rf"\begin{{cases}} {write.rows(*rows)} \end{{cases}}",
+    "matrix": lambda write, *rows: write.matrix(*rows),
     "under": lambda write, inner, note: rf"\underbrace{write.within(inner)}_{write.index(note)}",
     "before": lambda write, sign, box: _spaced("", [write.sign(sign), write(box)]),
     "after": lambda write, box, sign: f"{write(box)}{write.sign(sign)}",

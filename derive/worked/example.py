@@ -41,6 +41,9 @@ Values = Mapping[str, Array]
 #: The step of the central differences would not change a larger parameter.
 LARGEST_PARAMETER = 1e8
 
+#: The most decimals that a gradient loses so that all gradients of a table have the same number of decimals.
+MOST_LOST = 2
+
 _SMALLER = "use smaller numbers, or a smaller learning_rate"
 
 
@@ -104,11 +107,18 @@ class Example:
         return shown(value, self.start.digits)
 
     def compared(self, step: Step, name: str) -> tuple[Table, Table]:
-        """A gradient as printed, and its central differences with the digits that they resolve."""
-        measured, gradient, digits = step.measured[name], step.values[name], self.start.digits
-        style = layout(gradient.ravel(), digits)
-        central = layout(measured.central.ravel(), digits, measured.unresolved)
-        return table(gradient, style), table(measured.central, _beside(style, central, measured, digits))
+        """A gradient as printed, and its central differences with the digits that they resolve.
+
+        All gradients of a step have the same number of decimals if they are of similar size.
+        """
+        digits = self.start.digits
+        own = {n: layout(step.values[n].ravel(), digits) for n in step.measured}
+        style = _aligned(own)
+        central = {
+            n: _beside(style[n], layout(m.central.ravel(), digits, m.unresolved), m, digits)
+            for n, m in step.measured.items()
+        }
+        return table(step.values[name], style[name]), table(step.measured[name].central, _aligned(central)[name])
 
     @cached_property
     def bound(self) -> int:
@@ -119,6 +129,14 @@ class Example:
     def kinked(self) -> bool:
         """Whether any central difference spans a kink, so that it is not a derivative."""
         return any(bool(m.kinked.any()) for step in self.steps for m in step.measured.values())
+
+
+def _aligned(layouts: Mapping[str, Layout]) -> Mapping[str, Layout]:
+    """Give layouts the same number of decimals, unless they differ in many or have powers of ten."""
+    decimals = [x.decimals for x in layouts.values()]
+    if any(x.exponent for x in layouts.values()) or max(decimals) - min(decimals) > MOST_LOST:
+        return layouts
+    return dict.fromkeys(layouts, Layout(min(decimals)))
 
 
 def _beside(style: Layout, own: Layout, measured: Measured, digits: int) -> Layout:

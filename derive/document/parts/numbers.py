@@ -26,6 +26,8 @@ from derive.worked.measured import DIFFERENCE_STEP
 
 #: Largest number of rows and columns of a matrix, and of gradient entries, printed; of more, the first and the last.
 SIDE, ENTRIES = 8, 24
+#: The width of a matrix of numbers, in em.
+ROOM = LINE - 5
 #: The significant digits of losses that differ by a small change of one parameter.
 MOVED_DIGITS = 12
 
@@ -310,23 +312,21 @@ def figure(view: View, number: Figure) -> Box:
 
 
 def matrix(view: View, rows: Figures) -> Box:
-    """A matrix of numbers; if it has many rows or columns, the first ones and the last."""
+    """A matrix of numbers; if it has many rows or columns, or does not fit, the first ones and the last."""
     if len(rows) == 1 and len(rows[0]) == 1:
         return figure(view, rows[0][0])
-    picked = _picked(len(rows))
-    columns = _picked(len(rows[0]))
+    cells = [[figure(view, number) for number in row] for row in rows]
+    widest = max(cell.width for row in cells for cell in row) + 1
     return view.set_.matrix(
         [
             [
-                view.set_.dots("down" if c is not None else "across")
-                if r is None or c is None
-                else figure(view, rows[r][c])
-                for c in columns
+                view.set_.dots("down" if c is not None else "across") if r is None or c is None else cells[r][c]
+                for c in _picked(len(rows[0]), min(SIDE, int(ROOM / widest)))
             ]
-            for r in picked
+            for r in _picked(len(rows), SIDE)
         ]
     )
 
 
-def _picked(count: int) -> list[int | None]:
-    return [*range(count)] if count <= SIDE else [*range(SIDE - 2), None, count - 1]
+def _picked(count: int, most: int) -> list[int | None]:
+    return [*range(count)] if count <= most else [*range(most - 2), None, count - 1]
