@@ -48,11 +48,11 @@ SHORT, LONGEST, SLIDE = 8, 28, 4
 #: The width of a character of code in a table, in em.
 CODE = 0.43
 #: A line of mathematics of the standalone document, in em.
-WIDE = 41.0
+WIDE = 42.0
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
 #: The most equations that share a row, and the most rows of an equation that stay on one page.
-ABREAST, TOGETHER = 4, 5
+ABREAST, TOGETHER = 4, 6
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -111,8 +111,10 @@ class TexWriter:
         tables = [b for b in blocks if isinstance(b, (Table, Algorithm))]
         needs = {
             "reasons": any(item.reason for item in _items(part.blocks)),
+            "numbered reasons": any(item.reason and item.number for item in _items(part.blocks)),
             "tables": bool(tables),
             "long": any(isinstance(b, Algorithm) or _is_long(b.rows) for b in tables),
+            "glossary": any(isinstance(b, Table) and self._is_glossary(b) for b in tables),
             "pictures": any(isinstance(b, Picture) for b in blocks),
         }
         used = frozenset(name for name, needed in needs.items() if needed)
@@ -173,12 +175,25 @@ class TexWriter:
 
     @block.register
     def _(self, block: Table) -> str:
+        if self._is_glossary(block):
+            return self._glossary(block)
         columns = "".join(self._column(block, n) for n in range(len(block.head)))
         head = " & ".join(map(self.text, block.head))
         rows = [" & ".join(self._cell(block, row, n) for n in range(len(row))) for row in block.rows]
         if _is_long(block.rows):
             return _long_table(columns, head, rows, not self.alone)
         return f"\\begin{{center}}\n{_tabular(columns, head, rows)}\n\\end{{center}}"
+
+    def _is_glossary(self, table: Table) -> bool:
+        """Whether a table is a long list of terms, which a page of its own sets in two columns."""
+        return self.alone and table.wrapped == 1 and _is_long(table.rows)
+
+    def _glossary(self, table: Table) -> str:
+        """Write a list of terms, each with its meaning and a short remark."""
+        rows = ["".join(f"{{{self.text(cell)}}}" for cell in row) for row in table.rows]
+        width = min(max(text_width(row[0]) for row in table.rows) + 1, 7)
+        lines = [rf"\begin{{deriveglossary}}{{{width:.1f}em}}", *(rf"\term{row}" for row in rows)]
+        return "\n".join([*lines, r"\end{deriveglossary}"])
 
     def _column(self, table: Table, number: int) -> str:
         if number == table.wrapped and any(text_width(row[number]) > WRAPPED for row in table.rows):
@@ -272,10 +287,10 @@ class TexWriter:
         margin = max(item.left.width for item in items)
         abreast = self._abreast(items)
         if abreast > 1:
-            lone = [self._rows(item, margin)[0] for item in items]
+            lone = [row for item in items for row in self._rows(item, margin)]
             rows = [" &\n".join(lone[n : n + abreast]) for n in range(0, len(lone), abreast)]
         else:
-            rows = [row for item in items for row in self._rows(item, margin)]
+            rows = [row for steps in _derivations(items) for row in self._steps(steps, margin)]
         return "\\begin{align*}\n" + _joined(rows) + "\n\\end{align*}"
 
     def _runs(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
@@ -309,6 +324,11 @@ class TexWriter:
                 fitting.append(count)
         return max(fitting, key=lambda count: (count > 1, len(items) % count == 0, count))
 
+    def _steps(self, items: Sequence[Item], margin: float) -> list[str]:
+        """The rows of an equation and its further steps, marked where no page may end."""
+        equations = [_together(self._rows(item, margin)) for item in items]
+        return _together([row for rows in equations for row in rows])
+
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
         lines = [self.write.line(pieces) for pieces, _ in broken(item.right, margin, self.line)]
@@ -316,18 +336,10 @@ class TexWriter:
         relation = RELATIONS[item.relation].tex.strip()
         rows = [f"{left} &{relation} {lines[0]}".strip(), *(rf"&\quad {text}" for text in lines[1:])]
         rows[-1] += self._number(item)
-        if item.reason is not None:
-            rows = self._with_reason(rows, item)
-        whole = len(rows) <= TOGETHER
-        return [*(rf"{row} \\*" if whole else row for row in rows[:-1]), rows[-1]]
-
-    def _with_reason(self, rows: list[str], item: Item) -> list[str]:
-        """Put the reason of a step at the end of its last row; amsmath moves it down if there is no room."""
-        assert item.reason is not None
-        reasons = [rf"\why{{{self.text(line)}}}" for line in _lines(item.reason, 1.1 * self.line)]
-        if item.number is None:
-            rows = [*rows[:-1], f"{rows[-1]} {reasons.pop(0)}"]
-        return [*rows, *(f"& {reason}" for reason in reasons)]
+        if item.reason is None:
+            return rows
+        first, *others = (rf"\why{{{self.text(line)}}}" for line in _lines(item.reason, 1.1 * self.line))
+        return [*rows[:-1], f"{rows[-1]} {first}", *(f"& {reason}" for reason in others)]  # amsmath makes room
 
     def _number(self, item: Item) -> str:
         if item.number is None:
@@ -349,14 +361,31 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
     return (item for block in _within(blocks) if isinstance(block, Display) for item in block.items)
 
 
+def _derivations(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Each equation with its further steps."""
+    steps: list[Item] = []
+    for item in items:
+        if steps and item.left.width:
+            yield steps
+            steps = []
+        steps.append(item)
+    yield steps
+
+
+def _together(rows: Sequence[str]) -> list[str]:
+    """Mark the rows after which no page ends: few rows stay together, of many the first two and the last two."""
+    last = len(rows) - 1
+    kept = [n < last and (len(rows) <= TOGETHER or n in (0, last - 1)) for n in range(len(rows))]
+    return [rf"{row} \\*" if keep and not row.endswith(r"\\*") else row for row, keep in zip(rows, kept, strict=True)]
+
+
 def _joined(rows: Sequence[str]) -> str:
     """Join the rows of a display; no page ends after its first row or before its last one."""
-    text = rows[0]
+    joined = rows[0]
     for number, row in enumerate(rows[1:], start=1):
-        star = "*" if number == 1 or number == len(rows) - 1 else ""
-        _, mark, after = text.rpartition("\\\\*")
-        text = f"{text}\n{row}" if mark and not after else rf"{text} \\{star}" + f"\n{row}"
-    return text
+        star = "*" if number in (1, len(rows) - 1) else ""
+        joined = f"{joined}\n{row}" if joined.endswith(r"\\*") else rf"{joined} \\{star}" + f"\n{row}"
+    return joined
 
 
 def _is_long(rows: Sequence[object]) -> bool:

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import pytest
@@ -186,9 +186,54 @@ def test_deep_and_exhaustive(depth: int, compile_latex: Compile, tmp_path: Path)
     assert not complaints(compile_latex(PLAIN % inputs(tmp_path, {"deep": fragment}), passes=1))
 
 
-def test_the_document_compiles(compile_latex: Compile) -> None:
-    files = derive(network(layers=(3, 4, 4, 1))).files()
-    assert not complaints(compile_latex(files["document.tex"], passes=3))
+#: Networks whose pages are looked at: the smallest, those of the textbooks, a wide one, softmax.
+PAGES: dict[str, dict[str, object]] = {
+    "unit": {"layers": (3, 1)},
+    "small": {"layers": (2, 2, 2)},
+    "named": {"layers": (3, 4, 4, 1)},
+    "digits": {"layers": (784, 30, 10)},
+    "classes": {"layers": (4, 8, 3), "activation": ("relu", "softmax"), "loss": "cross_entropy"},
+}
+EDITIONS = [
+    *(({}, Edition("tex", paper=paper)) for paper in ("a4", "letter")),
+    *(({}, Edition("tex", paper=paper, only="numbers", numbers="seed:1")) for paper in ("a4", "letter")),
+    *(({"notation": notation}, Edition("tex")) for notation in NOTATIONS),
+    *(({}, Edition("tex", detail, exercises=True)) for detail in ("brief", "full", "exhaustive")),
+]
+
+
+@pytest.mark.parametrize("edition", range(len(EDITIONS)))
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.sampled(6)
+def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> None:
+    options, chosen = EDITIONS[edition]
+    if chosen.numbers and name == "digits":
+        pytest.skip("a worked example has fewer parameters")
+    source = derive(network(**PAGES[name], **options)).files(chosen)["document.tex"]
+    assert not complaints(compile_latex(source, passes=3))
+
+
+@pytest.mark.parametrize(
+    ("layers", "detail", "most"), [((3, 1), "full", 4), ((3, 4, 4, 1), "full", 7), ((3, 4, 4, 1), "brief", 2)]
+)
+def test_the_pages_are_few_and_full(
+    layers: tuple[int, ...],
+    detail: str,
+    most: int,
+    compile_latex: Compile,
+    tmp_path: Path,
+    skip_unless_required: Callable[[str], None],
+) -> None:
+    """No page but the last one is a third empty, and none begins or ends with a heading alone."""
+    compile_latex(derive(network(layers=layers)).files(Edition("tex", detail))["document.tex"], passes=3)
+    if shutil.which("pdftotext") is None:
+        skip_unless_required("pdftotext is not installed")
+    command = ["pdftotext", "-bbox", str(tmp_path / "document.pdf"), "-"]
+    pages = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("<page ")[1:]
+    assert len(pages) <= most
+    for page in pages[:-1]:
+        *_, last, _number = sorted({round(float(y)) for y in re.findall(r'yMax="([\d.]+)"', page)})
+        assert last > 2 / 3 * 842, page[:60]
 
 
 @pytest.mark.parametrize("name", ["bracket_3", "psi_named", "softmax_cross_entropy_psi"])
@@ -310,6 +355,38 @@ def test_the_source_of_a_part_is_as_a_person_writes_it() -> None:
     for environment in re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", body, re.DOTALL):
         assert all(line.count("&=") == 1 for line in environment.splitlines())
     assert r"\ingreen{\Bigl[\pd{E}{\hat{y}}\, \pd{\hat{y}}{\lay{3}{z}}\Bigr]}" in body
+
+
+def test_the_steps_of_a_derivation_stay_on_a_page() -> None:
+    """A page may end before the next equation, not before a further step of a short one."""
+    source = parts(only=("pattern",), layers=(3, 4, 4, 1))
+    (rows,) = (d.splitlines() for d in re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end", source, re.DOTALL) if "why" in d)
+    assert len(rows) > 10
+    for row, after in pairwise(rows):
+        assert not after.startswith("&=") or row.endswith(r"\\*"), after
+
+
+def test_a_reason_stands_beside_its_step_and_before_the_number() -> None:
+    source = parts(only=("values",), layers=(3, 4, 4, 1))
+    assert re.search(r"^&= f\(x\).* \\tag\{\d+\} \\why\{since ", source, re.MULTILINE)
+
+
+def test_numbers_are_aligned_at_their_points() -> None:
+    """In a matrix, and in a column of the table of gradients."""
+    source = derive(network(layers=(2, 2, 2))).files(Edition("tex", only="numbers", numbers="seed:1"))["derivation.tex"]
+    matrices = re.findall(r"\\decimals\{(.*?)\}", source)
+    assert len(matrices) > 8 and r"\begin{bmatrix}" not in source
+    table = re.findall(r"^\$\\pdi.*? & \$(.*?)\$ & \$(.*?)\$ \\\\", source, re.MULTILINE)
+    columns = list(zip(*table, strict=True))
+    for numbers in [*(re.split(r" & | \\\\ ", matrix) for matrix in matrices), *columns]:
+        assert len({len(number.partition(".")[2]) for number in numbers}) == 1, numbers
+
+
+def test_a_wide_matrix_of_numbers_leaves_out_columns() -> None:
+    edition = Edition("tex", only="numbers", numbers="seed:1")
+    source = derive(network(layers=(4, 8, 3))).files(edition)["derivation.tex"]
+    rows = [row for matrix in re.findall(r"\\decimals\{(.*?)\}", source) for row in matrix.split(r"\\")]
+    assert max(len(row) for row in rows) < 80 and any(r"\cdots" in row for row in rows)
 
 
 def test_a_table_of_symbols_is_one_table() -> None:
