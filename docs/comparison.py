@@ -93,7 +93,7 @@ def of_all(name: str, notation: str = "psi", **options: Any) -> str:
 def chain(name: str, notation: str = "psi", **options: Any) -> str:
     """The row of the chain rule for a parameter, in red and green."""
     of = view(notation, **options)
-    rows = ChainRows(of.page, of.derivation.chains, of.derivation.factors)
+    rows = ChainRows(of)
     return _formula(rows.chain_row(of.derivation.forward.tensors[name]))
 
 

@@ -159,7 +159,7 @@ class Typesetter:
     def is_condition(self, box: Box) -> bool:
         """Whether a box is an Iverson bracket."""
         inner = box.parts[2] if box.kind == "row" and len(box.parts) == 4 else EMPTY
-        return isinstance(inner, Box) and len(inner.parts) == 3 and box == self.condition(*inner.parts[1:])
+        return inner.kind == "row" and len(inner.parts) == 3 and box == self.condition(*inner.parts[1:])
 
     def column(self, rows: Iterable[Box]) -> Box:
         """Blocks of rows."""
