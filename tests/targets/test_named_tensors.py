@@ -139,7 +139,7 @@ def with_changes(d: Derivation, old: str, new: str) -> Derivation:
     ("old", "new", "said"),
     [
         ("Z2 = W2 @ A1 + b2", "Z2 = W2 @ A1 + 1.T", r"does not parse: equation \(4\): "),
-        ("Psi1 = (W2.T @ Psi2)", "Psi1 = (W2 @ Psi2)", r"does not run: equation \(8\): ValueError"),
+        ("Psi1 = (W2.T @ Psi2)", "Psi1 = (W2 @ Psi2)", r"does not run: equation \(9\): ValueError"),
         ("Y_hat = tanh(Z2)", "Y_hat = -tanh(Z2)", r"Y_hat, equation \(5\), is off by 2.0e\+00"),
         ("dE_dW1 = Psi1 @ X.T", "dE_dW1 = -Psi1 @ X.T", "gradients WRONG"),
     ],
