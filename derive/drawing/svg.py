@@ -38,8 +38,8 @@ DARK = {
 }
 #: The fonts of formulas and words, in order of preference.
 FONTS = "'Latin Modern Roman','STIX Two Text','Cambria','Times New Roman',Times,serif"
-#: The size of a drawing on a screen, in pixels per point.
-SCALE = 1.9
+#: The size of a drawing on a screen, in pixels per point, and the least within a page, where it scrolls if it is cut.
+SCALE, LEAST = 1.9, 1.4
 
 _RULES = (
     ("text", "fill:{ink};text-anchor:middle"),
@@ -82,18 +82,19 @@ def svg(drawing: Drawing, prefix: str = "network", standalone: bool = True) -> s
         head,
         f'<title id="{name}-title">{escape(drawing.title)}</title>',
         f'<desc id="{name}-desc">{escape(drawing.text)}</desc>',
-        f"<style>{_style(prefix, standalone)}</style>",
+        f"<style>{_style(prefix, standalone, drawing.width)}</style>",
         *_body(drawing),
         "</svg>",
     ]
     return "\n".join(parts) + "\n" if standalone else "\n".join(parts)
 
 
-def _style(prefix: str, standalone: bool) -> str:
+def _style(prefix: str, standalone: bool, width: float) -> str:
     """The style rules, scoped to this drawing."""
     place = "#" + "".join(c if c.isascii() and (c.isalpha() or c in "-_") else f"\\{ord(c):x} " for c in prefix)
     fits = f"{place}{{max-width:100%;height:auto}}"
     if not standalone:
+        fits += f"{place}{{min-width:{_number(width * LEAST)}px}}"
         return fits + _rules(place, {name: f"var(--derive-{name},{value})" for name, value in LIGHT.items()})
     dark = _rules(place, DARK)
     return f"{fits}{_rules(place, LIGHT)}@media (prefers-color-scheme:dark){{{dark}}}"

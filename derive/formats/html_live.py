@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import product, takewhile
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
@@ -230,8 +230,9 @@ def _numbers(axis: Axis) -> range:
 
 def _typed(symbol: Box) -> str:
     """An entry in plain text, with its indices as subscripts."""
-    stem, mark, below = text(symbol).rpartition("_")
-    return stem + (below.translate(_BELOW) if below[0].isdigit() else mark + below)
+    stem, _, below = text(symbol).partition("_")
+    indices = "".join(takewhile(str.isdigit, below))
+    return stem + indices.translate(_BELOW) + below.removeprefix(indices)
 
 
 def _finer(rate: float) -> float:

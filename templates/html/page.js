@@ -102,6 +102,7 @@
     const next = (last + way + listed.length) % listed.length, {symbol, entry} = listed[next];
     chosen.set(row, next);
     light(listed[next]);
+    listed[next].element.scrollIntoView({block: "nearest", inline: "nearest"});
     const tip = one("#live-tip"), value = tip && !tip.hidden ? ` = ${tip.textContent}` : "";
     const name = listed[next].element.textContent.trim() || `${symbol}${entry && `[${entry}]`}`;
     say(`${name}${value}: ${lit.length} places`);
@@ -202,7 +203,10 @@
     Object.keys(is).forEach(name => { if (wide) mark(e, name, is[name]); else e.removeAttribute(name); });
   };
   const measure = list => list.map(e => [e, e.scrollWidth > e.clientWidth + 1]).forEach(scroll);
-  const scrolls = () => measure(all(".r > span, .l, .wide, .scroll, pre"));
+  const scrolls = () => {
+    measure(all(".r > span, .l, .wide, .scroll, pre"));
+    all(".net").forEach(e => e.classList.toggle("cut", e.scrollWidth > e.clientWidth + 1));
+  };
   on(document, "changed", e => measure([e.target]));
   on(window, "resize", scrolls);
   on(document, "toggle", scrolls, true);

@@ -460,6 +460,21 @@ def test_what_is_cut_on_a_phone_says_so_and_can_be_reached(made, open_page):
     assert {words for _, _, words, _ in cut} >= {"Table, scrolls sideways", "Code, scrolls sideways"}
 
 
+def test_the_text_of_a_drawing_is_legible_on_a_phone(tmp_path, open_page):
+    view, path = View(derivation((3, 8, 8, 8, 8, 1))), tmp_path / "page.html"
+    path.write_text(html_page(view, document(view)), encoding="utf-8")
+    page = open_page(path, width=390).page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sizes = page.eval_on_selector_all(
+        ".net text", "all => all.map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a)"
+    )
+    assert min(sizes) > 9
+    assert page.locator(".net.cut").count() == 2
+    page.focus(".net >> nth=0")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.querySelector('.net').scrollLeft") > 0, "what is chosen is in view"
+
+
 def test_what_repeats_the_text_is_folded(made, open_page):
     page = open_page(made("plain")[0]).page
     assert page.locator("details.algorithm").count() == 1

@@ -359,6 +359,12 @@ def test_the_surface_is_that_of_the_two_weights(made, open_page):
     assert visit.problems() == []
 
 
+def test_the_indices_of_a_listed_weight_are_below_it(made, open_page):
+    for name, first in {"plain": "w⁽¹⁾₁₁", "bracket": "w₁₁^[1]", "one": "w⁽¹⁾"}.items():
+        page = open_page(made(name)[0]).page
+        assert page.inner_text("#live-weight option >> nth=0") == first
+
+
 def test_the_surface_is_for_the_keyboard_and_has_words(made, open_page):
     path, live = made("plain")
     page, values = open_page(path).page, given(live)
