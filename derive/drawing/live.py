@@ -119,8 +119,10 @@ def _card(live: Live, number: int, row: int, place: tuple[int, ...]) -> str:
     )
 
 
-#: What the numbers of a unit are, in words.
+#: What the numbers of a unit are, in words; inputs and the loss have the name of their card.
 _WORDS = {
+    Role.INPUT: "",
+    Role.ERROR: "",
     Role.PREACTIVATION: "pre-activation",
     Role.PREDICTION: "output",
     Role.FACTOR: "derivative of the loss by the pre-activation",

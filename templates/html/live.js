@@ -54,7 +54,7 @@
     numbers.forEach(e => { e.textContent = shown(read(e.dataset.value)); });
     inputs.filter(e => e !== document.activeElement || !e.typing).forEach(fill);
     cards.forEach(e => {
-      const said = all("[data-say]", e).map(({dataset: {say: name, unit}}) => `${name} ${shown(read(unit))}`);
+      const said = all("[data-say]", e).map(({dataset: {say: name, unit}}) => `${name} ${shown(read(unit))}`.trim());
       mark(e, "aria-label", `${e.dataset.name}: ${said.join(", ")}`);
     });
     lines.forEach(e => {

@@ -445,6 +445,7 @@ def test_a_screen_reader_is_told_what_each_number_is(name, made, open_page):
             assert any(
                 c.startswith(f"layer {number}, unit {unit}: pre-activation {z}, activation {a}, deriv") for c in cards
             )
+    assert {f"input 1: {live.start.X[0, 0]:.4f}", f"loss: {found['E']:.4f}"} <= {*cards}
     page.click("#live-step")
     page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('Step 1: the loss is ')")
     live_regions = page.eval_on_selector_all("[role=status], [aria-live]", "all => all.map(e => e.textContent.trim())")
