@@ -67,6 +67,16 @@ def test_numbers_are_dragged_in_firefox(browser, page):
     assert browser.run(lit) == ["z2:1", "z3:1", "E:"]
 
 
+def test_an_input_is_a_field_for_numbers_while_it_has_the_focus_in_firefox(browser, page):
+    path, live = page
+    browser.open(path)
+    field = "document.querySelector(`[data-input='W1:1,1']`)"
+    shown = "return [e.type, e.value, document.activeElement === e]"
+    value = f"{given(live)['W1'][0, 0]:g}"
+    assert browser.run(f"const e = {field}; e.focus(); {shown}") == ["number", value, True]
+    assert browser.run(f"const e = {field}; e.blur(); {shown}") == ["text", value.replace("-", "−"), False]
+
+
 @pytest.mark.parametrize("width", [500, 1280])
 def test_the_layout_in_firefox(browser, page, width):
     browser.open(page[0], width)
