@@ -635,8 +635,8 @@ def test_the_story_of_a_weight_tells_of_its_penalty() -> None:
     """Through the penalty leads a path of its own, but not from a bias that stands among the weights."""
     found = derivation((2, 3, 1), "tanh", "mse", "augmented", l2=0.5)
     weight, bias = (found.explain(f"W2[1,{column}]") for column in (1, 0))
-    assert "2 paths lead to the error" in weight and "→ R → E" in weight and "∂R/∂w⁽²⁾_1 = λ w⁽²⁾_1" in weight
-    assert "one path leads to the error" in bias and "R" not in bias.partition("Its shared factor")[0].split("E:", 1)[0]
+    assert "2 paths lead to the loss" in weight and "→ R → E" in weight and "∂R/∂w⁽²⁾_1 = λ w⁽²⁾_1" in weight
+    assert "one path leads to the loss" in bias and "R" not in bias.partition("Its shared factor")[0].split("E:", 1)[0]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
