@@ -32,17 +32,21 @@ LAYERS = 8
 def chain(view: View) -> Part:
     """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
     blocks: list[Block] = [] if view.brief else _locals(view)
-    blocks.append(
-        say(
-            "The chain rule multiplies the local derivatives along a path from the loss to a parameter, and adds the "
-            "paths. Where a layer acts on each unit alone, the sum has a single term."
+    words = "By the chain rule, the derivative of the loss with respect to a parameter is "
+    parameters = view.derivation.forward.parameters
+    if not view.coupled and all(count_chains(view.derivation.chains, p) == 1 for p in parameters):
+        words += "the product of the local derivatives along the path from the loss to it."
+    else:
+        words += (
+            "a sum over the paths from the loss to it: each path contributes the product of its local derivatives. "
+            "Where a layer acts on each unit alone, a single term of the sum over its units remains."
         )
-    )
+    blocks.append(say(words))
     if view.brief or view.coupled:
-        parameters = view.by_depth() if view.brief or view.exhaustive else _spelled(view)
+        shown = view.by_depth() if view.brief or view.exhaustive else _spelled(view)
         rows = ChainRows(view)
         blocks += [_between_samples(view)] if view.coupled else []
-        blocks.append(Display(tuple(rows.chain_row(p) for p in parameters)))
+        blocks.append(Display(tuple(rows.chain_row(p) for p in shown)))
         return Part("chain", "The chain rule", tuple(blocks))
     for parameter in _spelled(view):
         entry = telling_entry(parameter)
@@ -82,13 +86,17 @@ def _locals(view: View) -> list[Block]:
     i, j = view.page.spared("i", "j")
     bracket = say(" {} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
     text = say(
-        "Differentiate each equation with respect to the tensors on its right side{}.{}{}{}",
-        "" if view.exhaustive else "; each kind of derivative is shown once",
+        "Differentiate each equation with respect to the quantities on its right side{}.{}{}{}",
+        "; each kind of derivative is shown once" if len(edges) < _count(view) else "",
         bracket if any(map(view.set_.is_condition, boxes_in([Display(tuple(items))]))) else Text(()),
         " Derivatives between different samples are written only where they are not zero." if view.coupled else "",
         _immediate(view),
     )
     return [text, Display(tuple(items))]
+
+
+def _count(view: View) -> int:
+    return sum(map(len, view.derivation.chains.edges.values()))
 
 
 def _immediate(view: View) -> Text:

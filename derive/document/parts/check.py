@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from derive.calculus.cost import size
 from derive.document.blocks import Block, Part, say
 from derive.document.view import View
 from derive.paper.boxes import Box
@@ -25,6 +26,7 @@ def check(view: View) -> Part:
             )
         )
     each = "parameter array" if report.together == 1 else f"group of up to {report.together} parameter arrays"
+    whole = report.entries and all(s.is_number and s <= report.entries for s in map(size, view.batch.parameters))
     picked = {None: f"for every entry of each {each}", 0: f"along one random direction in each {each}"}
     some = f"for up to {report.entries} entries of each {each}, chosen at random"
     blocks.append(
@@ -33,7 +35,7 @@ def check(view: View) -> Part:
             "The relative error is below {} for the complex step, which is exact up to rounding, and below "
             "{} for central differences, which are themselves approximations.",
             str(report.samples),
-            picked.get(report.entries, some),
+            picked.get(None if whole else report.entries, some),
             _power(view, report.below),
             _power(view, report.below_central),
         )

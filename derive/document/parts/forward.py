@@ -167,7 +167,7 @@ def _for_a_batch(view: View) -> list[Block]:
         blocks += [*_arrays(view), say("The loss (error) of the batch is"), view.batched("error")]
     else:
         summed = (view.entries(s, view.batch, numbered=False) for s in error)
-        blocks.append(say("The loss of the batch is, with a sum over the samples and in matrices,"))
+        blocks.append(say("With a sum over the samples, and in matrices, the loss of the batch is"))
         blocks.append(Display((*summed, *view.batched("error").items)))
     return [*blocks, *signs(view, view.batch.stage("forward", "error"))]
 

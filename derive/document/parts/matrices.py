@@ -30,8 +30,10 @@ def matrices(view: View) -> Part:
     if view.batch.stage("factor") and view.brief:
         blocks += [say("The backward pass for the batch is"), view.batched("factor", "gradient")]
     elif view.batch.stage("factor"):
-        blocks += [say("The backward pass for the batch computes the shared factors"), view.batched("factor")]
-        blocks += [say("and from them the gradients"), view.batched("gradient")]
+        several = len(view.batch.stage("factor")) > 1
+        factors = "shared factors" if several else "shared factor"
+        blocks += [say(f"The backward pass for the batch computes the {factors}"), view.batched("factor")]
+        blocks += [say(f"and from {'them' if several else 'it'} the gradients"), view.batched("gradient")]
     else:
         blocks += [say("The gradients for the batch are"), view.batched("gradient")]
     known = view.batch.stage("forward", "error")
@@ -61,8 +63,8 @@ def _derived(view: View) -> list[Block]:
             say("The gradient of the batch is a sum over its samples. For {}:", page.symbol(weight.target, whole=True)),
             Display((item,)),
             say(
-                "Row {} of {} times row {} of {}: this is the entry in row {}, column {} of the product {}. A matrix "
-                "product with a transposed factor on the right is how a sum over the samples is computed.",
+                "The sum multiplies row {} of {} by row {} of {}. This is the entry in row {}, column {} of "
+                "{}, so the sum over the samples is a matrix product with a transposed factor.",
                 *_places(view, weight, (left, right.of)),
                 page.array(product),
             ),
@@ -71,7 +73,7 @@ def _derived(view: View) -> list[Block]:
         (s for s in view.batch.stage("gradient") if isinstance(s.form, SumOver) and isinstance(s.form.of, Array)), None
     )
     if summed is not None and summed.target.about is not None:
-        words = "{} is added to every sample, so its gradient adds up the samples: {}."
+        words = "{} is added to every sample, so its gradient is a sum over the samples: {}."
         about = view.batch_page.symbol(summed.target.about, whole=True)
         blocks.append(say(words, about, view.batch_page.array(summed.form)))
     return blocks

@@ -116,7 +116,8 @@ def _row(view: View, tensor: Tensor) -> Row:
 
 
 def _meaning(view: View, tensor: Tensor) -> Text:
-    layer = "" if tensor.layer is None or tensor.role == Role.INPUT else f" of layer {tensor.layer}"
+    alone = tensor.layer is None or tensor.role == Role.INPUT or _one_layer(view)
+    layer = "" if alone else f" of layer {tensor.layer}"
     if tensor.role == Role.AUGMENTED:
         what = f"activations{layer}" if tensor.layer else "inputs"
         return say(f"{what} with a constant 1 prepended{{}}", _stated_as(view, tensor))
@@ -129,7 +130,7 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
         return say("shared factor: {}", value)
     if tensor.role == Role.PREDICTION:
-        plain = view.page.one_layer or tensor.layer is None
+        plain = _one_layer(view) or tensor.layer is None
         what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
         return say(what + "{}", _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "intermediate value")
@@ -137,6 +138,10 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         noun = "parameters"  # a gain, say, which is multiplied and not added
     with_biases = ", with the biases in column 0" if tensor.role == Role.WEIGHT and tensor.axes[-1].start == 0 else ""
     return say(noun + layer + with_biases + "{}", _stated_as(view, tensor))
+
+
+def _one_layer(view: View) -> bool:
+    return len({t.layer for t in view.batch.parameters}) == 1
 
 
 def _stated_as(view: View, tensor: Tensor) -> Text:

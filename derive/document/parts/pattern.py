@@ -117,7 +117,8 @@ def _rows(view: View) -> list[Item]:
 
 def _rows_of(view: View) -> list[Tensor]:
     """Parameters whose rows are shown; a bias has the same row as its weight."""
-    return [p for p in view.by_depth() if p.role != Role.BIAS or not _has_weights(view)]
+    found = [p for p in view.by_depth() if p.role != Role.BIAS or not _has_weights(view)]
+    return found if len(found) > 1 else view.by_depth()
 
 
 def _has_weights(view: View) -> bool:
@@ -181,12 +182,16 @@ def _in_words(view: View) -> Text:
     )
     if view.brief:
         return say(
-            "It measures how {} responds to a small change of {}.", view.page.error(), page.symbol(about, indices)
+            "{} measures how {} responds to a small change of {}.",
+            view.role("factor"),
+            view.page.error(),
+            page.symbol(about, indices),
         )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
-        "It measures how the loss responds to one unit: if {} alone increases by a small {}, and everything computed "
+        "{} measures how the loss responds to one unit: if {} alone increases by a small {}, and everything computed "
         "from it follows, {} changes by about {}.",
+        view.role("factor"),
         page.symbol(about, indices),
         little,
         view.page.error(),
