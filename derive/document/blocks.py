@@ -65,14 +65,14 @@ def say(pattern: str, *filled: Span | Text) -> Text:
     return Text(tuple(s for s in spans if s != ""))
 
 
-def listed(pieces: Iterable[Span]) -> Text:
+def listed(pieces: Iterable[Span | Text]) -> Text:
     """Join pieces as a list in a sentence: a, b and c."""
     chosen = list(pieces)
     spans: list[Span] = []
     for number, piece in enumerate(chosen):
         if number:
             spans.append(" and " if number == len(chosen) - 1 else ", ")
-        spans.append(piece)
+        spans += piece.spans if isinstance(piece, Text) else (piece,)
     return Text(tuple(spans))
 
 

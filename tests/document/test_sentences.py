@@ -69,7 +69,7 @@ def test_bracket_notation_repeats_no_bias(layers):
 
 def test_the_factors_of_several_heads_are_computed_from_those_before_them():
     page = derive(networks.attention()).markdown(only=("pattern",))
-    assert "Each is computed from those before it, beginning at the loss:" in page
+    assert "Each shared factor is computed from those before it, beginning at the loss:" in page
     assert "Deriving the recursion" in page
 
 

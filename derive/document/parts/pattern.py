@@ -34,7 +34,11 @@ def pattern(view: View) -> Part:
         text = say("No two of these chains share a factor, so each gradient is computed by itself:")
         return Part("pattern", "The gradients", (text, view.indexed("gradient")))
     found: list[Block] = [_side_by_side(view), Display(tuple(_rows(view)))]
-    found += [say("Name the common factor {}:", view.role("factor")), Display(tuple(_meaning(view))), _in_words(view)]
+    found += [
+        say("Name the common factor{} {}:", "s" * _coloured(view), view.role("factor")),
+        Display(tuple(_meaning(view))),
+        _in_words(view),
+    ]
     if view.brief:  # the matrices that follow have them all
         found += [] if _coloured(view) else [_lead(view), view.indexed("factor")]
     else:
@@ -58,7 +62,7 @@ def _derives(view: View, stage: str) -> bool:
 
 def _lead(view: View) -> Text:
     if _coloured(view):
-        return say("Each is computed from those before it, beginning at the loss:")
+        return say("Each shared factor is computed from those before it, beginning at the loss:")
     return say("It is computed by")
 
 

@@ -45,7 +45,8 @@ def values(view: View) -> Part:
         several = len(slopes) + bool(error) > 1
         words = " and ".join(what) + (" have the derivatives" if several else " has the derivative")
         derived = (*error, *(i for items in slopes for i in items))
-        blocks += [say(words[0].upper() + words[1:]), Display(derived), *_kinks(view, "activation")]
+        words = f"For one sample, the {words[4:]}" if error and not view.coupled else words[0].upper() + words[1:]
+        blocks += [say(words), Display(derived), *_kinks(view, "activation")]
     full = _full_gradients(view)
     for title, items in (
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
@@ -207,7 +208,8 @@ def _full_gradients(view: View) -> list[Item]:
 
 def _slow(view: View) -> list[Block]:
     """Say where the derivative of an activation is small, and what that does to a chain through the layers."""
-    found: list[Block] = []
+    saturated: list[tuple[Box, Expr, int]] = []
+    dead: list[Box] = []
     for function in (d.function for d in view.batch.definitions if not d.function.order):
         if function.role != "activation":
             continue
@@ -217,41 +219,39 @@ def _slow(view: View) -> list[Block]:
         name = view.page.function(derivative(function), layers_of(view, function)[0])
         largest, slope = steepest(function), derivative(function).definition
         if largest is not None and largest.is_Rational and layers:
-            found.append(_saturation(view, name, largest, layers))
+            saturated.append((name, largest, layers))
         if isinstance(slope, Piecewise) and any(value == 0 for value, _ in slope.args) and layers:
-            found.append(
-                say(
-                    "A unit for which {} is 0 for every sample receives no gradient: its weights stay as they are, and "
-                    "the unit is called dead.",
-                    name,
-                )
-            )
-    return found
+            dead.append(name)
+    words = (
+        "A unit for which {} is 0 for every sample receives no gradient: its weights stay as they are, and the unit "
+    )
+    words += "is called dead."
+    return [*_saturation(view, saturated), *(say(words, name) for name in dead)]
 
 
-def _saturation(view: View, name: Box, largest: Expr, layers: int) -> Text:
-    bound = view.page.entry(largest)
-    first = say(
-        "{} is at most {}, and close to 0 where the pre-activation is far from 0: there the unit is saturated.",
-        name,
-        bound,
-    )
-    if layers == 1:
-        return say("{} The weights of a saturated unit learn slowly.", first)
-    product = view.set_.join(
-        (view.set_.script(view.set_.group(bound), None, view.set_.number(layers)), view.page.entry(largest**layers)),
-        "equals",
-        SUM,
-    )
+def _saturation(view: View, saturated: Sequence[tuple[Box, Expr, int]]) -> list[Block]:
+    """The bounds of the derivatives that are close to 0 far from 0, and those of their products along a chain."""
+    if not saturated:
+        return []
+    bounds = [say("{} is at most {}", name, view.page.entry(largest)) for name, largest, _ in saturated]
+    both = "" if len(bounds) == 1 else "each "
+    words = f"{{}}, and {both}close to 0 where the pre-activation is far from 0: there the unit is saturated."
+    said = [say(words, listed(bounds))]
+    chains = [_along_chain(view, *one) for one in saturated if one[2] > 1]
+    said += chains or [say("The weights of a saturated unit learn slowly.")]
+    return [say(" ".join(["{}"] * len(said)), *said)]
+
+
+def _along_chain(view: View, name: Box, largest: Expr, layers: int) -> Text:
+    """What the factors of one function do to a chain that has several of them."""
     if largest == 1:
-        words = (
-            "{} A chain to the first layer has {} of these factors: if units are saturated, that layer learns slowly."
-        )
-        return say(words, first, str(layers))
+        words = "A chain to the first layer has {} factors {}: if units are saturated, that layer learns slowly."
+        return say(words, str(layers), name)
+    bound = view.set_.script(view.set_.group(view.page.entry(largest)), None, view.set_.number(layers))
     return say(
-        "{} A chain to the first layer has {} of these factors, together at most {}. Unless the weights are large, the "
-        "gradients of that layer are therefore small, and it learns slowly.",
-        first,
+        "A chain to the first layer has {} factors {}, together at most {}. Unless the weights are large, the gradients "
+        "of that layer are therefore small, and it learns slowly.",
         str(layers),
-        product,
+        name,
+        view.set_.join((bound, view.page.entry(largest**layers)), "equals", SUM),
     )
