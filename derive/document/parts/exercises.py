@@ -119,7 +119,7 @@ def _other_loss(view: View) -> Iterator[Exercise]:
     items = (Item(page.symbol(new.target, whole=True), tuple(page.array_pieces(new.form, LINE))) for _, new in changed)
     question = say(
         "Replace the loss by {}. Which equations of the loss and of the backward pass change, and how?",
-        loss(other.network.loss).phrase,
+        loss(other.network.loss).with_article,
     )
     words = "Of these, {} changes:" if len(changed) == 1 else "Of these, {} change:"
     answer = (say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items)))

@@ -234,9 +234,8 @@ def _saturation(view: View, saturated: Sequence[tuple[Box, Expr, int]]) -> list[
     if not saturated:
         return []
     bounds = [say("{} is at most {}", name, view.page.entry(largest)) for name, largest, _ in saturated]
-    both = "" if len(bounds) == 1 else "each "
-    words = f"{{}}, and {both}close to 0 where the pre-activation is far from 0: there the unit is saturated."
-    said = [say(words, listed(bounds))]
+    words = "{}, and close to 0" if len(bounds) == 1 else "{}; each is close to 0"
+    said = [say(words + " where the pre-activation is far from 0: there the unit is saturated.", listed(bounds))]
     chains = [_along_chain(view, *one) for one in saturated if one[2] > 1]
     said += chains or [say("The weights of a saturated unit learn slowly.")]
     return [say(" ".join(["{}"] * len(said)), *said)]
@@ -249,8 +248,8 @@ def _along_chain(view: View, name: Box, largest: Expr, layers: int) -> Text:
         return say(words, str(layers), name)
     bound = view.set_.script(view.set_.group(view.page.entry(largest)), None, view.set_.number(layers))
     return say(
-        "A chain to the first layer has {} factors {}, together at most {}. Unless the weights are large, the gradients "
-        "of that layer are therefore small, and it learns slowly.",
+        "A chain to the first layer has {} factors {}, together at most {}. Unless the weights are large, the "
+        "gradients of that layer are therefore small, and it learns slowly.",
         str(layers),
         name,
         view.set_.join((bound, view.page.entry(largest**layers)), "equals", SUM),
