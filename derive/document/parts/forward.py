@@ -136,7 +136,8 @@ def _arrays(view: View) -> list[Block]:
         if role in roles:
             by_letter.setdefault(view.letter(view.notation.roles[role].batch), words)
     first, *others = [say("{} " + words, letter) for letter, words in by_letter.items()]
-    found = say("Here {}" + ", {}" * (len(others) - 1) + " and {}.", first, *others)
+    words = "Here {}" + ", {}" * (len(others) - 1) + " and {}; {} is the loss (error)."
+    found = say(words, first, *others, view.page.error())
     weights = (p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))
     weight = next(weights, None)
     if weight is None:
@@ -158,13 +159,13 @@ def _for_a_batch(view: View) -> list[Block]:
         say(
             "For a batch, {} samples stand side by side as the columns of a matrix{}{}:",
             view.page.entry(SAMPLES),
-            _of_a_batch(view),
+            Text(()) if view.brief else _of_a_batch(view),
             ", and a bias is added to each column" if biases else "",
         ),
-        view.batched("forward"),
+        view.batched("forward", "error") if view.brief else view.batched("forward"),
     ]
     if view.brief:
-        blocks += [*_arrays(view), say("The loss (error) of the batch is"), view.batched("error")]
+        blocks += _arrays(view)
     else:
         summed = (view.entries(s, view.batch, numbered=False) for s in error)
         blocks.append(say("With a sum over the samples, and in matrices, the loss of the batch is"))

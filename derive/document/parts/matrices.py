@@ -86,6 +86,8 @@ def _of_a_batch(view: View) -> list[Block]:
         return []
     mean, common = _divides(view.batch.stage("error")[-1]), view.batch.common.has(SAMPLES)
     kind = "mean" if mean else "sum"
+    if view.brief and mean and not common:
+        return [say("For a batch, {} is the derivative of the mean loss.", view.role("factor"))]
     words = "From here on, {} is the loss of the batch, the {} of the losses of its samples"
     if not mean or common:
         return [say(words + ".", view.page.error(), kind)]
