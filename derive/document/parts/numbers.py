@@ -118,8 +118,10 @@ def _by(example: Example, statements: Sequence[ArrayAssign]) -> Text:
     """The equations that are computed for one sample; those for a batch carry their numbers."""
     if example.samples > 1:
         return Text(())
-    first, *_, last = (Reference(s.number) for s in (statements[0], *statements))
-    return say(", by {} for one sample", first) if first == last else say(", by {} to {} for one sample", first, last)
+    numbers = [Reference(s.number) for s in statements]
+    if len(numbers) > 2:
+        return say(", by {} to {} for one sample", numbers[0], numbers[-1])
+    return say(", by {} for one sample", listed(numbers))
 
 
 def _first_units(view: View, example: Example, step: Step, *stages: str) -> list[Block]:
