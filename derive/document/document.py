@@ -31,7 +31,8 @@ def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> D
     """Return the document of a derivation; ``only`` selects parts by name, by default those of its detail."""
     chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
     absent = {"numbers"} if view.example is None else set()
-    parts = [_module(name)(view) for name in PARTS if name in chosen and name not in {*absent, *FROM_OTHERS}]
+    made = [_module(name)(view) for name in PARTS if name in chosen and name not in {*absent, *FROM_OTHERS}]
+    parts = [part for part in made if part.blocks or only]
     if exercises and "exercises" in chosen:
         parts = [*_module("exercises")(view, parts)]
     if "notation" in chosen:

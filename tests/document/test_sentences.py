@@ -111,3 +111,15 @@ def test_the_layer_has_a_letter_that_no_width_has(layers, notation):
 )
 def test_the_article_of_the_title(layers, article):
     assert derivation(layers).document().title == f"Backpropagation in {article} network"
+
+
+def test_a_part_without_content_is_left_out():
+    """Attention alone has no elementwise function, and its loss is differentiated with the chain rule."""
+    parts = derive(networks.attention()).document().parts
+    assert all(part.blocks for part in parts) and "values" not in [part.name for part in parts]
+
+
+@pytest.mark.parametrize(("layers", "compared"), [((3, 1), False), ((3, 4, 1), True)])
+def test_a_single_layer_is_not_compared_with_others(layers, compared):
+    page = derivation(layers).markdown()
+    assert ("| layer |" in page) == ("is one formula" in page or "over the layers" in page) == compared

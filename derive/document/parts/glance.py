@@ -23,7 +23,7 @@ def glance(view: View) -> Part:
     words = "{} There is {} parameter." if view.total == 1 else "{} There are {} parameters."
     blocks: list[Block] = [say(words, description(view), view.page.entry(view.total))]
     blocks.append(Picture(view.drawing, say("The network, from the inputs to the loss.")))
-    if not view.brief and len(_layered(view)) > 1:
+    if not (view.brief or view.coupled) and len(_layered(view)) > 1:
         blocks.append(layers(view))
     return Part("glance", "The network at a glance", tuple(blocks))
 

@@ -207,6 +207,7 @@ def _names_in_code(view: View) -> list[Block]:
     for first, docstring in pairwise(lines):
         name = first.removeprefix("def ").partition("(")[0]
         words = docstring.strip().removeprefix('"""').removesuffix('"""').removesuffix(".")
+        words = words if docstring.endswith('"""') else words.partition(";")[0]
         if first.startswith("def ") and name not in defined and any(f"{name}(" in source for source in sources):
             said.append(say("{} is {}", Code(name), words.replace("The ", "the ", 1)))
     return [say("In the code, " + "; ".join(["{}"] * len(said)) + ".", *said)] if said else []

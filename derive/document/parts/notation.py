@@ -300,9 +300,9 @@ def _indices(view: View, shown: Collection[Box]) -> Iterator[Row]:
     if any(map(view.set_.is_condition, shown)):
         i, j = view.page.spared("i", "j")
         yield Text((view.set_.condition(i, j),)), Text(("1 if the equation holds, 0 if not",)), _none()
-    sample = view.letter(view.page.spare(view.notation.sample_letters))
-    if sample in shown:
-        yield Text((sample,)), Text(("as an upper index: a sample",)), _none()
+    samples = [box for x in view.notation.sample_letters if x not in own and (box := view.letter(x)) in shown]
+    if samples:
+        yield Text((view.set_.join(samples, "comma", 0),)), Text(("as an upper index: a sample",)), _none()
 
 
 def _both_indices(view: View) -> bool:

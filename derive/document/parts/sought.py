@@ -64,7 +64,8 @@ def _gradients(view: View) -> list[Box]:
 
 
 def _price(view: View) -> Text:
-    once = multiplications(view.single.stage("forward", "error"))
+    program = view.batch if view.coupled else view.single
+    once = multiplications(program.stage("forward", "error"))
     return say(
         "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes a forward "
         "pass for each: {} passes of {} multiplications and divisions{}{}. The result is an "
