@@ -438,6 +438,8 @@ class PassReading(Reading):
 
     def is_entry(self, symbol: Symbol) -> bool:
         """Whether a symbol has indices that number its entries."""
+        if symbol.others:  # an entry for a pair of samples
+            return True
         plain = not symbol.indices or self.size(symbol) is not None
         return not plain and bool(self._units(symbol, self.meaning(symbol)))
 

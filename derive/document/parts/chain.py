@@ -59,7 +59,8 @@ def _between_samples(view: View) -> Text:
     """Say why there are sums over samples."""
     coupled = next(s for s in view.batch.stage("forward") if couples(s.equation))
     return say(
-        "{} combines samples, so a path may lead from one sample to another, and the sums run over samples, too:",
+        "{} combines samples, so a path may lead from one sample to another, and the sums run over all samples of the "
+        "batch, too:",
         view.batch_page.symbol(coupled.target, whole=True),
     )
 
@@ -89,7 +90,7 @@ def _locals(view: View) -> list[Block]:
         "Differentiate each equation with respect to the quantities on its right side{}.{}{}{}",
         "; each kind of derivative is shown once" if len(edges) < _count(view) else "",
         bracket if any(map(view.set_.is_condition, boxes_in([Display(tuple(items))]))) else Text(()),
-        " Derivatives between different samples are written only where they are not zero." if view.coupled else "",
+        " Derivatives between samples of the batch are written only where they are not zero." if view.coupled else "",
         _immediate(view),
     )
     return [text, Display(tuple(items))]

@@ -12,6 +12,7 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
+from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
 from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE, Reason
 from derive.calculus.sample import alone
@@ -71,13 +72,14 @@ def _recursion(view: View) -> list[Block]:
     title = Text(("Deriving the recursion" if _coloured(view) else "Deriving the shared factor",))
     shown = _passages(view)
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
-    blocks: list[Block] = [Heading(title, say("Apply the chain rule to one equation at a time:")), steps]
+    equation = "equation of the batch" if view.coupled else "equation"
+    blocks: list[Block] = [Heading(title, say(f"Apply the chain rule to one {equation} at a time:")), steps]
     later = [view.page.symbol(p.name, whole=True) for p in view.batch.passages if is_cancelled(p) and p.name]
     if later:
         blocks.append(say("{} follows below, where the derivatives are substituted and terms cancel.", listed(later)))
     if len(shown) < len(_derivable(view)):
         blocks.append(say("The derivatives that are not shown follow in the same way."))
-    if view.single.common != 1 or not _derives(view, "factor"):
+    if view.written.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
     return [*blocks, *_in_general(view)]
 
@@ -137,6 +139,8 @@ def _side_by_side(view: View) -> Text:
     dots = ""
     if any(len(path) > SPELLED for p in view.by_depth() for path in [next(view.derivation.chains.paths(p))]):
         dots = " Dots stand for the factors and sums between."
+    if view.coupled:
+        dots += " The sums run over the samples of the batch, too."
     if not _coloured(view):
         return say("All parameters share the factor in green square brackets:" + dots)
     if _repeats(view):
@@ -170,9 +174,16 @@ def _meaning(view: View) -> list[Item]:
         assert about is not None
         page = view.written_page.with_letters(indices, ())
         slope = view.error_slope(page.symbol(about, indices))
-        pieces = page.signed([(view.single.common == -1, slope)])
-        found.append(Item(page.symbol(statement.target, indices), tuple(pieces)))
+        pieces = _scaled(view, 1 / view.written.common, slope)
+        found.append(Item(page.symbol(statement.target, indices), (pieces,)))
     return found
+
+
+def _scaled(view: View, number: Expr, box: Box) -> Box:
+    """A number times a formula."""
+    size = -number if subtracted(number) else number
+    scaled = box if size == 1 else view.set_.join((view.page.entry(size), box), "thin", PRODUCT)
+    return scaled if size == number else view.set_.before("minus", scaled)
 
 
 def _in_words(view: View) -> Text:
@@ -199,7 +210,7 @@ def _in_words(view: View) -> Text:
         page.symbol(about, indices),
         little,
         view.page.error(),
-        view.set_.before("minus", change) if view.single.common == -1 else change,
+        _scaled(view, view.written.common, change),
     )
 
 
@@ -259,7 +270,7 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     if formal is not None:
         items = [Item(left, formal, reason=Text((CHAIN,))), replace(items[0], left=EMPTY), *items[1:]]
     if passage.name is not None:
-        value = passage.name[passage.indices] * view.single.common
+        value = passage.name[passage.indices] * view.written.common
         items += [i for i in steps(page, EMPTY, [Reason((NAMED,), value)]) if i.right != items[-1].right]
     return items
 

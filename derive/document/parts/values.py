@@ -170,10 +170,10 @@ def plugged(view: View) -> list[Item]:
     """Each factor with f' in terms of the activation, if that changes it."""
     slopes = Slopes(view.derivation.forward)
     found = []
-    for statement in view.single.stage("factor"):
+    for statement in view.written.stage("factor"):
         value = slopes.plug_in(statement.equation.expression)
         if value != statement.equation.expression:
-            page = view.page.lettered(statement.equation, "factor")
+            page = view.written_page.lettered(statement.equation, "factor")
             left = page.symbol(statement.target, statement.equation.indices)
             found.append(Item(left, tuple(page.pieces(value))))
     return found
@@ -187,17 +187,17 @@ def _cancelled(view: View) -> list[Item]:
 
 def _full_gradients(view: View) -> list[Item]:
     """The gradients of a network of one layer with the shared factor substituted."""
-    factors = {s.target: s for s in view.single.stage("factor")}
+    factors = {s.target: s for s in view.written.stage("factor")}
     if len(factors) != 1:
         return []
     (factor,) = factors.values()
     found = []
-    for statement in view.single.stage("gradient"):
+    for statement in view.written.stage("gradient"):
         value = statement.equation.expression
         for entry in sorted(value.atoms(Indexed), key=str):
             if entry.base.label.name == factor.target.name:
                 value = value.xreplace({entry: factor.equation.at(tuple(entry.indices))})
-        page = view.page.lettered(replace(statement.equation, expression=value), "factor")
+        page = view.written_page.lettered(replace(statement.equation, expression=value), "factor")
         left = page.symbol(statement.target, statement.equation.indices)
         found.append(Item(left, tuple(page.pieces(value))))
     return found
