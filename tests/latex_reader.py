@@ -336,6 +336,14 @@ class Ones(Node):
 
 
 @dataclass(frozen=True)
+class Inner(Node):
+    """The inner product of two vectors."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
 class Kronecker(Node):
     """1 if both indices are equal, 0 if not."""
 
@@ -816,7 +824,7 @@ _SAMPLES = (r"\mu", r"\nu", r"\rho", r"\tau", r"\xi", r"\zeta", r"\iota", r"\ome
 _ENTRYWISE = {r"\odot", "*", r"\circ"}
 _DOTS = {r"\dots", r"\cdots", r"\ldots", r"\dotsb", r"\dotsc", r"\vdots"}
 _STOPS = {"+", "-", ",", ")", "]", "}", "&", r"\\", r"\end", r"\oslash", "=", ">", "<", r"\ge", r"\le", r"\times"}
-_STOPS |= _ENTRYWISE | {r"\rfloor", r"\geq", r"\leq", "/"}
+_STOPS |= _ENTRYWISE | {r"\rfloor", r"\rangle", r"\geq", r"\leq", "/"}
 _COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le": "<=", r"\leq": "<=", r"\ne": "!="}
 
 
@@ -982,6 +990,7 @@ class _Parser:
             r"\mathbf": self._ones,
             r"\sqrt": self._root,
             r"\lfloor": self._floor,
+            r"\langle": self._inner,
             r"\partial": self._differential,
             r"\Delta": self._change,
         }
@@ -1036,6 +1045,14 @@ class _Parser:
         tree = self.expression()
         self.expect(closing)
         return tree
+
+    def _inner(self) -> Node:
+        """Two formulas up to the closing angle bracket."""
+        left = self.expression()
+        self.expect(",")
+        right = self.expression()
+        self.expect(r"\rangle")
+        return Inner(left, right)
 
     def _is_condition(self) -> bool:
         """Whether what stands in square brackets is an equation."""

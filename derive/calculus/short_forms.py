@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import product
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, expand_mul
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, exp, expand_mul
 
 from derive.calculus.deltas import renumbered, tidy
 from derive.calculus.index import Equation, Index, total
@@ -56,9 +56,10 @@ def _primitive(base: Expr, exponent: Expr) -> tuple[Expr, Expr]:
 
 
 def is_quotient(equation: Equation) -> bool:
-    """Whether an equation is a product with a power of a sum in its denominator."""
-    powers = [f.as_base_exp() for f in Mul.make_args(equation.expression)]
-    return len(powers) > 1 and any(isinstance(b, Add) and e.is_negative for b, e in powers)
+    """Whether an equation is a quotient, but not of exponentials, which SymPy combines."""
+    factors = [f for f in Mul.make_args(equation.expression) if not f.is_number]
+    below = [f for f in factors if isinstance(f, Pow) and f.exp.is_negative]
+    return bool(below) and len(factors) > 1 and not any(isinstance(f, exp) for f in factors)
 
 
 @record

@@ -136,6 +136,7 @@ NAMES = {
     "max": Name(tex=r"\max"),
     "min": Name(tex=r"\min"),
     "sum": Name(),
+    "mean": Name(),
     **{a.name: Name(tex=rf"\mathrm{{{a.spelling}}}", text=a.spelling) for a in ACTIVATIONS.values() if a.spelling},
     "sigmoid": Name(0.6, r"\sigma", "σ"),
     "otherwise": Name(4.2, r"\text{otherwise}", mathml="mtext"),

@@ -125,9 +125,13 @@ class IndexForm(Symbols):
         return self.typesetter.join(factors, "dot" if self.dotted else "thin", PRODUCT)
 
     def _factors(self, factors: Iterable[Expr]) -> list[Box]:
-        ordered = sorted(factors, key=self._rank)
+        ordered = self.in_order(factors)
         boxes = [self.at(f, PRODUCT) for f in ordered]
         return [b for f, b in zip(ordered, boxes, strict=True) if f != 1]
+
+    def in_order(self, factors: Iterable[Expr]) -> list[Expr]:
+        """Factors in the order in which they are written."""
+        return sorted(factors, key=self._rank)
 
     def _rank(self, factor: Expr) -> tuple[int, str]:
         """The sort key: numbers, sums in parentheses, weights, factors, the rest, functions, summation signs."""

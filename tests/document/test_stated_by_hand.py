@@ -123,3 +123,25 @@ def test_no_sentence_speaks_of_one_sample_where_samples_are_coupled(name, detail
     page = derive(networks.NETWORKS[name]()).markdown(only=parts, detail=detail)
     words = page.replace("from one sample to another", "")
     assert "one sample" not in words and "single sample" not in words
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (
+            lambda: derive(networks.layer_norm()),
+            "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 1/1000) (Ψ_h ⊙ g − mean(Ψ_h ⊙ g) − mean(Ψ_h ⊙ g ⊙ n) n)",
+        ),
+        (lambda: derive(networks.layer_norm_in_steps()), "Ψ_c = 1/√(v + 1/1000) (Ψ_n − mean(Ψ_n ⊙ n) n)"),
+        (lambda: derive(networks.softmax_in_steps()), "Ψ_z = p ⊙ (Ψ_p − ⟨Ψ_p, p⟩)"),
+        (lambda: derivation((3, 4, 2), "tanh,softmax", "half_mse"), "Ψ⁽²⁾ = ŷ ⊙ (ŷ − y − ⟨ŷ − y, ŷ⟩)"),
+    ],
+    ids=["LayerNorm", "LayerNorm in steps", "softmax in steps", "softmax"],
+)
+def test_factors_with_sums_over_their_own_layer_are_written_with_means_and_inner_products(found, line):
+    assert line in equations(found(), "pattern")
+
+
+@pytest.mark.parametrize("layers", [(3, 4, 2), (3, 4, 1), ("n", "h", "k")])
+def test_factors_of_dense_layers_have_no_form_with_means_and_inner_products(layers):
+    assert not any("⟨" in line or "mean" in line for line in equations(derivation(layers), "pattern"))

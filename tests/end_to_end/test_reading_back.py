@@ -887,6 +887,8 @@ class Reading:
         if name == "sum":
             (of,) = values
             return complex(of.data.sum()) if isinstance(of, Matrix) else of
+        if name == "mean":
+            return self._mean(*values)
         if name in ("max", "min", "cos"):
             numbers = [_scalar(v).real for v in values]
             return {"max": max, "min": min, "cos": lambda found: math.cos(*found)}[name](numbers)
@@ -903,6 +905,18 @@ class Reading:
         if tree.function.primes:
             return _mapped(lambda x: function(x + TINY * 1j).imag / TINY, values[0])
         return _mapped(function, values[0])
+
+    def _mean(self, of: Value) -> Value:
+        if not isinstance(of, Matrix) or of.data.shape[1] != 1:
+            raise Unreadable("the mean of what is no column")
+        return complex(of.data.mean())
+
+    def _inner(self, tree: lr.Inner, env: Mapping[str, Any]) -> Value:
+        left, right = (self.value(side, env) for side in (tree.left, tree.right))
+        columns = isinstance(left, Matrix) and isinstance(right, Matrix) and left.data.shape == right.data.shape
+        if not columns or left.data.shape[1] != 1:
+            raise Unreadable("an inner product of what are no columns of one length")
+        return complex((left.data * right.data).sum())
 
     def function(self, function: lr.Function) -> Callable[[complex], complex]:
         """A function of one number: one of those that everybody knows, or one that the document defines."""

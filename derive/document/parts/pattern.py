@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 
-from sympy import Expr
+from sympy import Expr, Sum
 
+from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
@@ -18,7 +19,7 @@ from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE
 from derive.calculus.sample import alone
 from derive.calculus.stepwise import factored
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Heading, Item, Part, Text, listed, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Text, boxes_in, listed, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.parts.forward import inside_functions
@@ -27,6 +28,7 @@ from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.characters import LETTERS
 from derive.paper.page import Page
+from derive.paper.vectors import NoVectorsError, Vectors, is_inner_product
 
 
 def pattern(view: View) -> Part:
@@ -81,7 +83,35 @@ def _recursion(view: View) -> list[Block]:
         blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.written.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
-    return [*blocks, *_in_general(view)]
+    return [*blocks, *_in_vectors(view), *_in_general(view)]
+
+
+def _in_vectors(view: View) -> list[Block]:
+    """The factors of layers that mix their own units, in vectors."""
+    items = [] if view.coupled else [i for s in view.single.stage("factor") if (i := _with_vectors(view, s))]
+    if not items:
+        return []
+    shown = Display(tuple(items))
+    named = {b.parts[0] for b in boxes_in([shown]) if b.kind == "name"}
+    signs = ["mean is the mean of the entries"] if "mean" in named else []
+    signs += ["angle brackets enclose an inner product"] if any(map(is_inner_product, boxes_in([shown]))) else []
+    words = "A sum over the units of the layer is one number for all of them, so no Jacobian matrix is formed. With "
+    where = f" (where {' and '.join(signs)})" if signs else ""
+    return [say(f"{words}vectors for one sample{where}:"), shown]
+
+
+def _with_vectors(view: View, statement: ArrayAssign) -> Item | None:
+    """A factor that is computed with sums over its own units, as a formula of vectors; None for any other."""
+    units = [i.axis for i in statement.equation.indices if not i.axis.sample]
+    value = statement.equation.expression
+    summed = {limit[0].axis for node in value.atoms(Sum) for limit in node.limits}
+    if len(units) != 1 or units[0] not in summed or units[0].extent == 1:
+        return None
+    try:
+        right = Vectors(view.page, units[0]).formula(value)
+    except NoVectorsError:
+        return None
+    return Item(view.page.symbol(statement.target, whole=True), (right,))
 
 
 def _in_general(view: View) -> list[Block]:
