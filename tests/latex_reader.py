@@ -418,6 +418,9 @@ _HEADING = re.compile(r"\\(?:(?:sub)*(?:section|paragraph)\*?|\w*heading){([^{}]
 
 _DEFINITION = re.compile(r"\\(?:providecommand|newcommand|renewcommand)\*?\{?\\([A-Za-z]+)\}?(?:\[(\d)\])?(?=\{)")
 
+#: A group around a symbol with its indices, which nothing that is put behind can join.
+_GROUPED = re.compile(r"\{(#\d(?:[_^]\{#\d\})+)\{\}\}")
+
 #: The number of arguments of a macro, and its body.
 Macros = dict[str, tuple[int, str]]
 
@@ -430,7 +433,7 @@ def definitions(text: str) -> tuple[str, Macros]:
         if match.start() < end:
             continue
         body, after = _argument(text, match.end())
-        found.setdefault(match[1], (int(match[2] or 0), body))
+        found.setdefault(match[1], (int(match[2] or 0), _GROUPED.sub(r"\1", body)))
         rest, end = rest + text[end : match.start()], after
     return rest + text[end:], found
 

@@ -106,6 +106,15 @@ _CHARACTERS = {
     "𝟏": ("ones", "column of ones"),
 }
 
+#: The macros for a symbol of a layer, by whether it has a subscript and a superscript: the name, the meaning, and the
+#: body with the layer number, @, on the left and on the right. TeX drops braces around an accent alone, hence {}.
+_LAYERED = {
+    (False, False): ("lay", "symbol of a layer", "{}^{@}#2", "#2^{@}"),
+    (True, False): ("layi", "the same with an index", r"\lay{#1}{{#2_{#3}{}}}", "#2^{@}_{#3}"),
+    (False, True): ("layup", "the same with a superscript", r"\lay{#1}{{#2^{#3}{}}}", "#2^{@#3}"),
+    (True, True): ("layiup", "the same with both", r"\lay{#1}{{#2^{#4}_{#3}{}}}", "#2^{@#4}_{#3}"),
+}
+
 #: A fraction that is wider, in em, is too small in a line of text.
 _WIDE = 3.0
 _DISPLAYED = ("pd", "partial derivative", r"\frac{\partial #1}{\partial #2}")
@@ -207,19 +216,19 @@ class Source(Writer):
         return self.macro("decimals", "matrix of numbers", array, self.rows(*rows))
 
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
-        """A symbol with its indices; the layer number and what stands above the symbol are arguments of one macro."""
+        """A symbol with its indices; those of a symbol of a layer are arguments of one macro.
+
+        An author may put the layer number where an index stands, and a second index would be an error of TeX.
+        """
         mark, rest = (layer_mark(left), above) if left is not None else _marked(above)
         if mark is None:
             return super().script(base, below, above, left)
-        number = "".join((mark[0], "#1", mark[2]))
-        before, after = (f"{{}}^{{{number}}}", "") if left is not None else ("", number)
-        if rest is None:
-            body = f"{before}#2^{{{after}}}" if after else f"{before}#2"
-            text = self.macro("lay", "symbol of a layer", body, mark[1], self(base))
-        else:
-            body = f"{before}#2^{{{after}#3}}"
-            text = self.macro("layup", "the same with a superscript", body, mark[1], self(base), self(rest))
-        return text if below is None else f"{text}_{self.index(below)}"
+        scripts = [self(box) for box in (below, rest) if box is not None]
+        name, meaning, *bodies = _LAYERED[below is not None, rest is not None]
+        number, right = "".join((mark[0], "#1", mark[2])), left is None
+        if scripts and not right:
+            self.macro(*(text.replace("@", number) for text in _LAYERED[False, False][:3]), "", "")
+        return self.macro(name, meaning, bodies[right].replace("@", number), mark[1], self(base), *scripts)
 
 
 def _is_number(box: Box) -> bool:

@@ -347,7 +347,7 @@ def test_warnings_of_latex_are_detected(compile_latex: Compile) -> None:
 def test_the_source_of_a_part_is_as_a_person_writes_it() -> None:
     """Definitions of what is used and nothing else, one equation a line, no colour or index spelled twice."""
     source = parts(only=("pattern",), layers=(3, 4, 4, 1))
-    assert r"\lay{2}{\Psi}_{i} &= " in source and "{}^{(2)}" not in source
+    assert r"\layi{2}{\Psi}{i} &= " in source and "{}^{(2)}" not in source
     head, body = source.split(r"\deriveheading{The pattern}")
     assert head.count("\n") < 20 and r"\derivetable" not in head and "tikz" not in head
     for name in re.findall(r"\\providecommand\{\\(\w+)\}", head):
@@ -394,19 +394,29 @@ def test_a_table_of_symbols_is_one_table() -> None:
     assert source.count(r"\begin{derivetable}") == 1 and r"\raggedright outputs" in source
 
 
-#: The notation in an author's own way: the layer behind the letter, D for a derivative, reasons behind the formula.
-OWN = r"""\newcommand{\lay}[2]{#2^{\langle #1\rangle}}
-\newcommand{\layup}[3]{#2^{\langle #1\rangle#3}}
+#: The notation in an author's own way: where the layer stands, D for a derivative, reasons behind the formula.
+OWN = r"""\newcommand{\lay}[2]{%s}
 \newcommand{\pd}[2]{\mathrm{D}_{#2} #1}
 \newcommand{\why}[1]{\quad\text{#1}}
-\newenvironment{derivetable}[2]{\begin{tabular}{#1}#2\\}{\end{tabular}}
 """
+OWN_TABLE = r"\newenvironment{derivetable}[2]{\begin{tabular}{#1}#2\\}{\end{tabular}}"
 
 
-def test_the_author_defines_the_notation(compile_latex: Compile, tmp_path: Path) -> None:
-    text = PLAIN.replace(r"\begin{document}", OWN + r"\begin{document}")
-    read = inputs(tmp_path, {"own": parts(only=("notation", "chain", "matrices"), layers=(3, 4, 2))})
-    log = compile_latex(text % read, passes=1)
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("layer", ["#2_{[#1]}", r"#2^{\langle #1\rangle}", "#1_{[#2]}", r"#2\langle #1\rangle"])
+@pytest.mark.sampled(4)
+def test_the_author_defines_the_notation(notation: str, layer: str, compile_latex: Compile, tmp_path: Path) -> None:
+    """Wherever the layer number stands, no symbol has two subscripts or two superscripts."""
+    text = PLAIN.replace(r"\begin{document}", OWN % layer + r"\begin{document}")
+    derivation = derive(network(layers=(3, 4, 2), notation=notation, optimizer="adam", l2=0.1))
+    fragment = derivation.files(Edition("tex", "exhaustive", numbers="seed:1"))["derivation.tex"]
+    log = compile_latex(text % inputs(tmp_path, {"own": fragment}), passes=1)
+    assert not re.search(r"^!|^LaTeX Warning|already defined", log, re.MULTILINE)
+
+
+def test_the_author_defines_the_tables(compile_latex: Compile, tmp_path: Path) -> None:
+    text = PLAIN.replace(r"\begin{document}", OWN_TABLE + r"\begin{document}")
+    log = compile_latex(text % inputs(tmp_path, {"own": parts(only=("notation",), layers=(3, 4, 2))}), passes=1)
     assert not re.search(r"^!|^LaTeX Warning|already defined", log, re.MULTILINE)
 
 

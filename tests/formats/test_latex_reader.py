@@ -193,6 +193,11 @@ def test_the_reader_knows_nothing_of_the_program() -> None:
     ("definition", "formula", "plain"),
     [
         (r"\providecommand{\lay}[2]{{}^{(#1)}#2}", r"\lay{2}{w}_{ij}", r"{}^{(2)}w_{ij}"),
+        (
+            r"\newcommand{\lay}[2]{{}^{(#1)}#2}\newcommand{\layi}[3]{\lay{#1}{{#2_{#3}{}}}}",
+            r"\layi{2}{w}{ij}",
+            r"{}^{(2)}w_{ij}",
+        ),
         (r"\newcommand\lay[2]{#2^{[#1]}}", r"d\lay{1}{W}", r"dW^{[1]}"),
         (r"\newcommand{\tran}{\mathsf{T}}", r"W^{\tran}\, x", r"W^{\mathsf{T}}\, x"),
         (r"\newcommand{\slope}[2]{\partial #1/\partial #2}", r"\slope{E}{w}", r"\partial E/\partial w"),
@@ -212,8 +217,16 @@ def test_a_macro_that_is_defined_by_itself_is_refused() -> None:
         lr.equations(r"\newcommand{\a}{\a + 1} \[ x = \a \]")
 
 
+def test_a_matrix_with_aligned_columns() -> None:
+    definition = r"\newcommand{\nums}[1]{\left[\begin{array}{@{}*{10}{r}}#1\end{array}\hskip-\arraycolsep\right]}"
+    (read,) = lr.equations(definition + r" \[ x = \nums{1 & 2 \\ -3 & 4} \]")
+    (meant,) = lr.equations(r"\[ x = \begin{bmatrix} 1 & 2 \\ -3 & 4 \end{bmatrix} \]")
+    assert [t.text for t in read.sides[1]] == [t.text for t in meant.sides[1]]
+
+
 def test_reasons_in_the_place_of_a_number_and_rows_that_stay_together() -> None:
-    first, second = lr.equations(r"\begin{align*} x &= 1 \tag*{why $y$} \\* &= 2 \tag{3} \\ z &= 4 \end{align*}")
+    rows = r"x &= 1 \tag*{why $y$} \\* &= 2 \tag{3} \derivetag{so $y$} \\ z &= 4"
+    first, second = lr.equations(rf"\begin{{align*}} {rows} \end{{align*}}")
     assert (first.number, second.number) == ("3", None)
     assert [lr.read(side) for side in first.sides] == [Symbol("x"), Number(1), Number(2)]
     with pytest.raises(Unreadable, match="two numbers"):
