@@ -49,6 +49,8 @@ SHORT, LONGEST, SLIDE = 8, 28, 4
 CODE = 0.43
 #: A line of mathematics of the standalone document, in em.
 WIDE = 42.0
+#: A line of mathematics of a column of a page, in small type, in em.
+COLUMN = 27.0
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
 #: The most equations that share a row, and the most rows of an equation that stay on one page.
@@ -191,7 +193,7 @@ class TexWriter:
     def _glossary(self, table: Table) -> str:
         """Write a list of terms, each with its meaning and a short remark."""
         rows = ["".join(f"{{{self.text(cell)}}}" for cell in row) for row in table.rows]
-        width = min(max(text_width(row[0]) for row in table.rows) + 1, 7)
+        width = min(max(text_width(row[0]) for row in table.rows) + 2, 7)
         lines = [rf"\begin{{deriveglossary}}{{{width:.1f}em}}", *(rf"\term{row}" for row in rows)]
         return "\n".join([*lines, r"\end{deriveglossary}"])
 
@@ -232,7 +234,10 @@ class TexWriter:
 
     def _figure(self, picture: Picture, beside: Block | None = None) -> str:
         """Write a drawing with its caption; a small table stands beside it if the line is long enough."""
-        lines = [r"\begin{center}", tikz(picture.drawing, self.write)]
+        drawing = tikz(picture.drawing, self.write)
+        if not self.alone:
+            drawing = "\n".join([r"\begin{derivefit}", drawing, r"\end{derivefit}"])
+        lines = [r"\begin{center}", drawing]
         if isinstance(beside, Table):
             table = self.block(beside).split("\n")[1:-1]
             lines = [lines[0], r"\lineskip=\medskipamount", *lines[1:], r"\qquad", *table]
@@ -320,7 +325,7 @@ class TexWriter:
         for count in range(2, min(ABREAST, len(items)) + 1):
             columns = [widths[n::count] for n in range(count)]
             wide = [max(left for left, _ in c) + max(right for _, right in c) + 2 for c in columns]
-            if sum(wide) <= self.line + 2 and max(wide) <= 1.2 * self.line / count:
+            if sum(wide) <= (self.line if self.alone else COLUMN) + 2 and max(wide) <= 1.2 * self.line / count:
                 fitting.append(count)
         return max(fitting, key=lambda count: (count > 1, len(items) % count == 0, count))
 
@@ -331,7 +336,7 @@ class TexWriter:
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
-        lines = [self.write.line(pieces) for pieces, _ in broken(item.right, margin, self.line)]
+        lines = [self._line(pieces, margin) for pieces, _ in broken(item.right, margin, self.line)]
         left = self.write(item.left)
         relation = RELATIONS[item.relation].tex.strip()
         rows = [f"{left} &{relation} {lines[0]}".strip(), *(rf"&\quad {text}" for text in lines[1:])]
@@ -340,6 +345,13 @@ class TexWriter:
             return rows
         first, *others = (rf"\why{{{self.text(line)}}}" for line in _lines(item.reason, 1.1 * self.line))
         return [*rows[:-1], f"{rows[-1]} {first}", *(f"& {reason}" for reason in others)]  # amsmath makes room
+
+    def _line(self, pieces: Sequence[Box], margin: float) -> str:
+        """Write a line of an equation; if it is too long for a column, with marks where it breaks there."""
+        parts = [self.write.line(some) for some, _ in broken(pieces, margin, self.line if self.alone else COLUMN)]
+        if len(parts) == 1:
+            return self.write.line(pieces)
+        return f" {self.write.macro('wrap', 'line break in a column', '')} ".join(parts)
 
     def _number(self, item: Item) -> str:
         if item.number is None:

@@ -431,10 +431,20 @@ TWO_COLUMNS = r"""\documentclass[twocolumn]{article}
 
 @pytest.mark.parametrize("option", ["leqno", "fleqn", "tbtags", "nosumlimits"])
 def test_in_columns_with_options_of_amsmath(option: str, compile_latex: Compile, tmp_path: Path) -> None:
-    """Nothing fails; lines of a page in columns are too short for some equations."""
     read = inputs(tmp_path, {"narrow": parts(prefix="net", layers=(3, 4, 4, 1))})
     log = compile_latex(TWO_COLUMNS % (option, read), passes=2)
     assert not re.search(r"^!|^(LaTeX|Package (?!longtable)\w+) .*[Ww]arning(?!: Rerun)", log, re.MULTILINE)
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "digits"])
+@pytest.mark.sampled(4)
+def test_in_columns_nothing_is_too_wide(name: str, notation: str, compile_latex: Compile, tmp_path: Path) -> None:
+    """The type is smaller there, drawings shrink, and long lines break once more."""
+    derivation = derive(network(**PAGES[name], notation=notation))
+    fragment = derivation.files(Edition("tex", numbers="seed:1"))["derivation.tex"]
+    log = compile_latex(TWO_COLUMNS % ("tbtags", inputs(tmp_path, {"narrow": fragment})))
+    assert "Overfull" not in log, complaints(log)
 
 
 def test_long_tables_break_between_pages_where_longtable_is_loaded(compile_latex: Compile, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from derive.worked.measured import DIFFERENCE_STEP
 #: Largest number of rows and columns of a matrix, and of gradient entries, printed; of more, the first and the last.
 SIDE, ENTRIES = 8, 24
 #: The width of a matrix of numbers, in em.
-ROOM = LINE - 5
+ROOM = LINE - 7
 #: The significant digits of losses that differ by a small change of one parameter.
 MOVED_DIGITS = 12
 
