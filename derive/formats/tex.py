@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import singledispatchmethod
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from derive.document.blocks import (
@@ -218,15 +219,18 @@ class TexWriter:
 
     def _step(self, number: int, step: Step, before: float) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
-        code = "" if step.code is None else self._code(before, *step.code)
+        beside, below = ("", []) if step.code is None else self._code(before, step.code[1])
         indent = rf"\hspace{{{1.2 * step.depth:.1f}em}}" if step.depth else ""
-        return f"{number} & {indent}{self.text(step.text)} & {equation} & {code}"
+        row = f"{number} & {indent}{self.text(step.text)} & {equation} & {beside}"
+        return r" \\* ".join([row, *(rf"\multicolumn{{4}}{{r}}{{{line}}}" for line in below)])
 
-    def _code(self, before: float, line: int, source: str) -> str:
-        """The code of a step, in small type, or where that is too wide the number of its line."""
+    def _code(self, before: float, source: str) -> tuple[str, list[str]]:
+        """The code of a step beside it in small type, or below it where that is too wide."""
         character, around = (CODE, 4) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
-        width = before + character * len(source) + around
-        return rf"{{\footnotesize {self.span(Code(source))}}}" if width <= self.line else rf"line {line}"
+        room = int((self.line - around) / character)
+        lines = wrap(source, room, break_long_words=False, break_on_hyphens=False)
+        small = [rf"{{\footnotesize {self.span(Code(line))}}}" for line in lines]
+        return (small[0], []) if len(source) <= room - before / character else ("", small)
 
     @block.register
     def _(self, block: Picture) -> str:

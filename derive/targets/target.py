@@ -46,8 +46,8 @@ class Section:
 class Listing:
     """The file that computes the equations, in sections.
 
-    ``equations`` maps each equation to the line that computes it: its number in the file, and its code. A
-    statement of several lines is represented by the first.
+    ``equations`` maps each equation to the statement that computes it: the number of its first line in the file, and
+    its code in one line.
     """
 
     name: str

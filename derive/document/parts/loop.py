@@ -271,5 +271,4 @@ def _line(view: View, statement: ArrayAssign, code: Mapping[int, tuple[int, str]
     formula = view.set_.join((symbol, value), "gets", SUM)
     shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)
     line, source = code.get(statement.number, (0, ""))
-    whole = f"{source} ... )" if source.endswith("(") else source  # a statement of several lines
-    return Step(shown, 2, statement.number, (line, whole) if source else None)
+    return Step(shown, 2, statement.number, (line, source) if source else None)

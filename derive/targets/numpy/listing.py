@@ -96,9 +96,9 @@ def number_of(token: tokenize.TokenInfo) -> int | None:
 
 
 def _equations(source: str, tokens: Sequence[tokenize.TokenInfo]) -> dict[int, tuple[int, str]]:
-    """The line number and the line that computes each equation, found by the number in its comment.
+    """The line number and the statement that computes each equation, found by the number in its comment.
 
-    The comment is at the end of a statement; the line is the first of the statement.
+    The comment is at the end of a statement; the line is the first of the statement, which is given in one line.
     """
     found: dict[int, tuple[int, str]] = {}
     lines, first = source.split("\n"), 0
@@ -110,8 +110,16 @@ def _equations(source: str, tokens: Sequence[tokenize.TokenInfo]) -> dict[int, t
         number = number_of(token)
         if number is None or not first:
             continue
-        end = token.start[1] if first == token.start[0] else None
-        line = lines[first - 1][:end].strip()
+        last, column = token.start
+        line = _joined([*lines[first - 1 : last - 1], lines[last - 1][:column]])
         if not line.startswith("result"):  # a helper of an equation, not the equation
             found.setdefault(number, (first + HEADER_LINES, line))
     return found
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """The lines of a statement in one line, without spaces inside its brackets."""
+    whole = ""
+    for line in map(str.strip, lines):
+        whole += line if not whole or whole[-1] in "([{" or line[:1] in ")]}" else f" {line}"
+    return whole
