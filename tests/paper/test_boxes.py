@@ -26,3 +26,11 @@ SET = Typesetter(ODOT)
 )
 def test_numbers_and_conditions(box: Box, tex: str, shown: str) -> None:
     assert (latex(box), text(box)) == (tex, shown)
+
+
+def test_a_condition_is_recognised_and_what_has_as_many_parts_is_not() -> None:
+    i, j = (SET.letter(LETTERS[x]) for x in "ij")
+    named = Box("named", (i, "W1", "1,2"), i.width)
+    assert SET.is_condition(SET.condition(i, j))
+    assert not SET.is_condition(SET.join((i, named, j), "times", 1))
+    assert not SET.is_condition(i)
