@@ -199,7 +199,7 @@ def test_folded_content(flavour):
     marks = {"github": "<details>\n<summary>", "myst": "{admonition} ", "obsidian": "\n> [!note]- "}
     assert text.count(marks[flavour]) == len(folds) > 2
     if flavour == "github":
-        assert text.count("\n\n</details>\n\n") == len(folds)
+        assert f"{text}\n".count("\n\n</details>\n\n") == len(folds)
         assert "<summary>Answer to exercise 1</summary>" in text
     if flavour == "obsidian":
         quotes = [t for t, _ in md.tokens(text, flavour) if t.type == "blockquote_open"]
