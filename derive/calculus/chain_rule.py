@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 
-from derive.calculus.deltas import contract, expand
+from derive.calculus.deltas import contract, expand, tidy
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
@@ -180,8 +180,8 @@ def _shortened(local: LocalDerivative, short: ShortForms) -> LocalDerivative:
         return local
     *_, last = steps
     own = {local.of.name} == {*symbols_read(last.value)} - {*symbols_read(local.value)}
-    if own and last.rules == (STATED,):
-        steps[-1] = replace(last, rules=(OWN_VALUE,))
+    rules = (OWN_VALUE,) if own and last.rules == (STATED,) else last.rules
+    steps[-1] = Reason(rules, tidy(last.value))
     return replace(local, value=last.value, reasons=(*local.reasons, *steps))
 
 

@@ -333,9 +333,9 @@ class _Backwards:
         value, raw = Integer(0), Integer(0)
         for edge in self.chains.into(tensor):
             outer, here = self.found[edge.of.name], dict(zip(edge.wrt_indices, indices, strict=True))
-            product = put_in(outer.value, outer.indices, edge).xreplace(here)
-            raw += spread_out(put_in(outer.value, outer.indices, edge), edge).xreplace(here)
-            value += contract(product, self.forward.supply, over=edge.of_indices)
+            product = put_in(outer.value, outer.indices, edge)
+            raw += spread_out(product, edge).xreplace(here)
+            value += contract(product.xreplace(here), self.forward.supply, over=edge.of_indices)
         reasons = [Reason((LOCAL,), raw), *([Reason((COLLAPSE,), value)] if raw.has(KroneckerDelta) else [])]
         reasons += self.slopes.simplified(value)
         if steps := self.short.steps(reasons[-1].value):

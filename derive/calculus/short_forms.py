@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, exp, expand_mul
 
 from derive.calculus.deltas import renumbered, tidy
-from derive.calculus.index import Equation, Index, total
+from derive.calculus.index import Equation, Index, symbols_read, total
 from derive.calculus.rules import STATED, ZERO_SUM, Reason
 from derive.record import record
 
@@ -78,13 +79,13 @@ class ShortForms:
 
     def with_tensors(self, expression: Expr) -> Expr:
         """Put tensors in for the products that define them, and write sums in denominators as they are stated."""
-        if not expression.atoms(Pow):
+        if not self._quotients or not expression.atoms(Pow):
             return expression
         return expression.replace(lambda e: isinstance(e, Mul), self._with_tensors)
 
     def _with_tensors(self, expression: Expr) -> Expr:
         found = Factors.of(expression)
-        for equation in filter(is_quotient, self.equations):
+        for equation in self._quotients:
             for at in _places(equation, expression):
                 stated = Factors.of(equation.at(at))
                 for key in stated.powers.keys() & found.powers.keys():
@@ -93,13 +94,20 @@ class ShortForms:
                     found = _divided(found, stated, equation.target[at])
         return found.expression()
 
+    @cached_property
+    def _quotients(self) -> tuple[Equation, ...]:
+        return tuple(filter(is_quotient, self.equations))
+
     # ------------------------------------------------------------ sums that are zero
 
     def without_zero_sums(self, expression: Expr) -> Expr:
         """Replace every sum that is identically zero, such as that of the deviations from a mean, by zero."""
-        return expression.replace(lambda e: isinstance(e, Sum), lambda e: Integer(0) if self._is_zero(e) else e)
+        zero = {node for node in expression.atoms(Sum) if self._is_zero(node)}
+        return expression.replace(lambda e: e in zero, lambda e: Integer(0)) if zero else expression
 
     def _is_zero(self, node: Sum) -> bool:
+        if not node.function.is_Add and self._linear.keys().isdisjoint(symbols_read(node.function)):
+            return False
         value = distributed(node)
         for _ in range(_DEPTH):
             if value == 0:
@@ -114,7 +122,7 @@ class ShortForms:
         equation = self._linear.get(entry.base.label.name)
         return entry if equation is None else equation.at(tuple(entry.indices))
 
-    @property
+    @cached_property
     def _linear(self) -> dict[str, Equation]:
         """The equations of means and differences: entries and their sums, times numbers."""
         return {e.target.name: e for e in self.equations if all(map(_is_linear, Add.make_args(e.expression)))}

@@ -93,7 +93,7 @@ def _in_vectors(view: View) -> list[Block]:
         return []
     shown = Display(tuple(items))
     named = {b.parts[0] for b in boxes_in([shown]) if b.kind == "name"}
-    signs = ["mean is the mean of the entries"] if "mean" in named else []
+    signs = ["mean denotes the mean of the entries"] if "mean" in named else []
     signs += ["angle brackets enclose an inner product"] if any(map(is_inner_product, boxes_in([shown]))) else []
     words = "A sum over the units of the layer is one number for all of them, so no Jacobian matrix is formed. With "
     where = f" (where {' and '.join(signs)})" if signs else ""
