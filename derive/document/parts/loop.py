@@ -10,7 +10,7 @@ from sympy import Indexed
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, arrays_read, walk
 from derive.calculus.deltas import tidy
-from derive.calculus.index import Index, symbols_read
+from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
@@ -20,6 +20,7 @@ from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
+from derive.paper.notation import ABOUT
 
 #: Largest number of lines of one stage, or arrays in a row; of more, the middle ones are omitted.
 MOST = 8
@@ -69,8 +70,18 @@ def _beginning(view: View) -> list[Block]:
     if kept:
         shown = [view.batch_page.symbol(t, whole=True) for t in kept]
         shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
-        blocks.append(say("From step to step the optimizer keeps {}, which start at 0.", listed(shown)))
+        blocks.append(
+            say("From step to step the optimizer keeps {}, which start at 0.{}", listed(shown), _moment(view))
+        )
     return blocks
+
+
+def _moment(view: View) -> Text:
+    """Name the letter of the first moment, which papers call by that of the samples here."""
+    if not any(t.role == "mean" for t in view.batch.states):
+        return Text(())
+    words, samples = " The first moment is {} here and {} in the paper on Adam: {} is the number of samples.", SAMPLES
+    return say(words, view.letter(ABOUT["mean"].entry), view.page.entry(samples), view.page.entry(samples))
 
 
 # A step.

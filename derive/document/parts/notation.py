@@ -21,7 +21,7 @@ from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
 from derive.paper.characters import LETTERS, WITHOUT_FIRST
-from derive.paper.notation import ABOUT, is_canonical
+from derive.paper.notation import is_canonical
 from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
 from derive.text.entry_text import number_text, printed
@@ -47,10 +47,6 @@ def notation(view: View, parts: Sequence[Part] = ()) -> Part:
             _of_one_sample(view),
         )
     )
-    if any(t.role == "mean" for t in view.batch.states):
-        words = "The first moment is {} here and {} in the paper on Adam: {} is the number of samples."
-        samples = view.page.entry(SAMPLES)
-        blocks.append(say(words, view.letter(ABOUT["mean"].entry), samples, samples))
     return Part("notation", "Symbols", tuple(blocks))
 
 
