@@ -45,10 +45,10 @@ def _within(expression: Expr, alone: bool = True) -> Expr:
     inside = sum((_within(a, not factor) for a in expression.args if isinstance(a, Expr)), Integer(0))
     if factor:
         factors = [f for f in expression.args if f != -1 and not isinstance(f, KroneckerDelta)]
-        return inside + max(len(factors) - (not all(map(_is_divisor, factors))), 0)
+        return inside + max(len(factors) - int(not all(map(_is_divisor, factors))), 0)
     if isinstance(expression, Pow):
         times = abs(int(expression.exp)) - 1 if expression.exp.is_Integer else 0
-        return inside + times + (alone and _is_divisor(expression))
+        return inside + times + int(alone and _is_divisor(expression))
     return inside if isinstance(expression, Add | Function) else Integer(0)
 
 

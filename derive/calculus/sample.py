@@ -64,7 +64,13 @@ def single_index(index: Expr) -> Any:
 
 def alone_in(expression: Expr) -> Expr:
     """Specialise an expression to one sample; a delta of two sample indices becomes one."""
-    value = expression.xreplace({SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}})
+    one = {SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}}
+    return without_single(expression.xreplace(one))
+
+
+def without_single(expression: Expr) -> Expr:
+    """Omit the deltas and the sums of axes with one entry."""
+    value = expression
     if value.has(KroneckerDelta):
         value = value.replace(_is_trivial_delta, lambda _: Integer(1))
     return value.replace(_is_single, lambda total: total.function) if value.has(Sum) else value

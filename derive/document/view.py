@@ -15,7 +15,7 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.roles import Role
-from derive.calculus.sample import alone_in, single_index
+from derive.calculus.sample import alone_in, single_index, without_single
 from derive.document.blocks import Display, Item
 from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
@@ -101,7 +101,7 @@ class View:
 
     def value(self, expression: Expr) -> Expr:
         """A formula as written: for one sample, or for a batch if samples are coupled."""
-        return expression if self.coupled else alone_in(expression)
+        return without_single(expression) if self.coupled else alone_in(expression)
 
     @cached_property
     def page(self) -> Page:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import Tensor, symbols_read
+from derive.arrays.rewriting import entries_of
+from derive.calculus.index import Tensor
 from derive.record import record
 
 Arrow = tuple[str, str]
@@ -43,7 +44,7 @@ def graph_of(forward: ForwardPass) -> Graph:
     entering: dict[str, tuple[Tensor, ...]] = {}
     arrows: list[Arrow] = []
     for equation in forward.equations:
-        read = [n for n in forward.tensors if n in symbols_read(equation.expression)]
+        read = [n for n in forward.tensors if n in entries_of(equation.expression)]
         entering[equation.target.name] = tuple(learned[n] for n in read if n in learned)
         arrows += [(n, equation.target.name) for n in read if n not in learned]
     used = {a for a, _ in arrows}

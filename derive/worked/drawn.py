@@ -44,9 +44,10 @@ class Drawing:
         """Draw the inputs from a normal distribution, or admissible targets."""
         width = int(self.shapes.side(name, 0).xreplace(self.sizes))
         generator = self._generator(place)
-        if name == "X":
+        _, targets = self.shapes.data
+        if name != targets:
             return _rounded(generator.normal(0, 1, (width, samples)))
-        if any(p.tensor.name == self.shapes.tensors["Y"].name for p in self.promises):
+        if any(p.tensor.name == targets for p in self.promises):
             return np.eye(width)[:, generator.integers(0, width, samples)]
         if self.targets == "signs":
             return generator.choice([-1.0, 1.0], (width, samples))
@@ -60,12 +61,12 @@ class Drawing:
 
 def with_drawn(arrays: Mapping[str, Array], drawing: Drawing, names: list[str]) -> dict[str, Array]:
     """Return all arrays in the order of ``names``: those given, the others drawn."""
-    samples = next((arrays[n].shape[1] for n in ("X", "Y") if n in arrays), SAMPLES_DRAWN)
+    samples = next((arrays[n].shape[1] for n in drawing.shapes.data if n in arrays), SAMPLES_DRAWN)
     full: dict[str, Array] = {}
     for place, name in enumerate(names):
         if name in arrays:
             full[name] = arrays[name]
-        elif name in ("X", "Y"):
+        elif drawing.shapes.is_data(name):
             full[name] = drawing.data(name, place, samples)
         else:
             full[name] = drawing.parameter(name, place)

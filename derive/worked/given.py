@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derive.calculus.index import Tensor
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.losses import TARGETS
 from derive.record import record
@@ -113,7 +112,7 @@ def settled(given: Numbers, derivation: Runnable) -> Start:
 
 def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     program, promises, targets = derivation.program, derivation.forward.promises, derivation.targets
-    names = ["X", "Y", *(p.name for p in program.parameters)]
+    names = [t.name for t in (*program.inputs, *program.parameters)]
     _check_keys(values, names)
     settings = _settings(values, derivation)
     shapes = Shapes(program)
@@ -125,10 +124,10 @@ def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     drawn = tuple(n for n in names if n not in arrays)
     module = derivation.numpy_target.module
     arrays = with_drawn(arrays, Drawing(shapes, sizes, settings["seed"], module, promises, targets), names)
-    _check_targets(arrays, promises, program.inputs[1])
-    _check_kind(arrays["Y"], targets)
-    data = arrays.pop("X"), arrays.pop("Y")
-    return Start(*data, arrays, drawn, **settings)
+    _check_targets(arrays, promises, *shapes.data)
+    x, y = (arrays.pop(name) for name in shapes.data)
+    _check_kind(y, targets, shapes.data[1])
+    return Start(x, y, arrays, drawn, **settings)
 
 
 # The keys.
@@ -183,20 +182,20 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
     return tuple(n for n in names if n in value)
 
 
-def _check_targets(arrays: Mapping[str, Array], promises: tuple[SumsToOne, ...], target: Tensor) -> None:
-    inputs, targets = arrays["X"].shape[1], arrays["Y"].shape[1]
+def _check_targets(arrays: Mapping[str, Array], promises: tuple[SumsToOne, ...], x: str, y: str) -> None:
+    inputs, targets = arrays[x].shape[1], arrays[y].shape[1]
     if inputs != targets:
-        raise SpecError(f"X has {counted(inputs, 'sample')} and Y has {targets}: give the same number for both")
-    if any(promise.tensor.name == target.name for promise in promises):
-        for position, total in enumerate(arrays["Y"].sum(axis=0), 1):
+        raise SpecError(f"{x} has {counted(inputs, 'sample')} and {y} has {targets}: give the same number for both")
+    if any(promise.tensor.name == y for promise in promises):
+        for position, total in enumerate(arrays[y].sum(axis=0), 1):
             if abs(total - 1) > SUM_TOLERANCE:
                 raise SpecError(
-                    f"Y: sample {position} sums to {total:.6g}, but the targets of each sample must sum to 1 over "
+                    f"{y}: sample {position} sums to {total:.6g}, but the targets of each sample must sum to 1 over "
                     "the classes (one 1 and the rest 0, or probabilities)"
                 )
 
 
-def _check_kind(values: Array, targets: str) -> None:
+def _check_kind(values: Array, targets: str, name: str) -> None:
     """Raise SpecError for targets outside the domain of the loss."""
     fits = {
         "unit": (values >= 0) & (values <= 1),
@@ -205,5 +204,5 @@ def _check_kind(values: Array, targets: str) -> None:
         "counts": values >= 0,
     }
     for unit, sample in np.argwhere(~fits.get(targets, np.isfinite(values))):
-        given = f"Y: sample {sample + 1} holds {values[unit, sample]:g}"
+        given = f"{name}: sample {sample + 1} holds {values[unit, sample]:g}"
         raise SpecError(f"{given}, but the targets of this loss are {TARGETS[targets]}")

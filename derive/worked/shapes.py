@@ -23,8 +23,8 @@ class Shapes:
     """The required shape of each array, once symbolic widths are known."""
 
     def __init__(self, program: Program) -> None:
-        x, y = program.inputs
-        self.tensors: dict[str, Tensor] = {"X": x, "Y": y, **{p.name: p for p in program.parameters}}
+        self.data = tuple(t.name for t in program.inputs)
+        self.tensors: dict[str, Tensor] = {t.name: t for t in (*program.inputs, *program.parameters)}
         self.extents = program.extents
 
     def side(self, name: str, axis: int) -> Expr:
@@ -38,7 +38,7 @@ class Shapes:
 
     def is_data(self, name: str) -> bool:
         """Return whether an array holds the data, with samples as rows in the input."""
-        return name in ("X", "Y")
+        return name in self.data
 
     def sizes(self, known: Mapping[str, Entries]) -> dict[Symbol, int]:
         """Infer the symbolic widths from the given arrays. Raises SpecError if one is missing."""
@@ -81,7 +81,7 @@ class Shapes:
         if entries.depth < 2 and width == 1:
             values = values.reshape(-1, 1)
         if values.shape[1] != width:
-            unit = "input" if name == "X" else "output"
+            unit = "input" if name == self.data[0] else "output"
             hint = "; samples are rows here" if entries.depth == 2 and values.shape[0] == width else ""
             given = f"{counted(values.shape[1], 'number')} for each sample"
             raise SpecError(f"{name} has {given}, but the network has {counted(width, unit)}{hint}")

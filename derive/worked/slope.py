@@ -110,7 +110,8 @@ def _start(derivation: Runnable, module: Any, numbers: Numbers | None) -> tuple[
         return *draw_example(module.NETWORK, samples=1, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation)
-    kept = slice(None) if "X" in given.values else slice(1)  # the story shows one sample of drawn data
+    x = derivation.program.inputs[0].name
+    kept = slice(None) if x in given.values else slice(1)  # the story shows one sample of drawn data
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 
 

@@ -399,7 +399,7 @@ class PassReading(Reading):
         of, wrt = self.meaning(tree.of), self.meaning(tree.wrt)
         if "factor" in (of.role, wrt.role) or "gradient" in (of.role, wrt.role):
             raise Unreadable("a derivative of a derivative")
-        if self.entrywise:
+        if self.entrywise or {tree.of.sample, tree.wrt.sample} != {None}:
             at, place = (self.position(x, m, env) for x, m in ((tree.of, of), (tree.wrt, wrt)))
             return self.world.slope(of.name, at, wrt.name, place, tree.immediate)
         if (of.name != self.world.error or tree.immediate) and self.world.values[wrt.name].size == 1:
