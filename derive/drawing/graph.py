@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from derive.calculus.forward import ForwardPass
 from derive.arrays.rewriting import entries_of
+from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Tensor
 from derive.record import record
 

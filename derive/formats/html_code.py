@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,12 @@ def code_section(view: View, anchors: Mapping[Number, str]) -> str:
         f"This is <code>{view.code.name}</code>, with the line numbers of the file. A line that computes an equation "
         "ends with its number."
     )
-    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors) for s in view.code.sections)])
+    linked = {line for line, _ in view.code.equations.values()}
+    return "\n".join([f"<p>{words}</p>", *(_section(s, anchors, linked) for s in view.code.sections)])
 
 
-def _section(section: Section, anchors: Mapping[Number, str]) -> str:
-    lines = "".join(_line(n, line, anchors) for n, line in enumerate(section.lines, start=section.first))
+def _section(section: Section, anchors: Mapping[Number, str], linked: Collection[int]) -> str:
+    lines = "".join(_line(n, line, anchors, n in linked) for n, line in enumerate(section.lines, start=section.first))
     code = f'<pre><code style="--first:{section.first - 1}">{lines}</code></pre>'
     return f"<details><summary>{_summary(section)}</summary>\n{code}</details>"
 
@@ -39,9 +40,9 @@ def _summary(section: Section) -> str:
     return f"Lines {section.first} to {section.last}: {listed}"
 
 
-def _line(number: int, line: Line, anchors: Mapping[Number, str]) -> str:
-    """Write a line; a line that computes an equation has an anchor."""
-    place = f' id="line-{number}"' if any(w.equation is not None for w in line) else ""
+def _line(number: int, line: Line, anchors: Mapping[Number, str], linked: bool) -> str:
+    """Write a line; the first line of the code of an equation has an anchor."""
+    place = f' id="line-{number}"' if linked else ""
     return f"<span{place}>{''.join(_word(w, anchors) for w in line)}\n</span>"
 
 

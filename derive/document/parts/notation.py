@@ -129,10 +129,11 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         plain = _one_layer(view) or tensor.layer is None
         what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
         return say(what + "{}", _stated_as(view, tensor))
-    noun = _MEANING.get(tensor.role, "intermediate value")
+    noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
     if tensor.role == Role.BIAS and any(e.value.has(Indexed) for e in view.derivation.chains.into(tensor)):
         noun = "parameters"  # a gain, say, which is multiplied and not added
-    with_biases = ", with the biases in column 0" if tensor.role == Role.WEIGHT and tensor.axes[-1].start == 0 else ""
+    augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)
+    with_biases = ", with the biases in column 0" if augmented else ""
     return say(noun + layer + with_biases + "{}", _stated_as(view, tensor))
 
 
@@ -302,12 +303,16 @@ def _indices(view: View, shown: Collection[Box]) -> Iterator[Row]:
 
 
 def _both_indices(view: View) -> bool:
-    return any(p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes) for p in view.single.parameters)
+    return any(map(_has_both, view.single.parameters))
+
+
+def _has_both(parameter: Tensor) -> bool:
+    return parameter.role == Role.WEIGHT and len(parameter.axes) == 2 and all(a.extent != 1 for a in parameter.axes)
 
 
 def _weights(view: View) -> Text:
     """Explain the order of the two indices of a weight, if both are written."""
-    weight = next(p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))
+    weight = next(p for p in view.single.parameters if _has_both(p))
     row, column = (Index(n, a) for n, a in zip(("row", "column"), weight.axes, strict=True))
     turned = view.notation.from_first and is_canonical(weight)
     first = view.page.spare(("i", *view.notation.free_letters))

@@ -295,7 +295,7 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     bound = [i for r in passage.reasons for i in bound_in(r.value, passage.indices)]
     page = view.written_page.with_letters(passage.indices, dict.fromkeys(bound), view.notation.factor_letters)
     left = view.error_slope(page.symbol(passage.tensor, passage.indices))
-    items = steps(page, left, [Reason(r.rules, factored(r.value)) for r in passage.reasons])
+    items = steps(page, left, [Reason(r.rules, factored(view.value(r.value))) for r in passage.reasons])
     formal = _formal(view, page, passage)
     if formal is not None:
         items = [Item(left, formal, reason=Text((CHAIN,))), replace(items[0], left=EMPTY), *items[1:]]

@@ -20,7 +20,7 @@ from derive.targets.numpy.evaluator import NumPyEvaluator
 from derive.targets.numpy.fast.module import steps_context
 from derive.targets.numpy.function_bodies import STEP, Bodies, Lines, dict_code
 from derive.targets.numpy.helper_functions import helpers
-from derive.targets.numpy.initial_body import initial_lines, shape_code
+from derive.targets.numpy.initial_body import initial_lines, is_factor, shape_code
 from derive.targets.numpy.statements import Statements, about, code_form
 from derive.targets.numpy.update_body import UpdateBody
 from derive.text.errors import SecondRenderingError
@@ -68,6 +68,7 @@ def equations_context(
         "beginning": {
             "kind": initialisation.kind,
             "words": initialisation.phrase,
+            "factors": any(is_factor(statements.program, p) for p in statements.program.parameters),
             "over": int(initialisation.spread[0] * (3 if initialisation.kind == "uniform" else 1)),
         },
         "starts_signature": fold(f"def initial_parameters(seed: Seed = 0{named}) -> Parameters:"),

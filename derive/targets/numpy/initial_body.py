@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sympy import Expr
+from sympy import Expr, Indexed, Mul, Pow, Symbol, preorder_traversal
 
 from derive.arrays import matrix as mx
-from derive.calculus.index import Tensor
+from derive.arrays.lift import ArrayProgram
+from derive.calculus.index import Tensor, symbols_read
 from derive.learning.initialisations import INPUTS, UNITS, Initialisation
 from derive.targets.fold import folded
 from derive.targets.numpy.code import quoted
@@ -27,7 +28,7 @@ def initial_lines(statements: Statements, initialisation: Initialisation) -> Lin
 
 
 def _initial(statements: Statements, parameter: Tensor, initialisation: Initialisation) -> str:
-    """The initial value of a parameter as code; biases are zero."""
+    """The initial value of a parameter as code; biases are zero, and factors such as gains are one."""
     rows, columns = mx.Array(parameter).shape
     inputs = columns - 1 if _has_biases(parameter) else columns
     extent = statements.extent
@@ -38,7 +39,19 @@ def _initial(statements: Statements, parameter: Tensor, initialisation: Initiali
     if parameter.role == "weight" and initialisation.kind == "orthogonal":
         code = f"orthogonal({extent(rows)}, {extent(inputs)})"
         return f"np.hstack([np.zeros(({extent(rows)}, 1)), {code}])" if _has_biases(parameter) else code
-    return f"np.zeros({shape})"
+    return f"np.{'ones' if is_factor(statements.program, parameter) else 'zeros'}({shape})"
+
+
+def is_factor(program: ArrayProgram, parameter: Tensor) -> bool:
+    """Whether a parameter that is no weight multiplies or divides a tensor: 0 would cut off all that comes before."""
+    forward = (s.equation.expression for s in program.stage("forward", "error"))
+    return parameter.role != "weight" and any(
+        isinstance(node, Mul | Pow)
+        and any(isinstance(a, Indexed | Symbol) and symbols_read(a) == [parameter.name] for a in node.args)
+        and (isinstance(node, Pow) or sum(not a.is_number for a in node.args) > 1)
+        for expression in forward
+        for node in preorder_traversal(expression)
+    )
 
 
 def _has_biases(parameter: Tensor) -> bool:

@@ -1,0 +1,90 @@
+"""Forward passes as users state them: data under other names, a gain, a temperature, one unit, named widths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import Statement, axis, load
+from reading import check_page
+from sympy import Rational, exp, sqrt
+
+from derive import SAMPLE_AXIS, SAMPLES, Equation, ForwardPass, Tensor, derive
+
+INPUTS = axis(3)
+
+
+def named(x="X", y="Y", error="E"):
+    """One layer, with these names of the data and of the loss."""
+    s = Statement()
+    data, targets = s.given(x, "input", INPUTS), s.given(y, "target", axis(4))
+    a = s.apply("A", "tanh", s.dense("z", s.learned("W", axis(4), INPUTS), data))
+    s.equations.append(Equation(Tensor(error, "error"), (), s.squares(targets, a), "error"))
+    return ForwardPass(tuple(s.equations), tuple(s.inputs), tuple(s.parameters), s.supply)
+
+
+def normalised(width):
+    """Batch normalisation in one equation, with a gain."""
+    s = Statement()
+    units = axis(width)
+    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", units)
+    z, g = s.dense("z", s.learned("W", units, INPUTS), x), s.learned("g", units)
+
+    def mean(i):
+        return s.sum(SAMPLE_AXIS, lambda u: z[i, u]) / SAMPLES
+
+    def variance(i):
+        return s.sum(SAMPLE_AXIS, lambda u: (z[i, u] - mean(i)) ** 2) / SAMPLES
+
+    n = s.define("n", z.axes, lambda i, u: g[i,] * (z[i, u] - mean(i)) / sqrt(variance(i) + Rational(1, 1000)))
+    return s.error(s.squares(y, n))
+
+
+def temperature(role):
+    """A softmax with a learned temperature, a scalar of this role."""
+    s = Statement()
+    units = axis(4)
+    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", units)
+    z, t = s.dense("z", s.learned("W", units, INPUTS), x), Tensor("tau", role)
+    s.parameters.append(t)
+    e = s.define("q", z.axes, lambda i, u: exp(z[i, u] / t[()]))
+    return s.error(s.squares(y, s.define("p", z.axes, lambda i, u: e[i, u] / s.sum(units, lambda j: e[j, u]))))
+
+
+@pytest.mark.parametrize("names", [{"x": "U"}, {"y": "T"}, {"x": "m"}, {"error": "m"}, {"error": "eta"}])
+def test_the_data_and_the_loss_may_have_any_name(names):
+    derivation = derive(named(**names))
+    derivation.check()
+    for write in (derivation.latex, derivation.html, derivation.notebook):
+        assert write(numbers="seed:1")
+
+
+@pytest.mark.parametrize("width", [4, "k"])
+def test_a_nested_normalisation_has_documents(width):
+    derivation = derive(normalised(width))
+    derivation.check()
+    assert derivation.latex() and derivation.markdown() and derivation.html()
+
+
+def test_one_unit_of_coupled_samples_has_no_index():
+    s = Statement()
+    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", axis(1))
+    z = s.dense("z", s.learned("W", axis(1), INPUTS), x)
+    mu = s.define("mu", (axis(1),), lambda i: s.sum(SAMPLE_AXIS, lambda u: z[i, u]) / SAMPLES)
+    derivation = derive(s.error(s.squares(y, s.define("c", z.axes, lambda i, u: z[i, u] - mu[i,]))))
+    assert check_page(derivation) > 20
+    assert "[1 = 1]" not in derivation.latex(detail="exhaustive")
+
+
+@pytest.mark.parametrize("role", ["weight", "gain", "bias"])
+def test_a_learned_scalar_starts_where_its_quotient_is_finite(role):
+    derivation = derive(temperature(role))
+    page = derivation.latex(detail="exhaustive")
+    assert "intermediate value, stated as \\texttt{tau}" not in page
+    started = load(derivation.numpy()).initial_parameters(0)
+    assert np.all(started["tau"] != 0)
+
+
+def test_gains_start_at_one_and_biases_at_zero():
+    source = derive(normalised(4)).numpy()
+    assert "factors such as gains are one" in source
+    assert np.array_equal(load(source).initial_parameters(0)["g"], np.ones((4, 1)))
