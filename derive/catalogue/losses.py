@@ -151,7 +151,7 @@ _SQUARED = (
 )
 _ABSOLUTE = "The loss grows in proportion to the error of an output, so that single large errors do not dominate."
 _ROBUST = "The loss is quadratic for small errors and grows linearly for large ones, which therefore do not dominate."
-_LIKELIHOOD = "The loss is the negative log-likelihood: the best parameters make the observed targets most probable."
+_LIKELIHOOD = "is the negative log-likelihood of the targets: minimising it makes them as probable as possible."
 _MARGIN = "The loss is 0 for an output on the right side of the margin, so that only the other outputs are corrected."
 
 _DELTA = Symbol("delta")
@@ -260,7 +260,7 @@ LOSSES = {
             targets="unit",
             synonyms=("binary_log_loss",),
             of_one_output=("binary_crossentropy", "bce", "bce_loss"),  # Keras and PyTorch
-            why=_LIKELIHOOD,
+            why=f"The binary cross-entropy {_LIKELIHOOD}",
         ),
         Loss(
             "cross_entropy",
@@ -271,7 +271,7 @@ LOSSES = {
             needs=Values.DISTRIBUTION,
             targets="classes",
             synonyms=("categorical_crossentropy", "cross_entropy_loss", "log_loss"),
-            why=_LIKELIHOOD,
+            why=f"The cross-entropy {_LIKELIHOOD}",
         ),
         Loss(
             "kl_divergence",
@@ -294,7 +294,7 @@ LOSSES = {
             needs=Values.POSITIVE,
             usual="exponential",
             targets="counts",
-            why=_LIKELIHOOD,
+            why=f"Up to terms without the outputs, the Poisson loss {_LIKELIHOOD}",
         ),
     )
 }

@@ -76,6 +76,16 @@ def listed(pieces: Iterable[Span | Text]) -> Text:
     return Text(tuple(spans))
 
 
+def spelled(count: int) -> str:
+    """A number in words below ten, in digits from there on.
+
+    >>> spelled(4), spelled(12)
+    ('four', '12')
+    """
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return words[count] if count < len(words) else str(count)
+
+
 @record
 class Item:
     """One displayed equation, or a further step of it.

@@ -123,3 +123,27 @@ def test_a_part_without_content_is_left_out():
 def test_a_single_layer_is_not_compared_with_others(layers, compared):
     page = derivation(layers).markdown()
     assert ("| layer |" in page) == ("is one formula" in page or "over the layers" in page) == compared
+
+
+def test_a_dead_unit_is_still_moved_by_a_penalty():
+    """Only plain gradient descent without a penalty leaves its weights as they are."""
+    said = "receives no gradient; such a unit is called dead."
+    plain = derivation((3, 2, 1), activation="relu,identity").markdown(only=("values",))
+    assert f"{said} Its weights stay as they are." in plain
+    moments = derivation((3, 2, 1), activation="relu,identity", optimizer="adam").markdown(only=("values",))
+    assert said in moments and "stay as they are" not in moments
+    shrunk = derivation((3, 2, 1), activation="relu,identity", l2=0.01).markdown(only=("values",))
+    assert "such a unit is called dead. Only the penalty still shrinks its weights." in shrunk
+
+
+@pytest.mark.parametrize("options", [{"notation": "psi"}, {"optimizer": "adam"}, {"notation": "delta"}])
+def test_the_small_change_has_a_letter_of_its_own(options):
+    """No letter of a constant, a width, a tensor or a sample."""
+    page = derivation(("h", 3, 1), **options).markdown(only=("pattern",))
+    assert "by a small {math}`\\Delta`," in page
+
+
+def test_a_chain_has_factors_of_every_layer_if_each_has_a_letter():
+    page = derivation((2, 2, 2), notation="bracket").markdown()
+    assert "A chain to the first layer has two factors {math}`g'`," in page
+    assert "not counting those inside the activation functions" in page

@@ -11,13 +11,14 @@ from derive.arrays.blocks import gives_rows
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.deltas import tidy
+from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
-from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say
+from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
 from derive.document.view import LINE, View, bound_in, couples
 from derive.paper.boxes import EMPTY, PRODUCT, Box
@@ -35,13 +36,10 @@ def chain(view: View) -> Part:
     words = "By the chain rule, the derivative of the loss with respect to a parameter is "
     parameters = view.derivation.forward.parameters
     if not view.coupled and all(count_chains(view.derivation.chains, p) == 1 for p in parameters):
-        words += "the product of the local derivatives along the path from the loss to it."
+        blocks.append(say(words + "the product of the local derivatives along the path from it to the loss."))
     else:
-        words += (
-            "a sum over the paths from the loss to it: each path contributes the product of its local derivatives. "
-            "Where a layer acts on each unit alone, a single term of the sum over its units remains."
-        )
-    blocks.append(say(words))
+        words += "a sum over the paths from it to the loss: each path contributes the product of its local derivatives."
+        blocks.append(say(words + "{}", _between_units(view)))
     if view.brief or view.coupled:
         shown = view.by_depth() if view.brief or view.exhaustive else _spelled(view)
         rows = ChainRows(view)
@@ -53,6 +51,18 @@ def chain(view: View) -> Part:
         if view.exhaustive or count_chains(view.derivation.chains, _original(view, parameter), entry) != 1:
             blocks += one_weight(view, parameter, entry)
     return Part("chain", "The chain rule", tuple(blocks))
+
+
+def _between_units(view: View) -> Text:
+    """Say that a path does not change units in an activation, where that is true."""
+    activations = (Role.ACTIVATION, Role.PREDICTION)
+    applied = [s for s in view.single.stage("forward") if s.target.role in activations]
+    alone = [isinstance(s.equation.expression, Elementwise) for s in applied]
+    if view.derivation.network is None or not alone[0]:
+        return Text(())
+    words = " Each activation" if all(alone) else " Each activation of a hidden layer"
+    words += " depends only on its own pre-activation, so a path never changes units between {} and {}."
+    return say(words, view.role(Role.PREACTIVATION), view.role(applied[0].target.role))
 
 
 def _between_samples(view: View) -> Text:
@@ -205,8 +215,9 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
     noun = "weight" if parameter.role == Role.WEIGHT else "parameter"
-    paths = Text(("One path leads",)) if count == 1 else say("{} paths lead", view.page.entry(count))
-    text = say("{} from the loss to the " + noun + " {}:", paths, symbol)
+    number = spelled(int(count)).capitalize() if count.is_Integer else view.page.entry(count)
+    words = " path leads" if count == 1 else " paths lead"
+    text = say("{}" + words + " from the " + noun + " {} to the loss:", number, symbol)
     left = view.error_slope(symbol)
     partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
     values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))

@@ -146,8 +146,14 @@ def _arrays(view: View) -> list[Block]:
     page = view.page.with_letters(indices, ())
     entry = weight[indices]
     assert isinstance(entry, Indexed)
-    words = "{} A small letter with indices is an entry of one sample; {} is {}."
-    return [say(words, found, page.entry(entry), _weight(page, weight, entry))]
+    words = "{} Lower-case letters with indices are entries; {} then refer to one sample. {} is {}."
+    return [say(words, found, _of_samples(view), page.entry(entry), _weight(page, weight, entry))]
+
+
+def _of_samples(view: View) -> Text:
+    """The letters of entries that belong to one sample."""
+    sampled = {t.role for t in view.batch.tensors.values() if t.axes and t.axes[-1].sample}
+    return listed(dict.fromkeys(view.role(role) for role in _ARRAYS if role in sampled))
 
 
 def _for_a_batch(view: View) -> list[Block]:
@@ -182,10 +188,12 @@ def _of_a_batch(view: View) -> Text:
 def inside_functions(view: View, derivatives: bool = True) -> Text:
     """Name the functions whose own multiplications are not counted, and their derivatives."""
     plain = [d.function for d in view.batch.definitions if d.function.order == 0]
-    names = list(dict.fromkeys(view.page.function(f, layers_of(view, f)[0]) for f in plain))
+    names = list(dict.fromkeys(view.page.function(f, n) for f in plain for n in layers_of(view, f)))
+    several = len(names) > len(plain)  # a function has a symbol in each layer
+    inside = Text(("the activation functions",)) if several else listed(names)
     too = " and their derivatives" if len(names) > 1 else " and its derivative"
     words = ", not counting those inside {}" + (too if derivatives else "")
-    return say(words, listed(names)) if names else Text(())
+    return say(words, inside) if names else Text(())
 
 
 # Activations.

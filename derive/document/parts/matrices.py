@@ -149,8 +149,8 @@ def _mean(view: View) -> list[Block]:
     holders = [s for s in view.batch.stage("factor", "gradient") if _divides(s)]
     mean = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
     if len(holders) == 1:
-        words = "The factor {} of the mean stands in {} alone; the other equations receive it from there."
-        return [say(words, mean, Reference(holders[0].number))]
+        words = "The factor {} of the mean stands in {} alone and enters the others through {}."
+        return [say(words, mean, Reference(holders[0].number), view.role("factor"))]
     if view.batch.common.has(SAMPLES):
         role = view.role("factor")
         return [say("{} belongs to the loss of one sample; the mean over the batch is taken in the gradients.", role)]

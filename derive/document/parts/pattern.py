@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from string import ascii_lowercase
 
 from sympy import Expr, Sum
 
@@ -25,6 +26,7 @@ from derive.document.parts.chain import steps
 from derive.document.parts.forward import inside_functions
 from derive.document.recursion import Formula, Layered
 from derive.document.view import View, bound_in
+from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import EMPTY, PRODUCT, Box
 from derive.paper.characters import LETTERS
 from derive.paper.page import Page
@@ -38,7 +40,7 @@ def pattern(view: View) -> Part:
         return Part("pattern", "The gradients", (text, view.indexed("gradient")))
     found: list[Block] = [_side_by_side(view), Display(tuple(_rows(view)))]
     found += [
-        say("Name the common factor{} {}:", "s" * _coloured(view), view.role("factor")),
+        _named(view),
         Display(tuple(_meaning(view))),
         _in_words(view),
     ]
@@ -51,6 +53,21 @@ def pattern(view: View) -> Part:
         found += [] if view.coupled else _saving(view)
     title = "The pattern" if _coloured(view) else "The pattern: a shared factor"
     return Part("pattern", title, tuple(found))
+
+
+def _named(view: View) -> Text:
+    """Introduce the letter of the factors, and say why its sign is reversed, if it is."""
+    factors, letter = "factor" + "s" * _coloured(view), view.role("factor")
+    if not subtracted(view.written.common):
+        return say(f"Name the common {factors} {{}}:", letter)
+    words = f"Name the common {factors}, with the sign reversed, {{}}: then {{}} points downhill"
+    given = next((t for t in view.single.inputs if t.role == Role.INPUT), None)
+    penalty = any(t.role == Role.PENALTY for t in view.single.tensors.values())
+    if given is None or view.derivation.network is None or penalty or not view.descent.is_plain:
+        return say(words + ".", letter, letter)
+    step = (view.page.symbol(LEARNING_RATE), letter, view.role(given.role))
+    words += ", and a step for one sample adds {} to a weight of the first layer."
+    return say(words, letter, letter, view.set_.join(step, "thin", PRODUCT))
 
 
 def _of_one(view: View) -> str:
@@ -221,22 +238,23 @@ def _in_words(view: View) -> Text:
     statement = view.written.stage("factor")[-1]
     about, indices = statement.target.about, statement.equation.indices
     assert about is not None
-    page, little = (
-        view.written_page.with_letters(indices, ()),
-        view.letter(_little(view)),
-    )
+    page, little = view.written_page.with_letters(indices, ()), view.letter(_little(view))
+    reversed_ = ", with the sign reversed" if subtracted(view.written.common) else ""
     if view.brief:
         return say(
-            "{} measures how {} responds to a small change of {}.",
+            "{} is the sensitivity of {} to {}{}.",
             view.role("factor"),
             view.page.error(),
             page.symbol(about, indices),
+            reversed_,
         )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
     return say(
-        "{} measures how the loss responds to one unit: if {} alone increases by a small {}, and everything computed "
-        "from it follows, {} changes by about {}.",
+        "{} is the sensitivity of the loss to {}{}: raise {} by a small {}, run the rest of the forward pass, and {} "
+        "changes by about {}.",
         view.role("factor"),
+        "a pre-activation" if about.role == Role.PREACTIVATION else page.symbol(about, indices),
+        reversed_,
         page.symbol(about, indices),
         little,
         view.page.error(),
@@ -246,8 +264,9 @@ def _in_words(view: View) -> Text:
 
 def _little(view: View) -> str:
     """An unused letter for a small number."""
-    first = "tau" if "epsilon" in view.batch.constants else "epsilon"
-    return next(x for x in (first, "tau", "theta", "xi", "zeta") if LETTERS[x].text not in view.page.signs.letters)
+    page, used = view.page, {*view.page.taken, *view.batch.constants, *view.notation.sample_letters}
+    letters: tuple[str, ...] = ("h", "Delta", "epsilon", "theta", *ascii_lowercase)
+    return next(x for x in letters if x not in used and LETTERS[x].text not in page.signs.letters)
 
 
 # Step by step.

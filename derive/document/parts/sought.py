@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from derive.calculus.cost import multiplications
+from derive.calculus.roles import Role
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Item, Part, Text, say
 from derive.document.parts.forward import inside_functions
@@ -49,11 +50,13 @@ def sought(view: View) -> Part:
     return Part("sought", "What we seek", (*blocks, gradients, _price(view)))
 
 
-def _why_this_loss(view: View) -> str:
-    """Why the loss is what it is, as its entry in the catalogue says."""
+def _why_this_loss(view: View) -> Text:
+    """Why the loss is what it is, as its entry in the catalogue says, and why it has a penalty."""
     network = view.derivation.network
     why = "" if network is None else loss(network.loss).why
-    return f" {why}" if why else ""
+    penalties = [s.target for s in view.single.stage("error") if s.target.role == Role.PENALTY]
+    kept = [say(" The penalty {} keeps the weights small.", view.page.symbol(p)) for p in penalties]
+    return say((f" {why}" if why else "") + "{}" * len(kept), *kept)
 
 
 def _gradients(view: View) -> list[Box]:

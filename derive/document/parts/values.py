@@ -15,7 +15,7 @@ from derive.calculus.program import Definition, Slopes
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, REARRANGED, Reason, rules_of
 from derive.calculus.stepwise import InOrder, derivative_by_hand
-from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
+from derive.document.blocks import Block, Display, Item, Part, Text, listed, say, spelled
 from derive.document.parts.chain import local_steps
 from derive.document.parts.forward import called, equalities, layers_of
 from derive.document.parts.pattern import is_cancelled, passage_steps
@@ -52,7 +52,7 @@ def values(view: View) -> Part:
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
         ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
         (
-            "By hand, use the activations, which the forward pass has already computed:",
+            "For a calculation by hand, write the derivatives in terms of the activations:",
             [] if view.brief else plugged(view),
         ),
     ):
@@ -216,17 +216,24 @@ def _slow(view: View) -> list[Block]:
         layers = sum(s.equation.expression.has(derivative(function)) for s in view.single.stage("factor"))
         if view.derivation.network is None:  # its factors need not form one chain
             layers = min(layers, 1)
-        name = view.page.function(derivative(function), layers_of(view, function)[0])
+        name = view.page.function(derivative(function))
         largest, slope = steepest(function), derivative(function).definition
         if largest is not None and largest.is_Rational and layers:
             saturated.append((name, largest, layers))
         if isinstance(slope, Piecewise) and any(value == 0 for value, _ in slope.args) and layers:
             dead.append(name)
-    words = (
-        "A unit for which {} is 0 for every sample receives no gradient: its weights stay as they are, and the unit "
-    )
-    words += "is called dead."
-    return [*_saturation(view, saturated), *(say(words, name) for name in dead)]
+    return [*_saturation(view, saturated), *(say(_dead(view), name) for name in dead)]
+
+
+def _dead(view: View) -> str:
+    """What becomes of a unit whose derivative is 0 for every sample."""
+    penalty = any(t.role == Role.PENALTY for t in view.single.tensors.values())
+    shrink = ["the penalty"] * penalty + ["weight decay"] * ("weight_decay" in view.descent.constants)
+    words = "A unit for which {} is 0 for every sample receives no gradient" + " through the samples" * penalty
+    words += "; such a unit is called dead."
+    if shrink:
+        return f"{words} Only {' and '.join(shrink)} still shrink{'s' * (len(shrink) == 1)} its weights."
+    return words + " Its weights stay as they are." * view.descent.is_plain
 
 
 def _saturation(view: View, saturated: Sequence[tuple[Box, Expr, int]]) -> list[Block]:
@@ -245,12 +252,12 @@ def _along_chain(view: View, name: Box, largest: Expr, layers: int) -> Text:
     """What the factors of one function do to a chain that has several of them."""
     if largest == 1:
         words = "A chain to the first layer has {} factors {}: if units are saturated, that layer learns slowly."
-        return say(words, str(layers), name)
+        return say(words, spelled(layers), name)
     bound = view.set_.script(view.set_.group(view.page.entry(largest)), None, view.set_.number(layers))
     return say(
         "A chain to the first layer has {} factors {}, together at most {}. Unless the weights are large, the "
         "gradients of that layer are therefore small, and it learns slowly.",
-        str(layers),
+        spelled(layers),
         name,
         view.set_.join((bound, view.page.entry(largest**layers)), "equals", SUM),
     )
