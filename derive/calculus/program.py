@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Protocol
 
-from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, sympify
+from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, factor_terms, sympify
 
 from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_out
 from derive.calculus.deltas import contract, tidy, without_equal_sums
@@ -336,7 +336,11 @@ class _Backwards:
             product = put_in(outer.value, outer.indices, edge)
             raw += spread_out(product, edge).xreplace(here)
             value += contract(product.xreplace(here), self.forward.supply, over=edge.of_indices)
-        reasons = [Reason((LOCAL,), raw), *([Reason((COLLAPSE,), value)] if raw.has(KroneckerDelta) else [])]
+        reasons = [Reason((LOCAL,), raw)]
+        if raw.has(KroneckerDelta):
+            shorter = _without_common_factors(raw)
+            reasons += [Reason((CANCELLED,), shorter)] if shorter != raw else []
+            reasons.append(Reason((COLLAPSE,), value))
         reasons += self.slopes.simplified(value)
         if steps := self.short.steps(reasons[-1].value):
             reasons += [*steps[:-1], Reason(steps[-1].rules, tidy(steps[-1].value))]
@@ -366,6 +370,19 @@ class _Backwards:
         found = self.found[parameter.name]
         gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
         return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
+
+
+def _without_common_factors(value: Expr) -> Expr:
+    """Divide the terms of a sum by the entry in their denominator, if they have it in common."""
+    if not isinstance(value, Sum) or not _below(value.function):
+        return value
+    body = factor_terms(value.function)
+    return value if _below(body) else Sum(body, *value.limits)
+
+
+def _below(value: Expr) -> set[Expr]:
+    """The entries that a formula divides by."""
+    return {p.base for p in value.atoms(Pow) if p.exp.is_negative and isinstance(p.base, Indexed)}
 
 
 class Slopes:

@@ -8,7 +8,10 @@ from derive.calculus.functions import Elementwise
 from derive.record import record
 
 LINEARITY = "linearity"
+FACTOR = "constant factor"
+SUMS = "sum rule"
 PRODUCT = "product rule"
+QUOTIENT = "quotient rule"
 POWER = "power rule"
 ACTIVATION = "derivative of the activation"
 OF_LOSS = "derivative of the function of the loss"
@@ -16,9 +19,9 @@ LOGARITHM = "derivative of the logarithm"
 EXPONENTIAL = "derivative of the exponential"
 FUNCTION = "derivative of the function"
 CASES = "case by case"
-INDEPENDENCE = "independence of different entries"
+INDEPENDENCE = "entries are independent"
 COLLAPSE = "all other terms are 0"
-OWN_VALUE = "the equation itself substituted"
+OWN_VALUE = "by definition"
 ZERO_SUM = "zero sum omitted"
 STATED = "equations of the forward pass substituted"
 CHAIN = "chain rule"
@@ -42,10 +45,16 @@ class Reason:
 
 
 def rules_of(expression: Expr, symbol: Symbol) -> tuple[str, ...]:
-    """List the rules used to differentiate an expression with respect to entries of ``symbol``, in order."""
+    """List the rules used to differentiate an expression with respect to entries of ``symbol``, in order.
+
+    The rules of sums and of constant factors are named only where there are no others.
+    """
     found: dict[str, None] = {}
     _collect(expression, symbol, found)
-    return tuple(found)
+    if QUOTIENT in found:  # it says where the others are used
+        return (QUOTIENT,)
+    telling = [rule for rule in found if rule not in (FACTOR, SUMS)]
+    return tuple(telling or ([SUMS] if SUMS in found else found))
 
 
 def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
@@ -55,14 +64,15 @@ def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
     touched = [a for a in parts if isinstance(a, Expr) and a.has(symbol)]
     if not touched:
         return
-    found[_rule(expression, len(touched))] = None
+    found[_rule(expression, touched)] = None
     for part in touched:
         _collect(part, symbol, found)
 
 
-def _rule(expression: Expr, touched: int) -> str:
+def _rule(expression: Expr, touched: list[Expr]) -> str:
     if isinstance(expression, Mul):
-        return PRODUCT if touched > 1 else LINEARITY
+        divided = any(isinstance(f, Pow) and f.exp.is_negative for f in touched)
+        return FACTOR if len(touched) == 1 else QUOTIENT if divided else PRODUCT
     if isinstance(expression, Elementwise) and expression.role == "loss":
         return OF_LOSS
     for kinds, rule in _RULES:
@@ -72,7 +82,7 @@ def _rule(expression: Expr, touched: int) -> str:
 
 
 _RULES: tuple[tuple[tuple[type, ...], str], ...] = (
-    ((Add, Sum), LINEARITY),
+    ((Add, Sum), SUMS),
     ((Pow,), POWER),
     ((Elementwise,), ACTIVATION),
     ((log,), LOGARITHM),

@@ -147,3 +147,25 @@ def test_a_chain_has_factors_of_every_layer_if_each_has_a_letter():
     page = derivation((2, 2, 2), notation="bracket").markdown()
     assert "A chain to the first layer has two factors {math}`g'`," in page
     assert "not counting those inside the activation functions" in page
+
+
+def test_the_cancellation_is_derived_before_its_result_is_used():
+    """Also the assumption on the targets, and the entry that cancels."""
+    page = derivation((3, 4, 3), "relu,softmax", "cross_entropy").markdown(only=("pattern", "values"))
+    steps = ("We assume that the targets of a sample sum to one.", "cancels", "only }k = i\\text{ remains")
+    places = [page.index(step) for step in (*steps, "The gradients for one sample follow", "cancellation above, save")]
+    assert places == sorted(places) and "follows below" not in page
+    plugged = derivation((3, 2), "sigmoid", "binary_cross_entropy").markdown(only=("pattern", "values"))
+    assert "the next part derives {math}`f'(x) = f(x)\\,(1 - f(x))`, which is used here:" in plugged
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "power rule; the inner derivative is $-1$}"),
+        ({"activation": "tanh,softmax", "loss": "cross_entropy"}, "quotient rule; entries are independent}"),
+    ],
+)
+def test_a_reason_names_the_rule_that_is_new(options, reason):
+    page = derivation((3, 4, 1) if not options else (3, 4, 2), **options).latex(only=("chain",))
+    assert reason in page.replace("\n", " ")

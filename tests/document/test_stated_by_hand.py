@@ -80,7 +80,8 @@ def test_what_is_added_to_every_entry_stands_last(name, lines):
             "Ψ_zi = (Ψ_hi g_i − 1/5 Σ_q Ψ_hq g_q − 1/5 n_i Σ_q Ψ_hq g_q n_q)/√(1/5 Σ_k (z_k − 1/5 Σ_p z_p)² + 1/1000)",
         ),
         ("layer_norm_in_steps", "Ψ_ci = (Ψ_ni − 1/5 n_i Σ_k Ψ_nk n_k)/√(v + 1/1000)"),
-        ("layer_norm_in_steps", "∂E/∂z_i = Ψ_ci  − 1/5 Σ_k Ψ_ck"),
+        ("layer_norm_in_steps", "Ψ_zi = ∂E/∂z_i  = Σ_k ∂E/∂c_k ∂c_k/∂z_i  + ∂E/∂μ ∂μ/∂z_i"),
+        ("layer_norm_in_steps", "Ψ_zi = Ψ_ci  − 1/5 Σ_k Ψ_ck"),
     ],
 )
 def test_the_derivatives_of_layer_norm_are_written_with_means_and_normalised_values(name, line):
@@ -105,11 +106,11 @@ def test_the_small_constant_of_a_normalisation_stays_as_it_is_stated(name):
         ),
         ("attention", "chain", "∂pμν/∂scρν = pμν [μ = ρ]  − pμν pρν"),
         ("attention", "pattern", "Ψ_scμν = pμν (Σ_r Ψ_orν v_rμ − Σ_ρ pρν Σ_r Ψ_orν v_rρ)"),
-        ("attention", "pattern", "∂E/∂v_iμ = Σ_r Σ_ν ∂E/∂o_rν ∂o_rν/∂v_iμ"),
+        ("attention", "pattern", "Ψ_viμ = ∂E/∂v_iμ  = Σ_r Σ_ν ∂E/∂o_rν ∂o_rν/∂v_iμ"),
         ("batch_norm", "chain", "∂v_i/∂z_jν = 2/m (z_iν − μ_i) [i = j]"),
         ("batch_norm", "chain", "∂v_i/∂μ_j = 0"),
         ("batch_norm", "pattern", "∂E/∂μ_i = −(g_i Σ_ν Ψ_niν)/√(v_i + 1/1000)"),
-        ("batch_norm", "pattern", "∂E/∂n_iν = f′(n_iν) Σ_p V_pi Ψ_opν"),
+        ("batch_norm", "pattern", "Ψ_niν = f′(n_iν) Σ_p V_pi Ψ_opν"),
     ],
 )
 def test_where_samples_are_coupled_every_step_has_their_indices(name, part, line):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from sympy import Add, Expr, KroneckerDelta, Sum
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
 
 from derive.arrays.blocks import gives_rows
 from derive.calculus.chain_rule import LocalDerivative
@@ -15,13 +15,24 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
-from derive.calculus.rules import CHAIN, COLLAPSE, INDEPENDENCE, LINEARITY, LOCAL, REARRANGED, Reason
+from derive.calculus.rules import (
+    CANCELLED,
+    CHAIN,
+    COLLAPSE,
+    INDEPENDENCE,
+    LINEARITY,
+    LOCAL,
+    OWN_VALUE,
+    QUOTIENT,
+    REARRANGED,
+    Reason,
+)
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
 from derive.document.view import LINE, View, bound_in, couples
-from derive.paper.boxes import EMPTY, PRODUCT, Box
+from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
 
 #: Largest number of scalar chains of one weight that are written out; of more, the first ones and the last.
@@ -154,7 +165,7 @@ def local_steps(view: View, edge: LocalDerivative) -> list[Item]:
     bound = [i for r in reasons for i in bound_in(r.value, (*of, *wrt))]
     page = view.written_page.with_letters((*of, *wrt), dict.fromkeys(bound))
     left = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(edge.wrt, wrt))
-    return steps(page, left, reasons)
+    return steps(page, left, reasons, page.symbol(edge.of, whole=True))
 
 
 def by_hand_first(edge: LocalDerivative) -> list[Reason]:
@@ -172,14 +183,17 @@ def by_hand_first(edge: LocalDerivative) -> list[Reason]:
     return [Reason((*first.rules, CHAIN), unsimplified), *simplified, *others]
 
 
-def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
+def steps(page: Page, left: Box, reasons: Sequence[Reason], own: Box = EMPTY) -> list[Item]:
     """Display the steps of a derivation, each with its rules; a step that changes nothing is omitted.
+
+    ``own`` is what a differentiated equation defines.
 
     A step that is too wide for a line is not shown; its rules are added to the next.
     """
     items: list[Item] = []
     before: Box | None = None
     rules: tuple[str, ...] = ()
+    shown = Reason((), Integer(0))
     for number, reason in enumerate(reasons):
         value, pieces = page.entry(reason.value), page.pieces(reason.value)
         if value == before:
@@ -188,9 +202,64 @@ def steps(page: Page, left: Box, reasons: Sequence[Reason]) -> list[Item]:
         too_wide = max(p.width for p in pieces) + left.width + 3 > LINE
         if too_wide and number < len(reasons) - 1:
             continue
-        items.append(Item(EMPTY if items else left, tuple(pieces), reason=listed(rules) if rules else None))
-        before, rules = value, ()
+        why = _in_words(page, Reason(rules, reason.value), shown.value, own) if rules else None
+        items.append(Item(EMPTY if items else left, tuple(pieces), reason=why))
+        before, rules, shown = value, (), reason
     return items
+
+
+def _in_words(page: Page, reason: Reason, before: Expr, own: Box) -> Text:
+    """The reason of a step, which led from ``before`` to its value: the rules, then remarks on them."""
+    rules, remarks = list[Text](), list[Text]()
+    inner = _inner(reason) if CHAIN in reason.rules else None
+    for rule in reason.rules:
+        if rule == COLLAPSE:
+            rules.append(_remaining(page, before, reason.value))
+        elif rule == CANCELLED and (lost := _lost(before, reason.value)) is not None:
+            rules.append(say("{} cancels", page.entry(lost)))
+        elif rule == OWN_VALUE and own != EMPTY:
+            rules.append(say("by the definition of {}", own))
+        elif rule == INDEPENDENCE:
+            remarks += [] if inner is not None else [Text((rule,))]
+        elif rule == CHAIN and inner is not None:
+            remarks.append(say("the inner derivative is {}", page.entry(inner)))
+        elif rule != CHAIN or QUOTIENT not in reason.rules:
+            rules.append(Text((rule,)))
+    told = [listed(rules)] * bool(rules) + remarks
+    return say("; ".join(["{}"] * len(told)), *told)
+
+
+def _inner(reason: Reason) -> Expr | None:
+    """The only inner derivative in a step that uses one rule, if it is a number, or a number times deltas."""
+    products = list(reason.value.atoms(InOrder))
+    if len(products) != 1 or len({*reason.rules} - {CHAIN, INDEPENDENCE}) != 1:
+        return None
+    last = products[0].args[-1]
+    return last if all(f.is_number or isinstance(f, KroneckerDelta) for f in Mul.make_args(last)) else None
+
+
+def _remaining(page: Page, before: Expr, after: Expr) -> Text:
+    """Which terms of the sums over deltas remain."""
+    summed = {limit[0] for node in before.atoms(Sum) for limit in node.limits}
+    deltas = sorted(before.atoms(KroneckerDelta) - after.atoms(KroneckerDelta), key=str)
+    pairs = [sorted(d.args, key=lambda i: (i in after.atoms(Index), i not in summed)) for d in deltas]
+    named = [(page.index(one), page.index(other)) for one, other in pairs if one in summed]
+    boxes = [(k, i) for k, i in named if k is not None and i is not None]
+    if not boxes:
+        return Text((COLLAPSE,))
+    remain = say(
+        "only {} remain" + "s" * (len(boxes) == 1), listed(page.typesetter.join(b, "equals", SUM) for b in boxes)
+    )
+    if not after.atoms(Index) & {one for one, _ in pairs}:
+        return remain
+    return say("of the terms with {}, {}", listed(page.typesetter.condition(*b) for b in boxes), remain)
+
+
+def _lost(before: Expr, after: Expr) -> Expr | None:
+    """The only denominator that a step cancels, if it is an entry."""
+    below = ({p.base for p in e.atoms(Pow) if p.exp == -1} for e in (before, after))
+    lost = next(below) - next(below)
+    return lost.pop() if len(lost) == 1 and all(isinstance(e, Indexed) for e in lost) else None
 
 
 def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:

@@ -12,22 +12,23 @@ from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
+from derive.calculus.functions import A, X, derivative, output_form
 from derive.calculus.index import Tensor
 from derive.calculus.program import Passage
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
-from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PROMISE, Reason
+from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PLUGGED, PROMISE, Reason
 from derive.calculus.sample import alone
 from derive.calculus.stepwise import factored
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Heading, Item, Part, Text, boxes_in, listed, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
-from derive.document.parts.forward import inside_functions
+from derive.document.parts.forward import inside_functions, layers_of
 from derive.document.recursion import Formula, Layered
 from derive.document.view import View, bound_in
 from derive.learning.optimizers import LEARNING_RATE
-from derive.paper.boxes import EMPTY, PRODUCT, Box
+from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS
 from derive.paper.page import Page
 from derive.paper.vectors import NoVectorsError, Vectors, is_inner_product
@@ -92,15 +93,33 @@ def _recursion(view: View) -> list[Block]:
     shown = _passages(view)
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     equation = "equation of the batch" if view.coupled else "equation"
-    blocks: list[Block] = [Heading(title, say(f"Apply the chain rule to one {equation} at a time:")), steps]
-    later = [view.page.symbol(p.name, whole=True) for p in view.batch.passages if is_cancelled(p) and p.name]
-    if later:
-        blocks.append(say("{} follows below, where the derivatives are substituted and terms cancel.", listed(later)))
+    lead = say(f"Apply the chain rule to one {equation} at a time{{}}:", _lemmas(view))
+    if view.derivation.forward.promises:
+        lead = say("We assume that the targets of a sample sum to one. {}", lead)
+    blocks: list[Block] = [Heading(title, lead), steps]
     if len(shown) < len(_derivable(view)):
         blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.written.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
     return [*blocks, *_in_vectors(view), *_in_general(view)]
+
+
+def _lemmas(view: View) -> Text:
+    """The derivatives of activations that are substituted here, and derived later."""
+    plugged = {e.of.name for p in view.batch.passages if _substitutes(p) for e in p.edges}
+    functions = {s.equation.expression.func for s in view.batch.stage("forward") if s.target.name in plugged}
+    page, found = view.page, list[Box]()
+    for function in (f for d in view.batch.definitions for f in [d.function] if f in functions):
+        form, name = output_form(function), layers_of(view, function)[0]
+        applied = view.set_.apply(page.function(function, name), page.entry(X))
+        value = replace(page, given={A: applied}, decimals=True).entry(form)
+        slope = view.set_.apply(page.function(derivative(function), name), page.entry(X))
+        found.append(view.set_.join((slope, value), "equals", SUM))
+    return say("; the next part derives {}, which is used here", listed(found)) if found else Text(())
+
+
+def _substitutes(passage: Passage) -> bool:
+    return any(PLUGGED in r.rules for r in passage.reasons)
 
 
 def _in_vectors(view: View) -> list[Block]:
@@ -273,15 +292,13 @@ def _little(view: View) -> str:
 
 
 def _passages(view: View) -> list[Passage]:
-    """Passages that are shown: all, or of each kind the one with the most indices, summed or free.
-
-    A passage in which fractions cancel is derived where the derivative of the activation is known.
-    """
+    """Passages that are shown: all, or of each kind the one with the most indices, summed or free."""
     if view.exhaustive:
         return _derivable(view)
     kinds: dict[object, Passage] = {}
     for passage in _derivable(view):
-        kind = (passage.tensor.role, tuple(e.of.role for e in passage.edges), passage.name is not None)
+        edges = tuple(e.of.role for e in passage.edges)
+        kind = (passage.tensor.role, edges, passage.name is not None, is_cancelled(passage))
         if kind not in kinds or _shown_indices(passage) >= _shown_indices(kinds[kind]):
             kinds[kind] = passage
     chosen = {p.tensor.name for p in kinds.values()}
@@ -289,8 +306,8 @@ def _passages(view: View) -> list[Passage]:
 
 
 def _derivable(view: View) -> list[Passage]:
-    """The passages that are derived neither among the local derivatives nor where terms cancel."""
-    return [p for p in view.batch.passages if not _is_local(view, p) and not is_cancelled(p)]
+    """The passages that are not derived among the local derivatives."""
+    return [p for p in view.batch.passages if not _is_local(view, p) or is_cancelled(p)]
 
 
 def _is_local(view: View, passage: Passage) -> bool:
@@ -318,10 +335,14 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     formal = _formal(view, page, passage)
     if formal is not None:
         items = [Item(left, formal, reason=Text((CHAIN,))), replace(items[0], left=EMPTY), *items[1:]]
-    if passage.name is not None:
-        value = passage.name[passage.indices] * view.written.common
-        items += [i for i in steps(page, EMPTY, [Reason((NAMED,), value)]) if i.right != items[-1].right]
-    return items
+    if passage.name is None:
+        return items
+    value = passage.name[passage.indices] * view.written.common
+    if view.written.common != 1:
+        return [*items, *(i for i in steps(page, EMPTY, [Reason((NAMED,), value)]) if i.right != items[-1].right)]
+    first, *others = items
+    derived = (left, view.set_.before("equals", first.right[0]), *first.right[1:])
+    return [replace(first, left=page.entry(value), right=derived), *others]
 
 
 def _formal(view: View, page: Page, passage: Passage) -> tuple[Box, ...] | None:
@@ -364,7 +385,9 @@ def _saving(view: View) -> list[Block]:
             say("multiplications and divisions{}. With shared factors they are", inside_functions(view)),
             _count(view, shared),
         ]
-    words = "Sharing saves work: the gradients for one sample take {} multiplications and divisions instead of the {} "
+    cancels = any(is_cancelled(p) and p.name is not None for p in view.batch.passages)
+    words = "Sharing, and the cancellation above, save work" if cancels else "Sharing saves work"
+    words += ": the gradients for one sample take {} multiplications and divisions instead of the {} "
     words += "needed when every chain is multiplied out{}. The forward pass takes {}."
     numbers = map(view.page.entry, (shared, alone, forwards))
     return [say(words, next(numbers), next(numbers), inside_functions(view), next(numbers))]

@@ -27,7 +27,7 @@ from derive.paper.page import Page
 def values(view: View) -> Part:
     """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
-    if view.derivation.forward.promises:
+    if view.brief and view.derivation.forward.promises:  # else in the pattern
         blocks.append(say("We assume that the targets of a sample sum to one."))
     error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
     mixed = _mixed(view) if view.brief else []
@@ -49,7 +49,7 @@ def values(view: View) -> Part:
         blocks += [say(words), Display(derived), *_kinks(view, "activation")]
     full = _full_gradients(view)
     for title, items in (
-        ("The derivative of the loss and that of the activation cancel:", _cancelled(view)),
+        ("The derivative of the loss and that of the activation cancel:", _cancelled(view) if view.brief else []),
         ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
         (
             "For a calculation by hand, write the derivatives in terms of the activations:",
