@@ -42,7 +42,7 @@ from derive.calculus.functions import DEFINING_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.calculus.stepwise import InOrder
-from derive.paper.boxes import ATOM, HADAMARD, PRODUCT, SUM, Box
+from derive.paper.boxes import ATOM, EMPTY, HADAMARD, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS, plain
 from derive.paper.signs import mark
 from derive.paper.symbols import Symbols
@@ -197,11 +197,10 @@ class IndexForm(Symbols):
         return replace(self, letters=chosen)
 
     def summation(self, index: Index) -> Box:
-        """The summation sign over the whole range of an index."""
-        axis = index.axis
-        return self.typesetter.total(
-            self._index_letter(self.letters[index]), self.typesetter.number(axis.start), self.extent(axis.stop)
-        )
+        """The summation sign over the whole range of an index, without limits if its width is given as nothing."""
+        letter, stop = self._index_letter(self.letters[index]), self.extent(index.axis.stop)
+        start = EMPTY if stop == EMPTY else self.typesetter.number(index.axis.start)
+        return self.typesetter.total(letter, start, stop)
 
     @entry.register
     def _(self, expression: KroneckerDelta) -> Box:

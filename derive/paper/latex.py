@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from derive.paper.boxes import ATOM, PRODUCT, Box, layer_mark
+from derive.paper.boxes import ATOM, EMPTY, PRODUCT, Box, layer_mark
 from derive.paper.characters import NAMES, PLUS, Letter, Name, Sign
 from derive.paper.spelling import upright
 from derive.record import record
@@ -281,6 +281,8 @@ def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
 
 
 def _total(write: Writer, index: Box, start: Box, stop: Box) -> str:
+    if stop == EMPTY:  # the range depends on the layer
+        return rf"\sum_{write.index(index)}"
     return rf"\sum_{{{write(index)}={write(start)}}}^{write.index(stop)}"
 
 

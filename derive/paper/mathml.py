@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from derive.paper.boxes import Box, layer_mark
+from derive.paper.boxes import EMPTY, Box, layer_mark
 from derive.paper.characters import ACCENTS, BESIDE, NAMES, RELATIONS, Letter, Sign
 
 #: The attributes of a part that denotes no tensor.
@@ -207,6 +207,8 @@ def _known(box: Box) -> tuple[str, str]:
 
 
 def _total(index: Box, start: Box, stop: Box) -> Elements:
+    if stop == EMPTY:  # the range depends on the layer
+        return (_e("munder", _mo("∑"), _one(index)),)
     return (_e("munderover", _mo("∑"), _e("mrow", *_elements(index), _mo("="), *_elements(start)), _one(stop)),)
 
 

@@ -169,3 +169,17 @@ def test_the_cancellation_is_derived_before_its_result_is_used():
 def test_a_reason_names_the_rule_that_is_new(options, reason):
     page = derivation((3, 4, 1) if not options else (3, 4, 2), **options).latex(only=("chain",))
     assert reason in page.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("layers", "differ"),
+    [
+        ((3, 4, 4, 1), "in the number of terms of the sum (layer 3 has one unit, so the sum over it has one term)."),
+        ((3, 4, 5, 2), "in the number of terms of the sum. With"),
+        ((3, 4, 4, 4), ""),
+    ],
+)
+def test_the_recursion_is_written_with_indices_for_any_layer(layers, differ):
+    page = derivation(layers).latex(only=("pattern",))
+    assert r"\layi{l}{\Psi}{i} &= f'(\layi{l}{z}{i})\, \sum_{k}\, \layi{l+1}{w}{ki}\, \layi{l+1}{\Psi}{k}" in page
+    assert (differ or "follow in the same way") in page and ("differ only" in page) == bool(differ)

@@ -13,7 +13,7 @@ from derive.arrays.matrix import Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.functions import A, X, derivative, output_form
-from derive.calculus.index import Tensor
+from derive.calculus.index import Axis, Tensor
 from derive.calculus.program import Passage
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
@@ -47,6 +47,7 @@ def pattern(view: View) -> Part:
     ]
     if view.brief:  # the matrices that follow have them all
         found += [] if _coloured(view) else [_lead(view), view.indexed("factor")]
+        found += [block for formula in recurring(view).values() for block in _with_indices(view, formula)]
     else:
         found += _recursion(view)
         if not _derives(view, "gradient"):
@@ -156,7 +157,7 @@ def _in_general(view: View) -> list[Block]:
     for label, formula in recurring(view).items():
         letter = view.letter(Layered(view).letter)
         text = say("In matrices, the recursion for {} = {} is one formula:", letter, ranged(formula.layers))
-        blocks += [text, Display((Item(formula.left, (formula.right,), number=label),))]
+        blocks += [*_with_indices(view, formula), text, Display((Item(formula.left, (formula.right,), number=label),))]
         blocks += signs(view, formula.statements, view.batch.stage("forward", "error"))
         if any(isinstance(n, Transpose) for n in walk(formula.statements[0].form)):
             blocks.append(
@@ -166,6 +167,41 @@ def _in_general(view: View) -> list[Block]:
                 )
             )
     return blocks
+
+
+def _with_indices(view: View, formula: Formula) -> list[Block]:
+    """The general formula with indices, and in what its layers differ."""
+    found = None if view.coupled else Layered(view).with_indices(formula)
+    if found is None:
+        return []
+    left, right = found
+    letter = view.letter(Layered(view).letter)
+    widths = {a.extent for s in formula.statements for a in summed_axes(s)}
+    differ = say("The formulas of these layers differ only in the number of terms of the sum{}. ", _single(formula))
+    words = "{}With {} for the layer, the formula for one sample, for {} = {}, is"
+    given = differ if len(widths) > 1 and not view.brief else Text(())
+    text = say(words, given, letter, letter, ranged(formula.layers))
+    return [text, Display((Item(left, right),))]
+
+
+def _single(formula: Formula) -> Text:
+    """Name the layers with one unit, over which a sum has one term."""
+    single = [n + 1 for n, s in zip(formula.layers, formula.ordered, strict=True) if _sums_one_unit(s)]
+    if not single:
+        return Text(())
+    one = "layer {} has one unit, so the sum over it has one term"
+    several = "layers {} have one unit each, so the sums over them have one term"
+    return say(f" ({one if len(single) == 1 else several})", ", ".join(map(str, single)))
+
+
+def _sums_one_unit(statement: ArrayAssign) -> bool:
+    return any(axis.extent == 1 for axis in summed_axes(statement))
+
+
+def summed_axes(statement: ArrayAssign) -> list[Axis]:
+    """The axes of units that an equation sums over."""
+    limits = (limit[0].axis for node in statement.equation.expression.atoms(Sum) for limit in node.limits)
+    return [axis for axis in limits if not axis.sample]
 
 
 def recurring(view: View) -> dict[str, Formula]:
