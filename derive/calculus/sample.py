@@ -12,18 +12,24 @@ from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.program import Assign, Passage, Program
 from derive.calculus.rules import Reason
 
-_ALONE: dict[Expr, Expr] = {SAMPLES: Integer(1)}
-
 
 def one_sample(program: Program) -> Program:
     """Return the program for a batch of one, without the sample index; ``alone`` specialises its passages."""
     changed = {
         "inputs": tuple(map(_tensor, program.inputs)),
         "parameters": tuple(map(_tensor, program.parameters)),
-        "statements": tuple(Assign(s.number, s.stage, _equation(s.equation)) for s in program.statements),
-        "common": program.common.xreplace(_ALONE),
+        "statements": tuple(Assign(s.number, s.stage, counted(s.equation)) for s in program.statements),
+        "common": program.common.xreplace({SAMPLES: Integer(1)}),
     }
     return Program(**{**program.parts, **changed})
+
+
+def counted(equation: Equation, samples: int = 1) -> Equation:
+    """Return the equation for a batch of so many samples."""
+    renamed = {i: _index(i, samples) for i in equation.expression.atoms(Index) | set(equation.indices)}
+    right = tidy(equation.expression.xreplace({SAMPLES: Integer(samples), **renamed}))
+    indices = tuple(_index(i, samples) for i in equation.indices)
+    return Equation(_tensor(equation.target, samples), indices, right, equation.note)
 
 
 def alone(passage: Passage) -> Passage:
@@ -37,22 +43,17 @@ def alone(passage: Passage) -> Passage:
     )
 
 
-def _axis(axis: Axis) -> Axis:
-    return Axis(axis.extent.xreplace(_ALONE), axis.start, axis.sample)
+def _axis(axis: Axis, samples: int) -> Axis:
+    return Axis(axis.extent.xreplace({SAMPLES: Integer(samples)}), axis.start, axis.sample)
 
 
-def _tensor(tensor: Tensor) -> Tensor:
-    return replace(tensor, axes=tuple(map(_axis, tensor.axes)), about=tensor.about and _tensor(tensor.about))
+def _tensor(tensor: Tensor, samples: int = 1) -> Tensor:
+    axes = tuple(_axis(a, samples) for a in tensor.axes)
+    return replace(tensor, axes=axes, about=tensor.about and _tensor(tensor.about, samples))
 
 
-def _index(index: Index) -> Index:
-    return Index(index.name, _axis(index.axis))
-
-
-def _equation(equation: Equation) -> Equation:
-    renamed = {i: _index(i) for i in equation.expression.atoms(Index) | set(equation.indices)}
-    right = tidy(equation.expression.xreplace({**_ALONE, **renamed}))
-    return Equation(_tensor(equation.target), tuple(map(_index, equation.indices)), right, equation.note)
+def _index(index: Index, samples: int = 1) -> Index:
+    return Index(index.name, _axis(index.axis, samples))
 
 
 def single_index(index: Expr) -> Any:

@@ -137,7 +137,7 @@ def _by_entries(view: View) -> list[Item]:
     found = []
     for statement in view.single.stage("update"):
         old, equation = statement.target.replaces, statement.equation
-        if not equation.expression.has(Indexed) or not (view.exhaustive or _is_of_first(view, statement)):
+        if not equation.expression.has(Indexed) or not (view.exhaustive or is_of_first(view, statement)):
             continue
         if view.notation.increment and old is not None and old in view.single.parameters:
             page = view.page.lettered(equation, "update")
@@ -148,7 +148,7 @@ def _by_entries(view: View) -> list[Item]:
     return found
 
 
-def _is_of_first(view: View, statement: ArrayAssign) -> bool:
+def is_of_first(view: View, statement: ArrayAssign) -> bool:
     """Return whether a statement is for all parameters, or for the first one."""
     owner = statement.target
     while owner.about is not None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
 
+import numpy as np
 from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
-from derive.calculus.index import Index, Tensor
+from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.sample import counted
 from derive.calculus.scalar_chains import at_entry
-from derive.document.blocks import Block, Display, Heading, Item, Part, Reference, Table, Text, listed, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Reference, Text, listed, say
 from derive.document.parts.forward import UNITS, written_out
+from derive.document.parts.loop import is_of_first
+from derive.document.recursion import Layered
 from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import ATOM, PRODUCT, Box
@@ -24,8 +29,8 @@ from derive.worked.figures import Figure, figures, shown
 from derive.worked.figures import Table as Figures
 from derive.worked.measured import DIFFERENCE_STEP
 
-#: Largest number of rows and columns of a matrix, and of gradient entries, printed; of more, the first and the last.
-SIDE, ENTRIES = 8, 24
+#: Largest number of rows and columns of a matrix printed; of more, the first and the last.
+SIDE = 8
 #: The width of a matrix of numbers, in em.
 ROOM = LINE - 7
 #: The significant digits of losses that differ by a small change of one parameter.
@@ -87,7 +92,7 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     first = program.stage("forward", "error")
     blocks: list[Block] = [Heading(title, say("The forward pass and the loss{}:", _by(example, first)))]
     blocks.append(_stage(view, example, step, first))
-    in_numbers = step.number == 1 and example.samples == 1 and not view.batch.extents
+    in_numbers = step.number == 1 and not (view.brief or view.batch.extents)
     if in_numbers:
         blocks += _first_units(view, example, step, "forward", "error")
     slopes = _slopes(view, example, step)
@@ -96,18 +101,20 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     if program.stage("factor"):
         factors = program.stage("factor")
         blocks += [say("The backward pass{}:", _by(example, factors)), _stage(view, example, step, factors)]
+    gradients = program.stage("gradient")
+    blocks += [say("The gradients{}:", _by(example, gradients)), _stage(view, example, step, gradients)]
     if in_numbers:
         blocks += _first_units(view, example, step, "factor", "gradient")
     if step.number == 1:
         blocks.append(_finite_difference(view, example, step))
     return [
         *blocks,
-        say("All gradients, with central differences of the loss for comparison{}:", _kink_words(example)),
-        gradient_table(view, example, step),
+        _compared(view, example, step),
         Text(("The update:",)),
         _stage(view, example, step, program.stage("update")),
+        *(_first_units(view, example, step, "update") if in_numbers else ()),
         say(
-            "The step changes the loss from {} to {}.",
+            f"The step {'lowers' if step.after < step.before else 'raises'} the loss from {{}} to {{}}.",
             figure(view, example.figure(step.before)),
             figure(view, example.figure(step.after)),
         ),
@@ -127,9 +134,30 @@ def _by(example: Example, statements: Sequence[ArrayAssign]) -> Text:
 def _first_units(view: View, example: Example, step: Step, *stages: str) -> list[Block]:
     """Each equation that computes something, for its first unit and with the numbers substituted."""
     known = _Known(view, example, step)
-    items = [_first_unit(view, known, s) for s in view.single.stage(*stages) if not gives_rows(s.equation)]
-    told = tuple(item for item in items if item is not None)
-    return [Text(("For the first unit of each, with the numbers substituted:",)), Display(told)]
+    told = [s for stage in stages for s in _telling(view, stage) if not _is_fixed(example, s)]
+    equations = [counted(s.equation, example.samples) for s in told if not gives_rows(s.equation)]
+    items = tuple(item for e in equations if (item := _first_unit(view, known, e)) is not None)
+    sample = " and the first sample" if example.samples > 1 else ""
+    entry = f"For the first unit{sample}" if "forward" in stages else "For the first entry"
+    return [Text((f"{entry}, with the numbers substituted:",)), Display(items)] if items else []
+
+
+def _telling(view: View, stage: str) -> list[ArrayAssign]:
+    """The statements of a stage; unless the detail is exhaustive, of the same form in several layers the first layer's.
+
+    Of the updates, those of the first parameter and of what all parameters share.
+    """
+    statements = [s for s in view.batch.stage(stage) if stage != "update" or is_of_first(view, s)]
+    if view.exhaustive:
+        return statements
+    formulas = Layered(view).formulas(stage, -1 if stage == "factor" else 0)
+    alike = {s.number for f in formulas for s in f.statements if s.target.layer != f.layers[0]}
+    return [s for s in statements if s.number not in alike]
+
+
+def _is_fixed(example: Example, statement: ArrayAssign) -> bool:
+    """Whether a statement updates a parameter that keeps its value."""
+    return statement.target.replaces is not None and statement.target.replaces.name in example.fixed
 
 
 @record
@@ -159,37 +187,40 @@ def _is_single(index: Expr) -> bool:
     return isinstance(index, Index) and index.axis.extent == 1
 
 
-def _first_unit(view: View, known: _Known, statement: ArrayAssign) -> Item | None:
-    """Write one entry of a statement: its formula with numbers for symbols, and its value; None if it is a copy."""
-    entry = tuple(i if i.axis.sample else Integer(i.axis.start) for i in statement.equation.indices)
-    value = at_entry(statement.equation.at(entry))
+def _first_unit(view: View, known: _Known, equation: Equation) -> Item | None:
+    """Write one entry of an equation: its formula with numbers for symbols, and its value; None if it is a copy."""
+    entry = tuple(_first(i) for i in equation.indices)
+    value = at_entry(equation.at(entry))
     value = Add(*(t if _is_sum(t) else _opened(t) for t in Add.make_args(value)))
-    if isinstance(_opened(value), Indexed | Symbol):
+    if isinstance(_opened(value), Indexed | Symbol) or any(len(total.limits) > 1 for total in value.atoms(Sum)):
         return None
     page = view.page.with_letters([i for i in entry if isinstance(i, Index)], bound_in(value, ()))
     pieces = written_out(replace(page, given=known, dotted=True), value, UNITS["exhaustive"])
-    result = view.set_.before("equals", known[statement.target[entry]])
-    return Item(page.symbol(statement.target, entry), (*pieces, result))
+    result = view.set_.before("equals", known[equation.target[entry]])
+    return Item(page.symbol(equation.target, entry), (*pieces, result))
+
+
+def _first(index: Index) -> Expr:
+    """The first unit; the first sample as an index with a single value, which is not written."""
+    axis = index.axis
+    return Index(index.name, replace(axis, extent=Integer(1))) if axis.sample else Integer(axis.start)
 
 
 def _is_sum(term: Expr) -> bool:
     """Whether a term is a sum, or a number times a sum, which is written out term by term."""
-    return isinstance(term.as_coeff_Mul()[1], Sum)
+    total = term.as_coeff_Mul()[1]
+    return isinstance(total, Sum) and len(total.limits) == 1
 
 
 def _opened(value: Expr) -> Expr:
-    """Write the sums over few units within a product as their terms."""
+    """Write the sums of few terms within a product as their terms."""
 
     def terms(total: Expr) -> Expr:
-        ((index, *_),) = total.limits
-        return Add(
-            *(total.function.xreplace({index: Integer(n)}) for n in range(index.axis.start, index.axis.stop + 1))
-        )
+        axes = [[(i, Integer(n)) for n in range(i.axis.start, i.axis.stop + 1)] for i, *_ in total.limits]
+        return Add(*(total.function.xreplace(dict(at)) for at in product(*axes)))
 
     few = UNITS["exhaustive"]
-    return value.replace(
-        lambda e: isinstance(e, Sum) and len(e.limits) == 1 and e.limits[0][0].axis.extent <= few, terms
-    )
+    return value.replace(lambda e: isinstance(e, Sum) and prod(i.axis.extent for i, *_ in e.limits) <= few, terms)
 
 
 def _finite_difference(view: View, example: Example, step: Step) -> Text:
@@ -228,10 +259,6 @@ def _slopes(view: View, example: Example, step: Step) -> list[Item]:
     return found
 
 
-def _kink_words(example: Example) -> str:
-    return "; these are no derivatives where an activation has a kink in between" if example.kinked else ""
-
-
 def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayAssign]) -> Display:
     _, page = _program(view, example)
     return Display(tuple(_line(view, example, step, page, s) for s in statements))
@@ -240,8 +267,9 @@ def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayA
 def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
     """Write a statement with its formula, its values, and its number if it is that of a batch."""
     left = page.symbol(statement.target, whole=True)
-    values = matrix(view, example.figures(step, statement.target.name))
-    fixed = statement.stage == "update" and statement.target.about and statement.target.about.name in example.fixed
+    name = statement.target.name
+    values = matrix(view, example.compared(step, name)[0] if name in step.measured else example.figures(step, name))
+    fixed = _is_fixed(example, statement)
     formula = page.array_pieces(statement.form, LINE - left.width - 5)
     pieces = (values,) if fixed else (*formula, view.set_.before("equals", values))
     words = Text(("not updated",)) if fixed else None
@@ -249,36 +277,14 @@ def _line(view: View, example: Example, step: Step, page: Page, statement: Array
     return Item(left, pieces, relation(statement), number, words, again=number is not None)
 
 
-def gradient_table(view: View, example: Example, step: Step) -> Table:
-    """Tabulate each entry of each gradient with its finite difference."""
-    rows: list[tuple[Text, ...]] = []
-    for statement in view.single.stage("gradient"):
-        rows += _gradient_rows(view, example, step, statement.target)
-    head = tuple(Text((t,)) for t in ("", "derived", "central difference"))
-    return Table(head, tuple(rows), frozenset({1, 2}))
-
-
-def _gradient_rows(view: View, example: Example, step: Step, gradient: Tensor) -> list[tuple[Text, ...]]:
-    derived, measured = example.compared(step, gradient.name)
-    places = list(product(range(len(derived)), range(len(derived[0]))))
-    shown = places if len(places) <= ENTRIES else [*places[: ENTRIES - 2], None, places[-1]]
-    dots = Text((view.set_.dots("down"),))
-    return [
-        (dots, dots, dots)
-        if place is None
-        else (
-            Text((_entry(view, gradient, place),)),
-            Text((figure(view, derived[place[0]][place[1]]),)),
-            Text((figure(view, measured[place[0]][place[1]]),)),
-        )
-        for place in shown
-    ]
-
-
-def _entry(view: View, gradient: Tensor, place: tuple[int, int]) -> Box:
-    about = gradient.about
-    assert about is not None
-    return view.page.symbol(gradient, _indices(about, place))
+def _compared(view: View, example: Example, step: Step) -> Text:
+    """The largest difference between the gradients and the central differences."""
+    largest = max(float(np.max(np.abs(step.values[n] - m.central))) for n, m in step.measured.items())
+    kinks = "; central differences are no derivatives where an activation has a kink in between"
+    return say(
+        f"The largest difference of a gradient from the central differences is {{}}{kinks * example.kinked}.",
+        figure(view, shown(largest, 2)),
+    )
 
 
 def _indices(tensor: Tensor, place: tuple[int, ...]) -> tuple[Expr, ...]:
