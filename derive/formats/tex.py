@@ -6,10 +6,10 @@ begins with a prefix that the user may set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
 from functools import singledispatchmethod
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,14 @@ from derive.document.blocks import (
     Strong,
     Table,
     Text,
+    boxes_in,
 )
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
 from derive.paper.boxes import Box, opened
 from derive.paper.characters import RELATIONS
-from derive.paper.latex import Source
+from derive.paper.latex import Source, has_colours
 from derive.record import record
 
 if TYPE_CHECKING:
@@ -46,8 +47,11 @@ if TYPE_CHECKING:
 
 #: The number of rows of a table that stays on one page, of one that fits on a page, and of one that fits on a slide.
 SHORT, LONGEST, SLIDE = 8, 28, 4
-#: The width of a character of code in a table, in em.
-CODE = 0.43
+#: An algorithm with fewer lines stays on one page.
+WHOLE = 10
+#: The faces of code in an algorithm, with the width of a character in em: on a page of its own, and in the narrowest
+#: line, which is that of a slide for the first face and that of a column for the second.
+FACES = {True: {"footnotesize": 0.43, "scriptsize": 0.375}, False: {"footnotesize": 0.54, "scriptsize": 0.49}}
 #: A line of mathematics of the standalone document, in em.
 WIDE = 42.0
 #: A line of mathematics of a column of a page, in small type, in em.
@@ -118,6 +122,7 @@ class TexWriter:
             "tables": bool(tables),
             "long": any(isinstance(b, Algorithm) or _is_long(b.rows) for b in tables),
             "glossary": any(isinstance(b, Table) and self._is_glossary(b) for b in tables),
+            "stacked": any(isinstance(b, Table) and _is_long(b.rows) and _is_stacked(b) for b in tables),
             "pictures": any(isinstance(b, Picture) for b in blocks),
         }
         used = frozenset(name for name, needed in needs.items() if needed)
@@ -182,10 +187,11 @@ class TexWriter:
             return self._glossary(block)
         columns = "".join(self._column(block, n) for n in range(len(block.head)))
         head = " & ".join(map(self.text, block.head))
+        stretch = [r"\renewcommand{\arraystretch}{1.3}"] if _is_stacked(block) else []
         rows = [" & ".join(self._cell(block, row, n) for n in range(len(row))) for row in block.rows]
         if _is_long(block.rows):
             return _long_table(columns, head, rows, not self.alone)
-        return f"\\begin{{center}}\n{_tabular(columns, head, rows)}\n\\end{{center}}"
+        return "\n".join([r"\begin{center}", *stretch, _tabular(columns, head, rows), r"\end{center}"])
 
     def _is_glossary(self, table: Table) -> bool:
         """Whether a table is a long list of terms, which a page of its own sets in two columns."""
@@ -210,27 +216,30 @@ class TexWriter:
 
     @block.register
     def _(self, block: Algorithm) -> str:
-        title = (
-            rf"\multicolumn{{4}}{{p{{0.9\linewidth}}}}{{\raggedright\textbf{{Algorithm.}} {self.text(block.title)}.}}"
-        )
-        before = max(1.2 * step.depth + text_width(step.text) for step in block.steps)
-        rows = [self._step(n, step, before) for n, step in enumerate(block.steps, start=1)]
-        return _long_table("rlrl", title, rows, not self.alone)
+        face = self._face(block)
+        wide = "rlrl" if face else "rlr"
+        words = rf"\textbf{{Algorithm.}} {self.text(block.title)}."
+        title = rf"\multicolumn{{{len(wide)}}}{{p{{0.9\linewidth}}}}{{\raggedright{words}}}"
+        rows = [self._step(n, step, face) for n, step in enumerate(block.steps, start=1)]
+        return _long_table(wide, title, rows, not self.alone, _kept_steps(block, sum(r.count("\n") + 1 for r in rows)))
 
-    def _step(self, number: int, step: Step, before: float) -> str:
+    def _face(self, block: Algorithm) -> str:
+        """The largest face in which all code fits beside the steps; none if the code stands below them."""
+        longest = max((len(step.code[1]) for step in block.steps if step.code), default=0)
+        room = self.line - (5 if self.alone else 11)
+        room -= max(1.1 * step.depth + 0.9 * text_width(step.text) for step in block.steps)
+        return next((face for face, character in FACES[self.alone].items() if longest * character <= room), "")
+
+    def _step(self, number: int, step: Step, face: str) -> str:
         equation = "" if step.number is None else self.span(Reference(step.number))
-        beside, below = ("", []) if step.code is None else self._code(before, step.code[1])
-        indent = rf"\hspace{{{1.2 * step.depth:.1f}em}}" if step.depth else ""
-        row = f"{number} & {indent}{self.text(step.text)} & {equation} & {beside}"
-        return r" \\* ".join([row, *(rf"\multicolumn{{4}}{{r}}{{{line}}}" for line in below)])
-
-    def _code(self, before: float, source: str) -> tuple[str, list[str]]:
-        """The code of a step beside it in small type, or below it where that is too wide."""
-        character, around = (CODE, 4) if self.alone else (1.25 * CODE, 11)  # on slides, code is as large as text
-        room = int((self.line - around) / character)
+        row = f"{number} & {_indent(step.depth)}{self.text(step.text)} & {equation}"
+        if face:
+            return f"{row} & " + ("" if step.code is None else rf"\{face} {self.span(Code(step.code[1]))}")
+        source, face = "" if step.code is None else step.code[1], next(iter(FACES[self.alone]))
+        room = int((self.line - (3 if self.alone else 8)) / FACES[self.alone][face])
         lines = wrap(source, room, break_long_words=False, break_on_hyphens=False)
-        small = [rf"{{\footnotesize {self.span(Code(line))}}}" for line in lines]
-        return (small[0], []) if len(source) <= room - before / character else ("", small)
+        below = (rf"{_indent(step.depth + 1 + (n > 0))}\{face} {self.span(Code(line))}" for n, line in enumerate(lines))
+        return " \\\\*\n".join([row, *(rf"& \multicolumn{{2}}{{l}}{{{line}}}" for line in below)])
 
     @block.register
     def _(self, block: Picture) -> str:
@@ -324,6 +333,10 @@ class TexWriter:
         """The number of equations that fit beside each other, each in a column of its own; 1 unless all are short."""
         if any(not i.left.width or i.relation == "none" or i.reason or i.number or BREAK in i.right for i in items):
             return 1
+        if any(
+            has_colours(piece) for item in items for piece in item.right
+        ):  # what has one colour is one above the other
+            return 1
         widths = [(i.left.width, 2.0 + sum(p.width + 0.2 for p in i.right)) for i in items]
         fitting = [1]
         for count in range(2, min(ABREAST, len(items)) + 1):
@@ -408,6 +421,11 @@ def _is_long(rows: Sequence[object]) -> bool:
     return len(rows) > SHORT
 
 
+def _is_stacked(table: Table) -> bool:
+    """Whether a symbol in a table has both a subscript and a superscript, so that those of two rows would touch."""
+    return any(b.kind == "script" and b.parts[1] and (b.parts[2] or b.parts[3]) for b in boxes_in([table]))
+
+
 def _fit(picture: Picture, table: Table) -> bool:
     """Whether a table fits beside a picture on the page; in a narrower line it stands below."""
     rows = (table.head, *table.rows)
@@ -421,17 +439,37 @@ def _tabular(columns: str, head: str, rows: Sequence[str]) -> str:
     return "\n".join([*lines, *(rf"{row} \\" for row in rows), r"\bottomrule", r"\end{tabular}"])
 
 
-def _long_table(columns: str, head: str, rows: Sequence[str], marked: bool) -> str:
-    """Write a table that may go on on the next page.
+def _indent(depth: int) -> str:
+    return rf"\hspace{{{1.2 * depth:.1f}em}}" if depth else ""
+
+
+def _kept_steps(block: Algorithm, lines: int) -> set[int]:
+    """The steps of an algorithm after which no page ends: all of a short one, headings, and those around dots."""
+    dotted = {
+        n for n, step in enumerate(block.steps) if [s.kind for s in step.text.spans if isinstance(s, Box)] == ["dots"]
+    }
+    headings = {n for n, (step, after) in enumerate(pairwise(block.steps)) if after.depth > step.depth}
+    every = range(len(block.steps) if lines < WHOLE else 0)
+    return {*every, *dotted, *(n - 1 for n in dotted), *headings}
+
+
+def _long_table(columns: str, head: str, rows: Sequence[str], marked: bool, kept: Set[int] = frozenset()) -> str:
+    """Write a table that may go on on the next page, but not after its first two rows, its last but one and ``kept``.
 
     If ``marked``, it has marks for the places where it breaks on slides, and on pages without longtable.
     """
-    lines = [rf"\begin{{derivetable}}{{{columns}}}{{{head}}}"]
+    kept = {*kept, 0, 1, len(rows) - 2}
+    height = [0, *accumulate(row.count("\n") + 1 for row in rows)]
+    lines, slide, page = [rf"\begin{{derivetable}}{{{columns}}}{{{head}}}"], 0, 0
     for number, row in enumerate(rows):
-        if marked and number and number % SLIDE == 0 and len(rows) - number > 1:
-            lines.append(r"\derivebreak" if number % LONGEST == 0 else r"\derivesplit")
-        together = number < 2 or number == len(rows) - 2
-        lines.append(rf"{row} \\*" if together else rf"{row} \\")
+        after = next((n for n in range(number + 1, len(rows)) if n - 1 not in kept), len(rows))
+        high = after - slide > SLIDE or height[after] - height[slide] > SLIDE + 2
+        if marked and number and number - 1 not in kept and high:
+            nearly = height[min(number + SLIDE, len(rows))]
+            full = nearly - height[page] > LONGEST
+            slide, page = number, number if full else page
+            lines.append(r"\derivebreak" if full else r"\derivesplit")
+        lines.append(rf"{row} \\*" if number in kept else rf"{row} \\")
     return "\n".join([*lines, r"\end{derivetable}"])
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle, pairwise
 from pathlib import Path
 
@@ -364,6 +364,55 @@ def test_the_steps_of_a_derivation_stay_on_a_page() -> None:
     assert len(rows) > 10
     for row, after in pairwise(rows):
         assert not after.startswith("&=") or row.endswith(r"\\*"), after
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("layers", [(3, 1), (2, 2, 2)])
+def test_the_rows_of_the_pattern_stand_below_one_another(notation: str, layers: tuple[int, ...]) -> None:
+    """The text speaks of a row above: rows with colours never share a line, however short they are."""
+    source = derive(network(layers=layers, notation=notation)).files(Edition("tex", only="pattern"))["document.tex"]
+    rows = [row for row in source.splitlines() if row.count("&=") and r"\ingreen{" in row]
+    assert rows and not any(row.endswith(" &") for row in rows)
+
+
+def algorithms(**description: object) -> Iterator[list[list[str]]]:
+    """The lines of each step of the algorithms in a standalone document."""
+    source = derive(network(**description)).files(Edition("tex", only="loop"))["document.tex"]
+    for body in re.findall(r"\\begin\{derivetable\}.*?\.\}\}\n(.*?)\n\\end\{derivetable\}", source, re.DOTALL):
+        yield [step.splitlines() for step in re.split(r"\n(?=\d+ & )", body)]
+
+
+ADAM = {
+    "layers": (4, 5, 3),
+    "activation": ("relu", "softmax"),
+    "loss": "cross_entropy",
+    "optimizer": "adam",
+    "l2": 0.01,
+}
+
+
+@pytest.mark.parametrize("description", [{"layers": (3, 4, 4, 1)}, ADAM])
+def test_no_page_ends_within_a_short_algorithm_or_after_a_heading(description: dict[str, object]) -> None:
+    whole, short = algorithms(**description)
+    assert all(step[-1].endswith(r"\\*") for step in short[:-1])
+    assert any(not step[-1].endswith(r"\\*") for step in whole[:-1])
+    for step, after in pairwise(whole):
+        if step[0].endswith(r": &  \\*") or r"\vdots" in after[0]:
+            assert step[-1].endswith(r"\\*"), step
+        assert all(line.endswith(r"\\*") for line in step[:-1])
+
+
+def test_code_stands_beside_its_step_in_a_face_that_is_small_enough_or_below_all_steps() -> None:
+    beside, below = (next(algorithms(**description)) for description in ({"layers": (3, 4, 4, 1)}, ADAM))
+    assert {len(step) for step in beside} == {1}
+    assert {row.split(" & ")[3].split()[0] for (row,) in beside if "texttt" in row} == {r"\scriptsize"}
+    assert not any("texttt" in step[0] for step in below)
+    assert all(line.startswith(r"& \multicolumn{2}{l}{\hspace{3.6em}") for step in below for line in step[1:2])
+
+
+def test_superscripts_and_subscripts_of_two_rows_of_a_table_are_apart() -> None:
+    tables = {n: parts(only=("glance",), layers=(3, 4, 1), notation=n, activation="tanh") for n in NOTATIONS}
+    assert r"\renewcommand{\arraystretch}{1.3}" in tables["delta"]
 
 
 def test_a_reason_stands_beside_its_step_and_before_the_number() -> None:
