@@ -199,10 +199,10 @@ class TexWriter:
 
     def _glossary(self, table: Table) -> str:
         """Write a list of terms, each with its meaning and a short remark."""
-        rows = ["".join(f"{{{self.text(cell)}}}" for cell in row) for row in table.rows]
-        width = min(max(text_width(row[0]) for row in table.rows) + 2, 7)
-        lines = [rf"\begin{{deriveglossary}}{{{width:.1f}em}}", *(rf"\term{row}" for row in rows)]
-        return "\n".join([*lines, r"\end{deriveglossary}"])
+        head, *rows = ("".join(f"{{{self.text(cell)}}}" for cell in row) for row in (table.head, *table.rows))
+        symbol, _, shape = (max(map(text_width, column)) for column in zip(table.head, *table.rows, strict=True))
+        lines = [rf"\begin{{deriveglossary}}{{{symbol + 0.7:.1f}em}}{{{shape + 0.3:.1f}em}}{{{head}}}"]
+        return "\n".join([*lines, *(rf"\term{row}" for row in rows), r"\end{deriveglossary}"])
 
     def _column(self, table: Table, number: int) -> str:
         if number == table.wrapped and any(text_width(row[number]) > WRAPPED for row in table.rows):
@@ -423,7 +423,7 @@ def _is_long(rows: Sequence[object]) -> bool:
 
 def _is_stacked(table: Table) -> bool:
     """Whether a symbol in a table has both a subscript and a superscript, so that those of two rows would touch."""
-    return any(b.kind == "script" and b.parts[1] and (b.parts[2] or b.parts[3]) for b in boxes_in([table]))
+    return any(b.kind == "script" and b.parts[1] and b.parts[2] for b in boxes_in([table]))
 
 
 def _fit(picture: Picture, table: Table) -> bool:
@@ -492,8 +492,12 @@ def _lines(reason: Text, line: float) -> list[Text]:
 
 
 def text_width(text: Text) -> float:
-    """Estimate the width of a short text in em."""
-    return sum(s.width if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
+    """Estimate the width of a short text in em; a partial derivative in it has a slash."""
+    return sum(_width(s) if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
+
+
+def _width(box: Box) -> float:
+    return sum(part.width for part in box.parts) + 1.7 if box.kind == "partial" else box.width
 
 
 def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list[Box], float]]:

@@ -415,6 +415,20 @@ def test_superscripts_and_subscripts_of_two_rows_of_a_table_are_apart() -> None:
     assert r"\renewcommand{\arraystretch}{1.3}" in tables["delta"]
 
 
+def test_an_entry_of_the_table_of_symbols_is_never_broken(
+    compile_latex: Compile, tmp_path: Path, skip_unless_required: Callable[[str], None]
+) -> None:
+    """In two columns, each with a head: the shape stands beside the first line of the meaning."""
+    compile_latex(derive(network(**ADAM)).files(Edition("tex", only="notation"))["document.tex"])
+    if shutil.which("pdftotext") is None:
+        skip_unless_required("pdftotext is not installed")
+    command = ["pdftotext", "-layout", str(tmp_path / "document.pdf"), "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"symbol +meaning +shape +symbol +meaning +shape", text)
+    shapes = [line for line in text.splitlines() if "scalar" in line]
+    assert len(shapes) > 7 and not [line for line in shapes if len(re.split("  +", line.strip())) < 3]
+
+
 def test_a_reason_stands_beside_its_step_and_before_the_number() -> None:
     source = parts(only=("values",), layers=(3, 4, 4, 1))
     assert re.search(r"^&= f\(x\).* \\tag\{\d+\} \\why\{since ", source, re.MULTILINE)
