@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Call, Hadamard, Map, Power, SumOver, walk
+from derive.arrays.matrix import Array, Broadcast, Call, Hadamard, Map, Node, Power, SumOver, walk
 from derive.arrays.matrix import Part as Slice
+from derive.calculus.functions import Elementwise
+from derive.calculus.index import SAMPLES
+from derive.calculus.roles import Role
 from derive.document.blocks import Block, Display, Text, say
 from derive.document.view import View
+from derive.paper.boxes import ATOM, Box
 from derive.paper.characters import WITHOUT_FIRST
 
 
@@ -36,28 +41,52 @@ def _in_index_form(view: View, statements: Sequence[ArrayAssign]) -> list[Block]
     return blocks
 
 
+_EACH = Text(("A function of a matrix is applied to each entry.",))
+_WITHOUT_BIASES = (
+    "The index {} leaves out column 0, the biases: the constant 1 that they multiply depends on nothing below it."
+)
+
+
+def _copies_bias(node: Node) -> bool:
+    return isinstance(node, Broadcast) and isinstance(node.of, Array) and node.of.tensor.role == Role.BIAS
+
+
+def _names(view: View, functions: Sequence[Any]) -> list[Box]:
+    """The symbols of functions; of one with a symbol in each layer, none."""
+    page = view.page
+    own = {f for f in functions if isinstance(f, type) and issubclass(f, Elementwise)}
+    return list(dict.fromkeys(page.function(f) for f in functions)) if {*functions} == own else []
+
+
 def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]:
     set_ = view.set_
     times = set_.letter(view.notation.times)
     nodes = [n for s in statements for n in walk(s.form)]
     found: dict[str, Text] = {}
-    if any(isinstance(n, Map) for n in nodes):
-        found["map"] = say("A function of a matrix is applied to each entry.")
+    functions = [n.function for n in nodes if isinstance(n, Map)]
+    if functions:
+        names = _names(view, functions)
+        found["map"] = say("{} is applied to each entry.", names[0]) if len(names) == 1 else _EACH
     if any(view.page.shows_ones(n) for n in nodes if getattr(n, "axis", 0) is not None):
-        found["ones"] = say("The column of ones is written {}.", set_.name("1"))
-    if any(isinstance(n, Power) and n.shape != (1, 1) for n in nodes):
+        row = set_.script(set_.name("1"), None, set_.letter(view.notation.transpose))
+        words = "{} is a column of {} ones, so that {} copies the bias into every column."
+        of_samples = say(words, set_.name("1"), view.page.entry(SAMPLES), row)
+        found["ones"] = of_samples if any(map(_copies_bias, nodes)) else say("{} is a column of ones.", set_.name("1"))
+    powers = {n.exponent for n in nodes if isinstance(n, Power) and n.shape != (1, 1) and n.exponent.is_positive}
+    if powers == {2}:
+        found["power"] = say("The exponent {} squares each entry.", set_.join((times, set_.number(2)), "", ATOM))
+    elif powers:
         found["power"] = say("An exponent with {} is an elementwise power.", times)
     if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
-        found["sum"] = say("The sum of all entries is written {}.", set_.name("sum"))
+        found["sum"] = say("{} adds all entries.", set_.name("sum"))
     if any(isinstance(n, Hadamard) for n in nodes):
         found["times"] = say("{} is the elementwise product; matrix products come first.", times)
     if any(isinstance(n, Slice) for n in nodes):
-        found["part"] = say("The index {} leaves out column 0, the biases.", set_.letter(WITHOUT_FIRST))
-    equation = "the equation with indices" if view.coupled else "the equation for one sample"
+        found["part"] = say(_WITHOUT_BIASES, set_.letter(WITHOUT_FIRST))
     for statement in statements:
         if isinstance(statement.form, Call) and not _is_to_state(view):
             found[statement.form.name] = say(
-                f"The function {{}} computes each column of {{}} by {equation}.",
+                "The function {} computes each column of {} by the equation with indices.",
                 set_.name(statement.form.name),
                 view.batch_page.symbol(statement.target, whole=True),
             )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
@@ -19,7 +19,9 @@ from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
 from derive.document.view import View, bound_in
+from derive.learning.l2_penalty import L2
 from derive.paper.boxes import Box
+from derive.paper.notation import is_canonical
 from derive.paper.page import Page
 
 #: Largest number of units of a layer, or terms of a sum, written out; of more, the first two and the last.
@@ -32,8 +34,7 @@ def forward(view: View) -> Part:
     stated = [d for d in view.batch.definitions if d.function.order == 0]
     functions = [definition(view, d) for d in stated if d.function.role == "activation"]
     if functions:
-        words = "activation functions are" if len(functions) > 1 else "activation function is"
-        blocks += [say(f"The {words}"), Display(tuple(functions))]
+        blocks += [say(_whose(view, len(functions))), Display(tuple(functions))]
     for d in (d for d in stated if d.function.role == "loss"):
         blocks += [say("The loss {} applies to each output the function", d.function.label)]
         blocks.append(Display((definition(view, d),)))
@@ -44,6 +45,17 @@ def forward(view: View) -> Part:
         blocks += _for_one_sample(view)
     blocks += _for_a_batch(view)
     return Part("forward", "Forward pass", tuple(blocks))
+
+
+def _whose(view: View, functions: int) -> str:
+    """Introduce the activation functions; a single one may be that of the hidden layers only."""
+    if functions > 1:
+        return "The activation functions are"
+    applied = [s for s in view.batch.stage("forward") if s.target.role in (Role.ACTIVATION, Role.PREDICTION)]
+    elsewhere = [s for s in applied if not isinstance(s.equation.expression, Elementwise)]
+    if view.derivation.network is None or [s.target.role for s in elsewhere] != [Role.PREDICTION]:
+        return "The activation function is"
+    return f"The activation function of the hidden layer{'s' * (len(applied) > 2)} is"
 
 
 def _for_one_sample(view: View) -> list[Block]:
@@ -111,8 +123,14 @@ def _letters(view: View) -> list[Block]:
     target = next(t for t in view.single.inputs if t.role == Role.TARGET)
     said.append(say("{} the output", page.symbol(output.target, output.equation.indices)))
     said.append(say("{} the target", page.symbol(target, output.equation.indices)))
-    said.append(say("and {} the loss (error)", view.page.error()))
+    said += [*_penalty(view), say("and {} the loss (error)", view.page.error())]
     return [say("Here " + ", ".join(["{}"] * len(said)) + ".", *said)]
+
+
+def _penalty(view: View) -> list[Text]:
+    """What a penalty and its strength are."""
+    penalties = [s.target for s in view.single.stage("error") if s.target.role == Role.PENALTY]
+    return [say("{} the L2 penalty, {} its strength", view.page.symbol(p), view.page.entry(L2[()])) for p in penalties]
 
 
 def _weight(page: Page, weight: Tensor, entry: Indexed) -> Text:
@@ -122,7 +140,9 @@ def _weight(page: Page, weight: Tensor, entry: Indexed) -> Text:
     if weight.axes[-1].start == 0:
         zero = " (for {} = 0, the bias" + (" of unit {}" if len(units) == 2 else "") + ")"
     if len(units) == 2:
-        return say("the weight from unit {} to unit {}" + zero, *units, *(units if zero else ()))
+        turned = page.notation.from_first and is_canonical(weight)
+        place = say(" (row {}, column {} of the matrix)", *units[::-1]) if turned else Text(())
+        return say("the weight from unit {} to unit {}{}" + zero, *units, place, *(units if zero else ()))
     return say("a weight" + zero, *(units if zero else ()))
 
 
@@ -136,8 +156,8 @@ def _arrays(view: View) -> list[Block]:
         if role in roles:
             by_letter.setdefault(view.letter(view.notation.roles[role].batch), words)
     first, *others = [say("{} " + words, letter) for letter, words in by_letter.items()]
-    words = "Here {}" + ", {}" * (len(others) - 1) + " and {}; {} is the loss (error)."
-    found = say(words, first, *others, view.page.error())
+    words = "Here {}" + ", {}" * (len(others) - 1) + " and {}; {} is the loss (error)" + ", {}" * len(_penalty(view))
+    found = say(words + ".", first, *others, view.page.error(), *_penalty(view))
     weights = (p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))
     weight = next(weights, None)
     if weight is None:
@@ -171,12 +191,28 @@ def _for_a_batch(view: View) -> list[Block]:
         view.batched("forward", "error") if view.brief else view.batched("forward"),
     ]
     if view.brief:
-        blocks += _arrays(view)
-    else:
-        summed = (view.entries(s, view.batch, numbered=False) for s in error)
-        blocks.append(say("With a sum over the samples, and in matrices, the loss of the batch is"))
-        blocks.append(Display((*summed, *view.batched("error").items)))
-    return [*blocks, *signs(view, view.batch.stage("forward", "error"))]
+        return [*blocks, *_arrays(view), *signs(view, view.batch.stage("forward", "error"))]
+    forward = view.batch.stage("forward")
+    kind = "mean" if divides_by_samples(error[-1]) else "sum"
+    penalty = ", plus the penalty" if any(s.target.role == Role.PENALTY for s in error) else ""
+    blocks += [
+        *signs(view, forward),
+        say(f"The loss of the batch is the {kind} over the samples{penalty}, with indices and in matrices:"),
+    ]
+    blocks.append(Display(tuple(item for s in error for item in _loss(view, s))))
+    return [*blocks, *signs(view, error, forward)]
+
+
+def _loss(view: View, statement: ArrayAssign) -> list[Item]:
+    """A statement of the loss as a sum over the samples, if it has one, and in matrices."""
+    summed, array = view.entries(statement, view.batch, numbered=False), view.arrays(statement, view.batch_page)
+    with_samples = any(i.axis.sample for i in statement.equation.expression.atoms(Index))
+    return [summed, array] if with_samples else [array]
+
+
+def divides_by_samples(statement: ArrayAssign) -> bool:
+    """Whether a statement divides by the number of samples."""
+    return 1 / SAMPLES in statement.equation.expression.atoms(Pow)
 
 
 def _of_a_batch(view: View) -> Text:

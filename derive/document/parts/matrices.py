@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Indexed, KroneckerDelta, Pow, Sum
+from sympy import Indexed, KroneckerDelta, Sum
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Array, Node, Product, Scale, SumOver, Transpose
@@ -12,6 +12,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Reference, say
+from derive.document.parts.forward import divides_by_samples
 from derive.document.parts.pattern import ranged, recurring
 from derive.document.recursion import Layered
 from derive.document.view import LINE, View
@@ -22,7 +23,7 @@ def matrices(view: View) -> Part:
     """Derive the backward equations for a batch from those for one sample, and number them."""
     backward = view.batch.stage("factor", "gradient")
     blocks = _of_a_batch(view)
-    unfolded = _unfolded(view)
+    unfolded = _unfolded(view) if view.exhaustive else []
     if unfolded:
         blocks += [say("With the forward equations substituted, the loss of the batch is"), Display(tuple(unfolded))]
     if not view.brief:
@@ -84,7 +85,7 @@ def _of_a_batch(view: View) -> list[Block]:
     factors = view.batch.stage("factor")
     if view.coupled or not factors:
         return []
-    mean, common = _divides(view.batch.stage("error")[-1]), view.batch.common.has(SAMPLES)
+    mean, common = divides_by_samples(view.batch.stage("error")[-1]), view.batch.common.has(SAMPLES)
     kind = "mean" if mean else "sum"
     if view.brief and mean and not common:
         return [say("For a batch, {} is the derivative of the mean loss.", view.role("factor"))]
@@ -144,9 +145,9 @@ def _places(view: View, statement: ArrayAssign, sides: tuple[Node, Node]) -> lis
 def _mean(view: View) -> list[Block]:
     """Where the factor 1/m of the loss has gone."""
     (error, *_) = reversed(view.batch.stage("error"))
-    if not _divides(error):
+    if not divides_by_samples(error):
         return []
-    holders = [s for s in view.batch.stage("factor", "gradient") if _divides(s)]
+    holders = [s for s in view.batch.stage("factor", "gradient") if divides_by_samples(s)]
     mean = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
     if len(holders) == 1:
         words = "The factor {} of the mean stands in {} alone and enters the others through {}."
@@ -155,11 +156,6 @@ def _mean(view: View) -> list[Block]:
         role = view.role("factor")
         return [say("{} belongs to the loss of one sample; the mean over the batch is taken in the gradients.", role)]
     return []
-
-
-def _divides(statement: ArrayAssign) -> bool:
-    """Whether a statement divides by the number of samples."""
-    return 1 / SAMPLES in statement.equation.expression.atoms(Pow)
 
 
 def _unfolded(view: View) -> list[Item]:
