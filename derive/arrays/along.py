@@ -257,7 +257,7 @@ RULES = {
             ("z", "y"),
             _minus,
             _partition_minus,
-            "softmax(z) - y, exact where the largest share would round to 1",
+            "softmax(z) - y without the rounding error of forming softmax(z) first",
         ),
         Rule(
             "softmax_rest",

@@ -275,7 +275,7 @@ def minus(function: Any) -> Any | None:
     form = difference_form(function.definition, y)
     if form is None:
         return None
-    summary = f"{function.title}(x) − y, exact where {function.title}(x) itself would round"
+    summary = f"{function.title}(x) − y without the rounding error of forming {function.title}(x) first"
     return elementwise(f"{function.title}_minus", function.definition - y, others=(y,), summary=summary, form=form)
 
 

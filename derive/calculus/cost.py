@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import prod
 
-from sympy import Add, Expr, Function, Integer, KroneckerDelta, Mul, Pow, Sum, expand
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, cancel, expand
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
-from derive.calculus.index import SAMPLES, IndexSupply, Tensor
-from derive.calculus.program import Assign
+from derive.calculus.index import SAMPLES, IndexSupply, Tensor, symbols_read
+from derive.calculus.program import Program
+from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import Link
 
 
@@ -20,13 +21,37 @@ def size(tensor: Tensor) -> Expr:
     return prod((axis.extent for axis in tensor.axes), start=Integer(1))
 
 
-def multiplications(statements: Iterable[Assign]) -> Expr:
-    """Count the multiplications and divisions of all entries that the statements compute.
+def multiplications(program: Program, *stages: str) -> Expr:
+    """Count the multiplications and divisions of all entries that the stages compute.
 
-    What happens inside elementwise functions is not counted; signs and additions are free.
+    What happens inside elementwise functions is not counted; signs, additions and products with a
+    constant 1 are free. For one sample, so is what reads no data and is computed once for a batch.
     """
-    terms = ((s.equation.indices, t) for s in statements for t in Add.make_args(s.equation.expression))
-    return expand(sum((_entries(indices, t) * _within(t) for indices, t in terms), Integer(0)))
+    ones = _with_ones(program.tensors.values())
+    counted = [s for s in program.stage(*stages) if s.target.name not in _once(program)]
+    terms = ((s.equation.indices, t) for s in counted for t in Add.make_args(s.equation.expression))
+    return _exact(sum((_entries(indices, t) * _within(t, ones) for indices, t in terms), Integer(0)))
+
+
+def _once(program: Program) -> set[str]:
+    """For one sample, the tensors of the forward pass and the error that no data are needed for."""
+    read = {t.name for t in program.inputs}
+    found: set[str] = set()
+    if all(axis.extent == 1 for t in program.inputs for axis in t.axes if axis.sample):
+        for statement in program.stage("forward", "error"):
+            known = read if read & {*symbols_read(statement.equation.expression)} else found
+            known.add(statement.target.name)
+    return found
+
+
+def _with_ones(tensors: Iterable[Tensor]) -> frozenset[str]:
+    """The tensors whose first row is the constant 1."""
+    return frozenset(t.name for t in tensors if t.role == Role.AUGMENTED)
+
+
+def _exact(count: Expr) -> Expr:
+    """Expand a count; fractions of it are means over the rows of an array, and cancel."""
+    return expand(cancel(count))
 
 
 def _entries(indices: Sequence[Expr], term: Expr) -> Expr:
@@ -36,20 +61,30 @@ def _entries(indices: Sequence[Expr], term: Expr) -> Expr:
     return prod((equal.get(i, i).axis.extent for i in indices), start=Integer(1))
 
 
-def _within(expression: Expr, alone: bool = True) -> Expr:
-    """Count the multiplications in one entry of an expression; a power that is not ``alone`` is a factor."""
+def _within(expression: Expr, ones: frozenset[str] = frozenset(), alone: bool = True) -> Expr:
+    """Count the multiplications in one entry of an expression, in the mean over the rows of arrays in ``ones``.
+
+    A power that is not ``alone`` is a factor.
+    """
     if isinstance(expression, Sum):
         extents = prod((limit[0].axis.extent for limit in expression.limits), start=Integer(1))
-        return extents * _within(expression.function)
+        return extents * _within(expression.function, ones)
     factor = isinstance(expression, Mul)
-    inside = sum((_within(a, not factor) for a in expression.args if isinstance(a, Expr)), Integer(0))
+    inside = sum((_within(a, ones, not factor) for a in expression.args if isinstance(a, Expr)), Integer(0))
     if factor:
         factors = [f for f in expression.args if f != -1 and not isinstance(f, KroneckerDelta)]
-        return inside + max(len(factors) - int(not all(map(_is_divisor, factors))), 0)
+        free = sum((_share(f, ones) for f in factors), Integer(0)) if len(factors) > 1 else 0
+        return inside + max(len(factors) - int(not all(map(_is_divisor, factors))), 0) - free
     if isinstance(expression, Pow):
         times = abs(int(expression.exp)) - 1 if expression.exp.is_Integer else 0
         return inside + times + int(alone and _is_divisor(expression))
     return inside if isinstance(expression, Add | Function) else Integer(0)
+
+
+def _share(factor: Expr, ones: frozenset[str]) -> Expr:
+    """The share of the rows of an array in which a factor is the constant 1."""
+    is_row = isinstance(factor, Indexed) and factor.base.label.name in ones
+    return 1 / factor.indices[0].axis.extent if is_row else Integer(0)
 
 
 def _is_divisor(factor: Expr) -> bool:
@@ -62,14 +97,14 @@ def multiplications_by_chain(chains: Chains) -> Expr:
     The number of chains is exponential, so they are not enumerated: ``_counts`` gives the number
     of chains to each entry and the total number of their factors.
     """
-    found = _counts(chains)
+    found, ones = _counts(chains), _with_ones(chains.forward.tensors.values())
     count = Integer(0)
     for parameter in chains.forward.parameters:
         for edge in chains.into(parameter):
             above, already = found[edge.of.name]
-            each = fan(edge) * (already + above * (_factors(edge) - 1))
+            each = fan(edge) * (already + above * (_factors(edge, ones) - 1))
             count += _entries(edge.wrt_indices, edge.value) * each
-    return expand(count)
+    return _exact(count)
 
 
 def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) -> Expr:
@@ -85,13 +120,14 @@ def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) ->
 def _counts(chains: Chains) -> dict[str, tuple[Expr, Expr]]:
     """For one entry of each tensor, return the number of chains to it and the total number of their factors."""
     found: dict[str, tuple[Expr, Expr]] = {chains.forward.error.target.name: (Integer(1), Integer(0))}
+    ones = _with_ones(chains.forward.tensors.values())
     for tensor in chains.tensors[1:]:
         number, factors = Integer(0), Integer(0)
         for edge in chains.into(tensor):
             above, already = found[edge.of.name]
             ways = fan(edge)
             number += ways * above
-            factors += ways * (already + above * _factors(edge))
+            factors += ways * (already + above * _factors(edge, ones))
         found[tensor.name] = (expand(number), expand(factors))
     return found
 
@@ -103,10 +139,10 @@ def fan(edge: LocalDerivative) -> Expr:
 
 
 @lru_cache(maxsize=1024)
-def _factors(edge: LocalDerivative) -> Expr:
+def _factors(edge: LocalDerivative, ones: frozenset[str]) -> Expr:
     """Count the factors that a local derivative contributes to a product; the factor 1 does not count."""
     value = contract(edge.value, IndexSupply("cost")).replace(
         lambda e: isinstance(e, KroneckerDelta), lambda _: Integer(1)
     )
     value = tidy(value.xreplace({SAMPLES: Integer(1)}))
-    return Integer(0) if value in (1, -1) else Integer(1) + _within(value)
+    return Integer(0) if value in (1, -1) else Integer(1) - _share(value, ones) + _within(value, ones)

@@ -16,7 +16,9 @@ from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, Tensor, symbols_read
 from derive.calculus.roles import Role
+from derive.catalogue.activations import ACTIVATIONS
 from derive.record import record
+from derive.text.entry_text import printed
 
 if TYPE_CHECKING:
     from derive.derived import Derived
@@ -158,7 +160,7 @@ def _activated(layer: Layer, equation: Equation, edges: tuple[LocalDerivative, .
     value = equation.expression
     function = named or (type(value).label if isinstance(value, Elementwise) else "")
     parts = (layer.source, layer.sum, layer.weight, layer.bias, layer.constant)
-    return Layer(*parts, equation.target, function, mixes=not tied[0])
+    return Layer(*parts, equation.target, printed(function, ACTIVATIONS), mixes=not tied[0])
 
 
 def _is_whole(layers: list[Layer], derivation: Derived) -> bool:

@@ -232,7 +232,7 @@ def _decimal(view: View, number: Expr) -> Box:
 
 def _costs(derived: Runnable) -> tuple[Expr, Expr]:
     """The multiplications for the gradients of one sample, without and with shared factors."""
-    return multiplications_by_chain(derived.chains), multiplications(derived.single.stage("factor", "gradient"))
+    return multiplications_by_chain(derived.chains), multiplications(derived.single, "factor", "gradient")
 
 
 def _varied(view: View, changes: Iterable[tuple[str, object]]) -> Runnable | None:

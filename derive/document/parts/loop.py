@@ -80,8 +80,9 @@ def _moment(view: View) -> Text:
     """Name the letter of the first moment, which papers call by that of the samples here."""
     if not any(t.role == "mean" for t in view.batch.states):
         return Text(())
-    words, samples = " The first moment is {} here and {} in the paper on Adam: {} is the number of samples.", SAMPLES
-    return say(words, view.letter(ABOUT["mean"].entry), view.page.entry(samples), view.page.entry(samples))
+    words = " The first moment is written {}, not {} as in the paper, because {} is the number of samples here."
+    samples = view.page.entry(SAMPLES)
+    return say(words, view.letter(ABOUT["mean"].entry), samples, samples)
 
 
 # A step.
@@ -97,7 +98,7 @@ def _lead(view: View) -> Text:
     words = f"A step of {method} with learning rate {{}}"
     boxes: list[Box] = [rate]
     if descent.counts:
-        words += "; {} is the number of the step, starting at 1"
+        words += "; {} counts the steps and is 0 before the first"
         boxes.append(view.page.symbol(STEP))
     if descent.timed:
         words += "; {} is the learning rate of this step, from the schedule " + descent.schedule.name
@@ -216,11 +217,13 @@ def _names_in_code(view: View) -> list[Block]:
     if any("slopes[" in source for source in sources):
         said.append(say("{} holds the gradients", Code("slopes")))
     for first, docstring in pairwise(lines):
-        name = first.removeprefix("def ").partition("(")[0]
+        name, _, signature = first.removeprefix("def ").partition("(")
         words = docstring.strip().removeprefix('"""').removesuffix('"""').removesuffix(".")
         words = words if docstring.endswith('"""') else words.partition(";")[0]
         if first.startswith("def ") and name not in defined and any(f"{name}(" in source for source in sources):
-            said.append(say("{} is {}", Code(name), words.replace("The ", "the ", 1)))
+            inputs = ", ".join(one.partition(":")[0].strip() for one in signature.partition(")")[0].split(","))
+            words = words.replace("The ", "the ", 1).replace(" - ", " − ")
+            said.append(say("{} computes {}", Code(f"{name}({inputs})"), words))
     return [say("In the code, " + "; ".join(["{}"] * len(said)) + ".", *said)] if said else []
 
 

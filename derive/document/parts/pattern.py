@@ -411,8 +411,8 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
 def _saving(view: View) -> list[Block]:
     """The numbers of multiplications with and without sharing, counted in the programs."""
     alone = multiplications_by_chain(view.derivation.chains)
-    shared = multiplications(view.single.stage("factor", "gradient"))
-    forwards = multiplications(view.single.stage("forward", "error"))
+    shared = multiplications(view.single, "factor", "gradient")
+    forwards = multiplications(view.single, "forward", "error")
     if not alone.is_number:
         text = say("Sharing saves multiplications. For one sample, in terms of the widths, every chain by itself takes")
         return [

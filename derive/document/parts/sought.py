@@ -9,7 +9,7 @@ from derive.document.blocks import Block, Display, Item, Part, Text, say
 from derive.document.parts.forward import inside_functions
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
-from derive.paper.boxes import EMPTY, PRODUCT, Box
+from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 
 #: Largest number of gradients listed; of more, the middle ones are omitted.
 MOST = 8
@@ -20,19 +20,21 @@ def sought(view: View) -> Part:
     gradients = Display((Item(EMPTY, tuple(_gradients(view)), "none"),))
     first = view.single.stage("gradient")[0].target
     assert first.about is not None
+    optimizer = view.descent.optimizer
     rate, one = view.page.symbol(LEARNING_RATE), view.page.symbol(first.about, whole=True)
     step = view.set_.join((rate, view.page.symbol(first, whole=True)), "thin", PRODUCT)
     blocks: list[Block] = [
         say(
             "Training adjusts the parameters so that the loss {} decreases. Think of {} as the height of a landscape "
             "over the parameters. Its gradient points uphill, so gradient descent takes a small step the other way: "
-            "it subtracts {} from {}{}. The learning rate {} sets the size of the step.{}",
+            "it subtracts {} from {}{}. The learning rate {} sets the size of the step.{}{}",
             view.page.error(),
             view.page.error(),
             step,
             one,
             ", and does the same for every other parameter" if len(view.single.parameters) > 1 else "",
             rate,
+            "" if optimizer.is_plain else f" {optimizer.title}, used below, changes this step.",
             _why_this_loss(view),
         )
     ]
@@ -66,15 +68,32 @@ def _gradients(view: View) -> list[Box]:
     return [*(view.set_.after(b, "comma") for b in boxes[:-1]), boxes[-1]]
 
 
+#: Up to how many multiplications finite differences are affordable.
+AFFORDABLE = 100
+
+
 def _price(view: View) -> Text:
+    """The cost of finite differences beside that of a backward pass."""
     program = view.batch if view.coupled else view.single
-    once = multiplications(program.stage("forward", "error"))
+    once = multiplications(program, "forward", "error")
+    back = multiplications(program, "factor", "gradient")
+    passes, both = view.total + 1, once + back
+    words = (
+        "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes one forward "
+        "pass for each of the {} parameters and one more for the unchanged loss"
+    )
+    end = "The result is an approximation. The chain rule gives all derivatives exactly in one backward pass."
+    entry, join = view.page.entry, view.set_.join
+    if not (passes.is_number and both.is_number):
+        return say(words + ". " + end, entry(view.total))
+    each = "" if view.coupled else " for each sample"
+    affordable = " Here that would still be affordable, but the cost grows as the number of parameters times the cost "
+    affordable += "of a pass."
     return say(
-        "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes a forward "
-        "pass for each: {} passes of {} multiplications and divisions{}{}. The result is an "
-        "approximation. The chain rule gives all derivatives exactly in one backward pass.",
-        view.page.entry(view.total),
-        view.page.entry(once),
-        say(", {} for every sample", view.page.entry(view.total * once)) if once.is_number else Text(()),
-        inside_functions(view, derivatives=False),
+        f"{words}: {{}} multiplications and divisions{each}{{}}, against {{}} for one forward and one backward pass."
+        f"{affordable if int(passes * once) <= AFFORDABLE else ''} {end}",
+        entry(view.total),
+        join((join((entry(passes), entry(once)), "dot", PRODUCT), entry(passes * once)), "equals", SUM),
+        inside_functions(view),
+        join((view.page.sum_of(((False, entry(once)), (False, entry(back)))), entry(both)), "equals", SUM),
     )
