@@ -52,10 +52,11 @@ def test_the_paths_are_those_through_all_later_units(widths):
 
 def test_the_cross_entropy_changes_the_loss_and_the_last_factor_alone():
     view = View(derive(Network((3, 4, 4, 1))))
-    text_, display = answer(view, "Replace the loss").blocks
+    text_, display, _, steps = answer(view, "Replace the loss").blocks
     numbers = [s.number for s in text_.spans if hasattr(s, "number")]
     assert numbers == [view.batch.stage("error")[-1].number, view.batch.stage("factor")[0].number]
     assert [text(i.right[-1]) for i in display.items][-1].endswith("(Ŷ − Y)")
+    assert any("".join(map(text, i.right)).endswith("(1 − ŷ)ŷ") for i in steps.items)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +69,12 @@ def test_the_cross_entropy_changes_the_loss_and_the_last_factor_alone():
     ],
 )
 def test_a_step_by_hand(options, after):
-    (display,) = answer(View(derive(Network((3, 4, 1), **options))), "first step").blocks
+    (display,) = answer(View(derive(Network((3, 4, 1), **options))), "What does").blocks
     assert float(text(display.items[-1].right[-1]).removeprefix(" = ")) == pytest.approx(after, rel=1e-5)
 
 
 def test_the_norm_of_all_gradients_is_not_computed_by_hand():
-    assert "first step" not in _words(alone(View(derive(Network((3, 4, 1), clip=1)))))
+    assert "What does" not in _words(alone(View(derive(Network((3, 4, 1), clip=1)))))
 
 
 def test_exercises_stand_in_their_parts_and_the_answers_at_the_end():

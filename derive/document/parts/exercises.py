@@ -11,16 +11,19 @@ from sympy import Expr, Indexed, Integer, Rational, Sum, Symbol
 from derive.arrays.lift import ArrayAssign
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.cost import scalar_chains as count_chains
+from derive.calculus.functions import derivative
 from derive.calculus.index import SAMPLES, Tensor
+from derive.calculus.program import Definition
 from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import at_entry, scalar_chains, telling_entry
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Fold, Heading, Item, Part, Reference, Text, listed, say
 from derive.document.parts.chain import one_weight
-from derive.document.parts.forward import written_out
+from derive.document.parts.forward import layers_of, written_out
 from derive.document.parts.matrices import product_over_samples
 from derive.document.parts.numbers import figure
-from derive.document.parts.values import plugged
+from derive.document.parts.pattern import passage_steps
+from derive.document.parts.values import plugged, slope_steps
 from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
@@ -122,8 +125,13 @@ def _other_loss(view: View) -> Iterator[Exercise]:
         loss(other.network.loss).with_article,
     )
     words = "Of these, {} changes:" if len(changed) == 1 else "Of these, {} change:"
-    answer = (say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items)))
-    yield Exercise("matrices", question, answer)
+    answer: list[Block] = [say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items))]
+    factors = {new.target.name for _, new in changed if new.stage == "factor"}
+    derived = [p for p in other.program.passages if p.name is not None and p.name.name in factors]
+    steps = tuple(item for p in derived for item in passage_steps(View(other), p))
+    if steps:
+        answer += [say("For one sample, this follows from the chain rule:"), Display(steps)]
+    yield Exercise("matrices", question, tuple(answer))
 
 
 def _other_activation(view: View) -> Iterator[Exercise]:
@@ -136,10 +144,18 @@ def _other_activation(view: View) -> Iterator[Exercise]:
     if other is None or last.layer != 1 or len(network.activation) < 2:
         return
     assert other.network is not None
-    item = plugged(View(other))[-1]
-    symbol = view.page.symbol(last, whole=True)
-    question = "Give the first layer the activation {}. What is {} in terms of the activations of the layer?"
-    yield Exercise("values", say(question, other.network.activation[0], symbol), (Display((item,)),))
+    name, changed = other.network.activation[0], View(other)
+    item = plugged(changed)[-1]
+    function = next(d.function for d in other.program.definitions if d.function.label == name)
+    steps = slope_steps(changed, Definition(0, derivative(function)))
+    letter = changed.page.function(function, layers_of(changed, function)[0])
+    answer = (
+        say("With {} for {}, the derivative of the activation is", letter, name),
+        Display(tuple(replace(step, number=None) for step in steps)),
+        say("and the shared factor"),
+        Display((item,)),
+    )
+    yield Exercise("values", say("Give the first layer the activation {}. What is {} then?", name, item.left), answer)
 
 
 def _wider(view: View) -> Iterator[Exercise]:
@@ -199,7 +215,10 @@ def _step_by_hand(view: View) -> Iterator[Exercise]:
         view.set_.join((view.page.with_letters((), bound_in(s, ())).entry(s), _decimal(view, n)), "equals", SUM)
         for s, n in given.items()
     ]
-    question = say("Let {}. What does the first step do to {}?", listed(sides), view.page.symbol(weight, entry))
+    plain = view.descent.is_plain
+    method = "one gradient descent step" if plain else f"the first step of {view.descent.optimizer.title}"
+    words = f"For one sample, let {{}}. What does {method} do to {{}}?"
+    question = say(words, listed(sides), view.page.symbol(weight, entry))
     yield Exercise("loop", question, (Display(tuple(items)),))
 
 

@@ -37,7 +37,7 @@ def values(view: View) -> Part:
         blocks += [say(text, view.set_.condition(i, k), i, k), Display(tuple(mixed))]
     of_loss = [d for d in view.batch.definitions if d.function.order and d.function.role == "loss"]
     if of_loss:
-        steps = [item for d in of_loss for item in _slope(view, d)]
+        steps = [item for d in of_loss for item in slope_steps(view, d)]
         blocks += [say("The function of the loss has the derivative"), Display(tuple(steps)), *_kinks(view, "loss")]
     slopes = _slopes(view)
     if slopes or error:
@@ -80,12 +80,12 @@ def _slopes(view: View) -> list[list[Item]]:
     numbered = [d for d in definitions if d.function.order]
     known = {d.function for d in numbered}
     needed = [derivative(d.function) for d in definitions if not d.function.order]
-    others = [_slope(view, Definition(0, f)) for f in needed if f not in known]
+    others = [slope_steps(view, Definition(0, f)) for f in needed if f not in known]
     unnumbered = [[replace(item, number=None) for item in items] for items in others]
-    return [*(_slope(view, d) for d in numbered), *unnumbered]
+    return [*(slope_steps(view, d) for d in numbered), *unnumbered]
 
 
-def _slope(view: View, stated: Definition) -> list[Item]:
+def slope_steps(view: View, stated: Definition) -> list[Item]:
     """Derive f' step by step, then write it in terms of f."""
     function = next(d.function for d in view.batch.definitions if d.function.title == stated.function.origin)
     page = view.page
