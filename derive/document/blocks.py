@@ -126,7 +126,7 @@ class Step:
 
     text: Text
     depth: int = 0
-    number: int | None = None
+    number: Number | None = None
     code: tuple[int, str] | None = None
 
 

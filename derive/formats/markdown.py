@@ -106,8 +106,9 @@ class MarkdownWriter:
     @block.register
     def _(self, block: Algorithm) -> str:
         rows = [self._step(n, step) for n, step in enumerate(block.steps, start=1)]
-        table = _table([["", "step", "equation", "line of code"], ["---:", "---", "---:", "---"], *rows])
-        return f"**Algorithm.** {self.text(block.title)}.\n\n{table}"
+        rows = [["", "step", "equation", "line of code"], ["---:", "---", "---:", "---"], *rows]
+        filled = [n for n in range(len(rows[0])) if any(row[n] for row in rows[2:])]
+        return f"**Algorithm.** {self.text(block.title)}.\n\n{_table([[row[n] for n in filled] for row in rows])}"
 
     def _step(self, number: int, step: Step) -> list[str]:
         equation = "" if step.number is None else self.span(Reference(step.number))

@@ -13,7 +13,8 @@ from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
-from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Step, Text, listed, say
+from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Step, Text, listed, say
+from derive.document.parts.pattern import recurring
 from derive.document.recursion import Layered, covers
 from derive.document.view import View
 from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
@@ -36,10 +37,9 @@ def loop(view: View) -> Part:
     if not view.brief:
         blocks += _corrections(view)
     if plain and (view.exhaustive or (view.notation.increment and not view.brief)):
-        words = "With" if view.coupled else "For one sample, with"
-        blocks += [say(words + " the gradient substituted:"), Display(tuple(_stepwise(view)))]
-    elif not view.brief and not plain:
-        blocks += [_first_words(view), Display(tuple(_by_entries(view)))]
+        blocks += [_stepwise_words(view), Display(tuple(_stepwise(view)))]
+    elif view.exhaustive:
+        blocks += [say("With indices:"), Display(tuple(_by_entries(view)))]
     over_layers = _over_layers(view)
     whole = [_kept(view), _algorithm(view), *_names_in_code(view), *over_layers]
     blocks += over_layers if view.brief and over_layers else whole
@@ -122,23 +122,12 @@ def _corrections(view: View) -> list[Block]:
     return [say(words, listed([view.page.symbol(t) for t in known]))]
 
 
-def _first_words(view: View) -> Text:
-    """The sentence that says which equations are written with indices."""
-    first, *others = view.single.parameters
-    if view.exhaustive or not others:
-        return say("With indices:")
-    return say(
-        "With indices, for {}; the other parameters are updated in the same way:",
-        view.page.symbol(first, whole=True),
-    )
-
-
 def _by_entries(view: View) -> list[Item]:
     """Write the equations of a step in index form, with a separate increment if the notation has one."""
     found = []
     for statement in view.single.stage("update"):
         old, equation = statement.target.replaces, statement.equation
-        if not equation.expression.has(Indexed) or not (view.exhaustive or is_of_first(view, statement)):
+        if not equation.expression.has(Indexed):
             continue
         if view.notation.increment and old is not None and old in view.single.parameters:
             page = view.page.lettered(equation, "update")
@@ -157,11 +146,22 @@ def is_of_first(view: View, statement: ArrayAssign) -> bool:
     return owner == view.single.parameters[0] or not statement.target.axes
 
 
+def _stepwise_words(view: View) -> Text:
+    """The sentence before the updates with the gradient put in, which in most documents are those of one parameter."""
+    words = ("With" if view.coupled else "For one sample, with") + " the gradient substituted"
+    first, *others = view.single.parameters
+    if view.exhaustive or not others:
+        return say(words + ":")
+    return say(words + ", for {}; the other parameters change likewise:", view.page.symbol(first, whole=True))
+
+
 def _stepwise(view: View) -> list[Item]:
-    """Write each update with indices, with the gradient put in."""
+    """Write the updates with indices, with the gradient put in."""
     gradients = {s.target.about: s for s in view.written.stage("gradient")}
     found = []
     for statement in view.written.stage("update"):
+        if not (view.exhaustive or is_of_first(view, statement)):
+            continue
         equation, about = statement.equation, statement.target.about
         assert about is not None
         slope = gradients[about]
@@ -240,12 +240,14 @@ def _over_layers(view: View) -> list[Block]:
     if len(recursion) != 1 or not covers(recursion, layers[:-1]) or not covers(gradients, layers):
         return []
     letter = view.letter(layered.letter)
+    known = () if view.brief else recurring(view).items()
+    recurrence = next((r for r, f in known if f.statements == recursion[0].statements), None)
     above = view.set_.join((letter, view.set_.number(1)), "greater", SUM)
     lines = [
         Step(_assigned(view, view.batch_page.symbol(first.target, whole=True), view.batch_page.array(first.form)), 0),
         Step(say("for {} = {}:", letter, _downwards(last))),
         *(Step(_assigned(view, f.left, f.right), 1) for f in gradients),
-        Step(say("if {}: {}", above, _assigned(view, recursion[0].left, recursion[0].right)), 1),
+        Step(say("if {}: {}", above, _assigned(view, recursion[0].left, recursion[0].right)), 1, recurrence),
     ]
     start, title = layered.start, Text(("The backward pass as a loop over the layers",))
     if start is not None and any(start.name in arrays_read(s.form) for s in view.batch.stage("gradient")):
@@ -283,6 +285,10 @@ def _line(view: View, statement: ArrayAssign, code: Mapping[int, tuple[int, str]
     symbol = view.batch_page.symbol(statement.target, whole=True)
     value = view.batch_page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
-    shown = say("{}", formula) if formula.width <= WIDEST else say("compute {}", symbol)
+    shown = (
+        say("{}", formula)
+        if formula.width <= WIDEST
+        else say("compute {} as in {}", symbol, Reference(statement.number))
+    )
     line, source = code.get(statement.number, (0, ""))
     return Step(shown, 2, statement.number, (line, source) if source else None)
