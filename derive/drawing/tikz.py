@@ -60,9 +60,9 @@ _TIP = "-latex"
 _FIRST, _SECOND = r"\i", r"\j"
 
 
-def tikz(drawing: Drawing, label: Callable[[Box], str] = latex) -> str:
-    """Write a drawing for LaTeX. ``label`` writes the formulas."""
-    return _Picture(drawing, label).written()
+def tikz(drawing: Drawing, label: Callable[[Box], str] = latex, across: float = 1.0) -> str:
+    """Write a drawing for LaTeX. ``label`` writes the formulas; ``across`` scales the distances from left to right."""
+    return _Picture(drawing, label).written(across)
 
 
 @record
@@ -115,9 +115,9 @@ class _Picture:
     def __init__(self, drawing: Drawing, label: Callable[[Box], str]) -> None:
         self.drawing, self.parts, self.label = drawing, drawing.parts, label
 
-    def written(self) -> str:
+    def written(self, across: float) -> str:
         body = [*self._shapes(), *self._texts(over=False), *self._strokes(), *self._texts(over=True)]
-        styles = ",\n  ".join([f"x={_number(self.unit[0])}pt, y={_number(self.unit[1])}pt", *self._styles()])
+        styles = ",\n  ".join([f"x={_number(self.unit[0] * across)}pt, y={_number(self.unit[1])}pt", *self._styles()])
         used = "\n".join(body) + styles
         colours = [rf"\providecolor{{{name}}}{{HTML}}{{{value}}}" for name, value in COLOURS.items() if name in used]
         opening = [r"\begin{tikzpicture}[baseline=(current bounding box.center),", f"  {styles}]"]

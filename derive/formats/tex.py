@@ -39,7 +39,7 @@ from derive.drawing.tikz import tikz
 from derive.files.templates import fill
 from derive.paper.boxes import Box, opened
 from derive.paper.characters import RELATIONS
-from derive.paper.latex import Source, has_colours
+from derive.paper.latex import Source, has_colours, is_slashed
 from derive.record import record
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ WIDE = 42.0
 COLUMN = 27.0
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
+#: The width of a unit of a drawing, in points, and the least factor for the distances between units.
+UNIT, NARROWEST = 46.0, 0.7
 #: The most equations that share a row, and the most rows of an equation that stay on one page.
-ABREAST, TOGETHER = 4, 6
+ABREAST, TOGETHER = 4, 8
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -150,7 +152,7 @@ class TexWriter:
         """Write blocks; a formula belongs to the paragraph before it, and a small table to the picture before it."""
         text, picture = "", None
         for block, after in zip(blocks, [*blocks[1:], None][: len(blocks)], strict=True):
-            if isinstance(block, Picture) and isinstance(after, Table) and _fit(block, after):
+            if self.alone and isinstance(block, Picture) and isinstance(after, Table) and _narrowing(block, after):
                 picture = block
                 continue
             glue = "" if not text else "\n" if isinstance(block, Display) else "\n\n"
@@ -246,14 +248,14 @@ class TexWriter:
         return self._figure(block)
 
     def _figure(self, picture: Picture, beside: Block | None = None) -> str:
-        """Write a drawing with its caption; a small table stands beside it if the line is long enough."""
-        drawing = tikz(picture.drawing, self.write)
-        if not self.alone:
-            drawing = "\n".join([r"\begin{derivefit}", drawing, r"\end{derivefit}"])
-        lines = [r"\begin{center}", drawing]
+        """Write a drawing with its caption, and a small table beside it."""
         if isinstance(beside, Table):
-            table = self.block(beside).split("\n")[1:-1]
-            lines = [lines[0], r"\lineskip=\medskipamount", *lines[1:], r"\qquad", *table]
+            drawing = tikz(picture.drawing, self.write, _narrowing(picture, beside))
+            lines = [r"\begin{center}", drawing, r"\quad", *self.block(beside).split("\n")[1:-1]]
+        elif self.alone:
+            lines = [r"\begin{center}", tikz(picture.drawing, self.write)]
+        else:
+            lines = [r"\begin{center}", r"\begin{derivefit}", tikz(picture.drawing, self.write), r"\end{derivefit}"]
         caption = rf"\captionof{{figure}}{{{self.text(picture.caption)}}}{self._label(picture.name)}"
         return "\n".join([*lines, r"\nopagebreak", caption, r"\end{center}"])
 
@@ -426,11 +428,13 @@ def _is_stacked(table: Table) -> bool:
     return any(b.kind == "script" and b.parts[1] and b.parts[2] for b in boxes_in([table]))
 
 
-def _fit(picture: Picture, table: Table) -> bool:
-    """Whether a table fits beside a picture on the page; in a narrower line it stands below."""
+def _narrowing(picture: Picture, table: Table) -> float:
+    """The factor for the distances in a drawing with which a small table fits beside it on a page; 0 if none does."""
     rows = (table.head, *table.rows)
     columns = (max(text_width(row[n]) for row in rows) + 1.4 for n in range(len(table.head)))
-    return not _is_long(table.rows) and picture.drawing.width + 9.0 * sum(columns) < 410
+    room = 435 - 9.0 * sum(columns)
+    factor = min(1.0, (room - UNIT) / (picture.drawing.width - UNIT))
+    return factor if factor > NARROWEST and not _is_long(table.rows) else 0.0
 
 
 def _tabular(columns: str, head: str, rows: Sequence[str]) -> str:
@@ -492,12 +496,16 @@ def _lines(reason: Text, line: float) -> list[Text]:
 
 
 def text_width(text: Text) -> float:
-    """Estimate the width of a short text in em; a partial derivative in it has a slash."""
-    return sum(_width(s) if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
+    """Estimate the width of a short text in em."""
+    return sum(_inline_width(s) if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
 
 
-def _width(box: Box) -> float:
-    return sum(part.width for part in box.parts) + 1.7 if box.kind == "partial" else box.width
+def _inline_width(box: Box) -> float:
+    """The width of a formula in a line of text, where derivatives and wide fractions have a slash."""
+    if box.kind == "partial" or is_slashed(box):
+        return sum(map(_inline_width, box.parts)) + 1.7
+    parts = box.parts if box.kind == "row" else ()
+    return box.width + sum(_inline_width(part) - part.width for part in parts if isinstance(part, Box))
 
 
 def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list[Box], float]]:

@@ -203,7 +203,7 @@ class Source(Writer):
 
     def fraction(self, top: Box, bottom: Box) -> str:
         """A fraction; a wide one in a line of text has a slash."""
-        if not self.inline or max(top.width, bottom.width) < _WIDE:
+        if not self.inline or not _is_wide(top, bottom):
             return super().fraction(top, bottom)
         over = self(top) if top.binds >= PRODUCT else f"({self(top)})"
         return f"{over}/{self(bottom)}" if bottom.binds > PRODUCT else f"{over}/({self(bottom)})"
@@ -233,6 +233,15 @@ class Source(Writer):
 
 def _is_number(box: Box) -> bool:
     return box.kind in ("number", "decimal", "dots") or (box.kind == "before" and _is_number(box.parts[1]))
+
+
+def is_slashed(box: Box) -> bool:
+    """Whether a box is a fraction that has a slash in a line of text."""
+    return box.kind == "fraction" and _is_wide(*box.parts)
+
+
+def _is_wide(top: Box, bottom: Box) -> bool:
+    return max(top.width, bottom.width) >= _WIDE
 
 
 def has_colours(box: Box) -> bool:

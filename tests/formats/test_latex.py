@@ -429,6 +429,22 @@ def test_an_entry_of_the_table_of_symbols_is_never_broken(
     assert len(shapes) > 7 and not [line for line in shapes if len(re.split("  +", line.strip())) < 3]
 
 
+def test_the_table_of_layers_stands_beside_the_drawing_where_it_fits(compile_latex: Compile) -> None:
+    """The distances in the drawing shrink for it; its units and its type do not."""
+    beside = re.compile(r"\\end\{tikzpicture\}\n\\quad\n\\small\n\\begin\{tabular\}")
+    for described, fits in (({"layers": (3, 4, 4, 1)}, True), (ADAM, False), ({"layers": (3, 1)}, False)):
+        source = derive(network(**described)).files(Edition("tex", only="glance"))["document.tex"]
+        assert bool(beside.search(source)) == fits
+        assert "minimum size=23pt" in source and not complaints(compile_latex(source))
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_the_paths_to_a_weight_stay_with_their_substituted_form(notation: str) -> None:
+    source = derive(network(layers=(3, 4, 4, 1), notation=notation)).files(Edition("tex", only="chain"))["document.tex"]
+    *rows, last = re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end", source, re.DOTALL)[-1].splitlines()
+    assert len(rows) == 7 and all(row.endswith(r"\\*") for row in rows) and "substituted" in last
+
+
 def test_a_reason_stands_beside_its_step_and_before_the_number() -> None:
     source = parts(only=("values",), layers=(3, 4, 4, 1))
     assert re.search(r"^&= f\(x\).* \\tag\{\d+\} \\why\{since ", source, re.MULTILINE)
