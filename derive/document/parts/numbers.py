@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
+from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
@@ -22,6 +22,7 @@ from derive.document.recursion import Layered
 from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import ATOM, PRODUCT, Box
+from derive.paper.characters import plain
 from derive.paper.page import Page
 from derive.record import record
 from derive.worked.example import Example, Step, position
@@ -191,13 +192,35 @@ def _first_unit(view: View, known: _Known, equation: Equation) -> Item | None:
     """Write one entry of an equation: its formula with numbers for symbols, and its value; None if it is a copy."""
     entry = tuple(_first(i) for i in equation.indices)
     value = at_entry(equation.at(entry))
+    sums, others = _factors(value)
     value = Add(*(t if _is_sum(t) else _opened(t) for t in Add.make_args(value)))
     if isinstance(_opened(value), Indexed | Symbol) or any(len(total.limits) > 1 for total in value.atoms(Sum)):
         return None
     page = view.page.with_letters([i for i in entry if isinstance(i, Index)], bound_in(value, ()))
-    pieces = written_out(replace(page, given=known, dotted=True), value, UNITS["exhaustive"])
+    page = replace(page, given=known, dotted=True)
+    if len(sums) == 1 and others != 1 and not others.could_extract_minus_sign():
+        pieces = _factor_of(page, sums[0], _opened(others))
+    else:
+        pieces = written_out(page, value, UNITS["exhaustive"])
     result = view.set_.before("equals", known[equation.target[entry]])
     return Item(page.symbol(equation.target, entry), (*pieces, result))
+
+
+def _factors(value: Expr) -> tuple[list[Expr], Expr]:
+    """The long sums in a product, and the product of the other factors."""
+    factors = Mul.make_args(value)
+    sums = [f for f in factors if _is_sum(f) and f.limits[0][0].axis.extent != 1]
+    return sums, Mul(*(f for f in factors if f not in sums))
+
+
+def _factor_of(page: Page, total: Expr, others: Expr) -> list[Box]:
+    """A sum times other factors, in pieces, so that a line may break within the brackets."""
+    setter = page.typesetter
+    opening, closing = (setter.letter(plain(c)) for c in "()")
+    terms = written_out(page, total, UNITS["exhaustive"])
+    terms[0] = setter.join((opening, terms[0]), "", ATOM)
+    terms[-1] = setter.join((setter.join((terms[-1], closing), "", ATOM), page.entry(others)), "dot", PRODUCT)
+    return terms
 
 
 def _first(index: Index) -> Expr:
