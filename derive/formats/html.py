@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cache, singledispatchmethod
 from html import escape
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from derive.document.blocks import (
@@ -247,9 +248,10 @@ class HtmlWriter:
 
     @block.register
     def _(self, block: Algorithm) -> str:
-        linked = any(s.number or s.code for s in block.steps)
-        names = ("", "step", "equation", "code") if linked else ("", "step")
-        rows = "\n".join(self._step(n, step, linked) for n, step in enumerate(block.steps, start=1))
+        filled = (True, True, any(s.number for s in block.steps), any(s.code for s in block.steps))
+        names = compress(("", "step", "equation", "code"), filled)
+        steps = (compress(self._step(n, step), filled) for n, step in enumerate(block.steps, start=1))
+        rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in steps)
         head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in names)
         title = f"<strong>Algorithm.</strong> {self.text(block.title)}."
         table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
@@ -258,16 +260,12 @@ class HtmlWriter:
             return f'<details class="algorithm"><summary>{title}</summary>\n{table}\n</details>'
         return f'<figure class="algorithm"><figcaption>{title}</figcaption>\n{table}\n</figure>'
 
-    def _step(self, number: int, step: Step, linked: bool) -> str:
+    def _step(self, number: int, step: Step) -> tuple[str, ...]:
         equation = "" if step.number is None else self.span(Reference(step.number))
         line = "" if step.code is None else f'<a href="#line-{step.code[0]}">line {step.code[0]}</a>'
         indent = f' class="depth-{min(step.depth, 4)}"' if step.depth else ""
-        cells = (
-            f"<td>{number}</td>",
-            f"<td{indent}>{self.text(step.text)}</td>",
-            f"<td>{equation}</td><td>{line}</td>",
-        )
-        return f"<tr>{''.join(cells if linked else cells[:2])}</tr>"
+        text = f"<td{indent}>{self.text(step.text)}</td>"
+        return f"<td>{number}</td>", text, f"<td>{equation}</td>", f"<td>{line}</td>"
 
     @block.register
     def _(self, block: Picture) -> str:

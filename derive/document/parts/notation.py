@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 from sympy import Indexed, erf, sign
 
@@ -17,11 +18,15 @@ from derive.calculus.roles import Role
 from derive.catalogue.activations import ACTIVATIONS
 from derive.document.blocks import Block, Code, Part, Table, Text, boxes_in, say
 from derive.document.parts.forward import layers_of
+from derive.document.parts.pattern import ranged
+from derive.document.recursion import Layered
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
 from derive.paper.characters import LETTERS, WITHOUT_FIRST
+from derive.paper.latex import latex
 from derive.paper.notation import is_canonical
+from derive.paper.page import Page
 from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
 from derive.text.entry_text import number_text, printed
@@ -78,7 +83,7 @@ _OF_A_STEP = {
     "square_sum": "sum of the squared gradients of {}",
 }
 _ONCE_A_STEP = {
-    "step": "number of the step, from 1",
+    "step": "number of the step; 0 before the first",
     "rate": "learning rate of the step",
     "square_norm": "squared norm of all gradients together",
     "clip_scale": "factor that clips the gradients, at most 1",
@@ -92,8 +97,40 @@ def _tensors(view: View) -> Iterator[Row]:
     known += [s.target for s in view.batch.stage("forward", "error", "factor")]
     for role in dict.fromkeys(t.role for t in known):
         same = [t for t in known if t.role == role]
-        rows = [_row(view, t) for t in same]
-        yield from _shortened(view, rows) if all(map(_is_numbered, same)) else rows
+        rows = [*_by_layer(view, same, partial(_meaning, view))] if all(map(_is_numbered, same)) else None
+        yield from _shortened(view, rows) if rows else (_row(view, t) for t in same)
+
+
+def _by_layer(view: View, tensors: Sequence[Tensor], meaning: Callable[..., Text]) -> Iterator[Row]:
+    """A row for the tensors that are alike in several layers, and one for each other tensor.
+
+    They are alike if their symbols and meanings are the same for a layer l.
+    """
+    layered = Layered(view)
+    found: dict[tuple[str, ...], tuple[Box, Text, list[Tensor]]] = {}
+    for tensor in tensors:
+        layer, page = _owner(tensor).layer, view.batch_page
+        of: str | Box = "" if layer is None else str(layer)
+        if layer is not None and layered.letter:
+            page, of = layered.page(layer), view.letter(layered.letter)
+        symbol, what = page.symbol(tensor, whole=True), meaning(tensor, page, of)
+        key = tuple(latex(s) if isinstance(s, Box) else str(s) for s in (symbol, *what.spans))
+        found.setdefault(key, (symbol, what, []))[-1].append(tensor)
+    for symbol, what, alike in found.values():
+        if len(alike) == 1:
+            yield _row(view, alike[0], meaning)
+            continue
+        alike.sort(key=lambda t: _owner(t).layer or 0)
+        shapes = [_shape(view, t) for t in alike]
+        shapes = shapes[:1] if len({*shapes}) == 1 else shapes
+        shown = shapes if len(shapes) <= MOST else [*shapes[:2], view.set_.dots("low"), shapes[-1]]
+        letter, numbers = view.letter(layered.letter), ranged([_owner(t).layer or 0 for t in alike])
+        yield Text((symbol,)), say("{}, {} = {}", what, letter, numbers), Text((view.set_.join(shown, "comma", 0),))
+
+
+def _owner(tensor: Tensor) -> Tensor:
+    """The parameter that a tensor belongs to, or the tensor itself."""
+    return tensor if tensor.layer is not None or tensor.about is None else _owner(tensor.about)
 
 
 def _is_numbered(tensor: Tensor) -> bool:
@@ -107,18 +144,21 @@ def _shortened(view: View, rows: list[Row]) -> list[Row]:
     return rows if len(rows) <= MOST else [*rows[:2], dots, rows[-1]]
 
 
-def _row(view: View, tensor: Tensor) -> Row:
-    return Text((view.batch_page.symbol(tensor, whole=True),)), _meaning(view, tensor), Text((_shape(view, tensor),))
+def _row(view: View, tensor: Tensor, meaning: Callable[..., Text] | None = None) -> Row:
+    page, layer = view.batch_page, str(_owner(tensor).layer)
+    what = (meaning or partial(_meaning, view))(tensor, page, layer)
+    return Text((page.symbol(tensor, whole=True),)), what, Text((_shape(view, tensor),))
 
 
-def _meaning(view: View, tensor: Tensor) -> Text:
+def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
+    """The meaning of a tensor of a layer whose number is written ``number`` on the page."""
     alone = tensor.layer is None or tensor.role == Role.INPUT or _one_layer(view)
-    layer = "" if alone else f" of layer {tensor.layer}"
+    layer = Text(()) if alone else say(" of layer {}", number)
     if tensor.role == Role.AUGMENTED:
-        what = f"activations{layer}" if tensor.layer else "inputs"
-        return say(f"{what} with a constant 1 prepended{{}}", _stated_as(view, tensor))
+        what = say("activations{}", layer) if tensor.layer else Text(("inputs",))
+        return say("{} with a constant 1 prepended{}", what, _stated_as(view, tensor))
     if tensor.role == Role.FACTOR and tensor.about is not None:
-        slope = view.error_slope(view.batch_page.symbol(tensor.about, whole=True))
+        slope = view.error_slope(page.symbol(tensor.about, whole=True))
         scale = view.page.entry(1 / view.batch.common)
         if view.batch.common == 1:
             return say("shared factor: {}", slope)
@@ -127,14 +167,14 @@ def _meaning(view: View, tensor: Tensor) -> Text:
         return say("shared factor: {}", value)
     if tensor.role == Role.PREDICTION:
         plain = _one_layer(view) or tensor.layer is None
-        what = f"outputs of the network{'' if plain else ', which are the activations' + layer}"
-        return say(what + "{}", _stated_as(view, tensor))
+        what = Text(()) if plain else say(", which are the activations{}", layer)
+        return say("outputs of the network{}{}", what, _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
     if tensor.role == Role.BIAS and any(e.value.has(Indexed) for e in view.derivation.chains.into(tensor)):
         noun = "parameters"  # a gain, say, which is multiplied and not added
     augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)
     with_biases = ", with the biases in column 0" if augmented else ""
-    return say(noun + layer + with_biases + "{}", _stated_as(view, tensor))
+    return say(noun + "{}" + with_biases + "{}", layer, _stated_as(view, tensor))
 
 
 def _one_layer(view: View) -> bool:
@@ -204,15 +244,11 @@ def _of_a_step(view: View) -> Iterator[Row]:
             yield Text((view.batch_page.symbol(tensor),)), Text((_ONCE_A_STEP[tensor.name],)), number
     for role, words in _OF_A_STEP.items():
         same = [t for t in computed if t.role == role and t.about is not None]
-        rows: list[Row] = [
-            (
-                Text((view.batch_page.symbol(t, whole=True),)),
-                say(words, view.batch_page.symbol(t.about, whole=True) if t.about else ""),
-                Text((_shape(view, t),)),
-            )
-            for t in same
-        ]
-        yield from _shortened(view, rows)
+
+        def meaning(tensor: Tensor, page: Page, _: object, words: str = words) -> Text:
+            return say(words, page.symbol(tensor.about, whole=True) if tensor.about else "")
+
+        yield from _shortened(view, [*_by_layer(view, same, meaning)])
 
 
 def _fixed(view: View, name: str) -> Text:
@@ -237,13 +273,16 @@ def _functions(view: View) -> Iterator[Row]:
     for definition in view.batch.definitions:
         function = definition.function
         if function.order == 0 and (function.role == "loss" or function.origin in view.page.functions):
-            name = view.page.function(function, layers_of(view, function)[0])
-            prime = view.page.function(derivative(function), layers_of(view, function)[0])
-            of_loss = function.role == "loss"
-            what = (
-                LOSS if of_loss else f"activation function {printed(function.label, ACTIVATIONS)}, applied elementwise"
-            )
-            yield Text((name,)), Text((what,)), _none()
+            layers, page, of = layers_of(view, function), view.page, Text(())
+            if len(layers) > 1 and Layered(view).letter:
+                page, letter = Layered(view).page(layers[0] or 0), view.letter(Layered(view).letter)
+                of = say(" of layer {}, {} = {}", letter, letter, ranged([n or 0 for n in layers]))
+            elif layers != [None] and view.notation.function_layers and not view.page.one_layer:
+                of = Text((f" of layer {layers[0]}",))
+            name = page.function(function, layers[0])
+            prime = page.function(derivative(function), layers[0])
+            words = f"activation function{{}}: {printed(function.label, ACTIVATIONS)}, applied elementwise"
+            yield Text((name,)), Text((LOSS,)) if function.role == "loss" else say(words, of), _none()
             if function.role == "activation" or derivative(function) in {d.function for d in view.batch.definitions}:
                 yield Text((prime,)), say("derivative of {}", name), _none()
 
