@@ -1609,13 +1609,27 @@ def test_the_equations_of_a_batch_are_read_as_those_of_a_batch(notation: str) ->
     assert about == {"batch"}
 
 
+def _of_layers(symbol: str, meaning: str, shape: str) -> Iterator[tuple[str, str]]:
+    """The symbols of a row for a layer l, each with its shape; there is one shape for each layer, or one for all."""
+    ranged = re.search(r"\$(\w)\$ = ([0-9, ]+)", meaning)
+    if ranged is None:
+        yield symbol, shape
+        return
+    layers, shapes = ranged[2].split(","), re.split(r",\s*(?:\\[ ,])?", shape)
+    for layer, own in zip(layers, shapes * (len(layers) if len(shapes) == 1 else 1), strict=True):
+        named = re.sub(rf"(?<=[(\[]){ranged[1]}(?=[)\]])", layer.strip(), symbol)
+        assert named != symbol
+        yield named, own
+
+
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", ["deep", "probabilities", "named"])
 @pytest.mark.sampled(4)
 def test_the_shapes_in_the_table_of_symbols_are_those_of_the_arrays(name: str, notation: str) -> None:
     chosen = network(name, notation)
     checker = Checker(lr.equations(printed(chosen)), world(chosen))
-    rows = re.findall(r"^\$([^$]*)\$ &.*& \$([^$]*\\times[^$]*)\$ ", lr.unfolded(printed(chosen)), re.MULTILINE)
+    found = re.findall(r"^\$([^$]*)\$ &(.*)& \$([^$]*\\times[^$]*)\$ ", lr.unfolded(printed(chosen)), re.MULTILINE)
+    rows = [row for symbol, meaning, shape in found for row in _of_layers(symbol, meaning, shape)]
     assert len(rows) > 8
     for symbol, shape in rows:
         checker.readings["batch"].value(lr.formula(rf"\underbrace{{{symbol}}}_{{{shape}}}"), {})
