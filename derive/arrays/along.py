@@ -257,7 +257,7 @@ RULES = {
             ("z", "y"),
             _minus,
             _partition_minus,
-            "softmax(z) - y without the rounding error of forming softmax(z) first",
+            "softmax(z) - y without the rounding error of softmax(z)",
         ),
         Rule(
             "softmax_rest",

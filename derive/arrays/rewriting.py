@@ -275,7 +275,7 @@ def minus(function: Any) -> Any | None:
     form = difference_form(function.definition, y)
     if form is None:
         return None
-    summary = f"{function.title}(x) − y without the rounding error of forming {function.title}(x) first"
+    summary = f"{function.title}(x) − y without the rounding error of {function.title}(x)"
     return elementwise(f"{function.title}_minus", function.definition - y, others=(y,), summary=summary, form=form)
 
 

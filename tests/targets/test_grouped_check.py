@@ -83,7 +83,7 @@ def test_the_number_of_passes_is_independent_of_the_number_of_parameters(monkeyp
 def test_the_document_says_that_parameters_share_a_direction(few_groups, monkeypatch):
     monkeypatch.setattr(verify, "ENTRYWISE", 0)
     text = derivation(LAYERS, "tanh", "mse").latex(only="check")
-    assert "in one random direction of each group of up to 3 parameters" in " ".join(text.split())
+    assert "along one random direction in each group of up to 3 parameter arrays" in " ".join(text.split())
 
 
 def test_a_gradient_lost_in_the_rounding_of_another_has_a_direction_of_its_own(few_groups, monkeypatch):

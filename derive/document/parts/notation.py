@@ -104,7 +104,7 @@ def _tensors(view: View) -> Iterator[Row]:
 def _by_layer(view: View, tensors: Sequence[Tensor], meaning: Callable[..., Text]) -> Iterator[Row]:
     """A row for the tensors that are alike in several layers, and one for each other tensor.
 
-    They are alike if their symbols and meanings are the same for a layer l.
+    They are alike if their symbols, meanings and shapes are the same for a layer l.
     """
     layered = Layered(view)
     found: dict[tuple[str, ...], tuple[Box, Text, list[Tensor]]] = {}
@@ -114,18 +114,15 @@ def _by_layer(view: View, tensors: Sequence[Tensor], meaning: Callable[..., Text
         if layer is not None and layered.letter:
             page, of = layered.page(layer), view.letter(layered.letter)
         symbol, what = page.symbol(tensor, whole=True), meaning(tensor, page, of)
-        key = tuple(latex(s) if isinstance(s, Box) else str(s) for s in (symbol, *what.spans))
+        key = tuple(latex(s) if isinstance(s, Box) else str(s) for s in (symbol, *what.spans, _shape(view, tensor)))
         found.setdefault(key, (symbol, what, []))[-1].append(tensor)
     for symbol, what, alike in found.values():
         if len(alike) == 1:
             yield _row(view, alike[0], meaning)
             continue
         alike.sort(key=lambda t: _owner(t).layer or 0)
-        shapes = [_shape(view, t) for t in alike]
-        shapes = shapes[:1] if len({*shapes}) == 1 else shapes
-        shown = shapes if len(shapes) <= MOST else [*shapes[:2], view.set_.dots("low"), shapes[-1]]
         letter, numbers = view.letter(layered.letter), ranged([_owner(t).layer or 0 for t in alike])
-        yield Text((symbol,)), say("{}, {} = {}", what, letter, numbers), Text((view.set_.join(shown, "comma", 0),))
+        yield Text((symbol,)), say("{}, {} = {}", what, letter, numbers), Text((_shape(view, alike[0]),))
 
 
 def _owner(tensor: Tensor) -> Tensor:
