@@ -287,17 +287,17 @@ def output_form(function: Any) -> Expr | None:
     return _fit({k: b for k, b in basis.items() if b.is_rational_function(t)}, target, t)
 
 
-def steepest(function: Any) -> Expr | None:
-    """Return the largest value of f', if f' is a quadratic of f with a largest value; None otherwise.
+def steepest(function: Any) -> tuple[Expr, Expr] | None:
+    """Return the value of f where f' is largest, and f' there, if f' is a quadratic of f; None otherwise.
 
     >>> steepest(elementwise("logistic", 1 / (1 + exp(-X))))
-    1/4
+    (1/2, 1/4)
     """
     form = output_form(function)
     if form is None or not form.is_polynomial(A) or Poly(form, A).degree() != 2 or Poly(form, A).LC() >= 0:
         return None
     (top,) = Poly(form, A).diff().all_roots()
-    return form.xreplace({A: top}) if top.is_Rational else None
+    return (top, form.xreplace({A: top})) if top.is_Rational else None
 
 
 def in_powers_of(expression: Expr, t: Symbol) -> Expr | None:

@@ -183,3 +183,19 @@ def test_the_recursion_is_written_with_indices_for_any_layer(layers, differ):
     page = derivation(layers).latex(only=("pattern",))
     assert r"\layi{l}{\Psi}{i} &= f'(\layi{l}{z}{i})\, \sum_{k}\, \layi{l+1}{w}{ki}\, \layi{l+1}{\Psi}{k}" in page
     assert (differ or "follow in the same way") in page and ("differ only" in page) == bool(differ)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options"),
+    [
+        ((3, 4, 4, 1), {}),
+        ((4, 5, 3), {"l2": 0.01}),
+        ((2, 2, 2), {"notation": "bracket"}),
+        ((3, 2), {"notation": "delta"}),
+    ],
+)
+def test_each_sum_is_shown_to_be_a_product_of_matrices(layers, options):
+    page = derivation(layers, **options).markdown(only=("pattern", "matrices"))
+    for words in ("so their contributions to", "matrix product with a transposed factor", "is added to every sample"):
+        assert page.count(words) == 1
+    assert page.count("so it is a product with the transpose") == (len(layers) > 2)

@@ -7,16 +7,15 @@ from dataclasses import replace
 from sympy import Indexed, KroneckerDelta, Sum
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Array, Node, Product, Scale, SumOver, Transpose
+from derive.arrays.matrix import Array, Node, Plus, Product, Scale, SumOver, Transpose
 from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Item, Part, Reference, say
+from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
 from derive.document.parts.forward import divides_by_samples
-from derive.document.parts.pattern import ranged, recurring
+from derive.document.parts.pattern import ranged, recurring, transposed
 from derive.document.recursion import Layered
 from derive.document.view import LINE, View
-from derive.paper.boxes import Box
 
 
 def matrices(view: View) -> Part:
@@ -51,59 +50,62 @@ def matrices(view: View) -> Part:
 
 
 def _derived(view: View) -> list[Block]:
-    """The sum over the samples, and the matrix product that computes it."""
+    """How each kind of sum becomes a product of matrices: over the samples for a weight and a bias, over units."""
     blocks: list[Block] = []
-    found = ((s, p) for s in view.batch.stage("gradient") if (p := product_over_samples(s)) is not None)
+    page, gradients = view.batch_page, view.batch.stage("gradient")
+    found = ((s, p) for s in gradients for p in _over_samples(s))
     weight, product = next(found, (None, None))
     if weight is not None and product is not None:
-        left, right = product.left, product.right
-        assert isinstance(right, Transpose)
-        item = view.entries(weight, view.batch, numbered=False)
-        page = view.batch_page
+        assert isinstance(product.right, Transpose)
+        row, column, entry = _places(view, weight)
         blocks += [
-            say("The gradient of the batch is a sum over its samples. For {}:", page.symbol(weight.target, whole=True)),
-            Display((item,)),
             say(
-                "The sum multiplies row {} of {} by row {} of {}. This is the entry in row {}, column {} of "
-                "{}, so the sum over the samples is a matrix product with a transposed factor.",
-                *_places(view, weight, (left, right.of)),
+                "Every sample of the batch uses the same weights, so their contributions to {} add up:",
+                page.symbol(weight.target, whole=True),
+            ),
+            Display((view.entries(weight, view.batch, numbered=False),)),
+            say(
+                "The sum multiplies {}{} by {}{}. This is {} of {}, so the sum over the samples is a matrix product "
+                "with a transposed factor.",
+                row,
+                page.array(product.left),
+                column,
+                page.array(product.right.of),
+                entry,
                 page.array(product),
             ),
         ]
     summed = next(
-        (s for s in view.batch.stage("gradient") if isinstance(s.form, SumOver) and isinstance(s.form.of, Array)), None
+        (s for s in gradients if isinstance(of := _unscaled(s.form), SumOver) and isinstance(of.of, Array)), None
     )
     if summed is not None and summed.target.about is not None:
         words = "{} is added to every sample, so its gradient is a sum over the samples: {}."
-        about = view.batch_page.symbol(summed.target.about, whole=True)
-        blocks.append(say(words, about, view.batch_page.array(summed.form)))
-    return blocks
+        blocks.append(say(words, page.symbol(summed.target.about, whole=True), page.array(summed.form)))
+    return blocks if recurring(view) else [*blocks, *transposed(view, view.batch.stage("factor"))]
+
+
+def _unscaled(form: Node) -> Node:
+    return form.of if isinstance(form, Scale) else form
 
 
 def _of_a_batch(view: View) -> list[Block]:
     """What the loss and the factors are from here on."""
-    factors = view.batch.stage("factor")
+    factors, error = view.batch.stage("factor"), view.batch.stage("error")
     if view.coupled or not factors:
         return []
-    mean, common = divides_by_samples(view.batch.stage("error")[-1]), view.batch.common.has(SAMPLES)
-    kind = "mean" if mean else "sum"
+    mean, common = divides_by_samples(error[-1]), view.batch.common.has(SAMPLES)
+    kind, letter = "mean" if mean else "sum", view.role("factor")
     if view.brief and mean and not common:
-        return [say("For a batch, {} is the derivative of the mean loss.", view.role("factor"))]
-    words = "From here on, {} is the loss of the batch, the {} of the losses of its samples"
-    if not mean or common:
-        return [say(words + ".", view.page.error(), kind)]
-    factor = view.role("factor")
-    share = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
-    return [
-        say(
-            words + ", and {} its derivative: the column of a sample is {} times the {} of that sample alone.",
-            view.page.error(),
-            kind,
-            factor,
-            share,
-            factor,
-        )
-    ]
+        return [say("For a batch, {} is the derivative of the mean loss.", letter)]
+    penalty = " plus the penalty" if any(s.target.role == Role.PENALTY for s in error) else ""
+    words = f"From here on, {{}} is the loss of the batch, the {kind} of the losses of its samples{penalty}."
+    if common:
+        words += " {} still belongs to the loss of one sample; the mean is taken in the gradients."
+        return [say(words, view.page.error(), letter)]
+    words += " {} is the derivative of this loss. A sample affects only its own loss, so the column of a sample is "
+    words += "{} times the {} of that sample alone." if mean else "the {} of that sample alone."
+    share = [view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))] * mean
+    return [say(words, view.page.error(), letter, *share, letter)]
 
 
 def _recursions(view: View) -> list[Block]:
@@ -125,21 +127,30 @@ def _recursions(view: View) -> list[Block]:
 
 
 def product_over_samples(statement: ArrayAssign) -> Product | None:
-    """The product of two arrays, the second transposed, that sums over the samples in the form of a matrix."""
-    form = statement.form.of if isinstance(statement.form, Scale) else statement.form
-    if not isinstance(form, Product) or not isinstance(form.right, Transpose):
-        return None
-    arrays = all(isinstance(a, Array) and a.tensor.axes[-1].sample for a in (form.left, form.right.of))
-    return form if arrays and all(a.extent != 1 for a in statement.target.axes) else None
+    """The product of two arrays, the second transposed, that is a gradient up to a number, in the form of a matrix."""
+    matrix = all(a.extent != 1 for a in statement.target.axes)
+    found = _over_samples(statement) if matrix and not isinstance(statement.form, Plus) else []
+    return found[0] if found else None
 
 
-def _places(view: View, statement: ArrayAssign, sides: tuple[Node, Node]) -> list[Box]:
-    """The words of a sentence about row and column: index and array of both sides, then the two indices."""
+def _over_samples(statement: ArrayAssign) -> list[Product]:
+    """The products of two arrays, the second transposed, that sum over the samples."""
+    terms = statement.form.terms if isinstance(statement.form, Plus) else (statement.form,)
+    products = [p for t in terms if isinstance(p := _unscaled(t), Product) and isinstance(p.right, Transpose)]
+    sides = [(p, (p.left, p.right.of)) for p in products if isinstance(p.right, Transpose)]
+    return [p for p, arrays in sides if all(isinstance(a, Array) and a.tensor.axes[-1].sample for a in arrays)]
+
+
+def _places(view: View, statement: ArrayAssign) -> tuple[Text, Text, Text]:
+    """The words for a row of either side of a product, and for its entry; an array with one row is that row."""
     page = view.batch_page.lettered(statement.equation, statement.stage)
     row, column = (page.index(i) for i in statement.equation.indices)
-    assert row is not None and column is not None
-    left, right = (view.batch_page.array(side) for side in sides)
-    return [row, left, column, right, row, column]
+    rows = [Text(()) if i is None else say("row {} of ", i) for i in (row, column)]
+    named = [("row", row), ("column", column)]
+    if row is None and column is None:
+        return rows[0], rows[1], Text(("the only entry",))
+    places = [say(f"{word} {{}}", i) for word, i in named if i is not None]
+    return rows[0], rows[1], say("the entry in " + ", ".join(["{}"] * len(places)), *places)
 
 
 def _mean(view: View) -> list[Block]:
@@ -152,9 +163,6 @@ def _mean(view: View) -> list[Block]:
     if len(holders) == 1:
         words = "The factor {} of the mean stands in {} alone and enters the others through {}."
         return [say(words, mean, Reference(holders[0].number), view.role("factor"))]
-    if view.batch.common.has(SAMPLES):
-        role = view.role("factor")
-        return [say("{} belongs to the loss of one sample; the mean over the batch is taken in the gradients.", role)]
     return []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from string import ascii_lowercase
@@ -9,7 +10,7 @@ from string import ascii_lowercase
 from sympy import Expr, Sum
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Transpose, walk
+from derive.arrays.matrix import Array, Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.functions import A, X, derivative, output_form
@@ -159,14 +160,19 @@ def _in_general(view: View) -> list[Block]:
         text = say("In matrices, the recursion for {} = {} is one formula:", letter, ranged(formula.layers))
         blocks += [*_with_indices(view, formula), text, Display((Item(formula.left, (formula.right,), number=label),))]
         blocks += signs(view, formula.statements, view.batch.stage("forward", "error"))
-        if any(isinstance(n, Transpose) for n in walk(formula.statements[0].form)):
-            blocks.append(
-                say(
-                    "The sum runs down a column of the weight matrix, so it is a product with the transpose: backward, "
-                    "every weight is used in the opposite direction."
-                )
-            )
+        blocks += transposed(view, formula.statements[:1])
     return blocks
+
+
+def transposed(view: View, statements: Sequence[ArrayAssign]) -> list[Block]:
+    """Why a sum over the units of the layer above is a product with the transpose of a weight matrix."""
+    for node in (n for s in statements for n in walk(s.form) if isinstance(n, Transpose)):
+        read = [a.tensor for a in walk(node) if isinstance(a, Array)]
+        if [t.role for t in read] == [Role.WEIGHT] and view.derivation.network is not None:
+            words = "The sum over the units of the layer above runs down a column of the weight matrix, so it is a "
+            words += "product with the transpose: backward, every weight is used in the opposite direction."
+            return [say(words)]
+    return []
 
 
 def _with_indices(view: View, formula: Formula) -> list[Block]:

@@ -209,6 +209,7 @@ def _full_gradients(view: View) -> list[Item]:
 def _slow(view: View) -> list[Block]:
     """Say where the derivative of an activation is small, and what that does to a chain through the layers."""
     saturated: list[tuple[Box, Expr, int]] = []
+    bounds: list[Text] = []
     dead: list[Box] = []
     for function in (d.function for d in view.batch.definitions if not d.function.order):
         if function.role != "activation":
@@ -218,11 +219,12 @@ def _slow(view: View) -> list[Block]:
             layers = min(layers, 1)
         name = view.page.function(derivative(function))
         largest, slope = steepest(function), derivative(function).definition
-        if largest is not None and largest.is_Rational and layers:
-            saturated.append((name, largest, layers))
+        if largest is not None and largest[1].is_Rational and layers:
+            saturated.append((name, largest[1], layers))
+            bounds.append(_bound(view, function, name))
         if isinstance(slope, Piecewise) and any(value == 0 for value, _ in slope.args) and layers:
             dead.append(name)
-    return [*_saturation(view, saturated), *(say(_dead(view), name) for name in dead)]
+    return [*_saturation(view, bounds, saturated), *(say(_dead(view), name) for name in dead)]
 
 
 def _dead(view: View) -> str:
@@ -236,13 +238,20 @@ def _dead(view: View) -> str:
     return words + " Its weights stay as they are." * view.descent.is_plain
 
 
-def _saturation(view: View, saturated: Sequence[tuple[Box, Expr, int]]) -> list[Block]:
+def _bound(view: View, function: Any, name: Box) -> Text:
+    """The largest value of a derivative, and why, by its form in the activation."""
+    top, largest = map(view.page.entry, steepest(function) or ())
+    letter = view.role(Role.ACTIVATION)
+    form = replace(view.page, given={A: letter}, decimals=True).entry(output_form(function))
+    return say("{} is largest where {} is {}, so {} is at most {}", form, letter, top, name, largest)
+
+
+def _saturation(view: View, bounds: Sequence[Text], saturated: Sequence[tuple[Box, Expr, int]]) -> list[Block]:
     """The bounds of the derivatives that are close to 0 far from 0, and those of their products along a chain."""
     if not saturated:
         return []
-    bounds = [say("{} is at most {}", name, view.page.entry(largest)) for name, largest, _ in saturated]
-    words = "{}, and close to 0" if len(bounds) == 1 else "{}; each is close to 0"
-    said = [say(words + " where the pre-activation is far from 0: there the unit is saturated.", listed(bounds))]
+    words = "; ".join(["{}"] * len(bounds)) + (". It is" if len(bounds) == 1 else ". Each is")
+    said = [say(words + " close to 0 where the pre-activation is far from 0: there the unit is saturated.", *bounds)]
     chains = [_along_chain(view, *one) for one in saturated if one[2] > 1]
     said += chains or [say("The weights of a saturated unit learn slowly.")]
     return [say(" ".join(["{}"] * len(said)), *said)]
