@@ -96,9 +96,10 @@ def _recursion(view: View) -> list[Block]:
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     equation = "equation of the batch" if view.coupled else "equation"
     lead = say(f"Apply the chain rule to one {equation} at a time{{}}:", _lemmas(view))
+    first = [lead]
     if view.derivation.forward.promises:
-        lead = say("We assume that the targets of a sample sum to one. {}", lead)
-    blocks: list[Block] = [Heading(title, lead), steps]
+        first = [say("We assume that the targets of a sample sum to one."), lead]
+    blocks: list[Block] = [Heading(title, first[0]), *first[1:], steps]
     if len(shown) < len(_derivable(view)):
         blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.written.common != 1 or not _derives(view, "factor"):
