@@ -54,4 +54,4 @@ def test_own_methods_stay():
 
 def test_unhashable_fields_are_named_when_hashed():
     with pytest.raises(TypeError, match="unhashable type: 'list'"):
-        hash(Point([]))  # type: ignore[arg-type]
+        hash(Point([]))

@@ -7,7 +7,6 @@ from sympy import Add, Expr, Function, Indexed, Mul, Piecewise, Pow, Sum, Symbol
 from derive.calculus.functions import Elementwise
 from derive.record import record
 
-LINEARITY = "linearity"
 FACTOR = "constant factor"
 SUMS = "sum rule"
 PRODUCT = "product rule"

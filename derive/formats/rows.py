@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from derive.document.blocks import Display, Item, Number, Text
 from derive.files.flavours import GREEN, RED
-from derive.formats.tex import broken, reason_lines, text_width
+from derive.formats.line_breaks import broken, reason_lines, text_width
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import Writer, joined

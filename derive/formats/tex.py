@@ -6,10 +6,10 @@ begins with a prefix that the user may set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import singledispatchmethod
-from itertools import accumulate, groupby, pairwise
+from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -32,23 +32,20 @@ from derive.document.blocks import (
     Strong,
     Table,
     Text,
-    boxes_in,
 )
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
-from derive.paper.boxes import Box, opened
+from derive.formats.line_breaks import broken, reason_rows, text_width
+from derive.formats.tex_tables import is_long, is_stacked, kept_steps, long_table, narrowing, tabular
+from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
-from derive.paper.latex import Source, has_colours, is_slashed
+from derive.paper.latex import Source, has_colours
 from derive.record import record
 
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
 
-#: The number of rows of a table that stays on one page, of one that fits on a page, and of one that fits on a slide.
-SHORT, LONGEST, SLIDE = 8, 28, 4
-#: An algorithm with fewer lines stays on one page.
-WHOLE = 10
 #: The faces of code in an algorithm, with the width of a character in em: on a page of its own, and in the narrowest
 #: line, which is that of a slide for the first face and that of a column for the second.
 FACES = {True: {"footnotesize": 0.43, "scriptsize": 0.375}, False: {"footnotesize": 0.54, "scriptsize": 0.49}}
@@ -58,8 +55,6 @@ WIDE = 42.0
 COLUMN = 27.0
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
-#: The width of a unit of a drawing, in points, and the least factor for the distances between units.
-UNIT, NARROWEST = 46.0, 0.7
 #: The most equations that share a row, and the most rows of an equation that stay on one page.
 ABREAST, TOGETHER = 4, 8
 
@@ -123,9 +118,9 @@ class TexWriter:
             "reasons": any(item.reason for item in _items(part.blocks)),
             "numbered reasons": any(item.reason and item.number for item in _items(part.blocks)),
             "tables": bool(tables),
-            "long": any(isinstance(b, Algorithm) or _is_long(b.rows) for b in tables),
+            "long": any(isinstance(b, Algorithm) or is_long(b.rows) for b in tables),
             "glossary": any(isinstance(b, Table) and self._is_glossary(b) for b in tables),
-            "stacked": any(isinstance(b, Table) and _is_long(b.rows) and _is_stacked(b) for b in tables),
+            "stacked": any(isinstance(b, Table) and is_long(b.rows) and is_stacked(b) for b in tables),
             "pictures": any(isinstance(b, Picture) for b in blocks),
         }
         used = frozenset(name for name, needed in needs.items() if needed)
@@ -153,7 +148,7 @@ class TexWriter:
         """Write blocks; a formula belongs to the paragraph before it, and a small table to the picture before it."""
         text, picture = "", None
         for block, after in zip(blocks, [*blocks[1:], None][: len(blocks)], strict=True):
-            if self.alone and isinstance(block, Picture) and isinstance(after, Table) and _narrowing(block, after):
+            if self.alone and isinstance(block, Picture) and isinstance(after, Table) and narrowing(block, after):
                 picture = block
                 continue
             glue = "" if not text else "\n" if isinstance(block, Display) else "\n\n"
@@ -190,15 +185,15 @@ class TexWriter:
             return self._glossary(block)
         columns = "".join(self._column(block, n) for n in range(len(block.head)))
         head = " & ".join(map(self.text, block.head))
-        stretch = [r"\renewcommand{\arraystretch}{1.3}"] if _is_stacked(block) else []
+        stretch = [r"\renewcommand{\arraystretch}{1.3}"] if is_stacked(block) else []
         rows = [" & ".join(self._cell(block, row, n) for n in range(len(row))) for row in block.rows]
-        if _is_long(block.rows):
-            return _long_table(columns, head, rows, not self.alone)
-        return "\n".join([r"\begin{center}", *stretch, _tabular(columns, head, rows), r"\end{center}"])
+        if is_long(block.rows):
+            return long_table(columns, head, rows, not self.alone)
+        return "\n".join([r"\begin{center}", *stretch, tabular(columns, head, rows), r"\end{center}"])
 
     def _is_glossary(self, table: Table) -> bool:
         """Whether a table is a long list of terms, which a page of its own sets in two columns."""
-        return self.alone and table.wrapped == 1 and _is_long(table.rows)
+        return self.alone and table.wrapped == 1 and is_long(table.rows)
 
     def _glossary(self, table: Table) -> str:
         """Write a list of terms, each with its meaning and a short remark."""
@@ -224,7 +219,7 @@ class TexWriter:
         words = rf"\textbf{{Algorithm.}} {self.text(block.title)}."
         title = rf"\multicolumn{{{len(wide)}}}{{p{{0.9\linewidth}}}}{{\raggedright{words}}}"
         rows = [self._step(n, step, face) for n, step in enumerate(block.steps, start=1)]
-        return _long_table(wide, title, rows, not self.alone, _kept_steps(block, sum(r.count("\n") + 1 for r in rows)))
+        return long_table(wide, title, rows, not self.alone, kept_steps(block, sum(r.count("\n") + 1 for r in rows)))
 
     def _face(self, block: Algorithm) -> str:
         """The largest face in which all code fits beside the steps; none if the code stands below them."""
@@ -251,7 +246,7 @@ class TexWriter:
     def _figure(self, picture: Picture, beside: Block | None = None) -> str:
         """Write a drawing with its caption, and a small table beside it."""
         if isinstance(beside, Table):
-            drawing = tikz(picture.drawing, self.write, _narrowing(picture, beside))
+            drawing = tikz(picture.drawing, self.write, narrowing(picture, beside))
             lines = [r"\begin{center}", drawing, r"\quad", *self.block(beside).split("\n")[1:-1]]
         elif self.alone:
             lines = [r"\begin{center}", tikz(picture.drawing, self.write)]
@@ -363,7 +358,7 @@ class TexWriter:
         rows[-1] += self._number(item)
         if item.reason is None:
             return rows
-        first, *others = (rf"\why{{{self.text(line)}}}" for line in _lines(item.reason, 1.1 * self.line))
+        first, *others = (rf"\why{{{self.text(line)}}}" for line in reason_rows(item.reason, 1.1 * self.line))
         return [*rows[:-1], f"{rows[-1]} {first}", *(f"& {reason}" for reason in others)]  # amsmath makes room
 
     def _line(self, pieces: Sequence[Box], margin: float) -> str:
@@ -420,136 +415,8 @@ def _joined(rows: Sequence[str]) -> str:
     return joined
 
 
-def _is_long(rows: Sequence[object]) -> bool:
-    return len(rows) > SHORT
-
-
-def _is_stacked(table: Table) -> bool:
-    """Whether a symbol in a table has both a subscript and a superscript, so that those of two rows would touch."""
-    return any(b.kind == "script" and b.parts[1] and b.parts[2] for b in boxes_in([table]))
-
-
-def _narrowing(picture: Picture, table: Table) -> float:
-    """The factor for the distances in a drawing with which a small table fits beside it on a page; 0 if none does."""
-    rows = (table.head, *table.rows)
-    columns = (max(text_width(row[n]) for row in rows) + 1.4 for n in range(len(table.head)))
-    room = 435 - 9.0 * sum(columns)
-    factor = min(1.0, (room - UNIT) / (picture.drawing.width - UNIT))
-    return factor if factor > NARROWEST and not _is_long(table.rows) else 0.0
-
-
-def _tabular(columns: str, head: str, rows: Sequence[str]) -> str:
-    """Write a table that stays on one page."""
-    lines = [r"\small", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rf"{head} \\", r"\midrule"]
-    return "\n".join([*lines, *(rf"{row} \\" for row in rows), r"\bottomrule", r"\end{tabular}"])
-
-
 def _indent(depth: int) -> str:
     return rf"\hspace{{{1.2 * depth:.1f}em}}" if depth else ""
-
-
-def _kept_steps(block: Algorithm, lines: int) -> set[int]:
-    """The steps of an algorithm after which no page ends: all of a short one, headings, and those around dots."""
-    dotted = {
-        n for n, step in enumerate(block.steps) if [s.kind for s in step.text.spans if isinstance(s, Box)] == ["dots"]
-    }
-    headings = {n for n, (step, after) in enumerate(pairwise(block.steps)) if after.depth > step.depth}
-    every = range(len(block.steps) if lines < WHOLE else 0)
-    return {*every, *dotted, *(n - 1 for n in dotted), *headings}
-
-
-def _long_table(columns: str, head: str, rows: Sequence[str], marked: bool, kept: Set[int] = frozenset()) -> str:
-    """Write a table that may go on on the next page, but not after its first two rows, its last but one and ``kept``.
-
-    If ``marked``, it has marks for the places where it breaks on slides, and on pages without longtable.
-    """
-    kept = {*kept, 0, 1, len(rows) - 2}
-    height = [0, *accumulate(row.count("\n") + 1 for row in rows)]
-    lines, slide, page = [rf"\begin{{derivetable}}{{{columns}}}{{{head}}}"], 0, 0
-    for number, row in enumerate(rows):
-        after = next((n for n in range(number + 1, len(rows)) if n - 1 not in kept), len(rows))
-        high = after - slide > SLIDE or height[after] - height[slide] > SLIDE + 2
-        if marked and number and number - 1 not in kept and high:
-            nearly = height[min(number + SLIDE, len(rows))]
-            full = nearly - height[page] > LONGEST
-            slide, page = number, number if full else page
-            lines.append(r"\derivebreak" if full else r"\derivesplit")
-        lines.append(rf"{row} \\*" if number in kept else rf"{row} \\")
-    return "\n".join([*lines, r"\end{derivetable}"])
-
-
-def reason_lines(reason: Text, line: float) -> list[Text]:
-    """Write the reason of a step in parentheses, on as many lines as it needs."""
-    first, *others = _lines(reason, line - 6)
-    spans = [("(", *first.spans), *(text.spans for text in others)]
-    spans[-1] = (*spans[-1], ")")
-    return [Text(words) for words in spans]
-
-
-def _lines(reason: Text, line: float) -> list[Text]:
-    """Write the reason of a step on as many lines as it needs."""
-    lines: list[list[Span]] = [[]]
-    for span in reason.spans:
-        if lines[-1] and text_width(Text((*lines[-1], span))) > line and span not in (", ", " and "):
-            lines.append([])
-        lines[-1].append(span)
-    return [Text(tuple(spans)) for spans in lines]
-
-
-def text_width(text: Text) -> float:
-    """Estimate the width of a short text in em."""
-    return sum(_inline_width(s) if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)
-
-
-def _inline_width(box: Box) -> float:
-    """The width of a formula in a line of text, where derivatives and wide fractions have a slash."""
-    if box.kind == "partial" or is_slashed(box):
-        return sum(map(_inline_width, box.parts)) + 1.7
-    parts = box.parts if box.kind == "row" else ()
-    return box.width + sum(_inline_width(part) - part.width for part in parts if isinstance(part, Box))
-
-
-def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list[Box], float]]:
-    """Break pieces into lines, with their widths; a piece that does not fit begins a new line."""
-    found: list[tuple[list[Box], float]] = []
-    for number, run in enumerate(_between_breaks(narrowed(pieces, line - 3))):
-        indent = margin + (2.6 if number else 1.6)
-        lines = _filled(run, indent, margin + 2.6, line)
-        limit = line - 0.5
-        while len(lines) > 1 and lines[-1][1] < margin + line / 4 and limit > line / 2:  # no last factor alone
-            closer = _filled(run, indent, margin + 2.6, limit)
-            if len(closer) > len(lines):
-                break
-            lines, limit = closer, limit - 0.5
-        found += lines
-    return found or [([], margin + 1.6)]
-
-
-def _between_breaks(pieces: Sequence[Box]) -> Iterator[list[Box]]:
-    """The pieces between the line breaks that are wanted."""
-    for forced, some in groupby(pieces, lambda piece: piece is BREAK):
-        if not forced:
-            yield list(some)
-
-
-def _filled(pieces: Sequence[Box], first: float, later: float, line: float) -> list[tuple[list[Box], float]]:
-    """Fill one line after the other; ``first`` and ``later`` are where the first line and the others begin."""
-    lines: list[tuple[list[Box], float]] = [([], first)]
-    for piece in pieces:
-        if lines[-1][0] and lines[-1][1] + piece.width > line:
-            lines.append(([], later))
-        row, width = lines[-1]
-        lines[-1] = ([*row, piece], width + piece.width + 0.2)
-    return lines
-
-
-def narrowed(pieces: Sequence[Box], limit: float) -> list[Box]:
-    """Split pieces that are wider than a line into their parts."""
-    found: list[Box] = []
-    for piece in pieces:
-        parts = opened(piece) if piece.width > limit else (piece,)
-        found += [piece] if len(parts) == 1 else narrowed(parts, limit)
-    return found
 
 
 def tex_files(document: Document, prefix: str = "", paper: str = "a4") -> dict[str, str]:

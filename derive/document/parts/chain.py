@@ -20,11 +20,11 @@ from derive.calculus.rules import (
     CHAIN,
     COLLAPSE,
     INDEPENDENCE,
-    LINEARITY,
     LOCAL,
     OWN_VALUE,
     QUOTIENT,
     REARRANGED,
+    SUMS,
     Reason,
 )
 from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_entry
@@ -267,7 +267,7 @@ def _seen(reason: Reason, before: Reason | None) -> tuple[str, ...]:
     if INDEPENDENCE in reason.rules and not reason.value.has(KroneckerDelta):
         return tuple(r for r in reason.rules if r != INDEPENDENCE)
     if COLLAPSE in reason.rules and before is not None and not before.value.has(KroneckerDelta):
-        return (LINEARITY,) if before.value.has(Sum) else (REARRANGED,)
+        return (SUMS,) if before.value.has(Sum) else (REARRANGED,)
     return reason.rules
 
 
