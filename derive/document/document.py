@@ -35,11 +35,14 @@ def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> D
     parts = [part for part in made if part.blocks or only]
     if exercises and "exercises" in chosen:
         parts = [*_module("exercises")(view, parts)]
-    if "notation" in chosen:
+    if "notation" in chosen and (only or len(view.derivation.forward.tensors) > FEW):
         before = sum(part.name != "exercises" for part in parts)
         parts.insert(before, _module("notation")(view, parts))
     return Document(title(view.derivation), tuple(parts))
 
+
+#: Up to how many tensors of the forward pass a document has no table of symbols: a single layer is in plain sight.
+FEW = 7
 
 #: The parts that are made from the other ones.
 FROM_OTHERS = {"notation", "exercises"}

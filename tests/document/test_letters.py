@@ -8,6 +8,8 @@ import pytest
 from helpers import derivation
 
 from derive.document.blocks import Part, Table, boxes_in
+from derive.document.parts.notation import notation
+from derive.document.view import View
 from derive.paper.boxes import Box
 from derive.paper.text import text
 
@@ -50,10 +52,18 @@ def listed(part: Part) -> set[str]:
 @pytest.mark.parametrize("name", SPECS)
 def test_the_index_letters_of_the_table_are_those_that_occur(name):
     layers, options = SPECS[name]
-    *parts, table = derivation(layers, **options).document().parts
-    assert table.name == "notation"
+    found = derivation(layers, **options)
+    parts = [part for part in found.document().parts if part.name != "notation"]
+    table = notation(View(found), parts)
     occur = {i for box in boxes_in(b for p in parts for b in p.blocks) for i in indices(box)}
     assert listed(table) == occur & set("ijkpqrst") - ({"t"} if options.get("optimizer") else set())
+
+
+@pytest.mark.parametrize(("layers", "there"), [((3, 1), False), ((3, 4, 1), True)])
+def test_a_single_layer_has_no_table_of_symbols_unless_it_is_asked_for(layers, there):
+    found = derivation(layers)
+    assert ("Symbols" in [p.title for p in found.document().parts]) == there
+    assert "Symbols" in found.markdown(only=("forward", "notation"))
 
 
 @pytest.mark.parametrize(("layers", "there"), [((3, 4, 1), True), ((3, 2), True), ((1, 1), False)])

@@ -41,11 +41,8 @@ def pattern(view: View) -> Part:
         text = say("No two of these chains share a factor, so each gradient is computed by itself:")
         return Part("pattern", "The gradients", (text, view.indexed("gradient")))
     found: list[Block] = [_side_by_side(view), Display(tuple(_rows(view)))]
-    found += [
-        _named(view),
-        Display(tuple(_meaning(view))),
-        _in_words(view),
-    ]
+    if not _is_named_by_steps(view):
+        found += [_named(view), Display(tuple(_meaning(view))), _in_words(view)]
     if view.brief:  # the matrices that follow have them all
         found += [] if _coloured(view) else [_lead(view), view.indexed("factor")]
         found += [block for formula in recurring(view).values() for block in _with_indices(view, formula)]
@@ -95,16 +92,25 @@ def _recursion(view: View) -> list[Block]:
     shown = _passages(view)
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     equation = "equation of the batch" if view.coupled else "equation"
-    lead = say(f"Apply the chain rule to one {equation} at a time{{}}:", _lemmas(view))
-    first = [lead]
-    if view.derivation.forward.promises:
-        first = [say("We assume that the targets of a sample sum to one."), lead]
-    blocks: list[Block] = [Heading(title, first[0]), *first[1:], steps]
+    words = f"pply the chain rule to one {equation} at a time{{}}:"
+    lead = [say("We assume that the targets of a sample sum to one.")] if view.derivation.forward.promises else []
+    if _is_named_by_steps(view):
+        lead.append(say("Name the common factor {}, and a" + words, view.role("factor"), _lemmas(view)))
+        blocks: list[Block] = [*lead, steps, _in_words(view)]
+    else:
+        lead.append(say("A" + words, _lemmas(view)))
+        blocks = [Heading(title, lead[0]), *lead[1:], steps]
     if len(shown) < len(_derivable(view)):
         blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.written.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
     return [*blocks, *_in_vectors(view), *_in_general(view)]
+
+
+def _is_named_by_steps(view: View) -> bool:
+    """Whether the factor is a single one, and the first row of its derivation says what it is."""
+    alone = not (view.brief or _coloured(view)) and view.written.common == 1
+    return alone and _derives(view, "factor")
 
 
 def _lemmas(view: View) -> Text:
