@@ -27,11 +27,13 @@ class Dense:
 class Bias:
     """A way to represent the bias of a layer; ``build(layer, units, inputs, supply)`` states the layer.
 
-    ``phrase`` says in a sentence what biases a network has; ``synonyms`` are other names.
+    ``phrase`` says in a sentence what biases a network has, and ``of_one`` what a single unit has; ``synonyms`` are
+    other names.
     """
 
     name: str
     phrase: str
+    of_one: str
     summary: str
     build: Callable[[int, Axis, Tensor, IndexSupply], Dense]
     synonyms: tuple[str, ...] = ()
@@ -76,13 +78,14 @@ def _augmented(layer: int, units: Axis, a: Tensor, supply: IndexSupply) -> Dense
 BIASES = {
     entry.name: entry
     for entry in (
-        Bias("separate", "biases", "a vector b that is added to the weighted sum", _separate),
+        Bias("separate", "biases", "a bias", "a vector b that is added to the weighted sum", _separate),
         Bias(
             "augmented",
             "the biases in column 0 of the weight matrices",
+            "the bias in column 0 of the weight matrix",
             "column 0 of W, with a constant unit x0 = 1",
             _augmented,
         ),
-        Bias("none", "no biases", "no bias", _none),
+        Bias("none", "no biases", "no bias", "no bias", _none),
     )
 }
