@@ -34,7 +34,8 @@
     const size = Math.abs(number);
     const text = size >= 1e4 || (size && size < 5e-4) ? number.toExponential(1)
       : number.toFixed(size < 10 ? 4 : size < 100 ? 3 : size < 1000 ? 2 : 1);
-    return text.replace("e+", "e").replaceAll("-", "−");
+    const raised = (_, sign, digits) => `×10${sign === "-" ? "⁻" : ""}${[...digits].map(d => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]).join("")}`;
+    return text.replace(/e([+-])(\d+)/, raised).replaceAll("-", "−");
   };
 
   // What changes with the numbers.

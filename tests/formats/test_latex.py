@@ -214,7 +214,7 @@ def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> N
 
 
 @pytest.mark.parametrize(
-    ("layers", "detail", "most"), [((3, 1), "full", 4), ((3, 4, 4, 1), "full", 7), ((3, 4, 4, 1), "brief", 2)]
+    ("layers", "detail", "most"), [((3, 1), "full", 3), ((3, 4, 4, 1), "full", 6), ((3, 4, 4, 1), "brief", 2)]
 )
 def test_the_pages_are_few_and_full(
     layers: tuple[int, ...],

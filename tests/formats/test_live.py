@@ -88,7 +88,7 @@ def entry(live: LivePart, values: Values, name: str, sample: int = 1) -> float:
 
 
 def number(text: str) -> float:
-    return float(text.replace("−", "-"))
+    return float(text.translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")).replace("×10", "e"))
 
 
 def assert_shown(page, live: LivePart, values: Values, sample: int = 1) -> None:
