@@ -146,12 +146,13 @@ def _mean(m: Expr, k: Expr) -> Expr:
 
 
 _SQUARED = (
-    "The loss squares the error of an output: positive and negative errors count alike, one large error counts more "
-    "than several small ones with the same sum, and the derivative is simply a multiple of the error."
+    "The loss squares the difference between a target and an output: positive and negative differences count alike, "
+    "a large one counts more than several small ones with the same sum, and the derivative is a multiple of the "
+    "difference."
 )
-_ABSOLUTE = "The loss grows in proportion to the error of an output, so that single large errors do not dominate."
+_ABSOLUTE = "The loss grows in proportion to the error of an output, so that a single large error does not dominate."
 _ROBUST = "The loss is quadratic for small errors and grows linearly for large ones, which therefore do not dominate."
-_LIKELIHOOD = "is the negative log-likelihood of the targets: minimising it makes them as probable as possible."
+_LIKELIHOOD = "is the negative log-likelihood of the targets: minimising it maximises the probability of the targets."
 _MARGIN = "The loss is 0 for an output on the right side of the margin, so that only the other outputs are corrected."
 
 _DELTA = Symbol("delta")

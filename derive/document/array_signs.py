@@ -80,7 +80,7 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
     if any(isinstance(n, SumOver) and n.axis is None for n in nodes):
         found["sum"] = say("{} adds all entries.", set_.name("sum"))
     if any(isinstance(n, Hadamard) for n in nodes):
-        found["times"] = say("{} is the elementwise product; matrix products come first.", times)
+        found["times"] = say("{} is the elementwise product; matrix products are evaluated first.", times)
     if any(isinstance(n, Slice) for n in nodes):
         found["part"] = say(_WITHOUT_BIASES, set_.letter(WITHOUT_FIRST))
     for statement in statements:

@@ -248,6 +248,8 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: Elementwise) -> Box:
+        if expression in self.given:
+            return self.given[expression]
         return self._applied(
             type(expression), [self.entry(a) for a in expression.args], layer_of(expression, self.tensors)
         )
@@ -320,7 +322,7 @@ class IndexForm(Symbols):
         for negative, box in terms:
             inner = self._at(box, HADAMARD)
             if not pieces:
-                pieces.append(self._minus(inner) if negative else inner)
+                pieces.append(self._minus(inner) if negative else box)
             else:
                 pieces.append(self.typesetter.before("binary minus" if negative else "binary plus", inner))
         return pieces

@@ -8,7 +8,7 @@ from math import prod
 import pytest
 
 from derive import Edition, Network, SpecError, derive
-from derive.document.blocks import Fold, Heading, Part
+from derive.document.blocks import Fold, Heading, Part, spelled
 from derive.document.document import document
 from derive.document.parts.exercises import exercises
 from derive.document.view import View
@@ -44,7 +44,7 @@ def answer(view: View, about: str) -> Fold:
 def test_the_paths_are_those_through_all_later_units(widths):
     words = _words(alone(View(derive(Network(widths)))))
     second = len(list(product(*(range(w) for w in widths[3:]))))
-    assert f"{second} path{'s' * (second > 1)}." in words.replace("  ", " ")
+    assert f"{spelled(second).capitalize()} path{'s' * (second > 1)}." in words.replace("  ", " ")
     *hidden, outputs = widths[2:]
     wider = outputs * prod(2 * w for w in hidden)
     assert (f"{wider}  paths instead of" in words) == bool(hidden)

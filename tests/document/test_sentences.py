@@ -69,7 +69,7 @@ def test_bracket_notation_repeats_no_bias(layers):
 
 def test_the_factors_of_several_heads_are_computed_from_those_before_them():
     page = derive(networks.attention()).markdown(only=("pattern",))
-    assert "Each shared factor is computed from those before it, beginning at the loss:" in page
+    assert "Each shared factor is computed from those already known, beginning at the loss:" in page
     assert "Deriving the recursion" in page
 
 
@@ -127,7 +127,7 @@ def test_a_single_layer_is_not_compared_with_others(layers, compared):
 
 def test_a_dead_unit_is_still_moved_by_a_penalty():
     """Only plain gradient descent without a penalty leaves its weights as they are."""
-    said = "receives no gradient; such a unit is called dead."
+    said = "contribute nothing to the gradients of a unit; such a unit is called dead."
     plain = derivation((3, 2, 1), activation="relu,identity").markdown(only=("values",))
     assert f"{said} Its weights stay as they are." in plain
     moments = derivation((3, 2, 1), activation="relu,identity", optimizer="adam").markdown(only=("values",))
@@ -152,7 +152,7 @@ def test_a_chain_has_factors_of_every_layer_if_each_has_a_letter():
 def test_the_cancellation_is_derived_before_its_result_is_used():
     """Also the assumption on the targets, and the entry that cancels."""
     page = derivation((3, 4, 3), "relu,softmax", "cross_entropy").markdown(only=("pattern", "values"))
-    steps = ("We assume that the targets of a sample sum to one.", "cancels", "only }k = i\\text{ remains")
+    steps = ("We assume that the targets of a sample sum to one", "cancels", "only }k = i\\text{ remains")
     places = [page.index(step) for step in (*steps, "The gradients for one sample follow", "cancellation above, save")]
     assert places == sorted(places) and "follows below" not in page
     plugged = derivation((3, 2), "sigmoid", "binary_cross_entropy").markdown(only=("pattern", "values"))
@@ -196,6 +196,10 @@ def test_the_recursion_is_written_with_indices_for_any_layer(layers, differ):
 )
 def test_each_sum_is_shown_to_be_a_product_of_matrices(layers, options):
     page = derivation(layers, **options).markdown(only=("pattern", "matrices"))
-    for words in ("so their contributions to", "matrix product with a transposed factor", "is added to every sample"):
+    for words in (
+        "so their contributions to",
+        "matrix product with a transposed factor",
+        "is added to the pre-activations of every sample",
+    ):
         assert page.count(words) == 1
     assert page.count("so it is a product with the transpose") == (len(layers) > 2)

@@ -286,7 +286,10 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     noun = "weight" if parameter.role == Role.WEIGHT else "parameter"
     number = spelled(int(count)).capitalize() if count.is_Integer else view.page.entry(count)
     words = " path leads" if count == 1 else " paths lead"
-    text = say("{}" + words + " from the " + noun + " {} to the loss:", number, symbol)
+    penalised = any(scalar_chains(view.derivation.chains, original, entry, penalty=True))
+    choice = ", one for each choice of the units on the way" if count != 1 and None not in shown else ""
+    choice = ", one of them through the penalty" if penalised else choice
+    text = say("{}" + words + " from the " + noun + " {} to the loss" + choice + ":", number, symbol)
     left = view.error_slope(symbol)
     partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
     values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))

@@ -32,8 +32,9 @@ def check(view: View) -> Part:
     blocks.append(
         say(
             "The gradients of the generated code were compared with numerical derivatives on {} random samples, {}. "
-            "The relative error is below {} for the complex step, which is exact up to rounding, and below "
-            "{} for central differences, which are themselves approximations.",
+            "The relative error is below {} for the complex step and below {} for central differences, which are "
+            "themselves approximations. The complex step gives a parameter a tiny imaginary part and divides the "
+            "imaginary part of the loss by it: nothing is subtracted, so the result is exact up to rounding.",
             str(report.samples),
             picked.get(None if whole else report.entries, some),
             _power(view, report.below),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from sympy import Expr, Indexed, Integer, Rational, Sum, Symbol
 
 from derive.arrays.lift import ArrayAssign
+from derive.arrays.matrix import SumOver, walk
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.functions import derivative
@@ -17,9 +18,9 @@ from derive.calculus.program import Definition
 from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import at_entry, scalar_chains, telling_entry
 from derive.catalogue.losses import loss
-from derive.document.blocks import Block, Display, Fold, Heading, Item, Part, Reference, Text, listed, say
-from derive.document.parts.chain import one_weight
-from derive.document.parts.forward import layers_of, written_out
+from derive.document.blocks import Block, Display, Fold, Heading, Item, Part, Reference, Text, listed, say, spelled
+from derive.document.parts.chain import local_steps, one_weight
+from derive.document.parts.forward import definition, layers_of, written_out
 from derive.document.parts.matrices import product_over_samples
 from derive.document.parts.numbers import figure
 from derive.document.parts.pattern import passage_steps
@@ -91,9 +92,14 @@ def _one_weight(view: View) -> Iterator[Exercise]:
         "the paths, and substitute the local derivatives.",
         symbol,
     )
+    if count == 1 and not penalised and len(weights) == 1:
+        words = "Write the derivative of the loss with respect to {} as a product of local derivatives, and substitute "
+        words += "them."
+        yield Exercise("chain", say(words, symbol), tuple(one_weight(view, weight, entry)[1:]))
+        return
+    number = spelled(int(count)).capitalize() if count.is_Integer else view.page.entry(count)
     words = ("{} path" if count == 1 else "{} paths") + (", and one through the penalty." if penalised else ".")
-    answer: list[Block] = [say(words, view.page.entry(count))]
-    yield Exercise("chain", question, (*answer, *one_weight(view, weight, entry)[1:]))
+    yield Exercise("chain", question, (say(words, number), *one_weight(view, weight, entry)[1:]))
 
 
 def _shapes(view: View) -> Iterator[Exercise]:
@@ -120,15 +126,30 @@ def _other_loss(view: View) -> Iterator[Exercise]:
     changed = _changed(view, other)
     page = _batch_page(other)
     items = (Item(page.symbol(new.target, whole=True), tuple(page.array_pieces(new.form, LINE))) for _, new in changed)
+    new = View(other)
+    error = new.entries(other.single.stage("error")[-1], numbered=False)
+    stated = new.set_.join((error.left, new.set_.join(error.right, "", SUM)), "equals", SUM)
+    functions = [d for d in other.program.definitions if d.function.role == "loss"]
+    own = [replace(definition(new, d), number=None) for d in functions if d.function.order == 0]
+    equal = [new.set_.join((item.left, new.set_.join(item.right, "", SUM)), "equals", SUM) for item in own]
     question = say(
-        "Replace the loss by {}. Which equations of the loss and of the backward pass change, and how?",
+        "Replace the loss by {}, for one sample {}{}. Which equations of the loss and of the backward pass change, and "
+        "how?",
         loss(other.network.loss).with_article,
+        stated,
+        say(" with {}", listed(equal)) if equal else "",
     )
-    words = "Of these, {} changes:" if len(changed) == 1 else "Of these, {} change:"
-    answer: list[Block] = [say(words, listed(Reference(old.number) for old, _ in changed)), Display(tuple(items))]
+    words = "Of these, {} changes{}:" if len(changed) == 1 else "Of these, {} change{}:"
+    nodes = [n for _, a in changed for n in walk(a.form)]
+    ones = any(isinstance(n, SumOver) and n.axis == 0 and page.shows_ones(n) for n in nodes)
+    size = say("; here {} has a one for each output", view.set_.name("1")) if ones else ""
+    answer: list[Block] = [say(words, listed(Reference(old.number) for old, _ in changed), size), Display(tuple(items))]
     factors = {new.target.name for _, new in changed if new.stage == "factor"}
     derived = [p for p in other.program.passages if p.name is not None and p.name.name in factors]
-    steps = tuple(item for p in derived for item in passage_steps(View(other), p))
+    edges = [e for e in other.chains.edges[other.forward.error.target.name] if e.wrt.role != Role.PENALTY]
+    local = [item for e in edges for item in local_steps(new, e)]
+    slopes = [replace(item, number=None) for d in functions if d.function.order for item in slope_steps(new, d)]
+    steps = tuple([*slopes, *local, *(item for p in derived for item in passage_steps(new, p))] if derived else ())
     if steps:
         answer += [say("For one sample, this follows from the chain rule:"), Display(steps)]
     yield Exercise("matrices", question, tuple(answer))
@@ -169,7 +190,9 @@ def _wider(view: View) -> Iterator[Exercise]:
         return
     weight = view.derivation.forward.parameters[0]
     before, after = ((count_chains(d.chains, weight), *_costs(d)) for d in (view.derivation, other))
-    words = "The gradients take {} multiplications and divisions instead of {} with every chain by itself, and {} "
+    words = (
+        "The gradients take {} multiplications and divisions instead of {} if every chain is multiplied out, and {} "
+    )
     words += "instead of {} with shared factors."
     numbers = [view.page.entry(n) for pair in zip(after, before, strict=True) for n in pair]
     if before[0] == after[0]:

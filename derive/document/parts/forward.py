@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, symbols
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
@@ -16,8 +16,9 @@ from derive.calculus.index import SAMPLES, Axis, Index, Tensor
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.roles import Role
+from derive.catalogue.losses import loss
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
+from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, listed, say
 from derive.document.view import View, bound_in
 from derive.learning.l2_penalty import L2
 from derive.paper.boxes import Box
@@ -123,8 +124,24 @@ def _letters(view: View) -> list[Block]:
     target = next(t for t in view.single.inputs if t.role == Role.TARGET)
     said.append(say("{} the output", page.symbol(output.target, output.equation.indices)))
     said.append(say("{} the target", page.symbol(target, output.equation.indices)))
-    said += [*_penalty(view), say("and {} the loss (error)", view.page.error())]
-    return [say("Here " + ", ".join(["{}"] * len(said)) + ".", *said)]
+    mean = ", a mean over the outputs" if _averages_outputs(view) else ""
+    said += [*_penalty(view), say("and {} the loss (error)" + mean, view.page.error())]
+    return [say("Here " + ", ".join(["{}"] * len(said)) + ".{}", *said, _scripts(view))]
+
+
+def _averages_outputs(view: View) -> bool:
+    network, (samples, outputs) = view.derivation.network, symbols("samples outputs")
+    return network is not None and network.layers[-1] != 1 and loss(network.loss).scale(samples, outputs).has(outputs)
+
+
+def _scripts(view: View) -> Text:
+    """What the number of a layer is, and where an index is left out."""
+    layers = [s.target for s in view.single.stage("forward") if s.target.role == Role.PREACTIVATION]
+    if len(layers) < 2:
+        return Text(())
+    lone = [t.axes[0].extent == 1 for t in layers]
+    omitted = " The index of a unit is left out where a layer has only one." if any(lone) and not all(lone) else ""
+    return Text((" The raised number in brackets is the layer." + omitted,))
 
 
 def _penalty(view: View) -> list[Text]:
@@ -199,8 +216,15 @@ def _for_a_batch(view: View) -> list[Block]:
         *signs(view, forward),
         say(f"The loss of the batch is the {kind} over the samples{penalty}, with indices and in matrices:"),
     ]
-    blocks.append(Display(tuple(item for s in error for item in _loss(view, s))))
-    return [*blocks, *signs(view, error, forward)]
+    loss = Display(tuple(item for s in error for item in _loss(view, s)))
+    return [*blocks, loss, *_of_the_sum(view, loss), *signs(view, error, forward)]
+
+
+def _of_the_sum(view: View, loss: Display) -> list[Block]:
+    """Say that the index of a sample is no exponent."""
+    shown = {*boxes_in([loss])}
+    index = next((box for x in view.notation.sample_letters if (box := view.letter(x)) in shown), None)
+    return [] if index is None else [say("The upper index {} numbers the samples; it is not an exponent.", index)]
 
 
 def _loss(view: View, statement: ArrayAssign) -> list[Item]:

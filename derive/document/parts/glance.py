@@ -22,7 +22,10 @@ def glance(view: View) -> Part:
     """The network in a sentence, in a drawing, and layer by layer."""
     words = "{} There is {} parameter." if view.total == 1 else "{} There are {} parameters."
     blocks: list[Block] = [say(words, description(view), view.page.entry(view.total))]
-    blocks.append(Picture(view.drawing, say("The network, from the inputs to the loss.")))
+    caption = "The network, from the inputs to the loss."
+    if view.derivation.network is not None and view.derivation.network.bias != "none":
+        caption += " The connections of a constant 1 are the biases."
+    blocks.append(Picture(view.drawing, say(caption)))
     if not (view.brief or view.coupled) and len(_layered(view)) > 1:
         blocks.append(layers(view))
     return Part("glance", "The network at a glance", tuple(blocks))

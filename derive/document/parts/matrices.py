@@ -79,7 +79,7 @@ def _derived(view: View) -> list[Block]:
         (s for s in gradients if isinstance(of := _unscaled(s.form), SumOver) and isinstance(of.of, Array)), None
     )
     if summed is not None and summed.target.about is not None:
-        words = "{} is added to every sample, so its gradient is a sum over the samples: {}."
+        words = "{} is added to the pre-activations of every sample, so its gradient is a sum over the samples: {}."
         blocks.append(say(words, page.symbol(summed.target.about, whole=True), page.array(summed.form)))
     return blocks if recurring(view) else [*blocks, *transposed(view, view.batch.stage("factor"))]
 
@@ -102,10 +102,10 @@ def _of_a_batch(view: View) -> list[Block]:
     if common:
         words += " {} still belongs to the loss of one sample; the mean is taken in the gradients."
         return [say(words, view.page.error(), letter)]
-    words += " {} is the derivative of this loss. A sample affects only its own loss, so the column of a sample is "
-    words += "{} times the {} of that sample alone." if mean else "the {} of that sample alone."
+    words += " {} is the derivative of this loss. A sample affects only its own loss, so the column of {} for a sample "
+    words += "is {} times the {} of that sample alone." if mean else "is the {} of that sample alone."
     share = [view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))] * mean
-    return [say(words, view.page.error(), letter, *share, letter)]
+    return [say(words, view.page.error(), letter, letter, *share, letter)]
 
 
 def _recursions(view: View) -> list[Block]:

@@ -58,7 +58,7 @@ def notation(view: View, parts: Sequence[Part] = ()) -> Part:
 def _of_one_sample(view: View) -> Text:
     """Explain the letters for one sample and for a batch, with an example."""
     pairs = [(view.page.symbol(x, whole=True), view.batch_page.symbol(x, whole=True)) for x in view.single.inputs]
-    return next((say(", {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
+    return next((say(", such as {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
 
 
 # Meaning of a tensor by role; the layer is added if there are several.

@@ -12,7 +12,9 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
+from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.roles import Role
 from derive.calculus.sample import counted
 from derive.calculus.scalar_chains import at_entry
 from derive.document.blocks import Block, Display, Heading, Item, Part, Reference, Text, listed, say
@@ -70,10 +72,15 @@ def _start_words(view: View, example: Example) -> Text:
         samples
         + ", and the learning rate is {}{}. "
         + ("The optimizer's state starts at 0. " if view.batch.states else "")
+        + ("The biases are drawn, too, so that no term is 0. " if _draws_biases(view, example) else "")
         + "Numbers are rounded for printing, not for computing. The data and the initial parameters are",
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
     )
+
+
+def _draws_biases(view: View, example: Example) -> bool:
+    return any(view.batch.tensors[n].role == Role.BIAS for n in example.start.drawn)
 
 
 def _start(view: View, example: Example) -> list[Item]:
@@ -89,9 +96,10 @@ def _start(view: View, example: Example) -> list[Item]:
 def _step(view: View, example: Example, step: Step) -> list[Block]:
     """The forward pass, error, backward pass, gradients beside their finite differences, and the update."""
     program, _ = _program(view, example)
-    title = Text((f"Step {step.number}",))
     first = program.stage("forward", "error")
-    blocks: list[Block] = [Heading(title, say("The forward pass and the loss{}:", _by(example, first)))]
+    words = say("The forward pass and the loss{}:", _by(example, first))
+    several = len(example.steps) > 1 or example.later is not None
+    blocks: list[Block] = [Heading(Text((f"Step {step.number}",)), words) if several else words]
     blocks.append(_stage(view, example, step, first))
     in_numbers = step.number == 1 and not (view.brief or view.batch.extents)
     if in_numbers:
@@ -163,19 +171,25 @@ def _is_fixed(example: Example, statement: ArrayAssign) -> bool:
 
 @record
 class _Known(Mapping[Expr, Box]):
-    """The values of numbers and of entries of tensors, as printed."""
+    """The values of numbers, of entries of tensors, and of the derivatives of functions there, as printed."""
 
     view: View
     example: Example
     step: Step
 
     def __getitem__(self, symbol: Expr) -> Box:
+        values = self.step.values
+        if isinstance(symbol, Elementwise):
+            if not symbol.order or not isinstance(symbol.args[0], Indexed):
+                raise KeyError(symbol)
+            values = {name: array for (title, name), array in self.step.slopes.items() if title == symbol.title}
+            (symbol,) = symbol.args
         name, indices = (symbol.base.label.name, symbol.indices) if isinstance(symbol, Indexed) else (symbol.name, ())
         tensor = self.view.single.tensors[name]
         if len(indices) != len(tensor.axes) or not all(i.is_Integer or _is_single(i) for i in indices):
             raise KeyError(symbol)
         place = position(tensor, tuple(int(i if i.is_Integer else i.axis.start) for i in indices))
-        return figure(self.view, self.example.figure(self.step.values[name][place]))
+        return figure(self.view, self.example.figure(values[name][place]))
 
     def __iter__(self) -> Iterator[Expr]:
         raise TypeError("the entries are not listed")
@@ -305,7 +319,8 @@ def _compared(view: View, example: Example, step: Step) -> Text:
     largest = max(float(np.max(np.abs(step.values[n] - m.central))) for n, m in step.measured.items())
     kinks = "; central differences are no derivatives where an activation has a kink in between"
     return say(
-        f"The largest difference of a gradient from the central differences is {{}}{kinks * example.kinked}.",
+        f"Such a quotient is a central difference. For all parameters, the largest difference between it and the "
+        f"derivative is {{}}{kinks * example.kinked}.",
         figure(view, shown(largest, 2)),
     )
 

@@ -18,7 +18,7 @@ from derive.calculus.index import Axis, Tensor
 from derive.calculus.program import Passage
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
-from derive.calculus.rules import CANCELLED, CHAIN, NAMED, ONE_FRACTION, PLUGGED, PROMISE, Reason
+from derive.calculus.rules import CANCELLED, CHAIN, LOCAL, NAMED, ONE_FRACTION, PLUGGED, PROMISE, Reason
 from derive.calculus.sample import alone
 from derive.calculus.stepwise import factored
 from derive.document.array_signs import signs
@@ -33,6 +33,11 @@ from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS
 from derive.paper.page import Page
 from derive.paper.vectors import NoVectorsError, Vectors, is_inner_product
+
+#: What a derivation assumes whose cancellations rest on it.
+TARGETS_SUM = (
+    "We assume that the targets of a sample sum to one, as they do where one class has the target 1 and the others 0."
+)
 
 
 def pattern(view: View) -> Part:
@@ -60,13 +65,16 @@ def _named(view: View) -> Text:
     factors, letter = "factor" + "s" * _coloured(view), view.role("factor")
     if not subtracted(view.written.common):
         return say(f"Name the common {factors} {{}}:", letter)
-    words = f"Name the common {factors}, with the sign reversed, {{}}: then {{}} points downhill"
+    words = f"Name the common {factors}, with the sign reversed, {{}}"
     given = next((t for t in view.single.inputs if t.role == Role.INPUT), None)
     penalty = any(t.role == Role.PENALTY for t in view.single.tensors.values())
     if given is None or view.derivation.network is None or penalty or not view.descent.is_plain:
-        return say(words + ".", letter, letter)
+        return say(words + ":", letter)
     step = (view.page.symbol(LEARNING_RATE), letter, view.role(given.role))
-    words += ", and a step for one sample adds {} to a weight of the first layer."
+    words += (
+        ". Where {} is positive, a larger pre-activation lowers the loss; a step for one sample adds {} to a weight "
+    )
+    words += "of the first layer."
     return say(words, letter, letter, view.set_.join(step, "thin", PRODUCT))
 
 
@@ -82,7 +90,7 @@ def _derives(view: View, stage: str) -> bool:
 
 def _lead(view: View) -> Text:
     if _coloured(view):
-        return say("Each shared factor is computed from those before it, beginning at the loss:")
+        return say("Each shared factor is computed from those already known, beginning at the loss:")
     return say("It is computed by")
 
 
@@ -93,7 +101,7 @@ def _recursion(view: View) -> list[Block]:
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     equation = "equation of the batch" if view.coupled else "equation"
     words = f"pply the chain rule to one {equation} at a time{{}}:"
-    lead = [say("We assume that the targets of a sample sum to one.")] if view.derivation.forward.promises else []
+    lead = [say(TARGETS_SUM)] if view.derivation.forward.promises else []
     if _is_named_by_steps(view):
         lead.append(say("Name the common factor {}, and a" + words, view.role("factor"), _lemmas(view)))
         blocks: list[Block] = [*lead, steps, _in_words(view)]
@@ -164,7 +172,8 @@ def _in_general(view: View) -> list[Block]:
     blocks: list[Block] = []
     for label, formula in recurring(view).items():
         letter = view.letter(Layered(view).letter)
-        text = say("In matrices, the recursion for {} = {} is one formula:", letter, ranged(formula.layers))
+        words = "In matrices, with the samples of a batch side by side, the recursion for {} = {} is one formula:"
+        text = say(words, letter, ranged(formula.layers))
         blocks += [*_with_indices(view, formula), text, Display((Item(formula.left, (formula.right,), number=label),))]
         blocks += signs(view, formula.statements, view.batch.stage("forward", "error"))
         blocks += transposed(view, formula.statements[:1])
@@ -176,8 +185,8 @@ def transposed(view: View, statements: Sequence[ArrayAssign]) -> list[Block]:
     for node in (n for s in statements for n in walk(s.form) if isinstance(n, Transpose)):
         read = [a.tensor for a in walk(node) if isinstance(a, Array)]
         if [t.role for t in read] == [Role.WEIGHT] and view.derivation.network is not None:
-            words = "The sum over the units of the layer above runs down a column of the weight matrix, so it is a "
-            words += "product with the transpose: backward, every weight is used in the opposite direction."
+            words = "The sum over the units of the next layer runs down a column of the weight matrix, so it is a "
+            words += "product with the transpose: in the backward pass, every weight is used in the opposite direction."
             return [say(words)]
     return []
 
@@ -190,7 +199,8 @@ def _with_indices(view: View, formula: Formula) -> list[Block]:
     left, right = found
     letter = view.letter(Layered(view).letter)
     widths = {a.extent for s in formula.statements for a in summed_axes(s)}
-    differ = say("The formulas of these layers differ only in the number of terms of the sum{}. ", _single(formula))
+    words = "The formulas for {} = {} differ only in the number of terms of the sum{}. "
+    differ = say(words, letter, ranged(formula.layers), _single(formula))
     words = "{}With {} for the layer, the formula for one sample, for {} = {}, is"
     given = differ if len(widths) > 1 and not view.brief else Text(())
     text = say(words, given, letter, letter, ranged(formula.layers))
@@ -260,8 +270,9 @@ def _side_by_side(view: View) -> Text:
         return say("All parameters share the factor in green square brackets:" + dots)
     if _repeats(view):
         return say(
-            "Write the chains of all layers below one another. The factor in red round brackets is the factor in green "
-            "square brackets of a row above, up to the name of an index: it need not be computed again." + dots
+            "Write the chains of all layers below one another. In each row, the factor in red round brackets equals "
+            "the factor in green square brackets of a row above, with its indices renamed, so it need not be computed "
+            "again." + dots
         )
     return say(
         "Write the chains below one another. Green square brackets enclose the last factor that a chain shares with "
@@ -383,7 +394,9 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     items = steps(page, left, [Reason(r.rules, factored(view.value(r.value))) for r in passage.reasons])
     formal = _formal(view, page, passage)
     if formal is not None:
-        items = [Item(left, formal, reason=Text((CHAIN,))), replace(items[0], left=EMPTY), *items[1:]]
+        named = {s.target.about.name for s in view.written.stage("factor") if s.target.about is not None}
+        first = _naming(view, items[0]) if any(e.of.name in named for e in passage.edges) else items[0]
+        items = [Item(left, formal, reason=Text((CHAIN,))), replace(first, left=EMPTY), *items[1:]]
     if passage.name is None:
         return items
     value = passage.name[passage.indices] * view.written.common
@@ -392,6 +405,14 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     first, *others = items
     derived = (left, view.set_.before("equals", first.right[0]), *first.right[1:])
     return [replace(first, left=page.entry(value), right=derived), *others]
+
+
+def _naming(view: View, item: Item) -> Item:
+    """A step with its reason that local derivatives are substituted, and the factors, too."""
+    spans = () if item.reason is None else item.reason.spans
+    if not spans or not isinstance(spans[0], str) or not spans[0].startswith(LOCAL):
+        return item
+    return replace(item, reason=Text((view.role("factor"), f" and {spans[0]}", *spans[1:])))
 
 
 def _formal(view: View, page: Page, passage: Passage) -> tuple[Box, ...] | None:

@@ -25,17 +25,22 @@ def sought(view: View) -> Part:
     step = view.set_.join((rate, view.page.symbol(first, whole=True)), "thin", PRODUCT)
     blocks: list[Block] = [
         say(
-            "Training adjusts the parameters so that the loss {} decreases. Think of {} as the height of a landscape "
+            "Training adjusts the parameters so that the loss {} decreases.{} Think of {} as the height of a landscape "
             "over the parameters. Its gradient points uphill, so gradient descent takes a small step the other way: "
-            "it subtracts {} from {}{}. The learning rate {} sets the size of the step.{}{}",
+            "it subtracts {} from {}{}. Here {} has the shape of {}; its entries are the derivatives of {} with "
+            "respect to the entries of {}. The learning rate {} sets the size of the step.{}",
             view.page.error(),
+            _why_this_loss(view),
             view.page.error(),
             step,
             one,
             ", and does the same for every other parameter" if len(view.single.parameters) > 1 else "",
+            view.page.symbol(first, whole=True),
+            one,
+            view.page.error(),
+            one,
             rate,
             "" if optimizer.is_plain else f" {optimizer.title}, used below, changes this step.",
-            _why_this_loss(view),
         )
     ]
     if view.total.is_number:
@@ -57,7 +62,11 @@ def _why_this_loss(view: View) -> Text:
     network = view.derivation.network
     why = "" if network is None else loss(network.loss).why
     penalties = [s.target for s in view.single.stage("error") if s.target.role == Role.PENALTY]
-    kept = [say(" The penalty {} keeps the weights small.", view.page.symbol(p)) for p in penalties]
+    words = (
+        " The penalty {} keeps the weights small, because large weights make the outputs sensitive to small changes "
+    )
+    words += "of the inputs."
+    kept = [say(words, view.page.symbol(p)) for p in penalties]
     return say((f" {why}" if why else "") + "{}" * len(kept), *kept)
 
 
@@ -82,7 +91,7 @@ def _price(view: View) -> Text:
         "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes one forward "
         "pass for each of the {} parameters and one more for the unchanged loss"
     )
-    end = "The result is an approximation. The chain rule gives all derivatives exactly in one backward pass."
+    end = "Finite differences are also only approximate. The chain rule gives all derivatives exactly."
     entry, join = view.page.entry, view.set_.join
     if not (passes.is_number and both.is_number):
         return say(words + ". " + end, entry(view.total))
@@ -90,10 +99,10 @@ def _price(view: View) -> Text:
     affordable = " Here that would still be affordable, but the cost grows as the number of parameters times the cost "
     affordable += "of a pass."
     return say(
-        f"{words}: {{}} multiplications and divisions{each}{{}}, against {{}} for one forward and one backward pass."
-        f"{affordable if int(passes * once) <= AFFORDABLE else ''} {end}",
+        f"{words}. These passes take {{}} multiplications and divisions{each}, against {{}} for one forward and one "
+        f"backward pass{{}}.{affordable if int(passes * once) <= AFFORDABLE else ''} {end}",
         entry(view.total),
         join((join((entry(passes), entry(once)), "dot", PRODUCT), entry(passes * once)), "equals", SUM),
-        inside_functions(view),
         join((view.page.sum_of(((False, entry(once)), (False, entry(back)))), entry(both)), "equals", SUM),
+        inside_functions(view),
     )

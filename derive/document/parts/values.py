@@ -18,7 +18,7 @@ from derive.calculus.stepwise import InOrder, derivative_by_hand
 from derive.document.blocks import Block, Display, Item, Part, Text, listed, say, spelled
 from derive.document.parts.chain import local_steps
 from derive.document.parts.forward import called, equalities, layers_of
-from derive.document.parts.pattern import is_cancelled, passage_steps
+from derive.document.parts.pattern import TARGETS_SUM, is_cancelled, passage_steps
 from derive.document.view import View
 from derive.paper.boxes import EMPTY, SUM, Box
 from derive.paper.page import Page
@@ -28,7 +28,7 @@ def values(view: View) -> Part:
     """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
     if view.brief and view.derivation.forward.promises:  # else in the pattern
-        blocks.append(say("We assume that the targets of a sample sum to one."))
+        blocks.append(say(TARGETS_SUM))
     error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
     mixed = _mixed(view) if view.brief else []
     if mixed:
@@ -47,17 +47,20 @@ def values(view: View) -> Part:
         derived = (*error, *(i for items in slopes for i in items))
         words = f"For one sample, the {words[4:]}" if error and not view.coupled else words[0].upper() + words[1:]
         blocks += [say(words), Display(derived), *_kinks(view, "activation")]
+    by_hand = [] if view.brief else plugged(view)
+    written = "the shared factors" if len(by_hand) > 1 else "the shared factor"
     for title, items in (
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view) if view.brief else []),
-        (
-            "For a calculation by hand, write the derivatives in terms of the activations:",
-            [] if view.brief else plugged(view),
-        ),
+        (f"For a calculation by hand, write {written} in terms of the activations:", by_hand),
     ):
         if items:
             blocks += [say(title), Display(tuple(items))]
     blocks += [] if view.brief else _slow(view)
-    return Part("values", "The derivatives of the activation and the loss", tuple(blocks))
+    several = len(slopes) > 1
+    title = f"The derivative{'s' * several} of the activation{'s' * several}"
+    if of_loss or error:
+        title = f"The derivatives of the activation{'s' * several} and the loss"
+    return Part("values", title, tuple(blocks))
 
 
 def _result(steps: Sequence[Item]) -> Item:
@@ -109,7 +112,9 @@ def slope_steps(view: View, stated: Definition) -> list[Item]:
 def _derivation(function: Any, slope: Any) -> list[Reason]:
     """The steps of the derivative of a function: its inner derivatives as factors, then simplified."""
     definition = in_exponentials(function.definition)
-    rules = rules_of(definition, X) or ("derivative of a constant",)
+    rules = rules_of(definition, X) or (
+        "derivative of the identity" if definition == X else "derivative of a constant",
+    )
     by_hand = derivative_by_hand(definition, X)
     if not by_hand.has(InOrder):
         return [Reason(rules, slope.definition)]
@@ -122,7 +127,9 @@ def _because(page: Page, form: Expr, function: Any) -> Text | None:
     """The sums of f that the form of f' in f contains, as fractions: 1 - f(x) for a sigmoid."""
     definition = in_exponentials(function.definition)
     sums = [f for f in Mul.make_args(form) if isinstance(f, Add)]
-    if len(sums) != 1 or not definition.has(exp) or sums[0] == form:
+    if sums == [form]:
+        return say("definition of {}", page.function(function))
+    if len(sums) != 1 or not definition.has(exp):
         return None
     return say("since {} = {}", page.entry(sums[0]), page.formula(_one_fraction(sums[0].xreplace({A: definition}))))
 
@@ -134,7 +141,7 @@ def _kinks(view: View, role: str) -> list[Block]:
     for function in (d.function for d in view.batch.definitions if not d.function.order and d.function.role == role):
         for point, slope in kinks(function) if function.origin in slopes else []:
             name = view.page.function(function, layers_of(view, function)[0])
-            words = "{} has a kink at {} and no derivative there; the value {} is used for it."
+            words = "{} has a kink at {} and no derivative there; its derivative is set to {}."
             found.append(say(words, name, view.page.formula(point), view.page.formula(slope)))
     return found
 
@@ -211,7 +218,7 @@ def _dead(view: View) -> str:
     """What becomes of a unit whose derivative is 0 for every sample."""
     penalty = any(t.role == Role.PENALTY for t in view.single.tensors.values())
     shrink = ["the penalty"] * penalty + ["weight decay"] * ("weight_decay" in view.descent.constants)
-    words = "A unit for which {} is 0 for every sample receives no gradient" + " through the samples" * penalty
+    words = "Where {} is 0 for every sample, the data contribute nothing to the gradients of a unit"
     words += "; such a unit is called dead."
     if shrink:
         return f"{words} Only {' and '.join(shrink)} still shrink{'s' * (len(shrink) == 1)} its weights."
