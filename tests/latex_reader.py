@@ -1328,7 +1328,7 @@ class _Parser:
             return False
         below = [t.text for t in self.tokens[self.at + 1 : matching(self.tokens, self.at + 1) + 1]]
         first = next((t for t in below if t != "{"), "") if below[:1] == ["{"] else ""
-        return first in ("w", "W", "b", r"\bar", "}")
+        return first in ("w", "W", "b", r"\bar", r"\theta", "}")
 
     def _kept(self, letter: str) -> Node:
         self.expect("_")

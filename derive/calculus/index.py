@@ -143,6 +143,11 @@ class Tensor:
         return self.replaces or self
 
     @property
+    def owner(self) -> Tensor:
+        """The tensor that this one belongs to: the parameter of a state, of a gradient, of a new value."""
+        return self if self.about is None else self.about.owner
+
+    @property
     def symbol(self) -> Symbol:
         """The symbol without indices; it is real, as SymPy's derivatives require."""
         return Symbol(self.name, real=True)

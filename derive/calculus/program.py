@@ -43,7 +43,10 @@ STAGES = ("forward", "error", "factor", "gradient", "update")
 
 @record
 class Assign:
-    """One statement: an equation, its number in the derivation, and its stage."""
+    """One statement: an equation, its number in the derivation, and its stage.
+
+    Updates of several parameters that are one formula share a number.
+    """
 
     number: int
     stage: str
@@ -246,7 +249,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
     staged += [("update", replace(e, target=_apart(e.target, forward))) for e in step.equations]
-    definitions, statements = _numbered(staged)
+    definitions, statements = _numbered(staged, forward.parameters, step.states)
     program = Program(
         forward.inputs,
         forward.parameters,
@@ -276,21 +279,42 @@ def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
     return [*(("forward", e) for e in first), *(("error", e) for e in later)]
 
 
-def _numbered(staged: list[tuple[str, Equation]]) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
+def _numbered(
+    staged: list[tuple[str, Equation]], parameters: tuple[Tensor, ...], states: tuple[Tensor, ...]
+) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
     """Number everything in reading order: every f before its use, every f' between the loss and the backward pass."""
     used = _functions([e for _, e in staged])
     plain = [f for f in used if f.order == 0]
     origins = [f.title for f in plain]
     slopes = [f for f in used if f.order > 0]
     slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # those of the error come first
-    given = [n for n, (stage, _) in enumerate(staged) if stage in ("forward", "error")]
-    first_slope = len(plain) + len(given) + 1
+    given = sum(stage in ("forward", "error") for stage, _ in staged)
+    tensors = {t.name: t for t in (*parameters, *states, *(e.target for _, e in staged))}
+    formulas = [_of_any_parameter(e, tensors, parameters) if stage == "update" else e for stage, e in staged]
+    order = {formula: n for n, formula in enumerate(dict.fromkeys(formulas), len(plain) + 1)}
     statements = tuple(
-        Assign(n + len(plain) + 1 + (0 if n in given else len(slopes)), stage, equation)
-        for n, (stage, equation) in enumerate(staged)
+        Assign(order[formula] + (0 if n < given else len(slopes)), stage, equation)
+        for n, ((stage, equation), formula) in enumerate(zip(staged, formulas, strict=True))
     )
-    numbered = [*enumerate(plain, 1), *enumerate(slopes, first_slope)]
+    numbered = [*enumerate(plain, 1), *enumerate(slopes, len(plain) + given + 1)]
     return tuple(Definition(n, f) for n, f in numbered), statements
+
+
+def _of_any_parameter(
+    equation: Equation, tensors: Mapping[str, Tensor], parameters: tuple[Tensor, ...]
+) -> Equation | tuple[str, Expr]:
+    """Write an update with a symbol for each tensor of its parameter; equations that are then equal are one formula."""
+    own, place = equation.target.owner, equation.indices
+    if own not in parameters:
+        return equation
+    read = [tensors[name] for name in symbols_read(equation.expression) if name in tensors]
+    symbols = {t[place]: Symbol(_kind(t), real=True) for t in read if t.owner == own and len(t.axes) == len(place)}
+    return _kind(equation.target), equation.expression.xreplace(symbols)
+
+
+def _kind(tensor: Tensor) -> str:
+    """What a tensor is to its parameter, such as the new value of its mean; no tensor has such a name."""
+    return "a parameter" if tensor.about is None else f"{tensor.role} of {_kind(tensor.about)}"
 
 
 def _functions(equations: list[Equation]) -> list[Any]:

@@ -19,8 +19,10 @@ from sympy import Integer
 
 from derive.arrays.lift import ArrayAssign
 from derive.calculus.functions import X
+from derive.calculus.program import STAGES
 from derive.calculus.roles import Role
 from derive.document.blocks import Algorithm, Block, Display, Document, Item, Part
+from derive.document.updates import Updates
 from derive.document.view import View
 from derive.files.flavours import JUPYTER, escaped
 from derive.files.templates import fill
@@ -131,9 +133,12 @@ class _Notebook:
         return self.kind != "worked"
 
     @cached_property
-    def statements(self) -> dict[int, ArrayAssign]:
-        """The statements that have code, by number, in the order in which they are computed."""
-        return {s.number: s for s in self.derivation.program.statements if s.number in self.script.assignments}
+    def statements(self) -> dict[int, list[ArrayAssign]]:
+        """The statements of each equation, in the order in which they are computed."""
+        found: dict[int, list[ArrayAssign]] = {}
+        for statement in self.derivation.program.statements:
+            found.setdefault(statement.number, []).append(statement)
+        return found
 
     @cached_property
     def script(self) -> Script:
@@ -165,7 +170,8 @@ class _Notebook:
         left = [*self.statements]
         chapters = [_chapter(part, left, self.checked) for part in document.parts]
         view = View(self.derivation)
-        items = [view.arrays(self.statements[number], view.batch_page) for number in left]
+        printed = [*view.batched(*STAGES[:-1]).items, *Updates(view).display.items]
+        items = [item for item in printed if item.number in left and not item.again]
         last = Part("equations", "The equations in code", (Display(tuple(items)),))
         return [*chapters, _chapter(last, left, self.checked)] if left else chapters
 
@@ -195,23 +201,27 @@ class _Notebook:
             yield from self._run("exercise", _CHECKS, folded=True)
 
     def _equation(self, number: int) -> Iterator[Cell]:
-        """The code of an equation, or a blank for it, and what shows or checks its value."""
-        statement, code = self.statements[number], self.script.assignments[number]
-        lines = code.before + (f"{code.target} = ...  # ({number})" if self.kind == "exercise" else code.code)
-        if not self.checked:
+        """The code of an equation, or a blank for it, and what shows or checks its value; for each parameter if any."""
+        lines, shown, checks = [], [], []
+        for statement in self.statements[number]:
+            code = self.script.assignments[statement.target.stored.name]
+            lines.append(code.before + (f"{code.target} = ...  # ({number})" if self.kind == "exercise" else code.code))
             value = f"np.shape({code.target})" if statement.target.axes else code.target
             words = quoted(f"{code.name}:" if statement.target.axes else f"{code.name} =")
-            yield _code(f"equation-{number}", f"{lines}\nprint({words}, {value})")
+            shown.append(f"print({words}, {value})")
+            checks.append(f"{code.target} = check({number}, {quoted(code.name)}, {code.target})")
+        if not self.checked:
+            yield _code(f"equation-{number}", "\n".join([*lines, *shown]))
             return
-        if statement.target.role == Role.UPDATED:
-            lines = f"check.before({number})  # so that this cell can be run again\n{lines}"
-        yield _code(f"equation-{number}", lines)
-        yield _code(f"check-equation-{number}", f"{code.target} = check({number}, {quoted(code.name)}, {code.target})")
+        if self.statements[number][0].target.role == Role.UPDATED:
+            lines.insert(0, f"check.before({number})  # so that this cell can be run again")
+        yield _code(f"equation-{number}", "\n".join(lines))
+        yield _code(f"check-equation-{number}", "\n".join(checks))
 
     @cached_property
     def last_gradient(self) -> int:
         """The number of the last equation before the update."""
-        return [n for n, s in self.statements.items() if s.stage != "update"][-1]
+        return [s.number for s in self.derivation.program.statements if s.stage != "update"][-1]
 
     def _after(self) -> Iterator[Cell]:
         """The cells that check the gradients and train the network."""

@@ -46,13 +46,13 @@ class Section:
 class Listing:
     """The file that computes the equations, in sections.
 
-    ``equations`` maps each equation to the statement that computes it: the number of its first line in the file, and
-    its code in one line.
+    ``equations`` maps each tensor that an equation computes, by its name or that of the parameter or the state that it
+    replaces, to the statement: the number of its first line in the file, and its code in one line.
     """
 
     name: str
     sections: tuple[Section, ...]
-    equations: Mapping[int, tuple[int, str]]
+    equations: Mapping[str, tuple[int, str]]
 
 
 class Target(Protocol):

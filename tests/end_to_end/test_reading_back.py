@@ -10,6 +10,7 @@ this file breaks the page in many ways and asks that each is noticed.
 from __future__ import annotations
 
 import cmath
+import contextlib
 import functools
 import itertools
 import math
@@ -1310,7 +1311,28 @@ class Checker:
         if not equation.relations:
             counted = bool(re.search(r"The number of parameters is\s*$", equation.before))
             return self._check_list(lr.read_list(equation.sides[0]), counted)
-        sides = [lr.read(side) for side in equation.sides]
+        read = [lr.read(side) for side in equation.sides]
+        for sides in self._of_each_parameter(equation, read):
+            self._check_sides(equation, sides, mode)
+
+    def _of_each_parameter(self, equation: Equation, sides: Sequence[lr.Node]) -> list[Sequence[lr.Node]]:
+        """The sides for one parameter after the other, if a letter in them stands for any, by the words before them."""
+        said = re.findall(r"[Ff]or each parameter array \$(\\?\w+)\$", equation.before)
+        if not said or not {Symbol(said[-1]), Symbol(f"d{said[-1]}")} & set(lr.nodes(tuple(sides))):
+            return [sides]
+        return [[_of_one(side, said[-1], role, symbol) for side in sides] for role, symbol in self._parameters()]
+
+    def _parameters(self) -> list[tuple[str, Symbol]]:
+        """The role and the symbol of every parameter."""
+        reading, found = self.readings["batch"], dict[str, tuple[str, Symbol]]()
+        for letter, (role, uses) in LETTERS[self.book.network.notation].items():
+            for layer in range(1, self.world.depth + 1) if role in ("weight", "bias") and "m" in uses else ():
+                with contextlib.suppress(Unreadable):  # a bias of a network that has none
+                    found[reading.meaning(Symbol(letter, layer)).name] = role, Symbol(letter, layer)
+        assert found.keys() >= self.world.learning.parameters.keys()
+        return [found[name] for name in self.world.learning.parameters]
+
+    def _check_sides(self, equation: Equation, sides: Sequence[lr.Node], mode: str) -> None:
         variable = _variable(sides)
         if variable:
             return self._check_function(sides, variable)
@@ -1409,6 +1431,19 @@ class Checker:
         if not isinstance(of, Symbol) or (of is item and not reading.meaning(of).role.endswith("gradient")):
             raise Unreadable("a list of what are no gradients")
         return reading.meaning(of).name
+
+
+def _of_one(tree: Any, letter: str, role: str, symbol: Symbol) -> Any:
+    """A tree with a parameter in the place of a letter that stands for any; what a vector keeps has a small letter."""
+    if tree == Symbol(letter):
+        return symbol
+    if tree == Symbol(f"d{letter}"):
+        return replace(symbol, letter=f"d{symbol.letter}")
+    if isinstance(tree, lr.Kept) and tree.of == Symbol(letter):
+        if not tree.letter.isupper():
+            raise Unreadable(f"{tree.letter} of what may be a matrix")
+        return lr.Kept(tree.letter if role == "weight" else tree.letter.lower(), symbol)
+    return _rebuilt(tree, lambda part: _of_one(part, letter, role, symbol))
 
 
 def _is_definition(side: lr.Node) -> bool:

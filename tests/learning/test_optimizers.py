@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
 import sys
 import tomllib
@@ -18,9 +19,10 @@ import pytest
 from helpers import derivation, given_and_learned, interpreted, load, module_of, real, stored
 
 from derive import Network, derive
-from derive.calculus.index import Tensor
+from derive.calculus.index import IndexSupply, Tensor
 from derive.calculus.program import Program
 from derive.command.lists import formula
+from derive.learning.descent import Descent
 from derive.learning.initialisations import INITIALISATIONS
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
 from derive.learning.schedules import SCHEDULES
@@ -236,9 +238,43 @@ def numbered(program: Program) -> list[int]:
 @pytest.mark.parametrize("learning", LEARNING[:3], ids=str)
 def test_every_equation_of_a_step_has_its_number_and_its_line(learning: dict[str, Any]) -> None:
     found = derivation(*NET, **learning)
-    assert sorted(numbered(found.program)) == list(range(1, len(numbered(found.program)) + 1))
+    numbers = dict.fromkeys(numbered(found.program))
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
     for statement in found.program.stage("update", "error"):
         assert f"# ({statement.number})" in found.numpy()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_updates_of_all_parameters_share_their_numbers(optimizer: str) -> None:
+    program = derivation(*NET, optimizer=optimizer, clip=0.05).program
+    of = {p: [s.number for s in program.stage("update") if s.target.owner == p] for p in program.parameters}
+    first, *others = of.values()
+    assert len(others) == 3 and all(other == first for other in others)
+    once = [s.number for s in program.stage("update") if s.target.owner not in program.parameters]
+    assert len({*first, *once}) == len(first) + len(once)
+
+
+def test_updates_that_are_not_one_formula_have_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are compared: a rule of its own for biases, and one that reads the gradient of another parameter."""
+    before, gradients = Descent._of, list[Tensor]()
+
+    def uneven(descent: Descent, parameter: Tensor, gradient: Tensor, supply: IndexSupply) -> Any:
+        gradients.append(gradient)
+        read = gradients[0] if parameter.name == "W2" else gradient
+        (equation,), states = before(descent, parameter, read, supply)
+        twice = {LEARNING_RATE[()]: 2 * LEARNING_RATE[()]} if parameter.role == "bias" else {}
+        return [dataclasses.replace(equation, expression=equation.expression.xreplace(twice))], states
+
+    monkeypatch.setattr(Descent, "_of", uneven)
+    made = derive(Network((2, 2, 2, 2)))
+    numbers = {s.target.owner.name: s.number for s in made.program.stage("update")}
+    assert [n - numbers["W1"] for n in numbers.values()] == [0, 1, 2, 1, 0, 1]
+    shown = made.latex(only="loop")
+    assert "theta" not in shown and all(f"\\tag{{{n}}}" in shown for n in numbers.values())
+    cells = [cell["id"] for cell in json.loads(made.notebook())["cells"]]
+    assert [f"equation-{n}" for n in sorted({*numbers.values()})] == [c for c in cells if c.startswith("equation-")][
+        -3:
+    ]
 
 
 def test_a_state_that_is_read_after_it_is_replaced_is_refused() -> None:

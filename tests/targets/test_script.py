@@ -12,7 +12,7 @@ ADAM = {"optimizer": "adam", "clip": 1.0, "schedule": "cosine(steps=100)", "l2":
 def test_the_lines_compute_what_the_module_computes(learning):
     made = derivation((3, 4, 2), "tanh,softmax", "cross_entropy", **learning)
     module, script = load(made.numpy()), made.numpy_target.script()
-    assert [*script.assignments] == [s.number for s in made.program.statements]
+    assert [*script.assignments] == [s.target.stored.name for s in made.program.statements]
     parameters, x, y = module.example()
     expected, state = {n: a.copy() for n, a in parameters.items()}, module.NETWORK.initial_state(parameters)
     names = {**vars(module), "parameters": parameters, "X": x, "Y": y, "learning_rate": 0.1, "state": state}

@@ -213,7 +213,7 @@ def _step_by_hand(view: View) -> Iterator[Exercise]:
         return
     entry = telling_entry(weight)
     gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight)
-    updates = [s for s in view.single.stage("update") if not s.target.axes or _owner(s.target) == weight]
+    updates = [s for s in view.single.stage("update") if not s.target.axes or s.target.owner == weight]
     known: dict[Expr, Expr] = {}
     given: dict[Expr, Expr] = {}
     items: list[Item] = []
@@ -243,12 +243,6 @@ def _step_by_hand(view: View) -> Iterator[Exercise]:
     words = f"For one sample, let {{}}. What does {method} do to {{}}?"
     question = say(words, listed(sides), view.page.symbol(weight, entry))
     yield Exercise("loop", question, (Display(tuple(items)),))
-
-
-def _owner(tensor: Tensor) -> Tensor:
-    while tensor.about is not None:
-        tensor = tensor.about
-    return tensor
 
 
 def _opened(total: Expr) -> Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from sympy import Indexed
@@ -13,15 +13,17 @@ from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
-from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Step, Text, listed, say
+from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Span, Step, Text, listed, say
 from derive.document.parts.pattern import recurring
 from derive.document.recursion import Layered, covers
+from derive.document.updates import Updates
 from derive.document.view import View
 from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
 from derive.paper.notation import ABOUT
+from derive.paper.page import Page
 
 #: Largest number of lines of one stage, or arrays in a row; of more, the middle ones are omitted.
 MOST = 8
@@ -33,7 +35,7 @@ def loop(view: View) -> Part:
     """Weight initialisation, one step of gradient descent, and the algorithm that repeats it."""
     plain = view.descent.is_plain
     blocks: list[Block] = [] if view.brief else _beginning(view)
-    blocks += [_lead(view), view.batched("update")]
+    blocks += [_lead(view), Updates(view).display]
     if not view.brief:
         blocks += _corrections(view)
     if plain and (view.exhaustive or (view.notation.increment and not view.brief)):
@@ -57,7 +59,6 @@ def _beginning(view: View) -> list[Block]:
     entry = INITIALISATIONS[network.initialisation]
     over, under = entry.spread
     biases = "" if network.bias == "none" else "; the biases start at 0"
-    kept = [t for t in view.batch.states if t.about is not None]
     blocks: list[Block] = []
     if entry.variance is None:
         blocks.append(say(f"Before the first step, the weights are {entry.phrase}{biases}."))
@@ -67,13 +68,21 @@ def _beginning(view: View) -> list[Block]:
         fans = fans if len(fans) == 1 else [view.set_.words(INPUTS.name), fans[-1]]
         below = view.page.sum_of((False, box) for box in fans)
         blocks.append(say(words, view.set_.fraction(view.page.entry(over), below)))
-    if kept:
-        shown = [view.batch_page.symbol(t, whole=True) for t in kept]
-        shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
-        blocks.append(
-            say("From step to step the optimizer keeps {}, which start at 0.{}", listed(shown), _moment(view))
-        )
-    return blocks
+    return [*blocks, *_states(view)]
+
+
+def _states(view: View) -> list[Block]:
+    """The arrays that the optimizer keeps."""
+    updates, page, kept = Updates(view), view.batch_page, [t for t in view.batch.states if t.about is not None]
+    if updates.letter:
+        page, kept = updates.page, [t for t in kept if t.owner == updates.parameter]
+    if not kept:
+        return []
+    shown = [page.symbol(t, whole=True) for t in kept]
+    start = "it starts" if len(shown) == 1 else "they start"
+    shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
+    optimizer = say("For each {}, the optimizer", updates.noun) if updates.letter else Text(("The optimizer",))
+    return [say("{} keeps {} from step to step; " + start + " at 0.{}", optimizer, listed(shown), _moment(view))]
 
 
 def _moment(view: View) -> Text:
@@ -81,8 +90,9 @@ def _moment(view: View) -> Text:
     if not any(t.role == "mean" for t in view.batch.states):
         return Text(())
     words = " The first moment is written {}, not {} as in the paper, because {} is the number of samples here."
-    samples = view.page.entry(SAMPLES)
-    return say(words, view.letter(ABOUT["mean"].entry), samples, samples)
+    samples, letters = view.page.entry(SAMPLES), ABOUT["mean"]
+    whole = Updates(view).letter and len(Updates(view).parameter.axes) == 2
+    return say(words, view.letter(letters.batch if whole else letters.entry), samples, samples)
 
 
 # A step.
@@ -90,13 +100,14 @@ def _moment(view: View) -> Text:
 
 def _lead(view: View) -> Text:
     """The sentence that introduces a step."""
-    rate, descent = view.page.symbol(LEARNING_RATE), view.descent
+    rate, descent, updates = view.page.symbol(LEARNING_RATE), view.descent, Updates(view)
+    every = say(", for each {} ({})", updates.noun, updates.words) if updates.letter else Text(())
     if descent.is_plain:
-        return say("A gradient descent step with learning rate {}:", rate)
+        return say("A gradient descent step with learning rate {}{}:", rate, every)
     entry = descent.optimizer
     method = "gradient descent" if entry.is_plain else f"{entry.title} ({entry.source})"
-    words = f"A step of {method} with learning rate {{}}"
-    boxes: list[Box] = [rate]
+    words = f"A step of {method} with learning rate {{}}{{}}"
+    boxes: list[Span | Text] = [rate, every]
     if descent.counts:
         words += "; {} counts the steps and is 0 before the first"
         boxes.append(view.page.symbol(STEP))
@@ -140,10 +151,7 @@ def _by_entries(view: View) -> list[Item]:
 
 def is_of_first(view: View, statement: ArrayAssign) -> bool:
     """Return whether a statement is for all parameters, or for the first one."""
-    owner = statement.target
-    while owner.about is not None:
-        owner = owner.about
-    return owner == view.single.parameters[0] or not statement.target.axes
+    return statement.target.owner == view.single.parameters[0] or not statement.target.axes
 
 
 def _stepwise_words(view: View) -> Text:
@@ -201,7 +209,8 @@ def _algorithm(view: View) -> Algorithm:
     ):
         statements = view.batch.stage(stage)
         if statements:
-            steps += [Step(Text((title,)), 1), *_lines(view, statements, view.code.equations)]
+            lines = _update_lines(view) if stage == "update" else _lines(view, statements)
+            steps += [Step(Text((title,)), 1), *lines]
     optimizer = view.descent.optimizer
     title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.title}"
     return Algorithm(say(title + ", with the lines of {}", Code(view.code.name)), tuple(steps))
@@ -272,8 +281,19 @@ def _data(view: View) -> list[Box]:
     return [view.batch_page.symbol(t, whole=True) for t in view.batch.inputs]
 
 
-def _lines(view: View, statements: tuple[ArrayAssign, ...], code: Mapping[int, tuple[int, str]]) -> list[Step]:
-    steps, parameters = [_line(view, s, code) for s in statements], view.batch.parameters
+def _update_lines(view: View) -> list[Step]:
+    """The lines of the update; if there are several for each parameter, once for all parameters."""
+    updates = Updates(view)
+    if not updates.letter or len(updates.each) == 1:
+        return _lines(view, view.batch.stage("update"))
+    each = [replace(_line(view, s, updates.page), depth=3) for s in updates.each]
+    example = view.batch_page.symbol(updates.parameter, whole=True)
+    header = Step(say("for each {}, with the lines of code for {}:", updates.noun, example), 2)
+    return [*_lines(view, updates.once), header, *each]
+
+
+def _lines(view: View, statements: tuple[ArrayAssign, ...]) -> list[Step]:
+    steps, parameters = [_line(view, s, view.batch_page) for s in statements], view.batch.parameters
     if len(steps) > MOST and not view.exhaustive:
         learned = [n for n, s in enumerate(statements, 1) if s.target.replaces in parameters]
         shown = max(4, learned[0]) if learned else 4
@@ -281,14 +301,13 @@ def _lines(view: View, statements: tuple[ArrayAssign, ...], code: Mapping[int, t
     return steps
 
 
-def _line(view: View, statement: ArrayAssign, code: Mapping[int, tuple[int, str]]) -> Step:
-    symbol = view.batch_page.symbol(statement.target, whole=True)
-    value = view.batch_page.array(statement.form)
+def _line(view: View, statement: ArrayAssign, page: Page) -> Step:
+    symbol, value = page.symbol(statement.target, whole=True), page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
     shown = (
         say("{}", formula)
         if formula.width <= WIDEST
         else say("compute {} as in {}", symbol, Reference(statement.number))
     )
-    line, source = code.get(statement.number, (0, ""))
+    line, source = view.code.equations.get(statement.target.stored.name, (0, ""))
     return Step(shown, 2, statement.number, (line, source) if source else None)

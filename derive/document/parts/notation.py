@@ -20,6 +20,7 @@ from derive.document.blocks import Block, Code, Part, Table, Text, boxes_in, say
 from derive.document.parts.forward import layers_of
 from derive.document.parts.pattern import ranged
 from derive.document.recursion import Layered
+from derive.document.updates import Updates
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
@@ -235,6 +236,9 @@ def _of_a_step(view: View) -> Iterator[Row]:
         symbol = view.batch_page.symbol(constant(name))
         shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)
         yield Text((shown,)), _fixed(view, name), number
+    updates = Updates(view)
+    if updates.letter:
+        yield Text((updates.symbol,)), say("parameter array: {}", updates.words), Text(("varies",))
     computed = [*view.batch.states, *(s.target for s in view.batch.stage("update") if s.target.role != Role.UPDATED)]
     for tensor in computed:
         if tensor.name in _ONCE_A_STEP:
@@ -245,6 +249,10 @@ def _of_a_step(view: View) -> Iterator[Row]:
         def meaning(tensor: Tensor, page: Page, _: object, words: str = words) -> Text:
             return say(words, page.symbol(tensor.about, whole=True) if tensor.about else "")
 
+        if updates.letter:
+            symbols = [updates.page.symbol(t, whole=True) for t in same if t.owner == updates.parameter]
+            yield from ((Text((s,)), say(words, updates.symbol), say("as {}", updates.symbol)) for s in symbols)
+            continue
         yield from _shortened(view, [*_by_layer(view, same, meaning)])
 
 

@@ -160,8 +160,8 @@ def _telling(view: View, stage: str) -> list[ArrayAssign]:
     if view.exhaustive:
         return statements
     formulas = Layered(view).formulas(stage, -1 if stage == "factor" else 0)
-    alike = {s.number for f in formulas for s in f.statements if s.target.layer != f.layers[0]}
-    return [s for s in statements if s.number not in alike]
+    alike = {s.target.name for f in formulas for s in f.statements if s.target.layer != f.layers[0]}
+    return [s for s in statements if s.target.name not in alike]
 
 
 def _is_fixed(example: Example, statement: ArrayAssign) -> bool:

@@ -23,7 +23,7 @@ def listing(name: str, source: str, tensors: tuple[tuple[str, str], ...]) -> Lis
     lines = _lines(source, tokens, dict(tensors))
     numbered = {n for n, line in enumerate(lines, start=1) if any(w.equation is not None for w in line)}
     sections = tuple(_sections(ast.parse(source).body, lines, numbered))
-    return Listing(name, sections, _equations(source, tokens))
+    return Listing(name, sections, _equations(source, tokens, dict(tensors)))
 
 
 def _sections(body: Sequence[ast.stmt], lines: Sequence[Line], numbered: set[int]) -> Iterator[Section]:
@@ -95,26 +95,33 @@ def number_of(token: tokenize.TokenInfo) -> int | None:
     return int(number) if number.isdigit() else None
 
 
-def _equations(source: str, tokens: Sequence[tokenize.TokenInfo]) -> dict[int, tuple[int, str]]:
-    """The line number and the statement that computes each equation, found by the number in its comment.
+def _equations(
+    source: str, tokens: Sequence[tokenize.TokenInfo], tensors: Mapping[str, str]
+) -> dict[str, tuple[int, str]]:
+    """The line number and the statement that computes each tensor; the statement ends with the number of an equation.
 
-    The comment is at the end of a statement; the line is the first of the statement, which is given in one line.
+    The line is the first of the statement, which is given in one line.
     """
-    found: dict[int, tuple[int, str]] = {}
-    lines, first = source.split("\n"), 0
-    for token in tokens:
-        if token.type == tokenize.NEWLINE:
-            first = 0
-        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
-            first = first or token.start[0]
-        number = number_of(token)
-        if number is None or not first:
-            continue
-        last, column = token.start
-        line = _joined([*lines[first - 1 : last - 1], lines[last - 1][:column]])
-        if not line.startswith("result"):  # a helper of an equation, not the equation
-            found.setdefault(number, (first + HEADER_LINES, line))
+    found: dict[str, tuple[int, str]] = {}
+    ends, lines = {t.start[0]: t.start[1] for t in tokens if number_of(t) is not None}, source.split("\n")
+    nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Assign | ast.AugAssign)]
+    for node in sorted(nodes, key=lambda n: n.lineno):
+        last = node.end_lineno or 0
+        name = computed(node, tensors) if last in ends else ""
+        if name:  # not a helper of an equation
+            line = _joined([*lines[node.lineno - 1 : last - 1], lines[last - 1][: ends[last]]])
+            found.setdefault(name, (node.lineno + HEADER_LINES, line))
     return found
+
+
+def computed(node: ast.Assign | ast.AugAssign, tensors: Mapping[str, str]) -> str:
+    """The tensor that a statement computes, or the parameter or the state that it replaces; empty for anything else."""
+    match node.targets[0] if isinstance(node, ast.Assign) else node.target:
+        case ast.Subscript(value=ast.Name("parameters" | "state"), slice=ast.Constant(str(key))):
+            return key
+        case ast.Subscript(value=ast.Name(name)) | ast.Name(name):
+            return tensors.get(name, "")
+    return ""
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from derive.record import record
 from derive.targets.numpy.code import quoted
-from derive.targets.numpy.listing import number_of
+from derive.targets.numpy.listing import computed, number_of
 
 #: The name of the gradients in a step.
 SLOPES = "slopes"
@@ -31,7 +31,7 @@ class Assignment:
 
 @record
 class Script:
-    """The code of all equations by number, with what it needs.
+    """The code of all equations, by the names of their tensors as in ``Listing``, with what it needs.
 
     ``functions`` are the constants and the elementwise functions, ``names`` the lines that name parameters and sizes,
     and ``slopes`` the line that collects the gradients for the update. The module has no code for the equations
@@ -41,41 +41,41 @@ class Script:
     functions: str
     names: str
     slopes: str
-    assignments: Mapping[int, Assignment]
-    stated: tuple[int, ...] = ()
+    assignments: Mapping[str, Assignment]
+    stated: tuple[str, ...] = ()
 
-    def with_stated(self, lines: Mapping[int, str]) -> Script:
+    def with_stated(self, lines: Mapping[str, str]) -> Script:
         """Add equations of which the module has no code, each with its line."""
         added = {n: _assignment(ast.parse(line).body[0], "", line) for n, line in lines.items()}
         return Script(self.functions, self.names, self.slopes, {**self.assignments, **added}, tuple(added))
 
 
-def script(source: str) -> Script:
-    """Take the equations of a module out of its functions."""
+def script(source: str, tensors: Mapping[str, str]) -> Script:
+    """Take the equations of a module out of its functions; ``tensors`` are those of its names in code."""
     tree, lines = ast.parse(source), source.splitlines()
     comments = tokenize.generate_tokens(io.StringIO(source).readline)
-    numbers = {t.start[0]: n for t in comments if (n := number_of(t)) is not None}
+    numbers = {t.start[0] for t in comments if number_of(t) is not None}
 
     def text(node: ast.stmt) -> str:
         return textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
 
     bodies = {n.name: n.body for n in tree.body if isinstance(n, ast.FunctionDef) and n.decorator_list}
     names: dict[str, str] = {}
-    found: dict[int, Assignment] = {}
+    found: dict[str, Assignment] = {}
     for node in (node for name in ("forward", "error", "gradients") for node in bodies[name]):
-        number = numbers.get(node.end_lineno or 0)
-        if number is not None:
-            found.setdefault(number, _assignment(node, "", text(node)))
-        elif isinstance(node, ast.Assign):
+        if not isinstance(node, ast.Assign):
+            continue
+        if node.end_lineno in numbers:
+            found.setdefault(computed(node, tensors), _assignment(node, "", text(node)))
+        else:
             names |= dict(_names(node))
     collected = next(text(node) for node in bodies["gradients"] if isinstance(node, ast.Return))
     before = ""
     for node in _after_gradients(bodies["update"]):
-        number = numbers.get(node.end_lineno or 0)
-        if number is None:
+        if node.end_lineno not in numbers:
             before += f"{text(node)}\n"
-        else:
-            found[number] = _assignment(node, before, text(node))
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            found[computed(node, tensors)] = _assignment(node, before, text(node))
             before = ""
     return Script(
         "\n\n\n".join(_functions(tree.body, text)),

@@ -38,7 +38,7 @@ class Statements:
 
     def __init__(self, program: ArrayProgram, notation: Notation, stability: Stability) -> None:
         self.program = program
-        self._forms = {s.number: self._computed(s, stability) for s in program.statements}
+        self._forms = {s.target.name: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
         alive = self._without_unread(tuple(c.statement for c in self._forms.values()))
         self.forward = _of_stages(alive, "forward")
@@ -80,9 +80,11 @@ class Statements:
         An optimizer with a state may divide by the size of the gradient. Each entry of the gradient
         must then be accurate relative to its own size, so the backward pass has the computed form.
         """
-        exact = {s.number for s in self.backward} if self.program.states else set()
-        computed = ((s, self._forms[s.number]) for s in self.program.statements)
-        return self._without_unread(tuple(c.statement if c.needed or s.number in exact else s for s, c in computed))
+        exact = {s.target.name for s in self.backward} if self.program.states else set()
+        computed = ((s, self._forms[s.target.name]) for s in self.program.statements)
+        return self._without_unread(
+            tuple(c.statement if c.needed or s.target.name in exact else s for s, c in computed)
+        )
 
     def error_is_array(self) -> bool:
         """Return whether the code of the error gives an array of one entry, not a number."""

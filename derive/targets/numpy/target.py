@@ -72,23 +72,27 @@ class NumPyTarget:
 
     def listing(self, form: str) -> Listing:
         """Return the listing of the file with the equations, also if there is no second rendering of the steps."""
+        return listing(*next(iter(self.readable.form(form).items())), tuple(self._named.items()))
+
+    @cached_property
+    def _named(self) -> dict[str, str]:
+        """The tensors by their names in code; a new value has the name of what it replaces."""
         program = self.derived.program
         names = code_names(program, self.derived.notation).tensors
-        tensors = {names[t.name]: t.name for t in program.tensors.values() if t.role != Role.UPDATED}
-        return listing(*next(iter(self.readable.form(form).items())), tuple(tensors.items()))
+        return {names[t.name]: t.name for t in program.tensors.values() if t.role != Role.UPDATED}
 
     def script(self) -> Script:
         """The equations outside their functions, which are there also without a second rendering.
 
         An equation of which a stable form makes no use has no code in the module; its code is that of its stated form.
         """
-        found, derived = script(self.readable.equations), self.derived
-        unread = [s for s in derived.program.statements if s.number not in found.assignments]
+        found, derived = script(self.readable.equations, self._named), self.derived
+        unread = [s for s in derived.program.statements if s.target.stored.name not in found.assignments]
         if not unread:
             return found
         known = (derived.program, derived.notation, derived.forward.promises, derived.targets)
         bodies = Bodies(statements_of(*known))
-        return found.with_stated({s.number: "\n".join(fold(bodies.line(s))) for s in unread})
+        return found.with_stated({s.target.stored.name: "\n".join(fold(bodies.line(s))) for s in unread})
 
     def one_file(self, form: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the code as one file; see ``Derivation.numpy``.
