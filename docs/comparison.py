@@ -112,7 +112,7 @@ def number(name: str) -> str:
 
 def line(name: str) -> str:
     """The line of the generated module that computes a tensor."""
-    return f"`{view().code.equations[statement(view(), name).number][1]}`"
+    return f"`{view().code.equations[statement(view(), name).target.stored.name][1]}`"
 
 
 def _formula(item: Item) -> str:

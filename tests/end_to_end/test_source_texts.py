@@ -36,7 +36,8 @@ EQUATIONS = {
         r"\frac{\partial E}{\partial {}^{(2)}w^{j}_{i}} &= {}^{(2)}\Psi_{i}{}^{(1)}\bar{x}^{j}",
         r"\textcolor{derivegreen}{\Bigl[" + SHARED + r"\Bigr]}",
         r"\textcolor{derivered}{\Bigl(" + SHARED + r"\Bigr)}",
-        r"{}^{(2)}\bar{W} &\leftarrow {}^{(2)}\bar{W} - \eta\frac{\partial E}{\partial {}^{(2)}\bar{W}}",
+        r"\theta &\leftarrow \theta - \eta\frac{\partial E}{\partial \theta}",
+        r"{}^{(2)}\bar{W} \leftarrow {}^{(2)}\bar{W} - \eta\partial E/\partial {}^{(2)}\bar{W}",
     ],
     "bracket_batch": [
         r"z^{[1]} &= W^{[1]}X + b^{[1]}",

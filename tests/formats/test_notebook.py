@@ -248,7 +248,7 @@ def test_networks_that_are_stated_by_hand(name, monkeypatch):
         assert Run(worked, monkeypatch).line("loss after training:")
         solved = Run(notebook(stated.document("brief"), stated, "solution"), monkeypatch)
     assert [*equations(worked)] == numbers(stated)
-    assert verdicts(solved) == dict.fromkeys(equations(worked), {"right"})
+    assert verdicts(solved) == {number: {"right"} for number in equations(worked)}
 
 
 # ------------------------------------------------------------ the exercise
@@ -258,7 +258,7 @@ def test_networks_that_are_stated_by_hand(name, monkeypatch):
 @pytest.mark.sampled(5)
 def test_an_exercise_runs_to_its_end_and_says_what_is_open(name, monkeypatch):
     run = Run(text(name, "exercise"), monkeypatch)
-    assert verdicts(run) == dict.fromkeys(equations(text(name)), {"open"})
+    assert verdicts(run) == {number: {"open"} for number in equations(text(name))}
     found, count = run.names["check"].verdicts, len(network(name).program.statements)
     assert f"0 of {count} answers are right." in run.lines and len(found) == count
     assert run.line("Open:") == ", ".join(f"({number}) {what}" for number, what in sorted(found))

@@ -100,7 +100,7 @@ def test_every_numbered_line_has_mutants():
     source = derive(MODULES["sigmoid"]()).numpy_target.rendered.linked
     numbered = {row.rsplit("  # ", 1)[1] for row in source.split("\n") if "  # (" in row}
     changed = {m.line.rsplit("  # ", 1)[1] for m in mutants(source)}
-    assert numbered == changed >= {f"({number})" for number in range(1, 25)}
+    assert numbered == changed >= {f"({number})" for number in range(1, 20)}
 
 
 def test_nothing_but_numbered_lines_is_changed():
