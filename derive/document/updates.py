@@ -10,7 +10,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.roles import Role
 from derive.document.blocks import Display, Text, listed, say
 from derive.document.view import View
-from derive.paper.boxes import Box
+from derive.paper.boxes import Box, Typesetter
 from derive.paper.characters import LETTERS
 from derive.paper.page import Page
 from derive.paper.signs import Sign
@@ -20,6 +20,14 @@ from derive.record import record
 _LETTERS = ("theta", "Theta", "omega", "phi", "chi", "xi", "zeta")
 #: Largest number of parameters that are listed; of more, the middle ones are omitted.
 _MOST = 8
+
+
+class _Nameless(Typesetter):
+    """Makes boxes that name no tensor: a page that can be clicked shall not show one parameter for all."""
+
+    def named(self, box: Box, symbol: str, entry: str = "") -> Box:
+        """The part itself."""
+        return box
 
 
 @record
@@ -49,9 +57,9 @@ class Updates:
     @cached_property
     def page(self) -> Page:
         """The page for a batch on which the parameter is written as any parameter."""
-        page = self.view.batch_page
-        sign = Sign(self.symbol, self.symbol, self.symbol)
-        return replace(page, signs=replace(page.signs, of={**page.signs.of, self.parameter.name: sign}))
+        page, sign = self.view.batch_page, Sign(self.symbol, self.symbol, self.symbol)
+        signs = replace(page.signs, of={**page.signs.of, self.parameter.name: sign})
+        return replace(page, signs=signs, typesetter=_Nameless(self.view.notation.times))
 
     @property
     def symbol(self) -> Box:
@@ -80,7 +88,7 @@ class Updates:
     @property
     def noun(self) -> Text:
         """The letter with its noun."""
-        arrays = any(p.axes for p in self.view.batch.parameters)
+        arrays = all(p.axes for p in self.view.batch.parameters)
         return say("parameter array {}" if arrays else "parameter {}", self.symbol)
 
     @property

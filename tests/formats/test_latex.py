@@ -214,10 +214,16 @@ def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> N
 
 
 @pytest.mark.parametrize(
-    ("layers", "detail", "most"), [((3, 1), "full", 3), ((3, 4, 4, 1), "full", 6), ((3, 4, 4, 1), "brief", 2)]
+    ("description", "detail", "most"),
+    [
+        ({"layers": (3, 1)}, "full", 3),
+        ({"layers": (3, 4, 4, 1)}, "full", 6),
+        ({"layers": (3, 4, 4, 1)}, "brief", 2),
+        ({"layers": (3, 4, 4, 1), "optimizer": "adam"}, "brief", 2),
+    ],
 )
 def test_the_pages_are_few_and_full(
-    layers: tuple[int, ...],
+    description: dict[str, object],
     detail: str,
     most: int,
     compile_latex: Compile,
@@ -225,7 +231,7 @@ def test_the_pages_are_few_and_full(
     skip_unless_required: Callable[[str], None],
 ) -> None:
     """No page but the last one is a third empty, and none begins or ends with a heading alone."""
-    compile_latex(derive(network(layers=layers)).files(Edition("tex", detail))["document.tex"], passes=3)
+    compile_latex(derive(network(**description)).files(Edition("tex", detail))["document.tex"], passes=3)
     if shutil.which("pdftotext") is None:
         skip_unless_required("pdftotext is not installed")
     command = ["pdftotext", "-bbox", str(tmp_path / "document.pdf"), "-"]

@@ -79,10 +79,9 @@ def _states(view: View) -> list[Block]:
     if not kept:
         return []
     shown = [page.symbol(t, whole=True) for t in kept]
-    start = "it starts" if len(shown) == 1 else "they start"
     shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
     optimizer = say("For each {}, the optimizer", updates.noun) if updates.letter else Text(("The optimizer",))
-    return [say("{} keeps {} from step to step; " + start + " at 0.{}", optimizer, listed(shown), _moment(view))]
+    return [say("{} keeps {} from step to step, starting at 0.{}", optimizer, listed(shown), _moment(view))]
 
 
 def _moment(view: View) -> Text:
