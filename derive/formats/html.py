@@ -17,7 +17,6 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from derive.document.blocks import (
-    BREAK,
     Algorithm,
     Block,
     Code,
@@ -42,8 +41,10 @@ from derive.files.templates import fill, template_folder
 from derive.formats.html_code import code_section
 from derive.formats.html_live import LivePart
 from derive.formats.html_walk import facts, walk_figure
+from derive.formats.line_breaks import between_breaks, unbroken
+from derive.formats.rows import WHOLE
 from derive.paper.boxes import EMPTY, Box
-from derive.paper.characters import RELATIONS
+from derive.paper.characters import BETWEEN, RELATIONS
 from derive.paper.latex import joined, latex
 from derive.paper.mathml import mathml, relation
 from derive.record import record
@@ -349,16 +350,17 @@ def _drawing_id(picture: Picture) -> str:
 
 
 def _pieces(item: Item) -> str:
-    """Write the pieces of the right side, with the relation before the first."""
-    sign, written = relation(item.relation), []
-    for piece in item.right:
-        if piece is BREAK:
-            written.append('<span class="br"></span>')
-        else:
-            kind = ' class="signed"' if piece.kind == "before" else ""
+    """Write the pieces of the right side, with the relation before the first; one formula if no line breaks there."""
+    sign, rows = relation(item.relation), []
+    for run in between_breaks(item.right):
+        written = []
+        for unit in unbroken(run, WHOLE):
+            piece = unit[0] if len(unit) == 1 else Box("row", (BETWEEN["thin"], *unit), 0.0)
+            kind = ' class="signed"' if unit[0].kind == "before" else ""
             written.append(f"<span{kind}><math>{sign}{mathml(piece)}</math></span>")
             sign = ""
-    return " ".join(written)
+        rows.append(" ".join(written))
+    return ' <span class="br"></span> '.join(rows)
 
 
 def _numeric(number: int, table: Table) -> str:

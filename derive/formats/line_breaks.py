@@ -7,7 +7,8 @@ from itertools import groupby
 
 from derive.document.blocks import BREAK, Span, Text
 from derive.paper.boxes import Box, opened
-from derive.paper.latex import is_slashed
+from derive.paper.characters import Sign
+from derive.paper.latex import has_colours, is_slashed
 
 
 def reason_lines(reason: Text, line: float) -> list[Text]:
@@ -41,15 +42,19 @@ def _inline_width(box: Box) -> float:
     return box.width + sum(_inline_width(part) - part.width for part in parts if isinstance(part, Box))
 
 
-def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list[Box], float]]:
-    """Break pieces into lines, with their widths; a piece that does not fit begins a new line."""
+def broken(pieces: Sequence[Box], margin: float, line: float, whole: float = 0.0) -> list[tuple[list[Box], float]]:
+    """Break pieces into lines, with their widths; a piece that does not fit begins a new line.
+
+    A row with coloured brackets is compared with the rows around it: up to the width ``whole`` it does not break.
+    """
     found: list[tuple[list[Box], float]] = []
-    for number, run in enumerate(_between_breaks(narrowed(pieces, line - 3))):
+    for number, run in enumerate(between_breaks(narrowed(pieces, line - 3))):
         indent = margin + (2.6 if number else 1.6)
-        lines = _filled(run, indent, margin + 2.6, line)
+        units = unbroken(run, max(whole, line) - indent)
+        lines = _filled(units, indent, margin + 2.6, line)
         limit = line - 0.5
         while len(lines) > 1 and lines[-1][1] < margin + line / 4 and limit > line / 2:  # no last factor alone
-            closer = _filled(run, indent, margin + 2.6, limit)
+            closer = _filled(units, indent, margin + 2.6, limit)
             if len(closer) > len(lines):
                 break
             lines, limit = closer, limit - 0.5
@@ -57,21 +62,53 @@ def broken(pieces: Sequence[Box], margin: float, line: float) -> list[tuple[list
     return found or [([], margin + 1.6)]
 
 
-def _between_breaks(pieces: Sequence[Box]) -> Iterator[list[Box]]:
+def unbroken(pieces: Sequence[Box], room: float, nested: int = 0) -> list[list[Box]]:
+    """Group the pieces of a row between which no line breaks; only coloured brackets hold pieces together.
+
+    It breaks where no bracket is open, after a bracket within another one if that is too wide, and else anywhere.
+    """
+    if not nested and not any(map(has_colours, pieces)):
+        return [[piece] for piece in pieces]
+    if len(pieces) == 1 or _width(pieces) <= room:
+        return [[*pieces]]
+    units: list[list[Box]] = [[]]
+    depth = 0
+    for piece in pieces:
+        if units[-1] and (not depth or nested > 1 or (nested and brackets(units[-1][-1])[1])):
+            units.append([])
+        units[-1].append(piece)
+        opening, closing = brackets(piece)
+        depth += opening - closing
+    return [part for unit in units for part in unbroken(unit, room, nested + 1)]
+
+
+def brackets(box: Box) -> tuple[int, int]:
+    """The numbers of coloured brackets that a piece opens and closes."""
+    signs = [part for part in box.parts if isinstance(part, Sign) and part.colour]
+    inner = [brackets(part) for part in box.parts if isinstance(part, Box)]
+    forms = [sign.form for sign in signs]
+    return forms.count("prefix") + sum(n for n, _ in inner), forms.count("postfix") + sum(n for _, n in inner)
+
+
+def _width(pieces: Sequence[Box]) -> float:
+    return sum(piece.width + 0.2 for piece in pieces)
+
+
+def between_breaks(pieces: Sequence[Box]) -> Iterator[list[Box]]:
     """The pieces between the line breaks that are wanted."""
     for forced, some in groupby(pieces, lambda piece: piece is BREAK):
         if not forced:
             yield list(some)
 
 
-def _filled(pieces: Sequence[Box], first: float, later: float, line: float) -> list[tuple[list[Box], float]]:
+def _filled(units: Sequence[list[Box]], first: float, later: float, line: float) -> list[tuple[list[Box], float]]:
     """Fill one line after the other; ``first`` and ``later`` are where the first line and the others begin."""
     lines: list[tuple[list[Box], float]] = [([], first)]
-    for piece in pieces:
-        if lines[-1][0] and lines[-1][1] + piece.width > line:
+    for unit in units:
+        if lines[-1][0] and lines[-1][1] + _width(unit) - 0.2 > line:
             lines.append(([], later))
         row, width = lines[-1]
-        lines[-1] = ([*row, piece], width + piece.width + 0.2)
+        lines[-1] = ([*row, *unit], width + _width(unit))
     return lines
 
 

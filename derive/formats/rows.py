@@ -15,6 +15,8 @@ from derive.record import record
 
 #: A line of mathematics in em, in a column of 42 rem: KaTeX sets it 1.21 times as large.
 LINE = 33.5
+#: The widest row with coloured brackets, which does not break.
+WHOLE = 1.35 * LINE
 #: The width of an equation number, in em.
 NUMBER = 4.0
 #: The largest number of braces of a formula: KaTeX fails on very long ones, GitHub at a thousand.
@@ -57,7 +59,7 @@ def displayed(display: Display) -> list[str]:
 
 def _rows(item: Item, margin: float, line: float) -> list[Row]:
     """Break one equation into rows; a piece that does not fit begins a new row."""
-    lines = [(joined([_LATEX(b) for b in boxes]), width) for boxes, width in broken(item.right, margin, line)]
+    lines = [(joined([_LATEX(b) for b in boxes]), width) for boxes, width in broken(item.right, margin, line, WHOLE)]
     first = Row(_begun(_LATEX(item.left)), _signed(lines[0][0].strip(), RELATIONS[item.relation].tex.strip()))
     rows = [first, *(Row("", rf"\quad {_signed(text.strip())}") for text, _ in lines[1:])]
     if item.reason is not None:

@@ -53,10 +53,14 @@ FACES = {True: {"footnotesize": 0.43, "scriptsize": 0.375}, False: {"footnotesiz
 WIDE = 42.0
 #: A line of mathematics of a column of a page, in small type, in em.
 COLUMN = 27.0
+#: How much wider than a line a row with coloured brackets may be, as its width is known well, and in smaller type.
+FITTING, SMALLER = 1.11, 1.22
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
 #: The most equations that share a row, and the most rows of an equation that stay on one page.
 ABREAST, TOGETHER = 4, 8
+
+_TIGHT = ("tight", "smaller type for a wide row", r"\edef\leading{\the\baselineskip}\small\baselineskip\leading\relax")
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -301,13 +305,16 @@ class TexWriter:
 
     def _aligned(self, items: Sequence[Item]) -> str:
         margin = max(item.left.width for item in items)
-        abreast = self._abreast(items)
+        abreast, smaller = self._abreast(items), False
         if abreast > 1:
             lone = [row for item in items for row in self._rows(item, margin)]
             rows = [" &\n".join(lone[n : n + abreast]) for n in range(0, len(lone), abreast)]
         else:
             rows = [row for steps in _derivations(items) for row in self._steps(steps, margin)]
-        return "\\begin{align*}\n" + _joined(rows) + "\n\\end{align*}"
+            lines = (line for item in items for line in broken(item.right, margin, self.line, SMALLER * self.line))
+            smaller = any(width > FITTING * self.line and any(map(has_colours, pieces)) for pieces, width in lines)
+        aligned = "\\begin{align*}\n" + _joined(rows) + "\n\\end{align*}"
+        return f"{{{self.write.macro(*_TIGHT)}\n{aligned}}}" if smaller else aligned
 
     def _runs(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """The equations of a display in groups: several short ones in a row are set beside each other."""
@@ -351,7 +358,7 @@ class TexWriter:
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
-        lines = [self._line(pieces, margin) for pieces, _ in broken(item.right, margin, self.line)]
+        lines = [self._line(pieces, margin) for pieces, _ in broken(item.right, margin, self.line, SMALLER * self.line)]
         left = self.write(item.left)
         relation = RELATIONS[item.relation].tex.strip()
         rows = [f"{left} &{relation} {lines[0]}".strip(), *(rf"&\quad {text}" for text in lines[1:])]
