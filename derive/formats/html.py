@@ -41,7 +41,7 @@ from derive.files.templates import fill, template_folder
 from derive.formats.html_code import code_section
 from derive.formats.html_live import LivePart
 from derive.formats.html_walk import facts, walk_figure
-from derive.formats.line_breaks import between_breaks, unbroken
+from derive.formats.line_breaks import between_breaks, text_width, unbroken
 from derive.formats.rows import WHOLE
 from derive.paper.boxes import EMPTY, Box
 from derive.paper.characters import BETWEEN, RELATIONS
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 LONG = 5.0
 #: Punctuation that stays on the line of the formula before it.
 _CLOSING = ".,;:)"
-#: The widest formula, in em, that fits on a line of text.
+#: The widest formula, in em, that fits on a line of text, and the widest reason of a step that stays on one.
 WIDE = 12.0
 #: The part after which the walk through the backward pass is inserted, the part whose first words lead the page,
 #: and the part that is folded, as every symbol is introduced where it occurs first.
@@ -325,13 +325,18 @@ class HtmlWriter:
         A piece that does not fit begins a new line; a piece wider than a line scrolls.
         """
         left = "" if item.left is EMPTY else f"<math>{mathml(item.left)}</math>"
-        reason = "" if item.reason is None else f' <small class="why">({self.text(item.reason)})</small>'
+        reason = "" if item.reason is None else self._reason(item.reason)
         tex = escape(item_latex(item))
         kind = "eq" if item.left.width <= LONG else "eq long"
         return (
             f'<div class="{kind}"{self._identity(item, anchored)} data-tex="{tex}"><span class="l">{left}</span>'
             f'<span class="r">{_pieces(item)}{reason}</span>{self._number(item)}</div>'
         )
+
+    def _reason(self, reason: Text) -> str:
+        """Write the reason of a step; a long one may stand beside it on several lines."""
+        kind = "why" if text_width(reason) <= WIDE else "why long"
+        return f' <small class="{kind}">({self.text(reason)})</small>'
 
     def _identity(self, item: Item, anchored: bool) -> str:
         if item.number is None or not anchored or item.number in self.anchored:

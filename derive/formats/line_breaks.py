@@ -29,6 +29,16 @@ def reason_rows(reason: Text, line: float) -> list[Text]:
     return [Text(tuple(spans)) for spans in lines]
 
 
+def halved(reason: Text) -> tuple[Text, Text] | None:
+    """Break a reason at a space into two lines of about the same width; None if it has no space."""
+    found = []
+    for number, span in enumerate(reason.spans):
+        for position in (n for n, sign in enumerate(str(span)) if sign == " " and isinstance(span, str)):
+            before, after = str(span)[:position], str(span)[position + 1 :]
+            found.append((Text((*reason.spans[:number], before)), Text((after, *reason.spans[number + 1 :]))))
+    return min(found, key=lambda lines: max(map(text_width, lines)), default=None)
+
+
 def text_width(text: Text) -> float:
     """Estimate the width of a short text in em."""
     return sum(_inline_width(s) if isinstance(s, Box) else 0.43 * len(str(s)) for s in text.spans)

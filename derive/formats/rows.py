@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from derive.document.blocks import Display, Item, Number, Text
 from derive.files.flavours import GREEN, RED
-from derive.formats.line_breaks import broken, reason_lines, text_width
+from derive.formats.line_breaks import broken, halved, reason_lines, text_width
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
 from derive.paper.latex import Writer, joined
@@ -19,6 +19,8 @@ LINE = 33.5
 WHOLE = 1.35 * LINE
 #: The width of an equation number, in em.
 NUMBER = 4.0
+#: The space between an equation and its reason, and for the parentheses of the reason, in em.
+REASON = 1.5
 #: The largest number of braces of a formula: KaTeX fails on very long ones, GitHub at a thousand.
 BRACES = 500
 
@@ -91,11 +93,16 @@ def _signed(text: str, relation: str = "") -> str:
 
 
 def _with_reason(rows: list[Row], room: float, reason: Text, line: float) -> list[Row]:
-    """Put the reason of a step beside its last row, or below if there is no room."""
+    """Put the reason of a step beside its last row, on two lines if need be, or below if there is no room."""
     lines = [_in_formula(text) for text in reason_lines(reason, line)]
-    if len(lines) == 1 and 1.5 + text_width(reason) <= room:
-        return [*rows[:-1], replace(rows[-1], right=rf"{rows[-1].right} \quad {lines[0]}")]
-    return [*rows, *(Row("", rf"\qquad {text}") for text in lines)]
+    two = halved(Text(("(", *reason.spans, ")")))
+    if len(lines) == 1 and REASON + text_width(reason) <= room:
+        beside = lines[0]
+    elif two and REASON + max(map(text_width, two)) <= room:
+        beside = rf"\begin{{array}}{{l}} {_in_formula(two[0])} \\ {_in_formula(two[1])} \end{{array}}"
+    else:
+        return [*rows, *(Row("", rf"\qquad {text}") for text in lines)]
+    return [*rows[:-1], replace(rows[-1], right=rf"{rows[-1].right} \quad {beside}")]
 
 
 def _in_formula(text: Text) -> str:

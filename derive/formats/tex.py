@@ -36,7 +36,7 @@ from derive.document.blocks import (
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
-from derive.formats.line_breaks import broken, reason_rows, text_width
+from derive.formats.line_breaks import broken, halved, reason_rows, text_width
 from derive.formats.tex_tables import is_long, is_stacked, kept_steps, long_table, narrowing, tabular
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
@@ -55,6 +55,8 @@ WIDE = 42.0
 COLUMN = 27.0
 #: How much wider than a line a row with coloured brackets may be, as its width is known well, and in smaller type.
 FITTING, SMALLER = 1.11, 1.22
+#: The space between an equation and its reason, and that of a number, in em.
+SPACE, NUMBER = 1.2, 2.5
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
 #: The most equations that share a row, and the most rows of an equation that stay on one page.
@@ -358,15 +360,24 @@ class TexWriter:
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
-        lines = [self._line(pieces, margin) for pieces, _ in broken(item.right, margin, self.line, SMALLER * self.line)]
+        lines = broken(item.right, margin, self.line, SMALLER * self.line)
+        first, *others = (self._line(pieces, margin) for pieces, _ in lines)
         left = self.write(item.left)
         relation = RELATIONS[item.relation].tex.strip()
-        rows = [f"{left} &{relation} {lines[0]}".strip(), *(rf"&\quad {text}" for text in lines[1:])]
+        rows = [f"{left} &{relation} {first}".strip(), *(rf"&\quad {text}" for text in others)]
         rows[-1] += self._number(item)
         if item.reason is None:
             return rows
-        first, *others = (rf"\why{{{self.text(line)}}}" for line in reason_rows(item.reason, 1.1 * self.line))
-        return [*rows[:-1], f"{rows[-1]} {first}", *(f"& {reason}" for reason in others)]  # amsmath makes room
+        room = FITTING * self.line - lines[-1][1] - (NUMBER if item.number else 0.0)
+        reason, *others = (rf"\why{{{text}}}" for text in self._reason(item.reason, room))
+        return [*rows[:-1], f"{rows[-1]} {reason}", *(f"& {text}" for text in others)]  # amsmath makes room
+
+    def _reason(self, reason: Text, room: float) -> list[str]:
+        """The rows of a reason; one that does not fit beside its step stands there on two lines if these fit."""
+        two = halved(reason)
+        if two and SPACE + text_width(reason) > room >= SPACE + max(map(text_width, two)):
+            return [rf"\shortstack[r]{{{self.text(two[0])} \\ {self.text(two[1])}}}"]
+        return [self.text(line) for line in reason_rows(reason, 1.1 * self.line)]
 
     def _line(self, pieces: Sequence[Box], margin: float) -> str:
         """Write a line of an equation; if it is too long for a column, with marks where it breaks there."""

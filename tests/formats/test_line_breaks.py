@@ -60,3 +60,14 @@ def test_brackets_of_the_pattern_are_closed_in_the_formula_that_opens_them(name:
     for found in formulas:
         counts = [len(re.findall(rf"<mo[^>]*(?:red|green)[^>]*>\{sign}</mo>", found)) for sign in "[]()"]
         assert counts[0] == counts[1] and counts[2] == counts[3], found
+
+
+def test_a_reason_stands_beside_its_step_on_two_lines_where_one_is_too_long() -> None:
+    """In Markdown and in LaTeX; the halves are about as long as each other."""
+    described = derive(Network((4, 5, 3), activation=("relu", "softmax"), loss="cross_entropy"))
+    text = described.files(Edition("md", only="chain"))["derivation.md"]
+    assert r"\text{(derivative of the logarithm;} \\ \text{entries are independent)} \end{array}" in text
+    assert len(re.findall(r"^ *&\\qquad \\text\{\(", text, re.MULTILINE)) == 1  # beside a row as wide as the line
+    source = described.files(Edition("tex", only="chain"))["document.tex"]
+    assert r"\why{\shortstack[r]{quotient rule; entries \\ are independent}}" in source
+    assert r"\why{derivative of the logarithm; entries are independent}" in source

@@ -362,8 +362,9 @@ def test_a_long_document_continues_on_another_page(name, detail):
 
 def signs(found: list[md.Formula]) -> str:
     """Return the displayed formulas without alignment, since line breaks depend on the margin."""
-    text = "".join(tex for tex, display in found if display)
-    for spacing in (r"\begin{aligned}", r"\end{aligned}", r"\qquad", r"\quad", r"\\", r"\,", "{}", "&", " ", "\n"):
+    text = "".join(tex for tex, display in found if display).replace(r"} \\ \text{", " ")
+    aligned = (r"\begin{aligned}", r"\end{aligned}", r"\begin{array}{l}", r"\end{array}")
+    for spacing in (*aligned, r"\qquad", r"\quad", r"\\", r"\,", "{}", "&", " ", "\n"):
         text = text.replace(spacing, "")
     return text
 
