@@ -100,6 +100,16 @@ def brackets(box: Box) -> tuple[int, int]:
     return forms.count("prefix") + sum(n for n, _ in inner), forms.count("postfix") + sum(n for _, n in inner)
 
 
+def height(box: Box) -> int:
+    """Estimate the height of a formula in lines of text."""
+    if box.kind in ("matrix", "cases"):
+        return sum(max(map(height, row)) for row in box.parts)
+    inner = [height(part) for part in box.parts if isinstance(part, Box)]
+    if box.kind in ("fraction", "partial", "immediate"):
+        return sum(inner)
+    return max(inner, default=1) if box.kind != "total" else 2
+
+
 def _width(pieces: Sequence[Box]) -> float:
     return sum(piece.width + 0.2 for piece in pieces)
 

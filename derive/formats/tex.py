@@ -36,7 +36,7 @@ from derive.document.blocks import (
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
-from derive.formats.line_breaks import broken, halved, reason_rows, text_width
+from derive.formats.line_breaks import broken, halved, height, reason_rows, text_width
 from derive.formats.tex_tables import is_long, is_stacked, kept_steps, long_table, narrowing, tabular
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
@@ -52,15 +52,15 @@ FACES = {True: {"footnotesize": 0.43, "scriptsize": 0.375}, False: {"footnotesiz
 #: A line of mathematics of the standalone document, in em.
 WIDE = 42.0
 #: A line of mathematics of a column of a page, in small type, in em.
-COLUMN = 27.0
+COLUMN = 26.0
 #: How much wider than a line a row with coloured brackets may be, as its width is known well, and in smaller type.
 FITTING, SMALLER = 1.11, 1.22
 #: The space between an equation and its reason, and that of a number, in em.
 SPACE, NUMBER = 1.2, 2.5
 #: The width of a cell that is broken into lines, in em.
 WRAPPED = 17.0
-#: The most equations that share a row, and the most rows of an equation that stay on one page.
-ABREAST, TOGETHER = 4, 8
+#: The most equations that share a row, and the height of an equation that stays on one page, in lines of text.
+ABREAST, TOGETHER = 4, 12
 
 _TIGHT = ("tight", "smaller type for a wide row", r"\edef\leading{\the\baselineskip}\small\baselineskip\leading\relax")
 
@@ -240,7 +240,7 @@ class TexWriter:
         if face:
             return f"{row} & " + ("" if step.code is None else rf"\{face} {self.span(Code(step.code[1]))}")
         source, face = "" if step.code is None else step.code[1], next(iter(FACES[self.alone]))
-        room = int((self.line - (3 if self.alone else 8)) / FACES[self.alone][face])
+        room = int((self.line - (3 if self.alone else 8) - 1.2 * step.depth) / FACES[self.alone][face])
         lines = wrap(source, room, break_long_words=False, break_on_hyphens=False)
         below = (rf"{_indent(step.depth + 1 + (n > 0))}\{face} {self.span(Code(line))}" for n, line in enumerate(lines))
         return " \\\\*\n".join([row, *(rf"& \multicolumn{{2}}{{l}}{{{line}}}" for line in below)])
@@ -355,8 +355,13 @@ class TexWriter:
 
     def _steps(self, items: Sequence[Item], margin: float) -> list[str]:
         """The rows of an equation and its further steps, marked where no page may end."""
-        equations = [_together(self._rows(item, margin)) for item in items]
-        return _together([row for rows in equations for row in rows])
+        heights = [self._height(item, margin) for item in items]
+        equations = [_together(self._rows(i, margin), high) for i, high in zip(items, heights, strict=True)]
+        return _together([row for rows in equations for row in rows], sum(heights))
+
+    def _height(self, item: Item, margin: float) -> int:
+        """The height of an equation with its line breaks, in lines of text."""
+        return sum(max(map(height, pieces), default=1) for pieces, _ in broken(item.right, margin, self.line))
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
@@ -417,10 +422,10 @@ def _derivations(items: Sequence[Item]) -> Iterator[list[Item]]:
     yield steps
 
 
-def _together(rows: Sequence[str]) -> list[str]:
-    """Mark the rows after which no page ends: few rows stay together, of many the first two and the last two."""
+def _together(rows: Sequence[str], high: int) -> list[str]:
+    """Mark the rows after which no page ends: low ones stay together, of high ones the first two and the last two."""
     last = len(rows) - 1
-    kept = [n < last and (len(rows) <= TOGETHER or n in (0, last - 1)) for n in range(len(rows))]
+    kept = [n < last and (high <= TOGETHER or n in (0, last - 1)) for n in range(len(rows))]
     return [rf"{row} \\*" if keep and not row.endswith(r"\\*") else row for row, keep in zip(rows, kept, strict=True)]
 
 

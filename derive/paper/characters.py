@@ -154,7 +154,7 @@ BETWEEN = {
     "less": Sign(1.3, " < ", " < "),
     "at most": Sign(1.3, r" \le ", " ≤ "),
     "equals": Sign(1.3, " = ", " = "),
-    "over": Sign(1.2, r" \oslash ", " ⊘ "),
+    "over": Sign(1.2, r" \oslash ", " ⊘ ", breaks=True),
     "to": Sign(1.3, r" \to ", " → "),
     "gets": Sign(1.6, r" \leftarrow ", " ← "),
 }

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, pairwise
 from pathlib import Path
 
+import networks
 import pytest
 
-from derive import Edition, Network, derive
+from derive import Derivation, Edition, Network, derive
 from derive.document.document import document
 from derive.document.view import View
 from derive.formats.tex import tex_files
@@ -531,6 +532,42 @@ def test_in_columns_nothing_is_too_wide(name: str, notation: str, compile_latex:
     fragment = derivation.files(Edition("tex", numbers="seed:1"))["derivation.tex"]
     log = compile_latex(TWO_COLUMNS % ("tbtags", inputs(tmp_path, {"narrow": fragment})))
     assert "Overfull" not in log, complaints(log)
+
+
+#: What people read fragments into: both papers, columns, and slides of both shapes.
+CLASSES = {
+    "columns": r"\documentclass[a4paper,twocolumn]{article}\usepackage{amsmath,xcolor,tikz,longtable,booktabs}",
+    "letter": r"\documentclass[letterpaper]{article}\usepackage{amsmath,xcolor,tikz,longtable,booktabs}",
+    "wide slides": r"\documentclass[aspectratio=169]{beamer}\usepackage{amsmath,tikz}",
+    "slides": r"\documentclass{beamer}\usepackage{amsmath,tikz}",
+}
+EMBEDDED: dict[str, Callable[[], Derivation]] = {
+    "adam": lambda: derive(network(**ADAM)),
+    "classes": lambda: derive(network(layers=(4, 5, 5, 3), activation="sigmoid,sigmoid,softmax", loss="cross_entropy")),
+    "batch_norm": lambda: derive(networks.NETWORKS["batch_norm"]()),
+    "layer_norm": lambda: derive(networks.NETWORKS["layer_norm"]()),
+    **{note: lambda note=note: derive(network(layers=(3, 4, 4, 1), notation=note)) for note in NOTATIONS},
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.sampled(7)
+def test_nothing_is_too_wide_or_too_high_in_the_documents_of_others(
+    name: str, kind: str, compile_latex: Compile, tmp_path: Path
+) -> None:
+    """On slides, each part is a frame that may go on on further slides."""
+    files = tex_files(document(View(EMBEDDED[name]()), ()))
+    parts = {Path(file).stem: text for file, text in files.items() if file.startswith("parts/")}
+    if "slides" not in kind:
+        parts = {"whole": files["derivation.tex"]}
+    read = inputs(tmp_path, parts)
+    if "slides" in kind:
+        frames = (rf"\begin{{frame}}[allowframebreaks=0.85]{{{part}}}\input{{{part}}}\end{{frame}}" for part in parts)
+        read = "\n".join(frames)
+    log = compile_latex(rf"{CLASSES[kind]}\begin{{document}}{read}\end{{document}}")
+    over = re.findall(r"^Overfull \\[hv]box \(([\d.]+)pt.*", log, re.MULTILINE)
+    assert not [points for points in over if float(points) > 1], complaints(log)
 
 
 def test_long_tables_break_between_pages_where_longtable_is_loaded(compile_latex: Compile, tmp_path: Path) -> None:
