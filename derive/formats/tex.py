@@ -62,6 +62,7 @@ WRAPPED = 17.0
 #: The most equations that share a row, and the height of an equation that stays on one page, in lines of text.
 ABREAST, TOGETHER = 4, 12
 
+_STAY = ("stay", "no page ends here unless it had much white", r"\noalign{\penalty300}")
 _TIGHT = ("tight", "smaller type for a wide row", r"\edef\leading{\the\baselineskip}\small\baselineskip\leading\relax")
 
 _SPECIAL = {
@@ -354,10 +355,14 @@ class TexWriter:
         return max(fitting, key=lambda count: (count > 1, len(items) % count == 0, count))
 
     def _steps(self, items: Sequence[Item], margin: float) -> list[str]:
-        """The rows of an equation and its further steps, marked where no page may end."""
-        heights = [self._height(item, margin) for item in items]
-        equations = [_together(self._rows(i, margin), high) for i, high in zip(items, heights, strict=True)]
-        return _together([row for rows in equations for row in rows], sum(heights))
+        """The rows of an equation and its further steps, marked where no page may end, or only if it had much white."""
+        rows: list[str] = []
+        for item in items:
+            some = _together(self._rows(item, margin), self._height(item, margin))
+            for n, row in enumerate(some):
+                inside = len(rows) > 1 and (n == 0 or 1 < n < len(some) - 1)
+                rows.append(f"{self.write.macro(*_STAY)} {row}" if self.alone and inside else row)
+        return _together(rows, sum(self._height(item, margin) for item in items))
 
     def _height(self, item: Item, margin: float) -> int:
         """The height of an equation with its line breaks, in lines of text."""
