@@ -53,8 +53,8 @@ FACES = {True: {"footnotesize": 0.43, "scriptsize": 0.375}, False: {"footnotesiz
 WIDE = 42.0
 #: A line of mathematics of a column of a page, in small type, in em.
 COLUMN = 26.0
-#: How much wider than a line a row with coloured brackets may be, as its width is known well, and in smaller type.
-FITTING, SMALLER = 1.11, 1.22
+#: How wide a row with coloured brackets may be, in lines, by its type: it does not break.
+FITTING, SMALLER = 1.07, {"small": 1.13, "footnotesize": 1.18, "scriptsize": 1.22}
 #: The space between an equation and its reason, and that of a number, in em.
 SPACE, NUMBER = 1.2, 2.5
 #: The width of a cell that is broken into lines, in em.
@@ -63,7 +63,7 @@ WRAPPED = 17.0
 ABREAST, TOGETHER = 4, 12
 
 _STAY = ("stay", "no page ends here unless it had much white", r"\noalign{\penalty300}")
-_TIGHT = ("tight", "smaller type for a wide row", r"\edef\leading{\the\baselineskip}\small\baselineskip\leading\relax")
+_TIGHT = ("tight", "smaller type for a wide row", r"\edef\leading{\the\baselineskip}#1\baselineskip\leading\relax")
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -308,16 +308,21 @@ class TexWriter:
 
     def _aligned(self, items: Sequence[Item]) -> str:
         margin = max(item.left.width for item in items)
-        abreast, smaller = self._abreast(items), False
+        abreast, face = self._abreast(items), ""
         if abreast > 1:
             lone = [row for item in items for row in self._rows(item, margin)]
             rows = [" &\n".join(lone[n : n + abreast]) for n in range(0, len(lone), abreast)]
         else:
             rows = [row for steps in _derivations(items) for row in self._steps(steps, margin)]
-            lines = (line for item in items for line in broken(item.right, margin, self.line, SMALLER * self.line))
-            smaller = any(width > FITTING * self.line and any(map(has_colours, pieces)) for pieces, width in lines)
+            lines = (line for item in items for line in self._broken(item, margin))
+            wide = max((width / self.line for pieces, width in lines if any(map(has_colours, pieces))), default=0.0)
+            face = "" if wide <= FITTING else next((f for f, most in SMALLER.items() if wide <= most), "")
         aligned = "\\begin{align*}\n" + _joined(rows) + "\n\\end{align*}"
-        return f"{{{self.write.macro(*_TIGHT)}\n{aligned}}}" if smaller else aligned
+        return aligned if not face else "{" + self.write.macro(*_TIGHT, "\\" + face) + f"\n{aligned}}}"
+
+    def _broken(self, item: Item, margin: float) -> list[tuple[list[Box], float]]:
+        """The lines of an equation, with their widths."""
+        return broken(item.right, margin, self.line, max(SMALLER.values()) * self.line)
 
     def _runs(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """The equations of a display in groups: several short ones in a row are set beside each other."""
@@ -366,11 +371,11 @@ class TexWriter:
 
     def _height(self, item: Item, margin: float) -> int:
         """The height of an equation with its line breaks, in lines of text."""
-        return sum(max(map(height, pieces), default=1) for pieces, _ in broken(item.right, margin, self.line))
+        return sum(max(map(height, pieces), default=1) for pieces, _ in self._broken(item, margin))
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
-        lines = broken(item.right, margin, self.line, SMALLER * self.line)
+        lines = self._broken(item, margin)
         first, *others = (self._line(pieces, margin) for pieces, _ in lines)
         left = self.write(item.left)
         relation = RELATIONS[item.relation].tex.strip()
@@ -391,10 +396,10 @@ class TexWriter:
 
     def _line(self, pieces: Sequence[Box], margin: float) -> str:
         """Write a line of an equation; if it is too long for a column, with marks where it breaks there."""
-        parts = [self.write.line(some) for some, _ in broken(pieces, margin, self.line if self.alone else COLUMN)]
-        if len(parts) == 1:
+        parts = [some for some, _ in broken(pieces, margin, COLUMN, FITTING * COLUMN)]
+        if self.alone or len(parts) == 1:
             return self.write.line(pieces)
-        return f" {self.write.macro('wrap', 'line break in a column', '')} ".join(parts)
+        return f" {self.write.macro('wrap', 'line break in a column', '')} ".join(map(self.write.line, parts))
 
     def _number(self, item: Item) -> str:
         if item.number is None:
