@@ -25,6 +25,7 @@ from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Equation, as_named, lettered
 from derive.calculus.normal_form import exact
+from derive.calculus.parts import with_parts
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, shared_factors
@@ -111,7 +112,7 @@ class Derived:
             except (LiftError, ShapeError):
                 _refuse(equation, forward)
         try:
-            return cls._of(None, stated, notation)
+            return cls._of(None, with_parts(stated), notation)
         except (LiftError, ShapeError) as problem:
             raise StatementError(f"{problem}; state a part of what it comes from as a tensor of its own") from None
 

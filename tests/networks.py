@@ -79,6 +79,35 @@ def layer_norm_in_steps() -> ForwardPass:
     return _normalised(steps=True)
 
 
+def layer_norm_with_gain() -> ForwardPass:
+    """LayerNorm with its gain and offset, stated as one equation."""
+    s, x, y = begun()
+    z = s.dense("z", s.learned("W", UNITS, INPUTS), x)
+    g, b = s.learned("g", UNITS), s.learned("b", UNITS)
+
+    def deviation(i: Expr, u: Expr) -> Expr:
+        return z[i, u] - s.sum(UNITS, lambda j: z[j, u]) / UNITS.extent
+
+    def formula(i: Expr, u: Expr) -> Expr:
+        variance = s.sum(UNITS, lambda j: deviation(j, u) ** 2) / UNITS.extent
+        return g[i,] * deviation(i, u) / sqrt(variance + Rational(1, 1000)) + b[i,]
+
+    n = s.define("n", z.axes, formula)
+    return s.error(s.squares(y, s.dense("o", s.learned("V", OUTPUTS, UNITS), n)))
+
+
+def scaled_scores() -> ForwardPass:
+    """A softmax of scaled inner products with learned keys, stated as one equation."""
+    s, x, y = begun()
+    q, k = s.dense("q", s.learned("Q", UNITS, INPUTS), x), s.learned("K", MORE, UNITS)
+
+    def power(t: Expr, u: Expr) -> Expr:
+        return exp(s.sum(UNITS, lambda i: k[t, i] * q[i, u]) / sqrt(UNITS.extent))
+
+    p = s.define("p", (MORE, S), lambda t, u: power(t, u) / s.sum(MORE, lambda r: power(r, u)))
+    return s.error(s.squares(y, s.dense("o", s.learned("V", OUTPUTS, MORE), p)))
+
+
 def batch_norm() -> ForwardPass:
     """Normalised over the samples: the samples of a batch are coupled."""
     s, x, y = begun()
@@ -370,6 +399,8 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
         softmax_in_steps,
         layer_norm,
         layer_norm_in_steps,
+        layer_norm_with_gain,
+        scaled_scores,
         batch_norm,
         residual,
         residual_twice,

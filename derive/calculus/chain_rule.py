@@ -142,7 +142,7 @@ def chains(forward: ForwardPass) -> Chains:
         names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
         named = [forward.tensors[name] for name in names]
         read = [t for t in named if equation.expression.has(t.symbol)]  # a width may have the name of a tensor
-        found = [_shortened(local_derivative(equation, t, forward.supply), short) for t in read]
+        found = [shortened(local_derivative(equation, t, forward.supply), short) for t in read]
         vanishing += [edge for edge in found if edge.value == 0]
         if kept := tuple(edge for edge in found if edge.value != 0):
             edges[equation.target.name] = kept
@@ -173,7 +173,7 @@ def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> Lo
     return LocalDerivative(equation, equation.indices, wrt, fresh, own, tuple(reasons))
 
 
-def _shortened(local: LocalDerivative, short: ShortForms) -> LocalDerivative:
+def shortened(local: LocalDerivative, short: ShortForms) -> LocalDerivative:
     """Shorten a local derivative by the equations of the forward pass."""
     steps = short.steps(local.value)
     if not steps:

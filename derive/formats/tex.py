@@ -242,8 +242,9 @@ class TexWriter:
             return f"{row} & " + ("" if step.code is None else rf"\{face} {self.span(Code(step.code[1]))}")
         source, face = "" if step.code is None else step.code[1], next(iter(FACES[self.alone]))
         room = int((self.line - (3 if self.alone else 8) - 1.2 * step.depth) / FACES[self.alone][face])
-        lines = wrap(source, room, break_long_words=False, break_on_hyphens=False)
-        below = (rf"{_indent(step.depth + 1 + (n > 0))}\{face} {self.span(Code(line))}" for n, line in enumerate(lines))
+        lines = wrap(source, room, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
+        coded = (self.span(Code(line.strip())) for line in lines)
+        below = (rf"{_indent(step.depth + 1 + (n > 0))}\{face} {code}" for n, code in enumerate(coded))
         return " \\\\*\n".join([row, *(rf"& \multicolumn{{2}}{{l}}{{{line}}}" for line in below)])
 
     @block.register

@@ -224,6 +224,8 @@ def opened(box: Box) -> tuple[Box, ...]:
     """
     if box.kind == "row":
         return _opened_row(*box.parts)
+    if box.kind == "fraction":
+        return _opened_fraction(box, *box.parts)
     if box.kind in ("before", "group"):
         inner = opened(box.parts[-1])
         if len(inner) == 1:
@@ -235,6 +237,16 @@ def opened(box: Box) -> tuple[Box, ...]:
         last = replace(inner[-1], kind="after", parts=(inner[-1], close), width=inner[-1].width + width, binds=SUM)
         return first, *inner[1:-1], last
     return (box,)
+
+
+def _opened_fraction(box: Box, top: Box, bottom: Box) -> tuple[Box, ...]:
+    """A fraction as 1 over its denominator, and the parts of its numerator as a factor."""
+    factor = top if top.binds >= PRODUCT else Box("group", (top,), top.width + 1.4, ATOM, top.tall)
+    inner = opened(factor)
+    if len(inner) == 1:
+        return (box,)
+    one = Box("number", ("1",), 0.5)
+    return replace(box, parts=(one, bottom), width=box.width - max(top.width, bottom.width) + bottom.width), *inner
 
 
 def _opened_row(sign: Sign, *parts: Box) -> tuple[Box, ...]:

@@ -134,13 +134,41 @@ def test_no_sentence_speaks_of_one_sample_where_samples_are_coupled(name, detail
             "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 1/1000) (Ψ_h ⊙ g − mean(Ψ_h ⊙ g) − mean(Ψ_h ⊙ g ⊙ n) n)",
         ),
         (lambda: derive(networks.layer_norm_in_steps()), "Ψ_c = 1/√(v + 1/1000) (Ψ_n − mean(Ψ_n ⊙ n) n)"),
+        (
+            lambda: derive(networks.layer_norm_with_gain()),
+            "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 1/1000) (Ψ_n ⊙ g − mean(Ψ_n ⊙ g) − mean(Ψ_n ⊙ g ⊙ u) u)",
+        ),
         (lambda: derive(networks.softmax_in_steps()), "Ψ_z = p ⊙ (Ψ_p − ⟨Ψ_p, p⟩)"),
         (lambda: derivation((3, 4, 2), "tanh,softmax", "half_mse"), "Ψ⁽²⁾ = ŷ ⊙ (ŷ − y − ⟨ŷ − y, ŷ⟩)"),
     ],
-    ids=["LayerNorm", "LayerNorm in steps", "softmax in steps", "softmax"],
+    ids=["LayerNorm", "LayerNorm in steps", "LayerNorm with gain", "softmax in steps", "softmax"],
 )
 def test_factors_with_sums_over_their_own_layer_are_written_with_means_and_inner_products(found, line):
     assert line in equations(found(), "pattern")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "layer_norm_with_gain",
+            ["n_i = g_i u_i  + b_i", "u_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_j (z_j − 1/5 Σ_k z_k)² + 1/1000)"],
+        ),
+        ("scaled_scores", ["u_i = 1/√5 Σ_j K_ij q_j", "p_i = e^(u_i)/(Σ_j e^(u_j))"]),
+    ],
+)
+@pytest.mark.parametrize("detail", ["brief", "full"])
+def test_a_part_that_the_derivatives_repeat_is_named_and_explained(name, lines, detail):
+    found = derive(networks.NETWORKS[name]())
+    page = found.markdown(only=("forward",), detail=detail)
+    assert page.count("names a part of the equation of") == 1
+    assert detail == "brief" or [line for line in lines if line not in equations(found, "forward")] == []
+
+
+def test_scores_in_one_equation_share_a_factor():
+    shown = by_hand("scaled_scores", "pattern")
+    assert "Ψ_ui = p_i (Σ_r V_ri Ψ_or − Σ_k p_k Σ_r V_rk Ψ_or)" in shown
+    assert {"∂E/∂K_ij = 1/√5 Ψ_ui q_j", "Ψ_qi = 1/√5 Σ_k K_ki Ψ_uk"} <= {*shown}
 
 
 @pytest.mark.parametrize("layers", [(3, 4, 2), (3, 4, 1), ("n", "h", "k")])

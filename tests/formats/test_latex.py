@@ -583,3 +583,12 @@ def test_a_line_that_cannot_be_balanced_ends(tmp_path: Path) -> None:
     """Numbers so wide that each is a line, with a short one last."""
     folder = derive(Network("1,3,1,2", l2=1)).write(tmp_path, edition=Edition("tex", numbers="seed:30"))
     assert (folder / "derivation.tex").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("detail", ["brief", "full", "exhaustive"])
+@pytest.mark.parametrize("name", ["layer_norm", "layer_norm_with_gain", "batch_norm", "scaled_scores", "attention"])
+@pytest.mark.sampled(4)
+def test_no_line_of_a_stated_pass_is_too_wide(name: str, detail: str, compile_latex: Compile) -> None:
+    """Wide fractions break in their numerators, and code is broken with its indentation counted."""
+    log = compile_latex(derive(networks.NETWORKS[name]()).latex(standalone=True, detail=detail))
+    assert r"Overfull \hbox" not in log, complaints(log)

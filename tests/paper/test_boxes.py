@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from derive.paper.boxes import Box, Typesetter
+from derive.paper.boxes import PRODUCT, SUM, Box, Typesetter, opened
 from derive.paper.characters import LETTERS, ODOT
 from derive.paper.latex import latex
 from derive.paper.text import text
@@ -34,3 +34,12 @@ def test_a_condition_is_recognised_and_what_has_as_many_parts_is_not() -> None:
     assert SET.is_condition(SET.condition(i, j))
     assert not SET.is_condition(SET.join((i, named, j), "times", 1))
     assert not SET.is_condition(i)
+
+
+def test_a_wide_fraction_is_broken_in_its_numerator() -> None:
+    x = SET.letter(LETTERS["x"])
+    top = SET.join((x, SET.before("binary plus", x)), "", SUM)
+    assert [text(b) for b in opened(SET.fraction(top, SET.root(x)))] == ["1/√x", "(x", " + x)"]
+    product = SET.join((x, SET.group(top)), "thin", PRODUCT)
+    assert [text(b) for b in opened(SET.fraction(product, x))] == ["1/x", "x", "(x + x)"]
+    assert opened(SET.fraction(x, top)) == (SET.fraction(x, top),)

@@ -12,7 +12,8 @@ from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, walk
 from derive.calculus.functions import Elementwise, X, in_exponentials
-from derive.calculus.index import SAMPLES, Axis, Index, Tensor
+from derive.calculus.index import SAMPLES, Axis, Index, Tensor, symbols_read
+from derive.calculus.parts import PART
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.roles import Role
@@ -42,9 +43,11 @@ def forward(view: View) -> Part:
     if view.coupled:
         indexed = tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("forward", "error"))
         blocks += [say("Some of these equations combine samples, so all are written for a batch:"), Display(indexed)]
+        blocks += _parts(view)
     elif not view.brief:
         blocks += _for_one_sample(view)
     blocks += _for_a_batch(view)
+    blocks += _parts(view) if view.brief and not view.coupled else []
     return Part("forward", "Forward pass", tuple(blocks))
 
 
@@ -62,7 +65,7 @@ def _whose(view: View, functions: int) -> str:
 def _for_one_sample(view: View) -> list[Block]:
     """The equations with indices; written out for one unit, or in an exhaustive document for all."""
     blocks: list[Block] = [say("For one sample, the network computes"), view.indexed("forward", "error")]
-    blocks += _letters(view)
+    blocks += [*_parts(view), *_letters(view)]
     if view.exhaustive:
         most = UNITS[view.detail]
         some = f" (of layers of more than {most} units, the first two and the last)" if _any_wide(view) else ""
@@ -74,6 +77,17 @@ def _for_one_sample(view: View) -> list[Block]:
         return blocks
     first, *_ = unit_by_unit(view, summed)
     return [*blocks, say("Written out for the first unit:"), Display((first,))]
+
+
+def _parts(view: View) -> list[Block]:
+    """Say which letters are introduced for a part of an equation, and why."""
+    statements = view.batch.stage("forward", "error")
+    said: list[Block] = []
+    for statement in (s for s in statements if s.equation.note == PART):
+        reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
+        symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))
+        said.append(say("{} names a part of the equation of {}, which the derivatives would repeat.", *symbols))
+    return said
 
 
 #: What an entry of the first weighted sum is, by its role.

@@ -1,0 +1,207 @@
+"""Name parts of an equation as tensors of their own, where its derivatives repeat what it states inline.
+
+A softmax of scaled scores repeats the scores in its derivatives, a normalisation with a gain the mean and the
+variance. Which part is named is found by a search: it is the one with which the equations and their local
+derivatives are shortest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, combinations, count, permutations
+from string import ascii_lowercase
+
+from sympy import Expr, Function, Indexed, Mul, Pow, Sum, exp
+
+from derive.calculus.chain_rule import local_derivative, shortened
+from derive.calculus.deltas import renumbered, tidy
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read
+from derive.calculus.prediction import stages
+from derive.calculus.roles import Role
+from derive.calculus.short_forms import ShortForms
+from derive.record import record
+
+#: The note of the equation of a part.
+PART = "part"
+#: The letters of parts, those first that are no usual letters of indices.
+_LETTERS = ("u", "c", "d", "g", "h", *ascii_lowercase)
+#: The largest number of factors of which every selection is tried.
+_MOST = 6
+
+
+def with_parts(forward: ForwardPass) -> ForwardPass:
+    """Return the forward pass with the parts named that its derivatives repeat; the error stays as stated."""
+    search, waiting = _Search(forward), [*reversed(forward.equations)]
+    _, error = stages(forward.equations, forward.inputs)
+    while waiting:
+        equation = waiting.pop()
+        *parts, whole = (equation,) if equation in error else search.split(equation)
+        if parts:
+            waiting += [whole, *parts]
+        else:
+            search.found.append(whole)
+    return replace(forward, equations=tuple(search.found))
+
+
+class _Search:
+    """Searches for the parts of one equation after the other; ``found`` are those that are done."""
+
+    def __init__(self, forward: ForwardPass) -> None:
+        self.forward = forward
+        self.found: list[Equation] = []
+        self.tensors = forward.tensors.copy()
+
+    def split(self, equation: Equation) -> tuple[Equation, ...]:
+        """The part that makes an equation and its derivatives shortest, and the equation; only that if there is none.
+
+        A tensor that the part reads is read by nothing else in the equation, so that a chain stays one chain.
+        """
+        if not self._repeats(equation):
+            return (equation,)
+        choices: list[tuple[Equation, ...]] = [(equation,)]
+        name = self._free_name()
+        for formula in _parts(equation):
+            part, whole = _named(equation, formula, name, self.forward.supply)
+            if not self._varying(part) & self._varying(whole):
+                choices.append((part, whole))
+        best = min(choices, key=self._size)
+        self.tensors |= {e.target.name: e.target for e in best}
+        return best
+
+    def _free_name(self) -> str:
+        """A letter that nothing is called."""
+        widths = {s.name for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+        taken = {n.lower() for n in (*self.tensors, *self.forward.constants, *widths)}
+        names: Iterator[str] = chain(_LETTERS, (f"u_{n}" for n in count(1)))
+        return next(n for n in names if n not in taken)
+
+    def _varying(self, equation: Equation, *parts: Equation) -> set[str]:
+        """The tensors that an equation reads and that depend on a parameter."""
+        varying = {p.name for p in self.forward.parameters}
+        for e in (*self.found, *parts):
+            varying |= {e.target.name} if varying & {*symbols_read(e.expression)} else set()
+        return varying & {*symbols_read(equation.expression)}
+
+    def _repeats(self, equation: Equation) -> bool:
+        """Whether a local derivative of an equation repeats a formula with a sum, or one that is summed."""
+        if not (equation.expression.has(Sum) and equation.expression.has(Pow, Function)):
+            return False
+        return any(max(_occurrences(value).values(), default=0) > 1 for value in self._slopes((equation,)))
+
+    def _size(self, equations: tuple[Equation, ...]) -> int:
+        """The number of operations in equations and their local derivatives."""
+        return sum(int(e.count_ops()) for e in (*(e.expression for e in equations), *self._slopes(equations)))
+
+    def _slopes(self, equations: tuple[Equation, ...]) -> Iterator[Expr]:
+        short = ShortForms((*self.found, *equations))
+        tensors = {**self.tensors, **{e.target.name: e.target for e in equations}}
+        for number, equation in enumerate(equations):
+            for name in sorted(self._varying(equation, *equations[:number])):
+                yield tidy(shortened(local_derivative(equation, tensors[name], self.forward.supply), short).value)
+
+
+def _occurrences(expression: Expr) -> Counter[Expr]:
+    """How often each formula with a sum, or with a function that is summed, occurs up to the names of indices."""
+    found = Counter[Expr]()
+    for node, summed in _nodes(expression):
+        if node.has(Sum) or (summed and isinstance(node, Function)):
+            found[_canonical(node, _free(node))] += 1
+    return found
+
+
+def _nodes(expression: Expr, summed: bool = False) -> Iterator[tuple[Expr, bool]]:
+    """Yield each subexpression that reads a tensor, and whether it is inside a sum."""
+    if isinstance(expression, Indexed) or not expression.has(Indexed):
+        return
+    yield expression, summed
+    inside = (expression.function,) if isinstance(expression, Sum) else expression.args
+    for argument in inside:
+        yield from _nodes(argument, summed or isinstance(expression, Sum))
+
+
+def _free(expression: Expr) -> tuple[Index, ...]:
+    return tuple(sorted((s for s in expression.free_symbols if isinstance(s, Index)), key=str))
+
+
+def _canonical(expression: Expr, indices: tuple[Index, ...]) -> Expr:
+    """The expression with its free indices named by their places and its bound ones by their depths."""
+    return renumbered(put(expression, {i: Index(f"_free{n}", i.axis) for n, i in enumerate(indices)}))
+
+
+def _parts(equation: Equation) -> Iterator[Expr]:
+    """Yield the parts that may be named, each once up to the names of its indices."""
+    seen = set[Expr]()
+    for node, summed in _nodes(equation.expression):
+        for part in (node, *_products(node)):
+            small = len(_free(part)) <= len(equation.indices) and part != equation.expression
+            if small and (summed or part.has(Sum)) and _is_safe(part, equation.expression):
+                key = _canonical(part, _free(part))
+                if key not in seen:
+                    seen.add(key)
+                    yield part
+
+
+def _products(node: Expr) -> Iterator[Expr]:
+    """Yield the products of some factors of a product."""
+    if isinstance(node, Mul) and len(node.args) <= _MOST:
+        for number in range(len(node.args) - 1, 1, -1):
+            for chosen in combinations(node.args, number):
+                if (part := Mul(*chosen)).has(Indexed):
+                    yield part
+
+
+def _is_safe(part: Expr, whole: Expr) -> bool:
+    """Whether a part leaves exponentials in the quotient that keeps them in range."""
+    if not part.has(exp):
+        return True
+    quotient = any(isinstance(f, Pow) and f.exp.is_negative and f.has(exp) for f in Mul.make_args(part))
+    return quotient and part.atoms(exp) == whole.atoms(exp)
+
+
+def _named(equation: Equation, part: Expr, name: str, supply: IndexSupply) -> tuple[Equation, Equation]:
+    """The equations of a part, with axes in the order of the whole, and of the whole that reads it."""
+    axes = [i.axis for i in equation.indices]
+    places = {i: (axes.index(i.axis) if i.axis in axes else len(axes)) for i in _free(part)}
+    places |= {i: n for n, i in enumerate(equation.indices) if i in places}
+    indices = tuple(sorted(places, key=lambda i: (places[i], str(i))))
+    target = Tensor(name, Role.PLAIN.value, tuple(i.axis for i in indices))
+    whole = _Putting(part, indices, target).put_in(equation.expression)
+    fresh = supply.several(target.axes)
+    stated = Equation(target, fresh, put(part, dict(zip(indices, fresh, strict=True))), PART)
+    return stated, replace(equation, expression=whole)
+
+
+@record
+class _Putting:
+    """Puts the entries of a tensor in for the formula that defines it, at any indices."""
+
+    part: Expr
+    indices: tuple[Index, ...]
+    target: Tensor
+
+    def put_in(self, expression: Expr) -> Expr:
+        """The expression with the tensor wherever the formula occurs."""
+        if isinstance(expression, Indexed) or not expression.has(Indexed):
+            return expression
+        if (at := self._places(expression)) is not None:
+            return self.target[at]
+        if isinstance(expression, Mul) and isinstance(self.part, Mul):
+            for chosen in combinations(expression.args, len(self.part.args)):
+                if (at := self._places(Mul(*chosen))) is not None:
+                    others = (f for f in expression.args if f not in chosen)
+                    return self.target[at] * self.put_in(Mul(*others))
+        if isinstance(expression, Sum):
+            return Sum(self.put_in(expression.function), *expression.limits)
+        return expression.func(*map(self.put_in, expression.args))
+
+    def _places(self, expression: Expr) -> tuple[Index, ...] | None:
+        """The indices at which an expression is the part."""
+        free = _free(expression)
+        if type(expression) is not type(self.part) or Counter(i.axis for i in free) != Counter(self.target.axes):
+            return None
+        sought = _canonical(self.part, self.indices)
+        fits = (p for p in permutations(free) if tuple(i.axis for i in p) == self.target.axes)
+        return next((p for p in fits if _canonical(expression, p) == sought), None)
