@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
+from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, cancel, expand
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
-from derive.calculus.index import SAMPLES, IndexSupply, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.program import Program
 from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import Link
@@ -24,13 +25,14 @@ def size(tensor: Tensor) -> Expr:
 def multiplications(program: Program, *stages: str) -> Expr:
     """Count the multiplications and divisions of all entries that the stages compute.
 
+    Each part of an equation is counted for the indices that it has, such as a sum that is the same for all entries.
     What happens inside elementwise functions is not counted; signs, additions and products with a
     constant 1 are free. For one sample, so is what reads no data and is computed once for a batch.
     """
     ones = _with_ones(program.tensors.values())
     counted = [s for s in program.stage(*stages) if s.target.name not in _once(program)]
-    terms = ((s.equation.indices, t) for s in counted for t in Add.make_args(s.equation.expression))
-    return _exact(sum((_entries(indices, t) * _within(t, ones) for indices, t in terms), Integer(0)))
+    terms = (t for s in counted for t in Add.make_args(s.equation.expression))
+    return _exact(sum((_within(t, ones, _lengths(t)) for t in terms), Integer(0)))
 
 
 def _once(program: Program) -> set[str]:
@@ -54,31 +56,45 @@ def _exact(count: Expr) -> Expr:
     return expand(cancel(count))
 
 
-def _entries(indices: Sequence[Expr], term: Expr) -> Expr:
-    """Count the entries in which a term is not 0 by its deltas: a penalty has none for biases among the weights."""
+def _lengths(term: Expr) -> dict[Expr, Expr]:
+    """The lengths of indices tied by a delta, within which a term is not 0: a penalty leaves out biases."""
     summed = {limit[0] for total in term.atoms(Sum) for limit in total.limits}
-    equal = {i: j for d in term.atoms(KroneckerDelta) for i, j in (d.args, d.args[::-1]) if j in summed}
-    return prod((equal.get(i, i).axis.extent for i in indices), start=Integer(1))
+    pairs = [(i, j) for d in term.atoms(KroneckerDelta) for i, j in (d.args, d.args[::-1]) if j in summed]
+    return {j: Integer(1) for _, j in pairs} | {i: j.axis.extent for i, j in pairs}
 
 
-def _within(expression: Expr, ones: frozenset[str] = frozenset(), alone: bool = True) -> Expr:
-    """Count the multiplications in one entry of an expression, in the mean over the rows of arrays in ``ones``.
+def _entries(indices: Iterable[Expr], lengths: Mapping[Expr, Expr]) -> Expr:
+    """The number of values of indices together; ``lengths`` has those that differ from the lengths of their axes."""
+    found = (lengths[i] if i in lengths else i.axis.extent for i in indices if isinstance(i, Index))
+    return prod(found, start=Integer(1))
+
+
+def _within(
+    expression: Expr,
+    ones: frozenset[str] = frozenset(),
+    lengths: Mapping[Expr, Expr] = MappingProxyType({}),
+    alone: bool = True,
+) -> Expr:
+    """Count the multiplications in an expression for all its indices, in the mean over the rows of arrays in ``ones``.
 
     A power that is not ``alone`` is a factor.
     """
     if isinstance(expression, Sum):
-        extents = prod((limit[0].axis.extent for limit in expression.limits), start=Integer(1))
-        return extents * _within(expression.function, ones)
+        return _within(expression.function, ones, lengths)
     factor = isinstance(expression, Mul)
-    inside = sum((_within(a, ones, not factor) for a in expression.args if isinstance(a, Expr)), Integer(0))
+    parts = (a for a in expression.args if isinstance(a, Expr))
+    inside = sum((_within(a, ones, lengths, not factor) for a in parts), Integer(0))
+    own = Integer(0)
     if factor:
         factors = [f for f in expression.args if f != -1 and not isinstance(f, KroneckerDelta)]
         free = sum((_share(f, ones) for f in factors), Integer(0)) if len(factors) > 1 else 0
-        return inside + max(len(factors) - int(not all(map(_is_divisor, factors))), 0) - free
-    if isinstance(expression, Pow):
+        own = max(len(factors) - int(not all(map(_is_divisor, factors))), 0) - free
+    elif isinstance(expression, Pow):
         times = abs(int(expression.exp)) - 1 if expression.exp.is_Integer else 0
-        return inside + times + int(alone and _is_divisor(expression))
-    return inside if isinstance(expression, Add | Function) else Integer(0)
+        own = times + int(alone and _is_divisor(expression))
+    elif not isinstance(expression, Add | Function):
+        return Integer(0)
+    return inside + own * _entries(expression.free_symbols, lengths)
 
 
 def _share(factor: Expr, ones: frozenset[str]) -> Expr:
@@ -103,7 +119,7 @@ def multiplications_by_chain(chains: Chains) -> Expr:
         for edge in chains.into(parameter):
             above, already = found[edge.of.name]
             each = fan(edge) * (already + above * (_factors(edge, ones) - 1))
-            count += _entries(edge.wrt_indices, edge.value) * each
+            count += _entries(edge.wrt_indices, _lengths(edge.value)) * each
     return _exact(count)
 
 
@@ -145,4 +161,8 @@ def _factors(edge: LocalDerivative, ones: frozenset[str]) -> Expr:
         lambda e: isinstance(e, KroneckerDelta), lambda _: Integer(1)
     )
     value = tidy(value.xreplace({SAMPLES: Integer(1)}))
-    return Integer(0) if value in (1, -1) else Integer(1) - _share(value, ones) + _within(value, ones)
+    return (
+        Integer(0)
+        if value in (1, -1)
+        else Integer(1) - _share(value, ones) + _within(value, ones, dict.fromkeys(value.free_symbols, Integer(1)))
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import networks
 import pytest
 from sympy import symbols
 
 from derive import Network, derive
 from derive.calculus.cost import _within, multiplications, multiplications_by_chain
+from derive.calculus.index import Axis, Index, Tensor, total
 
 x, y, z = symbols("x y z")
 
@@ -53,3 +55,28 @@ def test_a_product_with_the_constant_1_and_a_penalty_are_no_work_for_a_sample(la
         assert multiplications(plain.single, *stages) == multiplications(prepended.single, *stages)
     assert multiplications(plain.single, "error") == multiplications(penalised.single, "error")
     assert multiplications_by_chain(prepended.chains).is_polynomial()
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "backward"),
+    [
+        # z 15; mean 1; the same in the variance 1, its squares 5, its mean 1; quotient 5; gain 5; o 10; loss 2.
+        # Psi_o 2; Psi_n 10; Psi_z: Psi g 5, its mean 5 + 1, with u 10 and 10, the root 7, quotient 5; W 15, g 5, V 10.
+        ("layer_norm_with_gain", 45, 85),
+        # z 12; quotients 4; loss 4. dE_dp 4; Psi_z: the sum 4, then 4 products; W 12.
+        ("softmax_in_steps", 20, 24),
+    ],
+)
+def test_a_sum_that_is_the_same_for_all_entries_is_counted_once(name, forward, backward):
+    single = derive(networks.NETWORKS[name]()).single
+    assert multiplications(single, "forward", "error") == forward
+    assert multiplications(single, "factor", "gradient") == backward
+
+
+def test_a_formula_is_counted_for_the_indices_that_it_has():
+    i, j, k = (Index(n, Axis(size)) for n, size in (("i", 3), ("j", 5), ("k", 7)))
+    a, b, c = (Tensor(n, "tensor", (Axis(size),)) for n, size in (("a", 3), ("b", 5), ("c", 7)))
+    inner = total(b[j,] * c[k,], k)
+    assert _within(a[i,] * total(b[j,] ** 2, j)) == 3 + 5
+    assert _within(a[i,] * total(inner, j)) == 3 + 5 * 7
+    assert _within(a[i,] * total(b[j,] * total(c[k,] ** 2, k), j)) == 3 + 5 + 7
