@@ -22,7 +22,7 @@ def reading_order(terms: Iterable[Expr]) -> list[Expr]:
     places = {}
     for term in listed:
         less, kind, product = _place(term, entries)
-        fewer = not term.is_Integer and any(indices[term] < others for others in indices.values())
+        fewer = not term.is_Integer and (term.is_number or any(indices[term] < others for others in indices.values()))
         offset = entries and fewer and not less and kind in (0, 2)
         places[term] = less, 2 if offset else kind, offset, product
     tied = len({*places.values()}) < len(places)

@@ -31,13 +31,14 @@ class Step:
     wrt: tuple[Expr, ...]
 
 
-def instantiate(path: Sequence[LocalDerivative]) -> list[Step]:
+def instantiate(path: Sequence[LocalDerivative], entry: Sequence[Expr] = ()) -> list[Step]:
     """Assign indices to a chain, from the parameter to the error; a delta makes two indices equal.
 
-    In a long chain only the first and the last steps get indices; the middle is not written.
+    The indices of the parameter are those of an ``entry``, if it is given. In a long chain only the first and the
+    last steps get indices; the middle is not written.
     """
     steps: list[Step] = []
-    below = path[-1].wrt_indices
+    below: tuple[Expr, ...] = tuple(entry) or path[-1].wrt_indices
     numbers = count()
     for n in reversed(spelled_out(len(path))):
         edge = path[n]
@@ -76,13 +77,13 @@ class ChainRows:
         """The chains of all parameters."""
         return self.view.derivation.chains
 
-    def chain_row(self, parameter: Tensor) -> Item:
-        """Write the derivative with respect to one parameter as coloured products of local derivatives."""
+    def chain_row(self, parameter: Tensor, entry: Sequence[Expr] = ()) -> Item:
+        """Write the derivative with respect to a parameter, or one entry of it, as products of local derivatives."""
         paths = list(islice(self.chains.paths(parameter), MOST_PATHS + 1))
         pieces: list[Box] = []
         left: Box | None = None
         for number, path in enumerate(paths[:MOST_PATHS]):
-            page, steps = self._lettered(instantiate(path))
+            page, steps = self.lettered(path, entry)
             first, *others = self._coloured(page, path, steps)
             if number:
                 pieces.append(BREAK)
@@ -95,8 +96,9 @@ class ChainRows:
         assert left is not None
         return Item(left, tuple(pieces))
 
-    def _lettered(self, steps: list[Step]) -> tuple[Page, list[Step]]:
-        """Letters for the indices of the written steps."""
+    def lettered(self, path: Sequence[LocalDerivative], entry: Sequence[Expr] = ()) -> tuple[Page, list[Step]]:
+        """The written steps of a path, with letters for their indices."""
+        steps = instantiate(path, entry)
         free = [i for i in steps[-1].wrt if isinstance(i, Index)]
         bound = [i for s in reversed(steps) for i in (*s.wrt, *s.of) if isinstance(i, Index)]
         renamed = dict(zip((*free, *bound), self.view.shown((*free, *bound)), strict=True))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr, Indexed, Integer, Sum
 
+from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
-from derive.calculus.index import Index, Tensor
+from derive.calculus.index import Index, Tensor, put
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.calculus.rules import INDEPENDENCE
@@ -32,16 +33,19 @@ from derive.document.blocks import (
     listed,
     say,
 )
+from derive.document.chain_rows import MOST_PATHS, ChainRows, spelled_out
 from derive.document.manuscript import Manuscript, numbers_of
-from derive.document.parts.chain import one_weight, shown_chains
+from derive.document.parts.chain import bracket, combines, one_weight, shown_chains
 from derive.document.parts.forward import UNITS, written_out
 from derive.document.parts.glance import description
 from derive.document.parts.numbers import figure
+from derive.document.parts.pattern import scaled
 from derive.document.view import View, bound_in
 from derive.drawing import Drawing, Highlight, draw, read_highlight
 from derive.paper.boxes import EMPTY, SUM, Box
 from derive.record import record
 from derive.statement.edition import Edition
+from derive.worked.drawn import SAMPLES_DRAWN
 from derive.worked.slope import Slope, slope
 
 if TYPE_CHECKING:
@@ -88,6 +92,16 @@ class Weight:
         """Its chains; if there are too many, the first ones and the last, with None for dots."""
         return shown_chains(self.view, self.parameter, self.entry)
 
+    @property
+    def paths(self) -> list[tuple[LocalDerivative, ...]]:
+        """The first of its paths through the tensors."""
+        return [*islice(self.view.derivation.chains.paths(self.parameter), MOST_PATHS)]
+
+    @property
+    def has_more_paths(self) -> bool:
+        """Whether it has more paths through the tensors."""
+        return next(islice(self.view.derivation.chains.paths(self.parameter), MOST_PATHS, None), None) is not None
+
 
 def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
     """Return the story of one weight, such as ``W2[3,1]``, with the detail and numbers of an edition.
@@ -97,7 +111,8 @@ def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
     highlight = read_highlight(weight, derivation.forward)
     told = Weight(View(derivation, edition.detail), highlight, highlight.parameter(derivation.forward))
     drawing = draw(derivation, highlight)
-    number = slope(derivation, told.parameter, highlight.entry, numbers_of(edition))
+    samples = SAMPLES_DRAWN if told.view.coupled else 1
+    number = slope(derivation, told.parameter, highlight.entry, numbers_of(edition), samples)
     parts = (_paths(told, drawing), _chain(told), _factor(told), _number(told, number))
     return Manuscript(told.view, edition, Document(f"The story of one {told.noun}: {highlight}", parts), drawing)
 
@@ -108,6 +123,13 @@ def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
 def _paths(weight: Weight, drawing: Drawing) -> Part:
     """Its position in the network, and every path from it to the loss."""
     view = weight.view
+    picture = Picture(drawing, say("The paths from {} to the loss.", weight.symbol))
+    if view.coupled:
+        paths = [Item(EMPTY, tuple(_through_samples(weight, path)), "none") for path in weight.paths]
+        paths += [Item(EMPTY, (view.set_.dots("down"),), "none")] * weight.has_more_paths
+        words = "{}. From the " + weight.noun + " {}, " + ("these paths lead" if len(paths) > 1 else "this path leads")
+        lead = say(words + " to the loss:", combines(view), weight.symbol)
+        return Part("paths", "Its paths", (description(view), picture, lead, Display(tuple(paths))))
     count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
     words = "one path" if count == 1 else "{} paths"
     text = say(
@@ -116,7 +138,6 @@ def _paths(weight: Weight, drawing: Drawing) -> Part:
         *([] if count == 1 else [view.page.entry(count)]),
         ", of which some are:" if None in weight.chains else ":",
     )
-    picture = Picture(drawing, say("The paths from {} to the loss.", weight.symbol))
     items = (Item(EMPTY, tuple(_path(view, chain)), "none") for chain in weight.chains)
     return Part("paths", "Its paths", (description(view), picture, text, Display(tuple(items))))
 
@@ -131,12 +152,32 @@ def _path(view: View, chain: ScalarChain | None) -> Iterator[Box]:
         yield view.set_.join((EMPTY, view.page.symbol(link.local.of, link.of)), "to", SUM)
 
 
+def _through_samples(weight: Weight, path: Sequence[LocalDerivative]) -> Iterator[Box]:
+    """Yield the entries on a path through the samples of a batch, from the weight to the loss."""
+    set_, (page, steps) = weight.view.set_, ChainRows(weight.view).lettered(path, weight.entry)
+    yield page.symbol(steps[-1].local.wrt, steps[-1].wrt)
+    below = len(path)
+    for position, step in zip(reversed(spelled_out(len(path))), reversed(steps), strict=True):
+        if position != below - 1:
+            yield set_.join((EMPTY, set_.dots()), "to", SUM)
+        yield set_.join((EMPTY, page.symbol(step.local.of, step.of)), "to", SUM)
+        below = position
+
+
 # Its chain.
 
 
 def _chain(weight: Weight) -> Part:
     """Show the local derivatives on the paths, and the sum of their products over the paths."""
     view = weight.view
+    if view.coupled:
+        found = [pair for path in weight.paths for pair in _locals(weight, path)]
+        items = [*{key: item for key, item in reversed(found)}.values()][::-1]
+        explained = bracket(view, items)
+        lead = say("Each step of a path is a local derivative{}{}", "." if explained.spans else ":", explained)
+        row = ChainRows(view).chain_row(weight.parameter, weight.entry)
+        words = Text(("The sums of their products run over all samples of the batch, too:",))
+        return Part("chain", "Its chain", (lead, Display(tuple(items)), words, Display((row,))))
     links = _links(weight.chains)
     most = MOST[view.detail]
     some = ", of which the first are:" if len(links) > most else ":"
@@ -144,6 +185,25 @@ def _chain(weight: Weight) -> Part:
     chains = one_weight(view, weight.single, weight.entry)
     lead = say("Each step of a path is a local derivative" + some)
     return Part("chain", "Its chain in scalars", (lead, steps, *chains))
+
+
+def _locals(weight: Weight, path: Sequence[LocalDerivative]) -> Iterator[tuple[object, Item]]:
+    """Write the local derivatives on a path through the samples of a batch, with keys up to the names of indices."""
+    page, steps = ChainRows(weight.view).lettered(path, weight.entry)
+    for step in steps:
+        edge = step.local
+        names = zip((*edge.of_indices, *edge.wrt_indices), (*step.of, *step.wrt), strict=True)
+        value = weight.view.value(at_entry(put(edge.value, dict(names))))
+        left = weight.view.local_slope(edge, page.symbol(edge.of, step.of), page.symbol(edge.wrt, step.wrt))
+        places = (*step.of, *step.wrt)
+        key = edge.of.name, edge.wrt.name, tuple(places.index(i) if isinstance(i, Index) else i for i in places)
+        yield key, Item(left, tuple(page.pieces(value)), reason=_rules(edge))
+
+
+def _rules(edge: LocalDerivative) -> Text | None:
+    """The rules by which an equation is differentiated."""
+    rules = [r for r in edge.reasons[0].rules if r != INDEPENDENCE]
+    return listed(rules) if rules else None
 
 
 def _links(chains: Sequence[ScalarChain | None]) -> list[Link]:
@@ -157,8 +217,7 @@ def _local(view: View, link: Link) -> Item:
     """Write a local derivative between two scalars, with its rule."""
     page = view.page.with_letters((), dict.fromkeys(bound_in(link.value, ())))
     left = view.local_slope(link.local, page.symbol(link.local.of, link.of), page.symbol(link.local.wrt, link.wrt))
-    rules = [r for r in link.local.reasons[0].rules if r != INDEPENDENCE]
-    return Item(left, tuple(page.pieces(link.value)), reason=listed(rules) if rules else None)
+    return Item(left, tuple(page.pieces(link.value)), reason=_rules(link.local))
 
 
 # Its shared factor.
@@ -167,8 +226,9 @@ def _local(view: View, link: Link) -> Item:
 def _factor(weight: Weight) -> Part:
     """The shared factor at the start of the chain, how it is computed, and the remaining derivative."""
     view = weight.view
-    gradient = next(s for s in view.single.stage("gradient") if s.target.about == weight.single)
-    read = [s for s in view.single.stage("factor") if _read(gradient, s)]
+    stage = view.written.stage
+    gradient = next(s for s in stage("gradient") if s.target.about and s.target.about.name == weight.parameter.name)
+    read = [s for s in stage("factor") if _read(gradient, s)]
     blocks: list[Block] = []
     for statement in read:
         blocks += _defined(view, statement, gradient, weight.entry)
@@ -187,9 +247,9 @@ def _defined(view: View, factor: Assign, gradient: Assign, entry: tuple[Expr, ..
     """A shared factor as read by the gradient: the derivative that it stands for, and how it is computed."""
     at, about = _place(factor, gradient.equation.at(entry)), factor.target.about
     assert about is not None
-    page = view.page.with_letters([i for i in at if isinstance(i, Index)], ())
+    page = view.written_page.with_letters([i for i in at if isinstance(i, Index)], ())
     symbol, reached = page.symbol(factor.target, at), page.symbol(about, at)
-    meaning = Item(symbol, tuple(page.signed([(view.single.common == -1, view.error_slope(reached))])))
+    meaning = Item(symbol, (scaled(view, 1 / view.written.common, view.error_slope(reached)),))
     return [
         say("The chains of other parameters begin in the same way, down to {}. The common factor is called", reached),
         Display((meaning,)),
@@ -202,7 +262,7 @@ def _place(factor: Assign, value: Expr) -> tuple[Expr, ...]:
     """Indices at which a formula reads a factor; those of its equation if it reads more than one entry."""
     read = (a for a in sorted(value.atoms(Indexed), key=str) if a.base.label.name == factor.target.name)
     places = [tuple(a.indices) for a in read]
-    return next((p for p in places if not _ranging(p)), factor.equation.indices)
+    return next((p for p in places if not _ranging(i for i in p if not _of_samples(i))), factor.equation.indices)
 
 
 def _ranging(indices: Iterable[Expr]) -> bool:
@@ -210,12 +270,16 @@ def _ranging(indices: Iterable[Expr]) -> bool:
     return any(isinstance(i, Index) and i.axis.extent != 1 for i in indices)
 
 
+def _of_samples(index: Expr) -> bool:
+    return isinstance(index, Index) and index.axis.sample
+
+
 def _at(view: View, statement: Assign, entry: tuple[Expr, ...]) -> Item:
-    """Write a statement for one entry with its sums expanded, and the equation that it comes from."""
+    """Write a statement for one entry with its sums over units expanded, and the equation that it comes from."""
     value = at_entry(statement.equation.at(entry)).replace(_is_single, lambda total: total.function)
     free = [i for i in entry if isinstance(i, Index)]
-    page = view.page.with_letters(free, bound_in(value, free))
-    pieces = written_out(page, value, max(UNITS["full"], UNITS[view.detail]))
+    page, most = view.written_page.with_letters(free, bound_in(value, free)), max(UNITS["full"], UNITS[view.detail])
+    pieces = page.pieces(value) if view.coupled else written_out(page, value, most)
     return Item(page.symbol(statement.target, entry), tuple(pieces), reason=say("by {}", Reference(statement.number)))
 
 
@@ -234,7 +298,7 @@ def _number(weight: Weight, found: Slope | None) -> Part:
         return Part("number", "Its number", (Text((words,)),))
     view = weight.view
     blocks: list[Block] = [Text((_origin(found),))]
-    if found.samples == 1 and not view.batch.extents:
+    if found.samples == 1 and not (view.coupled or view.batch.extents):
         values, links = _values(weight, found), _links(weight.chains)[: MOST[view.detail]]
         blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
         blocks += [Text(("The local derivatives are",)), Display(tuple(_put_in(view, x, found) for x in links))]

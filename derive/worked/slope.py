@@ -76,8 +76,10 @@ class Slope:
             return float(self.machine.number(expression, at))
 
 
-def slope(derivation: Runnable, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None) -> Slope | None:
-    """Run the generated module on the numbers, or on a drawn example of one sample.
+def slope(
+    derivation: Runnable, parameter: Tensor, entry: tuple[int, ...], numbers: Numbers | None, samples: int = 1
+) -> Slope | None:
+    """Run the generated module on the numbers, or on a drawn example of so many samples.
 
     Returns None if widths are symbolic, so that nothing can be drawn. Raises SpecError if the
     numbers do not match the network.
@@ -85,7 +87,7 @@ def slope(derivation: Runnable, parameter: Tensor, entry: tuple[int, ...], numbe
     if numbers is None and derivation.program.extents:
         return None
     module = derivation.numpy_target.module
-    parameters, x, y, digits = _start(derivation, module, numbers)
+    parameters, x, y, digits = _start(derivation, module, numbers, samples)
     shape = parameters[parameter.name].shape
     place = position(parameter, entry)
     if any(n >= length for n, length in zip(place, shape, strict=True)):
@@ -104,14 +106,16 @@ def slope(derivation: Runnable, parameter: Tensor, entry: tuple[int, ...], numbe
     return Slope(machine, int(x.shape[1]), SEED if numbers is None else None, digits, measured)
 
 
-def _start(derivation: Runnable, module: Any, numbers: Numbers | None) -> tuple[Values, Array, Array, int]:
+def _start(
+    derivation: Runnable, module: Any, numbers: Numbers | None, samples: int
+) -> tuple[Values, Array, Array, int]:
     """The parameters, the data and the digits of the example."""
     if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
-        return *draw_example(module.NETWORK, samples=1, seed=SEED), DIGITS
+        return *draw_example(module.NETWORK, samples=samples, seed=SEED), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation)
     x = derivation.program.inputs[0].name
-    kept = slice(None) if x in given.values else slice(1)  # the story shows one sample of drawn data
+    kept = slice(None) if x in given.values else slice(samples)  # of drawn data
     return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
 
 

@@ -164,3 +164,49 @@ def test_details(detail: str) -> None:
 def test_a_story_is_the_same_each_time() -> None:
     first, second = (derive(Network("3,4,2")).explain("W1[2,3]") for _ in range(2))
     assert first == second
+
+
+def told(name: str, weight: str) -> dict[str, list[str]]:
+    """The displayed equations and the tables of a story, by part, as text."""
+    found = {}
+    for part in story(derive(NETWORKS[name]()), weight, Edition()).document.parts:
+        items = [i for b in part.blocks if isinstance(b, Display) for i in b.items]
+        rows = [row for b in part.blocks if isinstance(b, Table) for row in b.rows]
+        found[part.name] = [" ".join(map(text, (i.left, *i.right))).strip() for i in items]
+        found[part.name] += [" ".join(map(line, row)) for row in rows]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "lines"),
+    [
+        (
+            "batch_norm",
+            "W[2,1]",
+            [
+                "W_21  → z_2ν  → v_2  → n_2ρ  → h_2ρ  → o_kρ  → E",
+                "∂n_2ρ/∂v_2 −n_2ρ/(2 (v_2 + 1/1000))",
+                "∂μ_2/∂z_2ν 1/m",
+                "∂E/∂W_21 Σ_ν Ψ_z2ν x_1ν",
+            ],
+        ),
+        (
+            "attention",
+            "K[2,1]",
+            [
+                "K_21  → k_2μ  → scνμ  → pρμ  → o_rμ  → E",
+                "∂pρμ/∂scνμ pρμ [ν = ρ]  − pνμ pρμ",
+                "Ψ_k2μ 1/2 Σ_ν Ψ_scνμ q_2ν",
+            ],
+        ),
+    ],
+)
+def test_the_story_of_a_weight_has_the_indices_of_coupled_samples(name: str, weight: str, lines: list[str]) -> None:
+    parts = told(name, weight)
+    shown = [line for part in parts.values() for line in part]
+    assert [line for line in lines if line not in shown] == []
+    assert len(parts["chain"]) == len({line.partition(" ")[0] for line in parts["chain"]})
+    page = derive(NETWORKS[name]()).explain(weight).replace("from one sample to another", "")
+    assert "one sample" not in page and "2 samples" in page
+    slopes = [numbers_in(row.rpartition(" ")[2]) for row in parts["number"]]
+    assert slopes[0] != 0 and np.allclose(slopes, slopes[0], rtol=1e-3)

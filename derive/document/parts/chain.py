@@ -54,7 +54,8 @@ def chain(view: View) -> Part:
     if view.brief or view.coupled:
         shown = view.by_depth() if view.brief or view.exhaustive else _spelled(view)
         rows = ChainRows(view)
-        blocks += [_between_samples(view)] if view.coupled else []
+        words = "{}, and the sums run over all samples of the batch, too:"
+        blocks += [say(words, combines(view))] if view.coupled else []
         blocks.append(Display(tuple(rows.chain_row(p) for p in shown)))
         return Part("chain", "The chain rule", tuple(blocks))
     for parameter in _spelled(view):
@@ -76,14 +77,11 @@ def _between_units(view: View) -> Text:
     return say(words, view.role(Role.PREACTIVATION), view.role(applied[0].target.role))
 
 
-def _between_samples(view: View) -> Text:
-    """Say why there are sums over samples."""
+def combines(view: View) -> Text:
+    """Say why a path may lead between samples."""
     coupled = next(s for s in view.batch.stage("forward") if couples(s.equation))
-    return say(
-        "{} combines samples, so a path may lead from one sample to another, and the sums run over all samples of the "
-        "batch, too:",
-        view.batch_page.symbol(coupled.target, whole=True),
-    )
+    symbol = view.batch_page.symbol(coupled.target, whole=True)
+    return say("{} combines samples, so a path may lead from one sample to another", symbol)
 
 
 def _spelled(view: View) -> list[Tensor]:
@@ -105,16 +103,22 @@ def _locals(view: View) -> list[Block]:
     """Derive each kind of local derivative once, step by step, with the rule of each step."""
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
-    i, j = view.page.spared("i", "j")
-    bracket = say(" {} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
     text = say(
         "Differentiate each equation with respect to the quantities on its right side{}.{}{}{}",
         "; each kind of derivative is shown once" if len(edges) < _count(view) else "",
-        bracket if any(map(view.set_.is_condition, boxes_in([Display(tuple(items))]))) else Text(()),
+        bracket(view, items),
         " Derivatives between samples of the batch are written only where they are not zero." if view.coupled else "",
         _immediate(view),
     )
     return [text, Display(tuple(items))]
+
+
+def bracket(view: View, items: Sequence[Item]) -> Text:
+    """Say what a bracket of two indices is, if there is one."""
+    if not any(map(view.set_.is_condition, boxes_in([Display(tuple(items))]))):
+        return Text(())
+    i, j = view.page.spared("i", "j")
+    return say(" {} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
 
 
 def _count(view: View) -> int:

@@ -300,12 +300,12 @@ def _meaning(view: View) -> list[Item]:
         assert about is not None
         page = view.written_page.with_letters(indices, ())
         slope = view.error_slope(page.symbol(about, indices))
-        pieces = _scaled(view, 1 / view.written.common, slope)
+        pieces = scaled(view, 1 / view.written.common, slope)
         found.append(Item(page.symbol(statement.target, indices), (pieces,)))
     return found
 
 
-def _scaled(view: View, number: Expr, box: Box) -> Box:
+def scaled(view: View, number: Expr, box: Box) -> Box:
     """A number times a formula."""
     size = -number if subtracted(number) else number
     scaled = box if size == 1 else view.set_.join((view.page.entry(size), box), "thin", PRODUCT)
@@ -337,7 +337,7 @@ def _in_words(view: View) -> Text:
         page.symbol(about, indices),
         little,
         view.page.error(),
-        _scaled(view, view.written.common, change),
+        scaled(view, view.written.common, change),
     )
 
 
