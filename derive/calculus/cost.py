@@ -87,6 +87,9 @@ def _within(
     own = Integer(0)
     if factor:
         factors = [f for f in expression.args if f != -1 and not isinstance(f, KroneckerDelta)]
+        if len(scalars := [f for f in factors if not f.has(Indexed)]) > 1:  # multiplied once for all entries
+            inside += len(scalars) - 1
+            factors = [min(scalars, key=_is_divisor), *(f for f in factors if f not in scalars)]
         free = sum((_share(f, ones) for f in factors), Integer(0)) if len(factors) > 1 else 0
         own = max(len(factors) - int(not all(map(_is_divisor, factors))), 0) - free
     elif isinstance(expression, Pow):
@@ -107,18 +110,20 @@ def _is_divisor(factor: Expr) -> bool:
     return isinstance(factor, Pow) and factor.exp.is_negative is True
 
 
-def multiplications_by_chain(chains: Chains) -> Expr:
+def multiplications_by_chain(chains: Chains, batch: bool = False) -> Expr:
     """Count the multiplications needed if every scalar chain to every parameter is evaluated separately.
+
+    They are those for one sample, or for a whole batch, whose chains lead through all its samples.
 
     The number of chains is exponential, so they are not enumerated: ``_counts`` gives the number
     of chains to each entry and the total number of their factors.
     """
-    found, ones = _counts(chains), _with_ones(chains.forward.tensors.values())
+    found, ones = _counts(chains, batch), _with_ones(chains.forward.tensors.values())
     count = Integer(0)
     for parameter in chains.forward.parameters:
         for edge in chains.into(parameter):
             above, already = found[edge.of.name]
-            each = fan(edge) * (already + above * (_factors(edge, ones) - 1))
+            each = fan(edge, batch) * (already + above * (_factors(edge, ones, batch) - 1))
             count += _entries(edge.wrt_indices, _lengths(edge.value)) * each
     return _exact(count)
 
@@ -133,7 +138,7 @@ def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) ->
     return found[tensor.name][0] - sum((found[e.of.name][0] for e in idle), Integer(0))
 
 
-def _counts(chains: Chains) -> dict[str, tuple[Expr, Expr]]:
+def _counts(chains: Chains, batch: bool = False) -> dict[str, tuple[Expr, Expr]]:
     """For one entry of each tensor, return the number of chains to it and the total number of their factors."""
     found: dict[str, tuple[Expr, Expr]] = {chains.forward.error.target.name: (Integer(1), Integer(0))}
     ones = _with_ones(chains.forward.tensors.values())
@@ -141,28 +146,26 @@ def _counts(chains: Chains) -> dict[str, tuple[Expr, Expr]]:
         number, factors = Integer(0), Integer(0)
         for edge in chains.into(tensor):
             above, already = found[edge.of.name]
-            ways = fan(edge)
+            ways = fan(edge, batch)
             number += ways * above
-            factors += ways * (already + above * _factors(edge, ones))
+            factors += ways * (already + above * _factors(edge, ones, batch))
         found[tensor.name] = (expand(number), expand(factors))
     return found
 
 
-def fan(edge: LocalDerivative) -> Expr:
-    """Count the entries of ``of`` that depend on one entry of ``wrt``, for one sample."""
-    free = [i for i in edge.of_indices if i not in edge.tied and not i.axis.sample]
+def fan(edge: LocalDerivative, batch: bool = False) -> Expr:
+    """Count the entries of ``of`` that depend on one entry of ``wrt``, for one sample or a batch."""
+    free = [i for i in edge.of_indices if i not in edge.tied and (batch or not i.axis.sample)]
     return prod((i.axis.extent for i in free), start=Integer(1))
 
 
 @lru_cache(maxsize=1024)
-def _factors(edge: LocalDerivative, ones: frozenset[str]) -> Expr:
+def _factors(edge: LocalDerivative, ones: frozenset[str], batch: bool) -> Expr:
     """Count the factors that a local derivative contributes to a product; the factor 1 does not count."""
     value = contract(edge.value, IndexSupply("cost")).replace(
         lambda e: isinstance(e, KroneckerDelta), lambda _: Integer(1)
     )
-    value = tidy(value.xreplace({SAMPLES: Integer(1)}))
-    return (
-        Integer(0)
-        if value in (1, -1)
-        else Integer(1) - _share(value, ones) + _within(value, ones, dict.fromkeys(value.free_symbols, Integer(1)))
-    )
+    value = tidy(value if batch else value.xreplace({SAMPLES: Integer(1)}))
+    if value in (1, -1):
+        return Integer(0)
+    return Integer(1) - _share(value, ones) + _within(value, ones, dict.fromkeys(value.free_symbols, Integer(1)))

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import networks
 import pytest
-from sympy import symbols
+from sympy import Symbol, symbols
 
 from derive import Network, derive
 from derive.calculus.cost import _within, multiplications, multiplications_by_chain
-from derive.calculus.index import Axis, Index, Tensor, total
+from derive.calculus.index import SAMPLES, Axis, Index, Tensor, total
 
 x, y, z = symbols("x y z")
 
@@ -71,6 +71,20 @@ def test_a_sum_that_is_the_same_for_all_entries_is_counted_once(name, forward, b
     single = derive(networks.NETWORKS[name]()).single
     assert multiplications(single, "forward", "error") == forward
     assert multiplications(single, "factor", "gradient") == backward
+
+
+def test_the_chains_of_a_batch_lead_through_all_its_samples():
+    found = derive(networks.NETWORKS["batch_norm"]())
+    alone = multiplications_by_chain(found.chains, batch=True)
+    assert alone.as_poly(SAMPLES).degree() == 2  # by way of the mean and the variance
+    assert multiplications(found.program, "factor", "gradient").as_poly(SAMPLES).degree() == 1
+
+
+def test_numbers_and_widths_are_multiplied_once_for_all_entries():
+    i, size = Index("i", Axis(3)), Symbol("n", integer=True, positive=True)
+    a = Tensor("a", "tensor", (Axis(3),))
+    assert _within(2 / size * a[i,]) == 1 + 3
+    assert _within(a[i,] / (size * SAMPLES)) == 1 + 3
 
 
 def test_a_formula_is_counted_for_the_indices_that_it_has():

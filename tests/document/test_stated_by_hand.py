@@ -165,6 +165,12 @@ def test_a_part_that_the_derivatives_repeat_is_named_and_explained(name, lines, 
     assert detail == "brief" or [line for line in lines if line not in equations(found, "forward")] == []
 
 
+@pytest.mark.parametrize("name", ["attention", "batch_norm"])
+def test_what_sharing_saves_is_said_of_a_batch_where_samples_are_coupled(name):
+    page = derive(networks.NETWORKS[name]()).markdown(only=("pattern",))
+    assert page.count("For a batch, in terms of the number of samples, every chain by itself takes") == 1
+
+
 def test_scores_in_one_equation_share_a_factor():
     shown = by_hand("scaled_scores", "pattern")
     assert "Ψ_ui = p_i (Σ_r V_ri Ψ_or − Σ_k p_k Σ_r V_rk Ψ_or)" in shown

@@ -55,7 +55,7 @@ def pattern(view: View) -> Part:
         found += _recursion(view)
         if not _derives(view, "gradient"):
             found += [say(f"The gradients{_of_one(view)} follow:"), view.indexed("gradient")]
-        found += [] if view.coupled else _saving(view)
+        found += _saving(view)
     title = "The pattern" if _coloured(view) else "The pattern: a shared factor"
     return Part("pattern", title, tuple(found))
 
@@ -444,11 +444,13 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
 
 def _saving(view: View) -> list[Block]:
     """The numbers of multiplications with and without sharing, counted in the programs."""
-    alone = multiplications_by_chain(view.derivation.chains)
-    shared = multiplications(view.single, "factor", "gradient")
-    forwards = multiplications(view.single, "forward", "error")
+    alone = multiplications_by_chain(view.derivation.chains, view.coupled)
+    shared = multiplications(view.written, "factor", "gradient")
+    forwards = multiplications(view.written, "forward", "error")
     if not alone.is_number:
-        text = say("Sharing saves multiplications. For one sample, in terms of the widths, every chain by itself takes")
+        one, batch = "For one sample, in terms of the widths", "For a batch, in terms of the number of samples"
+        batch += " and the widths" * bool(view.batch.extents)
+        text = say(f"Sharing saves multiplications. {batch if view.coupled else one}, every chain by itself takes")
         return [
             text,
             _count(view, alone),
