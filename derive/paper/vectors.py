@@ -1,8 +1,8 @@
-"""Typeset a formula for the units of a layer as a formula of vectors, with means and inner products."""
+"""Typeset a formula for the units of a layer, or for the samples, as a formula of vectors, with means of entries."""
 
 from __future__ import annotations
 
-from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol
+from sympy import Expr, Indexed, Integer, Mul, Pow, Sum
 
 from derive.calculus.index import Axis, Index
 from derive.calculus.reading_order import fraction, reading_order, subtracted
@@ -20,23 +20,26 @@ def is_inner_product(box: Box) -> bool:
 
 
 class NoVectorsError(ValueError):
-    """A formula reads more than the vectors of one layer."""
+    """A formula reads more than vectors over one axis."""
 
 
 @record
 class Vectors:
-    """Writes formulas of the units on one axis for one sample; an index over the axis makes an entry a vector."""
+    """Writes formulas of vectors over one axis: that of the units for one sample, or that of the samples.
+
+    An index over the axis makes an entry a vector; with vectors over samples, an entry has the index of its unit.
+    """
 
     page: Page
     axis: Axis
 
     def formula(self, expression: Expr) -> Box:
-        """A formula of vectors. Raises NoVectorsError if an entry has another index than that of a unit."""
+        """A formula of vectors. Raises NoVectorsError if an entry has another index, or two over the axis."""
         if isinstance(expression, Indexed):
             return self._entry(expression)
         if isinstance(expression, Sum):
             return self._sum(expression, Integer(1))
-        if not self._reads_units(expression):
+        if not any(map(self._is_along, expression.atoms(Index))):
             return self.page.entry(expression)
         if expression.is_Add:
             terms = reading_order(expression.args)
@@ -47,24 +50,25 @@ class Vectors:
             return self._power(expression)
         raise NoVectorsError(f"{expression} has no form with vectors")
 
-    def _reads_units(self, expression: Expr) -> bool:
-        return any(isinstance(s, Index) and not s.axis.sample for s in expression.atoms(Symbol))
+    def _is_along(self, index: Expr) -> bool:
+        return isinstance(index, Index) and (index.axis == self.axis or not (self.axis.sample or index.axis.sample))
 
     def _is_vector(self, expression: Expr) -> bool:
-        return any(isinstance(s, Index) and not s.axis.sample for s in expression.free_symbols)
+        return any(map(self._is_along, expression.free_symbols))
 
     def _entry(self, entry: Expr) -> Box:
         tensor = self.page.tensors[entry.base.label.name]
-        units = [i for i in entry.indices if not i.axis.sample]
-        if len(units) > 1 or any(i.axis != self.axis for i in units):
-            raise NoVectorsError(f"{entry} is no entry of a vector of the layer")
-        return self.page.symbol(tensor, whole=True)
+        along = [i for i in entry.indices if self._is_along(i)]
+        if len(along) > 1 or any(i.axis != self.axis for i in along):
+            raise NoVectorsError(f"{entry} is no entry of a vector over the axis")
+        others = tuple(i for i in entry.indices if i not in along)
+        return self.page.symbol(tensor, others) if self.axis.sample else self.page.symbol(tensor, whole=True)
 
     def _sum(self, node: Expr, number: Expr) -> Box:
-        """A number times a sum over the units: their mean, if the number divides by how many they are."""
+        """A number times a sum of entries: their mean, if the number divides by how many they are."""
         bound = [limit[0] for limit in node.limits]
         if [i.axis for i in bound] != [self.axis]:
-            raise NoVectorsError(f"{node} is no sum over the units of the layer")
+            raise NoVectorsError(f"{node} is no sum over the axis")
         set_, factors = self.page.typesetter, self.page.in_order(Mul.make_args(node.function))
         if any(f.is_number or not self._is_vector(f) for f in factors):
             raise NoVectorsError(f"{node} has a factor without the index of the sum")
@@ -97,14 +101,17 @@ class Vectors:
         factors = self.page.in_order(Mul.make_args(top))
         vectors = [f for f in factors if self._is_vector(f)]
         sums = [f for f in factors if isinstance(f, Sum)]
-        number = Mul(*(f for f in factors if f.is_number)) / (bottom if not bottom.has(Indexed) else 1)
         others = [f for f in factors if f not in vectors and f not in sums and not f.is_number]
-        if others or len(sums) > 1:
-            raise NoVectorsError(f"{product} has several scalar factors")
+        below = [f for f in Mul.make_args(bottom) if f.has(Indexed)]
+        number = Mul(*(f for f in factors if f.is_number)) / Mul(*(f for f in Mul.make_args(bottom) if f not in below))
+        if len(sums) > 1:
+            raise NoVectorsError(f"{product} has several sums")
         scalars = [self._sum(sums[0], number)] if sums else [self.page.entry(number)] if number != 1 else []
-        if bottom.has(Indexed):
-            below = self.formula(bottom)
-            scalars.insert(0, set_.fraction(set_.number(1), below))
+        above = [self._at(f, PRODUCT) for f in others]
+        if below:
+            numerator = set_.join(above, "thin", PRODUCT) if above else set_.number(1)
+            above = [set_.fraction(numerator, self.formula(Mul(*below)))]
+        scalars = above + scalars
         if not vectors:
             return set_.join(scalars, "thin", PRODUCT)
         whole = self._times(vectors)

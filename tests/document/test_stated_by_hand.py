@@ -7,13 +7,30 @@ from collections.abc import Iterator
 import networks
 import pytest
 from helpers import derivation
+from sympy import Expr, Rational, sqrt
 
-from derive import derive
+from derive import SAMPLE_AXIS, SAMPLES, ForwardPass, derive
 from derive.api import Derivation
 from derive.document.blocks import Block, Display, Fold
 from derive.document.document import document
 from derive.document.view import View
 from derive.paper.text import text
+
+
+def batch_norm_with_gain() -> ForwardPass:
+    """Batch normalisation, stated as one equation."""
+    s, x, y = networks.begun()
+    z, g = s.dense("z", s.learned("W", networks.UNITS, networks.INPUTS), x), s.learned("g", networks.UNITS)
+
+    def deviation(i: Expr, u: Expr) -> Expr:
+        return z[i, u] - s.sum(SAMPLE_AXIS, lambda v: z[i, v]) / SAMPLES
+
+    def formula(i: Expr, u: Expr) -> Expr:
+        variance = s.sum(SAMPLE_AXIS, lambda v: deviation(i, v) ** 2) / SAMPLES
+        return g[i,] * deviation(i, u) / sqrt(variance + Rational(1, 1000))
+
+    n = s.define("n", z.axes, formula)
+    return s.error(s.squares(y, s.dense("o", s.learned("V", networks.OUTPUTS, networks.UNITS), n)))
 
 
 def displays(blocks: tuple[Block, ...]) -> Iterator[Display]:
@@ -138,10 +155,27 @@ def test_no_sentence_speaks_of_one_sample_where_samples_are_coupled(name, detail
             lambda: derive(networks.layer_norm_with_gain()),
             "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 1/1000) (Ψ_n ⊙ g − mean(Ψ_n ⊙ g) − mean(Ψ_n ⊙ g ⊙ u) u)",
         ),
+        (
+            lambda: derive(networks.batch_norm()),
+            "Ψ_zi = g_i/√(v_i + 1/1000) Ψ_ni"
+            " − 1/(v_i + 1/1000) mean(Ψ_ni ⊙ n_i) (z_i − μ_i) − g_i/√(v_i + 1/1000) mean(Ψ_ni)",
+        ),
+        (
+            lambda: derive(batch_norm_with_gain()),
+            "Ψ_zi = g_i/√(mean((z_i − mean(z_i))⊙²) + 1/1000) (Ψ_ni − mean(Ψ_ni) − mean(Ψ_ni ⊙ u_i) u_i)",
+        ),
         (lambda: derive(networks.softmax_in_steps()), "Ψ_z = p ⊙ (Ψ_p − ⟨Ψ_p, p⟩)"),
         (lambda: derivation((3, 4, 2), "tanh,softmax", "half_mse"), "Ψ⁽²⁾ = ŷ ⊙ (ŷ − y − ⟨ŷ − y, ŷ⟩)"),
     ],
-    ids=["LayerNorm", "LayerNorm in steps", "LayerNorm with gain", "softmax in steps", "softmax"],
+    ids=[
+        "LayerNorm",
+        "LayerNorm in steps",
+        "LayerNorm with gain",
+        "BatchNorm",
+        "BatchNorm with gain",
+        "softmax in steps",
+        "softmax",
+    ],
 )
 def test_factors_with_sums_over_their_own_layer_are_written_with_means_and_inner_products(found, line):
     assert line in equations(found(), "pattern")
@@ -169,6 +203,7 @@ def test_a_part_that_the_derivatives_repeat_is_named_and_explained(name, lines, 
 def test_what_sharing_saves_is_said_of_a_batch_where_samples_are_coupled(name):
     page = derive(networks.NETWORKS[name]()).markdown(only=("pattern",))
     assert page.count("For a batch, in terms of the number of samples, every chain by itself takes") == 1
+    assert "The gradients of the batch follow:" in page
 
 
 def test_scores_in_one_equation_share_a_factor():

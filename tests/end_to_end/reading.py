@@ -351,8 +351,11 @@ class PassReading(Reading):
             return RATE
         meaning = self.meaning(tree)
         if self.entrywise:
-            return complex(self.array(meaning.name, meaning)[self.position(tree, meaning, env)])
+            return self._entry(tree, meaning, env)
         return self._whole(tree, meaning, env)
+
+    def _entry(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Value:
+        return complex(self.array(meaning.name, meaning)[self.position(tree, meaning, env)])
 
     def _whole(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Any:
         """A symbol in a matrix equation: an array of rows and columns, or a number."""
@@ -452,6 +455,22 @@ class PassReading(Reading):
         return super()._spelled(tree)
 
 
+class SamplesReading(PassReading):
+    """Reads what has no index of a sample, but one entry for each, as the vector of these entries."""
+
+    entrywise = property(lambda _: True, lambda _, value: None)  # type: ignore[assignment]
+
+    def _entry(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Value:
+        axes = [a for a in self.names.tensors[meaning.name].axes if a.sample]
+        if len(axes) != 1 or tree.sample is not None:
+            return super()._entry(tree, meaning, env)
+        each = replace(tree, sample="@row")
+        numbers = [
+            super(SamplesReading, self)._entry(each, meaning, {**env, "@row": n + 1}) for n in range(self.world.samples)
+        ]
+        return Matrix(np.array(numbers)[:, None])
+
+
 class PassChecker(Checker):
     """Checks the equations of a page of a forward pass."""
 
@@ -461,6 +480,7 @@ class PassChecker(Checker):
         for equation in self.equations:
             self._define(equation)
         self.readings = {"one": PassReading(self.book, one, names), "batch": PassReading(self.book, batch, names)}
+        self.readings["samples"] = SamplesReading(self.book, batch, names)
         self.smooth = self.readings["one"]
 
     def _define(self, equation: Equation) -> None:

@@ -1487,12 +1487,13 @@ def _summed(tree: lr.Node) -> set[str]:
 
 _MODES = {
     "one": re.compile(r"[Ff]or one sample"),
+    "samples": re.compile(r"vectors over the samples"),
     "batch": re.compile(r"samples stand side by side|of the batch|of a batch|for each batch|for the batch|In matrices"),
 }
 
 
 def modes(equations: Sequence[Equation]) -> list[str]:
-    """Whether each equation speaks of one sample or of a batch, by the words before it; '' where nothing says."""
+    """Whether each equation speaks of one sample, of a batch or of vectors over samples; '' where nothing says."""
     found: list[str] = []
     section, mode = "", ""
     for equation in equations:

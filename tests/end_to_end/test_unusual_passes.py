@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers import Statement, axis, load
-from reading import check_page
-from sympy import Rational, exp, sqrt
+from reading import Differs, check_page
+from sympy import Add, Rational, exp, sqrt
 
 from derive import SAMPLE_AXIS, SAMPLES, Equation, ForwardPass, Tensor, derive
+from derive.paper.vectors import Vectors
 
 INPUTS = axis(3)
 
@@ -88,3 +89,18 @@ def test_gains_start_at_one_and_biases_at_zero():
     source = derive(normalised(4)).numpy()
     assert "factors such as gains are one" in source
     assert np.array_equal(load(source).initial_parameters(0)["g"], np.ones((4, 1)))
+
+
+@pytest.mark.parametrize("width", [4, "k"])
+def test_vectors_over_samples_hold(width):
+    found = derive(normalised(width))
+    assert "vectors over the samples of the batch, one for each unit" in found.latex(only="pattern")
+    assert check_page(found) > 20
+
+
+def test_vectors_over_samples_without_one_of_their_terms_are_refused(monkeypatch):
+    write = Vectors.formula
+    short = lambda self, e: write(self, Add(*e.args[1:]) if e.is_Add and len(e.args) > 2 else e)  # noqa: E731
+    monkeypatch.setattr(Vectors, "formula", short)
+    with pytest.raises(Differs, match="mean"):
+        check_page(derive(normalised(4)))

@@ -79,7 +79,7 @@ def _named(view: View) -> Text:
 
 
 def _of_one(view: View) -> str:
-    return "" if view.coupled else " for one sample"
+    return " of the batch" if view.coupled else " for one sample"
 
 
 def _derives(view: View, stage: str) -> bool:
@@ -140,31 +140,39 @@ def _substitutes(passage: Passage) -> bool:
 
 
 def _in_vectors(view: View) -> list[Block]:
-    """The factors of layers that mix their own units, in vectors."""
-    items = [] if view.coupled else [i for s in view.single.stage("factor") if (i := _with_vectors(view, s))]
+    """The factors with sums over their own units, or over the samples, in vectors."""
+    items = [i for s in view.written.stage("factor") if (i := _with_vectors(view, s))]
     if not items:
         return []
     shown = Display(tuple(items))
     named = {b.parts[0] for b in boxes_in([shown]) if b.kind == "name"}
     signs = ["mean denotes the mean of the entries"] if "mean" in named else []
     signs += ["angle brackets enclose an inner product"] if any(map(is_inner_product, boxes_in([shown]))) else []
-    words = "A sum over the units of the layer is one number for all of them, so no Jacobian matrix is formed. With "
     where = f" (where {' and '.join(signs)})" if signs else ""
+    if view.coupled:
+        words = (
+            "A sum over the samples is one number for all of them, so no Jacobian matrix is formed. With vectors over "
+        )
+        return [say(f"{words}the samples of the batch, one for each unit{where}:"), shown]
+    words = "A sum over the units of the layer is one number for all of them, so no Jacobian matrix is formed. With "
     return [say(f"{words}vectors for one sample{where}:"), shown]
 
 
 def _with_vectors(view: View, statement: ArrayAssign) -> Item | None:
-    """A factor that is computed with sums over its own units, as a formula of vectors; None for any other."""
-    units = [i.axis for i in statement.equation.indices if not i.axis.sample]
-    value = statement.equation.expression
+    """A factor that is computed with sums along its own axis, as a formula of vectors; None for any other."""
+    indices, value = statement.equation.indices, statement.equation.expression
+    along = [i.axis for i in indices if i.axis.sample is view.coupled]
     summed = {limit[0].axis for node in value.atoms(Sum) for limit in node.limits}
-    if len(units) != 1 or units[0] not in summed or units[0].extent == 1:
+    if len(along) != 1 or along[0] not in summed or along[0].extent == 1:
         return None
+    others = tuple(i for i in indices if i.axis not in along)
+    page = view.written_page.with_letters(others, ()) if view.coupled else view.page
     try:
-        right = Vectors(view.page, units[0]).formula(value)
+        right = Vectors(page, along[0]).formula(value)
     except NoVectorsError:
         return None
-    return Item(view.page.symbol(statement.target, whole=True), (right,))
+    left = page.symbol(statement.target, others) if view.coupled else page.symbol(statement.target, whole=True)
+    return Item(left, (right,))
 
 
 def _in_general(view: View) -> list[Block]:
