@@ -216,8 +216,8 @@ def test_layer_norm_is_the_same_in_one_equation_and_in_several():
 def test_every_step_of_a_derivation_has_the_same_value(name):
     """The steps of a local derivative are equal for all its entries, those of dE/d(tensor) for all of its."""
     found = derived(name)
-    _, sizes, computed = values_of(name)
-    machine = Interpreter(computed, sizes, found.program.tensors)
+    values, sizes, _ = values_of(name)
+    machine = Interpreter(interpreted(found.program, values, sizes), sizes, found.program.tensors)
     edges = [*(e for edges in found.chains.edges.values() for e in edges), *found.chains.vanishing]
     steps = [((*e.of_indices, *e.wrt_indices), e.reasons) for e in edges]
     steps += [(p.indices, p.reasons) for p in found.program.passages if not _promised(p.reasons)]
