@@ -231,10 +231,11 @@ def _for_a_batch(view: View) -> list[Block]:
         say(f"The loss of the batch is the {kind} over the samples{penalty}, with indices and in matrices:"),
     ]
     loss = Display(tuple(item for s in error for item in _loss(view, s)))
-    return [*blocks, loss, *_of_the_sum(view, loss), *signs(view, error, forward)]
+    words = [b for b in (*_of_the_sum(view, loss), *signs(view, error, forward)) if isinstance(b, Text)]
+    return [*blocks, loss, *([say(" ".join(["{}"] * len(words)), *words)] if words else [])]
 
 
-def _of_the_sum(view: View, loss: Display) -> list[Block]:
+def _of_the_sum(view: View, loss: Display) -> list[Text]:
     """Say that the index of a sample is no exponent."""
     shown = {*boxes_in([loss])}
     index = next((box for x in view.notation.sample_letters if (box := view.letter(x)) in shown), None)

@@ -12,7 +12,6 @@ from derive.arrays.matrix import Call, arrays_read, walk
 from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
-from derive.calculus.roles import Role
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Span, Step, Text, listed, say
 from derive.document.parts.pattern import recurring
 from derive.document.recursion import Layered, covers
@@ -43,8 +42,8 @@ def loop(view: View) -> Part:
     elif view.exhaustive:
         blocks += [say("With indices:"), Display(tuple(_by_entries(view)))]
     over_layers = _over_layers(view)
-    whole = [_kept(view), _algorithm(view), *_names_in_code(view), *over_layers]
-    blocks += over_layers if view.brief and over_layers else whole
+    whole = [*_kept(view), _algorithm(view), *_names_in_code(view), *over_layers]
+    blocks += over_layers if view.brief else whole
     return Part("loop", "The training loop", tuple(blocks))
 
 
@@ -58,17 +57,22 @@ def _beginning(view: View) -> list[Block]:
         return []
     entry = INITIALISATIONS[network.initialisation]
     over, under = entry.spread
-    biases = "" if network.bias == "none" else "; the biases start at 0"
-    blocks: list[Block] = []
+    start = "the bias starts" if [*network.layers[1:]] == [1] else "the biases start"
+    biases = "" if network.bias == "none" else f"; {start} at 0"
     if entry.variance is None:
-        blocks.append(say(f"Before the first step, the weights are {entry.phrase}{biases}."))
+        begun = say(f"Before the first step, the weights are {entry.phrase}{biases}.")
     else:
         words = f"Before the first step, the weights are {entry.phrase}, with mean 0 and variance {{}}{biases}."
         fans = [view.set_.words(f"{s.name} of the layer") for s in (INPUTS, UNITS) if under.has(s)]
         fans = fans if len(fans) == 1 else [view.set_.words(INPUTS.name), fans[-1]]
         below = view.page.sum_of((False, box) for box in fans)
-        blocks.append(say(words, view.set_.fraction(view.page.entry(over), below)))
-    return [*blocks, *_states(view)]
+        words += " This variance keeps the activations{} of similar size in all layers." * (len(network.layers) > 2)
+        both = [" and the gradients" * under.has(UNITS)] * (len(network.layers) > 2)
+        begun = say(words, view.set_.fraction(view.page.entry(over), below), *both)
+    if len(network.layers) > 2 and entry.kind != "zeros":
+        words = " Equal weights would not do: all units of a layer would have the same gradient and stay equal."
+        begun = say("{}" + words, begun)
+    return [begun, *_states(view)]
 
 
 def _states(view: View) -> list[Block]:
@@ -185,13 +189,16 @@ def _stepwise(view: View) -> list[Item]:
     return found
 
 
-def _kept(view: View) -> Text:
+def _kept(view: View) -> list[Block]:
     """Arrays of the forward pass that the backward pass reads."""
     read = {n for s in view.batch.stage("factor", "gradient") for n in symbols_read(s.equation.expression)}
-    known = [t for t in view.batch.inputs if t.role != Role.TARGET] + [s.target for s in view.batch.stage("forward")]
+    known = [s.target for s in view.batch.stage("forward")]
     kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]
     shown = kept if len(kept) <= MOST else [*kept[:4], view.set_.dots("low"), *kept[-2:]]
-    return say("The backward pass reads {}, so the forward pass keeps them.", listed(shown))
+    them = "it" if len(kept) == 1 else "them"
+    return (
+        [say(f"The backward pass reads {{}} again, so the forward pass keeps {them}.", listed(shown))] if kept else []
+    )
 
 
 # The algorithm.
@@ -262,7 +269,8 @@ def _over_layers(view: View) -> list[Block]:
         whole = view.batch_page.symbol(start, whole=True)
         title = say("{}, where {} stands for {}", title, layered.symbol_of_start, whole)
     text = say(
-        "The recursion and the gradients have the same form in all layers, so the backward pass is a short loop."
+        "The gradients have the same form in every layer, and the recursion in every layer but the last, so the "
+        "backward pass is a short loop."
     )
     return [*([] if view.brief else [text]), Algorithm(title, tuple(lines))]
 

@@ -27,8 +27,8 @@ def sought(view: View) -> Part:
         say(
             "Training adjusts the parameters so that the loss {} decreases.{} Think of {} as the height of a landscape "
             "over the parameters. Its gradient points uphill, so gradient descent takes a small step the other way: "
-            "it subtracts {} from {}{}. Here {} has the shape of {}; its entries are the derivatives of {} with "
-            "respect to the entries of {}. The learning rate {} sets the size of the step.{}",
+            "it subtracts {} from {}{}. Here {} is the array of the derivatives of {} with respect to "
+            "the entries of {}. The learning rate {} sets the size of the step.{}",
             view.page.error(),
             _why_this_loss(view),
             view.page.error(),
@@ -36,7 +36,6 @@ def sought(view: View) -> Part:
             one,
             ", and does the same for every other parameter" if len(view.single.parameters) > 1 else "",
             view.page.symbol(first, whole=True),
-            one,
             view.page.error(),
             one,
             rate,
