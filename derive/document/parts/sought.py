@@ -5,7 +5,7 @@ from __future__ import annotations
 from derive.calculus.cost import multiplications
 from derive.calculus.roles import Role
 from derive.catalogue.losses import loss
-from derive.document.blocks import Block, Display, Item, Part, Text, say
+from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
 from derive.document.parts.forward import inside_functions
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
@@ -13,11 +13,13 @@ from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 
 #: Largest number of gradients listed; of more, the middle ones are omitted.
 MOST = 8
+#: Up to how many of them stand in the sentence.
+FEW = 2
 
 
 def sought(view: View) -> Part:
     """Gradient descent in a paragraph, the gradients as symbols, and the cost of finite differences."""
-    gradients = Display((Item(EMPTY, tuple(_gradients(view)), "none"),))
+    gradients: tuple[Block, ...] = (Display((Item(EMPTY, tuple(_gradients(view)), "none"),)),)
     first = view.single.stage("gradient")[0].target
     assert first.about is not None
     optimizer = view.descent.optimizer
@@ -43,17 +45,18 @@ def sought(view: View) -> Part:
         )
     ]
     if view.total.is_number:
-        blocks.append(
-            say(
-                "So we need the derivative of the loss with respect to each of the {} parameters:",
-                view.page.entry(view.total),
-            )
-        )
+        words = "So we need the derivative of the loss with respect to each of the {} parameters"
+        few = [view.page.symbol(s.target, whole=True) for s in view.single.stage("gradient")]
+        if len(few) <= FEW:
+            blocks.append(say(words + ": {}.", view.page.entry(view.total), listed(few)))
+            gradients = ()
+        else:
+            blocks.append(say(words + ":", view.page.entry(view.total)))
     else:
         count = Display((Item(EMPTY, tuple(view.page.pieces(view.total)), "none"),))
         blocks += [say("So we need the derivative of the loss with respect to each parameter. Their number is"), count]
         blocks.append(say("and the gradients are"))
-    return Part("sought", "What we seek", (*blocks, gradients, _price(view)))
+    return Part("sought", "What we seek", (*blocks, *gradients, _price(view)))
 
 
 def _why_this_loss(view: View) -> Text:
