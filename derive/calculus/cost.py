@@ -11,7 +11,7 @@ from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Po
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
-from derive.calculus.index import SAMPLES, Index, IndexSupply, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.program import Program
 from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import Link
@@ -30,19 +30,19 @@ def multiplications(program: Program, *stages: str) -> Expr:
     constant 1 are free. For one sample, so is what reads no data and is computed once for a batch.
     """
     ones = _with_ones(program.tensors.values())
-    counted = [s for s in program.stage(*stages) if s.target.name not in _once(program)]
-    terms = (t for s in counted for t in Add.make_args(s.equation.expression))
-    return _exact(sum((_within(t, ones, _lengths(t)) for t in terms), Integer(0)))
+    alone = all(axis.extent == 1 for t in program.inputs for axis in t.axes if axis.sample)
+    read = _from_data(program.inputs, (s.equation for s in program.statements))
+    terms = (t for s in program.stage(*stages) for t in Add.make_args(s.equation.expression))
+    counted = (t for t in terms if not alone or read & {*symbols_read(t)})
+    return _exact(sum((_within(t, ones, _lengths(t)) for t in counted), Integer(0)))
 
 
-def _once(program: Program) -> set[str]:
-    """For one sample, the tensors of the forward pass and the error that no data are needed for."""
-    read = {t.name for t in program.inputs}
-    found: set[str] = set()
-    if all(axis.extent == 1 for t in program.inputs for axis in t.axes if axis.sample):
-        for statement in program.stage("forward", "error"):
-            known = read if read & {*symbols_read(statement.equation.expression)} else found
-            known.add(statement.target.name)
+def _from_data(inputs: Iterable[Tensor], equations: Iterable[Equation]) -> set[str]:
+    """The names of the data and of the tensors that are computed from them."""
+    found = {t.name for t in inputs}
+    for equation in equations:
+        if found & {*symbols_read(equation.expression)}:
+            found.add(equation.target.name)
     return found
 
 
@@ -119,9 +119,12 @@ def multiplications_by_chain(chains: Chains, batch: bool = False) -> Expr:
     of chains to each entry and the total number of their factors.
     """
     found, ones = _counts(chains, batch), _with_ones(chains.forward.tensors.values())
+    read = _from_data(chains.forward.inputs, chains.forward.equations)
     count = Integer(0)
     for parameter in chains.forward.parameters:
         for edge in chains.into(parameter):
+            if not batch and edge.of.name not in read:  # a penalty, which is computed once for all samples
+                continue
             above, already = found[edge.of.name]
             each = fan(edge, batch) * (already + above * (_factors(edge, ones, batch) - 1))
             count += _entries(edge.wrt_indices, _lengths(edge.value)) * each

@@ -38,12 +38,16 @@ def test_one_formula(expression, count):
     ("layers", "options"),
     [((3, 4, 4, 1), {}), ((3, 4, 3), {"activation": ("tanh", "softmax"), "loss": "cross_entropy"}), ((3, 1), {})],
 )
-def test_a_penalty_takes_one_multiplication_for_each_weight_that_is_no_bias(layers, options, bias):
+def test_a_penalty_takes_one_multiplication_of_a_batch_for_each_weight_that_is_no_bias(layers, options, bias):
+    """It reads no data, so it is no work for a sample."""
     weights = sum(a * b for a, b in pairwise(layers))
     plain, with_penalty = (derive(Network(layers, bias=bias, l2=l2, **options)) for l2 in (0, 0.01))
-    shared = [multiplications(d.single, "factor", "gradient") for d in (plain, with_penalty)]
-    alone = [multiplications_by_chain(d.chains) for d in (plain, with_penalty)]
-    assert shared[1] - shared[0] == alone[1] - alone[0] == weights
+    for stages in (("forward", "error"), ("factor", "gradient")):
+        assert multiplications(plain.single, *stages) == multiplications(with_penalty.single, *stages)
+    assert multiplications_by_chain(plain.chains) == multiplications_by_chain(with_penalty.chains)
+    batch = [multiplications(d.program, "factor", "gradient") for d in (plain, with_penalty)]
+    alone = [multiplications_by_chain(d.chains, batch=True) for d in (plain, with_penalty)]
+    assert batch[1] - batch[0] == alone[1] - alone[0] == weights
 
 
 @pytest.mark.parametrize("layers", [(3, 4, 4, 1), ("n", "h", "k"), (2, 1)])

@@ -268,7 +268,10 @@ def inside_functions(view: View, derivatives: bool = True) -> Text:
     inside = Text(("the activation functions",)) if several else listed(names)
     too = " and their derivatives" if len(names) > 1 else " and its derivative"
     words = ", not counting those inside {}" + (too if derivatives else "")
-    return say(words, inside) if names else Text(())
+    said = say(words, inside) if names else Text(())
+    if not any(t.role == Role.PENALTY for t in view.single.tensors.values()):
+        return said
+    return say("{}" + (" and those of the penalty" if names else ", not counting those of the penalty"), said)
 
 
 # Activations.

@@ -467,10 +467,15 @@ def _saving(view: View) -> list[Block]:
         ]
     cancels = any(is_cancelled(p) and p.name is not None for p in view.batch.passages)
     words = "Sharing, and the cancellation above, save work" if cancels else "Sharing saves work"
-    words += ": the gradients for one sample take {} multiplications and divisions instead of the {} "
-    words += "needed when every chain is multiplied out{}. The forward pass takes {}."
-    numbers = map(view.page.entry, (shared, alone, forwards))
-    return [say(words, next(numbers), next(numbers), inside_functions(view), next(numbers))]
+    words += (
+        ": one sample takes {} multiplications and divisions, {} for the shared factor{} and {} for the gradients, "
+    )
+    words += "instead of the {} needed when every chain is multiplied out{}. The forward pass takes {}."
+    factors = multiplications(view.single, "factor")
+    numbers = map(view.page.entry, (shared, factors, shared - factors, alone, forwards))
+    first, some, *others, last = numbers
+    several = "s" * (len(view.single.stage("factor")) > 1)
+    return [say(words, first, some, several, *others, inside_functions(view), last)]
 
 
 def _count(view: View, number: Expr) -> Display:
