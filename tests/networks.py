@@ -399,8 +399,6 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
         softmax_in_steps,
         layer_norm,
         layer_norm_in_steps,
-        layer_norm_with_gain,
-        scaled_scores,
         batch_norm,
         residual,
         residual_twice,
@@ -429,6 +427,8 @@ NETWORKS: dict[str, Callable[[], ForwardPass]] = {
         linear_error,
         constant_units,
         bias_and_square,
+        layer_norm_with_gain,
+        scaled_scores,
     )
 }
 

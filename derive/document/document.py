@@ -35,14 +35,20 @@ def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> D
     parts = [part for part in made if part.blocks or only]
     if exercises and "exercises" in chosen:
         parts = [*_module("exercises")(view, parts)]
-    if "notation" in chosen and (only or len(view.derivation.forward.tensors) > FEW):
+    if "notation" in chosen and (only or not _is_in_plain_sight(view)):
         before = sum(part.name != "exercises" for part in parts)
         parts.insert(before, _module("notation")(view, parts))
     return Document(title(view.derivation), tuple(parts))
 
 
-#: Up to how many tensors of the forward pass a document has no table of symbols: a single layer is in plain sight.
+#: Up to how many tensors of the forward pass a network has that is in plain sight: those of a single layer.
 FEW = 7
+
+
+def _is_in_plain_sight(view: View) -> bool:
+    """Whether the text says what each symbol is, and the table of symbols would repeat it."""
+    return view.derivation.network is not None and len(view.derivation.forward.tensors) <= FEW
+
 
 #: The parts that are made from the other ones.
 FROM_OTHERS = {"notation", "exercises"}

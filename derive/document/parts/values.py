@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Mul, Piecewise, cancel, default_sort_key, exp, fraction, together
+from sympy import Add, Dummy, Expr, Indexed, Mul, Piecewise, cancel, default_sort_key, exp, fraction, together
 
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.functions import A, Elementwise, X, derivative, in_exponentials, kinks, output_form, steepest
@@ -47,10 +47,12 @@ def values(view: View) -> Part:
         derived = (*error, *(i for items in slopes for i in items))
         words = f"For one sample, the {words[4:]}" if error and not view.coupled else words[0].upper() + words[1:]
         blocks += [say(words), Display(derived), *_kinks(view, "activation")]
+    full = _full_gradients(view)
     by_hand = [] if view.brief else plugged(view)
     written = "the shared factors" if len(by_hand) > 1 else "the shared factor"
     for title, items in (
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view) if view.brief else []),
+        ("In full, the gradients are" if len(full) > 1 else "In full, the gradient is", full),
         (f"For a calculation by hand, write {written} in terms of the activations:", by_hand),
     ):
         if items:
@@ -188,6 +190,24 @@ def _cancelled(view: View) -> list[Item]:
     """The derivation of a factor that is shorter than the product of its derivatives, through cancellation."""
     short = [p for p in view.batch.passages if is_cancelled(p)]
     return [item for p in short for item in passage_steps(view, p)]
+
+
+def _full_gradients(view: View) -> list[Item]:
+    """The gradients of a single layer with the shared factor substituted, where its sign is not theirs."""
+    factors = {s.target: s for s in view.written.stage("factor")}
+    if len(factors) != 1 or view.written.common == 1:
+        return []
+    (factor,) = factors.values()
+    found = []
+    for statement in view.written.stage("gradient"):
+        value = statement.equation.expression
+        for entry in sorted(value.atoms(Indexed), key=str):
+            if entry.base.label.name == factor.target.name:
+                value = value.xreplace({entry: factor.equation.at(tuple(entry.indices))})
+        page = view.written_page.lettered(replace(statement.equation, expression=value), "factor")
+        left = page.symbol(statement.target, statement.equation.indices)
+        found.append(Item(left, tuple(page.pieces(value))))
+    return found
 
 
 # Slow learning.
