@@ -250,7 +250,7 @@ RULES = {
             ("z",),
             _log_share,
             _log_softmax,
-            "The logarithm of softmax(z), finite and exact where softmax rounds to 0 or 1",
+            "The logarithm of softmax(z), accurate where softmax rounds to 0 or 1",
         ),
         Rule(
             "softmax_minus",
@@ -271,7 +271,7 @@ RULES = {
             ("z",),
             _log_rest,
             _partition_log_rest,
-            "The logarithm of 1 - softmax(z), finite and exact where softmax rounds to 0 or 1",
+            "The logarithm of 1 - softmax(z), accurate where softmax rounds to 0 or 1",
         ),
         Rule(
             "softmax_pull",

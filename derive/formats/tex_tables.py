@@ -62,8 +62,9 @@ def long_table(columns: str, head: str, rows: Sequence[str], marked: bool, kept:
     lines, slide, page = [rf"\begin{{derivetable}}{{{columns}}}{{{head}}}"], 0, 0
     for number, row in enumerate(rows):
         after = next((n for n in range(number + 1, len(rows)) if n - 1 not in kept), len(rows))
-        high = after - slide > SLIDE or height[after] - height[slide] > SLIDE + 2
-        if marked and number and number - 1 not in kept and high:
+        high = after - slide > SLIDE or height[after] - height[slide] > SLIDE + 1
+        free = number - 1 not in kept or height[after] - height[slide] > 2 * SLIDE - 1
+        if marked and number and free and high:
             nearly = height[min(number + SLIDE, len(rows))]
             full = nearly - height[page] > LONGEST
             slide, page = number, number if full else page

@@ -83,7 +83,7 @@ def test_the_algorithm_has_a_loop_over_the_parameters_of_an_optimizer_with_a_sta
     assert "W⁽²⁾ ← W⁽²⁾ − η ∂E/∂W⁽²⁾" in steps()
     found = steps(optimizer="momentum")
     assert found[-3:] == [
-        "for each parameter array θ, with the lines of code for W⁽¹⁾:",
+        "for each parameter array θ (code for W⁽¹⁾):",
         "V_θ ← β V_θ − η ∂E/∂θ",
         "θ ← θ + V_θ",
     ]

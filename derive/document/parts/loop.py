@@ -70,7 +70,7 @@ def _beginning(view: View) -> list[Block]:
         both = [" and the gradients" * under.has(UNITS)] * (len(network.layers) > 2)
         begun = say(words, view.set_.fraction(view.page.entry(over), below), *both)
     if len(network.layers) > 2 and entry.kind != "zeros":
-        words = " Equal weights would not do: all units of a layer would have the same gradient and stay equal."
+        words = " Units with equal weights would stay equal."
         begun = say("{}" + words, begun)
     return [begun, *_states(view)]
 
@@ -295,7 +295,7 @@ def _update_lines(view: View) -> list[Step]:
         return _lines(view, view.batch.stage("update"))
     each = [replace(_line(view, s, updates.page), depth=3) for s in updates.each]
     example = view.batch_page.symbol(updates.parameter, whole=True)
-    header = Step(say("for each {}, with the lines of code for {}:", updates.noun, example), 2)
+    header = Step(say("for each {} (code for {}):", updates.noun, example), 2)
     return [*_lines(view, updates.once), header, *each]
 
 
