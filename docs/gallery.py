@@ -63,14 +63,6 @@ def trimmed(picture: Image.Image) -> Image.Image:
     return sheet
 
 
-def above(first: Image.Image, second: Image.Image) -> Image.Image:
-    """One trimmed picture above another of the same column of text."""
-    sheet = Image.new("RGB", (max(first.width, second.width), first.height + second.height - MARGIN), WHITE)
-    sheet.paste(first, (0, 0))
-    sheet.paste(second, (0, first.height - MARGIN))
-    return sheet
-
-
 # ---------------------------------------------------------------- in the browser
 
 
@@ -142,7 +134,7 @@ def main(folder: Path) -> None:
     pictures = {
         DOCS / "derivation.png": typeset(rows, 1, "The pattern"),
         gallery / "paths.png": trimmed(browsed(paths, 620, 430, drawing, scale=2)),
-        gallery / "numbers.png": above(typeset(example, 1, "Step 1."), typeset(example, 2, "", "The update:")),
+        gallery / "numbers.png": typeset(example, 1, "Step 1."),
         gallery / "loop.png": typeset(folder / "loop" / "derivation.pdf", 1, "Algorithm."),
         gallery / "page_light.png": browsed(page, 860, 605, pattern),
         gallery / "page_dark.png": browsed(page, 860, 765, walk(2, 30), dark=True),
