@@ -33,7 +33,7 @@ WIDEST = 19.0
 def loop(view: View) -> Part:
     """Weight initialisation, one step of gradient descent, and the algorithm that repeats it."""
     plain = view.descent.is_plain
-    blocks: list[Block] = [] if view.brief else _beginning(view)
+    blocks: list[Block] = _states(view) if view.brief else _beginning(view)
     blocks += [_lead(view), Updates(view).display]
     if not view.brief:
         blocks += _corrections(view)
