@@ -146,7 +146,8 @@ class TexWriter:
     def part(self, part: Part) -> str:
         """Write a part with its heading."""
         heading = r"\deriveheading" if not self.alone else r"\section"
-        return f"{heading}{{{escaped(part.title)}}}{self._label(part.name)}\n\n{self._blocks(part.blocks)}\n"
+        room = "\\glossaryroom\n" if any(isinstance(b, Table) and self._is_glossary(b) for b in part.blocks) else ""
+        return f"{room}{heading}{{{escaped(part.title)}}}{self._label(part.name)}\n\n{self._blocks(part.blocks)}\n"
 
     def _label(self, name: object) -> str:
         return rf"\label{{{self.prefix}:{name}}}" if self.prefix else ""

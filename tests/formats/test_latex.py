@@ -221,6 +221,7 @@ def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> N
         ({"layers": (3, 4, 4, 1)}, "full", 6),
         ({"layers": (3, 4, 4, 1)}, "brief", 2),
         ({"layers": (3, 4, 4, 1), "optimizer": "adam"}, "brief", 2),
+        ({"layers": (3, 4, 4, 1), "optimizer": "adam"}, "full", 7),
         *(({"layers": (3, 4, 4, 1), "notation": notation}, "full", 7) for notation in NOTATIONS if notation != "psi"),
         *(({**PAGES["classes"], "layers": (4, 5, 3), "optimizer": name}, "full", 7) for name in ("sgd", "adam")),
     ],
@@ -233,17 +234,21 @@ def test_the_pages_are_few_and_full(
     tmp_path: Path,
     skip_unless_required: Callable[[str], None],
 ) -> None:
-    """No page but the last one has more white at its foot than a tenth of its text height."""
-    compile_latex(derive(network(**described)).files(Edition("tex", detail))["document.tex"], passes=3)
+    """No page but the last one has more white at its foot than a tenth of its text height, or ends with a heading."""
+    derivation = derive(network(**described))
+    compile_latex(derivation.files(Edition("tex", detail))["document.tex"], passes=3)
     if shutil.which("pdftotext") is None:
         skip_unless_required("pdftotext is not installed")
     command = ["pdftotext", "-bbox", str(tmp_path / "document.pdf"), "-"]
     pages = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("<page ")[1:]
     assert len(pages) <= most
     foot, height = 797, 757  # where the text ends, and its height, in points
+    titles = {part.title for part in document(View(derivation, detail), ()).parts}
     for page in pages[:-1]:
-        *_, last, _number = sorted({round(float(y)) for y in re.findall(r'yMax="([\d.]+)"', page)})
+        words = [(round(float(y)), word) for y, word in re.findall(r'yMax="([\d.]+)">(.*?)</word>', page)]
+        *_, last, _number = sorted({y for y, _ in words})
         assert foot - last < height / 10, page[:60]
+        assert " ".join(word for y, word in words if y == last) not in titles
 
 
 @pytest.mark.parametrize("name", ["bracket_3", "psi_named", "softmax_cross_entropy_psi"])
