@@ -72,7 +72,7 @@ class Derived:
     def description(self) -> str:
         """The network in one sentence."""
         if self.network is None:
-            return "A network stated by its forward equations."
+            return "A network defined by its forward equations."
         return described(self.network)
 
     @property

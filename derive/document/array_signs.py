@@ -67,11 +67,16 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
     if functions:
         names = _names(view, functions)
         found["map"] = say("{} is applied to each entry.", names[0]) if len(names) == 1 else _EACH
-    if any(view.page.shows_ones(n) for n in nodes if getattr(n, "axis", 0) is not None):
-        row = set_.script(set_.name("1"), None, set_.letter(view.notation.transpose))
-        words = "{} is a column of {} ones, so that {} copies the bias into every column."
-        of_samples = say(words, set_.name("1"), view.page.entry(SAMPLES), row)
-        found["ones"] = of_samples if any(map(_copies_bias, nodes)) else say("{} is a column of ones.", set_.name("1"))
+    ones = [n for n in nodes if getattr(n, "axis", 0) is not None and view.page.shows_ones(n)]
+    if ones:
+        one, row = set_.name("1"), set_.script(set_.name("1"), None, set_.letter(view.notation.transpose))
+        if all(map(_copies_bias, ones)):
+            words = "{} is a column of {} ones, so that {} copies the bias into every column."
+            found["ones"] = say(words, one, view.page.entry(SAMPLES), row)
+        else:
+            words = "{} is a column of ones, as many as fit: {} on the right of a column copies it into every column, "
+            words += "and {} on the right of a matrix adds its columns."
+            found["ones"] = say(words, one, row, one)
     powers = {n.exponent for n in nodes if isinstance(n, Power) and n.shape != (1, 1) and n.exponent.is_positive}
     if powers == {2}:
         found["power"] = say("The exponent {} squares each entry.", set_.join((times, set_.number(2)), "", ATOM))

@@ -199,7 +199,7 @@ def test_each_sum_is_shown_to_be_a_product_of_matrices(layers, options):
     for words in (
         "so their contributions to",
         "matrix product with a transposed factor",
-        "is added to the pre-activations of every sample",
+        "is added for every sample",
     ):
         assert page.count(words) == 1
     assert page.count("so it is a product with the transpose") == (len(layers) > 2)

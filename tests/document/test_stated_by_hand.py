@@ -195,7 +195,7 @@ def test_factors_with_sums_over_their_own_layer_are_written_with_means_and_inner
 def test_a_part_that_the_derivatives_repeat_is_named_and_explained(name, lines, detail):
     found = derive(networks.NETWORKS[name]())
     page = found.markdown(only=("forward",), detail=detail)
-    assert page.count("names a part of the equation of") == 1
+    assert page.count("stands for a part of the equation of") == 1
     assert detail == "brief" or [line for line in lines if line not in equations(found, "forward")] == []
 
 

@@ -104,7 +104,8 @@ def _locals(view: View) -> list[Block]:
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
     text = say(
-        "Differentiate each equation with respect to the quantities on its right side{}.{}{}{}",
+        "Differentiate each equation{} with respect to the quantities on its right side{}.{}{}{}",
+        "" if view.coupled else " for one sample",
         "; each kind of derivative is shown once" if len(edges) < _count(view) else "",
         bracket(view, items),
         " Derivatives between samples of the batch are written only where they are not zero." if view.coupled else "",

@@ -34,7 +34,8 @@ def check(view: View) -> Part:
             "The gradients of the generated code were compared with numerical derivatives on {} random samples, {}. "
             "The relative error is below {} for the complex step and below {} for central differences, which are "
             "themselves approximations. The complex step gives a parameter a tiny imaginary part and reads the "
-            "derivative off the imaginary part of the loss; it subtracts nothing, so it is exact up to rounding.",
+            "derivative off the imaginary part of the loss; it subtracts nothing, so this part can be "
+            "tiny and the result exact up to rounding.",
             str(report.samples),
             picked.get(None if whole else report.entries, some),
             _power(view, report.below),

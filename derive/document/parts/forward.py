@@ -86,7 +86,9 @@ def _parts(view: View) -> list[Block]:
     for statement in (s for s in statements if s.equation.note == PART):
         reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
         symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))
-        said.append(say("{} names a part of the equation of {}, which the derivatives would repeat.", *symbols))
+        said.append(
+            say("{} stands for a part of the equation of {} that the derivatives would otherwise repeat.", *symbols)
+        )
     return said
 
 

@@ -66,11 +66,13 @@ def _beginning(view: View) -> list[Block]:
         fans = [view.set_.words(f"{s.name} of the layer") for s in (INPUTS, UNITS) if under.has(s)]
         fans = fans if len(fans) == 1 else [view.set_.words(INPUTS.name), fans[-1]]
         below = view.page.sum_of((False, box) for box in fans)
-        words += " This variance keeps the activations{} of similar size in all layers." * (len(network.layers) > 2)
+        words += " This variance is meant to keep the activations{} of similar size from layer to layer." * (
+            len(network.layers) > 2
+        )
         both = [" and the gradients" * under.has(UNITS)] * (len(network.layers) > 2)
         begun = say(words, view.set_.fraction(view.page.entry(over), below), *both)
     if len(network.layers) > 2 and entry.kind != "zeros":
-        words = " Units with equal weights would stay equal."
+        words = " The weights are random because units that start with equal weights stay equal."
         begun = say("{}" + words, begun)
     return [begun, *_states(view)]
 
@@ -130,9 +132,9 @@ def _corrections(view: View) -> list[Block]:
     if not known:
         return []
     words = (
-        "The running means start at 0, so they are too small at first. Dividing by {}, the sums of the weights given "
+        "The running means start at 0, so they are too small at first. Dividing by {}, the sums of the coefficients "
     )
-    words += "to the gradients so far, corrects this."
+    words += "of the gradients so far, corrects this."
     return [say(words, listed([view.page.symbol(t) for t in known]))]
 
 
@@ -195,10 +197,8 @@ def _kept(view: View) -> list[Block]:
     known = [s.target for s in view.batch.stage("forward")]
     kept = [view.batch_page.symbol(t, whole=True) for t in known if t.name in read]
     shown = kept if len(kept) <= MOST else [*kept[:4], view.set_.dots("low"), *kept[-2:]]
-    them = "it" if len(kept) == 1 else "them"
-    return (
-        [say(f"The backward pass reads {{}} again, so the forward pass keeps {them}.", listed(shown))] if kept else []
-    )
+    words = "The equations of the backward pass use {} again, so the forward pass keeps "
+    return [say(f"{words}{'it' if len(kept) == 1 else 'them'}.", listed(shown))] if kept else []
 
 
 # The algorithm.
@@ -239,7 +239,8 @@ def _names_in_code(view: View) -> list[Block]:
             inputs = ", ".join(one.partition(":")[0].strip() for one in signature.partition(")")[0].split(","))
             words = words.replace("The ", "the ", 1).replace(" - ", " − ")
             said.append(say("{} computes {}", Code(f"{name}({inputs})"), words))
-    return [say("In the code, " + "; ".join(["{}"] * len(said)) + ".", *said)] if said else []
+    words = "{} is generated from these equations. In it, " + "; ".join(["{}"] * len(said)) + "."
+    return [say(words, Code(view.code.name), *said)] if said else []
 
 
 def _over_layers(view: View) -> list[Block]:

@@ -79,7 +79,7 @@ def _derived(view: View) -> list[Block]:
         (s for s in gradients if isinstance(of := _unscaled(s.form), SumOver) and isinstance(of.of, Array)), None
     )
     if summed is not None and summed.target.about is not None:
-        words = "{} is added to the pre-activations of every sample, so its gradient is a sum over the samples: {}."
+        words = "The same {} is added for every sample, so its gradient is a sum over the samples: {}."
         blocks.append(say(words, page.symbol(summed.target.about, whole=True), page.array(summed.form)))
     return blocks if recurring(view) else [*blocks, *transposed(view, view.batch.stage("factor"))]
 
@@ -161,7 +161,7 @@ def _mean(view: View) -> list[Block]:
     holders = [s for s in view.batch.stage("factor", "gradient") if divides_by_samples(s)]
     mean = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
     if len(holders) == 1:
-        words = "The factor {} of the mean stands in {} alone and enters the others through {}."
+        words = "In the backward pass, the factor {} of the mean appears in {} alone; it enters the others through {}."
         return [say(words, mean, Reference(holders[0].number), view.role("factor"))]
     return []
 

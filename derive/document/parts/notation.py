@@ -341,7 +341,8 @@ def _indices(view: View, shown: Collection[Box]) -> Iterator[Row]:
     if any(map(view.set_.is_condition, shown)):
         i, j = view.page.spared("i", "j")
         yield Text((view.set_.condition(i, j),)), Text(("1 if the equation holds, 0 if not",)), _none()
-    samples = [box for x in view.notation.sample_letters if x not in own and (box := view.letter(x)) in shown]
+    free = (x for x in view.notation.sample_letters if x not in own and LETTERS[x].text not in own)
+    samples = [box for x in free if (box := view.letter(x)) in shown]
     if samples:
         yield Text((view.set_.join(samples, "comma", 0),)), Text(("as an upper index: a sample",)), _none()
 

@@ -319,7 +319,7 @@ def _compared(view: View, example: Example, step: Step) -> Text:
     largest = max(float(np.max(np.abs(step.values[n] - m.central))) for n, m in step.measured.items())
     kinks = "; central differences are no derivatives where an activation has a kink in between"
     return say(
-        f"Such a quotient is a central difference. For all parameters, the largest difference between it and the "
+        f"Such a quotient is a central difference. Over all parameters, the largest difference between it and the "
         f"derivative is {{}}{kinks * example.kinked}.",
         figure(view, shown(largest, 2)),
     )

@@ -22,7 +22,7 @@ from derive.calculus.rules import CANCELLED, CHAIN, LOCAL, NAMED, ONE_FRACTION, 
 from derive.calculus.sample import alone
 from derive.calculus.stepwise import factored
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Heading, Item, Part, Text, boxes_in, listed, say
+from derive.document.blocks import Block, Display, Heading, Item, Part, Span, Text, boxes_in, listed, say
 from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.parts.forward import inside_functions, layers_of
@@ -278,9 +278,9 @@ def _side_by_side(view: View) -> Text:
         return say("All parameters share the factor in green square brackets:" + dots)
     if _repeats(view):
         return say(
-            "Write the chains of all layers below one another. In each row, the factor in red round brackets equals "
-            "the factor in green square brackets of a row above, with its indices renamed, so it need not be computed "
-            "again." + dots
+            "Write the chains of all layers below one another. In each row after the first, the factor in red round "
+            "brackets equals the factor in green square brackets of a row above, up to the names of its indices, so "
+            "it need not be computed again." + dots
         )
     return say(
         "Write the chains below one another. Green square brackets enclose the last factor that a chain shares with "
@@ -403,7 +403,9 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     formal = _formal(view, page, passage)
     if formal is not None:
         named = {s.target.about.name for s in view.written.stage("factor") if s.target.about is not None}
-        first = _naming(view, items[0]) if any(e.of.name in named for e in passage.edges) else items[0]
+        read, shown = {e.of.name for e in passage.edges}, {p.tensor.name for p in _passages(view)}
+        known = [view.role("factor")] if read & named else ["result above"] * (read <= shown)
+        first = _naming(items[0], known)
         items = [Item(left, formal, reason=Text((CHAIN,))), replace(first, left=EMPTY), *items[1:]]
     if passage.name is None:
         return items
@@ -415,12 +417,12 @@ def passage_steps(view: View, passage: Passage) -> list[Item]:
     return [replace(first, left=page.entry(value), right=derived), *others]
 
 
-def _naming(view: View, item: Item) -> Item:
-    """A step with its reason that local derivatives are substituted, and the factors, too."""
+def _naming(item: Item, known: Sequence[Span]) -> Item:
+    """A step in which local derivatives are substituted, with what else is substituted in its reason."""
     spans = () if item.reason is None else item.reason.spans
-    if not spans or not isinstance(spans[0], str) or not spans[0].startswith(LOCAL):
+    if not known or not spans or not isinstance(spans[0], str) or not spans[0].startswith(LOCAL):
         return item
-    return replace(item, reason=Text((view.role("factor"), f" and {spans[0]}", *spans[1:])))
+    return replace(item, reason=Text((*known, f" and {spans[0]}", *spans[1:])))
 
 
 def _formal(view: View, page: Page, passage: Passage) -> tuple[Box, ...] | None:
