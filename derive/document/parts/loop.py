@@ -13,6 +13,7 @@ from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Span, Step, Text, listed, say
+from derive.document.parts.notation import OF_A_STEP
 from derive.document.parts.pattern import recurring
 from derive.document.recursion import Layered, covers
 from derive.document.updates import Updates
@@ -84,7 +85,10 @@ def _states(view: View) -> list[Block]:
         page, kept = updates.page, [t for t in kept if t.owner == updates.parameter]
     if not kept:
         return []
-    shown = [page.symbol(t, whole=True) for t in kept]
+    shown: list[Box | Text] = [page.symbol(t, whole=True) for t in kept]
+    if updates.letter and not view.brief:
+        meanings = (OF_A_STEP[t.role].replace(" of {}", "") for t in kept)
+        shown = [say("{} (" + meaning + ")", symbol) for symbol, meaning in zip(shown, meanings, strict=True)]
     shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
     optimizer = say("For each {}, the optimizer", updates.noun) if updates.letter else Text(("The optimizer",))
     return [say("{} keeps {} from step to step, starting at 0.{}", optimizer, listed(shown), _moment(view))]

@@ -76,7 +76,7 @@ _MEANING = {
 }
 
 # Meaning of a number or an array of a step.
-_OF_A_STEP = {
+OF_A_STEP = {
     "clipped": "clipped gradient of {}",
     "velocity": "velocity of {}: its past steps, each multiplied by the momentum once a step",
     "mean": "first moment of {}: running mean of its gradients",
@@ -243,7 +243,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
     for tensor in computed:
         if tensor.name in _ONCE_A_STEP:
             yield Text((view.batch_page.symbol(tensor),)), Text((_ONCE_A_STEP[tensor.name],)), number
-    for role, words in _OF_A_STEP.items():
+    for role, words in OF_A_STEP.items():
         same = [t for t in computed if t.role == role and t.about is not None]
 
         def meaning(tensor: Tensor, page: Page, _: object, words: str = words) -> Text:
