@@ -202,7 +202,7 @@ def test_a_part_that_the_derivatives_repeat_is_named_and_explained(name, lines, 
 @pytest.mark.parametrize("name", ["attention", "batch_norm"])
 def test_what_sharing_saves_is_said_of_a_batch_where_samples_are_coupled(name):
     page = derive(networks.NETWORKS[name]()).markdown(only=("pattern",))
-    assert page.count("For a batch, in terms of the number of samples, every chain by itself takes") == 1
+    assert page.count("For a batch, in terms of the number of samples, multiplying out every chain takes") == 1
     assert "The gradients of the batch follow:" in page
 
 

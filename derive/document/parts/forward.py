@@ -42,7 +42,7 @@ def forward(view: View) -> Part:
         blocks.append(Display((definition(view, d),)))
     if view.coupled:
         indexed = tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("forward", "error"))
-        blocks += [say("Some of these equations combine samples, so all are written for a batch:"), Display(indexed)]
+        blocks += [say("Some of the equations combine samples, so all are written for a batch:"), Display(indexed)]
         blocks += _parts(view)
     elif not view.brief:
         blocks += _for_one_sample(view)

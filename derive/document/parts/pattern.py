@@ -460,11 +460,11 @@ def _saving(view: View) -> list[Block]:
     if not alone.is_number:
         one, batch = "For one sample, in terms of the widths", "For a batch, in terms of the number of samples"
         batch += " and the widths" * bool(view.batch.extents)
-        text = say(f"Sharing saves multiplications. {batch if view.coupled else one}, every chain by itself takes")
+        text = say(f"Sharing saves work. {batch if view.coupled else one}, multiplying out every chain takes")
         return [
             text,
             _count(view, alone),
-            say("multiplications and divisions{}. With shared factors they are", inside_functions(view)),
+            say("multiplications and divisions{}. With shared factors, the number is", inside_functions(view)),
             _count(view, shared),
         ]
     cancels = any(is_cancelled(p) and p.name is not None for p in view.batch.passages)
