@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sympy import Rational
+
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Array, Broadcast, Call, Hadamard, Map, Node, Power, SumOver, walk
+from derive.arrays.matrix import Array, Broadcast, Call, Hadamard, Map, Node, Power, SumOver, divides, walk
 from derive.arrays.matrix import Part as Slice
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import SAMPLES
@@ -77,7 +79,8 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
             words = "{} is a column of ones, as many as fit: {} on the right of a column copies it into every column, "
             words += "and {} on the right of a matrix adds its columns."
             found["ones"] = say(words, one, row, one)
-    powers = {n.exponent for n in nodes if isinstance(n, Power) and n.shape != (1, 1) and n.exponent.is_positive}
+    raised = {n.exponent for n in nodes if isinstance(n, Power) and n.shape != (1, 1)}
+    powers = {exponent for exponent in raised if exponent.is_positive} - {Rational(1, 2)}
     if powers == {2}:
         found["power"] = say("The exponent {} squares each entry.", set_.join((times, set_.number(2)), "", ATOM))
     elif powers:
@@ -86,6 +89,9 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
         found["sum"] = say("{} adds all entries.", set_.name("sum"))
     if any(isinstance(n, Hadamard) for n in nodes):
         found["times"] = say("{} is the elementwise product; matrix products are evaluated first.", times)
+    if any(isinstance(n, Hadamard) and any(map(divides, n.factors)) for n in nodes):
+        roots = "; a root is taken of each entry" * any(abs(exponent) == Rational(1, 2) for exponent in raised)
+        found["over"] = say("{} is elementwise division" + roots + ".", set_.sign_alone("over"))
     if any(isinstance(n, Slice) for n in nodes):
         found["part"] = say(_WITHOUT_BIASES, set_.letter(WITHOUT_FIRST))
     for statement in statements:

@@ -177,8 +177,8 @@ class Typesetter:
         return Box("under", (inner, note), max(inner.width, _SCRIPT * note.width), ATOM, inner.tall)
 
     def sign_alone(self, name: str) -> Box:
-        """A binary sign by itself."""
-        return Box("row", (BETWEEN[name], EMPTY, EMPTY), BETWEEN[name].width)
+        """A binary sign by itself, without its spaces."""
+        return self.letter(Letter(BETWEEN[name].tex.strip(), BETWEEN[name].text.strip(), BETWEEN[name].width))
 
     def before(self, sign: str, box: Box) -> Box:
         """A part preceded by a sign; a line may break before the sign."""

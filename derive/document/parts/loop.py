@@ -12,6 +12,7 @@ from derive.arrays.matrix import Call, arrays_read, walk
 from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
+from derive.document.array_signs import signs
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Span, Step, Text, listed, say
 from derive.document.parts.notation import OF_A_STEP
 from derive.document.parts.pattern import recurring
@@ -37,7 +38,8 @@ def loop(view: View) -> Part:
     blocks: list[Block] = _states(view) if view.brief else _beginning(view)
     blocks += [_lead(view), Updates(view).display]
     if not view.brief:
-        blocks += _corrections(view)
+        known = view.batch.stage("forward", "error", "factor", "gradient")
+        blocks += [*signs(view, view.batch.stage("update"), known), *_corrections(view)]
     if plain and (view.exhaustive or (view.notation.increment and not view.brief)):
         blocks += [_stepwise_words(view), Display(tuple(_stepwise(view)))]
     elif view.exhaustive:
