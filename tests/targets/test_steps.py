@@ -79,7 +79,7 @@ def test_late_errors_read_only_stored_arrays() -> None:
 
 DECLINED = """attention batch_norm bias_and_square bilinear constant_units error_per_sample layer_norm
     layer_norm_in_steps layer_norm_with_gain learned_loss_weights linear_error low_rank outer_product pairs_of_samples
-    penalty_of_biases scalar_parameters scaled_scores steepness sum_of_units symmetric_weight""".split()
+    penalty_of_biases product_of_parameters scalar_parameters scaled_scores steepness sum_of_units symmetric_weight""".split()
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
@@ -88,6 +88,12 @@ def test_a_module_is_whole_without_the_second_rendering(name: str) -> None:
     source = " ".join(derive(networks.NETWORKS[name]()).numpy().split())
     assert ("def straight_line(" not in source) == (name in DECLINED)
     assert ("There is no faster rendering of a step for these equations: " in source) == (name in DECLINED)
+
+
+@pytest.mark.parametrize("name", ["linear_error", "inputs_as_targets"])
+def test_what_is_stored_is_not_overwritten(name: str) -> None:
+    """A factor that copies a parameter, which the update changes, and two terms of the error that share scratch."""
+    derive(networks.NETWORKS[name]()).check().require()
 
 
 def assert_fast(pair: Pair) -> None:

@@ -51,8 +51,11 @@ class Bodies:
         """Return ``name = code  # (number)``."""
         form = code_form(statement)
         code = self.printer.code(form).text
+        seen = form
+        while isinstance(seen, mx.Broadcast | mx.Repeat | mx.Transpose | mx.Part):  # views of an array
+            seen = seen.of
         parameters = {p.name for p in self.program.parameters}
-        if isinstance(form, mx.Array) and form.tensor.name in parameters:  # which update changes in place
+        if isinstance(seen, mx.Array) and seen.tensor.name in parameters:  # which update changes in place
             code = f"np.copy({code})"
         return f"{self.statements.name(statement.target)} = {code}  # ({statement.number})"
 

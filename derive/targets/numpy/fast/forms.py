@@ -168,13 +168,22 @@ class FormPrinter:
         shared, (rest,) = cse([expression], symbols=(Symbol(f"_s{n}", real=True) for n in range(1000)))
         known: dict[Symbol, str] = {}
         steps = [*parts.items(), *shared]
+        ends: dict[Symbol, int] = {}
         for symbol, node in inner.items():
+            begun = len(lines)
             same = into and form.shape == node.shape and form.shape[0] != 1 and isinstance(node, mx.Product)
             alone = sum(isinstance(n, mx.Product) for n in inner.values()) == 1 and into not in known.values()
             code = self._leaf(node, lines, numbers, into if same and alone else "")
             if not isinstance(node, _VIEWS) and sum(e.count(symbol) for e in [*(e for _, e in steps), rest]) > 1:
                 code = self._part(code, lines, numbers)
+            elif len(lines) > begun:
+                ends[symbol] = len(lines)
             known[symbol] = code
+        for symbol, end in reversed(ends.items()):  # what later lines would overwrite is computed before them
+            if len(lines) > end or steps:
+                named: list[str] = []
+                known[symbol] = self._part(known[symbol], named, numbers)
+                lines[end:end] = named
         spelling = Spelling(known, self.constant, scratch, emit, self.code.used, apart=shape.startswith("(1, "))
         back: dict[Expr, Expr] = {}
         for symbol, taken_out in steps:
