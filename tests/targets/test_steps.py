@@ -79,7 +79,8 @@ def test_late_errors_read_only_stored_arrays() -> None:
 
 DECLINED = """attention batch_norm bias_and_square bilinear constant_units error_per_sample layer_norm
     layer_norm_in_steps layer_norm_with_gain learned_loss_weights linear_error low_rank outer_product pairs_of_samples
-    penalty_of_biases product_of_parameters scalar_parameters scaled_scores steepness sum_of_units symmetric_weight""".split()
+    penalty_of_biases product_of_parameters scalar_parameters scaled_scores steepness sum_of_units
+    symmetric_weight""".split()
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
