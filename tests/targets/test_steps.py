@@ -97,6 +97,11 @@ def test_what_is_stored_is_not_overwritten(name: str) -> None:
     derive(networks.NETWORKS[name]()).check().require()
 
 
+@pytest.mark.parametrize("seed", [1080, 1099, 1338])
+def test_a_product_that_is_read_twice_has_an_array_of_its_own(seed: int) -> None:
+    derive(networks.random_network(seed)).check().require()
+
+
 def assert_fast(pair: Pair) -> None:
     found = derivation((2, 3, 2), (pair.hidden, pair.output), pair.loss, pair.bias, pair.notation)
     assert "def straight_line(" in found.numpy()

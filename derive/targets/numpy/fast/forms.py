@@ -173,8 +173,9 @@ class FormPrinter:
             begun = len(lines)
             same = into and form.shape == node.shape and form.shape[0] != 1 and isinstance(node, mx.Product)
             alone = sum(isinstance(n, mx.Product) for n in inner.values()) == 1 and into not in known.values()
-            code = self._leaf(node, lines, numbers, into if same and alone else "")
-            if not isinstance(node, _VIEWS) and sum(e.count(symbol) for e in [*(e for _, e in steps), rest]) > 1:
+            again = sum(e.count(symbol) for e in [*(e for _, e in steps), rest]) > 1
+            code = self._leaf(node, lines, numbers, into if same and alone and not again else "")
+            if not isinstance(node, _VIEWS) and again:
                 code = self._part(code, lines, numbers)
             elif len(lines) > begun:
                 ends[symbol] = len(lines)
