@@ -2047,7 +2047,7 @@ def _turned_indices(before: Any, base: Any, below: Any, above: Any, left: Any) -
 
 def _next_layer(before: Any, page: Any, tensor: Any) -> Any:
     sign = before(page, tensor)
-    return replace(sign, number=str(int(sign.number) + 1)) if tensor.role == "weight" else sign
+    return replace(sign, number=str(int(sign.number) + 1)) if tensor.role == "weight" and sign.number else sign
 
 
 def _without_m(before: Any, top: Any, bottom: Any) -> str:
