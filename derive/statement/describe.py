@@ -19,7 +19,7 @@ def described(network: Network) -> str:
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(names) == 1 else "activations"
     bias, goal = BIASES[network.bias], loss(network.loss).with_article
-    biases = bias.of_one if [*network.layers[1:]] == [1] else bias.phrase
+    biases = bias.of_one if network.is_one_unit else bias.phrase
     first = f"{titled(network.layers)} with {functions} {noun} and {biases}. The loss is {goal}."
     return f"{first[0].upper()}{first[1:]}{_learning(network)}"
 

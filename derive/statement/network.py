@@ -173,6 +173,11 @@ class Network:
         rows = {key: getattr(self, key) for key, declared in KEYS.items() if declared.always or not self.is_plain(key)}
         return "".join(f"{key} = {_value(value)}\n" for key, value in rows.items())
 
+    @property
+    def is_one_unit(self) -> bool:
+        """Whether the network is a single unit."""
+        return [*self.layers[1:]] == [1]
+
     def is_plain(self, key: str) -> bool:
         """Whether an argument has its default value."""
         return bool(getattr(self, key) == DEFAULTS[key])

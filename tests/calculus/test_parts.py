@@ -24,7 +24,10 @@ def hidden(define) -> ForwardPass:
 
 def root_mean_square(s: Statement, z: Tensor) -> Tensor:
     g = s.learned("g", UNITS)
-    scale = lambda u: sqrt(s.sum(UNITS, lambda j: z[j, u] ** 2) / 5 + Rational(1, 1000))  # noqa: E731
+
+    def scale(u):
+        return sqrt(s.sum(UNITS, lambda j: z[j, u] ** 2) / 5 + Rational(1, 1000))
+
     return s.define("n", z.axes, lambda i, u: g[i,] * z[i, u] / scale(u))
 
 
@@ -35,21 +38,32 @@ def temperature(s: Statement, z: Tensor) -> Tensor:
 
 def gated_softmax(s: Statement, z: Tensor) -> Tensor:
     g, t = s.learned("g", UNITS), s.learned("t")
-    power = lambda i, u: exp(z[i, u] * t[()])  # noqa: E731
+
+    def power(i, u):
+        return exp(z[i, u] * t[()])
+
     return s.define("p", z.axes, lambda i, u: g[i,] * power(i, u) / s.sum(UNITS, lambda j: power(j, u)))
 
 
 def batch_norm_with_gain(s: Statement, z: Tensor) -> Tensor:
     g = s.learned("g", UNITS)
-    off = lambda i, u: z[i, u] - s.sum(S, lambda v: z[i, v]) / SAMPLES  # noqa: E731
-    scale = lambda i: sqrt(s.sum(S, lambda u: off(i, u) ** 2) / SAMPLES + Rational(1, 1000))  # noqa: E731
+
+    def off(i, u):
+        return z[i, u] - s.sum(S, lambda v: z[i, v]) / SAMPLES
+
+    def scale(i):
+        return sqrt(s.sum(S, lambda u: off(i, u) ** 2) / SAMPLES + Rational(1, 1000))
+
     return s.define("n", z.axes, lambda i, u: g[i,] * off(i, u) / scale(i))
 
 
 def weight_norm() -> ForwardPass:
     s, x, y = begun()
     v, g = s.learned("v", OUTPUTS, INPUTS), s.learned("g", OUTPUTS)
-    length = lambda i: sqrt(s.sum(INPUTS, lambda k: v[i, k] ** 2))  # noqa: E731
+
+    def length(i):
+        return sqrt(s.sum(INPUTS, lambda k: v[i, k] ** 2))
+
     return s.error(s.squares(y, s.dense("o", s.define("W", v.axes, lambda i, j: g[i,] * v[i, j] / length(i)), x)))
 
 
@@ -120,6 +134,9 @@ def test_a_part_has_a_letter_that_nothing_else_has():
     units = axis("u")
     x, y = s.given("X", "input", INPUTS), s.given("Y", "target", units)
     c, g = s.dense("C", s.learned("W", units, INPUTS), x), s.learned("d", units)
-    scale = lambda r: sqrt(s.sum(units, lambda j: c[j, r] ** 2) + 1)  # noqa: E731
+
+    def scale(r):
+        return sqrt(s.sum(units, lambda j: c[j, r] ** 2) + 1)
+
     (part,) = parts(s.error(s.squares(y, s.define("n", c.axes, lambda i, r: g[i,] * c[i, r] / scale(r)))))
     assert part.target.name == "g"

@@ -100,7 +100,10 @@ def test_vectors_over_samples_hold(width):
 
 def test_vectors_over_samples_without_one_of_their_terms_are_refused(monkeypatch):
     write = Vectors.formula
-    short = lambda self, e: write(self, Add(*e.args[1:]) if e.is_Add and len(e.args) > 2 else e)  # noqa: E731
+
+    def short(self, e):
+        return write(self, Add(*e.args[1:]) if e.is_Add and len(e.args) > 2 else e)
+
     monkeypatch.setattr(Vectors, "formula", short)
     with pytest.raises(Differs, match="mean"):
         check_page(derive(normalised(4)))

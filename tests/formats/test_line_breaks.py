@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from derive import Edition, Network, derive
 from derive.paper.notation import NOTATIONS
 
 CLASSES = {"activation": ("sigmoid", "sigmoid", "softmax"), "loss": "cross_entropy"}
-NETS: dict[str, dict[str, object]] = {
+NETS: dict[str, dict[str, Any]] = {
     "one unit": {"layers": (3, 4, 4, 1)},
     "two layers": {"layers": (2, 3, 2)},
     "classes": {"layers": (4, 5, 5, 3), **CLASSES},
@@ -23,7 +24,7 @@ NETS: dict[str, dict[str, object]] = {
 @cache
 def pattern(name: str, notation: str, kind: str) -> dict[str, str]:
     """The files of a document with the pattern alone."""
-    derivation = derive(Network(**NETS[name], notation=notation))  # type: ignore[arg-type]
+    derivation = derive(Network(**NETS[name], notation=notation))
     return derivation.files(Edition(kind, only="pattern"))
 
 
@@ -36,7 +37,7 @@ def rows(name: str, notation: str, kind: str, file: str, mark: str) -> list[str]
 @pytest.mark.parametrize("name", NETS)
 def test_no_row_of_the_pattern_breaks(name: str, notation: str) -> None:
     """A row that is wider than a line of LaTeX is set in smaller type."""
-    depth = len(NETS[name]["layers"]) - 1  # type: ignore[arg-type]
+    depth = len(NETS[name]["layers"]) - 1
     for kind, file, colour in (
         ("md", "derivation.md", r"\textcolor"),
         ("tex", "derivation.tex", r"\in"),
@@ -56,7 +57,7 @@ def test_brackets_of_the_pattern_are_closed_in_the_formula_that_opens_them(name:
     """A page in HTML breaks lines between formulas."""
     page = pattern(name, notation, "html")["derivation.html"]
     formulas = [found for found in re.findall(r"<math>.*?</math>", page) if re.search(r"<mo[^>]*green[^>]*>\[", found)]
-    assert len(formulas) >= len(NETS[name]["layers"]) - 1  # type: ignore[arg-type]
+    assert len(formulas) >= len(NETS[name]["layers"]) - 1
     for found in formulas:
         counts = [len(re.findall(rf"<mo[^>]*(?:red|green)[^>]*>\{sign}</mo>", found)) for sign in "[]()"]
         assert counts[0] == counts[1] and counts[2] == counts[3], found

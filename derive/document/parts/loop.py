@@ -60,7 +60,7 @@ def _beginning(view: View) -> list[Block]:
         return []
     entry = INITIALISATIONS[network.initialisation]
     over, under = entry.spread
-    start = "the bias starts" if [*network.layers[1:]] == [1] else "the biases start"
+    start = "the bias starts" if network.is_one_unit else "the biases start"
     biases = "" if network.bias == "none" else f"; {start} at 0"
     if entry.variance is None:
         begun = say(f"Before the first step, the weights are {entry.phrase}{biases}.")

@@ -166,25 +166,12 @@ class FormPrinter:
         if expression in inner:
             return self._leaf(inner[expression], lines, numbers, into)
         shared, (rest,) = cse([expression], symbols=(Symbol(f"_s{n}", real=True) for n in range(1000)))
-        known: dict[Symbol, str] = {}
         steps = [*parts.items(), *shared]
-        ends: dict[Symbol, int] = {}
-        for symbol, node in inner.items():
-            begun = len(lines)
-            same = into and form.shape == node.shape and form.shape[0] != 1 and isinstance(node, mx.Product)
-            alone = sum(isinstance(n, mx.Product) for n in inner.values()) == 1 and into not in known.values()
-            again = sum(e.count(symbol) for e in [*(e for _, e in steps), rest]) > 1
-            code = self._leaf(node, lines, numbers, into if same and alone and not again else "")
-            if not isinstance(node, _VIEWS) and again:
-                code = self._part(code, lines, numbers)
-            elif len(lines) > begun:
-                ends[symbol] = len(lines)
-            known[symbol] = code
-        for symbol, end in reversed(ends.items()):  # what later lines would overwrite is computed before them
-            if len(lines) > end or steps:
-                named: list[str] = []
-                known[symbol] = self._part(known[symbol], named, numbers)
-                lines[end:end] = named
+        room = into if form.shape[0] != 1 and sum(isinstance(n, mx.Product) for n in inner.values()) == 1 else ""
+        read = [*(e for _, e in steps), rest]
+        again = {symbol for symbol in inner if sum(e.count(symbol) for e in read) > 1}
+        places = {s: room for s, n in inner.items() if isinstance(n, mx.Product) and n.shape == form.shape}
+        known = self._leaves(inner, again, places, bool(steps), lines, numbers)
         spelling = Spelling(known, self.constant, scratch, emit, self.code.used, apart=shape.startswith("(1, "))
         back: dict[Expr, Expr] = {}
         for symbol, taken_out in steps:
@@ -201,6 +188,37 @@ class FormPrinter:
         if self.all_batches and not into and not isinstance(whole, Symbol | Piecewise):
             into = scratch(whole)
         return spelling.code(whole, into)
+
+    def _leaves(
+        self,
+        inner: Mapping[Symbol, mx.Node],
+        again: Collection[Symbol],
+        places: Mapping[Symbol, str],
+        more: bool,
+        lines: list[str],
+        numbers: str,
+    ) -> dict[Symbol, str]:
+        """The code of the nodes in a formula; ``more`` lines may follow before the formula is computed.
+
+        A node that is read ``again`` has a name, and no place that the formula itself is written into. What a later
+        line would overwrite in a shared array is computed before that line.
+        """
+        known: dict[Symbol, str] = {}
+        ends: dict[Symbol, int] = {}
+        for symbol, node in inner.items():
+            begun, place = len(lines), "" if symbol in again else places.get(symbol, "")
+            code = self._leaf(node, lines, numbers, "" if place in known.values() else place)
+            if not isinstance(node, _VIEWS) and symbol in again:
+                code = self._part(code, lines, numbers)
+            elif len(lines) > begun:
+                ends[symbol] = len(lines)
+            known[symbol] = code
+        for symbol, end in reversed(ends.items()):
+            if more or len(lines) > end:
+                named: list[str] = []
+                known[symbol] = self._part(known[symbol], named, numbers)
+                lines[end:end] = named
+        return known
 
     def _scratch(self, shape: str) -> Iterator[str]:
         """Arrays of a shape for what is computed on the way; the lines share them."""
