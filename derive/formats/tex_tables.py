@@ -31,7 +31,7 @@ def narrowing(picture: Picture, table: Table) -> float:
     """The factor for the distances in a drawing with which a small table fits beside it on a page; 0 if none does."""
     rows = (table.head, *table.rows)
     columns = (max(text_width(row[n]) for row in rows) + 1.4 for n in range(len(table.head)))
-    room = 435 - 9.0 * sum(columns)
+    room = 425 - 9.0 * sum(columns)
     factor = min(1.0, (room - UNIT) / (picture.drawing.width - UNIT))
     return factor if factor > NARROWEST and not is_long(table.rows) else 0.0
 

@@ -100,7 +100,7 @@ def _moment(view: View) -> Text:
     """Name the letter of the first moment, which papers call by that of the samples here."""
     if not any(t.role == "mean" for t in view.batch.states):
         return Text(())
-    words = " The first moment is written {}, not {} as in the paper, because {} is the number of samples here."
+    words = " The first moment is written {}, not {} as usual, because {} is the number of samples here."
     samples, letters = view.page.entry(SAMPLES), ABOUT["mean"]
     whole = Updates(view).letter and len(Updates(view).parameter.axes) == 2
     return say(words, view.letter(letters.batch if whole else letters.entry), samples, samples)
