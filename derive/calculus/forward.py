@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from sympy import Symbol
 
@@ -22,7 +23,9 @@ class ForwardPass:
 
     ``equations`` are in the order of computation; the last one is the error. ``inputs`` come with
     the data, ``parameters`` are learned. ``constants`` maps the names of scalars that the
-    equations read to their values.
+    equations read to their values. ``outputs`` are the names of the tensors that are predicted; empty
+    if there is one that the equations tell. ``starts`` maps parameters to their initial values: the name of an
+    initialisation, a number, or an array as nested tuples. A parameter without an entry starts by the default.
     """
 
     equations: tuple[Equation, ...]
@@ -31,9 +34,11 @@ class ForwardPass:
     supply: IndexSupply
     promises: tuple[SumsToOne, ...] = ()
     constants: Mapping[str, Fraction] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    starts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("equations", "inputs", "parameters", "promises"):
+        for name in ("equations", "inputs", "parameters", "promises", "outputs"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 

@@ -110,7 +110,8 @@ class Tensor:
     ``target``, ``preactivation``, ``activation``, ``error``, ``factor``,
     ``gradient``, ...; see ``Role``); each notation writes a role in its own way. ``layer`` is
     its layer, if any. If the tensor is a factor or a gradient, ``about`` is the tensor
-    with respect to which it is the derivative of the error.
+    with respect to which it is the derivative of the error. ``places`` is the axis whose entries
+    an integer tensor numbers, such as the words of a vocabulary; None for a tensor of real numbers.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Tensor:
     axes: tuple[Axis, ...] = ()
     layer: int | None = None
     about: Tensor | None = None
+    places: Axis | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", _as_tuple(self.axes))
@@ -146,6 +148,13 @@ class Tensor:
     def owner(self) -> Tensor:
         """The tensor that this one belongs to: the parameter of a state, of a gradient, of a new value."""
         return self if self.about is None else self.about.owner
+
+    @property
+    def stored_axes(self) -> tuple[Axis, ...]:
+        """The axes in the order in which arrays hold them: the samples come first if there are three or more."""
+        if len(self.axes) < 3:
+            return self.axes
+        return tuple(sorted(self.axes, key=lambda axis: not axis.sample))
 
     @property
     def symbol(self) -> Symbol:

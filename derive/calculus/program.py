@@ -97,11 +97,12 @@ class Passage:
 class Program:
     """A straight-line program: statements with their inputs, parameters, states and scalars.
 
-    ``predicted`` is the name of the tensor that the network predicts.
+    ``predicted`` is the name of the tensor that the network predicts, the first of ``outputs``.
     ``states`` are kept between steps, like the parameters, and start at 0: arrays that belong to a
     parameter, and numbers such as the step count. ``constants`` are the scalars with a fixed
-    value. A statement whose target has the role ``updated`` replaces the parameter or the state
-    named by its ``about``. ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
+    value, ``starts`` the initial values of parameters, as in a ``ForwardPass``. A statement whose
+    target has the role ``updated`` replaces the parameter or the state named by its ``about``.
+    ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
     ``passages`` give the derivation of each derivative of the error, from the error outward.
     """
 
@@ -115,6 +116,8 @@ class Program:
     passages: tuple[Passage, ...] = ()
     states: tuple[Tensor, ...] = ()
     constants: Mapping[str, Fraction] = field(default_factory=dict)
+    starts: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -261,6 +264,8 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
         tuple(backward.passages),
         step.states,
         constants,
+        forward.starts,
+        forward.outputs or (forward.prediction.name,),
     )
     program.check()
     return program
