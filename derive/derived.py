@@ -18,13 +18,9 @@ from typing import Self
 
 from sympy import Integer
 
-from derive.arrays.contraction import LiftError
-from derive.arrays.lift import ArrayProgram, lift, lift_program
-from derive.arrays.matrix import ShapeError
+from derive.arrays.lift import ArrayProgram, lift_program
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import Equation, as_named, lettered
-from derive.calculus.normal_form import exact
 from derive.calculus.parts import with_parts
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
@@ -37,7 +33,6 @@ from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.statement.state import state
-from derive.text.errors import StatementError
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,18 +98,9 @@ class Derived:
     def of_pass(cls, forward: ForwardPass, notation: Notation) -> Self:
         """Derive the backward equations of a forward pass.
 
-        Raises StatementError, naming the tensor, for an equation that cannot be derived or has no array form.
+        Raises StatementError, naming the tensor, for an equation that cannot be derived.
         """
-        stated = forward.refreshed()
-        for equation, own in zip(forward.equations, stated.equations, strict=True):
-            try:
-                lift(own, stated.tensors)
-            except (LiftError, ShapeError):
-                _refuse(equation, forward)
-        try:
-            return cls._of(None, with_parts(stated), notation)
-        except (LiftError, ShapeError) as problem:
-            raise StatementError(f"{problem}; state a part of what it comes from as a tensor of its own") from None
+        return cls._of(None, with_parts(forward.refreshed()), notation)
 
     @classmethod
     def _of(cls, network: Network | None, stated: ForwardPass, notation: Notation) -> Self:
@@ -124,11 +110,3 @@ class Derived:
         descent = Descent() if network is None else network.descent
         program = lift_program(assemble(all_chains, factors, descent, notation.scale))
         return cls(network, notation, stated, all_chains, factors, program)
-
-
-def _refuse(equation: Equation, forward: ForwardPass) -> None:
-    """Raise StatementError for an equation without an array form, with letters for its indices."""
-    try:
-        lift(lettered(as_named(exact(equation, forward))), forward.tensors)
-    except (LiftError, ShapeError) as problem:
-        raise StatementError(f"the equation of {equation.target.name} has no array form: {problem}") from None

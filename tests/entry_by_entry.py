@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sympy import (
     Abs,
     Add,
+    And,
     Expr,
     Ge,
     Gt,
@@ -25,6 +26,7 @@ from sympy import (
     Max,
     Min,
     Mul,
+    Or,
     Piecewise,
     Pow,
     Rational,
@@ -134,6 +136,8 @@ class EntryByEntry:
     def _holds(self, condition: Any, at: dict[Index, int]) -> bool:
         if condition == true:
             return True
+        if isinstance(condition, And | Or):
+            return (all if isinstance(condition, And) else any)(self._holds(part, at) for part in condition.args)
         left, right = (self.number(side, at).real for side in (condition.lhs, condition.rhs))
         compare = {Gt: left > right, Ge: left >= right, Lt: left < right, Le: left <= right}
         return bool(compare[type(condition)])

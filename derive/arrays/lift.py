@@ -1,4 +1,4 @@
-"""Translate the index form to the matrix form. A term that cannot be translated raises LiftError."""
+"""Translate the index form to the matrix form, equation by equation, where there is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from derive.arrays.blocks import stacked
 from derive.arrays.contraction import LiftError, sides_of
 from derive.arrays.exact import recognise
 from derive.arrays.lift_terms import lay
-from derive.calculus.index import Equation, Tensor, lettered, symbols_read
+from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.program import Assign, Program
 from derive.record import record
 
@@ -57,33 +57,28 @@ class ArrayProgram(Program):
 
 
 def lift_program(program: Program) -> ArrayProgram:
-    """Add the array form to every statement of a program and check all shapes.
-
-    Raises LiftError, naming the tensor, for a statement without an array form.
-    """
+    """Add the array form to every statement of a program and check all shapes."""
     tensors = program.tensors
     lifted = []
     for statement in program.statements:
-        form = recognise(_lifted(statement.equation, tensors))
-        made = ArrayAssign(statement.number, statement.stage, statement.equation, form)
+        made = ArrayAssign(statement.number, statement.stage, statement.equation, formed(statement.equation, tensors))
         _check_shape(made)
         lifted.append(made)
     return ArrayProgram(**{**program.parts, "statements": tuple(lifted)})
 
 
-def _lifted(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
-    """The matrix form; errors name the tensor and use letters for indices."""
+def formed(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
+    """Return the matrix form of an equation's right side, or else the equation itself as a ``Formula``."""
     try:
-        return lift(equation, tensors)
+        return recognise(lift(equation, tensors))
     except (LiftError, mx.ShapeError):
-        try:
-            lift(lettered(equation), tensors)
-        except (LiftError, mx.ShapeError) as readable:
-            problem = readable
-        raise LiftError(f"{equation.target.name} has no array form: {problem}") from None
+        read = (tensors[name] for name in symbols_read(equation.expression) if name in tensors)
+        return mx.Formula(equation, tuple(read))
 
 
 def _check_shape(statement: ArrayAssign) -> None:
+    if isinstance(statement.form, mx.Formula):
+        return
     expected = mx.Array(statement.target).shape
     if statement.form.shape != expected:
         raise LiftError(

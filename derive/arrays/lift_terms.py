@@ -58,7 +58,7 @@ def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]
 def _(expression: Indexed, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     tensor = tensors[expression.base.label.name]
     node: mx.Node = mx.Array(tensor)
-    if len(tensor.axes) > 2 or len(_free(expression)) != len(expression.indices):
+    if len(tensor.axes) > 2 or len(_free(expression)) != len(expression.indices) or not _all_plain(expression):
         raise LiftError(f"{expression} has no matrix form: it needs one or two different indices")
     own = tuple(expression.indices)
     for axis, (index, wide) in enumerate(zip(own, tensor.axes, strict=True)):
@@ -71,6 +71,10 @@ def _(expression: Indexed, row: Side, column: Side, tensors: Mapping[str, Tensor
     if own_row in (row, None) and own_column in (column, None):
         return Lifted(node, own_row, own_column)
     return Lifted(mx.Transpose(node), own_column, own_row)
+
+
+def _all_plain(entry: Indexed) -> bool:
+    return all(isinstance(index, Index) for index in entry.indices)
 
 
 @_node.register

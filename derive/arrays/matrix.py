@@ -13,7 +13,9 @@ from typing import Any
 
 from sympy import Expr, Integer
 
-from derive.calculus.index import Tensor
+from derive.arrays.lift_named import lift_named
+from derive.arrays.named import Named
+from derive.calculus.index import Equation, Tensor
 from derive.calculus.reading_order import subtracted
 from derive.record import record
 
@@ -70,14 +72,12 @@ class Array(Node):
         return frozenset({self.tensor.name})
 
     @property
-    def shape(self) -> Shape:
-        """Rows and columns of the stored array."""
-        axes = self.tensor.axes
-        if len(axes) > 2:
-            raise ShapeError(f"{self.tensor.name} has {len(axes)} axes; the matrix form has two")
+    def shape(self) -> Any:
+        """Rows and columns of the stored array; all sides of an array of three or more axes."""
+        axes = self.tensor.stored_axes
         if len(axes) == 1:
             return (ONE, axes[0].extent) if axes[0].sample else (axes[0].extent, ONE)
-        return (axes[0].extent, axes[1].extent) if axes else (ONE, ONE)
+        return tuple(axis.extent for axis in axes) or (ONE, ONE)
 
 
 @record
@@ -370,6 +370,32 @@ class Einsum(Node):
     def shape(self) -> Shape:
         """The full shape."""
         return self.full
+
+
+@record
+class Formula(Node):
+    """An equation without a matrix form, as it is in index form; ``given`` are the tensors that it reads.
+
+    It is computed with one array axis for each index, and printed with its indices.
+    """
+
+    equation: Equation
+    given: tuple[Tensor, ...]
+
+    @cached_property
+    def _reads(self) -> frozenset[str]:
+        """The names of the tensors that the equation reads."""
+        return frozenset(t.name for t in self.given)
+
+    @cached_property
+    def named(self) -> Named:
+        """The right side with named axes. Raises NamedError if there is no such form."""
+        return lift_named(self.equation, {t.name: t for t in self.given})
+
+    @property
+    def shape(self) -> Any:
+        """The shape of the array of the target."""
+        return Array(self.equation.target).shape
 
 
 def _folded(shape: Shape, axis: int) -> Shape:

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 
-from derive.calculus.deltas import contract, expand, tidy
+from derive.calculus.deltas import Ranges, contract, expand, tidy
+from derive.calculus.extremes import Extreme, slope_of
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
@@ -142,7 +143,7 @@ def chains(forward: ForwardPass) -> Chains:
         names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
         named = [forward.tensors[name] for name in names]
         read = [t for t in named if equation.expression.has(t.symbol)]  # a width may have the name of a tensor
-        found = [shortened(local_derivative(equation, t, forward.supply), short) for t in read]
+        found = [shortened(local_derivative(equation, t, forward.supply, forward.ranges), short) for t in read]
         vanishing += [edge for edge in found if edge.value == 0]
         if kept := tuple(edge for edge in found if edge.value != 0):
             edges[equation.target.name] = kept
@@ -151,8 +152,12 @@ def chains(forward: ForwardPass) -> Chains:
     return Chains(forward, _reached(forward, edges), tuple(vanishing))
 
 
-def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> LocalDerivative:
+def local_derivative(
+    equation: Equation, wrt: Tensor, supply: IndexSupply, ranges: Ranges | None = None
+) -> LocalDerivative:
     """Differentiate one equation with respect to one entry of one tensor it reads.
+
+    ``ranges`` are the axes of the tensors by their names.
 
     >>> from sympy import Integer
     >>> from derive.calculus.index import Axis
@@ -164,7 +169,7 @@ def local_derivative(equation: Equation, wrt: Tensor, supply: IndexSupply) -> Lo
     """
     fresh = supply.several(wrt.axes)
     raw = _slope(equation.expression, wrt, wrt[fresh])
-    slope = contract(raw, supply)
+    slope = contract(raw, supply, ranges=ranges)
     own = _in_output(slope, equation, fresh)
     rules = rules_of(equation.expression, wrt.symbol)
     reasons = [Reason((*rules, *([INDEPENDENCE] if raw.has(KroneckerDelta) else [])), raw)]
@@ -194,6 +199,8 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
         return Integer(0)
     if isinstance(expression, Sum):
         return Sum(_slope(expression.function, tensor, entry), *expression.limits)
+    if isinstance(expression, Extreme):
+        return slope_of(expression, lambda body: _slope(body, tensor, entry))
     if isinstance(expression, Add):
         return Add(*(_slope(term, tensor, entry) for term in expression.args))
     if isinstance(expression, Mul):

@@ -7,14 +7,18 @@ contracted only where that is provably correct and kept otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import product
 
-from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
+from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
 
-from derive.calculus.index import Axis, Index, IndexSupply, put, total, within
+from derive.calculus.affine import lies_on, misses, solved
+from derive.calculus.index import Axis, Index, IndexSupply, put, total
 from derive.record import record
+
+#: The axes of tensors by their names.
+Ranges = Mapping[str, tuple[Axis, ...]]
 
 
 class ContractionError(ValueError):
@@ -66,8 +70,10 @@ def _multiply(terms: Iterable[Term]) -> Term:
     return Term(bound, tuple(f for term in chosen for f in term.factors))
 
 
-def contract(expression: Expr, supply: IndexSupply, over: tuple[Index, ...] = ()) -> Expr:
+def contract(expression: Expr, supply: IndexSupply, over: tuple[Index, ...] = (), ranges: Ranges | None = None) -> Expr:
     """Sum ``expression`` over the indices ``over`` and contract every delta with a bound index.
+
+    ``ranges`` are the axes of the tensors that may be read outside them.
 
     >>> from sympy import Integer, Symbol
     >>> from derive.calculus.index import delta
@@ -75,43 +81,57 @@ def contract(expression: Expr, supply: IndexSupply, over: tuple[Index, ...] = ()
     >>> contract(delta(i, j) * Symbol("c"), IndexSupply(), over=(j,))
     c
     """
-    terms = (_collapse(Term(over + t.bound, t.factors)) for t in expand(expression, supply))
+    terms = (_collapse(Term(over + t.bound, t.factors), ranges or {}) for t in expand(expression, supply))
     return Add(*(t.expression() for t in terms if t is not None))
 
 
-def _collapse(term: Term) -> Term | None:
+def _collapse(term: Term, ranges: Ranges) -> Term | None:
     """Contract each delta that has a bound index; return None if a delta shows that the term is zero.
 
-    A delta is kept, with its sum, if its other index may lie outside the range of the sum:
-    it states exactly where the term is not zero.
+    A bound index is replaced by the value at which the two sides of the delta are equal. That value may lie
+    outside the range of the sum only if a factor is 0 there: an entry that is read at the index itself, because
+    what is read outside a tensor is 0. Otherwise the delta is kept, with its sum: it states exactly where the term
+    is not zero.
     """
     for factor in term.factors:
         if not isinstance(factor, KroneckerDelta):
             continue
-        for old, new in (factor.args, factor.args[::-1]):
-            if old in term.bound and _outside(new, old.axis):
+        plain = [a for a in factor.args if a in term.bound]
+        for old in plain or term.bound:
+            left, right = factor.args
+            new = solved(left, right, old) if factor.has(old) else None
+            if new is None:
+                continue
+            if misses(new, old.axis):
                 return None
-            if old in term.bound and _inside(new, old.axis):
-                return _collapse(_without(term, factor, old, new))
+            if lies_on(new, old.axis) or _is_guarded(old, [f for f in term.factors if f is not factor], ranges):
+                return _collapse(_without(term, factor, old, new), ranges)
     return term
+
+
+def _is_guarded(index: Index, factors: list[Expr], ranges: Ranges) -> bool:
+    """Whether a product is 0 wherever an index is out of its range, and has a value there."""
+    divided = any(p.exp.is_negative and p.has(index) for f in factors for p in f.atoms(Pow))
+    return not divided and any(_is_zero_outside(f, index, ranges) for f in factors)
+
+
+def _is_zero_outside(factor: Expr, index: Index, ranges: Ranges) -> bool:
+    """Whether a factor is 0 wherever ``index`` is out of its range: it reads an entry at the index itself."""
+    if isinstance(factor, Indexed):
+        axes = ranges.get(factor.base.label.name, ())
+        return any(i == index and axis == index.axis for i, axis in zip(factor.indices, axes, strict=False))
+    if isinstance(factor, Pow):
+        return bool(factor.exp.is_positive) and _is_zero_outside(factor.base, index, ranges)
+    if isinstance(factor, Sum):
+        return _is_zero_outside(factor.function, index, ranges)
+    among = any if isinstance(factor, Mul) else all
+    return isinstance(factor, Mul | Add) and among(_is_zero_outside(a, index, ranges) for a in factor.args)
 
 
 def _without(term: Term, used: Expr, old: Index, new: Expr) -> Term:
     bound = tuple(b for b in term.bound if b != old)
     factors = (put(f, {old: new}) for f in term.factors if f is not used)
     return Term(bound, tuple(g for f in factors for g in Mul.make_args(f)))
-
-
-def _inside(value: Expr, axis: Axis) -> bool:
-    """Whether ``value`` certainly lies on the axis."""
-    if isinstance(value, Index):
-        return within(value.axis, axis)
-    return bool(value.is_Integer and value >= axis.start and (axis.stop - value).is_nonnegative)
-
-
-def _outside(value: Expr, axis: Axis) -> bool:
-    """Whether ``value`` is a number that is certainly not on the axis."""
-    return bool(value.is_Integer and (value < axis.start or (axis.stop - value).is_negative))
 
 
 @lru_cache(maxsize=4096)

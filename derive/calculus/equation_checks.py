@@ -27,8 +27,10 @@ from sympy import (
     zoo,
 )
 
+from derive.calculus.affine import affine, misses
+from derive.calculus.extremes import Extreme
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X, called, check_formula
-from derive.calculus.index import Equation, Index, Tensor, within
+from derive.calculus.index import Axis, Equation, Index, Tensor, within
 from derive.calculus.normal_form import Stated, extent_symbols, known_symbols
 from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
 from derive.text.errors import StatementError
@@ -97,7 +99,7 @@ class EquationChecks:
         """Check an expression recursively; ``bound`` are the indices that may occur in it."""
         if isinstance(node, Index):
             raise StatementError(f"{where} reads the index {node} as a number: an index can only select entries")
-        if isinstance(node, Sum):
+        if isinstance(node, Sum | Extreme):
             self._sum(node, where, bound)
         elif isinstance(node, Indexed):
             self._entry(node, where, bound)
@@ -136,17 +138,32 @@ class EquationChecks:
         axes, reading = self.tensors[name].axes, f"{where} reads {cut(str(node), LONGEST)}"
         if len(node.indices) != len(axes):
             raise StatementError(f"{reading}, but {name} has {_counted_axes(axes)}")
-        _check_positions(node.indices, cut(str(node), LONGEST), where, bound)
+        for index in node.indices:
+            if isinstance(index, Indexed):
+                self._entry(index, where, bound)
+        plain = [index for index in node.indices if not isinstance(index, Indexed)]
+        _check_positions(plain, cut(str(node), LONGEST), where, bound)
         for number, (index, axis) in enumerate(zip(node.indices, axes, strict=True), 1):
-            if isinstance(index, Integer):
-                raise StatementError(f"{reading}: a single entry cannot be read, only a whole axis")
-            if not within(index.axis, axis):
+            if isinstance(index, Indexed):
+                self._chosen(index, axis, f"{reading}, but", f"axis {number} of {name}")
+                continue
+            if isinstance(index, Index) and not within(index.axis, axis):
                 raise StatementError(f"{reading}, but {index} runs beyond axis {number} of {name}")
-            if index.axis.sample != axis.sample:
-                runs, has = ("samples", "units") if index.axis.sample else ("units", "samples")
+            if misses(index, axis):
+                raise StatementError(f"{reading}, but {index} is never on axis {number} of {name}")
+            over_samples = any(i.axis.sample for i in index.atoms(Index))
+            if over_samples != axis.sample or (over_samples and not isinstance(index, Index)):
+                runs = f"the samples as {index}" if over_samples else "units"
+                has = "samples, one by one" if axis.sample else "units"
                 raise StatementError(f"{reading}, but {index} runs over {runs} and axis {number} of {name} over {has}")
-        if len(set(node.indices)) != len(node.indices):
-            raise StatementError(f"{reading}: a diagonal cannot be read")
+
+    def _chosen(self, entry: Any, axis: Axis, reading: str, where: str) -> None:
+        """Check an entry that is used as an index: it must number the places of the axis."""
+        places = self.tensors[entry.base.label.name].places
+        if places is None:
+            raise StatementError(f"{reading} {entry} is a real number and numbers no places: declare them")
+        if not within(places, axis):
+            raise StatementError(f"{reading} {entry} runs beyond {where}")
 
     def _scalar(self, node: Any, where: str) -> None:
         name, tensors = node.name, self.tensors
@@ -196,10 +213,13 @@ def _check_number(node: Any, where: str) -> None:
 
 def _check_positions(indices: Iterable[Any], text: str, where: str, bound: frozenset[Index]) -> None:
     for index in indices:
-        if not isinstance(index, Index | Integer):
-            raise StatementError(f"{where} reads {text}, but {cut(str(index), LONGEST)} is not a plain index")
-        if isinstance(index, Index) and index not in bound:
-            raise StatementError(f"{where} reads {text}, but {index} is neither on its left nor summed over")
+        if affine(index) is None:
+            raise StatementError(
+                f"{where} reads {text}, but {cut(str(index), LONGEST)} is no index: use indices, integers, and sums of "
+                "them with whole factors, such as 2*i + j - 1"
+            )
+        for own in sorted(index.atoms(Index) - bound, key=str):
+            raise StatementError(f"{where} reads {text}, but {own} is neither on its left nor summed over")
 
 
 def _out_of_range(node: Expr, values: Mapping[Symbol, Float]) -> str:

@@ -44,7 +44,9 @@ from sympy import (
     sign,
     true,
 )
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
@@ -184,12 +186,30 @@ class Interpreter:
 
     @_value.register
     def _(self, expression: Indexed, at: At) -> Any:
+        """An entry that is read outside the range of an axis is 0."""
         name = expression.base.label.name
-        axes = self.tensors[name].axes
-        where = tuple(_places(i, at) - axis.start for i, axis in zip(expression.indices, axes, strict=True))
-        if any(np.any(place < 0) for place in where):  # NumPy would count from the end
-            raise IndexError(f"{expression} has an index before the first")
-        return self.values[name][where]
+        values, axes = self.values[name], self.tensors[name].axes
+        where = [self._place(i, at) - axis.start for i, axis in zip(expression.indices, axes, strict=True)]
+        inside = [(place >= 0) & (place < side) for place, side in zip(where, values.shape, strict=True)]
+        if all(map(np.all, inside)):
+            return values[tuple(where)]
+        nearest = (np.clip(place, 0, side - 1) for place, side in zip(where, values.shape, strict=True))
+        return np.where(reduce(np.logical_and, inside), values[tuple(nearest)], self.arithmetic.number(0))
+
+    def _place(self, index: Expr, at: At) -> Array:
+        """The values of an index expression, in the counting of its axis."""
+        if index in at:
+            return at[index]
+        if isinstance(index, Indexed | Symbol):
+            return self._whole(self.value(index, at))
+        if isinstance(index, Add | Mul):
+            combine = np.add if isinstance(index, Add) else np.multiply
+            return reduce(combine, (self._place(part, at) for part in index.args))
+        return np.asarray(int(index))
+
+    def _whole(self, values: Array) -> Array:
+        """Whole numbers of this arithmetic as integers."""
+        return np.asarray(np.frompyfunc(lambda value: int(value.real), 1, 1)(values), int)
 
     @_value.register
     def _(self, expression: Add, at: At) -> Any:
@@ -209,20 +229,46 @@ class Interpreter:
 
     @_value.register
     def _(self, expression: KroneckerDelta, at: At) -> Any:
-        left, right = (_places(a, at) for a in expression.args)
+        left, right = (self._place(a, at) for a in expression.args)
         return self.arithmetic.array((left == right).astype(int))
 
     @_value.register
     def _(self, expression: Sum, at: At) -> Any:
-        """Each bound index becomes a new leading axis and shadows an outer index of the same name."""
+        return self._body(expression, at).sum(axis=tuple(range(len(expression.limits))))
+
+    def _body(self, expression: ExprWithLimits, at: At) -> Array:
+        """The values of a body: each bound index becomes a new leading axis and hides an outer index of its name."""
         inside, new = dict(at), list[Array]()
         outer = max((array.ndim for array in at.values()), default=0)
         for index, *_ in reversed(expression.limits):  # the first is the innermost
             inside[index] = self._all(index, outer + len(new))
             new.append(inside[index])
         body = self.value(expression.function, inside)
-        shape = np.broadcast_shapes(body.shape, *(array.shape for array in new))
-        return np.broadcast_to(body, shape).sum(axis=tuple(range(len(new))))
+        return np.broadcast_to(body, np.broadcast_shapes(body.shape, *(array.shape for array in new)))
+
+    @_value.register
+    def _(self, expression: Extreme, at: At) -> Any:
+        chosen, values = self._first(expression, at)
+        return np.take_along_axis(values, chosen[None], 0)[0]
+
+    def _first(self, expression: Extreme, at: At) -> tuple[Array, Array]:
+        """The first place of an extreme value, in the order of the bound indices, and all values at these places."""
+        body = self._body(expression, at)
+        count = len(expression.limits)
+        values = body.reshape(-1, *body.shape[count:])
+        return np.argmax(expression.sign * self.arithmetic.real(values), axis=0), values
+
+    @_value.register
+    def _(self, expression: Selected, at: At) -> Any:
+        chosen, _ = self._first(expression.extreme, at)
+        place: Any = 0
+        inside: Any = True
+        for index, wanted in zip(expression.extreme.bound, expression.places, strict=True):
+            where = self._place(wanted, at) - index.axis.start
+            side = len(self.places(index))
+            inside = inside & (where >= 0) & (where < side)
+            place = place * side + where
+        return self.arithmetic.array(np.asarray(inside & (place == chosen), int))
 
     @_value.register
     def _(self, expression: Piecewise, at: At) -> Any:
@@ -309,11 +355,6 @@ class Terms(Interpreter):
 
 def _is_power(expression: Expr) -> bool:
     return isinstance(expression, Pow) and bool(expression.exp.is_Integer and expression.exp.is_positive)
-
-
-def _places(index: Expr, at: At) -> Array:
-    """The values of an index expression, in the counting of its axis."""
-    return at[index] if index in at else np.asarray(int(index))
 
 
 def as_floats(array: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sympy import Symbol
 
-from derive.calculus.index import Equation, IndexSupply, Tensor
+from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
 from derive.calculus.normal_form import normal
 from derive.calculus.prediction import prediction_of
 from derive.calculus.promises import SumsToOne
@@ -57,6 +57,11 @@ class ForwardPass:
         """All tensors by name."""
         computed = tuple(e.target for e in self.equations)
         return {t.name: t for t in self.inputs + self.parameters + computed}
+
+    @property
+    def ranges(self) -> dict[str, tuple[Axis, ...]]:
+        """The axes of all tensors by their names."""
+        return {name: tensor.axes for name, tensor in self.tensors.items()}
 
     def refreshed(self) -> ForwardPass:
         """The same forward pass, checked and in normal form."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
+from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.cache import cacheit
 
 from derive.calculus.roles import DATA, NUMBERS, Role
@@ -255,7 +256,7 @@ def put(expression: Expr, entries: Mapping[Index, Expr]) -> Expr:
     >>> put(total(x[i] * y[j], j), {i: j})
     Sum(x[j]*y[j_1], (j_1, 1, 3))
     """
-    bound = {limit[0] for node in expression.atoms(Sum) for limit in node.limits}
+    bound = {limit[0] for node in expression.atoms(ExprWithLimits) for limit in node.limits}
     coming = set[Expr]().union(*(value.free_symbols for value in entries.values()))
     if bound.isdisjoint(coming | set(entries)):
         return expression.xreplace(dict(entries))
@@ -273,14 +274,14 @@ def _renamed(expression: Expr, names: Mapping[Index, Expr], rename: Callable[[In
     """Replace free indices by ``names``, bound ones by ``rename(index, other free symbols of the sum)``."""
     if isinstance(expression, Index):
         return names.get(expression, expression)
-    if isinstance(expression, Sum):
+    if isinstance(expression, ExprWithLimits):
         limits = [limit[0] for limit in expression.limits]
         inside = expression.free_symbols
         fresh: dict[Index, Index] = {}
         for index in limits:
             fresh[index] = rename(index, inside | set(fresh.values()))
         body = _renamed(expression.function, {**names, **fresh}, rename)
-        return total(body, *(fresh[index] for index in limits))
+        return expression.func(body, *((i, Integer(i.axis.start), i.axis.stop) for i in (fresh[n] for n in limits)))
     if not expression.args or not expression.has(Index):
         return expression
     return expression.func(*(_renamed(argument, names, rename) for argument in expression.args))

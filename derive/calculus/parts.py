@@ -100,7 +100,8 @@ class _Search:
         tensors = {**self.tensors, **{e.target.name: e.target for e in equations}}
         for number, equation in enumerate(equations):
             for name in sorted(self._varying(equation, *equations[:number])):
-                yield tidy(shortened(local_derivative(equation, tensors[name], self.forward.supply), short).value)
+                slope = local_derivative(equation, tensors[name], self.forward.supply, self.forward.ranges)
+                yield tidy(shortened(slope, short).value)
 
 
 def _occurrences(expression: Expr) -> Counter[Expr]:

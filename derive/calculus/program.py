@@ -341,6 +341,7 @@ class _Backwards:
         self.common: Expr = Integer(1)
         self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
         self.named: dict[Expr, Tensor] = {}
+        self.ranges = self.forward.ranges
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
         self.short = ShortForms(self.forward.equations)
@@ -364,7 +365,7 @@ class _Backwards:
             outer, here = self.found[edge.of.name], dict(zip(edge.wrt_indices, indices, strict=True))
             product = put_in(outer.value, outer.indices, edge)
             raw += spread_out(product, edge).xreplace(here)
-            value += contract(product.xreplace(here), self.forward.supply, over=edge.of_indices)
+            value += contract(product.xreplace(here), self.forward.supply, edge.of_indices, self.ranges)
         reasons = [Reason((LOCAL,), raw)]
         if raw.has(KroneckerDelta):
             shorter = _without_common_factors(raw)
@@ -385,6 +386,7 @@ class _Backwards:
         if factor is None:
             factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
             factor = _apart(factor, self.forward)
+            self.ranges[factor.name] = factor.axes
             psi.append(Equation(factor, found.indices, value, "shared factor"))
             self.named[pattern] = factor
             self.named[factor[found.indices].xreplace(nameless)] = factor

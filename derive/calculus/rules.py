@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sympy import Add, Expr, Function, Indexed, Mul, Piecewise, Pow, Sum, Symbol, exp, log
 
+from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.functions import Elementwise
 from derive.record import record
 
@@ -17,6 +18,8 @@ OF_LOSS = "derivative of the function of the loss"
 LOGARITHM = "derivative of the logarithm"
 EXPONENTIAL = "derivative of the exponential"
 FUNCTION = "derivative of the function"
+LARGEST = "derivative of the maximum"
+SMALLEST = "derivative of the minimum"
 CASES = "case by case"
 INDEPENDENCE = "entries are independent"
 COLLAPSE = "all other terms are 0"
@@ -86,6 +89,8 @@ _RULES: tuple[tuple[tuple[type, ...], str], ...] = (
     ((Elementwise,), ACTIVATION),
     ((log,), LOGARITHM),
     ((exp,), EXPONENTIAL),
+    ((Largest,), LARGEST),
+    ((Smallest,), SMALLEST),
     ((Piecewise,), CASES),
     ((Function,), FUNCTION),
 )

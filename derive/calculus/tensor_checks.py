@@ -12,9 +12,8 @@ from sympy import Expr, Rational, Symbol
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Tensor
 from derive.calculus.normal_form import Stated, exact_number
 from derive.calculus.promises import SumsToOne
-from derive.calculus.roles import Role
 from derive.text.errors import StatementError
-from derive.text.user_text import cut, listed, shown
+from derive.text.user_text import cut, shown
 
 #: The range of numbers in an equation: they must be representable in float64.
 LEAST, MOST = Fraction(1, 10**300), Fraction(10**300)
@@ -112,29 +111,25 @@ def _check_names(forward: Stated) -> None:
 
 
 def _check_data(forward: Stated) -> None:
-    """Check that there is one input and one target, both with axes of units and samples."""
-    for role in ("input", "target"):
-        found = [t.name for t in forward.inputs if t.role == role]
-        if not found:
-            raise StatementError(f"no tensor among the inputs has the role {role!r}, and one is needed")
-        if len(found) > 1:
-            raise StatementError(f"{listed(found)} have the role {role!r}, but only one tensor can have it")
+    """Check the roles and the axes of what is given and learned."""
     for tensor in forward.inputs:
         if not tensor.is_data:
             raise StatementError(
                 f"the input {tensor.name} has the role {tensor.role!r}, where 'input' or 'target' is expected"
             )
-        if [a.sample for a in tensor.axes] != [False, True]:
-            raise StatementError(f"the {tensor.role} {tensor.name} must have two axes, its units and then the samples")
+        if any(a.sample for a in tensor.axes[:-1]):
+            raise StatementError(f"the axis of the samples must be the last one of the {tensor.role} {tensor.name}")
+    if not any(a.sample for t in forward.inputs for a in t.axes):
+        raise StatementError("no input and no target has an axis of samples: give one of them SAMPLE_AXIS as last axis")
     for tensor in forward.parameters:
         if any(a.sample for a in tensor.axes):
             raise StatementError(f"the parameter {tensor.name} has an axis of samples, but is the same for all samples")
-    (target,) = (t.name for t in forward.inputs if t.role == Role.TARGET)
     for promise in forward.promises:
-        if promise.tensor not in forward.inputs or promise.tensor.role != Role.TARGET or promise.axis != 0:
+        given = promise.tensor in forward.inputs and promise.axis < len(promise.tensor.axes)
+        if not given or promise.tensor.axes[promise.axis].sample:
             raise StatementError(
-                f"a promise about axis {promise.axis} of {promise.tensor.name} is not supported: only the target, "
-                f"{target}, can be promised to sum to 1, over its units (axis 0)"
+                f"a promise about axis {promise.axis} of {promise.tensor.name} is not supported: only an input or a "
+                "target can be promised to sum to 1, over an axis that is not that of the samples"
             )
 
 
@@ -149,8 +144,6 @@ def _check_constants(constants: Mapping[str, Fraction]) -> None:
 
 
 def _check_axes(tensor: Tensor) -> None:
-    if len(tensor.axes) > 2:
-        raise StatementError(f"{tensor.name} has {len(tensor.axes)} axes, but at most two are supported")
     for number, axis in enumerate(tensor.axes, 1):
         extent, where = axis.extent, f"axis {number} of {tensor.name}"
         expect(extent, Expr, f"{where} has the extent", "an integer or a symbol")
@@ -173,7 +166,8 @@ def _check_axes(tensor: Tensor) -> None:
 
 def _check_widths(forward: Stated) -> None:
     """Check that a symbolic width has a unique name and is the extent of a parameter's axis."""
-    read = {s.name for p in forward.parameters for a in p.axes for s in a.extent.free_symbols}
+    known = (*forward.inputs, *forward.parameters)
+    read = {s.name for t in known for a in t.axes if not a.sample for s in a.extent.free_symbols}
     for tensor in forward.tensors.values():
         for symbol in (s for a in tensor.axes if not a.sample for s in a.extent.free_symbols):
             name = symbol.name
@@ -181,6 +175,6 @@ def _check_widths(forward: Stated) -> None:
                 raise StatementError(f"{name} is a width of {tensor.name} and something else: rename one of them")
             if name not in read:
                 raise StatementError(
-                    f"the width {name} of {tensor.name} is not the extent of any axis of a parameter, "
+                    f"the width {name} of {tensor.name} is not the extent of any axis of what is given or learned, "
                     "so its value is unknown"
                 )

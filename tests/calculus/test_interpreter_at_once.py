@@ -117,10 +117,11 @@ def test_a_case_is_computed_only_where_it_holds():
         assert np.allclose(found.astype(complex).real, [1, 0.5 * np.log(0.5), 0.5], rtol=1e-15)
 
 
-def test_an_index_before_the_first_is_refused_and_not_counted_from_the_end():
+def test_what_is_read_outside_a_tensor_is_zero_and_not_counted_from_the_end():
     one = Tensor("q", "q", (axis(3),))
-    with pytest.raises(IndexError, match="before the first"):
-        Interpreter({"q": np.ones(3)}, {}, {"q": one}).number(one[Integer(0),], {})
+    k = Index("k", axis(3))
+    found = Interpreter({"q": np.arange(1.0, 4)}, {}, {"q": one}).tensor(Equation(one, (k,), one[2 * k - 3,]))
+    assert [*found] == [0, 1, 3]
 
 
 def test_it_is_fast():

@@ -70,13 +70,6 @@ LONG = Index("long", Axis(4))
 
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "no input": (lambda: stated(inputs=()), ("no inputs",)),
-    "no target": (lambda: stated(inputs=(x,)), ("'target'",)),
-    "no input but a target": (lambda: stated(inputs=(y,)), ("'input'",)),
-    "two inputs": (lambda: stated(inputs=(x, Tensor("mask", "input", (N, S)), y)), ("x and mask",)),
-    "three targets": (
-        lambda: stated(inputs=(x, y, *(Tensor(n, "target", (K, S)) for n in "pr"))),
-        ("t, p and r",),
-    ),
     "another role": (lambda: stated(inputs=(x, y, Tensor("w", "weights", (K, S)))), ("w", "'weights'")),
     "an input that is a parameter": (lambda: stated(parameters=(W, b, x)), ("x", "an input", "a parameter")),
     "a parameter twice": (lambda: stated(parameters=(W, b, W)), ("W", "twice")),
@@ -136,13 +129,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "an axis that is a number": (lambda: with_axes("g", 3), ("axis 1 of g", "3")),
     "axes that are no tuple": (lambda: stated(parameters=(W, b, Tensor("g", "bias", N))), ("axes of g",)),
-    "three axes": (lambda: with_axes("g", N, K, N), ("g", "3 axes")),
     "a parameter along the samples": (lambda: with_axes("g", S), ("g", "samples")),
     "a parameter with a column per sample": (lambda: with_axes("g", N, S), ("g", "samples")),
     "other samples": (lambda: with_axes("g", Axis(5, sample=True)), ("g", "samples")),
-    "an input along the samples only": (lambda: stated(inputs=(Tensor("x", "input", (S,)), y)), ("x", "two axes")),
-    "a target along the samples only": (lambda: stated(inputs=(x, Tensor("t", "target", (S,)))), ("t", "two axes")),
-    "samples as rows": (lambda: stated(inputs=(Tensor("x", "input", (S, N)), y)), ("x", "two axes")),
+    "an input with too few axes": (lambda: stated(inputs=(Tensor("x", "input", (S,)), y)), ("x[j, u]", "1 axis")),
+    "a target with too few axes": (lambda: stated(inputs=(x, Tensor("t", "target", (S,)))), ("t[k, v]", "1 axis")),
+    "samples as rows": (lambda: stated(inputs=(Tensor("x", "input", (S, N)), y)), ("x", "the last one")),
+    "no samples": (lambda: stated(inputs=(Tensor("x", "input", (N,)), Tensor("t", "target", (K,)))), ("SAMPLE_AXIS",)),
+    "an index beyond the axis": (lambda: with_right(PLAIN + b[i + 99,]), ("b[i + 99]", "never")),
+    "an index that is a product": (lambda: with_right(PLAIN + Indexed("b", i * u)), ("no index", "2*i + j - 1")),
     "an error of 0": (lambda: stated(equations=(LINE, Equation(ERROR, (), 0))), ("the error", "reads no tensor")),
     "an error that is text": (lambda: stated(equations=(LINE, Equation(ERROR, (), "E"))), ("cost", "'E'")),
     "no error": (lambda: stated(equations=(LINE,)), ("q", "one number")),
@@ -165,15 +160,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "one index twice on the left": (lambda: stated(equations=(Equation(q, (i, i), b[i,]), COST)), ("q",)),
     "too few on the left": (lambda: stated(equations=(Equation(q, (i,), b[i,]), COST)), ("q", "2")),
     "another axis on the left": (lambda: stated(equations=(Equation(q, (j, u), x[j, u]), COST)), ("q", "j", "axis 1")),
-    "a number as an index": (lambda: with_right(PLAIN + b[Integer(1),]), ("q", "b[1]")),
-    "an index and a number": (lambda: with_right(PLAIN + Indexed("b", i + 1)), ("q", "b[i + 1]", "i + 1")),
     "a symbol as an index": (lambda: with_right(PLAIN + Indexed("b", Symbol("p"))), ("q", "b[p]")),
-    "a diagonal": (
-        lambda: with_right(
-            PLAIN + Tensor("D", "weight", (K, K))[i, i], parameters=(W, b, Tensor("D", "weight", (K, K)))
-        ),
-        ("q", "D[i, i]"),
-    ),
     "an index as a number": (lambda: with_right(i * PLAIN), ("q", "i")),
     "an index in an exponent": (lambda: with_right(PLAIN**i), ("q", "i")),
     "a part of a sum": (lambda: with_right(Sum(W[i, j] * x[j, u], (j, 1, 2)) + b[i,]), ("q", "j")),
@@ -190,14 +177,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "a number beyond float64": (lambda: with_right(Integer(10) ** 400 * PLAIN), ("q", "large")),
     "a number below float64": (lambda: with_right(PLAIN + Rational(1, 10**400)), ("q", "small")),
     "a float that is none": (lambda: with_right(PLAIN * Float("nan")), ("q",)),
-    "three indices under a square": (
-        lambda: with_right(total((W[i, j] - x[j, u]) ** 2, j) + b[i,]),
-        ("q",),
-    ),
     "a promise about a parameter": (lambda: stated(promises=(SumsToOne(W),)), ("W",)),
     "a promise about no axis": (lambda: stated(promises=(SumsToOne(y, 2),)), ("t", "axis 2")),
-    "a promise about the input": (lambda: stated(promises=(SumsToOne(x),)), ("x", "the target, t")),
-    "a promise along the samples": (lambda: stated(promises=(SumsToOne(y, 1),)), ("t", "axis 1", "over its units")),
+    "a promise along the samples": (
+        lambda: stated(promises=(SumsToOne(y, 1),)),
+        ("t", "axis 1", "not that of the samples"),
+    ),
     "a long name": (lambda: stated(parameters=(Tensor("W" * 5000, "weight", (K, N)), b)), ("5000", "at most 100")),
     "a role that is no text": (lambda: stated(inputs=(x, Tensor("t", [1], (K, S)))), ("role of t", "a list")),
     "the root of a square": (lambda: with_right(sqrt(c[()] ** 2 * (b[i,] ** 2 + 1))), ("q", "Abs", "root of a square")),
@@ -329,7 +314,7 @@ def test_names_of_derive_yield_to_names_of_the_user(name):
     assert f'"{name}"' in d.numpy()
 
 
-def test_a_gradient_without_an_array_form_is_told_in_the_users_letters():
+def test_a_gradient_with_three_indices_in_a_factor_is_right():
     """Half the square of a sum less the sum of squares, in one equation: its gradient has three indices in a factor."""
     s = Statement()
     units, factors = axis(3), axis(2)
@@ -344,6 +329,4 @@ def test_a_gradient_without_an_array_form_is_told_in_the_users_letters():
         return s.sum(factors, less_squares) / 2
 
     o = s.define("o", target.axes, pairs, role="prediction")
-    with pytest.raises(StatementError, match=r"dE_dV has no array form.*V.*as a tensor of its own") as refused:
-        derive(s.error(s.squares(target, o)))
-    assert "i0000" not in str(refused.value)
+    assert derive(s.error(s.squares(target, o))).check().passed

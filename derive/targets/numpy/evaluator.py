@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
 from derive.arrays import matrix as mx
+from derive.arrays import named as nx
 from derive.arrays.entrywise import true_values
 from derive.arrays.lower import lowered, with_two_axes
 from derive.arrays.stable import StableForm, form_of
@@ -55,7 +56,9 @@ class NumPyEvaluator:
 
 def elementwise_in(form: mx.Node) -> list[Any]:
     """Return the elementwise functions that a form calls, in the order of first use."""
-    maps = (node.function for node in mx.walk(form) if isinstance(node, mx.Map))
+    maps = [node.function for node in mx.walk(form) if isinstance(node, mx.Map)]
+    formulas = (node.named for node in mx.walk(form) if isinstance(node, mx.Formula))
+    maps += [n.function for formula in formulas for n in nx.walk(formula) if isinstance(n, nx.Call)]
     return list(dict.fromkeys(f for f in maps if isinstance(f, type) and issubclass(f, Elementwise)))
 
 

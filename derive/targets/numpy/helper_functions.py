@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +17,13 @@ from derive.paper.notation import PSI
 from derive.paper.page import Page
 from derive.paper.text import text
 from derive.targets.fold import folded
+from derive.targets.numpy import array_functions
 from derive.targets.numpy.along_code import function_along, with_those_called
 from derive.targets.numpy.evaluator import ignored
 from derive.targets.numpy.formula_printer import scalar
-from derive.targets.numpy.function_bodies import STEP
+from derive.targets.numpy.function_bodies import STEP, words
 from derive.targets.numpy.function_code import body
+from derive.targets.numpy.printer import NumPyPrinter
 from derive.targets.numpy.statements import Statements, code_form
 
 #: The number of characters on one line of a docstring.
@@ -43,6 +46,16 @@ def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
     calls = {n.name for s in statements.computed for n in mx.walk(code_form(s)) if isinstance(n, mx.Call)}
     for name in sorted(with_those_called(calls)):
         yield _along(name)
+    for name in _array_functions(statements):
+        yield {"call": name, "source": inspect.getsource(getattr(array_functions, name)).rstrip()}
+
+
+def _array_functions(statements: Statements) -> Iterator[str]:
+    """The names of the functions of ``array_functions`` that the equations without a matrix form call."""
+    printer = NumPyPrinter(statements.codes.tensors, statements.codes.widths, statements.functions)
+    formulas = [form for s in statements.computed if isinstance(form := code_form(s), mx.Formula)]
+    called = words(printer.code(form).text for form in formulas)
+    return (name for name in array_functions.NAMES if name in called)
 
 
 def _elementwise(function: Any, name: str, number: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, UNARY, Code, joined, power
 from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, is_root, scalar
+from derive.targets.numpy.named_printer import NamedPrinter
 
 
 @record
@@ -165,6 +166,11 @@ class NumPyPrinter:
             shape = f"({self._sides(node)})"
             return f"{filled}({shape}{kind})" if filled else f"np.full({shape}, {value}{kind})"
         return self.code(node).text
+
+    @code.register
+    def _(self, node: mx.Formula) -> Code:
+        printer = NamedPrinter(self.names, self.widths, self.functions)
+        return printer.whole(node.named, node.equation.indices, node.equation.target)
 
     @code.register
     def _(self, node: mx.Beside) -> Code:

@@ -9,7 +9,7 @@ from typing import Any
 from sympy import Expr
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import ArrayAssign, ArrayProgram, lift
+from derive.arrays.lift import ArrayAssign, ArrayProgram, formed
 from derive.arrays.lower import array, has_axes, lowered, with_two_axes
 from derive.arrays.stability import Stability
 from derive.calculus.index import Tensor
@@ -55,7 +55,7 @@ class Statements:
         found = None if statement.stage == "update" else stability.computed(statement)
         if found is None or found.equation == statement.equation:
             return _Computed(statement)
-        form = lift(found.equation, self.program.tensors)
+        form = formed(found.equation, self.program.tensors)
         return _Computed(replace(statement, equation=found.equation, form=form), found.needed)
 
     def _without_unread(self, statements: tuple[ArrayAssign, ...]) -> tuple[ArrayAssign, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import Symbol
 
+from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.targets.fold import folded
 from derive.targets.names import CodeNames
@@ -37,6 +38,8 @@ def steps_context(
     the lines that read off the widths, with the names that these are to have. Where the
     program has no second rendering, ``declined`` says what it met.
     """
+    if any(isinstance(s.form, mx.Formula) for s in statements):
+        return {"declined": "an equation has no matrix form"}
     try:
         lines = tuple(map(line_of, statements))
         require(lines, program)

@@ -1,0 +1,340 @@
+"""Translate an equation in index form to the array form with named axes, for any number of axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import singledispatchmethod
+from typing import Any
+
+from sympy import (
+    Add,
+    And,
+    Expr,
+    Function,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    NumberSymbol,
+    Or,
+    Piecewise,
+    Pow,
+    Rel,
+    Sum,
+    Symbol,
+    sympify,
+    true,
+)
+from sympy import Number as SympyNumber
+
+from derive.arrays import named as nx
+from derive.arrays.along import Along, Choice, Largest, Less
+from derive.calculus.affine import affine, solved
+from derive.calculus.deltas import tidy
+from derive.calculus.extremes import Extreme, Selected
+from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.reading_order import reading_order
+
+_ONE = nx.Value((), Integer(1))
+
+
+def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
+    """Return the array form of an equation's right side. Raises NamedError for a node that has none."""
+    stored = equation.target.stored_axes
+    order = [index for axis in stored for index in equation.indices if index.axis == axis]
+    order = list(dict.fromkeys((*order, *equation.indices)))
+    deep = any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
+    if deep:  # arrays of three or more axes hold the samples first
+        order.sort(key=lambda index: not index.axis.sample)
+    return Lift(tensors, order).lay(sympify(equation.expression))
+
+
+def _reads(equation: Equation, name: str) -> bool:
+    return any(entry.base.label.name == name for entry in equation.expression.atoms(Indexed))
+
+
+class Lift:
+    """Lifts formulas; ``order`` is the order in which results have the free indices, bound ones come last."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], order: Iterable[Index]) -> None:
+        self.tensors = tensors
+        self.order = [*order]
+
+    def lay(self, expression: Expr) -> nx.Named:
+        """The array form of a formula."""
+        return self._node(expression)
+
+    def sorted(self, indices: Iterable[Index]) -> nx.Axes:
+        """Indices in the order in which arrays have them; one that is met for the first time comes last."""
+        wanted = dict.fromkeys(indices)
+        self.order += [index for index in wanted if index not in self.order]
+        return tuple(index for index in self.order if index in wanted)
+
+    def _union(self, nodes: Iterable[nx.Named]) -> nx.Axes:
+        return self.sorted(index for node in nodes for index in node.axes)
+
+    @singledispatchmethod
+    def _node(self, expression: Expr) -> nx.Named:
+        raise nx.NamedError(f"no array form is known for {type(expression).__name__}: {expression}")
+
+    @_node.register(SympyNumber)
+    @_node.register(NumberSymbol)
+    def _(self, expression: Expr) -> nx.Named:
+        return nx.Value((), expression)
+
+    @_node.register
+    def _(self, expression: Symbol) -> nx.Named:
+        if isinstance(expression, Index):
+            return nx.Place((expression,), expression, {})
+        tensor = self.tensors.get(expression.name)
+        if tensor is None or tensor.is_number:
+            return nx.Value((), expression)
+        return nx.Read((), tensor, (), {})
+
+    @_node.register
+    def _(self, expression: Indexed) -> nx.Named:
+        tensor = self.tensors[expression.base.label.name]
+        by_axis = list(zip(tensor.axes, expression.indices, strict=True))
+        if len(by_axis) > 2:
+            by_axis.sort(key=lambda pair: not pair[0].sample)
+        places = tuple(place for _, place in by_axis)
+        chosen = {place: self.lay(place) for place in places if nx.is_chosen(place)}
+        own: list[Index] = []
+        for place in places:
+            own += chosen[place].axes if place in chosen else nx.axes_of(place)
+        read = nx.Read(tuple(own), tensor, places, chosen)
+        distinct = tuple(dict.fromkeys(own))
+        return read if len(distinct) == len(own) else nx.Diagonal(distinct, read, tuple(own))
+
+    @_node.register
+    def _(self, expression: Add) -> nx.Named:
+        if not expression.free_symbols & _indices(expression) and _is_plain_number(expression, self.tensors):
+            return nx.Value((), expression)
+        terms = tuple(map(self.lay, reading_order(expression.args)))
+        return nx.Plus(self._union(terms), terms)
+
+    @_node.register(Mul)
+    @_node.register(Sum)
+    @_node.register(KroneckerDelta)
+    def _(self, expression: Expr) -> nx.Named:
+        if _is_plain_number(expression, self.tensors):
+            return nx.Value((), expression)
+        return self._product(Mul.make_args(expression))
+
+    def _product(self, factors: Iterable[Expr]) -> nx.Named:
+        """A product of formulas, among them sums, which are contracted with all factors inside them."""
+        laid, numbers = [], []
+        for factor in factors:
+            if _is_plain_number(factor, self.tensors):
+                numbers.append(factor)
+            elif isinstance(factor, Sum):
+                scale, node = self._sum(factor)
+                numbers.append(scale)
+                laid.append(node)
+            elif isinstance(factor, KroneckerDelta):
+                laid.append(self._equal(factor))
+            else:
+                laid.append(self.lay(factor))
+        return self._times(Mul(*numbers), laid)
+
+    def _times(self, number: Expr, nodes: Iterable[nx.Named]) -> nx.Named:
+        factors = [node for node in nodes if node != _ONE]
+        if number != 1 or not factors:
+            factors = [nx.Value((), number), *factors]
+        return factors[0] if len(factors) == 1 else nx.Times(self._union(factors), tuple(factors))
+
+    def _sum(self, expression: Sum) -> tuple[Expr, nx.Named]:
+        """A sum as the number that it is multiplied by, and its array."""
+        bound = [limit[0] for limit in expression.limits]
+        body = tidy(expression.function)
+        if isinstance(body, Sum):
+            return self._sum(Sum(body.function, *body.limits, *expression.limits))
+        scale, arrays, places = Integer(1), list[nx.Named](), list[KroneckerDelta]()
+        for factor in Mul.make_args(body):
+            if _is_plain_number(factor, self.tensors):
+                scale *= factor
+            elif isinstance(factor, Sum):
+                inner, node = self._sum(factor)
+                scale *= inner
+                arrays.append(node)
+            elif isinstance(factor, KroneckerDelta):
+                places.append(factor)
+            else:
+                arrays.append(self.lay(factor))
+        present = {index for node in arrays for index in node.axes}
+        present |= {index for delta in places for index in _indices(delta)}
+        for index in bound:
+            scale *= 1 if index in present else index.axis.extent
+        return scale, self._contracted([i for i in bound if i in present], arrays, places)
+
+    def _contracted(self, bound: list[Index], arrays: list[nx.Named], deltas: list[KroneckerDelta]) -> nx.Named:
+        """The sum of a product over bound indices; deltas put its terms into their places."""
+        spread = []
+        for delta in deltas:
+            found = self._spread(delta, bound)
+            if found is None:
+                arrays.append(self._equal(delta))
+            else:
+                spread.append(found)
+        kept = {index for _, over, _, _ in spread for index in over}
+        value = self._summed([i for i in bound if i not in kept], arrays)
+        for index, over, place, at in spread:
+            missing = [i for i in over if i not in value.axes]
+            if missing:
+                value = nx.Times(self.sorted((*value.axes, *missing)), (value, self._ones(missing)))
+            axes = self.sorted((*(i for i in value.axes if i not in over), index))
+            value = (
+                nx.Scattered(axes, value, over, index, at)
+                if at is not None
+                else nx.Spread(axes, value, over, index, place)
+            )
+        return value
+
+    def _ones(self, indices: list[Index]) -> nx.Named:
+        """An array of ones along indices."""
+        parts = tuple(nx.Equal((i,), nx.Place((i,), i, {}), nx.Place((i,), i, {})) for i in indices)
+        return parts[0] if len(parts) == 1 else nx.Times(self.sorted(indices), parts)
+
+    def _spread(self, delta: KroneckerDelta, bound: list[Index]) -> tuple[Index, nx.Axes, Expr, nx.Named | None] | None:
+        """The free index of a delta and where terms go: an affine place, or the entries of an integer tensor."""
+        for one, other in (delta.args, delta.args[::-1]):
+            if isinstance(one, Index) and one not in bound and nx.is_chosen(other):
+                at = self.lay(other)
+                if set(at.axes) <= set(bound):
+                    return one, at.axes, other, at
+        for index in sorted(_indices(delta) - set(bound), key=str):
+            left, right = delta.args
+            place = solved(left, right, index)
+            form = None if place is None else affine(place)
+            if place is not None and form is not None and form.terms and {i for i, _ in form.terms} <= set(bound):
+                return index, tuple(i for i, _ in form.terms), place, None
+        return None
+
+    def _equal(self, delta: KroneckerDelta) -> nx.Named:
+        left, right = (self._place(side) for side in delta.args)
+        return nx.Equal(self._union((left, right)), left, right)
+
+    def _place(self, value: Expr) -> nx.Named:
+        if nx.is_chosen(value):
+            return self.lay(value)
+        return nx.Place(self.sorted(nx.axes_of(value)), value, {})
+
+    def _summed(self, bound: list[Index], arrays: list[nx.Named]) -> nx.Named:
+        """Sum the product of arrays over indices, two arrays at a time: those first whose product is smallest."""
+        left = list(arrays)
+        while True:
+            for index in bound:  # an index of one array alone
+                owners = [n for n, node in enumerate(left) if index in node.axes]
+                if len(owners) == 1:
+                    node = left[owners[0]]
+                    alone = [i for i in bound if i in node.axes and sum(i in other.axes for other in left) == 1]
+                    left[owners[0]] = self._reduced("sum", node, alone)
+            if len(left) <= 1:
+                return left[0] if left else _ONE
+            first, second = min(
+                ((a, b) for b in range(len(left)) for a in range(b)), key=lambda pair: self._cost(pair, left, bound)
+            )
+            others = [node for n, node in enumerate(left) if n not in (first, second)]
+            left = [self._pair(left[first], left[second], others, bound), *others]
+
+    def _reduced(self, kind: str, node: nx.Named, over: Iterable[Index]) -> nx.Named:
+        gone = tuple(over)
+        if not gone:
+            return node
+        return nx.Reduced(tuple(i for i in node.axes if i not in gone), kind, node, gone)
+
+    def _cost(
+        self, pair: tuple[int, int], arrays: list[nx.Named], bound: list[Index]
+    ) -> tuple[int, int, tuple[int, int]]:
+        """The axes of the result of a pair, and of the pair; arrays with nothing to sum come last."""
+        one, other = (arrays[n] for n in pair)
+        others = {i for n, node in enumerate(arrays) if n not in pair for i in node.axes}
+        both = {*one.axes, *other.axes}
+        summed = {i for i in bound if i in both and i not in others}
+        return len(both - summed) + (0 if summed else 100), len(both), pair
+
+    def _pair(self, one: nx.Named, other: nx.Named, rest: list[nx.Named], bound: list[Index]) -> nx.Named:
+        elsewhere = {i for node in rest for i in node.axes}
+        common = [i for i in one.axes if i in other.axes and i in bound and i not in elsewhere]
+        if not common:
+            return self._times(Integer(1), (one, other))
+        axes = self.sorted(i for i in (*one.axes, *other.axes) if i not in common)
+        return nx.Contraction(axes, one, other, tuple(common))
+
+    @_node.register
+    def _(self, expression: Pow) -> nx.Named:
+        if _is_plain_number(expression, self.tensors):
+            return nx.Value((), expression)
+        if not _is_plain_number(expression.exp, self.tensors):
+            raise nx.NamedError(f"an entry in an exponent has no array form: {expression}")
+        base = self.lay(expression.base)
+        return nx.Power(base.axes, base, expression.exp)
+
+    @_node.register
+    def _(self, expression: Function) -> nx.Named:
+        if _is_plain_number(expression, self.tensors):
+            return nx.Value((), expression)
+        arguments = tuple(map(self.lay, expression.args))
+        return nx.Call(self._union(arguments), type(expression), arguments)
+
+    @_node.register
+    def _(self, expression: Extreme) -> nx.Named:
+        return self._extreme("max" if expression.sign > 0 else "min", expression.function, expression.bound)
+
+    @_node.register
+    def _(self, expression: Largest) -> nx.Named:
+        return self._extreme("max", expression.function, tuple(limit[0] for limit in expression.limits))
+
+    def _extreme(self, kind: str, body: Expr, bound: tuple[Index, ...]) -> nx.Named:
+        laid = self.lay(body)
+        return self._reduced(kind, laid, [i for i in bound if i in laid.axes])
+
+    @_node.register
+    def _(self, expression: Selected) -> nx.Named:
+        bound, places = expression.extreme.bound, expression.places
+        if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
+            raise nx.NamedError(f"{expression} tests a place that is no plain index")
+        named = dict(zip(bound, places, strict=True))
+        body = self.lay(expression.extreme.function.xreplace(named))
+        return nx.First(body.axes, expression.extreme.sign, body, places)
+
+    @_node.register
+    def _(self, expression: Piecewise) -> nx.Named:
+        values = [self.lay(value) for value, _ in expression.args]
+        conditions = [self._condition(c) for _, c in expression.args if c != true]
+        return nx.Cases(self._union((*values, *conditions)), tuple(values), tuple(conditions))
+
+    def _condition(self, condition: Any) -> nx.Named:
+        if isinstance(condition, And | Or):
+            parts = tuple(map(self._condition, condition.args))
+            return nx.Joined(self._union(parts), "&" if isinstance(condition, And) else "|", parts)
+        assert isinstance(condition, Rel)
+        left, right = self.lay(condition.lhs), self.lay(condition.rhs)
+        return nx.Compared(self._union((left, right)), condition.rel_op, left, right)
+
+    @_node.register
+    def _(self, expression: Along) -> nx.Named:
+        *values, k = expression.args
+        arguments = tuple(map(self.lay, values))
+        axes = self.sorted({k, *(i for a in arguments for i in a.axes)})
+        reduces = expression.rule.reduces
+        return nx.Along(
+            tuple(i for i in axes if i != k) if reduces else axes, expression.rule.title, arguments, k, reduces
+        )
+
+    @_node.register(Choice)
+    @_node.register(Less)
+    def _(self, expression: Expr) -> nx.Named:
+        raise nx.NamedError(f"{type(expression).__name__} stands outside its function")
+
+
+def _indices(expression: Expr) -> set[Index]:
+    return {s for s in expression.free_symbols if isinstance(s, Index)}
+
+
+def _is_plain_number(expression: Expr, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a formula has the same value everywhere and reads no array: sizes, constants, numbers of the step."""
+    if expression.has(Indexed, Sum, Extreme, KroneckerDelta) or _indices(expression):
+        return False
+    read = (tensors.get(s.name) for s in expression.free_symbols)
+    return all(t is None or t.is_number for t in read)

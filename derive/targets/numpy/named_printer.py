@@ -1,0 +1,349 @@
+"""NumPy code of the array form with named axes, one method for each type of node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import singledispatchmethod
+from itertools import chain
+from string import ascii_lowercase
+from typing import Any
+
+from sympy import Expr, Rational, Symbol, cos
+
+from derive.arrays import named as nx
+from derive.calculus.affine import affine
+from derive.calculus.functions import CALLS, Elementwise
+from derive.calculus.index import Axis, Index, Tensor
+from derive.calculus.reading_order import fraction, subtracted
+from derive.record import record
+from derive.targets.names import renamed
+from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
+from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, is_root, scalar
+
+
+@record
+class NamedPrinter:
+    """Prints the array form with named axes.
+
+    ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code.
+    """
+
+    names: Mapping[str, str]
+    widths: Mapping[Symbol, str]
+    functions: Mapping[Any, str]
+
+    def whole(self, node: nx.Named, axes: nx.Axes, target: Tensor) -> Code:
+        """The code of a right side in the shape of its target; ``axes`` are the indices of the target's axes."""
+        stored = self._stored(axes, target)
+        code = self._full(node, stored)
+        if not target.axes:
+            return code if target.role == "error" else Code(f"np.reshape({code.text}, (1, 1))")
+        if len(target.axes) > 1:
+            return code
+        place = "[None]" if target.axes[0].sample else "[:, None]"
+        return Code(f"{code.at(ATOM)}{place}")
+
+    def _stored(self, axes: nx.Axes, target: Tensor) -> nx.Axes:
+        """The indices in the order in which the array holds the axes."""
+        if len(axes) < 3:
+            return axes
+        return tuple(sorted(axes, key=lambda index: not index.axis.sample))
+
+    def _full(self, node: nx.Named, axes: nx.Axes) -> Code:
+        """The code with all axes, repeated along those that are missing."""
+        code = self._aligned(node, axes)
+        if set(axes) <= set(node.axes):
+            return code
+        sizes = "".join(f"{self.size(i.axis)}, " for i in axes)
+        return Code(f"np.broadcast_to({code.text}, ({sizes.removesuffix(' ') if len(axes) == 1 else sizes[:-2]}))")
+
+    def size(self, axis: Axis) -> str:
+        """The length of an axis."""
+        return self._scalar(axis.extent).text
+
+    def _scalar(self, number: Expr) -> Code:
+        """A number, which may read scalars and widths by their names."""
+        read = renamed(number, self.names, self.widths).replace(is_root, lambda e: PythonRoot(e.base))
+        return scalar(read.replace(cos, PythonCosine))
+
+    def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
+        """The code with axes in this order, of length one where they are missing, except for those missing in front."""
+        own = [i for i in axes if i in node.axes]
+        code = self.code(node)
+        if tuple(own) != node.axes:
+            turned = tuple(node.axes.index(i) for i in own)
+            code = Code(f"{code.at(ATOM)}.T" if turned == (1, 0) else f"{code.at(ATOM)}.transpose{turned}")
+        marks = [":" if i in node.axes else "None" for i in axes]
+        while marks and marks[0] == "None":
+            marks.pop(0)
+        if "None" not in marks:
+            return code
+        while marks and marks[-1] == ":":
+            marks.pop()
+        return Code(f"{code.at(ATOM)}[{', '.join(marks)}]")
+
+    def _several(self, nodes: Iterable[nx.Named], axes: nx.Axes) -> list[Code]:
+        return [self._aligned(node, axes) for node in nodes]
+
+    @singledispatchmethod
+    def code(self, node: nx.Named) -> Code:
+        """Return the NumPy code of a node. Raises NotImplementedError for an unknown type of node."""
+        raise NotImplementedError(f"no NumPy code for {type(node).__name__}")
+
+    @code.register
+    def _(self, node: nx.Value) -> Code:
+        return self._scalar(node.value)
+
+    @code.register
+    def _(self, node: nx.Read) -> Code:
+        name, tensor = self.names[node.tensor.name], node.tensor
+        if not tensor.axes:
+            return Code(f"{name}.item()")
+        marks: list[str] = []
+        steps: list[str] = []
+        position = 0
+        for place, axis in zip(node.places, tensor.stored_axes, strict=True):
+            mark, finished, count = self._place(place, axis, position, node)
+            marks.append(mark)
+            steps += finished
+            position += count
+        if len(tensor.axes) == 1:  # a column, or a row for samples
+            marks.insert(0 if tensor.axes[0].sample else 1, "0")
+        while marks and marks[-1] == ":":
+            marks.pop()
+        code = f"{name}[{', '.join(marks)}]" if marks else name
+        for step in steps:
+            code = step.format(code)
+        return Code(code, plain=not marks and not steps)
+
+    def _place(self, place: Expr, axis: Axis, position: int, node: nx.Read) -> tuple[str, list[str], int]:
+        """The subscript of an axis, the calls that finish it, and how many axes the result has there."""
+        if nx.is_chosen(place):
+            index = node.chosen[place]
+            code = self.code(index)
+            start = f" - {axis.start}" if axis.start else ""
+            taken = f"{code.at(SUM)}{start}"
+            return ":", [f"np.take({{}}, {taken}, axis={position})"], len(index.axes)
+        form = affine(place)
+        assert form is not None
+        first = form.constant - axis.start + sum(c * i.axis.start for i, c in form.terms)
+        if not form.terms:
+            inside = form.lies_on(axis)
+            return (self._scalar(first).text, [], 0) if inside else (":", [self._strided(position, first, ())], 0)
+        (index, step), *more = form.terms
+        if not more and step == 1 and form.lies_on(axis):
+            whole = first == 0 and index.axis.extent == axis.extent
+            start = "" if first == 0 else self._scalar(first).text
+            end = first + index.axis.extent
+            stop = "" if end == axis.extent else self._scalar(end).text
+            return (":" if whole else f"{start}:{stop}", [], 1)
+        return ":", [self._strided(position, first, form.terms)], len(form.terms)
+
+    def _strided(self, position: int, first: Expr, terms: tuple[tuple[Index, int], ...]) -> str:
+        listed = "".join(f", ({self.size(i.axis)}, {step})" for i, step in terms)
+        return f"strided({{}}, {position}, {self._scalar(first).text}{listed})"
+
+    def _letters(self, *groups: nx.Axes) -> list[str]:
+        """The axes as subscripts of ``einsum``."""
+        names = {index: letter for index, letter in zip(dict.fromkeys(chain(*groups)), ascii_lowercase, strict=False)}
+        return ["".join(names[i] for i in group) for group in groups]
+
+    @code.register
+    def _(self, node: nx.Diagonal) -> Code:
+        before, after = self._letters(node.own, node.axes)
+        return Code(f'np.einsum("{before}->{after}", {self.code(node.of).text})')
+
+    @code.register
+    def _(self, node: nx.Place) -> Code:
+        form = affine(node.value)
+        assert form is not None
+        terms = []
+        for index, step in form.terms:
+            count = self.size(index.axis)
+            marks = [":" if i == index else "None" for i in node.axes]
+            while marks and marks[0] == "None":
+                marks.pop(0)
+            shape = "" if len(marks) == 1 else f"[{', '.join(marks)}]"
+            size = f"{abs(step)} * " if abs(step) != 1 else ""
+            terms.append((step < 0, Code(f"{size}np.arange({count}){shape}", PRODUCT if size else ATOM)))
+        rest = form.constant + sum(c * i.axis.start for i, c in form.terms)
+        if rest != 0 or not terms:
+            terms.append((subtracted(rest), self._scalar(-rest if subtracted(rest) else rest)))
+        return joined(terms)
+
+    @code.register
+    def _(self, node: nx.Equal) -> Code:
+        left, right = self._several((node.left, node.right), node.axes)
+        return Code(f"({left.at(SUM)} == {right.at(SUM)})")
+
+    @code.register
+    def _(self, node: nx.Plus) -> Code:
+        terms = []
+        for term in node.terms:
+            negative = _is_negative(term)
+            terms.append((negative, self._aligned(_without_sign(term) if negative else term, node.axes)))
+        return joined(terms)
+
+    @code.register
+    def _(self, node: nx.Times) -> Code:
+        if _is_negative(node):
+            return Code(f"-{self.code(_without_sign(node)).at(PRODUCT)}", UNARY)
+        top: list[str] = []
+        below: list[str] = []
+        for factor in node.factors:
+            if isinstance(factor, nx.Value):
+                over, under = fraction(factor.value)
+                top += [] if over == 1 else [self._scalar(over).at(UNARY)]
+                below += [] if under == 1 else [self._scalar(under).at(UNARY)]
+            elif isinstance(factor, nx.Power) and factor.exponent.is_negative:
+                below.append(self._aligned(_inverse(factor), node.axes).at(UNARY))
+            else:
+                top.append(self._aligned(factor, node.axes).at(UNARY))
+        return Code(" / ".join([" * ".join(top) or "1", *below]), PRODUCT)
+
+    @code.register
+    def _(self, node: nx.Power) -> Code:
+        base = self.code(node.base)
+        if node.exponent == Rational(1, 2):
+            return Code(f"np.sqrt({base.text})")
+        if node.exponent.is_negative:
+            return Code(f"1 / {self.code(_inverse(node)).at(UNARY)}", PRODUCT)
+        return power(base, self._scalar(node.exponent), UNARY)
+
+    @code.register
+    def _(self, node: nx.Call) -> Code:
+        function = node.function
+        if issubclass(function, Elementwise):
+            name = self.functions[function]
+        elif function in CALLS:
+            name = f"np.{CALLS[function].numpy}"
+        else:
+            codes = self._several(node.arguments, node.axes)
+            return scalar(function(*(Symbol(code.at(ATOM), real=True) for code in codes)))
+        return Code(f"{name}({', '.join(c.text for c in self._several(node.arguments, node.axes))})")
+
+    @code.register
+    def _(self, node: nx.Cases) -> Code:
+        *values, last = self._several(node.values, node.axes)
+        conditions = self._several(node.conditions, node.axes)
+        text = last.text
+        for value, condition in reversed(list(zip(values, conditions, strict=True))):
+            text = f"np.where({condition.text}, {value.text}, {text})"
+        return Code(text)
+
+    @code.register
+    def _(self, node: nx.Compared) -> Code:
+        parts = (node.left, node.right)
+        codes = zip(parts, self._several(parts, node.axes), strict=True)
+        sides = [code.text if isinstance(part, nx.Value) else f"{code.at(ATOM)}.real" for part, code in codes]
+        return Code(f"{sides[0]} {node.sign} {sides[1]}", COMPARISON)
+
+    @code.register
+    def _(self, node: nx.Joined) -> Code:
+        return Code(f" {node.sign} ".join(f"({c.text})" for c in self._several(node.parts, node.axes)), COMPARISON)
+
+    @code.register
+    def _(self, node: nx.Reduced) -> Code:
+        return Code(f"np.{node.kind}({self.code(node.of).text}{self._along(node)})")
+
+    def _along(self, node: nx.Reduced) -> str:
+        """The argument ``axis``; none if all axes are reduced."""
+        places = [node.of.axes.index(i) for i in node.over]
+        if not node.axes:
+            return ""
+        return f", axis={places[0]}" if len(places) == 1 else f", axis=({', '.join(map(str, sorted(places)))})"
+
+    @code.register
+    def _(self, node: nx.First) -> Code:
+        of = self.code(node.of)
+        places = ", ".join(str(node.of.axes.index(i)) for i in node.over)
+        return Code(f"first_largest({of.text if node.sign > 0 else f'-{of.at(UNARY)}'}, {places})")
+
+    @code.register
+    def _(self, node: nx.Contraction) -> Code:
+        """A matrix product where the axes allow one, else ``tensordot`` or ``einsum``."""
+        left, right, over = node.left, node.right, node.over
+        both = [i for i in left.axes if i in right.axes and i not in over]
+        alone = [[i for i in one.axes if i not in (*both, *over)] for one in (left, right)]
+        if not both:
+            return self._unbatched(node, *alone)
+        if len(over) == 1 and all(len(free) == 1 for free in alone):
+            return self._batched(node, both, alone[0][0], alone[1][0])
+        one, other, result = self._letters(left.axes, right.axes, node.axes)
+        return Code(f'np.einsum("{one},{other}->{result}", {self.code(left).text}, {self.code(right).text})')
+
+    def _unbatched(self, node: nx.Contraction, one: list[Index], other: list[Index]) -> Code:
+        left, right, over = node.left, node.right, node.over
+        if len(over) == 1 and len(other) <= 1 and (node.axes == (*one, *other) or len(one) > 1):
+            product = self._product(left, (*one, *over), right, (*over, *other))
+            return self._turned(product, (*one, *other), node.axes)
+        if len(over) == 1 and len(one) <= 1:
+            product = self._product(right, (*other, *over), left, (*over, *one))
+            return self._turned(product, (*other, *one), node.axes)
+        places = ", ".join(f"[{', '.join(str(n.axes.index(i)) for i in over)}]" for n in (left, right))
+        code = Code(f"np.tensordot({self.code(left).text}, {self.code(right).text}, ({places}))")
+        return self._turned(code, (*one, *other), node.axes)
+
+    def _batched(self, node: nx.Contraction, both: list[Index], one: Index, other: Index) -> Code:
+        (over,) = node.over
+        batch = [i for i in node.axes if i in both]
+        rows, columns, left, right = one, other, node.left, node.right
+        if node.axes.index(one) > node.axes.index(other):
+            rows, columns, left, right = other, one, right, left
+        code = self._product(left, (*batch, rows, over), right, (*batch, over, columns))
+        return self._turned(code, (*batch, rows, columns), node.axes)
+
+    def _product(self, left: nx.Named, one: Iterable[Index], right: nx.Named, other: Iterable[Index]) -> Code:
+        first = self._aligned(left, tuple(one)).at(UNARY)
+        return Code(f"{first} @ {self._aligned(right, tuple(other)).at(UNARY)}", PRODUCT)
+
+    def _turned(self, code: Code, have: nx.Axes, want: nx.Axes) -> Code:
+        """Transpose a result from the axes that it has to those that are wanted."""
+        if tuple(have) == tuple(want):
+            return code
+        turned = tuple(have.index(i) for i in want)
+        return Code(f"{code.at(ATOM)}.T" if turned == (1, 0) else f"{code.at(ATOM)}.transpose{turned}")
+
+    @code.register
+    def _(self, node: nx.Spread) -> Code:
+        rest = tuple(i for i in node.of.axes if i not in node.over)
+        form = affine(node.place)
+        assert form is not None
+        steps = dict(form.terms)
+        first = form.constant - node.index.axis.start + sum(c * i.axis.start for i, c in form.terms)
+        values = self._aligned(node.of, (*rest, *node.over)).text
+        listed = "".join(f", {steps[i]}" for i in node.over)
+        size = self.size(node.index.axis)
+        code = Code(f"spread({values}, {size}, {self._scalar(first).text}{listed})")
+        return self._turned(code, (*rest, node.index), node.axes)
+
+    @code.register
+    def _(self, node: nx.Scattered) -> Code:
+        rest = tuple(i for i in node.of.axes if i not in node.over)
+        values = self._aligned(node.of, (*node.over, *rest)).text
+        start = node.index.axis.start
+        at = f"{self._aligned(node.at, node.over).at(SUM)}{f' - {start}' if start else ''}"
+        code = Code(f"scattered({values}, {at}, {self.size(node.index.axis)})")
+        return self._turned(code, (node.index, *rest), node.axes)
+
+
+def _is_negative(node: nx.Named) -> bool:
+    """Whether a term is subtracted rather than added."""
+    if isinstance(node, nx.Times):
+        node = node.factors[0]
+    return isinstance(node, nx.Value) and subtracted(node.value)
+
+
+def _without_sign(node: nx.Named) -> nx.Named:
+    """A term without its minus sign."""
+    if isinstance(node, nx.Value):
+        return nx.Value((), -node.value)
+    assert isinstance(node, nx.Times)
+    number, *rest = node.factors
+    assert isinstance(number, nx.Value)
+    factors = ([] if number.value == -1 else [nx.Value((), -number.value)]) + rest
+    return factors[0] if len(factors) == 1 else nx.Times(node.axes, tuple(factors))
+
+
+def _inverse(node: nx.Power) -> nx.Named:
+    return node.base if node.exponent == -1 else nx.Power(node.axes, node.base, -node.exponent)
