@@ -93,5 +93,7 @@ def _block(term: Expr, row: Index) -> tuple[int, Expr, Expr, Side]:
         raise LiftError(f"a KroneckerDelta can only select the rows that a term fills, and {term} has none that does")
     if inner is None:
         (first,) = (a for a in deltas[0].args if a != row)
+        if not first.is_Integer:
+            raise LiftError(f"{term} selects a row by {first}, which is no number")
         return int(first), Integer(1), body, None
     return inner.axis.start, inner.axis.extent, body, inner

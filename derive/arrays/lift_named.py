@@ -172,23 +172,25 @@ class Lift:
         spread = []
         for delta in deltas:
             found = self._spread(delta, bound)
-            if found is None:
-                arrays.append(self._equal(delta))
-            else:
+            if found is not None and not any(found[0] in a.axes and {*found[1]} & {*a.axes} for a in arrays):
                 spread.append(found)
-        kept = {index for _, over, _, _ in spread for index in over}
-        value = self._summed([i for i in bound if i not in kept], arrays)
+            else:
+                arrays = [*arrays, self._equal(delta)]
+        if not spread:
+            return self._summed(bound, arrays)
+        outside = [a for a in arrays if any(index in a.axes for index, *_ in spread)]
+        used = {index for array in outside for index in array.axes}
+        moved = {index for _, over, *_ in spread for index in over}
+        value = self._summed([i for i in bound if i not in moved | used], [a for a in arrays if a not in outside])
         for index, over, place, at in spread:
             missing = [i for i in over if i not in value.axes]
             if missing:
                 value = nx.Times(self.sorted((*value.axes, *missing)), (value, self._ones(missing)))
             axes = self.sorted((*(i for i in value.axes if i not in over), index))
             value = (
-                nx.Scattered(axes, value, over, index, at)
-                if at is not None
-                else nx.Spread(axes, value, over, index, place)
+                nx.Spread(axes, value, over, index, place) if at is None else nx.Scattered(axes, value, over, index, at)
             )
-        return value
+        return self._summed([i for i in bound if i not in moved], [value, *outside])
 
     def _ones(self, indices: list[Index]) -> nx.Named:
         """An array of ones along indices."""

@@ -13,7 +13,8 @@ from itertools import product
 
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
 
-from derive.calculus.affine import lies_on, misses, solved
+from derive.calculus.affine import affine, lies_on, misses, solved
+from derive.calculus.extremes import Extreme
 from derive.calculus.index import Axis, Index, IndexSupply, put, total
 from derive.record import record
 
@@ -104,9 +105,25 @@ def _collapse(term: Term, ranges: Ranges) -> Term | None:
                 continue
             if misses(new, old.axis):
                 return None
+            if not _is_simple(old, new, term.factors):
+                continue
             if lies_on(new, old.axis) or _is_guarded(old, [f for f in term.factors if f is not factor], ranges):
                 return _collapse(_without(term, factor, old, new), ranges)
     return term
+
+
+def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:
+    """Whether a formula may take the place of an index.
+
+    With steps other than 1 it would read most entries in vain, and a maximum would be searched for at each of them:
+    what the delta says, to add each term in its place, takes fewer operations.
+    """
+    form = affine(new)
+    if form is None or len(form.terms) < 2:
+        return True
+    return all(abs(step) == 1 for _, step in form.terms) and not any(
+        node.free_symbols & {old} for factor in factors for node in factor.atoms(Extreme)
+    )
 
 
 def _is_guarded(index: Index, factors: list[Expr], ranges: Ranges) -> bool:

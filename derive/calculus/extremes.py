@@ -12,7 +12,10 @@ from derive.calculus.index import Index
 
 
 class Extreme(ExprWithLimits):  # type: ignore[misc]  # SymPy's class carries no types
-    """The extreme value of a body over the ranges of its bound indices; complex values compare by real part."""
+    """The extreme value of a body over the ranges of its bound indices; complex values compare by real part.
+
+    ``sign`` is 1 for the maximum and -1 for the minimum.
+    """
 
     sign: ClassVar[int]
     is_extended_real = True
@@ -35,8 +38,16 @@ class Smallest(Extreme):
     sign = -1
 
 
+class LargestPlace(Largest):
+    """The place of the maximum: the first, in the order of the bound indices, at a tie."""
+
+
+class SmallestPlace(Smallest):
+    """The place of the minimum: the first, in the order of the bound indices, at a tie."""
+
+
 class Selected(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """``Selected(extreme, k, ...)``: 1 where ``k, ...`` is the first place of the extreme value, else 0.
+    """``Selected(place, k, ...)``: 1 where ``k, ...`` is the place of an extreme value, else 0.
 
     It is constant where it has a derivative. At a tie, the first of the equal values counts alone.
     """
@@ -45,7 +56,7 @@ class Selected(Function):  # type: ignore[misc]  # SymPy's Function carries no t
 
     @property
     def extreme(self) -> Extreme:
-        """The maximum or the minimum."""
+        """The place of the maximum or of the minimum."""
         found: Extreme = self.args[0]
         return found
 
@@ -71,4 +82,5 @@ def extreme(kind: type[Extreme], body: Expr, *indices: Index) -> Extreme:
 
 def slope_of(value: Extreme, slope: Callable[[Expr], Expr]) -> Expr:
     """Return the derivative of an extreme value: that of its body at the place where it is reached."""
-    return Sum(Selected(value, *value.bound) * slope(value.function), *value.limits)
+    kind = LargestPlace if value.sign > 0 else SmallestPlace
+    return Sum(Selected(kind(value.function, *value.limits), *value.bound) * slope(value.function), *value.limits)
