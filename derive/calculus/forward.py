@@ -12,7 +12,7 @@ from sympy import Symbol
 
 from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
 from derive.calculus.normal_form import normal
-from derive.calculus.prediction import prediction_of
+from derive.calculus.prediction import predictions_of
 from derive.calculus.promises import SumsToOne
 from derive.calculus.well_formed import check
 
@@ -48,9 +48,9 @@ class ForwardPass:
         return self.equations[-1]
 
     @cached_property
-    def prediction(self) -> Tensor:
-        """The tensor that the network predicts. Raises ValueError if it is ambiguous."""
-        return prediction_of(self.equations, self.inputs)
+    def predictions(self) -> tuple[Tensor, ...]:
+        """The tensors that the network predicts. Raises StatementError if there is none."""
+        return predictions_of(self.equations, self.inputs, self.outputs)
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:

@@ -43,6 +43,10 @@ class Stated(Protocol):
         """Scalars with fixed values, by name."""
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the predicted tensors; empty if the equations tell."""
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name."""
 

@@ -27,40 +27,37 @@ def stages(equations: Sequence[Equation], inputs: Iterable[Tensor]) -> tuple[lis
     return forward, [*error, *equations[-1:]]
 
 
-def prediction_of(equations: Sequence[Equation], inputs: Sequence[Tensor]) -> Tensor:
-    """Return the tensor that the network predicts.
+def predictions_of(
+    equations: Sequence[Equation], inputs: Sequence[Tensor], outputs: Sequence[str] = ()
+) -> tuple[Tensor, ...]:
+    """Return the tensors that the network predicts: those called ``outputs``, if any, or else what the equations tell.
 
-    It is the tensor with the role ``prediction``. Without such a tensor, it is the only tensor of the
-    forward stage that the error reads and that has the axes of a target; failing that, the only one
-    that the error reads and that has a sample axis. Raises StatementError if there is none or
-    more than one.
+    They tell the tensor with the role ``prediction``. Without such a tensor, they are the tensors of the
+    forward stage that the error reads and that have the axes of a target; failing that, those
+    that the error reads and that have a sample axis; failing that, the last tensor with a sample axis.
+    Raises StatementError if an output is not computed, or depends on a target.
     """
     forward, error = stages(equations, inputs)
-    named = [e.target for e in equations if e.target.role == Role.PREDICTION]
+    computed = {e.target.name: e.target for e in forward}
+    named = [*outputs] or [e.target.name for e in equations if e.target.role == Role.PREDICTION]
+    if not outputs and len(named) > 1:
+        raise StatementError(f"{listed(named)} have the role 'prediction': give it to one of them, or name the outputs")
+    for name in named:
+        if name not in computed:
+            late = any(e.target.name == name for e in error)
+            problem = "it is computed from a target" if late else "no equation states it"
+            raise StatementError(f"{name} cannot be predicted, because {problem}: predict {listed(computed)}")
     if named:
-        return _named(named, [e.target for e in error])
+        return tuple(computed[name] for name in named)
     read = set().union(*(symbols_read(e.expression) for e in error))
-    candidates = [e.target for e in forward if e.target.name in read]
+    candidates = [tensor for name, tensor in computed.items() if name in read]
     shapes = {t.axes for t in inputs if t.role == Role.TARGET}
-    like_targets = [t for t in candidates if t.axes in shapes]
-    found = like_targets or [t for t in candidates if any(a.sample for a in t.axes)]
+    by_sample = [t for t in candidates if any(a.sample for a in t.axes)]
+    last = [e.target for e in forward if any(a.sample for a in e.target.axes)][-1:]
+    found = [t for t in candidates if t.axes in shapes] or by_sample or last
     if not found:
         raise StatementError(
-            "the error reads no tensor with an entry for each sample: "
-            "state what the network predicts in an equation of its own, with the role 'prediction'"
+            "no equation states a tensor with an entry for each sample: "
+            "state what the network predicts in an equation of its own"
         )
-    if len(found) > 1:
-        names, which = listed(t.name for t in found), "either" if len(found) == 2 else "each"
-        raise StatementError(
-            f"the error reads {names}, and {which} may be what the network predicts: "
-            "give one of them the role 'prediction'"
-        )
-    return found[0]
-
-
-def _named(named: list[Tensor], of_the_error: list[Tensor]) -> Tensor:
-    if len(named) > 1:
-        raise StatementError(f"{listed(t.name for t in named)} have the role 'prediction': give it to one of them")
-    if named[0] in of_the_error:
-        raise StatementError(f"{named[0].name} has the role 'prediction', but is computed from a target")
-    return named[0]
+    return tuple(found)

@@ -257,7 +257,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
         forward.inputs,
         forward.parameters,
         statements,
-        forward.prediction.name,
+        forward.predictions[0].name,
         definitions,
         backward.common,
         (*step.scalars, *map(constant, constants)),
@@ -265,7 +265,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
         step.states,
         constants,
         forward.starts,
-        forward.outputs or (forward.prediction.name,),
+        tuple(tensor.name for tensor in forward.predictions),
     )
     program.check()
     return program

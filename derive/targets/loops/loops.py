@@ -15,6 +15,13 @@ from derive.targets.loops.printer import Loop, LoopPrinter
 
 Array = NDArray[Any]
 STEP = "    "
+#: The first place of the largest entry of a dict, or of the smallest for the sign -1.
+PLACE_OF = (
+    "",
+    "",
+    "def place_of(entries, sign):",
+    STEP + "return max(entries, key=lambda place: sign * entries[place])",
+)
 
 
 def source(program: Program, stages: tuple[str, ...]) -> str:
@@ -25,7 +32,7 @@ def source(program: Program, stages: tuple[str, ...]) -> str:
     """
     printer = _Printer()
     lines = [line for statement in program.stage(*stages) for line in printer.statement(statement)]
-    head = ["import math", "", "", "def sign(x):", STEP + "return (x > 0) - (x < 0)", *printer.functions]
+    head = ["import math", "", "", "def sign(x):", STEP + "return (x > 0) - (x < 0)", *PLACE_OF, *printer.functions]
     return "\n".join([*head, "", "", "def run(values, sizes):", *lines]) + "\n"
 
 
@@ -88,6 +95,23 @@ class _Printer(LoopPrinter):
         """An entry of a dict."""
         return f"values[{name!r}][({''.join(f'{index}, ' for index in indices)})]"
 
+    def entry_or_zero(self, name: str, indices: Sequence[str]) -> str:
+        """An entry of a dict, or 0."""
+        return f"values[{name!r}].get(({''.join(f'{index}, ' for index in indices)}), 0)"
+
+    def extreme(self, sign: int, body: str, loops: Sequence[Loop]) -> str:
+        """The ``max`` or ``min`` of a generator."""
+        return f"{'max' if sign > 0 else 'min'}({body} {self._loops(loops)})"
+
+    def is_place(self, sign: int, body: str, loops: Sequence[Loop], places: Sequence[str]) -> str:
+        """A comparison with the key of the first extreme value of a dict."""
+        keys = "".join(f"{name}, " for name, _ in loops)
+        wanted = "".join(f"{place}, " for place in places)
+        return f"place_of({{({keys}): {body} {self._loops(loops)}}}, {sign}) == ({wanted})"
+
+    def _loops(self, loops: Sequence[Loop]) -> str:
+        return " ".join(f"for {self._in_range(*loop)}" for loop in loops)
+
     def choice(self, condition: str, value: str, other: str) -> str:
         """A conditional expression."""
         return f"({value} if {condition} else {other})"
@@ -98,7 +122,7 @@ class _Printer(LoopPrinter):
 
     def total(self, body: str, loops: Sequence[Loop]) -> str:
         """The ``sum`` of a generator."""
-        return f"sum({body} {' '.join(f'for {self._in_range(*loop)}' for loop in loops)})"
+        return f"sum({body} {self._loops(loops)})"
 
     def definition(self, name: str, arguments: Sequence[str], value: str, title: str) -> list[str]:
         """A function of one line."""

@@ -32,6 +32,7 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
+from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Axis, Index
 
@@ -64,6 +65,18 @@ class LoopPrinter(ABC):
     @abstractmethod
     def entry(self, name: str, indices: Sequence[str]) -> str:
         """An entry of a tensor."""
+
+    def entry_or_zero(self, name: str, indices: Sequence[str]) -> str:
+        """An entry of a tensor, or 0 outside it."""
+        raise NotImplementedError(f"{type(self).__name__} reads no entry outside a tensor")
+
+    def extreme(self, sign: int, body: str, loops: Sequence[Loop]) -> str:
+        """The maximum (``sign`` 1) or minimum (-1) of a body."""
+        raise NotImplementedError(f"{type(self).__name__} has no maximum over indices")
+
+    def is_place(self, sign: int, body: str, loops: Sequence[Loop], places: Sequence[str]) -> str:
+        """The condition that the first extreme value is at the given places."""
+        raise NotImplementedError(f"{type(self).__name__} has no maximum over indices")
 
     @abstractmethod
     def choice(self, condition: str, value: str, other: str) -> str:
@@ -109,7 +122,26 @@ class LoopPrinter(ABC):
 
     @code.register
     def _(self, expression: Indexed, scope: Mapping[Symbol, str]) -> str:
-        return self.entry(expression.base.label.name, [self.code(i, scope) for i in expression.indices])
+        name, indices = expression.base.label.name, [self.code(i, scope) for i in expression.indices]
+        plain = all(isinstance(i, Index | Integer) for i in expression.indices)
+        return self.entry(name, indices) if plain else self.entry_or_zero(name, indices)
+
+    @code.register
+    def _(self, expression: Extreme, scope: Mapping[Symbol, str]) -> str:
+        return self.extreme(expression.sign, *self._looped(expression, scope))
+
+    @code.register
+    def _(self, expression: Selected, scope: Mapping[Symbol, str]) -> str:
+        places = [self.code(place, scope) for place in expression.places]
+        extreme = expression.extreme
+        return self.choice(self.is_place(extreme.sign, *self._looped(extreme, scope), places), "1", "0")
+
+    def _looped(self, expression: Sum | Extreme, scope: Mapping[Symbol, str]) -> tuple[str, list[Loop]]:
+        """The body of a sum or a maximum, and its loops from the outermost to the innermost."""
+        indices: list[Index] = [limit[0] for limit in expression.limits]
+        indices = indices[::-1] if isinstance(expression, Sum) else indices
+        inside = {**scope, **{index: f"i{len(scope) + n}" for n, index in enumerate(indices)}}
+        return self.code(expression.function, inside), [(inside[i], i.axis) for i in indices]
 
     @code.register(Add)
     @code.register(Mul)
@@ -130,9 +162,7 @@ class LoopPrinter(ABC):
     @code.register
     def _(self, expression: Sum, scope: Mapping[Symbol, str]) -> str:
         """Print a sum: its first index is the innermost loop, and hides an outer index of the same name."""
-        indices: list[Index] = [limit[0] for limit in reversed(expression.limits)]
-        inside = {**scope, **{index: f"i{len(scope) + n}" for n, index in enumerate(indices)}}
-        return self.total(self.code(expression.function, inside), [(inside[i], i.axis) for i in indices])
+        return self.total(*self._looped(expression, scope))
 
     @code.register
     def _(self, expression: Piecewise, scope: Mapping[Symbol, str]) -> str:
