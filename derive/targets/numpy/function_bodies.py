@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sympy import Symbol
 
 from derive.arrays import matrix as mx
+from derive.arrays import named as nx
 from derive.arrays.kinks import kink_nodes
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.lower import lowered, with_two_axes
@@ -44,7 +45,7 @@ class Bodies:
             "error": self._body((*own.towards_error, own.error), kept, _put(towards)),
             "gradients": self._body(backward, kept, (*_put(factors), f"return {dict_code(slopes)}")),
             "kinks": self._kinks(kept),
-            "predicting": self._body(needed(own.forward, {self.program.predicted}), (), ()),
+            "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
         }
 
     def line(self, statement: ArrayAssign) -> str:
@@ -54,8 +55,10 @@ class Bodies:
         seen = form
         while isinstance(seen, mx.Broadcast | mx.Repeat | mx.Transpose | mx.Part):  # views of an array
             seen = seen.of
-        parameters = {p.name for p in self.program.parameters}
-        if isinstance(seen, mx.Array) and seen.tensor.name in parameters:  # which update changes in place
+        view = seen.named if isinstance(seen, mx.Formula) else seen
+        if (
+            isinstance(view, mx.Array | nx.Read) and view.tensor in self.program.parameters
+        ):  # changed in place by update
             code = f"np.copy({code})"
         return f"{self.statements.name(statement.target)} = {code}  # ({statement.number})"
 
@@ -85,12 +88,12 @@ class Bodies:
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
         lines += [self._width(symbol, at_hand) for symbol, w in self.statements.codes.widths.items() if w in used]
         if SAMPLES.name in used:
-            lines.append(f"{SAMPLES} = {name(self.program.inputs[0])}.shape[1]")
+            lines.append(self._width(SAMPLES, self.program.inputs))
         return tuple(lines)
 
-    def _width(self, symbol: Symbol, at_hand: list[Tensor]) -> str:
+    def _width(self, symbol: Symbol, at_hand: Iterable[Tensor]) -> str:
         """The line that reads a width from one of the arrays at hand, or else from a parameter."""
-        width = self.statements.codes.widths[symbol]
+        width = self.statements.codes.widths.get(symbol, symbol.name)
         for tensor in at_hand:
             for side, extent in enumerate(mx.Array(tensor).shape):
                 if extent == symbol:
@@ -104,12 +107,14 @@ class Bodies:
     def _width_of_parameter(self, symbol: Symbol, name: str) -> str:
         parameter, side, extent = next(
             (p, side, extent)
-            for p in self.program.parameters
+            for p in (*self.program.parameters, *self.program.inputs)
             for side, extent in enumerate(mx.Array(p).shape)
             if extent.has(symbol)
         )
         less = f" - {self.statements.extent(extent - symbol)}" if extent != symbol else ""
-        return f"{name} = {self.statements.stored(parameter)}.shape[{side}]{less}"
+        given = parameter in self.program.inputs
+        place = self.statements.name(parameter) if given else self.statements.stored(parameter)
+        return f"{name} = {place}.shape[{side}]{less}"
 
 
 def dict_code(items: Iterable[tuple[str, object]]) -> str:

@@ -35,7 +35,9 @@ class NamedPrinter:
     def whole(self, node: nx.Named, axes: nx.Axes, target: Tensor) -> Code:
         """The code of a right side in the shape of its target; ``axes`` are the indices of the target's axes."""
         stored = self._stored(axes, target)
-        code = self._full(node, stored)
+        code = (
+            self._full(node, stored) if any(isinstance(n, nx.Read) for n in nx.walk(node)) else self._made(node, stored)
+        )
         if not target.axes:
             return code if target.role == "error" else Code(f"np.reshape({code.text}, (1, 1))")
         if len(target.axes) > 1:
@@ -56,6 +58,15 @@ class NamedPrinter:
             return code
         sizes = "".join(f"{self.size(i.axis)}, " for i in axes)
         return Code(f"np.broadcast_to({code.text}, ({sizes.removesuffix(' ') if len(axes) == 1 else sizes[:-2]}))")
+
+    def _made(self, node: nx.Named, axes: nx.Axes) -> Code:
+        """The code of a right side that reads no array, with the type of numbers of the parameters."""
+        kind = "next(iter(parameters.values())).dtype"
+        sizes = ", ".join(self.size(i.axis) for i in axes)
+        if isinstance(node, nx.Value) and axes:
+            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {kind})")
+        code = self._full(node, axes)
+        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({kind})")
 
     def size(self, axis: Axis) -> str:
         """The length of an axis."""
@@ -181,7 +192,11 @@ class NamedPrinter:
         terms = []
         for term in node.terms:
             negative = _is_negative(term)
-            terms.append((negative, self._aligned(_without_sign(term) if negative else term, node.axes)))
+            code = self._aligned(_without_sign(term) if negative else term, node.axes)
+            # NumPy joins truth values by "or" where numbers are added
+            terms.append(
+                (negative, Code(f"1 * {code.text}", PRODUCT) if isinstance(term, nx.Equal | nx.First) else code)
+            )
         return joined(terms)
 
     @code.register

@@ -60,7 +60,7 @@ class Statements:
 
     def _without_unread(self, statements: tuple[ArrayAssign, ...]) -> tuple[ArrayAssign, ...]:
         """The statements that the prediction, the error, the gradients and the update need."""
-        ends = {self.program.predicted, _of_stages(statements, "error")[-1].target.name}
+        ends = {*self.program.outputs, _of_stages(statements, "error")[-1].target.name}
         return needed(statements, ends, lambda s: s.stage in ("gradient", "update"))
 
     @property
