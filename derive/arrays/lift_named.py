@@ -43,10 +43,8 @@ def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     stored = equation.target.stored_axes
     order = [index for axis in stored for index in equation.indices if index.axis == axis]
     order = list(dict.fromkeys((*order, *equation.indices)))
-    deep = any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
-    if deep:  # arrays of three or more axes hold the samples first
-        order.sort(key=lambda index: not index.axis.sample)
-    return Lift(tensors, order).lay(sympify(equation.expression))
+    deep = len(stored) > 2 or any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
+    return Lift(tensors, order, deep).lay(sympify(equation.expression))
 
 
 def _reads(equation: Equation, name: str) -> bool:
@@ -54,11 +52,15 @@ def _reads(equation: Equation, name: str) -> bool:
 
 
 class Lift:
-    """Lifts formulas; ``order`` is the order in which results have the free indices, bound ones come last."""
+    """Lifts formulas; ``order`` is the order in which results have the free indices, bound ones come last.
 
-    def __init__(self, tensors: Mapping[str, Tensor], order: Iterable[Index]) -> None:
+    With ``samples_first``, as arrays of three or more axes have them, those of the samples come before all others.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], order: Iterable[Index], samples_first: bool) -> None:
         self.tensors = tensors
         self.order = [*order]
+        self.samples_first = samples_first
 
     def lay(self, expression: Expr) -> nx.Named:
         """The array form of a formula."""
@@ -68,7 +70,10 @@ class Lift:
         """Indices in the order in which arrays have them; one that is met for the first time comes last."""
         wanted = dict.fromkeys(indices)
         self.order += [index for index in wanted if index not in self.order]
-        return tuple(index for index in self.order if index in wanted)
+        found = [index for index in self.order if index in wanted]
+        if self.samples_first:
+            found.sort(key=lambda index: not index.axis.sample)
+        return tuple(found)
 
     def _union(self, nodes: Iterable[nx.Named]) -> nx.Axes:
         return self.sorted(index for node in nodes for index in node.axes)

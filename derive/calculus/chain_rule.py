@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
 
 from derive.calculus.deltas import Ranges, contract, expand, tidy
 from derive.calculus.extremes import Extreme, slope_of
@@ -215,10 +215,15 @@ def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Exp
     right = equation.expression
     if not equation.indices or isinstance(right, Elementwise | Add | Sum | Indexed) or is_quotient(equation):
         return slope
+    curved = {node.base if isinstance(node, Pow) else node for node in right.atoms(Function, Pow)}
+    if not curved:  # a product of entries does not recur when a factor is gone
+        return slope
     choices = [[i, *(f for f in fresh if f.axis == i.axis)] for i in equation.indices]
     result = slope
     for names in product(*choices):
-        result = result.subs(equation.at(names), equation.target[names])
+        whole = dict(zip(equation.indices, names, strict=True))
+        if all(result.has(put(node, whole)) for node in curved):
+            result = result.subs(equation.at(names), equation.target[names])
     return result if result.count_ops() < slope.count_ops() else slope
 
 

@@ -35,9 +35,8 @@ class NamedPrinter:
     def whole(self, node: nx.Named, axes: nx.Axes, target: Tensor) -> Code:
         """The code of a right side in the shape of its target; ``axes`` are the indices of the target's axes."""
         stored = self._stored(axes, target)
-        code = (
-            self._full(node, stored) if any(isinstance(n, nx.Read) for n in nx.walk(node)) else self._made(node, stored)
-        )
+        reads = any(isinstance(part, nx.Read) for part in nx.walk(node))
+        code = self._full(node, stored) if reads else self._made(node, stored)
         if not target.axes:
             return code if target.role == "error" else Code(f"np.reshape({code.text}, (1, 1))")
         if len(target.axes) > 1:
@@ -193,10 +192,9 @@ class NamedPrinter:
         for term in node.terms:
             negative = _is_negative(term)
             code = self._aligned(_without_sign(term) if negative else term, node.axes)
-            # NumPy joins truth values by "or" where numbers are added
-            terms.append(
-                (negative, Code(f"1 * {code.text}", PRODUCT) if isinstance(term, nx.Equal | nx.First) else code)
-            )
+            if isinstance(term, nx.Equal | nx.First):  # NumPy would join truth values by "or"
+                code = Code(f"1 * {code.text}", PRODUCT)
+            terms.append((negative, code))
         return joined(terms)
 
     @code.register
