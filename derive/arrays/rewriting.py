@@ -20,7 +20,7 @@ from derive.arrays.equal import equal
 from derive.arrays.stable import difference_form
 from derive.calculus.functions import Elementwise, X, elementwise, without_choices
 from derive.calculus.index import Equation, Index, Tensor
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
 from derive.record import record
 
@@ -218,7 +218,7 @@ class Data:
     """Known properties of the data: the tensors, and which targets sum to 1 or are -1 and 1."""
 
     listed: tuple[Tensor, ...]
-    promises: tuple[SumsToOne, ...] = ()
+    promises: tuple[Promise, ...] = ()
     signs: bool = False
 
     @cached_property

@@ -58,7 +58,7 @@ from derive.calculus.form import Form, form_of
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
 from derive.record import record
 
@@ -190,9 +190,7 @@ class Setting:
         return tuple(found.values())
 
 
-def setting(
-    program: Program, evaluator: Evaluator, promises: tuple[SumsToOne, ...] = (), signs: bool = False
-) -> Setting:
+def setting(program: Program, evaluator: Evaluator, promises: tuple[Promise, ...] = (), signs: bool = False) -> Setting:
     """Return the context for rewriting a program's statements."""
     parameters = {p.name for p in program.parameters}
     curved: dict[str, Equation] = {}
@@ -222,7 +220,7 @@ class Stability:
     """Finds the stable form of each statement of a program, with distinct names for new functions."""
 
     def __init__(
-        self, program: Program, evaluator: Evaluator, promises: tuple[SumsToOne, ...] = (), signs: bool = False
+        self, program: Program, evaluator: Evaluator, promises: tuple[Promise, ...] = (), signs: bool = False
     ) -> None:
         curved = (e.target.name for e in setting(program, evaluator, promises, signs).curved)
         targets = (t.name for t in program.inputs if t.role == Role.TARGET)

@@ -29,6 +29,7 @@ from derive.arrays.rewriting import Data, opened
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
+from derive.calculus.promises import SumsToOne, kept
 from derive.calculus.roles import Role
 from derive.record import record
 
@@ -262,13 +263,16 @@ class _Small:
 def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator, scale: float, data: Data) -> Array:
     """Draw entries in eighths, so that their differences are exact; targets take admissible values."""
     shape = [int(a.extent.xreplace({s: Integer(sizes[s.name]) for s in a.extent.free_symbols})) for a in tensor.axes]
+    own = [p for p in data.promises if p.tensor.name == tensor.name]
+    promised = next((p.axis for p in own if isinstance(p, SumsToOne)), None)
+    if own and (promised is None or tensor.role != Role.TARGET or len(shape) != 2):
+        return np.asarray(kept(own, choose.choice(range(1, 8), size=shape) / 8))
     if tensor.role != Role.TARGET:
         if len(shape) == 2 and shape[0] == 1:
             return np.resize(_SIZES, shape) * scale
         drawn = np.asarray(choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8)
         drawn[(0,) * len(shape)] = 1  # the largest of its row and column, where a target is 1
         return np.asarray(drawn * scale)
-    promised = next((p.axis for p in data.promises if p.tensor.name == tensor.name), None)
     if promised is None and (data.signs or shape[0] == 1):
         return np.resize((-1.0, 1.0) if data.signs else _TARGETS, shape[::-1]).T
     along = 0 if promised is None else promised

@@ -15,7 +15,7 @@ from sympy import Rational, Symbol, sympify
 
 from derive.calculus.functions import with_fractions
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise
 from derive.calculus.roles import STATED, Role
 
 
@@ -35,7 +35,11 @@ class Stated(Protocol):
         """The tensors that are learned."""
 
     @property
-    def promises(self) -> tuple[SumsToOne, ...]:
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the tensors that are predicted."""
+
+    @property
+    def promises(self) -> tuple[Promise, ...]:
         """The promises about the data."""
 
     @property

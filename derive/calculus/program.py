@@ -29,7 +29,6 @@ from derive.calculus.rules import (
     LOCAL,
     ONE_FRACTION,
     PLUGGED,
-    PROMISE,
     REARRANGED,
     Reason,
 )
@@ -443,8 +442,8 @@ class Slopes:
 
     def simplified(self, expression: Expr) -> list[Reason]:
         """Return the steps to a shorter equal expression: promises, f' substituted, fractions cancelled."""
-        promised = self._promised(expression)
-        steps = [Reason((PROMISE,), promised)] if promised != expression else []
+        promised, promises = self._promised(expression)
+        steps = [Reason(promises, promised)] if promises else []
         plain = tidy(promised)
         rule = FACTORED if plain.has(Sum) else REARRANGED
         combined = without_equal_sums(promised) != promised
@@ -452,12 +451,13 @@ class Slopes:
         if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
             return steps
         cancelled = _upright(tidy(cancel(self.plug_in(promised))))
-        short = tidy(self._promised(cancelled))
+        kept, promises = self._promised(cancelled)
+        short = tidy(kept)
         if short.count_ops() < plain.count_ops():
             held = self._held(plain)
             rule = CANCELLED if held else ONE_FRACTION
             steps += [Reason((PLUGGED,), held)] if held else []
-            steps.append(Reason((rule, *([PROMISE] if short != tidy(cancelled) else [])), short))
+            steps.append(Reason((rule, *promises), short))
         return steps
 
     def _held(self, product: Expr) -> Expr | None:
@@ -468,10 +468,13 @@ class Slopes:
         others = Mul(*(f for f in Mul.make_args(product) if f not in slopes))
         return InOrder(others, *(g for f in slopes for g in Mul.make_args(self.plug_in(f))))
 
-    def _promised(self, expression: Expr) -> Expr:
+    def _promised(self, expression: Expr) -> tuple[Expr, tuple[str, ...]]:
+        """The expression that the promises make of it, and the reasons for what they changed."""
+        reasons: list[str] = []
         for promise in self.forward.promises:
-            expression = promise.rewrite(expression)
-        return expression
+            before, expression = expression, promise.rewrite(expression)
+            reasons += [promise.reason] if expression != before else []
+        return expression, tuple(reasons)
 
 
 def _upright(fraction: Expr) -> Expr:

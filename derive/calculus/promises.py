@@ -1,24 +1,79 @@
-"""Promises of the user about the data, which allow shorter formulas."""
+"""Promises about data and parameters: they allow shorter formulas, and checks draw numbers that keep them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sympy import Expr, Indexed, Integer, Sum
+from sympy import Abs, Expr, Indexed, Integer, Pow, Sum, sign
 
 from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
+from derive.calculus.rules import PROMISE
 
 
 @dataclass(frozen=True)
-class SumsToOne:
-    """The promise that ``tensor`` sums to one along an axis."""
+class Promise:
+    """A promise about the entries of ``tensor``."""
 
     tensor: Tensor
+
+    def rewrite(self, expression: Expr) -> Expr:
+        """Return an equal expression, shorter if the promise allows it."""
+        return expression
+
+    @property
+    def reason(self) -> str:
+        """Why an expression is equal to what it was rewritten to."""
+        raise NotImplementedError
+
+    @property
+    def wanted(self) -> str:
+        """What each entry must be, or what all of them must do."""
+        raise NotImplementedError
+
+    def kept(self, drawn: Any) -> Any:
+        """Turn an array of numbers between 0 and 1 into one that keeps the promise; axes are those of the tensor."""
+        return drawn
+
+    def broken(self, values: Any) -> Any:
+        """Whether each entry of an array breaks the promise."""
+        return values != values
+
+    def _reads(self, node: Any) -> bool:
+        """Whether a node is an entry of the tensor."""
+        symbol = self.tensor.symbol
+        return bool(node == symbol) or (isinstance(node, Indexed) and bool(node.base.label == symbol))
+
+
+@dataclass(frozen=True)
+class SumsToOne(Promise):
+    """The promise that ``tensor`` sums to one along an axis."""
+
     axis: int = 0
 
     def rewrite(self, expression: Expr) -> Expr:
         """Replace every such sum by 1."""
         return expression.replace(self._matches, lambda _: Integer(1))
+
+    def kept(self, drawn: Any) -> Any:
+        """Divide by the sums."""
+        return drawn / drawn.sum(axis=self.axis, keepdims=True)
+
+    def broken(self, values: Any) -> Any:
+        """Whether the sum that an entry belongs to is not 1 within 1e-9."""
+        return abs(values.sum(axis=self.axis, keepdims=True) - 1) > 1e-9 + 0 * values
+
+    @property
+    def wanted(self) -> str:
+        """What the entries must do."""
+        return "sum to 1"
+
+    @property
+    def reason(self) -> str:
+        """The reason for a sum that is replaced."""
+        return PROMISE if self.tensor.role == Role.TARGET else "these entries sum to one"
 
     def _matches(self, node: Expr) -> bool:
         if not isinstance(node, Sum) or len(node.limits) != 1:
@@ -26,7 +81,91 @@ class SumsToOne:
         index, body = node.limits[0][0], node.function
         return (
             isinstance(body, Indexed)
-            and body.base.label == self.tensor.symbol
+            and self._reads(body)
             and body.indices[self.axis] == index
             and index.axis == self.tensor.axes[self.axis]
         )
+
+
+@dataclass(frozen=True)
+class Positive(Promise):
+    """The promise that every entry is positive: |w| is w."""
+
+    def rewrite(self, expression: Expr) -> Expr:
+        """Replace |w| by w and sign(w) by 1."""
+        plain = expression.replace(lambda e: isinstance(e, Abs) and self._reads(e.args[0]), lambda e: e.args[0])
+        return plain.replace(lambda e: isinstance(e, sign) and self._reads(e.args[0]), lambda _: Integer(1))
+
+    def kept(self, drawn: Any) -> Any:
+        """Numbers between 1/2 and 3/2."""
+        return drawn + 0.5
+
+    def broken(self, values: Any) -> Any:
+        """Whether an entry is not positive."""
+        return ~(values > 0)
+
+    @property
+    def wanted(self) -> str:
+        """What an entry must be."""
+        return "be positive"
+
+    @property
+    def reason(self) -> str:
+        """The reason for an absolute value that is replaced."""
+        return "this entry is positive"
+
+
+@dataclass(frozen=True)
+class Probabilities(Positive):
+    """The promise that every entry is greater than 0 and less than 1."""
+
+    def kept(self, drawn: Any) -> Any:
+        """Numbers between 1/4 and 3/4."""
+        return 0.25 + 0.5 * drawn
+
+    def broken(self, values: Any) -> Any:
+        """Whether an entry is not between 0 and 1."""
+        return ~((values > 0) & (values < 1))
+
+    @property
+    def wanted(self) -> str:
+        """What an entry must be."""
+        return "be greater than 0 and less than 1"
+
+
+@dataclass(frozen=True)
+class Mask(Promise):
+    """The promise that every entry is 0 or 1: its powers are itself."""
+
+    def rewrite(self, expression: Expr) -> Expr:
+        """Replace the powers of an entry, and its absolute value, by the entry."""
+        plain = expression.replace(lambda e: isinstance(e, Abs) and self._reads(e.args[0]), lambda e: e.args[0])
+        return plain.replace(self._is_power, lambda e: e.base)
+
+    def _is_power(self, node: Expr) -> bool:
+        return isinstance(node, Pow) and self._reads(node.base) and bool(node.exp.is_positive)
+
+    def kept(self, drawn: Any) -> Any:
+        """Ones for two numbers out of three, and at least one."""
+        return 1.0 * ((drawn > 1 / 3) | (drawn == drawn.max()))
+
+    def broken(self, values: Any) -> Any:
+        """Whether an entry is neither 0 nor 1."""
+        return (values != 0) & (values != 1)
+
+    @property
+    def wanted(self) -> str:
+        """What an entry must be."""
+        return "be 0 or 1"
+
+    @property
+    def reason(self) -> str:
+        """The reason for a power that is replaced."""
+        return "this entry is 0 or 1"
+
+
+def kept(promises: Iterable[Promise], drawn: Any) -> Any:
+    """Turn an array of numbers between 0 and 1 into one that keeps all promises about one tensor."""
+    for promise in sorted(promises, key=lambda p: isinstance(p, SumsToOne)):
+        drawn = promise.kept(drawn)
+    return drawn

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Symbol
 
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise, SumsToOne, kept
 from derive.record import record
 from derive.worked.shapes import Shapes
 
@@ -30,11 +30,14 @@ class Drawing:
     sizes: Mapping[Symbol, int]
     seed: int
     module: Any
-    promises: tuple[SumsToOne, ...]
+    promises: tuple[Promise, ...]
     targets: str
 
     def parameter(self, name: str, place: int) -> Array:
         """Draw a parameter as the module initialises it, rounded; zero parameters are drawn, too."""
+        if own := self._promises(name):
+            shape = [int(self.shapes.side(name, axis).xreplace(self.sizes)) for axis in (0, 1)]
+            return np.asarray(kept(own, _rounded(self._generator(place).uniform(0, 1, shape))))
         widths = {s.name: n for s, n in self.sizes.items()}
         start: Array = self.module.initial_parameters(self.seed, **widths)[name]
         spread = self._generator(place).uniform(-0.5, 0.5, start.shape)
@@ -45,15 +48,21 @@ class Drawing:
         width = int(self.shapes.side(name, 0).xreplace(self.sizes))
         generator = self._generator(place)
         _, targets = self.shapes.data
+        own = self._promises(name)
+        if name == targets and any(isinstance(p, SumsToOne) for p in own):
+            return np.eye(width)[:, generator.integers(0, width, samples)]
+        if own:
+            return np.asarray(kept(own, _rounded(generator.uniform(0, 1, (width, samples)))))
         if name != targets:
             return _rounded(generator.normal(0, 1, (width, samples)))
-        if any(p.tensor.name == targets for p in self.promises):
-            return np.eye(width)[:, generator.integers(0, width, samples)]
         if self.targets == "signs":
             return generator.choice([-1.0, 1.0], (width, samples))
         if self.targets == "counts":
             return generator.integers(0, 6, (width, samples)).astype(np.float64)
         return _rounded(generator.uniform(0, 1, (width, samples)))
+
+    def _promises(self, name: str) -> list[Promise]:
+        return [p for p in self.promises if p.tensor.name == name]
 
     def _generator(self, place: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, place))

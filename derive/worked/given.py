@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise, SumsToOne
 from derive.catalogue.losses import TARGETS
 from derive.record import record
 from derive.text.errors import SpecError
@@ -182,11 +182,16 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
     return tuple(n for n in names if n in value)
 
 
-def _check_targets(arrays: Mapping[str, Array], promises: tuple[SumsToOne, ...], x: str, y: str) -> None:
+def _check_targets(arrays: Mapping[str, Array], promises: tuple[Promise, ...], x: str, y: str) -> None:
     inputs, targets = arrays[x].shape[1], arrays[y].shape[1]
     if inputs != targets:
         raise SpecError(f"{x} has {counted(inputs, 'sample')} and {y} has {targets}: give the same number for both")
-    if any(promise.tensor.name == y for promise in promises):
+    for promise in promises:
+        for value in arrays[promise.tensor.name][promise.broken(arrays[promise.tensor.name])][:1]:
+            if not isinstance(promise, SumsToOne):
+                name = promise.tensor.name
+                raise SpecError(f"{name} has the entry {value:g}, but its entries are promised to {promise.wanted}")
+    if any(isinstance(promise, SumsToOne) and promise.tensor.name == y for promise in promises):
         for position, total in enumerate(arrays[y].sum(axis=0), 1):
             if abs(total - 1) > SUM_TOLERANCE:
                 raise SpecError(

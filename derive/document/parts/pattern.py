@@ -101,7 +101,7 @@ def _recursion(view: View) -> list[Block]:
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     equation = "equation of the batch" if view.coupled else "equation"
     words = f"pply the chain rule to one {equation} at a time{{}}:"
-    lead = [say(TARGETS_SUM)] if view.derivation.forward.promises else []
+    lead = [say(TARGETS_SUM)] if view.derivation.targets == "classes" else []
     if _is_named_by_steps(view):
         lead.append(say("Name the common factor {}, and a" + words, view.role("factor"), _lemmas(view)))
         blocks: list[Block] = [*lead, steps, _in_words(view)]

@@ -27,7 +27,7 @@ from derive.paper.page import Page
 def values(view: View) -> Part:
     """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
-    if view.brief and view.derivation.forward.promises:  # else in the pattern
+    if view.brief and view.derivation.targets == "classes":  # else in the pattern
         blocks.append(say(TARGETS_SUM))
     error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
     mixed = _mixed(view) if view.brief else []

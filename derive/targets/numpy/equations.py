@@ -10,7 +10,7 @@ from sympy import Expr
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise
 from derive.calculus.undefined import may_be_undefined
 from derive.learning.initialisations import INITIALISATIONS, Initialisation
 from derive.paper.notation import Notation
@@ -26,9 +26,7 @@ from derive.targets.numpy.update_body import UpdateBody
 from derive.text.errors import SecondRenderingError
 
 
-def statements_of(
-    program: ArrayProgram, notation: Notation, promises: tuple[SumsToOne, ...], targets: str
-) -> Statements:
+def statements_of(program: ArrayProgram, notation: Notation, promises: tuple[Promise, ...], targets: str) -> Statements:
     """Return the statements in the forms that NumPy computes."""
     return Statements(program, notation, Stability(program, NumPyEvaluator(), promises, signs=targets == "signs"))
 
@@ -36,7 +34,7 @@ def statements_of(
 def equations_context(
     program: ArrayProgram,
     notation: Notation,
-    promises: tuple[SumsToOne, ...] = (),
+    promises: tuple[Promise, ...] = (),
     targets: str = "real",
     initialisation: Initialisation = INITIALISATIONS["glorot_uniform"],
     second: bool = True,

@@ -1,0 +1,41 @@
+"""Promises: what they make of an expression, the numbers that are drawn, and the numbers that break them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sympy import Abs, sign, sqrt
+
+from derive.calculus.index import Axis, Index, Tensor, total
+from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne, kept
+
+UNITS, MORE = Axis(3), Axis(4)
+ROW, COLUMN = Index("i", UNITS), Index("j", MORE)
+W, V = Tensor("W", "weight", (UNITS, MORE)), Tensor("V", "weight", (UNITS, MORE))
+ENTRY, OTHER = W[ROW, COLUMN], V[ROW, COLUMN]
+
+
+@pytest.mark.parametrize(
+    ("promise", "expression", "expected"),
+    [
+        (Positive(W), Abs(ENTRY) + sign(ENTRY) + Abs(OTHER) + sign(OTHER), ENTRY + 1 + Abs(OTHER) + sign(OTHER)),
+        (Probabilities(W), Abs(ENTRY), ENTRY),
+        (Mask(W), ENTRY**2 + sqrt(ENTRY) + Abs(ENTRY) + 1 / ENTRY + OTHER**2, 3 * ENTRY + 1 / ENTRY + OTHER**2),
+        (SumsToOne(W, 1), total(ENTRY, COLUMN) + total(ENTRY, ROW), 1 + total(ENTRY, ROW)),
+    ],
+)
+def test_a_promise_shortens_what_it_is_about(promise, expression, expected):
+    assert promise.rewrite(expression) == expected
+
+
+@pytest.mark.parametrize("promise", [Positive(W), Probabilities(W), Mask(W), SumsToOne(W, 0), SumsToOne(W, 1)])
+def test_drawn_numbers_keep_the_promise(promise):
+    drawn = np.random.default_rng(2).uniform(size=(3, 4))
+    assert not promise.broken(kept([promise], drawn)).any()
+    assert promise.broken(drawn - 2).all()
+
+
+def test_numbers_keep_two_promises():
+    promises = [SumsToOne(W, 1), Probabilities(W)]
+    drawn = kept(promises, np.random.default_rng(2).uniform(size=(3, 4)))
+    assert not any(p.broken(drawn).any() for p in promises)
