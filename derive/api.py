@@ -11,6 +11,8 @@ from derive.calculus.forward import ForwardPass
 from derive.paper.notation import NOTATIONS
 from derive.statement.edition import Edition, check_use
 from derive.statement.network import Network
+from derive.statement.specification import Learning
+from derive.statement.stated import Statement
 from derive.targets.registry import Runnable
 from derive.text.errors import SpecError
 
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
 NumbersFrom = str | int | Path | None
 
 
-def derive(network: Network | ForwardPass, notation: str | None = None) -> Derivation:
-    """Derive the backward equations of a network, or of any forward pass.
+def derive(network: Network | Statement | ForwardPass, notation: str | None = None) -> Derivation:
+    """Derive the backward equations of a network, of a statement, or of a forward pass.
 
-    ``notation`` defaults to the network's own, or psi for a forward pass.
+    ``notation`` defaults to its own, or psi for a forward pass.
     Raises TypeError for any other argument, SpecError for an unknown notation, and ValueError
     for an invalid forward pass: an equation that reads an undefined tensor, a parameter on
     which the error does not depend, a term without a matrix form.
@@ -36,9 +38,12 @@ def derive(network: Network | ForwardPass, notation: str | None = None) -> Deriv
         raise SpecError(f"notation is {notation!r}, which is unknown; known are {', '.join(NOTATIONS)}")
     if isinstance(network, Network):
         return Derivation.of_network(network if notation is None else replace(network, notation=notation))
+    if isinstance(network, Statement):
+        learning = network.learning if notation is None else replace(network.learning, notation=notation)
+        return Derivation.of_pass(network.forward_pass(), learning)
     if isinstance(network, ForwardPass):
-        return Derivation.of_pass(network, NOTATIONS[notation or "psi"])
-    raise TypeError(f"derive takes a Network or a ForwardPass, not {type(network).__name__}")
+        return Derivation.of_pass(network, Learning(notation=notation or "psi"))
+    raise TypeError(f"derive takes a Network, a Statement or a ForwardPass, not {type(network).__name__}")
 
 
 class Derivation(Runnable):
@@ -185,24 +190,26 @@ class Derivation(Runnable):
         return {name: c.make() if isinstance(c, Compiled) else c for name, c in made.items()}
 
     def contents(self, edition: Edition | None = None) -> dict[str, Content]:
-        """Return the contents of the files, by name, before compilation."""
+        """Return the contents of the files, by name, before compilation.
+
+        A ``network.toml`` is among them for a Network; the equations of a statement have no form in TOML.
+        """
         from derive.document.manuscript import manuscript, numbers_of
         from derive.files.seals import seal_all
         from derive.formats.writers import numbers_file, written
 
-        if self.network is None:
-            raise ValueError("only the derivation of a Network can be written to files")
         edition = edition or Edition()
         numbers = numbers_of(edition)
         code = self.target().files(edition.form)
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
             **code,
-            "network.toml": self.network.to_toml() + edition.to_toml(),
+            **({"network.toml": self.network.to_toml() + edition.to_toml()} if self.network else {}),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
             **(self.estimator() if edition.estimator else {}),
         }
-        return seal_all(made, self.network.digest, next(iter(code)))
+        made_of = "network.toml" if self.network else "the statement"
+        return seal_all(made, self.digest, next(iter(code)), made_of)
 
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:
         """Write the files to the folder ``path``/NAME and return that folder.
@@ -212,8 +219,6 @@ class Derivation(Runnable):
         """
         from derive.files.write import write_files
 
-        if self.network is None:
-            raise ValueError("only the derivation of a Network can be written to files")
-        folder = Path(path) / str(self.network.name)
+        folder = Path(path) / self.specification.name
         write_files(folder, self.contents(edition), force)
         return folder

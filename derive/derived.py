@@ -1,6 +1,6 @@
 """The value of a derivation, and its stages in order.
 
-Network          the specification                  statement/network.py
+Network          the specification                  statement/network.py, or Statement, statement/stated.py
 ForwardPass      one equation per tensor            statement/state.py, calculus/forward.py
 Chains           local derivatives and their paths  calculus/chain_rule.py, calculus/deltas.py
 SharedFactors    common factors of the chains       calculus/shared_factors.py
@@ -25,13 +25,13 @@ from derive.calculus.parts import with_parts
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, shared_factors
-from derive.catalogue.losses import loss
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS, Notation
 from derive.paper.page import Page
 from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
+from derive.statement.specification import Learning, Specification
 from derive.statement.state import state
 
 
@@ -39,10 +39,10 @@ from derive.statement.state import state
 class Derived:
     """The results of all stages of a derivation.
 
-    ``network`` is None if a forward pass was given instead of a specification.
+    ``specification`` is a ``Network``, or how to learn what a statement or a forward pass states.
     """
 
-    network: Network | None
+    specification: Specification
     notation: Notation
     forward: ForwardPass
     chains: Chains
@@ -50,8 +50,18 @@ class Derived:
     program: ArrayProgram
 
     def __repr__(self) -> str:
-        shown = "ForwardPass" if self.network is None else repr(self.network)
+        shown = self.network or self.specification.name
         return f"<Derivation of {shown}: {len(self.factors)} shared factors, {len(self.program.statements)} equations>"
+
+    @property
+    def network(self) -> Network | None:
+        """The specification of a network of layers, None if the equations were stated."""
+        return self.specification if isinstance(self.specification, Network) else None
+
+    @cached_property
+    def digest(self) -> str:
+        """A short hash of what was derived, the same for equal specifications and equations."""
+        return self.specification.digest_of(self.forward)
 
     @cached_property
     def single(self) -> ArrayProgram:
@@ -66,21 +76,17 @@ class Derived:
     @property
     def description(self) -> str:
         """The network in one sentence."""
-        if self.network is None:
-            return "A network defined by its forward equations."
-        return described(self.network)
+        return described(self.specification)
 
     @property
     def descent(self) -> Descent:
         """The gradient descent method."""
-        return Descent() if self.network is None else self.network.descent
+        return self.specification.descent
 
     @property
     def targets(self) -> str:
         """The kind of targets, one of ``losses.TARGETS``."""
-        if self.network is None:
-            return "classes" if self.forward.promises else "real"
-        return loss(self.network.loss).targets
+        return self.specification.targets_of(self.forward)
 
     @property
     def parameter_count(self) -> int:
@@ -92,21 +98,21 @@ class Derived:
     @classmethod
     def of_network(cls, network: Network) -> Self:
         """Derive the backward equations of a network."""
-        return cls._of(network, state(network), NOTATIONS[network.notation])
+        return cls._of(network, state(network))
 
     @classmethod
-    def of_pass(cls, forward: ForwardPass, notation: Notation) -> Self:
+    def of_pass(cls, forward: ForwardPass, learning: Learning) -> Self:
         """Derive the backward equations of a forward pass.
 
         Raises StatementError, naming the tensor, for an equation that cannot be derived.
         """
-        return cls._of(None, with_parts(forward.refreshed()), notation)
+        return cls._of(learning, with_parts(forward.refreshed()))
 
     @classmethod
-    def _of(cls, network: Network | None, stated: ForwardPass, notation: Notation) -> Self:
+    def _of(cls, specification: Specification, stated: ForwardPass) -> Self:
         """Run all stages."""
         all_chains = chains(stated)
         factors = shared_factors(all_chains)
-        descent = Descent() if network is None else network.descent
-        program = lift_program(assemble(all_chains, factors, descent, notation.scale))
-        return cls(network, notation, stated, all_chains, factors, program)
+        notation = NOTATIONS[specification.notation]
+        program = lift_program(assemble(all_chains, factors, specification.descent, notation.scale))
+        return cls(specification, notation, stated, all_chains, factors, program)

@@ -13,7 +13,7 @@ from sympy import Symbol
 from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
 from derive.calculus.normal_form import normal
 from derive.calculus.prediction import predictions_of
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise
 from derive.calculus.well_formed import check
 
 
@@ -32,7 +32,7 @@ class ForwardPass:
     inputs: tuple[Tensor, ...]
     parameters: tuple[Tensor, ...]
     supply: IndexSupply
-    promises: tuple[SumsToOne, ...] = ()
+    promises: tuple[Promise, ...] = ()
     constants: Mapping[str, Fraction] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     starts: Mapping[str, Any] = field(default_factory=dict)

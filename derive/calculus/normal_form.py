@@ -35,10 +35,6 @@ class Stated(Protocol):
         """The tensors that are learned."""
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """The names of the tensors that are predicted."""
-
-    @property
     def promises(self) -> tuple[Promise, ...]:
         """The promises about the data."""
 

@@ -11,7 +11,7 @@ from sympy import Expr, Rational, Symbol
 
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Tensor
 from derive.calculus.normal_form import Stated, exact_number
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise, SumsToOne
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
 
@@ -66,7 +66,7 @@ def check_size(value: Fraction, where: str) -> None:
 def _check_types(forward: Stated) -> None:
     expect(forward.constants, Mapping, "the constants are", "a dict of numbers by their names")
     for kind, wanted in (
-        ("promises", SumsToOne),
+        ("promises", Promise),
         ("equations", Equation),
         ("inputs", Tensor),
         ("parameters", Tensor),
@@ -125,8 +125,12 @@ def _check_data(forward: Stated) -> None:
         if any(a.sample for a in tensor.axes):
             raise StatementError(f"the parameter {tensor.name} has an axis of samples, but is the same for all samples")
     for promise in forward.promises:
-        given = promise.tensor in forward.inputs and promise.axis < len(promise.tensor.axes)
-        if not given or promise.tensor.axes[promise.axis].sample:
+        axes, given = promise.tensor.axes, promise.tensor in forward.inputs
+        if not given and promise.tensor not in forward.parameters:
+            raise StatementError(f"a promise about {promise.tensor.name}, which is neither given nor learned")
+        if isinstance(promise, SumsToOne) and not (
+            given and promise.axis < len(axes) and not axes[promise.axis].sample
+        ):
             raise StatementError(
                 f"a promise about axis {promise.axis} of {promise.tensor.name} is not supported: only an input or a "
                 "target can be promised to sum to 1, over an axis that is not that of the samples"

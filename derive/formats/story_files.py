@@ -12,9 +12,8 @@ from derive.targets.registry import Runnable
 
 def story_files(derivation: Runnable, weight: str, edition: Edition) -> tuple[str, dict[str, Content]]:
     """Return the name of the folder of the story, and its sealed files."""
-    assert derivation.network is not None
     told = story(derivation, weight, edition)
     highlight = read_highlight(weight, derivation.forward)
-    place = "_".join([derivation.network.name, highlight.name, *map(str, highlight.entry)])
+    place = "_".join([derivation.specification.name, highlight.name, *map(str, highlight.entry)])
     files = {n: c for n, c in written(told).items() if "/" not in n}
-    return place, seal_all(files, derivation.network.digest)
+    return place, seal_all(files, derivation.digest)

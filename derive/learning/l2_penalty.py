@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 from sympy import Add
 
@@ -14,6 +15,17 @@ from derive.calculus.roles import Role
 #: The strength of the penalty.
 L2 = constant("l2")
 PENALTY = Tensor("R", "penalty")
+
+
+def penalised(
+    equations: Iterable[Equation], parameters: Iterable[Tensor], strength: Fraction, supply: IndexSupply
+) -> tuple[tuple[Equation, ...], dict[str, Fraction]]:
+    """Add the penalty to the error, the last equation; return the equations and the constant of this strength."""
+    if not strength:
+        return tuple(equations), {}
+    *before, error = equations
+    whole = replace(error, expression=error.expression + PENALTY[()])
+    return (penalty(parameters, supply), *before, whole), {L2.name: strength}
 
 
 def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:

@@ -10,25 +10,33 @@ from derive.catalogue.losses import loss
 from derive.learning.optimizers import OPTIMIZERS
 from derive.statement.keys import KEYS, exactly
 from derive.statement.network import Network
+from derive.statement.specification import Specification
 from derive.text.entry_text import number_text, printed
 
 
-def described(network: Network) -> str:
-    """Describe a network: its widths, activations, biases and loss, and how it is trained."""
+def described(specification: Specification) -> str:
+    """Describe a network, and how it is trained."""
+    if isinstance(specification, Network):
+        return f"{_layers(specification)}{_learning(specification)}"
+    return f"A network defined by its forward equations.{_learning(specification)}"
+
+
+def _layers(network: Network) -> str:
+    """Describe the widths, activations, biases and loss."""
     names = [printed(name, ACTIVATIONS) for name in network.activation]
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     noun = "activation" if len(names) == 1 else "activations"
     bias, goal = BIASES[network.bias], loss(network.loss).with_article
     biases = bias.of_one if network.is_one_unit else bias.phrase
     first = f"{titled(network.layers)} with {functions} {noun} and {biases}. The loss is {goal}."
-    return f"{first[0].upper()}{first[1:]}{_learning(network)}"
+    return f"{first[0].upper()}{first[1:]}"
 
 
-def _learning(network: Network) -> str:
-    """Describe its optimizer, unless that is plain gradient descent with a fixed learning rate."""
-    changed = [key for key, declared in KEYS.items() if declared.phrase and not network.is_plain(key)]
-    more = [KEYS[key].phrase.format(_shown(getattr(network, key))) for key in changed]
-    said = [] if network.is_plain("optimizer") else [f"with {printed(network.optimizer, OPTIMIZERS)}"]
+def _learning(specification: Specification) -> str:
+    """Describe the optimizer, unless that is plain gradient descent with a fixed learning rate."""
+    changed = [key for key, declared in KEYS.items() if declared.phrase and not specification.is_plain(key)]
+    more = [KEYS[key].phrase.format(_shown(getattr(specification, key))) for key in changed]
+    said = [] if specification.is_plain("optimizer") else [f"with {printed(specification.optimizer, OPTIMIZERS)}"]
     said += [f"with {_in_a_row(more)}"] if more else []
     return f" The network is trained {', '.join(said)}." if said else ""
 

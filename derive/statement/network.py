@@ -6,13 +6,12 @@ given as arguments, as options or in a TOML file.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,12 @@ from derive.statement.keys import (
     catalogue,
     default_name,
     entry,
-    exactly,
     package_name,
     read_activation,
     read_layers,
     read_loss,
-    with_options,
 )
+from derive.statement.specification import Specification
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError
 from derive.text.known import unknown
@@ -38,13 +36,13 @@ from derive.text.user_text import kind, shown, shown_path
 if TYPE_CHECKING:
     from sympy import Expr
 
-    from derive.learning.descent import Descent
+    from derive.calculus.forward import ForwardPass
 
 __all__ = ["Network", "SpecError", "resolve"]
 
 
 @dataclass(frozen=True, init=False)
-class Network:
+class Network(Specification):
     """A fully connected network, its loss, and how its derivation is written.
 
     ``layers`` are the widths from the inputs to the outputs, whole numbers or names, as a sequence or a comma-separated
@@ -95,15 +93,15 @@ class Network:
         widths = read_layers(layers)
         if bias is None:
             given["bias"] = catalogue("notations")[entry("notation", notation)].bias
-        values = {
-            "layers": widths,
-            "name": default_name(widths) if name is None else package_name(name),
-            "activation": read_activation(activation, len(widths) - 1),
-            "loss": read_loss(loss, widths[-1]),
-            **{key: declared.read(key, given[key]) for key, declared in KEYS.items() if declared.read},
-        }
-        for key, value in values.items():
-            object.__setattr__(self, key, value)
+        self._fill(
+            {
+                **given,
+                "layers": widths,
+                "name": default_name(widths) if name is None else package_name(name),
+                "activation": read_activation(activation, len(widths) - 1),
+                "loss": read_loss(loss, widths[-1]),
+            }
+        )
         _check_names(self.layers, self.notation)
         _check_mixing(self.activation, self.layers)
         _check_loss(self.loss, self.activation)
@@ -130,22 +128,10 @@ class Network:
         except SpecError as error:
             raise SpecError(f"{where}: {error}" if where else str(error)) from None
 
-    def values(self) -> dict[str, Any]:
-        """The arguments that make this network."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
     @property
     def depth(self) -> int:
         """Number of layers, not counting the inputs."""
         return len(self.layers) - 1
-
-    @property
-    def descent(self) -> Descent:
-        """The optimizer, the schedule and the clipping, with their options."""
-        from derive.learning.descent import Descent
-
-        clip = None if self.clip is None else exactly(self.clip)
-        return Descent(*with_options("optimizer", self.optimizer), *with_options("schedule", self.schedule), clip)
 
     @property
     def parameter_count(self) -> int | str:
@@ -160,27 +146,16 @@ class Network:
         terms = [term if times == 1 else f"{times}*{_bracketed(term)}" for term, times in named.items()]
         return " + ".join([*terms, *([str(number)] if number else [])]) if terms else number
 
-    @property
-    def digest(self) -> str:
-        """A short hash of the whole specification, the same for equal networks."""
-        return hashlib.sha256(self.to_toml().encode()).hexdigest()[:12]
+    def targets_of(self, forward: ForwardPass) -> str:
+        """The kind of targets, one of ``losses.TARGETS``."""
+        from derive.catalogue.losses import loss
 
-    def to_toml(self) -> str:
-        """Write the network as TOML; ``from_toml`` reads an equal one from it.
-
-        The basic keys are always written, the others only if they differ from the default.
-        """
-        rows = {key: getattr(self, key) for key, declared in KEYS.items() if declared.always or not self.is_plain(key)}
-        return "".join(f"{key} = {_value(value)}\n" for key, value in rows.items())
+        return loss(self.loss).targets
 
     @property
     def is_one_unit(self) -> bool:
         """Whether the network is a single unit."""
         return [*self.layers[1:]] == [1]
-
-    def is_plain(self, key: str) -> bool:
-        """Whether an argument has its default value."""
-        return bool(getattr(self, key) == DEFAULTS[key])
 
 
 #: Default values of the arguments.
@@ -241,12 +216,6 @@ def _with_layers(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if "layers" not in values:
         raise SpecError("layers is missing: give the widths from the inputs to the outputs, such as 3, 4, 1")
     return values
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 # Checks of combinations.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sympy import Integer, Symbol
 
 from derive.calculus.forward import ForwardPass
@@ -11,7 +9,7 @@ from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tens
 from derive.catalogue.activations import activation, titles
 from derive.catalogue.layers import BIASES
 from derive.catalogue.losses import loss
-from derive.learning.l2_penalty import L2, PENALTY, penalty
+from derive.learning.l2_penalty import penalised
 from derive.statement.keys import exactly
 from derive.statement.network import Network
 
@@ -32,13 +30,9 @@ def state(network: Network) -> ForwardPass:
         equations += [*dense.equations, activation(text).equation(a, dense.z, supply, called[text])]
         parameters += dense.parameters
     chosen = loss(network.loss)
-    error, constants = chosen.equation(Tensor("E", "error"), y, a, supply), {}
-    if network.l2:
-        equations.insert(0, penalty(parameters, supply))
-        error = replace(error, expression=error.expression + PENALTY[()])
-        constants = {L2.name: exactly(network.l2)}
-    equations.append(error)
-    return ForwardPass(tuple(equations), (x, y), tuple(parameters), supply, chosen.promises(y), constants)
+    equations.append(chosen.equation(Tensor("E", "error"), y, a, supply))
+    stated, constants = penalised(equations, parameters, exactly(network.l2), supply)
+    return ForwardPass(stated, (x, y), tuple(parameters), supply, chosen.promises(y), constants)
 
 
 def _extent(width: int | str) -> Integer | Symbol:

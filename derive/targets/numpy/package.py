@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derive.arrays.lift import ArrayProgram
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Promise
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.paper.notation import Notation
@@ -159,7 +159,9 @@ class Rendered:
         names = sorted((n for n in _PUBLIC if n != "initial_state" or self.context["states"]), key=by_kind)
         offered = {(".trainer" if single else f".{_PUBLIC[name]}", name) for name in names}
         listed = fold(f"__all__ = [{', '.join(map(quoted, names))}]")
-        return _UNFORMATTED + fill("numpy/__init__.py.jinja", imports=import_lines(offered), listed=listed)
+        return _UNFORMATTED + fill(
+            "numpy/__init__.py.jinja", imports=import_lines(offered), listed=listed, spec=bool(self.context["words"])
+        )
 
     # One file.
 
@@ -249,7 +251,7 @@ def _runtime_file() -> str:
 def rendered(
     program: ArrayProgram,
     notation: Notation,
-    promises: tuple[SumsToOne, ...],
+    promises: tuple[Promise, ...],
     name: str,
     description: str,
     network: Network | None = None,

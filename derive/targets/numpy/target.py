@@ -40,11 +40,9 @@ class NumPyTarget:
         return self._rendered()
 
     def _rendered(self, second: bool = True) -> Rendered:
-        derived, network = self.derived, self.derived.network
-        name = "network" if network is None else str(network.name)
-        start = "glorot_uniform" if network is None else network.initialisation
-        how = (derived.description, network, derived.targets, start, second)
-        return rendered(derived.program, derived.notation, derived.forward.promises, name, *how)
+        derived, given = self.derived, self.derived.specification
+        how = (derived.description, derived.network, derived.targets, given.initialisation, second)
+        return rendered(derived.program, derived.notation, derived.forward.promises, given.name, *how)
 
     @cached_property
     def readable(self) -> Rendered:

@@ -1,0 +1,119 @@
+"""What a network and a statement have in common: how they are called and written, and how they learn."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from derive.statement.keys import KEYS, exactly, package_name, with_options
+
+if TYPE_CHECKING:
+    from derive.calculus.forward import ForwardPass
+    from derive.learning.descent import Descent
+
+
+class Specification:
+    """The name, the notation and the learning options; see ``Network``."""
+
+    name: str
+    notation: str
+    optimizer: str
+    l2: float
+    clip: float | None
+    schedule: str
+    initialisation: str
+
+    def values(self) -> dict[str, Any]:
+        """The arguments that make this specification."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    @property
+    def descent(self) -> Descent:
+        """The optimizer, the schedule and the clipping, with their options."""
+        from derive.learning.descent import Descent
+
+        clip = None if self.clip is None else exactly(self.clip)
+        return Descent(*with_options("optimizer", self.optimizer), *with_options("schedule", self.schedule), clip)
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the whole specification, the same for equal ones."""
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()[:12]
+
+    def to_toml(self) -> str:
+        """Write the arguments as TOML.
+
+        The basic keys are always written, the others only if they differ from the default.
+        """
+        rows = {key: value for key, value in self.values().items() if KEYS[key].always or not self.is_plain(key)}
+        return "".join(f"{key} = {_value(rows[key])}\n" for key in KEYS if key in rows)
+
+    def digest_of(self, forward: ForwardPass) -> str:
+        """The digest of the specification with its forward pass."""
+        return self.digest
+
+    def targets_of(self, forward: ForwardPass) -> str:
+        """The kind of targets, one of ``losses.TARGETS``."""
+        raise NotImplementedError
+
+    def is_plain(self, key: str) -> bool:
+        """Whether an argument has its default value."""
+        return bool(getattr(self, key) == inspect.signature(type(self)).parameters[key].default)
+
+    def _fill(self, values: dict[str, Any]) -> None:
+        """Set the fields; the values of keys that can be read on their own are read."""
+        for field in fields(self):  # type: ignore[arg-type]
+            read, value = KEYS[field.name].read, values[field.name]
+            object.__setattr__(self, field.name, read(field.name, value) if read else value)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+@dataclass(frozen=True, init=False)
+class Learning(Specification):
+    """The specification of a network whose equations are stated; the arguments are those of a ``Network``.
+
+    Raises SpecError for an invalid value.
+
+    >>> Learning(optimizer="Adam").optimizer
+    'adam'
+    """
+
+    name: str
+    notation: str
+    optimizer: str
+    l2: float
+    clip: float | None
+    schedule: str
+    initialisation: str
+
+    def __init__(
+        self,
+        name: str = "network",
+        notation: str = "psi",
+        optimizer: str = "sgd",
+        l2: float = 0.0,
+        clip: float | None = None,
+        schedule: str = "constant",
+        initialisation: str = "glorot_uniform",
+    ) -> None:
+        given = dict(locals())
+        self._fill({**given, "name": package_name(name)})
+
+    def digest_of(self, forward: ForwardPass) -> str:
+        """The digest of the options and of everything that is stated."""
+        stated = {field.name: getattr(forward, field.name) for field in fields(forward) if field.name != "supply"}
+        return hashlib.sha256(f"{self.to_toml()}{stated}".encode()).hexdigest()[:12]
+
+    def targets_of(self, forward: ForwardPass) -> str:
+        """The kind of targets: classes if one is promised to sum to 1."""
+        from derive.calculus.promises import SumsToOne
+
+        summed = any(isinstance(p, SumsToOne) and p.tensor.role == "target" for p in forward.promises)
+        return "classes" if summed else "real"

@@ -1,0 +1,408 @@
+"""A network stated by its forward equations, in index notation, one after the other."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from sympy import Add, Expr, Integer, Mul, Symbol
+
+from derive.calculus.equation_checks import EquationChecks
+from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.normal_form import exact_number
+from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
+from derive.calculus.roles import Role
+from derive.catalogue.activations import activation, titles
+from derive.learning.descent import names_taken
+from derive.learning.l2_penalty import L2, PENALTY, penalised
+from derive.statement.keys import entry, exactly
+from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
+from derive.statement.specification import Learning
+from derive.text.entry_text import base_name
+from derive.text.errors import SpecError, StatementError
+from derive.text.user_text import listed, shown
+
+#: The greatest length of a name.
+LONGEST_NAME = 100
+#: The kinds of names of a statement, as they are spoken of.
+SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
+PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
+
+
+class Statement:
+    """The forward equations of a network, with its data, its parameters and its error.
+
+    Samples are implicit: inputs and targets have an axis of samples, which comes last, and a tensor that is read
+    with one index fewer than it has axes reads the same sample. A tensor that is computed from the same sample has
+    an axis of samples, too. The arguments are those of a ``Network``. Each method checks what it is given and raises
+    StatementError, in one sentence.
+
+    >>> from sympy import tanh
+    >>> s = Statement()
+    >>> n, k = s.size("n", 3), s.size("k", 2)
+    >>> x, y, W = s.input("x", n), s.target("y", k), s.parameter("W", k, n)
+    >>> i, j = s.indices("i j", k, n)
+    >>> a = s.define("a", i, tanh(s.sum(W[i, j] * x[j], j)))
+    >>> s.error(s.mean((y[i] - a[i]) ** 2, i))
+    >>> s
+    <Statement network: inputs x and y, parameter W, equations of a and E>
+    """
+
+    #: The number of samples, for averages over all of them.
+    samples: Symbol = SAMPLES
+
+    def __init__(
+        self,
+        name: str = "network",
+        notation: str = "psi",
+        optimizer: str = "sgd",
+        l2: float = 0.0,
+        clip: float | None = None,
+        schedule: str = "constant",
+        initialisation: str = "glorot_uniform",
+    ) -> None:
+        self.learning = Learning(name, notation, optimizer, l2, clip, schedule, initialisation)
+        self._supply = IndexSupply()
+        self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), "a number of the step")
+        if self.learning.l2:
+            self._kinds |= {L2.name: "the strength of the L2 penalty", PENALTY.name: "the L2 penalty"}
+        self._data: list[Tensor] = []
+        self._parameters: list[Tensor] = []
+        self._equations: list[Equation] = []
+        self._error: Equation | None = None
+        self._constants: dict[str, Fraction] = {}
+        self._starts: dict[str, Any] = {}
+        self._promises: list[Promise] = []
+        self._outputs: list[str] = []
+
+    def __repr__(self) -> str:
+        parts = [
+            ("input", [t.name for t in self._data]),
+            ("parameter", [t.name for t in self._parameters]),
+            ("equation", [e.target.name for e in self._stated]),
+        ]
+        said = [f"{what}{'s' * (len(names) > 1)} {listed(names)}" for what, names in parts if names]
+        told = ", ".join(said).replace("equations ", "equations of ").replace("equation ", "equation of ")
+        return f"<Statement {self.learning.name}: {told or 'nothing yet'}>"
+
+    # Names.
+
+    def size(self, name: str, value: Any = None, start: int = 1) -> Size:
+        """Name the number of entries of an axis: a whole number, or without a ``value`` one that stays a name.
+
+        ``start`` is the number of the first entry.
+        """
+        self._check_name(name)
+        if value is None and name == SAMPLES.name:
+            raise StatementError(f"{name} is the number of samples: choose another name, such as {name.upper()}")
+        extent = Symbol(name, integer=True, positive=True) if value is None else self._extent(name, value)
+        self._kinds[name] = SIZE
+        return Size(name, Axis(extent, start))
+
+    def index(self, name: str, size: Size | int) -> Index:
+        """Name an index that runs over a size. The same name may be used for several sizes."""
+        return self._index(name, INDEX, self._size(size, f"the index {name}").axis)
+
+    def indices(self, names: str, *sizes: Size | int) -> tuple[Index, ...]:
+        """Name several indices, ``"i j"``, with a size for each or one size for all."""
+        called = names.replace(",", " ").split()
+        if len(sizes) not in (1, len(called)):
+            raise StatementError(f"the indices {listed(called)} have {len(sizes)} sizes: give one for each, or one")
+        return tuple(self.index(*pair) for pair in zip(called, sizes * (len(called) // len(sizes)), strict=True))
+
+    def sample(self, name: str) -> Index:
+        """Name an index that runs over the samples, for equations that read other samples than the same one."""
+        return self._index(name, SAMPLE, SAMPLE_AXIS)
+
+    # Data and parameters.
+
+    def input(self, name: str, *sizes: Size | int, samples: bool = True, values: Size | int | None = None) -> Entries:
+        """State an input. Without ``samples`` it is the same for all samples.
+
+        With ``values``, its entries are whole numbers that number the entries of that size, and may be used as an
+        index: ``C[word[t], i]``.
+        """
+        return self._given(name, Role.INPUT, INPUT, sizes, samples, values)
+
+    def target(self, name: str, *sizes: Size | int, samples: bool = True, values: Size | int | None = None) -> Entries:
+        """State a target, of which an input differs only in that predictions do not need it."""
+        return self._given(name, Role.TARGET, TARGET, sizes, samples, values)
+
+    def parameter(self, name: str, *sizes: Size | int, start: Any = None) -> Entries:
+        """State what is learned.
+
+        ``start`` is the initial value: the name of an initialisation, a number, or an array. By default tensors with
+        two or more axes start with the initialisation of the statement, others at 0, or at 1 if they are factors.
+        """
+        self._check_name(name)
+        sides = self._sizes(name, sizes)
+        role = Role.WEIGHT if len(sides) > 1 else Role.BIAS
+        stated = Tensor(name, role.value, tuple(s.axis for s in sides))
+        if start is not None:
+            self._starts[name] = self._start(stated, start)
+        self._kinds[name] = PARAMETER
+        self._parameters.append(stated)
+        return Entries(stated, sides)
+
+    def constant(self, name: str, value: Any) -> Symbol:
+        """Name a number that stays a name in formulas and in the code."""
+        self._check_name(name)
+        self._constants[name] = self._number(value, f"the constant {name}")
+        self._kinds[name] = CONSTANT
+        return Tensor(name, Role.CONSTANT.value).symbol
+
+    # Formulas.
+
+    def sum(self, body: Any, *indices: Index) -> Expr:
+        """The sum of a formula over the whole range of each index."""
+        summed = formula(body, "what is summed")
+        if not indices:
+            raise StatementError(f"the sum of {summed} has no index: name those that it runs over, such as i")
+        for index in indices:
+            if not isinstance(index, Index):
+                raise StatementError(f"the sum over {index} needs an index, as s.index or s.sample return it")
+            if index not in summed.free_symbols:
+                raise StatementError(f"the sum over {index} reads nothing at {index}: for equal terms, multiply")
+        return total(summed, *indices)
+
+    def mean(self, body: Any, *indices: Index) -> Expr:
+        """The mean of a formula over the whole range of each index."""
+        return self.sum(body, *indices) / Mul(*(index.axis.extent for index in indices))
+
+    def apply(self, name: str, argument: Any) -> Expr:
+        """An activation of the catalogue, such as ``leaky_relu(slope=0.1)``, of a formula."""
+        try:
+            text = entry("activation", name)
+        except SpecError as problem:
+            raise StatementError(str(problem)) from None
+        chosen = activation(text)
+        if chosen.formula is None:
+            raise StatementError(
+                f"{text} mixes the entries of a tensor: write its formula, such as exp(z[i])/s.sum(exp(z[j]), j)"
+            )
+        from derive.calculus.functions import elementwise
+
+        title = titles([base_name(text), text])[text]
+        function = elementwise(title, chosen.formula, label=chosen.text or chosen.name)
+        return function(formula(argument, f"the argument of {text}"))
+
+    # Equations.
+
+    def define(self, name: str, indices: Index | Iterable[Index], expression: Any) -> Entries:
+        """State the equation of a tensor, ``name[indices] = expression``, and return the tensor."""
+        self._check_name(name)
+        left = tuple(indices) if isinstance(indices, tuple | list) else (indices,)
+        right = formula(expression, f"the right side of the equation of {name}")
+        for index in left:
+            if not isinstance(index, Index):
+                raise StatementError(
+                    f"the equation of {name} has {shown(index)} on its left, where an index is expected, as s.index "
+                    "returns it"
+                )
+        if SAME_SAMPLE in right.free_symbols:
+            unread = [i for i in left if i.axis.sample and i not in right.free_symbols]
+            if unread:
+                raise StatementError(
+                    f"the equation of {name} has the sample {unread[0]} on its left, but reads the same sample: leave "
+                    f"{unread[0]} out, or write it as the last index of what is read"
+                )
+            left = (*left, SAME_SAMPLE)
+        stated = Tensor(name, Role.PLAIN.value, tuple(i.axis for i in left))
+        self._check(Equation(stated, left, right))
+        self._kinds[name] = DEFINED
+        self._equations.append(Equation(stated, left, right))
+        return Entries(stated, [Size(str(i), i.axis) for i in left if not i.axis.sample])
+
+    def error(self, expression: Any, name: str | None = None) -> None:
+        """State what learning makes small, one number.
+
+        Each term that reads the same sample is averaged over the samples. A term that does not, because it has no
+        sample or sums over an index of samples, stays as it is written.
+        """
+        if self._error is not None:
+            raise StatementError(f"the error is stated already, as {self._error.target.name}: add the terms up in one")
+        called = next(n for n in ("E", "L", "J", "loss", "error") if n not in self._kinds) if name is None else name
+        self._check_name(called)
+        terms = Add.make_args(formula(expression, "the error"))
+        found = Equation(Tensor(called, Role.ERROR.value), (), Add(*map(_averaged, terms)), "error")
+        self._check(found)
+        self._kinds[called] = ERROR
+        self._error = found
+
+    def output(self, *tensors: Entries) -> None:
+        """State what is predicted; the first is what a score compares with the target."""
+        defined = [e.target.name for e in self._equations]
+        for tensor in tensors:
+            if not isinstance(tensor, Entries) or tensor.name not in defined:
+                raise StatementError(f"the output {tensor!r} has no equation: give what s.define returns")
+            if tensor.name in self._outputs:
+                raise StatementError(f"the output {tensor.name} is stated twice: leave one of them out")
+            self._outputs.append(tensor.name)
+
+    # Promises.
+
+    def promise_sums_to_one(self, tensor: Entries, over: Index | None = None) -> None:
+        """Promise that data sum to 1 over an index, by default the first: the classes of a target, for instance."""
+        axes = self._promised(tensor).axes
+        fits = [n for n, axis in enumerate(axes) if not axis.sample and (over is None or axis == over.axis)]
+        if not fits:
+            raise StatementError(f"no axis of {tensor.name} is one that {over} runs over: {tensor!r} has others")
+        self._promise(SumsToOne(tensor.tensor, fits[0]))
+
+    def promise_probabilities(self, tensor: Entries) -> None:
+        """Promise that all entries are greater than 0 and less than 1."""
+        self._promise(Probabilities(self._promised(tensor)))
+
+    def promise_mask(self, tensor: Entries) -> None:
+        """Promise that all entries are 0 or 1."""
+        self._promise(Mask(self._promised(tensor)))
+
+    def promise_positive(self, tensor: Entries) -> None:
+        """Promise that all entries are positive."""
+        self._promise(Positive(self._promised(tensor)))
+
+    def _promised(self, tensor: Any) -> Tensor:
+        if not isinstance(tensor, Entries) or tensor.tensor not in (*self._data, *self._parameters):
+            raise StatementError(f"a promise about {tensor!r} is of no use: promise something about data or parameters")
+        return tensor.tensor
+
+    def _promise(self, promise: Promise) -> None:
+        same = [p for p in self._promises if p.tensor == promise.tensor]
+        if {Mask, SumsToOne} <= {type(p) for p in (*same, promise)}:
+            name = promise.tensor.name
+            raise StatementError(f"{name} is promised to sum to 1 and to be 0 or 1: promise only that it sums to 1")
+        self._promises.append(promise)
+
+    # The whole.
+
+    @property
+    def _stated(self) -> tuple[Equation, ...]:
+        return (*self._equations, *([] if self._error is None else [self._error]))
+
+    def forward_pass(self) -> ForwardPass:
+        """Return the statement in the form from which everything is derived. Raises StatementError without an error."""
+        if self._error is None:
+            raise StatementError("the statement has no error: state what learning makes small with s.error(...)")
+        strength = exactly(self.learning.l2)
+        equations, constants = penalised(self._stated, self._parameters, strength, self._supply)
+        return ForwardPass(
+            equations,
+            tuple(self._data),
+            tuple(self._parameters),
+            self._supply,
+            tuple(self._promises),
+            {**self._constants, **constants},
+            tuple(self._outputs),
+            dict(self._starts),
+        )
+
+    # Checks.
+
+    def _check(self, equation: Equation) -> None:
+        """Check an equation as soon as it is stated."""
+        so_far = ForwardPass(
+            (*self._equations, equation),
+            tuple(self._data),
+            tuple(self._parameters),
+            self._supply,
+            constants=self._constants,
+        )
+        left = [i.name for i in equation.indices]
+        if len(set(left)) < len(left):
+            raise StatementError(f"the equation of {equation.target.name} has an index twice on its left")
+        checks = EquationChecks(so_far)
+        lost = [s.name for s in equation.expression.free_symbols - checks.extents if self._kinds.get(s.name) == SIZE]
+        if lost:
+            raise StatementError(
+                f"the equation of {equation.target.name} reads the size {min(lost)}, which no tensor stated before has"
+            )
+        checks.check(equation, set(so_far.tensors) - {equation.target.name})
+
+    def _index(self, name: str, kind: str, axis: Axis) -> Index:
+        """Give an index its name, which may be stated again."""
+        if self._kinds.get(name) != kind:
+            self._check_name(name)
+        self._kinds[name] = kind
+        return Index(name, axis)
+
+    def _check_name(self, name: Any) -> None:
+        """Raise StatementError if a name is not valid or has a meaning already."""
+        if not isinstance(name, str) or not name.isidentifier() or len(name) > LONGEST_NAME:
+            raise StatementError(
+                f"{shown(name)} is not a name: use letters, digits and _, not a digit first, {LONGEST_NAME} at most"
+            )
+        if name in self._kinds:
+            free = next(f"{name}{n}" for n in itertools.count(2) if f"{name}{n}" not in self._kinds)
+            raise StatementError(f"{name} is {self._kinds[name]} already: choose another name, such as {free}")
+
+    def _extent(self, name: str, value: Any) -> Expr:
+        extent = value.axis.extent if isinstance(value, Size) else value
+        if hasattr(extent, "__index__") and not isinstance(extent, bool):
+            extent = Integer(extent.__index__())
+        if not isinstance(extent, Expr) or (extent.is_number and not (extent.is_Integer and extent >= 1)):
+            raise StatementError(f"the size {name} is {shown(value)}, where a whole number of at least 1 is expected")
+        return extent
+
+    def _size(self, size: Any, where: str) -> Size:
+        if isinstance(size, Size):
+            return size
+        if hasattr(size, "__index__") and not isinstance(size, bool) and size.__index__() >= 1:
+            return Size(str(size.__index__()), Axis(Integer(size.__index__())))
+        raise StatementError(f"{where} has the size {shown(size)}: give one that s.size returns, or a whole number")
+
+    def _sizes(self, name: str, sizes: Iterable[Any]) -> list[Size]:
+        return [self._size(size, f"axis {number} of {name}") for number, size in enumerate(sizes, 1)]
+
+    def _given(self, name: str, role: Role, kind: str, sizes: Iterable[Any], samples: bool, values: Any) -> Entries:
+        self._check_name(name)
+        sides = self._sizes(name, sizes)
+        axes = (*(s.axis for s in sides), *([SAMPLE_AXIS] if samples else []))
+        places = None if values is None else self._size(values, f"the values of {name}").axis
+        self._kinds[name] = kind
+        self._data.append(Tensor(name, role.value, axes, 0 if role == Role.INPUT else None, places=places))
+        return Entries(self._data[-1], sides)
+
+    def _number(self, value: Any, where: str) -> Fraction:
+        try:
+            if not isinstance(value, bool) and math.isfinite(value):
+                return exact_number(value)
+        except (TypeError, ValueError):
+            pass
+        raise StatementError(f"{where} is {shown(value)}, where a finite number is expected")
+
+    def _start(self, parameter: Tensor, start: Any) -> Any:
+        """The initial value of a parameter in the form of a ``ForwardPass``."""
+        where = f"the start of {parameter.name}"
+        if isinstance(start, str):
+            try:
+                return entry("initialisation", start)
+            except SpecError as problem:
+                raise StatementError(f"{where}: {problem}") from None
+        if not hasattr(start, "__len__"):
+            return self._number(start, where)
+        found = self._array(start, where)
+        wanted = tuple(axis.extent for axis in parameter.axes)
+        if _shape(found) != wanted:
+            raise StatementError(f"{where} is an array of shape {_shape(found)}, but {parameter.name} has {wanted}")
+        return found
+
+    def _array(self, values: Any, where: str) -> Any:
+        if hasattr(values, "__len__"):
+            return tuple(self._array(v, where) for v in values)
+        return self._number(values, f"an entry of {where}")
+
+
+def _averaged(term: Expr) -> Expr:
+    """Average a term over the samples if it reads the same sample; a single sum gets the samples as its last index."""
+    if SAME_SAMPLE not in term.free_symbols:
+        return term
+    fixed, varying = term.as_independent(SAME_SAMPLE, as_Add=False)
+    return fixed * total(varying, SAME_SAMPLE) / SAMPLES
+
+
+def _shape(values: Any) -> tuple[int, ...]:
+    return (len(values), *(_shape(values[0]) if values else ())) if isinstance(values, tuple) else ()
