@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Add, Expr, Integer, Mul, Symbol
 
 from derive.calculus.equation_checks import EquationChecks
+from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.calculus.normal_form import exact_number
@@ -159,15 +160,33 @@ class Statement:
 
     def sum(self, body: Any, *indices: Index) -> Expr:
         """The sum of a formula over the whole range of each index."""
-        summed = formula(body, "what is summed")
+        return total(self._over("sum", body, indices), *indices)
+
+    def max(self, body: Any, *indices: Index) -> Expr:
+        """The maximum of a formula over the whole range of each index; at a tie, its derivative is that of the first.
+
+        >>> s = Statement()
+        >>> x, k = s.input("x", 3), s.index("k", 3)
+        >>> s.max(x[k], k)
+        Largest(x[k, same sample], (k, 1, 3))
+        """
+        return extreme(Largest, self._over("maximum", body, indices), *indices)
+
+    def min(self, body: Any, *indices: Index) -> Expr:
+        """The minimum of a formula over the whole range of each index; see ``max``."""
+        return extreme(Smallest, self._over("minimum", body, indices), *indices)
+
+    def _over(self, what: str, body: Any, indices: tuple[Index, ...]) -> Expr:
+        """The formula that is reduced over indices, which it must read."""
+        reduced = formula(body, f"the argument of the {what}")
         if not indices:
-            raise StatementError(f"the sum of {summed} has no index: name those that it runs over, such as i")
+            raise StatementError(f"the {what} of {reduced} has no index: name those that it runs over, such as i")
         for index in indices:
             if not isinstance(index, Index):
-                raise StatementError(f"the sum over {index} needs an index, as s.index or s.sample return it")
-            if index not in summed.free_symbols:
-                raise StatementError(f"the sum over {index} reads nothing at {index}: for equal terms, multiply")
-        return total(summed, *indices)
+                raise StatementError(f"the {what} over {index} needs an index, as s.index or s.sample return it")
+            if index not in reduced.free_symbols:
+                raise StatementError(f"the {what} over {index} reads nothing at {index}: for equal terms, multiply")
+        return reduced
 
     def mean(self, body: Any, *indices: Index) -> Expr:
         """The mean of a formula over the whole range of each index."""

@@ -239,7 +239,7 @@ REFUSED = {
     "s.sum(b[i])": "the sum of b[i] has no index: name those that it runs over, such as i",
     "s.sum(b[i], j)": "the sum over j reads nothing at j: for equal terms, multiply",
     "s.sum(b[i], 3)": "the sum over 3 needs an index, as s.index or s.sample return it",
-    's.sum("b[i]", i)': "what is summed is 'b[i]', where a formula is expected, such as W[i, j]*x[j]",
+    's.sum("b[i]", i)': "the argument of the sum is 'b[i]', where a formula is expected, such as W[i, j]*x[j]",
     's.apply("softmax", b[i])': "softmax mixes the entries of a tensor: write its formula, such as exp(z[i])/s.sum(",
     's.apply("tahn", b[i])': "unknown activation 'tahn': did you mean tanh",
     's.define("z", 3, b[i])': "the equation of z has 3 on its left, where an index is expected, as s.index returns it",
