@@ -331,5 +331,5 @@ def _opened(node: Along, form: Callable[..., Expr], supply: IndexSupply) -> Expr
 
 
 def name_along(title: str, axis: int) -> str:
-    """Return the name in code of the function along columns (``axis`` 0) or rows (1)."""
-    return title if axis == 0 else f"{title}_of_rows"
+    """Return the name in code of the function along columns (``axis`` 0), rows (1) or the last of any axes (-1)."""
+    return {0: title, 1: f"{title}_of_rows", -1: f"{title}_along_last"}[axis]

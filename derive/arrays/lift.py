@@ -11,6 +11,7 @@ from derive.arrays.blocks import stacked
 from derive.arrays.contraction import LiftError, sides_of
 from derive.arrays.exact import recognise
 from derive.arrays.lift_terms import lay
+from derive.arrays.named import NamedError
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.program import Assign, Program
 from derive.record import record
@@ -74,6 +75,15 @@ def formed(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     except (LiftError, mx.ShapeError):
         read = (tensors[name] for name in symbols_read(equation.expression) if name in tensors)
         return mx.Formula(equation, tuple(read))
+
+
+def has_array_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether an equation has a matrix form, or an array form with named axes."""
+    form = formed(equation, tensors)
+    try:
+        return not isinstance(form, mx.Formula) or form.named is not None
+    except NamedError:
+        return False
 
 
 def _check_shape(statement: ArrayAssign) -> None:

@@ -264,7 +264,7 @@ class Power(Node):
 
 @record
 class SumOver(Node):
-    """The sum over the rows (``axis`` 0), the columns (1) or both (None), kept two-dimensional."""
+    """The sum over the rows (``axis`` 0), the columns (1, or -1 as the last axis) or both (None), with all axes."""
 
     of: Node
     axis: int | None
@@ -273,7 +273,7 @@ class SumOver(Node):
     def shape(self) -> Shape:
         """The shape with length 1 along the axis that is summed."""
         rows, columns = self.of.shape
-        return (ONE if self.axis in (0, None) else rows, ONE if self.axis in (1, None) else columns)
+        return (ONE if self.axis in (0, None) else rows, ONE if self.axis in (1, -1, None) else columns)
 
 
 @record

@@ -32,11 +32,9 @@ from sympy import (
 )
 
 from derive.arrays.along import Along
-from derive.arrays.contraction import LiftError
 from derive.arrays.entrywise import Fusing, Titles, entry_of, loose_symbols, proved_form
 from derive.arrays.inner import with_names
-from derive.arrays.lift import lift
-from derive.arrays.matrix import ShapeError
+from derive.arrays.lift import has_array_form
 from derive.arrays.rewriting import (
     SHARE,
     Data,
@@ -335,14 +333,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
 
 
 def has_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether an equation has a matrix form and is real: splitting a root can give complex numbers."""
-    if equation.expression.has(I):
-        return False
-    try:
-        lift(equation, tensors)
-    except (LiftError, ShapeError):
-        return False
-    return True
+    """Whether an equation has an array form and is real: splitting a root can give complex numbers."""
+    return not equation.expression.has(I) and has_array_form(equation, tensors)
 
 
 def _length(expression: Expr) -> int:
@@ -356,11 +348,11 @@ def _name(entry: Indexed) -> str:
 
 
 def _totals(equation: Equation) -> list[Sum]:
-    """The sums in a scalar whose summands have one or two indices."""
+    """The sums in a scalar."""
     if equation.indices:
         return []
     found = [f for t in Add.make_args(equation.expression) for f in Mul.make_args(t) if isinstance(f, Sum)]
-    return [s for s in found if len(s.limits) <= 2]
+    return found
 
 
 def _summand(total: Sum) -> Equation:

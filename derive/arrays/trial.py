@@ -24,7 +24,7 @@ from sympy import Expr, Function, Indexed, Integer, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import lift
+from derive.arrays.lift import formed
 from derive.arrays.rewriting import Data, opened
 from derive.arrays.stable import StableForm
 from derive.calculus.evaluate import Arithmetic, Interpreter
@@ -118,7 +118,7 @@ class Trial:
         """
         small = self._small
         equation = replace(self.statement, expression=expression)
-        form = lift(small.equation(equation), small.tensors)
+        form = formed(small.equation(equation), small.tensors)
         widths = sorted((small.widths | small.extents(equation)) - {SAMPLES}, key=str)
         code = self.evaluator.array(form, tuple(small.tensors), widths)
         found: list[float] = []
@@ -209,7 +209,7 @@ class _Small:
     """The same tensors and expressions over short axes."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        axes = {a for t in tensors.values() for a in t.axes}
+        axes = {a for t in tensors.values() for a in (*t.axes, *([] if t.places is None else [t.places]))}
         long = [a for a in axes if a.extent.is_Integer and a.extent > LENGTH + 1]
         plain = all(a.start == 1 for a in axes)
         self.axes = {a: replace(a, extent=Integer(LENGTH)) for a in long} if plain else {}
@@ -221,7 +221,8 @@ class _Small:
         return {s for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
 
     def _tensor(self, tensor: Tensor) -> Tensor:
-        return replace(tensor, axes=tuple(self.axes.get(a, a) for a in tensor.axes))
+        places = tensor.places and self.axes.get(tensor.places, tensor.places)
+        return replace(tensor, axes=tuple(self.axes.get(a, a) for a in tensor.axes), places=places)
 
     def target(self, equation: Equation) -> Tensor:
         """The target of an equation, over short axes."""
@@ -263,9 +264,12 @@ class _Small:
 def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator, scale: float, data: Data) -> Array:
     """Draw entries in eighths, so that their differences are exact; targets take admissible values."""
     shape = [int(a.extent.xreplace({s: Integer(sizes[s.name]) for s in a.extent.free_symbols})) for a in tensor.axes]
+    if tensor.places is not None:
+        last = tensor.places.stop.xreplace({s: Integer(sizes[s.name]) for s in tensor.places.stop.free_symbols})
+        return choose.integers(tensor.places.start, int(last) + 1, size=shape).astype(float)
     own = [p for p in data.promises if p.tensor.name == tensor.name]
     promised = next((p.axis for p in own if isinstance(p, SumsToOne)), None)
-    if own and (promised is None or tensor.role != Role.TARGET or len(shape) != 2):
+    if own and (promised is None or tensor.role != Role.TARGET):
         return np.asarray(kept(own, choose.choice(range(1, 8), size=shape) / 8))
     if tensor.role != Role.TARGET:
         if len(shape) == 2 and shape[0] == 1:
@@ -276,12 +280,13 @@ def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator
     if promised is None and (data.signs or shape[0] == 1):
         return np.resize((-1.0, 1.0) if data.signs else _TARGETS, shape[::-1]).T
     along = 0 if promised is None else promised
-    shares = np.zeros((shape[1 - along], shape[along]))
+    others = [side for axis, side in enumerate(shape) if axis != along]
+    shares = np.zeros((prod(others), shape[along]))
     for row, parts in zip(shares, cycle(_SHARES if promised is not None else (*_SHARES, _TARGETS[1:])), strict=False):
         row[: len(parts)] = parts[: len(row)]
     for row in shares[1:]:
         choose.shuffle(row)
-    return shares.T if along == 0 else shares
+    return np.moveaxis(shares.reshape(*others, shape[along]), -1, along)
 
 
 def _exact(values: Array) -> Array:
@@ -294,7 +299,12 @@ def _rounded(values: Array) -> Array:
 
 
 def _stored(tensor: Tensor, values: Array) -> Array:
-    """Convert entries to the module's storage, with two axes."""
+    """Convert entries to the module's storage; the numbers of places are integers there."""
+    if tensor.places is not None:
+        values = values.astype(int)
+    if len(tensor.axes) > 2:
+        order = sorted(range(len(tensor.axes)), key=lambda axis: not tensor.axes[axis].sample)
+        return values.transpose(order)
     across = not tensor.axes or tensor.axes[0].sample
     return values if values.ndim == 2 else values.reshape((1, -1) if across else (-1, 1))
 

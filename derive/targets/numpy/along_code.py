@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 
 from sympy import Symbol, exp
 
 from derive.arrays import matrix as mx
+from derive.arrays import named as nx
 from derive.arrays.along import RULES, computed, name_along
 from derive.arrays.lift import lift
 from derive.arrays.lower import lowered
@@ -18,8 +20,10 @@ from derive.targets.numpy.printer import NumPyPrinter
 
 _ROWS = Axis(Symbol("n", integer=True, positive=True))
 _COLUMNS = Axis(Symbol("m", integer=True, positive=True), sample=True)
-#: The functions by their names in code: the rule, and the axis (0: each column, 1: each row).
-ALONG = {name_along(title, axis): (rule, axis) for title, rule in RULES.items() for axis in (0, 1)}
+#: The functions by their names in code: the rule, and the axis (0: each column, 1: each row, -1: the last of any axes).
+ALONG = {name_along(title, axis): (rule, axis) for title, rule in RULES.items() for axis in (0, 1, -1)}
+#: What the docstring says of the axis.
+_WORDS = {0: "", 1: "; along each row", -1: "; along the last axis"}
 
 
 @record
@@ -46,10 +50,29 @@ def function_along(name: str) -> FunctionCode:
     return FunctionCode(
         name,
         rule.arguments,
-        f"{rule.summary}{'' if axis == 0 else '; along each row'}.",
-        _body(lowered(form), rule.arguments),
+        f"{rule.summary}{_WORDS[axis]}.",
+        _body(form := _along_last(lowered(form)) if axis < 0 else lowered(form), rule.arguments),
         frozenset(n.name for n in mx.walk(form) if isinstance(n, mx.Call)),
     )
+
+
+def _along_last(form: mx.Node) -> mx.Node:
+    """The same along the last axis instead of along rows, which is their last axis."""
+    node = mx.rebuilt(form, tuple(map(_along_last, mx.children(form))))
+    if isinstance(node, mx.Largest | mx.IsLargest | mx.SumOver) and node.axis == 1:
+        return replace(node, axis=-1)
+    if isinstance(node, mx.Fold):
+        node = replace(node, axis=-1)
+    if isinstance(node, mx.Call):
+        node = replace(node, name=name_along(ALONG[node.name][0].title, -1))
+    return node
+
+
+def called_in(form: mx.Node) -> set[str]:
+    """Return the names of the functions along an axis that a form calls."""
+    found = {node.name for node in mx.walk(form) if isinstance(node, mx.Call)}
+    formulas = (node.named for node in mx.walk(form) if isinstance(node, mx.Formula))
+    return found | {name_along(n.title, -1) for f in formulas for n in nx.walk(f) if isinstance(n, nx.Along)}
 
 
 def with_those_called(names: Iterable[str]) -> set[str]:

@@ -20,7 +20,8 @@ from derive.arrays.trial import GREATEST
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES
 from derive.record import record
-from derive.targets.numpy.along_code import function_along
+from derive.targets.numpy import array_functions
+from derive.targets.numpy.along_code import called_in, function_along
 from derive.targets.numpy.function_code import body
 from derive.targets.numpy.printer import NumPyPrinter
 
@@ -64,10 +65,9 @@ def elementwise_in(form: mx.Node) -> list[Any]:
 
 def functions_of(form: mx.Node, named: Mapping[Any, str]) -> dict[str, Any]:
     """Return the functions of the module that a form calls, by name; ``named`` are the elementwise ones."""
-    found: dict[str, Any] = dict(_SPECIAL)
-    for node in mx.walk(form):
-        if isinstance(node, mx.Call):
-            found |= _along(node.name)
+    found: dict[str, Any] = {**_SPECIAL, **{name: getattr(array_functions, name) for name in array_functions.NAMES}}
+    for name in called_in(form):
+        found |= _along(name)
     return found | {name: elementwise_code(form_of(f), f.others) for f, name in named.items()}
 
 

@@ -18,7 +18,7 @@ from derive.paper.page import Page
 from derive.paper.text import text
 from derive.targets.fold import folded
 from derive.targets.numpy import array_functions
-from derive.targets.numpy.along_code import function_along, with_those_called
+from derive.targets.numpy.along_code import called_in, function_along, with_those_called
 from derive.targets.numpy.evaluator import ignored
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import STEP, words
@@ -43,7 +43,7 @@ def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
     for name, kind in _SPECIAL.items():
         if any(value.has(kind) for value in values):
             yield {"call": name, "slope": _slope_of_erf(name) if kind in (erf, erfc) else ""}
-    calls = {n.name for s in statements.computed for n in mx.walk(code_form(s)) if isinstance(n, mx.Call)}
+    calls = {name for s in statements.computed for name in called_in(code_form(s))}
     for name in sorted(with_those_called(calls)):
         yield _along(name)
     for name in _array_functions(statements):

@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Expr, Rational, Symbol, cos
 
 from derive.arrays import named as nx
+from derive.arrays.along import name_along
 from derive.calculus.affine import affine
 from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.index import Axis, Index, Tensor
@@ -271,6 +272,15 @@ class NamedPrinter:
         of = self.code(node.of)
         places = ", ".join(str(node.of.axes.index(i)) for i in node.over)
         return Code(f"first_largest({of.text if node.sign > 0 else f'-{of.at(UNARY)}'}, {places})")
+
+    @code.register
+    def _(self, node: nx.Along) -> Code:
+        others = tuple(i for i in node.axes if i != node.along)
+        arguments = self._several(node.arguments, (*others, node.along))
+        code = Code(f"{name_along(node.title, -1)}({', '.join(a.text for a in arguments)})")
+        if node.reduces:
+            return Code(f"{code.text}[..., 0]")
+        return self._turned(code, (*others, node.along), node.axes)
 
     @code.register
     def _(self, node: nx.Contraction) -> Code:
