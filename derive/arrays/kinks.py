@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
-from sympy import Integer
+from sympy import Abs, Expr, Max, Min, Sum, preorder_traversal, sign
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import ArrayProgram
-from derive.calculus.functions import Elementwise, borders
+from derive.arrays.lift import ArrayProgram, lift
+from derive.calculus.functions import COMPARISONS, Elementwise, X, borders
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
 
 
 def kink_nodes(program: ArrayProgram) -> Iterator[mx.Node]:
-    """Yield argument - point for each function and each point where its formula changes, up to the error.
+    """Yield a node for each place where the formula of a function changes: that is where the node is 0.
 
     Jumps of the second derivative count too, since they affect finite differences, if less. Functions
-    that do not depend on a parameter are omitted. ``program`` must be lifted.
+    that do not depend on a parameter are omitted.
     """
-    given = {t.name for t in program.inputs}
+    fixed = {t.name for t in program.inputs} | {*program.constants}
     found: dict[mx.Node, None] = {}
     for statement in program.stage("forward", "error"):
-        for node in mx.walk(statement.form):
-            if isinstance(node, mx.Map) and _is_elementwise(node.function) and not node.function.others:
-                (argument,) = node.arguments
-                if mx.arrays_read(argument) - given:
-                    found.update(dict.fromkeys(_less(argument, point) for point in _points(node.function)))
+        for side in _sides(statement.equation.expression):
+            if {*symbols_read(side)} - fixed - {s.name for s in program.extents}:
+                found[_lifted(side, program)] = None
     yield from found
 
 
-def _is_elementwise(function: object) -> bool:
-    return isinstance(function, type) and issubclass(function, Elementwise)
+def _sides(expression: Expr) -> Iterator[Expr]:
+    """The formulas that are 0 where a formula changes."""
+    for node in preorder_traversal(expression):
+        if isinstance(node, Elementwise):
+            arguments = dict(zip((X, *node.others), node.args, strict=True))
+            yield from (side.xreplace(arguments) for side in _changes(type(node)))
+        elif isinstance(node, Abs | sign):
+            yield node.args[0]
+        elif isinstance(node, Max | Min):
+            yield from (one - other for one, other in combinations(node.args, 2))
+        elif isinstance(node, COMPARISONS):
+            yield node.lhs - node.rhs
 
 
-def _points(function: type[Elementwise]) -> list[Integer]:
-    return [point for point, _, _ in borders(function.definition)]
+def _changes(function: type[Elementwise]) -> Iterator[Expr]:
+    """The formulas in the arguments of a function that are 0 where its definition changes."""
+    if function.others:
+        yield from _sides(function.definition)
+    else:
+        yield from (X - point for point, _, _ in borders(function.definition))
 
 
-def _less(argument: mx.Node, point: Integer) -> mx.Node:
-    if point == 0:
-        return argument
-    return mx.Plus((argument, mx.Broadcast(mx.Number(-point), argument.shape)))
+def _lifted(side: Expr, program: ArrayProgram) -> mx.Node:
+    """The array form of a formula, over the indices that it reads."""
+    read = dict.fromkeys(node for node in preorder_traversal(side) if isinstance(node, Index))
+    bound = {limit[0] for node in side.atoms(Sum) for limit in node.limits}
+    indices = tuple(sorted((index for index in read if index not in bound), key=lambda index: index.axis.sample))
+    return lift(Equation(Tensor("side", "plain", tuple(i.axis for i in indices)), indices, side), program.tensors)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
+from typing import Any
 
-from sympy import Add, Expr, Function, Indexed, Integer, Mul, NumberSymbol, Pow, Sum, Symbol, sympify
+from sympy import (
+    Add,
+    And,
+    Expr,
+    Function,
+    Indexed,
+    Integer,
+    Max,
+    Min,
+    Mul,
+    NumberSymbol,
+    Or,
+    Pow,
+    Sum,
+    Symbol,
+    default_sort_key,
+    sympify,
+    true,
+)
 from sympy import Number as SympyNumber
 
 from derive.arrays import matrix as mx
 from derive.arrays.along import Along, Choice, Largest, Less, name_along
 from derive.arrays.contraction import Lifted, LiftError, Piece, Side, contracted, hadamard, sides_of, spread_alike
 from derive.arrays.stable import log1p
+from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise
 from derive.calculus.index import Index, Tensor, within
 from derive.calculus.reading_order import reading_order
+
+#: The functions that are applied to arrays entry by entry.
+_MAPPED: tuple[Any, ...] = (Elementwise, *SCALAR_FUNCTIONS, log1p)
 
 
 def _free(expression: Expr) -> frozenset[Index]:
@@ -107,9 +130,47 @@ def _(expression: Pow, row: Side, column: Side, tensors: Mapping[str, Tensor]) -
     return Lifted(mx.Power(base.node, expression.exp), base.row, base.column)
 
 
+@_node.register(Max)
+@_node.register(Min)
+def _(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    nodes, *sides = _alike(reading_order(expression.args), row, column, tensors)
+    return Lifted(mx.Map(type(expression), nodes), *sides)
+
+
+@_node.register
+def _(expression: Cases, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    if expression.args[-1].cond != true:
+        raise LiftError(f"{expression} has no last case")
+    read = dict.fromkeys(side for value, condition in expression.args for side in (value, *_sides(condition)))
+    nodes, *sides = _alike(read, row, column, tensors)
+    known = dict(zip(read, nodes, strict=True))
+    *cases, (last, _) = expression.args
+    chosen = known[last]
+    for value, condition in reversed(cases):
+        chosen = mx.Choice(_condition(condition, known), known[value], chosen)
+    return Lifted(chosen, *sides)
+
+
+def _sides(condition: Any) -> Iterator[Expr]:
+    """The sides of the comparisons in a condition."""
+    if isinstance(condition, And | Or):
+        for part in condition.args:
+            yield from _sides(part)
+    elif condition != true:
+        yield from condition.args
+
+
+def _condition(condition: Any, known: Mapping[Expr, mx.Node]) -> mx.Node:
+    """A condition, given the nodes of the sides of its comparisons."""
+    if isinstance(condition, And | Or):
+        parts = sorted(condition.args, key=default_sort_key)
+        return mx.Connect(type(condition).__name__.lower(), tuple(_condition(part, known) for part in parts))
+    return mx.Compare(condition.rel_op, known[condition.lhs], known[condition.rhs])
+
+
 @_node.register
 def _(expression: Function, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
-    if not isinstance(expression, (Elementwise, *SCALAR_FUNCTIONS, log1p)):
+    if not isinstance(expression, _MAPPED):
         raise LiftError(f"no matrix form is known for the function {type(expression).__name__}: {expression}")
     nodes, *sides = _alike(expression.args, row, column, tensors)
     return Lifted(mx.Map(type(expression), nodes), *sides)

@@ -75,7 +75,7 @@ def stored_shape(node: mx.Node) -> mx.Shape:
         return operands[0]
     if isinstance(node, mx.Transpose):
         return operands[0][::-1]
-    if isinstance(node, mx.Hadamard | mx.Plus | mx.Map | mx.Choice):
+    if isinstance(node, mx.Hadamard | mx.Plus | mx.Map | mx.Choice | mx.Compare | mx.Connect):
         rows, columns = (next((s for s in side if s != 1), Integer(1)) for side in zip(*operands, strict=True))
         return rows, columns
     return node.shape

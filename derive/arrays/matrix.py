@@ -237,6 +237,39 @@ class Choice(Node):
 
 
 @record
+class Compare(Node):
+    """The condition ``left sign right``; ``sign`` is ``>``, ``>=``, ``<`` or ``<=``."""
+
+    sign: str
+    left: Node
+    right: Node
+
+    def __post_init__(self) -> None:
+        _same((self.left, self.right), "comparison")
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of both sides."""
+        return self.left.shape
+
+
+@record
+class Connect(Node):
+    """Conditions joined by ``word``, ``and`` or ``or``."""
+
+    word: str
+    conditions: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        _same(self.conditions, "condition")
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of every condition."""
+        return self.conditions[0].shape
+
+
+@record
 class IsLargest(Node):
     """The condition that ``of`` is the maximum of its column (``axis`` 0) or row (1)."""
 

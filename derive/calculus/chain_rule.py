@@ -14,12 +14,13 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum
 
+from derive.calculus.cases import Cases
 from derive.calculus.deltas import Ranges, contract, expand, tidy
 from derive.calculus.extremes import Extreme, slope_of
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import Elementwise
+from derive.calculus.functions import Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
@@ -207,6 +208,13 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
         factors = expression.args
         slopes = [(n, slope) for n, f in enumerate(factors) if (slope := _slope(f, tensor, entry)) != 0]
         return Add(*(prod((*factors[:n], slope, *factors[n + 1 :])) for n, slope in slopes))
+    if isinstance(expression, Cases):
+        return Cases(*((_slope(value, tensor, entry), condition) for value, condition in expression.args))
+    if isinstance(expression, Function | Max | Min):
+        inner = [(n, slope) for n, a in enumerate(expression.args) if (slope := _slope(a, tensor, entry)) != 0]
+        return Add(*(slope_in(expression, n) * slope for n, slope in inner))
+    if isinstance(expression, Pow) and not expression.exp.has(tensor.symbol):
+        return expression * (_slope(expression.base, tensor, entry) * expression.exp / expression.base)
     return expression.diff(entry)
 
 

@@ -14,6 +14,7 @@ from itertools import product
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
 
 from derive.calculus.affine import affine, lies_on, misses, solved
+from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme
 from derive.calculus.index import Axis, Index, IndexSupply, put, total
 from derive.record import record
@@ -62,7 +63,24 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
         fresh = {limit[0]: supply.fresh(limit[0].axis) for limit in expression.limits}
         body = put(expression.function, fresh)
         return [Term((*fresh.values(), *t.bound), t.factors) for t in expand(body, supply)]
+    if isinstance(expression, Cases):
+        return _cases(expression, supply)
     raise ContractionError(f"a delta stands inside {type(expression).__name__}: {expression}")
+
+
+def _cases(choice: Cases, supply: IndexSupply) -> list[Term]:
+    """Move the deltas, and the sums that still contain one, out of the cases."""
+    found: dict[tuple[tuple[Index, ...], tuple[Expr, ...]], list[Expr]] = {}
+    for number, (value, _) in enumerate(choice.args):
+        for term in expand(contract(value, supply), supply):
+            deltas = tuple(sorted((f for f in term.factors if isinstance(f, KroneckerDelta)), key=str))
+            others = (f for f in term.factors if not isinstance(f, KroneckerDelta))
+            found.setdefault((term.bound, deltas), [Integer(0)] * len(choice.args))[number] += Mul(*others)
+    conditions = [condition for _, condition in choice.args]
+    return [
+        Term(bound, (*deltas, Cases(*zip(values, conditions, strict=True))))
+        for (bound, deltas), values in found.items()
+    ]
 
 
 def _multiply(terms: Iterable[Term]) -> Term:

@@ -9,13 +9,18 @@ from typing import Any
 
 from sympy import (
     Add,
+    And,
     E,
     Expr,
     Float,
     Indexed,
     Integer,
     KroneckerDelta,
+    Max,
+    Min,
     Mul,
+    Or,
+    Piecewise,
     Pow,
     Rational,
     Sum,
@@ -24,20 +29,30 @@ from sympy import (
     pi,
     preorder_traversal,
     sympify,
+    true,
     zoo,
 )
 
 from derive.calculus.affine import affine, misses
+from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme
-from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X, called, check_formula
+from derive.calculus.functions import (
+    COMPARISONS,
+    SCALAR_FUNCTIONS,
+    Elementwise,
+    X,
+    called,
+    check_formula,
+    instead,
+)
 from derive.calculus.index import Axis, Equation, Index, Tensor, within
 from derive.calculus.normal_form import Stated, extent_symbols, known_symbols
 from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
 
-_NODES = (Add, Mul, Pow, Sum, Indexed, KroneckerDelta, Rational, Elementwise, *SCALAR_FUNCTIONS)
-_KNOWN = "sums, products, powers, exp, log, tanh and elementwise functions"
+_COMPUTED: tuple[Any, ...] = (Pow, *SCALAR_FUNCTIONS)
+_NODES: tuple[Any, ...] = (Add, Mul, Max, Min, Elementwise, *_COMPUTED)
 
 
 class EquationChecks:
@@ -89,7 +104,7 @@ class EquationChecks:
         values = self._constant_values
         plain = right.xreplace({s: Symbol(s.name, real=True) for s in right.atoms(Symbol) if not isinstance(s, Index)})
         for node in preorder_traversal(plain):
-            alone = isinstance(node, (Pow, *SCALAR_FUNCTIONS)) and node.free_symbols <= set(values)
+            alone = isinstance(node, _COMPUTED) and node.free_symbols <= set(values)
             if alone and node.free_symbols and not node.has(Elementwise):
                 problem = _out_of_range(node, values)
                 if problem:
@@ -103,6 +118,8 @@ class EquationChecks:
             self._sum(node, where, bound)
         elif isinstance(node, Indexed):
             self._entry(node, where, bound)
+        elif isinstance(node, Piecewise | Cases):
+            self._cases(node, where, bound)
         elif isinstance(node, KroneckerDelta):
             _check_positions(node.args, str(node), where, bound)
         elif isinstance(node, Symbol):
@@ -112,7 +129,7 @@ class EquationChecks:
         elif node is pi or node is E:
             return
         elif not isinstance(node, _NODES):
-            raise StatementError(f"{where} contains {called(node)}, which is not supported: use {_KNOWN}")
+            raise StatementError(f"{where} contains {called(node)}, which is not supported: {instead(node)}")
         else:
             if isinstance(node, Elementwise):
                 _check_function(type(node), where)
@@ -130,6 +147,26 @@ class EquationChecks:
                 raise StatementError(f"{where} sums over a part of the axis of {index}: a sum runs over a whole axis")
             inner.add(index)
         self._node(node.function, where, frozenset(inner))
+
+    def _cases(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        for value, condition in node.args:
+            self._node(value, where, bound)
+            self._condition(condition, where, bound)
+        if node.args[-1].cond != true:
+            raise StatementError(
+                f"{where} has no value where no condition of its Piecewise holds: add a last case (value, True)"
+            )
+
+    def _condition(self, condition: Any, where: str, bound: frozenset[Index]) -> None:
+        if isinstance(condition, And | Or):
+            for part in condition.args:
+                self._condition(part, where, bound)
+        elif isinstance(condition, COMPARISONS):
+            for side in condition.args:
+                self._node(side, where, bound)
+        elif condition != true:
+            text = cut(str(condition), LONGEST)
+            raise StatementError(f"{where} has the condition {text}: conditions are written with <, <=, > and >=")
 
     def _entry(self, node: Any, where: str, bound: frozenset[Index]) -> None:
         name = str(node.base.label)

@@ -39,6 +39,7 @@ from sympy import (
     Sum,
     Symbol,
     erf,
+    erfc,
     floor,
     pi,
     sign,
@@ -46,6 +47,7 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
@@ -103,6 +105,13 @@ class Arithmetic:
     def real(self, array: Array) -> Array:
         """The real part of every entry."""
         return self.each(lambda value: value.real, array) if self.dtype is object else np.asarray(array.real)
+
+    def erfc(self, array: Array) -> Array:
+        """1 - erf; for complex numbers, a first-order expansion in a small imaginary part."""
+        if hasattr(self.functions, "erfc"):
+            return self.apply("erfc", array)
+        real = np.asarray(np.frompyfunc(math.erfc, 1, 1)(array.real), float)
+        return real if self.number is float else real - 1j * self.erf(array).imag
 
     def erf(self, array: Array) -> Array:
         """The error function; for complex numbers, a first-order expansion in a small imaginary part."""
@@ -270,8 +279,9 @@ class Interpreter:
             place = place * side + where
         return self.arithmetic.array(np.asarray(inside & (place == chosen), int))
 
-    @_value.register
-    def _(self, expression: Piecewise, at: At) -> Any:
+    @_value.register(Piecewise)
+    @_value.register(Cases)
+    def _(self, expression: Expr, at: At) -> Any:
         """Each case is evaluated only where its condition holds."""
         shape = np.broadcast_shapes(*(array.shape for array in at.values()))
         entries = {symbol: np.broadcast_to(array, shape).reshape(-1) for symbol, array in at.items()}
@@ -313,6 +323,10 @@ class Interpreter:
     @_value.register
     def _(self, expression: erf, at: At) -> Any:
         return self.arithmetic.erf(self.value(expression.args[0], at))
+
+    @_value.register
+    def _(self, expression: erfc, at: At) -> Any:
+        return self.arithmetic.erfc(self.value(expression.args[0], at))
 
     @_value.register(type(pi))
     def _(self, expression: Expr, at: At) -> Any:

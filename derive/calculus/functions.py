@@ -15,6 +15,7 @@ from sympy import (
     ITE,
     Abs,
     Add,
+    And,
     Dummy,
     E,
     Expr,
@@ -25,6 +26,8 @@ from sympy import (
     Le,
     Lt,
     Matrix,
+    Max,
+    Min,
     Mul,
     Piecewise,
     Poly,
@@ -32,12 +35,17 @@ from sympy import (
     Rational,
     Rel,
     Symbol,
+    acos,
+    acosh,
+    asin,
     asinh,
     atan,
+    atanh,
     cancel,
     cos,
     cosh,
     erf,
+    erfc,
     exp,
     factor,
     factor_terms,
@@ -49,14 +57,15 @@ from sympy import (
     sinh,
     solve_linear_system,
     sympify,
+    tan,
     tanh,
     together,
     true,
 )
-from sympy.core.function import ArgumentIndexError
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanTrue
 
+from derive.calculus.cases import Cases
 from derive.record import record
 from derive.text.errors import StatementError
 
@@ -88,14 +97,22 @@ CALLS = {
     sin: Call("sin", r"\sin", "", 1.3),
     cos: Call("cos", r"\cos", ""),
     atan: Call("arctan", r"\arctan", "arctan", 2.9),
+    tan: Call("tan", r"\tan", ""),
+    asin: Call("arcsin", r"\arcsin", "arcsin", 2.7),
+    acos: Call("arccos", r"\arccos", "arccos", 2.9),
+    acosh: Call("arccosh", r"\operatorname{arcosh}", "arcosh", 3.0),
+    atanh: Call("arctanh", r"\operatorname{artanh}", "artanh", 3.0),
 }
-#: The SymPy functions that any equation may use.
-SCALAR_FUNCTIONS = (exp, log, tanh)
-#: The functions that the definition of an elementwise function may use; all printers and the interpreter know them.
-DEFINING_FUNCTIONS = (*CALLS, Abs, erf, sign)
+#: The functions of one number that equations may use, and the definitions of elementwise functions.
+SCALAR_FUNCTIONS: tuple[Any, ...] = (*CALLS, Abs, erf, erfc, sign)
+#: The comparisons in the conditions of a Piecewise.
+COMPARISONS = (Gt, Ge, Lt, Le)
 #: The node types that the formula of an elementwise function may contain.
-IN_DEFINITIONS = (Add, Mul, Pow, *DEFINING_FUNCTIONS, Piecewise, ExprCondPair, Gt, Ge, Lt, Le, BooleanTrue)
-KNOWN_IN_DEFINITIONS = f"sums, products, powers, {', '.join(f.__name__ for f in DEFINING_FUNCTIONS)} and Piecewise"
+IN_DEFINITIONS = (Add, Mul, Pow, *SCALAR_FUNCTIONS, Piecewise, ExprCondPair, *COMPARISONS, BooleanTrue)
+_PLAIN = ", ".join(f.__name__ for f in CALLS if not f.__name__.startswith("a"))
+_NAMED = f"arithmetic, {_PLAIN}, inverses such as asin, Abs, erf, erfc, sign"
+KNOWN_IN_DEFINITIONS = f"{_NAMED} and Piecewise"
+KNOWN_IN_EQUATIONS = f"{_NAMED}, Max, Min and Piecewise"
 #: The variable in which every elementwise function is defined.
 X = Symbol("x", real=True)
 #: The variable that stands for a function's own value in ``output_form``.
@@ -114,6 +131,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
     role: ClassVar[str] = "activation"
     definition: ClassVar[Expr]
     order: ClassVar[int] = 0
+    wrt: ClassVar[tuple[Symbol, ...]] = ()
     origin: ClassVar[str]
     others: ClassVar[tuple[Symbol, ...]] = ()
     summary: ClassVar[str] = ""
@@ -121,21 +139,35 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
 
     def fdiff(self, argindex: int = 1) -> Expr:
         """Return the derivative by name, or its value if it is constant (called by SymPy)."""
-        if self.others:
-            raise ArgumentIndexError(self, argindex)
         itself: Any = type(self)
-        slope = derivative(itself)
-        return slope.definition if slope.definition.is_number else slope(self.args[0])
+        slope = derivative(itself, argindex - 1)
+        return slope.definition if slope.definition.is_number else slope(*self.args)
 
 
 #: The names of some node types in messages.
-_CALLED = {"ImaginaryUnit": "the imaginary unit", "Abs": "Abs, as which SymPy also writes the root of a square"}
+_CALLED = {"ImaginaryUnit": "the imaginary unit"}
 
 
 def called(node: Any) -> str:
     """The name of a node in a message."""
     name = str(node) if node.is_Atom else type(node).__name__
     return _CALLED.get(type(node).__name__, name)
+
+
+#: What replaces a function that cannot be learned through, by its name.
+_INSTEAD = {
+    "Heaviside": "write Piecewise((1, x > 0), (0, True)), through which nothing is learned",
+    "DiracDelta": "it has no values",
+    "floor": "its derivative is 0 or does not exist",
+    "ceiling": "its derivative is 0 or does not exist",
+    "gamma": "NumPy has no gamma function",
+    "loggamma": "NumPy has no gamma function, and a log-likelihood can do without its constant terms",
+}
+
+
+def instead(node: Any) -> str:
+    """What to use instead of a node that equations cannot have."""
+    return _INSTEAD.get(type(node).__name__, f"use {KNOWN_IN_EQUATIONS}")
 
 
 def check_formula(formula: Expr, where: str) -> None:
@@ -151,6 +183,25 @@ def check_formula(formula: Expr, where: str) -> None:
             )
 
 
+def slope_in(node: Expr, position: int) -> Expr:
+    """Return the derivative of a function with respect to one of its arguments, counted from 0.
+
+    That of a maximum or a minimum is 1 where the argument is chosen, and 0 elsewhere; among equal arguments the first
+    is chosen, and numbers come first. That of |x| is 0 at 0, and that of sign(x) is 0 everywhere.
+
+    >>> slope_in(Max(X, 0), 1)
+    Piecewise((1, x > 0), (0, True))
+    """
+    if isinstance(node, Max | Min):
+        over, not_below = (Gt, Ge) if isinstance(node, Max) else (Lt, Le)
+        chosen, before, after = node.args[position], node.args[:position], node.args[position + 1 :]
+        return Cases(
+            (1, And(*(over(chosen, other) for other in before), *(not_below(chosen, other) for other in after))),
+            (0, True),
+        )
+    return sympify(0) if isinstance(node, sign) else node.fdiff(position + 1)
+
+
 @cache
 def elementwise(
     title: str,
@@ -162,10 +213,12 @@ def elementwise(
     form: Any = None,
     role: str = "activation",
     label: str = "",
+    wrt: tuple[Symbol, ...] = (),
 ) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
-    If the function is a derivative, ``origin`` is the function and ``order`` the order of the derivative.
+    If the function is a derivative, ``origin`` is the function, ``order`` the order of the derivative, and
+    ``wrt`` lists the arguments other than ``X`` with respect to which it is one.
     ``summary`` describes a function that is neither an activation nor a derivative of one.
     """
     members = {
@@ -174,6 +227,7 @@ def elementwise(
         "role": role,
         "definition": without_choices(with_fractions(sympify(definition))),
         "order": order,
+        "wrt": wrt,
         "origin": origin or title,
         "others": others,
         "summary": summary,
@@ -194,11 +248,14 @@ def without_choices(expression: Expr) -> Expr:
 
 
 @cache
-def derivative(function: Any) -> Any:
-    """Return the derivative of a named function, itself a named function."""
-    slope = _shortened(function.definition.diff(X))
-    title, order = f"{function.title}_prime", function.order + 1
-    return elementwise(title, slope, function.origin, order, role=function.role, label=function.label)
+def derivative(function: Any, position: int = 0) -> Any:
+    """Return the derivative of a named function with respect to an argument, itself a named function."""
+    variable = (X, *function.others)[position]
+    slope = _shortened(function.definition.diff(variable))
+    title = f"{function.title}_{f'wrt_{variable}' if position else 'prime'}"
+    kind = {"role": function.role, "label": function.label, "others": function.others}
+    wrt = (*function.wrt, *([variable] if position else ()))
+    return elementwise(title, slope, function.origin, function.order + 1, wrt=wrt, **kind)
 
 
 def _shortened(slope: Expr) -> Expr:
@@ -245,7 +302,7 @@ def borders(expression: Expr) -> list[tuple[Expr, Expr, Expr]]:
         for _, condition in piecewise.args:
             if condition != true:
                 found |= {condition.rhs} | ({-condition.rhs} if condition.lhs.has(Abs) else set())
-    points = sorted(found)
+    points = sorted(point for point in found if point.is_number)  # another one depends on another argument
     if not points:
         return []
     gaps = [points[0] - 1, *((a + b) / 2 for a, b in pairwise(points)), points[-1] + 1]
@@ -277,7 +334,7 @@ def output_form(function: Any) -> Expr | None:
     slope = derivative(function).definition
     if slope.is_number:
         return slope
-    if slope.has(Piecewise) or function.definition.has(Piecewise):
+    if function.others or slope.has(Piecewise) or function.definition.has(Piecewise):
         return None
     t = Dummy("t", positive=True)
     value, target = (in_powers_of(e, t) for e in (function.definition, slope))

@@ -117,7 +117,8 @@ def _nodes(expression: Expr, summed: bool = False) -> Iterator[tuple[Expr, bool]
     """Yield each subexpression that reads a tensor, and whether it is inside a sum."""
     if isinstance(expression, Indexed) or not expression.has(Indexed):
         return
-    yield expression, summed
+    if isinstance(expression, Expr):  # and no condition of a case
+        yield expression, summed
     inside = (expression.function,) if isinstance(expression, Sum) else expression.args
     for argument in inside:
         yield from _nodes(argument, summed or isinstance(expression, Sum))

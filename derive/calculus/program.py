@@ -423,7 +423,9 @@ class Slopes:
         self._outputs = {
             (e.expression.func, e.expression.args[0].base.label.name): e.target
             for e in forward.equations
-            if isinstance(e.expression, Elementwise) and isinstance(e.expression.args[0], Indexed)
+            if isinstance(e.expression, Elementwise)
+            and not e.expression.others
+            and isinstance(e.expression.args[0], Indexed)
         }
 
     def plug_in(self, expression: Expr) -> Expr:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sympy import Add, Expr, Function, Indexed, Mul, Piecewise, Pow, Sum, Symbol, exp, log
+from sympy import Add, Expr, Function, Indexed, Max, Min, Mul, Piecewise, Pow, Sum, Symbol, exp, log
 
+from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.functions import Elementwise
 from derive.record import record
@@ -62,7 +63,7 @@ def rules_of(expression: Expr, symbol: Symbol) -> tuple[str, ...]:
 def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
     if isinstance(expression, Indexed) or expression == symbol:
         return
-    parts = [value for value, _ in expression.args] if isinstance(expression, Piecewise) else expression.args
+    parts = [value for value, _ in expression.args] if isinstance(expression, Cases | Piecewise) else expression.args
     touched = [a for a in parts if isinstance(a, Expr) and a.has(symbol)]
     if not touched:
         return
@@ -91,6 +92,6 @@ _RULES: tuple[tuple[tuple[type, ...], str], ...] = (
     ((exp,), EXPONENTIAL),
     ((Largest,), LARGEST),
     ((Smallest,), SMALLEST),
-    ((Piecewise,), CASES),
+    ((Cases, Piecewise, Max, Min), CASES),
     ((Function,), FUNCTION),
 )

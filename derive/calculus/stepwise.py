@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Piecewise, Sum, Symbol
+from sympy import Add, Dummy, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Piecewise, Sum, Symbol
+
+from derive.calculus.cases import Cases
+from derive.calculus.functions import slope_in
 
 
 class InOrder(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
@@ -43,8 +46,8 @@ def _slope(expression: Expr, entry: Expr, symbol: Symbol) -> Expr:
         return expression.diff(entry)
     if isinstance(expression, Sum):
         return Sum(_slope(expression.function, entry, symbol), *expression.limits)
-    if isinstance(expression, Piecewise):
-        return Piecewise(*((_slope(value, entry, symbol), condition) for value, condition in expression.args))
+    if isinstance(expression, Cases | Piecewise):
+        return type(expression)(*((_slope(value, entry, symbol), condition) for value, condition in expression.args))
     return Add(*(_through(expression, n, entry, symbol) for n, a in enumerate(expression.args) if a.has(symbol)))
 
 
@@ -56,6 +59,8 @@ def _through(expression: Expr, position: int, entry: Expr, symbol: Symbol) -> Ex
         return inner
     if isinstance(expression, Mul):
         outer = tuple(a for n, a in enumerate(expression.args) if n != position)
+    elif isinstance(expression, Function | Max | Min):
+        outer = Mul.make_args(slope_in(expression, position))
     else:
         place = Dummy(real=True)
         arguments = [place if n == position else a for n, a in enumerate(expression.args)]

@@ -1,11 +1,11 @@
-"""Detect expressions that may be undefined: division by 0, or a root or logarithm outside its domain."""
+"""Detect expressions that may be undefined: division by 0, or a function such as log outside its domain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from sympy import Dummy, Expr, Pow, Sum, log, preorder_traversal
+from sympy import Dummy, Expr, Pow, Sum, acos, acosh, asin, atanh, cos, log, preorder_traversal, tan
 
 from derive.calculus.functions import Elementwise
 
@@ -27,6 +27,12 @@ def _bases(node: Any) -> Iterator[Expr]:
     """The subexpressions that must be nonzero, or nonnegative, for a node to be defined."""
     if isinstance(node, log):
         yield node.args[0]
+    if isinstance(node, asin | acos | atanh):
+        yield 1 - node.args[0] ** 2
+    if isinstance(node, acosh):
+        yield node.args[0] - 1
+    if isinstance(node, tan):
+        yield cos(node.args[0])
     if isinstance(node, Pow) and not (node.exp.is_Integer and node.exp.is_nonnegative):
         yield node.base
 

@@ -11,24 +11,23 @@ from typing import Any, Self
 from sympy import (
     Abs,
     Add,
+    And,
     E,
     Expr,
     Function,
-    Ge,
-    Gt,
     Indexed,
     Integer,
     KroneckerDelta,
-    Le,
-    Lt,
     Max,
     Min,
     Mul,
+    Or,
     Piecewise,
     Pow,
     Rational,
     Sum,
     Symbol,
+    default_sort_key,
     exp,
     floor,
     log,
@@ -38,12 +37,13 @@ from sympy import (
 )
 
 from derive.arrays.blocks import gives_rows, row_blocks
-from derive.calculus.functions import DEFINING_FUNCTIONS, Elementwise, X
+from derive.calculus.cases import Cases
+from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.calculus.stepwise import InOrder
 from derive.paper.boxes import ATOM, EMPTY, HADAMARD, PRODUCT, SUM, Box
-from derive.paper.characters import LETTERS, plain
+from derive.paper.characters import BETWEEN, LETTERS, plain
 from derive.paper.signs import mark
 from derive.paper.symbols import Symbols
 from derive.text.entry_text import base_name, number_text, option_values
@@ -214,14 +214,13 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: log) -> Box:
-        return self.typesetter.apply(self.typesetter.name("ln"), self.entry(expression.args[0]))
+        return self.called(log, [self.entry(expression.args[0])])
 
     @entry.register
     def _(self, expression: Function) -> Box:
-        if type(expression) not in DEFINING_FUNCTIONS:
+        if type(expression) not in SCALAR_FUNCTIONS:
             raise NotImplementedError(f"{type(expression).__name__} has no name on paper")
-        name = {sign: "sgn"}.get(type(expression), type(expression).__name__)
-        return self.typesetter.apply(self.typesetter.name(name), self.entry(expression.args[0]))
+        return self.called(type(expression), [self.entry(expression.args[0])])
 
     @entry.register(type(pi))
     def _(self, expression: Expr) -> Box:
@@ -234,9 +233,12 @@ class IndexForm(Symbols):
     @entry.register(Max)
     @entry.register(Min)
     def _(self, expression: Expr) -> Box:
-        listed = [self.entry(a) for a in reading_order(expression.args)]
-        name = self.typesetter.name(type(expression).__name__.lower())
-        return self.typesetter.apply(name, self.typesetter.join(listed, "comma", SUM))
+        return self.called(type(expression), [self.entry(a) for a in reading_order(expression.args)])
+
+    def called(self, function: Any, arguments: Iterable[Box]) -> Box:
+        """A function of SymPy by its name, applied to arguments."""
+        name = {sign: "sgn", log: "ln", Max: "max", Min: "min"}.get(function, function.__name__)
+        return self.typesetter.apply(self.typesetter.name(name), self.typesetter.join(arguments, "comma", SUM))
 
     @entry.register
     def _(self, expression: floor) -> Box:
@@ -254,18 +256,31 @@ class IndexForm(Symbols):
             type(expression), [self.entry(a) for a in expression.args], layer_of(expression, self.tensors)
         )
 
-    @entry.register
-    def _(self, expression: Piecewise) -> Box:
+    @entry.register(Piecewise)
+    @entry.register(Cases)
+    def _(self, expression: Expr) -> Box:
         return self.typesetter.cases((self.entry(value), self._condition(c)) for value, c in expression.args)
 
     def _condition(self, condition: Any) -> Box:
         if condition == true:
             return self.typesetter.name("otherwise")
+        if isinstance(condition, And | Or):
+            ordered = sorted(condition.args, key=default_sort_key)
+            return self.connected(condition.func.__name__.lower(), map(self._condition, ordered))
         if X in condition.rhs.free_symbols:  # SymPy sorts the sides by their names
             condition = condition.reversed
-        signs = {Gt: "greater", Ge: "at least", Lt: "less", Le: "at most"}
-        sides = (self.entry(condition.lhs), self.entry(condition.rhs))
-        return self.typesetter.join(sides, signs[type(condition)], SUM)
+        return self.compared(condition.rel_op, self.entry(condition.lhs), self.entry(condition.rhs))
+
+    def connected(self, word: str, conditions: Iterable[Box]) -> Box:
+        """Conditions joined by a word; those that have one themselves are in parentheses."""
+        words = [BETWEEN["and"], BETWEEN["or"]]
+        grouped = (self.typesetter.group(c) if c.kind == "row" and c.parts[0] in words else c for c in conditions)
+        return self.typesetter.join(grouped, word, SUM)
+
+    def compared(self, sign: str, left: Box, right: Box) -> Box:
+        """A comparison."""
+        name = {">": "greater", ">=": "at least", "<": "less", "<=": "at most"}[sign]
+        return self.typesetter.join((left, right), name, SUM)
 
     def exponential(self, exponent: Box) -> Box:
         """A power of e, or the function exp if e is the name of a tensor."""
@@ -285,11 +300,16 @@ class IndexForm(Symbols):
             base = set_.letter(LETTERS[letter])
             if generic and not (self.by_layer and function.role != "loss"):
                 base = set_.script(base, set_.letter(plain(generic)), None)
-        if function.order:
-            base = set_.primed(base, function.order)
+        base = set_.primed(base, function.order - len(function.wrt))
+        for variable in function.wrt:
+            base = set_.partial(base, self.entry(variable))
         if generic is not None and self.by_layer and function.role != "loss" and layer is not None:
             return set_.script(base, None, mark(set_, self.notation, self.layer_name(str(layer))))
         return base
+
+    def variables(self, function: Any) -> Box:
+        """The variables in which a function is defined."""
+        return self.typesetter.join([self.entry(v) for v in (X, *function.others)], "comma", SUM)
 
     def _own_name(self, function: Any) -> Box:
         """The name of a function in the catalogue, with the values of its options as subscripts."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import singledispatchmethod
 
-from sympy import Expr, Integer, Rational, exp, log
+from sympy import Abs, Expr, Integer, Rational, exp
 
 from derive.arrays import matrix as mx
 from derive.calculus.functions import Elementwise
@@ -113,10 +113,30 @@ class Page(IndexForm):
             box = self.exponential(arguments[0])
         elif isinstance(node.function, type) and issubclass(node.function, Elementwise):
             box = self._applied(node.function, arguments, layer)
+        elif node.function is Abs:
+            box = self.typesetter.bars(arguments[0])
         else:
-            name = "ln" if node.function is log else node.function.__name__
-            box = self.typesetter.apply(self.typesetter.name(name), arguments[0])
+            box = self.called(node.function, arguments)
         return self._leaf(box, node)
+
+    @array.register
+    def _(self, node: mx.Choice) -> Box:
+        """Cases, which hold entry by entry; a choice among the other cases continues the list."""
+        plain, rows = replace(self, shapes=False), []
+        other: mx.Node = node
+        while isinstance(other, mx.Choice):
+            rows.append((plain.array(other.this), plain.array(other.condition)))
+            other = other.that
+        rows.append((plain.array(other), self.typesetter.name("otherwise")))
+        return self._leaf(self.typesetter.cases(rows), node)
+
+    @array.register
+    def _(self, node: mx.Compare) -> Box:
+        return self.compared(node.sign, self.array(node.left), self.array(node.right))
+
+    @array.register
+    def _(self, node: mx.Connect) -> Box:
+        return self.connected(node.word, map(self.array, node.conditions))
 
     @array.register
     def _(self, node: mx.Call) -> Box:

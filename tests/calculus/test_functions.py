@@ -5,10 +5,9 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from sympy import Abs, I, Piecewise, Rational, Symbol, atan, cos, diff, exp, lambdify, log, sin, tanh
-from sympy.core.function import ArgumentIndexError
+from sympy import Abs, I, Max, Min, Piecewise, Rational, Symbol, atan, cos, diff, exp, lambdify, log, sign, sin, tanh
 
-from derive.calculus.functions import A, Elementwise, X, derivative, elementwise, kinks, output_form
+from derive.calculus.functions import A, Elementwise, X, derivative, elementwise, kinks, output_form, slope_in
 from derive.catalogue.activations import ACTIVATIONS, activation, titles
 
 FORMULAS = {name: entry.formula for name, entry in ACTIVATIONS.items() if entry.formula is not None}
@@ -152,11 +151,22 @@ def test_the_same_name_and_definition_is_the_same_function():
     assert elementwise("tanh", tanh(X)) is not elementwise("tanh", tanh(2 * X))
 
 
-def test_a_function_of_several_numbers_has_no_derivative_by_name():
-    target = Symbol("y", real=True)
-    function = elementwise("loss", (X - target) ** 2, others=(target,))
-    with pytest.raises(ArgumentIndexError):
-        function(Z, Symbol("t")).fdiff(1)
+def test_a_function_of_several_numbers_has_a_derivative_by_name_for_each():
+    slope, t = Symbol("slope", real=True), Symbol("t", real=True)
+    function = elementwise("prelu", Piecewise((X, X > 0), (slope * X, True)), others=(slope,))
+    first, second = (type(function(Z, t).fdiff(n)) for n in (1, 2))
+    assert (first.title, first.definition) == ("prelu_prime", Piecewise((1, X > 0), (slope, True)))
+    assert (second.title, second.definition) == ("prelu_wrt_slope", Piecewise((0, X > 0), (X, True)))
+    assert function(Z, t).fdiff(2).args == (Z, t)
+    assert function(Z, t).diff(t) == second(Z, t)
+
+
+def test_the_slope_of_a_maximum_at_a_tie_is_that_of_the_first_and_of_a_number():
+    a, b = Symbol("a", real=True), Symbol("b", real=True)
+    assert [slope_in(Max(a, b), n).subs({a: 2, b: 2}) for n in (0, 1)] == [1, 0]
+    assert [slope_in(Min(a, b), n).subs({a: 2, b: 2}) for n in (0, 1)] == [1, 0]
+    assert slope_in(Max(0, a), 1).subs(a, 0) == slope_in(Min(0, a), 1).subs(a, 0) == 0
+    assert slope_in(sign(a), 0) == 0 and slope_in(Abs(a), 0).subs(a, 0) == 0
 
 
 def test_real_symbols_leave_no_imaginary_parts():

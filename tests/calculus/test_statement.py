@@ -10,25 +10,27 @@ import numpy as np
 import pytest
 from helpers import Statement, axis, load
 from sympy import (
-    Abs,
     E,
     Float,
+    Heaviside,
     I,
     Indexed,
     IndexedBase,
     Integer,
     Max,
+    Ne,
     Piecewise,
     Rational,
     Sum,
     Symbol,
     exp,
     floor,
+    gamma,
+    loggamma,
     oo,
-    sin,
     sqrt,
-    tan,
     tanh,
+    zeta,
 )
 
 from derive.api import derive
@@ -168,10 +170,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: with_right(Sum(Symbol("p") * PLAIN, (Symbol("p"), 1, 3))),
         ("q", "p"),
     ),
-    "Max": (lambda: with_right(Max(PLAIN, 0)), ("q", "Max")),
-    "Piecewise": (lambda: with_right(Piecewise((PLAIN, PLAIN > 0), (0, True))), ("q", "Piecewise")),
-    "sin": (lambda: with_right(sin(PLAIN)), ("q", "sin")),
-    "Abs": (lambda: with_right(Abs(b[i,] + 1)), ("q", "Abs")),
+    "Heaviside": (lambda: with_right(Heaviside(PLAIN)), ("q", "Heaviside", "Piecewise((1, x > 0), (0, True))")),
+    "floor": (lambda: with_right(floor(PLAIN)), ("q", "floor", "derivative is 0")),
+    "loggamma": (lambda: with_right(loggamma(PLAIN)), ("q", "loggamma", "NumPy")),
+    "zeta": (lambda: with_right(zeta(b[i,])), ("q", "zeta", "Max, Min and Piecewise")),
+    "gamma in a condition": (lambda: with_right(Piecewise((PLAIN, gamma(b[i,]) > 0), (0, True))), ("q", "gamma")),
+    "no last case": (lambda: with_right(Piecewise((PLAIN, b[i,] > 0))), ("q", "Piecewise", "(value, True)")),
+    "an unequal": (lambda: with_right(Piecewise((PLAIN, Ne(b[i,], 0)), (0, True))), ("q", "Ne(b[i], 0)", ">=")),
+    "an index beyond a condition": (lambda: with_right(Piecewise((PLAIN, b[j,] > 0), (0, True))), ("q", "j")),
     "an infinite number": (lambda: with_right(PLAIN + oo), ("q",)),
     "an imaginary number": (lambda: with_right(I * PLAIN), ("q",)),
     "a number beyond float64": (lambda: with_right(Integer(10) ** 400 * PLAIN), ("q", "large")),
@@ -185,7 +191,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a long name": (lambda: stated(parameters=(Tensor("W" * 5000, "weight", (K, N)), b)), ("5000", "at most 100")),
     "a role that is no text": (lambda: stated(inputs=(x, Tensor("t", [1], (K, S)))), ("role of t", "a list")),
-    "the root of a square": (lambda: with_right(sqrt(c[()] ** 2 * (b[i,] ** 2 + 1))), ("q", "Abs", "root of a square")),
     "promises that are none": (lambda: stated(promises=None), ("promises", "None")),
     "a promise that is text": (lambda: stated(promises=("y",)), ("promises", "'y'")),
     "constants that are none": (lambda: stated(constants=None), ("constants", "None")),
@@ -200,7 +205,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     **{
         f"a function by {what}": (lambda f=f: with_right(elementwise("act", f)(b[i,])), ("q", "act", what))
         for what, f in {
-            "tan": tan(X),
+            "gamma": gamma(X),
             "Max": Max(X, 0),
             "floor": floor(X),
             "the imaginary unit": I * X,

@@ -10,7 +10,7 @@ import pytest
 import quickjs
 from helpers import Array, Statement, Values, axis, derivation, given_and_learned, index_form, off, random_values
 from networks import NETWORKS
-from sympy import Rational, erf, pi
+from sympy import Rational, acos, acosh, asin, atanh, erf, erfc, log, pi
 from test_every_pair import PAIRS
 from web import chromium_fixture  # noqa: F401
 
@@ -92,7 +92,8 @@ def test_the_steps_of_every_optimizer(optimizer):
 
 def with_function(name: str) -> Program:
     """A statement with one elementwise function."""
-    formulas = {f.__name__: f(1 + X**2) if f.__name__ == "log" else f(X) for f in (*CALLS, erf)}
+    inside = {f: 1 + X**2 for f in (log, acosh)} | {f: X / (1 + X**2) for f in (asin, acos, atanh)}
+    formulas = {f.__name__: f(inside.get(f, X)) for f in (*CALLS, erf, erfc)}
     applied = elementwise(f"trial_{name}", formulas[name] * pi / 3 + Rational(1, 7))
     s = Statement()
     x, y, w = s.given("X", "input", axis(1)), s.given("Y", "target", axis(1)), s.learned("W", axis(1), axis(1))
@@ -100,7 +101,7 @@ def with_function(name: str) -> Program:
     return index_form(s.error(s.squares(y, s.define("a", z.axes, lambda *i: applied(z[i]), role="prediction"))))
 
 
-@pytest.mark.parametrize("name", [f.__name__ for f in (*CALLS, erf)])
+@pytest.mark.parametrize("name", [f.__name__ for f in (*CALLS, erf, erfc)])
 def test_functions(name):
     program = with_function(name)
     for size in (1e-8, 0.3, -1.0, 2.9, -6.5, 30.0):

@@ -11,7 +11,7 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, symbols
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, walk
-from derive.calculus.functions import Elementwise, X, in_exponentials
+from derive.calculus.functions import Elementwise, in_exponentials
 from derive.calculus.index import SAMPLES, Axis, Index, Tensor, symbols_read
 from derive.calculus.parts import PART
 from derive.calculus.program import Definition
@@ -283,7 +283,7 @@ def definition(view: View, stated: Definition) -> Item:
     """The definition of an activation, with its symbol in this document."""
     page, set_ = view.page, view.set_
     own = replace(page, functions={}).function(stated.function)
-    applied = set_.apply(own, page.entry(X))
+    applied = set_.apply(own, page.variables(stated.function))
     value = page.formula(stated.function.definition)
     first, *others = called(view, stated.function, stated.function)
     if stated.function.role == "loss":
@@ -297,7 +297,7 @@ def definition(view: View, stated: Definition) -> Item:
 def called(view: View, activation: Any, function: Any) -> list[Box]:
     """The symbols of an activation, or its derivative, in each of its layers, applied to x."""
     names = dict.fromkeys(view.page.function(function, n) for n in layers_of(view, activation))
-    return [view.set_.apply(n, view.page.entry(X)) for n in names]
+    return [view.set_.apply(n, view.page.variables(activation)) for n in names]
 
 
 def equalities(view: View, values: Sequence[Box]) -> tuple[Box, ...]:

@@ -13,7 +13,7 @@ from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Array, Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
-from derive.calculus.functions import A, X, derivative, output_form
+from derive.calculus.functions import A, derivative, output_form
 from derive.calculus.index import Axis, Tensor
 from derive.calculus.program import Passage
 from derive.calculus.reading_order import subtracted
@@ -128,9 +128,9 @@ def _lemmas(view: View) -> Text:
     page, found = view.page, list[Box]()
     for function in (f for d in view.batch.definitions for f in [d.function] if f in functions):
         form, name = output_form(function), layers_of(view, function)[0]
-        applied = view.set_.apply(page.function(function, name), page.entry(X))
+        applied = view.set_.apply(page.function(function, name), page.variables(function))
         value = replace(page, given={A: applied}, decimals=True).entry(form)
-        slope = view.set_.apply(page.function(derivative(function), name), page.entry(X))
+        slope = view.set_.apply(page.function(derivative(function), name), page.variables(function))
         found.append(view.set_.join((slope, value), "equals", SUM))
     return say("; the next part derives {}, which is used here", listed(found)) if found else Text(())
 

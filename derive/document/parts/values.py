@@ -98,7 +98,7 @@ def slope_steps(view: View, stated: Definition) -> list[Item]:
     formulas = [(page.formula(r.value), listed(r.rules) if r.rules else None) for r in reasons]
     form = output_form(function)
     if form is not None and not form.is_number:
-        applied = view.set_.apply(page.function(function, layers_of(view, function)[0]), page.entry(X))
+        applied = view.set_.apply(page.function(function, layers_of(view, function)[0]), page.variables(function))
         in_terms = replace(page, given={A: applied}, decimals=True)
         formulas.append((in_terms.entry(form), _because(in_terms, form, function)))
     if view.brief:
@@ -114,10 +114,11 @@ def slope_steps(view: View, stated: Definition) -> list[Item]:
 def _derivation(function: Any, slope: Any) -> list[Reason]:
     """The steps of the derivative of a function: its inner derivatives as factors, then simplified."""
     definition = in_exponentials(function.definition)
-    rules = rules_of(definition, X) or (
+    variable = slope.wrt[-1] if slope.wrt else X
+    rules = rules_of(definition, variable) or (
         "derivative of the identity" if definition == X else "derivative of a constant",
     )
-    by_hand = derivative_by_hand(definition, X)
+    by_hand = derivative_by_hand(definition, variable)
     if not by_hand.has(InOrder):
         return [Reason(rules, slope.definition)]
     first = [Reason((*rules, CHAIN), by_hand)]

@@ -24,6 +24,15 @@ function erf(x) {
   return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * found;
 }
 """
+#: 1 - erf, by a continued fraction where that is small.
+ERFC = """\
+function erfc(x) {
+  if (x < 2) return 1 - erf(x);
+  let found = x;
+  for (let n = 60; n > 0; n--) found = x + n / 2 / found;
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / found;
+}
+"""
 
 
 def source(
@@ -46,7 +55,8 @@ def source(
         for line in (f"  {function}(values, sizes) {{", *printer.statements(program.stage(*stages)), "  },")
     ]
     slopes = [f"    {printer.slope(edge)}," for edge in edges]
-    lines = ["(() => {", *PRELUDE.splitlines(), *printer.functions]
+    prelude = PRELUDE + ERFC * ("erfc" in printer.called)
+    lines = ["(() => {", *prelude.splitlines(), *printer.functions]
     lines += ["return {", *bodies, "  slopes: {", *slopes, "  },", "};", "})();"]
     return "const derived = " + "\n".join(lines) + "\n"
 
@@ -55,7 +65,7 @@ class _Printer(LoopPrinter):
     """Prints JavaScript, whose mathematical functions have SymPy's names."""
 
     library = "Math"
-    outside = frozenset({"erf"})
+    outside = frozenset({"erf", "erfc"})
     pi, e, nan = "Math.PI", "Math.E", "NaN"
     both, either = "&&", "||"
 

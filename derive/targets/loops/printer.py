@@ -32,6 +32,7 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
+from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Axis, Index
@@ -59,6 +60,8 @@ class LoopPrinter(ABC):
     def __init__(self) -> None:
         self.functions: list[str] = []
         self._names: dict[Any, str] = {}
+        #: The names of the functions that are called.
+        self.called: set[str] = set()
 
     # ------------------------------------------------------------ what languages write in their own ways
 
@@ -164,8 +167,9 @@ class LoopPrinter(ABC):
         """Print a sum: its first index is the innermost loop, and hides an outer index of the same name."""
         return self.total(*self._looped(expression, scope))
 
-    @code.register
-    def _(self, expression: Piecewise, scope: Mapping[Symbol, str]) -> str:
+    @code.register(Piecewise)
+    @code.register(Cases)
+    def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
         value = self.nan
         for case, condition in reversed(expression.args):
             printed = self.code(case, scope)
@@ -208,4 +212,5 @@ class LoopPrinter(ABC):
         return self._call(name if name in self.outside else f"{self.library}.{name}", expression, scope)
 
     def _call(self, name: str, expression: Expr, scope: Mapping[Symbol, str]) -> str:
+        self.called.add(name)
         return f"{name}({', '.join(self.code(a, scope) for a in expression.args)})"

@@ -55,12 +55,17 @@ class NumPyEvaluator:
         return code
 
 
+def functions_in(form: mx.Node) -> list[Any]:
+    """Return the functions that a form applies entry by entry, in the order of first use."""
+    applied = [node.function for node in mx.walk(form) if isinstance(node, mx.Map)]
+    formulas = (node.named for node in mx.walk(form) if isinstance(node, mx.Formula))
+    applied += [n.function for formula in formulas for n in nx.walk(formula) if isinstance(n, nx.Call)]
+    return list(dict.fromkeys(applied))
+
+
 def elementwise_in(form: mx.Node) -> list[Any]:
     """Return the elementwise functions that a form calls, in the order of first use."""
-    maps = [node.function for node in mx.walk(form) if isinstance(node, mx.Map)]
-    formulas = (node.named for node in mx.walk(form) if isinstance(node, mx.Formula))
-    maps += [n.function for formula in formulas for n in nx.walk(formula) if isinstance(n, nx.Call)]
-    return list(dict.fromkeys(f for f in maps if isinstance(f, type) and issubclass(f, Elementwise)))
+    return [f for f in functions_in(form) if isinstance(f, type) and issubclass(f, Elementwise)]
 
 
 def functions_of(form: mx.Node, named: Mapping[Any, str]) -> dict[str, Any]:

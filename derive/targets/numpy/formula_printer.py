@@ -35,6 +35,7 @@ from sympy import (
     sign,
     true,
 )
+from sympy import erfc as sympy_erfc
 
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
 from derive.calculus.functions import CALLS, X
@@ -123,6 +124,7 @@ for _function in CALLS:
 
 @scalar.register(erf)
 @scalar.register(erfc)
+@scalar.register(sympy_erfc)
 @scalar.register(log1p)
 @scalar.register(log1p_ratio)
 def _(expression: Expr) -> Code:
@@ -142,7 +144,11 @@ def _(expression: Expr) -> Code:
 @scalar.register
 def _(expression: Abs) -> Code:
     """Choose by the real part: the complex step needs the derivative, which ``np.abs`` of a complex number loses."""
-    inner = scalar(expression.args[0])
+    return absolute(scalar(expression.args[0]))
+
+
+def absolute(inner: Code) -> Code:
+    """The absolute value of an array."""
     return Code(f"np.where({inner.at(ATOM)}.real >= 0, {inner.text}, -{inner.at(UNARY)})")
 
 

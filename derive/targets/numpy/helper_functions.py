@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sympy import Symbol, erf
+from sympy import erfc as sympy_erfc
 
 from derive.arrays import matrix as mx
 from derive.arrays.stable import erfc, form_of, log1p, log1p_ratio
@@ -19,7 +20,7 @@ from derive.paper.text import text
 from derive.targets.fold import folded
 from derive.targets.numpy import array_functions
 from derive.targets.numpy.along_code import called_in, function_along, with_those_called
-from derive.targets.numpy.evaluator import ignored
+from derive.targets.numpy.evaluator import functions_in, ignored
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import STEP, words
 from derive.targets.numpy.function_code import body
@@ -31,8 +32,8 @@ DOCSTRING = 77
 #: The minus sign of formulas, which code checkers report as a confusable hyphen.
 MINUS = "−"
 
-#: Functions of the module that NumPy lacks, by name, each with its SymPy class.
-_SPECIAL = {"erf": erf, "erfc": erfc, "log1p": log1p, "log1p_ratio": log1p_ratio}
+#: Functions of the module that NumPy lacks, by name, each with its SymPy classes.
+_SPECIAL = {"erf": (erf,), "erfc": (erfc, sympy_erfc), "log1p": (log1p,), "log1p_ratio": (log1p_ratio,)}
 
 
 def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
@@ -40,10 +41,12 @@ def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
     for function, number in statements.numbers.items():
         yield _elementwise(function, statements.functions[function], number)
     values = [form_of(function).value for function in statements.numbers]
-    for name, kind in _SPECIAL.items():
-        if any(value.has(kind) for value in values):
-            yield {"call": name, "slope": _slope_of_erf(name) if kind in (erf, erfc) else ""}
-    calls = {name for s in statements.computed for name in called_in(code_form(s))}
+    forms = [code_form(s) for s in statements.computed]
+    applied = {f for form in forms for f in functions_in(form)} - {log1p}  # NumPy has a log1p of real numbers
+    for name, kinds in _SPECIAL.items():
+        if applied & {*kinds} or any(value.has(*kinds) for value in values):
+            yield {"call": name, "slope": _slope_of_erf(name) if erf in kinds or erfc in kinds else ""}
+    calls = {name for form in forms for name in called_in(form)}
     for name in sorted(with_those_called(calls)):
         yield _along(name)
     for name in _array_functions(statements):
@@ -106,7 +109,8 @@ def _described(function: Any) -> str:
         return str(function.summary).replace(MINUS, "-")
     formula = text(Page(Typesetter(PSI.times), PSI, {}).formula(function.definition)).replace(MINUS, "-")
     if function.order:
-        return f"The derivative of {function.origin}: {formula}"
+        wrt = "".join(f" with respect to {variable}" for variable in function.wrt)
+        return f"The derivative of {function.origin}{wrt}: {formula}"
     if function.role == "loss":
         return f"What the loss {function.label} does to one entry: {formula}"
     return f"The activation{'' if function.label == function.title else f' {function.label}'}: {formula}"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import singledispatchmethod
+from functools import reduce, singledispatchmethod
 from typing import Any
 
-from sympy import Expr, Integer, Rational, Symbol, cos
+from sympy import Abs, Expr, Integer, Max, Min, Rational, Symbol, cos, erf, erfc, sign
 
 from derive.arrays import matrix as mx
-from derive.calculus.functions import Elementwise
+from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, UNARY, Code, joined, power
-from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, is_root, scalar
+from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, absolute, is_root, scalar
 from derive.targets.numpy.named_printer import NamedPrinter
 
 
@@ -93,10 +93,18 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Map) -> Code:
-        arguments = ", ".join(self.code(a).text for a in node.arguments)
+        codes = [self.code(a) for a in node.arguments]
+        if node.function is Abs:
+            return absolute(codes[0])
+        if node.function is sign:
+            return Code(f"np.sign({codes[0].at(ATOM)}.real)")
+        if node.function in (Max, Min):  # functions of two arrays
+            name = "np.maximum" if node.function is Max else "np.minimum"
+            return reduce(lambda one, other: Code(f"{name}({one.text}, {other.text})"), codes)
+        arguments = ", ".join(code.text for code in codes)
         if isinstance(node.function, type) and issubclass(node.function, Elementwise):
             return Code(f"{self.functions[node.function]}({arguments})")
-        return Code(f"np.{node.function.__name__}({arguments})")
+        return Code(f"{_called(node.function)}({arguments})")
 
     @code.register
     def _(self, node: mx.Call) -> Code:
@@ -128,7 +136,27 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Choice) -> Code:
-        return Code(f"np.where({', '.join(self.code(c).text for c in (node.condition, node.this, node.that))})")
+        condition = self.code(node.condition)
+        arrays = (n for n in mx.walk(node.condition) if isinstance(n, mx.Array))
+        dtype = f"{self.names[next(arrays).tensor.name]}.dtype"
+        if _number(node.this) == 1 and _number(node.that) == 0:
+            return Code(f"({condition.text}).astype({dtype})")
+        chosen = Code(f"np.where({', '.join((condition.text, *(self.code(n).text for n in (node.this, node.that))))})")
+        only_numbers = not mx.arrays_read(node.this) | mx.arrays_read(node.that)  # which would make int64 or float64
+        return Code(f"{chosen.text}.astype({dtype})") if only_numbers else chosen
+
+    @code.register
+    def _(self, node: mx.Compare) -> Code:
+        """Compare real parts, so that a complex step takes the same branch."""
+        return Code(f"{self._real(node.left)} {node.sign} {self._real(node.right)}", COMPARISON)
+
+    def _real(self, node: mx.Node) -> str:
+        return self.code(node).text if _number(node) is not None else f"{self.code(node).at(ATOM)}.real"
+
+    @code.register
+    def _(self, node: mx.Connect) -> Code:
+        mark = " & " if node.word == "and" else " | "
+        return Code(mark.join(f"({self.code(c).text})" for c in node.conditions), COMPARISON)
 
     @code.register
     def _(self, node: mx.Broadcast) -> Code:
@@ -180,3 +208,15 @@ class NumPyPrinter:
     def _(self, node: mx.Einsum) -> Code:
         operands = ", ".join(self.code(o).text for o in node.operands)
         return Code(f'np.einsum("{node.subscripts}", {operands}).reshape({self._sides(node)})')
+
+
+def _number(node: mx.Node) -> Expr | None:
+    """The value of a node that is one number."""
+    inner = node.of if isinstance(node, mx.Broadcast) else node
+    return inner.value if isinstance(inner, mx.Number) else None
+
+
+def _called(function: Any) -> str:
+    """The name of a function of one number in code; erf and erfc are functions of the module."""
+    known = {erf: "erf", erfc: "erfc"}
+    return known.get(function) or f"np.{CALLS[function].numpy if function in CALLS else function.__name__}"

@@ -1,0 +1,53 @@
+"""A formula given case by case, as a node that SymPy leaves alone.
+
+SymPy multiplies the summand of every ``Sum`` into the cases of a ``Piecewise`` in it, and rewrites its conditions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Expr, Piecewise, false, sympify, true
+from sympy.core.logic import fuzzy_and
+from sympy.functions.elementary.piecewise import ExprCondPair
+
+
+class Cases(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
+    """The value of the first case whose condition holds; ``args`` are pairs (value, condition) as in ``Piecewise``.
+
+    >>> from sympy import Symbol, Sum
+    >>> x, i = Symbol("x", real=True), Symbol("i", integer=True)
+    >>> Sum(x * Cases((i, i > x), (0, True)), (i, 1, 3)).function
+    x*Piecewise((i, i > x), (0, True))
+    >>> Cases((x, x > 0), (x, True))
+    x
+    """
+
+    is_commutative = True
+
+    def __new__(cls, *pairs: Any) -> Any:
+        """Create the node without needless cases, or return the value if only one is left."""
+        kept: list[tuple[Expr, Any]] = []
+        for value, condition in (map(sympify, pair) for pair in pairs):
+            if condition == false:
+                continue
+            while condition == true and kept and kept[-1][0] == value:
+                kept.pop()
+            kept.append((value, condition))
+            if condition == true:
+                break
+        return kept[0][0] if kept[0][1] == true else super().__new__(cls, *(ExprCondPair(*pair) for pair in kept))
+
+    def _eval_is_extended_real(self) -> Any:
+        return fuzzy_and(value.is_extended_real for value, _ in self.args)
+
+    def _eval_derivative(self, symbol: Expr) -> Expr:
+        return Cases(*((value.diff(symbol), condition) for value, condition in self.args))
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"Piecewise({', '.join(f'({printer._print(v)}, {printer._print(c)})' for v, c in self.args)})"
+
+
+def with_cases(expression: Expr) -> Expr:
+    """Replace every ``Piecewise`` by the same cases as ``Cases``."""
+    return expression.replace(lambda e: isinstance(e, Piecewise), lambda choice: Cases(*choice.args))
