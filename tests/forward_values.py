@@ -8,33 +8,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 from sympy import (
     Abs,
     Add,
+    And,
     Expr,
     Indexed,
     KroneckerDelta,
     Max,
     Min,
     Mul,
+    Or,
     Piecewise,
     Pow,
     Sum,
     Symbol,
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atanh,
+    cos,
     cosh,
     erf,
+    erfc,
     exp,
     log,
     sign,
+    sin,
+    sinh,
+    tan,
     tanh,
     true,
 )
 
+from derive.calculus.cases import Cases
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Equation, Index
@@ -42,7 +56,8 @@ from derive.calculus.index import Equation, Index
 Array = np.ndarray[Any, Any]
 TINY = 1e-30
 
-_PLAIN = {exp: np.exp, log: np.log, tanh: np.tanh, cosh: np.cosh}
+_PLAIN = {exp: np.exp, log: np.log, tanh: np.tanh, cosh: np.cosh, sinh: np.sinh, sin: np.sin, cos: np.cos, tan: np.tan}
+_PLAIN |= {asin: np.arcsin, acos: np.arccos, atan: np.arctan, asinh: np.arcsinh, acosh: np.arccosh, atanh: np.arctanh}
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,7 @@ class _Formula:
     values: Mapping[str, Array]
     sizes: Mapping[str, int]
     places: Mapping[Index, int]
-    argument: Any = None
+    arguments: Mapping[Symbol, Any] = field(default_factory=dict)
 
     def number(self, expression: Expr) -> Array:
         """The value of an expression, for all values of its indices."""
@@ -74,17 +89,18 @@ class _Formula:
             Elementwise: lambda e: self._applied(e),
             Symbol: self._symbol,
             Pow: self._power,
-            Piecewise: self._piecewise,
+            (Cases, Piecewise): self._piecewise,
             (Max, Min): self._largest,
             Abs: lambda e: (lambda v: np.where(v.real >= 0, v, -v))(self.number(e.args[0])),
             sign: lambda e: np.sign(self.number(e.args[0]).real) + 0j,
             erf: self._erf,
+            erfc: lambda e: 1 - self._erf(e),
             tuple(_PLAIN): lambda e: _PLAIN[type(e)](self.number(e.args[0])),
         }
 
     def _symbol(self, symbol: Symbol) -> Array:
-        if symbol == X and self.argument is not None:
-            return np.asarray(self.argument)
+        if symbol in self.arguments:
+            return np.asarray(self.arguments[symbol])
         if symbol.is_integer:
             return np.asarray(complex(self.sizes[symbol.name]))
         return self._laid(self.values[symbol.name], [])
@@ -141,8 +157,8 @@ class _Formula:
         return base ** self.number(exponent)
 
     def _applied(self, applied: Elementwise) -> Array:
-        argument = self.number(applied.args[0])
-        return _Formula(self.values, self.sizes, self.places, argument).number(type(applied).definition)
+        arguments = dict(zip((X, *applied.others), map(self.number, applied.args), strict=True))
+        return _Formula(self.values, self.sizes, self.places, arguments).number(type(applied).definition)
 
     def _piecewise(self, cases: Piecewise) -> Array:
         value: Any = None
@@ -152,6 +168,9 @@ class _Formula:
         return np.asarray(value)
 
     def _holds(self, condition: Any) -> Array:
+        if isinstance(condition, And | Or):
+            join = np.logical_and if isinstance(condition, And) else np.logical_or
+            return np.asarray(reduce(join, map(self._holds, condition.args)))
         left, right = (self.number(side).real for side in (condition.lhs, condition.rhs))
         signs = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
         found: Array = signs[condition.rel_op](left, right)

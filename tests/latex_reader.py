@@ -194,12 +194,16 @@ class Beside(Node):
 
 @dataclass(frozen=True)
 class Function(Node):
-    """The name of a function: ``f``, its number, its layer, its primes; or a name of its own."""
+    """The name of a function: ``f``, its number, its layer, its primes; or a name of its own.
+
+    ``wrt`` is the variable of a partial derivative.
+    """
 
     name: str
     primes: int = 0
     number: str | None = None
     layer: int | None = None
+    wrt: str = ""
 
 
 @dataclass(frozen=True)
@@ -307,9 +311,18 @@ class Bars(Node):
 
 @dataclass(frozen=True)
 class Cases(Node):
-    """Values, each with its condition: (left, relation, right), or None for otherwise."""
+    """Values, each with its condition, or None for otherwise."""
 
-    rows: tuple[tuple[Node, tuple[Node, str, Node] | None], ...]
+    rows: tuple[tuple[Node, Condition | None], ...]
+
+
+@dataclass(frozen=True)
+class Condition(Node):
+    """A comparison of two sides, or two conditions joined by ``and`` or ``or``."""
+
+    left: Node
+    relation: str
+    right: Node
 
 
 @dataclass(frozen=True)
@@ -810,6 +823,7 @@ _GREEK |= {r"\Sigma", r"\Upsilon", r"\Omega"}
 _KEPT = tuple("uUvVsSgG")
 _ACCENTS = {r"\hat", r"\bar", r"\tilde", r"\acute", r"\grave", r"\breve", r"\dot", r"\ddot", r"\mathring", r"\check"}
 _NAMED = {
+    **{f"\\{name}": name for name in ("sin", "tan", "arcsin", "arccos", "arctan")},
     r"\max": "max",
     r"\min": "min",
     r"\cos": "cos",
@@ -827,7 +841,7 @@ _SAMPLES = (r"\mu", r"\nu", r"\rho", r"\tau", r"\xi", r"\zeta", r"\iota", r"\ome
 _ENTRYWISE = {r"\odot", "*", r"\circ"}
 _DOTS = {r"\dots", r"\cdots", r"\ldots", r"\dotsb", r"\dotsc", r"\vdots"}
 _STOPS = {"+", "-", ",", ")", "]", "}", "&", r"\\", r"\end", r"\oslash", "=", ">", "<", r"\ge", r"\le", r"\times"}
-_STOPS |= _ENTRYWISE | {r"\rfloor", r"\rangle", r"\geq", r"\leq", "/"}
+_STOPS |= _ENTRYWISE | {r"\text", r"\rfloor", r"\rangle", r"\geq", r"\leq", "/"}
 _COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le": "<=", r"\leq": "<=", r"\ne": "!="}
 
 
@@ -843,6 +857,11 @@ def arrays_called(letters: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         _known.reset(token)
+
+
+def _word(letter: str) -> str:
+    """The name of a function, written as a letter."""
+    return letter.removeprefix(r"\mathrm{").removesuffix("}") if letter.startswith(r"\mathrm{") else letter
 
 
 class _Parser:
@@ -1127,6 +1146,8 @@ class _Parser:
             if not (isinstance(above, _Differential) and isinstance(below, _Differential)):
                 raise self.wrong("a derivative that is none")
             top.done(), bottom.done()
+            if self.peek() == "(" and isinstance(above.of, Symbol) and isinstance(below.of, Symbol):
+                return self._arguments(Function(_word(above.of.letter), wrt=below.of.letter))
             return Partial(above.of, below.of, immediate)
         above, below = top.expression(), bottom.expression()
         top.done(), bottom.done()
@@ -1207,7 +1228,7 @@ class _Parser:
             return Beside(tuple(read(cell) for cell in cells[0]))
         return Stack(tuple(read(row) for row in rows))
 
-    def _case(self, row: list[Token]) -> tuple[Node, tuple[Node, str, Node] | None]:
+    def _case(self, row: list[Token]) -> tuple[Node, Condition | None]:
         cells = _split(row, "&")
         if len(cells) != 2:
             raise self.wrong("a case without its condition")
@@ -1220,13 +1241,37 @@ class _Parser:
                 return value, None
             if words not in ("if", "for"):
                 raise self.wrong(f"the condition {words}")
-        left = condition.expression()
-        relation = condition.next().text
+        found = condition._conditions()
+        condition.done()
+        return value, found
+
+    def _conditions(self) -> Condition:
+        """Comparisons, joined by words."""
+        found = self._comparison()
+        while self.peek() == r"\text":
+            self.next()
+            word = "".join(t.text for t in self.group().tokens)
+            if word not in ("and", "or"):
+                raise self.wrong(f"the condition {word}")
+            found = Condition(found, word, self._comparison())
+        return found
+
+    def _comparison(self) -> Condition:
+        if self.peek() == "(" and self._is_grouped():
+            self.next()
+            found = self._conditions()
+            self.expect(")")
+            return found
+        left = self.expression()
+        relation = self.next().text
         if relation not in _COMPARISONS:
             raise self.wrong(f"the condition {relation}")
-        right = condition.expression()
-        condition.done()
-        return value, (left, _COMPARISONS[relation], right)
+        return Condition(left, _COMPARISONS[relation], self.expression())
+
+    def _is_grouped(self) -> bool:
+        """Whether the bracket that opens here holds conditions."""
+        inside = self.tokens[self.at : matching(self.tokens, self.at)]
+        return any(t.text in _COMPARISONS for t in inside)
 
     def _ones(self) -> Node:
         inner = self.group()
@@ -1290,13 +1335,16 @@ class _Parser:
         function, power = self._function()
         if self.peek() != "(":
             raise self.wrong("a function without its argument in brackets")
-        self.next()
+        tree = self._arguments(function)
+        return tree if power is None else Power(tree, power)
+
+    def _arguments(self, function: Function) -> Node:
+        self.expect("(")
         arguments = [self.expression()]
         while self.accept(","):
             arguments.append(self.expression())
         self.expect(")")
-        tree = Exp(arguments[0]) if function == Function("exp") else Apply(function, tuple(arguments))
-        return tree if power is None else Power(tree, power)
+        return Exp(arguments[0]) if function == Function("exp") else Apply(function, tuple(arguments))
 
     # ------------------------------------------------------------ symbols
 

@@ -133,7 +133,7 @@ def _(expression: Pow, row: Side, column: Side, tensors: Mapping[str, Tensor]) -
 @_node.register(Max)
 @_node.register(Min)
 def _(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
-    nodes, *sides = _alike(reading_order(expression.args), row, column, tensors)
+    nodes, *sides = _alike(expression.args, row, column, tensors)
     return Lifted(mx.Map(type(expression), nodes), *sides)
 
 

@@ -33,10 +33,17 @@ class Cases(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
                 continue
             while condition == true and kept and kept[-1][0] == value:
                 kept.pop()
+            if condition == true and isinstance(value, Cases):  # the list of cases goes on
+                return cls(*kept, *value.args)
             kept.append((value, condition))
             if condition == true:
                 break
         return kept[0][0] if kept[0][1] == true else super().__new__(cls, *(ExprCondPair(*pair) for pair in kept))
+
+    @classmethod
+    def class_key(cls) -> tuple[int, int, str]:
+        """The sort key among factors: after entries and functions of them."""
+        return 6, 0, cls.__name__
 
     def _eval_is_extended_real(self) -> Any:
         return fuzzy_and(value.is_extended_real for value, _ in self.args)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum
 
 from derive.calculus.cases import Cases
-from derive.calculus.deltas import Ranges, contract, expand, tidy
+from derive.calculus.deltas import Ranges, chosen, contract, expand, tidy
 from derive.calculus.extremes import Extreme, slope_of
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, slope_in
@@ -209,7 +209,7 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
         slopes = [(n, slope) for n, f in enumerate(factors) if (slope := _slope(f, tensor, entry)) != 0]
         return Add(*(prod((*factors[:n], slope, *factors[n + 1 :])) for n, slope in slopes))
     if isinstance(expression, Cases):
-        return Cases(*((_slope(value, tensor, entry), condition) for value, condition in expression.args))
+        return chosen([(_slope(value, tensor, entry), condition) for value, condition in expression.args])
     if isinstance(expression, Function | Max | Min):
         inner = [(n, slope) for n, a in enumerate(expression.args) if (slope := _slope(a, tensor, entry)) != 0]
         return Add(*(slope_in(expression, n) * slope for n, slope in inner))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
 
@@ -66,6 +67,13 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
     if isinstance(expression, Cases):
         return _cases(expression, supply)
     raise ContractionError(f"a delta stands inside {type(expression).__name__}: {expression}")
+
+
+def chosen(cases: list[tuple[Expr, Any]]) -> Expr:
+    """Return cases with the deltas in front of them that all values have in common, except those that are 0."""
+    found = [{f for f in Mul.make_args(value) if isinstance(f, KroneckerDelta)} for value, _ in cases if value != 0]
+    shared = Mul(*set.intersection(*found)) if found else Integer(1)
+    return Mul(shared, Cases(*((value / shared, condition) for value, condition in cases)))
 
 
 def _cases(choice: Cases, supply: IndexSupply) -> list[Term]:

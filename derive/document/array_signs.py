@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Rational
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Array, Broadcast, Call, Hadamard, Map, Node, Power, SumOver, divides, walk
+from derive.arrays.matrix import Array, Broadcast, Call, Choice, Hadamard, Map, Node, Power, SumOver, divides, walk
 from derive.arrays.matrix import Part as Slice
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import SAMPLES
@@ -69,6 +69,8 @@ def _explained(view: View, statements: Sequence[ArrayAssign]) -> dict[str, Text]
     if functions:
         names = _names(view, functions)
         found["map"] = say("{} is applied to each entry.", names[0]) if len(names) == 1 else _EACH
+    if any(isinstance(n, Choice) for n in nodes):
+        found["cases"] = Text(("The cases hold entry by entry.",))
     ones = [n for n in nodes if getattr(n, "axis", 0) is not None and view.page.shows_ones(n)]
     if ones:
         one, row = set_.name("1"), set_.script(set_.name("1"), None, set_.letter(view.notation.transpose))

@@ -149,6 +149,8 @@ class IndexForm(Symbols):
             return 1, ""
         if isinstance(factor, Add):
             return 5 if factor.has(Sum) or any(t.is_number for t in factor.args) else 1, ""
+        if isinstance(factor, Cases):
+            return 6, "cases"
         return 5 if isinstance(factor, Pow) else 6, ""
 
     @entry.register
@@ -233,7 +235,7 @@ class IndexForm(Symbols):
     @entry.register(Max)
     @entry.register(Min)
     def _(self, expression: Expr) -> Box:
-        return self.called(type(expression), [self.entry(a) for a in reading_order(expression.args)])
+        return self.called(type(expression), [self.entry(a) for a in expression.args])
 
     def called(self, function: Any, arguments: Iterable[Box]) -> Box:
         """A function of SymPy by its name, applied to arguments."""

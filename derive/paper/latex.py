@@ -84,7 +84,8 @@ class Writer:
 
     def rows(self, *rows: tuple[Box, ...]) -> str:
         """The rows of a matrix or of cases."""
-        return r" \\ ".join(" & ".join(self(b) for b in row) for row in rows)
+        lines = (" & ".join(self(b) for b in row) for row in rows)
+        return r" \\ ".join("{}" + line if line.startswith("[") else line for line in lines)  # \\[ has an argument
 
     def script(self, base: Box, below: Box | None, above: Box | None, left: Box | None) -> str:
         """A symbol with its indices."""

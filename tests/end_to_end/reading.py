@@ -491,9 +491,11 @@ class PassChecker(Checker):
             sides = [lr.read(side) for side in equation.sides]
         except Unreadable:
             return
-        own = [s for s in sides if isinstance(s, lr.Apply) and s.function.name in ("f", "g", r"\phi", r"\chi", r"\ell")]
+        letters = ("f", "g", r"\phi", r"\chi", r"\ell")
+        applied = [s for s in sides if isinstance(s, lr.Apply)]
+        own = [s for s in applied if s.function.name in letters or (s.arguments[1:] and _variable_of(s))]
         body = next((s for s in sides if s not in own), None)
-        variables = [_variable_of(s) for s in own if not s.function.primes]
+        variables = [_variable_of(s) for s in own if not s.function.primes and not s.function.wrt]
         if sides[0] in own and body is not None and all(variables):
             for side, variable in zip(own, variables, strict=False):
                 if side.function in self.book.functions and self.book.functions[side.function] != (variable, body):
@@ -553,8 +555,8 @@ class PassChecker(Checker):
 
 
 def _variable_of(tree: Any) -> str:
-    (argument, *others) = tree.arguments
-    return argument.letter if not others and argument == Symbol(getattr(argument, "letter", "")) else ""
+    letters = [getattr(argument, "letter", "") for argument in tree.arguments]
+    return ",".join(letters) if [*tree.arguments] == [Symbol(letter) for letter in letters] else ""
 
 
 # ---------------------------------------------------------------- pages

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import latex_reader as lr
@@ -166,7 +166,28 @@ KNOWN: Mapping[str, Callable[[complex], complex]] = {
     "cosh": cmath.cosh,
     "sinh": cmath.sinh,
     "erf": lambda x: complex(_erf(x)),
+    "erfc": lambda x: 1 - complex(_erf(x)),
     "sgn": lambda x: float(np.sign(x.real)),
+    **{name: getattr(cmath, name) for name in ("sin", "cos", "tan")},
+    **{f"arc{name}": getattr(cmath, f"a{name}") for name in ("sin", "cos", "tan")},
+    **{f"ar{name}": getattr(cmath, f"a{name}") for name in ("sinh", "cosh", "tanh")},
+}
+
+#: What takes a real part of several numbers, or of the entries of arrays.
+_CHOSEN = {
+    "max": lambda one, other: np.where(np.real(one) >= np.real(other), one, other),
+    "min": lambda one, other: np.where(np.real(one) <= np.real(other), one, other),
+}
+_JOINED = {"and": np.logical_and, "or": np.logical_or}
+_RELATIONS = {
+    sign: lambda one, other, compare=compare: compare(np.real(one), np.real(other))
+    for sign, compare in {
+        "=": np.equal,
+        ">": np.greater,
+        "<": np.less,
+        ">=": np.greater_equal,
+        "<=": np.less_equal,
+    }.items()
 }
 
 
@@ -890,9 +911,8 @@ class Reading:
             return complex(of.data.sum()) if isinstance(of, Matrix) else of
         if name == "mean":
             return self._mean(*values)
-        if name in ("max", "min", "cos"):
-            numbers = [_scalar(v).real for v in values]
-            return {"max": max, "min": min, "cos": lambda found: math.cos(*found)}[name](numbers)
+        if name in ("max", "min"):
+            return reduce(lambda one, other: _mapped2(_CHOSEN[name], one, other), values)
         if name == "softmax":
             (of,) = values
             if not isinstance(of, Matrix) or tree.function.primes:
@@ -900,12 +920,34 @@ class Reading:
             return Matrix(_softmax(of.data))
         (argument, *others) = tree.arguments
         layer = argument.layer if isinstance(argument, Symbol) else None
-        if others or (tree.function.layer is not None and layer not in (None, tree.function.layer)):
+        if others:
+            return self._of_several(tree.function, values)
+        if tree.function.layer is not None and layer not in (None, tree.function.layer):
             raise Unreadable(f"{name} of several arguments, or of those of another layer")
         function = self.function(tree.function)
         if tree.function.primes:
             return _mapped(lambda x: function(x + TINY * 1j).imag / TINY, values[0])
         return _mapped(function, values[0])
+
+    def _of_several(self, function: lr.Function, values: Sequence[Value]) -> Value:
+        """A function that the document defines in several variables, or a derivative of it."""
+        plain = replace(function, primes=0, wrt="")
+        if plain not in self.book.functions or function.primes > 1:
+            raise Unreadable(f"{plain} of several arguments")
+        variables, body = self.book.functions[plain]
+        names = [f"@{name}" for name in variables.split(",")]
+        place = names.index(f"@{function.wrt}") if function.wrt else 0 if function.primes else None
+        shape = next((v.data.shape for v in values if isinstance(v, Matrix) and v.data.size > 1), None)
+
+        def value(numbers: Sequence[complex]) -> complex:
+            moved = [n + TINY * 1j * (k == place) for k, n in enumerate(numbers)]
+            found = self.number(body, dict(zip(names, moved, strict=True)))
+            return found if place is None else found.imag / TINY
+
+        if shape is None:
+            return value([_scalar(v) for v in values])
+        full = [np.broadcast_to(v.data if isinstance(v, Matrix) else v, shape) for v in values]
+        return Matrix(np.array([value(n) for n in zip(*(a.flat for a in full), strict=True)]).reshape(shape))
 
     def _mean(self, of: Value) -> Value:
         if not isinstance(of, Matrix) or of.data.shape[1] != 1:
@@ -935,20 +977,27 @@ class Reading:
         return lambda x: self.number(body, {f"@{variable}": x})
 
     def _cases(self, tree: lr.Cases, env: Mapping[str, Any]) -> Value:
-        for value, condition in tree.rows:
-            if condition is None or self._holds(condition, env):
+        for n, (value, condition) in enumerate(tree.rows):
+            holds = True if condition is None else self._condition(condition, env)
+            if isinstance(holds, Matrix) and holds.data.size > 1:  # entry by entry
+                others = self._cases(lr.Cases(tree.rows[n + 1 :]), env)
+                one = _mapped2(lambda c, v: np.where(c, v, 0), holds, self.value(value, env))
+                return _mapped2(np.add, one, _mapped2(lambda c, v: np.where(c, 0, v), holds, others))
+            if holds.data.item() if isinstance(holds, Matrix) else holds:
                 return self.value(value, env)
         raise Unreadable("no case holds")
 
-    def _holds(self, condition: tuple[lr.Node, str, lr.Node], env: Mapping[str, Any]) -> bool:
-        left, right = (self._compared(side, env) for side in (condition[0], condition[2]))
-        signs = {"=": left == right, ">": left > right, "<": left < right, ">=": left >= right, "<=": left <= right}
-        return signs[condition[1]]
+    def _condition(self, condition: lr.Condition, env: Mapping[str, Any]) -> Value | bool:
+        """Whether a condition holds, for each entry of arrays."""
+        joined = condition.relation in _JOINED
+        side = self._condition if joined else self._compared
+        left, right = (side(part, env) for part in (condition.left, condition.right))
+        return _mapped2((_JOINED if joined else _RELATIONS)[condition.relation], left, right)
 
-    def _compared(self, side: lr.Node, env: Mapping[str, Any]) -> float:
+    def _compared(self, side: lr.Node, env: Mapping[str, Any]) -> Value:
         if isinstance(side, Symbol) and side == Symbol(side.letter) and side.letter in env:
             return float(env[side.letter])
-        return _scalar(self.value(side, env)).real
+        return _mapped(lambda x: x.real, self.value(side, env))
 
     def _stack(self, tree: lr.Stack, env: Mapping[str, Any]) -> Value:
         blocks = [self.value(b, env) for b in tree.blocks]
@@ -1356,7 +1405,8 @@ class Checker:
         for point in (-1.3, -0.4, 0.7, 1.9):
             reading = self.readings["one"]
             reading.entrywise = True
-            _compare([reading.value(side, {f"@{variable}": point}) for side in sides], 1.0)
+            at = {f"@{letter}": point + n / 3 for n, letter in enumerate(variable.split(","))}
+            _compare([reading.value(side, at) for side in sides], 1.0)
 
     def _check_in(self, reading: Reading, sides: Sequence[lr.Node], relations: Sequence[str]) -> None:
         symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
@@ -1454,17 +1504,17 @@ def _is_definition(side: lr.Node) -> bool:
 
 
 def _argument(tree: lr.Apply) -> str:
-    """The letter of a function's argument, if that is all of it."""
-    (argument, *others) = tree.arguments
-    plain = not others and isinstance(argument, Symbol) and argument == Symbol(argument.letter)
-    return argument.letter if plain and isinstance(argument, Symbol) else ""
+    """The letters of a function's arguments, separated by commas, if they are nothing else."""
+    letters = [argument.letter for argument in tree.arguments if isinstance(argument, Symbol)]
+    return ",".join(letters) if [*tree.arguments] == [Symbol(letter) for letter in letters] else ""
 
 
 def _variable(sides: Sequence[lr.Node]) -> str:
-    """The variable of an equation between functions of one number, which holds for all its values."""
+    """The variables of an equation between functions, which holds for all their values, separated by commas."""
     applied = [n for n in lr.nodes(sides[0]) if isinstance(n, lr.Apply)]
     symbols = {n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)}
-    return _argument(applied[0]) if applied and symbols == {Symbol(_argument(applied[0]))} else ""
+    letters = _argument(applied[0]).split(",") if applied else []
+    return ",".join(letters) if letters and symbols == {Symbol(letter) for letter in letters} else ""
 
 
 def _only_derivatives(tree: lr.Node) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
-from sympy import Indexed, erf, sign
+from sympy import Indexed, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
@@ -296,14 +296,21 @@ def _known_functions(view: View) -> Iterator[Row]:
     """Named functions that not every reader knows."""
     set_, x, page = view.set_, view.page.entry(X), view.page
     definitions = [d.function.definition for d in view.batch.definitions]
-    if any(d.has(erf) for d in definitions):
+    definitions += [s.equation.expression for s in view.batch.statements]
+    if any(d.has(erf, erfc) for d in definitions):
         primed = set_.apply(set_.primed(set_.name("erf"), 1), x)
         slope = set_.join((primed, page.entry(erf(X).diff(X))), "equals", 0)
         start = set_.join((set_.apply(set_.name("erf"), set_.number(0)), set_.number(0)), "equals", 0)
         yield Text((set_.name("erf"),)), say("error function: {} and {}", slope, start), _none()
+    if any(d.has(erfc) for d in definitions):
+        yield Text((set_.name("erfc"),)), say("{}, with the error function", page.entry(1 - erf(X))), _none()
     if any(d.has(sign) for d in definitions):
         sides = [set_.before("minus", set_.number(1)), set_.number(0), set_.number(1)]
         yield Text((set_.name("sgn"),)), say("sign: {}, {} or {}", *sides), _none()
+    for kind, words in ((Max, "largest"), (Min, "smallest")):
+        if any(s.equation.expression.has(kind) for s in view.batch.stage("forward", "error")):
+            meaning = f"the {words} of several numbers; of equal ones, the derivative is that of the first"
+            yield Text((set_.name(kind.__name__.lower()),)), Text((meaning,)), _none()
 
 
 def _operations(view: View) -> Iterator[Row]:
