@@ -170,7 +170,7 @@ def hadamard(pieces: list[Piece], row: Side, column: Side) -> Lifted:
     laid = [p.lay(row, column) for p in pieces]
     if len(laid) == 1:
         return laid[0]
-    laid.sort(key=lambda p: not isinstance(p.node, mx.Product))
+    laid.sort(key=lambda p: (isinstance(p.node, mx.Choice), not isinstance(p.node, mx.Product)))  # cases come last
     nodes, *sides = spread_alike(laid, row, column)
     return Lifted(mx.Hadamard(nodes), *sides)
 

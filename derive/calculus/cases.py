@@ -5,9 +5,10 @@ SymPy multiplies the summand of every ``Sum`` into the cases of a ``Piecewise`` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sympy import Expr, Piecewise, false, sympify, true
+from sympy import Add, Expr, Indexed, Mul, Piecewise, Sum, Symbol, false, sympify, true
 from sympy.core.logic import fuzzy_and
 from sympy.functions.elementary.piecewise import ExprCondPair
 
@@ -56,5 +57,25 @@ class Cases(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
 
 
 def with_cases(expression: Expr) -> Expr:
-    """Replace every ``Piecewise`` by the same cases as ``Cases``."""
-    return expression.replace(lambda e: isinstance(e, Piecewise), lambda choice: Cases(*choice.args))
+    """Replace every ``Piecewise`` by ``Cases``; what SymPy has multiplied into one in a sum comes out of it again."""
+    plain = expression.replace(lambda e: isinstance(e, Piecewise), lambda choice: Cases(*choice.args))
+    return plain.replace(lambda e: isinstance(e, Sum) and isinstance(e.function, Cases), _unfolded)
+
+
+def _unfolded(total: Sum) -> Expr:
+    """A sum over cases without the terms, and then the entries as factors, that all cases have in common."""
+    values, conditions = zip(*total.function.args, strict=True)
+    terms = _common(Add.make_args(v) for v in values)
+    values = [v - Add(*terms) for v in values]
+    factors = _common(filter(_is_entry, Mul.make_args(v)) for v in values if v != 0)
+    rest = Cases(*zip((v / Mul(*factors) for v in values), conditions, strict=True))
+    return Sum(Add(*terms, Mul(*factors, rest)), *total.limits)
+
+
+def _common(parts: Iterable[Iterable[Expr]]) -> set[Expr]:
+    return set.intersection(*map(set, parts))
+
+
+def _is_entry(factor: Expr) -> bool:
+    """Whether a factor has a value in every case."""
+    return isinstance(factor, Indexed | Symbol) or bool(factor.is_number)
