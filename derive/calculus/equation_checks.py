@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -132,7 +132,7 @@ class EquationChecks:
             raise StatementError(f"{where} contains {called(node)}, which is not supported: {instead(node)}")
         else:
             if isinstance(node, Elementwise):
-                _check_function(type(node), where)
+                _check_function(type(node), where, self.constants)
             if isinstance(node, Pow) and node.exp.has(Indexed):
                 raise StatementError(f"{where} has an entry in an exponent: write a**b as exp(b*log(a))")
             for argument in node.args:
@@ -222,7 +222,7 @@ def _right(equation: Equation) -> Expr:
     return sympify(value)
 
 
-def _check_function(function: Any, where: str) -> None:
+def _check_function(function: Any, where: str, constants: Collection[str]) -> None:
     """Check the definition of an elementwise function."""
     title, definition = function.title, function.definition
     if not isinstance(title, str) or not title.isidentifier():
@@ -234,9 +234,12 @@ def _check_function(function: Any, where: str) -> None:
         if isinstance(node, Rational | Float):
             _check_number(node, what)
     check_formula(definition, what)
-    loose = sorted(s.name for s in definition.free_symbols - {X, *function.others})
+    loose = sorted({s.name for s in definition.free_symbols - {X, *function.others}} - {*constants})
     if loose:
-        raise StatementError(f"{what} is defined by {loose[0]}: its only argument is X of derive.calculus.functions")
+        raise StatementError(
+            f"{what} is defined by {loose[0]}, which is no constant: "
+            "its arguments are X of derive.calculus.functions and the symbols in `others`"
+        )
     if X not in definition.free_symbols:
         raise StatementError(f"{what} is the same for every X: write the number itself")
 

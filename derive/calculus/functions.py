@@ -7,6 +7,7 @@ derivative of a named function is another named function, whose definition SymPy
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -235,6 +236,24 @@ def elementwise(
         "nargs": 1 + len(others),
     }
     return type(title, (Elementwise,), members)
+
+
+def with_constants(expression: Expr, constants: Mapping[str, Symbol]) -> Expr:
+    """Make the constants that the definitions of elementwise functions read arguments of these functions."""
+
+    def widened(applied: Any) -> Expr:
+        function = type(applied)
+        loose = sorted(function.definition.free_symbols - {X, *function.others}, key=str)
+        named = {symbol: constants[symbol.name] for symbol in loose if symbol.name in constants}
+        if not named:
+            return applied
+        others = (*function.others, *named.values())
+        given = (function.summary, function.form, function.role, function.label, function.wrt)
+        definition = function.definition.xreplace(named)
+        wider = elementwise(function.title, definition, function.origin, function.order, others, *given)
+        return wider(*applied.args, *named.values())
+
+    return expression.replace(lambda e: isinstance(e, Elementwise), widened)
 
 
 def with_fractions(expression: Expr) -> Expr:

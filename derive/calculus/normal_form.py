@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sympy import Rational, Symbol, sympify
 
 from derive.calculus.cases import with_cases
-from derive.calculus.functions import with_fractions
+from derive.calculus.functions import with_constants, with_fractions
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
 from derive.calculus.promises import Promise
 from derive.calculus.roles import STATED, Role
@@ -68,6 +68,7 @@ def normal(forward: Stated) -> dict[str, Any]:
 def exact(equation: Equation, forward: Stated) -> Equation:
     """Return the equation with fractions for floats, ``Cases`` for ``Piecewise``, and each name as its symbol."""
     right, symbols, extents = with_cases(sympify(equation.expression)), known_symbols(forward), extent_symbols(forward)
+    right = with_constants(right, {name: symbols[name] for name in forward.constants})
     plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
     named = {s: symbols[s.name] for s in plain}
     return replace(equation, target=_plain(equation.target), expression=with_fractions(right).xreplace(named))

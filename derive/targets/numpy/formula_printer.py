@@ -219,6 +219,8 @@ def _condition(condition: Any) -> str:
     if isinstance(condition, And | Or):
         sign = " & " if isinstance(condition, And) else " | "
         return sign.join(f"({_condition(c)})" for c in sorted(condition.args, key=default_sort_key))
+    if X in condition.rhs.free_symbols:  # SymPy sorts the sides by their names
+        condition = condition.reversed
     signs = {Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
     return f"{_real(condition.lhs)} {signs[type(condition)]} {_real(condition.rhs)}"
 

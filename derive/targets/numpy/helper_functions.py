@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sympy import Symbol, erf
@@ -39,7 +39,7 @@ _SPECIAL = {"erf": (erf,), "erfc": (erfc, sympy_erfc), "log1p": (log1p,), "log1p
 def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
     """Yield the context of each function: the elementwise functions, then the functions that they and others call."""
     for function, number in statements.numbers.items():
-        yield _elementwise(function, statements.functions[function], number)
+        yield _elementwise(function, statements.functions[function], number, statements.program.constants)
     values = [form_of(function).value for function in statements.numbers]
     forms = [code_form(s) for s in statements.computed]
     applied = {f for form in forms for f in functions_in(form)} - {log1p}  # NumPy has a log1p of real numbers
@@ -61,13 +61,13 @@ def _array_functions(statements: Statements) -> Iterator[str]:
     return (name for name in array_functions.NAMES if name in called)
 
 
-def _elementwise(function: Any, name: str, number: int) -> dict[str, Any]:
+def _elementwise(function: Any, name: str, number: int, constants: Collection[str]) -> dict[str, Any]:
     form = form_of(function)
     return {
         "call": None,
         "function": function,
         "name": name,
-        "signature": ", ".join(f"{s}: Array" for s in (X, *function.others)),
+        "signature": ", ".join(f"{s}: {'float' if s.name in constants else 'Array'}" for s in (X, *function.others)),
         "what": _as_docstring(f"{_described(function)}."),
         "overflows": ignored(function.definition, form),
         "lines": folded(body(form, f"  # ({number})"), STEP),
