@@ -8,7 +8,7 @@ from itertools import combinations
 from sympy import Abs, Expr, Max, Min, Sum, preorder_traversal, sign
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import ArrayProgram, lift
+from derive.arrays.lift import ArrayProgram, formed
 from derive.calculus.functions import COMPARISONS, Elementwise, X, borders
 from derive.calculus.index import Equation, Index, Tensor, symbols_read
 
@@ -55,4 +55,4 @@ def _lifted(side: Expr, program: ArrayProgram) -> mx.Node:
     read = dict.fromkeys(node for node in preorder_traversal(side) if isinstance(node, Index))
     bound = {limit[0] for node in side.atoms(Sum) for limit in node.limits}
     indices = tuple(sorted((index for index in read if index not in bound), key=lambda index: index.axis.sample))
-    return lift(Equation(Tensor("side", "plain", tuple(i.axis for i in indices)), indices, side), program.tensors)
+    return formed(Equation(Tensor("side", "plain", tuple(i.axis for i in indices)), indices, side), program.tensors)

@@ -14,10 +14,11 @@ from sympy import (
     Indexed,
     Integer,
     KroneckerDelta,
+    Max,
+    Min,
     Mul,
     NumberSymbol,
     Or,
-    Piecewise,
     Pow,
     Rel,
     Sum,
@@ -30,6 +31,7 @@ from sympy import Number as SympyNumber
 from derive.arrays import named as nx
 from derive.arrays.along import Along, Choice, Largest, Less
 from derive.calculus.affine import affine, solved
+from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.index import Equation, Index, Tensor
@@ -277,8 +279,10 @@ class Lift:
         base = self.lay(expression.base)
         return nx.Power(base.axes, base, expression.exp)
 
-    @_node.register
-    def _(self, expression: Function) -> nx.Named:
+    @_node.register(Max)
+    @_node.register(Min)
+    @_node.register(Function)
+    def _(self, expression: Expr) -> nx.Named:
         if _is_plain_number(expression, self.tensors):
             return nx.Value((), expression)
         arguments = tuple(map(self.lay, expression.args))
@@ -306,7 +310,7 @@ class Lift:
         return nx.First(body.axes, expression.extreme.sign, body, places)
 
     @_node.register
-    def _(self, expression: Piecewise) -> nx.Named:
+    def _(self, expression: Cases) -> nx.Named:
         values = [self.lay(value) for value, _ in expression.args]
         conditions = [self._condition(c) for _, c in expression.args if c != true]
         return nx.Cases(self._union((*values, *conditions)), tuple(values), tuple(conditions))

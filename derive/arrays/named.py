@@ -104,7 +104,7 @@ class Call(Named):
 
 @record
 class Cases(Named):
-    """``numpy.where`` over the values and the conditions of a ``Piecewise``, with an otherwise at the end.
+    """``numpy.where`` over the values and the conditions of cases, with an otherwise at the end.
 
     A condition is a comparison of two nodes, or several of them joined by ``and`` or ``or``.
     """

@@ -64,9 +64,9 @@ def with_cases(expression: Expr) -> Expr:
 
 def _unfolded(total: Sum) -> Expr:
     """A sum over cases without the terms, and then the entries as factors, that all cases have in common."""
-    values, conditions = zip(*total.function.args, strict=True)
-    terms = _common(Add.make_args(v) for v in values)
-    values = [v - Add(*terms) for v in values]
+    conditions = [condition for _, condition in total.function.args]
+    terms = _common(Add.make_args(v) for v, _ in total.function.args)
+    values = [v - Add(*terms) for v, _ in total.function.args]
     factors = _common(filter(_is_entry, Mul.make_args(v)) for v in values if v != 0)
     rest = Cases(*zip((v / Mul(*factors) for v in values), conditions, strict=True))
     return Sum(Add(*terms, Mul(*factors, rest)), *total.limits)

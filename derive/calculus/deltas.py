@@ -167,6 +167,8 @@ def _is_zero_outside(factor: Expr, index: Index, ranges: Ranges) -> bool:
         return bool(factor.exp.is_positive) and _is_zero_outside(factor.base, index, ranges)
     if isinstance(factor, Sum):
         return _is_zero_outside(factor.function, index, ranges)
+    if isinstance(factor, Cases):
+        return all(value == 0 or _is_zero_outside(value, index, ranges) for value, _ in factor.args)
     among = any if isinstance(factor, Mul) else all
     return isinstance(factor, Mul | Add) and among(_is_zero_outside(a, index, ranges) for a in factor.args)
 

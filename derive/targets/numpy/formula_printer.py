@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from functools import singledispatch
+from functools import reduce, singledispatch
 from typing import Any
 
 from sympy import (
@@ -150,6 +150,12 @@ def _(expression: Abs) -> Code:
 def absolute(inner: Code) -> Code:
     """The absolute value of an array."""
     return Code(f"np.where({inner.at(ATOM)}.real >= 0, {inner.text}, -{inner.at(UNARY)})")
+
+
+def extreme_of(function: Any, codes: Iterable[Code]) -> Code:
+    """The larger or the smaller of several arrays, entry by entry."""
+    name = "np.maximum" if function is Max else "np.minimum"
+    return reduce(lambda one, other: Code(f"{name}({one.text}, {other.text})"), codes)
 
 
 @scalar.register

@@ -8,10 +8,11 @@ from itertools import chain
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Expr, Rational, Symbol, cos
+from sympy import Expr, Max, Min, Rational, Symbol, cos
 
 from derive.arrays import named as nx
 from derive.arrays.along import name_along
+from derive.arrays.stable import log1p
 from derive.calculus.affine import affine
 from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.index import Axis, Index, Tensor
@@ -19,7 +20,10 @@ from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
-from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, is_root, scalar
+from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, extreme_of, is_root, scalar
+
+#: The type of the numbers of a parameter.
+_KIND = "next(iter(parameters.values())).dtype"
 
 
 @record
@@ -61,12 +65,11 @@ class NamedPrinter:
 
     def _made(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code of a right side that reads no array, with the type of numbers of the parameters."""
-        kind = "next(iter(parameters.values())).dtype"
         sizes = ", ".join(self.size(i.axis) for i in axes)
         if isinstance(node, nx.Value) and axes:
-            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {kind})")
+            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {_KIND})")
         code = self._full(node, axes)
-        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({kind})")
+        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({_KIND})")
 
     def size(self, axis: Axis) -> str:
         """The length of an axis."""
@@ -231,8 +234,12 @@ class NamedPrinter:
             name = self.functions[function]
         elif function in CALLS:
             name = f"np.{CALLS[function].numpy}"
+        elif function is log1p:
+            name = "np.log1p"
         else:
             codes = self._several(node.arguments, node.axes)
+            if function in (Max, Min):
+                return extreme_of(function, codes)
             return scalar(function(*(Symbol(code.at(ATOM), real=True) for code in codes)))
         return Code(f"{name}({', '.join(c.text for c in self._several(node.arguments, node.axes))})")
 
@@ -243,7 +250,8 @@ class NamedPrinter:
         text = last.text
         for value, condition in reversed(list(zip(values, conditions, strict=True))):
             text = f"np.where({condition.text}, {value.text}, {text})"
-        return Code(text)
+        only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
+        return Code(f"{text}.astype({_KIND})" if only_numbers else text)
 
     @code.register
     def _(self, node: nx.Compared) -> Code:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce, singledispatchmethod
+from functools import singledispatchmethod
 from typing import Any
 
 from sympy import Abs, Expr, Integer, Max, Min, Rational, Symbol, cos, erf, erfc, sign
@@ -14,7 +14,7 @@ from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, UNARY, Code, joined, power
-from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, absolute, is_root, scalar
+from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, absolute, extreme_of, is_root, scalar
 from derive.targets.numpy.named_printer import NamedPrinter
 
 
@@ -98,9 +98,8 @@ class NumPyPrinter:
             return absolute(codes[0])
         if node.function is sign:
             return Code(f"np.sign({codes[0].at(ATOM)}.real)")
-        if node.function in (Max, Min):  # functions of two arrays
-            name = "np.maximum" if node.function is Max else "np.minimum"
-            return reduce(lambda one, other: Code(f"{name}({one.text}, {other.text})"), codes)
+        if node.function in (Max, Min):
+            return extreme_of(node.function, codes)
         arguments = ", ".join(code.text for code in codes)
         if isinstance(node.function, type) and issubclass(node.function, Elementwise):
             return Code(f"{self.functions[node.function]}({arguments})")
