@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derive.calculus.program import Program
 from derive.calculus.promises import Promise, SumsToOne
+from derive.calculus.roles import Role
 from derive.catalogue.losses import TARGETS
 from derive.record import record
 from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
-from derive.text.user_text import kind, shown, shown_path
+from derive.text.user_text import kind, listed, shown, shown_path
 from derive.worked.drawn import Drawing, with_drawn
 from derive.worked.entries import counted, entries_of, number, plain
 from derive.worked.shapes import Shapes
@@ -112,6 +114,7 @@ def settled(given: Numbers, derivation: Runnable) -> Start:
 
 def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     program, promises, targets = derivation.program, derivation.forward.promises, derivation.targets
+    _check_data(program)
     names = [t.name for t in (*program.inputs, *program.parameters)]
     _check_keys(values, names)
     settings = _settings(values, derivation)
@@ -128,6 +131,16 @@ def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     x, y = (arrays.pop(name) for name in shapes.data)
     _check_kind(y, targets, shapes.data[1])
     return Start(x, y, arrays, drawn, **settings)
+
+
+def _check_data(program: Program) -> None:
+    """Raise SpecError unless there is one input, one target, and nothing with more than two axes."""
+    if [t.role for t in program.inputs] != [Role.INPUT, Role.TARGET]:
+        data = listed(t.name for t in program.inputs)
+        raise SpecError(f"a worked example needs one input and one target, but the data are {data}")
+    for tensor in program.tensors.values():
+        if len(tensor.axes) > 2 or (tensor.is_data and [a.sample for a in tensor.axes] != [False, True]):
+            raise SpecError(f"a worked example shows columns and matrices, and {tensor.name} is neither")
 
 
 # The keys.

@@ -368,3 +368,23 @@ def test_equal_statements_have_equal_digests():
     digests = [derive(two_layers(**o)).digest for o in ({}, {}, {"optimizer": "adam"})]
     assert digests[0] == digests[1] != digests[2]
     assert isinstance(two_layers().forward_pass(), ForwardPass)
+
+
+def test_numbers_are_for_one_input_and_one_target_of_columns():
+    def stated(*sides):
+        s = Statement()
+        x, y = s.input("x", *sides), s.target("y", 2)
+        W, i = s.parameter("W", 2, *sides), s.index("i", 2)
+        inner = s.indices(" ".join("jpq"[: len(sides)]), *sides)
+        o = s.define("o", i, s.sum(W[(i, *inner)] * x[inner], *inner))
+        s.error(s.sum((y[i] - o[i]) ** 2, i))
+        return s
+
+    several = stated(3)
+    several.input("z", 3)
+    for s, said in (
+        (several, "needs one input and one target, but the data are x, z and y"),
+        (stated(3, 4), "shows columns and matrices, and x is neither"),
+    ):
+        with pytest.raises(SpecError, match=f"a worked example {said}"):
+            settled(Numbers({"seed": 1}), derive(s))
