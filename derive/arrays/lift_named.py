@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import singledispatchmethod
+from math import prod
 from typing import Any
 
 from sympy import (
@@ -30,6 +31,7 @@ from sympy import Number as SympyNumber
 
 from derive.arrays import named as nx
 from derive.arrays.along import Along, Choice, Largest, Less
+from derive.arrays.rewriting import spelled
 from derive.calculus.affine import affine, solved
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
@@ -38,6 +40,10 @@ from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.reading_order import reading_order
 
 _ONE = nx.Value((), Integer(1))
+#: The largest number of arrays of which all orders of multiplication are tried.
+MOST = 5
+#: The length that a named size, and the number of samples, are taken to have.
+NAMED, SAMPLES_TAKEN = 10, 32
 
 
 def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
@@ -46,7 +52,7 @@ def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     order = [index for axis in stored for index in equation.indices if index.axis == axis]
     order = list(dict.fromkeys((*order, *equation.indices)))
     deep = len(stored) > 2 or any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
-    return Lift(tensors, order, deep).lay(sympify(equation.expression))
+    return Lift(tensors, order, deep).lay(spelled(sympify(equation.expression)))
 
 
 def _reads(equation: Equation, name: str) -> bool:
@@ -240,9 +246,7 @@ class Lift:
                     left[owners[0]] = self._reduced("sum", node, alone)
             if len(left) <= 1:
                 return left[0] if left else _ONE
-            first, second = min(
-                ((a, b) for b in range(len(left)) for a in range(b)), key=lambda pair: self._cost(pair, left, bound)
-            )
+            first, second = self._best([node.axes for node in left], bound)[1]
             others = [node for n, node in enumerate(left) if n not in (first, second)]
             left = [self._pair(left[first], left[second], others, bound), *others]
 
@@ -252,15 +256,19 @@ class Lift:
             return node
         return nx.Reduced(tuple(i for i in node.axes if i not in gone), kind, node, gone)
 
-    def _cost(
-        self, pair: tuple[int, int], arrays: list[nx.Named], bound: list[Index]
-    ) -> tuple[int, int, tuple[int, int]]:
-        """The axes of the result of a pair, and of the pair; arrays with nothing to sum come last."""
-        one, other = (arrays[n] for n in pair)
-        others = {i for n, node in enumerate(arrays) if n not in pair for i in node.axes}
-        both = {*one.axes, *other.axes}
-        summed = {i for i in bound if i in both and i not in others}
-        return len(both - summed) + (0 if summed else 100), len(both), pair
+    def _best(self, arrays: list[nx.Axes], bound: list[Index]) -> tuple[int, tuple[int, int]]:
+        """The least number of multiplications in which arrays are multiplied and summed, and the first pair."""
+        choices = []
+        for second in range(len(arrays)):
+            for first in range(second):
+                others = [axes for n, axes in enumerate(arrays) if n not in (first, second)]
+                both = self.sorted((*arrays[first], *arrays[second]))
+                kept = tuple(i for i in both if i not in bound or any(i in axes for axes in others))
+                cost = prod(map(_length, both))
+                if others and len(arrays) <= MOST:
+                    cost += self._best([*others, kept], bound)[0]
+                choices.append((cost, (first, second)))
+        return min(choices, default=(0, (0, 0)))
 
     def _pair(self, one: nx.Named, other: nx.Named, rest: list[nx.Named], bound: list[Index]) -> nx.Named:
         elsewhere = {i for node in rest for i in node.axes}
@@ -337,6 +345,12 @@ class Lift:
     @_node.register(Less)
     def _(self, expression: Expr) -> nx.Named:
         raise nx.NamedError(f"{type(expression).__name__} stands outside its function")
+
+
+def _length(index: Index) -> int:
+    """The length of an axis, or a typical one."""
+    extent = index.axis.extent
+    return SAMPLES_TAKEN if index.axis.sample else int(extent) if extent.is_Integer else NAMED
 
 
 def _indices(expression: Expr) -> set[Index]:

@@ -208,17 +208,26 @@ def is_chosen(place: Expr) -> bool:
     return isinstance(place, Indexed)
 
 
-def walk(node: Any) -> list[Named]:
+def walk(node: Named) -> list[Named]:
     """Return a node and all its descendants."""
+    found, stack = [], [node]
+    while stack:
+        part = stack.pop()
+        found.append(part)
+        stack += operands(part)
+    return found
+
+
+def operands(node: Named) -> list[Named]:
+    """The nodes of which a node is made, in order."""
     found: list[Named] = []
-    stack = [node]
+    stack = [getattr(node, name) for name in reversed(node.__match_args__)]
     while stack:
         part = stack.pop()
         if isinstance(part, Named):
             found.append(part)
-            stack += [getattr(part, name) for name in part.__match_args__]
         elif isinstance(part, tuple):
-            stack += part
+            stack += reversed(part)
         elif isinstance(part, dict):
-            stack += part.values()
+            stack += reversed(part.values())
     return found

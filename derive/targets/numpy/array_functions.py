@@ -9,7 +9,23 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 #: The names of the functions.
-NAMES = ("first_largest", "scattered", "spread", "strided")
+NAMES = ("contracted", "first_largest", "scattered", "spread", "strided")
+
+
+def contracted(subscripts: str, a: Array, b: Array) -> Array:
+    """Return ``np.einsum(subscripts, a, b)``, computed as one matrix product for each entry of the common axes."""
+    inputs, result = subscripts.split("->")
+    one, other = inputs.split(",")
+    both = [n for n in one if n in other and n in result]
+    over = [n for n in one if n in other and n not in result]
+    left, right = [n for n in one if n not in other], [n for n in other if n not in one]
+    sizes = {**dict(zip(one, a.shape, strict=True)), **dict(zip(other, b.shape, strict=True))}
+    shape = [sizes[n] for n in both]
+    rows, inner, columns = (int(np.prod([sizes[n] for n in group])) for group in (left, over, right))
+    a = a.transpose([one.index(n) for n in (*both, *left, *over)]).reshape(*shape, rows, inner)
+    b = b.transpose([other.index(n) for n in (*both, *over, *right)]).reshape(*shape, inner, columns)
+    product = (a @ b).reshape(*shape, *(sizes[n] for n in (*left, *right)))
+    return product.transpose([(*both, *left, *right).index(n) for n in result])
 
 
 def strided(a: Array, axis: int, first: int, *terms: tuple[int, int]) -> Array:

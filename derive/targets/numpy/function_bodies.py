@@ -14,7 +14,7 @@ from derive.arrays.lift import ArrayAssign
 from derive.arrays.lower import lowered, with_two_axes
 from derive.calculus.index import SAMPLES, Tensor
 from derive.targets.fold import WIDTH, folded
-from derive.targets.numpy.code import quoted
+from derive.targets.numpy.code import Code, quoted
 from derive.targets.numpy.printer import NumPyPrinter
 from derive.targets.numpy.statements import Statements, about, code_form, needed, reads
 
@@ -48,10 +48,15 @@ class Bodies:
             "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
         }
 
-    def line(self, statement: ArrayAssign) -> str:
-        """Return ``name = code  # (number)``."""
-        form = code_form(statement)
-        code = self.printer.code(form).text
+    def lines(self, statement: ArrayAssign) -> Lines:
+        """Return ``name = code  # (number)``, after the lines of the parts that it needs twice."""
+        form, number = code_form(statement), f"  # ({statement.number})"
+        parts: tuple[tuple[str, Code], ...] = ()
+        if isinstance(form, mx.Formula):
+            parts, whole = self.printer.in_parts(form, self.statements.codes.functions)
+            code = whole.text
+        else:
+            code = self.printer.code(form).text
         seen = form
         while isinstance(seen, mx.Broadcast | mx.Repeat | mx.Transpose | mx.Part):  # views of an array
             seen = seen.of
@@ -60,11 +65,14 @@ class Bodies:
             isinstance(view, mx.Array | nx.Read) and view.tensor in self.program.parameters
         ):  # changed in place by update
             code = f"np.copy({code})"
-        return f"{self.statements.name(statement.target)} = {code}  # ({statement.number})"
+        named = ((name, part.text) for name, part in parts)
+        return tuple(
+            f"{left} = {right}{number}" for left, right in (*named, (self.statements.name(statement.target), code))
+        )
 
     def _body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
         """The lines that unpack what is read, those of the statements, and the ``end``."""
-        computed = [self.line(s) for s in statements]
+        computed = [line for s in statements for line in self.lines(s)]
         return folded((*self._unpacked(reads(statements), words(computed), values), *computed, *end), STEP)
 
     def _kinks(self, values: Iterable[Tensor]) -> Lines:
@@ -74,7 +82,7 @@ class Bodies:
             return ()
         read = set().union(*(mx.arrays_read(place) for place in places))
         towards = needed(self.statements.towards_error, read)
-        computed = [self.line(s) for s in towards]
+        computed = [line for s in towards for line in self.lines(s)]
         items = [f"np.sign({self.printer.code(lowered(with_two_axes(place))).text})" for place in places]
         unpacked = self._unpacked(read | reads(towards), words([*computed, *items]), values)
         return folded((*unpacked, *computed, f"return [{', '.join(items)}]"), STEP)

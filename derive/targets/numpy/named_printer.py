@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from functools import singledispatchmethod
 from itertools import chain
 from string import ascii_lowercase
@@ -30,12 +32,14 @@ _KIND = "next(iter(parameters.values())).dtype"
 class NamedPrinter:
     """Prints the array form with named axes.
 
-    ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code.
+    ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code,
+    ``made`` what has been computed.
     """
 
     names: Mapping[str, str]
     widths: Mapping[Symbol, str]
     functions: Mapping[Any, str]
+    made: dict[str, str] = field(default_factory=dict)
 
     def whole(self, node: nx.Named, axes: nx.Axes, target: Tensor) -> Code:
         """The code of a right side in the shape of its target; ``axes`` are the indices of the target's axes."""
@@ -71,6 +75,23 @@ class NamedPrinter:
         code = self._full(node, axes)
         return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({_KIND})")
 
+    def repeated(self, node: nx.Named) -> list[nx.Named]:
+        """The parts whose code occurs more than once, each after the parts that it is made of."""
+        uses = Counter[str]()
+        order: dict[str, nx.Named] = {}
+
+        def visit(part: nx.Named) -> None:
+            named = not isinstance(part, nx.Value | nx.Read | nx.Place | nx.Equal) and not _is_written_otherwise(part)
+            text = self.natural(part)[0].text if named else ""
+            uses[text] += 1
+            if uses[text] == 1 or not named:
+                for operand in nx.operands(part):
+                    visit(operand)
+                order.setdefault(text, part)
+
+        visit(node)
+        return [part for text, part in order.items() if text and uses[text] > 1]
+
     def size(self, axis: Axis) -> str:
         """The length of an axis."""
         return self._scalar(axis.extent).text
@@ -82,11 +103,8 @@ class NamedPrinter:
 
     def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with axes in this order, of length one where they are missing, except for those missing in front."""
-        own = [i for i in axes if i in node.axes]
-        code = self.code(node)
-        if tuple(own) != node.axes:
-            turned = tuple(node.axes.index(i) for i in own)
-            code = Code(f"{code.at(ATOM)}.T" if turned == (1, 0) else f"{code.at(ATOM)}.transpose{turned}")
+        code, have = self.natural(node)
+        code = _turned(code, have, tuple(i for i in axes if i in node.axes))
         marks = [":" if i in node.axes else "None" for i in axes]
         while marks and marks[0] == "None":
             marks.pop(0)
@@ -99,16 +117,28 @@ class NamedPrinter:
     def _several(self, nodes: Iterable[nx.Named], axes: nx.Axes) -> list[Code]:
         return [self._aligned(node, axes) for node in nodes]
 
-    @singledispatchmethod
     def code(self, node: nx.Named) -> Code:
-        """Return the NumPy code of a node. Raises NotImplementedError for an unknown type of node."""
+        """Return the NumPy code of a node, or the name of what has been computed."""
+        code, have = self.natural(node)
+        return _turned(code, have, node.axes)
+
+    def natural(self, node: nx.Named) -> tuple[Code, nx.Axes]:
+        """Return the code of a node with its axes in the order in which NumPy gives them, and that order."""
+        code, have = self._code(node), node.axes
+        if isinstance(code, tuple):
+            code, have = code
+        return (Code(self.made[code.text], plain=True) if code.text in self.made else code), have
+
+    @singledispatchmethod
+    def _code(self, node: nx.Named) -> Any:
+        """The code of a node; with the order of its axes if that is another one."""
         raise NotImplementedError(f"no NumPy code for {type(node).__name__}")
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Value) -> Code:
         return self._scalar(node.value)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Read) -> Code:
         name, tensor = self.names[node.tensor.name], node.tensor
         if not tensor.axes:
@@ -162,12 +192,12 @@ class NamedPrinter:
         names = {index: letter for index, letter in zip(dict.fromkeys(chain(*groups)), ascii_lowercase, strict=False)}
         return ["".join(names[i] for i in group) for group in groups]
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Diagonal) -> Code:
         before, after = self._letters(node.own, node.axes)
         return Code(f'np.einsum("{before}->{after}", {self.code(node.of).text})')
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Place) -> Code:
         form = affine(node.value)
         assert form is not None
@@ -185,12 +215,12 @@ class NamedPrinter:
             terms.append((subtracted(rest), self._scalar(-rest if subtracted(rest) else rest)))
         return joined(terms)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Equal) -> Code:
         left, right = self._several((node.left, node.right), node.axes)
         return Code(f"({left.at(SUM)} == {right.at(SUM)})")
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Plus) -> Code:
         terms = []
         for term in node.terms:
@@ -201,7 +231,7 @@ class NamedPrinter:
             terms.append((negative, code))
         return joined(terms)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Times) -> Code:
         if _is_negative(node):
             return Code(f"-{self.code(_without_sign(node)).at(PRODUCT)}", UNARY)
@@ -218,7 +248,7 @@ class NamedPrinter:
                 top.append(self._aligned(factor, node.axes).at(UNARY))
         return Code(" / ".join([" * ".join(top) or "1", *below]), PRODUCT)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Power) -> Code:
         base = self.code(node.base)
         if node.exponent == Rational(1, 2):
@@ -227,7 +257,7 @@ class NamedPrinter:
             return Code(f"1 / {self.code(_inverse(node)).at(UNARY)}", PRODUCT)
         return power(base, self._scalar(node.exponent), UNARY)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Call) -> Code:
         function = node.function
         if issubclass(function, Elementwise):
@@ -243,7 +273,7 @@ class NamedPrinter:
             return scalar(function(*(Symbol(code.at(ATOM), real=True) for code in codes)))
         return Code(f"{name}({', '.join(c.text for c in self._several(node.arguments, node.axes))})")
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Cases) -> Code:
         *values, last = self._several(node.values, node.axes)
         conditions = self._several(node.conditions, node.axes)
@@ -253,18 +283,18 @@ class NamedPrinter:
         only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
         return Code(f"{text}.astype({_KIND})" if only_numbers else text)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Compared) -> Code:
         parts = (node.left, node.right)
         codes = zip(parts, self._several(parts, node.axes), strict=True)
         sides = [code.text if isinstance(part, nx.Value) else f"{code.at(ATOM)}.real" for part, code in codes]
         return Code(f"{sides[0]} {node.sign} {sides[1]}", COMPARISON)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Joined) -> Code:
         return Code(f" {node.sign} ".join(f"({c.text})" for c in self._several(node.parts, node.axes)), COMPARISON)
 
-    @code.register
+    @_code.register
     def _(self, node: nx.Reduced) -> Code:
         return Code(f"np.{node.kind}({self.code(node.of).text}{self._along(node)})")
 
@@ -275,23 +305,23 @@ class NamedPrinter:
             return ""
         return f", axis={places[0]}" if len(places) == 1 else f", axis=({', '.join(map(str, sorted(places)))})"
 
-    @code.register
+    @_code.register
     def _(self, node: nx.First) -> Code:
         of = self.code(node.of)
         places = ", ".join(str(node.of.axes.index(i)) for i in node.over)
         return Code(f"first_largest({of.text if node.sign > 0 else f'-{of.at(UNARY)}'}, {places})")
 
-    @code.register
-    def _(self, node: nx.Along) -> Code:
+    @_code.register
+    def _(self, node: nx.Along) -> Any:
         others = tuple(i for i in node.axes if i != node.along)
         arguments = self._several(node.arguments, (*others, node.along))
         code = Code(f"{name_along(node.title, -1)}({', '.join(a.text for a in arguments)})")
         if node.reduces:
             return Code(f"{code.text}[..., 0]")
-        return self._turned(code, (*others, node.along), node.axes)
+        return code, (*others, node.along)
 
-    @code.register
-    def _(self, node: nx.Contraction) -> Code:
+    @_code.register
+    def _(self, node: nx.Contraction) -> Any:
         """A matrix product where the axes allow one, else ``tensordot`` or ``einsum``."""
         left, right, over = node.left, node.right, node.over
         both = [i for i in left.axes if i in right.axes and i not in over]
@@ -300,43 +330,43 @@ class NamedPrinter:
             return self._unbatched(node, *alone)
         if len(over) == 1 and all(len(free) == 1 for free in alone):
             return self._batched(node, both, alone[0][0], alone[1][0])
-        one, other, result = self._letters(left.axes, right.axes, node.axes)
-        return Code(f'np.einsum("{one},{other}->{result}", {self.code(left).text}, {self.code(right).text})')
+        (first, ones), (second, others) = self.natural(left), self.natural(right)
+        free = tuple(i for i in (*both, *alone[0], *alone[1]))
+        one, other, result = self._letters(ones, others, free)
+        function = "contracted" if all(alone) else "np.einsum"
+        return Code(f'{function}("{one},{other}->{result}", {first.text}, {second.text})'), free
 
-    def _unbatched(self, node: nx.Contraction, one: list[Index], other: list[Index]) -> Code:
+    def _unbatched(self, node: nx.Contraction, one: list[Index], other: list[Index]) -> tuple[Code, nx.Axes]:
         left, right, over = node.left, node.right, node.over
         if len(over) == 1 and len(other) <= 1 and (node.axes == (*one, *other) or len(one) > 1):
             product = self._product(left, (*one, *over), right, (*over, *other))
-            return self._turned(product, (*one, *other), node.axes)
+            return product, (*one, *other)
         if len(over) == 1 and len(one) <= 1:
             product = self._product(right, (*other, *over), left, (*over, *one))
-            return self._turned(product, (*other, *one), node.axes)
-        places = ", ".join(f"[{', '.join(str(n.axes.index(i)) for i in over)}]" for n in (left, right))
-        code = Code(f"np.tensordot({self.code(left).text}, {self.code(right).text}, ({places}))")
-        return self._turned(code, (*one, *other), node.axes)
+            return product, (*other, *one)
+        if node.axes == (*other, *one):
+            left, right = right, left
+        (first, ones), (second, others) = self.natural(left), self.natural(right)
+        places = ", ".join(f"[{', '.join(str(axes.index(i)) for i in over)}]" for axes in (ones, others))
+        one, other = ([i for i in axes if i not in over] for axes in (ones, others))
+        code = Code(f"np.tensordot({first.text}, {second.text}, ({places}))")
+        return code, (*one, *other)
 
-    def _batched(self, node: nx.Contraction, both: list[Index], one: Index, other: Index) -> Code:
+    def _batched(self, node: nx.Contraction, both: list[Index], one: Index, other: Index) -> tuple[Code, nx.Axes]:
         (over,) = node.over
         batch = [i for i in node.axes if i in both]
         rows, columns, left, right = one, other, node.left, node.right
         if node.axes.index(one) > node.axes.index(other):
             rows, columns, left, right = other, one, right, left
         code = self._product(left, (*batch, rows, over), right, (*batch, over, columns))
-        return self._turned(code, (*batch, rows, columns), node.axes)
+        return code, (*batch, rows, columns)
 
     def _product(self, left: nx.Named, one: Iterable[Index], right: nx.Named, other: Iterable[Index]) -> Code:
         first = self._aligned(left, tuple(one)).at(UNARY)
         return Code(f"{first} @ {self._aligned(right, tuple(other)).at(UNARY)}", PRODUCT)
 
-    def _turned(self, code: Code, have: nx.Axes, want: nx.Axes) -> Code:
-        """Transpose a result from the axes that it has to those that are wanted."""
-        if tuple(have) == tuple(want):
-            return code
-        turned = tuple(have.index(i) for i in want)
-        return Code(f"{code.at(ATOM)}.T" if turned == (1, 0) else f"{code.at(ATOM)}.transpose{turned}")
-
-    @code.register
-    def _(self, node: nx.Spread) -> Code:
+    @_code.register
+    def _(self, node: nx.Spread) -> Any:
         rest = tuple(i for i in node.of.axes if i not in node.over)
         form = affine(node.place)
         assert form is not None
@@ -346,16 +376,24 @@ class NamedPrinter:
         listed = "".join(f", {steps[i]}" for i in node.over)
         size = self.size(node.index.axis)
         code = Code(f"spread({values}, {size}, {self._scalar(first).text}{listed})")
-        return self._turned(code, (*rest, node.index), node.axes)
+        return code, (*rest, node.index)
 
-    @code.register
-    def _(self, node: nx.Scattered) -> Code:
+    @_code.register
+    def _(self, node: nx.Scattered) -> Any:
         rest = tuple(i for i in node.of.axes if i not in node.over)
         values = self._aligned(node.of, (*node.over, *rest)).text
         start = node.index.axis.start
         at = f"{self._aligned(node.at, node.over).at(SUM)}{f' - {start}' if start else ''}"
         code = Code(f"scattered({values}, {at}, {self.size(node.index.axis)})")
-        return self._turned(code, (node.index, *rest), node.axes)
+        return code, (node.index, *rest)
+
+
+def _turned(code: Code, have: nx.Axes, want: nx.Axes) -> Code:
+    """Transpose an array from the axes that it has to those that are wanted."""
+    if tuple(have) == tuple(want):
+        return code
+    turned = tuple(have.index(i) for i in want)
+    return Code(f"{code.at(ATOM)}.T" if turned == (1, 0) else f"{code.at(ATOM)}.transpose{turned}")
 
 
 def _is_negative(node: nx.Named) -> bool:
@@ -363,6 +401,11 @@ def _is_negative(node: nx.Named) -> bool:
     if isinstance(node, nx.Times):
         node = node.factors[0]
     return isinstance(node, nx.Value) and subtracted(node.value)
+
+
+def _is_written_otherwise(node: nx.Named) -> bool:
+    """Whether the code of a node depends on what it stands in: what is subtracted, and what divides."""
+    return _is_negative(node) or (isinstance(node, nx.Power) and bool(node.exponent.is_negative))
 
 
 def _without_sign(node: nx.Named) -> nx.Named:
@@ -378,3 +421,19 @@ def _without_sign(node: nx.Named) -> nx.Named:
 
 def _inverse(node: nx.Power) -> nx.Named:
     return node.base if node.exponent == -1 else nx.Power(node.axes, node.base, -node.exponent)
+
+
+def part_name(node: nx.Named, whole: str) -> str:
+    """A name for a part of the equation of a tensor called ``whole``: what it is made of, or else what it is for."""
+    for inner, words in ((getattr(node, "of", None), getattr(node, "kind", "")), *_applied(node)):
+        if isinstance(inner, nx.Read) and words:
+            return f"{words}_{inner.tensor.name}"
+    kinds = {nx.Reduced: "sum", nx.Contraction: "product", nx.Plus: "difference", nx.First: "place", nx.Power: "power"}
+    return f"{kinds.get(type(node), 'part')}_of_{whole}"
+
+
+def _applied(node: nx.Named) -> list[tuple[nx.Named, str]]:
+    if isinstance(node, nx.Call) and len(node.arguments) == 1:
+        function = node.function
+        return [(node.arguments[0], getattr(function, "title", function.__name__))]
+    return []

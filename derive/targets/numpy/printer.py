@@ -12,10 +12,10 @@ from derive.arrays import matrix as mx
 from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
-from derive.targets.names import renamed
+from derive.targets.names import Names, renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, UNARY, Code, joined, power
 from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, absolute, extreme_of, is_root, scalar
-from derive.targets.numpy.named_printer import NamedPrinter
+from derive.targets.numpy.named_printer import NamedPrinter, part_name
 
 
 @record
@@ -198,6 +198,17 @@ class NumPyPrinter:
     def _(self, node: mx.Formula) -> Code:
         printer = NamedPrinter(self.names, self.widths, self.functions)
         return printer.whole(node.named, node.equation.indices, node.equation.target)
+
+    def in_parts(self, node: mx.Formula, free: Names) -> tuple[tuple[tuple[str, Code], ...], Code]:
+        """The code of what an equation needs twice, each with its name, and of the equation; ``free`` gives names."""
+        printer = NamedPrinter(self.names, self.widths, self.functions)
+        parts = []
+        for part in printer.repeated(node.named):
+            name = free.fresh(part_name(part, node.equation.target.name))
+            code, _ = printer.natural(part)
+            parts.append((name, code))
+            printer.made[code.text] = name
+        return tuple(parts), printer.whole(node.named, node.equation.indices, node.equation.target)
 
     @code.register
     def _(self, node: mx.Beside) -> Code:

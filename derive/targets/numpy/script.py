@@ -46,7 +46,13 @@ class Script:
 
     def with_stated(self, lines: Mapping[str, str]) -> Script:
         """Add equations of which the module has no code, each with its line."""
-        added = {n: _assignment(ast.parse(line).body[0], "", line) for n, line in lines.items()}
+        added = {}
+        for name, text in lines.items():
+            *before, last = ast.parse(text).body
+            start = "\n".join(map(ast.unparse, before))
+            added[name] = _assignment(
+                last, f"{start}\n" if start else "", "\n".join(text.splitlines()[last.lineno - 1 :])
+            )
         return Script(self.functions, self.names, self.slopes, {**self.assignments, **added}, tuple(added))
 
 
@@ -62,11 +68,15 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
     bodies = {n.name: n.body for n in tree.body if isinstance(n, ast.FunctionDef) and n.decorator_list}
     names: dict[str, str] = {}
     found: dict[str, Assignment] = {}
+    before = ""
     for node in (node for name in ("forward", "error", "gradients") for node in bodies[name]):
         if not isinstance(node, ast.Assign):
             continue
-        if node.end_lineno in numbers:
-            found.setdefault(computed(node, tensors), _assignment(node, "", text(node)))
+        if node.end_lineno in numbers and not computed(node, tensors):  # a part of the next equation
+            before += f"{text(node)}\n"
+        elif node.end_lineno in numbers:
+            found.setdefault(computed(node, tensors), _assignment(node, before, text(node)))
+            before = ""
         else:
             names |= dict(_names(node))
     collected = next(text(node) for node in bodies["gradients"] if isinstance(node, ast.Return))

@@ -90,7 +90,8 @@ class NumPyTarget:
             return found
         known = (derived.program, derived.notation, derived.forward.promises, derived.targets)
         bodies = Bodies(statements_of(*known))
-        return found.with_stated({s.target.stored.name: "\n".join(fold(bodies.line(s))) for s in unread})
+        lines = {s.target.stored.name: (line for whole in bodies.lines(s) for line in fold(whole)) for s in unread}
+        return found.with_stated({name: "\n".join(text) for name, text in lines.items()})
 
     def one_file(self, form: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the code as one file; see ``Derivation.numpy``.
