@@ -65,7 +65,7 @@ def soak(module: ModuleType, steps: int, batch: int, block: int) -> Soaked:
             history.clear()
         for _ in range(block):
             for columns in batches:
-                module.NETWORK.step(parameters, state, *columns, RATE)
+                module.NETWORK.step(parameters, state, columns, RATE)
         apart = max(apart, distance(trainer.parameters, parameters))
         before = before if done else (resident(), traced())
         done += block * len(batches)
@@ -98,11 +98,11 @@ def allocated(module: ModuleType, layers: tuple[int, ...], batch: int, steps: in
     parameters = module.initial_parameters(seed=0)
     state = module.NETWORK.initial_state(parameters)
     runner = module._Fast(module.FAST_STEPS, module.NETWORK, parameters, state, batch)
-    arranged = runner.arranged(X)
+    arranged = runner.arranged((X, Y))
     order = generator.integers(0, 4 * batch, (steps, batch))
-    runner.run(arranged, Y, order, 0.01)
+    runner.run(arranged, order, 0.01)
     tracemalloc.start()
-    errors = runner.run(arranged, Y, order, 0.01)
+    errors = runner.run(arranged, order, 0.01)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak - errors.nbytes

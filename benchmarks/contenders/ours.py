@@ -54,8 +54,7 @@ class Steps:
         self.state = made.NETWORK.initial_state(self.named)
         self.steps = made._Fast(made.FAST_STEPS, made.NETWORK, self.named, self.state, case.batch)
         self.steps.load(self.named, self.state)
-        X, self.Y = case.data(samples)
-        self.X = self.steps.arranged(X)
+        self.data = self.steps.arranged(case.data(samples))
         self.order = np.arange(samples).reshape(-1, case.batch)
         self.rate = case.rate
 
@@ -63,7 +62,7 @@ class Steps:
         done = 0
         while done < steps:
             batches = self.order[: min(self.steps.chunk, steps - done)]
-            self.steps.run(self.X, self.Y, batches, self.rate)
+            self.steps.run(self.data, batches, self.rate)
             done += len(batches)
         return done
 

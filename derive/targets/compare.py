@@ -129,7 +129,7 @@ class _Cases:
         first = self._drawn(SAMPLES, 0)
         known = Case(self.program, first)
         smaller = (Case(self.program, self._drawn(SAMPLES, 0, scale=scale)) for scale in SMALLER)
-        if not known.has_truth and np.isfinite(self.module.error(*first.data)):  # exact values need more digits
+        if not known.has_truth and np.isfinite(self.module.error(*first.drawn)):  # exact values need more digits
             known = next((case for case in smaller if case.has_truth), known)
         yield known
         if self.program.states:
@@ -151,14 +151,14 @@ class _Cases:
 
     def _drawn(self, samples: int, seed: int, step: int = 0, scale: float = 1.0) -> Point:
         """Random numbers, and the optimizer state after some steps; moving averages of squares are positive."""
-        _, (parameters, x, y) = example(self.module, samples, seed)
+        _, (parameters, *data) = example(self.module, samples, seed)
         parameters = {name: scale * value for name, value in parameters.items()}
         state = self.module.initial_state(parameters) if self.program.states else {}
         if step or seed:
             draw = np.random.default_rng(seed)
             kept = {name: draw.uniform(0.1, 1, value.shape) for name, value in state.items()}
             state = {n: np.full(v.shape, float(step)) if n == "step" else v for n, v in kept.items()}
-        return Point(parameters, state, x if scale == 1 else 2 * x, y)
+        return Point(parameters, state, self.module.NETWORK.data.scaled(data, 1 if scale == 1 else 2))
 
     def _clipped(self, point: Point) -> Iterator[Case]:
         square = as_floats(Case(self.program, point).truth[SQUARE_NORM.name]).item()
@@ -202,7 +202,7 @@ class _Cases:
 
     def _met(self, point: Point) -> int:
         """Number of sides of kinks that a point reaches."""
-        sides = sides_of_kinks(self.module.NETWORK, *point.data)
+        sides = sides_of_kinks(self.module.NETWORK, *point.drawn)
         return sum(bool(np.any(side < 0)) + bool(np.any(side > 0)) for side in sides)
 
 
@@ -266,7 +266,7 @@ class Case:
     def _is_small(self) -> bool:
         """Whether exact arithmetic takes at most a few seconds."""
         weights = sum(value.size for value in self.point.parameters.values())
-        return bool(self.point.X.shape[1] * weights <= MOST_EXACT)
+        return bool(self.point.samples(self.program) * weights <= MOST_EXACT)
 
     @property
     def has_truth(self) -> bool:

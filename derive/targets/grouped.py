@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,11 @@ class Grouped:
     of a larger one, and each is judged relative to its own slopes.
     """
 
-    def __init__(self, network: Any, parameters: Values, X: Array, Y: Array, groups: int) -> None:
+    def __init__(self, network: Any, parameters: Values, data: Sequence[Array], groups: int) -> None:
         """Put the parameters into about ``groups`` groups, more where the slopes are of very different size."""
         self.network, self.has_kinks, self.most = network, network.has_kinks, -(-len(parameters) // groups)
-        slopes = network.differentiated(dict(parameters), X, Y)
-        self.coarse = resolved(network.measured(dict(parameters), X, Y), slopes)
+        slopes = network.differentiated(dict(parameters), *data)
+        self.coarse = resolved(network, dict(parameters), data, slopes)
         self.scales = {name: max(float(np.max(np.abs(slopes[name]))), 1e-290) for name in parameters}
         self.groups: dict[str, list[str]] = {}
         part: list[str] = []
@@ -68,30 +68,27 @@ class Grouped:
     def check_parameters(self, vectors: Values) -> None:
         """Do nothing: the parameters were made here."""
 
-    def pair(self, vectors: Values, X: Array, Y: Array) -> tuple[Array, Array]:
+    def stored(self, vectors: Values, data: Sequence[Array]) -> Sequence[Array]:
         """Return the data unchanged."""
-        return X, Y
+        return data
 
-    def differentiated(self, vectors: Values, X: Array, Y: Array) -> dict[str, Array]:
+    def differentiated(self, vectors: Values, *data: Array) -> dict[str, Array]:
         """The gradients."""
-        return self.joined(self.network.differentiated(self._parted(vectors), X, Y))
+        return self.joined(self.network.differentiated(self._parted(vectors), *data))
 
-    def gradients(self, vectors: Values, X: Array, Y: Array, values: dict[str, Array]) -> dict[str, Array]:
-        """The gradients, from the tensors of a forward pass."""
-        return self.joined(self.network.gradients(self._parted(vectors), X, Y, values))
+    def gradients(self, vectors: Values, *others: Any) -> dict[str, Array]:
+        """The gradients, from the data and the tensors of a forward pass."""
+        return self.joined(self.network.gradients(self._parted(vectors), *others))
 
-    def measured(self, vectors: Values, X: Array, Y: Array) -> float:
-        """The error, after a forward pass."""
-        return float(self.network.measured(self._parted(vectors), X, Y))
+    def values(self, vectors: Values, data: Sequence[Array]) -> dict[str, Array]:
+        """Every tensor of a forward pass."""
+        found: dict[str, Array] = self.network.values(self._parted(vectors), data)
+        return found
 
-    def forward(self, vectors: Values, X: Array, values: dict[str, Array]) -> Any:
-        """The output, and every tensor in ``values``."""
-        return self.network.forward(self._parted(vectors), X, values)
+    def error(self, vectors: Values, *others: Any) -> Any:
+        """The error, from the data and the tensors of a forward pass."""
+        return self.network.error(self._parted(vectors), *others)
 
-    def error(self, vectors: Values, X: Array, Y: Array, values: dict[str, Array]) -> Any:
-        """The error, from the tensors of a forward pass."""
-        return self.network.error(self._parted(vectors), X, Y, values)
-
-    def kinks(self, vectors: Values, X: Array, Y: Array, values: dict[str, Array]) -> Any:
+    def kinks(self, vectors: Values, *others: Any) -> Any:
         """On which side of each kink an argument lies."""
-        return self.network.kinks(self._parted(vectors), X, Y, values)
+        return self.network.kinks(self._parted(vectors), *others)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.record import record
@@ -27,21 +27,24 @@ class Point:
 
     parameters: Values
     state: Values
-    X: Array
-    Y: Array
+    data: tuple[Array, ...]
     learning_rate: float = 0.5
 
     @property
-    def data(self) -> tuple[dict[str, Array], Array, Array]:
+    def drawn(self) -> tuple[Any, ...]:
         """The parameters, the inputs and the targets."""
-        return dict(self.parameters), self.X, self.Y
+        return dict(self.parameters), *self.data
 
     def given(self, program: Program) -> dict[str, Array]:
         """Every given (not computed) tensor by name, with one axis for each axis in the equations."""
-        data = dict(zip((t.name for t in program.inputs), (self.X, self.Y), strict=True))
+        data = dict(zip((t.name for t in program.inputs), self.data, strict=True))
         stored = {**data, **self.parameters, **self.state}
         entries = {name: in_axes(program.tensors[name], value) for name, value in stored.items()}
         return {**entries, LEARNING_RATE.name: np.array(self.learning_rate)}
+
+    def samples(self, program: Program) -> int:
+        """The number of samples; 1 if no data have an axis of samples."""
+        return sizes(program, self.given(program)).get(SAMPLES.name, 1)
 
     def nudged(self) -> Point:
         """The same point with every parameter and state moved by one unit in the last place."""
@@ -54,7 +57,7 @@ class Point:
         return replace(self, parameters=moved(self.parameters), state=moved(self.state))
 
 
-def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[dict[str, Array], Array, Array]]:
+def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[Any, ...]]:
     """The module's example for a seed, or for the first later seed with a finite error."""
     with np.errstate(all="ignore"):
         for tried in range(seed, seed + DRAWS):
@@ -77,6 +80,9 @@ def sizes(program: Program, given: Values) -> dict[str, int]:
 def in_axes(tensor: Tensor, value: Any) -> Array:
     """Reshape a stored array to one axis for each axis in the equations."""
     array = np.asarray(value)
+    if len(tensor.axes) > 2:  # the samples are stored first
+        sample = next((place for place, axis in enumerate(tensor.axes) if axis.sample), 0)
+        return np.moveaxis(array, 0, sample)
     return array if len(tensor.axes) == 2 else array.reshape(-1 if tensor.axes else ())
 
 
@@ -89,11 +95,10 @@ def computed(module: Any, program: Program, names: Mapping[str, str], point: Poi
     state = {name: value.copy() for name, value in point.state.items()}
     with np.errstate(all="ignore"):  # no checks: infinite values are compared too
         network = module.NETWORK
-        values: dict[str, Array] = {}
-        network.forward(parameters, point.X, values)
-        error = network.error(parameters, point.X, point.Y, values)
-        slopes = network.gradients(parameters, point.X, point.Y, values)
-        network.step(parameters, state, point.X, point.Y, point.learning_rate)
+        values = network.values(parameters, point.data)
+        error = network.error(parameters, *point.data, values)
+        slopes = network.gradients(parameters, *point.data, values)
+        network.step(parameters, state, point.data, point.learning_rate)
     values = {**values, names[program.stage("error")[-1].target.name]: error}
     found = {}
     for statement in program.statements:
@@ -112,18 +117,29 @@ def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, 
     parameters = dict(point.parameters)
     gradients = {s.target.about.name: s.target.name for s in program.stage("gradient") if s.target.about}
     with np.errstate(all="ignore"):
-        yield "error()", program.stage("error")[-1].target.name, module.error(parameters, point.X, point.Y)
-        for name, value in module.gradients(parameters, point.X, point.Y).items():
+        yield "error()", program.stage("error")[-1].target.name, module.error(parameters, *point.data)
+        for name, value in module.gradients(parameters, *point.data).items():
             yield "gradients()", gradients[name], value
-        yield "forward()", program.predicted, module.forward(parameters, point.X)
-        yield from _predicted(module, program.prediction, point)
+        inputs = point.data[: len(module.NETWORK.data.inputs)]
+        yield "forward()", program.predicted, module.forward(parameters, *inputs)
+        for name, value in _predicted(module, program, inputs, point).items():
+            yield "Trainer.predict()", name, value
 
 
-def _predicted(module: Any, tensor: Tensor, point: Point) -> Iterator[tuple[str, str, Any]]:
-    """The trainer's prediction; empty if samples are coupled, since `predict` then refuses."""
+def _predicted(module: Any, program: Program, inputs: tuple[Array, ...], point: Point) -> dict[str, Array]:
+    """The trainer's predictions; empty if samples are coupled, since `predict` then refuses."""
+    data = module.NETWORK.data
+    rows = [np.ascontiguousarray(array) for array in data.turned(inputs)]
+    named = dict(zip((datum.name for datum in data.inputs), rows, strict=True))
     try:
-        rows = module.Trainer(point.parameters).predict(np.ascontiguousarray(point.X.T))
+        found = module.Trainer(point.parameters).predict(*rows if len(rows) == 1 else [named])
     except NotImplementedError:
-        return
-    first = len(tensor.axes) == 2 and tensor.axes[0].sample
-    yield "Trainer.predict()", tensor.name, rows if first else rows.T
+        return {}
+    found = found if isinstance(found, dict) else {program.predicted: found}
+    return {name: _as_stored(program.tensors[name], value) for name, value in found.items()}
+
+
+def _as_stored(tensor: Tensor, rows: Array) -> Array:
+    """A tensor as it is stored, from one with samples as rows."""
+    columns = [axis.sample for axis in tensor.axes] in ([True], [False, True])
+    return rows.T if columns else rows

@@ -247,7 +247,7 @@ def compare_named(
     apart, broken = report.renderings, report.broken
     for case in further_points(module, program, names, points) if not broken else ():
         with case.constants(module, names):
-            more, broken = _renderings(module, *case.point.data, state=case.point.state)
+            more, broken = _renderings(module, *case.point.drawn, state=case.point.state)
         apart = float(np.maximum(apart, more))
     tensors, function = compared(module, names, points), worst_function(module, rendered.functions)
     lost = digits_lost(module, rendered.functions)
@@ -264,10 +264,10 @@ def check_gradients(module: Any, entries: int | None) -> GradientReport:
     return replace(report, seed=seed, renderings=apart, broken=broken, finite=finite)
 
 
-def _measured(network: Any, drawn: tuple[dict[str, Any], Any, Any], entries: int | None) -> GradientReport:
+def _measured(network: Any, drawn: tuple[Any, ...], entries: int | None) -> GradientReport:
     """Compare the gradients with numerical ones: each parameter alone if there are few or if a group is wrong."""
     if entries == 0 and len(drawn[0]) > ENTRIES:
-        grouped = Grouped(network, *drawn, ENTRIES)
+        grouped = Grouped(network, drawn[0], drawn[1:], ENTRIES)
         found, left_out, slopes = gradient_report(cast(Any, grouped), grouped.joined(drawn[0]), *drawn[1:], entries=0)
         each = {name: grouped.judged(name, found) for name in drawn[0]}
         report = GradientReport(each, entries=0, together=grouped.most, left_out=left_out, slopes=slopes)
@@ -286,7 +286,7 @@ def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:
 
 
 def _entries(module: Any) -> int:
-    parameters, _, _ = draw_example(module.NETWORK)
+    parameters, *_ = draw_example(module.NETWORK)
     return 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
 
 

@@ -184,7 +184,7 @@ class _Runner:
         self.program = program
         self.module = module
         self.start = start
-        self.point = Point(start.parameters, state, start.X, start.Y, start.learning_rate)
+        self.point = Point(start.parameters, state, (start.X, start.Y), start.learning_rate)
         self.sizes = sizes(program, self.point.given(program))
         self.meter = Meter(module.NETWORK, program, names, self.sizes, start.X, start.Y, tuple(kinks(program)))
 

@@ -95,7 +95,7 @@ def slope(
     if any(np.any(np.abs(p) > LARGEST_PARAMETER) for p in parameters.values()):
         raise SpecError(_OUT_OF_RANGE)
     with np.errstate(all="ignore"):
-        machine = _evaluated(derivation.program, Point(parameters, {}, x, y))
+        machine = _evaluated(derivation.program, Point(parameters, {}, (x, y)))
         gradients = module.gradients(parameters, x, y)
         meter = Meter(module.NETWORK, derivation.program, {}, {}, x, y, ())
         *found, _, noise = meter.entry(parameters, parameter.name, place)

@@ -41,8 +41,8 @@ def farthest(
     ours, kept = ({n: v.copy() for n, v in part.items()} for part in (parameters, state))
     steps = runner(module, ours, kept, samples)
     with np.errstate(all="ignore"):
-        errors = steps.run(steps.arranged(X), Y, batches, rate)
-        expected = [module.NETWORK.step(parameters, state, X[b].T, Y[b].T, rate) for b in batches]
+        errors = steps.run(steps.arranged((X, Y)), batches, rate)
+        expected = [module.NETWORK.step(parameters, state, (X[b].T, Y[b].T), rate) for b in batches]
     steps.store(ours, kept)
     assert errors.dtype == dtype
     assert all(value.dtype == dtype for value in ours.values())
@@ -148,9 +148,9 @@ def test_an_optimizer_that_divides_by_the_gradient_has_its_digits(optimizer: str
     state, ours = module.NETWORK.initial_state(parameters), {n: v.copy() for n, v in parameters.items()}
     kept = {n: v.copy() for n, v in state.items()}
     steps = runner(module, ours, kept, 1)
-    steps.run(steps.arranged(np.ones((1, 1))), np.zeros((1, 1)), np.zeros((1, 1), int), 0.1)
+    steps.run(steps.arranged((np.ones((1, 1)), np.zeros((1, 1)))), np.zeros((1, 1), int), 0.1)
     steps.store(ours, kept)
-    module.NETWORK.step(parameters, state, np.ones((1, 1)), np.zeros((1, 1)), 0.1)
+    module.NETWORK.step(parameters, state, (np.ones((1, 1)), np.zeros((1, 1))), 0.1)
     moved = parameters["W1"] - z
     assert moved != 0
     assert abs(ours["W1"] - parameters["W1"]) <= 1e-11 * z
@@ -194,7 +194,7 @@ def test_a_batch_that_is_the_same_in_every_step_is_read_once() -> None:
     for batches in (every, every.copy()):
         ours = {n: v.copy() for n, v in parameters.items()}
         steps = runner(module, ours, {}, EXAMPLES)
-        results.append((steps.run(steps.arranged(X), Y, batches, 0.1), ours))
+        results.append((steps.run(steps.arranged((X, Y)), batches, 0.1), ours))
         steps.store(ours, {})
     np.testing.assert_array_equal(results[0][0], results[1][0])
     for name, value in results[0][1].items():

@@ -207,7 +207,7 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     "records": (np.zeros(6, [("a", float)]), TypeError, "X must hold real numbers, not"),
     "None": (None, TypeError, "X must hold real numbers, not object"),
     "a generator": (iter(X), TypeError, "X must hold real numbers, not object"),
-    "a dict": ({"a": 1}, TypeError, "X must hold real numbers, not object"),
+    "a dict": ({"a": 1}, ValueError, 'unknown "a" in the (validation )?inputs; expected X'),
     "ragged": ([[1, 2, 3], [1]], ValueError, "X is not a rectangular array"),
     "masked": (np.ma.masked_greater(X, 0), ValueError, "X has masked entries"),
     "cannot be read": (Broken(), TypeError, "X cannot be read as an array: the device is gone"),

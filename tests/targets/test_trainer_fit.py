@@ -63,9 +63,9 @@ def test_each_epoch_has_its_own_order(module):
         def __init__(self, *arguments: Any) -> None:
             self.steps = original(*arguments)
 
-        def run(self, inputs: Any, targets: Any, batches: Any, rate: float) -> Any:
+        def run(self, data: Any, batches: Any, rate: float) -> Any:
             seen.extend(batches.tolist())
-            return self.steps.run(inputs, targets, batches, rate)
+            return self.steps.run(data, batches, rate)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.steps, name)

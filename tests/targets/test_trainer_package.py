@@ -275,7 +275,7 @@ def test_public_names_have_docstrings(generated, name):
     public += [getattr(namespace["Trainer"], n) for n in dir(namespace["Trainer"]) if not n.startswith("_")]
     assert len(public) >= 15
     assert all(thing.__doc__ for thing in public)
-    shapes = dict(namespace["NETWORK"].data)
+    shapes = {datum.name: datum.shape[0] for datum in namespace["NETWORK"].data.all}
     for function in (namespace["forward"], namespace["Trainer"].predict, namespace["Trainer"].fit):
         width = str(shapes["X"])
         assert f"{width}, m)" in function.__doc__ or f"(samples, {width})" in function.__doc__

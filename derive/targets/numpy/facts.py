@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Mul
 
-from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.coupling import coupling
 from derive.calculus.index import Tensor
 from derive.calculus.properties import values_of
-from derive.targets.fold import WIDTH
+from derive.targets.fold import WIDTH, folded
 from derive.targets.names import width_names
+from derive.targets.numpy.code import quoted
+from derive.targets.numpy.data import KINDS, Data, sample_axes
 from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.function_bodies import dict_code
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
@@ -29,16 +31,18 @@ MOST = 8
 
 def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the context of the templates of the trainer, in addition to the ``context`` of the equations."""
-    targets, inputs, outputs = context["targets"], context["inputs"], context["outputs"]
-    coupled = coupling(program)
+    data: Data = context["data"]
+    coupled = next(filter(None, (coupling(replace(program, predicted=name)) for name in program.outputs)), "")
     return {
-        "targets": targets,
-        **_predicted(program),
-        "coupled_lines": tuple(textwrap.wrap(_coupled_fit(coupled), WIDTH - 8)),
+        "targets": data.kind,
+        **_types(data, data.is_plain),
+        **_predicted(data),
+        **_predict_code(data),
+        "coupled_lines": tuple(_wrapped(_coupled_fit(coupled))),
         "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
         "words": tuple(_words(network)),
-        "data_lines": tuple(textwrap.wrap(_data(targets, inputs, outputs), WIDTH - 8)),
-        "width_lines": tuple(textwrap.wrap(_widths(context["widths"]), WIDTH - 4)),
+        "data_lines": tuple(_fit_lines(data)),
+        "width_lines": tuple(_wrapped(_widths(context["widths"]), 4)),
     }
 
 
@@ -60,18 +64,13 @@ def _widths(names: Sequence[str]) -> str:
     return f"Without `parameters`, the widths are needed, by name and as integers from 1: Trainer({given})."
 
 
-_KINDS = {
-    "real": "any finite numbers",
-    "unit": "numbers from 0 to 1",
-    "classes": "one-hot rows, or shares that sum to 1; classes count from 0",
-    "signs": "-1 or +1",
-    "counts": "numbers that are not negative",
-}
-
-
-def _data(targets: str, inputs: str, outputs: str) -> str:
-    """A sentence about the shapes of the data and the allowed targets."""
-    return f"X is (samples, {inputs}), Y is {_target_shapes(targets, outputs)}: {_KINDS[targets]}."
+def _fit_lines(data: Data) -> list[str]:
+    """The lines about the shapes of the data and the allowed targets."""
+    if data.is_plain:
+        shape, units = data.rows_shape(data.inputs[0]), data.extent(data.targets[0].axes[0].extent)
+        return _wrapped(f"X is {shape}, Y is {_target_shapes(data.kind, units)}: {KINDS[data.kind]}.")
+    lines = [f"X is {data.by_rows(data.inputs)}.", f"Y is {data.by_rows(data.targets)}."]
+    return [line for said in lines for line in _wrapped(said)]
 
 
 def _target_shapes(targets: str, outputs: str) -> str:
@@ -82,16 +81,84 @@ def _target_shapes(targets: str, outputs: str) -> str:
     return f"{shapes} or classes (samples,)" if targets in ("classes", "unit", "signs") else shapes
 
 
-def _predicted(program: ArrayProgram) -> dict[str, Any]:
-    """The context of the prediction: its shape with samples as columns, its meaning, and why it has no score."""
-    prediction, target = program.prediction, program.inputs[1]
-    statement = next(s for s in program.stage("forward") if s.target == prediction)
-    values = values_of(statement.equation)
+def _types(data: Data, plain: bool) -> dict[str, Any]:
+    """The context of the signatures: how the data are given."""
+
+    def given(tensors: Sequence[Tensor]) -> str:
+        if not tensors:
+            return "None"
+        return "ArrayLike" if len(tensors) == 1 else "Mapping[str, ArrayLike]"
+
+    x, y = given(data.inputs), given(data.targets)
+    several = len(data.program.outputs) > 1
     return {
-        "predicted": tuple(scalar(side).text for side in mx.Array(prediction).shape),
-        "units": scalar(_units(prediction)).text,
-        "probabilities": values.name.lower() if values and values.are_probabilities else "",
-        "no_score": () if _units(prediction) == _units(target) else _string(_no_score(program)),
+        "plain": plain,
+        "x_type": x,
+        "y_type": "None = None" if y == "None" else y,
+        "y_pair": y,
+        "predict_type": "dict[str, Array]" if several else "Array",
+        "fit_arguments": ", ".join(
+            _call(letter, tensors) for letter, tensors in (("X", data.inputs), ("Y", data.targets))
+        ),
+        "predict_call": _call("X", data.inputs),
+    }
+
+
+def _call(letter: str, tensors: Sequence[Tensor]) -> str:
+    """An argument in an example of a call."""
+    if len(tensors) < 2:
+        return letter if tensors else "None"
+    return f"{{{', '.join(f'{quoted(t.name)}: ...' for t in tensors)}}}"
+
+
+def _predicted(data: Data) -> dict[str, Any]:
+    """The context of the prediction: its shapes, its meaning, and why it has no score."""
+    program = data.program
+    prediction, targets = program.prediction, data.targets
+    statement = next(s for s in program.stage("forward") if s.target == prediction)
+    values, single = values_of(statement.equation), len(program.outputs) == 1
+    outputs = [program.tensors[name] for name in program.outputs]
+    units = scalar(_units(prediction)).text
+    said = f"X is {data.by_rows(data.inputs)}, the outputs are {data.by_rows(outputs)}."
+    if data.is_plain and single:
+        said = f"X is {data.rows_shape(data.inputs[0])}, the outputs are (samples, {units})."
+    no_score, why = "", ""
+    if len(targets) != 1 or not single:
+        why = f"there {'is not one output and one target' if targets else 'are no targets'}"
+        no_score = f"{why}, so predictions have no score: use error, which is the loss"
+    elif _units(prediction) != _units(targets[0]) or (data.kind != "real" and len(prediction.axes) > 2):
+        why, no_score = "outputs and targets have different shapes", _no_score(prediction.name, targets[0].name)
+    return {
+        "units": units,
+        "predict_lines": tuple(_wrapped(said)),
+        "predict_words": tuple(_wrapped(said, 4)),
+        "probabilities": values.name.lower() if values and values.are_probabilities and single else "",
+        "no_score": _string(no_score) if no_score else (),
+        "no_score_words": why,
+    }
+
+
+def _predict_code(data: Data) -> dict[str, Any]:
+    """The context of the form ``predict``: the arguments, what makes arrays of them, and the result."""
+    program, names = data.program, data.codes.tensors
+    dtype = "next(iter(parameters.values())).dtype"
+    arguments = ["X"] if data.is_plain else [names[t.name] for t in data.inputs]
+    axes = dict(sample_axes(program.tensors.values()))
+
+    def turned(tensor: Tensor, code: str) -> str:
+        return f"{code}{'' if tensor.name in axes else '.T'}"
+
+    reads = []
+    for argument, tensor in zip(arguments, data.inputs, strict=True):
+        code = f"np.asarray({argument}, dtype={'np.intp' if tensor.places else dtype})"
+        if len(tensor.axes) < 2:
+            code += ".reshape(1, -1)" if tensor.name not in axes else ".reshape(-1, 1)"
+        reads.append(f"{names[tensor.name]} = {turned(tensor, code) if len(tensor.axes) > 1 else code}")
+    outputs = [(name, turned(program.tensors[name], names[name])) for name in program.outputs]
+    return {
+        "predict_arguments": ", ".join(f"{name}: Any" for name in arguments),
+        "predict_reads": folded(tuple(reads), ""),
+        "predict_result": outputs[0][1] if len(outputs) == 1 else dict_code(outputs),
     }
 
 
@@ -100,10 +167,13 @@ def _units(tensor: Tensor) -> Expr:
     return Mul(*(axis.extent for axis in tensor.axes if not axis.sample))
 
 
-def _no_score(program: ArrayProgram) -> str:
+def _no_score(prediction: str, target: str) -> str:
     """Why ``score`` is not available: the prediction does not have the shape of the target."""
-    prediction, target = program.predicted, program.inputs[1].name
     return f"score needs predictions of the shape of the targets, but {prediction} has another shape than {target}"
+
+
+def _wrapped(sentence: str, indent: int = 8) -> list[str]:
+    return textwrap.wrap(sentence, WIDTH - indent)
 
 
 def _no_prediction(coupled: str) -> str:

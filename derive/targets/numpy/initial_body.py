@@ -2,44 +2,162 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
-from sympy import Expr, Indexed, Mul, Pow, Symbol, preorder_traversal
+from sympy import Expr, Indexed, Integer, Mul, Pow, Symbol, preorder_traversal, prod
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import Tensor, symbols_read
-from derive.learning.initialisations import INPUTS, UNITS, Initialisation
-from derive.targets.fold import folded
-from derive.targets.numpy.code import quoted
+from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
+from derive.record import record
+from derive.targets.fold import WIDTH, folded
+from derive.targets.numpy.code import python_number, quoted
 from derive.targets.numpy.function_bodies import STEP, Lines, dict_code
 from derive.targets.numpy.statements import Statements
 
 
-def initial_lines(statements: Statements, initialisation: Initialisation) -> Lines:
-    """Return the lines that return the parameters before the first step; biases in a column of a weight are zero."""
-    parameters = statements.program.parameters
-    drawn = dict_code((p.name, _initial(statements, p, initialisation)) for p in parameters)
-    columns = [p for p in parameters if p.role == "weight" and _has_biases(p)]
-    if not columns or initialisation.variance is None:
-        return folded((f"return {drawn}",), STEP)
-    zeros = (f"parameters[{quoted(p.name)}][:, 0] = 0" for p in columns)
-    return folded((f"parameters = {drawn}", *zeros, "return parameters"), STEP)
+@record
+class Beginning:
+    """How the parameters begin: as the statement says, and otherwise weights by an initialisation.
+
+    Biases are zero then, also those in a column of a weight, and factors such as gains are one.
+    """
+
+    statements: Statements
+    default: Initialisation
+
+    @cached_property
+    def _starts(self) -> dict[str, Any]:
+        """The initialisation, the number or the array with which each parameter begins."""
+        program = self.statements.program
+        return {p.name: self._start(p, program.starts.get(p.name)) for p in program.parameters}
+
+    def _start(self, parameter: Tensor, stated: Any) -> Any:
+        if isinstance(stated, str):
+            return INITIALISATIONS[stated]
+        if stated is not None:
+            return stated
+        if parameter.role == "weight" and self.default.kind != "zeros":
+            return self.default
+        return Fraction(int(is_factor(self.statements.program, parameter)))
+
+    @cached_property
+    def _drawn(self) -> dict[str, Initialisation]:
+        """The parameters that are drawn at random."""
+        drawn = ((n, s) for n, s in self._starts.items() if isinstance(s, Initialisation) and s.kind != "zeros")
+        return dict(drawn)
+
+    @cached_property
+    def helpers(self) -> dict[str, int]:
+        """The kinds of distributions that are drawn from; a variance of one kind has the numerator given."""
+        found: dict[str, int] = {}
+        for start in self._drawn.values():
+            found[start.kind] = max(found.get(start.kind, 0), _numerator(start))
+        return found
+
+    @property
+    def shapes(self) -> str:
+        """The type of the shapes that are drawn."""
+        matrices = all(len(p.axes) < 3 for p in self.statements.program.parameters)
+        return "tuple[int, int]" if matrices else "tuple[int, ...]"
+
+    @cached_property
+    def words(self) -> Lines:
+        """The docstring of the function."""
+        program = self.statements.program
+        stated = {name: start for name, start in program.starts.items() if isinstance(start, str)}
+        others = [p for p in program.parameters if p.name not in program.starts]
+        factors = any(is_factor(program, p) for p in others)
+        weights = [p for p in others if p.role == "weight"]
+        said = [f"Weights are {self.default.phrase}."] if weights and self.default.kind != "zeros" else []
+        said += [f"{name} is {INITIALISATIONS[start].phrase}." for name, start in stated.items()]
+        if program.starts:
+            first = "Return the parameters before the first step."
+        elif self.default.kind == "zeros":
+            first = f"Return parameters that are all zero{', but for factors, which are one' if factors else ''}."
+        else:
+            first = f"Return random parameters; biases are zero{', factors such as gains are one' if factors else ''}."
+        if not said:
+            return (f'"""{first}"""',)
+        return (f'"""{first}', "", *textwrap.wrap(" ".join(said), WIDTH - 4), '"""')
+
+    @property
+    def lines(self) -> Lines:
+        """The lines that return the parameters before the first step."""
+        parameters = self.statements.program.parameters
+        code = dict_code((p.name, self._code(p)) for p in parameters)
+        zeros = [
+            f"parameters[{quoted(p.name)}][:, 0] = 0"
+            for p in parameters
+            if p.name in self._drawn and _has_biases(p) and self._drawn[p.name].kind != "orthogonal"
+        ]
+        if not zeros:
+            return folded((f"return {code}",), STEP)
+        return folded((f"parameters = {code}", *zeros, "return parameters"), STEP)
+
+    def _code(self, parameter: Tensor) -> str:
+        """The initial value of a parameter as code."""
+        start, extent = self._starts[parameter.name], self.statements.extent
+        shape = shape_code(parameter, extent)
+        if not isinstance(start, Initialisation):
+            return _array_code(start, shape)
+        inputs, units = fans(parameter)
+        if start.variance is not None:
+            more = Fraction(self.helpers[start.kind], _numerator(start))
+            return f"{start.kind}({extent(more * start.spread[1].xreplace({INPUTS: inputs, UNITS: units}))}, {shape})"
+        if start.kind == "zeros":
+            return f"np.zeros({shape})"
+        rows, *others = (axis.extent for axis in parameter.axes) or [Integer(1)]
+        columns = prod(others) - int(_has_biases(parameter))
+        code = f"orthogonal({extent(rows)}, {extent(columns)})"
+        if _has_biases(parameter):
+            return f"np.hstack([np.zeros(({extent(rows)}, 1)), {code}])"
+        return code if len(others) == 1 else f"{code}.reshape{shape}"
 
 
-def _initial(statements: Statements, parameter: Tensor, initialisation: Initialisation) -> str:
-    """The initial value of a parameter as code; biases are zero, and factors such as gains are one."""
-    rows, columns = mx.Array(parameter).shape
-    inputs = columns - 1 if _has_biases(parameter) else columns
-    extent = statements.extent
-    shape = shape_code(parameter, extent)
-    if parameter.role == "weight" and initialisation.variance is not None:
-        fans = initialisation.spread[1].xreplace({INPUTS: inputs, UNITS: rows})
-        return f"{initialisation.kind}({extent(fans)}, {shape})"
-    if parameter.role == "weight" and initialisation.kind == "orthogonal":
-        code = f"orthogonal({extent(rows)}, {extent(inputs)})"
-        return f"np.hstack([np.zeros(({extent(rows)}, 1)), {code}])" if _has_biases(parameter) else code
-    return f"np.{'ones' if is_factor(statements.program, parameter) else 'zeros'}({shape})"
+def _numerator(start: Initialisation) -> int:
+    """What is divided by the fans: the variance, or three times that, the square of a uniform distribution's limit."""
+    return int(start.spread[0] * (3 if start.kind == "uniform" else 1))
+
+
+def fans(parameter: Tensor) -> tuple[Expr, Expr]:
+    """Return the numbers of inputs and of units of a parameter, of which the variance of its entries is computed.
+
+    A parameter [units, inputs, taps...] has inputs * taps of one and units * taps of the other; a
+    vector has its length of both. Biases in column 0 do not count.
+
+    >>> from derive.calculus.index import Axis
+    >>> fans(Tensor("K", "weight", (Axis(8), Axis(3), Axis(5), Axis(5))))
+    (75, 200)
+    """
+    extents = [axis.extent for axis in parameter.axes]
+    if len(extents) < 2:
+        length = extents[0] if extents else Integer(1)
+        return length, length
+    taps = prod(extents[2:])
+    return (extents[1] - int(_has_biases(parameter))) * taps, extents[0] * taps
+
+
+def _array_code(value: Any, shape: str) -> str:
+    """A number for all entries, or an array of nested tuples in the order of the axes, as code."""
+    if isinstance(value, tuple):
+        return f"np.array({_nested(value)}).reshape{shape}"
+    if value in (0, 1):
+        return f"np.{'ones' if value else 'zeros'}({shape})"
+    return f"np.full({shape}, {_number(value)})"
+
+
+def _nested(value: Any) -> str:
+    return f"[{', '.join(map(_nested, value))}]" if isinstance(value, tuple) else _number(value)
+
+
+def _number(value: Any) -> str:
+    return python_number(value).text if isinstance(value, Fraction) else repr(float(value))
 
 
 def is_factor(program: ArrayProgram, parameter: Tensor) -> bool:
@@ -55,8 +173,8 @@ def is_factor(program: ArrayProgram, parameter: Tensor) -> bool:
 
 
 def _has_biases(parameter: Tensor) -> bool:
-    """Whether column 0 of a weight holds the biases."""
-    return any(axis.start == 0 for axis in parameter.axes)
+    """Whether column 0 of a weight holds the biases of its layer."""
+    return len(parameter.axes) == 2 and parameter.axes[1].start == 0 and parameter.layer is not None
 
 
 def shape_code(parameter: Tensor, width: Callable[[Expr], str]) -> str:

@@ -40,7 +40,19 @@ _RUNTIME = {
     **dict.fromkeys(("compare_gradients", "compare_steps", "draw_example", "gradient_report", "report"), "check"),
 }
 #: The modules of the runtime; each imports only earlier ones.
-_PARTS = ("values", "network", "steps", "stopping", "files", "course", "trainer", "check")
+_PARTS = (
+    "values",
+    "data",
+    "finite",
+    "parameters",
+    "network",
+    "steps",
+    "stopping",
+    "files",
+    "course",
+    "trainer",
+    "check",
+)
 #: The types of the equations in a file without the runtime.
 _TYPES = """\
 Array = NDArray[Any]
@@ -87,8 +99,9 @@ class Rendered:
 
     def _forward_words(self) -> list[str]:
         """The docstring of ``forward``; long shapes have a paragraph of their own."""
-        shapes = "the output, ({}), for inputs {x}, ({inputs}, m)"
-        shapes = shapes.format(", ".join(self.context["predicted"]), **self.context)
+        data = self.context["data"]
+        inputs = "; ".join(f"{data.codes.tensors[t.name]}, {data.stored_shape(t)}" for t in data.inputs)
+        shapes = f"the output, {data.stored_shape(data.program.prediction)}{f', for inputs {inputs}' if inputs else ''}"
         line = f'"""Return {shapes}; fill `values`."""'
         if len(line) <= WIDTH - 4:
             return [line]

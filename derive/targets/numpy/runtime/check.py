@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from derive.targets.numpy.runtime.data import _at, _Datum, _width
 from derive.targets.numpy.runtime.network import FAILURES, FUNCTIONS, Network
 from derive.targets.numpy.runtime.steps import Steps, _Fast
 from derive.targets.numpy.runtime.values import (
@@ -22,18 +23,19 @@ from derive.targets.numpy.runtime.values import (
     _positive_integer,
 )
 
-#: How targets of a kind are drawn for an example, (outputs, samples).
-_DRAWN: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
+#: How data of a kind are drawn for an example.
+_DRAWN: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
+    "real": lambda draw, shape: draw.normal(0, 1, shape),
     "unit": lambda draw, shape: draw.uniform(0, 1, shape),
-    "classes": lambda draw, shape: np.eye(shape[0])[:, draw.integers(0, *shape)],
     "signs": lambda draw, shape: draw.choice([-1.0, 1.0], shape),
     "counts": lambda draw, shape: draw.integers(0, 6, shape).astype(np.float64),
+    "mask": lambda draw, shape: (draw.uniform(0, 1, shape) < 0.75).astype(np.float64),
+    "positive": lambda draw, shape: draw.uniform(0.5, 1.5, shape),
+    "chances": lambda draw, shape: draw.uniform(0.1, 0.9, shape),
 }
 
 
-def draw_example(
-    network: Network, samples: int = 7, seed: int = 0
-) -> tuple[Parameters, Array, Array]:
+def draw_example(network: Network, samples: int = 7, seed: int = 0) -> tuple[Any, ...]:
     """Random parameters (biases too), inputs and targets, to check gradients with.
 
     Parameters and inputs are smaller where the error or all its slopes would be out of
@@ -43,26 +45,52 @@ def draw_example(
     widths = {name: 3 + number for number, name in enumerate(network.widths)}
     parameters = network.checked_initial_parameters(seed, **widths)
     network.check_parameters(parameters)
-    for value in parameters.values():
+    for name, value in parameters.items():
         value += generator.normal(0, 0.1, value.shape)
-    X = generator.normal(0, 1, (network.rows(parameters, 0), samples))
-    shape = (network.rows(parameters, 1), samples)
-    Y = _DRAWN.get(network.targets, _DRAWN["unit"])(generator, shape)
+        if name in network.kinds:
+            value[...] = _DRAWN[network.kinds[name]](generator, value.shape)
+    sizes = network.sizes(parameters)
+    data = [_drawn(datum, samples, sizes, generator) for datum in network.data.all]
     for scale in (1.0, 1e-2, 1e-4):
         drawn = {name: scale * value for name, value in parameters.items()}
+        smaller = network.data.scaled(data, scale)
         with np.errstate(all="ignore"):
-            error = network.measured(drawn, scale * X, Y)
-            slopes = network.differentiated(drawn, scale * X, Y)
+            error = network.measured(drawn, *smaller)
+            slopes = network.differentiated(drawn, *smaller)
             if math.isfinite(error) and any(map(np.any, slopes.values())):
-                return drawn, scale * X, Y
-    return parameters, X, Y
+                return drawn, *smaller
+    return parameters, *data
+
+
+def _drawn(
+    datum: _Datum, samples: int, sizes: dict[str, int], generator: np.random.Generator
+) -> Array:
+    """Random data; a width that no parameter has gets a number of its own."""
+    for extent in datum.shape:
+        if isinstance(extent, str):
+            sizes.setdefault(_width(extent)[0], 3 + len(sizes))
+    shape = tuple(samples if e is None else _at(e, sizes) for e in datum.shape)
+    if datum.places is not None:
+        extent, start = datum.places
+        return start + generator.integers(0, _at(extent, sizes), shape)
+    if datum.kind == "classes":
+        count = shape[datum.over]
+        others = shape[: datum.over] + shape[datum.over + 1 :]
+        one_hot = np.eye(count)[generator.integers(0, count, others)]
+        return np.ascontiguousarray(np.moveaxis(one_hot, -1, datum.over))
+    kind = "unit" if datum.target and datum.kind == "real" else datum.kind
+    found = _DRAWN[kind](generator, shape)
+    if kind == "mask":  # whatever it is summed over, something is left
+        for axis, extent in enumerate(datum.shape):
+            if extent is not None:
+                np.moveaxis(found, axis, 0)[0] = 1
+    return found
 
 
 def compare_gradients(
     network: Network,
     parameters: Parameters,
-    X: ArrayLike,
-    Y: ArrayLike,
+    *data: ArrayLike,
     entries: int | None = None,
     seed: Seed = 0,
 ) -> dict[str, tuple[float, float]]:
@@ -72,51 +100,60 @@ def compare_gradients(
     to the largest entry of that gradient. Where that from the complex step is more than
     1e-12, it is relative to at least the rounding of these sums, which is measured.
     That from central differences, which cannot resolve a slope far smaller than the
-    others or than the error, is relative to at least a thousandth of these.
+    others or than the error, is relative to at least a thousandth of these (or of the
+    largest number on the way to the error, where they all are 0 but for rounding).
     `entries` limits how many entries of each parameter are checked one by one
     (drawn from `seed`); one random direction through all of them is checked in any
     case. A central difference across a kink of a function, or over more than the error
     is straight, measures no slope, and is left out. All is computed in float64. Raises
     what `gradients` does.
     """
-    return gradient_report(network, parameters, X, Y, entries, seed)[0]
+    return gradient_report(network, parameters, *data, entries=entries, seed=seed)[0]
 
 
 def gradient_report(
     network: Network,
     parameters: Parameters,
-    X: ArrayLike,
-    Y: ArrayLike,
+    *data: ArrayLike,
     entries: int | None = None,
     seed: Seed = 0,
 ) -> tuple[dict[str, tuple[float, float]], int, int]:
     """What `compare_gradients` finds; how many central differences were left out."""
     network.check_parameters(parameters)
     wide = {name: value.astype(np.float64) for name, value in parameters.items()}
-    inputs, targets = network.pair(wide, X, Y)
+    stored = network.stored(wide, data)
     if entries is not None:
         entries = _positive_integer(entries, "entries", least=0)
-    slopes, generator = _Slopes(network, wide, inputs, targets), _generator(seed)
+    slopes, generator = _Slopes(network, wide, stored), _generator(seed)
     found = {name: slopes.worst(name, entries, generator) for name in slopes.exact}
     return found, slopes.left_out, slopes.measured
 
 
-def resolved(error: float, gradients: Parameters) -> float:
+def resolved(
+    network: Network, parameters: Parameters, data: Sequence[Array], slopes: Parameters
+) -> float:
     """The smallest slope that central differences resolve beside the others."""
-    largest = [float(np.max(np.abs(gradient))) for gradient in gradients.values()]
-    return 1e-3 * max(abs(error), *largest)
+    values = network.values(parameters, data)
+    error = float(network.error(parameters, *data, values))
+    largest = max(abs(error), *map(_largest, slopes.values()))
+    terms = max(map(_largest, values.values()), default=0.0)
+    return 1e-3 * (largest if largest > 1e-9 * terms else terms)
+
+
+def _largest(values: Array) -> float:
+    return float(np.max(np.abs(values)))
 
 
 class _Slopes:
     """The gradients at a point beside the slopes of the error that are measured."""
 
     def __init__(
-        self, network: Network, parameters: Parameters, X: Array, Y: Array
+        self, network: Network, parameters: Parameters, data: Sequence[Array]
     ) -> None:
         """Compute the gradients at a point."""
-        self.network, self.parameters, self.X, self.Y = network, parameters, X, Y
-        self.exact = network.differentiated(parameters, X, Y)
-        self.resolved = resolved(network.measured(parameters, X, Y), self.exact)
+        self.network, self.parameters, self.data = network, parameters, data
+        self.exact = network.differentiated(parameters, *data)
+        self.resolved = resolved(network, parameters, data, self.exact)
         self.left_out = self.measured = 0
 
     def worst(
@@ -169,13 +206,12 @@ class _Slopes:
 
     def sides(self, parameters: Parameters) -> list[Array]:
         """On which side of each kink of a function its argument lies: -1, 0 or 1."""
-        return sides_of_kinks(self.network, parameters, self.X, self.Y)
+        return sides_of_kinks(self.network, parameters, *self.data)
 
     def error(self, parameters: Parameters) -> complex:
         """The error, of complex parameters too."""
-        values: Parameters = {}
-        self.network.forward(parameters, self.X, values)
-        return complex(self.network.error(parameters, self.X, self.Y, values))
+        values = self.network.values(parameters, self.data)
+        return complex(self.network.error(parameters, *self.data, values))
 
     def central(
         self,
@@ -206,10 +242,8 @@ class _Slopes:
                 break
             draw = np.random.default_rng(seed)
             moved = _rounded(self.parameters, draw)
-            values: Parameters = {}
-            self.network.forward(moved, self.X, values)
-            values = _rounded(values, draw)
-            again = self.network.gradients(moved, self.X, self.Y, values)[name]
+            values = _rounded(self.network.values(moved, self.data), draw)
+            again = self.network.gradients(moved, *self.data, values)[name]
             turned = direction * (1 + 2.0**-46 * draw.uniform(-1, 1))
             measured = self.slopes(name, turned, moved)[0]
             far = float(np.max(np.abs(again - gradient)))
@@ -226,13 +260,11 @@ def _rounded(arrays: Parameters, draw: np.random.Generator) -> Parameters:
 
 
 def sides_of_kinks(
-    network: Network, parameters: Parameters, X: Array, Y: Array
+    network: Network, parameters: Parameters, *data: Array
 ) -> list[Array]:
     """On which side of each kink of a function its argument lies: -1, 0 or 1."""
-    values: Parameters = {}
-    if network.has_kinks:
-        network.forward(parameters, X, values)
-    return network.kinks(parameters, X, Y, values)
+    values = network.values(parameters, data) if network.has_kinks else {}
+    return network.kinks(parameters, *data, values)
 
 
 def _moved(parameters: Parameters, name: str, step: Array) -> Parameters:
@@ -261,8 +293,7 @@ def compare_steps(
     network: Network,
     faster: Steps | None,
     parameters: Parameters,
-    X: ArrayLike,
-    Y: ArrayLike,
+    *data: ArrayLike,
     steps: int = 5,
     learning_rate: float = 0.01,
     state: Parameters | None = None,
@@ -280,13 +311,13 @@ def compare_steps(
     state = network.initial_state(parameters) if state is None else state
     network.check_state(parameters, state)
     parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
-    inputs, targets = network.pair(parameters, X, Y)
+    rows = network.data.turned(network.stored(parameters, data))
     rate, count = _checked_rate(learning_rate), _positive_integer(steps, "steps")
     if faster is None or faster.change(network):
         return 0.0  # fit takes its steps with update
-    samples = np.arange(inputs.shape[1])
+    samples = np.arange(network.data.samples(rows))
     alone = np.resize(samples, (count, 1))
-    compared = _Apart(network, faster, parameters, state, inputs, targets)
+    compared = _Apart(network, faster, parameters, state, rows)
     with np.errstate(all="ignore"):
         after = compared.stepped(parameters, alone[:1], rate)
         change = max(_distance(after[n], value) for n, value in parameters.items())
@@ -303,16 +334,15 @@ class _Apart(NamedTuple):
     faster: Steps
     parameters: Parameters
     state: Parameters
-    X: Array
-    Y: Array
+    rows: Sequence[Array]
 
     def worst(self, batches: Array, rate: float) -> float:
         """The worst difference between the two renderings after these steps."""
         stated = self.stepped(self.parameters, batches, rate)
         second, kept = _copied(self.parameters), _copied(self.state)
         steps = _Fast(self.faster, self.network, second, kept, batches.shape[1])
-        rows = steps.arranged(np.ascontiguousarray(self.X.T))
-        errors = steps.run(rows, np.ascontiguousarray(self.Y.T), batches, rate)
+        rows = [np.ascontiguousarray(array) for array in self.rows]
+        errors = steps.run(steps.arranged(rows), batches, rate)
         steps.store(second, kept)
         found = _together(second, kept, errors)
         signs = np.random.default_rng(0)
@@ -321,9 +351,8 @@ class _Apart(NamedTuple):
             for name, value in self.parameters.items()
         }
         moved = self.stepped(nudged, batches, rate)
-        values: Parameters = {}
-        self.network.forward(self.parameters, self.X, values)
-        terms = max(float(np.max(np.abs(value))) for value in values.values())
+        data = self.network.data.turned(self.rows)
+        terms = max(map(_largest, self.network.values(self.parameters, data).values()))
         off = []
         for name, value in stated.items():
             least = terms if name == "the errors" else 1e-290
@@ -336,8 +365,9 @@ class _Apart(NamedTuple):
     ) -> Parameters:
         """What there is after a step by `update` for each batch."""
         now, kept = _copied(parameters), _copied(self.state)
+        turned, chosen = self.network.data.turned, self.network.data.chosen
         errors = [
-            self.network.step(now, kept, self.X[:, batch], self.Y[:, batch], rate)
+            self.network.step(now, kept, turned(chosen(self.rows, batch)), rate)
             for batch in batches
         ]
         return _together(now, kept, errors)
@@ -380,7 +410,7 @@ def _report(network: Network, steps: Steps | None) -> int:
     # of a large network, some entries, and a direction through all of them
     large = sum(value.size for value in drawn[0].values()) > 10_000
     entries = 64 if large else None
-    found, left_out, slopes = gradient_report(network, *drawn, entries)
+    found, left_out, slopes = gradient_report(network, *drawn, entries=entries)
     print("parameter   complex step   central differences")
     for name, (complex_step, central) in found.items():
         print(f"{name:<11} {complex_step:<14.1e} {central:.1e}")

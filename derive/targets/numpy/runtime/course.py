@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn, final
 
 import numpy as np
 
+from derive.targets.numpy.runtime.finite import _why_not_finite
 from derive.targets.numpy.runtime.steps import _Plain
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -33,8 +34,7 @@ class _Course:
     def __init__(
         self,
         trainer: Any,
-        X: Array,
-        Y: Array,
+        data: Sequence[Array],
         rate: float,
         size: int,
         interrupts: _Interrupts,
@@ -43,15 +43,16 @@ class _Course:
         """Get ready for batches of `size` samples, and for the rest of an epoch."""
         self.trainer, self.rate, self.size = trainer, rate, size
         self.interrupts, self.bar = interrupts, bar
-        self.whole = len(X) - len(X) % size
-        lengths = [size] * (self.whole // size) + [len(X) - self.whole] * (
-            self.whole < len(X)
+        self.samples = samples = trainer.network.data.samples(data)
+        self.whole = samples - samples % size
+        lengths = [size] * (self.whole // size) + [samples - self.whole] * (
+            self.whole < samples
         )
-        self.weights = np.array(lengths) / len(X)
+        self.weights = np.array(lengths) / samples
         self.steps = trainer._steps_for(set(lengths))
-        self.X, self.Y = self.steps[size].arranged(X), np.ascontiguousarray(Y)
         #: As they were given, for what the functional core is asked about a step.
-        self.inputs = X
+        self.given = tuple(np.ascontiguousarray(array) for array in data)
+        self.data = self.steps[size].arranged(self.given)
         #: How many epochs are handed over at once where nothing comes between them.
         self.block = max(1, self.steps[size].chunk // len(lengths))
         self.done = 0
@@ -71,7 +72,7 @@ class _Course:
 
     def go(self, epochs: int, generator: np.random.Generator | None) -> None:
         """Take the steps of some epochs, in new orders if there is a generator."""
-        samples = len(self.X)
+        samples = self.samples
         order = np.broadcast_to(np.arange(samples), (epochs, samples))
         if generator is not None and self.size < samples:
             order = generator.permuted(order, axis=1)
@@ -90,7 +91,7 @@ class _Course:
         steps = self._turn_to(self.steps[size])
         for first in range(0, len(batches), steps.chunk):
             part = batches[first : first + steps.chunk]
-            errors = steps.run(self.X, self.Y, part, self.rate)
+            errors = steps.run(self.data, part, self.rate)
             self.pending.append((steps, part, errors))
             if not np.isfinite(errors).all():
                 self._retreat()
@@ -153,10 +154,9 @@ class _Course:
         )
         large = f"the learning rate {self.rate:g} is too large, or the data are"
         rows = [row for _, batches, _ in taken for row in batches][good]
-        batch = self.inputs[rows].T, self.Y[rows].T
-        why = self.trainer.network.why_not_finite(
-            self.trainer.parameters, *batch, large, broken
-        )
+        network = self.trainer.network
+        batch = network.data.turned(network.data.chosen(self.given, rows))
+        why = _why_not_finite(network, self.trainer.parameters, batch, large, broken)
         raise ArithmeticError(
             f"{what} {step}: {why}; the trainer is left before that step"
         )
@@ -190,7 +190,7 @@ class _Course:
             part = batches[:count]
             count -= len(part)
             if len(part):
-                errors = self._turn_to(steps).run(self.X, self.Y, part, self.rate)
+                errors = self._turn_to(steps).run(self.data, part, self.rate)
                 self.pending.append((steps, part, errors))
 
     def aside(self, callback: Callable[[Any], object]) -> tuple[object, bool]:

@@ -9,12 +9,13 @@ import math
 import sys
 import tokenize
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from derive.targets.numpy.runtime.data import _at
 from derive.targets.numpy.runtime.network import Network
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -128,21 +129,21 @@ class _Plain:
         for own, given in zip(self._own, (parameters, state), strict=True):
             _copy_into(given, own)
 
-    def arranged(self, X: Array) -> Array:
-        """The inputs, (n, features), as `run` wants them."""
-        return np.ascontiguousarray(X)
+    def arranged(self, data: Sequence[Array]) -> Sequence[Array]:
+        """The data, samples as rows, as `run` wants them."""
+        return data
 
-    def run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
-        """Take a step for each row of `batches`, (steps, samples): rows of X and Y.
+    def run(self, data: Sequence[Array], batches: Array, learning_rate: float) -> Array:
+        """Take a step for each row of `batches`, (steps, samples): rows of the data.
 
-        X is what `arranged` has made of the inputs. Returns the error before each step.
+        The data are what `arranged` returns. Returns the error before each step.
         """
-        errors = np.empty(len(batches), X.dtype)
+        errors = np.empty(len(batches), _dtype(self._own[0]))
+        turned, chosen = self.network.data.turned, self.network.data.chosen
         with np.errstate(all="ignore"):
             for step, rows in enumerate(batches):
-                errors[step] = self.network.step(
-                    *self._own, X[rows].T, Y[rows].T, learning_rate
-                )
+                batch = turned(chosen(data, rows))
+                errors[step] = self.network.step(*self._own, batch, learning_rate)
         return errors
 
 
@@ -163,7 +164,8 @@ class _Fast(_Plain):
         batch), besides what a step computes with.
         """
         super().__init__(network, parameters, state, samples)
-        row = network.rows(parameters, 0) + network.rows(parameters, 1)
+        sizes = network.sizes(parameters)
+        row = sum(_at(datum.shape[0] or 1, sizes) for datum in network.data.all)
         slots = max(1, min(256, 65_536 // (samples * row)))
         if steps.line_of_one is not None and samples == 1:
             line = steps.line_of_one(parameters, 1, min(32, slots))
@@ -192,18 +194,16 @@ class _Fast(_Plain):
         """Copy the numbers as they are now."""
         self._line.store(parameters, state)
 
-    def arranged(self, X: Array) -> Array:
-        """The inputs, (n, features), as `run` wants them."""
-        if self._steps.ones is None:
-            return np.ascontiguousarray(X)
+    def arranged(self, data: Sequence[Array]) -> Sequence[Array]:
+        """The data, the inputs with their ones."""
+        X, Y = data
         ones = np.ones((len(X), 1), X.dtype)
-        return np.hstack([X, ones] if self._steps.ones == "last" else [ones, X])
+        parts = {None: [X], "last": [X, ones], "first": [ones, X]}[self._steps.ones]
+        return (np.hstack(parts) if len(parts) > 1 else X), Y
 
-    def run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
-        """Take a step for each row of `batches`, (steps, samples): rows of X and Y.
-
-        X is what `arranged` has made of the inputs. Returns the error before each step.
-        """
+    def run(self, data: Sequence[Array], batches: Array, learning_rate: float) -> Array:
+        """Take a step for each row of `batches`, as `_Plain.run` does."""
+        X, Y = data
         with np.errstate(all="ignore"):
             return self._run(X, Y, batches, learning_rate)
 
@@ -249,7 +249,7 @@ class _Fast(_Plain):
         """A step by `update`, with numbers so large that powers could overflow."""
         inner = {None: X, "last": X[:, :-1], "first": X[:, 1:]}[self._steps.ones]
         self.store(*self._own)
-        before = self.network.step(*self._own, inner.T, Y.T, learning_rate)
+        before = self.network.step(*self._own, (inner.T, Y.T), learning_rate)
         self.load(*self._own)
         return before
 

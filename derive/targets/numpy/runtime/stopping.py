@@ -78,10 +78,17 @@ def _checked_batch(size: int, samples: int, held_out: int) -> int:
     return min(int(size), samples)
 
 
+def _checked_pair(validation: Any, with_targets: bool) -> tuple[Any, Any] | None:
+    """The pair (X, Y) that is given; without targets, X alone will do."""
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+        return validation[0], validation[1]
+    alone = isinstance(validation, (Mapping, np.ndarray))
+    return (validation, None) if alone and not with_targets else None
+
+
 def _checked_share(validation: Any, samples: int) -> int:
-    """How many samples to hold out; none if a pair (X, Y) is given, or nothing."""
-    pair = isinstance(validation, (tuple, list)) and len(validation) == 2
-    if validation is None or pair:
+    """How many samples to hold out; none if nothing is given."""
+    if validation is None:
         return 0
     wanted = "a pair (X, Y), or a share between 0 and 1"
     real = isinstance(validation, (int, float, np.floating, np.integer))

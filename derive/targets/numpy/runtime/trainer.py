@@ -6,20 +6,23 @@ import copy
 import functools
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from derive.targets.numpy.runtime.course import _Bar, _Course, _Interrupts
+from derive.targets.numpy.runtime.data import OF_CLASSES
 from derive.targets.numpy.runtime.files import _HISTORIES, _read_npz, _write_npz
-from derive.targets.numpy.runtime.network import OF_CLASSES, Network
+from derive.targets.numpy.runtime.finite import _why_not_finite
+from derive.targets.numpy.runtime.network import Network
 from derive.targets.numpy.runtime.steps import Steps, _Fast, _Plain
 from derive.targets.numpy.runtime.stopping import (
     _Best,
     _best,
     _checked_batch,
+    _checked_pair,
     _checked_share,
     _is_true,
 )
@@ -105,14 +108,14 @@ class TrainerBase:
 
     def _fit(
         self,
-        X: ArrayLike,
-        Y: ArrayLike,
+        X: Any,
+        Y: Any = None,
         epochs: int = 1,
         learning_rate: float = 0.1,
         batch_size: int | None = None,
         shuffle: bool = False,
         seed: Seed = 0,
-        validation: tuple[ArrayLike, ArrayLike] | float | None = None,
+        validation: Any = None,
         early_stopping: int | Mapping[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
         progress: bool | None = False,
@@ -121,7 +124,7 @@ class TrainerBase:
         network = self.network
         network.check_parameters(self.parameters, in_place=True)
         network.check_state(self.parameters, self.state)
-        inputs, targets = network.row_pair(self.parameters, X, Y)
+        data = network.by_rows(self.parameters, X, Y)
         epochs, rate = _positive_integer(epochs, "epochs"), _checked_rate(learning_rate)
         generator, best = _generator(seed), _best(early_stopping)
         _check_flag(shuffle, "shuffle")
@@ -129,22 +132,24 @@ class TrainerBase:
             _check_flag(progress, "progress")
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be a function, not {_described(callback)}")
-        share = _checked_share(validation, len(inputs))
-        left = len(inputs) - share
+        samples = network.data.samples(data)
+        pair = _checked_pair(validation, bool(network.data.targets))
+        share = 0 if pair else _checked_share(validation, samples)
+        left = samples - share
         size = left if batch_size is None else _checked_batch(batch_size, left, share)
         held_out = None
         if share:
             order = np.arange(left + share)
             order = generator.permutation(order) if shuffle else order
             kept, out = np.sort(order[:left]), np.sort(order[left:])
-            held_out = inputs[out], targets[out]
-            inputs, targets = inputs[kept], targets[kept]
-        elif isinstance(validation, (tuple, list)):
-            held_out = network.row_pair(self.parameters, *validation, of="validation ")
+            held_out = network.data.chosen(data, out)
+            data = network.data.chosen(data, kept)
+        elif pair:
+            held_out = network.by_rows(self.parameters, *pair, of="validation ")
         order_of = generator if shuffle else None
         each = held_out is not None or best is not None or callback is not None
         with _Interrupts() as interrupts, _Bar(progress, self, epochs) as bar:
-            course = _Course(self, inputs, targets, rate, size, interrupts, bar)
+            course = _Course(self, data, rate, size, interrupts, bar)
             while course.done < epochs:
                 block = 1 if each else min(course.block, epochs - course.done)
                 with np.errstate(all="ignore"):  # what overflows is found by its error
@@ -160,7 +165,7 @@ class TrainerBase:
 
     def _ends(
         self,
-        held_out: tuple[Array, Array] | None,
+        held_out: Sequence[Array] | None,
         best: _Best | None,
         callback: Callable[[Any], object] | None,
         course: _Course,
@@ -168,25 +173,26 @@ class TrainerBase:
         """What comes after an epoch; whether the training ends with it."""
         watched, place = self.epoch_history[-1], len(self.validation_history)
         if held_out is not None:
-            watched = self._validation_error(*held_out)
+            watched = self._validation_error(held_out)
             self.validation_history.append(watched)
         told: object = None
         if callback is not None:
             told, changed = course.aside(callback)
             if held_out is not None and changed:
-                watched = self._validation_error(*held_out)
+                watched = self._validation_error(held_out)
                 if place < len(self.validation_history):
                     self.validation_history[place] = watched
         ends = best is not None and best.is_over(watched, self.parameters, self.state)
         return ends or _is_true(told)
 
-    def _validation_error(self, X: Array, Y: Array) -> float:
+    def _validation_error(self, held_out: Sequence[Array]) -> float:
         """The error on the samples that are held out, as one batch."""
+        batch = self.network.data.turned(held_out)
         with np.errstate(all="ignore"):
-            found = self.network.measured(self.parameters, X.T, Y.T)
+            found = self.network.measured(self.parameters, *batch)
         if not math.isfinite(found):
             large = "the learning rate is too large, or the validation data are"
-            why = self.network.why_not_finite(self.parameters, X.T, Y.T, large)
+            why = _why_not_finite(self.network, self.parameters, batch, large)
             what = f"the validation error is {found} after epoch {self.n_iter_}"
             raise ArithmeticError(
                 f"{what}: {why}; the trainer is left after that epoch"
@@ -212,8 +218,8 @@ class TrainerBase:
 
     def partial_fit(
         self,
-        X: ArrayLike,
-        Y: ArrayLike,
+        X: Any,
+        Y: Any = None,
         learning_rate: float = 0.1,
         batch_size: int | None = None,
     ) -> Self:
@@ -224,27 +230,60 @@ class TrainerBase:
         """
         return self._fit(X, Y, 1, learning_rate, batch_size)
 
-    def _predict(self, X: ArrayLike) -> Array:
-        """The outputs, samples as rows."""
+    def compute(self, name: str, X: Any = None) -> Array:
+        """Return a tensor of the forward pass for inputs X, samples as rows.
+
+        The names are those of the equations. All samples are one batch. Raises
+        ValueError or TypeError for another name, or for data that do not fit.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, not {_described(name)}")
+        found = self._values(X)
+        code = self.network.names.get(name, name)
+        if code not in found:
+            users = {code: name for name, code in self.network.names.items()}
+            computed = ", ".join(users.get(code, code) for code in found)
+            raise ValueError(f'forward computes no "{name}"; expected {computed}')
+        return self.network.by_sample(code, found[code])
+
+    def _values(self, X: Any) -> Parameters:
+        """Every tensor of a forward pass, as it is stored."""
         self.network.check_parameters(self.parameters)
-        return self._outputs(self.network.rows_of(self.parameters, X, "X", 0))
+        rows = self.network.inputs_by_rows(self.parameters, X)
+        return self.network.values(self.parameters, self.network.data.turned(rows))
 
-    def _outputs(self, rows: Array) -> Array:
-        found = self.network.predicted(self.parameters, rows.T)
-        return found if self.network.by_sample else found.T
+    def _predict_all(self, X: Any) -> dict[str, Array]:
+        """The outputs by name, samples as rows."""
+        values, network = self._values(X), self.network
+        codes = {name: network.names.get(name, name) for name in network.outputs}
+        return {
+            name: network.by_sample(code, values[code]) for name, code in codes.items()
+        }
 
-    def _predict_proba(self, X: ArrayLike) -> Array:
+    def _predict(self, X: Any) -> Array:
+        """The output, samples as rows."""
+        self.network.check_parameters(self.parameters)
+        return self._outputs(self.network.inputs_by_rows(self.parameters, X))
+
+    def _outputs(self, rows: Sequence[Array]) -> Array:
+        network = self.network
+        found = network.predicted(self.parameters, *network.data.turned(rows))
+        return network.by_sample(network.output, found)
+
+    def _predict_proba(self, X: Any) -> Array:
         """The outputs, or of a single one the chances of the classes 0 and 1."""
         chance = self._predict(X)
         return np.hstack([1 - chance, chance]) if chance.shape[1] == 1 else chance
 
-    def _score(self, X: ArrayLike, Y: ArrayLike) -> float:
+    def _score(self, X: Any, Y: Any) -> float:
         """The accuracy where targets are classes, R^2 otherwise."""
         network = self.network
         network.check_parameters(self.parameters)
-        inputs, targets = network.row_pair(self.parameters, X, Y)
-        outputs, kind = self._outputs(inputs), network.targets
-        by_class = outputs.shape[1] > 1 and _are_classes(np.asarray(Y))
+        *inputs, targets = network.by_rows(self.parameters, X, Y)
+        outputs, kind = self._outputs(inputs), network.data.targets[0].kind
+        outputs, targets = (a.reshape(len(a), -1) for a in (outputs, targets))
+        (given,) = Y.values() if isinstance(Y, Mapping) else (Y,)
+        by_class = outputs.shape[1] > 1 and _are_classes(np.asarray(given))
         if kind == "classes" or (kind in OF_CLASSES and by_class):
             return float(np.mean(outputs.argmax(axis=1) == targets.argmax(axis=1)))
         if kind in OF_CLASSES:

@@ -1,0 +1,176 @@
+"""The data of a program in code and in sentences: arguments, shapes, and what their numbers may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from sympy import Expr, Symbol
+
+from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayProgram
+from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor
+from derive.calculus.program import Program
+from derive.calculus.promises import SumsToOne
+from derive.calculus.roles import Role
+from derive.record import record
+from derive.targets.names import CodeNames
+from derive.targets.numpy.code import quoted
+from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.function_bodies import dict_code
+
+#: The kinds of the runtime, by the promise about a tensor.
+_PROMISED = {"SumsToOne": "classes", "Positive": "positive", "Probabilities": "chances", "Mask": "mask"}
+#: What numbers of a kind are.
+KINDS = {
+    "real": "any finite numbers",
+    "unit": "numbers from 0 to 1",
+    "classes": "one-hot rows, or shares that sum to 1; classes count from 0",
+    "signs": "-1 or +1",
+    "counts": "numbers that are not negative",
+    "positive": "positive numbers",
+    "chances": "numbers between 0 and 1",
+    "mask": "0 or 1",
+}
+
+
+@record
+class Data:
+    """The inputs and the targets of a program; ``target_kind`` is one of ``losses.TARGETS``."""
+
+    program: ArrayProgram
+    codes: CodeNames
+    promises: tuple[SumsToOne, ...]
+    target_kind: str
+
+    @cached_property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs."""
+        return tuple(t for t in self.program.inputs if t.role != Role.TARGET)
+
+    @cached_property
+    def targets(self) -> tuple[Tensor, ...]:
+        """The targets."""
+        return tuple(t for t in self.program.inputs if t.role == Role.TARGET)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there are one input and one target, both matrices of units and samples."""
+        one_each = len(self.inputs) == len(self.targets) == 1 and self.inputs[0].name not in self.kinds
+        return one_each and all(map(_is_matrix, self.program.inputs))
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """What the numbers of data and of parameters are, where they are not any real numbers."""
+        found = {t.name: self.target_kind for t in self.targets[:1] if self.target_kind != "real"}
+        promised = {p.tensor.name: _PROMISED[type(p).__name__] for p in self.promises}
+        return promised if self.target_kind == "classes" and promised else {**found, **promised}
+
+    @property
+    def kind(self) -> str:
+        """The kind of the target; real if there is not one."""
+        return self.kinds.get(self.targets[0].name, "real") if len(self.targets) == 1 else "real"
+
+    # Code.
+
+    def names(self, tensors: Iterable[Tensor]) -> str:
+        """The names of data in code, as the beginning of further arguments."""
+        return "".join(f"{self.codes.tensors[t.name]}, " for t in tensors)
+
+    def arguments(self, tensors: Iterable[Tensor]) -> str:
+        """The same with their types."""
+        return "".join(f"{self.codes.tensors[t.name]}: Array, " for t in tensors)
+
+    def facts(self) -> dict[str, str]:
+        """The arguments of the runtime's ``Network`` about the data, as code."""
+        kinds = {name: kind for name, kind in self.kinds.items() if [name] != [t.name for t in self.targets]}
+        over = {
+            promise.tensor.name: place
+            for promise in self.promises
+            if (place := _stored_place(promise.tensor, getattr(promise, "axis", 0)))
+        }
+        numbered = [t for t in self.program.inputs if t.places is not None]
+        found = {"data": dict_code((t.name, self._shape(t)) for t in self.program.inputs)}
+        found |= {"inputs": str(len(self.inputs))} if len(self.inputs) != 1 else {}
+        found |= {"places": dict_code((t.name, self._places(t.places)) for t in numbered)} if numbered else {}
+        found |= {"kinds": dict_code((name, quoted(kind)) for name, kind in kinds.items())} if kinds else {}
+        found |= {"over": dict_code(over.items())} if over else {}
+        return found | ({"targets": quoted(self.kind)} if self.kind != "real" else {})
+
+    def _shape(self, tensor: Tensor) -> str:
+        """The stored shape for the runtime: None is the axis of the samples, and a matrix by its rows."""
+        if _is_matrix(tensor):
+            return self.width(tensor.axes[0].extent)
+        sides = (None if side == SAMPLE_AXIS.extent else side for side in mx.Array(tensor).shape)
+        return f"({', '.join('None' if side is None else self.width(side) for side in sides)})"
+
+    def _places(self, axis: Axis | None) -> str:
+        assert axis is not None
+        return f"({self.width(axis.extent)}, {axis.start})"
+
+    def width(self, extent: Expr) -> str:
+        """An extent for the runtime, which reads "n + 1"."""
+        more, named = extent.as_coeff_Add()
+        return quoted(f"{self.extent(named)}{f' + {more}' if more else ''}") if named else str(more)
+
+    def extent(self, extent: Expr) -> str:
+        """An extent as code."""
+        return scalar(self.codes.in_code(extent)).text
+
+    # Sentences.
+
+    @property
+    def stored(self) -> str:
+        """The shapes of the data as they are stored."""
+        shapes = [f"{self.codes.tensors[t.name]} is {self.stored_shape(t)}" for t in self.program.inputs]
+        beginning = "Samples are columns: " if all(map(_is_matrix, self.program.inputs)) else "Of m samples, "
+        return f"{beginning}{', '.join(shapes)}."
+
+    def stored_shape(self, tensor: Tensor) -> str:
+        """The shape of a stored array, with ``m`` samples."""
+        return f"({', '.join(self.extent(side) for side in mx.Array(tensor).shape)})"
+
+    def by_rows(self, tensors: Iterable[Tensor]) -> str:
+        """What is given for the inputs, or for the targets, with samples as rows."""
+        told = [f"{t.name}, {self._described(t)}" for t in tensors]
+        if not told:
+            return "left out"
+        return told[0] if len(told) == 1 else f"a dict with {'; '.join(told)}"
+
+    def _described(self, tensor: Tensor) -> str:
+        whole = "" if any(axis.sample for axis in tensor.axes) else ", the same for all samples"
+        numbers = KINDS[self.kinds[tensor.name]] if tensor.name in self.kinds else ""
+        if tensor.places is not None:
+            last = self.extent(tensor.places.stop)
+            numbers = f"integers from {tensor.places.start} to {last}"
+        return f"{self.rows_shape(tensor)}{whole}{f': {numbers}' if numbers else ''}"
+
+    def rows_shape(self, tensor: Tensor) -> str:
+        """The shape of an array with samples as rows."""
+        sides = [self.extent(axis.extent) for axis in tensor.axes if not axis.sample]
+        if any(axis.sample for axis in tensor.axes):
+            sides.insert(0, "samples")
+        return f"({', '.join(sides)}{',' * (len(sides) == 1)})" if sides else "a number"
+
+
+def _is_matrix(tensor: Tensor) -> bool:
+    return [axis.sample for axis in tensor.axes] == [False, True] and tensor.places is None
+
+
+def _stored_place(tensor: Tensor, axis: int) -> int:
+    """The place among the stored axes of one of the axes in the equations."""
+    return tensor.stored_axes.index(tensor.axes[axis]) if len(tensor.axes) > 2 else axis
+
+
+def sample_axes(tensors: Iterable[Tensor]) -> Iterator[tuple[str, int | None]]:
+    """The stored axis of the samples (None: there is none) of those tensors of which it is not the last."""
+    for tensor in tensors:
+        samples = [axis.sample for axis in tensor.stored_axes]
+        if samples not in ([True], [False, True]):
+            yield tensor.name, 0 if any(samples) else None
+
+
+def unknown_widths(program: Program) -> set[Symbol]:
+    """The symbolic widths that no parameter has: they come with the data."""
+    known = {s for p in program.parameters for axis in p.axes for s in axis.extent.free_symbols}
+    return set(program.extents) - known

@@ -1,0 +1,322 @@
+"""The data of a network: their shapes, what their numbers may be, their batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from derive.targets.numpy.runtime.values import (
+    Array,
+    Extent,
+    _are_classes,
+    _check_lengths,
+    _check_values,
+    _described,
+    _real_numbers,
+)
+
+#: The extents of the axes of stored data; None is the axis of the samples.
+_Shape = tuple[Extent | None, ...]
+
+
+class _Datum(NamedTuple):
+    """What the data of one name are.
+
+    shape    the axes of the stored array
+    kind     what its numbers may be: real, or a key of `_WRONG`
+    places   for integers, the axis whose entries they number: its extent, its start
+    over     the axis over which shares sum to 1
+    target   whether they are targets
+    """
+
+    name: str
+    shape: _Shape
+    kind: str = "real"
+    places: tuple[Extent, int] | None = None
+    over: int = 0
+    target: bool = False
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the samples; None if the data are the same for all samples."""
+        return self.shape.index(None) if None in self.shape else None
+
+    def turned(self, array: Array) -> Array:
+        """Stored data with samples as rows, or the other way round."""
+        return array.T if self.axis == 1 else array
+
+    def read(
+        self,
+        values: Any,
+        sizes: dict[str, int],
+        dtype: Any,
+        called: str,
+        by_rows: bool = False,
+    ) -> Array:
+        """The checked array: as it is stored, or with samples as rows.
+
+        A width that is not among the `sizes` is read off the array.
+        """
+        classes = _resolved(self.shape, (), sizes)[0]
+        if by_rows and self.is_of_classes and isinstance(classes, int) and classes > 1:
+            labels = _real_numbers(values, called)
+            if _are_classes(labels):
+                return self._spread(labels.reshape(-1), classes, dtype, called)
+        kind = np.float64 if self.places else dtype
+        array = _real_numbers(values, called, kind)
+        array = self._shaped(array, called, sizes, by_rows)
+        _check_values(array, called)
+        return array if self.places is None else self._integers(array, sizes, called)
+
+    def _shaped(
+        self, array: Array, name: str, sizes: dict[str, int], by_rows: bool
+    ) -> Array:
+        """The array, if it has the axes that are wanted, but for some of length 1."""
+        axes = self.shape[::-1] if by_rows and self.axis == 1 else self.shape
+        missing = _resolved(axes, (), sizes)[array.ndim :]
+        if by_rows and len(axes) == 2 and all(extent == 1 for extent in missing):
+            array = array.reshape(array.shape + (1,) * len(missing))
+        wanted = _resolved(axes, array.shape, sizes)
+        if not _fits(array.shape, wanted):
+            turned = array.ndim == 2 and _fits(array.shape[::-1], wanted)
+            where = "rows" if by_rows else "columns"
+            hint = f"; samples are {where} here" if turned and None in axes else ""
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected {_shown(wanted)}{hint}"
+            )
+        return array
+
+    def _integers(self, array: Array, sizes: Mapping[str, int], name: str) -> Array:
+        """The array as integers, if they number entries of the axis."""
+        assert self.places is not None
+        extent, start = self.places
+        end = start + _at(extent, sizes) - 1
+        wrong = (array != np.floor(array)) | (array < start) | (array > end)
+        if wrong.any():
+            wanted = f"expected integers from {start} to {end}"
+            raise ValueError(f"{name} holds {array[wrong][0]:g}; {wanted}")
+        return array.astype(np.intp)
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether rows by sample may be given as the numbers of classes."""
+        matrix = len(self.shape) == 2 and self.axis == 1
+        return self.target and matrix and self.kind in OF_CLASSES
+
+    def _spread(self, labels: Array, classes: int, dtype: Any, name: str) -> Array:
+        """Rows with 1 at the class of each sample and 0 or -1 elsewhere."""
+        _check_values(labels, name)
+        wanted = f"classes from 0 to {classes - 1}, or rows of {classes} numbers"
+        for wrong in (labels != np.floor(labels), (labels < 0) | (labels >= classes)):
+            if wrong.any():
+                found = f"{labels[wrong][0]:g}, which is no class"
+                raise ValueError(f"{name} holds {found}; expected {wanted}")
+        rows = np.full((len(labels), classes), -1 if self.kind == "signs" else 0, dtype)
+        rows[np.arange(len(labels)), labels.astype(np.intp)] = 1
+        return rows
+
+    def check_kind(self, stored: Array, name: str) -> None:
+        """Raise unless the numbers are what the equations take."""
+        if self.kind in _WRONG:
+            is_wrong, wanted = _WRONG[self.kind]
+            wrong = is_wrong(stored)
+            if wrong.any():
+                raise ValueError(
+                    f"{name} holds {stored[wrong][0]:g}; expected {wanted}"
+                )
+        if self.kind == "classes":
+            sums = np.sum(stored, axis=self.over, dtype=np.float64)
+            if np.max(np.abs(sums - 1)) > 1e-6:
+                what = "targets" if self.target else "numbers"
+                wanted = "sum to 1 over the classes (one-hot, or probabilities)"
+                raise ValueError(
+                    f"{name} does not fit: the {what} of each sample must {wanted}"
+                )
+
+
+class _Data:
+    """The inputs and the targets, in the order of the functions' arguments."""
+
+    def __init__(self, data: Sequence[_Datum]) -> None:
+        """Keep what each is."""
+        self.all = tuple(data)
+        self.inputs = tuple(datum for datum in data if not datum.target)
+        self.targets = tuple(datum for datum in data if datum.target)
+        #: Whether arrays can do without names, in calls and in messages.
+        self.plain = len(self.inputs) == len(self.targets) == 1
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.all)
+
+    def check_shapes(self, arrays: Sequence[Any], sizes: dict[str, int]) -> int | None:
+        """How many samples there are; ValueError if NumPy might broadcast the data."""
+        samples = None
+        for datum, value in zip(self.all, arrays, strict=False):
+            found, axis = np.shape(value), datum.axis
+            wanted = _resolved(datum.shape, found, sizes)
+            if not _fits(found, wanted):
+                raise ValueError("the data do not fit")  # _explain says how
+            samples = found[axis] if samples is None and axis is not None else samples
+            if axis is not None and found[axis] != samples:
+                raise ValueError("the data do not fit")
+        return samples
+
+    def stored(
+        self, values: Sequence[Any], sizes: dict[str, int], dtype: Any
+    ) -> tuple[Array, ...]:
+        """Checked data as they are stored: all, or the inputs alone."""
+        given = [(d, v, d.name) for d, v in zip(self.all, values, strict=False)]
+        arrays = tuple(d.read(v, sizes, dtype, name) for d, v, name in given)
+        return self._checked([(d, name) for d, _, name in given], arrays, by_rows=False)
+
+    def by_rows(
+        self,
+        X: Any,
+        Y: Any,
+        sizes: dict[str, int],
+        dtype: Any,
+        of: str = "",
+        inputs_only: bool = False,
+    ) -> tuple[Array, ...]:
+        """Checked data, samples as rows, in one piece: all, or the inputs alone.
+
+        `X` and `Y` are dicts, or arrays where there is one of each.
+        """
+        given = [*self._named(X, self.inputs, "X", of)]
+        if not inputs_only:
+            given += self._named(Y, self.targets, "Y", of)
+        arrays = tuple(d.read(v, sizes, dtype, name, True) for d, v, name in given)
+        checked = self._checked([(d, name) for d, _, name in given], arrays, True)
+        return checked if inputs_only else tuple(map(np.ascontiguousarray, checked))
+
+    def _named(
+        self, values: Any, wanted: tuple[_Datum, ...], argument: str, of: str
+    ) -> Iterator[tuple[_Datum, Any, str]]:
+        """What is given for each of the data, and what a message calls it."""
+        what = f"{of}{'inputs' if argument == 'X' else 'targets'}"
+        expected = ", ".join(datum.name for datum in wanted) or "none"
+        if not isinstance(values, Mapping):
+            if not wanted and values is None:
+                return
+            if len(wanted) != 1:
+                needed = f"a dict with {expected}" if wanted else "left out"
+                raise TypeError(
+                    f"the {what} must be {needed}, not {_described(values)}"
+                )
+            name = argument if self.plain else wanted[0].name
+            yield wanted[0], values, f"{of}{name}"
+            return
+        for name in values:
+            if name not in [datum.name for datum in wanted]:
+                raise ValueError(f'unknown "{name}" in the {what}; expected {expected}')
+        for datum in wanted:
+            if datum.name not in values:
+                raise ValueError(
+                    f'"{datum.name}" is missing in the {what}; expected {expected}'
+                )
+            yield datum, values[datum.name], f"{of}{datum.name}"
+
+    def _checked(
+        self,
+        called: Sequence[tuple[_Datum, str]],
+        arrays: tuple[Array, ...],
+        by_rows: bool,
+    ) -> tuple[Array, ...]:
+        """The arrays, if they have equally many samples, and numbers of their kind."""
+        first: tuple[str, int] | None = None
+        for (datum, name), array in zip(called, arrays, strict=True):
+            if datum.axis is not None:
+                samples = array.shape[0 if by_rows else datum.axis]
+                first = first or (name, samples)
+                _check_lengths(first[1], samples, first[0], name)
+        for (datum, name), array in zip(called, arrays, strict=True):
+            datum.check_kind(datum.turned(array) if by_rows else array, name)
+        return arrays
+
+    def samples(self, rows: Sequence[Array]) -> int:
+        """How many samples there are; 1 where no data have an axis of samples."""
+        counts = (
+            len(array)
+            for datum, array in zip(self.all, rows, strict=False)
+            if datum.axis is not None
+        )
+        return next(counts, 1)
+
+    def chosen(self, rows: Sequence[Array], which: Array) -> tuple[Array, ...]:
+        """Some of the samples; what is the same for all samples stays as it is."""
+        return tuple(
+            array if datum.axis is None else array[which]
+            for datum, array in zip(self.all, rows, strict=False)
+        )
+
+    def turned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        """Stored data with samples as rows, or the other way round."""
+        return tuple(d.turned(a) for d, a in zip(self.all, arrays, strict=False))
+
+    def scaled(self, arrays: Sequence[Array], factor: float) -> tuple[Array, ...]:
+        """The data with the real inputs multiplied by a number."""
+        return tuple(
+            array if d.target or d.places or d.kind != "real" else factor * array
+            for d, array in zip(self.all, arrays, strict=True)
+        )
+
+
+def _width(extent: str) -> tuple[str, int]:
+    """A named width such as "n + 1" as its name and what is added."""
+    name, _, more = extent.partition(" + ")
+    return name, int(more or 0)
+
+
+def _at(extent: Extent, sizes: Mapping[str, int]) -> int:
+    """An extent as a number."""
+    if isinstance(extent, int):
+        return extent
+    name, more = _width(extent)
+    return sizes[name] + more
+
+
+def _resolved(
+    shape: _Shape, found: tuple[int, ...], sizes: dict[str, int]
+) -> tuple[Extent | None, ...]:
+    """A shape in numbers; a width that is not known yet is read off `found`."""
+    if len(found) == len(shape):
+        for extent, side in zip(shape, found, strict=True):
+            if isinstance(extent, str):
+                width, more = _width(extent)
+                if side > more:
+                    sizes.setdefault(width, side - more)
+    return tuple(
+        _at(e, sizes) if isinstance(e, str) and _width(e)[0] in sizes else e
+        for e in shape
+    )
+
+
+def _fits(found: tuple[int, ...], wanted: tuple[Extent | None, ...]) -> bool:
+    """Whether an array has a shape, in which None is any number."""
+    return len(found) == len(wanted) and all(
+        side == extent or extent is None
+        for side, extent in zip(found, wanted, strict=True)
+    )
+
+
+def _shown(shape: tuple[Extent | None, ...]) -> str:
+    """A shape in a message."""
+    axes = ["samples" if extent is None else str(extent) for extent in shape]
+    return f"({', '.join(axes)}{',' * (len(axes) == 1)})"
+
+
+#: Kinds of targets that may be given as the indices of classes.
+OF_CLASSES = ("classes", "unit", "signs")
+#: Which numbers are wrong, for a kind, and what is expected.
+_WRONG: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "unit": (lambda Y: (Y < 0) | (Y > 1), "numbers from 0 to 1"),
+    "classes": (lambda Y: Y < 0, "shares, which are not negative"),
+    "signs": (lambda Y: np.abs(Y) != 1, "-1 or +1"),
+    "counts": (lambda Y: Y < 0, "numbers from 0"),
+    "mask": (lambda Y: (Y != 0) & (Y != 1), "0 or 1"),
+    "positive": (lambda Y: Y <= 0, "positive numbers"),
+    "chances": (lambda Y: (Y <= 0) | (Y >= 1), "numbers between 0 and 1"),
+}
