@@ -152,7 +152,7 @@ class _Cases:
     def _drawn(self, samples: int, seed: int, step: int = 0, scale: float = 1.0) -> Point:
         """Random numbers, and the optimizer state after some steps; moving averages of squares are positive."""
         _, (parameters, *data) = example(self.module, samples, seed)
-        parameters = {name: scale * value for name, value in parameters.items()}
+        parameters = self.module.NETWORK.scaled(parameters, scale)
         state = self.module.initial_state(parameters) if self.program.states else {}
         if step or seed:
             draw = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor
 from derive.calculus.program import Program
-from derive.calculus.promises import SumsToOne
+from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.roles import Role
 from derive.record import record
 from derive.targets.names import CodeNames
@@ -19,8 +19,14 @@ from derive.targets.numpy.code import quoted
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import dict_code
 
-#: The kinds of the runtime, by the promise about a tensor.
-_PROMISED = {"SumsToOne": "classes", "Positive": "positive", "Probabilities": "chances", "Mask": "mask"}
+#: The kinds of the runtime by the promises about a tensor, the first that fits.
+_PROMISED: tuple[tuple[tuple[type[Promise], ...], str], ...] = (
+    ((SumsToOne, Positive), "shares"),
+    ((SumsToOne,), "classes"),
+    ((Mask,), "mask"),
+    ((Probabilities,), "chances"),
+    ((Positive,), "positive"),
+)
 #: What numbers of a kind are.
 KINDS = {
     "real": "any finite numbers",
@@ -30,6 +36,7 @@ KINDS = {
     "counts": "numbers that are not negative",
     "positive": "positive numbers",
     "chances": "numbers between 0 and 1",
+    "shares": "positive numbers that sum to 1",
     "mask": "0 or 1",
 }
 
@@ -40,7 +47,7 @@ class Data:
 
     program: ArrayProgram
     codes: CodeNames
-    promises: tuple[SumsToOne, ...]
+    promises: tuple[Promise, ...]
     target_kind: str
 
     @cached_property
@@ -62,9 +69,9 @@ class Data:
     @cached_property
     def kinds(self) -> dict[str, str]:
         """What the numbers of data and of parameters are, where they are not any real numbers."""
-        found = {t.name: self.target_kind for t in self.targets[:1] if self.target_kind != "real"}
-        promised = {p.tensor.name: _PROMISED[type(p).__name__] for p in self.promises}
-        return promised if self.target_kind == "classes" and promised else {**found, **promised}
+        by_loss = {t.name: self.target_kind for t in self.targets if self.target_kind not in ("real", "classes")}
+        made = {p.tensor.name: [q for q in self.promises if q.tensor == p.tensor] for p in self.promises}
+        return by_loss | {name: _kind(promises) for name, promises in made.items()}
 
     @property
     def kind(self) -> str:
@@ -87,7 +94,7 @@ class Data:
         over = {
             promise.tensor.name: place
             for promise in self.promises
-            if (place := _stored_place(promise.tensor, getattr(promise, "axis", 0)))
+            if isinstance(promise, SumsToOne) and (place := _stored_place(promise.tensor, promise.axis))
         }
         numbered = [t for t in self.program.inputs if t.places is not None]
         found = {"data": dict_code((t.name, self._shape(t)) for t in self.program.inputs)}
@@ -151,6 +158,12 @@ class Data:
         if any(axis.sample for axis in tensor.axes):
             sides.insert(0, "samples")
         return f"({', '.join(sides)}{',' * (len(sides) == 1)})" if sides else "a number"
+
+
+def _kind(promises: list[Promise]) -> str:
+    """The kind of numbers that keep some promises."""
+    fits = (kind for wanted, kind in _PROMISED if all(any(isinstance(p, w) for p in promises) for w in wanted))
+    return next(fits)
 
 
 def _is_matrix(tensor: Tensor) -> bool:

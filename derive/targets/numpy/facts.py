@@ -119,7 +119,7 @@ def _predicted(data: Data) -> dict[str, Any]:
     values, single = values_of(statement.equation), len(program.outputs) == 1
     outputs = [program.tensors[name] for name in program.outputs]
     units = scalar(_units(prediction)).text
-    said = f"X is {data.by_rows(data.inputs)}, the outputs are {data.by_rows(outputs)}."
+    said = f"X is {data.by_rows(data.inputs)}. The outputs are {data.by_rows(outputs)}."
     if data.is_plain and single:
         said = f"X is {data.rows_shape(data.inputs[0])}, the outputs are (samples, {units})."
     no_score, why = "", ""

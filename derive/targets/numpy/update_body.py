@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+from sympy import Add
 
 from derive.arrays import matrix as mx
-from derive.calculus.index import Tensor
+from derive.calculus.index import Tensor, symbols_read
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.printer import NumPyPrinter
 from derive.targets.numpy.statements import Statements, about, code_form
@@ -60,7 +63,13 @@ class UpdateBody:
             rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
             sign = "-" if mx.is_negative(rest) else "+"
             return f"{place} {sign}= {self.printer.code(mx.without_sign(rest)).text}", rest
+        if isinstance(form, mx.Formula) and replaced[form.equation.indices] in Add.make_args(form.equation.expression):
+            change = form.equation.expression - replaced[form.equation.indices]
+            sign = "-" if change.could_extract_minus_sign() else "+"
+            equation = replace(form.equation, expression=-change if sign == "-" else change)
+            more = mx.Formula(equation, tuple(t for t in form.given if t.name in symbols_read(change)))
+            return f"{place} {sign}= {self.printer.code(more).text}", more
         if isinstance(form, mx.Number):
-            more = mx.Number(form.value - replaced.symbol)
-            return f"{place} += {self.printer.code(more).text}", more
+            step = mx.Number(form.value - replaced.symbol)
+            return f"{place} += {self.printer.code(step).text}", step
         return f"{self.statements.name(replaced)}[...] = {self.printer.code(form).text}", form

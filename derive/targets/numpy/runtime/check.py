@@ -48,11 +48,12 @@ def draw_example(network: Network, samples: int = 7, seed: int = 0) -> tuple[Any
     for name, value in parameters.items():
         value += generator.normal(0, 0.1, value.shape)
         if name in network.kinds:
-            value[...] = _DRAWN[network.kinds[name]](generator, value.shape)
+            how = network.kinds[name], network.over.get(name, 0)
+            value[...] = _of_kind(*how, value.shape, generator)
     sizes = network.sizes(parameters)
     data = [_drawn(datum, samples, sizes, generator) for datum in network.data.all]
     for scale in (1.0, 1e-2, 1e-4):
-        drawn = {name: scale * value for name, value in parameters.items()}
+        drawn = network.scaled(parameters, scale)
         smaller = network.data.scaled(data, scale)
         with np.errstate(all="ignore"):
             error = network.measured(drawn, *smaller)
@@ -73,18 +74,25 @@ def _drawn(
     if datum.places is not None:
         extent, start = datum.places
         return start + generator.integers(0, _at(extent, sizes), shape)
-    if datum.kind == "classes":
-        count = shape[datum.over]
-        others = shape[: datum.over] + shape[datum.over + 1 :]
-        one_hot = np.eye(count)[generator.integers(0, count, others)]
-        return np.ascontiguousarray(np.moveaxis(one_hot, -1, datum.over))
     kind = "unit" if datum.target and datum.kind == "real" else datum.kind
-    found = _DRAWN[kind](generator, shape)
+    found = _of_kind(kind, datum.over, shape, generator)
     if kind == "mask":  # whatever it is summed over, something is left
         for axis, extent in enumerate(datum.shape):
             if extent is not None:
                 np.moveaxis(found, axis, 0)[0] = 1
     return found
+
+
+def _of_kind(
+    kind: str, over: int, shape: tuple[int, ...], generator: np.random.Generator
+) -> Array:
+    """Random numbers of a kind; those of an axis sum to 1 if they are shares."""
+    if kind == "classes":
+        others = shape[:over] + shape[over + 1 :]
+        one_hot = np.eye(shape[over])[generator.integers(0, shape[over], others)]
+        return np.ascontiguousarray(np.moveaxis(one_hot, -1, over))
+    found = _DRAWN["positive" if kind == "shares" else kind](generator, shape)
+    return found / np.sum(found, over, keepdims=True) if kind == "shares" else found
 
 
 def compare_gradients(

@@ -75,7 +75,7 @@ class _Datum(NamedTuple):
     ) -> Array:
         """The array, if it has the axes that are wanted, but for some of length 1."""
         axes = self.shape[::-1] if by_rows and self.axis == 1 else self.shape
-        missing = _resolved(axes, (), sizes)[array.ndim :]
+        given, missing = array.shape, _resolved(axes, (), sizes)[array.ndim :]
         if by_rows and len(axes) == 2 and all(extent == 1 for extent in missing):
             array = array.reshape(array.shape + (1,) * len(missing))
         wanted = _resolved(axes, array.shape, sizes)
@@ -83,9 +83,9 @@ class _Datum(NamedTuple):
             turned = array.ndim == 2 and _fits(array.shape[::-1], wanted)
             where = "rows" if by_rows else "columns"
             hint = f"; samples are {where} here" if turned and None in axes else ""
-            raise ValueError(
-                f"{name} has shape {array.shape}; expected {_shown(wanted)}{hint}"
-            )
+            column = by_rows and None not in wanted and wanted[1:] == (1,)
+            expected = _shown(wanted[:1] if column else wanted)
+            raise ValueError(f"{name} has shape {given}; expected {expected}{hint}")
         return array
 
     def _integers(self, array: Array, sizes: Mapping[str, int], name: str) -> Array:
@@ -126,7 +126,7 @@ class _Datum(NamedTuple):
                 raise ValueError(
                     f"{name} holds {stored[wrong][0]:g}; expected {wanted}"
                 )
-        if self.kind == "classes":
+        if self.kind in ("classes", "shares"):
             sums = np.sum(stored, axis=self.over, dtype=np.float64)
             if np.max(np.abs(sums - 1)) > 1e-6:
                 what = "targets" if self.target else "numbers"
@@ -318,5 +318,6 @@ _WRONG: dict[str, tuple[Callable[[Array], Array], str]] = {
     "counts": (lambda Y: Y < 0, "numbers from 0"),
     "mask": (lambda Y: (Y != 0) & (Y != 1), "0 or 1"),
     "positive": (lambda Y: Y <= 0, "positive numbers"),
+    "shares": (lambda Y: Y <= 0, "shares, which are positive"),
     "chances": (lambda Y: (Y <= 0) | (Y >= 1), "numbers between 0 and 1"),
 }

@@ -48,8 +48,9 @@ class Network(_Learned):
     inputs       how many of the data are inputs
     places       of integer data, the axis that they number: its extent and its start
     kinds        what the numbers of data and of parameters are, where they are not any
-                 real numbers: unit, classes, signs, counts, mask, positive or chances
-    over         of data that sum to 1, the axis of the sum, if it is not the first
+                 real numbers: unit, classes, signs, counts, mask, positive, chances or
+                 shares
+    over         of what sums to 1, the axis of the sum, if it is not the first
     output       the tensor that is predicted
     outputs      all that are predicted, if there are several
     axes         the axis of the samples (None: there is none) of those tensors of the
@@ -92,7 +93,7 @@ class Network(_Learned):
     ) -> None:
         """Keep the facts; the functions come through `door`."""
         super().__init__(parameters)
-        self.digest, self.kinds = digest, kinds or {}
+        self.digest, self.kinds, self.over = digest, kinds or {}, over or {}
         self.output, self.outputs = output, outputs or (output,)
         self.axes, self.names = axes or {}, names or {}
         self.equations, self.slopes, self.updates = equations, gradients, updates
@@ -104,7 +105,7 @@ class Network(_Learned):
                     shape if isinstance(shape, tuple) else (shape, None),
                     self.kinds.get(name, targets if number >= inputs else "real"),
                     (places or {}).get(name),
-                    (over or {}).get(name, 0),
+                    self.over.get(name, 0),
                     number >= inputs,
                 )
                 for number, (name, shape) in enumerate(data.items())

@@ -20,6 +20,8 @@ from derive.targets.numpy.runtime.values import (
 class _Learned:
     """What a network learns and what its optimizer keeps: their names and shapes."""
 
+    kinds: Mapping[str, str]
+
     def __init__(self, parameters: Mapping[str, tuple[Extent, ...]]) -> None:
         """Note where each named width is read off."""
         self.shapes = parameters
@@ -45,6 +47,13 @@ class _Learned:
         return {
             width: parameters[name].shape[axis] - more
             for width, (name, axis, more) in self.places.items()
+        }
+
+    def scaled(self, parameters: Parameters, factor: float) -> Parameters:
+        """The parameters times a number, but for those that must be of a kind."""
+        return {
+            name: value if name in self.kinds else factor * value
+            for name, value in parameters.items()
         }
 
     def check_parameters(self, parameters: Parameters, in_place: bool = False) -> None:

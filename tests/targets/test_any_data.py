@@ -1,0 +1,288 @@
+"""Trainers of statements: several inputs and targets, none, data without samples, integers, any number of axes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import load
+from sympy import exp, log, tanh
+
+from derive import Derivation, Statement, derive
+
+Array = np.ndarray[Any, Any]
+DRAW = np.random.default_rng(0)
+M = 12
+
+
+def masked() -> Statement:
+    """Two inputs, one the same for all samples; a target, and a weight for each sample."""
+    s = Statement(name="masked", optimizer="adam")
+    n, h, k = s.size("n", 3), s.size("h", 5), s.size("k", 2)
+    x, mask, y, weight = s.input("x", n), s.input("mask", h, samples=False), s.target("y", k), s.target("weight")
+    s.promise_mask(mask)
+    s.promise_positive(weight)
+    W, b, V = s.parameter("W", h, n), s.parameter("b", h), s.parameter("V", k, h)
+    i, j, r = s.indices("i j r", h, n, k)
+    a = s.define("a", i, mask[i] * tanh(s.sum(W[i, j] * x[j], j) + b[i]))
+    o = s.define("o", r, s.sum(V[r, i] * a[i], i))
+    s.error(weight[()] * s.mean((y[r] - o[r]) ** 2, r))
+    return s
+
+
+def words() -> Statement:
+    """Integers as inputs; a parameter with three axes."""
+    s = Statement(name="words")
+    v, d, t, k = s.size("v", 6), s.size("d", 4), s.size("t", 3), s.size("k", 2)
+    word, y = s.input("word", t, values=v), s.target("y", k)
+    C, U = s.parameter("C", v, d), s.parameter("U", k, t, d, start="he_normal")
+    p, i, r = s.indices("p i r", t, d, k)
+    e = s.define("e", (p, i), C[word[p], i])
+    o = s.define("o", r, s.sum(U[r, p, i] * tanh(e[p, i]), p, i))
+    s.error(s.mean((y[r] - o[r]) ** 2, r))
+    return s
+
+
+def coder() -> Statement:
+    """No target, and two outputs."""
+    s = Statement(name="coder")
+    n, h = s.size("n", 3), s.size("h", 2)
+    x, W, V = s.input("x", n), s.parameter("W", h, n), s.parameter("V", n, h)
+    i, j = s.indices("i j", h, n)
+    z = s.define("z", i, tanh(s.sum(W[i, j] * x[j], j)))
+    q = s.define("q", j, s.sum(V[j, i] * z[i], i))
+    s.error(s.sum((x[j] - q[j]) ** 2, j))
+    s.output(q, z)
+    return s
+
+
+def ratings() -> Statement:
+    """A vector for each user and each film: integers, one for each sample."""
+    s = Statement(name="ratings")
+    u, f, d = s.size("u", 5), s.size("f", 6), s.size("d", 3)
+    user, film, rating = s.input("user", values=u), s.input("film", values=f), s.target("rating")
+    P, Q = s.parameter("P", u, d), s.parameter("Q", f, d)
+    i = s.index("i", d)
+    g = s.define("g", (), s.sum(P[user, i] * Q[film, i], i))
+    s.error((rating - g) ** 2)
+    return s
+
+
+def pictures() -> Statement:
+    """Inputs with three axes and the samples, a kernel with four; shares of classes."""
+    s = Statement(name="pictures", optimizer="momentum")
+    c, f, side = s.size("c", 2), s.size("f", 3), s.size("side", 5)
+    x, y, K = s.input("x", c, side, side), s.target("y", f), s.parameter("K", f, c, 3, 3)
+    o, g, d, p, q, k, r = s.indices("o g d p q k r", f, f, c, side, side, 3, 3)
+    z = s.define("z", (o, p, q), s.sum(K[o, d, k, r] * x[d, p + k - 2, q + r - 2], d, k, r))
+    a = s.define("a", o, s.mean(tanh(z[o, p, q]), p, q))
+    share = s.define("share", o, exp(a[o]) / s.sum(exp(a[g]), g))
+    s.error(-s.sum(y[o] * log(share[o]), o))
+    s.promise_sums_to_one(y, over=o)
+    return s
+
+
+def sequences() -> Statement:
+    """A length that no parameter has: it comes with the data."""
+    s = Statement(name="sequences")
+    t, n = s.size("t"), s.size("n", 3)
+    x, y, w = s.input("x", t, n), s.target("y", t), s.parameter("w", n)
+    p, j = s.indices("p j", t, n)
+    o = s.define("o", p, tanh(s.sum(w[j] * x[p, j], j)))
+    s.error(s.mean((y[p] - o[p]) ** 2, p))
+    return s
+
+
+MADE: dict[str, Callable[[], Statement]] = {
+    made.__name__: made for made in (masked, words, coder, ratings, pictures, sequences)
+}
+ROWS: dict[str, tuple[Any, Any]] = {
+    "masked": (
+        {"x": DRAW.normal(size=(M, 3)), "mask": [1, 0, 1, 1, 0]},
+        {"y": DRAW.normal(size=(M, 2)), "weight": np.ones(M)},
+    ),
+    "words": (DRAW.integers(1, 7, (M, 3)), DRAW.normal(size=(M, 2))),
+    "coder": (DRAW.normal(size=(M, 3)), None),
+    "ratings": ({"user": DRAW.integers(1, 6, M), "film": DRAW.integers(1, 7, M)}, DRAW.normal(size=M)),
+    "pictures": (DRAW.normal(size=(M, 2, 5, 5)), DRAW.integers(0, 3, M)),
+    "sequences": (DRAW.normal(size=(M, 4, 3)), DRAW.normal(size=(M, 4))),
+}
+_DERIVED: dict[str, tuple[Derivation, ModuleType]] = {}
+
+
+def derived(name: str) -> tuple[Derivation, ModuleType]:
+    """The derivation and its module."""
+    if name not in _DERIVED:
+        found = derive(MADE[name]())
+        _DERIVED[name] = found, load(found.numpy())
+    return _DERIVED[name]
+
+
+def module_of(name: str) -> ModuleType:
+    return derived(name)[1]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_check_passes(name):
+    """Gradients, every tensor, the public functions and the predictions."""
+    report = derived(name)[0].check()
+    assert report.passed, report.line()
+    assert report.tensors is not None and report.tensors.tensors >= 5
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_module_checks_itself(name, capsys):
+    assert module_of(name).main() == 0
+    assert "The gradients are right." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_training_lowers_the_error(name):
+    module, (X, Y) = module_of(name), ROWS[name]
+    trainer = module.Trainer(seed=1).fit(X, Y, epochs=60, learning_rate=0.03, batch_size=5, validation=0.25)
+    assert len(trainer.history) == 120 and len(trainer.validation_history) == 60
+    assert trainer.epoch_history[-1] < trainer.epoch_history[0]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_fit_takes_the_steps_of_update(name):
+    """Batches of samples; what is without samples is whole in each."""
+    module, (X, Y) = module_of(name), ROWS[name]
+    trainer = module.Trainer(seed=1)
+    parameters = {n: v.copy() for n, v in trainer.parameters.items()}
+    state = [module.NETWORK.initial_state(parameters)] if module.NETWORK.keeps_state else []
+    network = module.NETWORK
+    rows = network.by_rows(parameters, X, Y)
+    errors = []
+    for batch in (np.arange(0, 5), np.arange(5, 10), np.arange(10, 12)):
+        data = network.data.turned(network.data.chosen(rows, batch))
+        errors.append(module.update(parameters, *data, 0.05, *state))
+    trainer.partial_fit(X, Y, 0.05, batch_size=5)
+    assert trainer.history == errors
+    assert all(np.array_equal(trainer.parameters[n], v) for n, v in parameters.items())
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_saved_trainer_goes_on(name):
+    module, (X, Y) = module_of(name), ROWS[name]
+    one, file = module.Trainer(seed=1).fit(X, Y, 2, 0.05), io.BytesIO()
+    one.save(file)
+    two = module.Trainer.load(file)
+    for each in (one, two):
+        each.fit(X, Y, 2, 0.05, batch_size=5, early_stopping=1)
+    assert one.history == two.history
+
+
+def test_predictions_have_samples_as_rows():
+    words, pictures = module_of("words").Trainer(seed=1), module_of("pictures").Trainer(seed=1)
+    assert words.predict(ROWS["words"][0]).shape == (M, 2)
+    assert words.compute("e", ROWS["words"][0]).shape == (M, 3, 4)
+    assert pictures.compute("z", ROWS["pictures"][0]).shape == (M, 3, 5, 5)
+    assert np.allclose(pictures.predict(ROWS["pictures"][0]).sum(axis=1), 1)
+    assert pictures.predict_proba(ROWS["pictures"][0]).shape == (M, 3)
+    assert 0 <= pictures.score(*ROWS["pictures"]) <= 1
+    assert module_of("sequences").Trainer(seed=1).predict(ROWS["sequences"][0]).shape == (M, 4)
+
+
+def test_several_outputs_are_a_dict():
+    trainer, X = module_of("coder").Trainer(seed=1), ROWS["coder"][0]
+    found = trainer.predict(X)
+    assert list(found) == ["q", "z"] and found["q"].shape == (M, 3) and found["z"].shape == (M, 2)
+    z = np.tanh(X @ trainer.parameters["W"].T)
+    assert np.allclose(found["z"], z) and np.allclose(found["q"], z @ trainer.parameters["V"].T)
+    assert np.array_equal(trainer.compute("z", X), found["z"])
+    with pytest.raises(NotImplementedError, match="there are no targets"):
+        trainer.score(X, None)
+
+
+def test_an_integer_reads_the_place_that_it_numbers():
+    trainer, X = module_of("words").Trainer(seed=1), ROWS["words"][0]
+    assert np.array_equal(trainer.compute("e", X), trainer.parameters["C"][X - 1])
+    trainer = module_of("ratings").Trainer(seed=1)
+    found = trainer.predict(ROWS["ratings"][0])
+    user, film = (ROWS["ratings"][0][name] - 1 for name in ("user", "film"))
+    assert np.allclose(found[:, 0], np.sum(trainer.parameters["P"][user] * trainer.parameters["Q"][film], axis=1))
+
+
+def test_a_weight_of_a_sample_counts_it():
+    """A sample of weight 2 counts as two, up to the mean."""
+    module, (X, Y) = module_of("masked"), ROWS["masked"]
+    twice = np.where(np.arange(M) == 3, 2.0, 1.0)
+    network, parameters = module.NETWORK, module.Trainer(seed=1).parameters
+    more = (
+        {**X, "x": np.vstack([X["x"], X["x"][3:4]])},
+        {"y": np.vstack([Y["y"], Y["y"][3:4]]), "weight": np.ones(M + 1)},
+    )
+
+    def error(X: Any, Y: Any) -> float:
+        return network.measured(parameters, *network.data.turned(network.by_rows(parameters, X, Y)))
+
+    assert np.isclose(M * error(X, {**Y, "weight": twice}), (M + 1) * error(*more))
+
+
+X_OF_WORDS, Y_OF_WORDS = ROWS["words"]
+X_MASKED, Y_MASKED = ROWS["masked"]
+
+
+@pytest.mark.parametrize(
+    ("name", "X", "Y", "message"),
+    [
+        ("masked", X_MASKED["x"], Y_MASKED, "the inputs must be a dict with x, mask, not an array of shape (12, 3)"),
+        ("masked", {"x": X_MASKED["x"]}, Y_MASKED, '"mask" is missing in the inputs; expected x, mask'),
+        ("masked", {**X_MASKED, "y": 1}, Y_MASKED, 'unknown "y" in the inputs; expected x, mask'),
+        ("masked", X_MASKED, {"y": Y_MASKED["y"]}, '"weight" is missing in the targets; expected y, weight'),
+        ("masked", {**X_MASKED, "mask": [1, 0]}, Y_MASKED, "mask has shape (2,); expected (5,)"),
+        ("masked", {**X_MASKED, "mask": [1, 0, 2, 0, 0]}, Y_MASKED, "mask holds 2; expected 0 or 1"),
+        (
+            "masked",
+            {**X_MASKED, "x": X_MASKED["x"][:5]},
+            Y_MASKED,
+            "x has 5 samples and y has 12; expected equally many",
+        ),
+        ("masked", X_MASKED, {**Y_MASKED, "weight": np.zeros(M)}, "weight holds 0; expected positive numbers"),
+        ("words", X_OF_WORDS + 1, Y_OF_WORDS, "X holds 7; expected integers from 1 to 6"),
+        ("words", X_OF_WORDS - 1, Y_OF_WORDS, "X holds 0; expected integers from 1 to 6"),
+        ("words", X_OF_WORDS + 0.5, Y_OF_WORDS, "X holds 4.5; expected integers from 1 to 6"),
+        ("words", {"word": X_OF_WORDS[:, :2]}, Y_OF_WORDS, "word has shape (12, 2); expected (samples, 3)"),
+        ("coder", np.ones((4, 3)), np.ones((4, 3)), "the targets must be left out, not an array of shape (4, 3)"),
+        ("coder", np.ones((4, 2)), None, "x has shape (4, 2); expected (samples, 3)"),
+        ("pictures", np.ones((4, 2, 5)), [0, 1, 2, 0], "X has shape (4, 2, 5); expected (samples, 2, 5, 5)"),
+        ("pictures", np.ones((1, 2, 5, 5)), [3], "Y holds 3, which is no class; expected classes from 0 to 2, or rows"),
+        ("sequences", np.ones((4, 5, 3)), np.ones((4, 6)), "Y has shape (4, 6); expected (samples, 5)"),
+    ],
+)
+def test_wrong_data_are_named(name, X, Y, message):
+    trainer = module_of(name).Trainer(seed=1)
+    with pytest.raises((ValueError, TypeError)) as said:
+        trainer.fit(X, Y)
+    assert message in str(said.value) and trainer.history == []
+
+
+def test_the_core_names_wrong_data():
+    module = module_of("words")
+    parameters, word, y = module.example()
+    assert word.dtype.kind == "i" and 1 <= word.min() and word.max() <= 6
+    with pytest.raises(ValueError, match=r"word has shape \(7, 3\); expected \(3, samples\); samples are columns here"):
+        module.forward(parameters, word.T)
+    with pytest.raises(ValueError, match="word holds 7; expected integers from 1 to 6"):
+        module.error(parameters, word + 6, y)
+    with pytest.raises(TypeError, match="an array of 3 axes, not an array of shape"):
+        module.forward({**parameters, "U": np.ones((2, 3))}, word)
+
+
+def test_a_tensor_that_is_not_computed_is_named():
+    trainer = module_of("words").Trainer(seed=1)
+    with pytest.raises(ValueError, match='forward computes no "foo"; expected e, o'):
+        trainer.compute("foo", X_OF_WORDS)
+
+
+def test_validation_data_may_be_given():
+    trainer = module_of("masked").Trainer(seed=1).fit(X_MASKED, Y_MASKED, 3, validation=(X_MASKED, Y_MASKED))
+    assert len(trainer.validation_history) == 3
+    X = ROWS["coder"][0]
+    alone, pair = (module_of("coder").Trainer(seed=1).fit(X, epochs=3, validation=v) for v in ({"x": X}, (X, None)))
+    assert alone.validation_history == pair.validation_history
