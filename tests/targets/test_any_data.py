@@ -286,3 +286,57 @@ def test_validation_data_may_be_given():
     X = ROWS["coder"][0]
     alone, pair = (module_of("coder").Trainer(seed=1).fit(X, epochs=3, validation=v) for v in ({"x": X}, (X, None)))
     assert alone.validation_history == pair.validation_history
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_form_predict_predicts_the_same(name):
+    trainer, X = module_of(name).Trainer(seed=1), ROWS[name][0]
+    predict = load(derived(name)[0].numpy("predict")).predict
+    given = X.values() if isinstance(X, dict) else [X]
+    found, expected = predict(trainer.parameters, *given), trainer.predict(X)
+    if not isinstance(found, dict):
+        found, expected = {"": found}, {"": expected}
+    assert list(found) == list(expected)
+    assert all(np.allclose(found[n], expected[n], rtol=1e-14) for n in found)
+
+
+def begun(**starts: Any) -> ModuleType:
+    """One layer, a gain and a kernel with these starts."""
+    s = Statement(initialisation="lecun_uniform")
+    n, h, t = s.size("n", 200), s.size("h", 300), s.size("t", 4)
+    x, y = s.input("x", n), s.target("y", h)
+    W, g, K = (
+        s.parameter(name, *sizes, start=starts.get(name)) for name, *sizes in (("W", h, n), ("g", h), ("K", h, n, t))
+    )
+    i, j, k = s.indices("i j k", h, n, t)
+    o = s.define("q", i, g[i] * s.sum((W[i, j] + s.sum(K[i, j, k], k)) * x[j], j))
+    s.error(s.mean((y[i] - o[i]) ** 2, i))
+    return load(derive(s).target("numpy").readable.source)
+
+
+@pytest.mark.parametrize(
+    ("start", "variance"),
+    [
+        (None, 1 / 800),
+        ("glorot_uniform", 2 / (800 + 1200)),
+        ("glorot_normal", 2 / (800 + 1200)),
+        ("he_uniform", 2 / 800),
+        ("he_normal", 2 / 800),
+        ("lecun_normal", 1 / 800),
+        ("zeros", 0),
+    ],
+)
+def test_the_taps_of_a_kernel_count_for_its_start(start, variance):
+    """Of a kernel [units, inputs, taps], inputs * taps are the inputs of a unit, and units * taps its outputs."""
+    found = begun(K=start).initial_parameters(seed=0)
+    assert np.isclose(found["K"].var(), variance, rtol=0.02) and np.isclose(found["W"].var(), 1 / 200, rtol=0.05)
+    assert found["g"].shape == (300, 1) and np.all(found["g"] == 1)
+
+
+def test_starts_are_numbers_or_arrays():
+    ramp = [n / 3 for n in range(300)]
+    found = begun(g=ramp, K=0.25, W="orthogonal").initial_parameters(seed=0)
+    assert np.allclose(found["g"][:, 0], ramp) and np.all(found["K"] == 0.25)
+    assert np.allclose(found["W"].T @ found["W"], np.eye(200))
+    kernel = begun(K="orthogonal").initial_parameters(seed=0)["K"].reshape(300, 800)
+    assert np.allclose(kernel @ kernel.T, np.eye(300))

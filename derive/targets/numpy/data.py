@@ -144,6 +144,11 @@ class Data:
             return "left out"
         return told[0] if len(told) == 1 else f"a dict with {'; '.join(told)}"
 
+    def by_arguments(self, outputs: Iterable[Tensor]) -> str:
+        """What is given for each input as an argument of its own, and what is returned for the outputs."""
+        told = [f"{self.codes.tensors[t.name]} is {self._described(t)}" for t in self.inputs]
+        return f"{'; '.join(told) or 'There are no inputs'}. The outputs are {self.by_rows(outputs)}."
+
     def _described(self, tensor: Tensor) -> str:
         whole = "" if any(axis.sample for axis in tensor.axes) else ", the same for all samples"
         numbers = KINDS[self.kinds[tensor.name]] if tensor.name in self.kinds else ""

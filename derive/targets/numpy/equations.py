@@ -108,7 +108,7 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
     about_data = data.facts()
     kind = about_data.pop("targets", "")
     replaced = [s for s in program.stage("update") if s.target.role == "updated"]
-    undefined = [s.number for s in program.statements if may_be_undefined(s.equation.expression)]
+    undefined = dict.fromkeys(s.number for s in program.statements if may_be_undefined(s.equation.expression))
     found = {
         "parameters": dict_code((p.name, shape_code(p, data.width)) for p in program.parameters),
         **about_data,

@@ -15,12 +15,12 @@ from derive.arrays.lift import ArrayProgram
 from derive.calculus.coupling import coupling
 from derive.calculus.index import Tensor
 from derive.calculus.properties import values_of
-from derive.targets.fold import WIDTH, folded
+from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import width_names
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.data import KINDS, Data, sample_axes
 from derive.targets.numpy.formula_printer import scalar
-from derive.targets.numpy.function_bodies import dict_code
+from derive.targets.numpy.function_bodies import STEP, dict_code
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
@@ -36,6 +36,7 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
     return {
         "targets": data.kind,
         **_types(data, data.is_plain),
+        "simple": data.is_plain and len(program.outputs) == 1 and not coupled,
         **_predicted(data),
         **_predict_code(data),
         "coupled_lines": tuple(_wrapped(_coupled_fit(coupled))),
@@ -90,17 +91,17 @@ def _types(data: Data, plain: bool) -> dict[str, Any]:
         return "ArrayLike" if len(tensors) == 1 else "Mapping[str, ArrayLike]"
 
     x, y = given(data.inputs), given(data.targets)
+    data_given = [_call("X", data.inputs), *([_call("Y", data.targets)] if data.targets else [])]
     several = len(data.program.outputs) > 1
     return {
         "plain": plain,
         "x_type": x,
         "y_type": "None = None" if y == "None" else y,
-        "y_pair": y,
         "predict_type": "dict[str, Array]" if several else "Array",
-        "fit_arguments": ", ".join(
-            _call(letter, tensors) for letter, tensors in (("X", data.inputs), ("Y", data.targets))
+        "fit_call": fold(
+            f"trainer.fit({', '.join(data_given)}, epochs=100, learning_rate=0.1, batch_size=32, seed=0)", STEP
         ),
-        "predict_call": _call("X", data.inputs),
+        "predict_call": fold(f"trainer.predict({data_given[0]})", STEP),
     }
 
 
@@ -131,7 +132,7 @@ def _predicted(data: Data) -> dict[str, Any]:
     return {
         "units": units,
         "predict_lines": tuple(_wrapped(said)),
-        "predict_words": tuple(_wrapped(said, 4)),
+        "predict_words": tuple(_wrapped(said if data.is_plain else data.by_arguments(outputs), 4)),
         "probabilities": values.name.lower() if values and values.are_probabilities and single else "",
         "no_score": _string(no_score) if no_score else (),
         "no_score_words": why,

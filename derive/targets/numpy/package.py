@@ -176,6 +176,10 @@ class Rendered:
             "numpy/__init__.py.jinja", imports=import_lines(offered), listed=listed, spec=bool(self.context["words"])
         )
 
+    def tests(self, entries: int | None) -> str:
+        """The tests beside the package; ``entries`` limits the entries checked per parameter (None: all)."""
+        return _UNFORMATTED + fill("numpy/test_trainer.py.jinja", entries=entries, **self.context)
+
     # One file.
 
     @cached_property
@@ -284,8 +288,3 @@ def rendered(
     whole = {**context, **facts(program, network, context), "facts": arguments(told)}
     functions = {h["name"]: h["function"] for h in context["helpers"] if "function" in h}
     return Rendered(name, description, whole, functions)
-
-
-def tests_source(entries: int | None) -> str:
-    """Return the tests beside the package; ``entries`` limits the entries checked per parameter (None: all)."""
-    return _UNFORMATTED + fill("numpy/test_trainer.py.jinja", entries=entries)

@@ -15,7 +15,7 @@ from derive.targets.names import code_names
 from derive.targets.numpy.equations import statements_of
 from derive.targets.numpy.function_bodies import Bodies
 from derive.targets.numpy.listing import listing
-from derive.targets.numpy.package import Rendered, rendered, tests_source
+from derive.targets.numpy.package import Rendered, rendered
 from derive.targets.numpy.script import Script, script
 from derive.targets.target import Listing
 from derive.targets.verify import ENTRYWISE, LARGEST, GradientReport, check_rendered, loaded
@@ -65,7 +65,7 @@ class NumPyTarget:
         self.check().require()
         count = self.derived.parameter_count
         entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
-        tests = {"test_trainer.py": tests_source(entries)} if form in ("package", "single-file") else {}
+        tests = {"test_trainer.py": self.rendered.tests(entries)} if form in ("package", "single-file") else {}
         return {**self.rendered.form(form), **tests}
 
     def listing(self, form: str) -> Listing:

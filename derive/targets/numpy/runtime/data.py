@@ -256,6 +256,15 @@ class _Data:
         """Stored data with samples as rows, or the other way round."""
         return tuple(d.turned(a) for d, a in zip(self.all, arrays, strict=False))
 
+    def by_name(
+        self, arrays: Sequence[Array]
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Stored inputs and targets by name, samples as rows."""
+        rows = [np.ascontiguousarray(array) for array in self.turned(arrays)]
+        found = dict(zip((datum.name for datum in self.all), rows, strict=True))
+        targets = {datum.name: found.pop(datum.name) for datum in self.targets}
+        return found, targets
+
     def scaled(self, arrays: Sequence[Array], factor: float) -> tuple[Array, ...]:
         """The data with the real inputs multiplied by a number."""
         return tuple(
