@@ -76,6 +76,10 @@ def spelled(expression: Expr) -> Expr:
             return node.func(body.xreplace(fresh), *limits), depth
         parts = [renamed(a) if isinstance(a, Expr) else (a, 0) for a in node.args]
         new = [p for p, _ in parts]
+        if isinstance(node, Along) and node.rule.reduces:  # it binds its index too
+            depth = 1 + max(d for _, d in parts)
+            at = {node.args[-1]: Index(f"_{depth}", node.args[-1].axis)}
+            return node.func(*(p.xreplace(at) for p in new)), depth
         return (node if new == list(node.args) else node.func(*new)), max(d for _, d in parts)
 
     return renamed(expression)[0]
