@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from sympy import Expr, Function, Integer, exp, log, oo
+from sympy import Expr, Function, Integer, Min, exp, log, oo
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.stable import log1p
@@ -34,6 +34,12 @@ class Choice(Function):  # type: ignore[misc]  # SymPy's Function carries no typ
 
 class Less(Function):  # type: ignore[misc]  # SymPy's Function carries no types
     """``Less(v, z, k)``: v minus its value at the maximum of z along the axis of ``k``."""
+
+    nargs = 3
+
+
+class Where(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """``Where(c, this, that)``: ``this`` where c is not 0, else ``that``."""
 
     nargs = 3
 
@@ -119,6 +125,24 @@ def _weighted_shift(k: Expr, over: Over, z: Entry, c: Entry) -> Expr:
     """Shift. Proof: as for equal weights, multiply numerator and denominator by exp(-M)."""
     power = _power(z)
     return power(k) / over.sum(lambda j: c(j) * power(j))
+
+
+def _masked_share(k: Expr, over: Over, z: Entry, c: Entry) -> Expr:
+    return c(k) * exp(z(k)) / over.sum(lambda j: c(j) * exp(z(j)))
+
+
+def _masked_shift(k: Expr, over: Over, z: Entry, c: Entry) -> Expr:
+    """Shift by the largest z whose weight is not 0; an entry of weight 0 is 0 for any z.
+
+    Proof: multiply numerator and denominator by exp(-M). Where c_j is not 0, z_j - M is at most 0, so that min does not
+    change it; where c_j is 0, it is multiplied by 0.
+    """
+    top = over.largest(lambda j: Where(c(j), z(j), -oo))
+
+    def power(j: Expr) -> Expr:
+        return c(j) * exp(Min(z(j) - top, Integer(0)))
+
+    return power(k) / over.sum(power)
 
 
 def _log_sum(_: Any, over: Over, z: Entry) -> Expr:
@@ -244,6 +268,13 @@ RULES = {
             _weighted_share,
             _weighted_shift,
             "exp(z) over the sum of c * exp(z); less the largest z, to keep in range",
+        ),
+        Rule(
+            "masked_softmax",
+            ("z", "c"),
+            _masked_share,
+            _masked_shift,
+            "c * exp(z) over its sum; less the largest z with a weight other than 0, to keep in range",
         ),
         Rule(
             "log_softmax",

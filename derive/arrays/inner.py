@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field, replace
 
-from sympy import Expr, Function, Indexed, Sum, Symbol, log, preorder_traversal
+from sympy import Expr, Function, Indexed, KroneckerDelta, Sum, Symbol, log, preorder_traversal
 
 from derive.arrays.rewriting import entries_of
 from derive.calculus.index import Equation, Index, Tensor
@@ -31,11 +31,14 @@ class Inner:
         """Name every argument of a function of one number, unless it already is an entry.
 
         An argument that contains a sum is kept, because it would be computed at each of its occurrences.
-        The argument of a logarithm is kept, because some rules rewrite it.
+        The argument of a logarithm is kept, because some rules rewrite it. A delta is named, because the rules hold
+        for any number in its place.
         """
-        functions = equation.expression.atoms(Function) - equation.expression.atoms(log)
+        functions = equation.expression.atoms(Function) - equation.expression.atoms(log, KroneckerDelta)
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
         new = {f: f.func(self._entry(f.args[0])) for f in sorted(calls, key=lambda f: (f.count_ops(), str(f)))}
+        plain = [d for d in equation.expression.atoms(KroneckerDelta) if all(isinstance(i, Index) for i in d.args)]
+        new |= {delta: self._entry(delta) for delta in sorted(plain, key=str)}
         return replace(equation, expression=equation.expression.xreplace(new))
 
     def put_back(self, equation: Equation) -> Equation:

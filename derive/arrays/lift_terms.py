@@ -28,7 +28,7 @@ from sympy import (
 from sympy import Number as SympyNumber
 
 from derive.arrays import matrix as mx
-from derive.arrays.along import Along, Choice, Largest, Less, name_along
+from derive.arrays.along import Along, Choice, Largest, Less, Where, name_along
 from derive.arrays.contraction import Lifted, LiftError, Piece, Side, contracted, hadamard, sides_of, spread_alike
 from derive.arrays.stable import log1p
 from derive.calculus.cases import Cases
@@ -212,6 +212,12 @@ def _(expression: Choice, row: Side, column: Side, tensors: Mapping[str, Tensor]
     compared, k, this, that = expression.args
     (of, one, other), *sides = _alike((compared, this, that), row, column, tensors, k)
     return Lifted(mx.Choice(mx.IsLargest(of, int(k == column)), one, other), *sides)
+
+
+@_node.register
+def _(expression: Where, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
+    (of, one, other), *sides = _alike(expression.args, row, column, tensors)
+    return Lifted(mx.Choice(mx.IsNotZero(of), one, other), *sides)
 
 
 @_node.register

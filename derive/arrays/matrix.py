@@ -283,6 +283,18 @@ class IsLargest(Node):
 
 
 @record
+class IsNotZero(Node):
+    """The condition that an entry is not 0."""
+
+    of: Node
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the operand."""
+        return self.of.shape
+
+
+@record
 class Power(Node):
     """An elementwise power."""
 

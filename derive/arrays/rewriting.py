@@ -131,6 +131,12 @@ def shift(product: Expr) -> Expr:
     """Write exp(u_k) over a sum of c_j exp(u_j), or its inverse, as one function along the axis."""
     if not isinstance(product, Mul):
         return product
+    for share in (f for f in product.args if isinstance(f, NODES["weighted_softmax"])):
+        exponent, weight, k = share.args
+        others = [f for f in product.args if f is not share]
+        if weight in others:  # entries whose weight is 0 must not overflow
+            others.remove(weight)
+            return Mul(NODES["masked_softmax"](exponent, weight, k), *others)
     for factor in product.args:
         base, power = _base(factor)
         found = _powers(base)

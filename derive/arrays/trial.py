@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import mpmath
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Expr, Function, Indexed, Integer, Symbol
+from sympy import Expr, Function, Indexed, Integer, Mul, Pow, Sum, Symbol, exp
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays import matrix as mx
@@ -153,12 +153,14 @@ class Trial:
             sizes[SAMPLES.name] = max(LENGTH, MANY // units)
         computed = {e.target.name for e in self.sources}
         steep = _arguments((self.statement, *self.sources))
+        weights = _weights((self.statement, *self.sources))
         choose = np.random.default_rng(SCALES.index(scale))
         values = {
             t.name: _drawn(t, sizes, choose, scale if t.name in steep else 1, self.data)
             for t in small.tensors.values()
             if t.name not in computed
         }
+        values |= {name: np.abs(values[name]) for name in weights & set(values)}
         with mpmath.workdps(_digits(scale)):
             machine = _Careful(
                 {n: _exact(v) for n, v in values.items()}, sizes, small.tensors, Arithmetic(Remembered(), mpmath.mpf)
@@ -178,6 +180,15 @@ def _arguments(equations: Iterable[Equation]) -> set[str]:
     """The names of the tensors in arguments of functions: these may be large."""
     calls = (f for e in equations for f in e.expression.atoms(Function))
     return {a.base.label.name for f in calls for a in f.atoms(Indexed)}
+
+
+def _weights(equations: Iterable[Equation]) -> set[str]:
+    """The names of what multiplies the exponentials of a denominator; with mixed signs they would cancel there."""
+    bases = (
+        p.base for e in equations for p in e.expression.atoms(Pow) if p.exp.is_negative and isinstance(p.base, Sum)
+    )
+    products = (Mul.make_args(base.function) for base in bases if base.has(exp))
+    return {f.base.label.name for factors in products for f in factors if isinstance(f, Indexed)}
 
 
 class _Careful(Interpreter):

@@ -217,7 +217,12 @@ class NamedPrinter:
 
     @_code.register
     def _(self, node: nx.Equal) -> Code:
-        left, right = self._several((node.left, node.right), node.axes)
+        sides = (node.left, node.right)
+        if len(node.axes) == 2 and all(isinstance(s, nx.Place) and nx.is_plain(s.value) for s in sides):
+            first, second = (i.axis for i in node.axes)
+            if first == second:
+                return Code(f"np.eye({self.size(first)}, dtype=bool)")
+        left, right = self._several(sides, node.axes)
         return Code(f"({left.at(SUM)} == {right.at(SUM)})")
 
     @_code.register

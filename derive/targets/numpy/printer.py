@@ -13,7 +13,7 @@ from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import Names, renamed
-from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, UNARY, Code, joined, power
+from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
 from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, absolute, extreme_of, is_root, scalar
 from derive.targets.numpy.named_printer import NamedPrinter, part_name
 
@@ -132,6 +132,10 @@ class NumPyPrinter:
         of = self.code(node.of)
         places = f"np.arange({of.at(ATOM)}.shape[{node.axis}]){'[:, None]' if node.axis == 0 else ''}"
         return Code(f"np.argmax({of.text}, axis={node.axis}, keepdims=True) == {places}", COMPARISON)
+
+    @code.register
+    def _(self, node: mx.IsNotZero) -> Code:
+        return Code(f"{self.code(node.of).at(SUM)} != 0", COMPARISON)
 
     @code.register
     def _(self, node: mx.Choice) -> Code:
