@@ -50,11 +50,11 @@ class Point:
         """The same point with every parameter and state moved by one unit in the last place."""
         signs = np.random.default_rng(0)
 
-        def moved(values: Values) -> Values:
-            steps = {n: 2.0**-52 * signs.choice([-1.0, 1.0], v.shape) for n, v in values.items()}
-            return {n: v if n == "step" else v * (1 + steps[n]) for n, v in values.items()}
+        def moved(values: Values) -> dict[str, Array]:
+            return {n: v * (1 + 2.0**-52 * signs.choice([-1.0, 1.0], v.shape)) for n, v in values.items()}
 
-        return replace(self, parameters=moved(self.parameters), state=moved(self.state))
+        parameters, state = moved(self.parameters), moved(self.state)
+        return replace(self, parameters=parameters, state=state | {n: v for n, v in self.state.items() if n == "step"})
 
 
 def example(module: Any, samples: int, seed: int) -> tuple[int, tuple[Any, ...]]:

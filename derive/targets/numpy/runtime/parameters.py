@@ -133,7 +133,10 @@ class _Learned:
                 raise ValueError(
                     f"{where} is read-only, so it cannot be updated in place"
                 )
-            negative = np.min(value) < 0 and (counts or "square" in name)
+            owners = [n for n in self.shapes if name.endswith(f"_{n}")]
+            kept = [name.removesuffix(f"_{n}") for n in owners]
+            squares = bool(kept) and all("square" in what for what in kept)
+            negative = np.min(value) < 0 and (counts or squares)
             broken = counts and np.any(value != np.floor(value))
             if negative or broken or not np.all(np.isfinite(value)):
                 raise ValueError(f"{where} holds a number that no step leaves there")
