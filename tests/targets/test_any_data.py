@@ -13,6 +13,8 @@ from helpers import load
 from sympy import exp, log, tanh
 
 from derive import Derivation, Statement, derive
+from derive.targets.grouped import Grouped
+from derive.targets.numpy.runtime.check import gradient_report
 
 Array = np.ndarray[Any, Any]
 DRAW = np.random.default_rng(0)
@@ -340,3 +342,59 @@ def test_starts_are_numbers_or_arrays():
     assert np.allclose(found["W"].T @ found["W"], np.eye(200))
     kernel = begun(K="orthogonal").initial_parameters(seed=0)["K"].reshape(300, 800)
     assert np.allclose(kernel @ kernel.T, np.eye(300))
+
+
+def test_names_are_the_users():
+    """Those that code cannot have, and those of the state of an optimizer."""
+    s = Statement(name="names", optimizer="momentum")
+    n, h = s.size("n", 3), s.size("h", 4)
+    x, y, step, square = s.input("lambda", n), s.target("dtype", h), s.parameter("step", h, n), s.parameter("square", h)
+    i, j = s.indices("i j", h, n)
+    t = s.define("tanh", i, tanh(s.sum(step[i, j] * x[j], j) + square[i]))
+    o = s.define("values", i, t[i] ** 2)
+    s.error(s.mean((y[i] - o[i]) ** 2, i), "np")
+    s.output(o, t)
+    module, file = load(derive(s).numpy()), io.BytesIO()
+    trainer, X, Y = module.Trainer(seed=1), DRAW.normal(size=(M, 3)), DRAW.normal(size=(M, 4))
+    trainer.fit({"lambda": X}, {"dtype": Y}, 20, 0.1, 4).save(file)
+    assert module.Trainer.load(file).history == trainer.history
+    expected = np.tanh(X @ trainer.parameters["step"].T + trainer.parameters["square"].T)
+    assert np.allclose(trainer.compute("tanh", X), expected)
+    assert list(trainer.predict(X)) == ["values", "tanh"] and np.allclose(trainer.predict(X)["tanh"], expected)
+    with pytest.raises(ValueError, match='forward computes no "np"; expected tanh, values'):
+        trainer.compute("np", X)
+    with pytest.raises(ValueError, match=r"lambda has shape \(12, 2\); expected \(samples, 3\)"):
+        trainer.fit({"lambda": X[:, :2]}, {"dtype": Y})
+
+
+def test_parameters_in_groups_are_checked_with_all_data():
+    module = module_of("masked")
+    drawn = module.example(seed=2)
+    grouped = Grouped(module.NETWORK, drawn[0], drawn[1:], 2)
+    found, _, slopes = gradient_report(grouped, grouped.joined(drawn[0]), *drawn[1:], entries=0)
+    assert slopes == len(grouped.groups) and all(c < 1e-12 and d < 1e-6 for c, d in found.values())
+
+
+def pairs() -> Statement:
+    """The samples of a batch are told apart: with one sample, the error is 0 whatever the parameters are."""
+    s = Statement(name="pairs", optimizer="adam")
+    n, h = s.size("n", 3), s.size("h", 4)
+    x, y, W, V = s.input("x", n), s.input("y", n), s.parameter("W", h, n), s.parameter("V", h, n)
+    i, j, u, v, w = *s.indices("i j", h, n), s.sample("u"), s.sample("v"), s.sample("w")
+    a = s.define("a", i, s.sum(W[i, j] * x[j], j))
+    b = s.define("b", i, s.sum(V[i, j] * y[j], j))
+    alike = s.define("alike", (u, v), s.sum(a[i, u] * b[i, v], i))
+    s.error(-s.sum(alike[u, u] - log(s.sum(exp(alike[u, w]), w)), u) / s.samples)
+    s.output(a, b)
+    return s
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7])
+def test_an_error_that_is_0_for_one_sample_is_not_wrong(samples):
+    module = load(derive(pairs()).numpy())
+    drawn = module.example(samples)
+    assert samples > 1 or module.error(*drawn) == 0
+    for seed in range(5):
+        report = module.check_gradients(*module.example(samples, seed))
+        assert all(c <= 1e-12 and d <= 1e-6 for c, d in report.values()), report
+    assert module.check_steps(*drawn) <= 1e-12

@@ -9,6 +9,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
 from derive.calculus.promises import Promise
+from derive.calculus.roles import Role
 from derive.calculus.undefined import may_be_undefined
 from derive.learning.initialisations import INITIALISATIONS, Initialisation
 from derive.paper.notation import Notation
@@ -122,6 +123,9 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
     found |= {"outputs": f"({', '.join(map(quoted, program.outputs))})"} if len(program.outputs) > 1 else {}
     axes = [(names[name], axis) for name, axis in sample_axes(s.target for s in statements.forward)]
     found |= {"axes": dict_code(axes)} if axes else {}
+    stated = [s.target for s in statements.forward if s.target.role == Role.PLAIN]
+    renamed = [(t.name, quoted(names[t.name])) for t in stated if names[t.name] != t.name]
+    found |= {"names": dict_code(renamed)} if renamed else {}
     found |= {"targets": kind} if kind else {}
     return found | ({"undefined": f"frozenset({{{', '.join(map(str, undefined))}}})"} if undefined else {})
 

@@ -112,7 +112,7 @@ class Beginning:
             return f"{start.kind}({extent(more * start.spread[1].xreplace({INPUTS: inputs, UNITS: units}))}, {shape})"
         if start.kind == "zeros":
             return f"np.zeros({shape})"
-        rows, *others = (axis.extent for axis in parameter.axes) or [Integer(1)]
+        rows, *others = [axis.extent for axis in parameter.axes] or [Integer(1)]
         columns = prod(others) - int(_has_biases(parameter))
         code = f"orthogonal({extent(rows)}, {extent(columns)})"
         if _has_biases(parameter):
