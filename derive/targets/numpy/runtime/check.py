@@ -108,8 +108,8 @@ def compare_gradients(
     to the largest entry of that gradient. Where that from the complex step is more than
     1e-12, it is relative to at least the rounding of these sums, which is measured.
     That from central differences, which cannot resolve a slope far smaller than the
-    others or than the error, is relative to at least a thousandth of these (or of the
-    largest number on the way to the error, where they all are 0 but for rounding).
+    others or than the error, is relative to at least a thousandth of these (where they
+    all are 0 but for rounding, to a hundredth of the largest number on the way there).
     `entries` limits how many entries of each parameter are checked one by one
     (drawn from `seed`); one random direction through all of them is checked in any
     case. A central difference across a kink of a function, or over more than the error
@@ -145,7 +145,7 @@ def resolved(
     error = float(network.error(parameters, *data, values))
     largest = max(abs(error), *map(_largest, slopes.values()))
     terms = max(map(_largest, values.values()), default=0.0)
-    return 1e-3 * (largest if largest > 1e-9 * terms else terms)
+    return 1e-3 * largest if largest > 1e-9 * terms else 1e-2 * terms
 
 
 def _largest(values: Array) -> float:

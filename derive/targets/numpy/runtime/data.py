@@ -144,6 +144,10 @@ class _Data:
         self.all = tuple(data)
         self.inputs = tuple(datum for datum in data if not datum.target)
         self.targets = tuple(datum for datum in data if datum.target)
+        self._shapes = [
+            (datum.shape, datum.axis, any(isinstance(e, str) for e in datum.shape))
+            for datum in data
+        ]
         #: Whether arrays can do without names, in calls and in messages.
         self.plain = len(self.inputs) == len(self.targets) == 1
 
@@ -154,14 +158,14 @@ class _Data:
     def check_shapes(self, arrays: Sequence[Any], sizes: dict[str, int]) -> int | None:
         """How many samples there are; ValueError if NumPy might broadcast the data."""
         samples = None
-        for datum, value in zip(self.all, arrays, strict=False):
-            found, axis = np.shape(value), datum.axis
-            wanted = _resolved(datum.shape, found, sizes)
-            if not _fits(found, wanted):
+        for (shape, axis, named), value in zip(self._shapes, arrays, strict=False):
+            found = np.shape(value)
+            wanted = _resolved(shape, found, sizes) if named else shape
+            if axis is not None:
+                samples = found[axis] if samples is None else samples
+                wanted = (*wanted[:axis], samples, *wanted[axis + 1 :])
+            if found != wanted:
                 raise ValueError("the data do not fit")  # _explain says how
-            samples = found[axis] if samples is None and axis is not None else samples
-            if axis is not None and found[axis] != samples:
-                raise ValueError("the data do not fit")
         return samples
 
     def stored(
