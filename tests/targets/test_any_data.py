@@ -413,3 +413,22 @@ def test_an_error_that_is_0_but_for_rounding_is_not_wrong(made, samples):
         report = module.check_gradients(*module.example(samples, seed))
         assert all(c <= 1e-12 and d <= 1e-6 for c, d in report.values()), report
     assert module.check_steps(*drawn) <= 1e-12
+
+
+def test_integer_targets_are_classes():
+    """Classes that count from 1: the error reads the probability of the right one."""
+    s = Statement(name="labels")
+    n, k = s.size("n", 3), s.size("k", 4)
+    x, label, W = s.input("x", n), s.target("label", values=k), s.parameter("W", k, n)
+    i, c, j = s.indices("i c j", k, k, n)
+    z = s.define("z", i, s.sum(W[i, j] * x[j], j))
+    p = s.define("p", i, exp(z[i]) / s.sum(exp(z[c]), c))
+    s.error(-log(p[label]))
+    derivation = derive(s)
+    assert derivation.check().passed
+    trainer, X = load(derivation.numpy()).Trainer(seed=1), DRAW.normal(size=(200, 3))
+    labels = 1 + np.argmax(X @ DRAW.normal(size=(3, 4)), axis=1)
+    trainer.fit(X, labels, 300, 1.0)
+    assert trainer.score(X, labels) == np.mean(1 + trainer.predict(X).argmax(axis=1) == labels) > 0.9
+    with pytest.raises(ValueError, match="Y holds 0; expected integers from 1 to 4"):
+        trainer.fit(X, labels - 1)

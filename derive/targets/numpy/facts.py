@@ -34,7 +34,7 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
     data: Data = context["data"]
     coupled = next(filter(None, (coupling(replace(program, predicted=name)) for name in program.outputs)), "")
     return {
-        "targets": data.kind,
+        "targets": "classes" if any(_are_classes(program.prediction, t) for t in data.targets) else data.kind,
         **_types(data, data.is_plain),
         "simple": data.is_plain and len(program.outputs) == 1 and not coupled,
         **_predicted(data),
@@ -127,7 +127,7 @@ def _predicted(data: Data) -> dict[str, Any]:
     if len(targets) != 1 or not single:
         why = f"there {'is not one output and one target' if targets else 'are no targets'}"
         no_score = f"{why}, so predictions have no score: use error, which is the loss"
-    elif _units(prediction) != _units(targets[0]) or (data.kind != "real" and len(prediction.axes) > 2):
+    elif not _are_comparable(prediction, targets[0], data.kind):
         why, no_score = "outputs and targets have different shapes", _no_score(prediction.name, targets[0].name)
     return {
         "units": units,
@@ -161,6 +161,21 @@ def _predict_code(data: Data) -> dict[str, Any]:
         "predict_reads": folded(tuple(reads), ""),
         "predict_result": outputs[0][1] if len(outputs) == 1 else dict_code(outputs),
     }
+
+
+def _are_comparable(prediction: Tensor, target: Tensor, kind: str) -> bool:
+    """Whether a score compares them: as numbers, or the largest output of a sample with its class."""
+    if not all(any(axis.sample for axis in tensor.axes) for tensor in (prediction, target)):
+        return False
+    if target.places is not None:
+        return _are_classes(prediction, target)
+    return _units(prediction) == _units(target) and (kind == "real" or len(prediction.axes) < 3)
+
+
+def _are_classes(prediction: Tensor, target: Tensor) -> bool:
+    """Whether the target is the number of a class, and the prediction has an entry for each class."""
+    classes = [axis.extent for axis in prediction.axes if not axis.sample]
+    return target.places is not None and len(target.axes) == 1 and classes == [target.places.extent]
 
 
 def _units(tensor: Tensor) -> Expr:

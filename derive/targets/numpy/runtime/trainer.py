@@ -280,7 +280,11 @@ class TrainerBase:
         network = self.network
         network.check_parameters(self.parameters)
         *inputs, targets = network.by_rows(self.parameters, X, Y)
-        outputs, kind = self._outputs(inputs), network.data.targets[0].kind
+        outputs, (target,) = self._outputs(inputs), network.data.targets
+        if target.places is not None:
+            chosen = outputs.argmax(axis=1) + target.places[1]
+            return float(np.mean(chosen == targets.reshape(-1)))
+        kind = target.kind
         outputs, targets = (a.reshape(len(a), -1) for a in (outputs, targets))
         (given,) = Y.values() if isinstance(Y, Mapping) else (Y,)
         by_class = outputs.shape[1] > 1 and _are_classes(np.asarray(given))
