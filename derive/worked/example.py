@@ -201,7 +201,7 @@ class _Runner:
         before, x, y = math.nan, self.start.X, self.start.Y
         for number in range(self.start.steps + 1, self.start.rounds + 1):
             kept = {name: parameters[name].copy() for name in self.start.fixed}
-            before = self.module.NETWORK.step(parameters, state, x, y, self.start.learning_rate)
+            before = self.module.NETWORK.step(parameters, state, (x, y), self.start.learning_rate)
             if not all(np.all(np.isfinite(value)) for value in (before, *parameters.values(), *state.values())):
                 raise _out_of_range(number)
             for name, value in kept.items():

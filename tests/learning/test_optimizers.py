@@ -538,10 +538,10 @@ def test_float32_is_kept_throughout_a_step(learning: dict[str, Any], bias: str) 
             )
 
     for _ in range(5):
-        module.NETWORK.step(wide, states[0], X, Y, 0.05)
+        module.NETWORK.step(wide, states[0], (X, Y), 0.05)
         sys.setprofile(report)
         try:
-            module.NETWORK.step(narrow, states[1], X.astype(np.float32), Y.astype(np.float32), 0.05)
+            module.NETWORK.step(narrow, states[1], (X.astype(np.float32), Y.astype(np.float32)), 0.05)
         finally:
             sys.setprofile(None)
     assert not wrong
