@@ -48,6 +48,10 @@ class Stated(Protocol):
         """The names of the predicted tensors; empty if the equations tell."""
 
     @property
+    def starts(self) -> Mapping[str, Any]:
+        """The initial values of parameters, by name."""
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name."""
 

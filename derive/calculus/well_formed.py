@@ -5,6 +5,7 @@ from __future__ import annotations
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.normal_form import Stated, exact
 from derive.calculus.prediction import predictions_of
+from derive.calculus.starts import check_starts
 from derive.calculus.tensor_checks import check_tensors
 from derive.text.errors import StatementError
 
@@ -22,4 +23,5 @@ def check(forward: Stated) -> None:
         raise StatementError(f"the last equation, of {last.target.name}, is the error and must be one number")
     if not set(checks.names_read(last)) & set(checks.tensors):
         raise StatementError(f"the error, {last.target.name}, reads no tensor: it must depend on the prediction")
+    check_starts(forward)
     predictions_of([exact(e, forward) for e in forward.equations], forward.inputs, forward.outputs)

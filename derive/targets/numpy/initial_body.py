@@ -8,11 +8,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Indexed, Integer, Mul, Pow, Symbol, preorder_traversal, prod
+from sympy import Expr, Integer, prod
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
-from derive.calculus.index import Tensor, symbols_read
+from derive.calculus.index import Tensor
+from derive.calculus.starts import is_factor as factor_in
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.record import record
 from derive.targets.fold import WIDTH, folded
@@ -161,15 +162,8 @@ def _number(value: Any) -> str:
 
 
 def is_factor(program: ArrayProgram, parameter: Tensor) -> bool:
-    """Whether a parameter that is no weight multiplies or divides a tensor: 0 would cut off all that comes before."""
-    forward = (s.equation.expression for s in program.stage("forward", "error"))
-    return parameter.role != "weight" and any(
-        isinstance(node, Mul | Pow)
-        and any(isinstance(a, Indexed | Symbol) and symbols_read(a) == [parameter.name] for a in node.args)
-        and (isinstance(node, Pow) or sum(not a.is_number for a in node.args) > 1)
-        for expression in forward
-        for node in preorder_traversal(expression)
-    )
+    """Whether a parameter that is no weight multiplies or divides a tensor of the forward pass or of the error."""
+    return factor_in((s.equation for s in program.stage("forward", "error")), parameter)
 
 
 def _has_biases(parameter: Tensor) -> bool:

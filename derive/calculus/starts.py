@@ -1,0 +1,103 @@
+"""The values with which parameters start, as far as they matter to the equations: 0 may leave one without a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, log, preorder_traversal
+
+from derive.calculus.cases import Cases
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Equation, Tensor, symbols_read
+from derive.calculus.normal_form import Stated, exact
+from derive.calculus.roles import Role
+from derive.text.errors import StatementError
+from derive.text.user_text import cut, listed
+
+#: The greatest length of a formula in a message.
+_LONGEST = 40
+
+
+def is_factor(equations: Iterable[Equation], parameter: Tensor) -> bool:
+    """Whether a parameter that is no weight multiplies or divides a tensor: 0 would cut off all that comes before."""
+    return parameter.role != Role.WEIGHT and any(
+        isinstance(node, Mul | Pow)
+        and any(isinstance(a, Indexed | Symbol) and symbols_read(a) == [parameter.name] for a in node.args)
+        and (isinstance(node, Pow) or sum(not a.is_number for a in node.args) > 1)
+        for equation in equations
+        for node in preorder_traversal(equation.expression)
+    )
+
+
+def check_starts(forward: Stated) -> None:
+    """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0."""
+    equations = [exact(equation, forward) for equation in forward.equations]
+    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, equations, p)}
+    for equation in equations:
+        plain = _opened(equation.expression, zero)
+        for what, base in _restricted(plain):
+            if _at_zero(base, zero) == 0:
+                raise StatementError(_said(equation.target.name, what, base, zero))
+        if zero and _at_zero(plain, zero) == 0:
+            zero[equation.target.name] = _behind(plain, zero)
+
+
+def _starts_at_zero(forward: Stated, equations: Iterable[Equation], parameter: Tensor) -> bool:
+    """Whether an entry of a parameter is 0 before the first step."""
+    stated = forward.starts.get(parameter.name)
+    if stated is None:
+        return parameter.role != Role.WEIGHT and not is_factor(equations, parameter)
+    return bool(stated == "zeros" or (not isinstance(stated, str) and 0 in _numbers(stated)))
+
+
+def _numbers(stated: Any) -> Iterator[Any]:
+    if isinstance(stated, tuple | list):
+        for part in stated:
+            yield from _numbers(part)
+    else:
+        yield stated
+
+
+def _opened(expression: Expr, zero: Mapping[str, Any]) -> Expr:
+    """A formula with the definitions of its functions, without the cases that do not hold at the start."""
+    plain = expression.replace(
+        lambda e: isinstance(e, Elementwise),
+        lambda e: e.definition.xreplace(dict(zip((X, *e.others), e.args, strict=True))),
+    )
+    return plain.replace(
+        lambda e: isinstance(e, Cases),
+        lambda e: Cases(*(p for p in e.args if _at_zero(p[1], zero) != False)),  # noqa: E712
+    )
+
+
+def _restricted(expression: Expr) -> Iterator[tuple[str, Expr]]:
+    """The parts of a formula that must not be 0, with what is done with them."""
+    for node in preorder_traversal(expression):
+        if isinstance(node, log):
+            yield "takes the logarithm of", node.args[0]
+        if isinstance(node, Pow) and node.exp.is_negative:
+            yield "divides by", node.base
+        elif isinstance(node, Pow) and node.exp.is_number and 0 < node.exp < 1:
+            yield "takes a root of", node.base
+
+
+def _at_zero(expression: Any, zero: Mapping[str, Any]) -> Any:
+    """A formula with 0 for the tensors ``zero``."""
+    names = {n for n in expression.atoms(Indexed, Symbol) if symbols_read(n)[:1] and set(symbols_read(n)) & set(zero)}
+    value = expression.xreplace({n: Integer(0) for n in sorted(names, key=lambda n: not isinstance(n, Indexed))})
+    return value.replace(lambda e: isinstance(e, Sum) and e.function == 0, lambda _: Integer(0))
+
+
+def _behind(expression: Expr, zero: Mapping[str, list[str]]) -> list[str]:
+    """The parameters that start at 0 and that a formula depends on."""
+    return list(dict.fromkeys(p for name in symbols_read(expression) for p in zero.get(name, ())))
+
+
+def _said(name: str, what: str, base: Expr, zero: Mapping[str, list[str]]) -> str:
+    behind, shown = _behind(base, zero), base.base.label if isinstance(base, Indexed) else base
+    start = "another start" if len(behind) == 1 else "other starts"
+    return (
+        f"the equation of {name} {what} {cut(str(shown), _LONGEST)}, which is 0 before the first step: "
+        f"give {listed(behind)} {start} than 0"
+    )

@@ -1,0 +1,76 @@
+"""Parameters that start at 0 are refused where the equations have no value for 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers import Statement, axis
+from sympy import Expr, Piecewise, exp, log, sqrt, tanh
+
+from derive.api import derive
+from derive.calculus.forward import ForwardPass
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import total
+from derive.text.errors import StatementError
+
+K = axis(2)
+
+
+def scaled(formula: Callable[[Expr, Any], Expr], start: Any = None, units: bool = False) -> ForwardPass:
+    """``g = formula(z, T)`` of a dense layer z, with the entry of T of the same unit, or its only one."""
+    s = Statement()
+    x, y = s.given("x", "input", axis(3)), s.given("y", "target", K)
+    w = s.learned("W", K, axis(3))
+    t = s.learned("T", *([K] if units else []))
+    z = s.dense("z", w, x)
+    g = s.define("g", z.axes, lambda i, u: formula(z[i, u], t[(i,) if units else ()]))
+    return s.error(s.squares(y, g), starts={} if start is None else {"T": start})
+
+
+@pytest.mark.parametrize(
+    ("formula", "start", "said"),
+    [
+        (lambda z, t: z / t, 0, "divides by T, which"),
+        (lambda z, t: z / t, "zeros", "divides by T, which"),
+        (lambda z, t: z / tanh(t), None, "divides by tanh(T), which"),
+        (lambda z, t: z + log(t), None, "takes the logarithm of T, which"),
+        (lambda z, t: z + sqrt(t), 0, "takes a root of T, which"),
+        (lambda z, t: z + elementwise("inverse", 1 / X)(t), None, "divides by T, which"),
+        (lambda z, t: Piecewise((z, z > 0), (z + log(t), True)), None, "takes the logarithm of T, which"),
+    ],
+)
+@pytest.mark.parametrize("units", [False, True])
+def test_what_has_no_value_at_the_start_is_refused(formula: Any, start: Any, said: str, units: bool) -> None:
+    start = (start, 1) if units and start == 0 else start
+    with pytest.raises(StatementError) as refused:
+        derive(scaled(formula, start, units))
+    assert str(refused.value).replace("T[i00004]", "T").startswith(f"the equation of g {said}")
+    assert str(refused.value).endswith("is 0 before the first step: give T another start than 0")
+
+
+@pytest.mark.parametrize(
+    ("formula", "start"),
+    [
+        (lambda z, t: z / t, None),  # a factor starts at 1
+        (lambda z, t: z / t, 2),
+        (lambda z, t: z / (t + 1), None),
+        (lambda z, t: z + exp(-t), None),
+        (lambda z, t: z + log(t), 1),
+        (lambda z, t: Piecewise((z + log(t), t > 0), (z + t, True)), None),
+    ],
+)
+def test_what_has_a_value_at_the_start_is_accepted(formula: Any, start: Any) -> None:
+    scaled(formula, start).check()
+
+
+def test_a_tensor_that_is_0_at_the_start_is_followed() -> None:
+    s = Statement()
+    x, y, t = s.given("x", "input", axis(3)), s.given("y", "target", K), s.learned("T", K)
+    z = s.dense("z", s.learned("W", K, axis(3)), x)
+    size = s.define("r", (), lambda: s.sum(K, lambda i: t[i,] ** 2), role="r")
+    g = s.define("g", z.axes, lambda i, u: z[i, u] + 1 / sqrt(size[()]))
+    forward = s.error(s.squares(y, g) + total(t[(i := s.supply.fresh(K)),], i), starts={"T": 0})
+    with pytest.raises(StatementError, match="divides by r, which is 0 .*: give T another start than 0"):
+        derive(forward)
