@@ -1110,6 +1110,8 @@ class _Parser:
             tree = inner.expression()
             inner.done()
             return tree
+        if self.peek() == "[":  # not the length of a space after a line
+            return self.primary()
         self.expect("^")
         mark = self.group()
         layer = mark._layer()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Mul, Piecewise, Sum, Symbol, false, sympify, true
+from sympy import Add, Expr, Indexed, Mul, Piecewise, Rel, Sum, Symbol, false, sympify, true
 from sympy.core.logic import fuzzy_and
 from sympy.functions.elementary.piecewise import ExprCondPair
 
@@ -58,8 +58,15 @@ class Cases(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
 
 def with_cases(expression: Expr) -> Expr:
     """Replace every ``Piecewise`` by ``Cases``; what SymPy has multiplied into one in a sum comes out of it again."""
-    plain = expression.replace(lambda e: isinstance(e, Piecewise), lambda choice: Cases(*choice.args))
+    plain = expression.replace(lambda e: isinstance(e, Piecewise), lambda choice: Cases(*map(_turned, choice.args)))
     return plain.replace(lambda e: isinstance(e, Sum) and isinstance(e.function, Cases), _unfolded)
+
+
+def _turned(case: Any) -> tuple[Expr, Any]:
+    """A case whose comparisons have an entry on the left; SymPy sorts the sides."""
+    value, condition = case
+    turned = (c for c in condition.atoms(Rel) if c.rhs.has(Indexed) and not c.lhs.has(Indexed))
+    return value, condition.xreplace({c: c.reversed for c in turned})
 
 
 def _unfolded(total: Sum) -> Expr:

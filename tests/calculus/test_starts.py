@@ -72,5 +72,5 @@ def test_a_tensor_that_is_0_at_the_start_is_followed() -> None:
     size = s.define("r", (), lambda: s.sum(K, lambda i: t[i,] ** 2), role="r")
     g = s.define("g", z.axes, lambda i, u: z[i, u] + 1 / sqrt(size[()]))
     forward = s.error(s.squares(y, g) + total(t[(i := s.supply.fresh(K)),], i), starts={"T": 0})
-    with pytest.raises(StatementError, match="divides by r, which is 0 .*: give T another start than 0"):
+    with pytest.raises(StatementError, match=r"divides by r, which is 0 .*: give T another start than 0"):
         derive(forward)

@@ -170,8 +170,18 @@ class PythonRoot(Function):  # type: ignore[misc]  # SymPy's Function carries no
     """The square root of a Python number."""
 
 
-class PythonCosine(Function):  # type: ignore[misc]  # SymPy's Function carries no types
-    """The cosine of a Python number."""
+class PythonCall(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """A function of a Python number, by its name in the module ``math``."""
+
+
+#: The functions of Python's module ``math``, by their names there.
+_MATH = {f: f.__name__ for f in (*CALLS, erf, sympy_erfc)} | {Abs: "fabs"}
+
+
+def with_python(expression: Expr) -> Expr:
+    """Return a formula of numbers with functions of Python in the place of those of NumPy."""
+    rooted = expression.replace(is_root, lambda e: PythonRoot(e.base))
+    return rooted.replace(lambda e: type(e) in _MATH, lambda e: PythonCall(Symbol(_MATH[type(e)]), *e.args))
 
 
 def is_root(expression: Expr) -> bool:
@@ -184,11 +194,11 @@ def _(expression: PythonRoot) -> Code:
     return Code(f"math.sqrt({scalar(expression.args[0]).text})")
 
 
-@scalar.register(PythonCosine)
+@scalar.register(PythonCall)
 @scalar.register(floor)
 def _(expression: Expr) -> Code:
-    name = "floor" if isinstance(expression, floor) else "cos"
-    return Code(f"math.{name}({scalar(expression.args[0]).text})")
+    name = "floor" if isinstance(expression, floor) else expression.args[0]
+    return Code(f"math.{name}({scalar(expression.args[-1]).text})")
 
 
 @scalar.register(Max)

@@ -10,7 +10,7 @@ from itertools import chain
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Expr, Max, Min, Rational, Symbol, cos
+from sympy import Expr, Max, Min, Rational, Symbol
 
 from derive.arrays import named as nx
 from derive.arrays.along import name_along
@@ -22,7 +22,7 @@ from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
-from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, extreme_of, is_root, scalar
+from derive.targets.numpy.formula_printer import extreme_of, scalar, with_python
 
 #: The type of the numbers of a parameter.
 _KIND = "next(iter(parameters.values())).dtype"
@@ -98,8 +98,7 @@ class NamedPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
-        read = renamed(number, self.names, self.widths).replace(is_root, lambda e: PythonRoot(e.base))
-        return scalar(read.replace(cos, PythonCosine))
+        return scalar(with_python(renamed(number, self.names, self.widths)))
 
     def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with axes in this order, of length one where they are missing, except for those missing in front."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import singledispatchmethod
 from typing import Any
 
-from sympy import Abs, Expr, Integer, Max, Min, Rational, Symbol, cos, erf, erfc, sign
+from sympy import Abs, Expr, Integer, Max, Min, Rational, Symbol, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.calculus.functions import CALLS, Elementwise
@@ -14,7 +14,7 @@ from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import Names, renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
-from derive.targets.numpy.formula_printer import PythonCosine, PythonRoot, absolute, extreme_of, is_root, scalar
+from derive.targets.numpy.formula_printer import absolute, extreme_of, scalar, with_python
 from derive.targets.numpy.named_printer import NamedPrinter, part_name
 
 
@@ -40,8 +40,7 @@ class NumPyPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
-        named = renamed(number, self.names, self.widths).replace(is_root, lambda e: PythonRoot(e.base))
-        return scalar(named.replace(cos, PythonCosine))
+        return scalar(with_python(renamed(number, self.names, self.widths)))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
