@@ -1272,8 +1272,12 @@ class _Parser:
 
     def _is_grouped(self) -> bool:
         """Whether the bracket that opens here holds conditions."""
-        inside = self.tokens[self.at : matching(self.tokens, self.at)]
-        return any(t.text in _COMPARISONS for t in inside)
+        depth = 0
+        for token in self.tokens[self.at :]:
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            if token.text in _COMPARISONS or not depth:
+                return depth > 0
+        return False
 
     def _ones(self) -> Node:
         inner = self.group()

@@ -34,7 +34,7 @@ from derive.arrays.stable import log1p
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise
-from derive.calculus.index import Index, Tensor, within
+from derive.calculus.index import Index, Tensor, symbols_read, within
 from derive.calculus.reading_order import reading_order
 
 #: The functions that are applied to arrays entry by entry.
@@ -46,6 +46,12 @@ def _free(expression: Expr) -> frozenset[Index]:
     return frozenset(s for s in expression.free_symbols if isinstance(s, Index))
 
 
+def _is_plain_number(expression: Expr, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a formula reads no array: only constants, sizes and numbers of the step."""
+    read = [tensors.get(name) for name in symbols_read(expression)]
+    return not expression.has(Indexed, Sum) and all(tensor is None or tensor.is_number for tensor in read)
+
+
 def lay(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     """Return the matrix form of a formula, with the rows and the columns that it depends on.
 
@@ -55,6 +61,8 @@ def lay(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]
     stray = _free(expression) - {row, column}
     if stray:
         raise LiftError(f"{expression} has the index {min(map(str, stray))} in addition to its rows and columns")
+    if isinstance(expression, Function | Pow) and _is_plain_number(expression, tensors):
+        return Lifted(mx.Number(expression))
     return _node(expression, row, column, tensors)
 
 

@@ -311,6 +311,8 @@ def _rounded(values: Array) -> Array:
 
 def _stored(tensor: Tensor, values: Array) -> Array:
     """Convert entries to the module's storage; the numbers of places are integers there."""
+    if tensor.is_number:  # a number of Python in the module
+        return values.reshape(())
     if tensor.places is not None:
         values = values.astype(int)
     if len(tensor.axes) > 2:
