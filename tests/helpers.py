@@ -15,14 +15,14 @@ from derive.api import Derivation, derive
 from derive.calculus.chain_rule import chains
 from derive.calculus.evaluate import Arithmetic, interpret
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import elementwise
-from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Tensor, total
 from derive.calculus.program import Program, assemble
 from derive.calculus.shared_factors import shared_factors
-from derive.catalogue.activations import ACTIVATIONS
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS
 from derive.statement.network import Network
+from derive.statement.quantities import Entries
+from derive.statement.stated import Statement
 from derive.targets.numpy.package import Rendered
 
 Array = np.ndarray[Any, Any]
@@ -87,69 +87,62 @@ def axis(extent: int | str) -> Axis:
     return Axis(Symbol(extent, integer=True, positive=True) if named else Integer(extent))
 
 
-class Statement:
-    """A forward pass being stated by hand, one equation after the other."""
+def define(
+    s: Statement,
+    name: str,
+    axes: tuple[Axis, ...],
+    formula: Callable[..., Expr],
+    role: str | None = None,
+    layer: int | None = None,
+) -> Entries:
+    """``name[indices] = formula(*indices)``, with an index for each axis, the samples too; in a role, if any."""
+    indices = s.supply.several(axes)
+    made = s.define(name, indices, formula(*indices))
+    if role is None and layer is None:
+        return made
+    stated = replace(made.tensor, role=role or made.tensor.role, layer=layer)
+    s._equations[-1] = replace(s._equations[-1], target=stated, note=role or "")
+    return Entries(stated, made.sizes)
 
-    def __init__(self) -> None:
-        self.supply = IndexSupply()
-        self.inputs: list[Tensor] = []
-        self.parameters: list[Tensor] = []
-        self.equations: list[Equation] = []
 
-    def given(self, name: str, role: str, units: Axis) -> Tensor:
-        """Declare data of the batch; ``role`` is ``input`` or ``target``."""
-        self.inputs.append(Tensor(name, role, (units, SAMPLE_AXIS), 0 if role == "input" else None))
-        return self.inputs[-1]
+def of_layer(s: Statement, layer: int, name: str, *axes: Axis) -> Entries:
+    """A parameter of a layer."""
+    made = s.parameter(name, *axes)
+    s._parameters[-1] = replace(made.tensor, layer=layer)
+    return Entries(s._parameters[-1], made.sizes)
 
-    def learned(self, name: str, *axes: Axis, layer: int | None = None) -> Tensor:
-        """Declare a parameter."""
-        role = "weight" if len(axes) > 1 else "bias"
-        self.parameters.append(Tensor(name, role, axes, layer))
-        return self.parameters[-1]
 
-    def define(
-        self,
-        name: str,
-        axes: tuple[Axis, ...],
-        formula: Callable[..., Expr],
-        role: str | None = None,
-        layer: int | None = None,
-    ) -> Tensor:
-        """``name[indices] = formula(*indices)``; without a role a tensor is written by its name."""
-        target = Tensor(name, role or name, axes, layer)
-        indices = self.supply.several(axes)
-        self.equations.append(Equation(target, indices, formula(*indices), role or ""))
-        return target
+def summed(s: Statement, over: Axis, body: Callable[[Expr], Expr]) -> Expr:
+    """The sum of ``body(index)`` over an axis."""
+    index = s.supply.fresh(over)
+    return total(body(index), index)
 
-    def sum(self, over: Axis, body: Callable[[Expr], Expr]) -> Expr:
-        """The sum of ``body(index)`` over an axis."""
-        index = self.supply.fresh(over)
-        return total(body(index), index)
 
-    def dense(self, name: str, w: Tensor, a: Tensor, b: Tensor | None = None, **kind: Any) -> Tensor:
-        """``w a + b`` for every sample."""
+def dense(s: Statement, name: str, w: Entries, a: Entries, b: Entries | None = None, **kind: Any) -> Entries:
+    """``w a + b`` for every sample."""
 
-        def formula(i: Expr, s: Expr) -> Expr:
-            value = self.sum(w.axes[1], lambda j: w[i, j] * a[j, s])
-            return value if b is None else value + b[i,]
+    def formula(i: Expr, u: Expr) -> Expr:
+        value = summed(s, w.axes[1], lambda j: w[i, j] * a[j, u])
+        return value if b is None else value + b[i,]
 
-        return self.define(name, (w.axes[0], SAMPLE_AXIS), formula, **kind)
+    return define(s, name, (w.axes[0], SAMPLE_AXIS), formula, **kind)
 
-    def apply(self, name: str, function: str, z: Tensor, **kind: Any) -> Tensor:
-        """An activation of the catalogue, entry by entry."""
-        named = elementwise(function, ACTIVATIONS[function].formula)
-        return self.define(name, z.axes, lambda *i: named(z[i]), **kind)
 
-    def squares(self, y: Tensor, guess: Tensor, scale: Expr = 1 / SAMPLES) -> Expr:
-        """``scale`` times the summed squares of the differences."""
-        unit, sample = self.supply.several(y.axes)
-        return scale * total((y[unit, sample] - guess[unit, sample]) ** 2, unit, sample)
+def apply(s: Statement, name: str, function: str, z: Entries, **kind: Any) -> Entries:
+    """An activation of the catalogue, entry by entry."""
+    return define(s, name, z.axes, lambda *i: s.apply(function, z[i]), **kind)
 
-    def error(self, expression: Expr, **options: Any) -> ForwardPass:
-        """State the error and close the forward pass."""
-        self.equations.append(Equation(Tensor("E", "error"), (), expression, "error"))
-        parts = (tuple(self.equations), tuple(self.inputs), tuple(self.parameters))
-        return ForwardPass(*parts, self.supply, **options)
+
+def squares(s: Statement, y: Entries, guess: Entries, scale: Expr = 1 / SAMPLES) -> Expr:
+    """``scale`` times the summed squares of the differences."""
+    unit, sample = s.supply.several(y.axes)
+    return scale * total((y[unit, sample] - guess[unit, sample]) ** 2, unit, sample)
+
+
+def closed(s: Statement, error: Expr, **options: Any) -> ForwardPass:
+    """State the error, and return the forward pass with these fields."""
+    s.error(error)
+    return replace(s.forward_pass(), **options)
 
 
 def index_form(forward: ForwardPass, notation: str = "psi") -> Program:

@@ -108,6 +108,11 @@ class Entries(Quantity):
         """The name of the tensor."""
         return self.tensor.name
 
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes of the tensor, that of the samples among them."""
+        return self.tensor.axes
+
     def __repr__(self) -> str:
         sides = [size.name for size in self.sizes]
         return f"{self.name}[{', '.join([*sides, *['samples'] * (len(self.tensor.axes) - len(sides))])}]"

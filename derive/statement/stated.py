@@ -67,7 +67,7 @@ class Statement:
         initialisation: str = "glorot_uniform",
     ) -> None:
         self.learning = Learning(name, notation, optimizer, l2, clip, schedule, initialisation)
-        self._supply = IndexSupply()
+        self.supply = IndexSupply()
         self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), "a number of the step")
         if self.learning.l2:
             self._kinds |= {L2.name: "the strength of the L2 penalty", PENALTY.name: "the L2 penalty"}
@@ -307,12 +307,12 @@ class Statement:
         if self._error is None:
             raise StatementError("the statement has no error: state what learning makes small with s.error(...)")
         strength = exactly(self.learning.l2)
-        equations, constants = penalised(self._stated, self._parameters, strength, self._supply)
+        equations, constants = penalised(self._stated, self._parameters, strength, self.supply)
         return ForwardPass(
             equations,
             tuple(self._data),
             tuple(self._parameters),
-            self._supply,
+            self.supply,
             tuple(self._promises),
             {**self._constants, **constants},
             tuple(self._outputs),
@@ -327,7 +327,7 @@ class Statement:
             (*self._equations, equation),
             tuple(self._data),
             tuple(self._parameters),
-            self._supply,
+            self.supply,
             constants=self._constants,
         )
         left = [i.name for i in equation.indices]
@@ -369,6 +369,8 @@ class Statement:
     def _size(self, size: Any, where: str) -> Size:
         if isinstance(size, Size):
             return size
+        if isinstance(size, Axis) and not size.sample:
+            return Size(str(size.extent), size)
         if hasattr(size, "__index__") and not isinstance(size, bool) and size.__index__() >= 1:
             return Size(str(size.__index__()), Axis(Integer(size.__index__())))
         raise StatementError(f"{where} has the size {shown(size)}: give one that s.size returns, or a whole number")

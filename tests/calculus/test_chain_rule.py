@@ -4,7 +4,20 @@ import itertools
 import random
 
 import pytest
-from helpers import axis, complex_step, derivation, given_and_learned, index_form, interpreted, off, real
+from helpers import (
+    axis,
+    closed,
+    complex_step,
+    define,
+    dense,
+    derivation,
+    given_and_learned,
+    index_form,
+    interpreted,
+    off,
+    real,
+    squares,
+)
 from networks import NETWORKS, begun, residual
 from sympy import Integer, KroneckerDelta, Sum, exp
 
@@ -134,19 +147,19 @@ def test_every_tensor_comes_after_all_that_depend_on_it():
 
 def test_unread_tensors_are_on_no_chain():
     s, x, y = begun()
-    w = s.learned("W", axis(2), axis(3))
-    z = s.dense("z", w, x)
-    s.define("aside", z.axes, lambda i, u: z[i, u] ** 2)
-    found = chains(s.error(s.squares(y, z)))
+    w = s.parameter("W", axis(2), axis(3))
+    z = dense(s, "z", w, x)
+    define(s, "aside", z.axes, lambda i, u: z[i, u] ** 2)
+    found = chains(closed(s, squares(s, y, z)))
     assert "aside" not in found.edges and list(found.edges) == ["E", "z"]
 
 
 def test_a_parameter_without_influence_is_refused_by_name():
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", axis(2), axis(3)), x)
-    s.learned("idle", axis(2))
+    z = dense(s, "z", s.parameter("W", axis(2), axis(3)), x)
+    s.parameter("idle", axis(2))
     with pytest.raises(ValueError, match="idle"):
-        chains(s.error(s.squares(y, z)))
+        chains(closed(s, squares(s, y, z)))
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from helpers import (
     Array,
-    Statement,
     Values,
     axis,
+    closed,
     complex_step,
+    define,
+    dense,
     given_and_learned,
     index_form,
     interpreted,
     load,
     off,
     real,
+    squares,
     stored,
 )
 from networks import NETWORKS, random_network
@@ -30,6 +33,7 @@ from derive.calculus.index import SAMPLES, Equation, Tensor, symbols_read, total
 from derive.calculus.program import Program
 from derive.calculus.rules import PROMISE
 from derive.calculus.stepwise import InOrder
+from derive.statement.stated import Statement
 
 TOLERANCE = 1e-12
 SAMPLE_COUNT = 3
@@ -256,15 +260,18 @@ def test_three_axes_have_a_right_index_form():
 
     def forward() -> ForwardPass:
         s = Statement()
-        x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(2))
-        h, k = s.dense("h", s.learned("U", axis(5), axis(3)), x), s.dense("k", s.learned("V", axis(4), axis(3)), x)
-        t = s.learned("T", axis(2), axis(5), axis(4))
+        x, y = s.input("X", axis(3)), s.target("Y", axis(2))
+        h, k = (
+            dense(s, "h", s.parameter("U", axis(5), axis(3)), x),
+            dense(s, "k", s.parameter("V", axis(4), axis(3)), x),
+        )
+        t = s.parameter("T", axis(2), axis(5), axis(4))
 
         def form(i: Expr, u: Expr) -> Expr:
             p, q = s.supply.several(t.axes[1:])
             return total(t[i, p, q] * h[p, u] * k[q, u], p, q)
 
-        return s.error(s.squares(y, s.define("o", y.axes, form)))
+        return closed(s, squares(s, y, define(s, "o", y.axes, form)))
 
     program = index_form(forward())
     values, sizes = given_and_learned(program, 2)

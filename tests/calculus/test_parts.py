@@ -5,66 +5,80 @@ from __future__ import annotations
 import networks
 import numpy as np
 import pytest
-from helpers import Statement, axis, complex_step, given_and_learned, index_form, interpreted, real
+from helpers import (
+    axis,
+    closed,
+    complex_step,
+    define,
+    dense,
+    given_and_learned,
+    index_form,
+    interpreted,
+    real,
+    squares,
+    summed,
+)
 from networks import INPUTS, NETWORKS, OUTPUTS, UNITS, S, begun
 from sympy import Rational, exp, log, sqrt
 
 from derive.calculus.deltas import renumbered
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLES, Equation, Tensor, total
+from derive.calculus.index import SAMPLES, Equation, total
 from derive.calculus.parts import PART, with_parts
+from derive.statement.quantities import Entries
+from derive.statement.stated import Statement
 
 
 def hidden(define) -> ForwardPass:
     """A network whose hidden tensor ``define(s, z)`` is stated in one equation."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", UNITS, INPUTS), x)
-    return s.error(s.squares(y, s.dense("o", s.learned("V", OUTPUTS, UNITS), define(s, z))))
+    z = dense(s, "z", s.parameter("W", UNITS, INPUTS), x)
+    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), define(s, z))))
 
 
-def root_mean_square(s: Statement, z: Tensor) -> Tensor:
-    g = s.learned("g", UNITS)
+def root_mean_square(s: Statement, z: Entries) -> Entries:
+    g = s.parameter("g", UNITS)
 
     def scale(u):
-        return sqrt(s.sum(UNITS, lambda j: z[j, u] ** 2) / 5 + Rational(1, 1000))
+        return sqrt(summed(s, UNITS, lambda j: z[j, u] ** 2) / 5 + Rational(1, 1000))
 
-    return s.define("n", z.axes, lambda i, u: g[i,] * z[i, u] / scale(u))
-
-
-def temperature(s: Statement, z: Tensor) -> Tensor:
-    t = s.learned("t")
-    return s.define("p", z.axes, lambda i, u: exp(z[i, u] / t[()]) / s.sum(UNITS, lambda j: exp(z[j, u] / t[()])))
+    return define(s, "n", z.axes, lambda i, u: g[i,] * z[i, u] / scale(u))
 
 
-def gated_softmax(s: Statement, z: Tensor) -> Tensor:
-    g, t = s.learned("g", UNITS), s.learned("t")
+def temperature(s: Statement, z: Entries) -> Entries:
+    t = s.parameter("t")
+    return define(s, "p", z.axes, lambda i, u: exp(z[i, u] / t[()]) / summed(s, UNITS, lambda j: exp(z[j, u] / t[()])))
+
+
+def gated_softmax(s: Statement, z: Entries) -> Entries:
+    g, t = s.parameter("g", UNITS), s.parameter("t")
 
     def power(i, u):
         return exp(z[i, u] * t[()])
 
-    return s.define("p", z.axes, lambda i, u: g[i,] * power(i, u) / s.sum(UNITS, lambda j: power(j, u)))
+    return define(s, "p", z.axes, lambda i, u: g[i,] * power(i, u) / summed(s, UNITS, lambda j: power(j, u)))
 
 
-def batch_norm_with_gain(s: Statement, z: Tensor) -> Tensor:
-    g = s.learned("g", UNITS)
+def batch_norm_with_gain(s: Statement, z: Entries) -> Entries:
+    g = s.parameter("g", UNITS)
 
     def off(i, u):
-        return z[i, u] - s.sum(S, lambda v: z[i, v]) / SAMPLES
+        return z[i, u] - summed(s, S, lambda v: z[i, v]) / SAMPLES
 
     def scale(i):
-        return sqrt(s.sum(S, lambda u: off(i, u) ** 2) / SAMPLES + Rational(1, 1000))
+        return sqrt(summed(s, S, lambda u: off(i, u) ** 2) / SAMPLES + Rational(1, 1000))
 
-    return s.define("n", z.axes, lambda i, u: g[i,] * off(i, u) / scale(i))
+    return define(s, "n", z.axes, lambda i, u: g[i,] * off(i, u) / scale(i))
 
 
 def weight_norm() -> ForwardPass:
     s, x, y = begun()
-    v, g = s.learned("v", OUTPUTS, INPUTS), s.learned("g", OUTPUTS)
+    v, g = s.parameter("v", OUTPUTS, INPUTS), s.parameter("g", OUTPUTS)
 
     def length(i):
-        return sqrt(s.sum(INPUTS, lambda k: v[i, k] ** 2))
+        return sqrt(summed(s, INPUTS, lambda k: v[i, k] ** 2))
 
-    return s.error(s.squares(y, s.dense("o", s.define("W", v.axes, lambda i, j: g[i,] * v[i, j] / length(i)), x)))
+    return closed(s, squares(s, y, dense(s, "o", define(s, "W", v.axes, lambda i, j: g[i,] * v[i, j] / length(i)), x)))
 
 
 PASSES = {
@@ -86,11 +100,13 @@ def parts(forward: ForwardPass) -> list[Equation]:
     [
         (
             "root mean square",
-            lambda t, s, i, u: t["z"][i, u] / sqrt(s.sum(UNITS, lambda j: t["z"][j, u] ** 2) / 5 + Rational(1, 1000)),
+            lambda t, s, i, u: (
+                t["z"][i, u] / sqrt(summed(s, UNITS, lambda j: t["z"][j, u] ** 2) / 5 + Rational(1, 1000))
+            ),
         ),
         ("temperature", lambda t, s, i, u: t["z"][i, u] / t["t"][()]),
-        ("weight norm", lambda t, s, i, j: t["v"][i, j] / sqrt(s.sum(INPUTS, lambda k: t["v"][i, k] ** 2))),
-        ("scores", lambda t, s, i, u: s.sum(UNITS, lambda j: t["K"][i, j] * t["q"][j, u]) / sqrt(5)),
+        ("weight norm", lambda t, s, i, j: t["v"][i, j] / sqrt(summed(s, INPUTS, lambda k: t["v"][i, k] ** 2))),
+        ("scores", lambda t, s, i, u: summed(s, UNITS, lambda j: t["K"][i, j] * t["q"][j, u]) / sqrt(5)),
     ],
 )
 def test_the_part_is_the_one_with_the_shortest_derivatives(name, formula):
@@ -123,20 +139,20 @@ def test_exponentials_stay_in_the_quotient_that_keeps_them_in_range():
     assert any(e.note == PART for e in forward.equations)
     assert sum(e.expression.has(exp) for e in forward.equations) == 1
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    e = s.define("e", (S,), lambda u: log(s.sum(OUTPUTS, lambda j: exp(z[j, u]))))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    e = define(s, "e", (S,), lambda u: log(summed(s, OUTPUTS, lambda j: exp(z[j, u]))))
     i, u = s.supply.several(y.axes)
-    assert parts(s.error(total(e[u,] - y[i, u] * z[i, u], i, u))) == []
+    assert parts(closed(s, total(e[u,] - y[i, u] * z[i, u], i, u))) == []
 
 
 def test_a_part_has_a_letter_that_nothing_else_has():
     s = Statement()
     units = axis("u")
-    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", units)
-    c, g = s.dense("C", s.learned("W", units, INPUTS), x), s.learned("d", units)
+    x, y = s.input("X", INPUTS), s.target("Y", units)
+    c, g = dense(s, "C", s.parameter("W", units, INPUTS), x), s.parameter("d", units)
 
     def scale(r):
-        return sqrt(s.sum(units, lambda j: c[j, r] ** 2) + 1)
+        return sqrt(summed(s, units, lambda j: c[j, r] ** 2) + 1)
 
-    (part,) = parts(s.error(s.squares(y, s.define("n", c.axes, lambda i, r: g[i,] * c[i, r] / scale(r)))))
+    (part,) = parts(closed(s, squares(s, y, define(s, "n", c.axes, lambda i, r: g[i,] * c[i, r] / scale(r)))))
     assert part.target.name == "g"

@@ -6,14 +6,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import Array, Statement, given_and_learned, interpreted, load, off, real, stored
+from helpers import (
+    Array,
+    closed,
+    define,
+    dense,
+    given_and_learned,
+    interpreted,
+    load,
+    off,
+    real,
+    squares,
+    stored,
+    summed,
+)
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, SMALL, S, begun
 from sympy import Rational, exp, log, sqrt
 
 from derive.api import derive
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLES, Tensor, total
+from derive.calculus.index import SAMPLES, total
 from derive.calculus.promises import SumsToOne
+from derive.statement.quantities import Entries
+from derive.statement.stated import Statement
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(7, 3)), DATA.normal(size=(7, 2))
@@ -23,60 +38,60 @@ SHARES = np.eye(4)[DATA.integers(0, 4, 7)]
 def heads(role: str | None = None) -> ForwardPass:
     """A mean and the logarithm of a variance, and the likelihood of the targets."""
     s, x, y = begun()
-    mu = s.dense("mu", s.learned("W", OUTPUTS, INPUTS), x, role=role)
-    v = s.dense("v", s.learned("V", OUTPUTS, INPUTS), x)
+    mu = dense(s, "mu", s.parameter("W", OUTPUTS, INPUTS), x, role=role)
+    v = dense(s, "v", s.parameter("V", OUTPUTS, INPUTS), x)
     i, u = s.supply.several(y.axes)
-    return s.error(total(v[i, u] + (y[i, u] - mu[i, u]) ** 2 * exp(-v[i, u]), i, u) / (2 * SAMPLES))
+    return closed(s, total(v[i, u] + (y[i, u] - mu[i, u]) ** 2 * exp(-v[i, u]), i, u) / (2 * SAMPLES))
 
 
 def branch() -> ForwardPass:
     """An equation after the outputs, of another width, whose squares are part of the error."""
     s, x, y = begun()
-    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    aside = s.dense("a", s.learned("V", MORE, OUTPUTS), out)
+    out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    aside = dense(s, "a", s.parameter("V", MORE, OUTPUTS), out)
     i, u = s.supply.several(aside.axes)
-    return s.error(s.squares(y, out) + total(aside[i, u] ** 2, i, u) / SAMPLES)
+    return closed(s, squares(s, y, out) + total(aside[i, u] ** 2, i, u) / SAMPLES)
 
 
 def distances() -> ForwardPass:
     """The error of a sample is a distance that is stated first."""
     s, x, y = begun()
-    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    apart = s.define("d", (S,), lambda u: sqrt(SMALL + s.sum(OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2)))
+    out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    apart = define(s, "d", (S,), lambda u: sqrt(SMALL + summed(s, OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2)))
     (u,) = s.supply.several((S,))
-    return s.error(total(apart[u,], u) / SAMPLES)
+    return closed(s, total(apart[u,], u) / SAMPLES)
 
 
 def energy(role: str | None = None) -> ForwardPass:
     """One number for each sample, which is to be the sum of its targets."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", MORE, INPUTS), x)
-    number = s.define("e", (S,), lambda u: s.sum(MORE, lambda j: z[j, u] ** 2), role=role)
+    z = dense(s, "z", s.parameter("W", MORE, INPUTS), x)
+    number = define(s, "e", (S,), lambda u: summed(s, MORE, lambda j: z[j, u] ** 2), role=role)
     (u,) = s.supply.several((S,))
-    return s.error(total((number[u,] - s.sum(OUTPUTS, lambda i: y[i, u])) ** 2, u) / SAMPLES)
+    return closed(s, total((number[u,] - summed(s, OUTPUTS, lambda i: y[i, u])) ** 2, u) / SAMPLES)
 
 
 def across() -> ForwardPass:
     """Outputs that are stated with the samples first."""
     s, x, y = begun()
-    w = s.learned("W", OUTPUTS, INPUTS)
-    out = s.define("o", (S, OUTPUTS), lambda u, i: s.sum(INPUTS, lambda j: w[i, j] * x[j, u]))
+    w = s.parameter("W", OUTPUTS, INPUTS)
+    out = define(s, "o", (S, OUTPUTS), lambda u, i: summed(s, INPUTS, lambda j: w[i, j] * x[j, u]))
     i, u = s.supply.several(y.axes)
-    return s.error(total((y[i, u] - out[u, i]) ** 2, i, u) / SAMPLES)
+    return closed(s, total((y[i, u] - out[u, i]) ** 2, i, u) / SAMPLES)
 
 
 def classes(head: bool) -> ForwardPass:
     """Softmax with cross-entropy, and a number for each sample that the error reads too."""
     s, x, y = begun(outputs=MORE)
-    z = s.dense("z", s.learned("W", MORE, INPUTS), x)
-    p = s.define("p", z.axes, lambda i, u: exp(z[i, u]) / s.sum(MORE, lambda j: exp(z[j, u])))
+    z = dense(s, "z", s.parameter("W", MORE, INPUTS), x)
+    p = define(s, "p", z.axes, lambda i, u: exp(z[i, u]) / summed(s, MORE, lambda j: exp(z[j, u])))
     i, u = s.supply.several(y.axes)
     error = -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES
     if head:
-        q = s.dense("q", s.learned("V", OUTPUTS, INPUTS), x)
+        q = dense(s, "q", s.parameter("V", OUTPUTS, INPUTS), x)
         k, v = s.supply.several(q.axes)
         error += Rational(1, 10) * total(q[k, v] ** 2, k, v) / SAMPLES
-    return s.error(error, promises=(SumsToOne(y),))
+    return closed(s, error, promises=(SumsToOne(y.tensor),))
 
 
 def predicted(forward: ForwardPass, x: Array) -> tuple[Array, Array, dict[str, Array]]:
@@ -168,25 +183,25 @@ def test_an_output_that_cannot_be_predicted_is_refused(name, problem):
 
 def test_a_missing_prediction_is_refused():
     s, x, y = begun()
-    w = s.learned("W", OUTPUTS, INPUTS)
+    w = s.parameter("W", OUTPUTS, INPUTS)
     i, u = s.supply.several(y.axes)
-    forward = s.error(total((y[i, u] - s.sum(INPUTS, lambda j: w[i, j] * x[j, u])) ** 2, i, u) / SAMPLES)
+    forward = closed(s, total((y[i, u] - summed(s, INPUTS, lambda j: w[i, j] * x[j, u])) ** 2, i, u) / SAMPLES)
     with pytest.raises(ValueError, match=r"no equation states a tensor with an entry for each sample.* of its own"):
         derive(forward)
 
 
-def with_role(s: Statement, x: Tensor, name: str, parameter: str) -> Tensor:
-    return s.dense(name, s.learned(parameter, OUTPUTS, INPUTS), x, role="prediction")
+def with_role(s: Statement, x: Entries, name: str, parameter: str) -> Entries:
+    return dense(s, name, s.parameter(parameter, OUTPUTS, INPUTS), x, role="prediction")
 
 
 def test_the_role_is_for_one_tensor_and_for_one_without_the_targets():
     s, x, y = begun()
     one, other = with_role(s, x, "one", "U"), with_role(s, x, "other", "V")
     with pytest.raises(ValueError, match="one and other have the role 'prediction': give it to one of them"):
-        derive(s.error(s.squares(y, one) + s.squares(y, other)))
+        derive(closed(s, squares(s, y, one) + squares(s, y, other)))
     s, x, y = begun()
-    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    off = s.define("off", y.axes, lambda i, u: y[i, u] - out[i, u], role="prediction")
+    out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    off = define(s, "off", y.axes, lambda i, u: y[i, u] - out[i, u], role="prediction")
     i, u = s.supply.several(off.axes)
     with pytest.raises(ValueError, match="off cannot be predicted, because it is computed from a target: predict o"):
-        derive(s.error(total(off[i, u] ** 2, i, u) / SAMPLES))
+        derive(closed(s, total(off[i, u] ** 2, i, u) / SAMPLES))

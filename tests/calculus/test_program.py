@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from helpers import Statement, axis, derivation, given_and_learned, interpreted, off, real
+from helpers import apply, axis, closed, define, dense, derivation, given_and_learned, interpreted, off, real, squares
 from networks import NETWORKS
 from sympy import Integer, Sum, Symbol
 
@@ -12,6 +12,7 @@ from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.notation import NOTATIONS
+from derive.statement.stated import Statement
 
 
 def changed(program: Program, position: int, **fields) -> Program:
@@ -117,10 +118,12 @@ def test_a_sum_of_errors_has_no_mean_to_take(notation):
 def test_factors_that_are_equal_are_one():
     """Two sums of the same two tensors have the same derivative: it is named once."""
     s = Statement()
-    x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(2))
-    one, other = (s.dense(n, s.learned(w, axis(2), axis(3)), x, s.learned(b, axis(2))) for n, w, b in ("pUb", "qVc"))
-    out = s.define("o", one.axes, lambda i, u: one[i, u] + other[i, u])
-    program = derive(s.error(s.squares(y, out))).program
+    x, y = s.input("X", axis(3)), s.target("Y", axis(2))
+    one, other = (
+        dense(s, n, s.parameter(w, axis(2), axis(3)), x, s.parameter(b, axis(2))) for n, w, b in ("pUb", "qVc")
+    )
+    out = define(s, "o", one.axes, lambda i, u: one[i, u] + other[i, u])
+    program = derive(closed(s, squares(s, y, out))).program
     factors = program.stage("factor")
     assert [f.target.about.name for f in factors] in (["o"], ["q"], ["p"])
     values, sizes = given_and_learned(program, 2)
@@ -143,15 +146,15 @@ def test_names_of_widths_are_known_without_the_batch():
 def test_two_tensors_with_one_name_in_code_are_not_mixed_up():
     """Two branches of one layer: if they were written alike, one would overwrite the other."""
     s = Statement()
-    x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(2))
+    x, y = s.input("X", axis(3)), s.target("Y", axis(2))
     branches = []
     for name, f in (("g", "sigmoid"), ("h", "tanh")):
-        z = s.dense(f"z{name}", s.learned(f"U{name}", axis(5), axis(3)), x, role="preactivation", layer=1)
-        branches.append(s.apply(name, f, z, role="activation", layer=1))
+        z = dense(s, f"z{name}", s.parameter(f"U{name}", axis(5), axis(3)), x, role="preactivation", layer=1)
+        branches.append(apply(s, name, f, z, role="activation", layer=1))
     g, h = branches
-    product = s.define("p", g.axes, lambda i, u: g[i, u] * h[i, u])
-    out = s.dense("o", s.learned("W", axis(2), axis(5)), product)
-    forward = s.error(s.squares(y, out))
+    product = define(s, "p", g.axes, lambda i, u: g[i, u] * h[i, u])
+    out = dense(s, "o", s.parameter("W", axis(2), axis(5)), product)
+    forward = closed(s, squares(s, y, out))
     try:
         derived = derive(forward)
         report = derived.check()

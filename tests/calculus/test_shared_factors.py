@@ -12,7 +12,22 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from helpers import Array, Values, axis, derivation, given_and_learned, index_form, interpreted, off, real
+from helpers import (
+    Array,
+    Values,
+    apply,
+    axis,
+    closed,
+    define,
+    dense,
+    derivation,
+    given_and_learned,
+    index_form,
+    interpreted,
+    off,
+    real,
+    squares,
+)
 from networks import NETWORKS, begun, random_network
 from sympy import Expr, Symbol, cse, lambdify, symbols, tanh
 
@@ -245,18 +260,18 @@ def test_a_factor_names_where_its_chains_go_on():
 
 def test_the_error_is_no_factor():
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", axis(2), axis(3)), x)
-    other = s.dense("q", s.learned("V", axis(2), axis(3)), x)
-    found = shared_factors(chains(s.error(s.squares(y, z) + s.squares(y, other))))
+    z = dense(s, "z", s.parameter("W", axis(2), axis(3)), x)
+    other = dense(s, "q", s.parameter("V", axis(2), axis(3)), x)
+    found = shared_factors(chains(closed(s, squares(s, y, z) + squares(s, y, other))))
     assert {f.tensor.name for f in found} == {"z", "q"}
 
 
 def test_exponentially_many_chains_are_not_enumerated():
     """Two ways through each of thirty blocks: 2**30 chains, found without laying them out."""
     s, x, y = begun(axis(2), axis(2))
-    h = s.apply("h0", "tanh", s.dense("z0", s.learned("W0", axis(2), axis(2)), x))
+    h = apply(s, "h0", "tanh", dense(s, "z0", s.parameter("W0", axis(2), axis(2)), x))
     for block in range(1, 31):
-        f = s.apply(f"f{block}", "tanh", s.dense(f"z{block}", s.learned(f"W{block}", axis(2), axis(2)), h))
-        h = s.define(f"h{block}", h.axes, lambda i, u, h=h, f=f: h[i, u] + f[i, u])
-    found = shared_factors(chains(s.error(s.squares(y, h))))
+        f = apply(s, f"f{block}", "tanh", dense(s, f"z{block}", s.parameter(f"W{block}", axis(2), axis(2)), h))
+        h = define(s, f"h{block}", h.axes, lambda i, u, h=h, f=f: h[i, u] + f[i, u])
+    found = shared_factors(chains(closed(s, squares(s, y, h))))
     assert len(found) == 61

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import networks
 import pytest
-from helpers import Statement, axis
+from helpers import axis, define, summed
 from sympy import KroneckerDelta, Rational, sqrt
 
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.deltas import renumbered
-from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, Axis, total
 from derive.calculus.short_forms import ShortForms, distributed
+from derive.statement.stated import Statement
 
 
 def chained(name: str) -> Chains:
@@ -41,9 +42,9 @@ def test_the_variance_does_not_change_with_the_mean():
 def centred(units: Axis):
     """The equations of a mean and of the deviations from it, over units or over samples."""
     s = Statement()
-    z = Tensor("z", "z", (units, SAMPLE_AXIS))
-    mu = s.define("mu", (SAMPLE_AXIS,), lambda u: s.sum(units, lambda j: z[j, u]) / units.extent)
-    c = s.define("c", z.axes, lambda i, u: z[i, u] - mu[u,])
+    z = s.input("z", units)
+    mu = define(s, "mu", (SAMPLE_AXIS,), lambda u: summed(s, units, lambda j: z[j, u]) / units.extent)
+    c = define(s, "c", z.axes, lambda i, u: z[i, u] - mu[u,])
     return s, c, mu
 
 
@@ -51,7 +52,7 @@ def centred(units: Axis):
 def test_deviations_from_a_mean_that_is_a_tensor_sum_to_zero(units):
     s, c, mu = centred(axis(units))
     i, u = s.supply.several(c.axes)
-    short = ShortForms(tuple(s.equations))
+    short = ShortForms(tuple(s._equations))
     assert short.without_zero_sums(3 + mu[u,] * total(c[i, u], i)) == 3
     for kept in (total(c[i, u] ** 2, i), total(c[i, u] + 1, i)):
         assert short.without_zero_sums(kept) == kept
@@ -67,8 +68,8 @@ def test_a_sum_of_a_sum_is_distributed():
 
 def test_a_denominator_is_written_as_it_is_stated():
     s, _, mu = centred(axis(5))
-    r = s.define("r", (SAMPLE_AXIS,), lambda u: mu[u,] / sqrt(mu[u,] + Rational(1, 1000)))
-    short = ShortForms(tuple(s.equations))
+    r = define(s, "r", (SAMPLE_AXIS,), lambda u: mu[u,] / sqrt(mu[u,] + Rational(1, 1000)))
+    short = ShortForms(tuple(s._equations))
     (u,) = s.supply.several(r.axes)
     found = short.with_tensors(3 * mu[u,] / (2 * mu[u,] + Rational(1, 500)))
     assert found == Rational(3, 2) * r[u,] / sqrt(mu[u,] + Rational(1, 1000))

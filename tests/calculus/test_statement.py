@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Statement, axis, load
+from helpers import axis, closed, define, dense, load, squares, summed
 from sympy import (
     E,
     Float,
@@ -38,6 +38,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.calculus.promises import SumsToOne
+from derive.statement.stated import Statement
 from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS
@@ -297,10 +298,10 @@ def test_roles_of_its_own_making_are_not_taken_from_a_statement():
         "correction",
     ):
         s = Statement()
-        data, target = s.given("x", "input", N), s.given("t", "target", K)
-        hidden = s.define(name, (N, S), lambda p, r, d=data: tanh(d[p, r]))
-        out = s.dense("o", s.learned("W", K, N), hidden)
-        assert derive(s.error(s.squares(target, out))).check().passed
+        data, target = s.input("x", N), s.target("t", K)
+        hidden = define(s, name, (N, S), lambda p, r, d=data: tanh(d[p, r]))
+        out = dense(s, "o", s.parameter("W", K, N), hidden)
+        assert derive(closed(s, squares(s, target, out))).check().passed
 
 
 def test_exp_of_one_is_a_number_like_any_other():
@@ -323,15 +324,15 @@ def test_a_gradient_with_three_indices_in_a_factor_is_right():
     """Half the square of a sum less the sum of squares, in one equation: its gradient has three indices in a factor."""
     s = Statement()
     units, factors = axis(3), axis(2)
-    a, target = s.given("a", "input", units), s.given("t", "target", axis(1))
-    v = s.learned("V", units, factors)
+    a, target = s.input("a", units), s.target("t", axis(1))
+    v = s.parameter("V", units, factors)
 
     def pairs(i: Any, n: Any) -> Any:
         def less_squares(f: Any) -> Any:
-            whole = s.sum(units, lambda j: v[j, f] * a[j, n])
-            return whole**2 - s.sum(units, lambda j: v[j, f] ** 2 * a[j, n] ** 2)
+            whole = summed(s, units, lambda j: v[j, f] * a[j, n])
+            return whole**2 - summed(s, units, lambda j: v[j, f] ** 2 * a[j, n] ** 2)
 
-        return s.sum(factors, less_squares) / 2
+        return summed(s, factors, less_squares) / 2
 
-    o = s.define("o", target.axes, pairs, role="prediction")
-    assert derive(s.error(s.squares(target, o))).check().passed
+    o = define(s, "o", target.axes, pairs, role="prediction")
+    assert derive(closed(s, squares(s, target, o))).check().passed

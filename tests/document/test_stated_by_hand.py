@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import networks
 import pytest
-from helpers import derivation
+from helpers import closed, define, dense, derivation, squares, summed
 from sympy import Expr, Rational, sqrt
 
 from derive import SAMPLE_AXIS, SAMPLES, ForwardPass, derive
@@ -20,17 +20,17 @@ from derive.paper.text import text
 def batch_norm_with_gain() -> ForwardPass:
     """Batch normalisation, stated as one equation."""
     s, x, y = networks.begun()
-    z, g = s.dense("z", s.learned("W", networks.UNITS, networks.INPUTS), x), s.learned("g", networks.UNITS)
+    z, g = dense(s, "z", s.parameter("W", networks.UNITS, networks.INPUTS), x), s.parameter("g", networks.UNITS)
 
     def deviation(i: Expr, u: Expr) -> Expr:
-        return z[i, u] - s.sum(SAMPLE_AXIS, lambda v: z[i, v]) / SAMPLES
+        return z[i, u] - summed(s, SAMPLE_AXIS, lambda v: z[i, v]) / SAMPLES
 
     def formula(i: Expr, u: Expr) -> Expr:
-        variance = s.sum(SAMPLE_AXIS, lambda v: deviation(i, v) ** 2) / SAMPLES
+        variance = summed(s, SAMPLE_AXIS, lambda v: deviation(i, v) ** 2) / SAMPLES
         return g[i,] * deviation(i, u) / sqrt(variance + Rational(1, 1000))
 
-    n = s.define("n", z.axes, formula)
-    return s.error(s.squares(y, s.dense("o", s.learned("V", networks.OUTPUTS, networks.UNITS), n)))
+    n = define(s, "n", z.axes, formula)
+    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", networks.OUTPUTS, networks.UNITS), n)))
 
 
 def displays(blocks: tuple[Block, ...]) -> Iterator[Display]:

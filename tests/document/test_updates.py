@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import derivation
+from helpers import closed, define, dense, derivation, squares
 from networks import INPUTS, NETWORKS, OUTPUTS, begun
 
 from derive import Derivation, derive
@@ -24,10 +24,10 @@ def shown(made: Derivation) -> list[str]:
 def named(*names: str) -> Derivation:
     """A network of one layer with one more parameter for each name, which is added to the outputs."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    learned = [s.learned(name, OUTPUTS) for name in names]
-    out = s.define("o", z.axes, lambda i, u: z[i, u] + sum(p[i,] for p in learned))
-    return derive(s.error(s.squares(y, out)))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    learned = [s.parameter(name, OUTPUTS) for name in names]
+    out = define(s, "o", z.axes, lambda i, u: z[i, u] + sum(p[i,] for p in learned))
+    return derive(closed(s, squares(s, y, out)))
 
 
 def test_adam_has_three_equations_for_all_parameters():

@@ -16,7 +16,7 @@ from itertools import combinations, pairwise, product
 from pathlib import Path
 
 import pytest
-from helpers import Statement, axis
+from helpers import axis, closed, define, dense, squares
 from networks import NETWORKS, random_network
 from sympy import Expr, Indexed, Integer, Symbol
 
@@ -35,6 +35,7 @@ from derive.drawing.tikz import COLOURS, tikz
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS
 from derive.paper.text import text
+from derive.statement.stated import Statement
 from derive.text.errors import SpecError
 
 #: Networks of plain layers that differ in what a drawing shows.
@@ -391,10 +392,10 @@ def test_paths_are_counted_nearly_everywhere() -> None:
 def test_entries_that_an_equation_does_not_read_are_on_no_path() -> None:
     """d_i = w_ii x_i reads the diagonal of a weight alone."""
     s = Statement()
-    x, y, w = s.given("X", "input", axis(3)), s.given("Y", "target", axis(3)), s.learned("W", axis(3), axis(3))
-    d = s.define("d", x.axes, lambda i, u: w[i, i] * x[i, u])
-    z = s.dense("z", w, x)
-    forward = s.error(s.squares(y, s.define("o", x.axes, lambda i, u: z[i, u] + d[i, u])))
+    x, y, w = s.input("X", axis(3)), s.target("Y", axis(3)), s.parameter("W", axis(3), axis(3))
+    d = define(s, "d", x.axes, lambda i, u: w[i, i] * x[i, u])
+    z = dense(s, "z", w, x)
+    forward = closed(s, squares(s, y, define(s, "o", x.axes, lambda i, u: z[i, u] + d[i, u])))
     graph = scalar_reads(forward)
     for entry in entries(w):
         count, _ = counted_by_hand(graph, ("W", entry))
@@ -569,12 +570,12 @@ def test_long_graphs_are_elided() -> None:
 
 def _long(blocks: int) -> ForwardPass:
     s = Statement()
-    x, y = s.given("X", "input", axis(3)), s.given("Y", "target", axis(3))
+    x, y = s.input("X", axis(3)), s.target("Y", axis(3))
     h = x
     for n in range(1, blocks + 1):
-        r = s.dense(f"r{n}", s.learned(f"W{n}", axis(3), axis(3)), h)
-        h = s.define(f"h{n}", h.axes, lambda i, u, h=h, r=r: h[i, u] + r[i, u])
-    return s.error(s.squares(y, s.dense("o", s.learned("V", axis(3), axis(3)), h)))
+        r = dense(s, f"r{n}", s.parameter(f"W{n}", axis(3), axis(3)), h)
+        h = define(s, f"h{n}", h.axes, lambda i, u, h=h, r=r: h[i, u] + r[i, u])
+    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", axis(3), axis(3)), h)))
 
 
 # ------------------------------------------------------------ which weight

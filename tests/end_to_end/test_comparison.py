@@ -9,7 +9,19 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers import Statement, axis, derivation, index_form, interpreted, random_values, real
+from helpers import (
+    apply,
+    axis,
+    closed,
+    dense,
+    derivation,
+    index_form,
+    interpreted,
+    of_layer,
+    random_values,
+    real,
+    squares,
+)
 from markdown_flavours import github_markdown_problems
 from sympy import Integer, Rational, Symbol
 from web import chromium_fixture, mathjax_fixture  # noqa: F401
@@ -21,6 +33,7 @@ from derive.command.main import main
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.statement.edition import DETAILS, PARTS
+from derive.statement.stated import Statement
 from derive.worked.example import work
 from derive.worked.given import Numbers
 
@@ -264,13 +277,13 @@ def test_the_numbers_and_lines_beside_his_equations(script):
 def test_the_mean_of_his_cost_need_not_be_assumed():
     """Nor that it depends on the outputs alone: here it is the product over two samples, and reads a weight."""
     given, x_axis, y_axis = Statement(), axis(3), axis(2)
-    x, y = given.given("X", "input", x_axis), given.given("Y", "target", y_axis)
-    w = given.learned("W", y_axis, x_axis, layer=1)
-    z = given.dense("z", w, x, role="preactivation", layer=1)
-    a = given.apply("a", "tanh", z, role="prediction", layer=1)
+    x, y = given.input("X", x_axis), given.target("Y", y_axis)
+    w = of_layer(given, 1, "W", y_axis, x_axis)
+    z = dense(given, "z", w, x, role="preactivation", layer=1)
+    a = apply(given, "a", "tanh", z, role="prediction", layer=1)
     rows_, columns = given.supply.several(w.axes)
     penalty = Rational(1, 10) * total(w[rows_, columns] ** 2, rows_, columns)
-    assert derive(given.error(given.squares(y, a) ** 2 + penalty)).check().passed
+    assert derive(closed(given, squares(given, y, a) ** 2 + penalty)).check().passed
 
 
 # d2l: its network without biases, any loss, and the penalty.
@@ -278,16 +291,16 @@ def test_the_mean_of_his_cost_need_not_be_assumed():
 
 def penalised():
     given, ins, hidden, outs = Statement(), axis(3), axis(4), axis(2)
-    x, y = given.given("X", "input", ins), given.given("Y", "target", outs)
-    w1, w2 = given.learned("W1", hidden, ins, layer=1), given.learned("W2", outs, hidden, layer=2)
-    z = given.dense("z", w1, x, role="preactivation", layer=1)
-    h = given.apply("h", "tanh", z, role="activation", layer=1)
-    o = given.dense("o", w2, h, role="prediction", layer=2)
-    squares = []
+    x, y = given.input("X", ins), given.target("Y", outs)
+    w1, w2 = of_layer(given, 1, "W1", hidden, ins), of_layer(given, 2, "W2", outs, hidden)
+    z = dense(given, "z", w1, x, role="preactivation", layer=1)
+    h = apply(given, "h", "tanh", z, role="activation", layer=1)
+    o = dense(given, "o", w2, h, role="prediction", layer=2)
+    penalties = []
     for w in (w1, w2):
         indices = given.supply.several(w.axes)
-        squares.append(total(w[indices] ** 2, *indices))
-    return given.error(given.squares(y, o, Rational(1, 2)) + Rational(3, 10) / 2 * sum(squares))
+        penalties.append(total(w[indices] ** 2, *indices))
+    return closed(given, squares(given, y, o, Rational(1, 2)) + Rational(3, 10) / 2 * sum(penalties))
 
 
 def test_d2l_with_its_penalty():

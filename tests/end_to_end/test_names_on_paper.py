@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from shutil import which
 
 import latex_reader as lr
 import networks
 import pytest
-from helpers import Statement, axis, index_form
+from helpers import apply, axis, closed, define, dense, index_form, of_layer, squares, summed
 from latex_reader import Unreadable
 from reading import check_document, check_index_form, check_page
 from sympy import exp
@@ -30,6 +29,7 @@ from derive.paper.page_of import page_for
 from derive.paper.signs import role_sign
 from derive.paper.spelling import upright
 from derive.paper.text import text
+from derive.statement.stated import Statement
 
 S = SAMPLE_AXIS
 INPUTS, UNITS, OUTPUTS = axis(3), axis(4), axis(2)
@@ -41,18 +41,18 @@ def named(**called: str) -> Callable[[], ForwardPass]:
 
     def state() -> ForwardPass:
         s = Statement()
-        x, y = s.given(names["X"], "input", INPUTS), s.given(names["Y"], "target", OUTPUTS)
-        w, b = s.learned(names["W"], UNITS, INPUTS), s.learned(names["b"], UNITS)
-        h = s.apply(names["h"], "tanh", s.dense(names["z"], w, x, b))
-        v, c = s.learned(names["V"], OUTPUTS, UNITS), s.learned(names["c"], OUTPUTS)
-        closed = s.error(s.squares(y, s.dense(names["o"], v, h, c)))
-        error = closed.equations[-1]
+        x, y = s.input(names["X"], INPUTS), s.target(names["Y"], OUTPUTS)
+        w, b = s.parameter(names["W"], UNITS, INPUTS), s.parameter(names["b"], UNITS)
+        h = apply(s, names["h"], "tanh", dense(s, names["z"], w, x, b))
+        v, c = s.parameter(names["V"], OUTPUTS, UNITS), s.parameter(names["c"], OUTPUTS)
+        stated = closed(s, squares(s, y, dense(s, names["o"], v, h, c)))
+        error = stated.equations[-1]
         target = Tensor(names["E"], "error")
         return ForwardPass(
-            (*closed.equations[:-1], type(error)(target, (), error.expression, "error")),
-            closed.inputs,
-            closed.parameters,
-            closed.supply,
+            (*stated.equations[:-1], type(error)(target, (), error.expression, "error")),
+            stated.inputs,
+            stated.parameters,
+            stated.supply,
         )
 
     return state
@@ -61,34 +61,34 @@ def named(**called: str) -> Callable[[], ForwardPass]:
 def three_inputs() -> ForwardPass:
     """A gate on three inputs, each with a weight of its own."""
     s = Statement()
-    given = [s.given(n, "input", INPUTS) for n in ("Xa", "Xb", "Xc")]
-    t = s.given("T", "target", OUTPUTS)
-    w = s.learned("W", OUTPUTS, INPUTS)
+    given = [s.input(n, INPUTS) for n in ("Xa", "Xb", "Xc")]
+    t = s.target("T", OUTPUTS)
+    w = s.parameter("W", OUTPUTS, INPUTS)
 
     def formula(i: object, u: object) -> object:
-        return sum(s.sum(INPUTS, lambda j, x=x: w[i, j] * x[j, u]) for x in given)
+        return sum(summed(s, INPUTS, lambda j, x=x: w[i, j] * x[j, u]) for x in given)
 
-    return s.error(s.squares(t, s.apply("o", "sigmoid", s.define("z", (OUTPUTS, S), formula))))
+    return closed(s, squares(s, t, apply(s, "o", "sigmoid", define(s, "z", (OUTPUTS, S), formula))))
 
 
 def two_heads() -> ForwardPass:
     """A mean and a spread, both predictions by their role, each with its own name."""
     s = Statement()
-    x, y = s.given("X", "input", INPUTS), s.given("T", "target", OUTPUTS)
-    mu = s.dense("mu", s.learned("W_mu", OUTPUTS, INPUTS), x, role="prediction", layer=2)
-    spread = s.dense("rho", s.learned("W_rho", OUTPUTS, INPUTS), x, layer=2)
+    x, y = s.input("X", INPUTS), s.target("T", OUTPUTS)
+    mu = dense(s, "mu", s.parameter("W_mu", OUTPUTS, INPUTS), x, role="prediction", layer=2)
+    spread = dense(s, "rho", s.parameter("W_rho", OUTPUTS, INPUTS), x, layer=2)
     i, u = s.supply.several(y.axes)
     square = exp(-2 * spread[i, u]) * (y[i, u] - mu[i, u]) ** 2 / 2
-    return s.error(total(square + spread[i, u], i, u) / SAMPLES)
+    return closed(s, total(square + spread[i, u], i, u) / SAMPLES)
 
 
 def like_widths() -> ForwardPass:
     """Widths n and h, and tensors that are called n and h."""
     s = Statement()
     n, h = axis("n"), axis("h")
-    x, y = s.given("X", "input", n), s.given("Y", "target", OUTPUTS)
-    hidden = s.apply("a", "tanh", s.dense("z", s.learned("h", h, n), x))
-    return s.error(s.squares(y, s.dense("o", s.learned("N", OUTPUTS, h), hidden)))
+    x, y = s.input("X", n), s.target("Y", OUTPUTS)
+    hidden = apply(s, "a", "tanh", dense(s, "z", s.parameter("h", h, n), x))
+    return closed(s, squares(s, y, dense(s, "o", s.parameter("N", OUTPUTS, h), hidden)))
 
 
 def scalars(*names: str) -> Callable[[], ForwardPass]:
@@ -96,11 +96,11 @@ def scalars(*names: str) -> Callable[[], ForwardPass]:
 
     def state() -> ForwardPass:
         s = Statement()
-        x, y = s.given("X", "input", INPUTS), s.given("Y", "target", OUTPUTS)
-        z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-        t, c = (s.learned(n) for n in names)
-        o = s.define("o", z.axes, lambda i, u: t[()] ** 2 * z[i, u] + exp(c[()]))
-        return s.error(s.squares(y, o))
+        x, y = s.input("X", INPUTS), s.target("Y", OUTPUTS)
+        z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+        t, c = (s.parameter(n) for n in names)
+        o = define(s, "o", z.axes, lambda i, u: t[()] ** 2 * z[i, u] + exp(c[()]))
+        return closed(s, squares(s, y, o))
 
     return state
 
@@ -108,12 +108,12 @@ def scalars(*names: str) -> Callable[[], ForwardPass]:
 def numbered() -> ForwardPass:
     """Layers that are called as in a plain network, and beside them a vector x and a weight w2."""
     s = Statement()
-    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", OUTPUTS)
-    z = s.dense("z1", s.learned("W1", UNITS, INPUTS, layer=1), x, s.learned("x", UNITS), role="preactivation", layer=1)
-    a = s.apply("a1", "tanh", z, role="activation", layer=1)
-    w, other = s.learned("W2", OUTPUTS, UNITS, layer=2), s.learned("w2", OUTPUTS)
-    z = s.dense("z2", w, a, other, role="preactivation", layer=2)
-    return s.error(s.squares(y, s.apply("a2", "sigmoid", z, role="prediction", layer=2)))
+    x, y = s.input("X", INPUTS), s.target("Y", OUTPUTS)
+    z = dense(s, "z1", of_layer(s, 1, "W1", UNITS, INPUTS), x, s.parameter("x", UNITS), role="preactivation", layer=1)
+    a = apply(s, "a1", "tanh", z, role="activation", layer=1)
+    w, other = of_layer(s, 2, "W2", OUTPUTS, UNITS), s.parameter("w2", OUTPUTS)
+    z = dense(s, "z2", w, a, other, role="preactivation", layer=2)
+    return closed(s, squares(s, y, apply(s, "a2", "sigmoid", z, role="prediction", layer=2)))
 
 
 UNUSUAL: dict[str, Callable[[], ForwardPass]] = {
@@ -321,17 +321,17 @@ def test_the_layers_at_a_glance_are_those_that_are_stated() -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "sigma_2", "sigma", "pi"])
 def test_a_tensor_is_not_printed_as_a_function_or_a_number_is(name, function):
     s, x, y = networks.begun()
-    z = s.dense(name, s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
-    h = s.apply("h", "sigmoid", s.apply("g", function, z))
-    o = s.define("o", h.axes, lambda i, u: h[i, u] + z[i, u], role="prediction")
-    assert check_page(derive(s.error(s.squares(y, o)))) > 20
+    z = dense(s, name, s.parameter("W", networks.OUTPUTS, networks.INPUTS), x)
+    h = apply(s, "h", "sigmoid", apply(s, "g", function, z))
+    o = define(s, "o", h.axes, lambda i, u: h[i, u] + z[i, u], role="prediction")
+    assert check_page(derive(closed(s, squares(s, y, o)))) > 20
 
 
 def test_a_prediction_has_its_row_under_its_own_name():
     s, x, y = networks.begun()
-    z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
-    p = s.define("sigmoid", z.axes, lambda i, u: z[i, u], role="prediction")
-    assert r"outputs of the network, stated as \texttt{sigmoid}" in derive(s.error(s.squares(y, p))).latex()
+    z = dense(s, "z", s.parameter("W", networks.OUTPUTS, networks.INPUTS), x)
+    p = define(s, "sigmoid", z.axes, lambda i, u: z[i, u], role="prediction")
+    assert r"outputs of the network, stated as \texttt{sigmoid}" in derive(closed(s, squares(s, y, p))).latex()
 
 
 @pytest.mark.parametrize(
@@ -344,8 +344,10 @@ def test_a_prediction_has_its_row_under_its_own_name():
 )
 def test_a_constant_of_a_forward_pass_has_its_name_and_no_meaning_of_an_option(name, row):
     s, x, y = networks.begun()
-    z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
-    o = s.define("o", z.axes, lambda i, u: z[i, u] ** 2 + Tensor(name, "constant")[()], role="prediction")
-    made = derive(replace(s.error(s.squares(y, o)), constants={name: Fraction(3)}))
+    z = dense(s, "z", s.parameter("W", networks.OUTPUTS, networks.INPUTS), x)
+    three = s.constant(name, 3)
+    made = derive(
+        closed(s, squares(s, y, define(s, "o", z.axes, lambda i, u: z[i, u] ** 2 + three, role="prediction")))
+    )
     assert row in made.latex(only="notation")
     check_page(made)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers import Statement, axis, load
+from helpers import apply, axis, closed, define, dense, load, squares, summed
 from reading import Differs, check_page
 from sympy import Add, Rational, exp, sqrt
 
-from derive import SAMPLE_AXIS, SAMPLES, Equation, ForwardPass, Tensor, derive
+from derive import SAMPLE_AXIS, SAMPLES, derive
 from derive.paper.vectors import Vectors
+from derive.statement.stated import Statement
 
 INPUTS = axis(3)
 
@@ -17,38 +20,38 @@ INPUTS = axis(3)
 def named(x="X", y="Y", error="E"):
     """One layer, with these names of the data and of the loss."""
     s = Statement()
-    data, targets = s.given(x, "input", INPUTS), s.given(y, "target", axis(4))
-    a = s.apply("A", "tanh", s.dense("z", s.learned("W", axis(4), INPUTS), data))
-    s.equations.append(Equation(Tensor(error, "error"), (), s.squares(targets, a), "error"))
-    return ForwardPass(tuple(s.equations), tuple(s.inputs), tuple(s.parameters), s.supply)
+    data, targets = s.input(x, INPUTS), s.target(y, axis(4))
+    a = apply(s, "A", "tanh", dense(s, "z", s.parameter("W", axis(4), INPUTS), data))
+    s.error(squares(s, targets, a), error)
+    return s.forward_pass()
 
 
 def normalised(width):
     """Batch normalisation in one equation, with a gain."""
     s = Statement()
     units = axis(width)
-    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", units)
-    z, g = s.dense("z", s.learned("W", units, INPUTS), x), s.learned("g", units)
+    x, y = s.input("X", INPUTS), s.target("Y", units)
+    z, g = dense(s, "z", s.parameter("W", units, INPUTS), x), s.parameter("g", units)
 
     def mean(i):
-        return s.sum(SAMPLE_AXIS, lambda u: z[i, u]) / SAMPLES
+        return summed(s, SAMPLE_AXIS, lambda u: z[i, u]) / SAMPLES
 
     def variance(i):
-        return s.sum(SAMPLE_AXIS, lambda u: (z[i, u] - mean(i)) ** 2) / SAMPLES
+        return summed(s, SAMPLE_AXIS, lambda u: (z[i, u] - mean(i)) ** 2) / SAMPLES
 
-    n = s.define("n", z.axes, lambda i, u: g[i,] * (z[i, u] - mean(i)) / sqrt(variance(i) + Rational(1, 1000)))
-    return s.error(s.squares(y, n))
+    n = define(s, "n", z.axes, lambda i, u: g[i,] * (z[i, u] - mean(i)) / sqrt(variance(i) + Rational(1, 1000)))
+    return closed(s, squares(s, y, n))
 
 
 def temperature(role):
     """A softmax with a learned temperature, a scalar of this role."""
     s = Statement()
     units = axis(4)
-    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", units)
-    z, t = s.dense("z", s.learned("W", units, INPUTS), x), Tensor("tau", role)
-    s.parameters.append(t)
-    e = s.define("q", z.axes, lambda i, u: exp(z[i, u] / t[()]))
-    return s.error(s.squares(y, s.define("p", z.axes, lambda i, u: e[i, u] / s.sum(units, lambda j: e[j, u]))))
+    x, y = s.input("X", INPUTS), s.target("Y", units)
+    z, t = dense(s, "z", s.parameter("W", units, INPUTS), x), s.parameter("tau")
+    s._parameters[-1] = replace(t.tensor, role=role)
+    e = define(s, "q", z.axes, lambda i, u: exp(z[i, u] / t[()]))
+    return closed(s, squares(s, y, define(s, "p", z.axes, lambda i, u: e[i, u] / summed(s, units, lambda j: e[j, u]))))
 
 
 @pytest.mark.parametrize("names", [{"x": "U"}, {"y": "T"}, {"x": "m"}, {"error": "m"}, {"error": "eta"}])
@@ -68,10 +71,10 @@ def test_a_nested_normalisation_has_documents(width):
 
 def test_one_unit_of_coupled_samples_has_no_index():
     s = Statement()
-    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", axis(1))
-    z = s.dense("z", s.learned("W", axis(1), INPUTS), x)
-    mu = s.define("mu", (axis(1),), lambda i: s.sum(SAMPLE_AXIS, lambda u: z[i, u]) / SAMPLES)
-    derivation = derive(s.error(s.squares(y, s.define("c", z.axes, lambda i, u: z[i, u] - mu[i,]))))
+    x, y = s.input("X", INPUTS), s.target("Y", axis(1))
+    z = dense(s, "z", s.parameter("W", axis(1), INPUTS), x)
+    mu = define(s, "mu", (axis(1),), lambda i: summed(s, SAMPLE_AXIS, lambda u: z[i, u]) / SAMPLES)
+    derivation = derive(closed(s, squares(s, y, define(s, "c", z.axes, lambda i, u: z[i, u] - mu[i,]))))
     assert check_page(derivation) > 20
     assert "[1 = 1]" not in derivation.latex(detail="exhaustive")
 

@@ -9,35 +9,36 @@ from collections.abc import Iterator
 import networks
 import numpy as np
 import pytest
-from agreement import assert_right, constants, declines
-from helpers import Statement, axis, derivation, load
-from sympy import Symbol, log
+from agreement import assert_right, declines
+from helpers import apply, axis, closed, define, dense, derivation, load, squares
+from sympy import log
 
 from derive.api import derive
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
 from derive.calculus.index import SAMPLES, total
 from derive.catalogue.activations import ACTIVATIONS
+from derive.statement.stated import Statement
 from derive.targets.names import MODULE, PYTHON, SHARED, Names, identifier
 
 ROLES = ("x", "y", "W", "b", "z", "h", "V", "o")
 
 
-def dense(names: dict[str, str], widths: tuple[int | str, ...] = (3, 5, 2)) -> ForwardPass:
+def two_layers(names: dict[str, str], widths: tuple[int | str, ...] = (3, 5, 2)) -> ForwardPass:
     """Two dense layers of which every tensor is called as ``names`` say, by its role here."""
     called = {**{role: f"qq_{role}" for role in ROLES}, **names}
     inputs, units, outputs = map(axis, widths)
     s = Statement()
-    x, y = s.given(called["x"], "input", inputs), s.given(called["y"], "target", outputs)
-    w, b = s.learned(called["W"], units, inputs), s.learned(called["b"], units)
-    v = s.learned(called["V"], outputs, units)
-    h = s.apply(called["h"], "tanh", s.dense(called["z"], w, x, b, role="plain"), role="plain")
-    return s.error(s.squares(y, s.dense(called["o"], v, h, role="plain")))
+    x, y = s.input(called["x"], inputs), s.target(called["y"], outputs)
+    w, b = s.parameter(called["W"], units, inputs), s.parameter(called["b"], units)
+    v = s.parameter(called["V"], outputs, units)
+    h = apply(s, called["h"], "tanh", dense(s, called["z"], w, x, b, role="plain"), role="plain")
+    return closed(s, squares(s, y, dense(s, called["o"], v, h, role="plain")))
 
 
 def all_called(names: list[str]) -> ForwardPass:
     """The same with as many of its tensors called so as there are names."""
-    return dense(dict(zip(ROLES, names, strict=False)))
+    return two_layers(dict(zip(ROLES, names, strict=False)))
 
 
 HOSTILE = [
@@ -81,7 +82,7 @@ def test_scalars_get_names_too(names: list[str]) -> None:
     ],
 )
 def test_widths_may_be_called_anything(widths: tuple[str, ...]) -> None:
-    module = assert_right(dense({}, widths))
+    module = assert_right(two_layers({}, widths))
     sizes = module.Trainer(module.example()[0])
     assert sizes.parameters["qq_W"].shape == (4, 3)
 
@@ -103,11 +104,11 @@ CONSTANTS = [
 @pytest.mark.parametrize("names", CONSTANTS)
 def test_constants_may_be_called_anything(names: tuple[str, ...]) -> None:
     s, x, y = networks.begun()
-    first, last = Symbol(names[0], real=True), Symbol(names[-1], real=True)
-    z = s.dense("z", s.learned("W", networks.OUTPUTS, networks.INPUTS), x)
-    h = s.define("h", z.axes, lambda i, u: first * z[i, u] + last)
-    values = constants(**{name: f"{n + 1}.5" for n, name in enumerate(names)})
-    module = assert_right(s.error(first * s.squares(y, h), constants=values))
+    first, *others = (s.constant(name, n + 1.5) for n, name in enumerate(names))
+    last = [first, *others][-1]
+    z = dense(s, "z", s.parameter("W", networks.OUTPUTS, networks.INPUTS), x)
+    h = define(s, "h", z.axes, lambda i, u: first * z[i, u] + last)
+    module = assert_right(closed(s, first * squares(s, y, h)))
     assert not declines(module)
 
 
@@ -123,7 +124,7 @@ def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 @pytest.mark.parametrize("widths", [(3, 5, 2), ("qq_n", "qq_k", "qq_l")])
 @pytest.mark.parametrize("fast", [True, False])
 def test_every_name_used_by_the_templates_is_reserved(widths: tuple[int | str, ...], fast: bool) -> None:
-    stated = dense({"o": "qq_o"}, widths) if fast else networks.layer_norm()
+    stated = two_layers({"o": "qq_o"}, widths) if fast else networks.layer_norm()
     table = symtable.symtable(derive(stated).numpy(), "trainer.py", "exec")
     known = SHARED | MODULE | PYTHON | {"tanh", "tanh_prime"}
     defined = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
@@ -162,7 +163,7 @@ FUNCTIONS = ("forward", "error", "gradients", "update", "straight_line", "steps_
 
 def used() -> list[list[str]]:
     """All names in the functions of a module, as many at a time as there are tensors."""
-    names = words(derive(dense({})).numpy(), *FUNCTIONS)
+    names = words(derive(two_layers({})).numpy(), *FUNCTIONS)
     names = [n for n in names if n != "E"]
     return [names[first : first + len(ROLES)] for first in range(0, len(names), len(ROLES))]
 
@@ -180,13 +181,13 @@ def softplus_ratio(heads: bool) -> ForwardPass:
     """E = 1/m sum of y/sd with sd = softplus(v); with two heads, the Gaussian error."""
     s, x, y = networks.begun()
     softplus = elementwise("softplus", ACTIVATIONS["softplus"].formula)
-    v = s.dense("v", s.learned("V", networks.OUTPUTS, networks.INPUTS), x)
-    sd = s.define("sd", v.axes, lambda i, u: softplus(v[i, u]))
+    v = dense(s, "v", s.parameter("V", networks.OUTPUTS, networks.INPUTS), x)
+    sd = define(s, "sd", v.axes, lambda i, u: softplus(v[i, u]))
     i, u = s.supply.several(y.axes)
     if not heads:
-        return s.error(total(y[i, u] / sd[i, u], i, u) / SAMPLES)
-    mu = s.dense("mu", s.learned("W", networks.OUTPUTS, networks.INPUTS), x, role="prediction")
-    return s.error(total(log(sd[i, u]) + (y[i, u] - mu[i, u]) ** 2 / (2 * sd[i, u] ** 2), i, u) / SAMPLES)
+        return closed(s, total(y[i, u] / sd[i, u], i, u) / SAMPLES)
+    mu = dense(s, "mu", s.parameter("W", networks.OUTPUTS, networks.INPUTS), x, role="prediction")
+    return closed(s, total(log(sd[i, u]) + (y[i, u] - mu[i, u]) ** 2 / (2 * sd[i, u] ** 2), i, u) / SAMPLES)
 
 
 @pytest.mark.parametrize("heads", [False, True])
@@ -199,19 +200,19 @@ def test_no_two_functions_have_one_name(heads: bool) -> None:
 
 def test_two_definitions_of_one_name_give_the_right_error() -> None:
     s = Statement()
-    x, y = s.given("X", "input", axis(1)), s.given("Y", "target", axis(1))
+    x, y = s.input("X", axis(1)), s.target("Y", axis(1))
     softplus = elementwise("softplus", ACTIVATIONS["softplus"].formula)
-    v = s.dense("v", s.learned("W", axis(1), axis(1)), x)
-    sd = s.define("sd", v.axes, lambda i, u: softplus(v[i, u]))
+    v = dense(s, "v", s.parameter("W", axis(1), axis(1)), x)
+    sd = define(s, "sd", v.axes, lambda i, u: softplus(v[i, u]))
     i, u = s.supply.several(y.axes)
-    module = load(derive(s.error(total(y[i, u] / sd[i, u], i, u) / SAMPLES)).numpy())
+    module = load(derive(closed(s, total(y[i, u] / sd[i, u], i, u) / SAMPLES)).numpy())
     assert module.error({"W": np.zeros((1, 1))}, np.ones((1, 1)), np.ones((1, 1))) == pytest.approx(
         1 / np.log(2), rel=1e-14
     )
 
 
 def test_the_numbered_lines_have_the_names_of_the_data() -> None:
-    source = derive(dense({"x": "rain", "y": "flow"})).numpy()
+    source = derive(two_layers({"x": "rain", "y": "flow"})).numpy()
     assert "def forward(parameters: Parameters, rain: Array, values: Parameters)" in source
     with pytest.raises(ValueError, match=r"flow has shape"):
         module = load(source)

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import Statement, index_form, load
+from helpers import closed, define, dense, index_form, load, squares, summed
 from networks import INPUTS, NETWORKS, OUTPUTS, UNITS, S, attention, batch_norm, begun, pairs_of_samples
-from sympy import Integer
+from sympy import Expr, Integer
 
 from derive.api import derive
 from derive.calculus.coupling import coupling
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLES, Tensor
+from derive.calculus.index import SAMPLES
+from derive.statement.quantities import Entries
+from derive.statement.stated import Statement
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(9, 3)), DATA.normal(size=(9, 2))
 
 
-def with_hidden(define: Callable[[Statement, Tensor], Tensor]) -> ForwardPass:
-    """A network whose hidden tensor is what ``define`` makes of the first one."""
+def with_hidden(make: Callable[[Statement, Entries], Entries]) -> ForwardPass:
+    """A network whose hidden tensor is what ``make`` makes of the first one."""
     s, x, y = begun()
-    h = define(s, s.dense("z", s.learned("W", UNITS, INPUTS), x))
-    return s.error(s.squares(y, s.dense("o", s.learned("V", OUTPUTS, UNITS), h)))
+    h = make(s, dense(s, "z", s.parameter("W", UNITS, INPUTS), x))
+    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
 
 
-def inner_mean(s: Statement, z: Tensor) -> Tensor:
-    return s.define("c", z.axes, lambda i, u: z[i, u] - s.sum(S, lambda v: z[i, v]) / SAMPLES)
+def inner_mean(s: Statement, z: Entries) -> Entries:
+    return define(s, "c", z.axes, lambda i, u: z[i, u] - summed(s, S, lambda v: z[i, v]) / SAMPLES)
 
 
-def by_number(s: Statement, z: Tensor) -> Tensor:
-    return s.define("f", z.axes, lambda i, u: z[i, u] - z[i, Integer(1)])
+def unchecked(s: Statement, name: str, z: Entries, formula: Callable[[Expr, Expr], Expr]) -> Entries:
+    """A tensor with an equation that a statement refuses."""
+    made = define(s, name, z.axes, lambda i, u: z[i, u])
+    equation = s._equations[-1]
+    s._equations[-1] = replace(equation, expression=formula(*equation.indices))
+    return made
 
 
-def by_count(s: Statement, z: Tensor) -> Tensor:
-    return s.define("q", z.axes, lambda i, u: z[i, u] / SAMPLES)
+def by_number(s: Statement, z: Entries) -> Entries:
+    return unchecked(s, "f", z, lambda i, u: z[i, u] - z[i, Integer(1)])
 
 
-def by_place(s: Statement, z: Tensor) -> Tensor:
-    return s.define("p", z.axes, lambda i, u: z[i, u] * u)
+def by_count(s: Statement, z: Entries) -> Entries:
+    return define(s, "q", z.axes, lambda i, u: z[i, u] / SAMPLES)
+
+
+def by_place(s: Statement, z: Entries) -> Entries:
+    return unchecked(s, "p", z, lambda i, u: z[i, u] * u)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +77,9 @@ def test_every_other_network_predicts_a_sample_by_itself(name):
 def aside() -> ForwardPass:
     """The mean over the samples is not on the way to the prediction, only to the error."""
     s, x, y = begun()
-    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    mean = s.define("mean", (OUTPUTS,), lambda i: s.sum(S, lambda u: out[i, u]) / SAMPLES)
-    return s.error(s.squares(y, out) + s.sum(OUTPUTS, lambda j: mean[j,] ** 2))
+    out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    mean = define(s, "mean", (OUTPUTS,), lambda i: summed(s, S, lambda u: out[i, u]) / SAMPLES)
+    return closed(s, squares(s, y, out) + summed(s, OUTPUTS, lambda j: mean[j,] ** 2))
 
 
 @pytest.mark.parametrize("forward", [pairs_of_samples, aside])
@@ -100,7 +111,7 @@ def test_a_trainer_of_coupled_samples_learns_and_refuses_to_predict(forward, why
 
 def test_a_prediction_without_a_sample_axis_is_not_per_sample():
     s, x, y = begun()
-    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    scale = s.define("k", (OUTPUTS,), lambda i: s.learned("b", OUTPUTS)[i,] ** 2, role="prediction")
-    forward = s.error(s.squares(y, out) + s.sum(OUTPUTS, lambda j: scale[j,]))
+    out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    scale = define(s, "k", (OUTPUTS,), lambda i: s.parameter("b", OUTPUTS)[i,] ** 2, role="prediction")
+    forward = closed(s, squares(s, y, out) + summed(s, OUTPUTS, lambda j: scale[j,]))
     assert coupling(index_form(forward)) == "k is the same for all samples"

@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import quickjs
-from helpers import Array, Statement, Values, axis, derivation, given_and_learned, index_form, off, random_values
+from helpers import (
+    Array,
+    Values,
+    axis,
+    closed,
+    define,
+    dense,
+    derivation,
+    given_and_learned,
+    index_form,
+    off,
+    random_values,
+    squares,
+)
 from networks import NETWORKS
 from sympy import Rational, acos, acosh, asin, atanh, erf, erfc, log, pi
 from test_every_pair import PAIRS
@@ -20,6 +33,7 @@ from derive.calculus.functions import CALLS, X, elementwise
 from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
+from derive.statement.stated import Statement
 from derive.targets.js.js import source
 
 RUN = "(text, sizes) => { const values = JSON.parse(text); derived.run(values, sizes); return JSON.stringify(values); }"
@@ -96,9 +110,9 @@ def with_function(name: str) -> Program:
     formulas = {f.__name__: f(inside.get(f, X)) for f in (*CALLS, erf, erfc)}
     applied = elementwise(f"trial_{name}", formulas[name] * pi / 3 + Rational(1, 7))
     s = Statement()
-    x, y, w = s.given("X", "input", axis(1)), s.given("Y", "target", axis(1)), s.learned("W", axis(1), axis(1))
-    z = s.dense("z", w, x, role="preactivation")
-    return index_form(s.error(s.squares(y, s.define("a", z.axes, lambda *i: applied(z[i]), role="prediction"))))
+    x, y, w = s.input("X", axis(1)), s.target("Y", axis(1)), s.parameter("W", axis(1), axis(1))
+    z = dense(s, "z", w, x, role="preactivation")
+    return index_form(closed(s, squares(s, y, define(s, "a", z.axes, lambda *i: applied(z[i]), role="prediction"))))
 
 
 @pytest.mark.parametrize("name", [f.__name__ for f in (*CALLS, erf, erfc)])

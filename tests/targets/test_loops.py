@@ -6,7 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from helpers import Statement, Values, axis, derivation, given_and_learned, index_form, load, off, random_values, stored
+from helpers import (
+    Values,
+    axis,
+    closed,
+    define,
+    derivation,
+    given_and_learned,
+    index_form,
+    load,
+    off,
+    random_values,
+    squares,
+    stored,
+    summed,
+)
 from networks import NETWORKS
 from sympy import Expr
 
@@ -14,6 +28,7 @@ from derive.calculus.evaluate import FLOATS, interpret
 from derive.calculus.forward import ForwardPass
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
+from derive.statement.stated import Statement
 from derive.targets.loops.loops import evaluate, source
 
 DENSE = {
@@ -47,27 +62,28 @@ def three_axes() -> ForwardPass:
     """A weight of three axes: every output is a bilinear form of the inputs."""
     s = Statement()
     units, outputs = axis(3), axis(2)
-    x, y = s.given("X", "input", units), s.given("Y", "target", outputs)
-    w = s.learned("W", outputs, units, units)
-    twice: Callable[[Expr, Expr], Expr] = lambda i, u: s.sum(  # noqa: E731
-        units, lambda j: s.sum(units, lambda k: w[i, j, k] * x[j, u] * x[k, u])
-    )
-    return s.error(s.squares(y, s.define("o", y.axes, twice, role="prediction")))
+    x, y = s.input("X", units), s.target("Y", outputs)
+    w = s.parameter("W", outputs, units, units)
+
+    def twice(i: Expr, u: Expr) -> Expr:
+        return summed(s, units, lambda j: summed(s, units, lambda k: w[i, j, k] * x[j, u] * x[k, u]))
+
+    return closed(s, squares(s, y, define(s, "o", y.axes, twice, role="prediction")))
 
 
 def interactions() -> ForwardPass:
     """Half the square of a sum less the sum of squares, in one equation: its gradient has no array form."""
     s = Statement()
     units, factors = axis(3), axis(2)
-    x, y = s.given("X", "input", units), s.given("Y", "target", axis(1))
-    v = s.learned("V", units, factors)
+    x, y = s.input("X", units), s.target("Y", axis(1))
+    v = s.parameter("V", units, factors)
 
     def less_squares(f: Expr, u: Expr) -> Expr:
-        whole = s.sum(units, lambda j: v[j, f] * x[j, u])
-        return whole**2 - s.sum(units, lambda j: v[j, f] ** 2 * x[j, u] ** 2)
+        whole = summed(s, units, lambda j: v[j, f] * x[j, u])
+        return whole**2 - summed(s, units, lambda j: v[j, f] ** 2 * x[j, u] ** 2)
 
-    pairs: Callable[[Expr, Expr], Expr] = lambda _, u: s.sum(factors, lambda f: less_squares(f, u)) / 2  # noqa: E731
-    return s.error(s.squares(y, s.define("o", y.axes, pairs, role="prediction")))
+    pairs: Callable[[Expr, Expr], Expr] = lambda _, u: summed(s, factors, lambda f: less_squares(f, u)) / 2  # noqa: E731
+    return closed(s, squares(s, y, define(s, "o", y.axes, pairs, role="prediction")))
 
 
 @pytest.mark.parametrize("stated", [three_axes, interactions])

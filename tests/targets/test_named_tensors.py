@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers import altered, axis, derivation, load
+from helpers import altered, apply, axis, closed, define, dense, derivation, load, squares, summed
 from networks import INPUTS, MORE, NETWORKS, OUTPUTS, S, begun
 from sympy import Rational, exp, sqrt, tanh
 
@@ -103,12 +103,12 @@ def residual_blocks(count: int) -> Any:
     """So many residual blocks, one after the other; the inner layer of each is narrower."""
     units, more = axis(5), axis(4)
     s, x, y = begun()
-    h = s.apply("h0", "tanh", s.dense("z0", s.learned("W0", units, axis(3)), x))
+    h = apply(s, "h0", "tanh", dense(s, "z0", s.parameter("W0", units, axis(3)), x))
     for block in range(1, count + 1):
-        down, up = s.learned(f"U{block}", more, units), s.learned(f"V{block}", units, more)
-        r = s.dense(f"r{block}", up, s.apply(f"f{block}", "tanh", s.dense(f"z{block}", down, h)))
-        h = s.define(f"h{block}", h.axes, lambda i, u, h=h, r=r: h[i, u] + r[i, u])
-    return s.error(s.squares(y, s.dense("o", s.learned("W", axis(2), units), h)))
+        down, up = s.parameter(f"U{block}", more, units), s.parameter(f"V{block}", units, more)
+        r = dense(s, f"r{block}", up, apply(s, f"f{block}", "tanh", dense(s, f"z{block}", down, h)))
+        h = define(s, f"h{block}", h.axes, lambda i, u, h=h, r=r: h[i, u] + r[i, u])
+    return closed(s, squares(s, y, dense(s, "o", s.parameter("W", axis(2), units), h)))
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(60, marks=pytest.mark.slow)])
@@ -188,9 +188,9 @@ def test_the_check_is_run_once(monkeypatch):
 def test_a_step_that_leaves_little_of_a_parameter_is_right():
     """With E = ... + c**2 and a learning rate of 1/2, c less its step is what rounding leaves."""
     s, x, y = begun()
-    c, z = s.learned("c"), s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    h = s.define("h", z.axes, lambda i, u: z[i, u] * c[()] / 10**7, role="prediction")
-    made = derive(s.error(s.squares(y, h) + c[()] ** 2))
+    c, z = s.parameter("c"), dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    h = define(s, "h", z.axes, lambda i, u: z[i, u] * c[()] / 10**7, role="prediction")
+    made = derive(closed(s, squares(s, y, h) + c[()] ** 2))
     assert made.check().passed
 
 
@@ -198,35 +198,35 @@ def test_a_step_that_leaves_little_of_a_parameter_is_right():
 def test_rounding_errors_of_a_zero_gradient_are_accepted(scale):
     """A bias that moves every sample alike moves no share of a sample: its gradient is what rounding leaves of 0."""
     s, x, y = begun()
-    before = s.dense("before", s.learned("V", MORE, INPUTS), x, s.learned("b", MORE))
-    z = s.dense("z", s.learned("W", OUTPUTS, MORE), before)
-    power = s.define("power", z.axes, lambda i, u: exp(scale * z[i, u]))
-    whole = s.define("whole", (OUTPUTS,), lambda i: s.sum(S, lambda u: power[i, u]))
-    share = s.define("share", z.axes, lambda i, u: power[i, u] / whole[i,], role="prediction")
-    report = derive(s.error(s.squares(y, share))).check()
+    before = dense(s, "before", s.parameter("V", MORE, INPUTS), x, s.parameter("b", MORE))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, MORE), before)
+    power = define(s, "power", z.axes, lambda i, u: exp(scale * z[i, u]))
+    whole = define(s, "whole", (OUTPUTS,), lambda i: summed(s, S, lambda u: power[i, u]))
+    share = define(s, "share", z.axes, lambda i, u: power[i, u] / whole[i,], role="prediction")
+    report = derive(closed(s, squares(s, y, share))).check()
     assert report.passed, report.line()
 
 
 def test_a_gradient_of_zero_up_to_rounding_is_accepted():
     """For pre-activations of 1,000 the slope of tanh is far below what floats leave of 1 - tanh(z)**2."""
     s, x, y = begun()
-    o = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    large = s.define("large", o.axes, lambda i, u: 1000 * o[i, u], role="prediction")
+    o = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    large = define(s, "large", o.axes, lambda i, u: 1000 * o[i, u], role="prediction")
     i, u = s.supply.several(y.axes)
-    report = derive(s.error(total(1 / (1 + tanh(y[i, u] - large[i, u]) ** 2), i, u) / SAMPLES)).check()
+    report = derive(closed(s, total(1 / (1 + tanh(y[i, u] - large[i, u]) ** 2), i, u) / SAMPLES)).check()
     assert report.passed, report.line()
 
 
 def test_rounding_errors_of_a_zero_gradient_are_accepted_for_every_example():
     """What is the same for all samples is 0 less its mean; a small divisor magnifies what rounding leaves of it."""
     s, x, y = begun()
-    a, w = s.learned("a", INPUTS), s.learned("W", OUTPUTS, INPUTS)
-    same = s.define("same", x.axes, lambda i, u: a[i,] ** 2 + a[i,])
-    mean = s.define("mean", (INPUTS,), lambda i: s.sum(S, lambda u: same[i, u]) / SAMPLES)
-    less = s.define("less", x.axes, lambda i, u: same[i, u] - mean[i,])
-    spread = s.define("spread", (INPUTS,), lambda i: s.sum(S, lambda u: less[i, u] ** 2) / SAMPLES)
-    normal = s.define("normal", x.axes, lambda i, u: less[i, u] / sqrt(spread[i,] + Rational(1, 10**5)))
-    scaled = s.define("scaled", x.axes, lambda i, u: normal[i, u] + x[i, u])
-    module: Any = load(derive(s.error(s.squares(y, s.dense("o", w, scaled)))).numpy_target.rendered.source)
+    a, w = s.parameter("a", INPUTS), s.parameter("W", OUTPUTS, INPUTS)
+    same = define(s, "same", x.axes, lambda i, u: a[i,] ** 2 + a[i,])
+    mean = define(s, "mean", (INPUTS,), lambda i: summed(s, S, lambda u: same[i, u]) / SAMPLES)
+    less = define(s, "less", x.axes, lambda i, u: same[i, u] - mean[i,])
+    spread = define(s, "spread", (INPUTS,), lambda i: summed(s, S, lambda u: less[i, u] ** 2) / SAMPLES)
+    normal = define(s, "normal", x.axes, lambda i, u: less[i, u] / sqrt(spread[i,] + Rational(1, 10**5)))
+    scaled = define(s, "scaled", x.axes, lambda i, u: normal[i, u] + x[i, u])
+    module: Any = load(derive(closed(s, squares(s, y, dense(s, "o", w, scaled)))).numpy_target.rendered.source)
     worst = [module.check_gradients(*module.example(7, seed))["a"][0] for seed in range(300)]
     assert max(worst) < 1e-12

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import forwarded, load, module_of
+from helpers import closed, define, dense, forwarded, load, module_of, squares, summed
 from networks import INPUTS, NETWORKS, OUTPUTS, S, begun
 from sympy import exp, log, sqrt
 
@@ -23,35 +23,35 @@ W = np.arange(1.0, 7).reshape(2, 3)
 def distances() -> ForwardPass:
     """The mean distance between outputs and targets: it has no derivative at 0."""
     s, x, y = begun()
-    out = s.dense("o", s.learned("W", OUTPUTS, INPUTS), x)
-    apart = s.define("d", (S,), lambda u: sqrt(s.sum(OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2)))
+    out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
+    apart = define(s, "d", (S,), lambda u: sqrt(summed(s, OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2)))
     (u,) = s.supply.several((S,))
-    return s.error(total(apart[u,], u) / SAMPLES)
+    return closed(s, total(apart[u,], u) / SAMPLES)
 
 
 def shares() -> ForwardPass:
     """Outputs divided by their sum, which may be 0."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    p = s.define("p", z.axes, lambda i, u: z[i, u] / s.sum(OUTPUTS, lambda j: z[j, u]))
-    return s.error(s.squares(y, p))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    p = define(s, "p", z.axes, lambda i, u: z[i, u] / summed(s, OUTPUTS, lambda j: z[j, u]))
+    return closed(s, squares(s, y, p))
 
 
 def logarithms() -> ForwardPass:
     """The logarithm of a square, which may be 0."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
     i, u = s.supply.several(y.axes)
-    return s.error(-total(y[i, u] * log(z[i, u] ** 2), i, u) / SAMPLES)
+    return closed(s, -total(y[i, u] * log(z[i, u] ** 2), i, u) / SAMPLES)
 
 
 def powers() -> ForwardPass:
     """A softmax as it is on paper, in steps: powers that overflow, and their quotient."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    e = s.define("e", z.axes, lambda i, u: exp(z[i, u]))
-    t = s.define("t", (S,), lambda u: 1 + s.sum(OUTPUTS, lambda j: e[j, u]))
-    return s.error(s.squares(y, s.define("p", z.axes, lambda i, u: e[i, u] / t[u,])))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    e = define(s, "e", z.axes, lambda i, u: exp(z[i, u]))
+    t = define(s, "t", (S,), lambda u: 1 + summed(s, OUTPUTS, lambda j: e[j, u]))
+    return closed(s, squares(s, y, define(s, "p", z.axes, lambda i, u: e[i, u] / t[u,])))
 
 
 def said(forward: ForwardPass, weights: Any, x: Any, y: Any, size: int | None = None, **options: Any) -> str:

@@ -17,7 +17,21 @@ import mpmath
 import numpy as np
 import pytest
 from agreement import assert_right
-from helpers import Array, Statement, Values, axis, forwarded, load, shape_of, stored
+from helpers import (
+    Array,
+    Values,
+    apply,
+    axis,
+    closed,
+    define,
+    dense,
+    forwarded,
+    load,
+    shape_of,
+    squares,
+    stored,
+    summed,
+)
 from networks import INPUTS, MORE, OUTPUTS, begun
 from sympy import Expr, Piecewise, Rational, Sum, Symbol, exp, log, sqrt, tanh
 from test_edge_numbers import digits_lost
@@ -37,6 +51,8 @@ from derive.calculus.functions import X, elementwise
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Equation, Index, IndexSupply, Tensor, total
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
+from derive.statement.quantities import Entries
+from derive.statement.stated import Statement
 from derive.targets.numpy.along_code import ALONG
 from derive.targets.numpy.evaluator import NumPyEvaluator, elementwise_code, functions_of
 from derive.text.errors import StatementError
@@ -47,35 +63,35 @@ TOLERANCE = 1e-12
 M = 3
 
 
-def scores(s: Statement, x: Tensor, units: Any = MORE, name: str = "z") -> Tensor:
-    return s.dense(name, s.learned(name.upper(), units, INPUTS), x)
+def scores(s: Statement, x: Entries, units: Any = MORE, name: str = "z") -> Entries:
+    return dense(s, name, s.parameter(name.upper(), units, INPUTS), x)
 
 
-def softmax(s: Statement, z: Tensor) -> Tensor:
-    return s.define("p", z.axes, lambda i, u: exp(z[i, u]) / s.sum(z.axes[0], lambda j: exp(z[j, u])))
+def softmax(s: Statement, z: Entries) -> Entries:
+    return define(s, "p", z.axes, lambda i, u: exp(z[i, u]) / summed(s, z.axes[0], lambda j: exp(z[j, u])))
 
 
-def softmax_over_samples(s: Statement, z: Tensor) -> Tensor:
-    return s.define("p", z.axes, lambda i, u: exp(z[i, u]) / s.sum(S, lambda v: exp(z[i, v])))
+def softmax_over_samples(s: Statement, z: Entries) -> Entries:
+    return define(s, "p", z.axes, lambda i, u: exp(z[i, u]) / summed(s, S, lambda v: exp(z[i, v])))
 
 
-def in_steps(s: Statement, z: Tensor) -> Tensor:
-    e = s.define("e", z.axes, lambda i, u: exp(z[i, u]))
-    t = s.define("t", (S,), lambda u: s.sum(z.axes[0], lambda j: e[j, u]))
-    return s.define("p", z.axes, lambda i, u: e[i, u] / t[u,])
+def in_steps(s: Statement, z: Entries) -> Entries:
+    e = define(s, "e", z.axes, lambda i, u: exp(z[i, u]))
+    t = define(s, "t", (S,), lambda u: summed(s, z.axes[0], lambda j: e[j, u]))
+    return define(s, "p", z.axes, lambda i, u: e[i, u] / t[u,])
 
 
-def log_likelihood(s: Statement, y: Tensor, p: Tensor) -> Expr:
+def log_likelihood(s: Statement, y: Entries, p: Entries) -> Expr:
     i, u = s.supply.several(y.axes)
     return -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES
 
 
-def focal_loss(s: Statement, y: Tensor, p: Tensor) -> Expr:
+def focal_loss(s: Statement, y: Entries, p: Entries) -> Expr:
     i, u = s.supply.several(y.axes)
     return -total(y[i, u] * (1 - p[i, u]) ** 2 * log(p[i, u]), i, u) / SAMPLES
 
 
-def every_class(s: Statement, y: Tensor, p: Tensor) -> Expr:
+def every_class(s: Statement, y: Entries, p: Entries) -> Expr:
     """The cross-entropy of each class against all others."""
     i, u = s.supply.several(y.axes)
     return -total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES
@@ -84,58 +100,54 @@ def every_class(s: Statement, y: Tensor, p: Tensor) -> Expr:
 def classifier(shares: Callable[..., Tensor], loss: Callable[..., Expr], promised: bool = True) -> ForwardPass:
     s, x, y = begun(outputs=MORE)
     p = shares(s, scores(s, x))
-    return s.error(loss(s, y, p), promises=(SumsToOne(y),) if promised else ())
-
-
-def squares(s: Statement, y: Tensor, p: Tensor) -> Expr:
-    return s.squares(y, p)
+    return closed(s, loss(s, y, p), promises=(SumsToOne(y.tensor),) if promised else ())
 
 
 def spread(loss: Callable[[Expr, Expr], Expr], function: str = "softplus", raw: Any = None) -> ForwardPass:
     """One output that is a function of one pre-activation."""
     s, x, y = begun(outputs=ONE)
     v = scores(s, x, ONE, "v")
-    out = s.define("sd", v.axes, lambda i, u: raw(v[i, u])) if raw else s.apply("sd", function, v)
+    out = define(s, "sd", v.axes, lambda i, u: raw(v[i, u])) if raw else apply(s, "sd", function, v)
     i, u = s.supply.several(y.axes)
-    return s.error(total(loss(y[i, u], out[i, u]), i, u) / SAMPLES)
+    return closed(s, total(loss(y[i, u], out[i, u]), i, u) / SAMPLES)
 
 
-def log_sum(s: Statement, z: Tensor) -> Tensor:
-    return s.define("l", (S,), lambda u: log(s.sum(z.axes[0], lambda j: exp(z[j, u]))))
+def log_sum(s: Statement, z: Entries) -> Entries:
+    return define(s, "l", (S,), lambda u: log(summed(s, z.axes[0], lambda j: exp(z[j, u]))))
 
 
 def stated_log_softmax() -> ForwardPass:
     s, x, y = begun(outputs=MORE)
     z = scores(s, x)
     lse = log_sum(s, z)
-    lp = s.define("lp", z.axes, lambda i, u: z[i, u] - lse[u,])
+    lp = define(s, "lp", z.axes, lambda i, u: z[i, u] - lse[u,])
     i, u = s.supply.several(y.axes)
-    return s.error(-total(y[i, u] * lp[i, u], i, u) / SAMPLES)
+    return closed(s, -total(y[i, u] * lp[i, u], i, u) / SAMPLES)
 
 
 def mixture() -> ForwardPass:
     """A mixture of densities: the logarithm of a sum of shares times exponentials."""
     s, x, y = begun(outputs=ONE)
     z = scores(s, x)
-    mu = s.dense("mu", s.learned("MU", MORE, INPUTS), x, role="prediction")
+    mu = dense(s, "mu", s.parameter("MU", MORE, INPUTS), x, role="prediction")
     p = softmax(s, z)
     (u,) = s.supply.several((S,))
-    density = s.sum(MORE, lambda k: p[k, u] * exp(-((s.sum(ONE, lambda i: y[i, u]) - mu[k, u]) ** 2) / 2))
-    return s.error(-total(log(density), u) / SAMPLES)
+    density = summed(s, MORE, lambda k: p[k, u] * exp(-((summed(s, ONE, lambda i: y[i, u]) - mu[k, u]) ** 2) / 2))
+    return closed(s, -total(log(density), u) / SAMPLES)
 
 
 def mixture_of_widths() -> ForwardPass:
     """A mixture whose components have widths of their own."""
     s, x, y = begun(outputs=MORE)
     p = softmax(s, scores(s, x))
-    mu = s.dense("mu", s.learned("MU", MORE, INPUTS), x, role="prediction")
-    v = s.dense("v", s.learned("V", MORE, INPUTS), x)
+    mu = dense(s, "mu", s.parameter("MU", MORE, INPUTS), x, role="prediction")
+    v = dense(s, "v", s.parameter("V", MORE, INPUTS), x)
     (u,) = s.supply.several((S,))
 
     def exponent(k: Any) -> Any:
         return -((y[k, u] - mu[k, u]) ** 2) * exp(-2 * v[k, u]) / 2 - v[k, u]
 
-    return s.error(-total(log(s.sum(MORE, lambda k: p[k, u] * exp(exponent(k)))), u) / SAMPLES)
+    return closed(s, -total(log(summed(s, MORE, lambda k: p[k, u] * exp(exponent(k)))), u) / SAMPLES)
 
 
 NETWORKS: dict[str, Callable[[], ForwardPass]] = {
@@ -393,12 +405,12 @@ def test_equal_sums_are_equal_expressions():
 def test_a_function_of_a_formula_is_as_stable_as_one_of_an_entry(form):
     """Where f(c z) rounds to 1, the cross-entropy and its slopes are those of the logits, and not infinite."""
     s, x, y = begun(outputs=ONE)
-    c, z = s.learned("c"), s.dense("z", s.learned("W", ONE, INPUTS), x)
+    c, z = s.parameter("c"), dense(s, "z", s.parameter("W", ONE, INPUTS), x)
     sigmoid = elementwise("sigmoid", ACTIVATIONS["sigmoid"].formula)
-    p = s.define("p", z.axes, lambda i, u: sigmoid(form(c[()], z[i, u])))
+    p = define(s, "p", z.axes, lambda i, u: sigmoid(form(c[()], z[i, u])))
     i, u = s.supply.several(y.axes)
     error = -total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES
-    made: Any = load(derive(s.error(error)).numpy())
+    made: Any = load(derive(closed(s, error)).numpy())
     for weight in (40.0, -40.0, 300.0):
         parameters = {"c": np.array([[1.25]]), "W": np.array([[weight, 0.0, 0.0]])}
         q = form(1.25, weight)
@@ -428,23 +440,23 @@ SOFTMAX_OF: dict[str, Any] = {
 @pytest.mark.parametrize("name", BY_A_FUNCTION)
 def test_a_function_without_a_better_form_is_computed_as_stated(name):
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    h = s.define("h", z.axes, lambda i, u: BY_A_FUNCTION[name](z[i, u]), role="prediction")
-    assert_right(s.error(s.squares(y, h)))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    h = define(s, "h", z.axes, lambda i, u: BY_A_FUNCTION[name](z[i, u]), role="prediction")
+    assert_right(closed(s, squares(s, y, h)))
 
 
 @pytest.mark.parametrize("name", SOFTMAX_OF)
 def test_a_softmax_of_a_function(name):
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
 
     def shares(i: Any, u: Any) -> Any:
         (j,) = s.supply.several(z.axes[:1])
         return exp(SOFTMAX_OF[name](z[i, u])) / total(exp(SOFTMAX_OF[name](z[j, u])), j)
 
-    p = s.define("p", z.axes, shares, role="prediction")
+    p = define(s, "p", z.axes, shares, role="prediction")
     i, u = s.supply.several(y.axes)
-    assert_right(s.error(-total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y),)))
+    assert_right(closed(s, -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y.tensor),)))
 
 
 def softmax_of(s: Statement, of: Any, axis: Any) -> Any:
@@ -460,36 +472,37 @@ def softmax_of(s: Statement, of: Any, axis: Any) -> Any:
 def test_two_tensors_that_are_computed_alike():
     """Neither is read for the other: the second is computed later."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    a, b = (s.define(n, z.axes, softmax_of(s, lambda i, u: z[i, u], OUTPUTS)) for n in "ab")
-    o = s.define("o", z.axes, lambda i, u: a[i, u] * b[i, u] ** 2, role="prediction")
-    assert_right(s.error(s.squares(y, o)))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    a, b = (define(s, n, z.axes, softmax_of(s, lambda i, u: z[i, u], OUTPUTS)) for n in "ab")
+    o = define(s, "o", z.axes, lambda i, u: a[i, u] * b[i, u] ** 2, role="prediction")
+    assert_right(closed(s, squares(s, y, o)))
 
 
 def test_a_softmax_over_one_unit_has_an_error_of_0_and_that_is_right():
     s, x, y = begun(outputs=ONE)
-    z = s.dense("z", s.learned("W", ONE, INPUTS), x)
-    p = s.define("p", z.axes, softmax_of(s, lambda i, u: z[i, u], ONE), role="prediction")
+    z = dense(s, "z", s.parameter("W", ONE, INPUTS), x)
+    p = define(s, "p", z.axes, softmax_of(s, lambda i, u: z[i, u], ONE), role="prediction")
     i, u = s.supply.several(y.axes)
     error = -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES
-    assert derive(s.error(error, promises=(SumsToOne(y),))).check().passed
+    assert derive(closed(s, error, promises=(SumsToOne(y.tensor),))).check().passed
 
 
 @pytest.mark.parametrize("way", ["in steps", "of a formula"])
 def test_the_slopes_of_a_softmax_are_numbers_far_out(way):
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
     i, u = s.supply.several(y.axes)
     if way == "in steps":
-        e = s.define("e", z.axes, lambda i, u: exp(z[i, u]))
+        e = define(s, "e", z.axes, lambda i, u: exp(z[i, u]))
         (j,) = s.supply.several((OUTPUTS,))
-        t = s.define("t", (S,), lambda u: total(e[j, u], j))
+        t = define(s, "t", (S,), lambda u: total(e[j, u], j))
         summand = log(e[i, u]) - log(t[u,])
     else:
-        c = s.learned("c")
-        p = s.define("p", z.axes, softmax_of(s, lambda i, u: z[i, u] + c[()] * z[i, u] ** 2, OUTPUTS), "prediction")
+        c = s.parameter("c")
+        p = define(s, "p", z.axes, softmax_of(s, lambda i, u: z[i, u] + c[()] * z[i, u] ** 2, OUTPUTS), "prediction")
         summand = log(p[i, u])
-    made: Any = load(derive(s.error(-total(y[i, u] * summand, i, u) / SAMPLES, promises=(SumsToOne(y),))).numpy())
+    s.promise_sums_to_one(y)
+    made: Any = load(derive(closed(s, -total(y[i, u] * summand, i, u) / SAMPLES)).numpy())
     parameters, x_values, y_values = made.example()
     parameters["W"] *= 1000
     assert all(np.all(np.isfinite(g)) for g in made.gradients(parameters, x_values, y_values).values())
@@ -508,47 +521,47 @@ ELU = elementwise("elu", Piecewise((X, X > 0), (exp(X) - 1, True)))
 )
 def test_a_function_of_a_function_with_cases_is_right(formula):
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    assert_right(s.error(s.squares(y, s.define("o", z.axes, lambda i, u: formula(z[i, u]), role="prediction"))))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    assert_right(closed(s, squares(s, y, define(s, "o", z.axes, lambda i, u: formula(z[i, u]), role="prediction"))))
 
 
 def test_a_case_that_depends_on_another_one_is_right():
     s, x, y = begun()
-    h = s.apply("h", "relu", s.dense("z", s.learned("W", OUTPUTS, INPUTS), x))
-    t = s.apply("t", "hard_tanh", h)
-    o = s.define("o", h.axes, lambda i, u: h[i, u] / sqrt(h[i, u] ** 2 + Rational(1, 100)), role="prediction")
+    h = apply(s, "h", "relu", dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x))
+    t = apply(s, "t", "hard_tanh", h)
+    o = define(s, "o", h.axes, lambda i, u: h[i, u] / sqrt(h[i, u] ** 2 + Rational(1, 100)), role="prediction")
     i, u = s.supply.several(y.axes)
-    assert_right(s.error(s.squares(y, o) + total(t[i, u] ** 2, i, u) / SAMPLES))
+    assert_right(closed(s, squares(s, y, o) + total(t[i, u] ** 2, i, u) / SAMPLES))
 
 
 def test_values_that_need_too_many_digits_are_checked_at_smaller_arguments():
     """The logarithm of softplus(-300000): its true value needs 130,000 digits."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    far = s.define("far", z.axes, lambda i, u: 300_000 * z[i, u], role="prediction")
-    spread = s.apply("spread", "softplus", far)
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    far = define(s, "far", z.axes, lambda i, u: 300_000 * z[i, u], role="prediction")
+    spread = apply(s, "spread", "softplus", far)
     i, u = s.supply.several(y.axes)
     error = (y[i, u] - far[i, u]) ** 2 / (spread[i, u] ** 2 + 1) + log(spread[i, u])
-    report = derive(s.error(total(error, i, u) / SAMPLES)).check()
+    report = derive(closed(s, total(error, i, u) / SAMPLES)).check()
     assert report.passed, report.line()
 
 
 def test_a_form_that_loses_digits_near_zero_is_not_taken():
     """What two summands of a square have in common cancels at 0 where one of the other arguments is 0."""
     s, x, y = begun()
-    q = s.learned("Q", OUTPUTS)
-    z = s.dense("U", s.learned("A", OUTPUTS, INPUTS), x, q)
-    n = s.define("n", z.axes, lambda i, u: tanh(q[i,] + z[i, u]))
-    o = s.define("o", z.axes, lambda i, u: (n[i, u] - z[i, u]) ** 2 + tanh(n[i, u]), role="prediction")
-    report = derive(s.error(s.squares(y, o))).check()
+    q = s.parameter("Q", OUTPUTS)
+    z = dense(s, "U", s.parameter("A", OUTPUTS, INPUTS), x, q)
+    n = define(s, "n", z.axes, lambda i, u: tanh(q[i,] + z[i, u]))
+    o = define(s, "o", z.axes, lambda i, u: (n[i, u] - z[i, u]) ** 2 + tanh(n[i, u]), role="prediction")
+    report = derive(closed(s, squares(s, y, o))).check()
     assert report.passed, report.line()
 
 
 def _stated(formula: Callable[[Expr], Expr]) -> ForwardPass:
     """A function of z, entry by entry."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    return s.error(s.squares(y, s.define("h", z.axes, lambda i, u: formula(z[i, u]), role="prediction")))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    return closed(s, squares(s, y, define(s, "h", z.axes, lambda i, u: formula(z[i, u]), role="prediction")))
 
 
 @pytest.mark.parametrize(
@@ -578,10 +591,10 @@ def test_functions_undefined_at_the_usual_arguments_are_checked_at_smaller_ones(
 def test_cancellation_in_one_function_is_not_blamed_on_its_readers():
     """1 - tanh(a)**2 keeps few digits where a is large, and so does all that is computed from it."""
     s, x, y = begun()
-    first = s.dense("first", s.learned("V", INPUTS, INPUTS), x)
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), first)
-    h = s.define("h", z.axes, lambda i, u: exp(tanh(z[i, u] ** 2 + 4)), role="prediction")
-    report = derive(s.error(s.squares(y, h))).check()
+    first = dense(s, "first", s.parameter("V", INPUTS, INPUTS), x)
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), first)
+    h = define(s, "h", z.axes, lambda i, u: exp(tanh(z[i, u] ** 2 + 4)), role="prediction")
+    report = derive(closed(s, squares(s, y, h))).check()
     assert report.passed, report.line()
 
 
@@ -589,26 +602,26 @@ def test_cancellation_in_one_function_is_not_blamed_on_its_readers():
 def test_normalisations_of_normalisations_are_computed_as_they_are_stated(depth):
     """What they read, put in, would grow exponentially; expanding it took hours."""
     s, x, y = begun()
-    value = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    value = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
     for n in range(depth):
         value = layer_norm(s, value, str(n))
-    assert derive(s.error(s.squares(y, value))).check().passed
+    assert derive(closed(s, squares(s, y, value))).check().passed
 
 
-def layer_norm(s: Statement, z: Tensor, number: str) -> Tensor:
+def layer_norm(s: Statement, z: Entries, number: str) -> Entries:
     """The mean of each sample taken off, and divided by the standard deviation."""
-    mean = s.define(f"mean{number}", (S,), lambda u: s.sum(OUTPUTS, lambda j: z[j, u]) / 2)
-    c = s.define(f"c{number}", z.axes, lambda i, u: z[i, u] - mean[u,])
-    variance = s.define(f"v{number}", (S,), lambda u: s.sum(OUTPUTS, lambda j: c[j, u] ** 2) / 2)
-    return s.define(f"n{number}", z.axes, lambda i, u: c[i, u] / sqrt(variance[u,] + Rational(1, 100)))
+    mean = define(s, f"mean{number}", (S,), lambda u: summed(s, OUTPUTS, lambda j: z[j, u]) / 2)
+    c = define(s, f"c{number}", z.axes, lambda i, u: z[i, u] - mean[u,])
+    variance = define(s, f"v{number}", (S,), lambda u: summed(s, OUTPUTS, lambda j: c[j, u] ** 2) / 2)
+    return define(s, f"n{number}", z.axes, lambda i, u: c[i, u] / sqrt(variance[u,] + Rational(1, 100)))
 
 
 def test_an_exponential_of_an_exponential_is_tried_where_its_value_can_be_known():
     """exp(exp(10000)) has more digits than can be computed with."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    p = softmax(s, s.define("e", z.axes, lambda i, u: exp(z[i, u])))
-    assert derive(s.error(s.squares(y, p))).check().passed
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    p = softmax(s, define(s, "e", z.axes, lambda i, u: exp(z[i, u])))
+    assert derive(closed(s, squares(s, y, p))).check().passed
 
 
 @pytest.mark.parametrize("scale", [50, 100, 1000])
@@ -623,9 +636,9 @@ def test_an_exponential_of_an_exponential_is_tried_where_its_value_can_be_known(
 def test_the_complex_step_is_right_far_out(loss, scale):
     """NumPy's log1p of a complex number loses a small real part, and its division overflows below 1e-308."""
     s, x, y = begun()
-    w = s.dense("w", s.learned("W", OUTPUTS, INPUTS), x)
-    z = s.define("z", w.axes, lambda i, u: scale * w[i, u], role="prediction")
-    sd = s.apply("sd", "softplus", z)
+    w = dense(s, "w", s.parameter("W", OUTPUTS, INPUTS), x)
+    z = define(s, "z", w.axes, lambda i, u: scale * w[i, u], role="prediction")
+    sd = apply(s, "sd", "softplus", z)
     i, u = s.supply.several(y.axes)
-    report = derive(s.error(total(loss(y[i, u], z[i, u], sd[i, u]), i, u) / SAMPLES)).check()
+    report = derive(closed(s, total(loss(y[i, u], z[i, u], sd[i, u]), i, u) / SAMPLES)).check()
     assert report.passed, report.line()

@@ -8,7 +8,7 @@ import networks
 import numpy as np
 import pytest
 from agreement import assert_right, declines
-from helpers import Statement, axis, derivation, load
+from helpers import apply, axis, closed, define, dense, derivation, load, squares, summed
 from networks import INPUTS, MORE, OUTPUTS, S, begun
 from sympy import Expr, Integer, Rational, Symbol, exp, log, sqrt
 from test_every_pair import PAIRS, Pair
@@ -21,6 +21,7 @@ from derive.calculus.index import SAMPLES, Tensor, total
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.network import Network
+from derive.statement.stated import Statement
 from derive.targets.module_check import ModuleError, require_known
 from derive.targets.numpy.fast.forms import can_wait
 from derive.targets.numpy.formula_printer import scalar
@@ -39,18 +40,18 @@ LEARNED_NUMBERS: dict[str, Form] = {
 def with_a_learned_number(form: Form, output: str) -> ForwardPass:
     """One layer, a number that is learned, and softmax with cross-entropy or sigmoid with its own; or squares."""
     s, x, y = begun(outputs=MORE)
-    c = s.learned("c")
-    z = s.dense("z", s.learned("W", MORE, INPUTS), x)
+    c = s.parameter("c")
+    z = dense(s, "z", s.parameter("W", MORE, INPUTS), x)
     i, u = s.supply.several(y.axes)
     if output == "squares":
-        return s.error(total((y[i, u] - form(c[()], z[i, u])) ** 2, i, u) / SAMPLES)
+        return closed(s, total((y[i, u] - form(c[()], z[i, u])) ** 2, i, u) / SAMPLES)
     if output == "sigmoid":
         sigmoid = elementwise("sigmoid", ACTIVATIONS["sigmoid"].formula)
-        p = s.define("p", z.axes, lambda i, u: sigmoid(form(c[()], z[i, u])))
-        return s.error(-total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES)
-    q = s.define("q", z.axes, lambda i, u: form(c[()], z[i, u]))
-    p = s.define("p", z.axes, lambda i, u: exp(q[i, u]) / s.sum(MORE, lambda j: exp(q[j, u])))
-    return s.error(-total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y),))
+        p = define(s, "p", z.axes, lambda i, u: sigmoid(form(c[()], z[i, u])))
+        return closed(s, -total(y[i, u] * log(p[i, u]) + (1 - y[i, u]) * log(1 - p[i, u]), i, u) / SAMPLES)
+    q = define(s, "q", z.axes, lambda i, u: form(c[()], z[i, u]))
+    p = define(s, "p", z.axes, lambda i, u: exp(q[i, u]) / summed(s, MORE, lambda j: exp(q[j, u])))
+    return closed(s, -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y.tensor),))
 
 
 @pytest.mark.parametrize(
@@ -143,8 +144,10 @@ def test_every_learning_option_has_a_second_rendering(way: dict[str, object], la
 
 def with_a_constant(value: Expr) -> ForwardPass:
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
-    return s.error(s.squares(y, s.define("h", z.axes, lambda i, u: z[i, u] * value + 1 / (1 + value * z[i, u] ** 2))))
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
+    return closed(
+        s, squares(s, y, define(s, "h", z.axes, lambda i, u: z[i, u] * value + 1 / (1 + value * z[i, u] ** 2)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,57 +193,59 @@ def test_a_long_decimal_is_a_quotient_that_keeps_its_parentheses() -> None:
 def layer_norm(eps: Expr) -> ForwardPass:
     """Normalised over the units, with the number that keeps the root from 0."""
     s, x, y = begun()
-    z = s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)
+    z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
     n = OUTPUTS.extent
 
     def mean(u: Expr) -> Expr:
-        return s.sum(OUTPUTS, lambda j: z[j, u]) / n
+        return summed(s, OUTPUTS, lambda j: z[j, u]) / n
 
     def variance(u: Expr) -> Expr:
-        return s.sum(OUTPUTS, lambda j: (z[j, u] - mean(u)) ** 2) / n
+        return summed(s, OUTPUTS, lambda j: (z[j, u] - mean(u)) ** 2) / n
 
-    o = s.define("o", z.axes, lambda i, u: (z[i, u] - mean(u)) / sqrt(variance(u) + eps))
-    g = s.learned("g", OUTPUTS)
-    return s.error(s.squares(y, s.define("h", z.axes, lambda i, u: g[i,] * o[i, u])))
+    o = define(s, "o", z.axes, lambda i, u: (z[i, u] - mean(u)) / sqrt(variance(u) + eps))
+    g = s.parameter("g", OUTPUTS)
+    return closed(s, squares(s, y, define(s, "h", z.axes, lambda i, u: g[i,] * o[i, u])))
 
 
 def sums_of_units() -> ForwardPass:
     """t_i is the sum over j of h_j, the same for every unit."""
     s, x, y = begun()
-    h = s.dense("h", s.learned("W", MORE, INPUTS), x)
-    return s.error(s.squares(y, s.define("t", y.axes, lambda i, u: s.sum(MORE, lambda j: h[j, u]))))
+    h = dense(s, "h", s.parameter("W", MORE, INPUTS), x)
+    return closed(s, squares(s, y, define(s, "t", y.axes, lambda i, u: summed(s, MORE, lambda j: h[j, u]))))
 
 
 def sums_of_a_weight() -> ForwardPass:
     """The error reads the sums of the rows of a weight."""
     s, x, y = begun()
-    w = s.learned("W", OUTPUTS, INPUTS)
-    z = s.dense("z", w, x)
+    w = s.parameter("W", OUTPUTS, INPUTS)
+    z = dense(s, "z", w, x)
     i, u = s.supply.several(y.axes)
-    return s.error(s.squares(y, z) + total(z[i, u] ** 2 * s.sum(INPUTS, lambda j: w[i, j]), i, u) / SAMPLES)
+    return closed(s, squares(s, y, z) + total(z[i, u] ** 2 * summed(s, INPUTS, lambda j: w[i, j]), i, u) / SAMPLES)
 
 
 def softmax_of_rows(samples: bool) -> ForwardPass:
     """Softmax along the rows: of a weight, or of scores between samples."""
     s, x, y = begun()
-    v = s.dense("v", s.learned("V", OUTPUTS, INPUTS), x)
+    v = dense(s, "v", s.parameter("V", OUTPUTS, INPUTS), x)
     over = S if samples else OUTPUTS
     if samples:
-        q = s.dense("q", s.learned("Q", MORE, INPUTS), x)
-        scores = s.define("sc", (S, S), lambda t, u: s.sum(MORE, lambda i: q[i, t] * q[i, u]))
+        q = dense(s, "q", s.parameter("Q", MORE, INPUTS), x)
+        scores = define(s, "sc", (S, S), lambda t, u: summed(s, MORE, lambda i: q[i, t] * q[i, u]))
     else:
-        scores = s.learned("M", OUTPUTS, OUTPUTS)
-    p = s.define("p", (over, over), lambda i, j: exp(scores[i, j]) / s.sum(over, lambda k: exp(scores[i, k])))
+        scores = s.parameter("M", OUTPUTS, OUTPUTS)
+    p = define(s, "p", (over, over), lambda i, j: exp(scores[i, j]) / summed(s, over, lambda k: exp(scores[i, k])))
     if samples:
-        return s.error(s.squares(y, s.define("o", y.axes, lambda i, u: s.sum(S, lambda t: v[i, t] * p[u, t]))))
-    return s.error(s.squares(y, s.define("o", y.axes, lambda i, u: s.sum(OUTPUTS, lambda j: p[i, j] * v[j, u]))))
+        return closed(s, squares(s, y, define(s, "o", y.axes, lambda i, u: summed(s, S, lambda t: v[i, t] * p[u, t]))))
+    return closed(
+        s, squares(s, y, define(s, "o", y.axes, lambda i, u: summed(s, OUTPUTS, lambda j: p[i, j] * v[j, u])))
+    )
 
 
 def constant_gradient() -> ForwardPass:
     """A learned number whose gradient reads nothing."""
     s, x, y = begun()
-    t = s.learned("t")
-    return s.error(s.squares(y, s.dense("z", s.learned("W", OUTPUTS, INPUTS), x)) + 3 * t[()])
+    t = s.parameter("t")
+    return closed(s, squares(s, y, dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)) + 3 * t[()])
 
 
 STATED = {
@@ -311,7 +316,7 @@ def test_a_value_that_is_read_too_early_is_refused_by_the_check(monkeypatch: pyt
 
 def test_statements_of_one_name_do_not_fail() -> None:
     s = Statement()
-    x, y = s.given("X", "input", INPUTS), s.given("Y", "target", OUTPUTS)
-    w, b = s.learned("W", MORE, INPUTS), s.learned("b", MORE)
-    h = s.apply("W_b", "tanh", s.dense("b_1", w, x, b))
-    assert not declines(assert_right(s.error(s.squares(y, s.dense("X_1", s.learned("W_b_1", OUTPUTS, MORE), h)))))
+    x, y = s.input("X", INPUTS), s.target("Y", OUTPUTS)
+    w, b = s.parameter("W", MORE, INPUTS), s.parameter("b", MORE)
+    h = apply(s, "W_b", "tanh", dense(s, "b_1", w, x, b))
+    assert not declines(assert_right(closed(s, squares(s, y, dense(s, "X_1", s.parameter("W_b_1", OUTPUTS, MORE), h)))))
