@@ -98,8 +98,11 @@ def define(
     """``name[indices] = formula(*indices)``, with an index for each axis, the samples too; in a role, if any."""
     indices = s.supply.several(axes)
     made = s.define(name, indices, formula(*indices))
-    if role is None and layer is None:
-        return made
+    return made if role is None and layer is None else in_role(s, made, role, layer)
+
+
+def in_role(s: Statement, made: Entries, role: str | None, layer: int | None = None) -> Entries:
+    """The tensor defined last, with the role and the layer that it has in a ``Network``."""
     stated = replace(made.tensor, role=role or made.tensor.role, layer=layer)
     s._equations[-1] = replace(s._equations[-1], target=stated, note=role or "")
     return Entries(stated, made.sizes)

@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from helpers import apply, axis, closed, define, dense, of_layer, squares, summed
+from helpers import apply, axis, closed, define, dense, in_role, of_layer
 from sympy import Expr, Rational, exp, log, sqrt, tanh
 
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import elementwise
-from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Tensor, total
-from derive.calculus.promises import SumsToOne
-from derive.catalogue.activations import ACTIVATIONS
+from derive.calculus.index import SAMPLE_AXIS, Axis
 from derive.statement.quantities import Entries
 from derive.statement.stated import Statement
 
@@ -30,45 +27,51 @@ def begun(inputs: Axis = INPUTS, outputs: Axis = OUTPUTS) -> tuple[Statement, En
     return s, s.input("X", inputs), s.target("Y", outputs)
 
 
+def of_squares(s: Statement, y: Entries, guess: Entries) -> Expr:
+    """The summed squares of the differences, for one sample."""
+    i = s.index("i", y.axes[0])
+    return s.sum((y[i] - guess[i]) ** 2, i)
+
+
 def softmax_cross_entropy() -> ForwardPass:
     """One layer, softmax, cross-entropy, and targets that sum to one."""
     s, x, y = begun(outputs=MORE)
     w, b = of_layer(s, 1, "W1", MORE, INPUTS), of_layer(s, 1, "b1", MORE)
     z = dense(s, "z1", w, x, b, role="preactivation", layer=1)
-    softmax = lambda i, u: exp(z[i, u]) / summed(s, MORE, lambda j: exp(z[j, u]))  # noqa: E731
-    p = define(s, "p", z.axes, softmax, role="prediction", layer=1)
-    i, u = s.supply.several(y.axes)
-    return closed(s, -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y.tensor),))
+    i, j = s.indices("i j", MORE)
+    p = in_role(s, s.define("p", i, exp(z[i]) / s.sum(exp(z[j]), j)), "prediction", 1)
+    s.promise_sums_to_one(y)
+    return closed(s, -s.sum(y[i] * log(p[i]), i))
 
 
 def softmax_in_steps() -> ForwardPass:
     """The same with a tensor for the powers, one for their sum, and one for the quotient."""
     s, x, y = begun(outputs=MORE)
     z = dense(s, "z", s.parameter("W", MORE, INPUTS), x)
-    e = define(s, "e", z.axes, lambda i, u: exp(z[i, u]))
-    t = define(s, "t", (S,), lambda u: summed(s, MORE, lambda j: e[j, u]))
-    p = define(s, "p", z.axes, lambda i, u: e[i, u] / t[u,])
-    i, u = s.supply.several(y.axes)
-    return closed(s, -total(y[i, u] * log(p[i, u]), i, u) / SAMPLES, promises=(SumsToOne(y.tensor),))
+    i = s.index("i", MORE)
+    e = s.define("e", i, exp(z[i]))
+    t = s.define("t", (), s.sum(e[i], i))
+    p = s.define("p", i, e[i] / t)
+    s.promise_sums_to_one(y)
+    return closed(s, -s.sum(y[i] * log(p[i]), i))
 
 
 def _normalised(steps: bool) -> ForwardPass:
     s, x, y = begun()
     z = dense(s, "z", s.parameter("W", UNITS, INPUTS), x)
-    count = UNITS.extent
-    mean = lambda u: summed(s, UNITS, lambda j: z[j, u]) / count  # noqa: E731
+    i, j, k = s.indices("i j k", UNITS)
     if steps:
-        mu = define(s, "mu", (S,), mean)
-        c = define(s, "c", z.axes, lambda i, u: z[i, u] - mu[u,])
-        v = define(s, "v", (S,), lambda u: summed(s, UNITS, lambda j: c[j, u] ** 2) / count)
-        n = define(s, "n", z.axes, lambda i, u: c[i, u] / sqrt(v[u,] + SMALL))
+        mu = s.define("mu", (), s.mean(z[j], j))
+        c = s.define("c", i, z[i] - mu)
+        v = s.define("v", (), s.mean(c[j] ** 2, j))
+        n = s.define("n", i, c[i] / sqrt(v + SMALL))
     else:
-        variance = lambda u: summed(s, UNITS, lambda j: (z[j, u] - mean(u)) ** 2) / count  # noqa: E731
-        n = define(s, "n", z.axes, lambda i, u: (z[i, u] - mean(u)) / sqrt(variance(u) + SMALL))
+        mean = s.mean(z[k], k)
+        n = s.define("n", i, (z[i] - mean) / sqrt(s.mean((z[j] - mean) ** 2, j) + SMALL))
     g, b = s.parameter("g", UNITS), s.parameter("b", UNITS)
-    h = define(s, "h", n.axes, lambda i, u: g[i,] * n[i, u] + b[i,])
+    h = s.define("h", i, g[i] * n[i] + b[i])
     out = dense(s, "o", s.parameter("V", OUTPUTS, UNITS), apply(s, "a", "tanh", h))
-    return closed(s, squares(s, y, out))
+    return closed(s, of_squares(s, y, out))
 
 
 def layer_norm() -> ForwardPass:
@@ -86,40 +89,37 @@ def layer_norm_with_gain() -> ForwardPass:
     s, x, y = begun()
     z = dense(s, "z", s.parameter("W", UNITS, INPUTS), x)
     g, b = s.parameter("g", UNITS), s.parameter("b", UNITS)
-
-    def deviation(i: Expr, u: Expr) -> Expr:
-        return z[i, u] - summed(s, UNITS, lambda j: z[j, u]) / UNITS.extent
-
-    def formula(i: Expr, u: Expr) -> Expr:
-        variance = summed(s, UNITS, lambda j: deviation(j, u) ** 2) / UNITS.extent
-        return g[i,] * deviation(i, u) / sqrt(variance + Rational(1, 1000)) + b[i,]
-
-    n = define(s, "n", z.axes, formula)
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), n)))
+    i, j, k = s.indices("i j k", UNITS)
+    mean = s.mean(z[k], k)
+    variance = s.mean((z[j] - mean) ** 2, j)
+    n = s.define("n", i, g[i] * (z[i] - mean) / sqrt(variance + SMALL) + b[i])
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), n)))
 
 
 def scaled_scores() -> ForwardPass:
     """A softmax of scaled inner products with learned keys, stated as one equation."""
     s, x, y = begun()
     q, k = dense(s, "q", s.parameter("Q", UNITS, INPUTS), x), s.parameter("K", MORE, UNITS)
+    t, r, i = s.indices("t r i", MORE, MORE, UNITS)
 
-    def power(t: Expr, u: Expr) -> Expr:
-        return exp(summed(s, UNITS, lambda i: k[t, i] * q[i, u]) / sqrt(UNITS.extent))
+    def power(t: Expr) -> Expr:
+        return exp(s.sum(k[t, i] * q[i], i) / sqrt(UNITS.extent))
 
-    p = define(s, "p", (MORE, S), lambda t, u: power(t, u) / summed(s, MORE, lambda r: power(r, u)))
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, MORE), p)))
+    p = s.define("p", t, power(t) / s.sum(power(r), r))
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, MORE), p)))
 
 
 def batch_norm() -> ForwardPass:
     """Normalised over the samples: the samples of a batch are coupled."""
     s, x, y = begun()
     z = dense(s, "z", s.parameter("W", UNITS, INPUTS), x)
-    mu = define(s, "mu", (UNITS,), lambda i: summed(s, S, lambda u: z[i, u]) / SAMPLES)
-    v = define(s, "v", (UNITS,), lambda i: summed(s, S, lambda u: (z[i, u] - mu[i,]) ** 2) / SAMPLES)
+    i, u = s.index("i", UNITS), s.sample("u")
+    mu = s.define("mu", i, s.mean(z[i, u], u))
+    v = s.define("v", i, s.mean((z[i, u] - mu[i]) ** 2, u))
     g = s.parameter("g", UNITS)
-    n = define(s, "n", z.axes, lambda i, u: g[i,] * (z[i, u] - mu[i,]) / sqrt(v[i,] + SMALL))
+    n = s.define("n", i, g[i] * (z[i] - mu[i]) / sqrt(v[i] + SMALL))
     out = dense(s, "o", s.parameter("V", OUTPUTS, UNITS), apply(s, "h", "tanh", n))
-    return closed(s, squares(s, y, out))
+    return closed(s, of_squares(s, y, out))
 
 
 def residual() -> ForwardPass:
@@ -127,21 +127,21 @@ def residual() -> ForwardPass:
     s, x, y = begun()
     h1 = apply(s, "h1", "tanh", dense(s, "z1", s.parameter("W1", UNITS, INPUTS), x, s.parameter("b1", UNITS)))
     z2 = dense(s, "z2", s.parameter("W2", UNITS, UNITS), h1, s.parameter("b2", UNITS))
-    f2 = apply(s, "f2", "sigmoid", z2)
-    h2 = define(s, "h2", h1.axes, lambda i, u: h1[i, u] + f2[i, u])
+    f2, i = apply(s, "f2", "sigmoid", z2), s.index("i", UNITS)
+    h2 = s.define("h2", i, h1[i] + f2[i])
     out = dense(s, "o", s.parameter("W3", OUTPUTS, UNITS), h2, s.parameter("b3", OUTPUTS))
-    return closed(s, squares(s, y, out))
+    return closed(s, of_squares(s, y, out))
 
 
 def residual_twice() -> ForwardPass:
     """Two residual blocks, one after the other; the inner layer of each is narrower."""
     s, x, y = begun()
-    h = apply(s, "h0", "tanh", dense(s, "z0", s.parameter("W0", UNITS, INPUTS), x))
+    h, i = apply(s, "h0", "tanh", dense(s, "z0", s.parameter("W0", UNITS, INPUTS), x)), s.index("i", UNITS)
     for block in (1, 2):
         down, up = s.parameter(f"U{block}", MORE, UNITS), s.parameter(f"V{block}", UNITS, MORE)
         r = dense(s, f"r{block}", up, apply(s, f"f{block}", "tanh", dense(s, f"z{block}", down, h)))
-        h = define(s, f"h{block}", h.axes, lambda i, u, h=h, r=r: h[i, u] + r[i, u])
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)))
+        h = s.define(f"h{block}", i, h[i] + r[i])
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)))
 
 
 def _tied(bias: bool) -> ForwardPass:
@@ -150,7 +150,7 @@ def _tied(bias: bool) -> ForwardPass:
     w, b = s.parameter("W", UNITS, UNITS), s.parameter("b", UNITS) if bias else None
     for layer in (2, 3):
         h = apply(s, f"h{layer}", "sigmoid", dense(s, f"z{layer}", w, h, b))
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("W4", OUTPUTS, UNITS), h)))
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("W4", OUTPUTS, UNITS), h)))
 
 
 def tied() -> ForwardPass:
@@ -168,35 +168,34 @@ def autoencoder() -> ForwardPass:
     s, x, y = begun(MORE, MORE)
     w = s.parameter("W", INPUTS, MORE)
     h = apply(s, "h", "sigmoid", dense(s, "z", w, x, s.parameter("b", INPUTS)))
-    c = s.parameter("c", MORE)
-    out = define(s, "o", y.axes, lambda i, u: summed(s, INPUTS, lambda j: w[j, i] * h[j, u]) + c[i,])
-    return closed(s, squares(s, y, out))
+    c, (i, j) = s.parameter("c", MORE), s.indices("i j", MORE, INPUTS)
+    out = s.define("o", i, s.sum(w[j, i] * h[j], j) + c[i])
+    return closed(s, of_squares(s, y, out))
 
 
 def symmetric_weight() -> ForwardPass:
     """(W + W^T) x: the same weight twice in one term."""
     s, x, y = begun(MORE, MORE)
-    w = s.parameter("W", MORE, MORE)
-    out = define(s, "o", y.axes, lambda i, u: summed(s, MORE, lambda j: (w[i, j] + w[j, i]) * x[j, u]))
-    return closed(s, squares(s, y, out))
+    w, (i, j) = s.parameter("W", MORE, MORE), s.indices("i j", MORE)
+    out = s.define("o", i, s.sum((w[i, j] + w[j, i]) * x[j], j))
+    return closed(s, of_squares(s, y, out))
 
 
 def gating() -> ForwardPass:
     """One branch opens and closes the other."""
     s, x, y = begun()
     g = apply(s, "g", "sigmoid", dense(s, "zg", s.parameter("U", UNITS, INPUTS), x, s.parameter("c", UNITS)))
-    h = apply(s, "h", "tanh", dense(s, "zh", s.parameter("V", UNITS, INPUTS), x))
-    p = define(s, "p", g.axes, lambda i, u: g[i, u] * h[i, u])
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), p)))
+    h, i = apply(s, "h", "tanh", dense(s, "zh", s.parameter("V", UNITS, INPUTS), x)), s.index("i", UNITS)
+    p = s.define("p", i, g[i] * h[i])
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), p)))
 
 
 def loss_of_two_layers() -> ForwardPass:
     """The error reads the outputs and a hidden layer."""
     s, x, y = begun()
     h = apply(s, "h", "tanh", dense(s, "z", s.parameter("U", UNITS, INPUTS), x, s.parameter("b", UNITS)))
-    out = dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)
-    i, u = s.supply.several(h.axes)
-    return closed(s, squares(s, y, out) + Rational(1, 3) * total(h[i, u] ** 2, i, u) / SAMPLES)
+    out, i = dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h), s.index("i", UNITS)
+    return closed(s, of_squares(s, y, out) + Rational(1, 3) * s.sum(h[i] ** 2, i))
 
 
 def penalty() -> ForwardPass:
@@ -204,31 +203,26 @@ def penalty() -> ForwardPass:
     s, x, y = begun()
     w1, w2 = s.parameter("U", UNITS, INPUTS), s.parameter("W", OUTPUTS, UNITS)
     h = apply(s, "h", "tanh", dense(s, "z", w1, x, s.parameter("b", UNITS)))
-    out = dense(s, "o", w2, h)
-    penalties = []
-    for w in (w1, w2):
-        i, j = s.supply.several(w.axes)
-        penalties.append(total(w[i, j] ** 2, i, j))
-    return closed(s, squares(s, y, out) + Rational(3, 200) * (penalties[0] + penalties[1]))
+    out, (i, j, k) = dense(s, "o", w2, h), s.indices("i j k", UNITS, INPUTS, OUTPUTS)
+    penalties = s.sum(w1[i, j] ** 2, i, j) + s.sum(w2[k, i] ** 2, k, i)
+    return closed(s, of_squares(s, y, out) + Rational(3, 200) * penalties)
 
 
 def penalty_of_biases() -> ForwardPass:
     """The squares of the biases are added to the error, and a scalar parameter's."""
     s, x, y = begun()
-    b, t = s.parameter("b", OUTPUTS), s.parameter("t")
+    b, t, i = s.parameter("b", OUTPUTS), s.parameter("t"), s.index("i", OUTPUTS)
     z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x, b)
-    out = define(s, "o", z.axes, lambda i, u: t[()] * z[i, u])
-    (i,) = s.supply.several(b.axes)
-    return closed(s, squares(s, y, out) + Rational(1, 5) * total(b[i,] ** 2, i) + t[()] ** 2)
+    out = s.define("o", i, t * z[i])
+    return closed(s, of_squares(s, y, out) + Rational(1, 5) * s.sum(b[i] ** 2, i) + t**2)
 
 
 def product_of_parameters() -> ForwardPass:
     """The product of two parameters is added to the error: the gradient of each is the other."""
     s, x, y = begun()
-    b, c = s.parameter("b", OUTPUTS), s.parameter("c", OUTPUTS)
+    b, c, i = s.parameter("b", OUTPUTS), s.parameter("c", OUTPUTS), s.index("i", OUTPUTS)
     z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x, b)
-    (i,) = s.supply.several(b.axes)
-    return closed(s, squares(s, y, z) + total(b[i,] * c[i,], i))
+    return closed(s, of_squares(s, y, z) + s.sum(b[i] * c[i], i))
 
 
 def error_per_sample() -> ForwardPass:
@@ -236,9 +230,8 @@ def error_per_sample() -> ForwardPass:
     s, x, y = begun()
     h = apply(s, "h", "tanh", dense(s, "z", s.parameter("U", UNITS, INPUTS), x, s.parameter("b", UNITS)))
     out = dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)
-    each = define(s, "L", (S,), lambda u: summed(s, OUTPUTS, lambda i: (y[i, u] - out[i, u]) ** 2))
-    (u,) = s.supply.several((S,))
-    return closed(s, total(each[u,], u) / SAMPLES)
+    each = s.define("L", (), of_squares(s, y, out))
+    return closed(s, each)
 
 
 def _cross_entropy(y: Expr, guess: Expr) -> Expr:
@@ -249,18 +242,16 @@ def inputs_as_targets() -> ForwardPass:
     """An autoencoder: the cross-entropy reads the inputs, the squares read the targets."""
     s, x, y = begun(outputs=INPUTS)
     h = apply(s, "h", "tanh", dense(s, "z", s.parameter("W", MORE, INPUTS), x))
-    out = apply(s, "o", "sigmoid", dense(s, "q", s.parameter("V", INPUTS, MORE), h))
-    i, u = s.supply.several(y.axes)
-    return closed(s, total(_cross_entropy(x[i, u], out[i, u]), i, u) / SAMPLES + squares(s, y, out))
+    out, i = apply(s, "o", "sigmoid", dense(s, "q", s.parameter("V", INPUTS, MORE), h)), s.index("i", INPUTS)
+    return closed(s, s.sum(_cross_entropy(x[i], out[i]), i) + of_squares(s, y, out))
 
 
 def learned_loss_weights() -> ForwardPass:
     """The cross-entropy of each unit has a weight of its own, called e."""
     s, x, y = begun()
-    e = s.parameter("e", OUTPUTS)
+    e, i = s.parameter("e", OUTPUTS), s.index("i", OUTPUTS)
     out = apply(s, "o", "sigmoid", dense(s, "q", s.parameter("W", OUTPUTS, INPUTS), x))
-    i, u = s.supply.several(y.axes)
-    return closed(s, total(e[i,] ** 2 * _cross_entropy(y[i, u], out[i, u]), i, u) / SAMPLES)
+    return closed(s, s.sum(e[i] ** 2 * _cross_entropy(y[i], out[i]), i))
 
 
 def two_logarithms() -> ForwardPass:
@@ -268,16 +259,16 @@ def two_logarithms() -> ForwardPass:
     s, x, y = begun()
     p = apply(s, "p", "sigmoid", dense(s, "zp", s.parameter("P", OUTPUTS, INPUTS), x), role="prediction")
     r = apply(s, "r", "sigmoid", dense(s, "zr", s.parameter("R", OUTPUTS, INPUTS), x))
-    i, u = s.supply.several(y.axes)
-    return closed(s, total(p[i, u] * (log(p[i, u]) - log(r[i, u])), i, u) / SAMPLES + squares(s, y, p))
+    i = s.index("i", OUTPUTS)
+    return closed(s, s.sum(p[i] * (log(p[i]) - log(r[i])), i) + of_squares(s, y, p))
 
 
 def pairs_of_samples() -> ForwardPass:
     """An error that reads two samples at once."""
     s, x, y = begun()
     out = apply(s, "o", "sigmoid", dense(s, "q", s.parameter("W", OUTPUTS, INPUTS), x))
-    (i, u), (v,) = s.supply.several(y.axes), s.supply.several((S,))
-    return closed(s, -total(y[i, u] * y[i, v] * log(out[i, u]), i, u, v) / SAMPLES)
+    i, u, v = s.index("i", OUTPUTS), s.sample("u"), s.sample("v")
+    return closed(s, -s.sum(y[i, u] * y[i, v] * log(out[i, u]), i, u, v) / s.samples)
 
 
 def bilinear() -> ForwardPass:
@@ -285,37 +276,29 @@ def bilinear() -> ForwardPass:
     s, x, y = begun(outputs=axis(1))
     h = apply(s, "h", "tanh", dense(s, "zh", s.parameter("U", UNITS, INPUTS), x))
     k = dense(s, "k", s.parameter("V", MORE, INPUTS), x)
-    m = s.parameter("M", UNITS, MORE)
-
-    def form(i: Expr, u: Expr) -> Expr:
-        p, q = s.supply.several(m.axes)
-        return total(m[p, q] * h[p, u] * k[q, u], p, q)
-
-    return closed(s, squares(s, y, define(s, "o", y.axes, form)))
+    m, (i, p, q) = s.parameter("M", UNITS, MORE), s.indices("i p q", axis(1), UNITS, MORE)
+    return closed(s, of_squares(s, y, s.define("o", i, s.sum(m[p, q] * h[p] * k[q], p, q))))
 
 
 def scalar_parameters() -> ForwardPass:
     """A steepness and an offset that all units share: parameters with no axis."""
     s, x, y = begun()
     z = dense(s, "z", s.parameter("U", UNITS, INPUTS), x)
-    t, c = s.parameter("t"), s.parameter("c")
-    h = define(s, "h", z.axes, lambda i, u: tanh(t[()] * z[i, u]) + c[()])
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)))
+    t, c, i = s.parameter("t"), s.parameter("c"), s.index("i", UNITS)
+    h = s.define("h", i, tanh(t * z[i]) + c)
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)))
 
 
 def recurrence() -> ForwardPass:
     """Three steps with the same weights, the same input at each."""
     s, x, y = begun()
     w, r, b = s.parameter("U", UNITS, INPUTS), s.parameter("R", UNITS, UNITS), s.parameter("b", UNITS)
+    i, j, k = s.indices("i j k", UNITS, INPUTS, UNITS)
     h = apply(s, "h1", "tanh", dense(s, "z1", w, x, b))
     for step in (2, 3):
-
-        def formula(i: Expr, u: Expr, h: Tensor = h) -> Expr:
-            read = summed(s, INPUTS, lambda j: w[i, j] * x[j, u])
-            return read + summed(s, UNITS, lambda j: r[i, j] * h[j, u]) + b[i,]
-
-        h = apply(s, f"h{step}", "tanh", define(s, f"z{step}", h.axes, formula))
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
+        z = s.define(f"z{step}", i, s.sum(w[i, j] * x[j], j) + s.sum(r[i, k] * h[k], k) + b[i])
+        h = apply(s, f"h{step}", "tanh", z)
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
 
 
 def attention() -> ForwardPass:
@@ -323,75 +306,74 @@ def attention() -> ForwardPass:
     s, x, y = begun()
     q, k = (dense(s, n, s.parameter(n.upper(), UNITS, INPUTS), x) for n in "qk")
     v = dense(s, "v", s.parameter("V", OUTPUTS, INPUTS), x)
-    scores = define(s, "sc", (S, S), lambda t, u: summed(s, UNITS, lambda i: q[i, t] * k[i, u]) / 2)
-    p = define(s, "p", (S, S), lambda t, u: exp(scores[t, u]) / summed(s, S, lambda r: exp(scores[r, u])))
-    out = define(s, "o", y.axes, lambda i, u: summed(s, S, lambda t: v[i, t] * p[t, u]))
-    return closed(s, squares(s, y, out))
+    i, o, t, r = s.index("i", UNITS), s.index("o_", OUTPUTS), s.sample("t"), s.sample("r")
+    scores = s.define("sc", t, s.sum(q[i, t] * k[i], i) / 2)
+    p = s.define("p", t, exp(scores[t]) / s.sum(exp(scores[r]), r))
+    out = s.define("o", o, s.sum(v[o, t] * p[t], t))
+    return closed(s, of_squares(s, y, out))
 
 
 def low_rank() -> ForwardPass:
     """A weight that is itself a product, W = P Q."""
     s, x, y = begun()
     p, q = s.parameter("P", UNITS, MORE), s.parameter("Q", MORE, INPUTS)
-    w = define(s, "W", (UNITS, INPUTS), lambda i, j: summed(s, MORE, lambda k: p[i, k] * q[k, j]))
+    i, j, k = s.indices("i j k", UNITS, INPUTS, MORE)
+    w = s.define("W", (i, j), s.sum(p[i, k] * q[k, j], k))
     h = apply(s, "h", "tanh", dense(s, "z", w, x))
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
 
 
 def outer_product() -> ForwardPass:
     """A weight of rank one, W = p q^T."""
     s, x, y = begun()
-    p, q = s.parameter("p", UNITS), s.parameter("q", INPUTS)
-    w = define(s, "W", (UNITS, INPUTS), lambda i, j: p[i,] * q[j,])
+    p, q, (i, j) = s.parameter("p", UNITS), s.parameter("q", INPUTS), s.indices("i j", UNITS, INPUTS)
+    w = s.define("W", (i, j), p[i] * q[j])
     h = apply(s, "h", "tanh", dense(s, "z", w, x))
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("V", OUTPUTS, UNITS), h)))
 
 
 def steepness() -> ForwardPass:
     """Each unit has a steepness of its own: f(t_i z_i), a function of a product."""
     s, x, y = begun()
     z = dense(s, "z", s.parameter("U", UNITS, INPUTS), x)
-    t = s.parameter("t", UNITS)
-    f = elementwise("tanh", ACTIVATIONS["tanh"].formula)
-    h = define(s, "h", z.axes, lambda i, u: f(t[i,] * z[i, u]))
-    return closed(s, squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)))
+    t, i = s.parameter("t", UNITS), s.index("i", UNITS)
+    h = s.define("h", i, s.apply("tanh", t[i] * z[i]))
+    return closed(s, of_squares(s, y, dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)))
 
 
 def sum_of_units() -> ForwardPass:
     """A factor that is the same for every unit, and one that is the same for every sample."""
     s, x, y = begun()
     w, b = s.parameter("W", UNITS, INPUTS), s.parameter("b", UNITS)
-    z = dense(s, "z", w, x, b)
-    t = define(s, "t", (S,), lambda u: summed(s, UNITS, lambda i: z[i, u]))
+    z, (i, k) = dense(s, "z", w, x, b), s.indices("i k", UNITS, OUTPUTS)
+    t = s.define("t", (), s.sum(z[i], i))
     c = s.parameter("c", OUTPUTS)
-    return closed(s, squares(s, y, define(s, "o", y.axes, lambda i, u: tanh(t[u,]) * c[i,])))
+    return closed(s, of_squares(s, y, s.define("o", k, tanh(t) * c[k])))
 
 
 def linear_error() -> ForwardPass:
-    """An error whose derivative is the same for every sample."""
+    """An error whose derivative is the same for every sample, a sum over them."""
     s, x, y = begun()
     w, b, c = s.parameter("W", OUTPUTS, INPUTS), s.parameter("b", OUTPUTS), s.parameter("c", OUTPUTS)
-    z = dense(s, "z", w, x, b)
-    i, u = s.supply.several(y.axes)
-    return closed(s, total((z[i, u] - y[i, u]) * c[i,], i, u))
+    z, i, u = dense(s, "z", w, x, b), s.index("i", OUTPUTS), s.sample("u")
+    return closed(s, s.sum((z[i, u] - y[i, u]) * c[i], i, u))
 
 
 def constant_units() -> ForwardPass:
     """Hidden units that do not depend on the inputs: one column, repeated for every sample."""
     s, _, y = begun()
-    b = s.parameter("b", UNITS)
-    h = define(s, "h", (UNITS, S), lambda i, u: tanh(b[i,]))
+    b, i, u = s.parameter("b", UNITS), s.index("i", UNITS), s.sample("u")
+    h = s.define("h", (i, u), tanh(b[i]))
     out = dense(s, "o", s.parameter("W", OUTPUTS, UNITS), h)
-    return closed(s, squares(s, y, out))
+    return closed(s, of_squares(s, y, out))
 
 
 def bias_and_square() -> ForwardPass:
     """A term of the error that mixes what a sample decides with what it does not."""
     s, x, y = begun()
-    w, b = s.parameter("W", OUTPUTS, INPUTS), s.parameter("b", OUTPUTS)
+    w, b, i = s.parameter("W", OUTPUTS, INPUTS), s.parameter("b", OUTPUTS), s.index("i", OUTPUTS)
     z = dense(s, "z", w, x, b)
-    i, u = s.supply.several(y.axes)
-    return closed(s, squares(s, y, z) + total(b[i,] ** 2 * (1 + z[i, u] ** 2), i, u) / SAMPLES)
+    return closed(s, of_squares(s, y, z) + s.sum(b[i] ** 2 * (1 + z[i] ** 2), i))
 
 
 NETWORKS: dict[str, Callable[[], ForwardPass]] = {
@@ -475,4 +457,4 @@ def random_network(seed: int) -> ForwardPass:
         unread.add(new.name)
     ends = [layer(f"e{n}", OUTPUTS, t) for n, t in enumerate(made[1:]) if t.name in unread]
     out = define(s, "o", y.axes, lambda i, u: sum(e[i, u] for e in ends)) if len(ends) > 1 else ends[0]
-    return closed(s, squares(s, y, out))
+    return closed(s, of_squares(s, y, out))
