@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from conftest import ROOT
@@ -19,9 +20,13 @@ def test_github_shows_it():
 
 def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
     session = {}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
         exec(block, session)
+    assert session["trainer"].score(session["X"], session["Y"]) > 0.9
+    for name in [n for n in sys.modules if n == "nets" or n.startswith("nets.")]:
+        del sys.modules[name]
     assert (tmp_path / "nets" / "softmax_regression" / "trainer.py").is_file()
     assert not (tmp_path / "nets" / "softmax_regression" / "network.toml").exists()
 
