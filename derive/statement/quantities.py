@@ -30,8 +30,14 @@ def formula(value: Any, where: str) -> Expr:
 class Quantity:
     """Something that stands for a number in a formula; SymPy asks for it by ``_sympy_``."""
 
+    #: NumPy's numbers leave the arithmetic to this class.
+    __array_ufunc__ = None
+
     def _sympy_(self) -> Expr:
         raise NotImplementedError
+
+    def __abs__(self) -> Expr:
+        return abs(self._sympy_())
 
     def __add__(self, other: Any) -> Expr:
         return self._sympy_() + other
