@@ -61,8 +61,13 @@ def _stack(right: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) 
 
 def gives_rows(equation: Equation) -> bool:
     """Whether an equation defines its rows piecewise."""
-    rows = equation.indices[:1]
-    return any(row in delta.args for delta in equation.expression.atoms(KroneckerDelta) for row in rows)
+    deltas = equation.expression.atoms(KroneckerDelta)
+    if not any(row in delta.args for delta in deltas for row in equation.indices[:1]):
+        return False
+    try:
+        return bool(row_blocks(equation.expression, equation.indices[0]))
+    except LiftError:
+        return False
 
 
 def row_blocks(expression: Expr, row: Index) -> list[tuple[int, Expr, Expr, Side]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from derive.calculus.cost import size
-from derive.document.blocks import Document
+from derive.document.blocks import Block, Display, Document, Part, boxes_in, say
 from derive.document.view import View
 from derive.paper.latex import latex
 from derive.paper.text import text
@@ -38,7 +38,35 @@ def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> D
     if "notation" in chosen and (only or not _is_in_plain_sight(view)):
         before = sum(part.name != "exercises" for part in parts)
         parts.insert(before, _module("notation")(view, parts))
-    return Document(title(view.derivation), tuple(parts))
+    return Document(title(view.derivation), explained(view, parts))
+
+
+def explained(view: View, parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The parts, with a sentence after the first equations that have a bracket or a place of a maximum."""
+    known: set[str] = set()
+    return tuple(replace(part, blocks=tuple(_with_words(view, part.blocks, known))) for part in parts)
+
+
+def _with_words(view: View, blocks: Iterable[Block], known: set[str]) -> Iterator[Block]:
+    """The blocks; ``known`` are the signs that are explained, or that a text before them has named."""
+    for block in blocks:
+        yield block
+        boxes = boxes_in([block])
+        found = {"bracket"} if any(map(view.set_.is_condition, boxes)) else set()
+        found |= {f"arg{name}" for name in ("max", "min") if view.set_.name(f"arg{name}") in boxes}
+        if isinstance(block, Display) and (new := sorted(found - known)):
+            i, j = view.page.spared("i", "j")
+            bracket = say("{} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
+            said = [bracket if sign == "bracket" else say(_PLACE[sign], view.set_.name(sign)) for sign in new]
+            yield say(" ".join(["{}"] * len(said)), *said)
+        known |= found
+
+
+#: What the place of an extreme value is.
+_PLACE = {
+    "argmax": "{} is the place of the maximum; of equal values, the first counts.",
+    "argmin": "{} is the place of the minimum; of equal values, the first counts.",
+}
 
 
 #: Up to how many tensors of the forward pass a network has that is in plain sight: those of a single layer.
@@ -68,7 +96,7 @@ def text_summary(derivation: Runnable) -> list[str]:
     there = "There is 1 parameter." if count == 1 else f"There are {text(page.entry(count))} parameters."
     found = [f"{derivation.description} {there}", ""]
     statements = [s for s in program.stage("factor")]
-    names = [text(page.symbol(s.target, whole=True)) for s in statements]
+    names = [text(page.target(s)) for s in statements]
     for statement, name in zip(statements, names, strict=True):
         found.append(f"{name:>{max(map(len, names))}} = {text(page.array(statement.form))}")
     return found
@@ -79,6 +107,6 @@ def markdown_summary(derivation: Runnable) -> str:
     page = replace(derivation.page, batch=True)
     lines = [derivation.description]
     for statement in derivation.program.stage("factor", "gradient"):
-        left, right = page.symbol(statement.target, whole=True), page.array(statement.form)
+        left, right = page.target(statement), page.array(statement.form)
         lines.append(f"$${latex(left)} = {latex(right)}$$")
     return "\n\n".join(lines)

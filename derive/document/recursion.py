@@ -74,7 +74,7 @@ class Layered:
             if statement.target.layer is None or not self.letter:
                 continue
             page = self.page(statement.target.layer, shift)
-            left, right = page.symbol(statement.target, whole=True), page.array(statement.form)
+            left, right = page.target(statement), page.array(statement.form)
             key = latex(left), latex(right)
             known = found.get(key, Formula(left, right, ()))
             found[key] = replace(known, statements=(*known.statements, statement))

@@ -10,10 +10,9 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
 
-from sympy import Expr, Indexed, Integer, Sum
+from sympy import Expr, Indexed, Integer, Sum, oo
 
 from derive.calculus.chain_rule import LocalDerivative
-from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.index import Index, Tensor, put
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
@@ -35,7 +34,7 @@ from derive.document.blocks import (
 )
 from derive.document.chain_rows import MOST_PATHS, ChainRows, spelled_out
 from derive.document.manuscript import Manuscript, numbers_of
-from derive.document.parts.chain import bracket, combines, one_weight, shown_chains
+from derive.document.parts.chain import COUNTED, bracket, combines, number_of_paths, one_weight, shown_chains
 from derive.document.parts.forward import UNITS, written_out
 from derive.document.parts.glance import description
 from derive.document.parts.numbers import figure
@@ -130,12 +129,12 @@ def _paths(weight: Weight, drawing: Drawing) -> Part:
         words = "{}. From the " + weight.noun + " {}, " + ("these paths lead" if len(paths) > 1 else "this path leads")
         lead = say(words + " to the loss:", combines(view), weight.symbol)
         return Part("paths", "Its paths", (description(view), picture, lead, Display(tuple(paths))))
-    count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
-    words = "one path" if count == 1 else "{} paths"
+    count = number_of_paths(view, weight.parameter, weight.entry)
+    words = "one path" if count == 1 else f"more than {COUNTED} paths" if count == oo else "{} paths"
     text = say(
         "From the " + weight.noun + " {}, " + words + " lead" + ("s" if count == 1 else "") + " to the loss{}",
         weight.symbol,
-        *([] if count == 1 else [view.page.entry(count)]),
+        *([] if count in (1, oo) else [view.page.entry(count)]),
         ", of which some are:" if None in weight.chains else ":",
     )
     items = (Item(EMPTY, tuple(_path(view, chain)), "none") for chain in weight.chains)
@@ -303,7 +302,7 @@ def _number(weight: Weight, found: Slope | None) -> Part:
         blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
         blocks += [Text(("The local derivatives are",)), Display(tuple(_put_in(view, x, found) for x in links))]
         every = list(islice(scalar_chains(view.derivation.chains, weight.parameter, weight.entry), MOST_ADDED + 1))
-        count = count_chains(view.derivation.chains, weight.parameter, weight.entry)
+        count = number_of_paths(view, weight.parameter, weight.entry)
         if len(every) <= MOST_ADDED and len(every) == count:
             blocks += [Text(("and the sum of the chains is",)), Display((_product(weight, found, every),))]
     return Part("number", "Its number", (*blocks, *_compared(weight, found)))

@@ -52,7 +52,8 @@ class Updates:
     @cached_property
     def parameter(self) -> Tensor:
         """The parameter whose equations are printed for all: one with rows and columns, if possible."""
-        return max(self.view.batch.parameters, key=lambda p: (sum(a.extent != 1 for a in p.axes), len(p.axes)))
+        sides = {p: sum(a.extent != 1 for a in p.axes) for p in self.view.batch.parameters}
+        return max(sides, key=lambda p: (len(p.axes) < 3, sides[p], len(p.axes)))
 
     @cached_property
     def page(self) -> Page:

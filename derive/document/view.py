@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from sympy import Expr, Sum
+from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
+from derive.arrays.matrix import Formula
+from derive.calculus.affine import lies_on
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
 from derive.calculus.index import Equation, Index, Tensor
@@ -82,8 +86,47 @@ class View:
 
     @cached_property
     def coupled(self) -> bool:
-        """Whether an equation before the error sums over samples, or pairs them."""
-        return any(couples(s.equation) for s in self.batch.stage("forward"))
+        """Whether samples are combined otherwise than by adding up their errors."""
+        return self.combining is not None
+
+    @cached_property
+    def combining(self) -> ArrayAssign | None:
+        """The first equation that combines samples otherwise than by adding up their errors; None if there is none."""
+        forward = (s for s in self.batch.stage("forward") if couples(s.equation))
+        error = (s for s in self.batch.stage("error") if not self._adds_up(s.equation.expression))
+        return next(chain(forward, error), None)
+
+    def _adds_up(self, expression: Expr) -> bool:
+        """Whether an equation of the error is a sum over the samples, or a sum of such sums, up to numbers."""
+        sums = {s.target.symbol for s in self.batch.stage("error")}
+        for term in Add.make_args(expression):
+            factors = Mul.make_args(term)
+            over = [f for f in factors if f in sums or (isinstance(f, Sum) and _over_samples(f))]
+            rest = [f.function if isinstance(f, Sum) and f in over else f for f in factors if f not in sums]
+            inside = any(f.free_symbols & sums or any(map(_over_samples, f.atoms(ExprWithLimits))) for f in rest)
+            if len(over) > 1 or inside:
+                return False
+        return True
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the error of a batch adds up the errors of its samples."""
+        return all(self._adds_up(s.equation.expression) for s in self.batch.stage("error"))
+
+    def matrices(self, *stages: str) -> list[ArrayAssign]:
+        """The statements of ``stages`` for a batch that have a matrix form."""
+        return [s for s in self.batch.stage(*stages) if not isinstance(s.form, Formula)]
+
+    def reads_outside(self, *stages: str) -> bool:
+        """Whether an equation of ``stages`` may read an entry outside the range of a tensor."""
+        return any(_reads_outside(s.equation, self.batch.tensors) for s in self.batch.stage(*stages))
+
+    @cached_property
+    def counts_paths(self) -> bool:
+        """Whether the number of paths is that of the choices of indices: no delta excludes some of them."""
+        values = (e.value.xreplace(dict(e.tied)) for edges in self.derivation.chains.edges.values() for e in edges)
+        certain = (any(not t.has(KroneckerDelta) for t in Add.make_args(value)) for value in values)
+        return self.derivation.network is not None or all(certain)
 
     @property
     def written(self) -> ArrayProgram:
@@ -164,7 +207,7 @@ class View:
 
     def arrays(self, statement: ArrayAssign, page: Page, numbered: bool = True) -> Item:
         """A statement in matrix form, with the shape of the result below it if shapes are shown."""
-        left = page.symbol(statement.target, whole=True)
+        left = page.target(statement)
         if page.shapes and statement.form.shape != (1, 1):
             left = page.typesetter.under(left, page.shape(*statement.form.shape))
         right = page.array_pieces(statement.form, LINE - left.width - 5)
@@ -181,7 +224,8 @@ class View:
         They are those of one sample, or of a batch if samples are coupled.
         """
         page = replace(self.batch_page if self.coupled else self.page, shapes=True)
-        return Display(tuple(self.arrays(s, page, numbered=False) for s in self.written.stage(*stages)))
+        shown = (s for s in self.written.stage(*stages) if not isinstance(s.form, Formula))
+        return Display(tuple(self.arrays(s, page, numbered=False) for s in shown))
 
     def batched(self, *stages: str) -> Display:
         """Write the statements of ``stages`` in matrix form for a batch, with their numbers."""
@@ -208,8 +252,22 @@ class View:
 
 def couples(equation: Equation) -> bool:
     """Whether an equation sums over samples, or has an entry for each pair of them."""
-    summed = (limit[0] for node in equation.expression.atoms(Sum) for limit in node.limits)
-    return any(i.axis.sample for i in summed) or sum(axis.sample for axis in equation.target.axes) > 1
+    summed = any(map(_over_samples, equation.expression.atoms(ExprWithLimits)))
+    return summed or sum(axis.sample for axis in equation.target.axes) > 1
+
+
+def _over_samples(node: ExprWithLimits) -> bool:
+    """Whether a sum, or a maximum, runs over samples."""
+    return any(limit[0].axis.sample for limit in node.limits)
+
+
+def _reads_outside(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether an index other than a letter or a number may lie outside the axis at which it stands."""
+    return any(
+        not (isinstance(index, Index) or index.is_Integer or lies_on(index, axis))
+        for entry in equation.expression.atoms(Indexed)
+        for index, axis in zip(entry.indices, tensors[entry.base.label.name].axes, strict=True)
+    )
 
 
 def relation(statement: ArrayAssign) -> str:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sympy import Integer
+from sympy import Symbol
 
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLES, Tensor, symbols_read
+from derive.calculus.index import Tensor
 from derive.record import record
 
 Arrow = tuple[str, str]
@@ -45,7 +45,8 @@ def graph_of(forward: ForwardPass) -> Graph:
     entering: dict[str, tuple[Tensor, ...]] = {}
     arrows: list[Arrow] = []
     for equation in forward.equations:
-        read = [n for n in forward.tensors if n in symbols_read(equation.expression.xreplace({SAMPLES: Integer(1)}))]
+        symbols = {s.name for s in equation.expression.atoms(Symbol) if not s.is_integer}  # widths are integers
+        read = [n for n in forward.tensors if n in symbols]
         entering[equation.target.name] = tuple(learned[n] for n in read if n in learned)
         arrows += [(n, equation.target.name) for n in read if n not in learned]
     used = {a for a, _ in arrows}

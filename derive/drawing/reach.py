@@ -126,6 +126,10 @@ def _solved(term: Term, known: dict[Index, Place], certain: bool) -> dict[Index,
     while values != before:
         before = dict(values)
         for delta in deltas:
+            if not all(isinstance(a, Index) or a.is_Integer for a in delta.args):
+                if certain:
+                    raise _UncertainError
+                continue
             one, other = (_value(a, values) for a in delta.args)
             if one is None and other is None:
                 continue

@@ -136,6 +136,8 @@ NAMES = {
     "sgn": Name(1.5),
     "max": Name(tex=r"\max"),
     "min": Name(tex=r"\min"),
+    "argmax": Name(tex=r"\operatorname*{arg\,max}", text="argmax"),
+    "argmin": Name(tex=r"\operatorname*{arg\,min}", text="argmin"),
     "sum": Name(),
     "mean": Name(),
     **{a.name: Name(tex=rf"\mathrm{{{a.spelling}}}", text=a.spelling) for a in ACTIVATIONS.values() if a.spelling},

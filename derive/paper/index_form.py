@@ -38,8 +38,9 @@ from sympy import (
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.calculus.cases import Cases
+from derive.calculus.extremes import Extreme, LargestPlace, Selected, SmallestPlace
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import Equation, Index, Tensor, put
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.calculus.stepwise import InOrder
 from derive.paper.boxes import ATOM, EMPTY, HADAMARD, PRODUCT, SUM, Box
@@ -143,7 +144,7 @@ class IndexForm(Symbols):
             roles = {"weight": 2, "factor": 3, "target": 3}
             name = factor.base.label.name
             return roles.get(self.tensors[name].role, 4), name
-        if factor.has(Sum) and not isinstance(factor, Add):
+        if factor.has(Sum, Extreme) and not isinstance(factor, Add | Selected):
             return 7, ""
         if is_remainder(factor):
             return 1, ""
@@ -185,6 +186,35 @@ class IndexForm(Symbols):
         body = page.at(expression.function, PRODUCT)
         return set_.join((*signs, body), "thin", PRODUCT) if signs else page.entry(expression.function)
 
+    @entry.register
+    def _(self, expression: Extreme) -> Box:
+        set_ = self.typesetter
+        shown = [i for i in expression.bound if i.axis.extent != 1]
+        page = self._naming(shown)
+        if not shown:
+            return page.entry(expression.function)
+        ranges = [page.within(i) for i in shown]
+        place = isinstance(expression, LargestPlace | SmallestPlace)
+        name = set_.name("arg" * place + ("max" if expression.sign > 0 else "min"))
+        below = set_.script(name, set_.join(ranges, "comma", SUM), None)
+        return set_.join((below, page.at(expression.function, PRODUCT)), "thin", HADAMARD)
+
+    def within(self, index: Index) -> Box:
+        """The range of an index."""
+        start, stop = self.typesetter.number(index.axis.start), self.extent(index.axis.stop)
+        return self.typesetter.join((start, self._index_letter(self.letters[index]), stop), "at most", SUM)
+
+    @entry.register
+    def _(self, expression: Selected) -> Box:
+        """The Iverson bracket [k = argmax ...]."""
+        pairs = zip(expression.extreme.bound, expression.places, strict=True)
+        places = [self.index(place) for bound, place in pairs if bound.axis.extent != 1]
+        boxes = [box or self.typesetter.number(1) for box in places]
+        if not boxes:
+            return self.typesetter.number(1)
+        left = boxes[0] if len(boxes) == 1 else self.typesetter.group(self.typesetter.join(boxes, "comma", SUM))
+        return self.typesetter.condition(left, self.entry(_apart(expression.extreme, expression.places)))
+
     def _naming(self, bound: list[Index]) -> Self:
         """Name the bound indices that have no name yet (inner sums of a composed formula)."""
         missing = [i for i in bound if i not in self.letters]
@@ -207,7 +237,8 @@ class IndexForm(Symbols):
     @entry.register
     def _(self, expression: KroneckerDelta) -> Box:
         """The Iverson bracket [i = j]: the letter of Kronecker's delta is that of error terms."""
-        left, right = (self.index(a) or self.typesetter.number(1) for a in expression.args)
+        sides = sorted(expression.args, key=lambda side: not isinstance(side, Index))
+        left, right = (self.index(a) or self.typesetter.number(1) for a in sides)
         return self.typesetter.condition(left, right)
 
     @entry.register
@@ -379,6 +410,14 @@ class IndexForm(Symbols):
             assert name is not None
             found.append((value, self.typesetter.join((name, self.typesetter.number(first)), sign, SUM)))
         return self.typesetter.cases(found)
+
+
+def _apart(extreme: Extreme, places: Iterable[Expr]) -> Expr:
+    """An extreme value whose indices are not those of the places that are compared with it."""
+    read = {i for place in places for i in place.free_symbols}
+    new = {i: Index(f"{i.name}_", i.axis) for i in extreme.bound if i in read}
+    limits = ((new.get(i, i), *rest) for i, *rest in extreme.limits)
+    return extreme.func(put(extreme.function, new), *limits)
 
 
 def _negative(expression: Expr) -> bool:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import singledispatchmethod
+from typing import Self
 
 from sympy import Abs, Expr, Integer, Rational, exp
 
 from derive.arrays import matrix as mx
+from derive.arrays.blocks import gives_rows
+from derive.arrays.lift import ArrayAssign
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
@@ -27,6 +30,17 @@ class Page(IndexForm):
     """Typesets formulas in index form and in matrix form."""
 
     # ------------------------------------------------------------ matrix form
+
+    def target(self, statement: ArrayAssign) -> Box:
+        """The left side of a statement: an array, or an entry if the right side has no matrix form."""
+        if not isinstance(statement.form, mx.Formula):
+            return self.symbol(statement.target, whole=True)
+        return self._entries(statement.form).symbol(statement.target, statement.equation.indices)
+
+    def _entries(self, node: mx.Formula) -> Self:
+        """The page with letters for the indices of an equation without a matrix form."""
+        stage = "factor" if node.equation.target.role == Role.FACTOR else "forward"
+        return replace(self, batch=False, shapes=False).lettered(node.equation, stage)
 
     @singledispatchmethod
     def array(self, node: mx.Node) -> Box:
@@ -45,6 +59,10 @@ class Page(IndexForm):
     @array.register
     def _(self, node: mx.Number) -> Box:
         return self.entry(node.value)
+
+    @array.register
+    def _(self, node: mx.Formula) -> Box:
+        return self._entries(node).rows(node.equation)
 
     @array.register
     def _(self, node: mx.Transpose) -> Box:
@@ -266,6 +284,8 @@ class Page(IndexForm):
 
     def array_pieces(self, node: mx.Node, limit: float) -> list[Box]:
         """Split a formula in matrix form at its possible line breaks; parts narrower than ``limit`` stay whole."""
+        if isinstance(node, mx.Formula) and not gives_rows(node.equation):
+            return self._entries(node).pieces(node.equation.expression)
         whole = self.array(node)
         if whole.width <= limit:
             return [whole]

@@ -7,11 +7,12 @@ from dataclasses import field, replace
 from itertools import count
 from typing import Self
 
-from sympy import Expr, Sum
+from sympy import Add, Expr, Indexed, Integer
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.roles import Role
-from derive.paper.boxes import ATOM, Box, Typesetter
+from derive.paper.boxes import ATOM, SUM, Box, Typesetter
 from derive.paper.characters import LETTERS, plain
 from derive.paper.notation import Notation, belongs, is_canonical
 from derive.paper.signs import Sign, Signs, letter_of, role_sign, scripted
@@ -73,7 +74,8 @@ class Symbols:
     def spare(self, letters: Iterable[str], used: Collection[str] = ()) -> str:
         """The first letter for an index that neither an index nor a tensor uses, from ``letters`` or beyond."""
         own = self.signs.letters
-        pool = [x for x in (*letters, *_MORE) if LETTERS[x].text not in own]
+        more = [x for x in _MORE if x not in self.notation.sample_letters]
+        pool = [x for x in (*letters, *more) if LETTERS[x].text not in own]
         return next(x for x in unending(pool or letters) if x not in used and x not in self.taken)
 
     def spared(self, *letters: str) -> list[Box]:
@@ -85,10 +87,32 @@ class Symbols:
         return [self.typesetter.letter(LETTERS[x]) for x in chosen]
 
     def index(self, index: Expr) -> Box | None:
-        """The letter of an index; None for an index with a single value."""
+        """An index: a letter, a number, or a formula such as 2p + k - 1; None for an index with a single value."""
         if isinstance(index, Index):
             return None if index.axis.extent == 1 else self._index_letter(self.letters[index])
-        return self.typesetter.number(int(index)) if index.is_Integer else self.width(str(index))
+        alone = {i: Integer(i.axis.start) for i in index.free_symbols if isinstance(i, Index) and i.axis.extent == 1}
+        terms = Add.make_args(index if index.has(Indexed) else index.xreplace(alone))
+        signed = [(term.could_extract_minus_sign(), term) for term in terms]
+        signed.sort(key=lambda pair: (bool(pair[1].is_number), pair[0], str(pair[1].as_coeff_Mul()[1])))
+        if signed[0][0]:  # 3 - k rather than -k + 3
+            signed.sort(key=lambda pair: pair[0])
+        (negative, start), *others = ((minus, self._of_index(*term.as_coeff_Mul())) for minus, term in signed)
+        set_ = self.typesetter
+        first = set_.before("minus", start) if negative else start
+        parts = [set_.before("binary minus" if minus else "binary plus", box) for minus, box in others]
+        return set_.join((first, *parts), "", SUM if others else ATOM)
+
+    def _of_index(self, number: Expr, of: Expr) -> Box:
+        """A term of an index without its sign: a number times an index, a width, or an entry."""
+        count = self.typesetter.number(abs(int(number)))
+        if of == 1:
+            return count
+        if isinstance(of, Indexed):
+            shown: Box | None = self.symbol(self.tensors[of.base.label.name], tuple(of.indices))
+        else:
+            shown = self.index(of) if isinstance(of, Index) else self.width(str(of))
+        assert shown is not None
+        return shown if abs(number) == 1 else self.typesetter.join((count, shown), "", ATOM)
 
     def width(self, name: str) -> Box:
         """A symbolic width: its name, or n with the name as index if its letter has another use."""
@@ -120,17 +144,18 @@ class Symbols:
             return self._belonging(tensor, tensor.about, indices, whole)
         sign = self.sign(tensor)
         axes = [a for a in tensor.axes if not a.sample]
-        chosen = [i for i in indices if not _is_sample(i)]
+        whole_entry = len(indices) == len(tensor.axes)
+        sampled = [a.sample for a in tensor.axes] if whole_entry else [_is_sample(i) for i in indices]
+        chosen = [i for i, sample in zip(indices, sampled, strict=True) if not sample]
         units = [self._numbered(i, a) for i, a in zip(chosen, axes, strict=bool(chosen))]
-        samples = [self.index(i) for i in indices if _is_sample(i)]
+        samples = [self.index(i) for i, sample in zip(indices, sampled, strict=True) if sample]
         placed = is_canonical(tensor) or not self.signs.of
         if self.notation.from_first and tensor.role == Role.WEIGHT and placed:
             units.reverse()
         raised = [units.pop()] if units and tensor.role in self.notation.raised and placed else []
         below = glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
         above = glued(set_, [*(u for u in raised if u), *(self._sample(s) for s in samples if s is not None)])
-        entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
-        return set_.named(self.scripts(sign, whole, below, above), tensor.name, entry)
+        return set_.named(self.scripts(sign, whole, below, above), tensor.name, _places(indices))
 
     def sign(self, tensor: Tensor) -> Sign:
         """The sign of a tensor."""
@@ -166,12 +191,11 @@ class Symbols:
         set_, role = self.typesetter, self.notation.role(tensor)
         letter = role.batch if whole and len(about.axes) == 2 else role.entry
         inner = self.symbol(about, indices, whole)
-        entry = ",".join(str(i) for i in indices if not isinstance(i, Index))
-        return set_.named(set_.script(letter_of(set_, letter), inner, None), tensor.name, entry)
+        return set_.named(set_.script(letter_of(set_, letter), inner, None), tensor.name, _places(indices))
 
     def _numbered(self, index: Expr, axis: Axis) -> Box | None:
         """An index along an axis, or the number of a fixed entry; None on an axis with a single entry."""
-        if axis.extent == 1:
+        if axis.extent == 1 and (isinstance(index, Index) or index == axis.start):
             return None
         lone = isinstance(index, Index) and index.axis.extent == 1
         return self.typesetter.number(index.axis.start) if lone else self.index(index)
@@ -202,11 +226,16 @@ def _is_sample(index: Expr) -> bool:
     return isinstance(index, Index) and index.axis.sample
 
 
+def _places(indices: tuple[Expr, ...]) -> str:
+    """The indices that are numbers, or names of widths."""
+    return ",".join(str(i) for i in indices if not i.has(Index))
+
+
 def _bound(expression: Expr) -> list[Index]:
-    """The bound indices of sums, outermost first."""
+    """The bound indices of sums and maxima, outermost first."""
     found: list[Index] = []
     for node in _preorder(expression):
-        if isinstance(node, Sum):
+        if isinstance(node, ExprWithLimits):
             limits = sorted((limit[0] for limit in node.limits), key=lambda i: not i.axis.sample)
             found += [i for i in limits if i not in found]
     return found

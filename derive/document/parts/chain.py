@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, oo
 
 from derive.arrays.blocks import gives_rows
 from derive.calculus.chain_rule import LocalDerivative
@@ -31,7 +31,8 @@ from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_en
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
-from derive.document.view import LINE, View, bound_in, couples
+from derive.document.parts.forward import OUTSIDE
+from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
 
@@ -46,7 +47,7 @@ def chain(view: View) -> Part:
     blocks: list[Block] = [] if view.brief else _locals(view)
     words = "By the chain rule, the derivative of the loss with respect to a parameter is "
     parameters = view.derivation.forward.parameters
-    if not view.coupled and all(count_chains(view.derivation.chains, p) == 1 for p in parameters):
+    if not view.coupled and view.counts_paths and all(count_chains(view.derivation.chains, p) == 1 for p in parameters):
         blocks.append(say(words + "the product of the local derivatives along the path from it to the loss."))
     else:
         words += "a sum over the paths from it to the loss: each path contributes the product of its local derivatives."
@@ -60,7 +61,7 @@ def chain(view: View) -> Part:
         return Part("chain", "The chain rule", tuple(blocks))
     for parameter in _spelled(view):
         entry = telling_entry(parameter)
-        if view.exhaustive or count_chains(view.derivation.chains, _original(view, parameter), entry) != 1:
+        if view.exhaustive or number_of_paths(view, _original(view, parameter), entry) != 1:
             blocks += one_weight(view, parameter, entry)
     return Part("chain", "The chain rule", tuple(blocks))
 
@@ -79,8 +80,8 @@ def _between_units(view: View) -> Text:
 
 def combines(view: View) -> Text:
     """Say why a path may lead between samples."""
-    coupled = next(s for s in view.batch.stage("forward") if couples(s.equation))
-    symbol = view.batch_page.symbol(coupled.target, whole=True)
+    assert view.combining is not None
+    symbol = view.batch_page.symbol(view.combining.target, whole=True)
     return say("{} combines samples, so a path may lead from one sample to another", symbol)
 
 
@@ -104,14 +105,21 @@ def _locals(view: View) -> list[Block]:
     edges = _kinds(view)
     items = [item for edge in edges for item in local_steps(view, edge)]
     text = say(
-        "Differentiate each equation{} with respect to the quantities on its right side{}.{}{}{}",
+        "Differentiate each equation{} with respect to the quantities on its right side{}.{}{}{}{}",
         "" if view.coupled else " for one sample",
         "; each kind of derivative is shown once" if len(edges) < _count(view) else "",
         bracket(view, items),
         " Derivatives between samples of the batch are written only where they are not zero." if view.coupled else "",
         _immediate(view),
+        _outside(view),
     )
     return [text, Display(tuple(items))]
+
+
+def _outside(view: View) -> str:
+    """Say what is read outside a tensor, unless the forward pass has said it."""
+    here = view.reads_outside("factor", "gradient") and not view.reads_outside("forward", "error")
+    return f" {OUTSIDE}" * here
 
 
 def bracket(view: View, items: Sequence[Item]) -> Text:
@@ -285,20 +293,36 @@ Product = tuple[bool, list[Box]]
 def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
     """Write all paths from the error to one weight in scalars: as local derivatives, then with their formulas."""
     original = _original(view, parameter)
-    count = count_chains(view.derivation.chains, original, entry)
+    count = number_of_paths(view, original, entry)
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
     noun = "weight" if parameter.role == Role.WEIGHT else "parameter"
-    number = spelled(int(count)).capitalize() if count.is_Integer else view.page.entry(count)
+    if count == oo:
+        number: str | Box = f"More than {COUNTED}"
+    else:
+        number = spelled(int(count)).capitalize() if count.is_Integer else view.page.entry(count)
     words = " path leads" if count == 1 else " paths lead"
     penalised = any(scalar_chains(view.derivation.chains, original, entry, penalty=True))
-    choice = ", one for each choice of the units on the way" if count != 1 and None not in shown else ""
+    every = view.counts_paths and count != 1 and None not in shown
+    choice = ", one for each choice of the units on the way" if every else ""
     choice = ", one of them through the penalty" if penalised else choice
     text = say("{}" + words + " from the " + noun + " {} to the loss" + choice + ":", number, symbol)
     left = view.error_slope(symbol)
     partials = Item(left, tuple(_sum(view, [_partials(view, c) if c else None for c in shown])), reason=Text((CHAIN,)))
     values = Item(EMPTY, tuple(_sum(view, [_values(view, c) if c else None for c in shown])), reason=Text((LOCAL,)))
     return [text, Display((partials, values))]
+
+
+#: The largest number of paths that are counted one by one.
+COUNTED = 200
+
+
+def number_of_paths(view: View, parameter: Tensor, entry: Sequence[Expr]) -> Expr:
+    """The number of scalar paths from the loss to an entry of a parameter; infinity if they are too many to count."""
+    if view.counts_paths:
+        return count_chains(view.derivation.chains, parameter, entry)
+    found = sum(1 for _ in islice(scalar_chains(view.derivation.chains, parameter, entry), COUNTED + 1))
+    return Integer(found) if found <= COUNTED else oo
 
 
 def _original(view: View, parameter: Tensor) -> Tensor:
@@ -311,7 +335,7 @@ def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[S
     most, chains = PATHS[view.detail], view.derivation.chains
     first = list(islice(scalar_chains(chains, parameter, entry, penalty=False), most + 1))
     more = list(scalar_chains(chains, parameter, entry, penalty=True))
-    if len(first) <= most and count_chains(chains, parameter).is_Integer:
+    if len(first) <= most and (not view.counts_paths or count_chains(chains, parameter).is_Integer):
         return [*first, *more]
     last = next(scalar_chains(chains, parameter, entry, last=True, penalty=False))
     return [*first[: max(most - 2, 1)], None, last, *more]

@@ -125,7 +125,7 @@ def _other_loss(view: View) -> Iterator[Exercise]:
     assert other.network is not None
     changed = _changed(view, other)
     page = _batch_page(other)
-    items = (Item(page.symbol(new.target, whole=True), tuple(page.array_pieces(new.form, LINE))) for _, new in changed)
+    items = (Item(page.target(new), tuple(page.array_pieces(new.form, LINE))) for _, new in changed)
     new = View(other)
     error = new.entries(other.single.stage("error")[-1], numbered=False)
     stated = new.set_.join((error.left, new.set_.join(error.right, "", SUM)), "equals", SUM)

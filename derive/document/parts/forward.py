@@ -10,7 +10,7 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, symbols
 
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Broadcast, walk
+from derive.arrays.matrix import Broadcast, Formula, walk
 from derive.calculus.functions import Elementwise, in_exponentials
 from derive.calculus.index import SAMPLES, Axis, Index, Tensor, symbols_read
 from derive.calculus.parts import PART
@@ -41,12 +41,14 @@ def forward(view: View) -> Part:
         blocks += [say("The loss {} applies to each output the function", d.function.label)]
         blocks.append(Display((definition(view, d),)))
     if view.coupled:
-        indexed = tuple(view.entries(s, view.batch, numbered=False) for s in view.batch.stage("forward", "error"))
+        again = view.matrices("forward", "error")  # only these follow in another form
+        indexed = tuple(view.entries(s, view.batch, not again) for s in view.batch.stage("forward", "error"))
         blocks += [say("Some of the equations combine samples, so all are written for a batch:"), Display(indexed)]
-        blocks += _parts(view)
-    elif not view.brief:
-        blocks += _for_one_sample(view)
-    blocks += _for_a_batch(view)
+        blocks += [*_outside(view), *_parts(view)]
+        blocks += _for_a_batch(view) if again else []
+    else:
+        blocks += [] if view.brief else _for_one_sample(view)
+        blocks += _for_a_batch(view)
     blocks += _parts(view) if view.brief and not view.coupled else []
     return Part("forward", "Forward pass", tuple(blocks))
 
@@ -65,7 +67,7 @@ def _whose(view: View, functions: int) -> str:
 def _for_one_sample(view: View) -> list[Block]:
     """The equations with indices; written out for one unit, or in an exhaustive document for all."""
     blocks: list[Block] = [say("For one sample, the network computes"), view.indexed("forward", "error")]
-    blocks += [*_parts(view), *_letters(view)]
+    blocks += [*_outside(view), *_parts(view), *_letters(view)]
     if view.exhaustive:
         most = UNITS[view.detail]
         some = f" (of layers of more than {most} units, the first two and the last)" if _any_wide(view) else ""
@@ -76,7 +78,18 @@ def _for_one_sample(view: View) -> list[Block]:
     if summed is None or not any(a.extent != 1 for a in summed.target.axes):
         return blocks
     first, *_ = unit_by_unit(view, summed)
-    return [*blocks, say("Written out for the first unit:"), Display((first,))]
+    what = "unit" if len(summed.target.axes) < 3 else "entry"
+    return [*blocks, say(f"Written out for the first {what}:"), Display((first,))]
+
+
+#: How equations are written that are no equations of matrices.
+WITHOUT_MATRICES = "an equation without a matrix form is written with its indices"
+#: What is said once where an index may lie outside the range of a tensor.
+OUTSIDE = "What an index reads outside the range of a tensor is 0."
+
+
+def _outside(view: View) -> list[Block]:
+    return [Text((OUTSIDE,))] if view.reads_outside("forward", "error") else []
 
 
 def _parts(view: View) -> list[Block]:
@@ -214,24 +227,32 @@ def _for_a_batch(view: View) -> list[Block]:
     nodes = [n for s in view.batch.statements for n in walk(s.form)]
     biases = any(isinstance(n, Broadcast) and view.page.drops_ones(n) for n in nodes)
     error = view.batch.stage("error")
+    stages = ("forward", "error") if view.brief else ("forward",)
+    in_matrices = view.matrices(*stages)
+    in_others = view.matrices("forward", "error", "factor", "gradient")
+    beside = " (in matrices, the samples stand side by side as columns)" if in_others else ""
+    lead = "For a batch, {} samples stand side by side as the columns of a matrix{}{}"
+    lead += ":" if len(in_matrices) == len(view.batch.stage(*stages)) else f"; {WITHOUT_MATRICES}:"
     blocks: list[Block] = [
         say(
-            "For a batch, {} samples stand side by side as the columns of a matrix{}{}:",
+            lead,
             view.page.entry(SAMPLES),
             Text(()) if view.brief else _of_a_batch(view),
             ", and a bias is added to each column" if biases else "",
-        ),
-        view.batched("forward", "error") if view.brief else view.batched("forward"),
+        )
+        if in_matrices
+        else say(f"For a batch of {{}} samples, with the sample as an upper index{beside}:", view.page.entry(SAMPLES)),
+        view.batched(*stages),
     ]
     if view.brief:
-        return [*blocks, *_arrays(view), *signs(view, view.batch.stage("forward", "error"))]
+        outside = [] if view.coupled else _outside(view)
+        return [*blocks, *outside, *_arrays(view), *signs(view, view.batch.stage("forward", "error"))]
     forward = view.batch.stage("forward")
     kind = "mean" if divides_by_samples(error[-1]) else "sum"
+    what = f" the {kind} over the samples" if view.adds_up else ""
     penalty = ", plus the penalty" if any(s.target.role == Role.PENALTY for s in error) else ""
-    blocks += [
-        *signs(view, forward),
-        say(f"The loss of the batch is the {kind} over the samples{penalty}, with indices and in matrices:"),
-    ]
+    both = ", with indices and in matrices" if view.matrices("error") else ""
+    blocks += [*signs(view, forward), say(f"The loss of the batch is{what}{penalty}{both}:")]
     loss = Display(tuple(item for s in error for item in _loss(view, s)))
     words = [b for b in (*_of_the_sum(view, loss), *signs(view, error, forward)) if isinstance(b, Text)]
     return [*blocks, loss, *([say(" ".join(["{}"] * len(words)), *words)] if words else [])]
@@ -247,6 +268,8 @@ def _of_the_sum(view: View, loss: Display) -> list[Text]:
 def _loss(view: View, statement: ArrayAssign) -> list[Item]:
     """A statement of the loss as a sum over the samples, if it has one, and in matrices."""
     summed, array = view.entries(statement, view.batch, numbered=False), view.arrays(statement, view.batch_page)
+    if isinstance(statement.form, Formula):
+        return [array]
     with_samples = any(i.axis.sample for i in statement.equation.expression.atoms(Index))
     return [summed, array] if with_samples else [array]
 

@@ -49,7 +49,9 @@ def layers(view: View) -> Table:
     rows = [_row(view, same) for same in _layered(view)]
     if len(rows) > MOST_LAYERS:
         rows = [*rows[:4], (Text((view.set_.dots("down"),)),) * 4, *rows[-2:]]
-    head = tuple(Text((t,)) for t in ("layer", "units", "computes", "parameters"))
+    arrays = any(sum(not a.sample for a in s.target.axes) > 1 for s in _computed(view))
+    units = "entries" if arrays else "units"  # a matrix for each sample has no units
+    head = tuple(Text((t,)) for t in ("layer", units, "computes", "parameters"))
     if all(statement.target.layer is None for statement in _computed(view)):
         return Table(head[1:], tuple(row[1:] for row in rows), frozenset({0, 2}))
     return Table(head, tuple(rows), frozenset({1, 3}))

@@ -211,7 +211,7 @@ def _kept(view: View) -> list[Block]:
 
 
 def _algorithm(view: View) -> Algorithm:
-    steps = [Step(say("for each batch ({}, {}):", *_data(view)))]
+    steps = [Step(_for_each_batch(view))]
     for stage, title in (
         ("forward", "forward pass:"),
         ("error", "loss:"),
@@ -266,7 +266,7 @@ def _over_layers(view: View) -> list[Block]:
     recurrence = next((r for r, f in known if f.statements == recursion[0].statements), None)
     above = view.set_.join((letter, view.set_.number(1)), "greater", SUM)
     lines = [
-        Step(_assigned(view, view.batch_page.symbol(first.target, whole=True), view.batch_page.array(first.form)), 0),
+        Step(_assigned(view, view.batch_page.target(first), view.batch_page.array(first.form)), 0),
         Step(say("for {} = {}:", letter, _downwards(last))),
         *(Step(_assigned(view, f.left, f.right), 1) for f in gradients),
         Step(say("if {}: {}", above, _assigned(view, recursion[0].left, recursion[0].right)), 1, recurrence),
@@ -291,8 +291,13 @@ def _assigned(view: View, left: Box, right: Box) -> Text:
     return Text((view.set_.join((left, right), "gets", SUM),))
 
 
-def _data(view: View) -> list[Box]:
-    return [view.batch_page.symbol(t, whole=True) for t in view.batch.inputs]
+def _for_each_batch(view: View) -> Text:
+    """The data of a batch, and what is the same for all samples."""
+    symbols = {t: view.batch_page.symbol(t, whole=True) for t in view.batch.inputs}
+    sampled = [s for t, s in symbols.items() if any(a.sample for a in t.axes)]
+    same = [s for s in symbols.values() if s not in sampled]
+    words = f"for each batch ({', '.join(['{}'] * len(sampled))})"
+    return say(words + (", with {}:" if same else ":"), *sampled, *([listed(same)] if same else []))
 
 
 def _update_lines(view: View) -> list[Step]:
@@ -316,7 +321,7 @@ def _lines(view: View, statements: tuple[ArrayAssign, ...]) -> list[Step]:
 
 
 def _line(view: View, statement: ArrayAssign, page: Page) -> Step:
-    symbol, value = page.symbol(statement.target, whole=True), page.array(statement.form)
+    symbol, value = page.target(statement), page.array(statement.form)
     formula = view.set_.join((symbol, value), "gets", SUM)
     shown = (
         say("{}", formula)

@@ -12,7 +12,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
-from derive.document.parts.forward import divides_by_samples
+from derive.document.parts.forward import OUTSIDE, divides_by_samples
 from derive.document.parts.pattern import ranged, recurring, transposed
 from derive.document.recursion import Layered
 from derive.document.view import LINE, View
@@ -21,7 +21,7 @@ from derive.document.view import LINE, View
 def matrices(view: View) -> Part:
     """Derive the backward equations for a batch from those for one sample, and number them."""
     backward = view.batch.stage("factor", "gradient")
-    blocks = _of_a_batch(view)
+    blocks = [*_of_a_batch(view), *_outside(view)]
     unfolded = _unfolded(view) if view.exhaustive else []
     if unfolded:
         blocks += [say("With the forward equations substituted, the loss of the batch is"), Display(tuple(unfolded))]
@@ -44,9 +44,17 @@ def matrices(view: View) -> Part:
         blocks += [*_mean(view), *_recursions(view)]
     if view.exhaustive:
         words = "With" if view.coupled else "For one sample, with"
-        blocks += [say(words + " the shape below each array:"), view.shaped("factor", "gradient")]
-    title = "The backward pass in matrices" if view.coupled else "From one sample to a batch"
+        shaped = view.shaped("factor", "gradient")
+        blocks += [say(words + " the shape below each array:"), shaped] if shaped.items else []
+    in_matrices = " in matrices" if view.matrices("factor", "gradient") else ""
+    title = f"The backward pass{in_matrices}" if view.coupled else "From one sample to a batch"
     return Part("matrices", title, tuple(blocks))
+
+
+def _outside(view: View) -> list[Block]:
+    """What is read outside a tensor, unless the forward pass has said it."""
+    here = view.reads_outside("factor", "gradient") and not view.reads_outside("forward", "error")
+    return [Text((OUTSIDE,))] if here and view.brief else []
 
 
 def _derived(view: View) -> list[Block]:
@@ -102,8 +110,9 @@ def _of_a_batch(view: View) -> list[Block]:
     if common:
         words += " {} still belongs to the loss of one sample; the mean is taken in the gradients."
         return [say(words, view.page.error(), letter)]
-    words += " {} is the derivative of this loss. A sample affects only its own loss, so the column of {} for a sample "
-    words += "is {} times the {} of that sample alone." if mean else "is the {} of that sample alone."
+    one = "column" if all(len(s.target.axes) < 3 for s in factors) else "part"
+    words += f" {{}} is the derivative of this loss. A sample affects only its own loss, so the {one} of {{}} for a "
+    words += "sample is {} times the {} of that sample alone." if mean else "sample is the {} of that sample alone."
     share = [view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))] * mean
     return [say(words, view.page.error(), letter, letter, *share, letter)]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
-from sympy import Indexed, Max, Min, erf, erfc, sign
+from sympy import Indexed, Integer, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
@@ -45,14 +45,13 @@ def notation(view: View, parts: Sequence[Part] = ()) -> Part:
     rows = [*_tensors(view), *_signs(view, shown)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
-    blocks.append(
-        say(
-            "A shape is rows by columns, for {} samples side by side as columns. What belongs to one sample is a "
-            "column{}; with indices it is an entry.",
-            view.page.entry(SAMPLES),
-            _of_one_sample(view),
-        )
-    )
+    words = "A shape is rows by columns, for {} samples side by side as columns. What belongs to one sample is a "
+    words += "column{}; with indices it is an entry."
+    if any(len(t.axes) > 2 for t in view.batch.tensors.values()):
+        words = "A shape is the number of entries along each axis, in the order of the indices. The axis of the {} "
+        words += "samples is the last; its index is written above. An array of two axes is a matrix of rows and columns"
+        words += "{}."
+    blocks.append(say(words, view.page.entry(SAMPLES), _of_one_sample(view)))
     return Part("notation", "Symbols", tuple(blocks))
 
 
@@ -163,6 +162,9 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         negative = view.batch.common == -1
         value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
         return say("shared factor: {}", value)
+    if tensor.places is not None:
+        first, last = (view.page.entry(number) for number in (Integer(tensor.places.start), tensor.places.stop))
+        return say("inputs: whole numbers from {} to {}{}", first, last, _stated_as(view, tensor))
     if tensor.role == Role.PREDICTION:
         plain = _one_layer(view) or tensor.layer is None
         what = Text(()) if plain else say(", which are the activations{}", layer)
@@ -344,7 +346,12 @@ def _indices(view: View, shown: Collection[Box]) -> Iterator[Row]:
     known = [view.letter(x) for x in letters if x not in own and LETTERS[x].text not in own]
     units = [box for box in known if box in shown]
     if units:
-        yield Text((view.set_.join(units, "comma", 0),)), Text(("as an index: a unit of a layer",)), _none()
+        of = (
+            "an entry along an axis"
+            if any(len(t.axes) > 2 for t in view.batch.tensors.values())
+            else "a unit of a layer"
+        )
+        yield Text((view.set_.join(units, "comma", 0),)), Text((f"as an index: {of}",)), _none()
     if any(map(view.set_.is_condition, shown)):
         i, j = view.page.spared("i", "j")
         yield Text((view.set_.condition(i, j),)), Text(("1 if the equation holds, 0 if not",)), _none()

@@ -303,7 +303,7 @@ def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayA
 
 def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
     """Write a statement with its formula, its values, and its number if it is that of a batch."""
-    left = page.symbol(statement.target, whole=True)
+    left = page.target(statement)
     name = statement.target.name
     values = matrix(view, example.compared(step, name)[0] if name in step.measured else example.figures(step, name))
     fixed = _is_fixed(example, statement)

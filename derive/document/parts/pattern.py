@@ -276,11 +276,12 @@ def _side_by_side(view: View) -> Text:
         dots += " The sums run over the samples of the batch, too."
     if not _coloured(view):
         return say("All parameters share the factor in green square brackets:" + dots)
+    layered = any(p.layer is not None for p in view.batch.parameters)
     if _repeats(view):
         return say(
-            "Write the chains of all layers below one another. In each row after the first, the factor in red round "
-            "brackets equals the factor in green square brackets of a row above, up to the names of its indices, so "
-            "it need not be computed again." + dots
+            f"Write the chains{' of all layers' * layered} below one another. In each row after the first, the factor "
+            "in red round brackets equals the factor in green square brackets of a row above, up to the names of its "
+            "indices, so it need not be computed again." + dots
         )
     return say(
         "Write the chains below one another. Green square brackets enclose the last factor that a chain shares with "
@@ -454,6 +455,8 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
 
 def _saving(view: View) -> list[Block]:
     """The numbers of multiplications with and without sharing, counted in the programs."""
+    if not view.counts_paths:
+        return []
     alone = multiplications_by_chain(view.derivation.chains, view.coupled)
     shared = multiplications(view.written, "factor", "gradient")
     forwards = multiplications(view.written, "forward", "error")
