@@ -19,6 +19,7 @@ from sympy import (
     And,
     Expr,
     Indexed,
+    Integer,
     KroneckerDelta,
     Max,
     Min,
@@ -49,9 +50,10 @@ from sympy import (
 )
 
 from derive.calculus.cases import Cases
+from derive.calculus.extremes import Extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Equation, Index
+from derive.calculus.index import Axis, Equation, Index
 
 Array = np.ndarray[Any, Any]
 TINY = 1e-30
@@ -67,6 +69,7 @@ class _Formula:
     values: Mapping[str, Array]
     sizes: Mapping[str, int]
     places: Mapping[Index, int]
+    axes: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
     arguments: Mapping[Symbol, Any] = field(default_factory=dict)
 
     def number(self, expression: Expr) -> Array:
@@ -84,6 +87,7 @@ class _Formula:
             Add: lambda e: sum(map(self.number, e.args)),
             Mul: lambda e: math.prod(map(self.number, e.args), start=np.asarray(1.0 + 0j)),
             Sum: self._sum,
+            Extreme: self._extreme,
             Indexed: self._entry,
             KroneckerDelta: self._delta,
             Elementwise: lambda e: self._applied(e),
@@ -106,7 +110,27 @@ class _Formula:
         return self._laid(self.values[symbol.name], [])
 
     def _entry(self, entry: Indexed) -> Array:
-        return self._laid(self.values[entry.base.label.name], list(entry.indices))
+        name = entry.base.label.name
+        if all(isinstance(i, Index | Integer) for i in entry.indices):
+            return self._laid(self.values[name], list(entry.indices))
+        return self._read(self.values[name], entry.indices, self.axes[name])
+
+    def _read(self, array: Array, indices: Sequence[Expr], axes: Sequence[Axis]) -> Array:
+        """The entries at formulas of indices; those outside the array are 0."""
+        found = [self._numbers(i) - axis.start for i, axis in zip(indices, axes, strict=True)]
+        inside = math.prod(((n >= 0) & (n < size) for n, size in zip(found, array.shape[1:], strict=True)), start=True)
+        places = [np.clip(n, 0, size - 1)[0] for n, size in zip(found, array.shape[1:], strict=True)]
+        return array[(slice(None), *places)] * inside
+
+    def _extreme(self, extreme: Extreme) -> Array:
+        """The largest or smallest real part, the first at a tie."""
+        value = self.number(extreme.function)
+        axes = [self.places[limit[0]] + 1 for limit in extreme.limits]
+        moved = np.moveaxis(value, axes, [*range(-len(axes), 0)])
+        flat = moved.reshape((*moved.shape[: value.ndim - len(axes)], -1))
+        best = np.argmax(flat.real * extreme.sign, axis=-1)
+        chosen = np.take_along_axis(flat, best[..., None], -1)[..., 0]
+        return np.expand_dims(chosen, tuple(sorted(axes)))
 
     def _laid(self, array: Array, indices: Sequence[Expr]) -> Array:
         """An array with a first axis of movements, its other axes where its indices run."""
@@ -141,8 +165,13 @@ class _Formula:
         return (self._numbers(delta.args[0]) == self._numbers(delta.args[1])) + 0j
 
     def _numbers(self, index: Expr) -> Array:
-        if not isinstance(index, Index):
-            return np.asarray(int(index))
+        if index.is_Integer:
+            return np.full([1] * (len(self.places) + 1), int(index))
+        if isinstance(index, Add | Mul):
+            combine = np.add if isinstance(index, Add) else np.multiply
+            return reduce(combine, map(self._numbers, index.args))
+        if isinstance(index, Indexed):
+            return self._entry(index)[:1].real.round().astype(int)
         run = index.axis.start + np.arange(length(index.axis.extent, self.sizes))
         shape = [1] * (len(self.places) + 1)
         shape[self.places[index] + 1] = len(run)
@@ -158,7 +187,7 @@ class _Formula:
 
     def _applied(self, applied: Elementwise) -> Array:
         arguments = dict(zip((X, *applied.others), map(self.number, applied.args), strict=True))
-        return _Formula(self.values, self.sizes, self.places, arguments).number(type(applied).definition)
+        return _Formula(self.values, self.sizes, self.places, self.axes, arguments).number(type(applied).definition)
 
     def _piecewise(self, cases: Piecewise) -> Array:
         value: Any = None
@@ -236,7 +265,7 @@ class Values:
         """The right side of an equation, its axes in the order of its indices."""
         bound = sorted(_indices(equation.expression) - set(equation.indices), key=str)
         places = {i: n for n, i in enumerate([*equation.indices, *bound])}
-        value = _Formula(known, self.sizes, places).number(equation.expression)
+        value = _Formula(known, self.sizes, places, self.forward.ranges).number(equation.expression)
         count = value.shape[0] if value.ndim else 1
         shape = tuple(length(i.axis.extent, self.sizes) for i in equation.indices)
         if not value.ndim:

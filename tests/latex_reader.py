@@ -148,7 +148,7 @@ class Symbol(Node):
     r"""A letter with what stands around it.
 
     ``indices`` are letters, or strings of digits as they stand there (``11`` may be one
-    index or two), the last one above if it is ``raised``; ``sample`` is the upper index, ``others`` are those after
+    index or two), or formulas in LaTeX such as ``2p + k - 1``, the last one above if it is ``raised``; ``sample`` is the upper index, ``others`` are those after
     it, ``layer`` the number in brackets.
     """
 
@@ -362,6 +362,23 @@ class Kronecker(Node):
 
     left: str
     right: str
+
+
+@dataclass(frozen=True)
+class Bracket(Node):
+    """1 if two formulas of indices are equal, or if ``left`` is the place that ``right`` says; 0 if not."""
+
+    left: tuple[Node, ...]
+    right: Node
+
+
+@dataclass(frozen=True)
+class Extreme(Node):
+    """The maximum or minimum of a body where each letter runs from one number to another, or its place."""
+
+    name: str
+    ranges: tuple[tuple[str, Node, Node], ...]
+    body: Node
 
 
 @dataclass(frozen=True)
@@ -1018,6 +1035,11 @@ class _Parser:
         }
         if text in _known.get() and not self._names_a_function():
             return self.symbol(None)
+        if text in (r"\max", r"\min") and self.peek(1) == "_":
+            return self._extreme(self.next().text[1:])
+        if text == r"\operatorname" and self.peek(1) == "*":
+            self.next(), self.next()
+            return self._extreme("".join(t.text for t in self.group().tokens))
         if text in parts:
             self.next()
             return parts[text]()
@@ -1078,11 +1100,50 @@ class _Parser:
 
     def _is_condition(self) -> bool:
         """Whether what stands in square brackets is an equation."""
-        end = next((n for n in range(self.at, len(self.tokens)) if self.tokens[n].text in ("]", "{")), self.at)
-        return "=" in {t.text for t in self.tokens[self.at : end]}
+        depth = 0
+        for token in self.tokens[self.at :]:
+            depth += {"{": 1, "}": -1}.get(token.text, 0)
+            if not depth and token.text in ("=", "]"):
+                return token.text == "="
+        return False
+
+    def _extreme(self, name: str) -> Node:
+        """The ranges below the name of a maximum, and what it is the maximum of."""
+        if name not in ("max", "min", "argmax", "argmin"):
+            raise self.wrong(f"the operator {name}")
+        self.expect("_")
+        below, ranges = self.group(), []
+        while not ranges or below.accept(","):
+            start = below.expression()
+            below.expect(r"\le")
+            letter = below._index_letter()
+            below.expect(r"\le")
+            ranges.append((letter, start, below.expression()))
+        below.done()
+        return Extreme(name, tuple(ranges), self.product())
 
     def _condition(self) -> Node:
         """``i = j]``: 1 where it holds, 0 elsewhere."""
+        start = self.at
+        try:
+            return self._of_letters()
+        except Unreadable:
+            self.at = start
+        left = [self.expression()] if not self.accept("(") else list(self._several())
+        self.expect("=")
+        right = self.expression()
+        self.expect("]")
+        return Bracket(tuple(left), right)
+
+    def _several(self) -> Iterator[Node]:
+        """Formulas separated by commas, up to a closing bracket."""
+        yield self.expression()
+        while self.accept(","):
+            yield self.expression()
+        self.expect(")")
+
+    def _of_letters(self) -> Node:
+        """An equation between letters or numbers."""
         sides = []
         for ending in ("=", "]"):
             sides.append(self._digits() if self.peek().isdigit() else self._index_letter())
@@ -1429,6 +1490,13 @@ class _Parser:
             self.expect("0")
             self.done()
             return replace(symbol, without_biases=True)
+        pieces = _split(self.tokens, ",")
+        if any(map(_is_formula, pieces)) or (pieces[1:] and any(map(_is_multiple, pieces))):
+            self.at = len(self.tokens)
+            plain = [
+                (written(p),) if _is_formula(p) or _is_multiple(p) else _Parser(p)._plain_indices() for p in pieces
+            ]
+            return replace(symbol, indices=(*(i for some in plain for i in some), *above), commas=True)
         found: list[str] = []
         commas = False
         while self.peek():
@@ -1446,6 +1514,14 @@ class _Parser:
         if not found:
             raise self.wrong("an empty index")
         return replace(symbol, indices=(*found, *above), commas=commas)
+
+    def _plain_indices(self) -> tuple[str, ...]:
+        """Letters and numbers side by side."""
+        return (
+            self._indexed(Symbol("")).indices
+            if len(self.tokens) > 1 or not self.peek().isdigit()
+            else (self._digits(),)
+        )
 
     def _digits(self) -> str:
         digits = self.next().text
@@ -1494,6 +1570,25 @@ class _Parser:
         if bracket:
             self.expect(")")
         return letter
+
+
+def _is_formula(piece: Sequence[Token]) -> bool:
+    """Whether an index is a sum, or an entry of an array."""
+    texts = [token.text for token in piece]
+    scripts = [n for n, text in enumerate(texts) if text in ("_", "^")]
+    return bool({"+", "-"} & {*texts}) or any(texts[n - 1] == "}" or not _counts(texts[n:]) for n in scripts)
+
+
+def _counts(texts: Sequence[str]) -> bool:
+    """Whether what stands below a letter is its number: ``i_{1}``."""
+    below = texts[2 : texts.index("}")] if texts[1] == "{" else texts[1:2]
+    return texts[0] == "_" and "".join(below).isdigit()
+
+
+def _is_multiple(piece: Sequence[Token]) -> bool:
+    """Whether an index is a number times a letter."""
+    texts = [token.text for token in piece]
+    return len(texts) > 1 and texts[0].isdigit() and not texts[-1].isdigit()
 
 
 @dataclass(frozen=True)

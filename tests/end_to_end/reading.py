@@ -8,6 +8,8 @@ nothing that was derived.
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +40,8 @@ from test_reading_back import (
     _compare,
     _dotted,
     _mapped2,
+    _readings,
+    _scalar,
     _size,
     modes,
 )
@@ -47,6 +51,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X
 from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
+from derive.calculus.promises import kept
 from derive.paper.characters import LETTERS
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS, Notation
@@ -63,6 +68,9 @@ ROUNDED = 1e-4
 PARTS = ("notation", "forward", "sought", "chain", "pattern", "values", "matrices")
 #: The same without what says things twice: for very many small derivations.
 QUICK = ("notation", "forward", "pattern", "matrices")
+
+#: What a document says where an index may lie outside the range of a tensor.
+OUTSIDE = "What an index reads outside the range of a tensor is 0."
 
 #: What a tensor of a role is called in a plain network; of two roles with one letter, the later one counts.
 _PLAIN = {"input": "X", "target": "Y", "error": "E", "weight": "W{}", "bias": "b{}", "augmented": "x{}"}
@@ -238,9 +246,10 @@ class World:
 class PassReading(Reading):
     """Evaluates trees in the world of a forward pass."""
 
-    def __init__(self, book: Book, world: World, names: Names) -> None:
+    def __init__(self, book: Book, world: World, names: Names, outside: bool = False) -> None:
         super().__init__(book, world)  # type: ignore[arg-type]
         self.names = names
+        self.outside = outside  # whether the document says what is read outside a tensor
         forward = world.of.forward
         widths = {n: s for n, s in world.of.sizes.items() if n != "m"}
         plain = {n: s for n, s in widths.items() if names.resolve(n, None) is None}
@@ -298,7 +307,16 @@ class PassReading(Reading):
         return tuple(Axis(a.start, a.start + length(a.extent, sizes) - 1, a.extent == 1) for a in units)
 
     def _place(self, symbol: Symbol, meaning: Meaning) -> tuple[str | int, ...]:
-        return super()._place(replace(symbol, indices=self._units(symbol, meaning)), meaning)
+        plain = replace(symbol, indices=self._units(symbol, meaning))
+        written = [a for a in meaning.axes if not a.single]
+        readings = [*_readings(plain, len(written))]
+        beyond = len(readings) == 1 and any(
+            i.isdigit() and int(i) not in range(a.start, a.stop + 1) for i, a in zip(readings[0], written, strict=True)
+        )
+        if not (self.outside and beyond):
+            return super()._place(plain, meaning)
+        queue = iter(int(i) if i.isdigit() else i for i in readings[0])
+        return tuple(axis.start if axis.single else next(queue) for axis in meaning.axes)
 
     def _units(self, symbol: Symbol, meaning: Meaning) -> tuple[str, ...]:
         """The indices of a symbol without the letter that says what a factor is about."""
@@ -313,13 +331,69 @@ class PassReading(Reading):
             raise Unreadable(f"{symbol.letter} as an entry")
         units = []
         for item, axis in zip(self.placed(symbol, meaning), meaning.axes, strict=True):
-            number = item if isinstance(item, int) else _bound(env, item)
+            number = item if isinstance(item, int) else self._index(item, env)
             if not axis.start <= number <= axis.stop:
+                if self.outside and not (isinstance(item, str) and item in env):
+                    raise Outside
                 raise Unreadable(f"{symbol.letter} has no entry {number}")
             units.append(number - axis.start)
         queue, samples = iter(units[::-1] if meaning.swapped else units), iter(self._samples(symbol, meaning, env))
         axes = self.names.tensors[meaning.name].axes
         return tuple(next(samples) if a.sample else next(queue) for a in axes)
+
+    def _index(self, item: str, env: Mapping[str, Any]) -> int:
+        """The number that an index stands for: a letter, or a formula."""
+        return _bound(env, item) if item in env else self._whole_number(lr.formula(item), env)
+
+    def _whole_number(self, tree: lr.Node, env: Mapping[str, Any]) -> int:
+        """The value of a formula of indices, in which a letter alone is an index, or a width."""
+        if isinstance(tree, Symbol) and tree.sample is None and "_".join((tree.letter, *tree.indices)) in env:
+            return _bound(env, "_".join((tree.letter, *tree.indices)))
+        if isinstance(tree, lr.Number):
+            return int(tree.value)
+        if isinstance(tree, lr.Plus):
+            return sum(sign * self._whole_number(term, env) for sign, term in tree.terms)
+        if isinstance(tree, lr.Times):
+            return math.prod(self._whole_number(factor, env) for factor in tree.factors)
+        found = self.number(tree, env)
+        if found != int(found.real):
+            raise Unreadable(f"the index {found}")
+        return int(found.real)
+
+    def _numbers(self, symbol: Symbol) -> bool:
+        """Whether a symbol is an index with a number, and no tensor."""
+        return symbol.sample is None and self.names.resolve(symbol.letter, symbol.layer) is None
+
+    def _bracket(self, tree: lr.Bracket, env: Mapping[str, Any]) -> Value:
+        left = tuple(self._whole_number(side, env) for side in tree.left)
+        if isinstance(tree.right, lr.Extreme):
+            return int(left == self._best(tree.right, env, "arg")[1])
+        return int(left == (self._whole_number(tree.right, env),))
+
+    def _extreme(self, tree: lr.Extreme, env: Mapping[str, Any]) -> Value:
+        return self._best(tree, env)[0]
+
+    def _best(self, tree: lr.Extreme, env: Mapping[str, Any], before: str = "") -> tuple[complex, tuple[int, ...]]:
+        """The extreme value and its place, the first of several."""
+        if tree.name not in (f"{before}max", f"{before}min"):
+            raise Unreadable(f"{tree.name} where a {'place' if before else 'number'} should stand")
+        letters = [letter for letter, *_ in tree.ranges]
+        if {*letters} & {*env} or not all(self._mentions(letter, tree.body) for letter in letters):
+            raise Unreadable(f"the range of {letters} of what has none, or a value already")
+        sides = [[int(_scalar(self.value(s, env)).real) for s in pair] for _, *pair in tree.ranges]
+        places = itertools.product(*(range(first, last + 1) for first, last in sides))
+        values = [(self.number(tree.body, {**env, **dict(zip(letters, p, strict=True))}), p) for p in places]
+        sign = -1 if tree.name.endswith("min") else 1
+        return max(values, key=lambda pair: sign * pair[0].real)
+
+    def _mentions(self, letter: str, tree: lr.Node) -> bool:
+        """Whether a letter is an index, or stands in a formula of one."""
+        inside = (i for n in lr.nodes(tree) if isinstance(n, Symbol) for i in n.indices if not _is_letter(i))
+        formulas = [lr.formula(item) for item in inside if not item.isdigit()]
+        brackets = [n for n in lr.nodes(tree) if isinstance(n, lr.Bracket)]
+        letters = (s for part in (*formulas, *brackets) for s in lr.nodes(part) if isinstance(s, Symbol))
+        below = {"_".join((s.letter, *s.indices)) for s in letters}
+        return letter in below or super()._mentions(letter, tree) or any(self._mentions(letter, f) for f in formulas)
 
     def _samples(self, symbol: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> list[int]:
         count = sum(a.sample for a in self.names.tensors[meaning.name].axes)
@@ -355,7 +429,10 @@ class PassReading(Reading):
         return self._whole(tree, meaning, env)
 
     def _entry(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Value:
-        return complex(self.array(meaning.name, meaning)[self.position(tree, meaning, env)])
+        try:
+            return complex(self.array(meaning.name, meaning)[self.position(tree, meaning, env)])
+        except Outside:
+            return 0
 
     def _whole(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Any:
         """A symbol in a matrix equation: an array of rows and columns, or a number."""
@@ -374,8 +451,12 @@ class PassReading(Reading):
         return Matrix(data.T if tree.transposed else data)
 
     def _found_uses(self, tree: lr.Node) -> Iterator[tuple[str, Axis]]:
+        brackets = [n for n in lr.nodes(tree) if isinstance(n, lr.Bracket)]
+        compared = {s for n in lr.nodes(tuple(brackets)) if isinstance(s := n, Symbol) and self._numbers(s)}
         for node in lr.nodes(tree):
             if not isinstance(node, Symbol) or self.size(node) is not None or node == Symbol(node.letter):
+                continue
+            if node in compared:
                 continue
             meaning = self.meaning(node)
             for sample in (node.sample, *node.others):
@@ -383,8 +464,10 @@ class PassReading(Reading):
                     yield sample, Axis(1, self.world.samples, False)
             if self._units(node, meaning):
                 for item, axis in zip(self.placed(node, meaning), meaning.axes, strict=True):
-                    if isinstance(item, str):
+                    if isinstance(item, str) and _is_letter(item):
                         yield item, axis
+                    elif isinstance(item, str):
+                        yield from self._found_uses(lr.formula(item))
 
     # ------------------------------------------------------------ evaluation
 
@@ -455,6 +538,15 @@ class PassReading(Reading):
         return super()._spelled(tree)
 
 
+class Outside(Exception):
+    """An entry outside the range of a tensor, which is 0."""
+
+
+def _is_letter(item: str) -> bool:
+    r"""Whether an index is a letter, with or without a number, such as ``i_1`` or ``\mu``."""
+    return re.fullmatch(r"\\?[A-Za-z]+(_\w+)?", item) is not None
+
+
 class SamplesReading(PassReading):
     """Reads what has no index of a sample, but one entry for each, as the vector of these entries."""
 
@@ -474,13 +566,16 @@ class SamplesReading(PassReading):
 class PassChecker(Checker):
     """Checks the equations of a page of a forward pass."""
 
-    def __init__(self, equations: Sequence[Equation], one: World, batch: World, names: Names) -> None:
+    def __init__(
+        self, equations: Sequence[Equation], one: World, batch: World, names: Names, outside: bool = False
+    ) -> None:
         self.equations, self.world = tuple(equations), batch
         self.book = Book(batch.network)
         for equation in self.equations:
             self._define(equation)
-        self.readings = {"one": PassReading(self.book, one, names), "batch": PassReading(self.book, batch, names)}
-        self.readings["samples"] = SamplesReading(self.book, batch, names)
+        worlds = {"one": one, "batch": batch}
+        self.readings = {name: PassReading(self.book, world, names, outside) for name, world in worlds.items()}
+        self.readings["samples"] = SamplesReading(self.book, batch, names, outside)
         self.smooth = self.readings["one"]
 
     def _define(self, equation: Equation) -> None:
@@ -529,7 +624,7 @@ class PassChecker(Checker):
 
     def _check_in(self, reading: Any, sides: Sequence[lr.Node], relations: Sequence[str]) -> None:
         symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
-        kronecker = any(isinstance(n, lr.Kronecker) for n in lr.nodes(tuple(sides)))
+        kronecker = any(isinstance(n, lr.Kronecker | lr.Bracket | lr.Extreme) for n in lr.nodes(tuple(sides)))
         reading.entrywise = kronecker or any(reading.is_entry(s) for s in symbols)
         reading.largest = 0.0
         rows = [self._row(reading, sides, relations, env) for env in self._enumerated(reading, sides)]
@@ -573,9 +668,12 @@ def _worlds(
     for tensor in (*forward.inputs, *forward.parameters):
         shape = tuple(length(a.extent, sizes) for a in tensor.axes)
         given[tensor.name] = scale * generator.uniform(0.2, 0.9, shape) * np.where(generator.random(shape) < 0.5, -1, 1)
-        if tensor.role == "target" or any(p.tensor == tensor for p in forward.promises):
-            raw = np.abs(given[tensor.name])
-            given[tensor.name] = raw / raw.sum(axis=0) if any(p.tensor == tensor for p in forward.promises) else raw
+        promises = [p for p in forward.promises if p.tensor == tensor]
+        if tensor.places is not None:
+            last = tensor.places.start + length(tensor.places.extent, sizes)
+            given[tensor.name] = generator.integers(tensor.places.start, last, shape)
+        elif tensor.role == "target" or promises:
+            given[tensor.name] = kept(promises, np.abs(given[tensor.name]))
     with np.errstate(all="ignore"):
         finite = Values(forward, given, sizes).finite
     if scale > 1e-12 and not finite:
@@ -612,7 +710,8 @@ def check_document(document: str, program: Program, forward: ForwardPass, notati
         rows = table(document)
     names = _read_names(rows, tensors, notation, letters)
     with lr.arrays_called(letters):
-        return _checked(lr.equations(document), program, forward, names, seed)
+        outside = OUTSIDE in " ".join(document.split())
+        return _checked(lr.equations(document), program, forward, names, seed, outside)
 
 
 def _read_names(
@@ -664,9 +763,16 @@ def _letters(tensors: Iterable[str], notation: str) -> set[str]:
     return {letter for letter, named in letters.items() if named & stems}
 
 
-def _checked(equations: Sequence[Equation], program: Program, forward: ForwardPass, names: Names, seed: int) -> int:
+def _checked(
+    equations: Sequence[Equation],
+    program: Program,
+    forward: ForwardPass,
+    names: Names,
+    seed: int,
+    outside: bool = False,
+) -> int:
     one, batch = _worlds(program, forward, names.notation, seed)
-    checker = PassChecker(equations, one, batch, names)
+    checker = PassChecker(equations, one, batch, names, outside)
     count = 0
     for equation, mode in zip(checker.equations, modes(checker.equations), strict=True):
         try:

@@ -241,7 +241,9 @@ def _for_a_batch(view: View) -> list[Block]:
             ", and a bias is added to each column" if biases else "",
         )
         if in_matrices
-        else say(f"For a batch of {{}} samples, with the sample as an upper index{beside}:", view.page.entry(SAMPLES)),
+        else say(
+            f"For the {{}} samples of a batch, with the sample as an upper index{beside}:", view.page.entry(SAMPLES)
+        ),
         view.batched(*stages),
     ]
     if view.brief:
