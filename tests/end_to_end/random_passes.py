@@ -17,19 +17,36 @@ from reading import check_page
 from sympy import (
     Abs,
     Add,
+    And,
     Expr,
     Float,
+    Function,
     Indexed,
+    Max,
+    Min,
     Mul,
+    Or,
     Piecewise,
     Pow,
     Rational,
     Sum,
     Symbol,
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atanh,
+    cos,
+    cosh,
     erf,
+    erfc,
     exp,
     log,
     pi,
+    sign,
+    sin,
+    sinh,
     sqrt,
     tanh,
 )
@@ -136,6 +153,8 @@ FUNCTIONS = (
     *("tanh", "sigmoid", "softplus", "relu", "leaky_relu(slope=0.00001)", "elu(alpha=1.4)", "gelu", "silu", "softsign"),
     *("hard_tanh", "selu", "mish", "identity", "relu6", "gelu_tanh"),
 )
+_SLOPE = Symbol("slope_of_it", real=True)
+_PRELU = elementwise("prelu", Piecewise((X, X > 0), (_SLOPE * X, True)), others=(_SLOPE,))
 CONSTANTS = (
     Fraction(1, 10**8),
     Fraction(1, 10**5),
@@ -259,6 +278,27 @@ def _joined(m: Maker, a: Tensor) -> Tensor:
     return m.define(a.axes, made)
 
 
+def _chosen(m: Maker, a: Tensor) -> Tensor:
+    """Cases, maxima, absolute values and other functions of the entries of one array or of two."""
+    b = m.pick(*(t for t in m.ready if t.axes == a.axes))
+    number, t = m.number(), m.learned()
+    small = tanh(m.pick(1, t[()]))
+    made = m.pick(
+        lambda *i: Piecewise((a[i], a[i] > 0), (t[()] * a[i], True)),
+        lambda *i: Piecewise((a[i] * b[i], b[i] >= a[i]), (tanh(number * a[i]), a[i] < Rational(1, 7)), (b[i], True)),
+        lambda *i: Piecewise((a[i], Or(And(a[i] > 0, b[i] > t[()]), a[i] < -1)), (sin(b[i]), True)),
+        lambda *i: Max(a[i], b[i] / 3 + t[()]),
+        lambda *i: Min(a[i] + Rational(1, 9), t[()] * b[i], 2),
+        lambda *i: Max(a[i], 0) + Abs(a[i] - t[()]),
+        lambda *i: tanh(a[i]) * sign(b[i] - t[()]),
+        lambda *i: m.pick(sin, cos, erf, erfc, atan, asinh)(a[i] + small),
+        lambda *i: m.pick(asin, acos, atanh)(tanh(a[i] + small) * Rational(9, 10)),
+        lambda *i: m.pick(sinh, cosh)(tanh(a[i])) + acosh(1 + number**2 + a[i] ** 2),
+        lambda *i: _PRELU(a[i], t[()]),
+    )
+    return m.define(a.axes, made)
+
+
 def _spread(m: Maker, a: Tensor) -> Tensor:
     """An array of both axes with one of a single axis."""
     lines = [t for t in (*m.ready, *m.parameters) if len(t.axes) == 1 and t.axes[0] in a.axes and len(a.axes) == 2]
@@ -339,7 +379,7 @@ def _normalised(m: Maker, a: Tensor) -> Tensor:
     return m.define(a.axes, lambda *i: c[i] / sqrt(mean(lambda *k: c[k] ** 2, *i) + eps))
 
 
-KINDS = (_entrywise, _entrywise, _scaled, _joined, _spread, _summed, _rows_of_a_weight, _softmax, _normalised)
+KINDS = (_entrywise, _entrywise, _chosen, _scaled, _joined, _spread, _summed, _rows_of_a_weight, _softmax, _normalised)
 
 
 @dataclass(frozen=True)
@@ -367,7 +407,7 @@ def cases(draw: st.DrawFn, hostile: bool = True) -> Case:
         if len(last.axes) == 2 and draw(st.integers(0, 3)) == 0:
             dense(m, last, m.pick(hidden, outputs))
         else:
-            kinds = KINDS if len(last.axes) == 2 else (_entrywise, _scaled, _joined)
+            kinds = KINDS if len(last.axes) == 2 else (_entrywise, _chosen, _scaled, _joined)
             m.pick(*kinds)(m, last)
     return _finished(m, x, y)
 
@@ -495,10 +535,13 @@ def _(expression: Pow, at: At, values: Known) -> Any:
     return entry(expression.base, at, values) ** entry(expression.exp, at, values)
 
 
-@entry.register(exp)
-@entry.register(log)
-@entry.register(tanh)
-@entry.register(erf)
+@entry.register(Max)
+@entry.register(Min)
+def _(expression: Expr, at: At, values: Known) -> Any:
+    return (max if isinstance(expression, Max) else min)(entry(a, at, values) for a in expression.args)
+
+
+@entry.register(Function)
 def _(expression: Expr, at: At, values: Known) -> Any:
     return getattr(MP, type(expression).__name__)(entry(expression.args[0], at, values))
 
@@ -511,14 +554,21 @@ def _(expression: Abs, at: At, values: Known) -> Any:
 @entry.register
 def _(expression: Piecewise, at: At, values: Known) -> Any:
     for value, condition in expression.args:
-        if condition == True or condition.func(*(Rational(str(entry(a, at, values))) for a in condition.args)):  # noqa: E712
+        if _holds(condition, at, values):
             return entry(value, at, values)
     raise AssertionError(expression)
 
 
+def _holds(condition: Any, at: At, values: Known) -> bool:
+    if isinstance(condition, And | Or):
+        return (all if isinstance(condition, And) else any)(_holds(part, at, values) for part in condition.args)
+    return bool(condition == True or condition.func(*(Rational(str(entry(a, at, values))) for a in condition.args)))  # noqa: E712
+
+
 @entry.register
 def _(expression: Elementwise, at: At, values: Known) -> Any:
-    return entry(expression.definition, {X: entry(expression.args[0], at, values)}, values)
+    arguments = dict(zip((X, *expression.others), (entry(a, at, values) for a in expression.args), strict=True))
+    return entry(expression.definition, arguments, values)
 
 
 @entry.register
