@@ -60,7 +60,7 @@ class LivePart:
         from derive.worked.given import Numbers, settled
 
         drawn = [settled(Numbers({"seed": s}), self.view.derivation) for s in _SEEDS]
-        alone = [replace(start, X=start.X[:, :1], Y=start.Y[:, :1]) for start in drawn]
+        alone = [replace(s, data={n: a[:, :1] for n, a in s.data.items()}, samples=1) for s in drawn]
         return max(alone, key=lambda start: _moving(self.view.derivation.numpy_target.module, start))
 
     def section(self, write: Callable[[Item, bool], str]) -> str:
@@ -73,7 +73,7 @@ class LivePart:
             error=(error.name, _math(page.symbol(error, whole=True))),
             step=_finer(self.start.learning_rate),
             method=self._method,
-            samples=self.start.X.shape[1],
+            samples=self.start.samples,
             drawing=live_svg(self.live),
             walk=walk(self.view, write, drawn=False, words=self._batch),
             fixed=self.start.fixed,
@@ -90,7 +90,7 @@ class LivePart:
     @property
     def _batch(self) -> str:
         """What the equations for a batch have to do with the numbers shown."""
-        count = self.start.X.shape[1]
+        count = self.start.samples
         samples = "one sample, so each matrix has one column" if count == 1 else f"{count} samples, one in each column"
         return f" The equations are those for a batch, here of {samples}."
 
@@ -115,7 +115,7 @@ class LivePart:
         on_paths = [*program.parameters, *(s.target for s in program.stage("forward", "error"))]
         return {
             "given": self._given(),
-            "sizes": {"m": self.start.X.shape[1]},
+            "sizes": {"m": self.start.samples},
             "axes": {t.name: "".join("s" if a.sample else "u" for a in t.axes) for t in program.tensors.values()},
             "next": {
                 s.target.name: about.name for s in update if (about := s.target.replaces) and about.name not in fixed
@@ -131,7 +131,7 @@ class LivePart:
 
     def _given(self) -> dict[str, Any]:
         program, start = self.view.batch, self.start
-        stored = {**dict(zip((t.name for t in program.inputs), (start.X, start.Y), strict=True)), **start.parameters}
+        stored = {**start.data, **start.parameters}
         stored |= {s.name: np.zeros([int(a.extent) for a in s.axes]) for s in program.states}
         tensors = program.tensors
         entries = {name: _counted(tensors[name], in_axes(tensors[name], array)) for name, array in stored.items()}
@@ -141,7 +141,8 @@ class LivePart:
 
 def _moving(module: Any, start: Start) -> int:
     """The number of gradients that are not zero: few where units do not react, as with a relu."""
-    return sum(int(np.count_nonzero(slope)) for slope in module.gradients(start.parameters, start.X, start.Y).values())
+    slopes = module.gradients(start.parameters, *start.data.values())
+    return sum(int(np.count_nonzero(slope)) for slope in slopes.values())
 
 
 def _counted(tensor: Tensor, value: NDArray[np.float64], depth: int = 0) -> Any:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Symbol
 
+from derive.calculus.index import SAMPLES
 from derive.calculus.promises import Promise, SumsToOne, kept
+from derive.calculus.roles import Role
 from derive.record import record
 from derive.worked.shapes import Shapes
 
@@ -36,7 +38,7 @@ class Drawing:
     def parameter(self, name: str, place: int) -> Array:
         """Draw a parameter as the module initialises it, rounded; zero parameters are drawn, too."""
         if own := self._promises(name):
-            shape = [int(self.shapes.side(name, axis).xreplace(self.sizes)) for axis in (0, 1)]
+            shape = self._shape(name)
             return np.asarray(kept(own, _rounded(self._generator(place).uniform(0, 1, shape))))
         widths = {s.name: n for s, n in self.sizes.items()}
         start: Array = self.module.initial_parameters(self.seed, **widths)[name]
@@ -45,21 +47,28 @@ class Drawing:
 
     def data(self, name: str, place: int, samples: int) -> Array:
         """Draw the inputs from a normal distribution, or admissible targets."""
-        width = int(self.shapes.side(name, 0).xreplace(self.sizes))
-        generator = self._generator(place)
-        _, targets = self.shapes.data
-        own = self._promises(name)
-        if name == targets and any(isinstance(p, SumsToOne) for p in own):
-            return np.eye(width)[:, generator.integers(0, width, samples)]
+        tensor, generator, own = self.shapes.tensors[name], self._generator(place), self._promises(name)
+        shape = self._shape(name, samples)
+        if tensor.places is not None:
+            last = int(tensor.places.stop.xreplace(self.sizes))
+            return generator.integers(tensor.places.start, last + 1, shape).astype(np.float64)
+        if tensor.role == Role.TARGET and len(tensor.axes) == 2 and any(isinstance(p, SumsToOne) for p in own):
+            return np.eye(shape[0])[:, generator.integers(0, shape[0], shape[1])]
         if own:
-            return np.asarray(kept(own, _rounded(generator.uniform(0, 1, (width, samples)))))
-        if name != targets:
-            return _rounded(generator.normal(0, 1, (width, samples)))
+            return np.asarray(kept(own, _rounded(generator.uniform(0, 1, shape))))
+        if tensor.role == Role.INPUT:
+            return _rounded(generator.normal(0, 1, shape))
         if self.targets == "signs":
-            return generator.choice([-1.0, 1.0], (width, samples))
+            return generator.choice([-1.0, 1.0], shape)
         if self.targets == "counts":
-            return generator.integers(0, 6, (width, samples)).astype(np.float64)
-        return _rounded(generator.uniform(0, 1, (width, samples)))
+            return generator.integers(0, 6, shape).astype(np.float64)
+        return _rounded(generator.uniform(0, 1, shape))
+
+    def _shape(self, name: str, samples: int = 1) -> tuple[int, int]:
+        """The numbers of rows and columns of a stored array."""
+        sizes = {**self.sizes, SAMPLES: samples}
+        rows, columns = (int(self.shapes.side(name, axis).xreplace(sizes)) for axis in (0, 1))
+        return rows, columns
 
     def _promises(self, name: str) -> list[Promise]:
         return [p for p in self.promises if p.tensor.name == name]
@@ -70,7 +79,8 @@ class Drawing:
 
 def with_drawn(arrays: Mapping[str, Array], drawing: Drawing, names: list[str]) -> dict[str, Array]:
     """Return all arrays in the order of ``names``: those given, the others drawn."""
-    samples = next((arrays[n].shape[1] for n in drawing.shapes.data if n in arrays), SAMPLES_DRAWN)
+    shapes = drawing.shapes
+    samples = next((arrays[n].shape[1] for n in shapes.data if n in arrays and shapes.by_sample(n)), SAMPLES_DRAWN)
     full: dict[str, Array] = {}
     for place, name in enumerate(names):
         if name in arrays:

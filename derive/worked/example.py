@@ -91,7 +91,7 @@ class Example:
     @property
     def samples(self) -> int:
         """The number of samples."""
-        return int(self.start.X.shape[1])
+        return self.start.samples
 
     @property
     def fixed(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _beside(style: Layout, own: Layout, measured: Measured, digits: int) -> Layo
 def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
     """Convert the indices of an entry, as counted in the equations, to its position in the stored array."""
     offsets = tuple(i - axis.start for i, axis in zip(indices, tensor.axes, strict=True))
-    if len(offsets) == 2:
+    if len(offsets) >= 2:
         return offsets
     if not offsets:
         return 0, 0
@@ -184,9 +184,9 @@ class _Runner:
         self.program = program
         self.module = module
         self.start = start
-        self.point = Point(start.parameters, state, (start.X, start.Y), start.learning_rate)
+        self.point = Point(start.parameters, state, tuple(start.data.values()), start.learning_rate)
         self.sizes = sizes(program, self.point.given(program))
-        self.meter = Meter(module.NETWORK, program, names, self.sizes, start.X, start.Y, tuple(kinks(program)))
+        self.meter = Meter(module.NETWORK, program, names, self.sizes, self.point.data, tuple(kinks(program)))
 
     def steps(self) -> Iterator[Step]:
         """Yield the updates to show, each with all computed values."""
@@ -198,17 +198,18 @@ class _Runner:
         if self.start.rounds == self.start.steps:
             return None
         parameters, state = (self._stored(part) for part in (self.point.parameters, self.point.state))
-        before, x, y = math.nan, self.start.X, self.start.Y
+        before = math.nan
         for number in range(self.start.steps + 1, self.start.rounds + 1):
             kept = {name: parameters[name].copy() for name in self.start.fixed}
-            before = self.module.NETWORK.step(parameters, state, (x, y), self.start.learning_rate)
+            before = self.module.NETWORK.step(parameters, state, self.point.data, self.start.learning_rate)
             if not all(np.all(np.isfinite(value)) for value in (before, *parameters.values(), *state.values())):
                 raise _out_of_range(number)
             for name, value in kept.items():
                 parameters[name][...] = value
-        error, outputs = self.module.error(parameters, x, y), frozen(self.module.forward(parameters, x))
+        error, values = self.meter.run(parameters)
+        outputs = frozen(values[self.meter.names[self.program.predicted]])
         at_the_end = MappingProxyType({name: frozen(value) for name, value in parameters.items()})
-        return Later(self.start.rounds, before, float(error), outputs, at_the_end)
+        return Later(self.start.rounds, before, error.real, outputs, at_the_end)
 
     def _stored(self, entries: Mapping[str, Any]) -> dict[str, Array]:
         """Writable arrays in the module's storage."""

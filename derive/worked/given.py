@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sympy import Symbol
 
+from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import Promise, SumsToOne
 from derive.calculus.roles import Role
@@ -23,7 +25,7 @@ from derive.record import record
 from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
-from derive.text.user_text import kind, listed, shown, shown_path
+from derive.text.user_text import kind, shown, shown_path
 from derive.worked.drawn import Drawing, with_drawn
 from derive.worked.entries import counted, entries_of, number, plain
 from derive.worked.shapes import Shapes
@@ -85,12 +87,12 @@ def numbers(given: str | int | Path) -> Numbers:
 class Start:
     """The start of a worked example; ``drawn`` names the arrays drawn from the seed.
 
-    ``X`` is (inputs, samples), ``Y`` is (outputs, samples); ``parameters`` maps names to
-    two-dimensional arrays, as the generated module takes them.
+    ``data`` and ``parameters`` map names to two-dimensional arrays, as the generated module takes them: samples
+    are columns.
     """
 
-    X: Array
-    Y: Array
+    data: dict[str, Array]
+    samples: int
     parameters: dict[str, Array]
     drawn: tuple[str, ...]
     learning_rate: float
@@ -114,7 +116,7 @@ def settled(given: Numbers, derivation: Runnable) -> Start:
 
 def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     program, promises, targets = derivation.program, derivation.forward.promises, derivation.targets
-    _check_data(program)
+    _check_axes(program)
     names = [t.name for t in (*program.inputs, *program.parameters)]
     _check_keys(values, names)
     settings = _settings(values, derivation)
@@ -127,20 +129,25 @@ def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     drawn = tuple(n for n in names if n not in arrays)
     module = derivation.numpy_target.module
     arrays = with_drawn(arrays, Drawing(shapes, sizes, settings["seed"], module, promises, targets), names)
-    _check_targets(arrays, promises, *shapes.data)
-    x, y = (arrays.pop(name) for name in shapes.data)
-    _check_kind(y, targets, shapes.data[1])
-    return Start(x, y, arrays, drawn, **settings)
+    samples = _count_samples(arrays, shapes)
+    _check_promises(arrays, promises)
+    compared = [t for t in program.inputs if t.role == Role.TARGET]
+    for tensor in program.inputs:
+        if tensor.places is not None:
+            arrays[tensor.name] = _places(arrays[tensor.name], tensor, sizes)
+        elif len(compared) == 1 and tensor in compared:
+            _check_kind(arrays[tensor.name], targets, tensor.name)
+    data = {name: arrays.pop(name) for name in shapes.data}
+    return Start(data, samples, arrays, drawn, **settings)
 
 
-def _check_data(program: Program) -> None:
-    """Raise SpecError unless there is one input, one target, and nothing with more than two axes."""
-    if [t.role for t in program.inputs] != [Role.INPUT, Role.TARGET]:
-        data = listed(t.name for t in program.inputs)
-        raise SpecError(f"a worked example needs one input and one target, but the data are {data}")
+def _check_axes(program: Program) -> None:
+    """Raise SpecError if a tensor has more axes than rows and columns."""
     for tensor in program.tensors.values():
-        if len(tensor.axes) > 2 or (tensor.is_data and [a.sample for a in tensor.axes] != [False, True]):
-            raise SpecError(f"a worked example shows columns and matrices, and {tensor.name} is neither")
+        if len(tensor.axes) > 2:
+            raise SpecError(
+                f"a worked example shows numbers in rows and columns, and {tensor.name} has {len(tensor.axes)} axes"
+            )
 
 
 # The keys.
@@ -195,22 +202,41 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
     return tuple(n for n in names if n in value)
 
 
-def _check_targets(arrays: Mapping[str, Array], promises: tuple[Promise, ...], x: str, y: str) -> None:
-    inputs, targets = arrays[x].shape[1], arrays[y].shape[1]
-    if inputs != targets:
-        raise SpecError(f"{x} has {counted(inputs, 'sample')} and {y} has {targets}: give the same number for both")
+def _count_samples(arrays: Mapping[str, Array], shapes: Shapes) -> int:
+    """The number of samples, which must be the same for all data that have samples."""
+    counts = {name: int(arrays[name].shape[1]) for name in shapes.data if shapes.by_sample(name)}
+    first, *others = counts
+    for other in others:
+        if counts[other] != counts[first]:
+            raise SpecError(
+                f"{first} has {counted(counts[first], 'sample')} and {other} has {counts[other]}: give the same number "
+                "for both"
+            )
+    return counts[first]
+
+
+def _check_promises(arrays: Mapping[str, Array], promises: tuple[Promise, ...]) -> None:
     for promise in promises:
-        for value in arrays[promise.tensor.name][promise.broken(arrays[promise.tensor.name])][:1]:
-            if not isinstance(promise, SumsToOne):
-                name = promise.tensor.name
-                raise SpecError(f"{name} has the entry {value:g}, but its entries are promised to {promise.wanted}")
-    if any(isinstance(promise, SumsToOne) and promise.tensor.name == y for promise in promises):
-        for position, total in enumerate(arrays[y].sum(axis=0), 1):
-            if abs(total - 1) > SUM_TOLERANCE:
-                raise SpecError(
-                    f"{y}: sample {position} sums to {total:.6g}, but the targets of each sample must sum to 1 over "
-                    "the classes (one 1 and the rest 0, or probabilities)"
-                )
+        name, values = promise.tensor.name, arrays[promise.tensor.name]
+        if isinstance(promise, SumsToOne) and promise.axis == 0 and promise.tensor.role == Role.TARGET:
+            for position, total in enumerate(values.sum(axis=0), 1):
+                if abs(total - 1) > SUM_TOLERANCE:
+                    raise SpecError(
+                        f"{name}: sample {position} sums to {total:.6g}, but the targets of each sample must sum to 1 "
+                        "over the classes (one 1 and the rest 0, or probabilities)"
+                    )
+        for value in values[np.broadcast_to(promise.broken(values), values.shape)][:1]:
+            raise SpecError(f"{name} has the entry {value:g}, but its entries are promised to {promise.wanted}")
+
+
+def _places(values: Array, tensor: Tensor, sizes: Mapping[Symbol, int]) -> Any:
+    """Entries that number the places of an axis, as integers."""
+    assert tensor.places is not None
+    first, last = tensor.places.start, int(tensor.places.stop.xreplace(sizes))
+    expected = f"whole numbers from {first} to {last} are expected"
+    for value in values[(values % 1 != 0) | (values < first) | (values > last)][:1]:
+        raise SpecError(f"{tensor.name} has the entry {value:g}, where {expected}")
+    return values.astype(int)
 
 
 def _check_kind(values: Array, targets: str, name: str) -> None:

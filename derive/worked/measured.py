@@ -18,6 +18,7 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.functions import kinks as function_kinks
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
+from derive.calculus.roles import Role
 from derive.record import record
 from derive.targets.named import in_axes
 from derive.worked.exact import frozen
@@ -86,8 +87,7 @@ class Meter:
     program: Program
     names: Mapping[str, str]
     sizes: Mapping[str, int]
-    x: Array
-    y: Array
+    data: tuple[Array, ...]
     kinks: tuple[Kink, ...]
 
     def measured(self, at: Values, gradient: Tensor, slopes: Array) -> Measured:
@@ -118,9 +118,14 @@ class Meter:
         """Run the module's forward pass and error with one weight perturbed; return the error and the pass."""
         changed: dict[str, Any] = {**at, name: at[name].astype(type(step))}
         changed[name][place] += step
+        return self.run(changed)
+
+    def run(self, parameters: Values) -> tuple[complex, Mapping[str, Array]]:
+        """Run the module's forward pass and error; return the error and the pass."""
         forward: dict[str, Array] = {}
-        self.network.forward(changed, self.x, forward)
-        return np.asarray(self.network.error(changed, self.x, self.y, forward)).item(), forward
+        inputs = (d for d, t in zip(self.data, self.program.inputs, strict=True) if t.role == Role.INPUT)
+        self.network.forward(parameters, *inputs, forward)
+        return np.asarray(self.network.error(parameters, *self.data, forward)).item(), forward
 
     def _jumps(self, above: Mapping[str, Array], below: Mapping[str, Array]) -> bool:
         """Whether a kink lies between two forward passes."""
@@ -133,8 +138,8 @@ class Meter:
     def _read(self, run: Mapping[str, Array]) -> Interpreter:
         """An interpreter with the data and the values of a forward pass."""
         tensors = self.program.tensors
-        x, y = (t.name for t in self.program.inputs)
-        held = {name: np.real(run[code]) for name, code in self.names.items() if code in run} | {x: self.x, y: self.y}
+        held = {name: np.real(run[code]) for name, code in self.names.items() if code in run}
+        held |= dict(zip((t.name for t in self.program.inputs), self.data, strict=True))
         return Interpreter({n: in_axes(tensors[n], v) for n, v in held.items()}, self.sizes, tensors, FLOATS)
 
 

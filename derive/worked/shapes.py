@@ -11,6 +11,7 @@ from sympy import Expr, Symbol
 from derive.arrays.matrix import Array as Stored
 from derive.calculus.index import Tensor
 from derive.calculus.program import Program
+from derive.calculus.roles import Role
 from derive.text.errors import SpecError
 from derive.worked.entries import Entries, counted
 
@@ -37,8 +38,12 @@ class Shapes:
         return int((rows * columns).xreplace(sizes))
 
     def is_data(self, name: str) -> bool:
-        """Return whether an array holds the data, with samples as rows in the input."""
+        """Return whether an array holds data."""
         return name in self.data
+
+    def by_sample(self, name: str) -> bool:
+        """Return whether an array holds data with samples, which are rows in the input."""
+        return self.is_data(name) and any(axis.sample for axis in self.tensors[name].axes)
 
     def sizes(self, known: Mapping[str, Entries]) -> dict[Symbol, int]:
         """Infer the symbolic widths from the given arrays. Raises SpecError if one is missing."""
@@ -59,7 +64,7 @@ class Shapes:
         """The sides of the stored array whose lengths follow from the given entries."""
         count, width = entries.shape
         rows, columns = self.side(name, 0), self.side(name, 1)
-        if self.is_data(name):
+        if self.by_sample(name):
             if entries.depth != 1 or rows != 1:
                 yield rows, width
         elif entries.depth == 2:
@@ -73,7 +78,7 @@ class Shapes:
 
         Raises SpecError for another shape.
         """
-        return self._data(name, entries, sizes) if self.is_data(name) else self._parameter(name, entries, sizes)
+        return self._data(name, entries, sizes) if self.by_sample(name) else self._parameter(name, entries, sizes)
 
     def _data(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
         width = int(self.side(name, 0).xreplace(sizes))
@@ -81,7 +86,7 @@ class Shapes:
         if entries.depth < 2 and width == 1:
             values = values.reshape(-1, 1)
         if values.shape[1] != width:
-            unit = "input" if name == self.data[0] else "output"
+            unit = "input" if self.tensors[name].role == Role.INPUT else "output"
             hint = "; samples are rows here" if entries.depth == 2 and values.shape[0] == width else ""
             given = f"{counted(values.shape[1], 'number')} for each sample"
             raise SpecError(f"{name} has {given}, but the network has {counted(width, unit)}{hint}")

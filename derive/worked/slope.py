@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sympy import Expr
 
 from derive.calculus.evaluate import FLOATS, Interpreter, as_floats, interpret
-from derive.calculus.index import Index, Tensor
+from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import Program
 from derive.record import record
 from derive.targets.named import Point, sizes
@@ -87,7 +87,7 @@ def slope(
     if numbers is None and derivation.program.extents:
         return None
     module = derivation.numpy_target.module
-    parameters, x, y, digits = _start(derivation, module, numbers, samples)
+    parameters, data, digits = _start(derivation, module, numbers, samples)
     shape = parameters[parameter.name].shape
     place = position(parameter, entry)
     if any(n >= length for n, length in zip(place, shape, strict=True)):
@@ -95,28 +95,32 @@ def slope(
     if any(np.any(np.abs(p) > LARGEST_PARAMETER) for p in parameters.values()):
         raise SpecError(_OUT_OF_RANGE)
     with np.errstate(all="ignore"):
-        machine = _evaluated(derivation.program, Point(parameters, {}, (x, y)))
-        gradients = module.gradients(parameters, x, y)
-        meter = Meter(module.NETWORK, derivation.program, {}, {}, x, y, ())
+        machine = _evaluated(derivation.program, Point(parameters, {}, data))
+        gradients = module.gradients(parameters, *data)
+        meter = Meter(module.NETWORK, derivation.program, {}, {}, data, ())
         *found, _, noise = meter.entry(parameters, parameter.name, place)
     derived, central, exact = (np.array([[n]]) for n in (gradients[parameter.name][place], *found))
     measured = Measured(derived, central, exact, np.array([[False]]), noise)
     if not all(np.all(np.isfinite(as_floats(v))) for v in (*machine.values.values(), measured.central)):
         raise SpecError(_OUT_OF_RANGE)
-    return Slope(machine, int(x.shape[1]), SEED if numbers is None else None, digits, measured)
+    return Slope(machine, machine.sizes[SAMPLES.name], SEED if numbers is None else None, digits, measured)
 
 
 def _start(
     derivation: Runnable, module: Any, numbers: Numbers | None, samples: int
-) -> tuple[Values, Array, Array, int]:
+) -> tuple[Values, tuple[Array, ...], int]:
     """The parameters, the data and the digits of the example."""
-    if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
-        return *draw_example(module.NETWORK, samples=samples, seed=SEED), DIGITS
+    program = derivation.program
+    large = derivation.parameter_count > MAX_PARAMETERS or any(len(t.axes) > 2 for t in program.tensors.values())
+    if numbers is None and large:
+        parameters, *arrays = draw_example(module.NETWORK, samples=samples, seed=SEED)
+        return parameters, tuple(arrays), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation)
-    x = derivation.program.inputs[0].name
-    kept = slice(None) if x in given.values else slice(samples)  # of drawn data
-    return start.parameters, start.X[:, kept], start.Y[:, kept], start.digits
+    drawn = all(t.name in start.drawn for t in program.inputs)
+    by_sample = {t.name: any(a.sample for a in t.axes) for t in program.inputs}
+    data = (array[:, :samples] if drawn and by_sample[name] else array for name, array in start.data.items())
+    return start.parameters, tuple(data), start.digits
 
 
 def _evaluated(program: Program, point: Point) -> Interpreter:

@@ -61,15 +61,14 @@ def made(tmp_path_factory) -> Callable[[str], tuple[Path, LivePart]]:
 def given(live: LivePart) -> Values:
     """The numbers that the page starts with."""
     program, start = live.view.batch, live.start
-    x, y = program.inputs
-    stored = {x.name: start.X, y.name: start.Y, **start.parameters}
+    stored = {**start.data, **start.parameters}
     values = {name: in_axes(program.tensors[name], array) for name, array in stored.items()}
     values |= {state.name: np.zeros([int(axis.extent) for axis in state.axes]) for state in program.states}
     return {**values, LEARNING_RATE.name: np.array(start.learning_rate)}
 
 
 def computed(live: LivePart, values: Values) -> Values:
-    return interpret(live.view.batch, values, {"m": live.start.X.shape[1]}, FLOATS, STAGES)
+    return interpret(live.view.batch, values, {"m": live.start.samples}, FLOATS, STAGES)
 
 
 def stepped(live: LivePart, values: Values) -> Values:
@@ -429,7 +428,7 @@ def test_a_screen_reader_is_told_what_each_number_is(name, made, open_page):
     levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(e => +e.tagName[1])")
     assert levels[0] == 1 and all(after <= before + 1 for before, after in pairwise(levels))
     fields = [said for role, said, value in told if role == "spinbutton" and value]
-    count = sum(int(np.size(value)) for value in (*live.start.parameters.values(), live.start.X, live.start.Y))
+    count = sum(int(np.size(value)) for value in (*live.start.parameters.values(), *live.start.data.values()))
     assert len({*fields}) == len(fields) == count + 1
     assert {"learning rate", "input 1", "weight from input 2 to unit 1 of layer 1"} <= {said.strip() for said in fields}
     assert not [
@@ -445,7 +444,7 @@ def test_a_screen_reader_is_told_what_each_number_is(name, made, open_page):
             assert any(
                 c.startswith(f"layer {number}, unit {unit}: pre-activation {z}, activation {a}, deriv") for c in cards
             )
-    assert {f"input 1: {live.start.X[0, 0]:.4f}", f"loss: {found['E']:.4f}"} <= {*cards}
+    assert {f"input 1: {live.start.data['X'][0, 0]:.4f}", f"loss: {found['E']:.4f}"} <= {*cards}
     page.click("#live-step")
     page.wait_for_function("() => document.querySelector('#live-said').textContent.startsWith('Step 1: the loss is ')")
     live_regions = page.eval_on_selector_all("[role=status], [aria-live]", "all => all.map(e => e.textContent.trim())")

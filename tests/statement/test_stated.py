@@ -16,6 +16,7 @@ from derive import SAMPLE_AXIS, ForwardPass, Network, SpecError, Statement, Stat
 from derive.calculus.index import SAMPLES, total
 from derive.files.seals import edited
 from derive.statement.quantities import SAME_SAMPLE
+from derive.worked.example import work
 from derive.worked.given import Numbers, settled
 
 
@@ -285,7 +286,7 @@ def test_the_error_is_stated_once():
 def test_a_worked_example_draws_numbers_that_keep_what_is_promised(promise):
     s = Statement()
     n, k = s.size("n", 3), s.size("k", 2)
-    x, y, W, w = s.input("x", n), s.target("y", k), s.parameter("W", k, n), s.parameter("w", n)
+    x, y, W, w = s.input("x", n), s.target("y", k), s.parameter("W", k, n), s.parameter("w", n, start=0.5)
     i, j = s.indices("i j", k, n)
     o = s.define("o", i, s.sum(W[i, j] * x[j] * log(w[j]), j))
     s.error(s.mean((y[i] - o[i]) ** 2, i))
@@ -370,21 +371,39 @@ def test_equal_statements_have_equal_digests():
     assert isinstance(two_layers().forward_pass(), ForwardPass)
 
 
-def test_numbers_are_for_one_input_and_one_target_of_columns():
-    def stated(*sides):
-        s = Statement()
-        x, y = s.input("x", *sides), s.target("y", 2)
-        W, i = s.parameter("W", 2, *sides), s.index("i", 2)
-        inner = s.indices(" ".join("jpq"[: len(sides)]), *sides)
-        o = s.define("o", i, s.sum(W[(i, *inner)] * x[inner], *inner))
-        s.error(s.sum((y[i] - o[i]) ** 2, i))
-        return s
-
-    several = stated(3)
-    several.input("z", 3)
-    for s, said in (
-        (several, "needs one input and one target, but the data are x, z and y"),
-        (stated(3, 4), "shows columns and matrices, and x is neither"),
+def test_a_worked_example_has_any_data_in_rows_and_columns():
+    s = Statement()
+    n, h, k = s.size("n", 3), s.size("h", 2), s.size("k", 4)
+    A, x, z = s.input("A", h, n, samples=False), s.input("x", n), s.input("z")
+    word, y, label = s.input("word", values=k), s.target("y", h), s.target("label", values=h)
+    W, C, i, j = s.parameter("W", h, n), s.parameter("C", k, h), *s.indices("i j", h, n)
+    o = s.define("o", i, s.sum(A[i, j] * W[i, j] * x[j], j) * z + C[word, i])
+    s.error(s.sum((y[i] - o[i]) ** 2, i) + o[label])
+    s.promise_mask(A)
+    derivation = derive(s)
+    given = {"word": [4, 1, 4], "z": [1, 2, 3], "steps": 2, "rounds": 3}
+    example = work(derivation, Numbers(given))
+    assert example.samples == 3 and {"A", "x", "y", "label", "W", "C"} == {*example.start.drawn}
+    assert not derivation.forward.promises[0].broken(example.start.data["A"]).any()
+    assert np.array_equal(example.start.data["word"], [[4, 1, 4]])
+    for step in example.steps:
+        assert max(float(m.difference.max()) for m in step.measured.values()) < 1e-6
+    for wrong, said in (
+        ({"word": [5, 1]}, "word has the entry 5, where whole numbers from 1 to 4 are expected"),
+        ({"label": [1.5, 1]}, r"label has the entry 1\.5, where whole numbers from 1 to 2 are expected"),
+        ({"z": [1, 2], "x": [[1, 2, 3]]}, "x has 1 sample and z has 2: give the same number for both"),
     ):
-        with pytest.raises(SpecError, match=f"a worked example {said}"):
-            settled(Numbers({"seed": 1}), derive(s))
+        with pytest.raises(SpecError, match=said):
+            settled(Numbers(wrong), derivation)
+    assert derivation.latex(numbers="seed:1") and derivation.explain("C[1,2]")
+
+
+def test_a_worked_example_needs_rows_and_columns():
+    s = Statement()
+    x, y, K, i, p = s.input("x", 3, 4), s.target("y", 3), s.parameter("K", 4), *s.indices("i p", 3, 4)
+    o = s.define("o", i, s.sum(K[p] * x[i, p], p))
+    s.error(s.sum((y[i] - o[i]) ** 2, i))
+    derivation = derive(s)
+    with pytest.raises(SpecError, match="a worked example shows numbers in rows and columns, and x has 3 axes"):
+        settled(Numbers({"seed": 1}), derivation)
+    assert derivation.explain("K[2]")

@@ -33,21 +33,21 @@ def refusal(values, *network, **options):
 
 def test_samples_are_rows_and_become_columns():
     got = start({"X": [[1, 2], [3, 4], [5, 6]], "Y": [[0, 1], [0, 0], [1, 0]]})
-    assert got.X.tolist() == [[1, 3, 5], [2, 4, 6]]
-    assert got.Y.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert got.data["X"].tolist() == [[1, 3, 5], [2, 4, 6]]
+    assert got.data["Y"].tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
 def test_one_sample_may_be_a_flat_list():
     got = start({"X": [1, 2], "Y": [0.5, 0.25]})
-    assert got.X.tolist() == [[1], [2]]
-    assert got.Y.tolist() == [[0.5], [0.25]]
+    assert got.data["X"].tolist() == [[1], [2]]
+    assert got.data["Y"].tolist() == [[0.5], [0.25]]
 
 
 def test_with_one_input_each_number_is_a_sample():
     got = start({"X": [1, 2, 3], "Y": [4, 5, 6]}, (1, 2, 1))
-    assert got.X.tolist() == [[1, 2, 3]]
-    assert got.Y.tolist() == [[4, 5, 6]]
-    assert start({"X": 1, "Y": 0}, (1, 1)).X.tolist() == [[1]]
+    assert got.data["X"].tolist() == [[1, 2, 3]]
+    assert got.data["Y"].tolist() == [[4, 5, 6]]
+    assert start({"X": 1, "Y": 0}, (1, 1)).data["X"].tolist() == [[1]]
 
 
 def test_weights_go_from_columns_to_rows_and_one_bias_serves_all_units():
@@ -111,30 +111,30 @@ def test_a_file_that_is_not_toml_is_named_with_its_line(tmp_path):
 def test_missing_values_are_drawn_with_few_decimals_and_named():
     got = start({"X": [[1, 2], [3, 4], [5, 6]], "W2": [[1, 2, 3], [4, 5, 6]]})
     assert got.drawn == ("Y", "W1", "b1", "b2")
-    assert got.Y.shape == (2, 3)
-    for array in (got.Y, got.parameters["W1"], got.parameters["b1"]):
+    assert got.data["Y"].shape == (2, 3)
+    for array in (got.data["Y"], got.parameters["W1"], got.parameters["b1"]):
         assert np.array_equal(array, np.round(array, 2))
         assert np.any(array != 0)
 
 
 def test_a_seed_draws_the_same_and_another_seed_something_else():
     one, two, other = (start({"seed": seed}) for seed in (4, 4, 5))
-    assert np.array_equal(one.X, two.X)
+    assert np.array_equal(one.data["X"], two.data["X"])
     assert all(np.array_equal(one.parameters[n], two.parameters[n]) for n in one.parameters)
-    assert not np.array_equal(one.X, other.X)
+    assert not np.array_equal(one.data["X"], other.data["X"])
 
 
 def test_giving_one_array_leaves_the_other_draws_as_they_were():
     free, bound = start({}), start({"W1": [[1, 2], [3, 4], [5, 6]]})
-    assert np.array_equal(free.X, bound.X)
+    assert np.array_equal(free.data["X"], bound.data["X"])
     assert np.array_equal(free.parameters["W2"], bound.parameters["W2"])
     assert np.array_equal(free.parameters["b1"], bound.parameters["b1"])
 
 
 def test_drawn_targets_are_valid_for_the_loss():
     got = start({"X": [[1, 2]] * 20}, *CLASSES)
-    assert np.array_equal(got.Y.sum(axis=0), np.ones(20))
-    assert set(got.Y.ravel()) == {0, 1}
+    assert np.array_equal(got.data["Y"].sum(axis=0), np.ones(20))
+    assert set(got.data["Y"].ravel()) == {0, 1}
 
 
 def test_widths_with_names_are_read_off_the_data():
@@ -143,7 +143,7 @@ def test_widths_with_names_are_read_off_the_data():
     got = start({"X": [1, 2], "Y": [1], "b1": [1, 2, 3, 4]}, "n,h,k")
     assert got.parameters["W1"].shape == (4, 2)
     got = start({"Y": 1, "W1": [[1, 2, 3]]}, "n,1", bias="augmented")
-    assert got.X.shape == (2, 1)
+    assert got.data["X"].shape == (2, 1)
 
 
 # What is refused.

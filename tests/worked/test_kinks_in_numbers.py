@@ -95,4 +95,4 @@ def test_shares_are_not_negative():
 )
 def test_drawn_targets_fit_the_loss(activation, loss, fits):
     for seed in range(5):
-        assert np.all(fits(example(activation, loss, {"seed": seed}, (2, 3)).start.Y))
+        assert np.all(fits(example(activation, loss, {"seed": seed}, (2, 3)).start.data["Y"]))

@@ -84,13 +84,13 @@ def test_mazur_numbers_from_another_order_of_updates(mazur):
     parameters = {n: v.copy() for n, v in start.parameters.items()}
     for done in range(10_000):
         values = {}
-        module.forward(parameters, start.X, values)
+        module.forward(parameters, start.data["X"], values)
         for name in ("W2", "W1"):  # each gradient with the weights as they are by then
-            slope = module.gradients(parameters, start.X, start.Y, values)[name]
+            slope = module.gradients(parameters, start.data["X"], start.data["Y"], values)[name]
             parameters[name] -= start.learning_rate * slope
         if done == 0:
-            assert rounded([module.error(parameters, start.X, start.Y)], 9) == [0.291027924]
-    assert rounded(module.forward(parameters, start.X), 9) == [0.015912196, 0.984065734]
+            assert rounded([module.error(parameters, start.data["X"], start.data["Y"])], 9) == [0.291027924]
+    assert rounded(module.forward(parameters, start.data["X"]), 9) == [0.015912196, 0.984065734]
 
 
 def test_mazur_by_the_trainer():
