@@ -148,8 +148,9 @@ class Symbol(Node):
     r"""A letter with what stands around it.
 
     ``indices`` are letters, or strings of digits as they stand there (``11`` may be one
-    index or two), or formulas in LaTeX such as ``2p + k - 1``, the last one above if it is ``raised``; ``sample`` is the upper index, ``others`` are those after
-    it, ``layer`` the number in brackets.
+    index or two), or formulas in LaTeX such as ``2p + k - 1``, the last one above if it is
+    ``raised``; ``sample`` is the upper index, ``others`` are those after it, ``layer`` the
+    number in brackets.
     """
 
     letter: str
@@ -1493,10 +1494,8 @@ class _Parser:
         pieces = _split(self.tokens, ",")
         if any(map(_is_formula, pieces)) or (pieces[1:] and any(map(_is_multiple, pieces))):
             self.at = len(self.tokens)
-            plain = [
-                (written(p),) if _is_formula(p) or _is_multiple(p) else _Parser(p)._plain_indices() for p in pieces
-            ]
-            return replace(symbol, indices=(*(i for some in plain for i in some), *above), commas=True)
+            read = [i for piece in pieces for i in _Parser(piece)._of_a_piece()]
+            return replace(symbol, indices=(*read, *above), commas=True)
         found: list[str] = []
         commas = False
         while self.peek():
@@ -1515,13 +1514,12 @@ class _Parser:
             raise self.wrong("an empty index")
         return replace(symbol, indices=(*found, *above), commas=commas)
 
-    def _plain_indices(self) -> tuple[str, ...]:
-        """Letters and numbers side by side."""
-        return (
-            self._indexed(Symbol("")).indices
-            if len(self.tokens) > 1 or not self.peek().isdigit()
-            else (self._digits(),)
-        )
+    def _of_a_piece(self) -> tuple[str, ...]:
+        """What stands between two commas: a formula, or letters and numbers side by side."""
+        if _is_formula(self.tokens) or _is_multiple(self.tokens):
+            self.expression(), self.done()
+            return (written(self.tokens),)
+        return self._indexed(Symbol("")).indices
 
     def _digits(self) -> str:
         digits = self.next().text

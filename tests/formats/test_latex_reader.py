@@ -14,6 +14,10 @@ def w(*indices: str, layer: int | None = None) -> Symbol:
     return Symbol("w", layer, indices)
 
 
+#: The range of a letter below the sign of a maximum.
+RANGE = (("k", Number(1), Number(3)),)
+
+
 @pytest.mark.parametrize(
     ("latex", "tree"),
     [
@@ -33,6 +37,15 @@ def w(*indices: str, layer: int | None = None) -> Symbol:
         (r"d\, z", Times((Symbol("d"), Symbol("z")))),
         ("[i = j]", lr.Kronecker("i", "j")),
         ("[i = 0]", lr.Kronecker("i", "0")),
+        ("[p = 2j + k - 1]", lr.Bracket((Symbol("p"),), formula("2j + k - 1"))),
+        (r"x_{i, 2j + k - 1}", Symbol("x", None, ("i", "2j + k - 1"), commas=True)),
+        (r"\Psi_{z i, 2j}", Symbol(r"\Psi", None, ("z", "i", "2j"), commas=True)),
+        (r"C_{w_{t}^{\mu}, i}", Symbol("C", None, (r"w_{t}^{\mu}", "i"), commas=True)),
+        (r"\max_{1 \le k \le 3} x_{k}", lr.Extreme("max", RANGE, Symbol("x", None, ("k",)))),
+        (
+            r"[(p, q) = \operatorname*{arg\,min}_{1 \le k \le 3} x]",
+            lr.Bracket((Symbol("p"), Symbol("q")), lr.Extreme("argmin", RANGE, Symbol("x"))),
+        ),
         (r"\delta_{ij}", Symbol(r"\delta", None, ("i", "j"))),
         ("{}^{(2)}w_{i}^{j}", Symbol("w", 2, ("i", "j"), raised=True)),
         ("{}^{(2)}w^{j}_{i}", Symbol("w", 2, ("i", "j"), raised=True)),
@@ -92,7 +105,9 @@ def test_a_product_binds_tighter_than_the_entrywise_one() -> None:
         r"\begin{array}{c} x \end{array}",
         r"x_{i}_{j}",
         r"z^{[1][2]}",
-        r"x_{i+1}",
+        r"x_{i+}",
+        r"\max_{k} x_{k}",
+        r"[k = \operatorname*{arg\,med}_{1 \le r \le 3} x_{r}]",
         r"\begin{cases} 1 & \text{sometimes} \end{cases}",
         "x , y",
         r"\text{words}",
