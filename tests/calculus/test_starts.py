@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import Statement, axis
+from helpers import axis, closed, define, dense, squares, summed
 from sympy import Expr, Piecewise, exp, log, sqrt, tanh
 
 from derive.api import derive
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import total
+from derive.statement.stated import Statement
 from derive.text.errors import StatementError
 
 K = axis(2)
@@ -21,12 +22,12 @@ K = axis(2)
 def scaled(formula: Callable[[Expr, Any], Expr], start: Any = None, units: bool = False) -> ForwardPass:
     """``g = formula(z, T)`` of a dense layer z, with the entry of T of the same unit, or its only one."""
     s = Statement()
-    x, y = s.given("x", "input", axis(3)), s.given("y", "target", K)
-    w = s.learned("W", K, axis(3))
-    t = s.learned("T", *([K] if units else []))
-    z = s.dense("z", w, x)
-    g = s.define("g", z.axes, lambda i, u: formula(z[i, u], t[(i,) if units else ()]))
-    return s.error(s.squares(y, g), starts={} if start is None else {"T": start})
+    x, y = s.input("x", 3), s.target("y", K.extent)
+    w = s.parameter("W", K.extent, 3)
+    t = s.parameter("T", *([K.extent] if units else []))
+    z = dense(s, "z", w, x)
+    g = define(s, "g", z.axes, lambda i, u: formula(z[i, u], t[(i,) if units else ()]))
+    return closed(s, squares(s, y, g), starts={} if start is None else {"T": start})
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,10 @@ def test_what_has_a_value_at_the_start_is_accepted(formula: Any, start: Any) -> 
 
 def test_a_tensor_that_is_0_at_the_start_is_followed() -> None:
     s = Statement()
-    x, y, t = s.given("x", "input", axis(3)), s.given("y", "target", K), s.learned("T", K)
-    z = s.dense("z", s.learned("W", K, axis(3)), x)
-    size = s.define("r", (), lambda: s.sum(K, lambda i: t[i,] ** 2), role="r")
-    g = s.define("g", z.axes, lambda i, u: z[i, u] + 1 / sqrt(size[()]))
-    forward = s.error(s.squares(y, g) + total(t[(i := s.supply.fresh(K)),], i), starts={"T": 0})
+    x, y, t = s.input("x", 3), s.target("y", K.extent), s.parameter("T", K.extent)
+    z = dense(s, "z", s.parameter("W", K.extent, 3), x)
+    size = define(s, "r", (), lambda: summed(s, K, lambda i: t[i,] ** 2), role="r")
+    g = define(s, "g", z.axes, lambda i, u: z[i, u] + 1 / sqrt(size[()]))
+    forward = closed(s, squares(s, y, g) + total(t[(i := s.supply.fresh(K)),], i), starts={"T": 0})
     with pytest.raises(StatementError, match=r"divides by r, which is 0 .*: give T another start than 0"):
         derive(forward)

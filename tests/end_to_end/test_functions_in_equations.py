@@ -9,7 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Statement, axis, complex_step, given_and_learned, index_form, interpreted, load, off, real
+from helpers import (
+    axis,
+    closed,
+    complex_step,
+    define,
+    dense,
+    given_and_learned,
+    index_form,
+    interpreted,
+    load,
+    off,
+    real,
+    squares,
+    summed,
+)
 from reading import check_page
 from sympy import (
     Abs,
@@ -44,7 +58,9 @@ from sympy import (
 from derive.api import derive
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
-from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, total
+from derive.statement.quantities import Entries
+from derive.statement.stated import Statement
 from derive.targets.loops.loops import evaluate
 
 N, H, K = axis(3), axis(4), axis(2)
@@ -87,33 +103,33 @@ LEARNED: dict[str, Callable[[Expr, Expr], Expr]] = {
 }
 
 
-def layered(layer: Callable[[Statement, Tensor, Tensor], Tensor]) -> ForwardPass:
+def layered(layer: Callable[[Statement, Entries, Entries], Entries]) -> ForwardPass:
     """Two dense layers, what ``layer`` makes of them and the input, and a dense layer."""
     s = Statement()
-    x, y = s.given("x", "input", N), s.given("y", "target", K)
-    z = s.dense("z", s.learned("W", H, N), x, s.learned("b", H))
+    s.constant("eps", Fraction(1, 100))
+    x, y = s.input("x", N.extent), s.target("y", K.extent)
+    z = dense(s, "z", s.parameter("W", H.extent, N.extent), x, s.parameter("b", H.extent))
     a = layer(s, z, x)
-    g = s.dense("g", s.learned("V", K, H), a)
-    constants = {"eps": Fraction(1, 100)} if any(e.expression.has(EPS, LEAKY) for e in s.equations) else {}
-    return s.error(s.squares(y, g), constants=constants)
+    g = dense(s, "g", s.parameter("V", K.extent, H.extent), a)
+    return closed(s, squares(s, y, g))
 
 
 def of_two(formula: Callable[[Expr, Expr], Expr]) -> ForwardPass:
-    def layer(s: Statement, z: Tensor, x: Tensor) -> Tensor:
-        w = s.dense("w", s.learned("U", H, N), x, s.learned("c", H))
-        return s.define("a", z.axes, lambda i, u: formula(z[i, u], w[i, u]))
+    def layer(s: Statement, z: Entries, x: Entries) -> Entries:
+        w = dense(s, "w", s.parameter("U", H.extent, N.extent), x, s.parameter("c", H.extent))
+        return define(s, "a", z.axes, lambda i, u: formula(z[i, u], w[i, u]))
 
     return layered(layer)
 
 
 def of_one(formula: Callable[[Expr], Expr]) -> ForwardPass:
-    return layered(lambda s, z, _: s.define("a", z.axes, lambda i, u: formula(z[i, u])))
+    return layered(lambda s, z, _: define(s, "a", z.axes, lambda i, u: formula(z[i, u])))
 
 
 def learned(formula: Callable[[Expr, Expr], Expr]) -> ForwardPass:
-    def layer(s: Statement, z: Tensor, _: Tensor) -> Tensor:
-        t = s.learned("t", H)
-        return s.define("a", z.axes, lambda i, u: formula(z[i, u], t[i,]))
+    def layer(s: Statement, z: Entries, _: Entries) -> Entries:
+        t = s.parameter("t", H.extent)
+        return define(s, "a", z.axes, lambda i, u: formula(z[i, u], t[i,]))
 
     return layered(layer)
 
@@ -121,32 +137,37 @@ def learned(formula: Callable[[Expr, Expr], Expr]) -> ForwardPass:
 def in_one_equation(formula: Callable[[Expr], Expr]) -> ForwardPass:
     """``q = f(W x + b)``."""
     s = Statement()
-    x, y = s.given("x", "input", N), s.given("y", "target", K)
-    w, b = s.learned("W", K, N), s.learned("b", K)
-    q = s.define("q", y.axes, lambda i, u: formula(s.sum(N, lambda j: w[i, j] * x[j, u]) + b[i,]))
-    return s.error(s.squares(y, q))
+    x, y = s.input("x", N.extent), s.target("y", K.extent)
+    w, b = s.parameter("W", K.extent, N.extent), s.parameter("b", K.extent)
+    q = define(s, "q", y.axes, lambda i, u: formula(summed(s, N, lambda j: w[i, j] * x[j, u]) + b[i,]))
+    return closed(s, squares(s, y, q))
 
 
 def of_an_error() -> ForwardPass:
     """A hinge, an absolute error, cases in a sum, a penalty of absolute values."""
     s = Statement()
-    x, y, v = s.given("x", "input", N), s.given("y", "target", K), s.learned("V", K, N)
-    g = s.dense("g", v, x)
+    x, y, v = s.input("x", N.extent), s.target("y", K.extent), s.parameter("V", K.extent, N.extent)
+    g = dense(s, "g", v, x)
     k, u = s.supply.several(y.axes)
     i, j = s.supply.several(v.axes)
     cases = Piecewise((g[k, u] ** 2, g[k, u] > y[k, u]), (2 * g[k, u], True))
     term = Max(0, 1 - y[k, u] * g[k, u]) + 2 * Abs(y[k, u] - g[k, u]) + cases
-    return s.error(total(term, k, u) / SAMPLES + total(Abs(v[i, j]), i, j) / 10)
+    return closed(s, total(term, k, u) / SAMPLES + total(Abs(v[i, j]), i, j) / 10)
 
 
 def in_sums() -> ForwardPass:
     """Maxima of weights in a sum, of a sum over units, and cases that a number of each sample decides."""
     s = Statement()
-    x, y, v, b = s.given("x", "input", N), s.given("y", "target", K), s.learned("V", K, N), s.learned("b", K)
-    q = s.define("q", (K, S), lambda i, u: b[i,] + s.sum(N, lambda j: Max(v[i, j], 0) * x[j, u]))
-    r = s.define("r", (S,), lambda u: s.sum(K, lambda i: Max(q[i, u], b[i,])))
-    p = s.define("p", (K, S), lambda i, u: Piecewise((q[i, u], r[u,] > 0), (2 * q[i, u], True)))
-    return s.error(s.squares(y, p))
+    x, y, v, b = (
+        s.input("x", N.extent),
+        s.target("y", K.extent),
+        s.parameter("V", K.extent, N.extent),
+        s.parameter("b", K.extent),
+    )
+    q = define(s, "q", (K, S), lambda i, u: b[i,] + summed(s, N, lambda j: Max(v[i, j], 0) * x[j, u]))
+    r = define(s, "r", (S,), lambda u: summed(s, K, lambda i: Max(q[i, u], b[i,])))
+    p = define(s, "p", (K, S), lambda i, u: Piecewise((q[i, u], r[u,] > 0), (2 * q[i, u], True)))
+    return closed(s, squares(s, y, p))
 
 
 PASSES: dict[str, Callable[[], ForwardPass]] = {
