@@ -26,6 +26,7 @@ class ForwardPass:
     equations read to their values. ``outputs`` are the names of the tensors that are predicted; empty
     if there is one that the equations tell. ``starts`` maps parameters to their initial values: the name of an
     initialisation, a number, or an array as nested tuples. A parameter without an entry starts by the default.
+    ``letters`` are the names that the author gave to the indices over each axis.
     """
 
     equations: tuple[Equation, ...]
@@ -36,6 +37,7 @@ class ForwardPass:
     constants: Mapping[str, Fraction] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     starts: Mapping[str, Any] = field(default_factory=dict)
+    letters: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("equations", "inputs", "parameters", "promises", "outputs"):

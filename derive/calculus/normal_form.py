@@ -11,11 +11,11 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Protocol
 
-from sympy import Rational, Symbol, sympify
+from sympy import Rational, Symbol, preorder_traversal, sympify
 
 from derive.calculus.cases import with_cases
 from derive.calculus.functions import with_constants, with_fractions
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
+from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed
 from derive.calculus.promises import Promise
 from derive.calculus.roles import STATED, Role
 
@@ -66,7 +66,18 @@ def normal(forward: Stated) -> dict[str, Any]:
         "parameters": tuple(map(_plain, forward.parameters)),
         "constants": {name: exact_number(value) for name, value in forward.constants.items()},
         "supply": supply,
+        "letters": _letters(forward.equations),
     }
+
+
+def _letters(equations: tuple[Equation, ...]) -> dict[Axis, tuple[str, ...]]:
+    """The names of the indices that run over each axis, in the order in which they occur."""
+    found: dict[Axis, dict[str, None]] = {}
+    for equation in equations:
+        others = (node for node in preorder_traversal(sympify(equation.expression)) if isinstance(node, Index))
+        for index in (*equation.indices, *others):
+            found.setdefault(index.axis, {})[index.name] = None
+    return {axis: tuple(names) for axis, names in found.items()}
 
 
 def exact(equation: Equation, forward: Stated) -> Equation:

@@ -18,7 +18,7 @@ from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_o
 from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
-from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.prediction import stages
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
@@ -117,6 +117,7 @@ class Program:
     constants: Mapping[str, Fraction] = field(default_factory=dict)
     starts: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    letters: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -265,6 +266,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
         constants,
         forward.starts,
         tuple(tensor.name for tensor in forward.predictions),
+        forward.letters,
     )
     program.check()
     return program

@@ -224,7 +224,7 @@ class IndexForm(Symbols):
         chosen = dict(self.letters)
         for index in missing:
             pool = self.notation.sample_letters if index.axis.sample else self.notation.bound_letters
-            chosen[index] = self.spare(pool, used)
+            chosen[index] = self.spare((*self.own_letters(index), *pool), used)
             used.add(chosen[index])
         return replace(self, letters=chosen)
 

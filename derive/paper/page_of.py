@@ -27,6 +27,7 @@ def page_for(program: Program, notation: Notation) -> Page:
         functions={**_numbered(program, "activation"), **_numbered(program, "loss")},
         by_layer=notation.function_layers and _told_by_layers(program),
         taken=taken,
+        preferred=program.letters,
     )
 
 

@@ -46,6 +46,7 @@ class Symbols:
     batch: bool = False
     shapes: bool = False
     taken: frozenset[str] = frozenset()
+    preferred: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
     given: Mapping[Expr, Box] = field(default_factory=dict)
     decimals: bool = False
     dotted: bool = False
@@ -68,8 +69,13 @@ class Symbols:
             for index in indices:
                 source = self.notation.sample_letters if index.axis.sample else letters
                 if index not in chosen:
-                    chosen[index] = self.spare(source, chosen.values())
+                    chosen[index] = self.spare((*self.own_letters(index), *source), chosen.values())
         return replace(self, letters=chosen)
+
+    def own_letters(self, index: Index) -> tuple[str, ...]:
+        """The letters that the author of the equations gave to indices over the same axis, unless it is the samples."""
+        names = () if index.axis.sample else self.preferred.get(index.axis, ())
+        return tuple(name for name in names if name in LETTERS)
 
     def spare(self, letters: Iterable[str], used: Collection[str] = ()) -> str:
         """The first letter for an index that neither an index nor a tensor uses, from ``letters`` or beyond."""
