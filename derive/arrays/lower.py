@@ -35,7 +35,9 @@ def has_axes(node: mx.Node) -> bool:
         return False
     if isinstance(node, mx.Array):
         return bool(node.tensor.axes) or node.tensor.role not in (Role.CONSTANT, Role.LEARNING_RATE)
-    return isinstance(node, mx.Repeat | mx.Formula) or any(has_axes(c) for c in mx.children(node))
+    if isinstance(node, mx.Formula):
+        return bool(node.equation.target.axes) or node.equation.target.role != Role.ERROR
+    return isinstance(node, mx.Repeat) or any(has_axes(c) for c in mx.children(node))
 
 
 def _explicit(node: mx.Node) -> mx.Node:
