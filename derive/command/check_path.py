@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derive.files.seals import HEADER_LINES, edited
-from derive.targets.numpy.runtime.check import draw_example
+from derive.targets.numpy.runtime.example import draw_example
 from derive.targets.verify import ENTRIES, ENTRYWISE, GradientReport, check_gradients, compare_named
 from derive.text.errors import CheckError
 from derive.text.user_text import cut, shown_path

@@ -24,7 +24,8 @@ from derive.calculus.program import STAGES, Program
 from derive.learning.descent import SQUARE_NORM
 from derive.record import record
 from derive.targets.named import Point, computed, example, in_axes, offered, sizes
-from derive.targets.numpy.runtime.check import draw_example, sides_of_kinks
+from derive.targets.numpy.runtime.check import sides_of_kinks
+from derive.targets.numpy.runtime.example import draw_example
 
 Array = NDArray[Any]
 

@@ -21,7 +21,9 @@ from derive.targets.grouped import Grouped
 from derive.targets.named import example
 from derive.targets.names import code_names
 from derive.targets.numpy.package import Rendered
-from derive.targets.numpy.runtime.check import compare_steps, draw_example, gradient_report
+from derive.targets.numpy.runtime.check import gradient_report
+from derive.targets.numpy.runtime.check_steps import compare_steps
+from derive.targets.numpy.runtime.example import draw_example
 from derive.text.errors import ModuleError, StatementError
 
 #: The largest accepted difference of a gradient from each numerical one, relative to its own largest entry.

@@ -18,7 +18,7 @@ from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import Program
 from derive.record import record
 from derive.targets.named import Point, sizes
-from derive.targets.numpy.runtime.check import draw_example
+from derive.targets.numpy.runtime.example import draw_example
 from derive.text.errors import SpecError
 from derive.worked.exact import DIGITS as EXACT_DIGITS
 from derive.worked.exact import EXACT

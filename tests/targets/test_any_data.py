@@ -432,3 +432,46 @@ def test_integer_targets_are_classes():
     assert trainer.score(X, labels) == np.mean(1 + trainer.predict(X).argmax(axis=1) == labels) > 0.9
     with pytest.raises(ValueError, match="Y holds 0; expected integers from 1 to 4"):
         trainer.fit(X, labels - 1)
+
+
+def looked_up() -> Statement:
+    """The places of integers are rows of an input, counted from 0; its sizes come with it."""
+    s = Statement(name="looked_up")
+    v, d, n = s.size("v", start=0), s.size("d", 3), s.size("n")
+    word, table, W = s.input("word", values=v), s.input("table", v, d, samples=False), s.parameter("W", n, d)
+    y = s.target("y", n, n)
+    s.promise_sums_to_one(y, over=None)
+    i, k, j = s.indices("i k j", n, n, d)
+    z = s.define("z", i, s.sum(W[i, j] * table[word, j], j))
+    s.error(s.sum(y[i, k] * (z[i] - z[k]) ** 2, i, k))
+    s.output(z)
+    return s
+
+
+def test_places_may_be_those_of_an_input():
+    derivation = derive(looked_up())
+    assert derivation.check().passed
+    module = load(derivation.numpy())
+    with pytest.raises(TypeError, match=r"Trainer needs the widths n=\.\.\., or parameters"):
+        module.Trainer()
+    trainer, table = module.Trainer(n=4, seed=1), DRAW.normal(size=(7, 3))
+    words = np.array([0, 6, 2])
+    assert np.allclose(trainer.predict({"word": words, "table": table}), table[words] @ trainer.parameters["W"].T)
+    with pytest.raises(ValueError, match="word holds 7; expected integers from 0 to 6"):
+        trainer.predict({"word": words + 1, "table": table})
+    with pytest.raises(ValueError, match="y does not fit: the targets of each sample must sum to 1"):
+        trainer.fit({"word": words, "table": table}, DRAW.uniform(1, 2, (3, 4, 4)))
+    shares = DRAW.uniform(size=(3, 4, 4))
+    trainer.fit({"word": words, "table": table}, shares / shares.sum(axis=1, keepdims=True))
+
+
+def test_shares_sum_over_the_axis_that_is_promised():
+    s = Statement(name="summed")
+    t, n = s.size("t", 3), s.size("n", 2)
+    M, x, y, w = s.input("M", t, t), s.input("x", t, n), s.target("y", t), s.parameter("w", n)
+    p, q, j = s.indices("p q j", t, t, n)
+    s.promise_sums_to_one(M)
+    o = s.define("o", p, tanh(s.sum(M[p, q] * w[j] * x[q, j], q, j)))
+    s.error(s.mean((y[p] - o[p]) ** 2, p))
+    found = load(derive(s).numpy()).example()[1]
+    assert found.shape == (7, 3, 3) and np.allclose(found.sum(axis=1), 1)

@@ -177,7 +177,9 @@ def _is_matrix(tensor: Tensor) -> bool:
 
 def _stored_place(tensor: Tensor, axis: int) -> int:
     """The place among the stored axes of one of the axes in the equations."""
-    return tensor.stored_axes.index(tensor.axes[axis]) if len(tensor.axes) > 2 else axis
+    before = sum(not other.sample for other in tensor.axes[:axis])
+    sampled = any(other.sample for other in tensor.axes)
+    return sampled + before if len(tensor.axes) > 2 else axis
 
 
 def sample_axes(tensors: Iterable[Tensor]) -> Iterator[tuple[str, int | None]]:

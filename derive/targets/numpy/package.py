@@ -37,21 +37,15 @@ _RUNTIME = {
     "Network": "network",
     **dict.fromkeys(("Line", "Steps", "side_by_side"), "steps"),
     "TrainerBase": "trainer",
-    **dict.fromkeys(("compare_gradients", "compare_steps", "draw_example", "gradient_report", "report"), "check"),
+    **dict.fromkeys(("compare_gradients", "gradient_report"), "check"),
+    "compare_steps": "check_steps",
+    "draw_example": "example",
+    "report": "report",
 }
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
-    "values",
-    "data",
-    "finite",
-    "parameters",
-    "network",
-    "steps",
-    "stopping",
-    "files",
-    "course",
-    "trainer",
-    "check",
+    *("values", "data", "finite", "parameters", "network", "steps", "stopping", "files", "course", "trainer"),
+    *("example", "check", "check_steps", "report"),
 )
 #: The types of the equations in a file without the runtime.
 _TYPES = """\

@@ -1,98 +1,21 @@
-"""The check of gradients and of steps."""
+"""The check of gradients."""
 
 from __future__ import annotations
 
 import math
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derive.targets.numpy.runtime.data import _at, _Datum, _width
-from derive.targets.numpy.runtime.network import FAILURES, FUNCTIONS, Network
-from derive.targets.numpy.runtime.steps import Steps, _Fast
+from derive.targets.numpy.runtime.network import Network
 from derive.targets.numpy.runtime.values import (
     Array,
     Parameters,
     Seed,
-    _checked_rate,
-    _copied,
     _generator,
     _positive_integer,
 )
-
-#: How data of a kind are drawn for an example.
-_DRAWN: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
-    "real": lambda draw, shape: draw.normal(0, 1, shape),
-    "unit": lambda draw, shape: draw.uniform(0, 1, shape),
-    "signs": lambda draw, shape: draw.choice([-1.0, 1.0], shape),
-    "counts": lambda draw, shape: draw.integers(0, 6, shape).astype(np.float64),
-    "mask": lambda draw, shape: (draw.uniform(0, 1, shape) < 0.75).astype(np.float64),
-    "positive": lambda draw, shape: draw.uniform(0.5, 1.5, shape),
-    "chances": lambda draw, shape: draw.uniform(0.1, 0.9, shape),
-}
-
-
-def draw_example(network: Network, samples: int = 7, seed: int = 0) -> tuple[Any, ...]:
-    """Random parameters (biases too), inputs and targets, to check gradients with.
-
-    Parameters and inputs are smaller where the error or all its slopes would be out of
-    range.
-    """
-    samples, generator = _positive_integer(samples, "samples"), _generator(seed)
-    widths = {name: 3 + number for number, name in enumerate(network.widths)}
-    parameters = network.checked_initial_parameters(seed, **widths)
-    network.check_parameters(parameters)
-    for name, value in parameters.items():
-        value += generator.normal(0, 0.1, value.shape)
-        if name in network.kinds:
-            how = network.kinds[name], network.over.get(name, 0)
-            value[...] = _of_kind(*how, value.shape, generator)
-    sizes = network.sizes(parameters)
-    data = [_drawn(datum, samples, sizes, generator) for datum in network.data.all]
-    for scale in (1.0, 1e-2, 1e-4):
-        drawn = network.scaled(parameters, scale)
-        smaller = network.data.scaled(data, scale)
-        with np.errstate(all="ignore"):
-            error = network.measured(drawn, *smaller)
-            slopes = network.differentiated(drawn, *smaller)
-            if math.isfinite(error) and any(map(np.any, slopes.values())):
-                return drawn, *smaller
-    return parameters, *data
-
-
-def _drawn(
-    datum: _Datum, samples: int, sizes: dict[str, int], generator: np.random.Generator
-) -> Array:
-    """Random data; a width that no parameter has gets a number of its own."""
-    for extent in datum.shape:
-        if isinstance(extent, str):
-            sizes.setdefault(_width(extent)[0], 3 + len(sizes))
-    shape = tuple(samples if e is None else _at(e, sizes) for e in datum.shape)
-    if datum.places is not None:
-        extent, start = datum.places
-        return start + generator.integers(0, _at(extent, sizes), shape)
-    kind = "unit" if datum.target and datum.kind == "real" else datum.kind
-    found = _of_kind(kind, datum.over, shape, generator)
-    if kind == "mask":  # whatever it is summed over, something is left
-        for axis, extent in enumerate(datum.shape):
-            if extent is not None:
-                np.moveaxis(found, axis, 0)[0] = 1
-    return found
-
-
-def _of_kind(
-    kind: str, over: int, shape: tuple[int, ...], generator: np.random.Generator
-) -> Array:
-    """Random numbers of a kind; those of an axis sum to 1 if they are shares."""
-    if kind == "classes":
-        others = shape[:over] + shape[over + 1 :]
-        one_hot = np.eye(shape[over])[generator.integers(0, shape[over], others)]
-        return np.ascontiguousarray(np.moveaxis(one_hot, -1, over))
-    found = _DRAWN["positive" if kind == "shares" else kind](generator, shape)
-    return found / np.sum(found, over, keepdims=True) if kind == "shares" else found
 
 
 def compare_gradients(
@@ -295,145 +218,3 @@ def _directions(
         direction[position] = 1
         directions.append(direction.reshape(shape))
     return directions
-
-
-def compare_steps(
-    network: Network,
-    faster: Steps | None,
-    parameters: Parameters,
-    *data: ArrayLike,
-    steps: int = 5,
-    learning_rate: float = 0.01,
-    state: Parameters | None = None,
-) -> float:
-    """How far the steps of `Trainer.fit` are from those of `update`.
-
-    Each takes a step with all samples, one with half of them, one with a single sample,
-    and `steps` steps with a single sample each, at a learning rate so small that no
-    difference grows. The difference of an array is relative to its largest entry, that
-    of the errors also to the largest number of the forward pass. It is divided by the
-    growth of a rounding error in the parameters. The first step starts from `state`, by
-    default the initial one. Raises ValueError or TypeError as `update` does.
-    """
-    network.check_parameters(parameters)
-    state = network.initial_state(parameters) if state is None else state
-    network.check_state(parameters, state)
-    parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
-    rows = network.data.turned(network.stored(parameters, data))
-    rate, count = _checked_rate(learning_rate), _positive_integer(steps, "steps")
-    if faster is None or faster.change(network):
-        return 0.0  # fit takes its steps with update
-    samples = np.arange(network.data.samples(rows))
-    alone = np.resize(samples, (count, 1))
-    compared = _Apart(network, faster, parameters, state, rows)
-    with np.errstate(all="ignore"):
-        after = compared.stepped(parameters, alone[:1], rate)
-        change = max(_distance(after[n], value) for n, value in parameters.items())
-        slow = rate * min(1.0, 1e-3 / change) if change > 0 else rate
-        half = samples[None, : (len(samples) + 1) // 2]
-        each = ((samples[None], rate), (half, rate), (alone[:1], rate), (alone, slow))
-        return float(np.max([compared.worst(*how) for how in each]))
-
-
-class _Apart(NamedTuple):
-    """Two renderings of the same steps, from the same point."""
-
-    network: Network
-    faster: Steps
-    parameters: Parameters
-    state: Parameters
-    rows: Sequence[Array]
-
-    def worst(self, batches: Array, rate: float) -> float:
-        """The worst difference between the two renderings after these steps."""
-        stated = self.stepped(self.parameters, batches, rate)
-        second, kept = _copied(self.parameters), _copied(self.state)
-        steps = _Fast(self.faster, self.network, second, kept, batches.shape[1])
-        rows = [np.ascontiguousarray(array) for array in self.rows]
-        errors = steps.run(steps.arranged(rows), batches, rate)
-        steps.store(second, kept)
-        found = _together(second, kept, errors)
-        signs = np.random.default_rng(0)
-        nudged = {
-            name: value * (1 + 2.0**-52 * signs.choice([-1, 1], value.shape))
-            for name, value in self.parameters.items()
-        }
-        moved = self.stepped(nudged, batches, rate)
-        data = self.network.data.turned(self.rows)
-        terms = max(map(_largest, self.network.values(self.parameters, data).values()))
-        off = []
-        for name, value in stated.items():
-            least = terms if name == "the errors" else 1e-290
-            grown = _distance(moved[name], value, least) / 2.0**-52
-            off.append(_distance(found[name], value, least) / np.maximum(grown, 1))
-        return float(np.max(off))
-
-    def stepped(
-        self, parameters: Parameters, batches: Array, rate: float
-    ) -> Parameters:
-        """What there is after a step by `update` for each batch."""
-        now, kept = _copied(parameters), _copied(self.state)
-        turned, chosen = self.network.data.turned, self.network.data.chosen
-        errors = [
-            self.network.step(now, kept, turned(chosen(self.rows, batch)), rate)
-            for batch in batches
-        ]
-        return _together(now, kept, errors)
-
-
-def _together(parameters: Parameters, state: Parameters, errors: Any) -> Parameters:
-    """All arrays that steps leave, each with a name of its own."""
-    kept = {f"state {name}": value for name, value in state.items()}
-    return {**parameters, **kept, "the errors": np.array(errors)}
-
-
-def _distance(one: Array, other: Array, least: float = 1e-290) -> Any:
-    """The largest difference, relative to the other's largest entry, or to `least`.
-
-    Entries that are finite in neither array are not compared.
-    """
-    counted = np.isfinite(one) | np.isfinite(other)
-    largest = np.max(np.abs(other), where=counted, initial=least)
-    return np.max(np.abs(one - other), where=counted, initial=0.0) / largest
-
-
-def report(network: Network, steps: Steps | None) -> int:
-    """Check the gradients on random data and print the worst relative differences.
-
-    Returns 0 if they are right, and 1 if they are not, or cannot be checked.
-    """
-    try:
-        return _report(network, steps)
-    except (*FAILURES, ArithmeticError, NameError) as wrong:
-        frames = traceback.extract_tb(wrong.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.name in FUNCTIONS]
-        where = f" ({network.file}, line {lines[-1]})" if lines else ""
-        what = f"{type(wrong).__name__}: {wrong}{where}"
-        print(f"The gradients cannot be checked: {what}")
-        return 1
-
-
-def _report(network: Network, steps: Steps | None) -> int:
-    drawn = draw_example(network)
-    # of a large network, some entries, and a direction through all of them
-    large = sum(value.size for value in drawn[0].values()) > 10_000
-    entries = 64 if large else None
-    found, left_out, slopes = gradient_report(network, *drawn, entries=entries)
-    print("parameter   complex step   central differences")
-    for name, (complex_step, central) in found.items():
-        print(f"{name:<11} {complex_step:<14.1e} {central:.1e}")
-    right = all(c <= 1e-12 and d <= 1e-6 for c, d in found.values())
-    print("The gradients are right." if right else "The gradients are WRONG.")
-    if left_out:
-        print(f"{left_out} of {slopes} central differences were left out: they would")
-        print("cross a kink, or they are not resolved.")
-    if steps is None:
-        return 0 if right else 1
-    changed = steps.change(network)
-    if changed:
-        print(f"{network.file} {changed}: there is no second rendering to compare.")
-        return 0 if right else 1
-    apart = compare_steps(network, steps, *drawn)
-    agree = apart <= 1e-12
-    print(f"The two renderings {'agree' if agree else 'do NOT agree'}: {apart:.1e}.")
-    return 0 if right and agree else 1

@@ -68,7 +68,7 @@ class _Datum(NamedTuple):
         array = _real_numbers(values, called, kind)
         array = self._shaped(array, called, sizes, by_rows)
         _check_values(array, called)
-        return array if self.places is None else self._integers(array, sizes, called)
+        return array
 
     def _shaped(
         self, array: Array, name: str, sizes: dict[str, int], by_rows: bool
@@ -88,9 +88,10 @@ class _Datum(NamedTuple):
             raise ValueError(f"{name} has shape {given}; expected {expected}{hint}")
         return array
 
-    def _integers(self, array: Array, sizes: Mapping[str, int], name: str) -> Array:
-        """The array as integers, if they number entries of the axis."""
-        assert self.places is not None
+    def integers(self, array: Array, sizes: Mapping[str, int], name: str) -> Array:
+        """An array of integers as such, if they number entries of their axis."""
+        if self.places is None:
+            return array
         extent, start = self.places
         end = start + _at(extent, sizes) - 1
         wrong = (array != np.floor(array)) | (array < start) | (array > end)
@@ -174,7 +175,8 @@ class _Data:
         """Checked data as they are stored: all, or the inputs alone."""
         given = [(d, v, d.name) for d, v in zip(self.all, values, strict=False)]
         arrays = tuple(d.read(v, sizes, dtype, name) for d, v, name in given)
-        return self._checked([(d, name) for d, _, name in given], arrays, by_rows=False)
+        called = [(datum, name) for datum, _, name in given]
+        return self._checked(called, arrays, sizes, by_rows=False)
 
     def by_rows(
         self,
@@ -193,7 +195,8 @@ class _Data:
         if not inputs_only:
             given += self._named(Y, self.targets, "Y", of)
         arrays = tuple(d.read(v, sizes, dtype, name, True) for d, v, name in given)
-        checked = self._checked([(d, name) for d, _, name in given], arrays, True)
+        called = [(datum, name) for datum, _, name in given]
+        checked = self._checked(called, arrays, sizes, by_rows=True)
         return checked if inputs_only else tuple(map(np.ascontiguousarray, checked))
 
     def _named(
@@ -227,6 +230,7 @@ class _Data:
         self,
         called: Sequence[tuple[_Datum, str]],
         arrays: tuple[Array, ...],
+        sizes: dict[str, int],
         by_rows: bool,
     ) -> tuple[Array, ...]:
         """The arrays, if they have equally many samples, and numbers of their kind."""
@@ -238,7 +242,10 @@ class _Data:
                 _check_lengths(first[1], samples, first[0], name)
         for (datum, name), array in zip(called, arrays, strict=True):
             datum.check_kind(datum.turned(array) if by_rows else array, name)
-        return arrays
+        pairs = zip(called, arrays, strict=True)
+        return tuple(
+            datum.integers(array, sizes, name) for (datum, name), array in pairs
+        )
 
     def samples(self, rows: Sequence[Array]) -> int:
         """How many samples there are; 1 where no data have an axis of samples."""
