@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from derive.files.seals import HEADER_LINES, edited
 from derive.targets.numpy.runtime.example import draw_example
+from derive.targets.numpy.runtime.network import Network
 from derive.targets.verify import ENTRIES, ENTRYWISE, GradientReport, check_gradients, compare_named
 from derive.text.errors import CheckError
 from derive.text.user_text import cut, shown_path
@@ -46,6 +47,8 @@ def check_module(path: Path) -> GradientReport:
         missing = [name for name in ("NETWORK", "Trainer") if not hasattr(module, name)]
         if missing:
             raise CheckError(f"{shown_path(file)} is not a generated module: it has no {missing[0]}")
+        if not set(dir(Network)) <= set(dir(module.NETWORK)):
+            raise CheckError(f"{shown_path(file)} was written by another version of derive: write it again")
         return _checked(module, file)
 
 

@@ -284,3 +284,10 @@ def test_a_wrong_gradient_far_smaller_than_the_others_is_found(
         assert "The gradients are WRONG.\nnetwork.py was edited: there is no second rendering to compare.\n" in said
     finally:
         forget()
+
+
+def test_a_package_of_another_version_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runtime = folder / "_runtime.py"
+    runtime.write_text(runtime.read_text().replace("def scaled(", "def enlarged("))
+    assert main(["check", str(folder)]) == 2
+    assert "trainer.py was written by another version of derive: write it again" in capsys.readouterr().err
