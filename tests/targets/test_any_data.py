@@ -339,6 +339,8 @@ def test_starts_are_numbers_or_arrays():
     ramp = [n / 3 for n in range(300)]
     found = begun(g=ramp, K=0.25, W="orthogonal").initial_parameters(seed=0)
     assert np.allclose(found["g"][:, 0], ramp) and np.all(found["K"] == 0.25)
+    whole = begun(g=list(range(300)), K=2).initial_parameters()
+    assert whole["K"].dtype == whole["g"].dtype == np.float64 and np.all(whole["K"] == 2) and whole["g"][3] == 3
     assert np.allclose(found["W"].T @ found["W"], np.eye(200))
     kernel = begun(K="orthogonal").initial_parameters(seed=0)["K"].reshape(300, 800)
     assert np.allclose(kernel @ kernel.T, np.eye(300))

@@ -158,7 +158,9 @@ def _nested(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    return python_number(value).text if isinstance(value, Fraction) else repr(float(value))
+    if not isinstance(value, Fraction) or value.denominator == 1:
+        return repr(float(value))
+    return python_number(value).text
 
 
 def is_factor(program: ArrayProgram, parameter: Tensor) -> bool:
