@@ -28,7 +28,7 @@ from derive.files.flavours import JUPYTER, escaped
 from derive.files.templates import fill
 from derive.formats.markdown import MarkdownWriter, linked
 from derive.record import record
-from derive.targets.names import code_names
+from derive.targets.names import CodeNames, code_names
 from derive.targets.numpy.code import quoted
 from derive.targets.verify import ENTRYWISE
 
@@ -308,9 +308,12 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
     """Return the variables of the code templates."""
     program, count, target = derivation.program, derivation.parameter_count, derivation.numpy_target
     names = code_names(program, derivation.notation)
-    x, y = program.inputs
+    called = [names.tensors[t.name] for t in program.inputs]
+    plain = [(t.role, [a.sample for a in t.axes]) for t in program.inputs] == [
+        (r, [False, True]) for r in (Role.INPUT, Role.TARGET)
+    ]
     sizes = {symbol: Integer(size) for size, symbol in enumerate(names.widths, start=FIRST_WIDTH)}
-    inputs, outputs = (tensor.axes[0].extent.xreplace(sizes) for tensor in (x, y))
+    widths = [t.axes[0].extent.xreplace(sizes) for t in program.inputs] if plain else [1, 1]
     small, growth = count <= ENTRYWISE, _growth(program)
     return {
         "packed": _packed(target.readable.source),
@@ -320,18 +323,21 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "slopes": script.slopes,
         "learning_rate": STEP_RATE,
         "states": bool(program.states),
-        "x": names.tensors[x.name],
-        "y": names.tensors[y.name],
+        "plain": plain,
+        "data": ", ".join(called),
+        "shapes": ", ".join(f'"{" " * (n > 0)}{name}:", {name}.shape' for n, name in enumerate(called)),
+        "inputs_by_name": _by_name(program, names, Role.INPUT),
+        "targets_by_name": _by_name(program, names, Role.TARGET),
         "first": quoted(program.parameters[0].name),
         "taught": derivation.network is not None and growth < 1000,
-        "inputs": inputs,
-        "outputs": outputs,
+        "inputs": widths[0],
+        "outputs": widths[1],
         "sizes": ", ".join(f'"{names.widths[symbol]}": {size}' for symbol, size in sizes.items()),
         "widths": ", **sizes" if sizes else "",
         "classes": derivation.targets == "classes",
         "signs": derivation.targets == "signs",
         "unit": derivation.targets == "unit",
-        "directions": min(int(inputs), 3),
+        "directions": min(int(widths[0]), 3),
         "spread": 0.5 if growth > 2 else 3,
         "entries": None if count <= SMALL else 20 if small else 0,
         "seeds": 5 if small else 1,
@@ -339,6 +345,16 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "trial": 10 if small else 5 if count <= LARGE else 2,
         "epochs": 200 if small else 50 if count <= LARGE else 20,
     }
+
+
+def _by_name(program: Program, names: CodeNames, role: Role) -> str:
+    """The data of a role as a trainer takes them, with samples as rows, in code; None if there are none."""
+    found = []
+    for tensor in (t for t in program.inputs if t.role == role):
+        name, by_sample = names.tensors[tensor.name], any(axis.sample for axis in tensor.axes)
+        rows = f"{name}.T" if by_sample and len(tensor.axes) < 3 else name
+        found.append(f"{quoted(tensor.name)}: {rows}")
+    return f"{{{', '.join(found)}}}" if found else "None"
 
 
 def _packed(source: str) -> str:

@@ -23,6 +23,7 @@ from web import chromium_fixture, mathjax_fixture  # noqa: F401
 from derive.api import Derivation, derive
 from derive.formats.notebook import notebook
 from derive.statement.edition import Edition
+from derive.statement.stated import Statement
 
 CASES: dict[str, tuple[Any, ...]] = {
     "three layers": ((3, 4, 4, 1),),
@@ -249,6 +250,37 @@ def test_networks_that_are_stated_by_hand(name, monkeypatch):
         solved = Run(notebook(stated.document("brief"), stated, "solution"), monkeypatch)
     assert [*equations(worked)] == numbers(stated)
     assert verdicts(solved) == {number: {"right"} for number in equations(worked)}
+
+
+def of_many_data() -> Statement:
+    """Three axes, data without samples, a number for each sample, numbers of places, two targets."""
+    s = Statement()
+    x, A, weight, word = s.input("x", 3, 4), s.input("A", 3, samples=False), s.input("w"), s.input("word", values=5)
+    y, label = s.target("y", 2), s.target("label", values=2)
+    W, C, (i, j, p) = s.parameter("W", 2, 3, 4), s.parameter("C", 5, 2), s.indices("i j p", 2, 3, 4)
+    o = s.define("o", i, s.sum(W[i, j, p] * x[j, p] * A[j], j, p) + C[word, i])
+    s.error(weight**2 * s.sum((y[i] - o[i]) ** 2, i) + (o[label] - 1) ** 2)
+    return s
+
+
+def of_inputs_alone() -> Statement:
+    """An autoencoder, which has no target."""
+    s = Statement()
+    x, W, (i, j) = s.input("x", 4), s.parameter("W", 2, 4), s.indices("i j", 2, 4)
+    h = s.define("h", i, s.sum(W[i, j] * x[j], j))
+    o = s.define("o", j, s.sum(W[i, j] * h[i], i))
+    s.error(s.sum((x[j] - o[j]) ** 2, j))
+    return s
+
+
+@pytest.mark.parametrize("stated", [of_many_data, of_inputs_alone])
+def test_any_data(stated, monkeypatch):
+    made = derive(stated())
+    with np.errstate(all="ignore"):
+        run = Run(made.notebook(), monkeypatch)
+        solved = Run(notebook(made.document("brief"), made, "solution"), monkeypatch)
+    assert float(run.line("loss after training:")) < float(run.line("loss before training:"))
+    assert {*solved.names["check"].verdicts.values()} == {"right"}
 
 
 # ------------------------------------------------------------ the exercise
