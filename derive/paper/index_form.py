@@ -42,6 +42,7 @@ from derive.calculus.extremes import Extreme, LargestPlace, Selected, SmallestPl
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor, put
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
+from derive.calculus.roles import Role
 from derive.calculus.stepwise import InOrder
 from derive.paper.boxes import ATOM, EMPTY, HADAMARD, PRODUCT, SUM, Box
 from derive.paper.characters import BETWEEN, LETTERS, plain
@@ -139,7 +140,8 @@ class IndexForm(Symbols):
         if factor.is_number:
             return -1, ""
         if isinstance(factor, Symbol):
-            return 0, ""
+            tensor = self.tensors.get(factor.name)
+            return (4, factor.name) if tensor is not None and tensor.role == Role.GRADIENT else (0, "")
         if isinstance(factor, Indexed):
             roles = {"weight": 2, "factor": 3, "target": 3}
             name = factor.base.label.name

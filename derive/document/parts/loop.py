@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
-from sympy import Indexed
+from sympy import Indexed, Rational
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, arrays_read, walk
 from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import constant
+from derive.calculus.roles import Role
+from derive.calculus.starts import is_factor
 from derive.document.array_signs import signs
 from derive.document.blocks import Algorithm, Block, Code, Display, Item, Part, Reference, Span, Step, Text, listed, say
 from derive.document.parts.notation import OF_A_STEP
@@ -57,7 +60,7 @@ def _beginning(view: View) -> list[Block]:
     """Weight initialisation, with the standard deviation of random weights, and the optimizer's initial state."""
     network = view.derivation.network
     if network is None:
-        return []
+        return [_starts(view), *_states(view)]
     entry = INITIALISATIONS[network.initialisation]
     over, under = entry.spread
     start = "the bias starts" if network.is_one_unit else "the biases start"
@@ -78,6 +81,31 @@ def _beginning(view: View) -> list[Block]:
         words = " The weights are random because units that start with equal weights stay equal."
         begun = say("{}" + words, begun)
     return [begun, *_states(view)]
+
+
+def _starts(view: View) -> Text:
+    """What each parameter of a statement starts with."""
+    default, forward = view.derivation.specification.initialisation, view.derivation.forward
+    groups: dict[str | Box, list[Box]] = {}
+    for parameter in view.batch.parameters:
+        start = forward.starts.get(parameter.name)
+        if start is None:
+            factor = is_factor(forward.equations, parameter)
+            start = default if parameter.role == Role.WEIGHT else Fraction(int(factor))
+        words: str | Box = "with the numbers of the statement"
+        if isinstance(start, str):
+            words = INITIALISATIONS[start].phrase
+        elif not isinstance(start, tuple):
+            words = view.page.formula(Rational(start))
+        groups.setdefault(words, []).append(view.batch_page.symbol(parameter, whole=True))
+    said: list[Text] = []
+    for words, symbols in groups.items():
+        several = len(symbols) > 1
+        drawn = words in {entry.phrase for entry in INITIALISATIONS.values()}
+        verb = ("are" if several else "is") if drawn else "start" + "s" * (not several)
+        at = " at {}" if isinstance(words, Box) else " {}"
+        said.append(say("{} " + verb + at, listed(symbols), words))
+    return say("Before the first step, {}.", listed(said))
 
 
 def _states(view: View) -> list[Block]:

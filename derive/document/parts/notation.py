@@ -162,9 +162,8 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         negative = view.batch.common == -1
         value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
         return say("shared factor: {}", value)
-    if tensor.places is not None:
-        first, last = (view.page.entry(number) for number in (Integer(tensor.places.start), tensor.places.stop))
-        return say("inputs: whole numbers from {} to {}{}", first, last, _stated_as(view, tensor))
+    if tensor.is_data and view.derivation.network is None:
+        return say("{}{}{}", _MEANING[tensor.role], _data(view, tensor), _stated_as(view, tensor))
     if tensor.role == Role.PREDICTION:
         plain = _one_layer(view) or tensor.layer is None
         what = Text(()) if plain else say(", which are the activations{}", layer)
@@ -175,6 +174,18 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
     augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)
     with_biases = ", with the biases in column 0" if augmented else ""
     return say(noun + "{}" + with_biases + "{}", layer, _stated_as(view, tensor))
+
+
+def _data(view: View, tensor: Tensor) -> Text:
+    """What data must be, and whether they are the same for all samples."""
+    said: list[Text] = []
+    if tensor.places is not None:
+        ends = (view.page.entry(number) for number in (Integer(tensor.places.start), tensor.places.stop))
+        said.append(say("whole numbers from {} to {}", *ends))
+    said += [Text((f"which must {p.wanted}",)) for p in view.derivation.forward.promises if p.tensor == tensor]
+    if not any(axis.sample for axis in tensor.axes):
+        said.append(Text(("the same for all samples",)))
+    return say(", {}" * len(said), *said)
 
 
 def _one_layer(view: View) -> bool:
