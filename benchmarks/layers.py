@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
-
-for library in ("OPENBLAS", "OMP", "MKL"):
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import numpy as np
 from sympy import Integer, exp, sqrt
@@ -197,6 +195,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
+    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":  # read when NumPy is loaded
+        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **threads})
     for name in options.only.split(","):
         compare(name, options.samples, options.rounds)
 
