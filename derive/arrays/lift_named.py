@@ -49,8 +49,7 @@ NAMED, SAMPLES_TAKEN = 10, 32
 def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     """Return the array form of an equation's right side. Raises NamedError for a node that has none."""
     stored = equation.target.stored_axes
-    order = [index for axis in stored for index in equation.indices if index.axis == axis]
-    order = list(dict.fromkeys((*order, *equation.indices)))
+    order = list(equation.indices)
     deep = len(stored) > 2 or any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
     return Lift(tensors, order, deep).lay(spelled(sympify(equation.expression)))
 

@@ -54,7 +54,7 @@ from derive.arrays.rewriting import (
 from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
 from derive.calculus.form import Form, form_of
 from derive.calculus.functions import Elementwise, X, elementwise
-from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
@@ -154,10 +154,12 @@ class Setting:
         while True:
             names |= below_a_line(value) & set(self.made_of)
             names |= {n for n, read in self.made_of.items() if read & names}
-            wanted = (names | {e.target.name for e in self.dividing}) & entries_of(value)
+            inside = {_name(e) for e in value.atoms(Indexed) if _inside(e)}
+            wanted = (names | {e.target.name for e in self.dividing}) & inside
             if not wanted:
                 return everywhere(rule, value)
-            entries = [n for n in preorder_traversal(value) if isinstance(n, Indexed) and _name(n) in wanted]
+            read = (n for n in preorder_traversal(value) if isinstance(n, Indexed))
+            entries = [n for n in read if _name(n) in wanted and _inside(n)]
             if _length(value) + sum(self.lengths[_name(entry)] for entry in entries) > LONGEST:
                 return everywhere(rule, given)
             value = everywhere(rule, replaced(value, {n: self.by_name[n] for n in wanted}))
@@ -211,7 +213,7 @@ def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
     def put_in(entry: Expr) -> Expr:
         return refreshed(equations[_name(entry)], supply).at(tuple(entry.indices))
 
-    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _name(e) in equations, put_in))
+    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _name(e) in equations and _inside(e), put_in))
 
 
 class Stability:
@@ -345,6 +347,11 @@ def _name(entry: Indexed) -> str:
     """The name of the tensor of an entry."""
     name: str = entry.base.label.name
     return name
+
+
+def _inside(entry: Indexed) -> bool:
+    """Whether an entry lies inside its tensor: its definition holds there, and outside it is 0."""
+    return all(isinstance(index, Index) for index in entry.indices)
 
 
 def _totals(equation: Equation) -> list[Sum]:

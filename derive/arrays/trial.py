@@ -196,7 +196,7 @@ class _Careful(Interpreter):
 
     def tensor(self, equation: Equation) -> Array:
         """Compute all entries of an equation's target: at once if all are defined, else one by one."""
-        refused = (ZeroDivisionError, ValueError, TypeError, OverflowError)
+        refused = (ZeroDivisionError, ValueError, TypeError, OverflowError, AttributeError)
         try:
             return _known(super().tensor(equation))
         except refused:

@@ -16,7 +16,7 @@ from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, 
 
 from derive.calculus.affine import affine, lies_on, misses, solved
 from derive.calculus.cases import Cases
-from derive.calculus.extremes import Extreme
+from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.index import Axis, Index, IndexSupply, put, total
 from derive.record import record
 
@@ -148,7 +148,7 @@ def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:
     if form is None or len(form.terms) < 2:
         return True
     return all(abs(step) == 1 for _, step in form.terms) and not any(
-        node.free_symbols & {old} for factor in factors for node in factor.atoms(Extreme)
+        node.free_symbols & {old} for factor in factors for node in factor.atoms(Extreme, Selected)
     )
 
 

@@ -238,7 +238,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Times) -> Code:
         if _is_negative(node):
-            return Code(f"-{self.code(_without_sign(node)).at(PRODUCT)}", UNARY)
+            return Code(f"-{self._aligned(_without_sign(node), node.axes).at(PRODUCT)}", UNARY)
         top: list[str] = []
         below: list[str] = []
         for factor in node.factors:
