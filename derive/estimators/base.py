@@ -12,7 +12,8 @@ from derive.estimators import settings
 from derive.estimators.modules import derivation_of, module_of, named, packed, unpacked
 from derive.estimators.outputs import Chosen
 from derive.statement.network import Network
-from derive.targets.numpy.runtime.sklearn_base import Array, EstimatorBase, number, number_type
+from derive.targets.numpy.runtime.sklearn_base import Array, EstimatorBase
+from derive.targets.numpy.runtime.sklearn_settings import number, number_type
 
 
 class NetworkEstimator(EstimatorBase):

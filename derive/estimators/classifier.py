@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from derive.estimators.base import NetworkEstimator
 from derive.estimators.outputs import Chosen, for_classes
-from derive.targets.numpy.runtime.sklearn_base import Array, ClassifierBase
+from derive.targets.numpy.runtime.sklearn_base import Array
+from derive.targets.numpy.runtime.sklearn_kinds import ClassifierBase
 
 
 class Classifier(ClassifierBase, NetworkEstimator):

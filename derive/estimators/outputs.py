@@ -9,7 +9,7 @@ from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES, Loss
 from derive.statement.network import SpecError
 from derive.targets.numpy.estimator import CLASSES, probabilities
-from derive.targets.numpy.runtime.sklearn_base import Outputs
+from derive.targets.numpy.runtime.sklearn_kinds import Outputs
 from derive.text.entry_text import base_name, known_name
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
@@ -12,7 +11,7 @@ from derive.files.templates import fill
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.targets.names import width_names
-from derive.targets.numpy import runtime
+from derive.targets.numpy.imports import import_lines, merged
 from derive.text.entry_text import base_name
 
 #: The kinds of targets for which the estimator is a classifier.
@@ -34,6 +33,19 @@ _SETTINGS = (
     ("verbose", "bool", "False"),
     ("dtype", "str", '"float64"'),
 )
+
+#: The beginning of the file of the base classes.
+_BASE = '''\
+# fmt: off
+"""What every estimator for scikit-learn does: it checks, trains and predicts.
+
+A subclass has the parameters, and makes a trainer for the data that it is fitted to.
+Only NumPy and scikit-learn, from version 1.6, are needed.
+"""
+
+# mypy: disable-error-code="import-untyped, import-not-found, misc, untyped-decorator"
+
+'''
 
 
 def estimator_files(network: Network) -> dict[str, str]:
@@ -60,8 +72,11 @@ def estimator_files(network: Network) -> dict[str, str]:
         settings=(("learning_rate", "float", "0.1" if base_name(network.optimizer) in PLAIN else "0.001"), *_SETTINGS),
         **(_classes(network, targets) if targets in CLASSES else _numbers(last)),
     )
-    base = Path(str(runtime.__file__)).with_name("sklearn_base.py").read_text(encoding="utf-8")
-    return {"estimator.py": f"# fmt: off\n{source}", "_estimator.py": f"# fmt: off\n{base}"}
+    imports, code = merged(("sklearn_settings", "sklearn_base", "sklearn_kinds"))
+    return {
+        "estimator.py": f"# fmt: off\n{source}",
+        "_estimator.py": f"{_BASE}from __future__ import annotations\n\n{import_lines(imports)}\n{code}",
+    }
 
 
 def _classes(network: Network, targets: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from pathlib import Path
 
 from derive.targets.fold import WIDTH
 from derive.targets.module_check import require_known
@@ -48,7 +50,9 @@ def import_lines(imports: Collection[Import]) -> str:
 
 
 def _group(module: str) -> int:
-    return 1 if module.partition(".")[0] == "numpy" else 2 if module[0] == "." or "runtime" in module else 0
+    if module.partition(".")[0] in ("numpy", "sklearn"):
+        return 1
+    return 2 if module[0] == "." or "runtime" in module else 0
 
 
 def by_kind(name: str) -> tuple[int, str]:
@@ -62,6 +66,14 @@ def split_imports(text: str) -> tuple[set[Import], str]:
     end = _end_of_imports(lines)
     imports = {found for node in ast.parse("\n".join(lines[:end])).body for found in _imported(node)}
     return imports, "\n".join(lines[end:]).strip("\n") + "\n"
+
+
+@cache
+def merged(modules: tuple[str, ...]) -> tuple[frozenset[Import], str]:
+    """Return the imports of some modules of the runtime, and their code without them, one after the other."""
+    folder = Path(str(runtime.__file__)).parent
+    parts = [split_imports((folder / f"{module}.py").read_text(encoding="utf-8")) for module in modules]
+    return frozenset[Import]().union(*(imports for imports, _ in parts)), "\n\n".join(code for _, code in parts)
 
 
 def _end_of_imports(lines: list[str]) -> int:

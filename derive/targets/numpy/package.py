@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derive.arrays.lift import ArrayProgram
@@ -24,7 +23,7 @@ from derive.targets.numpy.code import quoted
 from derive.targets.numpy.equations import arguments, equations_context
 from derive.targets.numpy.facts import digest, facts
 from derive.targets.numpy.function_bodies import words
-from derive.targets.numpy.imports import Import, by_kind, import_lines, imports_of, split_imports
+from derive.targets.numpy.imports import Import, by_kind, import_lines, imports_of, merged
 from derive.targets.numpy.runtime.steps import END, START, hash_of_equations
 from derive.text.errors import StatementError
 
@@ -179,7 +178,7 @@ class Rendered:
     @cached_property
     def source(self) -> str:
         """The single file with the runtime, the equations and the trainer."""
-        found, running = _runtime()
+        found, running = merged(_PARTS)
         imports = set(found)
         bodies = (self.equations, self._steps(self.equations), self._trainer())
         known = {*_RUNTIME, *self._names(), "FAST_STEPS"}
@@ -246,17 +245,9 @@ def _wrapped(words: str) -> str:
 
 
 @cache
-def _runtime() -> tuple[frozenset[Import], str]:
-    """The imports of the runtime, and its code without them."""
-    folder = Path(str(runtime.__file__)).parent
-    parts = [split_imports((folder / f"{part}.py").read_text(encoding="utf-8")) for part in _PARTS]
-    return frozenset[Import]().union(*(imports for imports, _ in parts)), "\n\n".join(code for _, code in parts)
-
-
-@cache
 def _runtime_file() -> str:
     """The file of the runtime, the same in every package."""
-    return _put_together(fill("numpy/words.py.jinja", kind="runtime"), *_runtime())
+    return _put_together(fill("numpy/words.py.jinja", kind="runtime"), *merged(_PARTS))
 
 
 def rendered(

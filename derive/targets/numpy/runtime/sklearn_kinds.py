@@ -1,0 +1,187 @@
+"""Estimators for scikit-learn that classify, and those that predict numbers."""
+
+# mypy: disable-error-code="import-untyped, import-not-found, misc, untyped-decorator"
+
+from __future__ import annotations
+
+import reprlib
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+
+from derive.targets.numpy.runtime.sklearn_base import Array, EstimatorBase
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """How the outputs of a network stand for classes.
+
+    There are `units` of them. The right class is coded as 1, every other one as `off`.
+    `probabilities` is "distribution", "probability", or empty where they are none.
+    """
+
+    units: int
+    off: float = 0.0
+    probabilities: str = ""
+
+    @property
+    def threshold(self) -> float:
+        """Above which value a single output stands for the second class."""
+        return (1 + self.off) / 2
+
+
+def _gives_probabilities(classifier: ClassifierBase) -> bool:
+    try:
+        classes = len(getattr(classifier, "classes_", (0, 1)))
+        return classifier._outputs(classes).probabilities != ""
+    except ValueError:  # fit will say what is wrong
+        return False
+
+
+def _gives_scores(classifier: ClassifierBase) -> bool:
+    return not _gives_probabilities(classifier)
+
+
+class ClassifierBase(ClassifierMixin, EstimatorBase):
+    """A network for two classes or more, with any labels."""
+
+    classes_: Array
+
+    @abstractmethod
+    def _outputs(self, classes: int) -> Outputs:
+        """How the outputs stand for so many classes."""
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """Go through the samples once; the first time from new parameters.
+
+        `classes` are all that there will be; they must be given the first time. Raises
+        ValueError as `fit` does.
+        """
+        first = not hasattr(self, "trainer_")
+        if first and classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all the "
+                "classes there will be"
+            )
+        known = None if classes is None else unique_labels(classes)
+        if not first and known is not None and not np.array_equal(known, self.classes_):
+            said = f"classes is {known}, but on the first call it was {self.classes_}"
+            raise ValueError(said)
+        return self._partial_fit(X, y, first, known)
+
+    def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
+        check_classification_targets(y)
+        wanted = np.unique(y) if classes is None else classes
+        known = wanted if first else self.classes_
+        fixed = None if self._fixed[1] is None else max(self._fixed[1], 2)
+        if fixed not in (None, len(known)):
+            found = f"there are {len(known)} classes"
+            raise ValueError(f"{found}, but the network is for {fixed} classes")
+        if len(known) < 2:
+            found = f"y has only one class, {known[0]}"
+            raise ValueError(f"{found}: a classifier needs at least two")
+        if not np.isin(y, known).all():
+            found = f"y has the classes {np.setdiff1d(y, known)}"
+            raise ValueError(f"{found}, which are not among {known}")
+        outputs = self._outputs(len(known))
+        self.classes_ = known
+        shown = known[1:] if outputs.units == 1 else known
+        return np.where(y[:, None] == shown, 1.0, outputs.off)
+
+    def _strata(self, targets: Array) -> Array:
+        return targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
+
+    def predict(self, X: Any) -> Array:
+        """The class of each sample of X, (samples, features)."""
+        outputs = self._predicted(X)
+        chosen = outputs.argmax(axis=1)
+        if outputs.shape[1] == 1:
+            chosen = (outputs[:, 0] > self._outputs(2).threshold).astype(int)
+        labels: Array = self.classes_[chosen]
+        return labels
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class of `classes_`, (samples, classes).
+
+        With a sigmoid for each of several classes, the outputs are divided by their
+        sum. Only there if the outputs are probabilities.
+        """
+        outputs = self._predicted(X)
+        if outputs.shape[1] == 1:
+            return np.hstack([1 - outputs, outputs])
+        if self._outputs(len(self.classes_)).probabilities == "distribution":
+            return outputs
+        sums = outputs.sum(axis=1, keepdims=True)
+        shares: Array = outputs / np.where(sums > 0, sums, 1)
+        return np.where(sums > 0, shares, 1 / outputs.shape[1])
+
+    @available_if(_gives_probabilities)
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of `predict_proba`; -inf of what has rounded to 0."""
+        with np.errstate(divide="ignore"):
+            logs: Array = np.log(self.predict_proba(X))
+        return logs
+
+    @available_if(_gives_scores)
+    def decision_function(self, X: Any) -> Array:
+        """The outputs; for two classes (samples,), positive for the second.
+
+        Only there if the outputs are no probabilities.
+        """
+        outputs = self._predicted(X)
+        single = outputs.shape[1] == 1
+        return outputs[:, 0] - self._outputs(2).threshold if single else outputs
+
+
+class RegressorBase(RegressorMixin, EstimatorBase):
+    """A network for numbers, one or several for each sample."""
+
+    _checks_of_y: ClassVar[dict[str, Any]] = {"multi_output": True, "y_numeric": True}
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Go through the samples once; the first time from new parameters.
+
+        Raises ValueError as `fit` does.
+        """
+        return self._partial_fit(X, y, first=not hasattr(self, "trainer_"))
+
+    def _read(
+        self, X: Any, y: Any, first: bool, classes: Array | None = None
+    ) -> tuple[Array, Array]:
+        entries = np.asarray(y, dtype=object).flat
+        text = next((str(v) for v in entries if isinstance(v, str)), None)
+        if text is not None:
+            found = f"y holds {reprlib.repr(text)}, where numbers are expected"
+            raise ValueError(f"{found}: for classes use a Classifier")
+        return super()._read(X, y, first, classes)
+
+    def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        targets, fixed = y.reshape(len(y), -1), self._fixed[1]
+        units = targets.shape[1]
+        if fixed not in (None, units):
+            found = f"y has {units} columns"
+            raise ValueError(f"{found}, but the network has {fixed} outputs")
+        if not first and units != self.n_outputs_:
+            found = f"y has {units} output{'s' * (units != 1)}"
+            raise ValueError(f"{found}, but the first time it had {self.n_outputs_}")
+        return targets
+
+    def predict(self, X: Any) -> Array:
+        """The numbers for X: (samples,), or (samples, outputs) if there are several."""
+        outputs = self._predicted(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def __sklearn_tags__(self) -> Any:
+        """Several outputs are possible, unless the network has one."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self._fixed[1] != 1
+        return tags
