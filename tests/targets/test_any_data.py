@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import load
+from layers import LAYERS
 from sympy import exp, log, sqrt, tanh
 
 from derive import Derivation, Statement, derive
@@ -113,13 +114,14 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "pictures": (DRAW.normal(size=(M, 2, 5, 5)), DRAW.integers(0, 3, M)),
     "sequences": (DRAW.normal(size=(M, 4, 3)), DRAW.normal(size=(M, 4))),
 }
+MORE: dict[str, Callable[[], Statement]] = {**MADE, **{f"layer_{name}": made for name, made in LAYERS.items()}}
 _DERIVED: dict[str, tuple[Derivation, ModuleType]] = {}
 
 
 def derived(name: str) -> tuple[Derivation, ModuleType]:
     """The derivation and its module."""
     if name not in _DERIVED:
-        found = derive(MADE[name]())
+        found = derive(MORE[name]())
         _DERIVED[name] = found, load(found.numpy())
     return _DERIVED[name]
 
@@ -150,10 +152,11 @@ def test_training_lowers_the_error(name):
     assert trainer.epoch_history[-1] < trainer.epoch_history[0]
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", MORE)
 def test_fit_takes_the_steps_of_update(name):
     """Batches of samples; what is without samples is whole in each."""
-    module, (X, Y) = module_of(name), ROWS[name]
+    module = module_of(name)
+    X, Y = ROWS[name] if name in ROWS else module.NETWORK.data.by_name(module.example(M)[1:])
     trainer = module.Trainer(seed=1)
     parameters = {n: v.copy() for n, v in trainer.parameters.items()}
     state = [module.NETWORK.initial_state(parameters)] if module.NETWORK.keeps_state else []
