@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ from helpers import load
 from layers import LAYERS
 from sympy import exp, log, sqrt, tanh
 
-from derive import Derivation, Statement, derive
+from derive import Derivation, Network, Statement, derive
 from derive.targets.grouped import Grouped
 from derive.targets.numpy.runtime.check import gradient_report
 
@@ -480,3 +481,25 @@ def test_shares_sum_over_the_axis_that_is_promised():
     s.error(s.mean((y[p] - o[p]) ** 2, p))
     found = load(derive(s).numpy()).example()[1]
     assert found.shape == (7, 3, 3) and np.allclose(found.sum(axis=1), 1)
+
+
+def test_slow_steps_are_handed_over_one_by_one(monkeypatch):
+    """So that Ctrl-C waits for one of them, and not for 64."""
+    module, (X, Y) = module_of("words"), ROWS["words"]
+    update = module.NETWORK.update
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.03)
+        return update(*arguments)
+
+    monkeypatch.setattr(module.NETWORK, "update", slow)
+    trainer = module.Trainer(seed=1).fit(X, Y, 3, batch_size=6)
+    assert [steps.chunk for steps in trainer._renderings.values()] == [1]
+    assert trainer.history == module.Trainer(seed=1).fit(X, Y, 3, batch_size=6).history
+
+
+def test_a_network_of_layers_computes_its_tensors():
+    module = load(derive(Network((3, 4, 2))).numpy())
+    trainer, X = module.Trainer(seed=1), DRAW.normal(size=(M, 3))
+    assert np.array_equal(trainer.compute("Y_hat", X), trainer.predict(X))
+    assert trainer.compute("A1", {"X": X}).shape == (M, 4)

@@ -49,17 +49,20 @@ class _Course:
             self.whole < samples
         )
         self.weights = np.array(lengths) / samples
-        self.steps = trainer._steps_for(set(lengths))
+        self.steps: dict[int, _Plain] = trainer._steps_for(set(lengths))
         #: As they were given, for what the functional core is asked about a step.
         self.given = tuple(np.ascontiguousarray(array) for array in data)
         self.data = self.steps[size].arranged(self.given)
-        #: How many epochs are handed over at once where nothing comes between them.
-        self.block = max(1, self.steps[size].chunk // len(lengths))
         self.done = 0
         self.running: _Plain | None = None
         self.pending: list[tuple[_Plain, Array, Array]] = []
         self.begun: list[float] = []
         self._start_afresh()
+
+    @property
+    def block(self) -> int:
+        """How many epochs are handed over at once where nothing comes between them."""
+        return max(1, self.steps[self.size].chunk // len(self.weights))
 
     def _start_afresh(self) -> None:
         """Go on from the trainer's parameters and state as they are now."""
@@ -89,8 +92,8 @@ class _Course:
 
     def _run(self, size: int, batches: Array) -> None:
         steps = self._turn_to(self.steps[size])
-        for first in range(0, len(batches), steps.chunk):
-            part = batches[first : first + steps.chunk]
+        while len(batches):
+            part, batches = batches[: steps.chunk], batches[steps.chunk :]
             errors = steps.run(self.data, part, self.rate)
             self.pending.append((steps, part, errors))
             if not np.isfinite(errors).all():
