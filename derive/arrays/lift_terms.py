@@ -52,6 +52,12 @@ def _is_plain_number(expression: Expr, tensors: Mapping[str, Tensor]) -> bool:
     return not expression.has(Indexed, Sum) and all(tensor is None or tensor.is_number for tensor in read)
 
 
+def _is_computed(factor: Expr, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a factor without indices is a function of a parameter, which is an array of one entry."""
+    functions = factor.atoms(Function, Cases, Max, Min) | {p for p in factor.atoms(Pow) if not p.exp.is_Integer}
+    return any(not _is_plain_number(f, tensors) for f in functions)
+
+
 def lay(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     """Return the matrix form of a formula, with the rows and the columns that it depends on.
 
@@ -264,7 +270,7 @@ def _gathered(factors: Iterable[Expr], tensors: Mapping[str, Tensor]) -> tuple[E
             read = frozenset[Index]().union(*(p.indices for p in inner))
             scale *= Mul(inner_scale, *(index.axis.extent for index in bound if index not in read))
             pieces += contracted(bound, inner)
-        elif _free(factor) or factor.has(Indexed, Sum):
+        elif _free(factor) or factor.has(Indexed, Sum) or _is_computed(factor, tensors):
             pieces.append(_piece(factor, tensors))
         else:
             scale *= factor

@@ -174,7 +174,8 @@ def _distributed(expression: Expr) -> Expr:
     if not expression.has(Sum):
         return expression
     if not isinstance(expression, Sum):
-        return expand_mul(expression.func(*map(_distributed, expression.args)))
+        made = expression.func(*map(_distributed, expression.args))
+        return expand_mul(made) if isinstance(made, Expr) else made  # a condition
     bound = [limit[0] for limit in expression.limits]
     found = []
     for term in Add.make_args(expand_mul(_distributed(expression.function))):
