@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -14,7 +13,6 @@ from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
-from derive.calculus.normal_form import exact_number
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.roles import Role
 from derive.catalogue.activations import activation, titles
@@ -23,6 +21,7 @@ from derive.learning.l2_penalty import L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
+from derive.statement.starts import finite, initial
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError, StatementError
 from derive.text.user_text import listed, shown
@@ -144,7 +143,7 @@ class Statement:
         role = Role.WEIGHT if len(sides) > 1 else Role.BIAS
         stated = Tensor(name, role.value, tuple(s.axis for s in sides))
         if start is not None:
-            self._starts[name] = self._start(stated, start)
+            self._starts[name] = initial(stated, start)
         self._kinds[name] = PARAMETER
         self._parameters.append(stated)
         return Entries(stated, sides)
@@ -152,7 +151,7 @@ class Statement:
     def constant(self, name: str, value: Any) -> Symbol:
         """Name a number that stays a name in formulas and in the code."""
         self._check_name(name)
-        self._constants[name] = self._number(value, f"the constant {name}")
+        self._constants[name] = finite(value, f"the constant {name}")
         self._kinds[name] = CONSTANT
         return Tensor(name, Role.CONSTANT.value).symbol
 
@@ -387,35 +386,6 @@ class Statement:
         self._data.append(Tensor(name, role.value, axes, 0 if role == Role.INPUT else None, places=places))
         return Entries(self._data[-1], sides)
 
-    def _number(self, value: Any, where: str) -> Fraction:
-        try:
-            if not isinstance(value, bool) and math.isfinite(value):
-                return exact_number(value)
-        except (TypeError, ValueError):
-            pass
-        raise StatementError(f"{where} is {shown(value)}, where a finite number is expected")
-
-    def _start(self, parameter: Tensor, start: Any) -> Any:
-        """The initial value of a parameter in the form of a ``ForwardPass``."""
-        where = f"the start of {parameter.name}"
-        if isinstance(start, str):
-            try:
-                return entry("initialisation", start)
-            except SpecError as problem:
-                raise StatementError(f"{where}: {problem}") from None
-        if not hasattr(start, "__len__"):
-            return self._number(start, where)
-        found = self._array(start, where)
-        wanted = tuple(axis.extent for axis in parameter.axes)
-        if _shape(found) != wanted:
-            raise StatementError(f"{where} is an array of shape {_shape(found)}, but {parameter.name} has {wanted}")
-        return found
-
-    def _array(self, values: Any, where: str) -> Any:
-        if hasattr(values, "__len__"):
-            return tuple(self._array(v, where) for v in values)
-        return self._number(values, f"an entry of {where}")
-
 
 def _averaged(term: Expr) -> Expr:
     """Average a term over the samples if it reads the same sample; a single sum gets the samples as its last index."""
@@ -423,7 +393,3 @@ def _averaged(term: Expr) -> Expr:
         return term
     fixed, varying = term.as_independent(SAME_SAMPLE, as_Add=False)
     return fixed * total(varying, SAME_SAMPLE) / SAMPLES
-
-
-def _shape(values: Any) -> tuple[int, ...]:
-    return (len(values), *(_shape(values[0]) if values else ())) if isinstance(values, tuple) else ()

@@ -141,14 +141,16 @@ def test_starts_are_names_numbers_and_arrays():
     h, n = s.size("h", 2), s.size("n", 3)
     s.parameter("W", h, n, start="Xavier uniform")
     s.parameter("g", h, start=1)
-    s.parameter("c", start=0.1)
+    s.parameter("c", start=np.float32(0.1))
+    s.parameter("d", h, start=np.array(2))
     s.parameter("M", h, n, start=np.arange(6).reshape(2, 3))
     x, y, i, j = s.input("x", n), s.target("y", h), s.index("i", h), s.index("j", n)
     s.error(s.sum((y[i] - s.sum(x[j], j)) ** 2, i))
     assert s.forward_pass().starts == {
         "W": "glorot_uniform",
         "g": 1,
-        "c": Fraction(1, 10),
+        "c": Fraction(repr(float(np.float32(0.1)))),
+        "d": 2,
         "M": ((0, 1, 2), (3, 4, 5)),
     }
 
@@ -228,6 +230,9 @@ REFUSED = {
     's.constant("c", "1")': "the constant c is '1', where a finite number is expected",
     's.parameter("g", h, start="he")': "the start of g: unknown initialisation 'he': there are ",
     's.parameter("g", h, start=[1, 2])': "the start of g is an array of shape (2,), but g has (5,)",
+    's.parameter("g", h, n, start=[[1, 2, 3], [4]])': "the start of g is no array, since its rows have ",
+    's.parameter("g", k, start=["a", 1])': "an entry of the start of g is 'a', where a finite number is expected",
+    's.parameter("g", k, start={1: 2})': "the start of g is {1: 2}, where a finite number is expected",
     's.parameter("g", k, start=[1, float("nan")])': "an entry of the start of g is nan, where a finite number is ",
     "W[i]": "W[i] has 1 index, but W is read with 2 indices, for h, n",
     "x[j, u, u]": "x[j, u, u] has 3 indices, but x is read with 1 index, for n, or one more for the sample",
