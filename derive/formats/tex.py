@@ -46,6 +46,8 @@ from derive.record import record
 if TYPE_CHECKING:
     from derive.document.manuscript import Manuscript
 
+#: Code with fewer characters stands in one line of a text.
+_LONG = 24
 #: The faces of code in an algorithm, with the width of a character in em: on a page of its own, and in the narrowest
 #: line, which is that of a slide for the first face and that of a column for the second.
 FACES = {True: {"footnotesize": 0.43, "scriptsize": 0.375}, False: {"footnotesize": 0.54, "scriptsize": 0.49}}
@@ -268,7 +270,12 @@ class TexWriter:
 
     def text(self, text: Text) -> str:
         """Write the text of a paragraph or a cell."""
-        return "".join(self.span(s) for s in text.spans)
+        return "".join(self._breaking(s) if isinstance(s, Code) else self.span(s) for s in text.spans)
+
+    def _breaking(self, code: Code) -> str:
+        """Code in a line of text; a line may break in a long name."""
+        written = self.span(code)
+        return written if len(code.source) < _LONG else written.replace(r"\_", r"\_\allowbreak{}")
 
     @singledispatchmethod
     def span(self, span: Span) -> str:

@@ -20,6 +20,8 @@ SUM, HADAMARD, PRODUCT, POWER, ATOM = range(5)
 #: A layer number, or a letter for one with an offset.
 _LAYER = re.compile(r"\d+|[a-z]([+-]\d+)?")
 
+#: The width of a product behind a summation sign, in em, between whose factors a line breaks.
+_WIDE = 26.0
 #: The width of an index relative to that of the same characters in the line.
 _SCRIPT = 0.8
 
@@ -260,6 +262,9 @@ def _opened_row(sign: Sign, *parts: Box) -> tuple[Box, ...]:
     for part in parts:  # a summation sign stays with its summand
         if found and found[-1].kind == "total":
             sum_sign = found.pop()
-            part = Box("row", (thin, sum_sign, part), sum_sign.width + part.width + thin.width, part.binds, True)
+            first, *others = part.parts[1:] if part.width > _WIDE and part.parts[0] == thin else (part,)
+            part = Box("row", (thin, sum_sign, first), sum_sign.width + first.width + thin.width, part.binds, True)
+            found += [part, *others]
+            continue
         found.append(part)
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -266,15 +267,24 @@ def _names_in_code(view: View) -> list[Block]:
     if any("slopes[" in source for source in sources):
         said.append(say("{} holds the gradients", Code("slopes")))
     for first, docstring in pairwise(lines):
-        name, _, signature = first.removeprefix("def ").partition("(")
+        name = first.removeprefix("def ").partition("(")[0]
         words = docstring.strip().removeprefix('"""').removesuffix('"""').removesuffix(".")
         words = words if docstring.endswith('"""') else words.partition(";")[0]
         if first.startswith("def ") and name not in defined and any(f"{name}(" in source for source in sources):
-            inputs = ", ".join(one.partition(":")[0].strip() for one in signature.partition(")")[0].split(","))
-            words = words.replace("The ", "the ", 1).replace(" - ", " − ")
-            said.append(say("{} computes {}", Code(f"{name}({inputs})"), words))
+            verb = "returns" if words.startswith("Return ") else "computes"
+            words = words.removeprefix("Return ").replace("The ", "the ", 1).replace(" - ", " − ")
+            spans = (Code(part) if n % 2 else part for n, part in enumerate(words.split("``")))
+            said.append(say(f"{{}} {verb} {{}}", Code(f"{name}({_arguments(first)})"), Text(tuple(spans))))
     words = "{} is generated from these equations. In it, " + "; ".join(["{}"] * len(said)) + "."
     return [say(words, Code(view.code.name), *said)] if said else []
+
+
+def _arguments(header: str) -> str:
+    """The arguments in the first line of a function, without their types."""
+    (function,) = ast.parse(f"{header} ...").body
+    assert isinstance(function, ast.FunctionDef)
+    rest = [f"*{function.args.vararg.arg}"] if function.args.vararg else []
+    return ", ".join([*(one.arg for one in function.args.args), *rest])
 
 
 def _over_layers(view: View) -> list[Block]:
