@@ -71,6 +71,8 @@ def exercises(view: View, parts: Sequence[Part] = ()) -> tuple[Part, ...]:
     if not parts:
         both = [block for e in asked for block in (questions[e], answers[e])]
         return (Part("exercises", "Exercises", tuple(both)),)
+    if not asked:
+        return tuple(parts)
     longer = (replace(p, blocks=(*p.blocks, *(questions[e] for e in asked if e.part == p.name))) for p in parts)
     return *longer, Part("exercises", "Answers to the exercises", tuple(answers.values()))
 

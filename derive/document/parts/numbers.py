@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol
 
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
+from derive.arrays.matrix import Formula
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.roles import Role
@@ -186,16 +188,35 @@ class _Known(Mapping[Expr, Box]):
             (symbol,) = symbol.args
         name, indices = (symbol.base.label.name, symbol.indices) if isinstance(symbol, Indexed) else (symbol.name, ())
         tensor = self.view.single.tensors[name]
-        if len(indices) != len(tensor.axes) or not all(i.is_Integer or _is_single(i) for i in indices):
+        if len(indices) != len(tensor.axes):
             raise KeyError(symbol)
-        place = position(tensor, tuple(int(i if i.is_Integer else i.axis.start) for i in indices))
-        return figure(self.view, self.example.figure(values[name][place]))
+        numbers = tuple(map(self._index, indices))
+        inside = (
+            a.start <= n <= a.start + length - 1
+            for n, a, length in zip(numbers, tensor.axes, _lengths(tensor, values[name]), strict=True)
+        )
+        value = values[name][position(tensor, numbers)] if all(inside) else 0.0
+        return figure(self.view, self.example.figure(value))
+
+    def _index(self, index: Expr) -> int:
+        """The number that an index stands for: one, or the only one of its axis, or an entry of an integer tensor."""
+        if index.is_Integer or _is_single(index):
+            return int(index if index.is_Integer else index.axis.start)
+        if not isinstance(index, Indexed):
+            raise KeyError(index)
+        tensor = self.view.single.tensors[index.base.label.name]
+        return int(self.step.values[tensor.name][position(tensor, tuple(map(self._index, index.indices)))])
 
     def __iter__(self) -> Iterator[Expr]:
         raise TypeError("the entries are not listed")
 
     def __len__(self) -> int:
         return len(self.view.single.tensors)
+
+
+def _lengths(tensor: Tensor, stored: Any) -> tuple[int, ...]:
+    """The number of entries along each axis."""
+    return stored.shape if len(tensor.axes) > 1 else (stored.size,) * len(tensor.axes)
 
 
 def _is_single(index: Expr) -> bool:
@@ -303,12 +324,13 @@ def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayA
 
 def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
     """Write a statement with its formula, its values, and its number if it is that of a batch."""
-    left = page.target(statement)
+    stated = not isinstance(statement.form, Formula)  # an equation of entries is not one of arrays
+    left = page.symbol(statement.target, whole=True)
     name = statement.target.name
     values = matrix(view, example.compared(step, name)[0] if name in step.measured else example.figures(step, name))
     fixed = _is_fixed(example, statement)
-    formula = page.array_pieces(statement.form, LINE - left.width - 5)
-    pieces = (values,) if fixed else (*formula, view.set_.before("equals", values))
+    formula = page.array_pieces(statement.form, LINE - left.width - 5) if stated else []
+    pieces = (values,) if fixed or not stated else (*formula, view.set_.before("equals", values))
     words = Text(("not updated",)) if fixed else None
     number = statement.number if example.samples > 1 or statement.stage == "update" else None
     return Item(left, pieces, relation(statement), number, words, again=number is not None)
