@@ -10,6 +10,7 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, exp, expand_mul
 
 from derive.calculus.deltas import renumbered, tidy
 from derive.calculus.index import Equation, Index, symbols_read, total
+from derive.calculus.roles import Role
 from derive.calculus.rules import STATED, ZERO_SUM, Reason
 from derive.record import record
 
@@ -96,7 +97,8 @@ class ShortForms:
 
     @cached_property
     def _quotients(self) -> tuple[Equation, ...]:
-        return tuple(filter(is_quotient, self.equations))
+        """The equations of quotients, but not that of the error, without which the gradients are computed."""
+        return tuple(e for e in self.equations if is_quotient(e) and e.target.role != Role.ERROR)
 
     # ------------------------------------------------------------ sums that are zero
 
