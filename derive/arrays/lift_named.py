@@ -282,7 +282,8 @@ class Lift:
         if _is_plain_number(expression, self.tensors):
             return nx.Value((), expression)
         if not _is_plain_number(expression.exp, self.tensors):
-            raise nx.NamedError(f"an entry in an exponent has no array form: {expression}")
+            parts = tuple(map(self.lay, expression.args))
+            return nx.Call(self._union(parts), Pow, parts)
         base = self.lay(expression.base)
         return nx.Power(base.axes, base, expression.exp)
 

@@ -39,7 +39,8 @@ class NumPyEvaluator:
         tensors = {name: f"v{number}" for number, name in enumerate(names)}
         sides = {symbol: f"n{number}" for number, symbol in enumerate(widths)}
         functions = {f: f"f{number}" for number, f in enumerate(elementwise_in(form))}
-        code = compile(NumPyPrinter(tensors, sides, functions).code(lowered(with_two_axes(form))).text, "code", "eval")
+        printer = NumPyPrinter(tensors, sides, functions, names)
+        code = compile(printer.code(lowered(with_two_axes(form))).text, "code", "eval")
         known = {"np": np, "math": math, "parameters": {"": np.zeros(1)}, **functions_of(form, functions)}
 
         def computed(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from fractions import Fraction
 from functools import reduce, singledispatch
 from typing import Any
@@ -178,10 +178,16 @@ class PythonCall(Function):  # type: ignore[misc]  # SymPy's Function carries no
 _MATH = {f: f.__name__ for f in (*CALLS, erf, sympy_erfc)} | {Abs: "fabs"}
 
 
-def with_python(expression: Expr) -> Expr:
-    """Return a formula of numbers with functions of Python in the place of those of NumPy."""
-    rooted = expression.replace(is_root, lambda e: PythonRoot(e.base))
-    return rooted.replace(lambda e: type(e) in _MATH, lambda e: PythonCall(Symbol(_MATH[type(e)]), *e.args))
+def with_python(expression: Expr, arrays: Container[str] = ()) -> Expr:
+    """Return a formula with functions of Python in the place of those of NumPy where they read no arrays."""
+
+    def of_numbers(node: Expr) -> bool:
+        return not any(s.name in arrays for s in node.free_symbols)
+
+    rooted = expression.replace(lambda e: is_root(e) and of_numbers(e), lambda e: PythonRoot(e.base))
+    return rooted.replace(
+        lambda e: type(e) in _MATH and of_numbers(e), lambda e: PythonCall(Symbol(_MATH[type(e)]), *e.args)
+    )
 
 
 def is_root(expression: Expr) -> bool:

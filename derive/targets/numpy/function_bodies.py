@@ -15,7 +15,6 @@ from derive.arrays.lower import lowered, with_two_axes
 from derive.calculus.index import SAMPLES, Tensor
 from derive.targets.fold import WIDTH, folded
 from derive.targets.numpy.code import Code, quoted
-from derive.targets.numpy.printer import NumPyPrinter
 from derive.targets.numpy.statements import Statements, about, code_form, needed, reads
 
 Lines = tuple[str, ...]
@@ -30,7 +29,7 @@ class Bodies:
     def __init__(self, statements: Statements) -> None:
         self.statements = statements
         self.program = statements.program
-        self.printer = NumPyPrinter(statements.codes.tensors, statements.codes.widths, statements.functions)
+        self.printer = statements.printer()
 
     def functions(self) -> dict[str, Lines]:
         """Return the bodies by the names of their functions; ``predicting`` is the forward pass without ``values``."""

@@ -24,7 +24,6 @@ from derive.targets.numpy.evaluator import functions_in, ignored
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import STEP, words
 from derive.targets.numpy.function_code import body
-from derive.targets.numpy.printer import NumPyPrinter
 from derive.targets.numpy.statements import Statements, code_form
 
 #: The number of characters on one line of a docstring.
@@ -55,7 +54,7 @@ def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
 
 def _array_functions(statements: Statements) -> Iterator[str]:
     """The names of the functions of ``array_functions`` that the equations without a matrix form call."""
-    printer = NumPyPrinter(statements.codes.tensors, statements.codes.widths, statements.functions)
+    printer = statements.printer()
     formulas = [form for s in statements.computed if isinstance(form := code_form(s), mx.Formula)]
     called = words(printer.code(form).text for form in formulas)
     return (name for name in array_functions.NAMES if name in called)

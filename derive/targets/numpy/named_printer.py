@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from functools import singledispatchmethod
 from itertools import chain
@@ -33,12 +33,13 @@ class NamedPrinter:
     """Prints the array form with named axes.
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code,
-    ``made`` what has been computed.
+    ``made`` what has been computed. ``numbers`` are the tensors without axes that are arrays of one number.
     """
 
     names: Mapping[str, str]
     widths: Mapping[Symbol, str]
     functions: Mapping[Any, str]
+    numbers: Collection[str] = ()
     made: dict[str, str] = field(default_factory=dict)
 
     def whole(self, node: nx.Named, axes: nx.Axes, target: Tensor) -> Code:
@@ -46,6 +47,8 @@ class NamedPrinter:
         stored = self._stored(axes, target)
         reads = any(isinstance(part, nx.Read) for part in nx.walk(node))
         code = self._full(node, stored) if reads else self._made(node, stored)
+        if reads and _is_of_truth_values(node):
+            code = Code(f"{code.at(ATOM)}.astype({_KIND})")
         if not target.axes:
             return code if target.role == "error" else Code(f"np.reshape({code.text}, (1, 1))")
         if len(target.axes) > 1:
@@ -98,7 +101,8 @@ class NamedPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
-        return scalar(with_python(renamed(number, self.names, self.widths)))
+        arrays = {self.names[name] for name in self.numbers if name in self.names}
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays))
 
     def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with axes in this order, of length one where they are missing, except for those missing in front."""
@@ -141,7 +145,7 @@ class NamedPrinter:
     def _(self, node: nx.Read) -> Code:
         name, tensor = self.names[node.tensor.name], node.tensor
         if not tensor.axes:
-            return Code(f"{name}.item()")
+            return Code(f"{name}.ravel()")
         marks: list[str] = []
         steps: list[str] = []
         position = 0
@@ -230,8 +234,8 @@ class NamedPrinter:
         for term in node.terms:
             negative = _is_negative(term)
             code = self._aligned(_without_sign(term) if negative else term, node.axes)
-            if isinstance(term, nx.Equal | nx.First):  # NumPy would join truth values by "or"
-                code = Code(f"1 * {code.text}", PRODUCT)
+            if _is_of_truth_values(term):  # NumPy would join them by "or"
+                code = Code(f"{code.at(ATOM)}.astype({_KIND})")
             terms.append((negative, code))
         return joined(terms)
 
@@ -405,6 +409,13 @@ def _is_negative(node: nx.Named) -> bool:
     if isinstance(node, nx.Times):
         node = node.factors[0]
     return isinstance(node, nx.Value) and subtracted(node.value)
+
+
+def _is_of_truth_values(node: nx.Named) -> bool:
+    """Whether NumPy computes a node from truth values and Python numbers alone, so that no array gives its type."""
+    if isinstance(node, nx.Times):
+        return all(isinstance(f, nx.Value) or _is_of_truth_values(f) for f in node.factors)
+    return isinstance(node, nx.Equal | nx.First)
 
 
 def _is_written_otherwise(node: nx.Named) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import singledispatchmethod
 from typing import Any
 
@@ -23,11 +23,13 @@ class NumPyPrinter:
     """Prints the matrix form.
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code.
+    ``numbers`` are the tensors without axes that are arrays of one number, and not Python numbers.
     """
 
     names: Mapping[str, str]
     widths: Mapping[Symbol, str]
     functions: Mapping[Any, str]
+    numbers: Collection[str] = ()
 
     @singledispatchmethod
     def code(self, node: mx.Node) -> Code:
@@ -40,7 +42,8 @@ class NumPyPrinter:
 
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
-        return scalar(with_python(renamed(number, self.names, self.widths)))
+        arrays = {self.names[name] for name in self.numbers if name in self.names}
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
@@ -199,12 +202,12 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Formula) -> Code:
-        printer = NamedPrinter(self.names, self.widths, self.functions)
+        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers)
         return printer.whole(node.named, node.equation.indices, node.equation.target)
 
     def in_parts(self, node: mx.Formula, free: Names) -> tuple[tuple[tuple[str, Code], ...], Code]:
         """The code of what an equation needs twice, each with its name, and of the equation; ``free`` gives names."""
-        printer = NamedPrinter(self.names, self.widths, self.functions)
+        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers)
         parts = []
         for part in printer.repeated(node.named):
             name = free.fresh(part_name(part, node.equation.target.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from derive.targets.names import code_names
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.evaluator import elementwise_in
 from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.printer import NumPyPrinter
 
 
 @record
@@ -91,6 +92,12 @@ class Statements:
         form = code_form(self.error)
         read = (t for t in self.program.tensors.values() if not t.axes and t.name in mx.arrays_read(form))
         return has_axes(form) or any(t not in self.program.scalars and t.role != "penalty" for t in read)
+
+    def printer(self, names: Mapping[str, str] | None = None) -> NumPyPrinter:
+        """Return a printer of the forms; ``names`` maps tensors to what is read in the place of their names."""
+        codes = self.codes
+        numbers = [t.name for t in self.program.tensors.values() if not t.axes and not t.is_number]
+        return NumPyPrinter({**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers)
 
     def name(self, tensor: Tensor) -> str:
         """Return the name of a tensor in code."""

@@ -10,7 +10,6 @@ from sympy import Add
 from derive.arrays import matrix as mx
 from derive.calculus.index import Tensor, symbols_read
 from derive.targets.numpy.code import quoted
-from derive.targets.numpy.printer import NumPyPrinter
 from derive.targets.numpy.statements import Statements, about, code_form
 
 
@@ -23,8 +22,7 @@ class UpdateBody:
         gradients = {
             s.target.name: f"slopes[{quoted(about(s).name)}]" for s in statements.backward if s.stage == "gradient"
         }
-        codes = statements.codes
-        self.printer = NumPyPrinter({**codes.tensors, **gradients}, codes.widths, statements.functions)
+        self.printer = statements.printer(gradients)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines: for each equation those that read its arrays, then the equation."""

@@ -311,7 +311,8 @@ class FormPrinter:
         tensors = {n.tensor for n in mx.walk(node) if isinstance(n, mx.Array)}
         tensors |= {t for t in self.program.tensors.values() if t.symbol in symbols}
         read = {t.name: self._read_as(t) for t in tensors if t.name not in self.fixed or t == LEARNING_RATE}
-        return NumPyPrinter({**self.fixed, **read}, self.widths, self.functions).code(node).text
+        numbers = [t.name for t in tensors if not t.axes and self.owner(t) is not None]
+        return NumPyPrinter({**self.fixed, **read}, self.widths, self.functions, numbers).code(node).text
 
     def _read_as(self, tensor: Tensor) -> str:
         """How the readable rendering reads a tensor; numbers of a step are those of Python."""
