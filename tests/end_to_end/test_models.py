@@ -1,0 +1,127 @@
+"""Models of the literature: four computations of every gradient agree with HIPS autograd.
+
+The interpreter of the index form, plain loops, the generated module, and the steps of its trainer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from autograd import grad
+from helpers import Array, Values, load, off, shape_of
+from models import MODELS, Model, transformer
+
+from derive import Derivation, derive
+from derive.calculus.evaluate import FLOATS, interpret
+from derive.calculus.index import Tensor
+from derive.targets.loops.loops import evaluate
+
+#: The number of samples; no model has a size of 11.
+SAMPLES = 11
+STAGES = ("forward", "error", "factor", "gradient")
+
+
+def by_sample(tensor: Tensor) -> bool:
+    return bool(tensor.axes) and tensor.axes[-1].sample
+
+
+def samples_last(tensor: Tensor, value: Array) -> Array:
+    """An array with samples as rows, in the order of the tensor's axes."""
+    return np.moveaxis(value, 0, -1) if by_sample(tensor) else value
+
+
+def stored(tensor: Tensor, value: Array) -> Array:
+    """An array with samples as rows, as the functions of a module take it."""
+    if value.ndim > 2 or (value.ndim == 2 and not by_sample(tensor)):
+        return value
+    return np.atleast_2d(value).T if value.ndim == 2 or not by_sample(tensor) else value[None]
+
+
+def single(value: Array) -> Array:
+    """Reals as float32; integers as they are."""
+    return value if value.dtype.kind == "i" else value.astype(np.float32)
+
+
+def drawn(derivation: Derivation, stated: Model) -> tuple[Values, Values]:
+    """Data, with samples as rows, and parameters that keep what is promised."""
+    draw, program, values = np.random.default_rng(1), derivation.program, dict[str, Array]()
+    promises = {p.tensor: p for p in derivation.forward.promises}
+    for tensor in (*program.inputs, *program.parameters):
+        shape = shape_of(tensor, {**stated.sizes, "m": SAMPLES})
+        if tensor.name in stated.data:
+            value = stated.data[tensor.name]
+        elif tensor.places is not None:
+            value = draw.integers(int(tensor.places.start), int(tensor.places.stop) + 1, shape)
+        elif tensor in promises:
+            value = promises[tensor].kept(draw.uniform(0.1, 1, shape))
+        else:
+            value = draw.normal(size=shape)
+        rows = by_sample(tensor) and tensor.name not in stated.data
+        values[tensor.name] = np.moveaxis(value, -1, 0) if rows else value
+    split = [{t.name: values[t.name] for t in group} for group in (program.inputs, program.parameters)]
+    return split[0], split[1]
+
+
+def compared(stated: Model) -> None:
+    derivation = derive(stated.statement)
+    program, (data, parameters) = derivation.program, drawn(derivation, stated)
+    expected = grad(lambda p: stated.error(**data, **p))(parameters)
+    error = stated.error(**data, **parameters)
+
+    def agree(found: dict[str, Any], error_found: Any, what: str) -> None:
+        assert error_found == pytest.approx(error, rel=1e-10), what
+        for name, slope in found.items():
+            shape = np.shape(expected[name])
+            assert off(np.reshape(slope, shape), expected[name]) < 1e-10, f"{what}: {name}"
+
+    tensors = {t.name: t for t in (*program.inputs, *program.parameters)}
+    values = {name: samples_last(tensors[name], np.asarray(v)) for name, v in {**data, **parameters}.items()}
+    sizes = {**stated.sizes, "m": SAMPLES}
+    slopes = {s.target.about.name: s.target.name for s in program.stage("gradient")}
+    (number,) = (s.target.name for s in program.stage("error") if s.target.role == "error")
+    for what, found in {
+        "interpreter": interpret(program, values, sizes, FLOATS, STAGES),
+        "loops": evaluate(program, values, sizes, STAGES),
+    }.items():
+        agree({name: found[slope] for name, slope in slopes.items()}, found[number][()], what)
+
+    module: Any = load(derivation.numpy())
+    given = [stored(t, data[t.name]) for t in program.inputs]
+    own = {t.name: stored(t, np.asarray(parameters[t.name])) for t in program.parameters}
+    agree(module.gradients(own, *given), module.error(own, *given), "module")
+    given, own = [single(v) for v in given], {name: single(v) for name, v in own.items()}
+    assert {slope.dtype for slope in module.gradients(own, *given).values()} == {np.dtype(np.float32)}
+    fitted(module, derivation, stated, data)
+
+
+def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> None:
+    """The steps of ``fit`` are those that the gradients of autograd make, from what the parameters begin at."""
+    rate, steps, trainer = 0.01, 4, module.Trainer(seed=1)
+    shapes = {t.name: shape_of(t, stated.sizes) for t in derivation.program.parameters}
+    own = {name: np.reshape(trainer.parameters[name], shape).copy() for name, shape in shapes.items()}
+    inputs, targets = (
+        {t.name: data[t.name] for t in derivation.program.inputs if (t.role == "target") == wanted}
+        for wanted in (False, True)
+    )
+    trainer.fit(inputs or None, targets or None, epochs=steps, learning_rate=rate)
+    history = []
+    for _ in range(steps):
+        history.append(stated.error(**data, **own))
+        slopes = grad(lambda p: stated.error(**data, **p))(own)
+        own = {name: value - rate * slopes[name] for name, value in own.items()}
+    assert trainer.history == pytest.approx(history, rel=1e-10)
+    for name, value in own.items():
+        assert off(np.reshape(trainer.parameters[name], value.shape), value) < 1e-10, name
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.sampled(7)
+def test_four_computations_agree_with_autograd(name):
+    compared(MODELS[name]())
+
+
+@pytest.mark.slow
+def test_six_blocks_of_a_transformer_agree_with_autograd():
+    compared(transformer(6))
