@@ -46,6 +46,11 @@ MOST = 5
 NAMED, SAMPLES_TAKEN = 10, 32
 
 
+#: Where a delta puts terms: the index of the result, the indices that it replaces, the place as a formula of these, and
+#: the array of integers that it is, if any.
+Target = tuple[Index, nx.Axes, Expr, nx.Named | None]
+
+
 def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     """Return the array form of an equation's right side. Raises NamedError for a node that has none."""
     stored = equation.target.stored_axes
@@ -180,29 +185,39 @@ class Lift:
         return scale, self._contracted([i for i in bound if i in present], arrays, places)
 
     def _contracted(self, bound: list[Index], arrays: list[nx.Named], deltas: list[KroneckerDelta]) -> nx.Named:
-        """The sum of a product over bound indices; deltas put its terms into their places."""
-        spread = []
-        for delta in deltas:
-            found = self._spread(delta, bound)
-            if found is not None and not any(found[0] in a.axes and {*found[1]} & {*a.axes} for a in arrays):
-                spread.append(found)
-            else:
-                arrays = [*arrays, self._equal(delta)]
-        if not spread:
-            return self._summed(bound, arrays)
-        outside = [a for a in arrays if any(index in a.axes for index, *_ in spread)]
-        used = {index for array in outside for index in array.axes}
-        moved = {index for _, over, *_ in spread for index in over}
-        value = self._summed([i for i in bound if i not in moved | used], [a for a in arrays if a not in outside])
-        for index, over, place, at in spread:
-            missing = [i for i in over if i not in value.axes]
-            if missing:
-                value = nx.Times(self.sorted((*value.axes, *missing)), (value, self._ones(missing)))
-            axes = self.sorted((*(i for i in value.axes if i not in over), index))
-            value = (
-                nx.Spread(axes, value, over, index, place) if at is None else nx.Scattered(axes, value, over, index, at)
-            )
-        return self._summed([i for i in bound if i not in moved], [value, *outside])
+        """The sum of a product over bound indices; deltas put its terms into their places, one delta after the other."""
+        left, pending = [*arrays], [*deltas]
+        while pending:
+            found = [(delta, self._spread(delta, bound)) for delta in pending]
+            free = {target[0] for _, target in found if target is not None}
+            ready = [
+                (delta, target) for delta, target in found if target is not None and self._is_ready(target, left, free)
+            ]
+            if not ready:
+                left.append(self._equal(pending.pop(0)))
+                continue
+            delta, target = ready[0]
+            pending.remove(delta)
+            inside = [array for array in left if {*target[1]} & {*array.axes}]
+            left = [array for array in left if array not in inside]
+            elsewhere = {i for array in left for i in array.axes} | {i for d in pending for i in _indices(d)}
+            summed = [i for i in bound if i not in elsewhere and i not in target[1]]
+            left.append(self._put(self._summed(summed, inside), *target))
+        return self._summed(bound, left)
+
+    def _is_ready(self, target: Target, arrays: list[nx.Named], free: set[Index]) -> bool:
+        """Whether terms can be put into their places: no array of theirs has an index that a delta gives them."""
+        return not any({*target[1]} & {*array.axes} and free & {*array.axes} for array in arrays)
+
+    def _put(self, value: nx.Named, index: Index, over: nx.Axes, place: Expr, at: nx.Named | None) -> nx.Named:
+        """Put values into their places."""
+        missing = [i for i in over if i not in value.axes]
+        if missing:
+            value = nx.Times(self.sorted((*value.axes, *missing)), (value, self._ones(missing)))
+        axes = self.sorted((*(i for i in value.axes if i not in over), index))
+        if at is None:
+            return nx.Spread(axes, value, over, index, place)
+        return nx.Scattered(axes, value, over, index, at)
 
     def _ones(self, indices: list[Index]) -> nx.Named:
         """An array of ones along indices."""
