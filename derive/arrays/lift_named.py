@@ -185,14 +185,12 @@ class Lift:
         return scale, self._contracted([i for i in bound if i in present], arrays, places)
 
     def _contracted(self, bound: list[Index], arrays: list[nx.Named], deltas: list[KroneckerDelta]) -> nx.Named:
-        """The sum of a product over bound indices; deltas put its terms into their places, one delta after the other."""
+        """The sum of a product over bound indices; one delta after the other puts its terms into their places."""
         left, pending = [*arrays], [*deltas]
         while pending:
-            found = [(delta, self._spread(delta, bound)) for delta in pending]
-            free = {target[0] for _, target in found if target is not None}
-            ready = [
-                (delta, target) for delta, target in found if target is not None and self._is_ready(target, left, free)
-            ]
+            found = [(delta, target) for delta in pending if (target := self._spread(delta, bound))]
+            free = {index for _, (index, *_) in found}
+            ready = [(delta, target) for delta, target in found if self._is_ready(target, left, free)]
             if not ready:
                 left.append(self._equal(pending.pop(0)))
                 continue
