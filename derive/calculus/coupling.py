@@ -16,8 +16,7 @@ def coupling(program: Program) -> str:
         why = _coupled(equation, program.tensors)
         if why:
             return f"{equation.target.name} {why}"
-    each = any(axis.sample for axis in program.prediction.axes)
-    return "" if each else f"{program.predicted} is the same for all samples"
+    return ""
 
 
 def _way(program: Program) -> list[Equation]:

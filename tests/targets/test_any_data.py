@@ -503,3 +503,20 @@ def test_a_network_of_layers_computes_its_tensors():
     trainer, X = module.Trainer(seed=1), DRAW.normal(size=(M, 3))
     assert np.array_equal(trainer.compute("Y_hat", X), trainer.predict(X))
     assert trainer.compute("A1", {"X": X}).shape == (M, 4)
+
+
+def test_without_inputs_the_prediction_is_the_same_for_all_samples():
+    s = Statement(name="centre")
+    y, mu, i = s.target("y", 3), s.parameter("mu", 3), s.index("i", 3)
+    q = s.define("q", i, mu[i] + mu[i] ** 3)
+    s.error(s.sum((y[i] - q[i]) ** 2, i))
+    s.output(q)
+    derivation = derive(s)
+    module, Y = load(derivation.numpy()), DRAW.normal(0.5, size=(M, 3))
+    trainer = module.Trainer(seed=1).fit(None, Y, 300, 0.1, batch_size=M)
+    assert np.allclose(trainer.predict()[:, 0], Y.mean(axis=0)) and np.array_equal(
+        trainer.predict(), trainer.compute("q")
+    )
+    assert np.array_equal(load(derivation.numpy("predict")).predict(trainer.parameters), trainer.predict())
+    again = module.Trainer(seed=1).fit({}, {"y": Y}, 300, 0.1)
+    assert again.history == trainer.history

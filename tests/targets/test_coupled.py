@@ -109,9 +109,13 @@ def test_a_trainer_of_coupled_samples_learns_and_refuses_to_predict(forward, why
     assert "evaluated as one batch" in " ".join(module.Trainer.fit.__doc__.split())
 
 
-def test_a_prediction_without_a_sample_axis_is_not_per_sample():
+def test_a_prediction_without_a_sample_axis_is_returned_whole():
     s, x, y = begun()
     out = dense(s, "o", s.parameter("W", OUTPUTS, INPUTS), x)
     scale = define(s, "k", (OUTPUTS,), lambda i: s.parameter("b", OUTPUTS)[i,] ** 2, role="prediction")
     forward = closed(s, squares(s, y, out) + summed(s, OUTPUTS, lambda j: scale[j,]))
-    assert coupling(index_form(forward)) == "k is the same for all samples"
+    assert coupling(index_form(forward)) == ""
+    trainer = load(derive(forward).numpy()).Trainer(seed=1)
+    assert np.array_equal(trainer.predict(X), trainer.parameters["b"] ** 2)
+    with pytest.raises(NotImplementedError, match="k has another shape than Y"):
+        trainer.score(X, Y)

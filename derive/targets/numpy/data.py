@@ -158,7 +158,9 @@ class Data:
         return f"{self.rows_shape(tensor)}{whole}{f': {numbers}' if numbers else ''}"
 
     def rows_shape(self, tensor: Tensor) -> str:
-        """The shape of an array with samples as rows."""
+        """The shape of an array with samples as rows; of a result without samples, the stored one."""
+        if not tensor.is_data and not any(axis.sample for axis in tensor.axes):
+            return self.stored_shape(tensor)
         sides = [self.extent(axis.extent) for axis in tensor.axes if not axis.sample]
         if any(axis.sample for axis in tensor.axes):
             sides.insert(0, "samples")

@@ -101,7 +101,7 @@ def _types(data: Data, plain: bool) -> dict[str, Any]:
         "fit_call": fold(
             f"trainer.fit({', '.join(data_given)}, epochs=100, learning_rate=0.1, batch_size=32, seed=0)", STEP
         ),
-        "predict_call": fold(f"trainer.predict({data_given[0]})", STEP),
+        "predict_call": fold(f"trainer.predict({data_given[0] if data.inputs else ''})", STEP),
     }
 
 
@@ -157,7 +157,7 @@ def _predict_code(data: Data) -> dict[str, Any]:
         reads.append(f"{names[tensor.name]} = {turned(tensor, code) if len(tensor.axes) > 1 else code}")
     outputs = [(name, turned(program.tensors[name], names[name])) for name in program.outputs]
     return {
-        "predict_arguments": ", ".join(f"{name}: Any" for name in arguments),
+        "predict_arguments": [f"{name}: Any" for name in arguments],
         "predict_reads": folded(tuple(reads), ""),
         "predict_result": outputs[0][1] if len(outputs) == 1 else dict_code(outputs),
     }
