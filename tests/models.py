@@ -677,6 +677,24 @@ def factorisation() -> Model:
     return Model(s, error)
 
 
+@model
+def factorised_matrix() -> Model:
+    """R is nearly U V, where it is known; there are no samples, and the sizes are names."""
+    s = Statement()
+    n, k, d = s.size("n"), s.size("k"), s.size("d", 2)
+    known, R = s.input("known", n, k, samples=False), s.target("R", n, k, samples=False)
+    U, V = s.parameter("U", n, d), s.parameter("V", d, k)
+    i, j, f = s.indices("i j f", n, k, d)
+    o = s.define("o", (i, j), s.sum(U[i, f] * V[f, j], f))
+    s.error(s.sum(known[i, j] * (R[i, j] - o[i, j]) ** 2, i, j) / s.sum(known[i, j], i, j))
+    s.promise_mask(known)
+
+    def error(known, R, U, V):
+        return np.sum(known * (R - U @ V) ** 2) / np.sum(known)
+
+    return Model(s, error, sizes={"n": 5, "k": 4})
+
+
 # Attention.
 
 
@@ -1249,5 +1267,55 @@ def diagonal() -> Model:
 
     def error(x, y, W):
         return mean_square(y, np.tanh(np.diag(W) * x + W[0] * x[:, 1:2] + np.sum(W, axis=1)))
+
+    return Model(s, error)
+
+
+@model
+def both_sides() -> Model:
+    """A graph with two kinds of edges: a sum of products of three matrices in one equation."""
+    s = Statement()
+    nodes, n, h = s.size("nodes", 4), s.size("n", 3), s.size("h", 2)
+    S1, S2 = (s.input(f"S{k}", nodes, nodes, samples=False) for k in (1, 2))
+    X, y = s.input("X", n, nodes, samples=False), s.target("y", h, nodes, samples=False)
+    W1, W2 = s.parameter("W1", h, n), s.parameter("W2", h, n)
+    i, j, p, q = s.indices("i j p q", h, n, nodes, nodes)
+    Z = s.define("Z", (i, p), sum(s.sum(W[i, j] * X[j, q] * S[q, p], j, q) for W, S in ((W1, S1), (W2, S2))))
+    s.error(s.sum((y[i, p] - tanh(Z[i, p])) ** 2, i, p))
+    s.output(Z)
+
+    def error(S1, S2, X, y, W1, W2):
+        return np.sum((y - np.tanh(W1 @ X @ S1 + W2 @ X @ S2)) ** 2)
+
+    return Model(s, error)
+
+
+@model
+def no_input() -> Model:
+    """A matrix is learned that is orthogonal."""
+    s = Statement()
+    n = s.size("n", 4)
+    A, (i, j, k) = s.parameter("A", n, n), s.indices("i j k", n)
+    G = s.define("G", (i, j), s.sum(A[i, k] * A[j, k], k))
+    s.error(s.sum(G[i, j] ** 2, i, j) - 2 * s.sum(A[i, j] ** 2, i, j) + n)
+
+    def error(A):
+        return np.sum((A @ A.T - np.eye(4)) ** 2)
+
+    return Model(s, error)
+
+
+@model
+def learned_input() -> Model:
+    """What would be the input is learned, as in style transfer."""
+    s = Statement()
+    n, h = s.size("n", 3), s.size("h", 5)
+    W, y, x = s.input("W", h, n, samples=False), s.target("y", h, samples=False), s.parameter("x", n, start="he_normal")
+    i, j = s.indices("i j", h, n)
+    o = s.define("o", i, tanh(s.sum(W[i, j] * x[j], j)))
+    s.error(s.sum((y[i] - o[i]) ** 2, i))
+
+    def error(W, y, x):
+        return np.sum((y - np.tanh(W @ x)) ** 2)
 
     return Model(s, error)

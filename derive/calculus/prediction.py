@@ -55,6 +55,8 @@ def predictions_of(
     by_sample = [t for t in candidates if any(a.sample for a in t.axes)]
     last = [e.target for e in forward if any(a.sample for a in e.target.axes)][-1:]
     found = [t for t in candidates if t.axes in shapes] or by_sample or last
+    if not found and not any(a.sample for t in inputs for a in t.axes):  # there are no samples
+        found = candidates or [e.target for e in forward][-1:]
     if not found:
         raise StatementError(
             "no equation states a tensor with an entry for each sample: "

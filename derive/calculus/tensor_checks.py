@@ -65,6 +65,7 @@ def check_size(value: Fraction, where: str) -> None:
 
 def _check_types(forward: Stated) -> None:
     expect(forward.constants, Mapping, "the constants are", "a dict of numbers by their names")
+    needed = {"equations": "the error needs one", "parameters": "at least one tensor must be learned"}
     for kind, wanted in (
         ("promises", Promise),
         ("equations", Equation),
@@ -75,9 +76,8 @@ def _check_types(forward: Stated) -> None:
         expect(parts, tuple, f"the {kind} are", f"a tuple of {wanted.__name__}")
         for part in parts:
             expect(part, wanted, f"the {kind} contain", _with_article(wanted.__name__))
-        if not parts and kind != "promises":
-            needed = {"equations": "the error needs one", "parameters": "at least one tensor must be learned"}
-            raise StatementError(f"there are no {kind}: {needed.get(kind, 'an input and a target are needed')}")
+        if not parts and kind in needed:
+            raise StatementError(f"there are no {kind}: {needed[kind]}")
     for equation in forward.equations:
         expect(equation.target, Tensor, "the target of an equation is", "a Tensor")
     for tensor in (*forward.inputs, *forward.parameters, *(e.target for e in forward.equations)):
@@ -119,8 +119,6 @@ def _check_data(forward: Stated) -> None:
             )
         if any(a.sample for a in tensor.axes[:-1]):
             raise StatementError(f"the axis of the samples must be the last one of the {tensor.role} {tensor.name}")
-    if not any(a.sample for t in forward.inputs for a in t.axes):
-        raise StatementError("no input and no target has an axis of samples: give one of them SAMPLE_AXIS as last axis")
     for tensor in forward.parameters:
         if any(a.sample for a in tensor.axes):
             raise StatementError(f"the parameter {tensor.name} has an axis of samples, but is the same for all samples")

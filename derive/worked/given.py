@@ -203,8 +203,10 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
 
 
 def _count_samples(arrays: Mapping[str, Array], shapes: Shapes) -> int:
-    """The number of samples, which must be the same for all data that have samples."""
+    """The number of samples, which must be the same for all data that have samples; 1 if none have."""
     counts = {name: int(arrays[name].shape[1]) for name in shapes.data if shapes.by_sample(name)}
+    if not counts:
+        return 1
     first, *others = counts
     for other in others:
         if counts[other] != counts[first]:

@@ -103,7 +103,7 @@ def slope(
     measured = Measured(derived, central, exact, np.array([[False]]), noise)
     if not all(np.all(np.isfinite(as_floats(v))) for v in (*machine.values.values(), measured.central)):
         raise SpecError(_OUT_OF_RANGE)
-    return Slope(machine, machine.sizes[SAMPLES.name], SEED if numbers is None else None, digits, measured)
+    return Slope(machine, machine.sizes.get(SAMPLES.name, 1), SEED if numbers is None else None, digits, measured)
 
 
 def _start(

@@ -72,7 +72,6 @@ PLAIN = total(W[i, j] * x[j, u], j) + b[i,]
 LONG = Index("long", Axis(4))
 
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
-    "no input": (lambda: stated(inputs=()), ("no inputs",)),
     "another role": (lambda: stated(inputs=(x, y, Tensor("w", "weights", (K, S)))), ("w", "'weights'")),
     "an input that is a parameter": (lambda: stated(parameters=(W, b, x)), ("x", "an input", "a parameter")),
     "a parameter twice": (lambda: stated(parameters=(W, b, W)), ("W", "twice")),
@@ -138,7 +137,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "an input with too few axes": (lambda: stated(inputs=(Tensor("x", "input", (S,)), y)), ("x[j, u]", "1 axis")),
     "a target with too few axes": (lambda: stated(inputs=(x, Tensor("t", "target", (S,)))), ("t[k, v]", "1 axis")),
     "samples as rows": (lambda: stated(inputs=(Tensor("x", "input", (S, N)), y)), ("x", "the last one")),
-    "no samples": (lambda: stated(inputs=(Tensor("x", "input", (N,)), Tensor("t", "target", (K,)))), ("SAMPLE_AXIS",)),
     "an index beyond the axis": (lambda: with_right(PLAIN + b[i + 99,]), ("b[i + 99]", "never")),
     "an index that is a product": (lambda: with_right(PLAIN + Indexed("b", i * u)), ("no index", "2*i + j - 1")),
     "an error of 0": (lambda: stated(equations=(LINE, Equation(ERROR, (), 0))), ("the error", "reads no tensor")),

@@ -98,7 +98,7 @@ def compared(stated: Model) -> None:
 
 def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> None:
     """The steps of ``fit`` are those that the gradients of autograd make, from what the parameters begin at."""
-    rate, steps, trainer = 0.01, 4, module.Trainer(seed=1)
+    rate, steps, trainer = 0.01, 4, module.Trainer(seed=1, **stated.sizes)
     shapes = {t.name: shape_of(t, stated.sizes) for t in derivation.program.parameters}
     own = {name: np.reshape(trainer.parameters[name], shape).copy() for name, shape in shapes.items()}
     inputs, targets = (

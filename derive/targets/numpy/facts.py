@@ -124,8 +124,11 @@ def _predicted(data: Data) -> dict[str, Any]:
     if data.is_plain and single:
         said = f"X is {data.rows_shape(data.inputs[0])}, the outputs are (samples, {units})."
     no_score, why = "", ""
+    lacking = "" if any(axis.sample for t in program.inputs for axis in t.axes) else "are no samples"
     if len(targets) != 1 or not single:
-        why = f"there {'is not one output and one target' if targets else 'are no targets'}"
+        lacking = "is not one output and one target" if targets else "are no targets"
+    if lacking:
+        why = f"there {lacking}"
         no_score = f"{why}, so predictions have no score: use error, which is the loss"
     elif not _are_comparable(prediction, targets[0], data.kind):
         why, no_score = "outputs and targets have different shapes", _no_score(prediction.name, targets[0].name)
