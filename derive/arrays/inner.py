@@ -28,7 +28,7 @@ class Inner:
     equations: dict[Expr, Equation] = field(default_factory=dict)
 
     def named(self, equation: Equation) -> Equation:
-        """Name every argument of a function of one number, unless it already is an entry.
+        """Name every argument of a function of one number, unless it already is an entry, or a multiple of one.
 
         An argument that contains a sum is kept, because it would be computed at each of its occurrences.
         The argument of a logarithm is kept, because some rules rewrite it. A delta is named, because the rules hold
@@ -62,7 +62,7 @@ class Inner:
         return self.equations[key].target[indices]
 
     def _is_to_name(self, argument: Expr) -> bool:
-        if not isinstance(argument, Expr) or isinstance(argument, Indexed) or argument.has(Sum):
+        if not isinstance(argument, Expr) or argument.has(Sum) or isinstance(argument.as_coeff_Mul()[1], Indexed):
             return False
         read = entries_of(argument)
         return bool(read) and not read & self.excluded
