@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -520,3 +522,13 @@ def test_without_inputs_the_prediction_is_the_same_for_all_samples():
     assert np.array_equal(load(derivation.numpy("predict")).predict(trainer.parameters), trainer.predict())
     again = module.Trainer(seed=1).fit({}, {"y": Y}, 300, 0.1)
     assert again.history == trainer.history
+
+
+@pytest.mark.parametrize("name", MORE)
+@pytest.mark.sampled(4)
+def test_the_tests_beside_a_package_pass(name, tmp_path):
+    for file, text in derived(name)[0].target("numpy").files("package").items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
