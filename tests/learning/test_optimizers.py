@@ -655,7 +655,7 @@ def test_a_worked_example_takes_its_steps_with_the_state_of_the_optimizer() -> N
             assert step.values["step"].item() == number and step.values["step_next"].item() == number + 1
             assert step.values["rate"].item() == pytest.approx(0.3 * 0.9**number)
             np.testing.assert_allclose(step.values["velocity_W1"], state["velocity_W1"], **rounding)
-        module.update(parameters, example.start.X, example.start.Y, 0.3, state)
+        module.update(parameters, *example.start.data.values(), 0.3, state)
         parameters["b1"][...] = fixed
         if number < 3:
             np.testing.assert_allclose(step.values["velocity_W1_next"], state["velocity_W1"], **rounding)

@@ -532,3 +532,15 @@ def test_the_tests_beside_a_package_pass(name, tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_what_is_learned_without_data_is_trained():
+    s = Statement(name="nothing")
+    mu, i = s.parameter("mu", 3, start=0.5), s.index("i", 3)
+    q = s.define("q", i, mu[i] ** 2)
+    s.error(s.sum((2 - q[i]) ** 2, i))
+    module = load(derive(s).numpy())
+    assert "no data are given." in module.__doc__ and "trainer.fit(epochs=100, learning_rate=0.1)\n" in module.__doc__
+    trainer = module.Trainer().fit(epochs=100, learning_rate=0.1)
+    assert len(trainer.history) == 100 and np.allclose(trainer.predict(), 2)
+    assert np.allclose(module.forward(trainer.parameters), 2)

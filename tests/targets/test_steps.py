@@ -15,6 +15,7 @@ from test_every_pair import PAIRS, Pair
 
 from derive.api import derive
 from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayAssign
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
 from derive.calculus.index import SAMPLES, Tensor, total
@@ -25,6 +26,7 @@ from derive.statement.stated import Statement
 from derive.targets.module_check import ModuleError, require_known
 from derive.targets.numpy.fast.forms import can_wait
 from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.function_bodies import Bodies
 from derive.targets.numpy.scalar_printer import arithmetic
 
 Form = Callable[[Expr, Expr], Expr]
@@ -301,15 +303,18 @@ def test_a_module_without_undefined_names_is_accepted() -> None:
 
 
 def test_numpy_returns_no_module_with_undefined_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = lambda self, s: f"{self.statements.name(s.target)} = nowhere  # ({s.number})"  # noqa: E731
-    monkeypatch.setattr("derive.targets.numpy.function_bodies.Bodies.line", broken)
+    broken = lambda self, s: (f"{self.statements.name(s.target)} = nowhere  # ({s.number})",)  # noqa: E731
+    monkeypatch.setattr("derive.targets.numpy.function_bodies.Bodies.lines", broken)
     with pytest.raises(ModuleError, match=r"internal error in equation \(\d+\): the generated module reads nowhere"):
         derive(networks.tied()).numpy()
 
 
 def test_a_value_that_is_read_too_early_is_refused_by_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    early = lambda self, s: f"{self.statements.name(s.target)} = {self.statements.name(s.target)}  # ({s.number})"  # noqa: E731
-    monkeypatch.setattr("derive.targets.numpy.function_bodies.Bodies.line", early)
+    def early(self: Bodies, s: ArrayAssign) -> tuple[str]:
+        name = self.statements.name(s.target)
+        return (f"{name} = {name}  # ({s.number})",)
+
+    monkeypatch.setattr("derive.targets.numpy.function_bodies.Bodies.lines", early)
     with pytest.raises(ModuleError, match=r"does not run: equation \(\d+\): UnboundLocalError: .*'\w+'"):
         derive(networks.tied()).numpy()
 

@@ -130,7 +130,11 @@ class Data:
     def stored(self) -> str:
         """The shapes of the data as they are stored."""
         shapes = [f"{self.codes.tensors[t.name]} is {self.stored_shape(t)}" for t in self.program.inputs]
-        beginning = "Samples are columns: " if all(map(_is_matrix, self.program.inputs)) else "Of m samples, "
+        if not shapes:
+            return "No data are given."
+        sampled = any(axis.sample for tensor in self.program.inputs for axis in tensor.axes)
+        columns = all(map(_is_matrix, self.program.inputs))
+        beginning = "Samples are columns: " if columns else "Of m samples, " if sampled else "As arrays, "
         return f"{beginning}{', '.join(shapes)}."
 
     def stored_shape(self, tensor: Tensor) -> str:

@@ -91,16 +91,17 @@ def _types(data: Data, plain: bool) -> dict[str, Any]:
         return "ArrayLike" if len(tensors) == 1 else "Mapping[str, ArrayLike]"
 
     x, y = given(data.inputs), given(data.targets)
-    data_given = [_call("X", data.inputs), *([_call("Y", data.targets)] if data.targets else [])]
+    data_given = [_call("X", data.inputs)] if data.inputs or data.targets else []
+    data_given += [_call("Y", data.targets)] if data.targets else []
+    sampled = any(axis.sample for tensor in data.program.inputs for axis in tensor.axes)
+    options = ("epochs=100", "learning_rate=0.1", *(["batch_size=32", "seed=0"] if sampled else []))
     several = len(data.program.outputs) > 1
     return {
         "plain": plain,
         "x_type": x,
         "y_type": "None = None" if y == "None" else y,
         "predict_type": "dict[str, Array]" if several else "Array",
-        "fit_call": fold(
-            f"trainer.fit({', '.join(data_given)}, epochs=100, learning_rate=0.1, batch_size=32, seed=0)", STEP
-        ),
+        "fit_call": fold(f"trainer.fit({', '.join((*data_given, *options))})", STEP),
         "predict_call": fold(f"trainer.predict({data_given[0] if data.inputs else ''})", STEP),
     }
 
