@@ -97,7 +97,7 @@ class _Datum(NamedTuple):
         wrong = (array != np.floor(array)) | (array < start) | (array > end)
         if wrong.any():
             wanted = f"expected integers from {start} to {end}"
-            raise ValueError(f"{name} holds {array[wrong][0]:g}; {wanted}")
+            raise ValueError(f"{name} holds {array[wrong][0]:.15g}; {wanted}")
         return array.astype(np.intp)
 
     @property
