@@ -787,6 +787,7 @@ def _take(found: list[Equation], cells: list[list[Token]], number: str | None) -
         found.append(_new(cells, number))
         return
     last = found.pop()
+    row[0] = replace(row[0], gap=True)  # a new line is apart from the last one
     rest = Equation(*map(tuple, _related([*_flat(last), *row])), last.number or number)
     found.append(rest)
 
@@ -1211,7 +1212,8 @@ class _Parser:
                 raise self.wrong("a derivative that is none")
             top.done(), bottom.done()
             if self.peek() == "(" and isinstance(above.of, Symbol) and isinstance(below.of, Symbol):
-                return self._arguments(Function(_word(above.of.letter), wrt=below.of.letter))
+                number = "".join(above.of.indices) or None
+                return self._arguments(Function(_word(above.of.letter), number=number, wrt=below.of.letter))
             return Partial(above.of, below.of, immediate)
         above, below = top.expression(), bottom.expression()
         top.done(), bottom.done()
