@@ -49,7 +49,7 @@ class Role(StrEnum):
 DATA = frozenset({Role.INPUT, Role.TARGET})
 #: The roles that a statement may use.
 STATED = DATA | {Role.WEIGHT, Role.BIAS, Role.PREACTIVATION, Role.ACTIVATION, Role.PREDICTION}
-STATED |= {Role.AUGMENTED, Role.ERROR}
+STATED |= {Role.AUGMENTED, Role.ERROR, Role.PENALTY}
 #: Plain numbers in the update rule that have a letter of their own.
 OF_A_STEP = frozenset({Role.CONSTANT, Role.STEP, Role.SQUARE_NORM, Role.CLIP_SCALE, Role.CORRECTION})
 #: Plain numbers that are the same for all parameters.

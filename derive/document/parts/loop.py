@@ -6,13 +6,14 @@ import ast
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from sympy import Indexed, Rational
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, arrays_read, walk
 from derive.calculus.deltas import tidy
-from derive.calculus.index import SAMPLES, Index, symbols_read
+from derive.calculus.index import SAMPLES, Index, Tensor, symbols_read
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.calculus.starts import is_factor
@@ -86,13 +87,9 @@ def _beginning(view: View) -> list[Block]:
 
 def _starts(view: View) -> Text:
     """What each parameter of a statement starts with."""
-    default, forward = view.derivation.specification.initialisation, view.derivation.forward
     groups: dict[str | Box, list[Box]] = {}
     for parameter in view.batch.parameters:
-        start = forward.starts.get(parameter.name)
-        if start is None:
-            factor = is_factor(forward.equations, parameter)
-            start = default if parameter.role == Role.WEIGHT else Fraction(int(factor))
+        start = start_of(view, parameter)
         words: str | Box = "with the numbers of the statement"
         if isinstance(start, str):
             words = INITIALISATIONS[start].phrase
@@ -107,6 +104,17 @@ def _starts(view: View) -> Text:
         at = " at {}" if isinstance(words, Box) else " {}"
         said.append(say("{} " + verb + at, listed(symbols), words))
     return say("Before the first step, {}.", listed(said))
+
+
+def start_of(view: View, parameter: Tensor) -> Any:
+    """What a parameter of a statement starts with: the name of an initialisation, a number, or numbers."""
+    forward = view.derivation.forward
+    start = forward.starts.get(parameter.name)
+    if start is not None:
+        return start
+    if parameter.role == Role.WEIGHT:
+        return view.derivation.specification.initialisation
+    return Fraction(int(is_factor(forward.equations, parameter)))
 
 
 def _states(view: View) -> list[Block]:

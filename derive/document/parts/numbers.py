@@ -21,7 +21,7 @@ from derive.calculus.sample import counted
 from derive.calculus.scalar_chains import at_entry
 from derive.document.blocks import Block, Display, Heading, Item, Part, Reference, Text, listed, say
 from derive.document.parts.forward import UNITS, written_out
-from derive.document.parts.loop import is_of_first
+from derive.document.parts.loop import is_of_first, start_of
 from derive.document.recursion import Layered
 from derive.document.view import LINE, View, bound_in, relation
 from derive.learning.optimizers import LEARNING_RATE
@@ -74,15 +74,21 @@ def _start_words(view: View, example: Example) -> Text:
         samples
         + ", and the learning rate is {}{}. "
         + ("The optimizer's state starts at 0. " if view.batch.states else "")
-        + ("The biases are drawn, too, so that no term is 0. " if _draws_biases(view, example) else "")
+        + _drawn_too(view, example)
         + "Numbers are rounded for printing, not for computing. The data and the initial parameters are",
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
     )
 
 
-def _draws_biases(view: View, example: Example) -> bool:
-    return any(view.batch.tensors[n].role == Role.BIAS for n in example.start.drawn)
+def _drawn_too(view: View, example: Example) -> str:
+    """Say that what starts at 0 in learning is drawn here."""
+    drawn = [view.batch.tensors[n] for n in example.start.drawn]
+    if view.derivation.network is not None:
+        any_bias = any(t.role == Role.BIAS for t in drawn)
+        return "The biases are drawn, too, so that no term is 0. " * any_bias
+    zero = any(t in view.batch.parameters and start_of(view, t) == 0 for t in drawn)
+    return "Parameters that start at 0 are drawn, too, so that no term is 0. " * zero
 
 
 def _start(view: View, example: Example) -> list[Item]:
