@@ -75,13 +75,13 @@ def test_the_derivative_of_stacked_rows_is_one_delta(notation):
         (
             "layer_norm",
             [
-                "n_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_j (z_j − 1/5 Σ_k z_k)² + 1/1000)",
+                "n_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 1/1000)",
                 "h_i = g_i n_i  + b_i",
             ],
         ),
-        ("layer_norm_in_steps", ["n_i = c_i/√(v + 1/1000)"]),
+        ("layer_norm_in_steps", ["n_j = c_j/√(v + 1/1000)"]),
         ("scalar_parameters", ["h_i = tanh(t z_i)  + c"]),
-        ("bias_and_square", ["E = Σ_j (y_j − z_j)²  + Σ_k (b_k)² (1 + (z_k)²)"]),
+        ("bias_and_square", ["E = Σ_i (y_i − z_i)²  + Σ_j (b_j)² (1 + (z_j)²)"]),
     ],
 )
 def test_what_is_added_to_every_entry_stands_last(name, lines):
@@ -94,11 +94,11 @@ def test_what_is_added_to_every_entry_stands_last(name, lines):
     [
         (
             "layer_norm",
-            "Ψ_zi = (Ψ_hi g_i − 1/5 Σ_q Ψ_hq g_q − 1/5 n_i Σ_q Ψ_hq g_q n_q)/√(1/5 Σ_k (z_k − 1/5 Σ_p z_p)² + 1/1000)",
+            "Ψ_zi = (Ψ_hi g_i − 1/5 Σ_p Ψ_hp g_p − 1/5 n_i Σ_p Ψ_hp g_p n_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 1/1000)",
         ),
-        ("layer_norm_in_steps", "Ψ_ci = (Ψ_ni − 1/5 n_i Σ_k Ψ_nk n_k)/√(v + 1/1000)"),
-        ("layer_norm_in_steps", "Ψ_zi = ∂E/∂z_i  = Σ_k ∂E/∂c_k ∂c_k/∂z_i  + ∂E/∂μ ∂μ/∂z_i"),
-        ("layer_norm_in_steps", "Ψ_zi = Ψ_ci  − 1/5 Σ_k Ψ_ck"),
+        ("layer_norm_in_steps", "Ψ_cj = (Ψ_nj − 1/5 n_j Σ_i Ψ_ni n_i)/√(v + 1/1000)"),
+        ("layer_norm_in_steps", "Ψ_zj = ∂E/∂z_j  = Σ_i ∂E/∂c_i ∂c_i/∂z_j  + ∂E/∂μ ∂μ/∂z_j"),
+        ("layer_norm_in_steps", "Ψ_zj = Ψ_cj  − 1/5 Σ_i Ψ_ci"),
     ],
 )
 def test_the_derivatives_of_layer_norm_are_written_with_means_and_normalised_values(name, line):
@@ -122,7 +122,7 @@ def test_the_small_constant_of_a_normalisation_stays_as_it_is_stated(name):
             "∂E/∂Q_ij = Σ_rΣ_νΣ_ρΣ_μ∂E/∂o_rν ∂o_rν/∂pρν ∂pρν/∂scμν ∂scμν/∂q_iμ ∂q_iμ/∂Q_ij",
         ),
         ("attention", "chain", "∂pμν/∂scρν = pμν [μ = ρ]  − pμν pρν"),
-        ("attention", "pattern", "Ψ_scμν = pμν (Σ_r Ψ_orν v_rμ − Σ_ρ pρν Σ_r Ψ_orν v_rρ)"),
+        ("attention", "pattern", "Ψ_scμν = pμν (Σ_i Ψ_oiν v_iμ − Σ_ρ pρν Σ_i Ψ_oiν v_iρ)"),
         ("attention", "pattern", "Ψ_viμ = ∂E/∂v_iμ  = Σ_r Σ_ν ∂E/∂o_rν ∂o_rν/∂v_iμ"),
         ("batch_norm", "chain", "∂v_i/∂z_jν = 2/m (z_iν − μ_i) [i = j]"),
         ("batch_norm", "chain", "∂v_i/∂μ_j = 0"),
@@ -186,9 +186,9 @@ def test_factors_with_sums_over_their_own_layer_are_written_with_means_and_inner
     [
         (
             "layer_norm_with_gain",
-            ["n_i = g_i u_i  + b_i", "u_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_j (z_j − 1/5 Σ_k z_k)² + 1/1000)"],
+            ["n_i = g_i u_i  + b_i", "u_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 1/1000)"],
         ),
-        ("scaled_scores", ["u_i = 1/√5 Σ_j K_ij q_j", "p_i = e^(u_i)/(Σ_j e^(u_j))"]),
+        ("scaled_scores", ["u_t = 1/√5 Σ_i K_ti q_i", "p_t = e^(u_t)/(Σ_r e^(u_r))"]),
     ],
 )
 @pytest.mark.parametrize("detail", ["brief", "full"])
@@ -208,8 +208,8 @@ def test_what_sharing_saves_is_said_of_a_batch_where_samples_are_coupled(name):
 
 def test_scores_in_one_equation_share_a_factor():
     shown = by_hand("scaled_scores", "pattern")
-    assert "Ψ_ui = p_i (Σ_r V_ri Ψ_or − Σ_k p_k Σ_r V_rk Ψ_or)" in shown
-    assert {"∂E/∂K_ij = 1/√5 Ψ_ui q_j", "Ψ_qi = 1/√5 Σ_k K_ki Ψ_uk"} <= {*shown}
+    assert "Ψ_ut = p_t (Σ_i V_it Ψ_oi − Σ_r p_r Σ_i V_ir Ψ_oi)" in shown
+    assert {"∂E/∂K_ti = 1/√5 Ψ_ut q_i", "Ψ_qi = 1/√5 Σ_t K_ti Ψ_ut"} <= {*shown}
 
 
 @pytest.mark.parametrize("layers", [(3, 4, 2), (3, 4, 1), ("n", "h", "k")])

@@ -184,7 +184,7 @@ def told(name: str, weight: str) -> dict[str, list[str]]:
             "batch_norm",
             "W[2,1]",
             [
-                "W_21  → z_2ν  → v_2  → n_2ρ  → h_2ρ  → o_kρ  → E",
+                "W_21  → z_2ν  → v_2  → n_2ρ  → h_2ρ  → o_iρ  → E",
                 "∂n_2ρ/∂v_2 −n_2ρ/(2 (v_2 + 1/1000))",
                 "∂μ_2/∂z_2ν 1/m",
                 "∂E/∂W_21 Σ_ν Ψ_z2ν x_1ν",
@@ -194,7 +194,7 @@ def told(name: str, weight: str) -> dict[str, list[str]]:
             "attention",
             "K[2,1]",
             [
-                "K_21  → k_2μ  → scνμ  → pρμ  → o_rμ  → E",
+                "K_21  → k_2μ  → scνμ  → pρμ  → o_iμ  → E",
                 "∂pρμ/∂scνμ pρμ [ν = ρ]  − pνμ pρμ",
                 "Ψ_k2μ 1/2 Σ_ν Ψ_scνμ q_2ν",
             ],
