@@ -44,15 +44,15 @@ def test_every_equation_holds_in_all_notations_and_details(name, notation):
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
     [
-        ("average", "2j + k - 2", "2j + k - 1"),
-        ("average", "2j + k - 2", "3j + k - 2"),
-        ("conv1d", "i + j - 2", "i + j - 3"),
+        ("average", "2p + k - 2", "2p + k - 1"),
+        ("average", "2p + k - 2", "3p + k - 2"),
+        ("conv1d", "i + k - 2", "i + k - 3"),
         ("conv1d", OUTSIDE, ""),
         ("pooling", r"\max_{1 \le k \le 3}", r"\max_{1 \le k \le 2}"),
         ("pooling", r"\max_", r"\min_"),
         ("pooling", r"\operatorname*{arg\,max}", r"\operatorname*{arg\,min}"),
-        ("embedding", r"C_{\mathrm{word}_{i}, j}", r"C_{\mathrm{word}_{j}, i}"),
-        ("embedding", r"[i = \mathrm{word}_{k}]", r"[j = \mathrm{word}_{k}]"),
+        ("embedding", r"C_{\mathrm{word}_{t}, d}", r"C_{\mathrm{word}_{d}, t}"),
+        ("embedding", r"[i = \mathrm{word}_{t}]", r"[j = \mathrm{word}_{t}]"),
         ("infonce", r"s^{\mu\nu}", r"s^{\nu\mu}"),
     ],
 )
