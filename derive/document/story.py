@@ -33,9 +33,10 @@ from derive.document.blocks import (
     say,
 )
 from derive.document.chain_rows import MOST_PATHS, ChainRows, spelled_out
+from derive.document.document import explained
 from derive.document.manuscript import Manuscript, numbers_of
 from derive.document.parts.chain import COUNTED, bracket, combines, number_of_paths, one_weight, shown_chains
-from derive.document.parts.forward import UNITS, written_out
+from derive.document.parts.forward import OUTSIDE, UNITS, written_out
 from derive.document.parts.glance import description
 from derive.document.parts.numbers import figure
 from derive.document.parts.pattern import scaled
@@ -83,8 +84,9 @@ class Weight:
     @property
     def noun(self) -> str:
         """Its noun, such as weight or bias."""
-        role = self.parameter.role
-        return role if role in (Role.WEIGHT, Role.BIAS) else "parameter"
+        if self.parameter.role == Role.BIAS and not self.view.is_added(self.parameter):
+            return "parameter"
+        return self.parameter.role if self.parameter.role in (Role.WEIGHT, Role.BIAS) else "parameter"
 
     @property
     def chains(self) -> list[ScalarChain | None]:
@@ -113,7 +115,8 @@ def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
     samples = SAMPLES_DRAWN if told.view.coupled else 1
     number = slope(derivation, told.parameter, highlight.entry, numbers_of(edition), samples)
     parts = (_paths(told, drawing), _chain(told), _factor(told), _number(told, number))
-    return Manuscript(told.view, edition, Document(f"The story of one {told.noun}: {highlight}", parts), drawing)
+    title = f"The story of one {told.noun}: {highlight}"
+    return Manuscript(told.view, edition, Document(title, explained(told.view, parts)), drawing)
 
 
 # Its paths.
@@ -182,7 +185,8 @@ def _chain(weight: Weight) -> Part:
     some = ", of which the first are:" if len(links) > most else ":"
     steps = Display(tuple(_local(view, link) for link in links[:most]))
     chains = one_weight(view, weight.single, weight.entry)
-    lead = say("Each step of a path is a local derivative" + some)
+    outside = f" {OUTSIDE}" if view.reads_outside("forward", "error", "factor", "gradient") else ""
+    lead = say("Each step of a path is a local derivative" + (f"{some[:-1]}.{outside}" if outside else some))
     return Part("chain", "Its chain in scalars", (lead, steps, *chains))
 
 
@@ -266,7 +270,7 @@ def _place(factor: Assign, value: Expr) -> tuple[Expr, ...]:
 
 def _ranging(indices: Iterable[Expr]) -> bool:
     """Return whether any index has more than one value."""
-    return any(isinstance(i, Index) and i.axis.extent != 1 for i in indices)
+    return any(isinstance(s, Index) and s.axis.extent != 1 for i in indices for s in i.free_symbols)
 
 
 def _of_samples(index: Expr) -> bool:

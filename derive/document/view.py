@@ -238,6 +238,10 @@ class View:
         """The number of parameters."""
         return sum(size(p) for p in self.single.parameters).expand()
 
+    def is_added(self, parameter: Tensor) -> bool:
+        """Whether a parameter is only added to what other tensors give, as a bias is."""
+        return not any(e.value.has(Indexed) for e in self.derivation.chains.into(parameter))
+
     def by_depth(self) -> list[Tensor]:
         """Parameters, the one nearest to the error first."""
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}

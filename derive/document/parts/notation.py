@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
-from sympy import Indexed, Integer, Max, Min, erf, erfc, sign
+from sympy import Integer, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
@@ -169,7 +169,7 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         what = Text(()) if plain else say(", which are the activations{}", layer)
         return say("outputs of the network{}{}", what, _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
-    if tensor.role == Role.BIAS and any(e.value.has(Indexed) for e in view.derivation.chains.into(tensor)):
+    if tensor.role == Role.BIAS and not view.is_added(tensor):
         noun = "parameters"  # a gain, say, which is multiplied and not added
     augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)
     with_biases = ", with the biases in column 0" if augmented else ""
