@@ -5,6 +5,7 @@ The interpreter of the index form, plain loops, the generated module, and the st
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from helpers import Array, Values, load, off, shape_of
 from models import MODELS, Model, transformer
 
 from derive import Derivation, derive
+from derive.calculus.coupling import coupling
 from derive.calculus.evaluate import FLOATS, interpret
 from derive.calculus.index import Tensor
 from derive.targets.loops.loops import evaluate
@@ -97,7 +99,7 @@ def compared(stated: Model) -> None:
 
 
 def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> None:
-    """The steps of ``fit`` are those that the gradients of autograd make, from what the parameters begin at."""
+    """The steps of ``fit`` are those that the gradients of autograd make; the form ``predict`` predicts the same."""
     rate, steps, trainer = 0.01, 4, module.Trainer(seed=1, **stated.sizes)
     shapes = {t.name: shape_of(t, stated.sizes) for t in derivation.program.parameters}
     own = {name: np.reshape(trainer.parameters[name], shape).copy() for name, shape in shapes.items()}
@@ -114,6 +116,11 @@ def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> 
     assert trainer.history == pytest.approx(history, rel=1e-10)
     for name, value in own.items():
         assert off(np.reshape(trainer.parameters[name], value.shape), value) < 1e-10, name
+    if not any(coupling(replace(derivation.program, predicted=name)) for name in derivation.program.outputs):
+        predict, whole = load(derivation.numpy("predict")).predict, trainer.predict(inputs or None)
+        found = predict(trainer.parameters, *inputs.values())
+        for one, other in zip(*(v.values() if isinstance(v, dict) else [v] for v in (found, whole)), strict=True):
+            assert off(one, other) < 1e-14
 
 
 @pytest.mark.parametrize("name", MODELS)

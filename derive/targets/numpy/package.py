@@ -208,10 +208,13 @@ class Rendered:
                 "form predict needs independent samples, but the samples of a batch are coupled: use form core"
             )
         arrays = ", ".join(f"{quoted(name)}: np.array({value.tolist()})" for name, value in (parameters or {}).items())
+        helpers = self._called(self.context["predicting"])
+        read = words([*self.context["predicting"], *(line for helper in helpers for line in helper.get("lines", ()))])
+        constants = [(name, value) for name, value in self.context["constants"] if name in read]
         text = fill(
             "numpy/predict.py.jinja",
             numbers=fold(f"parameters = {{{arrays}}}") if arrays else [],
-            **{**self.context, "helpers": self._called(self.context["predicting"])},
+            **{**self.context, "helpers": helpers, "constants": constants},
         )
         return _file(self._words("predict"), text, {})
 
