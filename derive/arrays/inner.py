@@ -17,6 +17,10 @@ from derive.calculus.program import Program
 from derive.record import record
 
 
+#: The largest factor of an entry that is left in an argument: a function of it must be accurate for any argument.
+MOST = 10
+
+
 @record
 class Inner:
     """The named arguments, each with the equation that defines its name.
@@ -62,7 +66,10 @@ class Inner:
         return self.equations[key].target[indices]
 
     def _is_to_name(self, argument: Expr) -> bool:
-        if not isinstance(argument, Expr) or argument.has(Sum) or isinstance(argument.as_coeff_Mul()[1], Indexed):
+        if not isinstance(argument, Expr) or argument.has(Sum):
+            return False
+        number, rest = argument.as_coeff_Mul()
+        if isinstance(rest, Indexed) and abs(number) <= MOST:
             return False
         read = entries_of(argument)
         return bool(read) and not read & self.excluded

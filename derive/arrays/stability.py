@@ -237,8 +237,9 @@ class Stability:
         if stated.expression.has(KroneckerDelta):
             return Computed(statement.equation)
         changed, needed, titles = stated.expression, False, self._titles
-        for total in _totals(stated) or [stated.expression]:
-            part = stated if total == stated.expression else _summand(total)
+        totals = _totals(stated)
+        for total in totals or [stated.expression]:
+            part = _summand(total) if totals else stated
             form = (statement.stage, form_of((*self.setting.sources(part), part), self.setting.data.tensors))
             if form in self._settled:
                 continue
