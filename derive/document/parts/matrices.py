@@ -61,7 +61,7 @@ def _derived(view: View) -> list[Block]:
     """How each kind of sum becomes a product of matrices: over the samples for a weight and a bias, over units."""
     blocks: list[Block] = []
     page, gradients = view.batch_page, view.batch.stage("gradient")
-    found = ((s, p) for s in gradients for p in _over_samples(s))
+    found = ((s, p) for s in gradients if len(s.equation.indices) == 2 for p in _over_samples(s))
     weight, product = next(found, (None, None))
     if weight is not None and product is not None:
         assert isinstance(product.right, Transpose)
