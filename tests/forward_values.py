@@ -19,7 +19,6 @@ from sympy import (
     And,
     Expr,
     Indexed,
-    Integer,
     KroneckerDelta,
     Max,
     Min,
@@ -111,7 +110,8 @@ class _Formula:
 
     def _entry(self, entry: Indexed) -> Array:
         name = entry.base.label.name
-        if all(isinstance(i, Index | Integer) for i in entry.indices):
+        along = zip(entry.indices, self.axes.get(name, ()), strict=False)
+        if all(i.is_Integer or (isinstance(i, Index) and i.axis == axis) for i, axis in along):
             return self._laid(self.values[name], list(entry.indices))
         return self._read(self.values[name], entry.indices, self.axes[name])
 
