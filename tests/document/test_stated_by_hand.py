@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import networks
 import pytest
-from helpers import closed, define, dense, derivation, squares, summed
+from helpers import axis, closed, define, dense, derivation, squares, summed
 from sympy import Expr, Rational, sqrt
 
-from derive import SAMPLE_AXIS, SAMPLES, ForwardPass, derive
+from derive import SAMPLE_AXIS, SAMPLES, ForwardPass, Statement, derive
 from derive.api import Derivation
 from derive.document.blocks import Block, Display, Fold
 from derive.document.document import document
 from derive.document.view import View
+from derive.formats.terminal import terminal
 from derive.paper.text import text
 
 
@@ -215,3 +216,19 @@ def test_scores_in_one_equation_share_a_factor():
 @pytest.mark.parametrize("layers", [(3, 4, 2), (3, 4, 1), ("n", "h", "k")])
 def test_factors_of_dense_layers_have_no_form_with_means_and_inner_products(layers):
     assert not any("⟨" in line or "mean" in line for line in equations(derivation(layers), "pattern"))
+
+
+def test_a_tensor_may_have_the_name_of_a_width():
+    s, x, y = networks.begun(axis("n"))
+    n = dense(s, "n", s.parameter("W", networks.OUTPUTS, axis("n")), x)
+    assert "svg" in derive(closed(s, squares(s, y, n))).svg()
+
+
+def test_an_error_that_does_not_add_up_is_written_for_a_batch():
+    s = Statement()
+    x, y, w, u = s.input("x"), s.target("y"), s.parameter("w"), s.sample("u")
+    o = s.define("o", (), w[()] * x[()])
+    s.error(sqrt(s.mean((y[u] - o[u]) ** 2, u)))
+    lines = " ".join(terminal(derive(s).document(only=("forward", "chain"))).split())
+    assert "E combines samples" in lines and "for one sample" not in lines.lower()
+    assert "mean over the samples" not in lines
