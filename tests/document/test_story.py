@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layers import LAYERS
 from networks import NETWORKS
 
 from derive import Edition, Network, SpecError, derive
@@ -210,3 +211,12 @@ def test_the_story_of_a_weight_has_the_indices_of_coupled_samples(name: str, wei
     assert "one sample" not in page and "2 samples" in page
     slopes = [numbers_in(row.rpartition(" ")[2]) for row in parts["number"]]
     assert slopes[0] != 0 and np.allclose(slopes, slopes[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["conv1d", "pooling", "embedding"])
+def test_the_story_of_a_weight_shows_what_is_read_at_formulas_of_indices(name):
+    derivation = derive(LAYERS[name]())
+    first = derivation.program.parameters[0]
+    page = derivation.explain(f"{first.name}[{','.join('1' for _ in first.axes)}]")
+    found = {numbers_in(row.split()[-1]) for row in page.splitlines() if row.split()[:1] in (["complex"], ["central"])}
+    assert np.allclose(list(found), max(found), rtol=1e-3)
