@@ -143,7 +143,9 @@ def product_over_samples(statement: ArrayAssign) -> Product | None:
 
 
 def _over_samples(statement: ArrayAssign) -> list[Product]:
-    """The products of two arrays, the second transposed, that sum over the samples."""
+    """The products of two arrays, the second transposed, that sum over the samples, in the gradient of a matrix."""
+    if len(statement.target.axes) != 2:
+        return []
     terms = statement.form.terms if isinstance(statement.form, Plus) else (statement.form,)
     products = [p for t in terms if isinstance(p := _unscaled(t), Product) and isinstance(p.right, Transpose)]
     sides = [(p, (p.left, p.right.of)) for p in products if isinstance(p.right, Transpose)]
