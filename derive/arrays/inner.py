@@ -16,7 +16,6 @@ from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
 from derive.record import record
 
-
 #: The largest factor of an entry that is left in an argument: a function of it must be accurate for any argument.
 MOST = 10
 
