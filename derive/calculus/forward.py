@@ -37,7 +37,7 @@ class ForwardPass:
     constants: Mapping[str, Fraction] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     starts: Mapping[str, Any] = field(default_factory=dict)
-    letters: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
+    letters: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("equations", "inputs", "parameters", "promises", "outputs"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,8 @@ class Axis:
     """One axis of a tensor: its number of entries and the number of the first one.
 
     ``extent`` is an integer or a positive integer symbol; ``sample`` marks the
-    axis of the samples of a batch.
+    axis of the samples of a batch. ``name`` is the size as the
+    author calls it, by which documents choose letters.
 
     >>> Axis(3) == Axis(Integer(3))
     True
@@ -34,6 +35,7 @@ class Axis:
     extent: Expr
     start: int = 1
     sample: bool = False
+    name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.extent, int) and not isinstance(self.extent, bool):

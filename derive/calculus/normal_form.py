@@ -70,13 +70,13 @@ def normal(forward: Stated) -> dict[str, Any]:
     }
 
 
-def _letters(equations: tuple[Equation, ...]) -> dict[Axis, tuple[str, ...]]:
-    """The names of the indices that run over each axis, in the order in which they occur."""
-    found: dict[Axis, dict[str, None]] = {}
+def _letters(equations: tuple[Equation, ...]) -> dict[Axis | str, tuple[str, ...]]:
+    """The names of the indices that run over each axis, by its name if it has one, in the order of their occurrence."""
+    found: dict[Axis | str, dict[str, None]] = {}
     for equation in equations:
         others = (node for node in preorder_traversal(sympify(equation.expression)) if isinstance(node, Index))
         for index in (*equation.indices, *others):
-            found.setdefault(index.axis, {})[index.name] = None
+            found.setdefault(index.axis.name or index.axis, {})[index.name] = None
     return {axis: tuple(names) for axis, names in found.items()}
 
 

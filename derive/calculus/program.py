@@ -117,7 +117,7 @@ class Program:
     constants: Mapping[str, Fraction] = field(default_factory=dict)
     starts: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
-    letters: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
+    letters: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def alone(passage: Passage) -> Passage:
 
 
 def _axis(axis: Axis, samples: int) -> Axis:
-    return Axis(axis.extent.xreplace({SAMPLES: Integer(samples)}), axis.start, axis.sample)
+    return replace(axis, extent=axis.extent.xreplace({SAMPLES: Integer(samples)}))
 
 
 def _tensor(tensor: Tensor, samples: int = 1) -> Tensor:

@@ -46,7 +46,7 @@ class Symbols:
     batch: bool = False
     shapes: bool = False
     taken: frozenset[str] = frozenset()
-    preferred: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
+    preferred: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
     given: Mapping[Expr, Box] = field(default_factory=dict)
     decimals: bool = False
     dotted: bool = False
@@ -74,7 +74,7 @@ class Symbols:
 
     def own_letters(self, index: Index) -> tuple[str, ...]:
         """The letters that the author of the equations gave to indices over the same axis, unless it is the samples."""
-        names = () if index.axis.sample else self.preferred.get(index.axis, ())
+        names = () if index.axis.sample else self.preferred.get(index.axis.name or index.axis, ())
         return tuple(name for name in names if name in LETTERS)
 
     def spare(self, letters: Iterable[str], used: Collection[str] = ()) -> str:

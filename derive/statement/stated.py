@@ -101,7 +101,7 @@ class Statement:
             raise StatementError(f"{name} is the number of samples: choose another name, such as {name.upper()}")
         extent = Symbol(name, integer=True, positive=True) if value is None else self._extent(name, value)
         self._kinds[name] = SIZE
-        return Size(name, Axis(extent, start))
+        return Size(name, Axis(extent, start, name=name))
 
     def index(self, name: str, size: Size | int) -> Index:
         """Name an index that runs over a size. The same name may be used for several sizes."""
