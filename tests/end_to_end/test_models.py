@@ -14,7 +14,7 @@ from autograd import grad
 from helpers import Array, Values, load, off, shape_of
 from models import MODELS, Model, transformer
 
-from derive import Derivation, derive
+from derive import Derivation, Edition, derive
 from derive.calculus.coupling import coupling
 from derive.calculus.evaluate import FLOATS, interpret
 from derive.calculus.index import Tensor
@@ -132,3 +132,14 @@ def test_four_computations_agree_with_autograd(name):
 @pytest.mark.slow
 def test_six_blocks_of_a_transformer_agree_with_autograd():
     compared(transformer(6))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.sampled(12)
+def test_documents_of_every_format_and_detail_are_made(name):
+    derivation = derive(MODELS[name]().statement)
+    assert derivation.files(Edition("html,md,tex,ipynb", exercises=True))
+    for detail in ("brief", "exhaustive"):
+        assert derivation.markdown(detail=detail)
+    first = derivation.program.parameters[0]
+    assert derivation.explain(f"{first.name}[{','.join('1' for _ in first.axes)}]" if first.axes else first.name)
