@@ -36,7 +36,8 @@ def has_axes(node: mx.Node) -> bool:
     if isinstance(node, mx.Array):
         return bool(node.tensor.axes) or node.tensor.role not in (Role.CONSTANT, Role.LEARNING_RATE)
     if isinstance(node, mx.Formula):
-        return bool(node.equation.target.axes) or node.equation.target.role != Role.ERROR
+        target = node.equation.target
+        return bool(target.axes) or not (target.role == Role.ERROR or target.is_number)
     return isinstance(node, mx.Repeat) or any(has_axes(c) for c in mx.children(node))
 
 

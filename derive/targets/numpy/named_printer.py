@@ -50,7 +50,7 @@ class NamedPrinter:
         if reads and _is_of_truth_values(node):
             code = Code(f"{code.at(ATOM)}.astype({_KIND})")
         if not target.axes:
-            return code if target.role == "error" else Code(f"np.reshape({code.text}, (1, 1))")
+            return code if target.role == "error" or target.is_number else Code(f"np.reshape({code.text}, (1, 1))")
         if len(target.axes) > 1:
             return code
         place = "[None]" if target.axes[0].sample else "[:, None]"

@@ -52,10 +52,11 @@ class UpdateBody:
         replaced = target.about
         if target.role != "updated" or replaced is None:
             code = self.printer.code(form).text
-            return (
-                f"{self.statements.name(target)} = {f'float({code})' if target.role == 'square_norm' else code}",
-                form,
-            )
+            if target.role == Role.SQUARE_NORM:
+                read = [self.program.tensors[name] for name in mx.arrays_read(form)]
+                single = any(not t.axes and not t.is_number for t in read)  # the gradient of a number is an array
+                code = f"float(np.sum({code}))" if single else f"float({code})"
+            return f"{self.statements.name(target)} = {code}", form
         place = self.statements.stored(replaced)
         if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(replaced):
             rest = form.terms[1] if len(form.terms) == 2 else mx.Plus(form.terms[1:])
