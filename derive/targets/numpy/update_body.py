@@ -9,6 +9,7 @@ from sympy import Add
 
 from derive.arrays import matrix as mx
 from derive.calculus.index import Tensor, symbols_read
+from derive.calculus.roles import Role
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.statements import Statements, about, code_form
 
