@@ -51,7 +51,7 @@ def spread(a: Array, size: int, first: int, *steps: int) -> Array:
     result = np.zeros((*a.shape[: a.ndim - len(steps)], size), a.dtype)
     for place in np.ndindex(a.shape[a.ndim - len(steps) : -1]):
         start = first + sum(steps[n] * i for n, i in zip(head, place, strict=True))
-        low = max(0, -(start // step) if step > 0 else -((size - 1 - start) // step))
+        low = max(0, -(start // step) if step > 0 else -((size - 1 - start) // -step))
         high = min(count, (size - 1 - start) // step + 1 if step > 0 else start // -step + 1)
         if low < high:
             stop = start + step * high

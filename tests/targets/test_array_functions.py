@@ -1,0 +1,61 @@
+"""The functions of arrays that generated modules contain, against loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive.targets.numpy.array_functions import contracted, first_largest, scattered, spread, strided
+
+TERMS = [((4, 1),), ((3, 2),), ((3, -1),), ((2, 2), (3, 1)), ((3, 1), (2, -2)), ((2, 1), (2, 2), (3, 1))]
+
+
+@pytest.mark.parametrize("first", [-3, -1, 0, 2, 9])
+@pytest.mark.parametrize("terms", TERMS)
+def test_strided_reads_zeros_outside(terms, first):
+    a = np.random.default_rng(0).normal(size=(2, 6, 3))
+    found = strided(a, 1, first, *terms)
+    lengths = tuple(length for length, _ in terms)
+    assert found.shape == (2, *lengths, 3)
+    for place in np.ndindex(lengths):
+        n = first + sum(step * i for (_, step), i in zip(terms, place, strict=True))
+        expected = a[:, n] if 0 <= n < 6 else np.zeros((2, 3))
+        assert np.array_equal(found[(slice(None), *place)], expected)
+
+
+@pytest.mark.parametrize("first", [-3, -1, 0, 2, 9])
+@pytest.mark.parametrize("terms", TERMS)
+def test_spread_is_the_adjoint_of_strided(terms, first):
+    """<spread(b), a> = <b, strided(a)> for all a and b."""
+    generator = np.random.default_rng(1)
+    a = generator.normal(size=(2, 6))
+    windows = strided(a, 1, first, *terms)
+    b = generator.normal(size=windows.shape)
+    added = spread(b, 6, first, *(step for _, step in terms))
+    assert added.shape == a.shape
+    assert np.isclose(np.sum(added * a), np.sum(b * windows), rtol=1e-12, atol=1e-14)
+
+
+def test_spread_and_strided_take_complex_numbers():
+    a = np.arange(6.0) + 1j
+    assert np.array_equal(spread(strided(a, 0, 0, (6, 1)), 6, 0, 1), a)
+
+
+def test_scattered_adds_what_has_the_same_place():
+    a = np.arange(12.0).reshape(2, 2, 3)
+    places = np.array([[3, 0], [3, 3]])
+    assert np.array_equal(scattered(a, places, 4), [a[0, 1], np.zeros(3), np.zeros(3), a[0, 0] + a[1, 0] + a[1, 1]])
+
+
+def test_first_largest_is_at_one_place_at_a_tie():
+    a = np.array([[1.0, 3.0, 3.0], [3.0, 0.0, 1.0]])
+    assert np.array_equal(first_largest(a, 1), [[0, 1, 0], [1, 0, 0]])
+    assert np.array_equal(first_largest(a, 0, 1), [[0, 1, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("subscripts", ["abc,adec->adbe", "abcd,abed->aceb", "ab,bc->ac", "bac,bad->bcd"])
+def test_contracted_is_einsum(subscripts):
+    sizes = dict(zip("abcde", (2, 3, 4, 5, 6), strict=True))
+    generator = np.random.default_rng(2)
+    one, other = (generator.normal(size=[sizes[n] for n in names]) for names in subscripts.split("->")[0].split(","))
+    assert np.allclose(contracted(subscripts, one, other), np.einsum(subscripts, one, other), rtol=1e-13, atol=0)
