@@ -58,4 +58,4 @@ def test_contracted_is_einsum(subscripts):
     sizes = dict(zip("abcde", (2, 3, 4, 5, 6), strict=True))
     generator = np.random.default_rng(2)
     one, other = (generator.normal(size=[sizes[n] for n in names]) for names in subscripts.split("->")[0].split(","))
-    assert np.allclose(contracted(subscripts, one, other), np.einsum(subscripts, one, other), rtol=1e-13, atol=0)
+    assert np.allclose(contracted(subscripts, one, other), np.einsum(subscripts, one, other), rtol=1e-13, atol=1e-14)
