@@ -75,7 +75,7 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
     >>> unknown("key", "layer", ["layers", "loss"])
     "unknown key 'layer': did you mean layers?"
     >>> unknown("loss", "focal", ["mse", "poisson"], plural="losses")
-    "unknown loss 'focal': there are mse and poisson (`derive list losses`), and what you state with `Statement`"
+    "unknown loss 'focal': there are mse and poisson (`derive list losses`), or your own, by `Statement`"
     """
     meant = misspelled(str(name), [*known, *also])
     if meant is not None:
@@ -83,7 +83,7 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
         return f"unknown {what} {shown(name)}: did you mean {meant}{shows}?"
     shows = f", and `derive list {plural}` shows what they are" if plural else ""
     if what in ("activation", "loss"):
-        shows = f" (`derive list {plural}`), and what you state with `Statement`"
+        shows = f" (`derive list {plural}`), or your own, by `Statement`"
     return f"unknown {what} {shown(name)}: there are {listed(known)}{shows}"
 
 
