@@ -188,7 +188,7 @@ class Lift:
         """The sum of a product over bound indices; one delta after the other puts its terms into their places."""
         left, pending = [*arrays], [*deltas]
         while pending:
-            found = [(delta, target) for delta in pending if (target := self._spread(delta, bound))]
+            found = [(delta, target) for delta in pending if (target := self._spread(delta, bound, pending))]
             free = {index for _, (index, *_) in found}
             ready = [(delta, target) for delta, target in found if self._is_ready(target, left, free)]
             if not ready:
@@ -222,18 +222,23 @@ class Lift:
         parts = tuple(nx.Equal((i,), nx.Place((i,), i, {}), nx.Place((i,), i, {})) for i in indices)
         return parts[0] if len(parts) == 1 else nx.Times(self.sorted(indices), parts)
 
-    def _spread(self, delta: KroneckerDelta, bound: list[Index]) -> tuple[Index, nx.Axes, Expr, nx.Named | None] | None:
-        """The free index of a delta and where terms go: an affine place, or the entries of an integer tensor."""
+    def _spread(self, delta: KroneckerDelta, bound: list[Index], pending: list[KroneckerDelta]) -> Target | None:
+        """The index of a delta that terms get, and where they go: an affine place, or entries of an integer tensor.
+
+        The index is free, or one of another delta, which is then next; what it replaces is in no other delta.
+        """
+        chained = {i for other in pending if other is not delta for i in _indices(other)}
+        gone = set(bound) - chained
         for one, other in (delta.args, delta.args[::-1]):
-            if isinstance(one, Index) and one not in bound and nx.is_chosen(other):
+            if isinstance(one, Index) and one not in gone and nx.is_chosen(other):
                 at = self.lay(other)
-                if set(at.axes) <= set(bound):
+                if set(at.axes) <= gone:
                     return one, at.axes, other, at
-        for index in sorted(_indices(delta) - set(bound), key=str):
+        for index in sorted(_indices(delta) - gone, key=lambda i: (i in bound, str(i))):
             left, right = delta.args
             place = solved(left, right, index)
             form = None if place is None else affine(place)
-            if place is not None and form is not None and form.terms and {i for i, _ in form.terms} <= set(bound):
+            if place is not None and form is not None and form.terms and {i for i, _ in form.terms} <= gone:
                 return index, tuple(i for i, _ in form.terms), place, None
         return None
 
