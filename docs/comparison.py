@@ -177,14 +177,15 @@ def output_error(row: int) -> float:
 
 def error_of(outputs: list[float]) -> float:
     """The error of given outputs."""
-    return float(np.sum((example().start.Y[:, 0] - outputs) ** 2) / 2)
+    return float(np.sum((example().start.data["Y"][:, 0] - outputs) ** 2) / 2)
 
 
 def error_with(**weights: list[list[float]]) -> float:
     """The error of the network with given weights, such as those that he prints."""
     start = example().start
     module = _module()
-    return float(module.error({**start.parameters, **{n: np.array(w) for n, w in weights.items()}}, start.X, start.Y))
+    parameters = {**start.parameters, **{n: np.array(w) for n, w in weights.items()}}
+    return float(module.error(parameters, *start.data.values()))
 
 
 @cache
@@ -203,12 +204,12 @@ def one_layer_after_the_other() -> tuple[float, float, list[float]]:
     errors = []
     for _ in range(start.rounds):
         values: dict[str, Any] = {}
-        module.NETWORK.forward(parameters, start.X, values)
+        module.NETWORK.forward(parameters, start.data["X"], values)
         for name in ("W2", "W1"):
-            slopes = module.NETWORK.gradients(parameters, start.X, start.Y, values)
+            slopes = module.NETWORK.gradients(parameters, *start.data.values(), values)
             parameters[name] -= start.learning_rate * slopes[name]
-        errors.append(float(module.error(parameters, start.X, start.Y)))
-    return errors[0], errors[-1], [float(v) for v in module.forward(parameters, start.X).ravel()]
+        errors.append(float(module.error(parameters, *start.data.values())))
+    return errors[0], errors[-1], [float(v) for v in module.forward(parameters, start.data["X"]).ravel()]
 
 
 # ---------------------------------------------------------------- the page

@@ -37,5 +37,5 @@ def test_what_replaces_a_number_is_one():
 def test_the_roles_that_are_asked_about_together():
     assert DATA < STATED
     assert OF_A_STEP < NUMBERS
-    assert not STATED & NUMBERS
+    assert STATED & NUMBERS == {Role.PENALTY}  # the penalty of a Statement is an equation of its own
     assert Role.PLAIN not in STATED
