@@ -35,6 +35,7 @@ from derive.arrays.along import Along
 from derive.arrays.rewriting import indices_of, opened
 from derive.arrays.stable import StableForm, stable_form
 from derive.arrays.trial import GREATEST, Evaluator, Remembered, is_exact, no_worse, relative
+from derive.calculus.cases import Cases
 from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.functions import Elementwise, X, elementwise
 
@@ -128,7 +129,7 @@ def _numbered(title: str) -> Iterator[str]:
 
 def entry_of(expression: Expr) -> Indexed | None:
     """Return the only entry that an elementwise expression depends on, or None."""
-    if expression.has(Sum, Along, ExprWithLimits):
+    if expression.has(Sum, Along, ExprWithLimits, Cases):
         return None
     calls = expression.atoms(Function)
     read = {a for f in calls for a in f.atoms(Indexed)}
