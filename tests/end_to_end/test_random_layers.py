@@ -7,7 +7,6 @@ from random_layers import random_layers
 
 from derive.api import derive
 
-
 #: Seeds whose layers were once refused or wrong.
 ONCE_WRONG = (19, 24, 55, 61, 117, 240, 300, 1295)
 
