@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sympy import Expr, Function, Integer, Min, exp, log, oo
-from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.stable import log1p
+from derive.calculus.extremes import Largest as Maximum
 from derive.calculus.index import Index, IndexSupply, total
 from derive.record import record
 
@@ -22,8 +22,8 @@ from derive.record import record
 Entry = Callable[[Expr], Expr]
 
 
-class Largest(ExprWithLimits):  # type: ignore[misc]  # SymPy's class carries no types
-    """The maximum of a body along the axis of its bound index; complex values compare by real part."""
+class Largest(Maximum):
+    """The maximum of a body along the axis of its bound index, in a form that is computed and not stated."""
 
 
 class Choice(Function):  # type: ignore[misc]  # SymPy's Function carries no types

@@ -24,13 +24,12 @@ from sympy import (
     Rel,
     Sum,
     Symbol,
-    sympify,
     true,
 )
 from sympy import Number as SympyNumber
 
 from derive.arrays import named as nx
-from derive.arrays.along import Along, Choice, Largest, Less
+from derive.arrays.along import Along, Choice, Less
 from derive.arrays.rewriting import spelled
 from derive.calculus.affine import affine, solved
 from derive.calculus.cases import Cases
@@ -56,7 +55,7 @@ def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     stored = equation.target.stored_axes
     order = list(equation.indices)
     deep = len(stored) > 2 or any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
-    return Lift(tensors, order, deep).lay(spelled(sympify(equation.expression)))
+    return Lift(tensors, order, deep).lay(spelled(equation.expression))
 
 
 def _reads(equation: Equation, name: str) -> bool:
@@ -211,16 +210,11 @@ class Lift:
         """Put values into their places."""
         missing = [i for i in over if i not in value.axes]
         if missing:
-            value = nx.Times(self.sorted((*value.axes, *missing)), (value, self._ones(missing)))
+            value = self._times(Integer(1), (value, nx.Ones(self.sorted(missing))))
         axes = self.sorted((*(i for i in value.axes if i not in over), index))
         if at is None:
             return nx.Spread(axes, value, over, index, place)
         return nx.Scattered(axes, value, over, index, at)
-
-    def _ones(self, indices: list[Index]) -> nx.Named:
-        """An array of ones along indices."""
-        parts = tuple(nx.Equal((i,), nx.Place((i,), i, {}), nx.Place((i,), i, {})) for i in indices)
-        return parts[0] if len(parts) == 1 else nx.Times(self.sorted(indices), parts)
 
     def _spread(self, delta: KroneckerDelta, bound: list[Index], pending: list[KroneckerDelta]) -> Target | None:
         """The index of a delta that terms get, and where they go: an affine place, or entries of an integer tensor.
@@ -317,10 +311,6 @@ class Lift:
     @_node.register
     def _(self, expression: Extreme) -> nx.Named:
         return self._extreme("max" if expression.sign > 0 else "min", expression.function, expression.bound)
-
-    @_node.register
-    def _(self, expression: Largest) -> nx.Named:
-        return self._extreme("max", expression.function, tuple(limit[0] for limit in expression.limits))
 
     def _extreme(self, kind: str, body: Expr, bound: tuple[Index, ...]) -> nx.Named:
         laid = self.lay(body)

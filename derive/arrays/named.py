@@ -37,6 +37,11 @@ class Value(Named):
 
 
 @record
+class Ones(Named):
+    """An array of ones."""
+
+
+@record
 class Read(Named):
     """A tensor, read at one index expression for each of its stored axes.
 

@@ -6,7 +6,7 @@ distinction of padding.
 
 from __future__ import annotations
 
-from sympy import Add, Expr, Indexed, Integer, Mul, expand_mul, sympify
+from sympy import Add, Expr, Indexed, Integer, Mul, expand_mul
 
 from derive.calculus.index import Axis, Index
 from derive.record import record
@@ -46,7 +46,6 @@ def affine(expression: Expr) -> Affine | None:
     (0, None)
     """
     constant, terms = Integer(0), dict[Index, int]()
-    expression = sympify(expression)
     if any(isinstance(term, Mul) and term.has(Add) for term in Add.make_args(expression)):
         expression = expand_mul(expression)
     for term in Add.make_args(expression):

@@ -110,3 +110,21 @@ def test_vectors_over_samples_without_one_of_their_terms_are_refused(monkeypatch
     monkeypatch.setattr(Vectors, "formula", short)
     with pytest.raises(Differs, match="mean"):
         check_page(derive(normalised(4)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_windows_that_read_an_entry_several_times_are_counted(dtype):
+    """The gradient of a sum over windows of a parameter counts the windows of each entry."""
+    s = Statement()
+    w, v, x, y = s.parameter("w", 6), s.parameter("v", 6), s.input("x"), s.target("y")
+    p, k = s.indices("p k", 3)
+    r = s.define("r", (), s.sum(w[2 * p + k - 2], p, k) + 3 * s.sum(v[p + k], p, k))
+    s.error((y - s.define("o", (), r * x)) ** 2)
+    derivation = derive(s)
+    assert derivation.check().passed
+    module = load(derivation.numpy())
+    parameters, *data = module.example()
+    slopes = module.gradients({n: a.astype(dtype) for n, a in parameters.items()}, *(d.astype(dtype) for d in data))
+    assert {a.dtype for a in slopes.values()} == {np.dtype(dtype)}
+    assert np.allclose(slopes["w"] / slopes["w"][0], [[1], [1], [2], [1], [2], [1]])
+    assert np.allclose(slopes["v"] / slopes["v"][1], [[0], [1], [2], [3], [2], [1]])

@@ -142,6 +142,11 @@ class NamedPrinter:
         return self._scalar(node.value)
 
     @_code.register
+    def _(self, node: nx.Ones) -> Code:
+        sizes = ", ".join(self.size(i.axis) for i in node.axes)
+        return Code(f"np.ones(({sizes}{',' * (len(node.axes) == 1)}), {_KIND})")
+
+    @_code.register
     def _(self, node: nx.Read) -> Code:
         name, tensor = self.names[node.tensor.name], node.tensor
         if not tensor.axes:
@@ -304,7 +309,13 @@ class NamedPrinter:
 
     @_code.register
     def _(self, node: nx.Reduced) -> Code:
-        return Code(f"np.{node.kind}({self.code(node.of).text}{self._along(node)})")
+        of = self._summed(node.of, node.of.axes) if node.kind == "sum" else self.code(node.of).text
+        return Code(f"np.{node.kind}({of}{self._along(node)})")
+
+    def _summed(self, node: nx.Named, axes: nx.Axes) -> str:
+        """The code of what is summed; truth values become numbers, which NumPy would join by "or", or count."""
+        code = self._aligned(node, axes)
+        return f"{code.at(ATOM)}.astype({_KIND})" if _is_of_truth_values(node) else code.text
 
     def _along(self, node: nx.Reduced) -> str:
         """The argument ``axis``; none if all axes are reduced."""
@@ -380,7 +391,7 @@ class NamedPrinter:
         assert form is not None
         steps = dict(form.terms)
         first = form.constant - node.index.axis.start + sum(c * i.axis.start for i, c in form.terms)
-        values = self._aligned(node.of, (*rest, *node.over)).text
+        values = self._summed(node.of, (*rest, *node.over))
         listed = "".join(f", {steps[i]}" for i in node.over)
         size = self.size(node.index.axis)
         code = Code(f"spread({values}, {size}, {self._scalar(first).text}{listed})")
@@ -389,7 +400,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Scattered) -> Any:
         rest = tuple(i for i in node.of.axes if i not in node.over)
-        values = self._aligned(node.of, (*node.over, *rest)).text
+        values = self._summed(node.of, (*node.over, *rest))
         start = node.index.axis.start
         at = f"{self._aligned(node.at, node.over).at(SUM)}{f' - {start}' if start else ''}"
         code = Code(f"scattered({values}, {at}, {self.size(node.index.axis)})")
