@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, log, preorder_traversal
+from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, preorder_traversal
 
 from derive.calculus.cases import Cases
 from derive.calculus.functions import Elementwise, X
@@ -67,7 +67,7 @@ def _opened(expression: Expr, zero: Mapping[str, Any]) -> Expr:
     )
     return plain.replace(
         lambda e: isinstance(e, Cases),
-        lambda e: Cases(*(p for p in e.args if _at_zero(p[1], zero) != False)),  # noqa: E712
+        lambda e: Cases(*(p for p in e.args if _at_zero(p[1], zero) != false)),
     )
 
 
