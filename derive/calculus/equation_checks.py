@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 from sympy import (
@@ -46,7 +45,6 @@ from derive.calculus.functions import (
     instead,
 )
 from derive.calculus.index import Axis, Equation, Index, Tensor, within
-from derive.calculus.normal_form import Stated, extent_symbols, known_symbols
 from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
@@ -56,15 +54,21 @@ _NODES: tuple[Any, ...] = (Add, Mul, Max, Min, Elementwise, *_COMPUTED)
 
 
 class EquationChecks:
-    """The checks of the equations of one forward pass, whose tensors have passed ``check_tensors``."""
+    """The checks of equations that read the ``tensors``, which have passed ``check_tensors``, and the ``constants``."""
 
-    def __init__(self, forward: Stated) -> None:
-        self.constants = forward.constants
-        self.tensors: dict[str, Tensor] = forward.tensors
-        self.extents = extent_symbols(forward)
-        self.symbols = known_symbols(forward)
+    def __init__(self, constants: Mapping[str, Fraction], tensors: Iterable[Tensor] = ()) -> None:
+        self.constants = constants
+        self.tensors: dict[str, Tensor] = {}
+        self.extents: set[Symbol] = set()
+        for tensor in tensors:
+            self.add(tensor)
 
-    def check(self, equation: Equation, known: set[str]) -> None:
+    def add(self, tensor: Tensor) -> None:
+        """Let the equations that are checked from now on read a tensor."""
+        self.tensors[tensor.name] = tensor
+        self.extents |= {s for axis in tensor.axes for s in axis.extent.free_symbols}
+
+    def check(self, equation: Equation, known: Collection[str]) -> None:
         """Check one equation; ``known`` are the tensors that it may read. Raises StatementError."""
         target, right = equation.target, _right(equation)
         where = f"the equation of {target.name}"
@@ -95,7 +99,7 @@ class EquationChecks:
             if isinstance(node, Symbol) and not isinstance(node, Index) and node not in self.extents:
                 yield node.name
 
-    @cached_property
+    @property
     def _constant_values(self) -> dict[Symbol, Float]:
         return {Symbol(n, real=True): Float(str(float(v))) for n, v in self.constants.items() if v}
 
@@ -210,7 +214,7 @@ class EquationChecks:
             raise StatementError(
                 f"{where} reads {name} without indices, but it has {_counted_axes(tensors[name].axes)}"
             )
-        if name not in self.symbols:
+        if name not in tensors and name not in self.constants and name not in {s.name for s in self.extents}:
             raise StatementError(f"{where} reads {name}, which is not stated")
 
 

@@ -30,6 +30,7 @@ from derive.text.user_text import listed, shown
 LONGEST_NAME = 100
 #: The kinds of names of a statement, as they are spoken of.
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
+STEP_NUMBER = "a number of the step"
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
@@ -67,7 +68,7 @@ class Statement:
     ) -> None:
         self.learning = Learning(name, notation, optimizer, l2, clip, schedule, initialisation)
         self.supply = IndexSupply()
-        self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), "a number of the step")
+        self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), STEP_NUMBER)
         if self.learning.l2:
             self._kinds |= {L2.name: "the strength of the L2 penalty", PENALTY.name: "the L2 penalty"}
         self._data: list[Tensor] = []
@@ -75,6 +76,7 @@ class Statement:
         self._equations: list[Equation] = []
         self._error: Equation | None = None
         self._constants: dict[str, Fraction] = {}
+        self._checks = EquationChecks(self._constants)
         self._starts: dict[str, Any] = {}
         self._promises: list[Promise] = []
         self._outputs: list[str] = []
@@ -146,6 +148,7 @@ class Statement:
             self._starts[name] = initial(stated, start)
         self._kinds[name] = PARAMETER
         self._parameters.append(stated)
+        self._checks.add(stated)
         return Entries(stated, sides)
 
     def constant(self, name: str, value: Any) -> Symbol:
@@ -321,30 +324,26 @@ class Statement:
     # Checks.
 
     def _check(self, equation: Equation) -> None:
-        """Check an equation as soon as it is stated."""
-        so_far = ForwardPass(
-            (*self._equations, equation),
-            tuple(self._data),
-            tuple(self._parameters),
-            self.supply,
-            constants=self._constants,
-        )
+        """Check an equation as soon as it is stated, and let others read its tensor."""
         left = [i.name for i in equation.indices]
         if len(set(left)) < len(left):
             raise StatementError(f"the equation of {equation.target.name} has an index twice on its left")
-        checks = EquationChecks(so_far)
+        checks = self._checks
         lost = [s.name for s in equation.expression.free_symbols - checks.extents if self._kinds.get(s.name) == SIZE]
         if lost:
             raise StatementError(
                 f"the equation of {equation.target.name} reads the size {min(lost)}, which no tensor stated before has"
             )
-        checks.check(equation, set(so_far.tensors) - {equation.target.name})
+        checks.check(equation, checks.tensors.keys())
+        checks.add(equation.target)
 
     def _index(self, name: str, kind: str, axis: Axis) -> Index:
-        """Give an index its name, which may be stated again."""
-        if self._kinds.get(name) != kind:
+        """Give an index its name, which may be stated again, and may be that of a number of the step."""
+        known = self._kinds.get(name)
+        if known not in (kind, STEP_NUMBER):
             self._check_name(name)
-        self._kinds[name] = kind
+        if known is None:
+            self._kinds[name] = kind
         return Index(name, axis)
 
     def _check_name(self, name: Any) -> None:
@@ -383,8 +382,10 @@ class Statement:
         axes = (*(s.axis for s in sides), *([SAMPLE_AXIS] if samples else []))
         places = None if values is None else self._size(values, f"the values of {name}").axis
         self._kinds[name] = kind
-        self._data.append(Tensor(name, role.value, axes, 0 if role == Role.INPUT else None, places=places))
-        return Entries(self._data[-1], sides)
+        stated = Tensor(name, role.value, axes, 0 if role == Role.INPUT else None, places=places)
+        self._data.append(stated)
+        self._checks.add(stated)
+        return Entries(stated, sides)
 
 
 def _averaged(term: Expr) -> Expr:

@@ -1,0 +1,280 @@
+"""Blocks of lines: where one is used, its lines are put in, with names of their own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from derive.calculus.index import Axis
+from derive.statement.language.lines import Block, Declaration, Function, Import, Line, Stated, Used, read_lines
+from derive.statement.language.syntax import Call, Name, Node, Number, Read, parts
+from derive.text.known import misspelled
+from derive.text.source import Misread, Place, logical_lines
+from derive.text.user_text import listed
+
+MAX_STEPS = 1_000
+
+#: Returns the text of a file of blocks by its name. Raises Misread, at the place that is given, if there is none.
+Loader = Callable[[str, Place], str]
+
+
+@dataclass
+class Frame:
+    """One use of a block, or the text itself: what its names mean.
+
+    ``arguments`` are formulas of the frame ``caller``; ``names`` maps the names that are declared here to those in
+    the statement. ``leading`` are the indices over which the block is applied entry by entry, ``axes`` their axes, and
+    ``mapped`` the tensors that have them; ``sizes`` are those of declared indices.
+    """
+
+    block: Block | None = None
+    caller: Frame | None = None
+    arguments: Mapping[str, Node] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    leading: tuple[str, ...] | None = None
+    axes: tuple[Axis, ...] = ()
+    mapped: set[str] = field(default_factory=set)
+    sizes: dict[str, Node] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Frame:
+        """The frame of the text."""
+        return self if self.caller is None else self.caller.root
+
+
+Step = tuple[Line, Frame]
+
+
+class Expansion:
+    r"""The lines of a text in order, each with its frame, in ``steps``; what is wrong is in ``problems``.
+
+    >>> text = "block twice(x)\n y[i] = 2 * x[i]\nend\na = twice(x)\nb = twice(a)"
+    >>> [frame.names[line.name.name] for line, frame in Expansion(text).steps]
+    ['a', 'b']
+    """
+
+    def __init__(self, text: str, load: Loader | None = None) -> None:
+        self.problems: list[tuple[Place, str]] = []
+        self._load = load
+        self._imported: set[str] = set()
+        self._declared: list[tuple[str, Frame, str]] = []
+        self._linked: list[tuple[Frame, str, tuple[Frame, str]]] = []
+        self._arities: dict[tuple[str, str], int | None] = {}
+        self.steps: list[Step] = []
+        self.root = Frame()
+        found = read_lines(logical_lines(text), self.problems)
+        self.blocks, self.broken = found.blocks, found.broken
+        for line in [line for line in found.lines if isinstance(line, Import)]:
+            self._import(line)
+        self._put(found.lines, self.root)
+        self._name()
+
+    def arity(self, block: Block, argument: str) -> int | None:
+        """The largest number of indices with which a block reads an argument; None if it reads it nowhere.
+
+        A block within the block may read fewer, since it then is applied entry by entry.
+        """
+        key = block.name.name, argument
+        if key not in self._arities:
+            self._arities[key] = None
+            found = [number for line in block.lines for number in self._reads(line, argument)]
+            self._arities[key] = max(found, default=None)
+        return self._arities[key]
+
+    def _reads(self, line: Line, argument: str) -> Iterator[int]:
+        called = self.called(line)
+        if called is not None and called[1].name in self.blocks:
+            inner = self.blocks[called[1].name]
+            for (name, _), given in zip(inner.arguments, called[1].arguments, strict=False):
+                number = self.arity(inner, name.name) if isinstance(given, Name) and given.name == argument else None
+                if number is not None:
+                    yield number
+        elif isinstance(line, Stated):
+            for node in _nodes(line.formula):
+                if isinstance(node, Read) and node.name == argument:
+                    yield len(node.indices)
+                elif isinstance(node, Name) and node.name == argument:
+                    yield 0
+
+    def called(self, line: Line) -> tuple[tuple[Name, ...], Call, Node | None] | None:
+        """The results, the call and the number of times of a line that uses a block; None for any other line."""
+        if isinstance(line, Used):
+            return line.results, line.call, line.times
+        if isinstance(line, Stated) and not line.indices and isinstance(line.formula, Call):
+            if line.formula.name in self.blocks:
+                return (line.name,), line.formula, None
+        return None
+
+    def _import(self, line: Import) -> None:
+        for name in line.names:
+            try:
+                self._import_file(name)
+            except Misread as problem:
+                self.problems.append((problem.place, problem.message))
+
+    def _import_file(self, name: Name) -> None:
+        if name.name in self._imported:
+            return
+        self._imported.add(name.name)
+        if self._load is None:
+            raise Misread(name.place, f"{name.name} cannot be read, since this text has no folder")
+        problems: list[tuple[Place, str]] = []
+        found = read_lines(logical_lines(self._load(name.name, name.place)), problems)
+        lines, blocks = found.lines, found.blocks
+        if problems:
+            (place, message), *_ = problems
+            raise Misread(name.place, f"line {place.line} of {name.name}: {message}")
+        stated = next((line for line in lines if not isinstance(line, Import)), None)
+        if stated is not None or not blocks:
+            raise Misread(name.place, f"{name.name} has lines outside of blocks: a file that is used has blocks only")
+        for line in lines:
+            assert isinstance(line, Import)
+            for inner in line.names:
+                self._import_file(Name(inner.name, name.place))
+        for called, block in blocks.items():
+            self.blocks.setdefault(called, block)
+
+    # Putting in.
+
+    def _put(self, lines: Iterable[Line], frame: Frame, results: Mapping[str, tuple[Frame, str]] | None = None) -> None:
+        for line in lines:
+            if len(self.steps) > MAX_STEPS:
+                return
+            try:
+                self._put_line(line, frame, results or {})
+            except Misread as problem:
+                self.problems.append((problem.place, problem.message))
+
+    def _put_line(self, line: Line, frame: Frame, results: Mapping[str, tuple[Frame, str]]) -> None:
+        called = self.called(line)
+        if called is not None:
+            self._use(*called, frame, results)
+            return
+        if isinstance(line, Import):
+            if frame.caller is not None:
+                raise Misread(line.place, "use stands at the top of a text, not in a block")
+            return
+        if len(self.steps) == MAX_STEPS:
+            self.problems.append((line.place, f"the blocks make more than {MAX_STEPS} lines"))
+        for name in _declared(line):
+            if name in results:
+                continue
+            self._declare(name, frame, name)
+        self.steps.append((line, frame))
+
+    def _declare(self, base: str, frame: Frame, key: str) -> None:
+        if key not in frame.names:
+            frame.names[key] = ""
+            self._declared.append((base, frame, key))
+
+    def _use(
+        self,
+        results: tuple[Name, ...],
+        call: Call,
+        times: Node | None,
+        frame: Frame,
+        outer: Mapping[str, tuple[Frame, str]],
+    ) -> None:
+        block = self._block(call, frame)
+        count = 1 if times is None else self._count(times, frame)
+        if len(results) != len(block.results):
+            raise Misread(
+                call.place,
+                f"the block {call.name} has {len(block.results)} results, {listed(r.name for r in block.results)}, and "
+                f"{len(results)} names stand on the left",
+            )
+        given = call.arguments
+        for turn in range(count):
+            last = turn == count - 1
+            keys = [r.name if last else f"{r.name} {turn + 1}" for r in results]
+            inner = Frame(block, frame, self._arguments(block, call, given))
+            targets: dict[str, tuple[Frame, str]] = {}
+            for result, key, name in zip(results, keys, block.results, strict=True):
+                if result.name in outer and last:
+                    targets[name.name] = outer[result.name]
+                else:
+                    self._declare(result.name, frame, key)
+                    targets[name.name] = frame, key
+            for local, target in targets.items():
+                inner.names[local] = ""
+                self._linked.append((inner, local, target))
+            self._put(block.lines, inner, targets)
+            given = (*(Name(key, call.place) for key in keys[:1]), *call.arguments[1:])
+
+    def _block(self, call: Call, frame: Frame) -> Block:
+        if call.name not in self.blocks:
+            meant = misspelled(call.name, self.blocks)
+            known = f"there are {listed(self.blocks)}" if self.blocks else "there is none"
+            raise Misread(call.place, f"{call.name} is no block: {f'did you mean {meant}?' if meant else known}")
+        around: Frame | None = frame
+        while around is not None:
+            if around.block is self.blocks[call.name]:
+                raise Misread(call.place, f"the block {call.name} uses itself")
+            around = around.caller
+        return self.blocks[call.name]
+
+    def _arguments(self, block: Block, call: Call, given: tuple[Node, ...]) -> dict[str, Node]:
+        names = [name.name for name, _ in block.arguments]
+        signature = f"{block.name.name}({', '.join(names)})"
+        found = dict(zip(names, given, strict=False))
+        if len(given) > len(names):
+            raise Misread(call.place, f"{len(given)} arguments are given, where {signature} has {len(names)}")
+        for name, value in call.options:
+            if name not in names or name in found:
+                what = "is given twice" if name in found else f"is no argument of {signature}"
+                raise Misread(call.place, f"{name} {what}")
+            found[name] = value
+        for argument, default in block.arguments:
+            if argument.name not in found:
+                if default is None:
+                    raise Misread(call.place, f"the argument {argument.name} is missing: the block is {signature}")
+                found[argument.name] = default
+        return found
+
+    def _count(self, times: Node, frame: Frame) -> int:
+        at: Frame | None = frame
+        node = times
+        while isinstance(node, Name) and at is not None and node.name in at.arguments:
+            node, at = at.arguments[node.name], at.caller
+        if not isinstance(node, Number) or node.value.denominator != 1 or not 1 <= node.value <= MAX_STEPS:
+            raise Misread(times.place, f"repeat needs a whole number from 1 to {MAX_STEPS}")
+        return int(node.value)
+
+    # Names.
+
+    def _name(self) -> None:
+        """Give every declared name its name in the statement.
+
+        A name that is declared once stays as it is, as all names of the text itself do. Others get numbers, in order.
+        """
+        times: dict[str, int] = {}
+        for base, _, _ in self._declared:
+            times[base] = times.get(base, 0) + 1
+        taken = {base for base, frame, key in self._declared if frame is self.root and base == key}
+        taken |= {base for base in times if times[base] == 1}
+        counters: dict[str, Iterator[int]] = {}
+        for base, frame, key in self._declared:
+            plain = times[base] == 1 or (frame is self.root and base == key)
+            if plain:
+                frame.names[key] = base
+                continue
+            numbers = counters.setdefault(base, itertools.count(1))
+            name = next(f"{base}{n}" for n in numbers if f"{base}{n}" not in taken)
+            taken.add(name)
+            frame.names[key] = name
+        for inner, name, (frame, key) in self._linked:
+            inner.names[name] = frame.names[key]
+
+
+def _declared(line: Line) -> list[str]:
+    """The names that a line declares in the statement."""
+    if isinstance(line, Declaration) and line.word in ("size", "input", "target", "parameter", "constant", "samples"):
+        return [item.name.name for item in line.items]
+    return [line.name.name] if isinstance(line, Stated | Function) else []
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for part in parts(node):
+        yield from _nodes(part)

@@ -1,0 +1,445 @@
+"""A text becomes a statement, line by line; everything that is wrong in it is reported together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from sympy import Expr, Symbol, sympify
+
+from derive.calculus.functions import X, elementwise
+from derive.calculus.index import Axis, Index
+from derive.statement.language.blocks import Expansion, Frame, Loader
+from derive.statement.language.formulas import Definition, Formula, Meanings, Unsound, Variable, described
+from derive.statement.language.lines import Declaration, Function, Item, Option, Promise, Stated
+from derive.statement.language.syntax import Array, Call, Chain, Name, Negative, Node, Number, Over, Power, parts
+from derive.statement.quantities import Entries, Size
+from derive.statement.specification import Learning
+from derive.statement.stated import Statement
+from derive.text.errors import SpecError, StatementError
+from derive.text.known import misspelled
+from derive.text.source import Misread, Place, TextError
+from derive.text.user_text import MAX_WIDTH, listed
+
+#: The learning options that a text may have.
+OPTIONS = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation")
+
+
+def read_statement(
+    text: str, options: Mapping[str, Any] | None = None, load: Loader | None = None, source: str = ""
+) -> Statement:
+    """Return the statement of a text.
+
+    ``options`` are arguments of the ``Statement``, which take precedence over those in the text; ``load`` returns the
+    text of a file of blocks; ``source`` is the name of the file, for messages. Raises TextError with all that is wrong.
+    """
+    expansion = Expansion(text, load)
+    builder = _Builder(expansion, dict(options or {}))
+    builder.build()
+    if builder.problems:
+        raise TextError(text, builder.problems, source)
+    return builder.statement
+
+
+class _Builder(Meanings):
+    def __init__(self, expansion: Expansion, options: dict[str, Any]) -> None:
+        self.expansion, self.problems = expansion, expansion.problems
+        self.frame = expansion.root
+        self.values: dict[str, Any] = {}
+        self.unsound = {*expansion.broken}
+        self.place = Place(1, 1)
+        stated = [line for line, frame in expansion.steps if frame is expansion.root and isinstance(line, Stated)]
+        self.error = stated[-1] if stated else None
+        self.statement = self._statement(options)
+
+    def _statement(self, given: dict[str, Any]) -> Statement:
+        found = dict[str, Any]()
+        for line, _ in self.expansion.steps:
+            if not isinstance(line, Option):
+                continue
+            key, text = line.key.name, line.value.text
+            if key not in OPTIONS:
+                meant = misspelled(key, OPTIONS)
+                hint = f"did you mean {meant}?" if meant else f"there are {listed(OPTIONS)}"
+                self._say(line.key.place, f"{key} is no option: {hint}")
+                continue
+            try:
+                Learning(**dict[str, Any]({key: text}))
+                found[key] = text
+            except SpecError as problem:
+                self._say(line.value.place, str(problem))
+        return Statement(**{**found, **given})
+
+    def _say(self, place: Place, message: str) -> None:
+        if (place, message) not in self.problems:
+            self.problems.append((place, message))
+
+    def build(self) -> None:
+        """State all lines."""
+        for line, frame in self.expansion.steps:
+            self.frame, self.place = frame, line.place
+            self._lead()
+            try:
+                for kind, state in _STATED.items():
+                    if isinstance(line, kind):
+                        state(self, line)
+            except Unsound:
+                self._unsound(line)
+            except Misread as problem:
+                self._say(problem.place, problem.message)
+                self._unsound(line)
+            except StatementError as problem:
+                self._say(line.place, str(problem))
+                self._unsound(line)
+        if self.error is None and not self.problems:
+            self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
+
+    def _unsound(self, line: Any) -> None:
+        if isinstance(line, Declaration):
+            names = [item.name.name for item in line.items]
+        else:
+            names = [line.name.name] if isinstance(line, Function | Stated) else []
+        self.unsound |= {final for name in names if (final := self._final(name)) not in self.values}
+
+    def _final(self, name: str) -> str:
+        return self.frame.names.get(name, name)
+
+    # What names mean.
+
+    def value(self, name: str) -> Any:
+        """What a name means in the frame; None if nothing."""
+        return self._value(name, self.frame)
+
+    def _value(self, name: str, frame: Frame) -> Any:
+        if name in frame.arguments:
+            node, caller = frame.arguments[name], frame.caller
+            assert caller is not None
+            if isinstance(node, Name):
+                return self._value(node.name, caller)
+            return self._in(caller, node)
+        final = frame.names.get(name)
+        if final is None and frame.caller is not None:
+            return self._value(name, frame.root)
+        final = name if final is None else final
+        if final in self.unsound:
+            raise Unsound
+        return self.values.get(final)
+
+    def _in(self, frame: Frame, node: Node) -> Any:
+        """The number that is given for an argument."""
+        mine, self.frame = self.frame, frame
+        try:
+            return sympify(self.number(node))
+        finally:
+            self.frame = mine
+
+    def function(self, name: str) -> str:
+        """The name of a function that an argument may stand for."""
+        frame: Frame | None = self.frame
+        while frame is not None and name in frame.arguments:
+            node = frame.arguments[name]
+            if not isinstance(node, Name):
+                return name
+            name, frame = node.name, frame.caller
+        return name
+
+    def leading(self, name: str) -> tuple[str, ...]:
+        """The indices over which a block is applied entry by entry, for a tensor that has them."""
+        final = self._argument(name) if name in self.frame.arguments else self._final(name)
+        return self.frame.leading or () if final in self.frame.mapped else ()
+
+    def _argument(self, name: str) -> str:
+        """The tensor that an argument stands for, by its name in the statement."""
+        found = self._value(name, self.frame)
+        return found.name if isinstance(found, Entries) else ""
+
+    def names(self) -> list[str]:
+        """All names that mean something in the frame."""
+        return [n for n in (*self.frame.arguments, *self.frame.names) if " " not in n]
+
+    def _lead(self) -> None:
+        """Find the indices over which the block of the frame is applied, when its first line is stated."""
+        frame = self.frame
+        if frame.leading is not None or frame.block is None:
+            return
+        frame.leading = ()
+        try:
+            sizes: tuple[Size, ...] = ()
+            for name in frame.arguments:
+                tensor = self._value(name, frame)
+                reads = self.expansion.arity(frame.block, name) if isinstance(tensor, Entries) else None
+                if reads is None:
+                    continue
+                plain = [s for s in tensor.sizes if not s.axis.sample]
+                more = len(plain) - reads
+                if more > 0:
+                    if sizes and [s.axis for s in sizes] != [s.axis for s in plain[:more]]:
+                        raise Misread(
+                            self.place,
+                            f"the arguments of {frame.block.name.name} have different axes before those that it reads",
+                        )
+                    sizes = tuple(plain[:more])
+                    frame.mapped.add(tensor.name)
+            taken = {*self.values, *self.frame.names, *frame.arguments, *_letters_in(frame)}
+            letters = itertools.chain("tpqsruvwabc", (f"t{n}" for n in itertools.count(1)))
+            frame.leading = tuple(itertools.islice((x for x in letters if x not in taken), len(sizes)))
+            frame.axes = tuple(s.axis for s in sizes)
+        except Unsound:
+            pass
+        except Misread as problem:
+            self._say(problem.place, problem.message)
+
+    # Numbers and sizes.
+
+    def number(self, node: Node) -> Any:
+        """A number that is given, of numbers, sizes and constants."""
+        found = Formula(self, {}).operand(node, {})
+        if not isinstance(found, Expr) or not (found.is_Rational or (found.is_integer and not found.has(Index))):
+            raise Misread(node.place, "a number is expected here")
+        return Fraction(found.p, found.q) if found.is_Rational else found
+
+    def size(self, node: Node) -> Size | int:
+        """A size: its name, a whole number, or a formula of both."""
+        if isinstance(node, Name):
+            found = self.value(node.name)
+            if found is None:
+                names = [n for n in self.names() if isinstance(self.values.get(self._final(n)), Size)]
+                meant = misspelled(node.name, names)
+                hint = f"did you mean {meant}?" if meant else f"declare it, such as size {node.name} = 3"
+                raise Misread(node.place, f"{node.name} is no size: {hint}")
+            if isinstance(found, Entries) or callable(found):
+                raise Misread(node.place, f"{node.name} is {described(found)} and no size")
+        else:
+            if not isinstance(node, Number | Chain | Negative | Power):
+                raise Misread(node.place, "a size is a name or a whole number, such as W[h, n]")
+            found = self.number(node)
+        if isinstance(found, Size):
+            return found
+        found = sympify(found)
+        if found.is_Rational:
+            if not found.is_Integer or not 1 <= found <= MAX_WIDTH:
+                raise Misread(
+                    node.place, f"the size is {found}, where a whole number from 1 to {MAX_WIDTH} is expected"
+                )
+            return int(found)
+        if not found.is_integer:
+            raise Misread(node.place, "a size is a whole number")
+        return Size(str(found), Axis(found))
+
+    # Lines.
+
+    def _declaration(self, line: Declaration) -> None:
+        for item in line.items:
+            self.place = item.name.place
+            try:
+                _DECLARED[line.word](self, item, line)
+            except Misread as problem:
+                self._say(problem.place, problem.message)
+                self.unsound.add(self._final(item.name.name))
+            except StatementError as problem:
+                self._say(item.name.place, str(problem))
+                self.unsound |= {self._final(item.name.name)} - {*self.values}
+            except Unsound:
+                self.unsound.add(self._final(item.name.name))
+
+    def _size_line(self, item: Item, line: Declaration) -> None:
+        name = self._final(item.name.name)
+        start = 1 if item.values is None else int(self.number(item.values))
+        value = None
+        if item.value is not None:
+            value = self.size(item.value)
+        self.values[name] = self.statement.size(name, value, start)
+
+    def _data(self, item: Item, line: Declaration) -> None:
+        name = self._final(item.name.name)
+        make = self.statement.input if line.word == "input" else self.statement.target
+        values = None if item.values is None else self.size(item.values)
+        sizes = [self.size(size) for size in item.sizes]
+        self.values[name] = make(name, *sizes, samples=item.samples, values=values)
+
+    def _parameter(self, item: Item, line: Declaration) -> None:
+        name = self._final(item.name.name)
+        start: Any = None
+        if item.sign == "~":
+            if not isinstance(item.value, Name | Call):
+                raise Misread(item.name.place, "an initialisation is a name, such as W[h, n] ~ he_normal")
+            start = item.value.name
+        elif item.value is not None:
+            start = self._array(item.value)
+        self.values[name] = self.statement.parameter(name, *(self.size(size) for size in item.sizes), start=start)
+
+    def _array(self, node: Node) -> Any:
+        return [self._array(item) for item in node.items] if isinstance(node, Array) else self.number(node)
+
+    def _constant(self, item: Item, line: Declaration) -> None:
+        assert item.value is not None
+        name = self._final(item.name.name)
+        self.values[name] = self.statement.constant(name, self.number(item.value))
+
+    def _index(self, item: Item, line: Declaration) -> None:
+        assert item.values is not None
+        self.size(item.values)
+        self.frame.sizes[item.name.name] = item.values
+
+    def _samples(self, item: Item, line: Declaration) -> None:
+        self.values[self._final(item.name.name)] = self.statement.samples
+
+    def _output(self, item: Item, line: Declaration) -> None:
+        self.statement.output(self._tensor(item.name))
+
+    def _tensor(self, name: Name) -> Entries:
+        found = self.value(name.name)
+        if not isinstance(found, Entries):
+            meant = misspelled(name.name, self.names())
+            raise Misread(
+                name.place, f"{name.name} is no tensor" + (f": did you mean {meant}?" if meant else " stated before")
+            )
+        return found
+
+    def _promise(self, line: Promise) -> None:
+        for name in line.tensors:
+            tensor, over = self._tensor(name), None
+            if line.kind.name == "sums_to_one":
+                if line.over is not None:
+                    size = self.size(line.over)
+                    axis = size.axis if isinstance(size, Size) else None
+                    over = None if axis is None else Index("i", axis)
+                self.statement.promise_sums_to_one(tensor, over)
+            else:
+                {
+                    "probabilities": self.statement.promise_probabilities,
+                    "mask": self.statement.promise_mask,
+                    "positive": self.statement.promise_positive,
+                }[line.kind.name](tensor)
+
+    def _function(self, line: Function) -> None:
+        name, place = line.name.name, line.place
+        if self.value(name) is not None:
+            raise Misread(place, f"{name} is {described(self.value(name))} already: choose another name")
+        others = tuple(Symbol(a.name, real=True) for a in line.arguments[1:])
+        scope: Any = {}
+        arguments = {a.name: s for a, s in zip(line.arguments, (X, *others), strict=True)}
+        formula = Definition(_Arguments(self, arguments), scope)
+        found = formula.operand(line.formula, {})
+        made = elementwise(self._final(name), found, others=others)
+
+        def apply(node: Call, given: list[Expr]) -> Expr:
+            if len(given) != len(line.arguments) or node.options:
+                wanted = ", ".join(a.name for a in line.arguments)
+                raise Misread(node.place, f"{name} has {len(line.arguments)} arguments: write {name}({wanted})")
+            applied: Expr = made(*given)
+            return applied
+
+        self.values[self._final(name)] = apply
+
+    def _stated(self, line: Stated) -> None:
+        place, final = line.name.place, self._final(line.name.name)
+        if line.name.name in self.frame.arguments:
+            raise Misread(place, f"{line.name.name} is an argument of the block: choose another name")
+        scope: dict[str, Variable] = {}
+        formula = _Lines(self, scope)
+        for node in line.indices:
+            variable = formula._variable(node, line.name.name)
+            if variable.name in scope:
+                raise Misread(node.place, f"the index {variable.name} stands twice on the left")
+            scope[variable.name] = variable
+        leading = self.frame.leading or ()
+        pairs = zip(leading, self.frame.axes, strict=True)
+        leads = {name: Variable(name, place, axis, "the block") for name, axis in pairs}
+        formula.infer(line.formula, {**leads, **scope})
+        for variable in scope.values():
+            formula.require(variable)
+        expression = formula.operand(line.formula, {**leads, **scope})
+        if line is self.error and self.frame.caller is None:
+            if scope:
+                raise Misread(
+                    place,
+                    f"the last equation is what learning makes small, one number, but {line.name.name} has the index "
+                    f"{listed(scope)}: state it after this line, such as E = sum(..., {next(iter(scope))})",
+                )
+            self.statement.error(expression, final)
+            return
+        indices = [v.index for v in (*(leads[name] for name in leading if formula.leads), *scope.values())]
+        made = self.statement.define(final, indices, expression)
+        self.values[final] = Entries(made.tensor, self._sized(made, indices))
+        if formula.leads:
+            self.frame.mapped.add(final)
+
+    def _sized(self, made: Entries, indices: list[Index]) -> list[Size]:
+        """The sizes of a tensor by their names, as far as its axes have them."""
+        return [Size(axis.name or str(axis.extent), axis) for axis in made.axes if not axis.sample]
+
+
+class _Lines(Formula):
+    """The formula of an equation, whose indices may be declared in a line of their own."""
+
+    meanings: _Builder
+
+    def declared(self, variable: Variable) -> Variable:
+        """An index with the size that an index line gives it."""
+        node = self.meanings.frame.sizes.get(variable.name)
+        if node is None:
+            return variable
+        return self._variable(Over(variable.name, node, variable.place), "")
+
+
+class _Arguments(Meanings):
+    """The meanings of names in the formula of a function: its arguments, and constants."""
+
+    def __init__(self, builder: _Builder, arguments: Mapping[str, Expr]) -> None:
+        self.builder, self.arguments = builder, arguments
+        self.statement = builder.statement
+
+    def value(self, name: str) -> Any:
+        """An argument, or a number that is known."""
+        if name in self.arguments:
+            return self.arguments[name]
+        found = self.builder.value(name)
+        return None if isinstance(found, Entries) else found
+
+    def function(self, name: str) -> str:
+        """The name of a function."""
+        return self.builder.function(name)
+
+    def leading(self, name: str) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def names(self) -> list[str]:
+        """The arguments."""
+        return [*self.arguments]
+
+
+def _letters_in(frame: Frame) -> set[str]:
+    """The indices in the lines of a block."""
+    found: set[str] = set()
+    for line in frame.block.lines if frame.block else ():
+        if isinstance(line, Stated):
+            found |= {i.name if isinstance(i, Name) else i.index for i in line.indices if isinstance(i, Name | Over)}
+            found |= _over(line.formula)
+    return found
+
+
+def _over(node: Node) -> set[str]:
+    found = {a.name for a in node.arguments if isinstance(a, Name)} if isinstance(node, Call) else set()
+    return found.union(*(_over(part) for part in parts(node)))
+
+
+_STATED: dict[type, Callable[[_Builder, Any], None]] = {
+    Declaration: _Builder._declaration,
+    Promise: _Builder._promise,
+    Function: _Builder._function,
+    Stated: _Builder._stated,
+}
+_DECLARED: dict[str, Callable[[_Builder, Item, Declaration], None]] = {
+    "size": _Builder._size_line,
+    "input": _Builder._data,
+    "target": _Builder._data,
+    "parameter": _Builder._parameter,
+    "constant": _Builder._constant,
+    "index": _Builder._index,
+    "samples": _Builder._samples,
+    "output": _Builder._output,
+}

@@ -1,0 +1,471 @@
+"""Formulas of a text as expressions of SymPy: indices get the axes that they run over, names their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sympy import And, Expr, Integer, Max, Min, Or, Piecewise, Rational, pi, sqrt
+
+from derive.calculus.cases import Cases
+from derive.calculus.functions import SCALAR_FUNCTIONS, X
+from derive.calculus.index import Axis, Index, delta
+from derive.catalogue.activations import ACTIVATIONS, activation
+from derive.statement.language.syntax import (
+    Array,
+    Both,
+    Call,
+    Chain,
+    Comparison,
+    Name,
+    Negative,
+    Node,
+    Number,
+    Over,
+    Power,
+    Read,
+    parts,
+)
+from derive.statement.quantities import Entries, Size
+from derive.text.entry_text import number_text
+from derive.text.errors import SpecError
+from derive.text.known import canonical, misspelled
+from derive.text.source import Misread, Place
+from derive.text.user_text import cut, listed
+
+if TYPE_CHECKING:
+    from derive.statement.stated import Statement
+
+MAX_BITS, MAX_EXPONENT = 4_000, 1_000
+
+#: The functions of one number, by their names in a text.
+ELEMENTARY: dict[str, Callable[[Expr], Expr]] = {
+    **{f.__name__.lower(): f for f in SCALAR_FUNCTIONS},
+    "sqrt": sqrt,
+    **{other: next(f for f in SCALAR_FUNCTIONS if f.__name__ == name) for other, name in (
+        ("ln", "log"), ("arcsin", "asin"), ("arccos", "acos"), ("arctan", "atan"),
+        ("arcsinh", "asinh"), ("arccosh", "acosh"), ("arctanh", "atanh"),
+    )},
+}  # fmt: skip
+#: What reduces a formula over indices; a maximum and a minimum of several formulas are no reductions.
+REDUCTIONS = ("sum", "mean", "max", "min", "prod", "logsumexp")
+#: What is normalised over an index that stays free.
+NORMALISED = ("softmax", "log_softmax")
+_KNOWN = (*REDUCTIONS, *NORMALISED, "where", "delta")
+
+
+class Unsound(Exception):
+    """A name is read whose declaration has an error of its own, so that nothing more needs to be said."""
+
+
+@dataclass
+class Variable:
+    """An index of a formula, the axis that it runs over, and the place that says so."""
+
+    name: str
+    place: Place
+    axis: Axis | None = None
+    said: str = ""
+
+    @property
+    def index(self) -> Index:
+        """The index."""
+        assert self.axis is not None
+        return Index(self.name, self.axis)
+
+
+Scope = Mapping[str, Variable]
+
+
+class Meanings:
+    """What names mean in a frame; the builder of a statement has them."""
+
+    statement: Statement
+
+    def value(self, name: str) -> Any:
+        """A tensor, a constant, a size, a function or a number, or None. Raises Unsound."""
+        raise NotImplementedError
+
+    def function(self, name: str) -> str:
+        """The name of a function that an argument of a block may stand for."""
+        raise NotImplementedError
+
+    def leading(self, name: str) -> tuple[str, ...]:
+        """The indices that a tensor is read with besides those that are written."""
+        raise NotImplementedError
+
+    def size(self, node: Node) -> Size | int:
+        """A size."""
+        raise NotImplementedError
+
+    def names(self) -> list[str]:
+        """All names, for suggestions."""
+        raise NotImplementedError
+
+
+class Formula:
+    """One formula: first the axes of its indices are found, then the expression is built."""
+
+    def __init__(self, meanings: Meanings, scope: dict[str, Variable]) -> None:
+        self.meanings, self.scope = meanings, scope
+        self.bound: dict[int, list[Variable]] = {}
+        self.leads: set[str] = set()
+
+    # The axes of indices.
+
+    def infer(self, node: Node, scope: Scope) -> None:
+        """Find the axes of all indices in a formula."""
+        if isinstance(node, Read):
+            self._infer_read(node, scope)
+        elif isinstance(node, Name):
+            if node.name not in scope:
+                self.leads |= {*self.meanings.leading(node.name)}
+        elif isinstance(node, Call) and self.reduces(node):
+            body, *indices = node.arguments
+            variables = [self._variable(index, node.name) for index in indices]
+            if node.name in NORMALISED:
+                for variable in variables:
+                    if variable.name not in scope:
+                        raise self._free(variable.name, variable.place)
+                inner = dict(scope)
+                self.bound[id(node)] = [scope[v.name] for v in variables]
+            else:
+                inner = {**scope, **{v.name: v for v in variables}}
+                self.bound[id(node)] = variables
+            self.infer(body, inner)
+            for variable in self.bound[id(node)]:
+                if node.name not in NORMALISED:
+                    self.require(variable)
+        else:
+            for part in parts(node):
+                self.infer(part, scope)
+
+    def reduces(self, node: Call) -> bool:
+        """Whether a call runs over indices: its other arguments then are names that mean nothing else."""
+        if node.name not in (*REDUCTIONS, *NORMALISED) or len(node.arguments) < 2:
+            return False
+        return node.name not in ("max", "min") or all(
+            isinstance(a, Over) or (isinstance(a, Name) and self.meanings.value(a.name) is None)
+            for a in node.arguments[1:]
+        )
+
+    def require(self, variable: Variable) -> None:
+        """Raise Misread for an index of which nothing says what it runs over."""
+        if variable.axis is None:
+            raise Misread(
+                variable.place,
+                f"nothing says what {variable.name} runs over: write its size, such as {variable.name} in n",
+            )
+
+    def _variable(self, node: Node, what: str) -> Variable:
+        if isinstance(node, Over):
+            size = self.meanings.size(node.size)
+            axis = size.axis if isinstance(size, Size) else Axis(Integer(size))
+            return Variable(node.index, node.place, axis, "its declaration")
+        if not isinstance(node, Name):
+            raise Misread(node.place, f"{what} runs over indices, such as {what}(W[i, j], i, j)")
+        found = self.meanings.value(node.name)
+        if found is not None:
+            raise Misread(node.place, f"{node.name} is {described(found)} and no index")
+        return self.declared(Variable(node.name, node.place))
+
+    def declared(self, variable: Variable) -> Variable:
+        """An index with the size that an index line gives it, if any."""
+        return variable
+
+    def _infer_read(self, node: Read, scope: Scope) -> None:
+        tensor = self.meanings.value(node.name)
+        if tensor is None:
+            raise self._unknown(node.name, node.place)
+        if not isinstance(tensor, Entries):
+            raise Misread(node.place, f"{node.name} is {described(tensor)} and has no entries")
+        leading = self.meanings.leading(node.name)
+        self.leads |= set(leading)
+        axes = [a for a in tensor.axes if not a.sample][len(leading) :]
+        sampled = tensor.axes[-1:] if tensor.axes and tensor.axes[-1].sample else ()
+        if len(node.indices) not in (len(axes), len(axes) + len(sampled)):
+            wanted = listed(s.name for s in tensor.sizes[len(leading) :]) if axes else ""
+            number = f"{len(axes)} {'index' if len(axes) == 1 else 'indices'}, for {wanted}" if axes else "no index"
+            raise Misread(node.place, f"{node.name} is read with {len(node.indices)}, where it has {number}")
+        sizes = [*(s.name for s in tensor.sizes[len(leading) :]), "the samples"]
+        for position, (index, axis) in enumerate(zip(node.indices, (*axes, *sampled), strict=False)):
+            self._infer_index(index, axis, f"{sizes[position]} in {node.name}", scope)
+
+    def _infer_index(self, node: Node, axis: Axis, said: str, scope: Scope) -> None:
+        if isinstance(node, Name):
+            variable = scope.get(node.name)
+            if variable is not None:
+                self._unify(variable, node, axis, said)
+                return
+            if self.meanings.value(node.name) is None:
+                raise self._free(node.name, node.place)
+        if isinstance(node, Read):
+            self._infer_read(node, scope)
+            return
+        if isinstance(node, Call | Comparison | Both | Power | Array | Over):
+            raise Misread(node.place, "an index is a name, a whole number, or a sum of them, such as 2*i + j - 1")
+        for part in parts(node):
+            if isinstance(part, Name):
+                if part.name not in scope and self.meanings.value(part.name) is None:
+                    raise self._free(part.name, part.place)
+            elif not isinstance(part, Number):
+                self._infer_index(part, axis, said, scope)
+
+    def _unify(self, variable: Variable, node: Name, axis: Axis, said: str) -> None:
+        if variable.axis is None:
+            variable.axis, variable.said = axis, f"{said} (line {node.place.line}, column {node.place.column})"
+            return
+        if variable.axis.sample != axis.sample:
+            raise Misread(node.place, f"{node.name} runs over {said} here, but over {variable.said} before")
+        if axis != variable.axis and variable.said != "its declaration":
+            before = _sized(variable.said, variable.axis)
+            raise Misread(
+                node.place,
+                f"{node.name} runs over {_sized(said, axis)} here, but over {before} before; for a part of an axis "
+                f"write the size, such as {node.name} in n",
+            )
+
+    def _free(self, name: str, place: Place) -> Misread:
+        return Misread(place, f"{name} is an index neither on the left nor of a reduction: write sum(..., {name})")
+
+    def _unknown(self, name: str, place: Place) -> Misread:
+        meant = misspelled(name, self.meanings.names())
+        hint = f"did you mean {meant}?" if meant else "declare it, or state its equation, in a line before this one"
+        return Misread(place, f"{name} is not stated: {hint}")
+
+    # The expression.
+
+    def build(self, node: Node, scope: Scope) -> Any:
+        """Build the expression of a formula whose indices have axes."""
+        return _BUILT[type(node)](self, node, scope)
+
+    def _number(self, node: Number, scope: Scope) -> Expr:
+        return Rational(node.value.numerator, node.value.denominator)
+
+    def _name(self, node: Name, scope: Scope) -> Expr:
+        if node.name in scope:
+            raise Misread(node.place, f"the index {node.name} stands as a number: an index can only select entries")
+        found = self.meanings.value(node.name)
+        if found is None:
+            if node.name == "pi":
+                return pi
+            if node.name in (*ELEMENTARY, *_KNOWN) or canonical(node.name, ACTIVATIONS):
+                raise Misread(node.place, f"{node.name} is a function and needs an argument, such as {node.name}(z[i])")
+            raise self._unknown(node.name, node.place)
+        if isinstance(found, Entries):
+            leading = tuple(scope[i].index for i in self.meanings.leading(node.name))
+            plain = [a for a in found.axes if not a.sample]
+            if len(plain) > len(leading):
+                sides = ", ".join("ijklpqr"[: len(plain) - len(leading)])
+                raise Misread(node.place, f"{node.name} has axes: read its entries, such as {node.name}[{sides}]")
+            return found[leading]
+        if isinstance(found, Size):
+            return found._sympy_()
+        if isinstance(found, Expr | int):
+            return found
+        raise Misread(node.place, f"{node.name} is {described(found)}, where a number is expected")
+
+    def _read(self, node: Read, scope: Scope) -> Expr:
+        tensor = self.meanings.value(node.name)
+        leading = tuple(scope[i].index for i in self.meanings.leading(node.name))
+        return tensor[(*leading, *(self.position(i, scope) for i in node.indices))]
+
+    def position(self, node: Node, scope: Scope) -> Expr:
+        """An index expression."""
+        if isinstance(node, Name) and node.name in scope:
+            return scope[node.name].index
+        if isinstance(node, Number):
+            if node.value.denominator != 1:
+                raise Misread(node.place, f"{number_text(node.value)} is no index: indices are whole numbers")
+            return Integer(node.value.numerator)
+        if isinstance(node, Negative):
+            return -self.position(node.operand, scope)
+        if isinstance(node, Chain):
+            found = self.position(node.first, scope)
+            for sign, operand, place in node.rest:
+                if sign == "/":
+                    raise Misread(place, "an index is not divided: write it with whole factors, such as 2*i + j - 1")
+                value = self.position(operand, scope)
+                found = found * value if sign == "*" else found + value if sign == "+" else found - value
+            return found
+        return self.build(node, scope)
+
+    def _negative(self, node: Negative, scope: Scope) -> Expr:
+        return -self.build(node.operand, scope)
+
+    def _chain(self, node: Chain, scope: Scope) -> Expr:
+        found = self.operand(node.first, scope)
+        for sign, operand, place in node.rest:
+            value = self.operand(operand, scope)
+            if sign == "/" and value == 0:
+                raise Misread(place, "this divides by 0")
+            if sign == "*":
+                found = found * value
+            elif sign == "/":
+                found = found / value
+            else:
+                found = found + value if sign == "+" else found - value
+        return found
+
+    def operand(self, node: Node, scope: Scope) -> Expr:
+        """A formula that is a number."""
+        if isinstance(node, Comparison | Both | Over | Array):
+            raise Misread(node.place, "a condition stands here, where a number is expected: write where(a > b, c, d)")
+        return self.build(node, scope)
+
+    def _power(self, node: Power, scope: Scope) -> Expr:
+        base, exponent = self.operand(node.base, scope), self.operand(node.exponent, scope)
+        if exponent.is_Rational and not abs(exponent) <= MAX_EXPONENT:
+            raise Misread(node.place, f"the exponent is beyond {MAX_EXPONENT}")
+        if base.is_Rational and exponent.is_Rational:
+            if max(abs(base.p), base.q).bit_length() * abs(exponent) > MAX_BITS:
+                raise Misread(node.place, "this number has too many digits")
+            if base == 0 and exponent < 0:
+                raise Misread(node.place, "this divides by 0")
+        return base**exponent
+
+    def condition(self, node: Node, scope: Scope) -> Any:
+        """A condition."""
+        if isinstance(node, Both):
+            return (And if node.word == "and" else Or)(*(self.condition(part, scope) for part in node.parts))
+        if not isinstance(node, Comparison):
+            raise Misread(node.place, "a condition is expected here, such as z[i] > 0")
+        sides = [self.operand(side, scope) for side in node.sides]
+        compared = [_COMPARED[s](a, b) for s, a, b in zip(node.signs, sides, sides[1:], strict=False)]
+        return And(*compared)
+
+    def _call(self, node: Call, scope: Scope) -> Expr:
+        s = self.meanings.statement
+        if self.reduces(node):
+            return self._reduced(node, scope)
+        called = self.meanings.value(node.name)
+        name = self.meanings.function(node.name)
+        if name == "where":
+            condition, then, otherwise = self._several(node, 3, "where(condition, a, b)")
+            return self.cases(
+                self.condition(condition, scope), self.operand(then, scope), self.operand(otherwise, scope)
+            )
+        if name in ("max", "min") and len(node.arguments) > 1:
+            return (Max if name == "max" else Min)(*(self.operand(a, scope) for a in node.arguments))
+        if name == "delta":
+            left, right = self._several(node, 2, "delta(i, j)")
+            return delta(self.position(left, scope), self.position(right, scope))
+        if name in (*REDUCTIONS, *NORMALISED):
+            raise Misread(node.place, f"{name} needs a formula and an index, such as {name}(z[i], i)")
+        if called is None and name != node.name:
+            called = self.meanings.value(name)
+        if callable(called) and not isinstance(called, Expr):
+            return called(node, [self.operand(a, scope) for a in node.arguments])
+        if called is not None:
+            raise Misread(node.place, f"{node.name} is {described(called)} and no function")
+        if name in ELEMENTARY:
+            (argument,) = self._several(node, 1, f"{name}(z[i])")
+            return ELEMENTARY[name](self.operand(argument, scope))
+        return self._activation(node, name, scope, s)
+
+    def cases(self, condition: Any, then: Expr, otherwise: Expr) -> Expr:
+        """A formula with two cases."""
+        return Cases((then, condition), (otherwise, True))
+
+    def _activation(self, node: Call, name: str, scope: Scope, s: Statement) -> Expr:
+        known = canonical(name, ACTIVATIONS)
+        if known is None:
+            meant = misspelled(name, [*ELEMENTARY, *_KNOWN, *ACTIVATIONS, *self.meanings.names()])
+            hint = f"did you mean {meant}?" if meant else "state it with function, or write its formula"
+            raise Misread(node.place, f"there is no function {cut(name, 40)}: {hint}")
+        (argument,) = node.arguments if len(node.arguments) == 1 else self._several(node, 1, f"{name}(z[i])", True)
+        values = []
+        for option, value in node.options:
+            number = self.operand(value, {})
+            if not number.is_Rational:
+                raise Misread(value.place, f"the option {option} is a number")
+            values.append(f"{option}={number.p}/{number.q}")
+        text = f"{name}({', '.join(values)})" if values else name
+        try:
+            return self.applied(text, self.operand(argument, scope))
+        except SpecError as problem:
+            raise Misread(node.place, str(problem)) from None
+
+    def applied(self, text: str, argument: Expr) -> Expr:
+        """An activation of the catalogue, of a formula."""
+        return self.meanings.statement.apply(text, argument)
+
+    def _several(self, node: Call, number: int, example: str, options: bool = False) -> tuple[Node, ...]:
+        if len(node.arguments) != number or (node.options and not options):
+            raise Misread(node.place, f"{node.name} has {number} argument{'s' * (number > 1)}: write {example}")
+        return node.arguments
+
+    def _reduced(self, node: Call, scope: Scope) -> Expr:
+        s, variables = self.meanings.statement, self.bound[id(node)]
+        if node.options:
+            raise Misread(node.place, f"{node.name} has no options")
+        inner = {**scope, **{v.name: v for v in variables}}
+        body = self.operand(node.arguments[0], inner)
+        indices = [v.index for v in variables]
+        unread = [v for v in variables if v.index not in body.free_symbols]
+        if unread:
+            raise Misread(unread[0].place, f"{node.name} runs over {unread[0].name}, which the formula does not read")
+        if node.name in NORMALISED or node.name == "logsumexp":
+            powers = ELEMENTARY["exp"](body)
+            if node.name == "softmax":
+                return powers / s.sum(powers, *indices)
+            summed = ELEMENTARY["log"](s.sum(powers, *indices))
+            return summed if node.name == "logsumexp" else body - summed
+        reduced: Expr = getattr(s, node.name)(body, *indices)
+        return reduced
+
+    def _condition(self, node: Node, scope: Scope) -> Any:
+        raise Misread(node.place, "a condition stands here, where a number is expected: write where(a > b, c, d)")
+
+    def _no_number(self, node: Node, scope: Scope) -> Any:
+        raise Misread(node.place, "this is no number")
+
+
+_BUILT: dict[type, Callable[[Formula, Any, Scope], Any]] = {
+    Number: Formula._number,
+    Name: Formula._name,
+    Read: Formula._read,
+    Negative: Formula._negative,
+    Chain: Formula._chain,
+    Power: Formula._power,
+    Call: Formula._call,
+    Comparison: Formula._condition,
+    Both: Formula._condition,
+    Over: Formula._no_number,
+    Array: Formula._no_number,
+}
+_COMPARED: dict[str, Callable[[Expr, Expr], Any]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+class Definition(Formula):
+    """The formula of a function: activations are their formulas there, and cases SymPy's own."""
+
+    def applied(self, text: str, argument: Expr) -> Expr:
+        """The formula of an activation."""
+        found = activation(text)
+        if found.formula is None:
+            raise SpecError(f"{text} mixes the entries of a tensor, and cannot be in the formula of a function")
+        return found.formula.xreplace({X: argument})
+
+    def cases(self, condition: Any, then: Expr, otherwise: Expr) -> Expr:
+        """A formula with two cases."""
+        return Piecewise((then, condition), (otherwise, True))
+
+
+def described(value: Any) -> str:
+    """What a name means, for a message."""
+    if isinstance(value, Entries):
+        return "a tensor"
+    if isinstance(value, Size):
+        return "a size"
+    return "a function" if callable(value) and not isinstance(value, Expr) else "a number"
+
+
+def _sized(said: str, axis: Axis) -> str:
+    return said if axis.sample else f"{said}, which has {axis.extent} entries,"
