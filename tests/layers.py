@@ -14,7 +14,7 @@ from derive import Statement
 
 def conv1d() -> Statement:
     """Two convolutions along one axis, the first with padding."""
-    s = Statement("conv1d")
+    s = Statement(name="conv1d")
     t, w, r = s.size("T", 9), s.size("W", 3), s.size("R", 7)
     x, y, v, u = s.input("x", t), s.target("y", r), s.parameter("v", w), s.parameter("w", w)
     i, k = s.indices("i k", t, w)
@@ -28,7 +28,7 @@ def conv1d() -> Statement:
 
 def conv2d(stride: int = 2, dilation: int = 1, padding: int = 1) -> Statement:
     """A convolution over two axes, with channels, stride, dilation and padding."""
-    s = Statement("conv2d")
+    s = Statement(name="conv2d")
     rows, columns = ((n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for n, k in ((7, 3), (6, 2)))
     x, y = s.input("x", 2, 7, 6), s.target("y", 3, rows, columns)
     K, b = s.parameter("K", 3, 2, 3, 2), s.parameter("b", 3)
@@ -42,7 +42,7 @@ def conv2d(stride: int = 2, dilation: int = 1, padding: int = 1) -> Statement:
 
 def transposed_conv() -> Statement:
     """A transposed convolution with a stride of 2."""
-    s = Statement("transposed_conv")
+    s = Statement(name="transposed_conv")
     x, y, V, K = s.input("x", 2, 4), s.target("y", 3, 9), s.parameter("V", 2, 2), s.parameter("K", 3, 2, 3)
     c, e, p, d, q = s.indices("c e p d q", 2, 2, 4, 3, 9)
     a = s.define("a", (c, p), tanh(s.sum(V[c, e] * x[e, p], e)))
@@ -53,7 +53,7 @@ def transposed_conv() -> Statement:
 
 def pooling(kind: str = "max") -> Statement:
     """Pooling along one axis, with windows that overlap."""
-    s = Statement("pooling")
+    s = Statement(name="pooling")
     x, y, W = s.input("x", 2, 7), s.target("y", 2, 3), s.parameter("W", 2, 2)
     c, e, t, p, k = s.indices("c e t p k", 2, 2, 7, 3, 3)
     a = s.define("a", (c, t), tanh(s.sum(W[c, e] * x[e, t], e)))
@@ -64,7 +64,7 @@ def pooling(kind: str = "max") -> Statement:
 
 def pooling2d() -> Statement:
     """Maxima over windows with two axes."""
-    s = Statement("pooling2d")
+    s = Statement(name="pooling2d")
     x, y, W = s.input("x", 4, 6), s.target("y", 2, 2), s.parameter("W", 4, 6)
     i, j, p, q, k, h = s.indices("i j p q k h", 4, 6, 2, 2, 2, 3)
     a = s.define("a", (i, j), tanh(W[i, j] * x[i, j]))
@@ -75,7 +75,7 @@ def pooling2d() -> Statement:
 
 def embedding() -> Statement:
     """Words of a vocabulary as vectors."""
-    s = Statement("embedding")
+    s = Statement(name="embedding")
     vocabulary = s.size("V", 6)
     word, y = s.input("word", 4, values=vocabulary), s.target("y", 2)
     C, U = s.parameter("C", vocabulary, 3), s.parameter("U", 2, 3)
@@ -88,7 +88,7 @@ def embedding() -> Statement:
 
 def factorisation() -> Statement:
     """Latent vectors of users and items."""
-    s = Statement("factorisation")
+    s = Statement(name="factorisation")
     users, items = s.size("U", 5), s.size("I", 6)
     user, item, rating = s.input("user", values=users), s.input("item", values=items), s.target("rating")
     P, Q, c = s.parameter("P", users, 3), s.parameter("Q", items, 3), s.parameter("c", users)
@@ -100,7 +100,7 @@ def factorisation() -> Statement:
 
 def attention() -> Statement:
     """Attention with several heads and a mask that is the same for all samples."""
-    s = Statement("attention")
+    s = Statement(name="attention")
     x, M, y = s.input("x", 4, 3), s.input("M", 4, 4, samples=False), s.target("y", 4, 3)
     into, out = {n: s.parameter(f"W{n}", 5, 2, 3) for n in "qkv"}, s.parameter("O", 3, 5, 2)
     t, r, u, d, h, a = s.indices("t r u d h a", 4, 4, 4, 3, 5, 2)
@@ -115,7 +115,7 @@ def attention() -> Statement:
 
 def layernorm() -> Statement:
     """A normalised layer for each of several tokens, with a gain that starts at 1."""
-    s = Statement("layernorm")
+    s = Statement(name="layernorm")
     x, y, W = s.input("x", 4, 3), s.target("y", 4, 3), s.parameter("W", 3, 3)
     gamma, b = s.parameter("gamma", 3, start=1), s.parameter("b", 3)
     t, i, j = s.indices("t i j", 4, 3, 3)
@@ -129,7 +129,7 @@ def layernorm() -> Statement:
 
 def infonce() -> Statement:
     """A contrastive loss over the samples of a batch, with a learned temperature."""
-    s = Statement("infonce")
+    s = Statement(name="infonce")
     x, v = s.input("x", 3), s.input("v", 3)
     A, B, tau = s.parameter("A", 4, 3), s.parameter("B", 4, 3), s.parameter("tau", start=2)
     i, j, m, n = *s.indices("i j", 4, 3), s.sample("m1"), s.sample("m2")
@@ -141,7 +141,7 @@ def infonce() -> Statement:
 
 def triplet() -> Statement:
     """Three inputs through one network, and no target."""
-    s = Statement("triplet")
+    s = Statement(name="triplet")
     W, i, j = s.parameter("W", 4, 3), *s.indices("i j", 4, 3)
     data = [s.input(n, 3) for n in ("a", "p", "n")]
     e = [s.define(f"e_{x.name}", i, s.apply("tanh", s.sum(W[i, j] * x[j], j))) for x in data]
@@ -152,7 +152,7 @@ def triplet() -> Statement:
 
 def two_heads() -> Statement:
     """Two outputs with targets of their own, of which one has weights for its samples."""
-    s = Statement("two_heads")
+    s = Statement(name="two_heads")
     x, w, y, c = s.input("x", 3), s.input("w"), s.target("y", 2), s.target("c")
     W, V, b = s.parameter("W", 2, 3), s.parameter("V", 3), s.parameter("b")
     i, j = s.indices("i j", 2, 3)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from sympy import Add, Expr, Integer, Mul, Symbol
@@ -19,12 +20,14 @@ from derive.catalogue.activations import activation, titles
 from derive.learning.descent import names_taken
 from derive.learning.l2_penalty import L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
+from derive.statement.language.blocks import Loader
+from derive.statement.language.files import load_from, read_text
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError, StatementError
-from derive.text.user_text import listed, shown
+from derive.text.user_text import is_package_name, listed, shown, shown_path
 
 #: The greatest length of a name.
 LONGEST_NAME = 100
@@ -39,8 +42,11 @@ class Statement:
 
     Samples are implicit: inputs and targets have an axis of samples, which comes last, and a tensor that is read
     with one index fewer than it has axes reads the same sample. A tensor that is computed from the same sample has
-    an axis of samples, too. The arguments are those of a ``Network``. Each method checks what it is given and raises
-    StatementError, in one sentence.
+    an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
+
+    ``text`` states it in the language of docs/equations.md, all at once; ``options`` are the learning options of a
+    ``Network``: name, notation, optimizer, l2, clip, schedule, initialisation. Raises TextError, a StatementError, with
+    everything that is wrong in the text, and SpecError for an invalid option.
 
     >>> from sympy import tanh
     >>> s = Statement()
@@ -56,17 +62,42 @@ class Statement:
     #: The number of samples, for averages over all of them.
     samples: Symbol = SAMPLES
 
-    def __init__(
+    def __init__(self, text: str = "", **options: Any) -> None:
+        self._read(text, options)
+
+    @classmethod
+    def from_file(cls, path: str | Path, **options: Any) -> Statement:
+        """Read the text of a file, or of the standard input for ``-``; the files that it uses stand beside it.
+
+        By default the statement has the name of the file. Raises StatementError if the file cannot be read, and the
+        errors of a ``Statement``.
+        """
+        statement = cls.__new__(cls)
+        stem = Path(path).stem
+        named = {"name": stem} if is_package_name(stem) else {}
+        statement._read(read_text(path), options, named, load_from(Path(path).parent), shown_path(path))
+        return statement
+
+    def _read(
         self,
-        name: str = "network",
-        notation: str = "psi",
-        optimizer: str = "sgd",
-        l2: float = 0.0,
-        clip: float | None = None,
-        schedule: str = "constant",
-        initialisation: str = "glorot_uniform",
+        text: str,
+        options: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        load: Loader | None = None,
+        source: str = "",
     ) -> None:
-        self.learning = Learning(name, notation, optimizer, l2, clip, schedule, initialisation)
+        """State a text; ``options`` take precedence over those in it, and those over ``defaults``."""
+        reader = None
+        if text:
+            from derive.statement.language.build import TextReader
+
+            reader = TextReader(text, load, source)
+        self._begin(Learning(**{**(defaults or {}), **(reader.options if reader else {}), **options}))
+        if reader:
+            reader.state(self)
+
+    def _begin(self, learning: Learning) -> None:
+        self.learning = learning
         self.supply = IndexSupply()
         self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), STEP_NUMBER)
         if self.learning.l2:

@@ -1,5 +1,6 @@
-"""The text form of forward equations: a text becomes a ``Statement``, and a forward pass a text.
+"""The text form of forward equations.
 
-``syntax.py`` reads formulas, ``lines.py`` lines, ``blocks.py`` puts in what blocks stand for, ``build.py`` states it
-all, and ``write.py`` writes the text of a forward pass.
+Input: a text with declarations, equations and blocks. Output: a ``Statement``; and the text of a forward pass.
+``syntax.py`` reads formulas, ``lines.py`` reads lines, ``blocks.py`` puts in the lines of blocks, and ``build.py``
+states it all.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Symbol, sympify
 
@@ -17,44 +17,38 @@ from derive.statement.language.lines import Declaration, Function, Item, Option,
 from derive.statement.language.syntax import Array, Call, Chain, Name, Negative, Node, Number, Over, Power, parts
 from derive.statement.quantities import Entries, Size
 from derive.statement.specification import Learning
-from derive.statement.stated import Statement
 from derive.text.errors import SpecError, StatementError
 from derive.text.known import misspelled
 from derive.text.source import Misread, Place, TextError
 from derive.text.user_text import MAX_WIDTH, listed
 
+if TYPE_CHECKING:
+    from derive.statement.stated import Statement
+
 #: The learning options that a text may have.
 OPTIONS = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation")
 
 
-def read_statement(
-    text: str, options: Mapping[str, Any] | None = None, load: Loader | None = None, source: str = ""
-) -> Statement:
-    """Return the statement of a text.
+class TextReader(Meanings):
+    """Reads a text and states what it says; see docs/equations.md for the language.
 
-    ``options`` are arguments of the ``Statement``, which take precedence over those in the text; ``load`` returns the
-    text of a file of blocks; ``source`` is the name of the file, for messages. Raises TextError with all that is wrong.
+    ``load`` returns the text of a file of blocks; ``source`` is the name of the file, for messages. ``options`` are
+    the learning options in the text.
     """
-    expansion = Expansion(text, load)
-    builder = _Builder(expansion, dict(options or {}))
-    builder.build()
-    if builder.problems:
-        raise TextError(text, builder.problems, source)
-    return builder.statement
 
-
-class _Builder(Meanings):
-    def __init__(self, expansion: Expansion, options: dict[str, Any]) -> None:
-        self.expansion, self.problems = expansion, expansion.problems
-        self.frame = expansion.root
+    def __init__(self, text: str, load: Loader | None = None, source: str = "") -> None:
+        self.text, self.source = text, source
+        self.expansion = Expansion(text, load)
+        self.problems = self.expansion.problems
+        self.frame = self.expansion.root
         self.values: dict[str, Any] = {}
-        self.unsound = {*expansion.broken}
+        self.unsound = {*self.expansion.broken}
         self.place = Place(1, 1)
-        stated = [line for line, frame in expansion.steps if frame is expansion.root and isinstance(line, Stated)]
-        self.error = stated[-1] if stated else None
-        self.statement = self._statement(options)
+        own = (line for line, frame in self.expansion.steps if frame is self.frame and isinstance(line, Stated))
+        self.error = next(reversed([*own]), None)
+        self.options = self._options()
 
-    def _statement(self, given: dict[str, Any]) -> Statement:
+    def _options(self) -> dict[str, Any]:
         found = dict[str, Any]()
         for line, _ in self.expansion.steps:
             if not isinstance(line, Option):
@@ -70,14 +64,15 @@ class _Builder(Meanings):
                 found[key] = text
             except SpecError as problem:
                 self._say(line.value.place, str(problem))
-        return Statement(**{**found, **given})
+        return found
 
     def _say(self, place: Place, message: str) -> None:
         if (place, message) not in self.problems:
             self.problems.append((place, message))
 
-    def build(self) -> None:
-        """State all lines."""
+    def state(self, statement: Statement) -> None:
+        """State all lines. Raises TextError with all that is wrong."""
+        self.statement = statement
         for line, frame in self.expansion.steps:
             self.frame, self.place = frame, line.place
             self._lead()
@@ -95,6 +90,8 @@ class _Builder(Meanings):
                 self._unsound(line)
         if self.error is None and not self.problems:
             self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
+        if self.problems:
+            raise TextError(self.text, self.problems, self.source)
 
     def _unsound(self, line: Any) -> None:
         if isinstance(line, Declaration):
@@ -375,7 +372,7 @@ class _Builder(Meanings):
 class _Lines(Formula):
     """The formula of an equation, whose indices may be declared in a line of their own."""
 
-    meanings: _Builder
+    meanings: TextReader
 
     def declared(self, variable: Variable) -> Variable:
         """An index with the size that an index line gives it."""
@@ -388,7 +385,7 @@ class _Lines(Formula):
 class _Arguments(Meanings):
     """The meanings of names in the formula of a function: its arguments, and constants."""
 
-    def __init__(self, builder: _Builder, arguments: Mapping[str, Expr]) -> None:
+    def __init__(self, builder: TextReader, arguments: Mapping[str, Expr]) -> None:
         self.builder, self.arguments = builder, arguments
         self.statement = builder.statement
 
@@ -427,19 +424,19 @@ def _over(node: Node) -> set[str]:
     return found.union(*(_over(part) for part in parts(node)))
 
 
-_STATED: dict[type, Callable[[_Builder, Any], None]] = {
-    Declaration: _Builder._declaration,
-    Promise: _Builder._promise,
-    Function: _Builder._function,
-    Stated: _Builder._stated,
+_STATED: dict[type, Callable[[TextReader, Any], None]] = {
+    Declaration: TextReader._declaration,
+    Promise: TextReader._promise,
+    Function: TextReader._function,
+    Stated: TextReader._stated,
 }
-_DECLARED: dict[str, Callable[[_Builder, Item, Declaration], None]] = {
-    "size": _Builder._size_line,
-    "input": _Builder._data,
-    "target": _Builder._data,
-    "parameter": _Builder._parameter,
-    "constant": _Builder._constant,
-    "index": _Builder._index,
-    "samples": _Builder._samples,
-    "output": _Builder._output,
+_DECLARED: dict[str, Callable[[TextReader, Item, Declaration], None]] = {
+    "size": TextReader._size_line,
+    "input": TextReader._data,
+    "target": TextReader._data,
+    "parameter": TextReader._parameter,
+    "constant": TextReader._constant,
+    "index": TextReader._index,
+    "samples": TextReader._samples,
+    "output": TextReader._output,
 }
