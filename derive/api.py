@@ -173,6 +173,12 @@ class Derivation(Runnable):
 
         return markdown_summary(self)
 
+    def equations(self) -> str:
+        """Return the forward equations as a text, from which ``Statement`` reads the same forward pass."""
+        from derive.statement.language.write import equations_text
+
+        return equations_text(self.forward, self.specification)
+
     def summary(self) -> list[str]:
         """Return the lines that the command prints: the network, and each shared factor."""
         from derive.document.document import text_summary

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sympy import And, Expr, Integer, Max, Min, Or, Piecewise, Rational, pi, sqrt
+from sympy import Add, And, Expr, Integer, Max, Min, Mul, Or, Piecewise, Rational, pi, sqrt
 
 from derive.calculus.cases import Cases
 from derive.calculus.functions import SCALAR_FUNCTIONS, X
-from derive.calculus.index import Axis, Index, delta
+from derive.calculus.index import SAMPLE_AXIS, Axis, Index, delta
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.statement.language.syntax import (
     Array,
@@ -160,6 +160,8 @@ class Formula:
 
     def _variable(self, node: Node, what: str) -> Variable:
         if isinstance(node, Over):
+            if isinstance(node.size, Name) and self.meanings.value(node.size.name) is self.meanings.statement.samples:
+                return Variable(node.index, node.place, SAMPLE_AXIS, "its declaration")
             size = self.meanings.size(node.size)
             axis = size.axis if isinstance(size, Size) else Axis(Integer(size))
             return Variable(node.index, node.place, axis, "its declaration")
@@ -182,15 +184,20 @@ class Formula:
             raise Misread(node.place, f"{node.name} is {described(tensor)} and has no entries")
         leading = self.meanings.leading(node.name)
         self.leads |= set(leading)
-        axes = [a for a in tensor.axes if not a.sample][len(leading) :]
-        sampled = tensor.axes[-1:] if tensor.axes and tensor.axes[-1].sample else ()
-        if len(node.indices) not in (len(axes), len(axes) + len(sampled)):
-            wanted = listed(s.name for s in tensor.sizes[len(leading) :]) if axes else ""
-            number = f"{len(axes)} {'index' if len(axes) == 1 else 'indices'}, for {wanted}" if axes else "no index"
+        axes = tensor.axes[len(leading) :]
+        names = (s.name for s in tensor.sizes[len(leading) :])
+        sizes = ["the samples" if axis.sample else next(names) for axis in axes]
+        by_sample = bool(axes) and axes[-1].sample
+        if len(axes) - len(node.indices) not in (0, int(by_sample)):
+            wanted = len(axes) - by_sample
+            number = (
+                f"{wanted} {'index' if wanted == 1 else 'indices'}, for {listed(sizes[:wanted])}"
+                if wanted
+                else "no index"
+            )
             raise Misread(node.place, f"{node.name} is read with {len(node.indices)}, where it has {number}")
-        sizes = [*(s.name for s in tensor.sizes[len(leading) :]), "the samples"]
-        for position, (index, axis) in enumerate(zip(node.indices, (*axes, *sampled), strict=False)):
-            self._infer_index(index, axis, f"{sizes[position]} in {node.name}", scope)
+        for index, axis, size in zip(node.indices, axes, sizes, strict=False):
+            self._infer_index(index, axis, f"{size} in {node.name}", scope)
 
     def _infer_index(self, node: Node, axis: Axis, said: str, scope: Scope) -> None:
         if isinstance(node, Name):
@@ -295,18 +302,14 @@ class Formula:
         return -self.build(node.operand, scope)
 
     def _chain(self, node: Chain, scope: Scope) -> Expr:
-        found = self.operand(node.first, scope)
+        operands = [self.operand(node.first, scope)]
         for sign, operand, place in node.rest:
             value = self.operand(operand, scope)
             if sign == "/" and value == 0:
                 raise Misread(place, "this divides by 0")
-            if sign == "*":
-                found = found * value
-            elif sign == "/":
-                found = found / value
-            else:
-                found = found + value if sign == "+" else found - value
-        return found
+            operands.append(1 / value if sign == "/" else -value if sign == "-" else value)
+        # All at once: SymPy multiplies a number into a sum where there are two factors only.
+        return (Add if node.rest[0][0] in "+-" else Mul)(*operands)
 
     def operand(self, node: Node, scope: Scope) -> Expr:
         """A formula that is a number."""
@@ -357,8 +360,7 @@ class Formula:
             called = self.meanings.value(name)
         if callable(called) and not isinstance(called, Expr):
             return called(node, [self.operand(a, scope) for a in node.arguments])
-        if called is not None:
-            raise Misread(node.place, f"{node.name} is {described(called)} and no function")
+
         if name in ELEMENTARY:
             (argument,) = self._several(node, 1, f"{name}(z[i])")
             return ELEMENTARY[name](self.operand(argument, scope))
@@ -370,6 +372,9 @@ class Formula:
 
     def _activation(self, node: Call, name: str, scope: Scope, s: Statement) -> Expr:
         known = canonical(name, ACTIVATIONS)
+        if known is None and self.meanings.value(node.name) is not None:
+            what = described(self.meanings.value(node.name))
+            raise Misread(node.place, f"{node.name} is {what} and no function: entries are read as {node.name}[i]")
         if known is None:
             meant = misspelled(name, [*ELEMENTARY, *_KNOWN, *ACTIVATIONS, *self.meanings.names()])
             hint = f"did you mean {meant}?" if meant else "state it with function, or write its formula"

@@ -14,6 +14,11 @@ from derive.record import record
 from derive.text.source import Misread, Piece, Place
 from derive.text.user_text import cut, shown
 
+#: The words of Python's syntax that are no names in a text; and those that are.
+WORDS = frozenset("and or not in if else for None True False".split())
+_FREE = frozenset(keyword.kwlist) - WORDS
+_MARK = "\u028e"
+
 MAX_DIGITS, MAX_EXPONENT, MAX_POWER_BITS = 40, 300, 4_000
 
 
@@ -137,7 +142,6 @@ _FOREIGN = {
     ast.Eq: "== is no condition for numbers: write <, <=, > or >=",
     ast.NotEq: "!= is no condition for numbers: write <, <=, > or >=",
     ast.Attribute: "a dot after a name has no meaning: names are plain, such as exp",
-    ast.Lambda: "lambda is a word of the syntax: choose another name, such as lam",
     ast.Not: "not is not known: turn the comparison round",
     ast.IfExp: "if and else are not known: write where(condition, a, b)",
     ast.Slice: "a colon has no meaning in an index: sum over an index, such as sum(x[i], i)",
@@ -153,7 +157,7 @@ def parse(piece: Piece, what: str = "a formula") -> Node:
     """Read a formula. Raises Misread, at the place of the error."""
     if not piece.text:
         raise Misread(piece.place, f"{what} is missing")
-    source = f"({piece.text}\n)"
+    source = f"({_masked(piece.text)}\n)"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -162,16 +166,30 @@ def parse(piece: Piece, what: str = "a formula") -> Node:
         raise Misread(_place_of(piece, source, error.lineno, error.offset), _syntax_message(piece, error)) from None
     except (RecursionError, MemoryError, ValueError):
         raise Misread(piece.place, "the formula is nested too deep: state parts of it on their own") from None
-    return _Converter(piece).convert(tree, 0)
+    return _Converter(piece, source).convert(tree, 0)
 
 
 def name_of(piece: Piece, what: str) -> Name:
     """Read a name. Raises Misread for anything else."""
-    if not piece.text.isidentifier() or keyword.iskeyword(piece.text):
+    if not is_name(piece.text):
         given = shown(piece.text) if piece.text else "nothing"
-        reason = ", a word of the syntax" if keyword.iskeyword(piece.text) else ""
+        reason = ", a word of the syntax," if piece.text in WORDS else ""
         raise Misread(piece.place, f"{given}{reason} stands where {what} is expected")
     return Name(piece.text, piece.place)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a name: an identifier that is no word of the syntax."""
+    return text.isidentifier() and text not in WORDS
+
+
+def _masked(text: str) -> str:
+    """Let Python's parser take its other words, such as lambda, for names: texts have no letter such as the mark."""
+    return re.sub(r"[^\W\d]\w*", lambda word: _MARK + word[0][1:] if word[0] in _FREE else word[0], text)
+
+
+def _unmasked(name: str) -> str:
+    return next((word for word in _FREE if name == _MARK + word[1:]), name)
 
 
 def _place_of(piece: Piece, source: str, line: int | None, column: int | None) -> Place:
@@ -181,7 +199,7 @@ def _place_of(piece: Piece, source: str, line: int | None, column: int | None) -
 
 
 def _syntax_message(piece: Piece, error: SyntaxError) -> str:
-    words = [w for w in re.findall(r"\w+", piece.text) if keyword.iskeyword(w) and w not in ("and", "or", "in")]
+    words = [w for w in re.findall(r"\w+", piece.text) if w in WORDS and w not in ("and", "or", "in")]
     if words:
         return f"{words[0]} is a word of the syntax and no name here: choose another one, such as {words[0]}_"
     if "=" in piece.text:
@@ -194,9 +212,9 @@ def _syntax_message(piece: Piece, error: SyntaxError) -> str:
 class _Converter:
     """Turns the tree of Python's parser into nodes; only what is known passes."""
 
-    def __init__(self, piece: Piece) -> None:
+    def __init__(self, piece: Piece, source: str) -> None:
         self.piece = piece
-        self.lines = f"({piece.text}\n)".split("\n")
+        self.lines = source.split("\n")
 
     def place(self, node: Any) -> Place:
         """The place of a node; Python counts columns in bytes."""
@@ -246,7 +264,7 @@ class _Converter:
         """A name."""
         if node.id.startswith("__"):
             raise Misread(self.place(node), f"{cut(node.id, 40)} is no name here: names do not begin with __")
-        return Name(node.id, self.place(node))
+        return Name(_unmasked(node.id), self.place(node))
 
     def subscript(self, node: ast.Subscript, depth: int) -> Node:
         """An entry of a tensor."""
@@ -287,7 +305,7 @@ class _Converter:
         for option in node.keywords:
             if option.arg is None:
                 raise Misread(self.place(option.value), "two stars have no meaning here")
-            options.append((option.arg, self.convert(option.value, depth)))
+            options.append((_unmasked(option.arg), self.convert(option.value, depth)))
         called = self.name(node.func, depth)
         assert isinstance(called, Name)
         arguments = tuple(self.convert(a, depth) for a in node.args)
