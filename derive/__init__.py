@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from derive.calculus.promises import SumsToOne
     from derive.statement.edition import Edition
     from derive.statement.network import Network
-    from derive.statement.stated import Statement
+    from derive.statement.statement import Statement
     from derive.text.errors import ModuleError, OutputError, SpecError, StatementError
 
 __version__ = "0.1.0"
@@ -33,7 +33,7 @@ _HOMES = {
         "calculus.promises": "SumsToOne",
         "statement.edition": "Edition",
         "statement.network": "Network",
-        "statement.stated": "Statement",
+        "statement.statement": "Statement",
         "text.errors": "ModuleError OutputError SpecError StatementError",
     }.items()
     for name in names.split()

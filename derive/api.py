@@ -12,7 +12,7 @@ from derive.paper.notation import NOTATIONS
 from derive.statement.edition import Edition, check_use
 from derive.statement.network import Network
 from derive.statement.specification import Learning
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.registry import Runnable
 from derive.text.errors import SpecError
 
@@ -173,12 +173,6 @@ class Derivation(Runnable):
 
         return markdown_summary(self)
 
-    def equations(self) -> str:
-        """Return the forward equations as a text, from which ``Statement`` reads the same forward pass."""
-        from derive.statement.language.write import equations_text
-
-        return equations_text(self.forward, self.specification)
-
     def summary(self) -> list[str]:
         """Return the lines that the command prints: the network, and each shared factor."""
         from derive.document.document import text_summary
@@ -198,23 +192,24 @@ class Derivation(Runnable):
     def contents(self, edition: Edition | None = None) -> dict[str, Content]:
         """Return the contents of the files, by name, before compilation.
 
-        A ``network.toml`` is among them for a Network; the equations of a statement have no form in TOML.
+        What they are made of is among them: a ``network.toml`` for a Network, otherwise the text ``equations.eq``.
         """
         from derive.document.manuscript import manuscript, numbers_of
-        from derive.files.seals import seal_all
+        from derive.files.seals import SPEC, STATED, seal_all
         from derive.formats.writers import numbers_file, written
 
         edition = edition or Edition()
         numbers = numbers_of(edition)
         code = self.target().files(edition.form)
+        made_of = SPEC if self.network else STATED
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
             **code,
-            **({"network.toml": self.network.to_toml() + edition.to_toml()} if self.network else {}),
+            made_of: self.network.to_toml() + edition.to_toml() if self.network else self.equations(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
             **(self.estimator() if edition.estimator else {}),
         }
-        made_of = "network.toml" if self.network else "the statement"
+
         return seal_all(made, self.digest, next(iter(code)), made_of)
 
     def write(self, path: str | Path = "generated", force: bool = False, edition: Edition | None = None) -> Path:

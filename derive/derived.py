@@ -1,6 +1,6 @@
 """The value of a derivation, and its stages in order.
 
-Network          the specification                  statement/network.py, or Statement, statement/stated.py
+Network          the specification                  statement/network.py, or Statement, statement/statement.py
 ForwardPass      one equation per tensor            statement/state.py, calculus/forward.py
 Chains           local derivatives and their paths  calculus/chain_rule.py, calculus/deltas.py
 SharedFactors    common factors of the chains       calculus/shared_factors.py
@@ -61,7 +61,13 @@ class Derived:
     @cached_property
     def digest(self) -> str:
         """A short hash of what was derived, the same for equal specifications and equations."""
-        return self.specification.digest_of(self.forward)
+        return self.specification.digest_with("" if self.network else self.equations())
+
+    def equations(self) -> str:
+        """Return the forward equations as a text, from which ``Statement`` reads the same forward pass."""
+        from derive.statement.language.write import equations_text
+
+        return equations_text(self.forward, self.specification)
 
     @cached_property
     def single(self) -> ArrayProgram:

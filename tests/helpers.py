@@ -22,7 +22,7 @@ from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS
 from derive.statement.network import Network
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.numpy.package import Rendered
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,7 @@ from sympy import Expr, Rational, exp, log, sqrt, tanh
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, Axis
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 S = SAMPLE_AXIS
 INPUTS, UNITS, MORE, OUTPUTS = axis(3), axis(5), axis(4), axis(2)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derive.files.seals import HEADER_LINES, edited
+from derive.files.seals import HEADER_LINES, SPEC, STATED, edited
 from derive.targets.numpy.runtime.example import draw_example
 from derive.targets.numpy.runtime.network import Network
 from derive.targets.verify import ENTRIES, ENTRYWISE, GradientReport, check_gradients, compare_named
@@ -30,9 +30,9 @@ _PACKAGE = "derive_checked"
 def check_module(path: Path) -> GradientReport:
     """Check every gradient entry of a generated module, given its file or its folder.
 
-    If its network.toml is in the same folder, the network is derived again, and every named tensor
-    is compared with the interpreter of its equations. Raises CheckError if there is no generated
-    module at ``path``, and SpecError if that network.toml is damaged.
+    If the file that it is made of, network.toml or equations.eq, is in the same folder, the network is derived
+    again, and every named tensor is compared with the interpreter of its equations. Raises CheckError if there is no
+    generated module at ``path``, and SpecError or StatementError if the file that it is made of is damaged.
     """
     try:
         file = path / "trainer.py" if path.is_dir() else path
@@ -65,17 +65,20 @@ def _checked(module: Any, file: Path) -> GradientReport:
 
 
 def _stated_beside(file: Path) -> Derivation | None:
-    """The derivation of the network.toml beside a module, if it is generated and matches the module."""
+    """The derivation of what a module was made of, if the file beside it is generated and matches the module."""
     from derive.api import derive
     from derive.statement.network import Network
-    from derive.text.toml_file import read_toml
+    from derive.statement.statement import Statement
 
-    spec = file.with_name("network.toml")
-    if not spec.is_file() or edited(spec.read_bytes()) is None:
+    found = next((f for name in (SPEC, STATED) if (f := file.with_name(name)).is_file()), None)
+    if found is None or edited(found.read_bytes()) is None:
         return None
-    network = Network.from_dict(read_toml(spec), shown_path(spec))
     head = "\n".join(file.read_text(encoding="utf-8").split("\n")[:HEADER_LINES])
-    return derive(network) if f"spec {network.digest}," in head else None
+    if found.name == SPEC:
+        network = Network.from_toml(found)
+        return derive(network) if f"spec {network.digest}," in head else None
+    derivation = derive(Statement.from_file(found))
+    return derivation if f"spec {derivation.digest}," in head else None
 
 
 def _reason(problem: BaseException, folder: Path) -> str:

@@ -24,7 +24,9 @@ from derive.files.write import compare_files, stale_files, write_files
 from derive.statement.edition import KEYS, Edition, check_use, edition_of
 from derive.statement.keys import CATALOGUES, catalogue
 from derive.statement.keys import KEYS as NETWORK_KEYS
+from derive.statement.language.files import SUFFIX
 from derive.statement.network import Network, SpecError, resolve
+from derive.statement.specification import LEARNING
 from derive.text.errors import OutputError, StatementError
 from derive.text.toml_file import read_toml
 from derive.text.user_text import shown_path
@@ -32,6 +34,7 @@ from derive.text.user_text import shown_path
 if TYPE_CHECKING:
     from derive.api import Derivation
     from derive.files.seals import Content
+    from derive.statement.statement import Statement
 
 
 class Refused(Exception):
@@ -97,7 +100,7 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 def _complain(message: str, code: int) -> int:
-    complain(f"derive: {printable(message)}")
+    complain("derive: " + "\n".join(map(printable, message.split("\n"))))
     return code
 
 
@@ -105,6 +108,11 @@ def _complain(message: str, code: int) -> int:
 
 
 def _network(options: argparse.Namespace) -> int:
+    if options.show_equations:
+        from derive.api import derive
+
+        sys.stdout.write(derive(_resolve(options)).equations())
+        return 0
     read = _read(options)
     result = _derived(options) if read is None else cached(options, read, lambda: _derived(options))
     folder = options.output / result.name
@@ -123,22 +131,38 @@ def _derived(options: argparse.Namespace) -> Result:
 
     derivation = derive(network)
     report = _checked(derivation)
-    return Result(network.name, derivation.contents(edition), derivation.summary(), report)
+    return Result(derivation.specification.name, derivation.contents(edition), derivation.summary(), report)
 
 
 def _read(options: argparse.Namespace) -> list[Path] | None:
     """The files that the options name: the specification and the numbers; None where there is no cache of it."""
-    if options.spec is not None and not options.spec.is_file():
+    stated, spec = _equations_file(options), getattr(options, "spec", None)
+    if any(file is not None and not file.is_file() for file in (stated, spec)):
         return None
     try:
         numbers = _edition(options).numbers
     except SpecError:  # errors of the network are reported first
         return None
-    return [Path(p) for p in (options.spec, numbers) if p and not str(p).startswith("seed:")]
+    used = [] if stated is None else sorted(stated.parent.glob(f"*{SUFFIX}"))
+    return [Path(p) for p in (stated, *used, spec, numbers) if p and not str(p).startswith("seed:")]
 
 
-def _resolve(options: argparse.Namespace) -> Network:
-    given = {key: value for key in NETWORK_KEYS if (value := getattr(options, key)) is not None}
+def _equations_file(options: argparse.Namespace) -> Path | None:
+    """The file with the equations, if the network is stated by them."""
+    file: Path | None = getattr(options, "equations", None)
+    return file
+
+
+def _resolve(options: argparse.Namespace) -> Network | Statement:
+    given = {key: value for key in NETWORK_KEYS if (value := getattr(options, key, None)) is not None}
+    stated = _equations_file(options)
+    if stated is not None:
+        from derive.statement.statement import Statement
+
+        foreign = next((key for key in given if key not in LEARNING), None)
+        if foreign:
+            raise Refused(f"--{foreign} is a matter of layers: the equations say it")
+        return Statement.from_file(stated, **given)
     if "layers" not in given and options.spec is None:
         raise Refused("which network: give --layers, such as --layers 3,4,4,1, or --spec FILE")
     return resolve(given, options.spec)
@@ -147,8 +171,9 @@ def _resolve(options: argparse.Namespace) -> Network:
 def _edition(options: argparse.Namespace) -> Edition:
     """The edition that the options and the spec file describe."""
     given = {key: value for key in KEYS if (value := getattr(options, key, None)) is not None}
-    table = {} if options.spec is None else read_toml(options.spec).get("document", {})
-    edition = edition_of(table, given, options.spec)
+    spec = getattr(options, "spec", None)
+    table = {} if spec is None else read_toml(spec).get("document", {})
+    edition = edition_of(table, given, spec)
     check_use(edition, [key for key, value in given.items() if value])
     return edition
 
@@ -242,7 +267,7 @@ def _entries(title: str) -> list[tuple[str, ...]]:
 
 
 #: The function of each command.
-COMMANDS = {"network": _network, "explain": _explain, "check": _check, "list": _list}
+COMMANDS = {"network": _network, "equations": _network, "explain": _explain, "check": _check, "list": _list}
 
 
 # Output to the terminal.

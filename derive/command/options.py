@@ -14,6 +14,7 @@ from derive.files.formats import FORMATS
 from derive.statement.edition import DETAILS, FLAVOURS, FORMS, MAX_PATH, MYST, PAPERS, PARTS
 from derive.statement.keys import CATALOGUES, KEYS
 from derive.statement.network import DEFAULTS
+from derive.statement.specification import LEARNING
 from derive.text.user_text import MAX_TEXT, bounded, cut, shown
 
 Command = Callable[[argparse.Namespace], int]
@@ -27,6 +28,7 @@ examples:
   derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
   derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1
   derive explain --layers 3,4,4,1 --weight "W2[3,1]"
+  derive equations my_network.eq
   derive check generated/network_3_4_4_1
   derive list activations
 """
@@ -99,7 +101,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"derive {__version__}")
     places = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, add in (("network", _add_network), ("explain", _add_explain), ("check", _add_check), ("list", _add_list)):
+    for name, add in _ADDED.items():
         add(places).set_defaults(run=commands[name])
     return whole
 
@@ -108,6 +110,21 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
     text = "derive a network's gradient, prove it, and write the derivation and the module"
     parser: argparse.ArgumentParser = commands.add_parser("network", help=text, description=f"{text.capitalize()}.")
     _add_shape(parser)
+    return _add_output(parser)
+
+
+def _add_equations(commands: Any) -> argparse.ArgumentParser:
+    text = "do the same for a network that is stated by its forward equations"
+    parser: argparse.ArgumentParser = commands.add_parser("equations", help=text, description=f"{text.capitalize()}.")
+    parser.add_argument(
+        "equations", metavar="FILE", type=_path, help="a text of equations (docs/equations.md); - is the standard input"
+    )
+    _add_learning(parser.add_argument_group("how it learns, which takes precedence over the text"), LEARNING)
+    return _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the options of what is written."""
     document = parser.add_argument_group("the document")
     _add_wording(document, FORMATS)
     document.add_argument("--only", metavar="PART[,PART...]", help=f"some of the parts {', '.join(PARTS)}")
@@ -134,6 +151,7 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
     files.add_argument("--form", metavar="NAME", help=f"of the code: {_either(FORMS)} (package)")
     either = files.add_mutually_exclusive_group()
     either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
+    either.add_argument("--show-equations", action="store_true", help="write nothing; print the forward equations")
     either.add_argument("--force", action="store_true", help="overwrite even what was edited by hand")
     return parser
 
@@ -141,14 +159,19 @@ def _add_network(commands: Any) -> argparse.ArgumentParser:
 def _add_shape(parser: argparse.ArgumentParser) -> None:
     """Add the options of the network."""
     network = parser.add_argument_group("the network")
-    for name, key in KEYS.items():
-        if name != "name":  # in the group of the files
-            network.add_argument(
-                f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name], key.left_out)}"
-            )
+    _add_learning(network, KEYS)
     network.add_argument(
         "--spec", metavar="FILE", type=_path, help="a TOML file that says the same; options override it"
     )
+
+
+def _add_learning(group: Any, names: Iterable[str]) -> None:
+    for name in names:
+        if name != "name":  # in the group of the files
+            key = KEYS[name]
+            group.add_argument(
+                f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name], key.left_out)}"
+            )
 
 
 def _default(value: object, left_out: str) -> str:
@@ -188,6 +211,7 @@ def _add_explain(commands: Any) -> argparse.ArgumentParser:
         "--weight", metavar="NAME[ROW,COLUMN]", required=True, help="such as W2[3,1], or a bias such as b2[3]"
     )
     _add_shape(parser)
+    parser.add_argument("--equations", metavar="FILE", type=_path, help="a text of equations, in place of --layers")
     document = parser.add_argument_group("the document (by default, text for the terminal)")
     _add_wording(document, STORY_FORMATS)
     files = parser.add_argument_group("its files")
@@ -210,3 +234,13 @@ def _add_list(commands: Any) -> argparse.ArgumentParser:
     lists = [*CATALOGUES, *NAMES]
     parser.add_argument("what", metavar="WHAT", nargs="?", choices=lists, help=", ".join(lists))
     return parser
+
+
+#: The function that adds each command.
+_ADDED = {
+    "network": _add_network,
+    "equations": _add_equations,
+    "explain": _add_explain,
+    "check": _add_check,
+    "list": _add_list,
+}

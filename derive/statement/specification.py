@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from derive.learning.descent import Descent
 
 
+#: The keys that are no matter of layers.
+LEARNING = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation")
+
+
 class Specification:
     """The name, the notation and the learning options; see ``Network``."""
 
@@ -40,7 +44,11 @@ class Specification:
     @property
     def digest(self) -> str:
         """A short hash of the whole specification, the same for equal ones."""
-        return hashlib.sha256(self.to_toml().encode()).hexdigest()[:12]
+        return self.digest_with("")
+
+    def digest_with(self, equations: str) -> str:
+        """A short hash of the specification and of equations that are stated."""
+        return hashlib.sha256(f"{self.to_toml()}{equations}".encode()).hexdigest()[:12]
 
     def to_toml(self) -> str:
         """Write the arguments as TOML.
@@ -49,10 +57,6 @@ class Specification:
         """
         rows = {key: value for key, value in self.values().items() if KEYS[key].always or not self.is_plain(key)}
         return "".join(f"{key} = {_value(rows[key])}\n" for key in KEYS if key in rows)
-
-    def digest_of(self, forward: ForwardPass) -> str:
-        """The digest of the specification with its forward pass."""
-        return self.digest
 
     def targets_of(self, forward: ForwardPass) -> str:
         """The kind of targets, one of ``losses.TARGETS``."""
@@ -105,11 +109,6 @@ class Learning(Specification):
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})
-
-    def digest_of(self, forward: ForwardPass) -> str:
-        """The digest of the options and of everything that is stated."""
-        stated = {field.name: getattr(forward, field.name) for field in fields(forward) if field.name != "supply"}
-        return hashlib.sha256(f"{self.to_toml()}{stated}".encode()).hexdigest()[:12]
 
     def targets_of(self, forward: ForwardPass) -> str:
         """The kind of targets: classes if one is promised to sum to 1."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from sympy import Add, Expr, Integer, Mul, Symbol
@@ -20,14 +19,12 @@ from derive.catalogue.activations import activation, titles
 from derive.learning.descent import names_taken
 from derive.learning.l2_penalty import L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
-from derive.statement.language.blocks import Loader
-from derive.statement.language.files import load_from, read_text
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError, StatementError
-from derive.text.user_text import is_package_name, listed, shown, shown_path
+from derive.text.user_text import listed, shown
 
 #: The greatest length of a name.
 LONGEST_NAME = 100
@@ -37,19 +34,18 @@ STEP_NUMBER = "a number of the step"
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
-class Statement:
+class StatementBuilder:
     """The forward equations of a network, with its data, its parameters and its error.
 
     Samples are implicit: inputs and targets have an axis of samples, which comes last, and a tensor that is read
     with one index fewer than it has axes reads the same sample. A tensor that is computed from the same sample has
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
-    ``text`` states it in the language of docs/equations.md, all at once; ``options`` are the learning options of a
-    ``Network``: name, notation, optimizer, l2, clip, schedule, initialisation. Raises TextError, a StatementError, with
-    everything that is wrong in the text, and SpecError for an invalid option.
+    ``options`` are the learning options of a ``Network``: name, notation, optimizer, l2, clip, schedule,
+    initialisation. Raises SpecError for an invalid one.
 
     >>> from sympy import tanh
-    >>> s = Statement()
+    >>> s = StatementBuilder()
     >>> n, k = s.size("n", 3), s.size("k", 2)
     >>> x, y, W = s.input("x", n), s.target("y", k), s.parameter("W", k, n)
     >>> i, j = s.indices("i j", k, n)
@@ -62,41 +58,11 @@ class Statement:
     #: The number of samples, for averages over all of them.
     samples: Symbol = SAMPLES
 
-    def __init__(self, text: str = "", **options: Any) -> None:
-        self._read(text, options)
+    def __init__(self, **options: Any) -> None:
+        self.begin(Learning(**options))
 
-    @classmethod
-    def from_file(cls, path: str | Path, **options: Any) -> Statement:
-        """Read the text of a file, or of the standard input for ``-``; the files that it uses stand beside it.
-
-        By default the statement has the name of the file. Raises StatementError if the file cannot be read, and the
-        errors of a ``Statement``.
-        """
-        statement = cls.__new__(cls)
-        stem = Path(path).stem
-        named = {"name": stem} if is_package_name(stem) else {}
-        statement._read(read_text(path), options, named, load_from(Path(path).parent), shown_path(path))
-        return statement
-
-    def _read(
-        self,
-        text: str,
-        options: Mapping[str, Any],
-        defaults: Mapping[str, Any] | None = None,
-        load: Loader | None = None,
-        source: str = "",
-    ) -> None:
-        """State a text; ``options`` take precedence over those in it, and those over ``defaults``."""
-        reader = None
-        if text:
-            from derive.statement.language.build import TextReader
-
-            reader = TextReader(text, load, source)
-        self._begin(Learning(**{**(defaults or {}), **(reader.options if reader else {}), **options}))
-        if reader:
-            reader.state(self)
-
-    def _begin(self, learning: Learning) -> None:
+    def begin(self, learning: Learning) -> None:
+        """Begin with nothing stated yet."""
         self.learning = learning
         self.supply = IndexSupply()
         self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), STEP_NUMBER)
@@ -198,7 +164,7 @@ class Statement:
     def max(self, body: Any, *indices: Index) -> Expr:
         """The maximum of a formula over the whole range of each index; at a tie, its derivative is that of the first.
 
-        >>> s = Statement()
+        >>> s = StatementBuilder()
         >>> x, k = s.input("x", 3), s.index("k", 3)
         >>> s.max(x[k], k)
         Largest(x[k, same sample], (k, 1, 3))

@@ -33,7 +33,7 @@ from derive.calculus.index import SAMPLES, Equation, Tensor, symbols_read, total
 from derive.calculus.program import Program
 from derive.calculus.rules import PROMISE
 from derive.calculus.stepwise import InOrder
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 TOLERANCE = 1e-12
 SAMPLE_COUNT = 3

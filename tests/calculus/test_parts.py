@@ -26,7 +26,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLES, Equation, total
 from derive.calculus.parts import PART, with_parts
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 
 def hidden(define) -> ForwardPass:

@@ -28,7 +28,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLES, total
 from derive.calculus.promises import SumsToOne
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(7, 3)), DATA.normal(size=(7, 2))

@@ -12,7 +12,7 @@ from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.notation import NOTATIONS
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 
 def changed(program: Program, position: int, **fields) -> Program:

@@ -11,7 +11,7 @@ from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.deltas import renumbered
 from derive.calculus.index import SAMPLE_AXIS, Axis, total
 from derive.calculus.short_forms import ShortForms, distributed
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 
 def chained(name: str) -> Chains:

@@ -13,7 +13,7 @@ from derive.api import derive
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import total
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.text.errors import StatementError
 
 K = axis(2)

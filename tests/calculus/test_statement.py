@@ -38,7 +38,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
 from derive.calculus.promises import SumsToOne
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.text.errors import StatementError
 
 S = SAMPLE_AXIS

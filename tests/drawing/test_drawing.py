@@ -35,7 +35,7 @@ from derive.drawing.tikz import COLOURS, tikz
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS
 from derive.paper.text import text
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.text.errors import SpecError
 
 #: Networks of plain layers that differ in what a drawing shows.

@@ -12,7 +12,7 @@ from sympy import Expr, Integer, Max, Rational, exp, sin, sqrt, tanh
 
 from derive.calculus.index import Index
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 #: The least and the greatest extent, and the greatest number of axes and of entries of a tensor.
 LEAST, GREATEST, MOST_AXES, MOST_ENTRIES = 2, 5, 4, 60

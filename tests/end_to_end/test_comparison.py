@@ -33,7 +33,7 @@ from derive.command.main import main
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.statement.edition import DETAILS, PARTS
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.worked.example import work
 from derive.worked.given import Numbers
 

@@ -60,7 +60,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, total
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.loops.loops import evaluate
 
 N, H, K = axis(3), axis(4), axis(2)

@@ -6,7 +6,7 @@ import layers
 import pytest
 
 from derive.api import derive
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 
 @pytest.mark.parametrize("name", ["conv2d", "infonce", "attention", "two_heads"])

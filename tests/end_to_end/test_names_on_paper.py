@@ -29,7 +29,7 @@ from derive.paper.page_of import page_for
 from derive.paper.signs import role_sign
 from derive.paper.spelling import upright
 from derive.paper.text import text
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 S = SAMPLE_AXIS
 INPUTS, UNITS, OUTPUTS = axis(3), axis(4), axis(2)

@@ -12,7 +12,7 @@ from sympy import Add, Rational, exp, sqrt
 
 from derive import SAMPLE_AXIS, SAMPLES, derive
 from derive.paper.vectors import Vectors
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 INPUTS = axis(3)
 

@@ -64,6 +64,7 @@ KINDS = {
     "a.py": ("x = 1\n", ""),
     "a.tex": ("$x$\n", ""),
     "a.toml": ("x = 1\n", ""),
+    "a.eq": ("z = 1\n", ""),
     "a.md": ("# Title\n", ""),
     "front.md": ("---\ntitle: x\n---\n# Title\n", "---\n"),
     "a.html": ("<!doctype html>\n<p>\n", "<!doctype html>\n"),

@@ -23,7 +23,7 @@ from web import chromium_fixture, mathjax_fixture  # noqa: F401
 from derive.api import Derivation, derive
 from derive.formats.notebook import notebook
 from derive.statement.edition import Edition
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 CASES: dict[str, tuple[Any, ...]] = {
     "three layers": ((3, 4, 4, 1),),

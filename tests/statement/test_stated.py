@@ -364,7 +364,7 @@ def test_a_statement_is_written_to_files(tmp_path):
     assert not (folder / "network.toml").exists()
     texts = {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir() if p.is_file()}
     assert all(edited(text) is False for text in texts.values())
-    assert "change the statement and run derive again" in texts["trainer.py"]
+    assert "change equations.eq and run derive again" in texts["trainer.py"]
     assert not any("network.toml" in text for name, text in texts.items() if name != "_runtime.py")
     checked = subprocess.run([sys.executable, "-m", "mine"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "The gradients are right." in checked.stdout

@@ -18,7 +18,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import elementwise
 from derive.calculus.index import SAMPLES, total
 from derive.catalogue.activations import ACTIVATIONS
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.names import MODULE, PYTHON, SHARED, Names, identifier
 
 ROLES = ("x", "y", "W", "b", "z", "h", "V", "o")

@@ -16,7 +16,7 @@ from derive.calculus.coupling import coupling
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLES
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 
 DATA = np.random.default_rng(4)
 X, Y = DATA.normal(size=(9, 3)), DATA.normal(size=(9, 2))

@@ -33,7 +33,7 @@ from derive.calculus.functions import CALLS, X, elementwise
 from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.js.js import source
 
 RUN = "(text, sizes) => { const values = JSON.parse(text); derived.run(values, sizes); return JSON.stringify(values); }"

@@ -28,7 +28,7 @@ from derive.calculus.evaluate import FLOATS, interpret
 from derive.calculus.forward import ForwardPass
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.loops.loops import evaluate, source
 
 DENSE = {

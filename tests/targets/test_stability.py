@@ -52,7 +52,7 @@ from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Equation, Index, IndexSu
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.quantities import Entries
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.numpy.along_code import ALONG
 from derive.targets.numpy.evaluator import NumPyEvaluator, elementwise_code, functions_of
 from derive.text.errors import StatementError

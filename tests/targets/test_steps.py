@@ -22,7 +22,7 @@ from derive.calculus.index import SAMPLES, Tensor, total
 from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.network import Network
-from derive.statement.stated import Statement
+from derive.statement.statement import Statement
 from derive.targets.module_check import ModuleError, require_known
 from derive.targets.numpy.fast.forms import can_wait
 from derive.targets.numpy.formula_printer import scalar

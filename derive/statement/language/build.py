@@ -11,22 +11,19 @@ from sympy import Expr, Symbol, sympify
 
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Index
-from derive.statement.language.blocks import Expansion, Frame, Loader
+from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, Loader
 from derive.statement.language.formulas import Definition, Formula, Meanings, Unsound, Variable, described
 from derive.statement.language.lines import Declaration, Function, Item, Option, Promise, Stated
 from derive.statement.language.syntax import Array, Call, Chain, Name, Negative, Node, Number, Over, Power, parts
 from derive.statement.quantities import Entries, Size
-from derive.statement.specification import Learning
+from derive.statement.specification import LEARNING, Learning
 from derive.text.errors import SpecError, StatementError
 from derive.text.known import misspelled
 from derive.text.source import Misread, Place, TextError
 from derive.text.user_text import MAX_WIDTH, listed
 
 if TYPE_CHECKING:
-    from derive.statement.stated import Statement
-
-#: The learning options that a text may have.
-OPTIONS = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation")
+    from derive.statement.stated import StatementBuilder
 
 
 class TextReader(Meanings):
@@ -54,9 +51,9 @@ class TextReader(Meanings):
             if not isinstance(line, Option):
                 continue
             key, text = line.key.name, line.value.text
-            if key not in OPTIONS:
-                meant = misspelled(key, OPTIONS)
-                hint = f"did you mean {meant}?" if meant else f"there are {listed(OPTIONS)}"
+            if key not in LEARNING:
+                meant = misspelled(key, LEARNING)
+                hint = f"did you mean {meant}?" if meant else f"there are {listed(LEARNING)}"
                 self._say(line.key.place, f"{key} is no option: {hint}")
                 continue
             try:
@@ -70,10 +67,10 @@ class TextReader(Meanings):
         if (place, message) not in self.problems:
             self.problems.append((place, message))
 
-    def state(self, statement: Statement) -> None:
+    def state(self, statement: StatementBuilder) -> None:
         """State all lines. Raises TextError with all that is wrong."""
         self.statement = statement
-        for line, frame in self.expansion.steps:
+        for line, frame in self.expansion.steps if len(self.expansion.steps) <= MAX_STEPS else ():
             self.frame, self.place = frame, line.place
             self._lead()
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from sympy import Add, And, Expr, Integer, Max, Min, Mul, Or, Piecewise, Rational, pi, sqrt
@@ -29,13 +30,13 @@ from derive.statement.language.syntax import (
 )
 from derive.statement.quantities import Entries, Size
 from derive.text.entry_text import number_text
-from derive.text.errors import SpecError
+from derive.text.errors import SpecError, StatementError
 from derive.text.known import canonical, misspelled
 from derive.text.source import Misread, Place
 from derive.text.user_text import cut, listed
 
 if TYPE_CHECKING:
-    from derive.statement.stated import Statement
+    from derive.statement.stated import StatementBuilder
 
 MAX_BITS, MAX_EXPONENT = 4_000, 1_000
 
@@ -81,7 +82,7 @@ Scope = Mapping[str, Variable]
 class Meanings:
     """What names mean in a frame; the builder of a statement has them."""
 
-    statement: Statement
+    statement: StatementBuilder
 
     def value(self, name: str) -> Any:
         """A tensor, a constant, a size, a function or a number, or None. Raises Unsound."""
@@ -138,6 +139,8 @@ class Formula:
                 if node.name not in NORMALISED:
                     self.require(variable)
         else:
+            if isinstance(node, Call):
+                self._check_function(node)
             for part in parts(node):
                 self.infer(part, scope)
 
@@ -149,6 +152,18 @@ class Formula:
             isinstance(a, Over) or (isinstance(a, Name) and self.meanings.value(a.name) is None)
             for a in node.arguments[1:]
         )
+
+    def _check_function(self, node: Call) -> None:
+        """Raise Misread for a function that is not known."""
+        name, meaning = self.meanings.function(node.name), self.meanings.value(node.name)
+        if name in ELEMENTARY or name in _KNOWN or canonical(name, ACTIVATIONS) or callable(self.meanings.value(name)):
+            return
+        if meaning is not None:
+            what = described(meaning)
+            raise Misread(node.place, f"{node.name} is {what} and no function: entries are read as {node.name}[i]")
+        meant = misspelled(name, [*ELEMENTARY, *_KNOWN, *ACTIVATIONS, *self.meanings.names()])
+        hint = f"did you mean {meant}?" if meant else "state it with function, or write its formula"
+        raise Misread(node.place, f"there is no function {cut(name, 40)}: {hint}")
 
     def require(self, variable: Variable) -> None:
         """Raise Misread for an index of which nothing says what it runs over."""
@@ -370,26 +385,19 @@ class Formula:
         """A formula with two cases."""
         return Cases((then, condition), (otherwise, True))
 
-    def _activation(self, node: Call, name: str, scope: Scope, s: Statement) -> Expr:
-        known = canonical(name, ACTIVATIONS)
-        if known is None and self.meanings.value(node.name) is not None:
-            what = described(self.meanings.value(node.name))
-            raise Misread(node.place, f"{node.name} is {what} and no function: entries are read as {node.name}[i]")
-        if known is None:
-            meant = misspelled(name, [*ELEMENTARY, *_KNOWN, *ACTIVATIONS, *self.meanings.names()])
-            hint = f"did you mean {meant}?" if meant else "state it with function, or write its formula"
-            raise Misread(node.place, f"there is no function {cut(name, 40)}: {hint}")
+    def _activation(self, node: Call, name: str, scope: Scope, s: StatementBuilder) -> Expr:
+
         (argument,) = node.arguments if len(node.arguments) == 1 else self._several(node, 1, f"{name}(z[i])", True)
         values = []
         for option, value in node.options:
             number = self.operand(value, {})
             if not number.is_Rational:
                 raise Misread(value.place, f"the option {option} is a number")
-            values.append(f"{option}={number.p}/{number.q}")
+            values.append(f"{option}={number_text(Fraction(number.p, number.q))}")
         text = f"{name}({', '.join(values)})" if values else name
         try:
             return self.applied(text, self.operand(argument, scope))
-        except SpecError as problem:
+        except (SpecError, StatementError) as problem:
             raise Misread(node.place, str(problem)) from None
 
     def applied(self, text: str, argument: Expr) -> Expr:

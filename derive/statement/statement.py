@@ -1,0 +1,63 @@
+"""The statement of a network by its forward equations, line by line in Python or as a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from derive.statement.language.blocks import Loader
+from derive.statement.language.build import TextReader
+from derive.statement.language.files import load_from, read_text
+from derive.statement.specification import Learning
+from derive.statement.stated import StatementBuilder
+from derive.text.user_text import is_package_name, shown_path
+
+
+class Statement(StatementBuilder):
+    """The forward equations of a network: a ``text`` in the language of docs/equations.md, or lines in Python.
+
+    ``options`` are the learning options of a ``Network``: name, notation, optimizer, l2, clip, schedule,
+    initialisation. They take precedence over those in the text. Raises TextError, a StatementError, with everything
+    that is wrong in the text, and SpecError for an invalid option. Further lines may be stated by the methods.
+
+    >>> s = Statement('''
+    ... input x[3]
+    ... target y
+    ... parameter w[3]
+    ... o = tanh(sum(w[i] * x[i], i))
+    ... E = (y - o)**2
+    ... ''')
+    >>> s
+    <Statement network: inputs x and y, parameter w, equations of o and E>
+    """
+
+    def __init__(self, text: str = "", **options: Any) -> None:
+        self._read(text, options)
+
+    @classmethod
+    def from_file(cls, path: str | Path, **options: Any) -> Statement:
+        """Read the text of a file, or of the standard input for ``-``; the files that it uses stand beside it.
+
+        By default the statement has the name of the file. Raises StatementError if the file cannot be read, and the
+        errors of a ``Statement``.
+        """
+        statement = cls.__new__(cls)
+        stem, source = Path(path).stem, "the standard input" if str(path) == "-" else shown_path(path)
+        named = {"name": stem} if is_package_name(stem) else {}
+        statement._read(read_text(path), options, named, load_from(Path(path).parent), source)
+        return statement
+
+    def _read(
+        self,
+        text: str,
+        options: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        load: Loader | None = None,
+        source: str = "",
+    ) -> None:
+        """State a text; ``options`` take precedence over those in it, and those over ``defaults``."""
+        reader = TextReader(text, load, source) if text else None
+        self.begin(Learning(**{**(defaults or {}), **(reader.options if reader else {}), **options}))
+        if reader:
+            reader.state(self)
