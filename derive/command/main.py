@@ -24,10 +24,10 @@ from derive.files.write import compare_files, stale_files, write_files
 from derive.statement.edition import KEYS, Edition, check_use, edition_of
 from derive.statement.keys import CATALOGUES, catalogue
 from derive.statement.keys import KEYS as NETWORK_KEYS
-from derive.statement.language.files import SUFFIX
 from derive.statement.network import Network, SpecError, resolve
 from derive.statement.specification import LEARNING
 from derive.text.errors import OutputError, StatementError
+from derive.text.source import SUFFIX
 from derive.text.toml_file import read_toml
 from derive.text.user_text import shown_path
 

@@ -9,6 +9,8 @@ from derive.record import record
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
 
+#: The ending of the name of a file with such a text.
+SUFFIX = ".eq"
 #: Limits that keep reading fast; the texts of users are far below them.
 MAX_CHARACTERS, MAX_LINE, MAX_DEPTH, MAX_PROBLEMS = 100_000, 4_000, 40, 20
 

@@ -37,7 +37,7 @@ class Fake:
     edition = Edition()
 
     def __init__(self, network: Network) -> None:
-        self.network = network
+        self.network = self.specification = network
 
     def contents(self, edition: Edition) -> dict[str, Content]:
         type(self).edition = edition

@@ -8,11 +8,8 @@ from pathlib import Path
 from derive.statement.language.blocks import Loader
 from derive.text.errors import StatementError
 from derive.text.known import misspelled
-from derive.text.source import MAX_CHARACTERS, Misread, Place
+from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place
 from derive.text.user_text import shown_path
-
-#: The ending of the name of a file that other texts use.
-SUFFIX = ".eq"
 
 
 def read_text(path: str | Path) -> str:
