@@ -72,7 +72,7 @@ class TextReader(Meanings):
         self.statement = statement
         for line, frame in self.expansion.steps if len(self.expansion.steps) <= MAX_STEPS else ():
             self.frame, self.place = frame, line.place
-            self._lead()
+            self._lead(frame)
             try:
                 for kind, state in _STATED.items():
                     if isinstance(line, kind):
@@ -153,11 +153,11 @@ class TextReader(Meanings):
         """All names that mean something in the frame."""
         return [n for n in (*self.frame.arguments, *self.frame.names) if " " not in n]
 
-    def _lead(self) -> None:
-        """Find the indices over which the block of the frame is applied, when its first line is stated."""
-        frame = self.frame
-        if frame.leading is not None or frame.block is None:
+    def _lead(self, frame: Frame) -> None:
+        """Find the indices over which the block of a frame is applied, before its first line is stated."""
+        if frame.leading is not None or frame.caller is None or frame.block is None:
             return
+        self._lead(frame.caller)
         frame.leading = ()
         try:
             sizes: tuple[Size, ...] = ()
@@ -176,7 +176,7 @@ class TextReader(Meanings):
                         )
                     sizes = tuple(plain[:more])
                     frame.mapped.add(tensor.name)
-            taken = {*self.values, *self.frame.names, *frame.arguments, *_letters_in(frame)}
+            taken = {*self.values, *frame.names, *frame.arguments, *_letters_in(frame)}
             letters = itertools.chain("tpqsruvwabc", (f"t{n}" for n in itertools.count(1)))
             frame.leading = tuple(itertools.islice((x for x in letters if x not in taken), len(sizes)))
             frame.axes = tuple(s.axis for s in sizes)
@@ -189,7 +189,9 @@ class TextReader(Meanings):
 
     def number(self, node: Node) -> Any:
         """A number that is given, of numbers, sizes and constants."""
-        found = Formula(self, {}).operand(node, {})
+        formula = Formula(self, {})
+        formula.infer(node, {})
+        found = formula.operand(node, {})
         if not isinstance(found, Expr) or not (found.is_Rational or (found.is_integer and not found.has(Index))):
             raise Misread(node.place, "a number is expected here")
         return Fraction(found.p, found.q) if found.is_Rational else found
@@ -316,6 +318,7 @@ class TextReader(Meanings):
         scope: Any = {}
         arguments = {a.name: s for a, s in zip(line.arguments, (X, *others), strict=True)}
         formula = Definition(_Arguments(self, arguments), scope)
+        formula.infer(line.formula, {})
         found = formula.operand(line.formula, {})
         made = elementwise(self._final(name), found, others=others)
 
@@ -359,7 +362,17 @@ class TextReader(Meanings):
         made = self.statement.define(final, indices, expression)
         self.values[final] = Entries(made.tensor, self._sized(made, indices))
         if formula.leads:
-            self.frame.mapped.add(final)
+            self._map(final)
+
+    def _map(self, final: str) -> None:
+        """Note that a tensor has the leading axes of the frame, and of those from which it has them."""
+        frame: Frame | None = self.frame
+        while frame is not None:
+            frame.mapped.add(final)
+            caller = frame.caller
+            given = (self._value(name, frame) for name in frame.arguments)
+            passed = {tensor.name for tensor in given if isinstance(tensor, Entries)}
+            frame = caller if caller is not None and passed & caller.mapped else None
 
     def _sized(self, made: Entries, indices: list[Index]) -> list[Size]:
         """The sizes of a tensor by their names, as far as its axes have them."""

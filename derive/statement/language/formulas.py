@@ -390,6 +390,7 @@ class Formula:
         (argument,) = node.arguments if len(node.arguments) == 1 else self._several(node, 1, f"{name}(z[i])", True)
         values = []
         for option, value in node.options:
+            self.infer(value, {})
             number = self.operand(value, {})
             if not number.is_Rational:
                 raise Misread(value.place, f"the option {option} is a number")

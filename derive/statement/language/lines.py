@@ -163,8 +163,8 @@ class Lines:
         inner = rest.part(opening + 1, len(rest.text) - 1)
         arguments = []
         for part in inner.split(",") if inner.text else []:
-            called, *default = part.split("=")
-            value = parse(default[0], "the default value") if default else None
+            called, default = _sides(part)
+            value = parse(default, "the default value") if default else None
             arguments.append((name_of(called, "the name of an argument"), value))
         if name.name in self.blocks:
             raise Misread(place, f"there is a block {name.name} already: choose another name")
@@ -242,20 +242,26 @@ def _names(left: Piece) -> tuple[Name, ...]:
 # Declarations.
 
 
+def _sides(piece: Piece, sign: str = "=") -> tuple[Piece, Piece | None]:
+    """What stands before a sign and, if it occurs, after it."""
+    first, *rest = piece.split(sign)
+    if len(rest) > 1:
+        raise Misread(rest[1].place, f"a second {sign} stands here: separate declarations by commas")
+    return first, rest[0] if rest else None
+
+
 def _items(word: str, rest: Piece, read: Callable[[Piece], Item]) -> Declaration:
     return Declaration(word, tuple(read(part) for part in rest.split(",")), rest.place)
 
 
 def _sizes(word: str, rest: Piece, place: Place) -> Line:
     def item(piece: Piece) -> Item:
-        name, *value = piece.split("=")
-        start = None
-        if value:
-            before, found, _ = value[0].text.partition(" from ")
-            if found:
-                start = parse(value[0].part(len(before) + len(found), len(value[0].text)))
-            return Item(name_of(name, "the name of a size"), value=parse(value[0].part(0, len(before))), values=start)
-        return Item(name_of(name, "the name of a size"))
+        name, value = _sides(piece)
+        if value is None:
+            return Item(name_of(name, "the name of a size"))
+        before, found, _ = value.text.partition(" from ")
+        start = parse(value.part(len(before) + len(found), len(value.text))) if found else None
+        return Item(name_of(name, "the name of a size"), value=parse(value.part(0, len(before))), values=start)
 
     return _items(word, rest, item)
 
@@ -276,9 +282,9 @@ def _data(word: str, rest: Piece, place: Place) -> Line:
 def _parameters(word: str, rest: Piece, place: Place) -> Line:
     def item(piece: Piece) -> Item:
         for sign in "=~":
-            name, *value = piece.split(sign)
-            if value:
-                return Item(*_tensor(name), parse(value[0], "the initial value"), sign)
+            name, value = _sides(piece, sign)
+            if value is not None:
+                return Item(*_tensor(name), parse(value, "the initial value"), sign)
         return Item(*_tensor(piece))
 
     return _items(word, rest, item)
@@ -298,10 +304,10 @@ def _tensor(piece: Piece) -> tuple[Name, tuple[Node, ...]]:
 
 def _constants(word: str, rest: Piece, place: Place) -> Line:
     def item(piece: Piece) -> Item:
-        name, *value = piece.split("=")
-        if not value:
+        name, value = _sides(piece)
+        if value is None:
             raise Misread(piece.place, f"the constant {name.text} has no value: write {name.text} = 0.1")
-        return Item(name_of(name, "the name of a constant"), value=parse(value[0], "the value"))
+        return Item(name_of(name, "the name of a constant"), value=parse(value, "the value"))
 
     return _items(word, rest, item)
 
@@ -324,7 +330,8 @@ def _option(word: str, rest: Piece, place: Place) -> Line:
     key, *value = rest.split("=")
     if not value or not value[0].text:
         raise Misread(rest.place, "an option has a value, such as option optimizer = adam")
-    return Option(name_of(key, "the name of an option"), value[0], place)
+    whole = rest.part(len(rest.text.partition("=")[0]) + 1, len(rest.text))
+    return Option(name_of(key, "the name of an option"), whole, place)
 
 
 def _promise(word: str, rest: Piece, place: Place) -> Line:
