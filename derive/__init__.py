@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from derive.api import Derivation, derive
@@ -71,6 +71,13 @@ def __getattr__(name: str) -> object:
 
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
     return value
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Give IPython or Jupyter the cell magic ``%%derive``; ``%load_ext derive`` calls this."""
+    from derive.command.cell import register
+
+    register(shell)
 
 
 def __dir__() -> list[str]:

@@ -28,7 +28,7 @@ from derive.document.blocks import (
     Text,
 )
 from derive.drawing.svg import svg
-from derive.files.flavours import FLAVOURS, Flavour, begun, escaped
+from derive.files.flavours import FLAVOURS, JUPYTER, Flavour, begun, escaped
 from derive.formats.pages import paged
 from derive.formats.rows import displayed, inline
 from derive.paper.boxes import Box
@@ -247,6 +247,12 @@ def markdown(document: Document, flavour: str, front_matter: bool = False, prefi
     """
     writer = linked(_writer(flavour, prefix), document.parts)
     return _head(document.title, writer.flavour, front_matter) + "\n".join(map(writer.part, document.parts))
+
+
+def cell_text(document: Document) -> str:
+    """Return a document as a notebook displays it, on one page and without its title."""
+    writer = linked(MarkdownWriter(JUPYTER, "eq"), document.parts)
+    return "\n".join(map(writer.part, document.parts))
 
 
 def markdown_files(document: Document, flavour: str, front_matter: bool = False, prefix: str = "eq") -> dict[str, str]:
