@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Hashable, Mapping
 
 from sympy import Expr, Indexed, KroneckerDelta, Sum
 
@@ -14,6 +15,7 @@ from derive.arrays.lift_terms import lay
 from derive.arrays.named import NamedError
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.program import Assign, Program
+from derive.calculus.reuse import of_axes, reused
 from derive.record import record
 
 
@@ -70,6 +72,16 @@ def lift_program(program: Program) -> ArrayProgram:
 
 def formed(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     """Return the matrix form of an equation's right side, or else the equation itself as a ``Formula``."""
+    targets = ChainMap({equation.target.name: equation.target}, tensors)
+
+    def kind(name: str) -> Hashable:
+        tensor = targets.get(name)
+        return tensor and (of_axes(tensor.axes), tensor.stored.role, tensor.places)
+
+    return reused(lambda: _formed(equation, tensors), (formed, equation), kind, tensors=targets)
+
+
+def _formed(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     try:
         return recognise(lift(equation, tensors))
     except (LiftError, mx.ShapeError):

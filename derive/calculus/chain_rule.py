@@ -7,14 +7,14 @@ A chain is a path of such local derivatives from the error to a parameter.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from sympy import Add, Basic, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum, Symbol
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum
 
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import Ranges, chosen, contract, expand, tidy
@@ -22,6 +22,7 @@ from derive.calculus.extremes import Extreme, slope_of
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
+from derive.calculus.reuse import axes_by_name, of_axes, reused
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record
@@ -138,13 +139,13 @@ def chains(forward: ForwardPass) -> Chains:
     leads = {p.name for p in forward.parameters}
     edges: dict[str, tuple[LocalDerivative, ...]] = {}
     order = {name: position for position, name in enumerate(forward.tensors)}
-    short = ShortForms(forward.equations)
+    short, ranges = ShortForms(forward.equations), forward.ranges
     vanishing: list[LocalDerivative] = []
     for equation in forward.equations:
         names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
         named = [forward.tensors[name] for name in names]
         read = [t for t in named if equation.expression.has(t.symbol)]  # a width may have the name of a tensor
-        found = [shortened(local_derivative(equation, t, forward.supply, forward.ranges), short) for t in read]
+        found = [local_derivative(equation, t, forward.supply, ranges, short) for t in read]
         vanishing += [edge for edge in found if edge.value == 0]
         if kept := tuple(edge for edge in found if edge.value != 0):
             edges[equation.target.name] = kept
@@ -154,11 +155,11 @@ def chains(forward: ForwardPass) -> Chains:
 
 
 def local_derivative(
-    equation: Equation, wrt: Tensor, supply: IndexSupply, ranges: Ranges | None = None
+    equation: Equation, wrt: Tensor, supply: IndexSupply, ranges: Ranges | None = None, short: ShortForms | None = None
 ) -> LocalDerivative:
     """Differentiate one equation with respect to one entry of one tensor it reads.
 
-    ``ranges`` are the axes of the tensors by their names.
+    ``ranges`` are the axes of the tensors by their names, ``short`` the equations by which the derivative is shortened.
 
     >>> from sympy import Integer
     >>> from derive.calculus.index import Axis
@@ -168,60 +169,15 @@ def local_derivative(
     >>> local_derivative(Equation(a, (i,), z[i,]**2), z, supply).value
     2*KroneckerDelta(i00001, i00002)*z[i00001]
     """
-    pattern, symbols = _pattern(equation, wrt, ranges or {})
-    if (known := _DERIVED.get(pattern)) is not None:
-        return _renamed(*known, equation, wrt, symbols, supply)
-    found = _differentiated(equation, wrt, supply, ranges)
-    if len(_DERIVED) >= MOST:
-        _DERIVED.clear()
-    _DERIVED[pattern] = found, symbols
-    return found
+    def find() -> tuple[tuple[Index, ...], Expr, tuple[Reason, ...]]:
+        found = _differentiated(equation, wrt, supply, ranges)
+        found = shortened(found, rules)
+        return found.wrt_indices, found.value, found.reasons
 
-
-#: The derivatives found so far by the pattern of their equation, with the symbols that stand in its places.
-_DERIVED: dict[Hashable, tuple[LocalDerivative, tuple[Symbol, ...]]] = {}
-#: The largest number of derivatives that are kept.
-MOST = 4096
-
-
-def _pattern(equation: Equation, wrt: Tensor, ranges: Ranges) -> tuple[Hashable, tuple[Symbol, ...]]:
-    """What an equation has in common with those of the same form, and its symbols in the order of their names.
-
-    SymPy's results depend on names only through their equality and their order.
-    """
-    order = sorted(equation.expression.atoms(Symbol) | {*equation.indices, equation.target.symbol}, key=_by_name)
-    number = {symbol: n for n, symbol in enumerate(order)}
-
-    def placed(node: Basic) -> Hashable:
-        return (node.func, *map(placed, node.args)) if node.args else number.get(node, node)
-
-    kinds = tuple(s.axis if isinstance(s, Index) else ranges.get(s.name) for s in order)
-    whole = tuple(s.is_integer for s in order)
-    places = (number[equation.target.symbol], number[wrt.symbol], *(number[i] for i in equation.indices))
-    return (placed(equation.expression), kinds, whole, places, wrt.axes), tuple(order)
-
-
-def _by_name(symbol: Symbol) -> tuple[str, bool]:
-    return symbol.name, isinstance(symbol, Index)
-
-
-def _renamed(
-    found: LocalDerivative,
-    symbols: tuple[Symbol, ...],
-    equation: Equation,
-    wrt: Tensor,
-    own: tuple[Symbol, ...],
-    supply: IndexSupply,
-) -> LocalDerivative:
-    """The derivative of an equation of the same form, with its symbols, and with new indices for all others."""
-    values = (found.value, *(reason.value for reason in found.reasons))
-    new = dict(zip(symbols, own, strict=True))
-    others = {i for value in values for i in value.atoms(Index)} | {*found.wrt_indices}
-    for index in sorted(others - set(symbols), key=lambda i: i.name):
-        new[index] = supply.fresh(index.axis)
-    wrt_indices = tuple(new[i] for i in found.wrt_indices)
-    reasons = tuple(Reason(reason.rules, reason.value.xreplace(new)) for reason in found.reasons)
-    return LocalDerivative(equation, equation.indices, wrt, wrt_indices, found.value.xreplace(new), reasons)
+    rules = (short or ShortForms()).about({equation.target.name, *symbols_read(equation.expression)})
+    given = (local_derivative, wrt.symbol, of_axes(wrt.axes), equation, rules.form)
+    wrt_indices, value, reasons = reused(find, given, axes_by_name(ranges or {}), supply)
+    return LocalDerivative(equation, equation.indices, wrt, wrt_indices, value, reasons)
 
 
 def _differentiated(equation: Equation, wrt: Tensor, supply: IndexSupply, ranges: Ranges | None) -> LocalDerivative:

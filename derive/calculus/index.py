@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any
 
 from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
@@ -88,10 +89,14 @@ def _spelled(extent: Expr) -> str:
     return str(extent)
 
 
+#: What the names of new indices begin with.
+FIRST = "i"
+
+
 class IndexSupply:
     """Creates indices that are new and avoid the names ``taken``."""
 
-    def __init__(self, prefix: str = "i", taken: Iterable[str] = ()) -> None:
+    def __init__(self, prefix: str = FIRST, taken: Iterable[str] = ()) -> None:
         avoided = frozenset(taken)
         numbered = (f"{prefix}{number:05d}" for number in itertools.count(1))
         self._names = (name for name in numbered if name not in avoided)
@@ -261,8 +266,55 @@ def put(expression: Expr, entries: Mapping[Index, Expr]) -> Expr:
     bound = {limit[0] for node in expression.atoms(ExprWithLimits) for limit in node.limits}
     coming = set[Expr]().union(*(value.free_symbols for value in entries.values()))
     if bound.isdisjoint(coming | set(entries)):
-        return expression.xreplace(dict(entries))
+        return renamed(expression, entries)
     return _renamed(expression, entries, lambda index, taken: _apart(index, coming | taken))
+
+
+def renamed(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
+    """Return ``expression.xreplace(new)``, at once if symbols are replaced by others in the same order.
+
+    SymPy then finds what it found before, after a long search.
+    """
+    symbols = sorted(expression.atoms(Symbol), key=by_name)
+    now = [new.get(symbol, symbol) for symbol in symbols]
+    alike = all(isinstance(symbol, Index) == isinstance(other, Index) for symbol, other in zip(symbols, now, strict=True))
+    if alike and all(isinstance(s, Symbol) for s in now) and all(a < b for a, b in pairwise(map(by_name, now))):
+        return with_symbols(expression, {**new})
+    return expression.xreplace({**new})
+
+
+def by_name(symbol: Symbol) -> tuple[str, bool]:
+    """The key by which SymPy sorts symbols, as far as it matters here."""
+    return symbol.name, isinstance(symbol, Index)
+
+
+def with_symbols(expression: Any, known: dict[Any, Any]) -> Any:
+    """Put symbols in for others in the same order, without evaluation; ``known`` gets all that was replaced."""
+    found = known.get(expression)
+    if found is None:
+        found = known[expression] = _rebuilt(expression, known) if expression.args else expression
+    return found
+
+
+def _rebuilt(node: Any, known: dict[Any, Any]) -> Any:
+    arguments = tuple(with_symbols(argument, known) for argument in node.args)
+    if all(one is other for one, other in zip(arguments, node.args, strict=True)):
+        return node
+    if isinstance(node, Indexed | IndexedBase):
+        return node.func(*arguments)
+    new = object.__new__(type(node))
+    for slot in _slots(type(node)):
+        setattr(new, slot, getattr(node, slot))  # among them what is known of the node, which both then share
+    if hasattr(node, "__dict__"):
+        new.__dict__.update(node.__dict__)
+    new._args, new._mhash = arguments, None
+    return new
+
+
+@cache
+def _slots(kind: type) -> tuple[str, ...]:
+    """The attributes of a node that are not in its dictionary."""
+    return tuple({slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ())})
 
 
 def _apart(index: Index, taken: set[Expr]) -> Index:
@@ -296,9 +348,22 @@ def delta(left: Expr, right: Expr) -> Expr:
 
 def symbols_read(expression: Expr) -> list[str]:
     """Names of the tensors and scalars that an expression reads, sorted."""
-    names = {a.base.label.name for a in expression.atoms(Indexed)}
-    names |= {s.name for s in expression.atoms(Symbol) if not isinstance(s, Index)}
-    return sorted(names)
+    return [*_symbols_read(expression)]
+
+
+@lru_cache(maxsize=4096)  # all stages ask it of the same equations
+def _symbols_read(expression: Expr) -> tuple[str, ...]:
+    """The names, without those of indices; the base of an entry is a symbol among the others."""
+    return tuple(sorted({s.name for s in expression.atoms(Symbol) if not isinstance(s, Index)}))
+
+
+def free_indices(expression: Any) -> set[Index]:
+    """The indices that no sum binds."""
+    if isinstance(expression, Index):
+        return {expression}
+    if isinstance(expression, ExprWithLimits):
+        return free_indices(expression.function) - {limit[0] for limit in expression.limits}
+    return set[Index]().union(*map(free_indices, expression.args))
 
 
 def within(inner: Axis, outer: Axis) -> bool:

@@ -61,7 +61,7 @@ def normal(forward: Stated) -> dict[str, Any]:
     names = {i.name for e in forward.equations for i in _indices(e)}
     supply = IndexSupply(taken=names | set(forward.tensors))
     return {
-        "equations": tuple(refreshed(exact(e, forward), supply) for e in forward.equations),
+        "equations": tuple(refreshed(equation, supply) for equation in exact(forward)),
         "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == Role.TARGET)),
         "parameters": tuple(map(_plain, forward.parameters)),
         "constants": {name: exact_number(value) for name, value in forward.constants.items()},
@@ -80,13 +80,18 @@ def _letters(equations: tuple[Equation, ...]) -> dict[Axis | str, tuple[str, ...
     return {axis: tuple(names) for axis, names in found.items()}
 
 
-def exact(equation: Equation, forward: Stated) -> Equation:
-    """Return the equation with fractions for floats, ``Cases`` for ``Piecewise``, and each name as its symbol."""
-    right, symbols, extents = with_cases(sympify(equation.expression)), known_symbols(forward), extent_symbols(forward)
-    right = with_constants(right, {name: symbols[name] for name in forward.constants})
-    plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
-    named = {s: symbols[s.name] for s in plain}
-    return replace(equation, target=_plain(equation.target), expression=with_fractions(right).xreplace(named))
+def exact(forward: Stated) -> tuple[Equation, ...]:
+    """Return the equations with fractions for floats, ``Cases`` for ``Piecewise``, and each name as its symbol."""
+    symbols, extents = known_symbols(forward), extent_symbols(forward)
+    constants = {name: symbols[name] for name in forward.constants}
+
+    def one(equation: Equation) -> Equation:
+        right = with_constants(with_cases(sympify(equation.expression)), constants)
+        plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
+        named = {s: symbols[s.name] for s in plain}
+        return replace(equation, target=_plain(equation.target), expression=with_fractions(right).xreplace(named))
+
+    return tuple(map(one, forward.equations))
 
 
 def exact_number(value: Any) -> Fraction:

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain, combinations, count, permutations
+from itertools import chain, combinations, count, islice, permutations
 from string import ascii_lowercase
 
 from sympy import Expr, Function, Indexed, Mul, Pow, Sum, exp
 
-from derive.calculus.chain_rule import local_derivative, shortened
+from derive.calculus.chain_rule import local_derivative
 from derive.calculus.deltas import renumbered, tidy
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read
 from derive.calculus.prediction import stages
+from derive.calculus.reuse import axes_by_name, reused
 from derive.calculus.roles import Role
 from derive.calculus.short_forms import ShortForms
 from derive.record import record
@@ -42,7 +43,7 @@ def with_parts(forward: ForwardPass) -> ForwardPass:
         if parts:
             waiting += [whole, *parts]
         else:
-            search.found.append(whole)
+            search.add(whole)
     return replace(forward, equations=tuple(search.found))
 
 
@@ -53,23 +54,46 @@ class _Search:
         self.forward = forward
         self.found: list[Equation] = []
         self.tensors = forward.tensors.copy()
+        self._short = ShortForms()
+        self._depending = {p.name for p in forward.parameters}
+        self._ranges = forward.ranges
+
+    def add(self, equation: Equation) -> None:
+        """Note that an equation is done."""
+        self.found.append(equation)
+        self._short.add(equation)
+        if self._varying(equation):
+            self._depending.add(equation.target.name)
 
     def split(self, equation: Equation) -> tuple[Equation, ...]:
         """The part that makes an equation and its derivatives shortest, and the equation; only that if there is none.
 
         A tensor that the part reads is read by nothing else in the equation, so that a chain stays one chain.
         """
-        if not self._repeats(equation):
+        read = {equation.target.name, *symbols_read(equation.expression)}
+        varying = tuple(self.tensors[name].symbol for name in sorted(self._varying(equation)))
+        given = (_Search.split, equation, varying, self._short.about(read).form)
+        number = reused(lambda: self._best(equation), given, axes_by_name(self._ranges))
+        if number is None:
             return (equation,)
-        choices: list[tuple[Equation, ...]] = [(equation,)]
+        part, whole = self._choice(equation, next(islice(_parts(equation), number, None)), self._free_name())
+        self.tensors[part.target.name] = part.target
+        return part, whole
+
+    def _best(self, equation: Equation) -> int | None:
+        """The number of the best part, or None."""
+        if not self._repeats(equation):
+            return None
+        choices: dict[int | None, tuple[Equation, ...]] = {None: (equation,)}
         name = self._free_name()
-        for formula in _parts(equation):
-            part, whole = _named(equation, formula, name, self.forward.supply)
+        for number, formula in enumerate(_parts(equation)):
+            part, whole = self._choice(equation, formula, name)
             if not self._varying(part) & self._varying(whole):
-                choices.append((part, whole))
-        best = min(choices, key=self._size)
-        self.tensors |= {e.target.name: e.target for e in best}
-        return best
+                choices[number] = part, whole
+        return min(choices, key=lambda number: self._size(choices[number]))
+
+    def _choice(self, equation: Equation, formula: Expr, name: str) -> tuple[Equation, Equation]:
+        return _named(equation, formula, name, self.forward.supply)
 
     def _free_name(self) -> str:
         """A letter that nothing is called."""
@@ -80,10 +104,10 @@ class _Search:
 
     def _varying(self, equation: Equation, *parts: Equation) -> set[str]:
         """The tensors that an equation reads and that depend on a parameter."""
-        varying = {p.name for p in self.forward.parameters}
-        for e in (*self.found, *parts):
-            varying |= {e.target.name} if varying & {*symbols_read(e.expression)} else set()
-        return varying & {*symbols_read(equation.expression)}
+        own = set[str]()
+        for e in parts:
+            own |= {e.target.name} if not {*symbols_read(e.expression)}.isdisjoint(self._depending | own) else set()
+        return {name for name in symbols_read(equation.expression) if name in self._depending or name in own}
 
     def _repeats(self, equation: Equation) -> bool:
         """Whether a local derivative of an equation repeats a formula with a sum, or one that is summed."""
@@ -96,12 +120,15 @@ class _Search:
         return sum(int(e.count_ops()) for e in (*(e.expression for e in equations), *self._slopes(equations)))
 
     def _slopes(self, equations: tuple[Equation, ...]) -> Iterator[Expr]:
-        short = ShortForms((*self.found, *equations))
-        tensors = {**self.tensors, **{e.target.name: e.target for e in equations}}
+        read = {name for e in equations for name in (e.target.name, *symbols_read(e.expression))}
+        short = self._short.about(read)
+        for equation in equations:
+            short.add(equation)
+        own = {e.target.name: e.target for e in equations}
         for number, equation in enumerate(equations):
             for name in sorted(self._varying(equation, *equations[:number])):
-                slope = local_derivative(equation, tensors[name], self.forward.supply, self.forward.ranges)
-                yield tidy(shortened(slope, short).value)
+                wrt = own.get(name) or self.tensors[name]
+                yield tidy(local_derivative(equation, wrt, self.forward.supply, self._ranges, short).value)
 
 
 def _occurrences(expression: Expr) -> Counter[Expr]:

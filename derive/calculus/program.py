@@ -6,7 +6,7 @@ Documents and code are both printed from it. It is built in index form;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import field, fields, replace
 from fractions import Fraction
 from functools import cached_property
@@ -18,8 +18,10 @@ from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_o
 from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
-from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, symbols_read
+from derive.calculus.index import FIRST, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, free_indices, renamed, symbols_read
 from derive.calculus.prediction import stages
+from derive.calculus.promises import Promise
+from derive.calculus.reuse import of_axes, reused
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -195,7 +197,7 @@ class Program:
 
 def _check_indices(statement: Assign) -> None:
     equation = statement.equation
-    free = {s for s in equation.expression.free_symbols if isinstance(s, Index)}
+    free = free_indices(equation.expression)
     loose = sorted(str(s) for s in free - set(equation.indices))
     if loose:
         raise ValueError(f"({statement.number}) {equation.target.name}: the indices {loose} are free on the right only")
@@ -346,6 +348,10 @@ class _Backwards:
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
         self.short = ShortForms(self.forward.equations)
+        self._promised: dict[str, tuple[Promise, ...]] = {}
+        for promise in self.forward.promises:
+            nameless = replace(promise, tensor=replace(promise.tensor, name=""))
+            self._promised[promise.tensor.name] = (*self._promised.get(promise.tensor.name, ()), nameless)
 
     def run(self) -> tuple[list[Equation], list[Equation]]:
         """Return the equations of the shared factors and of the gradients."""
@@ -360,6 +366,18 @@ class _Backwards:
         return psi, [self._gradient(p) for p in self.forward.parameters]
 
     def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
+        read, given = set[str](), [of_axes(tensor.axes)]
+        for edge in self.chains.into(tensor):
+            outer = self.found[edge.of.name]
+            given.append((outer.indices, outer.value, edge.of_indices, edge.wrt_indices, edge.value))
+            read.update(symbols_read(outer.value), symbols_read(edge.value))
+        curves = self.slopes.about(read)
+        short = self.short.about(read.union(e.target.name for e in curves))
+        promised = tuple(p.tensor.symbol for p in self.forward.promises if p.tensor.name in read)
+        known = (_Backwards, *given, curves, short.form, promised)
+        return reused(lambda: self._simplified(tensor), known, self._kind, self.forward.supply)
+
+    def _simplified(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
         indices = self.forward.supply.several(tensor.axes)
         value, raw = Integer(0), Integer(0)
         for edge in self.chains.into(tensor):
@@ -377,12 +395,16 @@ class _Backwards:
             reasons += [*steps[:-1], Reason(steps[-1].rules, tidy(steps[-1].value))]
         return _Backward(indices, reasons[-1].value), tuple(reasons)
 
+    def _kind(self, name: str) -> Hashable:
+        """What else a result depends on: the axes of a tensor, and what is promised of it."""
+        return (of_axes(self.ranges[name]), self._promised.get(name)) if name in self.ranges else None
+
     def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
         if not psi:
             self.common = self._left_out(found.value)
-        value = tidy(found.value / self.common)
-        nameless = {i: Symbol(f"_{n}") for n, i in enumerate(found.indices)}
-        pattern = value.xreplace(nameless)
+        value = self._tidy(found.value / self.common)
+        nameless = {i: Index(f"{FIRST} {n}", i.axis) for n, i in enumerate(found.indices)}  # no index has such a name
+        pattern = renamed(value, nameless)
         factor = self.named.get(pattern)
         if factor is None:
             factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
@@ -390,7 +412,7 @@ class _Backwards:
             self.ranges[factor.name] = factor.axes
             psi.append(Equation(factor, found.indices, value, "shared factor"))
             self.named[pattern] = factor
-            self.named[factor[found.indices].xreplace(nameless)] = factor
+            self.named[renamed(factor[found.indices], nameless)] = factor
         return _Backward(found.indices, self.common * factor[found.indices]), factor
 
     def _left_out(self, value: Expr) -> Expr:
@@ -401,7 +423,10 @@ class _Backwards:
     def _gradient(self, parameter: Tensor) -> Equation:
         found = self.found[parameter.name]
         gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
-        return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
+        return Equation(_apart(gradient, self.forward), found.indices, self._tidy(found.value), "gradient")
+
+    def _tidy(self, value: Expr) -> Expr:
+        return reused(lambda: tidy(value), (tidy, value), self._kind)
 
 
 def _without_common_factors(value: Expr) -> Expr:
@@ -422,13 +447,18 @@ class Slopes:
 
     def __init__(self, forward: ForwardPass) -> None:
         self.forward = forward
-        self._outputs = {
-            (e.expression.func, e.expression.args[0].base.label.name): e.target
-            for e in forward.equations
-            if isinstance(e.expression, Elementwise)
-            and not e.expression.others
-            and isinstance(e.expression.args[0], Indexed)
-        }
+        self._outputs: dict[tuple[str, str], Equation] = {}
+        self._reading: dict[str, list[Equation]] = {}
+        for equation in forward.equations:
+            right = equation.expression
+            if isinstance(right, Elementwise) and not right.others and isinstance(right.args[0], Indexed):
+                source = right.args[0].base.label.name
+                self._outputs[right.func.title, source] = equation
+                self._reading.setdefault(source, []).append(equation)
+
+    def about(self, names: Iterable[str]) -> tuple[Equation, ...]:
+        """The equations of the functions of these tensors."""
+        return tuple(equation for name in sorted(names) for equation in self._reading.get(name, ()))
 
     def plug_in(self, expression: Expr) -> Expr:
         """Write every f'(z) with a known output form in terms of a = f(z)."""
@@ -438,11 +468,9 @@ class Slopes:
         entry = slope.args[0]
         if not isinstance(entry, Indexed):
             return slope
-        for (function, source), target in self._outputs.items():
-            if function.title == slope.origin and source == entry.base.label.name:
-                form = output_form(function)
-                return slope if form is None else form.xreplace({A: target[tuple(entry.indices)]})
-        return slope
+        equation = self._outputs.get((slope.origin, entry.base.label.name))
+        form = None if equation is None else output_form(equation.expression.func)
+        return slope if form is None else form.xreplace({A: equation.target[tuple(entry.indices)]})
 
     def simplified(self, expression: Expr) -> list[Reason]:
         """Return the steps to a shorter equal expression: promises, f' substituted, fractions cancelled."""

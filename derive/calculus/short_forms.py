@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import lru_cache
 from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, exp, expand_mul
@@ -64,11 +64,53 @@ def is_quotient(equation: Equation) -> bool:
     return bool(below) and len(factors) > 1 and not any(isinstance(f, exp) for f in factors)
 
 
-@record
 class ShortForms:
     """The equations of a forward pass as rules that shorten an expression."""
 
-    equations: tuple[Equation, ...]
+    def __init__(self, equations: Iterable[Equation] = ()) -> None:
+        self._equations: list[Equation] = []
+        #: The numbers of the equations of means and differences: entries and their sums, times numbers.
+        self._linear: dict[str, int] = {}
+        #: The numbers of the quotients, by what they read.
+        self._quotients: dict[str, list[int]] = {}
+        #: Whether products are compared with quotients at all.
+        self._compares = False
+        for equation in equations:
+            self.add(equation)
+
+    def add(self, equation: Equation) -> None:
+        """Add an equation to the rules."""
+        number = len(self._equations)
+        self._equations.append(equation)
+        if all(map(_is_linear, Add.make_args(equation.expression))):
+            self._linear[equation.target.name] = number
+        # That of the error is not put in: gradients are computed without it.
+        if is_quotient(equation) and equation.target.role != Role.ERROR:
+            self._compares = True
+            for name in symbols_read(equation.expression):
+                self._quotients.setdefault(name, []).append(number)
+
+    def about(self, names: Iterable[str]) -> ShortForms:
+        """The rules that can shorten an expression that reads these names."""
+        layer = {*names}
+        found, numbers = dict[str, int](), {*self._quotients_of(layer)}
+        for _ in range(_DEPTH):
+            new = {name: self._linear[name] for name in layer & self._linear.keys() - found.keys()}
+            found |= new
+            layer = {name for n in new.values() for name in symbols_read(self._equations[n].expression)}
+        rules = ShortForms(self._equations[n] for n in sorted(numbers.union(found.values())))
+        rules._compares = self._compares
+        return rules
+
+    @property
+    def form(self) -> tuple[object, ...]:
+        """All that a result depends on."""
+        return (self._compares, *self._equations)
+
+    def _quotients_of(self, names: set[str]) -> list[int]:
+        """The numbers of the quotients with a factor, more than a symbol, all of which is among the names."""
+        found = sorted({n for name in names for n in self._quotients.get(name, ())})
+        return [n for n in found if any(key <= names for key in _factors_read(self._equations[n]))]
 
     def steps(self, expression: Expr) -> list[Reason]:
         """Return the steps to a shorter equal expression, if there are any."""
@@ -80,13 +122,14 @@ class ShortForms:
 
     def with_tensors(self, expression: Expr) -> Expr:
         """Put tensors in for the products that define them, and write sums in denominators as they are stated."""
-        if not self._quotients or not expression.atoms(Pow):
+        if not self._compares or not expression.atoms(Pow):
             return expression
         return expression.replace(lambda e: isinstance(e, Mul), self._with_tensors)
 
     def _with_tensors(self, expression: Expr) -> Expr:
         found = Factors.of(expression)
-        for equation in self._quotients:
+        for number in self._quotients_of({*symbols_read(expression)}):
+            equation = self._equations[number]
             for at in _places(equation, expression):
                 stated = Factors.of(equation.at(at))
                 for key in stated.powers.keys() & found.powers.keys():
@@ -94,11 +137,6 @@ class ShortForms:
                 if _contains(found, stated):
                     found = _divided(found, stated, equation.target[at])
         return found.expression()
-
-    @cached_property
-    def _quotients(self) -> tuple[Equation, ...]:
-        """The equations of quotients, but not that of the error, without which the gradients are computed."""
-        return tuple(e for e in self.equations if is_quotient(e) and e.target.role != Role.ERROR)
 
     # ------------------------------------------------------------ sums that are zero
 
@@ -121,13 +159,15 @@ class ShortForms:
         return bool(value == 0)
 
     def _opened(self, entry: Expr) -> Expr:
-        equation = self._linear.get(entry.base.label.name)
-        return entry if equation is None else equation.at(tuple(entry.indices))
+        number = self._linear.get(entry.base.label.name)
+        return entry if number is None else self._equations[number].at(tuple(entry.indices))
 
-    @cached_property
-    def _linear(self) -> dict[str, Equation]:
-        """The equations of means and differences: entries and their sums, times numbers."""
-        return {e.target.name: e for e in self.equations if all(map(_is_linear, Add.make_args(e.expression)))}
+
+@lru_cache(maxsize=1024)
+def _factors_read(equation: Equation) -> tuple[frozenset[str], ...]:
+    """What the factors of a quotient read, except those that are one symbol and are written in one way only."""
+    keys = Factors.of(equation.expression).powers
+    return tuple(frozenset(symbols_read(key)) for key in keys if not key.is_Symbol)
 
 
 def _is_linear(term: Expr) -> bool:

@@ -32,7 +32,7 @@ def is_factor(equations: Iterable[Equation], parameter: Tensor) -> bool:
 
 def check_starts(forward: Stated) -> None:
     """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0."""
-    equations = [exact(equation, forward) for equation in forward.equations]
+    equations = exact(forward)
     zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, equations, p)}
     for equation in equations:
         plain = _opened(equation.expression, zero)

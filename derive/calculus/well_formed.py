@@ -24,4 +24,4 @@ def check(forward: Stated) -> None:
     if not set(checks.names_read(last)) & set(checks.tensors):
         raise StatementError(f"the error, {last.target.name}, reads no tensor: it must depend on the prediction")
     check_starts(forward)
-    predictions_of([exact(e, forward) for e in forward.equations], forward.inputs, forward.outputs)
+    predictions_of(exact(forward), forward.inputs, forward.outputs)
