@@ -15,7 +15,7 @@ from derive.arrays.lift_terms import lay
 from derive.arrays.named import NamedError
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.program import Assign, Program
-from derive.calculus.reuse import of_axes, reused
+from derive.calculus.form import of_axes, reused
 from derive.record import record
 
 

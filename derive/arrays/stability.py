@@ -8,7 +8,7 @@ and a form is accepted only if a trial shows that it is no worse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from itertools import chain
@@ -52,7 +52,7 @@ from derive.arrays.rewriting import (
     spelled,
 )
 from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
-from derive.calculus.form import Form, form_of
+from derive.calculus.form import form_of, nameless, of_axes
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
 from derive.calculus.program import Assign, Program
@@ -177,6 +177,40 @@ class Setting:
             value = everywhere(rule, value)
         return value
 
+    def form(self, equation: Equation) -> Hashable:
+        """The form of a statement with the equations that rewriting may put in, and those of what these read.
+
+        Of tensors farther away it counts only whether they are computed: they may have any value.
+        """
+        opened: dict[str, Equation] = {}
+        inside, below = entries_of(equation.expression), below_a_line(equation.expression)
+        while True:
+            known = inside & self.by_name.keys() - opened.keys()
+            new = {n for n in known if n in self._divides or n in below or not self.made_of[n].isdisjoint(below)}
+            if not new or sum(self.lengths[n] for n in opened) > LONGEST:
+                break
+            for name in sorted(new):
+                opened[name] = self.by_name[name]
+                read = entries_of(opened[name].expression)
+                inside |= read
+                below |= read if name in below else below_a_line(opened[name].expression)
+        near = {**opened, **{n: self.by_name[n] for n in sorted(inside & self.by_name.keys())}}
+        far = set[str]().union(*(entries_of(e.expression) for e in near.values())) - near.keys()
+        computed = tuple(self.data.tensors[name].symbol for name in sorted(far & self.by_name.keys()))
+        return form_of((*near.values(), equation, computed), self._kind)[0]
+
+    def _kind(self, name: str) -> Hashable:
+        """What else rewriting depends on; targets and numbers are themselves."""
+        tensor = self.data.tensors.get(name)
+        if tensor is None or not tensor.axes or tensor.role == Role.TARGET:
+            return tensor or name
+        return of_axes(tensor.axes), tensor.role, tensor.places, nameless(self.data.promises, name)
+
+    @cached_property
+    def _divides(self) -> set[str]:
+        """The factors that divide."""
+        return {e.target.name for e in self.dividing}
+
     def sources(self, equation: Equation) -> tuple[Equation, ...]:
         """The known equations that a statement depends on, in topological order."""
         found: dict[str, Equation] = {}
@@ -229,7 +263,7 @@ class Stability:
         self._tensors = named.tensors
         self._titles: Titles = ()
         #: The forms for which nothing better was found.
-        self._settled: set[tuple[str, Form]] = set()
+        self._settled: set[tuple[str, Hashable]] = set()
 
     def computed(self, statement: Assign) -> Computed:
         """Return the equation to compute for a statement; a scalar sum is treated summand by summand."""
@@ -240,7 +274,7 @@ class Stability:
         totals = _totals(stated)
         for total in totals or [stated.expression]:
             part = _summand(total) if totals else stated
-            form = (statement.stage, form_of((*self.setting.sources(part), part), self.setting.data.tensors))
+            form = (statement.stage, self.setting.form(part))
             if form in self._settled:
                 continue
             found = better(self.setting, part, statement.stage, titles)

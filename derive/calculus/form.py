@@ -1,44 +1,157 @@
-"""The form of equations up to the numbers in names: layers of the same form share one rewrite."""
+"""Results that are found once for all formulas of the same form: layers that are alike are derived once.
+
+A form is what formulas are up to the names of their tensors and indices. SymPy's results depend on names only through
+their equality and their order, so the order of the names is part of a form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from string import digits
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 from sympy import Basic, Symbol
 
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import FIRST, Axis, Equation, Index, IndexSupply, Tensor, by_name, with_symbols
+from derive.calculus.promises import Promise
 
-#: A key for each name, in the order of the names, and the equations as nested tuples with canonical names.
-Form = tuple[tuple[tuple[Any, ...], ...], tuple[tuple[Any, ...], ...]]
+Result = TypeVar("Result")
+#: What else a result depends on, for each tensor by its name: its axes, for example.
+Kind = Callable[[str], Hashable]
+
+#: The results so far by their form, with the symbols that they were found for.
+_FOUND: dict[Hashable, tuple[Any, tuple[Symbol, ...]]] = {}
+#: The largest number of results that are kept.
+MOST = 4096
 
 
-def form_of(equations: tuple[Equation, ...], tensors: Mapping[str, Tensor]) -> Form:
-    """Return the equations with renumbered indices and ``tensors``, except targets and scalars.
+def reused(
+    find: Callable[[], Result],
+    given: tuple[Any, ...],
+    kind: Kind,
+    supply: IndexSupply | None = None,
+    tensors: Mapping[str, Tensor] | None = None,
+) -> Result:
+    """Return ``find()``, or the result for another ``given`` of the same form, with the names of this one.
 
-    SymPy's results depend on names only through their equality and their sort order, so the new names
-    keep the order of the old ones.
+    ``given`` is all that the result depends on, of expressions, equations and tuples; text, types and other values are
+    themselves. Indices of the result that are not in ``given`` are taken from ``supply``, its tensors from ``tensors``.
     """
-    tensors = {**tensors, **{one.target.name: one.target for one in equations}}
-    symbols: set[Symbol] = set()
-    for one in equations:
-        symbols |= {one.target.symbol, *one.indices} | one.expression.atoms(Symbol)
-    new: dict[Symbol, str] = {}
-    places: list[tuple[Any, ...]] = []
-    for symbol in sorted(symbols, key=lambda s: (s.name, isinstance(s, Index))):
-        stem, tensor = symbol.name.rstrip(digits), tensors.get(symbol.name)
-        if isinstance(symbol, Index):
-            new[symbol] = f"{stem}{len(places)}"
-            places.append((stem, symbol.axis))
-        elif tensor is not None and tensor.axes and tensor.role != "target":
-            new[symbol] = f"{stem}{len(places)}"
-            places.append((stem, tensor.axes, tensor.role))
-        else:
-            places.append((symbol,))
+    form, symbols = form_of(given, kind)
+    known = _FOUND.get(form)
+    if known is None:
+        found = find()
+        if len(_FOUND) >= MOST:
+            _FOUND.clear()
+        _FOUND[form] = found, symbols
+        return found
+    result, own = known
+    renaming = Renaming(dict(zip(own, symbols, strict=True)), supply, tensors or {})
+    renamed: Result = renaming.of(result)
+    return renamed
 
-    def renamed(node: Basic) -> Any:
-        return (node.func, *map(renamed, node.args)) if node.args else new.get(node, node)
 
-    listed = ((new.get(e.target.symbol), tuple(map(renamed, e.indices)), renamed(e.expression)) for e in equations)
-    return tuple(places), tuple(listed)
+def form_of(given: tuple[Any, ...], kind: Kind) -> tuple[Hashable, tuple[Symbol, ...]]:
+    """Return the form of expressions, equations and tuples of them, and their symbols in the order of the names."""
+    found: set[Symbol] = set()
+    for part in given:
+        _collect(part, found)
+    order = sorted(found, key=by_name)
+    number: dict[Basic, Hashable] = {symbol: (n,) for n, symbol in enumerate(order)}  # (1,) is no number, 1 is
+    kinds = tuple(_kind(symbol, kind) for symbol in order)
+
+    def placed(part: Any) -> Hashable:
+        if isinstance(part, Basic):
+            return (part.func, *map(placed, part.args)) if part.args else number.get(part, part)
+        if isinstance(part, tuple):
+            return tuple(map(placed, part))
+        if isinstance(part, Equation):
+            return number[part.target.symbol], placed(part.indices), placed(part.expression), part.note
+        return part  # type: ignore[no-any-return]
+
+    before = sum(symbol.name < FIRST for symbol in order)  # new indices come after these
+    return (placed(given), kinds, before, tuple(_beginnings(order))), tuple(order)
+
+
+def _collect(part: Any, found: set[Symbol]) -> None:
+    if isinstance(part, Basic):
+        found |= part.atoms(Symbol)
+    elif isinstance(part, tuple):
+        for each in part:
+            _collect(each, found)
+    elif isinstance(part, Equation):
+        found.add(part.target.symbol)
+        found.update(part.indices)
+        found |= part.expression.atoms(Symbol)
+
+
+def _kind(symbol: Symbol, kind: Kind) -> Hashable:
+    """The kind of an index, a tensor or a number; a width, which is in the axes, too, is itself."""
+    if isinstance(symbol, Index):
+        return of_axes((symbol.axis,))
+    own = kind(symbol.name)
+    known = symbol.is_integer, symbol.is_positive, symbol.is_real
+    return (own, known) if own is not None or not symbol.is_integer else symbol
+
+
+def of_axes(axes: Iterable[Axis]) -> Hashable:
+    """Axes with their names, which do not count where axes are compared, but choose letters."""
+    return tuple((axis, axis.name) for axis in axes)
+
+
+def nameless(promises: Iterable[Promise], name: str) -> tuple[Promise, ...]:
+    """What is promised of a tensor, whatever its name is."""
+    return tuple(replace(p, tensor=replace(p.tensor, name="")) for p in promises if p.tensor.name == name)
+
+
+def _beginnings(order: list[Symbol]) -> Iterable[tuple[int, str]]:
+    """The names that begin with the one before: what follows it decides in which order longer texts are."""
+    for n in range(1, len(order)):
+        before, name = order[n - 1].name, order[n].name
+        if name.startswith(before):
+            yield n, name[len(before) :]
+
+
+def axes_by_name(ranges: Mapping[str, tuple[Axis, ...]]) -> Kind:
+    """The kind of a tensor where only its axes count."""
+    return lambda name: of_axes(ranges[name]) if name in ranges else None
+
+
+class Renaming:
+    """Puts symbols in for others that are in the same order, so that nothing is to be computed or sorted again."""
+
+    def __init__(self, new: dict[Symbol, Symbol], supply: IndexSupply | None, tensors: Mapping[str, Tensor]) -> None:
+        self._supply = supply
+        self._tensors = tensors
+        self._known: dict[Basic, Basic] = {**new}
+
+    def of(self, result: Any) -> Any:
+        """The result with the new names."""
+        if self._supply is not None:
+            found: set[Symbol] = set()
+            _indices(result, found)
+            for index in sorted(found.difference(self._known), key=by_name):
+                self._known[index] = self._supply.fresh(index.axis)
+        return self._renamed(result)
+
+    def _renamed(self, part: Any) -> Any:
+        if isinstance(part, Basic):
+            return with_symbols(part, self._known)
+        if isinstance(part, tuple):
+            return tuple(map(self._renamed, part))
+        if isinstance(part, Tensor):
+            return self._tensors[with_symbols(part.symbol, self._known).name]
+        if is_dataclass(part) and not isinstance(part, type | Axis):
+            return type(part)(*(self._renamed(getattr(part, field.name)) for field in fields(part)))
+        return part
+
+
+def _indices(part: Any, found: set[Symbol]) -> None:
+    if isinstance(part, Basic):
+        found |= part.atoms(Index)
+    elif isinstance(part, tuple):
+        for each in part:
+            _indices(each, found)
+    elif is_dataclass(part) and not isinstance(part, type | Tensor | Axis):
+        for field in fields(part):
+            _indices(getattr(part, field.name), found)

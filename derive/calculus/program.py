@@ -20,8 +20,7 @@ from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import FIRST, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, free_indices, renamed, symbols_read
 from derive.calculus.prediction import stages
-from derive.calculus.promises import Promise
-from derive.calculus.reuse import of_axes, reused
+from derive.calculus.form import nameless, of_axes, reused
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -348,10 +347,6 @@ class _Backwards:
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
         self.short = ShortForms(self.forward.equations)
-        self._promised: dict[str, tuple[Promise, ...]] = {}
-        for promise in self.forward.promises:
-            nameless = replace(promise, tensor=replace(promise.tensor, name=""))
-            self._promised[promise.tensor.name] = (*self._promised.get(promise.tensor.name, ()), nameless)
 
     def run(self) -> tuple[list[Equation], list[Equation]]:
         """Return the equations of the shared factors and of the gradients."""
@@ -397,7 +392,7 @@ class _Backwards:
 
     def _kind(self, name: str) -> Hashable:
         """What else a result depends on: the axes of a tensor, and what is promised of it."""
-        return (of_axes(self.ranges[name]), self._promised.get(name)) if name in self.ranges else None
+        return (of_axes(self.ranges[name]), nameless(self.forward.promises, name)) if name in self.ranges else None
 
     def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
         if not psi:
