@@ -17,6 +17,7 @@ from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, 
 from derive.calculus.affine import affine, lies_on, misses, solved
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
+from derive.calculus.form import reused
 from derive.calculus.index import Axis, Index, IndexSupply, put, total
 from derive.record import record
 
@@ -182,6 +183,10 @@ def _without(term: Term, used: Expr, old: Index, new: Expr) -> Term:
 @lru_cache(maxsize=4096)
 def tidy(expression: Expr) -> Expr:
     """Factor out what all terms share, and write a difference so that its coefficient is positive."""
+    return reused(lambda: _tidied(expression), (tidy, expression))
+
+
+def _tidied(expression: Expr) -> Expr:
     powers = {p: Dummy() for p in expression.atoms(Pow) if isinstance(p.base, Add)}  # kept as they are written
     bound = {limit[0] for s in expression.atoms(Sum) for limit in s.limits} if powers else set()
     powers = {p: dummy for p, dummy in powers.items() if not p.free_symbols & bound}

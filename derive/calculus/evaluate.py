@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import reduce, singledispatchmethod
+from functools import cached_property, reduce, singledispatchmethod
 from typing import Any
 
 import numpy as np
@@ -364,7 +364,14 @@ class Terms(Interpreter):
         """The sum of the absolute values of all terms of an expression."""
         if isinstance(expression, (Add, Mul, Sum)) or _is_power(expression):
             return super().value(expression, at)
-        return np.abs(Interpreter(self.values, self.sizes, self.tensors, self.arithmetic).value(expression, at))
+        return np.abs(self._plain.value(expression, at))
+
+    @cached_property
+    def _plain(self) -> Interpreter:
+        """An interpreter with the same values, those that are added later, too."""
+        plain = Interpreter({}, self.sizes, self.tensors, self.arithmetic)
+        plain.values = self.values
+        return plain
 
 
 def _is_power(expression: Expr) -> bool:

@@ -28,7 +28,7 @@ MOST = 4096
 def reused(
     find: Callable[[], Result],
     given: tuple[Any, ...],
-    kind: Kind,
+    kind: Kind = lambda name: None,
     supply: IndexSupply | None = None,
     tensors: Mapping[str, Tensor] | None = None,
 ) -> Result:
@@ -56,7 +56,7 @@ def form_of(given: tuple[Any, ...], kind: Kind) -> tuple[Hashable, tuple[Symbol,
     found: set[Symbol] = set()
     for part in given:
         _collect(part, found)
-    order = sorted(found, key=by_name)
+    order = sorted(found, key=_place)
     number: dict[Basic, Hashable] = {symbol: (n,) for n, symbol in enumerate(order)}  # (1,) is no number, 1 is
     kinds = tuple(_kind(symbol, kind) for symbol in order)
 
@@ -83,6 +83,11 @@ def _collect(part: Any, found: set[Symbol]) -> None:
         found.add(part.target.symbol)
         found.update(part.indices)
         found |= part.expression.atoms(Symbol)
+
+
+def _place(symbol: Symbol) -> tuple[Any, ...]:
+    """The key by which symbols are sorted; indices of one name may run over different axes."""
+    return (*by_name(symbol), *(symbol._hashable_content()[1:] if isinstance(symbol, Index) else ()))
 
 
 def _kind(symbol: Symbol, kind: Kind) -> Hashable:

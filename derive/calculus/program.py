@@ -397,7 +397,7 @@ class _Backwards:
     def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
         if not psi:
             self.common = self._left_out(found.value)
-        value = self._tidy(found.value / self.common)
+        value = tidy(found.value / self.common)
         nameless = {i: Index(f"{FIRST} {n}", i.axis) for n, i in enumerate(found.indices)}  # no index has such a name
         pattern = renamed(value, nameless)
         factor = self.named.get(pattern)
@@ -418,11 +418,7 @@ class _Backwards:
     def _gradient(self, parameter: Tensor) -> Equation:
         found = self.found[parameter.name]
         gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
-        return Equation(_apart(gradient, self.forward), found.indices, self._tidy(found.value), "gradient")
-
-    def _tidy(self, value: Expr) -> Expr:
-        return reused(lambda: tidy(value), (tidy, value), self._kind)
-
+        return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
 
 def _without_common_factors(value: Expr) -> Expr:
     """Divide the terms of a sum by the entry in their denominator, if they have it in common."""

@@ -8,7 +8,8 @@ from typing import Any
 from sympy import Expr, Integer, KroneckerDelta, Sum
 
 from derive.calculus.deltas import tidy
-from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
+from derive.calculus.form import reused
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor, by_name
 from derive.calculus.program import Assign, Passage, Program
 from derive.calculus.rules import Reason
 
@@ -26,8 +27,10 @@ def one_sample(program: Program) -> Program:
 
 def counted(equation: Equation, samples: int = 1) -> Equation:
     """Return the equation for a batch of so many samples."""
-    renamed = {i: _index(i, samples) for i in equation.expression.atoms(Index) | set(equation.indices)}
-    right = tidy(equation.expression.xreplace({SAMPLES: Integer(samples), **renamed}))
+    renamed = {i: _index(i, samples) for i in sorted(equation.expression.atoms(Index) | {*equation.indices}, key=by_name)}
+    new = {SAMPLES: Integer(samples), **renamed}
+    given = (counted, equation.expression, *new.values())
+    right = reused(lambda: tidy(equation.expression.xreplace(new)), given)
     indices = tuple(_index(i, samples) for i in equation.indices)
     return Equation(_tensor(equation.target, samples), indices, right, equation.note)
 
@@ -65,8 +68,8 @@ def single_index(index: Expr) -> Any:
 
 def alone_in(expression: Expr) -> Expr:
     """Specialise an expression to one sample; a delta of two sample indices becomes one."""
-    one = {SAMPLES: Integer(1), **{i: single_index(i) for i in expression.atoms(Index)}}
-    return without_single(expression.xreplace(one))
+    one = {SAMPLES: Integer(1), **{i: single_index(i) for i in sorted(expression.atoms(Index), key=by_name)}}
+    return reused(lambda: without_single(expression.xreplace(one)), (alone_in, expression, *one.values()))
 
 
 def without_single(expression: Expr) -> Expr:
