@@ -8,7 +8,7 @@ from itertools import groupby
 from derive.document.blocks import BREAK, Span, Text
 from derive.paper.boxes import Box, opened
 from derive.paper.characters import Sign
-from derive.paper.latex import has_colours, is_slashed
+from derive.paper.latex import is_slashed
 
 
 def reason_lines(reason: Text, line: float) -> list[Text]:
@@ -77,7 +77,7 @@ def unbroken(pieces: Sequence[Box], room: float, nested: int = 0) -> list[list[B
 
     It breaks where no bracket is open, after a bracket within another one if that is too wide, and else anywhere.
     """
-    if not nested and not any(map(has_colours, pieces)):
+    if not nested and not any(p.has_colours for p in pieces):
         return [[piece] for piece in pieces]
     if len(pieces) == 1 or _width(pieces) <= room:
         return [[*pieces]]

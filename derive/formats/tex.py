@@ -40,7 +40,7 @@ from derive.formats.line_breaks import broken, halved, height, reason_rows, text
 from derive.formats.tex_tables import is_long, is_stacked, kept_steps, long_table, narrowing, tabular
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
-from derive.paper.latex import Source, has_colours
+from derive.paper.latex import Source
 from derive.record import record
 
 if TYPE_CHECKING:
@@ -324,7 +324,9 @@ class TexWriter:
         else:
             rows = [row for steps in _derivations(items) for row in self._steps(steps, margin)]
             lines = (line for item in items for line in self._broken(item, margin))
-            wide = max((width / self.line for pieces, width in lines if any(map(has_colours, pieces))), default=0.0)
+            wide = max(
+                (width / self.line for pieces, width in lines if any(p.has_colours for p in pieces)), default=0.0
+            )
             face = "" if wide <= FITTING else next((f for f, most in SMALLER.items() if wide <= most), "")
         aligned = "\\begin{align*}\n" + _joined(rows) + "\n\\end{align*}"
         return aligned if not face else "{" + self.write.macro(*_TIGHT, "\\" + face) + f"\n{aligned}}}"
@@ -355,9 +357,7 @@ class TexWriter:
         """The number of equations that fit beside each other, each in a column of its own; 1 unless all are short."""
         if any(not i.left.width or i.relation == "none" or i.reason or i.number or BREAK in i.right for i in items):
             return 1
-        if any(
-            has_colours(piece) for item in items for piece in item.right
-        ):  # what has one colour is one above the other
+        if any(piece.has_colours for item in items for piece in item.right):  # each above the other
             return 1
         widths = [(i.left.width, 2.0 + sum(p.width + 0.2 for p in i.right)) for i in items]
         fitting = [1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from derive.paper.characters import BESIDE, BETWEEN, DOTS, NAMES, Letter, Name, Sign, plain
@@ -35,6 +36,21 @@ class Box:
     width: float
     binds: int = ATOM
     tall: bool = False
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.parts, self.width, self.binds, self.tall))
+
+    @cached_property
+    def has_colours(self) -> bool:
+        """Whether a part of the box has a colour."""
+        return self.kind == "coloured" or any(
+            part.has_colours if isinstance(part, Box) else isinstance(part, Sign) and part.colour != ""
+            for part in self.parts
+        )
 
 
 #: The empty box.

@@ -172,7 +172,7 @@ class Source(Writer):
         elif kind == "after" and parts[1].colour:
             yield from self._runs(parts[0], apart)
             yield parts[1].colour, False, parts[1].tex
-        elif kind == "row" and parts[0].tex in ("", r"\,") and any(has_colours(p) for p in parts[1:]):
+        elif kind == "row" and parts[0].tex in ("", r"\,") and any(p.has_colours for p in parts[1:]):
             yield from self._runs(parts[1], apart)
             for part in parts[2:]:
                 yield from self._runs(part, bool(parts[0].tex))
@@ -243,12 +243,6 @@ def is_slashed(box: Box) -> bool:
 
 def _is_wide(top: Box, bottom: Box) -> bool:
     return max(top.width, bottom.width) >= _WIDE
-
-
-def has_colours(box: Box) -> bool:
-    """Whether a part of a box has a colour."""
-    parts = [p for p in box.parts if isinstance(p, (Box, Sign))]
-    return box.kind == "coloured" or any(has_colours(p) if isinstance(p, Box) else p.colour != "" for p in parts)
 
 
 def _marked(above: Box | None) -> tuple[tuple[str, str, str] | None, Box | None]:
