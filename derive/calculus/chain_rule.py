@@ -169,6 +169,7 @@ def local_derivative(
     >>> local_derivative(Equation(a, (i,), z[i,]**2), z, supply).value
     2*KroneckerDelta(i00001, i00002)*z[i00001]
     """
+
     def find() -> tuple[tuple[Index, ...], Expr, tuple[Reason, ...]]:
         found = _differentiated(equation, wrt, supply, ranges)
         found = shortened(found, rules)

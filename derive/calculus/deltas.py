@@ -8,7 +8,6 @@ contracted only where that is provably correct and kept otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -180,7 +179,6 @@ def _without(term: Term, used: Expr, old: Index, new: Expr) -> Term:
     return Term(bound, tuple(g for f in factors for g in Mul.make_args(f)))
 
 
-@lru_cache(maxsize=4096)
 def tidy(expression: Expr) -> Expr:
     """Factor out what all terms share, and write a difference so that its coefficient is positive."""
     return reused(lambda: _tidied(expression), (tidy, expression))

@@ -53,36 +53,50 @@ def reused(
 
 def form_of(given: tuple[Any, ...], kind: Kind) -> tuple[Hashable, tuple[Symbol, ...]]:
     """Return the form of expressions, equations and tuples of them, and their symbols in the order of the names."""
-    found: set[Symbol] = set()
-    for part in given:
-        _collect(part, found)
-    order = sorted(found, key=_place)
-    number: dict[Basic, Hashable] = {symbol: (n,) for n, symbol in enumerate(order)}  # (1,) is no number, 1 is
+    shapes: list[Shape] = []
+    outline = _outline(given, shapes)
+    order = sorted(set[Symbol]().union(*(shape.symbols for shape in shapes)), key=_place)
+    number = {symbol: n for n, symbol in enumerate(order)}
+    places = tuple(number[symbol] for shape in shapes for symbol in shape.symbols)
     kinds = tuple(_kind(symbol, kind) for symbol in order)
-
-    def placed(part: Any) -> Hashable:
-        if isinstance(part, Basic):
-            return (part.func, *map(placed, part.args)) if part.args else number.get(part, part)
-        if isinstance(part, tuple):
-            return tuple(map(placed, part))
-        if isinstance(part, Equation):
-            return number[part.target.symbol], placed(part.indices), placed(part.expression), part.note
-        return part  # type: ignore[no-any-return]
-
     before = sum(symbol.name < FIRST for symbol in order)  # new indices come after these
-    return (placed(given), kinds, before, tuple(_beginnings(order))), tuple(order)
+    return (outline, places, kinds, before, tuple(_beginnings(order))), tuple(order)
 
 
-def _collect(part: Any, found: set[Symbol]) -> None:
+class Shape:
+    """An expression with numbers for its symbols, from 0 in the order in which they are read; ``symbols`` are these."""
+
+    def __init__(self, expression: Basic) -> None:
+        found: dict[Symbol, tuple[int]] = {}
+
+        def placed(node: Any) -> Hashable:
+            if node.args:
+                return (type(node), *map(placed, node.args))
+            # (1,) is no number, 1 is one
+            return found.setdefault(node, (len(found),)) if isinstance(node, Symbol) else node  # type: ignore[no-any-return]
+
+        self._tree = placed(expression)
+        self._hash = hash(self._tree)
+        self.symbols = tuple(found)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shape) and self._tree == other._tree
+
+
+def _outline(part: Any, shapes: list[Shape]) -> Hashable:
+    """What is given with a shape for each expression; the shapes are added to a list."""
     if isinstance(part, Basic):
-        found |= part.atoms(Symbol)
-    elif isinstance(part, tuple):
-        for each in part:
-            _collect(each, found)
-    elif isinstance(part, Equation):
-        found.add(part.target.symbol)
-        found.update(part.indices)
-        found |= part.expression.atoms(Symbol)
+        shape = Shape(part)
+        shapes.append(shape)
+        return shape
+    if isinstance(part, tuple):
+        return tuple(_outline(each, shapes) for each in part)
+    if isinstance(part, Equation):
+        return _outline((part.target.symbol, part.indices, part.expression, part.note), shapes)
+    return part  # type: ignore[no-any-return]
 
 
 def _place(symbol: Symbol) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
+from sympy import Basic, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.cache import cacheit
 
@@ -80,7 +80,7 @@ class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
 
     def _hashable_content(self) -> tuple[Any, ...]:
         axis = self.axis
-        return (self.name, _spelled(axis.extent), axis.start, axis.sample)
+        return (self.name, _spelled(axis.extent), axis.start, axis.sample, axis.name)
 
 
 @cache
@@ -275,9 +275,11 @@ def renamed(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
 
     SymPy then finds what it found before, after a long search.
     """
-    symbols = sorted(expression.atoms(Symbol), key=by_name)
+    symbols = sorted(symbols_in(expression), key=by_name)
     now = [new.get(symbol, symbol) for symbol in symbols]
-    alike = all(isinstance(symbol, Index) == isinstance(other, Index) for symbol, other in zip(symbols, now, strict=True))
+    alike = all(
+        isinstance(symbol, Index) == isinstance(other, Index) for symbol, other in zip(symbols, now, strict=True)
+    )
     if alike and all(isinstance(s, Symbol) for s in now) and all(a < b for a, b in pairwise(map(by_name, now))):
         return with_symbols(expression, {**new})
     return expression.xreplace({**new})
@@ -354,7 +356,21 @@ def symbols_read(expression: Expr) -> list[str]:
 @lru_cache(maxsize=4096)  # all stages ask it of the same equations
 def _symbols_read(expression: Expr) -> tuple[str, ...]:
     """The names, without those of indices; the base of an entry is a symbol among the others."""
-    return tuple(sorted({s.name for s in expression.atoms(Symbol) if not isinstance(s, Index)}))
+    return tuple(sorted({s.name for s in symbols_in(expression) if not isinstance(s, Index)}))
+
+
+@lru_cache(maxsize=4096)
+def symbols_in(expression: Basic) -> frozenset[Symbol]:
+    """All symbols of an expression, as ``atoms(Symbol)`` gives them."""
+    found: set[Symbol] = set()
+    stack: list[Any] = [expression]
+    while stack:
+        node = stack.pop()
+        if node.args:
+            stack += node.args
+        elif isinstance(node, Symbol):
+            found.add(node)
+    return frozenset(found)
 
 
 def free_indices(expression: Any) -> set[Index]:

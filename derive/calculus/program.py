@@ -18,7 +18,18 @@ from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_o
 from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
-from derive.calculus.index import FIRST, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, free_indices, renamed, symbols_read
+from derive.calculus.index import (
+    FIRST,
+    SAMPLES,
+    Axis,
+    Equation,
+    Index,
+    IndexSupply,
+    Tensor,
+    free_indices,
+    renamed,
+    symbols_read,
+)
 from derive.calculus.prediction import stages
 from derive.calculus.form import nameless, of_axes, reused
 from derive.calculus.roles import Role
@@ -419,6 +430,7 @@ class _Backwards:
         found = self.found[parameter.name]
         gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
         return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
+
 
 def _without_common_factors(value: Expr) -> Expr:
     """Divide the terms of a sum by the entry in their denominator, if they have it in common."""

@@ -27,7 +27,9 @@ def one_sample(program: Program) -> Program:
 
 def counted(equation: Equation, samples: int = 1) -> Equation:
     """Return the equation for a batch of so many samples."""
-    renamed = {i: _index(i, samples) for i in sorted(equation.expression.atoms(Index) | {*equation.indices}, key=by_name)}
+    renamed = {
+        i: _index(i, samples) for i in sorted(equation.expression.atoms(Index) | {*equation.indices}, key=by_name)
+    }
     new = {SAMPLES: Integer(samples), **renamed}
     given = (counted, equation.expression, *new.values())
     right = reused(lambda: tidy(equation.expression.xreplace(new)), given)
