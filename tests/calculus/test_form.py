@@ -1,17 +1,21 @@
-"""The form of equations up to names: equal for layers that are alike, and for nothing else."""
+"""The form of formulas up to names: equal for layers that are alike, and for nothing else; what is found is reused."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Hashable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sympy import Abs, Expr, IndexedBase, KroneckerDelta, Symbol, exp, tanh
 
-from derive import Network, derive
+from derive import Network, Statement, derive
 from derive.arrays.stability import Stability
-from derive.calculus.form import Form, form_of
-from derive.calculus.index import Axis
+from derive.arrays.trial import Trial
+from derive.calculus import form
+from derive.calculus.evaluate import Arithmetic
+from derive.calculus.form import form_of, of_axes
+from derive.calculus.index import Axis, Index, Tensor, renamed, total
 from derive.calculus.program import Assign, Program
 from derive.targets.numpy.evaluator import NumPyEvaluator
 
@@ -20,8 +24,31 @@ def _of(program: Program, name: str) -> Assign:
     return next(s for s in program.statements if s.target.name == name)
 
 
-def _form(program: Program, name: str) -> Form:
-    return form_of((_of(program, name).equation,), program.tensors)
+def _form(program: Program, name: str, **others: Tensor) -> Hashable:
+    tensors = {**program.tensors, **others}
+    return form_of(
+        (_of(program, name).equation,), lambda n: n in tensors and (of_axes(tensors[n].axes), tensors[n].role)
+    )[0]
+
+
+def residual(blocks: int) -> Statement:
+    """Blocks of one form, a = a + tanh(W a + b), with a softmax whose scores are a part."""
+    s = Statement()
+    n, h = s.size("n", 3), s.size("h", 4)
+    x, y, U = s.input("x", n), s.target("y", h), s.parameter("U", h, n)
+    i, j, r, c = s.indices("i j r c", h, h, n, h)
+    a = s.define("a0", i, s.sum(U[i, r] * x[r], r))
+    for l in range(1, blocks + 1):
+        W, b = s.parameter(f"W{l}", h, h), s.parameter(f"b{l}", h)
+        a = s.define(f"a{l}", i, a[i] + tanh(s.sum(W[i, j] * a[j], j) + b[i]))
+    p = s.define("p", i, exp(a[i] / 2) / s.sum(exp(a[c] / 2), c))
+    s.error(s.mean((y[i] - p[i]) ** 2, i))
+    return s
+
+
+class _Nothing(dict[Any, Any]):
+    def get(self, key: Any, default: Any = None) -> Any:
+        return default
 
 
 def test_layers_that_are_alike_have_one_form() -> None:
@@ -42,9 +69,7 @@ def test_the_order_of_the_names_is_part_of_the_form() -> None:
 @pytest.mark.parametrize("change", [{"role": "input"}, {"axes": (Axis(5), Axis(4))}])
 def test_the_tensors_are_part_of_the_form(change: dict[str, Any]) -> None:
     program = derive(Network(layers=(4, 4, 4))).program
-    equation = _of(program, "z2").equation
-    others = {**program.tensors, "W2": replace(program.tensors["W2"], **change)}
-    assert form_of((equation,), program.tensors) != form_of((equation,), others)
+    assert _form(program, "z2") != _form(program, "z2", W2=replace(program.tensors["W2"], **change))
 
 
 def test_another_width_or_function_is_another_form() -> None:
@@ -53,9 +78,90 @@ def test_another_width_or_function_is_another_form() -> None:
     assert _form(wide, "a2") != _form(wide, "a3")
 
 
-class _Nothing(set[Any]):
-    def __contains__(self, item: object) -> bool:
-        return False
+def test_the_name_of_a_size_is_part_of_the_form() -> None:
+    """Axes of the same length are equal, but documents choose the letters of indices by their names."""
+    i, j = (Index("i", Axis(4, name=name)) for name in "nh")
+    assert form_of((i,), lambda _: None)[0] != form_of((j,), lambda _: None)[0]
+
+
+def test_a_number_is_no_symbol() -> None:
+    """Of a, b and c, c has the place 2: c a^2 and 2 a^2 have different forms, and different derivatives."""
+    s = Statement()
+    n = s.size("n", 3)
+    x, y, a, b = s.input("x", n), s.target("y", n), s.parameter("a", n), s.parameter("b", n)
+    c, i = s.constant("c", 5), s.index("i", n)
+    u = s.define("u", i, c * a[i] ** 2 + c * b[i])
+    v = s.define("v", i, 2 * a[i] ** 2 + c * b[i])
+    o = s.define("o", i, x[i] * u[i] + v[i])
+    s.error(s.mean((y[i] - o[i]) ** 2, i))
+    edges = derive(s).chains.edges
+    by_a = {of: next(edge.value for edge in edges[of] if edge.wrt.name == "a") for of in "uv"}
+    assert by_a["u"].has(Symbol("c", real=True))
+    assert not by_a["v"].has(Symbol("c", real=True))
+
+
+def test_what_is_reused_is_what_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = derive(residual(3))
+    texts = known.latex(), known.numpy()
+    monkeypatch.setattr(form, "_FOUND", _Nothing())
+    alone = derive(residual(3))
+    assert (alone.latex(), alone.numpy()) == texts
+
+
+def test_more_layers_have_no_more_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forms(blocks: int) -> int:
+        monkeypatch.setattr(form, "_FOUND", {})
+        derive(residual(blocks))
+        return len(form._FOUND)
+
+    assert forms(9) == forms(6)
+
+
+def test_more_layers_take_no_more_trials_and_no_more_numbers_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample, array, counts = Trial._sample, Arithmetic.array, {"sample": 0, "array": 0}
+
+    def counted_sample(self: Trial, scale: float) -> Any:
+        counts["sample"] += 1
+        return sample(self, scale)
+
+    def counted_array(self: Arithmetic, values: Any) -> Any:
+        counts["array"] += 1
+        return array(self, values)
+
+    monkeypatch.setattr(Trial, "_sample", counted_sample)
+    monkeypatch.setattr(Arithmetic, "array", counted_array)
+    measured = []
+    for blocks in (4, 6, 8):
+        counts.update(sample=0, array=0)
+        derive(residual(blocks)).check()
+        measured.append(dict(counts))
+    assert measured[0]["sample"] == measured[1]["sample"] == measured[2]["sample"]
+    four, six, eight = (m["array"] for m in measured)
+    assert eight - six <= 1.1 * (six - four)
+
+
+_AXIS = Axis(4)
+_A, _B = Index("a", _AXIS), Index("b", _AXIS)
+_X, _Y = IndexedBase(Symbol("x", real=True)), IndexedBase(Symbol("y", real=True))
+
+
+@pytest.mark.parametrize("new", ["cd", "ba", "aa", "z0"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        _X[_A] - _X[_B] + 2 * _Y[_A],
+        tanh(_X[_A] - _X[_B]) * exp(_X[_B]) / _Y[_A],
+        (_X[_A] - _X[_B]) ** 2 + Abs(_X[_B] - _Y[_A]),
+        KroneckerDelta(_A, _B) * total(_X[k := Index("k", _AXIS)] * _Y[_A], k),
+    ],
+)
+def test_symbols_are_replaced_as_sympy_does(expression: Expr, new: str) -> None:
+    names = {_A: Index(new[0], _AXIS), _B: Index(new[1], _AXIS)}
+    found, expected = renamed(expression, names), expression.xreplace(names)
+    assert found == expected
+    assert str(found) == str(expected)
+    assert found.is_positive == expected.is_positive
+    assert hash(found) == hash(expected)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "gelu", "softplus"])
@@ -63,9 +169,14 @@ class _Nothing(set[Any]):
 def test_what_is_computed_is_the_same_where_every_statement_is_looked_at(activation: str, loss: str) -> None:
     program = derive(Network(layers=(3, 4, 4, 4, 4, 2), activation=activation, loss=loss)).program
     known, alone = Stability(program, NumPyEvaluator()), Stability(program, NumPyEvaluator())
-    nothing: Container[Any] = _Nothing()
+    nothing: Container[Any] = _NoForms()
     vars(alone)["_settled"] = nothing
     for statement in program.statements:
         if statement.stage != "update":
             assert known.computed(statement) == alone.computed(statement)
     assert len(known._settled) < len(program.statements)
+
+
+class _NoForms(set[Any]):
+    def __contains__(self, item: object) -> bool:
+        return False
