@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Hashable, Mapping
 
 from sympy import Expr, Indexed, KroneckerDelta, Sum
@@ -13,9 +12,9 @@ from derive.arrays.contraction import LiftError, sides_of
 from derive.arrays.exact import recognise
 from derive.arrays.lift_terms import lay
 from derive.arrays.named import NamedError
+from derive.calculus.form import of_axes, reused
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.program import Assign, Program
-from derive.calculus.form import of_axes, reused
 from derive.record import record
 
 
@@ -72,13 +71,14 @@ def lift_program(program: Program) -> ArrayProgram:
 
 def formed(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:
     """Return the matrix form of an equation's right side, or else the equation itself as a ``Formula``."""
-    targets = ChainMap({equation.target.name: equation.target}, tensors)
+    read = {n: tensors[n] for n in symbols_read(equation.expression) if n in tensors}
+    read[equation.target.name] = equation.target
 
     def kind(name: str) -> Hashable:
-        tensor = targets.get(name)
+        tensor = read.get(name)
         return tensor and (of_axes(tensor.axes), tensor.stored.role, tensor.places)
 
-    return reused(lambda: _formed(equation, tensors), (formed, equation), kind, tensors=targets)
+    return reused(lambda: _formed(equation, tensors), (formed, equation), kind, tensors=read)
 
 
 def _formed(equation: Equation, tensors: Mapping[str, Tensor]) -> mx.Node:

@@ -19,10 +19,10 @@ from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Mi
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import Ranges, chosen, contract, expand, tidy
 from derive.calculus.extremes import Extreme, slope_of
+from derive.calculus.form import axes_by_name, of_axes, reused
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
-from derive.calculus.form import axes_by_name, of_axes, reused
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record

@@ -51,6 +51,11 @@ def reused(
     return renamed
 
 
+def forget() -> None:
+    """Forget all results."""
+    _FOUND.clear()
+
+
 def form_of(given: tuple[Any, ...], kind: Kind) -> tuple[Hashable, tuple[Symbol, ...]]:
     """Return the form of expressions, equations and tuples of them, and their symbols in the order of the names."""
     shapes: list[Shape] = []
@@ -73,7 +78,7 @@ class Shape:
             if node.args:
                 return (type(node), *map(placed, node.args))
             # (1,) is no number, 1 is one
-            return found.setdefault(node, (len(found),)) if isinstance(node, Symbol) else node  # type: ignore[no-any-return]
+            return found.setdefault(node, (len(found),)) if isinstance(node, Symbol) else node
 
         self._tree = placed(expression)
         self._hash = hash(self._tree)

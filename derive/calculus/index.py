@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
-from sympy import Basic, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.cache import cacheit
 
@@ -305,7 +305,7 @@ def _rebuilt(node: Any, known: dict[Any, Any]) -> Any:
     if isinstance(node, Indexed | IndexedBase):
         return node.func(*arguments)
     new = object.__new__(type(node))
-    for slot in _slots(type(node)):
+    for slot in _slots(node.__class__):
         setattr(new, slot, getattr(node, slot))  # among them what is known of the node, which both then share
     if hasattr(node, "__dict__"):
         new.__dict__.update(node.__dict__)
@@ -360,7 +360,7 @@ def _symbols_read(expression: Expr) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def symbols_in(expression: Basic) -> frozenset[Symbol]:
+def symbols_in(expression: Expr) -> frozenset[Symbol]:
     """All symbols of an expression, as ``atoms(Symbol)`` gives them."""
     found: set[Symbol] = set()
     stack: list[Any] = [expression]

@@ -17,10 +17,10 @@ from sympy import Expr, Function, Indexed, Mul, Pow, Sum, exp
 
 from derive.calculus.chain_rule import local_derivative
 from derive.calculus.deltas import renumbered, tidy
+from derive.calculus.form import axes_by_name, reused
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read
 from derive.calculus.prediction import stages
-from derive.calculus.form import axes_by_name, reused
 from derive.calculus.roles import Role
 from derive.calculus.short_forms import ShortForms
 from derive.record import record

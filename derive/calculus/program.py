@@ -16,6 +16,7 @@ from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol,
 
 from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_out
 from derive.calculus.deltas import contract, tidy, without_equal_sums
+from derive.calculus.form import nameless, of_axes, reused
 from derive.calculus.forward import ForwardPass, extent_symbols
 from derive.calculus.functions import A, Elementwise, output_form
 from derive.calculus.index import (
@@ -31,7 +32,6 @@ from derive.calculus.index import (
     symbols_read,
 )
 from derive.calculus.prediction import stages
-from derive.calculus.form import nameless, of_axes, reused
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -472,8 +472,9 @@ class Slopes:
         if not isinstance(entry, Indexed):
             return slope
         equation = self._outputs.get((slope.origin, entry.base.label.name))
-        form = None if equation is None else output_form(equation.expression.func)
-        return slope if form is None else form.xreplace({A: equation.target[tuple(entry.indices)]})
+        if equation is None or (form := output_form(equation.expression.func)) is None:
+            return slope
+        return form.xreplace({A: equation.target[tuple(entry.indices)]})
 
     def simplified(self, expression: Expr) -> list[Reason]:
         """Return the steps to a shorter equal expression: promises, f' substituted, fractions cancelled."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, preorder_traversal
@@ -21,19 +21,28 @@ _LONGEST = 40
 
 def is_factor(equations: Iterable[Equation], parameter: Tensor) -> bool:
     """Whether a parameter that is no weight multiplies or divides a tensor: 0 would cut off all that comes before."""
-    return parameter.role != Role.WEIGHT and any(
-        isinstance(node, Mul | Pow)
-        and any(isinstance(a, Indexed | Symbol) and symbols_read(a) == [parameter.name] for a in node.args)
-        and (isinstance(node, Pow) or sum(not a.is_number for a in node.args) > 1)
+    return parameter.role != Role.WEIGHT and parameter.name in _factors_of(equations)
+
+
+def _factors_of(equations: Iterable[Equation]) -> set[str]:
+    """The names of all tensors that multiply or divide others."""
+    return {
+        name
         for equation in equations
         for node in preorder_traversal(equation.expression)
-    )
+        if isinstance(node, Pow) or (isinstance(node, Mul) and sum(not a.is_number for a in node.args) > 1)
+        for factor in node.args
+        if isinstance(factor, Indexed | Symbol)
+        for name in symbols_read(factor)
+        if len(symbols_read(factor)) == 1
+    }
 
 
 def check_starts(forward: Stated) -> None:
     """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0."""
     equations = exact(forward)
-    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, equations, p)}
+    factors = _factors_of(equations)
+    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, factors, p)}
     for equation in equations:
         plain = _opened(equation.expression, zero)
         for what, base in _restricted(plain):
@@ -43,11 +52,11 @@ def check_starts(forward: Stated) -> None:
             zero[equation.target.name] = _behind(plain, zero)
 
 
-def _starts_at_zero(forward: Stated, equations: Iterable[Equation], parameter: Tensor) -> bool:
+def _starts_at_zero(forward: Stated, factors: Container[str], parameter: Tensor) -> bool:
     """Whether an entry of a parameter is 0 before the first step."""
     stated = forward.starts.get(parameter.name)
     if stated is None:
-        return parameter.role != Role.WEIGHT and not is_factor(equations, parameter)
+        return parameter.role != Role.WEIGHT and parameter.name not in factors
     return bool(stated == "zeros" or (not isinstance(stated, str) and 0 in _numbers(stated)))
 
 
