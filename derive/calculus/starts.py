@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, preorder_traversal
@@ -21,28 +22,25 @@ _LONGEST = 40
 
 def is_factor(equations: Iterable[Equation], parameter: Tensor) -> bool:
     """Whether a parameter that is no weight multiplies or divides a tensor: 0 would cut off all that comes before."""
-    return parameter.role != Role.WEIGHT and parameter.name in _factors_of(equations)
+    return parameter.role != Role.WEIGHT and any(parameter.name in _factors(e.expression) for e in equations)
 
 
-def _factors_of(equations: Iterable[Equation]) -> set[str]:
-    """The names of all tensors that multiply or divide others."""
-    return {
-        name
-        for equation in equations
-        for node in preorder_traversal(equation.expression)
+@lru_cache(maxsize=4096)  # it is asked of every parameter
+def _factors(expression: Expr) -> frozenset[str]:
+    """The names of the tensors that multiply or divide others."""
+    products = (
+        node
+        for node in preorder_traversal(expression)
         if isinstance(node, Pow) or (isinstance(node, Mul) and sum(not a.is_number for a in node.args) > 1)
-        for factor in node.args
-        if isinstance(factor, Indexed | Symbol)
-        for name in symbols_read(factor)
-        if len(symbols_read(factor)) == 1
-    }
+    )
+    read = (symbols_read(a) for node in products for a in node.args if isinstance(a, Indexed | Symbol))
+    return frozenset(names[0] for names in read if len(names) == 1)
 
 
 def check_starts(forward: Stated) -> None:
     """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0."""
     equations = exact(forward)
-    factors = _factors_of(equations)
-    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, factors, p)}
+    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, equations, p)}
     for equation in equations:
         plain = _opened(equation.expression, zero)
         for what, base in _restricted(plain):
@@ -52,11 +50,11 @@ def check_starts(forward: Stated) -> None:
             zero[equation.target.name] = _behind(plain, zero)
 
 
-def _starts_at_zero(forward: Stated, factors: Container[str], parameter: Tensor) -> bool:
+def _starts_at_zero(forward: Stated, equations: Iterable[Equation], parameter: Tensor) -> bool:
     """Whether an entry of a parameter is 0 before the first step."""
     stated = forward.starts.get(parameter.name)
     if stated is None:
-        return parameter.role != Role.WEIGHT and parameter.name not in factors
+        return parameter.role != Role.WEIGHT and not is_factor(equations, parameter)
     return bool(stated == "zeros" or (not isinstance(stated, str) and 0 in _numbers(stated)))
 
 
