@@ -17,7 +17,7 @@ from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tens
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.catalogue.activations import Activation
-from derive.catalogue.layers import Bias
+from derive.catalogue.biases import Bias
 from derive.catalogue.losses import Loss
 from derive.learning.descent import RATE, STEP, Descent
 from derive.learning.initialisations import INPUTS, UNITS, Initialisation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.layers import BIASES
+from derive.catalogue.biases import BIASES
 from derive.catalogue.losses import loss
 from derive.learning.optimizers import OPTIMIZERS
 from derive.statement.keys import KEYS, exactly

@@ -33,7 +33,7 @@ Widths = tuple[int | str, ...]
 CATALOGUES = {
     "activations": ("derive.catalogue.activations", "ACTIVATIONS"),
     "losses": ("derive.catalogue.losses", "LOSSES"),
-    "biases": ("derive.catalogue.layers", "BIASES"),
+    "biases": ("derive.catalogue.biases", "BIASES"),
     "notations": ("derive.paper.notation", "NOTATIONS"),
     "optimizers": ("derive.learning.optimizers", "OPTIMIZERS"),
     "schedules": ("derive.learning.schedules", "SCHEDULES"),

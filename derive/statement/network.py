@@ -295,7 +295,7 @@ def _count(bias: str, inputs: int | str, units: int | str) -> Expr:
     from sympy import Add, Integer, Mul, Symbol, factor
 
     from derive.calculus.index import SAMPLE_AXIS, Axis, IndexSupply, Tensor
-    from derive.catalogue.layers import BIASES
+    from derive.catalogue.biases import BIASES
 
     def axis(extent: int | str) -> Axis:
         is_name = isinstance(extent, str)

@@ -7,7 +7,7 @@ from sympy import Integer, Symbol
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, Axis, Equation, IndexSupply, Tensor
 from derive.catalogue.activations import activation, titles
-from derive.catalogue.layers import BIASES
+from derive.catalogue.biases import BIASES
 from derive.catalogue.losses import loss
 from derive.learning.l2_penalty import penalised
 from derive.statement.keys import exactly

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.layers import BIASES
+from derive.catalogue.biases import BIASES
 from derive.catalogue.losses import LOSSES
 from derive.paper.notation import NOTATIONS
 from derive.statement.network import Network, SpecError, resolve

@@ -12,7 +12,7 @@ import pytest
 from helpers import derivation, forwarded, module_of
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.layers import BIASES
+from derive.catalogue.biases import BIASES
 from derive.catalogue.losses import LOSSES
 
 DATA = np.random.default_rng(3)

@@ -19,7 +19,7 @@ from networks import NETWORKS
 
 from derive.api import derive
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.layers import BIASES
+from derive.catalogue.biases import BIASES
 from derive.catalogue.losses import LOSSES
 from derive.paper.notation import NOTATIONS
 
