@@ -11,6 +11,9 @@ from derive.text.known import misspelled
 from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place
 from derive.text.user_text import shown_path
 
+#: The folder of the layers that every text can use.
+CATALOGUE = Path(__file__).resolve().parents[2] / "catalogue" / "layers"
+
 
 def read_text(path: str | Path) -> str:
     """Return the text of a file, or of the standard input for ``-``. Raises StatementError if it cannot be read."""
@@ -34,15 +37,25 @@ def read_text(path: str | Path) -> str:
 
 
 def load_from(folder: Path) -> Loader:
-    """Return a loader of the files in a folder. A name is no path, so that nothing outside of the folder is read."""
+    """Return a loader of the files in a folder, and of the layers of the catalogue, by their names without ending.
+
+    A name is no path, and links that leave the folder are refused, so that nothing outside of both is read. The
+    loader raises Misread for a name that neither has, and for a file that cannot be read.
+    """
 
     def load(name: str, place: Place) -> str:
-        path = folder / f"{name}{SUFFIX}"
-        if path.is_file() and path.resolve().parent == folder.resolve():
-            return read_text(path)
-        known = sorted(found.stem for found in folder.glob(f"*{SUFFIX}"))
+        for home in (folder, CATALOGUE):
+            path = home / f"{name}{SUFFIX}"
+            if path.is_file():
+                if path.resolve().parent != home.resolve():
+                    raise Misread(place, f"{path.name} is a link to a file in another folder: put the file itself here")
+                try:
+                    return read_text(path)
+                except StatementError as problem:
+                    raise Misread(place, str(problem)) from None
+        known = sorted(found.stem for home in (folder, CATALOGUE) for found in home.glob(f"*{SUFFIX}"))
         meant = misspelled(name, known)
-        hint = f"did you mean {meant}?" if meant else f"put {name}{SUFFIX} into the folder of the text"
-        raise Misread(place, f"there is no file {name}{SUFFIX}: {hint}")
+        here = f"put {name}{SUFFIX} into the folder of the text, or take one of `derive list layers`"
+        raise Misread(place, f"there is no file {name}{SUFFIX}: {f'did you mean {meant}?' if meant else here}")
 
     return load
