@@ -1,6 +1,5 @@
 # The next word after T words; the table of words is used to read and to predict.
 # Y. Bengio et al., "A neural probabilistic language model", 2003; O. Press, L. Wolf, 2016, arXiv:1608.05859.
-use embedding
 size      V = 7, T = 3, d = 4, h = 5
 input     word[T] in V
 target    y in V

@@ -22,10 +22,11 @@ _ALIKE = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοϲϳ", "ABEZHIKMNOPTYXocj", str
 
 @record
 class Place:
-    """A line and a column of a text, both from 1."""
+    """A line and a column of a text, both from 1; ``file`` is the name of a file that the text uses."""
 
     line: int
     column: int
+    file: str = ""
 
 
 @record
@@ -40,8 +41,8 @@ class Piece:
         before = self.text[:offset]
         lines = before.count("\n")
         if not lines:
-            return Place(self.place.line, self.place.column + offset)
-        return Place(self.place.line + lines, offset - before.rfind("\n"))
+            return Place(self.place.line, self.place.column + offset, self.place.file)
+        return Place(self.place.line + lines, offset - before.rfind("\n"), self.place.file)
 
     def part(self, start: int, stop: int) -> Piece:
         """A part of the piece, without the spaces around it."""
@@ -101,8 +102,10 @@ def _told(lines: Sequence[str], place: Place, message: str, source: str) -> str:
     )
 
 
-def logical_lines(text: str) -> Iterator[Piece]:
+def logical_lines(text: str, file: str = "") -> Iterator[Piece]:
     """The lines of a text without comments and empty ones; one with an open bracket goes on in the next.
+
+    ``file`` is the name of a file that another text uses, for the places.
 
     Raises Misread for a text that is too long, nested too deep, or has a character that no formula has.
     """
@@ -121,7 +124,7 @@ def logical_lines(text: str) -> Iterator[Piece]:
         if not opened:
             joined = "\n".join(kept)
             if joined.strip():
-                yield Piece(joined, Place(began, 1)).part(0, len(joined))
+                yield Piece(joined, Place(began, 1, file)).part(0, len(joined))
             kept = []
     if opened:
         sign, place = opened[-1]

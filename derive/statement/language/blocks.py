@@ -25,7 +25,7 @@ class Frame:
 
     ``arguments`` are formulas of the frame ``caller``; ``names`` maps the names that are declared here to those in
     the statement. ``leading`` are the indices over which the block is applied entry by entry, ``axes`` their axes, and
-    ``mapped`` the tensors that have them; ``sizes`` are those of declared indices.
+    ``mapped`` the tensors that have them; ``sizes`` are those of declared indices. ``place`` is that of the use.
     """
 
     block: Block | None = None
@@ -36,11 +36,26 @@ class Frame:
     axes: tuple[Axis, ...] = ()
     mapped: set[str] = field(default_factory=set)
     sizes: dict[str, Node] = field(default_factory=dict)
+    place: Place | None = None
 
     @property
     def root(self) -> Frame:
         """The frame of the text."""
         return self if self.caller is None else self.caller.root
+
+    @property
+    def sees_root(self) -> bool:
+        """Whether the names of the text mean something here: not in a block of a file, which is the same everywhere."""
+        return self.block is not None and not self.block.place.file
+
+    def located(self, place: Place, message: str) -> tuple[Place, str]:
+        """A problem in the text: one in a file that is used is placed where the text uses the file's block."""
+        at: Frame | None = self
+        while at is not None and at.place is not None and at.place.file:
+            at = at.caller
+        if not place.file or at is None or at.place is None:
+            return place, message
+        return at.place, f"line {place.line} of {place.file}: {message}"
 
 
 Step = tuple[Line, Frame]
@@ -120,7 +135,7 @@ class Expansion:
         if self._load is None:
             raise Misread(name.place, f"{name.name} cannot be read, since this text has no folder")
         problems: list[tuple[Place, str]] = []
-        found = read_lines(logical_lines(self._load(name.name, name.place)), problems)
+        found = read_lines(logical_lines(self._load(name.name, name.place), name.name), problems)
         lines, blocks = found.lines, found.blocks
         if problems:
             (place, message), *_ = problems
@@ -144,7 +159,7 @@ class Expansion:
             try:
                 self._put_line(line, frame, results or {})
             except Misread as problem:
-                self.problems.append((problem.place, problem.message))
+                self.problems.append(frame.located(problem.place, problem.message))
 
     def _put_line(self, line: Line, frame: Frame, results: Mapping[str, tuple[Frame, str]]) -> None:
         called = self.called(line)
@@ -188,7 +203,7 @@ class Expansion:
         for turn in range(count):
             last = turn == count - 1
             keys = [r.name if last else f"{r.name} {turn + 1}" for r in results]
-            inner = Frame(block, frame, self._arguments(block, call, given))
+            inner = Frame(block, frame, self._arguments(block, call, given), place=call.place)
             targets: dict[str, tuple[Frame, str]] = {}
             for result, key, name in zip(results, keys, block.results, strict=True):
                 if result.name in outer and last:

@@ -64,8 +64,8 @@ class TextReader(Meanings):
         return found
 
     def _say(self, place: Place, message: str) -> None:
-        if (place, message) not in self.problems:
-            self.problems.append((place, message))
+        if (problem := self.frame.located(place, message)) not in self.problems:
+            self.problems.append(problem)
 
     def state(self, statement: StatementBuilder) -> None:
         """State all lines. Raises TextError with all that is wrong."""
@@ -115,7 +115,7 @@ class TextReader(Meanings):
             return self._in(caller, node)
         final = frame.names.get(name)
         if final is None and frame.caller is not None:
-            return self._value(name, frame.root)
+            return self._value(name, frame.root) if frame.sees_root else None
         final = name if final is None else final
         if final in self.unsound:
             raise Unsound
