@@ -86,7 +86,7 @@ class _Values:
         if isinstance(node, Index):
             return _drawn("place", node.axis, at[node])
         if isinstance(node, Symbol):
-            return _drawn(node.name)
+            return _drawn(node.name, bool(node.is_integer))
         if isinstance(node, Add):
             return sum(self.of(a, at) for a in node.args)
         if isinstance(node, Mul):

@@ -103,7 +103,7 @@ class Lift:
         if isinstance(expression, Index):
             return nx.Place((expression,), expression, {})
         tensor = self.tensors.get(expression.name)
-        if tensor is None or tensor.is_number:
+        if tensor is None or tensor.is_number or expression.is_integer:  # a size may have the name of a tensor
             return nx.Value((), expression)
         return nx.Read((), tensor, (), {})
 

@@ -87,7 +87,7 @@ def _(expression: Expr, row: Side, column: Side, tensors: Mapping[str, Tensor]) 
 def _(expression: Symbol, row: Side, column: Side, tensors: Mapping[str, Tensor]) -> Lifted:
     if isinstance(expression, Index):
         raise LiftError(f"the index {expression} is used as a number, which has no matrix form")
-    tensor = tensors.get(expression.name)
+    tensor = None if expression.is_integer else tensors.get(expression.name)  # a size may have the name of a tensor
     return Lifted(mx.Number(expression) if tensor is None or tensor.is_number else mx.Array(tensor))
 
 
