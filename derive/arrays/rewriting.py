@@ -18,6 +18,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.arrays.along import NODES, Along
 from derive.arrays.equal import equal
 from derive.arrays.stable import difference_form
+from derive.calculus.cases import with_cases
 from derive.calculus.functions import Elementwise, X, elementwise, without_choices
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.promises import Promise
@@ -50,11 +51,13 @@ def entries_of(expression: Expr) -> set[str]:
     return {a.base.label.name for a in expression.atoms(Indexed)}
 
 
-def opened(value: Expr) -> Expr:
-    """Replace every named function by its definition."""
+def opened(value: Expr, in_sums: bool = False) -> Expr:
+    """Replace every named function by its definition; ``in_sums`` keeps the cases in the sums that SymPy moves out."""
     put_in = value.replace(
         lambda e: isinstance(e, Elementwise),
-        lambda e: e.definition.xreplace(dict(zip((X, *e.others), e.args, strict=True))),
+        lambda e: (with_cases(e.definition) if in_sums else e.definition).xreplace(
+            dict(zip((X, *e.others), e.args, strict=True))
+        ),
     )
     return without_choices(put_in)
 

@@ -135,7 +135,7 @@ class Trial:
     def _defined(self) -> tuple[Equation, ...]:
         """The sources and the statement over short axes, with the definitions of named functions put in."""
         short = map(self._small.equation, (*self.sources, self.statement))
-        return tuple(replace(e, expression=opened(e.expression)) for e in short)
+        return tuple(replace(e, expression=opened(e.expression, in_sums=True)) for e in short)
 
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
