@@ -9,8 +9,8 @@ block highway(x, n, f)
   a[i] = f(sum(W[i, j] * x[j], j) + b[i])
   o[i] = t[i] * a[i] + (1 - t[i]) * x[i]
 end
-use dense
+use dense, linear
 a = dense(x, n, h, tanh)
 o = repeat 2 highway(a, h, tanh)
-q = dense(o, h, k)
+q = linear(o, h, k)
 E = sum((y[i] - q[i])**2, i)

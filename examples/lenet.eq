@@ -1,6 +1,6 @@
 # A small convolutional network: convolutions with padding, stride and dilation, a largest value, a mean over places.
 # Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998.
-use conv2d, dense, max_pool2d
+use conv2d, linear, max_pool2d
 size    c = 2, d = 3, e = 4, n = 8, k = 5
 input   x[c, n, n]
 target  y[k]
@@ -10,7 +10,7 @@ r[f, s, t]  = relu(a[f, s, t])
 b           = max_pool2d(r, 2, 4, 4)
 o           = conv2d(b, d, e, 3, 2, 2, 3, stride = 2, padding = 1, dilation = 1)
 m[f]        = mean(tanh(o[f, s, t]), s, t)
-z           = dense(m, e, k)
+z           = linear(m, e, k)
 p[i]        = softmax(z[i], i)
 output        p
 E           = -sum(y[i] * log(p[i]), i)

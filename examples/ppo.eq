@@ -1,13 +1,13 @@
 # Proximal policy optimisation: the ratio of the new probability of an action to the old one is clipped.
 # J. Schulman et al., "Proximal policy optimization algorithms", 2017, arXiv:1707.06347.
-use dense
+use dense, linear
 size      n = 3, h = 5, k = 4
 input     state[n], action in k, advantage, old
 target    gain
 constant  clip = 0.2, share = 0.01
 a       = dense(state, n, h, tanh)
-z       = dense(a, h, k)
-value   = dense(a, h, 1)
+z       = linear(a, h, k)
+value   = linear(a, h, 1)
 l[i]    = log_softmax(z[i], i)
 ratio   = exp(l[action] - old)
 near    = min(max(ratio, 1 - clip), 1 + clip)

@@ -28,6 +28,7 @@ from derive.paper.characters import LETTERS
 from derive.paper.notation import PSI, Notation
 from derive.paper.page import Page
 from derive.paper.text import text
+from derive.statement.language.layers import Layer
 
 _OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
 _INPUTS = Axis(Symbol("n", integer=True, positive=True))
@@ -35,7 +36,7 @@ _INPUTS = Axis(Symbol("n", integer=True, positive=True))
 
 @singledispatch
 def formula(entry: object) -> str:
-    """Return the formula of a catalogue entry on one line of Unicode text."""
+    """Return the formula of a catalogue entry on one line of Unicode text; of a layer, its call in a text."""
     raise NotImplementedError(f"no formula is known for {type(entry).__name__}")
 
 
@@ -61,6 +62,11 @@ def _(entry: Bias) -> str:
     dense = entry.build(1, _OUTPUTS, x, IndexSupply())
     tensors = (x, *dense.parameters, *(e.target for e in dense.equations))
     return _stated(dense.equations[-1], *(replace(t, layer=None) for t in tensors))
+
+
+@formula.register
+def _(entry: Layer) -> str:
+    return entry.call
 
 
 @formula.register

@@ -34,6 +34,7 @@ CATALOGUES = {
     "activations": ("derive.catalogue.activations", "ACTIVATIONS"),
     "losses": ("derive.catalogue.losses", "LOSSES"),
     "biases": ("derive.catalogue.biases", "BIASES"),
+    "layers": ("derive.statement.language.layers", "LAYERS"),
     "notations": ("derive.paper.notation", "NOTATIONS"),
     "optimizers": ("derive.learning.optimizers", "OPTIMIZERS"),
     "schedules": ("derive.learning.schedules", "SCHEDULES"),
