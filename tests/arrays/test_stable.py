@@ -7,13 +7,14 @@ import mpmath
 import numpy as np
 import pytest
 from helpers import derivation, load
-from sympy import Expr, Integer, Piecewise, Rational, Symbol, cos, exp, lambdify, log, sin, tanh
+from sympy import Expr, IndexedBase, Integer, Piecewise, Rational, Symbol, cos, exp, lambdify, log, sin, tanh
 
 from derive.arrays.exact import recognise
-from derive.arrays.rewriting import entries_of
+from derive.arrays.rewriting import entries_of, opened
 from derive.arrays.stability import Stability
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm, stable_form
 from derive.calculus.functions import X, derivative, elementwise
+from derive.calculus.index import Axis, Index, total
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.catalogue.losses import LOSSES, loss
 from derive.targets.numpy.evaluator import NumPyEvaluator
@@ -170,3 +171,12 @@ def test_several_variables_keep_their_places():
     y = Symbol("y", real=True)
     form = stable_form(-y * log(ACTIVATIONS["sigmoid"].formula))
     assert form.rate == 1 and y in form.value.free_symbols
+
+
+def test_cases_stay_in_the_sums_around_them():
+    """SymPy would move them out, and with them an index that a sum binds."""
+    i, j, k = (Index(name, Axis(Integer(3))) for name in "ijk")
+    a, b = (IndexedBase(name, real=True) for name in "ab")
+    f = elementwise("f", Piecewise((1, X > 0), (exp(X), True)))
+    value = total(a[j] * total(f(total(b[i, k] * a[k], k)) * b[j, i], i), j)
+    assert opened(value, in_sums=True).free_symbols.isdisjoint({i, j, k})
