@@ -53,7 +53,12 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
     may bind the same index. Raises ContractionError if a delta is inside a function or a power.
     """
     expression = sympify(expression)
-    if not expression.has(KroneckerDelta) or isinstance(expression, KroneckerDelta):
+    if isinstance(expression, KroneckerDelta):
+        single = {
+            i: Integer(i.axis.start) for i in expression.free_symbols if isinstance(i, Index) and i.axis.extent == 1
+        }
+        return [Term((), (expression.xreplace(single),))]
+    if not expression.has(KroneckerDelta):
         return [Term((), tuple(Mul.make_args(expression)))]
     if isinstance(expression, Add):
         return [term for part in expression.args for term in expand(part, supply)]

@@ -128,3 +128,23 @@ def test_windows_that_read_an_entry_several_times_are_counted(dtype):
     assert {a.dtype for a in slopes.values()} == {np.dtype(dtype)}
     assert np.allclose(slopes["w"] / slopes["w"][0], [[1], [1], [2], [1], [2], [1]])
     assert np.allclose(slopes["v"] / slopes["v"][1], [[0], [1], [2], [3], [2], [1]])
+
+
+def test_a_tensor_may_have_the_name_of_the_number_of_samples():
+    text = """
+        size n = 3, k = 2
+        input x[n, k]
+        target y[k]
+        parameter W[k, k, n]
+        m[i, p in k] = sum(W[i, r, j] * x[j, r + p - 1], j, r)
+        q[i] = mean(m[i, p], p)
+        E = sum((y[i] - q[i])**2, i)
+    """
+    derive(Statement(text)).check().require()
+
+
+def test_an_entry_of_an_axis_with_one_entry_is_read_on_paper_and_in_code():
+    s = Statement("input x[3]\n target y\n parameter W[1, 3]\n q[i] = tanh(sum(W[i, j] * x[j], j))\n E = (y - q[1])**2")
+    derivation = derive(s)
+    assert any(line.startswith("Ψ_q") for line in derivation.summary())
+    derivation.check().require()
