@@ -54,10 +54,9 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
     """
     expression = sympify(expression)
     if isinstance(expression, KroneckerDelta):
-        single = {
-            i: Integer(i.axis.start) for i in expression.free_symbols if isinstance(i, Index) and i.axis.extent == 1
-        }
-        return [Term((), (expression.xreplace(single),))]
+        indices = [s for s in expression.free_symbols if isinstance(s, Index)]
+        alone = {i: Integer(i.axis.start) for i in indices if len(indices) == 1 and i.axis.extent == 1}
+        return [Term((), (expression.xreplace(alone),))]
     if not expression.has(KroneckerDelta):
         return [Term((), tuple(Mul.make_args(expression)))]
     if isinstance(expression, Add):

@@ -158,6 +158,6 @@ def test_tidy_leaves_no_sum_of_ones(count):
 
 
 def test_a_delta_of_an_index_with_a_single_place_is_known():
-    one, j = Index("one", axis(1)), Index("j", axis(1))
-    assert summed(delta(one, Integer(1)) * A[I3,]) == summed(delta(one, j) * A[I3,], j) == A[I3,]
+    one = Index("one", axis(1))
+    assert summed(delta(one, Integer(1)) * A[I3,]) == A[I3,]
     assert summed(delta(one, Integer(2)) * A[I3,]) == 0
