@@ -81,6 +81,7 @@ LETTERS: dict[str, Letter] = {
     "Psi": Letter(r"\Psi", "Ψ", 0.8),
     "Delta": Letter(r"\Delta", "Δ", 0.9),
     "delta": Letter(r"\delta", "δ"),
+    "eps": Letter(r"\varepsilon", "ε"),
     "epsilon": Letter(r"\varepsilon", "ε"),
     "eta": Letter(r"\eta", "η"),
     "alpha": Letter(r"\alpha", "α"),

@@ -279,3 +279,8 @@ def test_any_changed_text_is_stated_or_refused(data: Any):
         cut = data.draw(st.integers(0, 6))
         text = text[:at] + data.draw(st.sampled_from(CHANGES)) + text[at + cut :]
     refused_or_stated(text)
+
+
+def test_eps_is_printed_as_the_letter_unless_another_number_has_it():
+    assert r"\varepsilon" in derive(Statement(LAYER_NORM)).latex(detail="brief")
+    assert r"\mathrm{eps}" in derive(Statement(LAYER_NORM, optimizer="adam")).latex(detail="brief")
