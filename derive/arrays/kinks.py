@@ -17,9 +17,9 @@ def kink_nodes(program: ArrayProgram) -> Iterator[mx.Node]:
     """Yield a node for each place where the formula of a function changes: that is where the node is 0.
 
     Jumps of the second derivative count too, since they affect finite differences, if less. Functions
-    that do not depend on a parameter are omitted.
+    that depend on no parameter, and on no input with a gradient, are omitted.
     """
-    fixed = {t.name for t in program.inputs} | {*program.constants}
+    fixed = {t.name for t in program.inputs if t not in program.sought} | {*program.constants}
     found: dict[mx.Node, None] = {}
     for statement in program.stage("forward", "error"):
         for side in _sides(statement.equation.expression):

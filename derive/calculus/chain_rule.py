@@ -72,10 +72,10 @@ class LocalDerivative:
 
 @record
 class Chains:
-    """All local derivatives between the error and the parameters.
+    """All local derivatives between the error and the variables, the parameters and the inputs on request.
 
     ``edges[name]`` holds the local derivatives of that tensor's equation with
-    respect to the tensors that depend on a parameter. The local derivatives that are zero are
+    respect to the tensors that depend on a variable. The local derivatives that are zero are
     ``vanishing``: no chain has one.
     """
 
@@ -83,14 +83,14 @@ class Chains:
     edges: dict[str, tuple[LocalDerivative, ...]]
     vanishing: tuple[LocalDerivative, ...] = ()
 
-    def paths(self, parameter: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
-        """Yield every chain from the error to ``parameter`` as a tuple of local derivatives.
+    def paths(self, variable: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
+        """Yield every chain from the error to ``variable`` as a tuple of local derivatives.
 
         Their number can grow exponentially, so the chains are generated one at a time. The search
-        starts at the parameter, because every path from there leads to the error.
+        starts at the variable, because every path from there leads to the error.
         """
         error = self.forward.error.target.name
-        stack: list[tuple[str, _Link | None]] = [(parameter.name, None)]
+        stack: list[tuple[str, _Link | None]] = [(variable.name, None)]
         while stack:
             name, below = stack.pop()
             if name == error:
@@ -118,7 +118,7 @@ class Chains:
     def tensors(self) -> tuple[Tensor, ...]:
         """The tensors on the chains in reverse topological order: each follows all that depend on it."""
         computed = tuple(e.target for e in reversed(self.forward.equations) if e.target.name in self.edges)
-        return computed + self.forward.parameters
+        return computed + self.forward.variables
 
 
 class _Link(NamedTuple):
@@ -135,8 +135,8 @@ def _edges(link: _Link | None) -> Iterator[LocalDerivative]:
 
 
 def chains(forward: ForwardPass) -> Chains:
-    """Differentiate every equation with respect to every tensor that depends on a parameter."""
-    leads = {p.name for p in forward.parameters}
+    """Differentiate every equation with respect to every tensor that depends on a variable."""
+    leads = {t.name for t in forward.variables}
     edges: dict[str, tuple[LocalDerivative, ...]] = {}
     order = {name: position for position, name in enumerate(forward.tensors)}
     short, ranges = ShortForms(forward.equations), forward.ranges
@@ -150,7 +150,7 @@ def chains(forward: ForwardPass) -> Chains:
         if kept := tuple(edge for edge in found if edge.value != 0):
             edges[equation.target.name] = kept
             leads.add(equation.target.name)
-    _refuse_idle_parameters(forward, edges)
+    _refuse_idle_variables(forward, edges)
     return Chains(forward, _reached(forward, edges), tuple(vanishing))
 
 
@@ -264,12 +264,12 @@ def _reached(
     return kept
 
 
-def _refuse_idle_parameters(forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]) -> None:
+def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]) -> None:
     reached = {e.wrt.name for es in _reached(forward, edges).values() for e in es}
-    idle = [p.name for p in forward.parameters if p.name not in reached]
-    if idle:
-        several = "s" * (len(idle) > 1)
-        raise StatementError(f"the error does not depend on the parameter{several} {listed(idle)}")
+    for what, tensors in (("parameter", forward.parameters), ("input", forward.variables)):
+        idle = [t.name for t in tensors if t.name not in reached]
+        if idle:
+            raise StatementError(f"the error does not depend on the {what}{'s' * (len(idle) > 1)} {listed(idle)}")
 
 
 def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:

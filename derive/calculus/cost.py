@@ -111,7 +111,7 @@ def _is_divisor(factor: Expr) -> bool:
 
 
 def multiplications_by_chain(chains: Chains, batch: bool = False) -> Expr:
-    """Count the multiplications needed if every scalar chain to every parameter is evaluated separately.
+    """Count the multiplications needed if every scalar chain to every variable is evaluated separately.
 
     They are those for one sample, or for a whole batch, whose chains lead through all its samples.
 
@@ -121,14 +121,14 @@ def multiplications_by_chain(chains: Chains, batch: bool = False) -> Expr:
     found, ones = _counts(chains, batch), _with_ones(chains.forward.tensors.values())
     read = _from_data(chains.forward.inputs, chains.forward.equations)
     count = Integer(0)
-    for parameter in chains.forward.parameters:
-        for edge in chains.into(parameter):
+    for variable in chains.forward.variables:
+        for edge in chains.into(variable):
             if not batch and edge.of.name not in read:  # a penalty, which is computed once for all samples
                 continue
             above, already = found[edge.of.name]
             each = fan(edge, batch) * (already + above * (_factors(edge, ones, batch) - 1))
             count += _entries(edge.wrt_indices, _lengths(edge.value)) * each
-    return _exact(count)
+    return _exact(count if batch else count.xreplace({SAMPLES: Integer(1)}))
 
 
 def scalar_chains(chains: Chains, tensor: Tensor, entry: Sequence[Expr] = ()) -> Expr:

@@ -26,7 +26,8 @@ class ForwardPass:
     equations read to their values. ``outputs`` are the names of the tensors that are predicted; empty
     if there is one that the equations tell. ``starts`` maps parameters to their initial values: the name of an
     initialisation, a number, or an array as nested tuples. A parameter without an entry starts by the default.
-    ``letters`` are the names that the author gave to the indices over each axis.
+    ``letters`` are the names that the author gave to the indices over each axis. ``sought`` are the names of the
+    inputs with respect to which the error is differentiated, too.
     """
 
     equations: tuple[Equation, ...]
@@ -38,6 +39,7 @@ class ForwardPass:
     outputs: tuple[str, ...] = ()
     starts: Mapping[str, Any] = field(default_factory=dict)
     letters: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
+    sought: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("equations", "inputs", "parameters", "promises", "outputs"):
@@ -48,6 +50,11 @@ class ForwardPass:
     def error(self) -> Equation:
         """The last equation: the error E."""
         return self.equations[-1]
+
+    @property
+    def variables(self) -> tuple[Tensor, ...]:
+        """The tensors with respect to which the error is differentiated: the parameters, then inputs on request."""
+        return (*self.parameters, *(t for t in self.inputs if t.name in self.sought))
 
     @cached_property
     def predictions(self) -> tuple[Tensor, ...]:

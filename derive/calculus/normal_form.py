@@ -48,6 +48,10 @@ class Stated(Protocol):
         """The names of the predicted tensors; empty if the equations tell."""
 
     @property
+    def sought(self) -> tuple[str, ...]:
+        """The names of the inputs with respect to which the error is differentiated, too."""
+
+    @property
     def starts(self) -> Mapping[str, Any]:
         """The initial values of parameters, by name."""
 

@@ -55,7 +55,7 @@ class _Search:
         self.found: list[Equation] = []
         self.tensors = forward.tensors.copy()
         self._short = ShortForms()
-        self._depending = {p.name for p in forward.parameters}
+        self._depending = {t.name for t in forward.variables}
         self._ranges = forward.ranges
 
     def add(self, equation: Equation) -> None:
@@ -103,7 +103,7 @@ class _Search:
         return next(n for n in names if n not in taken)
 
     def _varying(self, equation: Equation, *parts: Equation) -> set[str]:
-        """The tensors that an equation reads and that depend on a parameter."""
+        """The tensors that an equation reads and that depend on a variable."""
         own = set[str]()
         for e in parts:
             own |= {e.target.name} if not {*symbols_read(e.expression)}.isdisjoint(self._depending | own) else set()

@@ -137,6 +137,11 @@ class Program:
         return {f.name: getattr(self, f.name) for f in fields(Program)}
 
     @property
+    def sought(self) -> tuple[Tensor, ...]:
+        """The inputs with respect to which the error is differentiated, too."""
+        return tuple(s.target.about for s in self.stage("gradient") if s.target.about in self.inputs)
+
+    @property
     def prediction(self) -> Tensor:
         """The tensor that the network predicts."""
         return self.tensors[self.predicted]
@@ -259,7 +264,8 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     forward = chains.forward
     backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
     psi, gradients = backward.run()
-    step = learning.updates(forward.parameters, [g.target for g in gradients], forward.supply)
+    learned = [g.target for g in gradients if g.target.about in forward.parameters]
+    step = learning.updates(forward.parameters, learned, forward.supply)
     constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
@@ -369,7 +375,7 @@ class _Backwards:
                 result, name = self._name(tensor, result, psi)
             self.passages.append(Passage(tensor, result.indices, self.chains.into(tensor), reasons, name))
             self.found[tensor.name] = result
-        return psi, [self._gradient(p) for p in self.forward.parameters]
+        return psi, [self._gradient(t) for t in self.forward.variables]
 
     def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
         read, given = set[str](), [of_axes(tensor.axes)]
@@ -426,9 +432,9 @@ class _Backwards:
         mean = Mul(*(f for f in Mul.make_args(tidy(value)) if f == 1 / SAMPLES))
         return sympify(self.scale.sign) * (mean if self.scale.per_sample else 1)
 
-    def _gradient(self, parameter: Tensor) -> Equation:
-        found = self.found[parameter.name]
-        gradient = Tensor(f"dE_d{parameter.name}", "gradient", parameter.axes, parameter.layer, about=parameter)
+    def _gradient(self, variable: Tensor) -> Equation:
+        found = self.found[variable.name]
+        gradient = Tensor(f"dE_d{variable.name}", "gradient", variable.axes, variable.layer, about=variable)
         return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
 
 

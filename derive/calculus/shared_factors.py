@@ -29,7 +29,7 @@ def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
     """Return the shared factors, from the error outward.
 
     A factor is shared if at least two scalar chains continue from each of its
-    entries: to different tensors, or to several entries of one parameter. The
+    entries: to different tensors, or to several entries of one variable. The
     error itself is not a factor, nor is a plain number such as the derivative
     of the error with respect to one of its terms.
     """
@@ -53,11 +53,11 @@ def _part(ways: tuple[LocalDerivative, ...], chains: Chains) -> bool:
     if len(ways) != 1:
         return len(ways) > 1
     (way,) = ways
-    return way.wrt in chains.forward.parameters and _fans_out(way)
+    return way.wrt in chains.forward.variables and _fans_out(way)
 
 
 def _fans_out(way: LocalDerivative) -> bool:
-    """Whether one entry of the factor serves several entries of the parameter."""
+    """Whether one entry of the factor serves several entries of the variable."""
     tied = set(way.tied.values())
     free = [axis for axis, index in zip(way.wrt.axes, way.wrt_indices, strict=True) if index not in tied]
     return any(axis.extent != 1 for axis in free)

@@ -122,6 +122,10 @@ def _check_data(forward: Stated) -> None:
     for tensor in forward.parameters:
         if any(a.sample for a in tensor.axes):
             raise StatementError(f"the parameter {tensor.name} has an axis of samples, but is the same for all samples")
+    given_reals = {t.name for t in forward.inputs if t.places is None}
+    for name in forward.sought:
+        if name not in given_reals:
+            raise StatementError(f"{name} has no gradient: only an input of real numbers has one on request")
     for promise in forward.promises:
         axes, given = promise.tensor.axes, promise.tensor in forward.inputs
         if not given and promise.tensor not in forward.parameters:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from sympy import Expr, Indexed, Integer, Sum, oo
 
 from derive.calculus.chain_rule import LocalDerivative
-from derive.calculus.index import Index, Tensor, put
+from derive.calculus.index import Index, IndexSupply, Tensor, put
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.calculus.rules import INDEPENDENCE
+from derive.calculus.sample import single_index
 from derive.calculus.scalar_chains import Link, ScalarChain, at_entry, scalar_chains
 from derive.document.blocks import (
     BREAK,
@@ -68,25 +69,28 @@ class Weight:
 
     @property
     def entry(self) -> tuple[Expr, ...]:
-        """The indices of the entry."""
-        return tuple(Integer(n) for n in self.highlight.entry)
+        """The indices of the entry; that of the sample is a letter."""
+        numbers, axes = iter(self.highlight.entry), self.parameter.axes
+        letters = self.view.shown(IndexSupply("entry").several(axes))
+        return tuple(i if axis.sample else Integer(next(numbers)) for i, axis in zip(letters, axes, strict=True))
 
     @property
     def symbol(self) -> Box:
         """Its symbol."""
-        return self.view.page.symbol(self.single, self.entry)
+        return self.view.page.symbol(self.single, tuple(map(single_index, self.entry)))
 
     @property
     def single(self) -> Tensor:
         """The parameter in the program for one sample."""
-        return next(p for p in self.view.single.parameters if p.name == self.parameter.name)
+        return self.view.single.tensors[self.parameter.name]
 
     @property
     def noun(self) -> str:
         """Its noun, such as weight or bias."""
         if self.parameter.role == Role.BIAS and not self.view.is_added(self.parameter):
             return "parameter"
-        return self.parameter.role if self.parameter.role in (Role.WEIGHT, Role.BIAS) else "parameter"
+        known = (Role.WEIGHT, Role.BIAS, Role.INPUT)
+        return self.parameter.role if self.parameter.role in known else "parameter"
 
     @property
     def chains(self) -> list[ScalarChain | None]:
@@ -369,8 +373,9 @@ def _compared(weight: Weight, found: Slope) -> list[Block]:
     )
     return [
         say(
-            "The derivative of the loss with respect to {}, and numerical values that change this parameter alone:",
+            "The derivative of the loss with respect to {}, and numerical values that change this {} alone:",
             weight.symbol,
+            "input" if weight.noun == Role.INPUT else "parameter",
         ),
         table,
     ]

@@ -266,9 +266,9 @@ def _over_samples(node: ExprWithLimits) -> bool:
 
 
 def _reads_outside(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether an index other than a letter or a number may lie outside the axis at which it stands."""
+    """Whether an index other than a number may lie outside the axis at which it stands."""
     return any(
-        not (isinstance(index, Index) or index.is_Integer or lies_on(index, axis))
+        not (index.is_Integer or lies_on(index, axis))
         for entry in equation.expression.atoms(Indexed)
         for index, axis in zip(entry.indices, tensors[entry.base.label.name].axes, strict=True)
     )

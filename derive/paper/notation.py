@@ -92,7 +92,7 @@ class Notation:
     def code_name(self, tensor: Tensor) -> str:
         """The name of a tensor in generated code."""
         if tensor.role == Role.GRADIENT and tensor.about is not None:
-            stem = self.code_name(tensor.about)
+            stem = tensor.about.name if tensor.about.is_data else self.code_name(tensor.about)
             return f"d{stem}" if self.derivative == "d" else f"dE_d{stem}"
         if tensor.replaces:
             return self.code_name(tensor.replaces)

@@ -77,6 +77,7 @@ class StatementBuilder:
         self._starts: dict[str, Any] = {}
         self._promises: list[Promise] = []
         self._outputs: list[str] = []
+        self._sought: list[str] = []
 
     def __repr__(self) -> str:
         parts = [
@@ -119,13 +120,26 @@ class StatementBuilder:
 
     # Data and parameters.
 
-    def input(self, name: str, *sizes: Size | int, samples: bool = True, values: Size | int | None = None) -> Entries:
+    def input(
+        self,
+        name: str,
+        *sizes: Size | int,
+        samples: bool = True,
+        values: Size | int | None = None,
+        gradient: bool = False,
+    ) -> Entries:
         """State an input. Without ``samples`` it is the same for all samples.
 
         With ``values``, its entries are whole numbers that number the entries of that size, and may be used as an
-        index: ``C[word[t], i]``.
+        index: ``C[word[t], i]``. With ``gradient``, the derivative of the error with respect to its entries is
+        derived, too.
         """
-        return self._given(name, Role.INPUT, INPUT, sizes, samples, values)
+        if gradient and values is not None:
+            raise StatementError(f"{name} has no gradient, because its entries are whole numbers: leave gradient out")
+        found = self._given(name, Role.INPUT, INPUT, sizes, samples, values)
+        if gradient:
+            self._sought.append(name)
+        return found
 
     def target(self, name: str, *sizes: Size | int, samples: bool = True, values: Size | int | None = None) -> Entries:
         """State a target, of which an input differs only in that predictions do not need it."""
@@ -293,6 +307,11 @@ class StatementBuilder:
         if {Mask, SumsToOne} <= {type(p) for p in (*same, promise)}:
             name = promise.tensor.name
             raise StatementError(f"{name} is promised to sum to 1 and to be 0 or 1: promise only that it sums to 1")
+        if promise.tensor.name in self._sought and isinstance(promise, Mask | SumsToOne):
+            raise StatementError(
+                f"{promise.tensor.name} has a gradient, so its entries change one by one, and cannot be promised to be "
+                "0 or 1 or to sum to 1: leave out the gradient or the promise"
+            )
         self._promises.append(promise)
 
     # The whole.
@@ -316,6 +335,7 @@ class StatementBuilder:
             {**self._constants, **constants},
             tuple(self._outputs),
             dict(self._starts),
+            sought=tuple(self._sought),
         )
 
     # Checks.

@@ -98,6 +98,8 @@ def computed(module: Any, program: Program, names: Mapping[str, str], point: Poi
         values = network.values(parameters, point.data)
         error = network.error(parameters, *point.data, values)
         slopes = network.gradients(parameters, *point.data, values)
+        if program.sought:
+            slopes |= network.input_gradients(parameters, *point.data, values)
         network.step(parameters, state, point.data, point.learning_rate)
     values = {**values, names[program.stage("error")[-1].target.name]: error}
     found = {}
@@ -118,8 +120,9 @@ def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, 
     gradients = {s.target.about.name: s.target.name for s in program.stage("gradient") if s.target.about}
     with np.errstate(all="ignore"):
         yield "error()", program.stage("error")[-1].target.name, module.error(parameters, *point.data)
-        for name, value in module.gradients(parameters, *point.data).items():
-            yield "gradients()", gradients[name], value
+        for function in ("gradients", *(["input_gradients"] if program.sought else [])):
+            for name, value in getattr(module, function)(parameters, *point.data).items():
+                yield f"{function}()", gradients[name], value
         inputs = point.data[: len(module.NETWORK.data.inputs)]
         yield "forward()", program.predicted, module.forward(parameters, *inputs)
         for name, value in _predicted(module, program, inputs, point).items():

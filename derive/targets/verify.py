@@ -18,6 +18,7 @@ from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import digits_lost, worst_function
 from derive.targets.grouped import Grouped
+from derive.targets.inputs import WithInputs
 from derive.targets.named import example
 from derive.targets.names import code_names
 from derive.targets.numpy.package import Rendered
@@ -60,8 +61,8 @@ ENTRIES = 64
 class GradientReport:
     """The results of the check of a module.
 
-    ``parameters`` maps each parameter to the worst relative differences of its gradient from the complex step
-    and from central differences. ``layers`` are the layers of the network that was checked, if it is a smaller
+    ``parameters`` maps each parameter, and each input with a gradient, to the worst relative differences of its
+    gradient from the complex step and from central differences. ``layers`` are the layers of the network that was checked, if it is a smaller
     one. The example has ``samples`` samples and was drawn from ``seed``. ``entries`` is the number of entries of
     each parameter that were checked one by one (None: all), in addition to a random direction; up to ``together``
     parameters shared a direction. ``left_out`` of the ``slopes`` were not compared with central differences,
@@ -259,7 +260,12 @@ def compare_named(
 def check_gradients(module: Any, entries: int | None) -> GradientReport:
     """Run the check of a generated module on its own example; all entries if ``entries`` is None."""
     seed, drawn = example(module, SAMPLES, SEED)
-    report = _measured(module.NETWORK, drawn, entries)
+    network = module.NETWORK
+    parameters, *data = drawn
+    if network.has_input_gradients:
+        network = WithInputs(network, [*network.sensitivities(*drawn)])
+        parameters = network.joined(parameters, data)
+    report = _measured(network, (parameters, *data), entries)
     apart, broken = _renderings(module, *drawn)
     with np.errstate(all="ignore"):
         finite = bool(np.isfinite(module.error(*drawn)))

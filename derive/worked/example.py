@@ -149,7 +149,10 @@ def _beside(style: Layout, own: Layout, measured: Measured, digits: int) -> Layo
 def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
     """Convert the indices of an entry, as counted in the equations, to its position in the stored array."""
     offsets = tuple(i - axis.start for i, axis in zip(indices, tensor.axes, strict=True))
-    if len(offsets) >= 2:
+    if len(offsets) > 2:
+        order = sorted(range(len(offsets)), key=lambda n: not tensor.axes[n].sample)
+        return tuple(offsets[n] for n in order)
+    if len(offsets) == 2:
         return offsets
     if not offsets:
         return 0, 0
@@ -283,7 +286,7 @@ class _Runner:
                 )
 
     def _gradients(self) -> tuple[Tensor, ...]:
-        return tuple(s.target for s in self.program.stage("gradient"))
+        return tuple(s.target for s in self.program.stage("gradient") if s.target.about in self.program.parameters)
 
     def _slopes(self, machine: Interpreter) -> dict[tuple[str, str], Array]:
         """The values of the elementwise functions in the backward equations, by function and argument."""

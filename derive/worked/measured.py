@@ -169,8 +169,8 @@ class Kink:
 
 
 def kinks(program: Program) -> Iterator[Kink]:
-    """The kinks of the functions that depend on a parameter."""
-    given = {t.name for t in program.inputs}
+    """The kinks of the functions that depend on a parameter, or on an input with a gradient."""
+    given = {t.name for t in program.inputs if t not in program.sought}
     for statement in program.stage("forward", "error"):
         for node in sorted(statement.equation.expression.atoms(Elementwise), key=str):
             learned = any(entry.base.label.name not in given for entry in node.args[0].atoms(Indexed))

@@ -1,4 +1,4 @@
-"""The derivative of the error with respect to one weight: by the generated module and numerically.
+"""The derivative of the error with respect to one weight or input: by the generated module and numerically.
 
 Intermediate values are those of the program.
 """
@@ -17,6 +17,7 @@ from derive.calculus.evaluate import FLOATS, Interpreter, as_floats, interpret
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import Program
 from derive.record import record
+from derive.targets.inputs import WithInputs
 from derive.targets.named import Point, sizes
 from derive.targets.numpy.runtime.example import draw_example
 from derive.text.errors import SpecError
@@ -88,17 +89,23 @@ def slope(
         return None
     module = derivation.numpy_target.module
     parameters, data, digits = _start(derivation, module, numbers, samples)
-    shape = parameters[parameter.name].shape
-    place = position(parameter, entry)
+    network: Any = module.NETWORK
+    given = parameters
+    if derivation.program.sought:
+        network = WithInputs(network, [t.name for t in derivation.program.sought])
+        given = network.joined(parameters, data)
+    shape = given[parameter.name].shape
+    units = iter(entry)
+    place = position(parameter, tuple(a.start if a.sample else next(units) for a in parameter.axes))
     if any(n >= length for n, length in zip(place, shape, strict=True)):
-        raise SpecError(f"{parameter.name} is {shape[0]} by {shape[1]} in these numbers, and has no such entry")
+        raise SpecError(f"{parameter.name} is {' by '.join(map(str, shape))} in these numbers, and has no such entry")
     if any(np.any(np.abs(p) > LARGEST_PARAMETER) for p in parameters.values()):
         raise SpecError(_OUT_OF_RANGE)
     with np.errstate(all="ignore"):
         machine = _evaluated(derivation.program, Point(parameters, {}, data))
-        gradients = module.gradients(parameters, *data)
-        meter = Meter(module.NETWORK, derivation.program, {}, {}, data, ())
-        *found, _, noise = meter.entry(parameters, parameter.name, place)
+        gradients = network.differentiated(given, *data)
+        meter = Meter(network, derivation.program, {}, {}, data, ())
+        *found, _, noise = meter.entry(given, parameter.name, place)
     derived, central, exact = (np.array([[n]]) for n in (gradients[parameter.name][place], *found))
     measured = Measured(derived, central, exact, np.array([[False]]), noise)
     if not all(np.all(np.isfinite(as_floats(v))) for v in (*machine.values.values(), measured.central)):

@@ -17,7 +17,8 @@ from models import MODELS, Model, transformer
 from derive import Derivation, Edition, derive
 from derive.calculus.coupling import coupling
 from derive.calculus.evaluate import FLOATS, interpret
-from derive.calculus.index import Tensor
+from derive.calculus.index import Tensor, symbols_read
+from derive.calculus.promises import Mask, SumsToOne
 from derive.targets.loops.loops import evaluate
 
 #: The number of samples; no model has a size of 11.
@@ -127,6 +128,45 @@ def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> 
 @pytest.mark.sampled(7)
 def test_four_computations_agree_with_autograd(name):
     compared(MODELS[name]())
+
+
+def with_input_gradients(stated: Model) -> Derivation:
+    """The derivation of a model with the gradient of every input whose entries may change one by one."""
+    forward = stated.statement.forward_pass()
+    fixed = {p.tensor for p in forward.promises if isinstance(p, Mask | SumsToOne)}
+    read = {name for e in forward.equations for name in symbols_read(e.expression)}
+    inputs = [t for t in forward.inputs if t.role == "input" and t.places is None and t not in fixed]
+    return derive(replace(forward, sought=tuple(t.name for t in inputs if t.name in read)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.sampled(5)
+def test_gradients_of_inputs_agree_with_autograd(name):
+    stated = MODELS[name]()
+    derivation = with_input_gradients(stated)
+    program, (data, parameters) = derivation.program, drawn(derivation, stated)
+    if not (names := [t.name for t in program.sought]):
+        pytest.skip("the model has no input of real numbers that may change one by one")
+    derivation.check().require()
+    given = {n: np.asarray(data[n], float) for n in names}
+    expected = grad(lambda x: stated.error(**{**data, **x}, **parameters))(given)
+    tensors = {t.name: t for t in (*program.inputs, *program.parameters)}
+    values = {name: samples_last(tensors[name], np.asarray(v)) for name, v in {**data, **parameters}.items()}
+    sizes = {**stated.sizes, "m": SAMPLES}
+    slopes = {s.target.about.name: s.target.name for s in program.stage("gradient")}
+    for found in (interpret(program, values, sizes, FLOATS, STAGES), evaluate(program, values, sizes, STAGES)):
+        for name in names:
+            assert off(found[slopes[name]], samples_last(tensors[name], expected[name])) < 1e-10, name
+    module: Any = load(derivation.numpy("core"))
+    own, given = (
+        {t.name: stored(t, v[t.name]) for t in ts}
+        for ts, v in ((program.parameters, parameters), (program.inputs, data))
+    )
+    kept: dict[str, Any] = {}
+    module.forward(own, *(given[t.name] for t in program.inputs if t.role == "input"), kept)
+    module.gradients(own, *given.values(), kept)
+    for name, slope in module.input_gradients(own, *given.values(), kept).items():
+        assert off(slope, stored(tensors[name], expected[name])) < 1e-10, name
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from derive import SAMPLE_AXIS, ForwardPass, Network, SpecError, Statement, Stat
 from derive.calculus.index import SAMPLES, total
 from derive.files.seals import edited
 from derive.statement.quantities import SAME_SAMPLE
+from derive.targets.verify import check_gradients, loaded
 from derive.worked.example import work
 from derive.worked.given import Numbers, settled
 
@@ -257,6 +259,8 @@ REFUSED = {
     "leave u out, or write it as the last index of what is read",
     "s.error(y[r])": "the equation of E reads y[r, same sample], but r is neither on its left nor summed over",
     "s.output(x)": "the output x[n, samples] has no equation: give what s.define returns",
+    's.input("word", n, values=n, gradient=True)': "word has no gradient, because its entries are whole numbers: ",
+    's.promise_mask(s.input("q", n, gradient=True))': "q has a gradient, so its entries change one by one, and cannot ",
     "s.promise_mask(3)": "a promise about 3 is of no use: promise something about data or parameters",
     "s.promise_sums_to_one(y, over=j)": "no axis of y is one that j runs over: y[k, samples] has others",
     "s.promise_sums_to_one(y), s.promise_mask(y)": "y is promised to sum to 1 and to be 0 or 1: promise ",
@@ -276,6 +280,51 @@ def test_what_cannot_be_stated_is_refused_where_it_is_written(text):
     with pytest.raises((StatementError, TypeError)) as refused:
         eval(text, known)
     assert str(refused.value).startswith(REFUSED[text])
+
+
+def with_gradient(**options):
+    """A statement with an input whose gradient is derived."""
+    s = Statement(**options)
+    n, k = s.size("n", 3), s.size("k", 2)
+    x, y, W = s.input("x", n, gradient=True), s.target("y", k), s.parameter("W", k, n)
+    i, j = s.indices("i j", k, n)
+    o = s.define("o", i, tanh(s.sum(W[i, j] * x[j], j)))
+    s.error(s.mean((y[i] - o[i]) ** 2, i))
+    return s
+
+
+def test_the_gradient_of_an_input_is_a_function_that_no_step_calls():
+    derivation = derive(with_gradient(optimizer="adam", clip=1.0))
+    module = load(derivation.numpy())
+    own, X, Y = module.example(samples=4)
+    found = module.input_gradients(own, X, Y)
+    expected = -downhill(own["W"], X, Y)
+    assert list(found) == ["x"] and off(found["x"], expected) < 1e-14
+    assert list(module.gradients(own, X, Y)) == ["W"]
+    assert "input_gradients" not in derivation.numpy("core").partition("def update")[2]
+    assert set(derivation.check().parameters) == {"W", "x"}
+    assert "x[2]" in derivation.explain("x[2]") and "input_gradients" in derivation.markdown()
+
+
+def downhill(W, X, Y):
+    """The negative derivative of the mean squared error of tanh(W X) with respect to X."""
+    o = np.tanh(W @ X)
+    return W.T @ ((Y - o) * (1 - o**2)) / X.shape[1]
+
+
+def test_a_wrong_gradient_of_an_input_is_found():
+    source = derive(with_gradient()).numpy_target.rendered.linked
+    assert check_gradients(loaded(source), None).right
+    assert not check_gradients(loaded(source.replace("dE_dx = ", "dE_dx = 2 * ")), None).right
+
+
+def test_an_input_that_the_error_does_not_read_has_no_gradient():
+    s = with_gradient()
+    s.input("q", gradient=True)
+    with pytest.raises(StatementError, match="the error does not depend on the input q"):
+        derive(s)
+    with pytest.raises(StatementError, match="z has no gradient: only an input of real numbers has one"):
+        derive(replace(with_gradient().forward_pass(), sought=("z",)))
 
 
 def test_the_error_is_stated_once():

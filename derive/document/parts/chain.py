@@ -296,7 +296,7 @@ def one_weight(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Blo
     count = number_of_paths(view, original, entry)
     shown = shown_chains(view, original, entry)
     symbol = view.page.symbol(parameter, tuple(entry))
-    noun = "weight" if parameter.role == Role.WEIGHT else "parameter"
+    noun = parameter.role if parameter.role in (Role.WEIGHT, Role.INPUT) else "parameter"
     if count == oo:
         number: str | Box = f"More than {COUNTED}"
     else:
@@ -326,8 +326,8 @@ def number_of_paths(view: View, parameter: Tensor, entry: Sequence[Expr]) -> Exp
 
 
 def _original(view: View, parameter: Tensor) -> Tensor:
-    """The parameter in the program for a batch."""
-    return next(p for p in view.derivation.forward.parameters if p.name == parameter.name)
+    """The parameter or the input in the program for a batch."""
+    return view.derivation.forward.tensors[parameter.name]
 
 
 def shown_chains(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[ScalarChain | None]:

@@ -50,7 +50,7 @@ def loop(view: View) -> Part:
     elif view.exhaustive:
         blocks += [say("With indices:"), Display(tuple(_by_entries(view)))]
     over_layers = _over_layers(view)
-    whole = [*_kept(view), _algorithm(view), *_names_in_code(view), *over_layers]
+    whole = [*_kept(view), _algorithm(view), *_names_in_code(view), *_of_inputs(view), *over_layers]
     blocks += over_layers if view.brief else whole
     return Part("loop", "The training loop", tuple(blocks))
 
@@ -256,13 +256,22 @@ def _algorithm(view: View) -> Algorithm:
         ("gradient", "gradients:"),
         ("update", "update:"),
     ):
-        statements = view.batch.stage(stage)
+        statements = tuple(s for s in view.batch.stage(stage) if s.target.about not in view.batch.sought)
         if statements:
             lines = _update_lines(view) if stage == "update" else _lines(view, statements)
             steps += [Step(Text((title,)), 1), *lines]
     optimizer = view.descent.optimizer
     title = "Gradient descent" if optimizer.is_plain else f"Training with {optimizer.title}"
     return Algorithm(say(title + ", with the lines of {}", Code(view.code.name)), tuple(steps))
+
+
+def _of_inputs(view: View) -> list[Block]:
+    """The line of code of each gradient of an input, which is no part of a step."""
+    found = [s for s in view.batch.stage("gradient") if s.target.about in view.batch.sought]
+    if not found:
+        return []
+    title = say("What no step needs, and {} computes", Code("input_gradients"))
+    return [Algorithm(title, tuple(replace(_line(view, s, view.batch_page), depth=0) for s in found))]
 
 
 def _names_in_code(view: View) -> list[Block]:

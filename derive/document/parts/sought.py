@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from derive.calculus.cost import multiplications
+from derive.calculus.cost import multiplications, size
+from derive.calculus.index import Tensor
 from derive.calculus.roles import Role
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
@@ -46,7 +47,7 @@ def sought(view: View) -> Part:
     ]
     if view.total.is_number:
         words = "So we need the derivative of the loss with respect to each of the {} parameters"
-        few = [view.page.symbol(s.target, whole=True) for s in view.single.stage("gradient")]
+        few = [view.page.symbol(t, whole=True) for t in _learned(view)]
         if len(few) <= FEW:
             blocks.append(say(words + ": {}.", view.page.entry(view.total), listed(few)))
             gradients = ()
@@ -56,7 +57,24 @@ def sought(view: View) -> Part:
         count = Display((Item(EMPTY, tuple(view.page.pieces(view.total)), "none"),))
         blocks += [say("So we need the derivative of the loss with respect to each parameter. Their number is"), count]
         blocks.append(say("and the gradients are"))
-    return Part("sought", "What we seek", (*blocks, *gradients, _price(view)))
+    return Part("sought", "What we seek", (*blocks, *gradients, *_of_inputs(view), _price(view)))
+
+
+def _learned(view: View) -> list[Tensor]:
+    """The gradients of the parameters."""
+    return [s.target for s in view.single.stage("gradient") if s.target.about in view.single.parameters]
+
+
+def _of_inputs(view: View) -> list[Block]:
+    """The gradients of inputs, which no step needs."""
+    slopes = [s.target for s in view.single.stage("gradient") if s.target.about in view.single.sought]
+    if not slopes:
+        return []
+    inputs = listed(view.page.symbol(t.about, whole=True) for t in slopes if t.about is not None)
+    words = "The derivative with respect to the {} {} is wanted, too: {}. It says how the loss changes with the data; "
+    words += "training does not need it."
+    noun = "input" if len(slopes) == 1 else "inputs"
+    return [say(words, noun, inputs, listed(view.page.symbol(t, whole=True) for t in slopes))]
 
 
 def _why_this_loss(view: View) -> Text:
@@ -73,7 +91,7 @@ def _why_this_loss(view: View) -> Text:
 
 
 def _gradients(view: View) -> list[Box]:
-    targets = [s.target for s in view.single.stage("gradient")]
+    targets = _learned(view)
     shown = targets if len(targets) <= MOST else [*targets[:4], None, *targets[-2:]]
     boxes = [view.set_.dots("low") if g is None else view.page.symbol(g, whole=True) for g in shown]
     return [*(view.set_.after(b, "comma") for b in boxes[:-1]), boxes[-1]]
@@ -88,22 +106,24 @@ def _price(view: View) -> Text:
     program = view.batch if view.coupled else view.single
     once = multiplications(program, "forward", "error")
     back = multiplications(program, "factor", "gradient")
-    passes, both = view.total + 1, once + back
+    total = view.total + sum(size(t) for t in view.single.sought)
+    passes, both = total + 1, once + back
+    one, several = ("number", "numbers") if view.single.sought else ("parameter", "parameters")
     words = (
-        "Finite differences would be slow. Changing one parameter at a time and measuring the loss takes one forward "
-        "pass for each of the {} parameters and one more for the unchanged loss"
+        f"Finite differences would be slow. Changing one {one} at a time and measuring the loss takes one forward "
+        f"pass for each of the {{}} {several} and one more for the unchanged loss"
     )
     end = "Finite differences are also only approximate. The chain rule gives all derivatives exactly."
     entry, join = view.page.entry, view.set_.join
     if not (passes.is_number and both.is_number):
-        return say(words + ". " + end, entry(view.total))
+        return say(words + ". " + end, entry(total))
     each = "" if view.coupled else " for each sample"
     affordable = " Here that would still be affordable, but the cost grows as the number of parameters times the cost "
     affordable += "of a pass."
     return say(
         f"{words}. These passes take {{}} multiplications and divisions{each}, against {{}} for one forward and one "
         f"backward pass{{}}.{affordable if int(passes * once) <= AFFORDABLE else ''} {end}",
-        entry(view.total),
+        entry(total),
         join((join((entry(passes), entry(once)), "dot", PRODUCT), entry(passes * once)), "equals", SUM),
         join((view.page.sum_of(((False, entry(once)), (False, entry(back)))), entry(both)), "equals", SUM),
         inside_functions(view),

@@ -48,7 +48,7 @@ def source(
     and ``m``, to numbers. ``slopes`` of the object has the local derivatives ``edges``: ``slopes["z2/a1"](values,
     sizes, of, wrt)`` is that of the entry ``of`` of z2 with respect to the entry ``wrt`` of a1.
     """
-    printer = _Printer()
+    printer = _Printer(program.tensors)
     bodies = [
         line
         for function, stages in functions.items()

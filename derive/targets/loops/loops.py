@@ -30,7 +30,7 @@ def source(program: Program, stages: tuple[str, ...]) -> str:
     ``run(values, sizes)`` adds the result of each equation to ``values``: a tensor is a dict from indices, counted
     as in the equations, to numbers. ``sizes`` maps the names of the widths, and ``m``, to numbers.
     """
-    printer = _Printer()
+    printer = _Printer(program.tensors)
     lines = [line for statement in program.stage(*stages) for line in printer.statement(statement)]
     head = ["import math", "", "", "def sign(x):", STEP + "return (x > 0) - (x < 0)", *PLACE_OF, *printer.functions]
     return "\n".join([*head, "", "", "def run(values, sizes):", *lines]) + "\n"

@@ -32,10 +32,11 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
+from derive.calculus.affine import lies_on
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Axis, Index
+from derive.calculus.index import Axis, Index, Tensor
 
 #: An index with the name of its variable.
 Loop = tuple[str, Axis]
@@ -57,7 +58,8 @@ class LoopPrinter(ABC):
     both: ClassVar[str]
     either: ClassVar[str]
 
-    def __init__(self) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
         self.functions: list[str] = []
         self._names: dict[Any, str] = {}
         #: The names of the functions that are called.
@@ -126,8 +128,9 @@ class LoopPrinter(ABC):
     @code.register
     def _(self, expression: Indexed, scope: Mapping[Symbol, str]) -> str:
         name, indices = expression.base.label.name, [self.code(i, scope) for i in expression.indices]
-        plain = all(isinstance(i, Index | Integer) for i in expression.indices)
-        return self.entry(name, indices) if plain else self.entry_or_zero(name, indices)
+        pairs = zip(expression.indices, self.tensors[name].axes, strict=True)
+        inside = all(index.is_Integer or lies_on(index, axis) for index, axis in pairs)
+        return self.entry(name, indices) if inside else self.entry_or_zero(name, indices)
 
     @code.register
     def _(self, expression: Extreme, scope: Mapping[Symbol, str]) -> str:

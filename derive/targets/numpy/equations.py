@@ -71,6 +71,7 @@ def equations_context(
         ),
         "error_signature": fold(f"def error({given}values: Parameters) -> Any:"),
         "gradients_signature": fold(f"def gradients({given}values: Parameters) -> Parameters:"),
+        "input_gradients_signature": fold(f"def input_gradients({given}values: Parameters) -> Parameters:"),
         "kinks_signature": fold(f"def kinks({given}values: Parameters) -> list[Array]:"),
         "update_signature": fold(
             f"def update({given}learning_rate: float{', state: Parameters' if states else ''}) -> float:"
@@ -115,7 +116,7 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
         **about_data,
         "output": quoted(names[program.predicted]),
         "equations": dict_code((names[s.target.name], s.number) for s in program.stage("forward", "error", "factor")),
-        "gradients": dict_code((about(s).name, s.number) for s in program.stage("gradient")),
+        "gradients": dict_code((about(s).name, s.number) for s in statements.learning if s.stage == "gradient"),
         "updates": dict_code((about(s).name, s.number) for s in replaced),
     }
     error = names[statements.error.target.name]

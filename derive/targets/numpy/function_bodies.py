@@ -1,4 +1,4 @@
-"""The bodies of the functions that compute the equations: ``forward``, ``error``, ``gradients`` and ``kinks``."""
+"""The bodies of the functions that compute the equations: ``forward``, ``error``, the gradients and ``kinks``."""
 
 from __future__ import annotations
 
@@ -36,16 +36,23 @@ class Bodies:
         own, name = self.statements, self.statements.name
         kept = [s.target for s in own.forward]
         towards = [name(s.target) for s in own.towards_error]
-        factors = [name(s.target) for s in own.backward if s.stage == "factor"]
-        backward = needed((*own.towards_error, *own.backward), (), lambda s: s.stage != "error")
-        slopes = ((about(s).name, name(s.target)) for s in own.backward if s.stage == "gradient")
+        factors = [s.target for s in own.learning if s.stage == "factor"]
+        learning, beside = (
+            needed((*own.towards_error, *part), (), lambda s: s.stage != "error") for part in (own.learning, own.beside)
+        )
         return {
             "forward": self._body(own.forward, (), _put(map(name, kept))),
             "error": self._body((*own.towards_error, own.error), kept, _put(towards)),
-            "gradients": self._body(backward, kept, (*_put(factors), f"return {dict_code(slopes)}")),
+            "gradients": self._body(learning, kept, (*_put(map(name, factors)), self._slopes(own.learning))),
+            "input_gradients": self._body(beside, [*kept, *factors], [self._slopes(own.beside)]) if own.beside else (),
             "kinks": self._kinks(kept),
             "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
         }
+
+    def _slopes(self, statements: tuple[ArrayAssign, ...]) -> str:
+        """The line that returns the gradients by the names of what they are the gradients of."""
+        found = [(about(s).name, self.statements.name(s.target)) for s in statements if s.stage == "gradient"]
+        return f"return {dict_code(found)}"
 
     def lines(self, statement: ArrayAssign) -> Lines:
         """Return ``name = code  # (number)``, after the lines of the parts that it needs twice."""

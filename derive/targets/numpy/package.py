@@ -53,12 +53,14 @@ Parameters = dict[str, Array]
 Seed = int | np.random.Generator | None
 
 """
-#: The public names of a package, and the modules that define them; ``initial_state`` only exists with a state.
-_FUNCTIONS = ("error", "forward", "gradients", "initial_parameters", "initial_state", "update")
+#: The public names of a package, and the modules that define them.
+_FUNCTIONS = ("error", "forward", "gradients", "initial_parameters", "initial_state", "input_gradients", "update")
 _PUBLIC = {
     **dict.fromkeys(("Trainer", "check_gradients", "check_steps", "example"), "trainer"),
     **dict.fromkeys(_FUNCTIONS, "network"),
 }
+#: The functions that only some modules have, and the part of the context without which they have not.
+_OPTIONAL = {"initial_state": "states", "input_gradients": "input_gradients"}
 _MAIN = """\
 if __name__ == "__main__":
     raise SystemExit(main())
@@ -162,7 +164,8 @@ class Rendered:
         return _file(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
 
     def _init_file(self, single: bool = False) -> str:
-        names = sorted((n for n in _PUBLIC if n != "initial_state" or self.context["states"]), key=by_kind)
+        lacking = {name for name, part in _OPTIONAL.items() if not self.context[part]}
+        names = sorted(_PUBLIC.keys() - lacking, key=by_kind)
         offered = {(".trainer" if single else f".{_PUBLIC[name]}", name) for name in names}
         listed = fold(f"__all__ = [{', '.join(map(quoted, names))}]")
         return _UNFORMATTED + fill(

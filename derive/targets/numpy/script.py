@@ -69,7 +69,9 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
     names: dict[str, str] = {}
     found: dict[str, Assignment] = {}
     before = ""
-    for node in (node for name in ("forward", "error", "gradients") for node in bodies[name]):
+    for node in (
+        node for name in ("forward", "error", "gradients", "input_gradients") for node in bodies.get(name, ())
+    ):
         if not isinstance(node, ast.Assign):
             continue
         if node.end_lineno in numbers and not computed(node, tensors):  # a part of the next equation

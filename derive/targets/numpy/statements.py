@@ -33,6 +33,8 @@ class _Computed:
 class Statements:
     """The statements of a program by stage, without those whose targets nothing reads.
 
+    Those of the ``backward`` pass are the ones that a step needs, ``learning``, and the gradients of inputs with the
+    factors that only these read, ``beside``.
     ``functions`` maps the elementwise functions to their names in code, ``numbers`` to the numbers
     of the equations where they are first used.
     """
@@ -46,6 +48,8 @@ class Statements:
         *towards, self.error = _of_stages(alive, "error")
         self.towards_error = tuple(towards)
         self.backward = _of_stages(alive, "factor", "gradient")
+        self.learning = needed(self.backward, (), self._is_learned)
+        self.beside = tuple(s for s in self.backward if s not in self.learning)
         self.numbers: dict[Any, int] = {d.function: d.number for d in program.definitions}
         for statement in self.computed:
             for function in elementwise_in(code_form(statement)):
@@ -61,8 +65,14 @@ class Statements:
 
     def _without_unread(self, statements: tuple[ArrayAssign, ...]) -> tuple[ArrayAssign, ...]:
         """The statements that the prediction, the error, the gradients and the update need."""
-        ends = {*self.program.outputs, _of_stages(statements, "error")[-1].target.name}
-        return needed(statements, ends, lambda s: s.stage in ("gradient", "update"))
+        return needed(statements, self._ends(statements), lambda s: s.stage in ("gradient", "update"))
+
+    def _ends(self, statements: tuple[ArrayAssign, ...]) -> set[str]:
+        return {*self.program.outputs, _of_stages(statements, "error")[-1].target.name}
+
+    def _is_learned(self, statement: ArrayAssign) -> bool:
+        """Whether a statement is the gradient of a parameter."""
+        return statement.stage == "gradient" and statement.target.about in self.program.parameters
 
     @property
     def computed(self) -> tuple[ArrayAssign, ...]:
@@ -76,16 +86,15 @@ class Statements:
 
     @property
     def in_steps(self) -> tuple[ArrayAssign, ...]:
-        """The statements of the second rendering: in the stated form unless that would overflow.
+        """The statements of the second rendering, of a step alone: in the stated form unless that would overflow.
 
         An optimizer with a state may divide by the size of the gradient. Each entry of the gradient
         must then be accurate relative to its own size, so the backward pass has the computed form.
         """
         exact = {s.target.name for s in self.backward} if self.program.states else set()
         computed = ((s, self._forms[s.target.name]) for s in self.program.statements)
-        return self._without_unread(
-            tuple(c.statement if c.needed or s.target.name in exact else s for s, c in computed)
-        )
+        chosen = tuple(c.statement if c.needed or s.target.name in exact else s for s, c in computed)
+        return needed(chosen, self._ends(chosen), lambda s: s.stage == "update" or self._is_learned(s))
 
     def error_is_array(self) -> bool:
         """Return whether the code of the error gives an array of one entry, not a number."""
@@ -151,7 +160,7 @@ def needed(
 
 
 def about(statement: ArrayAssign) -> Tensor:
-    """Return the parameter whose gradient or update a statement computes."""
+    """Return the tensor whose gradient or update a statement computes."""
     assert statement.target.about is not None
     return statement.target.about
 

@@ -37,7 +37,8 @@ class Network(_Learned):
     """The functions of a network without checks, and the facts that checks need.
 
     `door` gives it `initial_parameters`, `forward`, `error`, `gradients`, `update`,
-    and where there are such, `initial_state` and `kinks`, as they are in `network.py`.
+    and where there are such, `initial_state`, `input_gradients` and `kinks`, as they
+    are in `network.py`.
     `values` in their arguments holds every tensor by its name. An extent is a number,
     or a named width such as "n" or "n + 1".
 
@@ -67,6 +68,7 @@ class Network(_Learned):
     forward: Callable[..., Array]
     error: Callable[..., Any]
     gradients: Callable[..., Parameters]
+    input_gradients: Callable[..., Parameters]
     update: Callable[..., float]
     initial_parameters: Callable[..., Parameters]
 
@@ -232,6 +234,13 @@ class Network(_Learned):
         self.check_parameters(parameters)
         return self.differentiated(parameters, *self.stored(parameters, data))
 
+    def checked_input_gradients(
+        self, parameters: Parameters, *data: ArrayLike
+    ) -> Parameters:
+        """The gradients of inputs, after a forward and a backward pass."""
+        self.check_parameters(parameters)
+        return self.sensitivities(parameters, *self.stored(parameters, data))
+
     def checked_update(self, parameters: Parameters, *others: Any) -> float:
         """A step on copies, which take their places if all numbers are finite.
 
@@ -266,6 +275,11 @@ class Network(_Learned):
     def has_kinks(self) -> bool:
         """Whether a function has a kink."""
         return "kinks" in vars(self)
+
+    @property
+    def has_input_gradients(self) -> bool:
+        """Whether the error is differentiated with respect to inputs, too."""
+        return "input_gradients" in vars(self)
 
     def stored(
         self, parameters: Parameters, data: Sequence[ArrayLike]
@@ -309,6 +323,12 @@ class Network(_Learned):
         slopes = self.gradients(parameters, *data, self.values(parameters, data))
         self._check_slopes(parameters, slopes)
         return slopes
+
+    def sensitivities(self, parameters: Parameters, *data: Array) -> Parameters:
+        """The gradients of inputs, after a forward and a backward pass."""
+        values = self.values(parameters, data)
+        self.gradients(parameters, *data, values)
+        return self.input_gradients(parameters, *data, values)
 
     def step(
         self,
