@@ -82,7 +82,7 @@ class Derived:
     @property
     def description(self) -> str:
         """The network in one sentence."""
-        return described(self.specification)
+        return "A layer defined by its forward equations." if self.forward.upstream else described(self.specification)
 
     @property
     def descent(self) -> Descent:

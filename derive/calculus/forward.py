@@ -56,6 +56,11 @@ class ForwardPass:
         """The tensors with respect to which the error is differentiated: the parameters, then inputs on request."""
         return (*self.parameters, *(t for t in self.inputs if t.name in self.sought))
 
+    @property
+    def upstream(self) -> tuple[Tensor, ...]:
+        """The given derivatives of the error with respect to outputs, if the backward pass is that of a layer alone."""
+        return tuple(t for t in self.inputs if t.about is not None)
+
     @cached_property
     def predictions(self) -> tuple[Tensor, ...]:
         """The tensors that the network predicts. Raises StatementError if there is none."""

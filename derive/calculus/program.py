@@ -142,6 +142,11 @@ class Program:
         return tuple(s.target.about for s in self.stage("gradient") if s.target.about in self.inputs)
 
     @property
+    def upstream(self) -> tuple[Tensor, ...]:
+        """The given derivatives of the error with respect to outputs, if the backward pass is that of a layer alone."""
+        return tuple(t for t in self.inputs if t.about is not None)
+
+    @property
     def prediction(self) -> Tensor:
         """The tensor that the network predicts."""
         return self.tensors[self.predicted]
@@ -262,7 +267,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     and simplified there. Factors with equal expressions are merged.
     """
     forward = chains.forward
-    backward = _Backwards(chains, {f.tensor.name for f in factors}, scale)
+    backward = _Backwards(chains, {f.tensor.name for f in factors}, FactorScale() if forward.upstream else scale)
     psi, gradients = backward.run()
     learned = [g.target for g in gradients if g.target.about in forward.parameters]
     step = learning.updates(forward.parameters, learned, forward.supply)
@@ -270,7 +275,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
     staged += [("update", replace(e, target=_apart(e.target, forward))) for e in step.equations]
-    definitions, statements = _numbered(staged, forward.parameters, step.states)
+    definitions, statements = _numbered(staged, forward.parameters, step.states, bool(forward.upstream))
     program = Program(
         forward.inputs,
         forward.parameters,
@@ -304,21 +309,27 @@ def _forward_stages(forward: ForwardPass) -> list[tuple[str, Equation]]:
 
 
 def _numbered(
-    staged: list[tuple[str, Equation]], parameters: tuple[Tensor, ...], states: tuple[Tensor, ...]
+    staged: list[tuple[str, Equation]], parameters: tuple[Tensor, ...], states: tuple[Tensor, ...], alone: bool
 ) -> tuple[tuple[Definition, ...], tuple[Assign, ...]]:
-    """Number everything in reading order: every f before its use, every f' between the loss and the backward pass."""
+    """Number everything in reading order: every f before its use, every f' between the loss and the backward pass.
+
+    For the backward pass of a layer ``alone``, nobody reads the error and the updates: they have the last numbers.
+    """
     used = _functions([e for _, e in staged])
     plain = [f for f in used if f.order == 0]
     origins = [f.title for f in plain]
     slopes = [f for f in used if f.order > 0]
     slopes.sort(key=lambda f: (f.role != "loss", origins.index(f.origin), f.order))  # those of the error come first
-    given = sum(stage in ("forward", "error") for stage, _ in staged)
+    before = ("forward",) if alone else ("forward", "error")
+    given = sum(stage in before for stage, _ in staged)
     tensors = {t.name: t for t in (*parameters, *states, *(e.target for _, e in staged))}
     formulas = [_of_any_parameter(e, tensors, parameters) if stage == "update" else e for stage, e in staged]
-    order = {formula: n for n, formula in enumerate(dict.fromkeys(formulas), len(plain) + 1)}
+    pairs = [*zip(staged, formulas, strict=True)]
+    read = sorted(pairs, key=lambda pair: alone and pair[0][0] in ("error", "update"))
+    order = {formula: n for n, formula in enumerate(dict.fromkeys(f for _, f in read), len(plain) + 1)}
     statements = tuple(
-        Assign(order[formula] + (0 if n < given else len(slopes)), stage, equation)
-        for n, ((stage, equation), formula) in enumerate(zip(staged, formulas, strict=True))
+        Assign(order[formula] + (0 if stage in before else len(slopes)), stage, equation)
+        for (stage, equation), formula in pairs
     )
     numbered = [*enumerate(plain, 1), *enumerate(slopes, len(plain) + given + 1)]
     return tuple(Definition(n, f) for n, f in numbered), statements
@@ -360,6 +371,9 @@ class _Backwards:
         self.common: Expr = Integer(1)
         self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
         self.named: dict[Expr, Tensor] = {}
+        for given in self.forward.upstream:
+            places = tuple(Symbol(f"_{n}") for n in range(len(given.axes)))
+            self.named[given[places]] = given
         self.ranges = self.forward.ranges
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)

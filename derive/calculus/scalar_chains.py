@@ -92,8 +92,11 @@ def _numbers(axis: Axis, last: bool) -> list[Expr]:
 
 
 def telling_entry(parameter: Tensor) -> tuple[Expr, ...]:
-    """Return an entry of a parameter with different indices if possible, so rows and columns are distinguishable."""
-    entry = [Integer(axis.start) for axis in parameter.axes]
+    """Return an entry of a parameter with different indices if possible, so rows and columns are distinguishable.
+
+    The index of a sample stays a letter.
+    """
+    entry: list[Expr] = [Index("sample", axis) if axis.sample else Integer(axis.start) for axis in parameter.axes]
     for position, axis in enumerate(parameter.axes):
         if axis.extent != 1:
             entry[position] = Integer(axis.start + 1)

@@ -76,7 +76,7 @@ def _check_types(forward: Stated) -> None:
         expect(parts, tuple, f"the {kind} are", f"a tuple of {wanted.__name__}")
         for part in parts:
             expect(part, wanted, f"the {kind} contain", _with_article(wanted.__name__))
-        if not parts and kind in needed:
+        if not parts and kind in needed and not (kind == "parameters" and forward.sought):
             raise StatementError(f"there are no {kind}: {needed[kind]}")
     for equation in forward.equations:
         expect(equation.target, Tensor, "the target of an equation is", "a Tensor")

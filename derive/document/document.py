@@ -7,6 +7,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sympy import Integer
+
 from derive.calculus.cost import size
 from derive.document.blocks import Block, Display, Document, Part, boxes_in, say
 from derive.document.view import View
@@ -14,6 +16,7 @@ from derive.paper.latex import latex
 from derive.paper.text import text
 from derive.statement.describe import titled
 from derive.statement.edition import PARTS
+from derive.text.errors import SpecError
 
 if TYPE_CHECKING:
     from derive.targets.registry import Runnable
@@ -23,14 +26,18 @@ def title(derivation: Runnable) -> str:
     """The title of the document of a derivation."""
     network = derivation.network
     if network is None:
-        return "Backpropagation"
+        return "The backward pass of a layer" if derivation.forward.upstream else "Backpropagation"
     return f"Backpropagation in {titled(network.layers)}"
 
 
 def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> Document:
     """Return the document of a derivation; ``only`` selects parts by name, by default those of its detail."""
+    if view.alone and (refused := [part for part in TRAINED if part in only]):
+        raise SpecError(f"only names {refused[0]}, but a layer alone is not trained: choose other parts")
+    if view.alone and exercises:
+        raise SpecError("exercises are for a network that is trained, not for a layer alone: leave them out")
     chosen = only or [name for name, entry in PARTS.items() if entry.brief or not view.brief]
-    absent = {"numbers"} if view.example is None else set()
+    absent = {*({"numbers"} if view.example is None else ()), *(TRAINED if view.alone else ())}
     made = [_module(name)(view) for name in PARTS if name in chosen and name not in {*absent, *FROM_OTHERS}]
     parts = [part for part in made if part.blocks or only]
     if exercises and "exercises" in chosen:
@@ -78,6 +85,8 @@ def _is_in_plain_sight(view: View) -> bool:
     return view.derivation.network is not None and len(view.derivation.forward.tensors) <= FEW
 
 
+#: The parts about training.
+TRAINED = ("loop", "numbers", "exercises")
 #: The parts that are made from the other ones.
 FROM_OTHERS = {"notation", "exercises"}
 
@@ -92,7 +101,7 @@ def text_summary(derivation: Runnable) -> list[str]:
     """Return the network and its shared factors in Unicode, for a terminal."""
     program = derivation.program
     page = replace(derivation.page, batch=True)
-    count = sum(size(p) for p in program.parameters).expand()
+    count = sum((size(p) for p in program.parameters), Integer(0)).expand()
     there = "There is 1 parameter." if count == 1 else f"There are {text(page.entry(count))} parameters."
     found = [f"{derivation.description} {there}", ""]
     statements = [s for s in program.stage("factor")]

@@ -11,6 +11,7 @@ from derive.drawing import Drawing
 from derive.record import record
 from derive.statement.edition import Edition
 from derive.targets.registry import Runnable
+from derive.text.errors import SpecError
 
 if TYPE_CHECKING:
     from derive.worked.given import Numbers
@@ -39,6 +40,8 @@ def manuscript(derivation: Runnable, edition: Edition, numbers: Numbers | None =
     """Return the manuscript of a derivation; ``numbers`` are the worked numbers of the edition."""
     example = None
     if numbers is not None:
+        if derivation.forward.upstream:
+            raise SpecError("numbers are for a network that is trained, not for a layer alone: leave them out")
         from derive.worked.example import work
 
         example = work(derivation, numbers)

@@ -184,7 +184,7 @@ def _chain(weight: Weight) -> Part:
         row = ChainRows(view).chain_row(weight.parameter, weight.entry)
         words = Text(("The sums of their products run over all samples of the batch, too:",))
         return Part("chain", "Its chain", (lead, Display(tuple(items)), words, Display((row,))))
-    links = _links(weight.chains)
+    links = [x for x in _links(weight.chains) if not view.is_given(x.local)]
     most = MOST[view.detail]
     some = ", of which the first are:" if len(links) > most else ":"
     steps = Display(tuple(_local(view, link) for link in links[:most]))
@@ -197,7 +197,7 @@ def _chain(weight: Weight) -> Part:
 def _locals(weight: Weight, path: Sequence[LocalDerivative]) -> Iterator[tuple[object, Item]]:
     """Write the local derivatives on a path through the samples of a batch, with keys up to the names of indices."""
     page, steps = ChainRows(weight.view).lettered(path, weight.entry)
-    for step in steps:
+    for step in (s for s in steps if not weight.view.is_given(s.local)):
         edge = step.local
         names = zip((*edge.of_indices, *edge.wrt_indices), (*step.of, *step.wrt), strict=True)
         value = weight.view.value(at_entry(put(edge.value, dict(names))))

@@ -39,6 +39,8 @@ class Updates:
     @cached_property
     def letter(self) -> str:
         """The name of a letter that is not used; empty if there is none, or the parameters have their own equations."""
+        if self.view.alone:  # nothing is updated
+            return ""
         numbers: dict[str, list[int]] = {p.name: [] for p in self.view.batch.parameters}
         for statement in self.view.batch.stage("update"):
             numbers.get(statement.target.owner.name, []).append(statement.number)

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.blocks import gives_rows
@@ -20,7 +20,7 @@ from derive.calculus.cost import size
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.roles import Role
 from derive.calculus.sample import alone_in, single_index, without_single
-from derive.document.blocks import Display, Item
+from derive.document.blocks import Display, Item, Text, listed
 from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
 from derive.paper.boxes import Box, Typesetter
@@ -65,24 +65,38 @@ class View:
         return draw(self.derivation)
 
     @property
+    def alone(self) -> bool:
+        """Whether this is the backward pass of a layer alone, from given derivatives of the error."""
+        return bool(self.derivation.forward.upstream)
+
+    def is_given(self, edge: LocalDerivative) -> bool:
+        """Whether a local derivative is given, that of the error of a layer alone."""
+        return self.alone and edge.of == self.derivation.forward.error.target
+
+    @property
+    def given(self) -> Text:
+        """The given derivatives of the error."""
+        return listed(self.page.symbol(t, whole=True) for t in self.single.upstream)
+
+    @property
     def notation(self) -> Notation:
         """The notation."""
         return self.derivation.notation
 
-    @property
+    @cached_property
     def batch(self) -> ArrayProgram:
         """The program for a batch."""
-        return self.derivation.program
+        return _shown(self.derivation.program)
 
     @property
     def descent(self) -> Descent:
         """The gradient descent method."""
         return self.derivation.descent
 
-    @property
+    @cached_property
     def single(self) -> ArrayProgram:
         """The program for one sample."""
-        return self.derivation.single
+        return _shown(self.derivation.single)
 
     @cached_property
     def coupled(self) -> bool:
@@ -149,7 +163,7 @@ class View:
     @cached_property
     def page(self) -> Page:
         """The page for one sample."""
-        return page_for(self.single, self.notation)
+        return page_for(self.derivation.single, self.notation)
 
     @cached_property
     def batch_page(self) -> Page:
@@ -236,22 +250,31 @@ class View:
     @cached_property
     def total(self) -> Expr:
         """The number of parameters."""
-        return sum(size(p) for p in self.single.parameters).expand()
+        return sum((size(p) for p in self.single.parameters), Integer(0)).expand()
 
     def is_added(self, parameter: Tensor) -> bool:
         """Whether a parameter is only added to what other tensors give, as a bias is."""
         return not any(e.value.has(Indexed) for e in self.derivation.chains.into(parameter))
 
     def by_depth(self) -> list[Tensor]:
-        """Parameters, the one nearest to the error first."""
+        """Parameters, of a layer alone inputs too, the one nearest to the error first."""
+        found = (*self.single.parameters, *(self.single.sought if self.alone else ()))
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
-        nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in self.single.parameters}
-        return sorted(self.single.parameters, key=lambda p: (nearest[p.name], p.role != Role.WEIGHT))
+        nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in found}
+        return sorted(found, key=lambda p: (nearest[p.name], p.role != Role.WEIGHT))
 
     def _leading(self, parameter: Tensor) -> list[LocalDerivative]:
         """Local derivatives with respect to a parameter; that of a penalty only if there is no other."""
         edges = self.derivation.chains.into(parameter)
         return [e for e in edges if e.of.role != Role.PENALTY] or [*edges]
+
+
+def _shown(program: ArrayProgram) -> ArrayProgram:
+    """A program without what is never written: the error and the step of a layer alone."""
+    if not program.upstream:
+        return program
+    kept = tuple(s for s in program.statements if s.stage not in ("error", "update"))
+    return replace(program, statements=kept)
 
 
 def couples(equation: Equation) -> bool:

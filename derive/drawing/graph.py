@@ -39,14 +39,15 @@ class Graph:
 
 
 def graph_of(forward: ForwardPass) -> Graph:
-    """Arrange the tensors of a forward pass in levels."""
+    """Arrange the tensors of a forward pass in levels; given derivatives are left out."""
+    upstream = {t.name for t in forward.upstream}
     learned = {p.name: p for p in forward.parameters}
     given = [t.name for t in forward.inputs]
     entering: dict[str, tuple[Tensor, ...]] = {}
     arrows: list[Arrow] = []
     for equation in forward.equations:
         symbols = {s.name for s in equation.expression.atoms(Symbol) if not s.is_integer}  # widths are integers
-        read = [n for n in forward.tensors if n in symbols]
+        read = [n for n in forward.tensors if n in symbols - upstream]
         entering[equation.target.name] = tuple(learned[n] for n in read if n in learned)
         arrows += [(n, equation.target.name) for n in read if n not in learned]
     used = {a for a, _ in arrows}

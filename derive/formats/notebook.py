@@ -30,7 +30,9 @@ from derive.formats.markdown import MarkdownWriter, linked
 from derive.record import record
 from derive.targets.names import CodeNames, code_names
 from derive.targets.numpy.code import quoted
+from derive.targets.numpy.function_bodies import dict_code
 from derive.targets.verify import ENTRYWISE
+from derive.text.errors import SpecError
 
 if TYPE_CHECKING:
     from derive.calculus.program import Program
@@ -74,6 +76,10 @@ _BLANKS = (
     "a check, the variable holds the right value, so you may leave equations out."
 )
 _STEP = "The gradients by the names of their parameters, and the learning rate, for the update:"
+_LAYER = (
+    "## Check\n\nThe complex step moves a parameter or an input by a tiny imaginary number and reads the derivative "
+    "off the imaginary part of the loss, here of the sum of the outputs times their given derivatives:"
+)
 _SCORE = "## The result of the exercise"
 
 #: The cells after the document, in the same way.
@@ -99,10 +105,15 @@ _TAUGHT = {
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:
-    """Return the notebook by its file name; an exercise has a notebook with blanks, and one with the answers."""
+    """Return the notebook by its file name; an exercise has a notebook with blanks, and one with the answers.
+
+    Raises SpecError for an exercise about a layer alone.
+    """
     document, derivation = manuscript.document, manuscript.view.derivation
     if manuscript.edition.flavour != "exercise":
         return {"derivation.ipynb": notebook(document, derivation)}
+    if derivation.forward.upstream:
+        raise SpecError("flavour exercise is for a network that is trained, not for a layer alone: leave it out")
     return {f"{kind}.ipynb": notebook(document, derivation, kind) for kind in ("exercise", "solution")}
 
 
@@ -133,10 +144,14 @@ class _Notebook:
         return self.kind != "worked"
 
     @cached_property
+    def view(self) -> View:
+        return View(self.derivation)
+
+    @cached_property
     def statements(self) -> dict[int, list[ArrayAssign]]:
         """The statements of each equation, in the order in which they are computed."""
         found: dict[int, list[ArrayAssign]] = {}
-        for statement in self.derivation.program.statements:
+        for statement in self.view.batch.statements:
             found.setdefault(statement.number, []).append(statement)
         return found
 
@@ -169,8 +184,7 @@ class _Notebook:
         """
         left = [*self.statements]
         chapters = [_chapter(part, left, self.checked) for part in document.parts]
-        view = View(self.derivation)
-        printed = [*view.batched(*STAGES[:-1]).items, *Updates(view).display.items]
+        printed = [*self.view.batched(*STAGES[:-1]).items, *Updates(self.view).display.items]
         items = [item for item in printed if item.number in left and not item.again]
         last = Part("equations", "The equations in code", (Display(tuple(items)),))
         return [*chapters, _chapter(last, left, self.checked)] if left else chapters
@@ -183,7 +197,7 @@ class _Notebook:
             yield _text(name if position == 1 else f"{name}-{position}", heading + text if position == 1 else text)
             if number is not None:
                 yield from self._equation(number)
-            if number is not None and number == self.last_gradient:
+            if number is not None and number == self.last_gradient and not self.view.alone:
                 yield from self._run("step", _STEP)
 
     # ------------------------------------------------------------ code
@@ -225,6 +239,9 @@ class _Notebook:
 
     def _after(self) -> Iterator[Cell]:
         """The cells that check the gradients and train the network."""
+        if self.view.alone:
+            yield from self._run("layer", _LAYER)
+            return
         if self.checked:
             yield _text("about-score", _SCORE)
             yield _code("run-score", "check.summary()")
@@ -314,6 +331,7 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
     ]
     sizes = {symbol: Integer(size) for size, symbol in enumerate(names.widths, start=FIRST_WIDTH)}
     widths = [t.axes[0].extent.xreplace(sizes) for t in program.inputs] if plain else [1, 1]
+    slopes = [s.target for s in program.stage("gradient")]
     small, growth = count <= ENTRYWISE, _growth(program)
     return {
         "packed": _packed(target.readable.source),
@@ -328,7 +346,11 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "shapes": ", ".join(f'"{" " * (n > 0)}{name}:", {name}.shape' for n, name in enumerate(called)),
         "inputs_by_name": _by_name(program, names, Role.INPUT),
         "targets_by_name": _by_name(program, names, Role.TARGET),
-        "first": quoted(program.parameters[0].name),
+        "first": quoted(program.parameters[0].name) if program.parameters else "",
+        "variables": dict_code((t.about.name, names.tensors[t.name]) for t in slopes if t.about is not None),
+        "given": dict_code((t.name, names.tensors[t.name]) for t in program.inputs),
+        "inputs_at": "".join(f"at[{quoted(t.name)}], " for t in program.inputs if t.role == Role.INPUT),
+        "data_at": "".join(f"at[{quoted(t.name)}], " for t in program.inputs),
         "taught": derivation.network is not None and growth < 1000,
         "inputs": widths[0],
         "outputs": widths[1],

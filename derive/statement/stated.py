@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,7 @@ from sympy import Add, Expr, Integer, Mul, Symbol
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, total
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, symbols_read, total
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.roles import Role
 from derive.catalogue.activations import activation, titles
@@ -81,7 +82,7 @@ class StatementBuilder:
 
     def __repr__(self) -> str:
         parts = [
-            ("input", [t.name for t in self._data]),
+            ("input", [t.name for t in self._data if t.about is None]),
             ("parameter", [t.name for t in self._parameters]),
             ("equation", [e.target.name for e in self._stated]),
         ]
@@ -257,13 +258,45 @@ class StatementBuilder:
         """
         if self._error is not None:
             raise StatementError(f"the error is stated already, as {self._error.target.name}: add the terms up in one")
+        terms = Add.make_args(formula(expression, "the error"))
+        self._set_error(Add(*map(_averaged, terms)), name)
+
+    def _set_error(self, expression: Expr, name: str | None) -> None:
         called = next(n for n in ("E", "L", "J", "loss", "error") if n not in self._kinds) if name is None else name
         self._check_name(called)
-        terms = Add.make_args(formula(expression, "the error"))
-        found = Equation(Tensor(called, Role.ERROR.value), (), Add(*map(_averaged, terms)), "error")
+        found = Equation(Tensor(called, Role.ERROR.value), (), expression, "error")
         self._check(found)
         self._kinds[called] = ERROR
         self._error = found
+
+    def backward(self, *tensors: Entries) -> None:
+        """State a layer alone, without an error: the derivatives of an error with respect to these tensors are given.
+
+        With them, its derivatives with respect to all parameters, and to all inputs of real numbers, are derived.
+        """
+        if self._error is not None:
+            raise StatementError(f"the error is stated, as {self._error.target.name}: leave out s.error or s.backward")
+        if not tensors:
+            raise StatementError("s.backward names no tensor: give those whose derivatives are given, such as o")
+        by_name = {e.target.name: e for e in self._equations}
+        given = {tensor.name for tensor in tensors if isinstance(tensor, Entries)}
+        for equation in self._equations:
+            if read := sorted(given & {*symbols_read(equation.expression)}):
+                raise StatementError(
+                    f"the equation of {equation.target.name} reads {read[0]}, whose derivative is given: "
+                    f"define a copy of {read[0]}, and give the derivative with respect to that"
+                )
+        self.output(*tensors)
+        terms = []
+        for tensor in tensors:
+            equation = by_name[tensor.name]
+            slope = replace(equation.target, name=f"dE_d{tensor.name}", role=Role.TARGET.value, about=equation.target)
+            self._check_name(slope.name)
+            self._kinds[slope.name] = "the given derivative of the error"
+            self._data.append(slope)
+            product = slope[equation.indices] * equation.left
+            terms.append(total(product, *equation.indices) if equation.indices else product)
+        self._set_error(Add(*terms), None)
 
     def output(self, *tensors: Entries) -> None:
         """State what is predicted; the first is what a score compares with the target."""
@@ -324,6 +357,10 @@ class StatementBuilder:
         """Return the statement in the form from which everything is derived. Raises StatementError without an error."""
         if self._error is None:
             raise StatementError("the statement has no error: state what learning makes small with s.error(...)")
+        alone = any(t.about is not None for t in self._data)
+        trained = [key for key in ("optimizer", "l2", "clip", "schedule") if not self.learning.is_plain(key)]
+        if alone and trained:
+            raise StatementError(f"the backward pass of a layer alone takes no step: leave out {listed(trained)}")
         strength = exactly(self.learning.l2)
         equations, constants = penalised(self._stated, self._parameters, strength, self.supply)
         return ForwardPass(
@@ -335,8 +372,15 @@ class StatementBuilder:
             {**self._constants, **constants},
             tuple(self._outputs),
             dict(self._starts),
-            sought=tuple(self._sought),
+            sought=self._of_real_inputs() if alone else tuple(self._sought),
         )
+
+    def _of_real_inputs(self) -> tuple[str, ...]:
+        """The inputs whose entries are real numbers that may change one by one, as far as equations read them."""
+        fixed = {p.tensor for p in self._promises if isinstance(p, Mask | SumsToOne)}
+        read = {name for e in self._equations for name in symbols_read(e.expression)}
+        real = [t for t in self._data if t.about is None and t.places is None and t not in fixed]
+        return tuple(t.name for t in real if t.name in read)
 
     # Checks.
 

@@ -172,7 +172,7 @@ class _Cases:
         They are reduced while something overflows although the forward pass is in range.
         """
         weights = sum(value.size for value in draw_example(self.module.NETWORK, samples=1)[0].values())
-        samples = max(1, min(most, MOST_EXACT // weights))
+        samples = max(1, min(most, MOST_EXACT // max(weights, 1)))
         overflow: float | None = None
         for scale in SCALES if weights <= MOST_EXACT else ():
             drawn = (self._drawn(samples, seed, step, scale) for seed in self._seeds)

@@ -62,15 +62,15 @@ class GradientReport:
     """The results of the check of a module.
 
     ``parameters`` maps each parameter, and each input with a gradient, to the worst relative differences of its
-    gradient from the complex step and from central differences. ``layers`` are the layers of the network that was checked, if it is a smaller
-    one. The example has ``samples`` samples and was drawn from ``seed``. ``entries`` is the number of entries of
-    each parameter that were checked one by one (None: all), in addition to a random direction; up to ``together``
-    parameters shared a direction. ``left_out`` of the ``slopes`` were not compared with central differences,
-    because a kink lies within the step. ``renderings`` is the difference between the two renderings of a step,
-    NaN if the second one fails with the message ``broken``. ``tensors`` is the comparison with the interpreter
-    (None without equations). ``function`` is the elementwise function with the largest error, and that error;
-    ``lost`` says where functions lose digits that no form keeps.
-    ``finite`` is false if no random numbers with a finite error were found.
+    gradient from the complex step and from central differences. ``layers`` are the layers of the network that was
+    checked, if it is a smaller one. The example has ``samples`` samples and was drawn from ``seed``. ``entries`` is
+    the number of entries of each parameter that were checked one by one (None: all), in addition to a random
+    direction; up to ``together`` parameters shared a direction. ``left_out`` of the ``slopes`` were not compared
+    with central differences, because a kink lies within the step. ``renderings`` is the difference between the two
+    renderings of a step, NaN if the second one fails with the message ``broken``. ``tensors`` is the comparison
+    with the interpreter (None without equations). ``function`` is the elementwise function with the largest error,
+    and that error; ``lost`` says where functions lose digits that no form keeps. ``finite`` is false if no random
+    numbers with a finite error were found.
     """
 
     parameters: dict[str, tuple[float, float]]
@@ -236,9 +236,23 @@ def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> 
     module: Any = loaded(rendered.linked)
     try:
         report = check_gradients(module, _entries(module))
-        return compare_named(report, module, rendered, program, notation)
+        found = compare_named(report, module, rendered, program, notation)
+        return replace(found, renderings=_of_layer(rendered, module)) if program.upstream else found
     except Exception as problem:
         raise _failed(rendered.linked, problem) from problem
+
+
+def _of_layer(rendered: Rendered, module: Any) -> float:
+    """The difference between the gradients of the file of a layer alone and those of a module."""
+    layer: Any = loaded(rendered.layer)
+    parameters, *data = draw_example(module.NETWORK, SAMPLES, SEED)
+    expected = module.NETWORK.differentiated(parameters, *data)
+    if module.NETWORK.has_input_gradients:
+        expected |= module.NETWORK.sensitivities(parameters, *data)
+    values: dict[str, Any] = {}
+    layer.forward(parameters, *data[: len(module.NETWORK.data.inputs)], values)
+    found = layer.backward(parameters, *data, values)
+    return max(float(np.max(np.abs(found[n] - e)) / max(np.max(np.abs(e)), 1e-290)) for n, e in expected.items())
 
 
 def compare_named(
@@ -295,7 +309,7 @@ def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:
 
 def _entries(module: Any) -> int:
     parameters, *_ = draw_example(module.NETWORK)
-    return 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // len(parameters)
+    return 0 if sum(p.size for p in parameters.values()) > ENTRYWISE else ENTRIES // max(len(parameters), 1)
 
 
 def _failed(source: str, problem: Exception) -> ModuleError:

@@ -197,7 +197,7 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
     for entry in value:
         if entry not in names:
             raise SpecError(f"fixed names {shown(entry)}, which is not a parameter: known are {', '.join(names)}")
-    if set(value) == set(names):
+    if names and set(value) == set(names):
         raise SpecError("fixed names every parameter, so nothing would be learned: leave one out")
     return tuple(n for n in names if n in value)
 

@@ -46,7 +46,7 @@ def chain(view: View) -> Part:
     """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
     blocks: list[Block] = [] if view.brief else _locals(view)
     words = "By the chain rule, the derivative of the loss with respect to a parameter is "
-    parameters = view.derivation.forward.parameters
+    parameters = view.by_depth()
     if not view.coupled and view.counts_paths and all(count_chains(view.derivation.chains, p) == 1 for p in parameters):
         blocks.append(say(words + "the product of the local derivatives along the path from it to the loss."))
     else:
@@ -130,8 +130,13 @@ def bracket(view: View, items: Sequence[Item]) -> Text:
     return say(" {} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
 
 
+def _edges(view: View) -> list[LocalDerivative]:
+    """The local derivatives on the chains, without those that are given."""
+    return [e for edges in view.derivation.chains.edges.values() for e in edges if not view.is_given(e)]
+
+
 def _count(view: View) -> int:
-    return sum(map(len, view.derivation.chains.edges.values()))
+    return len(_edges(view))
 
 
 def _immediate(view: View) -> Text:
@@ -154,8 +159,7 @@ def _immediate(view: View) -> Text:
 
 def _kinds(view: View) -> list[LocalDerivative]:
     """All local derivatives, or one of each kind: the one with the most indices."""
-    chains = view.derivation.chains
-    edges = [*(e for edges in chains.edges.values() for e in edges), *chains.vanishing]
+    edges = [*_edges(view), *view.derivation.chains.vanishing]
     if view.exhaustive:
         return edges
     best: dict[object, LocalDerivative] = {}

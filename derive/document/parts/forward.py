@@ -66,7 +66,10 @@ def _whose(view: View, functions: int) -> str:
 
 def _for_one_sample(view: View) -> list[Block]:
     """The equations with indices; written out for one unit, or in an exhaustive document for all."""
-    blocks: list[Block] = [say("For one sample, the network computes"), view.indexed("forward", "error")]
+    blocks: list[Block] = [
+        say(f"For one sample, the {'layer' if view.alone else 'network'} computes"),
+        view.indexed("forward", "error"),
+    ]
     blocks += [*_outside(view), *_parts(view), *_letters(view)]
     if view.exhaustive:
         most = UNITS[view.detail]
@@ -250,6 +253,8 @@ def _for_a_batch(view: View) -> list[Block]:
         outside = [] if view.coupled else _outside(view)
         return [*blocks, *outside, *_arrays(view), *signs(view, view.batch.stage("forward", "error"))]
     forward = view.batch.stage("forward")
+    if view.alone:
+        return [*blocks, *signs(view, forward)]
     kind = "mean" if divides_by_samples(error[-1]) else "sum"
     what = f" the {kind} over the samples" if view.adds_up else ""
     penalty = ", plus the penalty" if any(s.target.role == Role.PENALTY for s in error) else ""

@@ -7,9 +7,9 @@ from sympy import Integer
 from derive.calculus.cost import size
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
-from derive.document.blocks import Block, Part, Picture, Table, Text, say
+from derive.document.blocks import Block, Display, Item, Part, Picture, Table, Text, listed, say
 from derive.document.view import View
-from derive.paper.boxes import SUM, Box
+from derive.paper.boxes import EMPTY, SUM, Box
 from derive.statement.describe import spelled
 
 #: Largest number of layers listed; of more, the middle ones are omitted.
@@ -21,14 +21,31 @@ WIDEST = 16.0
 def glance(view: View) -> Part:
     """The network in a sentence, in a drawing, and layer by layer."""
     words = "{} There is {} parameter." if view.total == 1 else "{} There are {} parameters."
-    blocks: list[Block] = [say(words, description(view), view.page.entry(view.total))]
+    words = words if view.total else "{} It has no parameters."
+    count = [view.page.entry(view.total)] if view.total else []
+    blocks: list[Block] = [say(words, description(view), *count)]
     caption = "The network, from the inputs to the loss."
+    if view.alone:
+        caption = "The layer, from its inputs to a loss that is computed from its outputs."
     if view.derivation.network is not None and view.derivation.network.bias != "none":
         caption += " The connections of a constant 1 are the biases."
     blocks.append(Picture(view.drawing, say(caption)))
     if not (view.brief or view.coupled) and len(_layered(view)) > 1:
         blocks.append(layers(view))
-    return Part("glance", "The network at a glance", tuple(blocks))
+    blocks += given(view) if view.alone and view.brief else []
+    return Part("glance", "The layer at a glance" if view.alone else "The network at a glance", tuple(blocks))
+
+
+def given(view: View) -> list[Block]:
+    """What is given and what is sought for the backward pass of a layer alone."""
+    outputs = listed(view.page.symbol(t.about, whole=True) for t in view.single.upstream if t.about is not None)
+    sought = [s.target for s in view.single.stage("gradient")]
+    variables = listed(view.page.symbol(t.about, whole=True) for t in sought if t.about is not None)
+    words = "Given {}, the derivative of a loss {} that is computed from {}, we seek "
+    words += f"the derivative{'s' * (len(sought) > 1)} of {{}} with respect to {{}}:"
+    error, symbols = view.page.error(), [view.page.symbol(t, whole=True) for t in sought]
+    row = (*(view.set_.after(box, "comma") for box in symbols[:-1]), symbols[-1])
+    return [say(words, view.given, error, outputs, error, variables), Display((Item(EMPTY, row, "none"),))]
 
 
 def description(view: View) -> Text:

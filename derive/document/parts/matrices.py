@@ -99,6 +99,9 @@ def _unscaled(form: Node) -> Node:
 def _of_a_batch(view: View) -> list[Block]:
     """What the loss and the factors are from here on."""
     factors, error = view.batch.stage("factor"), view.batch.stage("error")
+    if view.alone and not view.coupled:
+        words = "From here on, {} is the loss of a batch, and the given derivatives {} have an entry for each sample."
+        return [say(words, view.page.error(), view.given)]
     if view.coupled or not factors:
         return []
     mean, common = divides_by_samples(error[-1]), view.batch.common.has(SAMPLES)
@@ -166,8 +169,7 @@ def _places(view: View, statement: ArrayAssign) -> tuple[Text, Text, Text]:
 
 def _mean(view: View) -> list[Block]:
     """Where the factor 1/m of the loss has gone."""
-    (error, *_) = reversed(view.batch.stage("error"))
-    if not divides_by_samples(error):
+    if view.alone or not divides_by_samples(view.batch.stage("error")[-1]):
         return []
     holders = [s for s in view.batch.stage("factor", "gradient") if divides_by_samples(s)]
     mean = view.set_.fraction(view.set_.number(1), view.page.entry(SAMPLES))
@@ -179,6 +181,8 @@ def _mean(view: View) -> list[Block]:
 
 def _unfolded(view: View) -> list[Item]:
     """The error of a network of one layer with its forward equations substituted."""
+    if view.alone:
+        return []
     *_, error = view.batch.stage("error")
     forward = view.batch.stage("forward")
     if len([s for s in forward if s.target.role == Role.PREACTIVATION]) != 1 or _has_rows(forward):

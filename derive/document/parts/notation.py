@@ -162,6 +162,10 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         negative = view.batch.common == -1
         value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
         return say("shared factor: {}", value)
+    if tensor.is_data and tensor.about is not None:
+        return say(
+            "given: the derivative of {} with respect to {}", view.page.error(), page.symbol(tensor.about, whole=True)
+        )
     if tensor.is_data and view.derivation.network is None:
         return say("{}{}{}", _MEANING[tensor.role], _data(view, tensor), _stated_as(view, tensor))
     if tensor.role == Role.PREDICTION:
@@ -227,7 +231,8 @@ def _signs(view: View, shown: Collection[Box]) -> Iterator[Row]:
         ),
         Text((_shape(view, gradient),)),
     )
-    yield Text((view.batch_page.symbol(LEARNING_RATE),)), Text(("learning rate",)), number
+    if not view.alone:
+        yield Text((view.batch_page.symbol(LEARNING_RATE),)), Text(("learning rate",)), number
     yield from _of_a_step(view)
     yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
     for symbol in view.batch.extents:

@@ -375,8 +375,10 @@ def _passages(view: View) -> list[Passage]:
 
 
 def _derivable(view: View) -> list[Passage]:
-    """The passages that are not derived among the local derivatives."""
-    return [p for p in view.batch.passages if not _is_local(view, p) or is_cancelled(p)]
+    """The passages that are neither derived among the local derivatives nor given."""
+    given = [t.about for t in view.batch.upstream]
+    found = [p for p in view.batch.passages if not _is_local(view, p) or is_cancelled(p)]
+    return [p for p in found if p.tensor not in given]
 
 
 def _is_local(view: View, passage: Passage) -> bool:

@@ -8,6 +8,7 @@ from derive.calculus.roles import Role
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
 from derive.document.parts.forward import inside_functions
+from derive.document.parts.glance import given
 from derive.document.view import View
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
@@ -20,6 +21,8 @@ FEW = 2
 
 def sought(view: View) -> Part:
     """Gradient descent in a paragraph, the gradients as symbols, and the cost of finite differences."""
+    if view.alone:
+        return Part("sought", "What we seek", tuple(given(view)))
     gradients: tuple[Block, ...] = (Display((Item(EMPTY, tuple(_gradients(view)), "none"),)),)
     first = view.single.stage("gradient")[0].target
     assert first.about is not None

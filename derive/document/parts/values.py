@@ -29,7 +29,8 @@ def values(view: View) -> Part:
     blocks: list[Block] = []
     if view.brief and view.derivation.targets == "classes":  # else in the pattern
         blocks.append(say(TARGETS_SUM))
-    error = [_result(local_steps(view, edge)) for edge in _error_edges(view)] if view.brief else []  # else in the chain
+    known = not view.brief or view.alone  # in the chain, or given
+    error = [] if known else [_result(local_steps(view, edge)) for edge in _error_edges(view)]
     mixed = _mixed(view) if view.brief else []
     if mixed:
         i, k = view.page.spared("i", "j")

@@ -71,6 +71,8 @@ def equations_context(
         ),
         "error_signature": fold(f"def error({given}values: Parameters) -> Any:"),
         "gradients_signature": fold(f"def gradients({given}values: Parameters) -> Parameters:"),
+        "alone": bool(program.upstream),
+        "backward_signature": fold(f"def backward({given}values: Parameters) -> Parameters:"),
         "input_gradients_signature": fold(f"def input_gradients({given}values: Parameters) -> Parameters:"),
         "kinks_signature": fold(f"def kinks({given}values: Parameters) -> list[Array]:"),
         "update_signature": fold(
@@ -94,6 +96,8 @@ def equations_context(
 
 def _steps(statements: Statements, bodies: Bodies, data: Data) -> dict[str, Any]:
     """The context of the second rendering of the steps."""
+    if not statements.program.parameters:
+        return {"declined": "nothing is learned"}
     if not data.is_plain:
         return {"declined": "the data are not one input and one target, matrices of real numbers"}
     functions, computed = statements.functions, statements.in_steps

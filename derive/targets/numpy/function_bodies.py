@@ -37,14 +37,16 @@ class Bodies:
         kept = [s.target for s in own.forward]
         towards = [name(s.target) for s in own.towards_error]
         factors = [s.target for s in own.learning if s.stage == "factor"]
-        learning, beside = (
-            needed((*own.towards_error, *part), (), lambda s: s.stage != "error") for part in (own.learning, own.beside)
+        learning, beside, backward = (
+            needed((*own.towards_error, *part), (), lambda s: s.stage != "error")
+            for part in (own.learning, own.beside, own.backward)
         )
         return {
             "forward": self._body(own.forward, (), _put(map(name, kept))),
             "error": self._body((*own.towards_error, own.error), kept, _put(towards)),
             "gradients": self._body(learning, kept, (*_put(map(name, factors)), self._slopes(own.learning))),
             "input_gradients": self._body(beside, [*kept, *factors], [self._slopes(own.beside)]) if own.beside else (),
+            "backward": self._body(backward, kept, [self._slopes(own.backward)]),
             "kinks": self._kinks(kept),
             "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
         }

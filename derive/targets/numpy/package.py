@@ -135,6 +135,10 @@ class Rendered:
 
     def form(self, name: str) -> dict[str, str]:
         """Return the files of one of ``edition.FORMS``; the first contains the equations."""
+        if self.context["alone"]:
+            if name == "predict":
+                raise StatementError("form predict is for a network, not for the backward pass of a layer alone")
+            return {"layer.py": self.layer}
         if name == "single-file":
             return {"trainer.py": self.source, "__init__.py": self._init_file(single=True)}
         if name == "core":
@@ -200,6 +204,12 @@ class Rendered:
     def core(self) -> str:
         """The file of the form ``core``: the equations and ``update``, without argument checks and trainer."""
         return _file(self._words("core"), _TYPES + "\n" + self._equations(door=False), {})
+
+    @cached_property
+    def layer(self) -> str:
+        """The file of a layer alone: its forward pass, and its backward pass from given derivatives."""
+        whole = {**self.context, "forward_words": self._forward_words()}
+        return _file(self._words("layer"), fill("numpy/layer.py.jinja", **whole).strip("\n") + "\n", {})
 
     def predict(self, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the file of the form ``predict``: the forward pass, with given parameters or a function to load them.

@@ -65,8 +65,8 @@ class NumPyTarget:
         self.check().require()
         count = self.derived.parameter_count
         entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
-        tests = {"test_trainer.py": self.rendered.tests(entries)} if form in ("package", "single-file") else {}
-        return {**self.rendered.form(form), **tests}
+        found = self.rendered.form(form)
+        return {**found, **({"test_trainer.py": self.rendered.tests(entries)} if "trainer.py" in found else {})}
 
     def listing(self, form: str) -> Listing:
         """Return the listing of the file with the equations, also if there is no second rendering of the steps."""
@@ -99,8 +99,10 @@ class NumPyTarget:
         Raises ModuleError if the module does not pass its check, and ValueError for an unknown form.
         """
         self.check().require()
-        if form == "predict":
+        if form == "predict" and not self.derived.program.upstream:
             return self.rendered.predict(parameters)
+        if self.derived.program.upstream:
+            return self.rendered.form(form)["layer.py"]
         if form not in ("single-file", "core"):
             raise ValueError(f"form is {form!r}; expected single-file, core or predict")
         return self.rendered.source if form == "single-file" else self.rendered.core

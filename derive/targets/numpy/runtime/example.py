@@ -54,7 +54,8 @@ def draw_example(network: Network, samples: int = 7, seed: int = 0) -> tuple[Any
         with np.errstate(all="ignore"):
             error = network.measured(drawn, *smaller)
             slopes = network.differentiated(drawn, *smaller)
-            if math.isfinite(error) and any(map(np.any, slopes.values())):
+            wanted = not slopes or any(map(np.any, slopes.values()))
+            if math.isfinite(error) and wanted:
                 return drawn, *smaller
     return parameters, *data
 

@@ -130,7 +130,7 @@ def _described(value: object) -> str:
 
 def _dtype(parameters: Parameters) -> np.dtype[Any]:
     """The type of the parameters' numbers."""
-    return getattr(next(iter(parameters.values())), "dtype", np.dtype(np.float64))
+    return getattr(next(iter(parameters.values()), None), "dtype", np.dtype(np.float64))
 
 
 def _are_classes(labels: Array) -> bool:
