@@ -926,6 +926,64 @@ def shifted_rows() -> Model:
     return Model(s, error)
 
 
+# Products over indices.
+
+
+@model
+def noisy_or() -> Model:
+    """The probability that at least one of the causes acts; half of the inputs are 0, so that factors are 1."""
+    s = Statement()
+    n, k = s.size("n", 5), s.size("k", 2)
+    x, y, W = s.input("x", n), s.target("y", k), s.parameter("W", k, n)
+    i, j = s.indices("i j", k, n)
+    p = s.define("p", (i, j), 1 / (1 + exp(-W[i, j])))
+    o = s.define("o", i, 1 - s.prod(1 - p[i, j] * x[j], j))
+    s.error(s.sum((y[i] - o[i]) ** 2, i))
+    s.promise_mask(x)
+
+    def error(x, y, W):
+        return mean_square(y, 1 - np.prod(1 - sigmoid(W)[None] * x[:, None], axis=2))
+
+    return Model(s, error)
+
+
+@model
+def products_with_zeros() -> Model:
+    """Factors that are 0: one, or two, of a product, which divides by none of them."""
+    s = Statement()
+    n, h = s.size("n", 3), s.size("h", 4)
+    x, y, W, c = s.input("x", n), s.target("y", n), s.parameter("W", h, n), s.parameter("c", h, start=1)
+    i, j = s.indices("i j", h, n)
+    o = s.define("o", j, s.prod(W[i, j] * x[j], i) + 2 * s.prod(c[i], i) * x[j] ** 2)
+    s.error(s.sum((y[j] - o[j]) ** 2, j) / s.prod(2 + W[i, j] ** 2, i, j))
+
+    def error(x, y, W, c):
+        o = W[0] * W[1] * W[2] * W[3] * x**4 + 2 * np.prod(c) * x**2  # autograd's prod divides by each factor
+        return mean_square(y, o) / np.prod(2 + W**2)
+
+    return Model(s, error, {"W": np.array([[1.5, 0.0, 0.0], [0.5, 2.0, -1.0], [1.0, 0.5, 0.0], [2.0, 1.0, 1.0]])})
+
+
+@model
+def product_of_shifts() -> Model:
+    """A product of neighbours, over the places and the channels, and one over the samples."""
+    s = Statement()
+    c, t, q, k = s.size("c", 2), s.size("t", 6), s.size("q", 4), s.size("k", 3)
+    x, y, w = s.input("x", c, t), s.target("y", q), s.parameter("w", c, t)
+    i, p, r, u = *s.indices("i p r", c, q, k), s.sample("u")
+    z = s.define("z", (i, r, p), w[i, p + r - 1] + x[i, p + r - 1])
+    o = s.define("o", p, s.prod(z[i, r, p], i, r))
+    g = s.define("g", p, s.prod(1 + o[p, u] ** 2 / 9, u))
+    s.error(s.sum((y[p] - o[p]) ** 2, p) + s.sum(log(g[p]), p))
+
+    def error(x, y, w):
+        z = np.stack([(w[None] + x)[:, :, r : r + 4] for r in range(3)], axis=2)
+        o = np.prod(np.prod(z, axis=2), axis=1)
+        return mean_square(y, o) + np.sum(np.log(np.prod(1 + o**2 / 9, axis=0)))
+
+    return Model(s, error)
+
+
 # Losses, and data of all kinds.
 
 

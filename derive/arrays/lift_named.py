@@ -36,6 +36,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.reading_order import reading_order
 
 _ONE = nx.Value((), Integer(1))
@@ -312,6 +313,22 @@ class Lift:
     def _(self, expression: Extreme) -> nx.Named:
         return self._extreme("max" if expression.sign > 0 else "min", expression.function, expression.bound)
 
+    @_node.register
+    def _(self, expression: ProductOver) -> nx.Named:
+        laid = self.lay(expression.function)
+        found = self._reduced("prod", laid, [i for i in expression.bound if i in laid.axes])
+        times = prod((i.axis.extent for i in expression.bound if i not in laid.axes), start=Integer(1))
+        return found if times == 1 else nx.Power(found.axes, found, times)
+
+    @_node.register
+    def _(self, expression: ProductOfOthers) -> nx.Named:
+        bound, places = expression.factors.bound, expression.places
+        if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
+            raise nx.NamedError(f"{expression} leaves out a place that is no plain index")
+        named = dict(zip(bound, places, strict=True))
+        body = self.lay(expression.factors.function.xreplace(named))
+        return nx.Others(body.axes, body, places)
+
     def _extreme(self, kind: str, body: Expr, bound: tuple[Index, ...]) -> nx.Named:
         laid = self.lay(body)
         return self._reduced(kind, laid, [i for i in bound if i in laid.axes])
@@ -367,7 +384,7 @@ def _indices(expression: Expr) -> set[Index]:
 
 def _is_plain_number(expression: Expr, tensors: Mapping[str, Tensor]) -> bool:
     """Whether a formula has the same value everywhere and reads no array: sizes, constants, numbers of the step."""
-    if expression.has(Indexed, Sum, Extreme, KroneckerDelta) or _indices(expression):
+    if expression.has(Indexed, Sum, Extreme, ProductOver, KroneckerDelta) or _indices(expression):
         return False
     read = (tensors.get(s.name) for s in expression.free_symbols)
     return all(t is None or t.is_number for t in read)

@@ -137,9 +137,17 @@ class Joined(Named):
 
 @record
 class Reduced(Named):
-    """The sum, maximum or minimum over the axes ``over``."""
+    """The sum, product, maximum or minimum over the axes ``over``."""
 
     kind: str
+    of: Named
+    over: Axes
+
+
+@record
+class Others(Named):
+    """The product of all other entries along the axes ``over``."""
+
     of: Named
     over: Axes
 

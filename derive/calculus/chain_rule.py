@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum
 
+from derive.calculus import products
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import Ranges, chosen, contract, expand, tidy
 from derive.calculus.extremes import Extreme, slope_of
@@ -23,6 +24,7 @@ from derive.calculus.form import axes_by_name, of_axes, reused
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
+from derive.calculus.products import ProductOver
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record
@@ -217,6 +219,8 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
         return Sum(_slope(expression.function, tensor, entry), *expression.limits)
     if isinstance(expression, Extreme):
         return slope_of(expression, lambda body: _slope(body, tensor, entry))
+    if isinstance(expression, ProductOver):
+        return products.slope_of(expression, lambda body: _slope(body, tensor, entry))
     if isinstance(expression, Add):
         return Add(*(_slope(term, tensor, entry) for term in expression.args))
     if isinstance(expression, Mul):

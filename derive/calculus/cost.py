@@ -12,6 +12,7 @@ from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Po
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
+from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.program import Program
 from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import Link
@@ -81,6 +82,11 @@ def _within(
     """
     if isinstance(expression, Sum):
         return _within(expression.function, ones, lengths)
+    if isinstance(expression, ProductOver):
+        between = prod((i.axis.extent for i in expression.bound), start=Integer(1)) - 1
+        return _within(expression.function, ones, lengths) + between * _entries(expression.free_symbols, lengths)
+    if isinstance(expression, ProductOfOthers):  # the products of those before each factor, of those after it, of both
+        return 3 * _within(expression.factors, ones, lengths)
     factor = isinstance(expression, Mul)
     parts = (a for a in expression.args if isinstance(a, Expr))
     inside = sum((_within(a, ones, lengths, not factor) for a in parts), Integer(0))

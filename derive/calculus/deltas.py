@@ -18,6 +18,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.form import reused
 from derive.calculus.index import Axis, Index, IndexSupply, put, total
+from derive.calculus.products import ProductOver
 from derive.record import record
 
 #: The axes of tensors by their names.
@@ -152,7 +153,7 @@ def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:
     if form is None or len(form.terms) < 2:
         return True
     return all(abs(step) == 1 for _, step in form.terms) and not any(
-        node.free_symbols & {old} for factor in factors for node in factor.atoms(Extreme, Selected)
+        node.free_symbols & {old} for factor in factors for node in factor.atoms(Extreme, Selected, ProductOver)
     )
 
 

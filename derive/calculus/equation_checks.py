@@ -45,6 +45,7 @@ from derive.calculus.functions import (
     instead,
 )
 from derive.calculus.index import Axis, Equation, Index, Tensor, within
+from derive.calculus.products import ProductOver
 from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
@@ -118,7 +119,7 @@ class EquationChecks:
         """Check an expression recursively; ``bound`` are the indices that may occur in it."""
         if isinstance(node, Index):
             raise StatementError(f"{where} reads the index {node} as a number: an index can only select entries")
-        if isinstance(node, Sum | Extreme):
+        if isinstance(node, Sum | Extreme | ProductOver):
             self._sum(node, where, bound)
         elif isinstance(node, Indexed):
             self._entry(node, where, bound)

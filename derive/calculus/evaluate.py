@@ -51,6 +51,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.program import Program
 from derive.calculus.stepwise import InOrder
 from derive.record import record
@@ -254,6 +255,21 @@ class Interpreter:
             new.append(inside[index])
         body = self.value(expression.function, inside)
         return np.broadcast_to(body, np.broadcast_shapes(body.shape, *(array.shape for array in new)))
+
+    @_value.register
+    def _(self, expression: ProductOver, at: At) -> Any:
+        return self._body(expression, at).prod(axis=tuple(range(len(expression.limits))))
+
+    @_value.register
+    def _(self, expression: ProductOfOthers, at: At) -> Any:
+        """The product of all factors, with a 1 for the one at the place."""
+        bound = expression.factors.bound
+        there = [self._place(place, at) for place in expression.places]
+        outer = max((array.ndim for array in at.values()), default=0)
+        own = [self._all(index, outer + n) for n, index in reversed(list(enumerate(reversed(bound))))]
+        same = reduce(np.logical_and, (one == other for one, other in zip(there, own, strict=True)))
+        body = self._body(expression.factors, at)
+        return np.where(same, self.arithmetic.number(1), body).prod(axis=tuple(range(len(bound))))
 
     @_value.register
     def _(self, expression: Extreme, at: At) -> Any:

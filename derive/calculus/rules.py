@@ -7,6 +7,7 @@ from sympy import Add, Expr, Function, Indexed, Max, Min, Mul, Piecewise, Pow, S
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.functions import Elementwise
+from derive.calculus.products import ProductOver
 from derive.record import record
 
 FACTOR = "constant factor"
@@ -86,6 +87,7 @@ def _rule(expression: Expr, touched: list[Expr]) -> str:
 
 _RULES: tuple[tuple[tuple[type, ...], str], ...] = (
     ((Add, Sum), SUMS),
+    ((ProductOver,), PRODUCT),
     ((Pow,), POWER),
     ((Elementwise,), ACTIVATION),
     ((log,), LOGARITHM),

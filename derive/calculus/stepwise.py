@@ -6,6 +6,7 @@ from sympy import Add, Dummy, Expr, Function, Indexed, Integer, KroneckerDelta, 
 
 from derive.calculus.cases import Cases
 from derive.calculus.functions import slope_in
+from derive.calculus.products import ProductOver, slope_of
 
 
 class InOrder(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
@@ -46,6 +47,8 @@ def _slope(expression: Expr, entry: Expr, symbol: Symbol) -> Expr:
         return expression.diff(entry)
     if isinstance(expression, Sum):
         return Sum(_slope(expression.function, entry, symbol), *expression.limits)
+    if isinstance(expression, ProductOver):
+        return slope_of(expression, lambda body: _slope(body, entry, symbol))
     if isinstance(expression, Cases | Piecewise):
         return type(expression)(*((_slope(value, entry, symbol), condition) for value, condition in expression.args))
     return Add(*(_through(expression, n, entry, symbol) for n, a in enumerate(expression.args) if a.has(symbol)))

@@ -107,7 +107,7 @@ def height(box: Box) -> int:
     inner = [height(part) for part in box.parts if isinstance(part, Box)]
     if box.kind in ("fraction", "partial", "immediate"):
         return sum(inner)
-    return max(inner, default=1) if box.kind != "total" else 2
+    return max(inner, default=1) if box.kind not in ("total", "product") else 2
 
 
 def _width(pieces: Sequence[Box]) -> float:

@@ -145,6 +145,11 @@ class Typesetter:
         width = max(1.65, _SCRIPT * max(index.width + 0.8 + start.width, stop.width))
         return Box("total", (index, start, stop), width, tall=True)
 
+    def product(self, index: Box, start: Box, stop: Box) -> Box:
+        """A product sign with its limits; a condition on the index alone if there is no ``start``."""
+        width = max(1.65, _SCRIPT * max(index.width + 0.8 + start.width, stop.width))
+        return Box("product", (index, start, stop), width, tall=True)
+
     def group(self, inner: Box) -> Box:
         """Parentheses of matching size."""
         return Box("group", (inner,), inner.width + (1.4 if inner.tall else 0.8), ATOM, inner.tall)
@@ -276,7 +281,7 @@ def _opened_row(sign: Sign, *parts: Box) -> tuple[Box, ...]:
         return (Box("row", (sign, *parts), sum(p.width for p in parts)),)
     found: list[Box] = []
     for part in parts:  # a summation sign stays with its summand
-        if found and found[-1].kind == "total":
+        if found and found[-1].kind in ("total", "product"):
             sum_sign = found.pop()
             first, *others = part.parts[1:] if part.width > _WIDE and part.parts[0] == thin else (part,)
             part = Box("row", (thin, sum_sign, first), sum_sign.width + first.width + thin.width, part.binds, True)

@@ -157,6 +157,7 @@ BETWEEN = {
     "at least": Sign(1.3, r" \ge ", " ≥ "),
     "less": Sign(1.3, " < ", " < "),
     "at most": Sign(1.3, r" \le ", " ≤ "),
+    "unequal": Sign(1.3, r" \ne ", " ≠ "),
     "equals": Sign(1.3, " = ", " = "),
     "and": Sign(2.4, r" \text{ and } ", " and "),
     "or": Sign(1.8, r" \text{ or } ", " or "),

@@ -41,6 +41,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, LargestPlace, Selected, SmallestPlace
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor, put
+from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.reading_order import fraction, is_decimal, is_remainder, reading_order, subtracted
 from derive.calculus.roles import Role
 from derive.calculus.stepwise import InOrder
@@ -146,7 +147,7 @@ class IndexForm(Symbols):
             roles = {"weight": 2, "factor": 3, "target": 3}
             name = factor.base.label.name
             return roles.get(self.tensors[name].role, 4), name
-        if factor.has(Sum, Extreme) and not isinstance(factor, Add | Selected):
+        if factor.has(Sum, Extreme, ProductOver) and not isinstance(factor, Add | Selected):
             return 7, ""
         if is_remainder(factor):
             return 1, ""
@@ -187,6 +188,30 @@ class IndexForm(Symbols):
         signs = [page.summation(i) for i in shown]
         body = page.at(expression.function, PRODUCT)
         return set_.join((*signs, body), "thin", PRODUCT) if signs else page.entry(expression.function)
+
+    @entry.register
+    def _(self, expression: ProductOver) -> Box:
+        set_ = self.typesetter
+        shown = [i for i in expression.bound if i.axis.extent != 1]
+        page = self._naming(shown)
+        if not shown:
+            return page.entry(expression.function)
+        ends = [(set_.number(i.axis.start), self.extent(i.axis.stop)) for i in shown]
+        signs = [set_.product(page._index_letter(page.letters[i]), *e) for i, e in zip(shown, ends, strict=True)]
+        return set_.join((*signs, page.at(expression.function, PRODUCT)), "thin", SUM)
+
+    @entry.register
+    def _(self, expression: ProductOfOthers) -> Box:
+        """The product under the condition that its index is another one."""
+        set_, whole = self.typesetter, _apart(expression.factors, expression.places)
+        pairs = [(i, p) for i, p in zip(whole.bound, expression.places, strict=True) if i.axis.extent != 1]
+        if not pairs:
+            return set_.number(1)
+        page = self._naming([i for i, _ in pairs])
+        sides = [[page.index(i) or set_.number(1) for i in row] for row in zip(*pairs, strict=True)]
+        left, right = (r[0] if len(r) == 1 else set_.group(set_.join(r, "comma", SUM)) for r in sides)
+        sign = set_.product(set_.join((left, right), "unequal", SUM), EMPTY, EMPTY)
+        return set_.join((sign, page.at(whole.function, PRODUCT)), "thin", SUM)
 
     @entry.register
     def _(self, expression: Extreme) -> Box:
@@ -414,8 +439,8 @@ class IndexForm(Symbols):
         return self.typesetter.cases(found)
 
 
-def _apart(extreme: Extreme, places: Iterable[Expr]) -> Expr:
-    """An extreme value whose indices are not those of the places that are compared with it."""
+def _apart(extreme: Extreme | ProductOver, places: Iterable[Expr]) -> Any:
+    """An extreme value, or a product, whose indices are not those of the places that are compared with it."""
     read = {i for place in places for i in place.free_symbols}
     new = {i: Index(f"{i.name}_", i.axis) for i in extreme.bound if i in read}
     limits = ((new.get(i, i), *rest) for i, *rest in extreme.limits)

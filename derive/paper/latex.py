@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -285,10 +286,10 @@ def _decimal(write: Writer, digits: str, exponent: int | None) -> str:
     return power if digits == "1" else rf"{digits} \times {power}"
 
 
-def _total(write: Writer, index: Box, start: Box, stop: Box) -> str:
-    if stop == EMPTY:  # the range depends on the layer
-        return rf"\sum_{write.index(index)}"
-    return rf"\sum_{{{write(index)}={write(start)}}}^{write.index(stop)}"
+def _over(sign: str, write: Writer, index: Box, start: Box, stop: Box) -> str:
+    if stop == EMPTY:  # the range depends on the layer, or is that of the whole product
+        return rf"{sign}_{write.index(index)}"
+    return rf"{sign}_{{{write(index)}={write(start)}}}^{write.index(stop)}"
 
 
 def _row(write: Writer, sign: Sign, *parts: Box) -> str:
@@ -324,7 +325,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "floored": _floored,
     "partial": lambda write, of, wrt: write.partial(of, wrt),
     "immediate": lambda write, of, wrt: rf"\frac{{\partial^{write.index(_PLUS)} {write(of)}}}{{\partial {write(wrt)}}}",
-    "total": _total,
+    "total": partial(_over, r"\sum"),
+    "product": partial(_over, r"\prod"),
     "group": _group,
     "row": _row,
     "apply": lambda write, function, argument: f"{write(function)}{write(argument)}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 
 from derive.paper.boxes import EMPTY, Box, layer_mark
@@ -206,10 +207,10 @@ def _known(box: Box) -> tuple[str, str]:
     return (box.parts[0].text, "") if box.kind == "letter" else ("", "")
 
 
-def _total(index: Box, start: Box, stop: Box) -> Elements:
-    if stop == EMPTY:  # the range depends on the layer
-        return (_e("munder", _mo("∑"), _one(index)),)
-    return (_e("munderover", _mo("∑"), _e("mrow", *_elements(index), _mo("="), *_elements(start)), _one(stop)),)
+def _over(sign: str, index: Box, start: Box, stop: Box) -> Elements:
+    if stop == EMPTY:  # the range depends on the layer, or is that of the whole product
+        return (_e("munder", _mo(sign), _one(index)),)
+    return (_e("munderover", _mo(sign), _e("mrow", *_elements(index), _mo("="), *_elements(start)), _one(stop)),)
 
 
 # ------------------------------------------------------------ rows
@@ -274,7 +275,8 @@ _KINDS: dict[str, Callable[..., Elements]] = {
     "floored": _floored,
     "partial": _partial,
     "immediate": _immediate,
-    "total": _total,
+    "total": partial(_over, "∑"),
+    "product": partial(_over, "∏"),
     "group": _group,
     "row": _row,
     "apply": lambda function, argument: (*_elements(function), _mo("\u2061"), *_elements(argument)),

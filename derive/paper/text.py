@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from derive.paper.boxes import POWER, Box
+from derive.paper.boxes import EMPTY, POWER, Box
 from derive.paper.characters import NAMES, Name, Sign
 
 _ABOVE = str.maketrans("0123456789()+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻")
@@ -65,6 +65,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "partial": lambda of, wrt: f"∂{text(of)}/∂{text(wrt)}",
     "immediate": lambda of, wrt: f"∂⁺{text(of)}/∂{text(wrt)}",
     "total": lambda index, _start, _stop: f"Σ_{text(index)}",
+    "product": lambda index, _start, stop: f"Π_{text(index)}" if stop != EMPTY else f"Π_({text(index)})",
     "group": lambda inner: f"({text(inner)})",
     "row": _row,
     "apply": lambda function, argument: f"{text(function)}{text(argument)}",

@@ -14,6 +14,7 @@ from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, symbols_read, total
+from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.roles import Role
 from derive.catalogue.activations import activation, titles
@@ -175,6 +176,16 @@ class StatementBuilder:
     def sum(self, body: Any, *indices: Index) -> Expr:
         """The sum of a formula over the whole range of each index."""
         return total(self._over("sum", body, indices), *indices)
+
+    def prod(self, body: Any, *indices: Index) -> Expr:
+        """The product of a formula over the whole range of each index; its derivative divides by no factor.
+
+        >>> s = Statement()
+        >>> x, k = s.input("x", 3), s.index("k", 3)
+        >>> s.prod(x[k], k)
+        ProductOver(x[k, same sample], (k, 1, 3))
+        """
+        return product_over(self._over("product", body, indices), *indices)
 
     def max(self, body: Any, *indices: Index) -> Expr:
         """The maximum of a formula over the whole range of each index; at a tie, its derivative is that of the first.

@@ -29,7 +29,7 @@ PYTHON = BUILTINS.union(keyword.kwlist)
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
     "samples slots result Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio package check "
-    "contracted first_largest scattered spread strided".split()
+    "contracted first_largest product_of_others scattered spread strided".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1, -1))
 #: Names defined or imported at the top of generated files, if they begin with a letter, except the runtime's.
 MODULE = frozenset(

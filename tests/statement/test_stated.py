@@ -246,6 +246,7 @@ REFUSED = {
     "tanh(x)": "x has no indices, but x is read with 1 index, for n, or one more for the sample",
     "s.sum(b[i])": "the sum of b[i] has no index: name those that it runs over, such as i",
     "s.sum(b[i], j)": "the sum over j reads nothing at j: for equal terms, multiply",
+    "s.prod(b[i], j)": "the product over j reads nothing at j: for equal terms, multiply",
     "s.sum(b[i], 3)": "the sum over 3 needs an index, as s.index or s.sample return it",
     's.sum("b[i]", i)': "the argument of the sum is 'b[i]', where a formula is expected, such as W[i, j]*x[j]",
     's.apply("softmax", b[i])': "softmax mixes the entries of a tensor: write its formula, such as exp(z[i])/s.sum(",

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from derive.targets.numpy.array_functions import contracted, first_largest, scattered, spread, strided
+from derive.targets.numpy.array_functions import (
+    contracted,
+    first_largest,
+    product_of_others,
+    scattered,
+    spread,
+    strided,
+)
 
 TERMS = [((4, 1),), ((3, 2),), ((3, -1),), ((2, 2), (3, 1)), ((3, 1), (2, -2)), ((2, 1), (2, 2), (3, 1))]
 
@@ -45,6 +52,14 @@ def test_scattered_adds_what_has_the_same_place():
     a = np.arange(12.0).reshape(2, 2, 3)
     places = np.array([[3, 0], [3, 3]])
     assert np.array_equal(scattered(a, places, 4), [a[0, 1], np.zeros(3), np.zeros(3), a[0, 0] + a[1, 0] + a[1, 1]])
+
+
+def test_product_of_others_divides_by_no_factor():
+    a = np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 5.0], [7.0, 2.0, 1.0]])
+    assert np.array_equal(product_of_others(a, 1), [[0, 6, 0], [0, 0, 0], [2, 7, 14]])
+    assert np.array_equal(product_of_others(a, 0), product_of_others(a.T, 1).T)
+    assert np.array_equal(product_of_others(a[2:], 0, 1), [[2, 7, 14]])
+    assert np.array_equal(product_of_others(np.array([4.0]), 0), [1])
 
 
 def test_first_largest_is_at_one_place_at_a_tie():

@@ -99,6 +99,11 @@ class _Printer(LoopPrinter):
         """An entry of a dict, or 0."""
         return f"values[{name!r}].get(({''.join(f'{index}, ' for index in indices)}), 0)"
 
+    def product(self, body: str, loops: Sequence[Loop], but: Sequence[str]) -> str:
+        """The ``prod`` of a generator."""
+        names, places = ("".join(f"{name}, " for name in row) for row in ([name for name, _ in loops], but))
+        return f"math.prod({body} {self._loops(loops)}{f' if ({names}) != ({places})' if but else ''})"
+
     def extreme(self, sign: int, body: str, loops: Sequence[Loop]) -> str:
         """The ``max`` or ``min`` of a generator."""
         return f"{'max' if sign > 0 else 'min'}({body} {self._loops(loops)})"

@@ -37,6 +37,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Axis, Index, Tensor
+from derive.calculus.products import ProductOfOthers, ProductOver
 
 #: An index with the name of its variable.
 Loop = tuple[str, Axis]
@@ -74,6 +75,10 @@ class LoopPrinter(ABC):
     def entry_or_zero(self, name: str, indices: Sequence[str]) -> str:
         """An entry of a tensor, or 0 outside it."""
         raise NotImplementedError(f"{type(self).__name__} reads no entry outside a tensor")
+
+    def product(self, body: str, loops: Sequence[Loop], but: Sequence[str]) -> str:
+        """The product of a body, without the factor at the places ``but``, if any are given."""
+        raise NotImplementedError(f"{type(self).__name__} has no product over indices")
 
     def extreme(self, sign: int, body: str, loops: Sequence[Loop]) -> str:
         """The maximum (``sign`` 1) or minimum (-1) of a body."""
@@ -137,12 +142,21 @@ class LoopPrinter(ABC):
         return self.extreme(expression.sign, *self._looped(expression, scope))
 
     @code.register
+    def _(self, expression: ProductOver, scope: Mapping[Symbol, str]) -> str:
+        return self.product(*self._looped(expression, scope), ())
+
+    @code.register
+    def _(self, expression: ProductOfOthers, scope: Mapping[Symbol, str]) -> str:
+        places = [self.code(place, scope) for place in expression.places]
+        return self.product(*self._looped(expression.factors, scope), places)
+
+    @code.register
     def _(self, expression: Selected, scope: Mapping[Symbol, str]) -> str:
         places = [self.code(place, scope) for place in expression.places]
         extreme = expression.extreme
         return self.choice(self.is_place(extreme.sign, *self._looped(extreme, scope), places), "1", "0")
 
-    def _looped(self, expression: Sum | Extreme, scope: Mapping[Symbol, str]) -> tuple[str, list[Loop]]:
+    def _looped(self, expression: Sum | Extreme | ProductOver, scope: Mapping[Symbol, str]) -> tuple[str, list[Loop]]:
         """The body of a sum or a maximum, and its loops from the outermost to the innermost."""
         indices: list[Index] = [limit[0] for limit in expression.limits]
         indices = indices[::-1] if isinstance(expression, Sum) else indices

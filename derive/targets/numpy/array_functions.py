@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 #: The names of the functions.
-NAMES = ("contracted", "first_largest", "scattered", "spread", "strided")
+NAMES = ("contracted", "first_largest", "product_of_others", "scattered", "spread", "strided")
 
 
 def contracted(subscripts: str, a: Array, b: Array) -> Array:
@@ -74,3 +74,14 @@ def first_largest(a: Array, *axes: int) -> Array:
     flat = moved.reshape(*moved.shape[: -len(axes)], -1)
     top = np.argmax(flat, axis=-1)[..., None] == np.arange(flat.shape[-1])
     return np.moveaxis(top.reshape(moved.shape), last, axes)
+
+
+def product_of_others(a: Array, *axes: int) -> Array:
+    """Return, for each entry, the product of all others along the axes, without a division."""
+    last = range(-len(axes), 0)
+    moved = np.moveaxis(a, axes, last)
+    flat = moved.reshape(*moved.shape[: -len(axes)], -1)
+    before, after = np.ones_like(flat), np.ones_like(flat)
+    before[..., 1:] = np.cumprod(flat[..., :-1], axis=-1)
+    after[..., :-1] = np.cumprod(flat[..., :0:-1], axis=-1)[..., ::-1]
+    return np.moveaxis((before * after).reshape(moved.shape), last, axes)

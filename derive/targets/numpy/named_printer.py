@@ -325,6 +325,11 @@ class NamedPrinter:
         return f", axis={places[0]}" if len(places) == 1 else f", axis=({', '.join(map(str, sorted(places)))})"
 
     @_code.register
+    def _(self, node: nx.Others) -> Code:
+        places = ", ".join(str(node.of.axes.index(i)) for i in node.over)
+        return Code(f"product_of_others({self.code(node.of).text}, {places})")
+
+    @_code.register
     def _(self, node: nx.First) -> Code:
         of = self.code(node.of)
         places = ", ".join(str(node.of.axes.index(i)) for i in node.over)
