@@ -984,6 +984,46 @@ def product_of_shifts() -> Model:
     return Model(s, error)
 
 
+# Entries in exponents.
+
+
+@model
+def cobb_douglas() -> Model:
+    """A product of powers of positive inputs, whose exponents are learned."""
+    s = Statement()
+    n, k = s.size("n", 3), s.size("k", 2)
+    x, y, W, c = s.input("x", n), s.target("y", k), s.parameter("W", k, n), s.parameter("c", k, start=1)
+    i, j = s.indices("i j", k, n)
+    s.promise_positive(x)
+    o = s.define("o", i, c[i] * s.prod(x[j] ** W[i, j], j))
+    s.error(s.sum((y[i] - o[i]) ** 2, i))
+
+    def error(x, y, W, c):
+        return mean_square(y, c * np.prod(x[:, None] ** W[None], axis=2))
+
+    return Model(s, error)
+
+
+@model
+def powers() -> Model:
+    """Bases that are positive by their form: an exponential, a square and 1, and a tensor whose equation is one."""
+    s = Statement()
+    n, h = s.size("n", 3), s.size("h", 4)
+    x, y, W, b = s.input("x", n), s.target("y", h), s.parameter("W", h, n), s.parameter("b", h)
+    i, j = s.indices("i j", h, n)
+    z = s.define("z", i, s.sum(W[i, j] * x[j], j))
+    q = s.define("q", i, 1 + z[i] ** 2)
+    o = s.define("o", i, q[i] ** b[i] + (s.sum(exp(x[j]), j) + 1) ** tanh(z[i]) / (1 + exp(-z[i])) ** z[i])
+    s.error(s.sum((y[i] - o[i]) ** 2, i))
+
+    def error(x, y, W, b):
+        z = x @ W.T
+        total = np.sum(np.exp(x), axis=1, keepdims=True) + 1
+        return mean_square(y, (1 + z**2) ** b + total ** np.tanh(z) / (1 + np.exp(-z)) ** z)
+
+    return Model(s, error)
+
+
 # Losses, and data of all kinds.
 
 

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Pow, Sum, log
 
 from derive.calculus import products
 from derive.calculus.cases import Cases
@@ -232,8 +232,13 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
     if isinstance(expression, Function | Max | Min):
         inner = [(n, slope) for n, a in enumerate(expression.args) if (slope := _slope(a, tensor, entry)) != 0]
         return Add(*(slope_in(expression, n) * slope for n, slope in inner))
-    if isinstance(expression, Pow) and not expression.exp.has(tensor.symbol):
+    if isinstance(expression, Pow) and expression.exp.is_number:
         return expression * (_slope(expression.base, tensor, entry) * expression.exp / expression.base)
+    if isinstance(expression, Pow):
+        base, exponent = expression.args
+        of_base, of_exponent = _slope(base, tensor, entry), _slope(exponent, tensor, entry)
+        through_exponent = 0 if of_exponent == 0 else expression * log(base) * of_exponent
+        return exponent * base ** (exponent - 1) * of_base + through_exponent
     return expression.diff(entry)
 
 

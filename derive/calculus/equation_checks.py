@@ -44,8 +44,10 @@ from derive.calculus.functions import (
     check_formula,
     instead,
 )
-from derive.calculus.index import Axis, Equation, Index, Tensor, within
+from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read, within
+from derive.calculus.positive import Positivity
 from derive.calculus.products import ProductOver
+from derive.calculus.promises import Promise
 from derive.calculus.tensor_checks import LEAST, LONGEST, MOST, check_size, expect
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
@@ -55,10 +57,16 @@ _NODES: tuple[Any, ...] = (Add, Mul, Max, Min, Elementwise, *_COMPUTED)
 
 
 class EquationChecks:
-    """The checks of equations that read the ``tensors``, which have passed ``check_tensors``, and the ``constants``."""
+    """The checks of equations that read the ``tensors``, which have passed ``check_tensors``, and the ``constants``.
 
-    def __init__(self, constants: Mapping[str, Fraction], tensors: Iterable[Tensor] = ()) -> None:
+    The ``promises`` say which tensors are positive; so do the equations that have been checked.
+    """
+
+    def __init__(
+        self, constants: Mapping[str, Fraction], tensors: Iterable[Tensor] = (), promises: Collection[Promise] = ()
+    ) -> None:
         self.constants = constants
+        self.positivity = Positivity(promises, constants)
         self.tensors: dict[str, Tensor] = {}
         self.extents: set[Symbol] = set()
         for tensor in tensors:
@@ -93,12 +101,16 @@ class EquationChecks:
         for name in (n for n, value in self.constants.items() if value == 0):
             if right.xreplace({s: Integer(0) for s in right.atoms(Symbol) if s.name == name}).has(nan, zoo):
                 raise StatementError(f"{where} has no value, because the constant {name} is 0")
+        self.positivity.add(equation)
 
     def names_read(self, equation: Equation) -> Iterator[str]:
         """The names of tensors and constants on the right side."""
         for node in preorder_traversal(_right(equation)):
             if isinstance(node, Symbol) and not isinstance(node, Index) and node not in self.extents:
                 yield node.name
+
+    def _reads_tensor(self, expression: Expr) -> bool:
+        return any(name in self.tensors for name in symbols_read(expression))
 
     @property
     def _constant_values(self) -> dict[Symbol, Float]:
@@ -138,8 +150,12 @@ class EquationChecks:
         else:
             if isinstance(node, Elementwise):
                 _check_function(type(node), where, self.constants)
-            if isinstance(node, Pow) and node.exp.has(Indexed):
-                raise StatementError(f"{where} has an entry in an exponent: write a**b as exp(b*log(a))")
+            if isinstance(node, Pow) and self._reads_tensor(node.exp) and not self.positivity.holds(node.base):
+                base = cut(str(node.base), LONGEST)
+                raise StatementError(
+                    f"{where} has an entry in the exponent of {base}, which may be negative: promise that its entries "
+                    "are positive, before this equation, or take a base that is, such as exp(z[i])"
+                )
             for argument in node.args:
                 self._node(argument, where, bound)
 

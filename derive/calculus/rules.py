@@ -79,6 +79,8 @@ def _rule(expression: Expr, touched: list[Expr]) -> str:
         return FACTOR if len(touched) == 1 else QUOTIENT if divided else PRODUCT
     if isinstance(expression, Elementwise) and expression.role == "loss":
         return OF_LOSS
+    if isinstance(expression, Pow) and expression.exp in touched:
+        return EXPONENTIAL
     for kinds, rule in _RULES:
         if isinstance(expression, kinds):
             return rule

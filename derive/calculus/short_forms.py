@@ -194,7 +194,8 @@ def _as_stated(found: Factors, key: Expr, base: Expr) -> Factors:
 def _contains(found: Factors, stated: Factors) -> bool:
     """Whether a product can be split off without a division, and one of its factors then disappears."""
     pairs = [(found.powers[key][1], e) for key, (_, e) in stated.powers.items() if key in found.powers]
-    return len(pairs) == len(stated.powers) and all(a / b >= 1 for a, b in pairs) and any(a == b for a, b in pairs)
+    shares = [a / b for a, b in pairs]
+    return len(pairs) == len(stated.powers) and all(s.is_Rational and s >= 1 for s in shares) and 1 in shares
 
 
 def _divided(found: Factors, stated: Factors, entry: Expr) -> Factors:

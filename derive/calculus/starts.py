@@ -87,6 +87,8 @@ def _restricted(expression: Expr) -> Iterator[tuple[str, Expr]]:
             yield "divides by", node.base
         elif isinstance(node, Pow) and node.exp.is_number and 0 < node.exp < 1:
             yield "takes a root of", node.base
+        elif isinstance(node, Pow) and node.exp.has(Indexed):
+            yield "takes a power of", node.base
 
 
 def _at_zero(expression: Any, zero: Mapping[str, Any]) -> Any:

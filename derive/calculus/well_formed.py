@@ -13,7 +13,7 @@ from derive.text.errors import StatementError
 def check(forward: Stated) -> None:
     """Check a forward pass. Raises StatementError for the first failure, in one sentence."""
     check_tensors(forward)
-    checks = EquationChecks(forward.constants, forward.tensors.values())
+    checks = EquationChecks(forward.constants, forward.tensors.values(), forward.promises)
     known = {t.name for t in forward.inputs + forward.parameters}
     for equation in forward.equations:
         checks.check(equation, known)

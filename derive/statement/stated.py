@@ -75,9 +75,9 @@ class StatementBuilder:
         self._equations: list[Equation] = []
         self._error: Equation | None = None
         self._constants: dict[str, Fraction] = {}
-        self._checks = EquationChecks(self._constants)
-        self._starts: dict[str, Any] = {}
         self._promises: list[Promise] = []
+        self._checks = EquationChecks(self._constants, promises=self._promises)
+        self._starts: dict[str, Any] = {}
         self._outputs: list[str] = []
         self._sought: list[str] = []
 

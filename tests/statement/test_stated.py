@@ -246,6 +246,8 @@ REFUSED = {
     "tanh(x)": "x has no indices, but x is read with 1 index, for n, or one more for the sample",
     "s.sum(b[i])": "the sum of b[i] has no index: name those that it runs over, such as i",
     "s.sum(b[i], j)": "the sum over j reads nothing at j: for equal terms, multiply",
+    's.define("z", i, b[i] ** tanh(b[i]))': "the equation of z has an entry in the exponent of b[i], which may ",
+    's.define("z", i, (1 - exp(b[i])) ** b[i])': "the equation of z has an entry in the exponent of 1 - exp(b[i]), ",
     "s.prod(b[i], j)": "the product over j reads nothing at j: for equal terms, multiply",
     "s.sum(b[i], 3)": "the sum over 3 needs an index, as s.index or s.sample return it",
     's.sum("b[i]", i)': "the argument of the sum is 'b[i]', where a formula is expected, such as W[i, j]*x[j]",
@@ -276,6 +278,7 @@ def test_what_cannot_be_stated_is_refused_where_it_is_written(text):
         **vars(g),
         "u": g.s.sample("u"),
         "tanh": tanh,
+        "exp": exp,
         "derive": derive,
     }
     with pytest.raises((StatementError, TypeError)) as refused:

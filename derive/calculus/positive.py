@@ -1,0 +1,71 @@
+"""Whether a formula is positive whatever the numbers are: by what is promised, and by its form."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+
+from sympy import Dummy, Expr, Indexed, Integer, Piecewise, Symbol, sympify
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from derive.calculus.cases import Cases
+from derive.calculus.functions import Elementwise, X
+from derive.calculus.index import Equation, Index
+from derive.calculus.promises import Positive, Probabilities, Promise
+
+
+class Positivity:
+    """What is known to be positive: what is promised to be, and tensors whose equations show it.
+
+    ``promises`` and ``constants`` may grow.
+    """
+
+    def __init__(self, promises: Collection[Promise], constants: Mapping[str, Fraction]) -> None:
+        self.promises, self.constants = promises, constants
+        self._shown: set[str] = set()
+
+    def add(self, equation: Equation) -> None:
+        """Note whether an equation shows that its tensor is positive; equations come in the order of computation."""
+        if self.holds(sympify(equation.expression)):
+            self._shown.add(equation.target.name)
+
+    def holds(self, expression: Expr) -> bool:
+        """Whether a formula is certainly positive."""
+        promised = {p.tensor.name for p in self.promises if isinstance(p, Positive | Probabilities)}
+        positive = {name for name, value in self.constants.items() if value > 0}
+        return bool(_Signs(promised | positive | self._shown).plain(expression).is_positive)
+
+
+class _Signs:
+    """Puts symbols in for what SymPy knows no sign of; the tensors and constants called ``positive`` are."""
+
+    def __init__(self, positive: set[str]) -> None:
+        self.positive = positive
+        self._known: dict[Expr, Dummy] = {}
+
+    def plain(self, expression: Expr) -> Expr:
+        """The formula with a symbol for everything that SymPy knows no sign of."""
+        if isinstance(expression, Indexed | Symbol):
+            name = expression.base.label.name if isinstance(expression, Indexed) else expression.name
+            if isinstance(expression, Symbol) and expression.is_integer:  # a size
+                return expression
+            inside = all(isinstance(i, Index | Integer) for i in getattr(expression, "indices", ()))
+            known = "positive" if inside else "nonnegative"  # what is read outside a tensor is 0
+            sign = {known if name in self.positive else "real": True}
+            return self._known.setdefault(expression, Dummy(**sign))
+        if isinstance(expression, Elementwise):
+            arguments = dict(zip((X, *expression.others), expression.args, strict=True))
+            return self.plain(expression.definition.xreplace(arguments))
+        if isinstance(expression, ExprWithLimits):
+            return self._alike([expression.function])
+        if isinstance(expression, Cases | Piecewise):
+            return self._alike([value for value, _ in expression.args])
+        return expression.func(*map(self.plain, expression.args)) if expression.args else expression
+
+    def _alike(self, expressions: list[Expr]) -> Expr:
+        """A symbol with the sign that formulas have in common, which a sum or a product of them has, too."""
+        plain = [self.plain(expression) for expression in expressions]
+        for sign in ("positive", "nonnegative"):
+            if all(getattr(p, f"is_{sign}") for p in plain):
+                return Dummy(**{sign: True})
+        return Dummy(real=True)
