@@ -1024,6 +1024,59 @@ def powers() -> Model:
     return Model(s, error)
 
 
+# Derivatives in equations.
+
+
+@model
+def heat_equation() -> Model:
+    """A physics-informed network: what is left of the heat equation, u_t = u_xx / 4, is made small."""
+    s = Statement()
+    h, k = s.size("h", 4), s.size("k", 3)
+    x, t, w, v, b = s.input("x"), s.input("t"), s.parameter("w", h), s.parameter("v", h), s.parameter("b", h)
+    U, c = s.parameter("U", k, h), s.parameter("c", k)
+    i, j = s.indices("i j", h, k)
+    a = s.define("a", i, tanh(w[i] * x + v[i] * t + b[i]))
+    g = s.define("g", j, s.apply("sigmoid", s.sum(U[j, i] * a[i], i)))
+    u = s.define("u", (), s.sum(c[j] * g[j], j))
+    r = s.define("r", (), s.diff(u, t) - s.diff(s.diff(u, x), x) / 4)
+    s.error(r**2 + (u - sin(x)) ** 2)
+    s.output(u)
+
+    def error(x, t, w, v, b, U, c):
+        def u(x, t):
+            return sigmoid(np.tanh(x[:, None] * w + t[:, None] * v + b) @ U.T) @ c
+
+        slope = elementwise_grad(u)
+        r = elementwise_grad(u, 1)(x, t) - elementwise_grad(slope)(x, t) / 4
+        return np.mean(r**2 + (u(x, t) - np.sin(x)) ** 2)
+
+    return Model(s, error)
+
+
+@model
+def forces() -> Model:
+    """The forces of a learned energy of a chain of atoms are fitted: its derivatives by their positions."""
+    s = Statement()
+    n, h, q = s.size("n", 4), s.size("h", 3), s.size("q", 3)
+    x, y, W = s.input("x", n), s.target("y", n), s.parameter("W", h)
+    b, c = s.parameter("b", h), s.parameter("c", h)
+    i, j, p = s.indices("i j p", h, n, q)
+    d = s.define("d", p, (x[p + 1] - x[p]) ** 2)
+    a = s.define("a", (i, p), tanh(W[i] * d[p] + b[i]))
+    e = s.define("e", (), s.sum(c[i] * a[i, p], i, p))
+    f = s.define("f", j, -s.diff(e, x)[j])
+    s.error(s.sum((y[j] - f[j]) ** 2, j))
+
+    def error(x, y, W, b, c):
+        def energy(x):
+            d = (x[:, 1:] - x[:, :-1]) ** 2
+            return np.sum(np.tanh(d[:, None] * W[:, None] + b[:, None]) * c[:, None])
+
+        return mean_square(y, -elementwise_grad(energy)(x))
+
+    return Model(s, error)
+
+
 # Losses, and data of all kinds.
 
 

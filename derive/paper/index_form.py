@@ -176,7 +176,8 @@ class IndexForm(Symbols):
             return set_.fraction(set_.number(1), self.entry(expression.base**-expression.exp))
         base = self.entry(expression.base)
         tensor = self.tensors.get(str(expression.base)) if isinstance(expression.base, Symbol) else None
-        plain = isinstance(expression.base, Symbol) and (tensor is None or tensor.is_number)
+        alone = isinstance(expression.base, Symbol) and (tensor is None or tensor.is_number)
+        plain = alone or (expression.base.is_Integer and expression.base.is_positive)
         return set_.script(base if plain else set_.group(base), None, self.entry(expression.exp))
 
     @entry.register

@@ -14,9 +14,11 @@ from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, symbols_read, total
+from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.roles import Role
+from derive.calculus.tangents import Tangents
 from derive.catalogue.activations import activation, titles
 from derive.learning.descent import names_taken
 from derive.learning.l2_penalty import L2, PENALTY, penalised
@@ -80,6 +82,7 @@ class StatementBuilder:
         self._starts: dict[str, Any] = {}
         self._outputs: list[str] = []
         self._sought: list[str] = []
+        self._slopes: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
         parts = [
@@ -261,6 +264,50 @@ class StatementBuilder:
         self._equations.append(Equation(stated, left, right))
         return Entries(stated, [Size(str(i), i.axis) for i in left if not i.axis.sample])
 
+    def diff(self, tensor: Entries, wrt: Entries) -> Entries:
+        """State the derivative of a tensor with an equation, by further equations; return it.
+
+        It has the axes of the tensor and then those of ``wrt``, an input or a parameter, and is that of the same
+        sample. Derivatives of derivatives are stated in the same way: ``s.diff(s.diff(u, x), x)``.
+
+        >>> s = Statement()
+        >>> x, W, i = s.input("x", 3), s.parameter("W", 3), s.index("i", 3)
+        >>> u = s.define("u", (), s.sum(W[i] * x[i] ** 2, i))
+        >>> s.diff(u, x)
+        u_x[3, samples]
+        """
+        by_name = {e.target.name: e.target for e in self._equations}
+        if not isinstance(tensor, Entries) or tensor.name not in by_name:
+            raise StatementError(f"the derivative of {tensor!r} is of no use: give what s.define returns")
+        if not isinstance(wrt, Entries) or wrt.tensor not in (*self._data, *self._parameters) or wrt.tensor.places:
+            raise StatementError(f"a derivative is with respect to an input or a parameter, not to {wrt!r}")
+        so_far = self._so_far()
+        equations = tuple(exact(e, so_far) for e in self._equations)
+        known = {of: by_name[slope] for (of, w), slope in self._slopes.items() if w == wrt.name}
+        tangents = Tangents(equations, wrt.tensor, so_far.tensors, known, self.supply)
+        names = self._names_of_slopes(wrt.name)
+        of_slope = {name: of for of, name in names.items()}
+        for equation in tangents.of(tensor.tensor, names):
+            self._check(equation)
+            self._kinds[equation.target.name] = DEFINED
+            self._slopes[of_slope[equation.target.name], wrt.name] = equation.target.name
+            self._equations.append(equation)
+        found = next(e for e in self._equations if e.target.name == self._slopes[tensor.name, wrt.name])
+        sides = [*tensor.sizes, *wrt.sizes]
+        return Entries(found.target, sides)
+
+    def _names_of_slopes(self, wrt: str) -> dict[str, str]:
+        """A name for the derivative of each tensor with an equation, such as u_x, and u_xx for that of u_x."""
+        derived, found = {*self._slopes.values()}, dict[str, str]()
+        for equation in self._equations:
+            name = equation.target.name
+            short = name in derived and len(wrt) == 1
+            stem = f"{name}{wrt}" if short else f"{name}_{wrt}"
+            taken = {*self._kinds, *found.values()}
+            numbered = (f"{stem}{k}" for k in itertools.count(2))
+            found[name] = next(n for n in itertools.chain([stem], numbered) if n not in taken)
+        return found
+
     def error(self, expression: Any, name: str | None = None) -> None:
         """State what learning makes small, one number.
 
@@ -305,6 +352,7 @@ class StatementBuilder:
             self._check_name(slope.name)
             self._kinds[slope.name] = "the given derivative of the error"
             self._data.append(slope)
+            self._checks.add(slope)
             product = slope[equation.indices] * equation.left
             terms.append(total(product, *equation.indices) if equation.indices else product)
         self._set_error(Add(*terms), None)
@@ -394,6 +442,11 @@ class StatementBuilder:
         return tuple(t.name for t in real if t.name in read)
 
     # Checks.
+
+    def _so_far(self) -> ForwardPass:
+        """What is stated so far."""
+        equations, data, parameters = map(tuple, (self._equations, self._data, self._parameters))
+        return ForwardPass(equations, data, parameters, self.supply, constants=self._constants)
 
     def _check(self, equation: Equation) -> None:
         """Check an equation as soon as it is stated, and let others read its tensor."""

@@ -200,7 +200,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a target that is text": (lambda: stated(equations=(Equation("q", (), b), COST)), ("'q'", "Tensor")),
     "an index that is text": (lambda: stated(equations=(Equation(q, ("i", "u"), PLAIN), COST)), ("q", "'i'")),
-    "an entry in an exponent": (lambda: with_right(2 ** b[i,]), ("q", "exponent")),
+    "an entry in an exponent": (lambda: with_right(b[i,] ** b[i,]), ("q", "exponent")),
     **{
         f"a function by {what}": (lambda f=f: with_right(elementwise("act", f)(b[i,])), ("q", "act", what))
         for what, f in {

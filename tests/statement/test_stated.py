@@ -203,6 +203,18 @@ def test_the_error_has_another_name_where_E_is_taken():
     assert [e.target.name for e in s.forward_pass().equations] == ["L"]
 
 
+def test_a_derivative_is_stated_once_by_equations_that_have_names_of_their_own():
+    g = begun()
+    s, i, j = g.s, g.i, g.j
+    a = s.define("a", i, tanh(s.sum(g.W[i, j] * g.x[j], j)))
+    u = s.define("u", (), s.sum(g.b[i] * a[i], i))
+    s.parameter("u_x2", 1)
+    first = s.diff(u, g.x)
+    assert s.diff(u, g.x).tensor == first.tensor and repr(first) == "u_x[n, samples]"
+    assert repr(s.diff(first, g.x)) == "u_xx[n, n, samples]" and repr(s.diff(a, g.W)) == "a_W[i, h, n, samples]"
+    assert [e.target.name for e in s._equations] == ["a", "u", "a_x", "u_x", "a_xx", "u_xx", "a_W"]
+
+
 def test_an_index_may_be_named_again_and_what_failed_may_be_stated_again():
     g = begun()
     assert g.s.index("i", g.k).axis == g.k.axis
@@ -264,6 +276,12 @@ REFUSED = {
     "s.output(x)": "the output x[n, samples] has no equation: give what s.define returns",
     's.input("word", n, values=n, gradient=True)': "word has no gradient, because its entries are whole numbers: ",
     's.promise_mask(s.input("q", n, gradient=True))': "q has a gradient, so its entries change one by one, and cannot ",
+    "s.diff(x, W)": "the derivative of x[n, samples] is of no use: give what s.define returns",
+    's.diff(s.define("z", i, b[i] ** 2), j)': "a derivative is with respect to an input or a parameter, not to j",
+    's.diff(s.define("z", i, b[i] ** 2), x)': "z does not depend on x: it has no derivative to state",
+    's.diff(s.define("z", (), s.max(x[j], j)), x)': "the equation of z has a maximum or minimum over an index, whose ",
+    's.diff(s.define("z", (), s.prod(x[j], j)), x)': "the equation of z has a product over an index, whose derivative ",
+    's.diff(s.define("z", j, s.sum(x[j, u], u)), x)': "the equation of z combines samples of x: a derivative with ",
     "s.promise_mask(3)": "a promise about 3 is of no use: promise something about data or parameters",
     "s.promise_sums_to_one(y, over=j)": "no axis of y is one that j runs over: y[k, samples] has others",
     "s.promise_sums_to_one(y), s.promise_mask(y)": "y is promised to sum to 1 and to be 0 or 1: promise ",
