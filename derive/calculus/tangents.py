@@ -21,6 +21,9 @@ from derive.calculus.short_forms import ShortForms
 from derive.record import record
 from derive.text.errors import StatementError
 
+#: The note of the equation of a derivative.
+SLOPE = "derivative"
+
 
 @record
 class Tangents:
@@ -56,7 +59,7 @@ class Tangents:
                 indices = (*(i for i in equation.indices if not i.axis.sample), *places, *samples)
                 slope = Tensor(names[target.name], Role.PLAIN.value, tuple(i.axis for i in indices))
                 leads[target.name] = slope
-                found.append(Equation(slope, indices, value))
+                found.append(Equation(slope, indices, value, SLOPE))
         if tensor.name not in leads:
             raise StatementError(f"{tensor.name} does not depend on {self.wrt.name}: it has no derivative to state")
         return tuple(found)

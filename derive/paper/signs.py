@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from functools import partial
 from itertools import chain, count
@@ -23,6 +23,7 @@ from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
 from derive.calculus.program import Program
 from derive.calculus.roles import Role
+from derive.calculus.tangents import SLOPE
 from derive.learning.descent import RATE, STEP
 from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.characters import LETTERS, NAMES, Letter, plain
@@ -170,7 +171,12 @@ class _Table:
         derived = [s.target for s in program.stage("gradient", "update") if belongs(s.target) or s.target.about]
         self.by_role = {t.name for t in step} - {t.name for t in self.stated if not is_canonical(t)}
         others = {t.name for t in (*self.factors, *derived, RATE)} - {t.name for t in self.stated}
-        self.plain = [t for t in program.tensors.values() if t.name not in others and not belongs(t)]
+        slopes = {s.target.name for s in program.stage("forward", "error") if s.equation.note == SLOPE}
+        plain = [t for t in program.tensors.values() if t.name not in others and not belongs(t)]
+        names = {t.name for t in plain} - slopes
+        #: The derivatives in equations, each with the name of what is differentiated.
+        self.slopes = {name: of for name in sorted(slopes) if (of := _differentiated(name, names))}
+        self.plain = [t for t in plain if t.name not in self.slopes]
 
     def signs(self) -> Signs:
         wanted = {t.name: self._wanted(t) for t in self.plain}
@@ -189,6 +195,7 @@ class _Table:
                 sign = next(s for s in own if self._is_free(tensor, s, taken, wanted.values()))
                 found[tensor.name] = sign
                 taken |= self.looks(sign)
+        found |= {name: self._of_slope(name, found[of]) for name, of in self.slopes.items()}
         used = frozenset(letter for sign in found.values() for letter in sign.letters)
         others = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
         error = self.program.stage("error")[-1].target
@@ -203,6 +210,13 @@ class _Table:
     def _by_role(self, tensor: Tensor) -> bool:
         return tensor.name in self.by_role
 
+    def _of_slope(self, name: str, own: Sign) -> Sign:
+        """The sign of what is differentiated, with what that is with respect to as subscripts: u_xx."""
+        wrt = name.removeprefix(f"{self.slopes[name]}_").split("_")
+        letters = [x for part in wrt for x in (part if {*part} <= {t.name for t in self.plain} else [part])]
+        boxes = [letter_of(self.set_, x) for x in letters]
+        return Sign(own.entry, own.one, own.batch, own.number, self.set_.join(boxes, "", ATOM))
+
     def _factors(self, found: Mapping[str, Sign]) -> dict[str, Sign]:
         """Give a shared factor the number of its tensor, and that tensor's letter as a subscript if it is unusual."""
         signs = {}
@@ -210,7 +224,8 @@ class _Table:
             sign, about = self._of_another(factor), factor.about
             if about is not None and not (self._by_role(about) and found[about.name] == self._of_another(about)):
                 own = found[about.name]
-                sign = Sign(sign.entry, sign.one, sign.batch, own.number, own.entry)
+                below = own.entry if own.about is None else self.set_.script(own.entry, own.about, None)
+                sign = Sign(sign.entry, sign.one, sign.batch, own.number, below)
             signs[factor.name] = sign
         return signs
 
@@ -268,6 +283,13 @@ class _Table:
         names = [s.name for s in self.program.extents]
         moved = [n for n in names if n.partition("_")[0] in letters]
         return {SAMPLES.name, *(n for n in names if n not in moved), *(f"n_{n}" for n in moved)}
+
+
+def _differentiated(name: str, names: Collection[str]) -> str:
+    """What a derivative is called after: the tensor ``u`` of ``u_xx``; empty if there is none."""
+    while name and name not in names:
+        name = name.rpartition("_")[0]
+    return name
 
 
 def _width(letters: frozenset[str]) -> Letter:

@@ -215,6 +215,18 @@ def test_a_derivative_is_stated_once_by_equations_that_have_names_of_their_own()
     assert [e.target.name for e in s._equations] == ["a", "u", "a_x", "u_x", "a_xx", "u_xx", "a_W"]
 
 
+def test_documents_write_derivatives_with_subscripts():
+    s = Statement()
+    x, w, i = s.input("x"), s.parameter("w", 3, start=1), s.index("i", 3)
+    u = s.define("u", (), s.sum(tanh(w[i] * x), i))
+    s.error((s.diff(s.diff(u, x), x) + u) ** 2)
+    derivation = derive(s)
+    text = derivation.markdown()
+    assert r"u_{xx} &= " in text and "A tensor as a subscript, as in {math}`u_x`, denotes the derivative" in text
+    assert r"\Psi_{u_{xx}}" in text and "derivative in the equations, stated as `u_xx`" in text
+    assert derivation.svg()
+
+
 def test_an_index_may_be_named_again_and_what_failed_may_be_stated_again():
     g = begun()
     assert g.s.index("i", g.k).axis == g.k.axis

@@ -17,6 +17,7 @@ from derive.calculus.parts import PART
 from derive.calculus.program import Definition
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.roles import Role
+from derive.calculus.tangents import SLOPE
 from derive.catalogue.losses import loss
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, listed, say
@@ -96,9 +97,13 @@ def _outside(view: View) -> list[Block]:
 
 
 def _parts(view: View) -> list[Block]:
-    """Say which letters are introduced for a part of an equation, and why."""
+    """Say which letters are introduced for a part of an equation, and why, and what derivatives in equations are."""
     statements = view.batch.stage("forward", "error")
     said: list[Block] = []
+    slope = next((view.page.symbol(s.target, whole=True) for s in statements if s.equation.note == SLOPE), None)
+    if slope is not None:
+        words = "A tensor as a subscript, as in {}, denotes the derivative with respect to it; the equations of "
+        said.append(say(words + "derivatives follow from the others by the chain rule.", slope))
     for statement in (s for s in statements if s.equation.note == PART):
         reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
         symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))

@@ -15,6 +15,7 @@ from derive.calculus.functions import X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
+from derive.calculus.tangents import SLOPE
 from derive.catalogue.activations import ACTIVATIONS
 from derive.document.blocks import Block, Code, Part, Table, Text, boxes_in, say
 from derive.document.parts.forward import layers_of
@@ -173,6 +174,8 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         what = Text(()) if plain else say(", which are the activations{}", layer)
         return say("outputs of the network{}{}", what, _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
+    if any(s.target == tensor and s.equation.note == SLOPE for s in view.batch.stage("forward")):
+        noun = "derivative in the equations"
     if tensor.role == Role.BIAS and not view.is_added(tensor):
         noun = "parameters"  # a gain, say, which is multiplied and not added
     augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)
