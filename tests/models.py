@@ -1036,7 +1036,7 @@ def heat_equation() -> Model:
     U, c = s.parameter("U", k, h), s.parameter("c", k)
     i, j = s.indices("i j", h, k)
     a = s.define("a", i, tanh(w[i] * x + v[i] * t + b[i]))
-    g = s.define("g", j, s.apply("sigmoid", s.sum(U[j, i] * a[i], i)))
+    g = s.define("g", j, tanh(s.sum(U[j, i] * a[i], i)))
     u = s.define("u", (), s.sum(c[j] * g[j], j))
     r = s.define("r", (), s.diff(u, t) - s.diff(s.diff(u, x), x) / 4)
     s.error(r**2 + (u - sin(x)) ** 2)
@@ -1044,7 +1044,7 @@ def heat_equation() -> Model:
 
     def error(x, t, w, v, b, U, c):
         def u(x, t):
-            return sigmoid(np.tanh(x[:, None] * w + t[:, None] * v + b) @ U.T) @ c
+            return np.tanh(np.tanh(x[:, None] * w + t[:, None] * v + b) @ U.T) @ c
 
         slope = elementwise_grad(u)
         r = elementwise_grad(u, 1)(x, t) - elementwise_grad(slope)(x, t) / 4

@@ -143,8 +143,20 @@ class StatementBuilder:
             raise StatementError(f"{name} has no gradient, because its entries are whole numbers: leave gradient out")
         found = self._given(name, Role.INPUT, INPUT, sizes, samples, values)
         if gradient:
-            self._sought.append(name)
+            self.gradient(found)
         return found
+
+    def gradient(self, *inputs: Entries) -> None:
+        """Ask for the derivative of the error with respect to inputs of real numbers; see ``input``."""
+        for tensor in inputs:
+            if not isinstance(tensor, Entries) or tensor.tensor not in self._data or tensor.tensor.role != Role.INPUT:
+                raise StatementError(f"{tensor!r} has no gradient on request: give an input, as s.input returns it")
+            if tensor.tensor.places is not None:
+                raise StatementError(f"{tensor.name} has no gradient, because its entries are whole numbers")
+            for promise in (p for p in self._promises if p.tensor == tensor.tensor):
+                self._refuse_fixed(promise)
+            if tensor.name not in self._sought:
+                self._sought.append(tensor.name)
 
     def target(self, name: str, *sizes: Size | int, samples: bool = True, values: Size | int | None = None) -> Entries:
         """State a target, of which an input differs only in that predictions do not need it."""
@@ -287,7 +299,7 @@ class StatementBuilder:
         tangents = Tangents(equations, wrt.tensor, so_far.tensors, known, self.supply)
         names = self._names_of_slopes(wrt.name)
         of_slope = {name: of for of, name in names.items()}
-        for equation in tangents.of(tensor.tensor, names):
+        for equation in map(self._lettered, tangents.of(tensor.tensor, names)):
             self._check(equation)
             self._kinds[equation.target.name] = DEFINED
             self._slopes[of_slope[equation.target.name], wrt.name] = equation.target.name
@@ -295,6 +307,22 @@ class StatementBuilder:
         found = next(e for e in self._equations if e.target.name == self._slopes[tensor.name, wrt.name])
         sides = [*tensor.sizes, *wrt.sizes]
         return Entries(found.target, sides)
+
+    def _lettered(self, equation: Equation) -> Equation:
+        """An equation with letters for its new indices, those of the author over the same axis first."""
+        found = {*equation.expression.atoms(Index), *equation.indices}
+        own = {i for i in found if i == SAME_SAMPLE or self._kinds.get(i.name) in (INDEX, SAMPLE)}
+        letters = {i for e in self._equations for i in (*e.indices, *e.expression.atoms(Index)) if i != SAME_SAMPLE}
+        used, new = {i.name for i in own}, dict[Index, Index]()
+        for index in sorted(found - own, key=lambda i: i.name):
+            said = sorted(i.name for i in letters if i.axis == index.axis)
+            pool = itertools.chain(said, (x for x in "ijklpqrabcdefgh" if x not in self._kinds))
+            more = (f"i{n}" for n in itertools.count(1))
+            name = next(x for x in itertools.chain(pool, more) if x not in used)
+            used.add(name)
+            new[index] = Index(name, index.axis)
+        indices = tuple(new.get(i, i) for i in equation.indices)
+        return replace(equation, indices=indices, expression=equation.expression.xreplace(new))
 
     def _names_of_slopes(self, wrt: str) -> dict[str, str]:
         """A name for the derivative of each tensor with an equation, such as u_x, and u_xx for that of u_x."""
@@ -399,12 +427,17 @@ class StatementBuilder:
         if {Mask, SumsToOne} <= {type(p) for p in (*same, promise)}:
             name = promise.tensor.name
             raise StatementError(f"{name} is promised to sum to 1 and to be 0 or 1: promise only that it sums to 1")
-        if promise.tensor.name in self._sought and isinstance(promise, Mask | SumsToOne):
+        if promise.tensor.name in self._sought:
+            self._refuse_fixed(promise)
+        self._promises.append(promise)
+
+    def _refuse_fixed(self, promise: Promise) -> None:
+        """Raise StatementError for a promise that the entries of an input with a gradient do not keep."""
+        if isinstance(promise, Mask | SumsToOne):
             raise StatementError(
                 f"{promise.tensor.name} has a gradient, so its entries change one by one, and cannot be promised to be "
                 "0 or 1 or to sum to 1: leave out the gradient or the promise"
             )
-        self._promises.append(promise)
 
     # The whole.
 
@@ -445,8 +478,8 @@ class StatementBuilder:
 
     def _so_far(self) -> ForwardPass:
         """What is stated so far."""
-        equations, data, parameters = map(tuple, (self._equations, self._data, self._parameters))
-        return ForwardPass(equations, data, parameters, self.supply, constants=self._constants)
+        stated = tuple(self._equations), tuple(self._data), tuple(self._parameters)
+        return ForwardPass(*stated, self.supply, constants=self._constants)
 
     def _check(self, equation: Equation) -> None:
         """Check an equation as soon as it is stated, and let others read its tensor."""

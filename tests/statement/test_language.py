@@ -241,6 +241,18 @@ def test_hostile_texts_are_refused_at_once(name):
     assert time.process_time() - began < 2, "not in the time of the text's length"
 
 
+@pytest.mark.parametrize("line", ["gradient x", "backward o"])
+def test_gradients_of_inputs_and_layers_alone_are_written_and_read_again(line):
+    text = HEAD + "o[i] = tanh(sum(W[i, j] * x[j], j))\n"
+    text += f"{line}\nE = mean((y[i] - o[i])**2, i)" if line == "gradient x" else line
+    forward = Statement(text).forward_pass().refreshed()
+    written = equations_text(forward, Learning())
+    again = Statement(written).forward_pass().refreshed()
+    assert line in written.splitlines()
+    assert (again.sought, again.upstream, again.inputs) == (forward.sought, forward.upstream, forward.inputs)
+    assert again.sought == ("x",) and len(again.upstream) == (line == "backward o")
+
+
 def test_words_of_python_are_names():
     text = HEAD + "constant lambda = 0.1\nz[i] = sum(W[i, is] * x[is], is) * lambda" + END
     assert [e.target.name for e in Statement(text).forward_pass().equations] == ["z", "E"]

@@ -114,7 +114,7 @@ def test_the_cells_of_the_notebook_run():
 
 def test_the_folder_has_the_layer_and_no_trainer(tmp_path):
     folder = derive(layer_norm(name="norm")[0]).write(tmp_path, edition=Edition("md"))
-    assert {p.name for p in folder.iterdir()} == {"derivation.md", "layer.py", "network.svg", "parts"}
+    assert {p.name for p in folder.iterdir()} == {"derivation.md", "equations.eq", "layer.py", "network.svg", "parts"}
 
 
 def test_what_needs_training_is_refused_in_one_sentence():

@@ -42,7 +42,8 @@ class TextReader(Meanings):
         self.unsound = {*self.expansion.broken}
         self.place = Place(1, 1)
         own = (line for line, frame in self.expansion.steps if frame is self.frame and isinstance(line, Stated))
-        self.error = next(reversed([*own]), None)
+        self.alone = any(isinstance(line, Declaration) and line.word == "backward" for line, _ in self.expansion.steps)
+        self.error = None if self.alone else next(reversed([*own]), None)
         self.options = self._options()
 
     def _options(self) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class TextReader(Meanings):
             except StatementError as problem:
                 self._say(line.place, str(problem))
                 self._unsound(line)
-        if self.error is None and not self.problems:
+        if self.error is None and not self.alone and not self.problems:
             self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
         if self.problems:
             raise TextError(self.text, self.problems, self.source)
@@ -285,6 +286,13 @@ class TextReader(Meanings):
     def _output(self, item: Item, line: Declaration) -> None:
         self.statement.output(self._tensor(item.name))
 
+    def _gradient(self, item: Item, line: Declaration) -> None:
+        self.statement.gradient(self._tensor(item.name))
+
+    def _backward(self, item: Item, line: Declaration) -> None:
+        if item is line.items[-1]:
+            self.statement.backward(*(self._tensor(one.name) for one in line.items))
+
     def _tensor(self, name: Name) -> Entries:
         found = self.value(name.name)
         if not isinstance(found, Entries):
@@ -449,4 +457,6 @@ _DECLARED: dict[str, Callable[[TextReader, Item, Declaration], None]] = {
     "index": TextReader._index,
     "samples": TextReader._samples,
     "output": TextReader._output,
+    "gradient": TextReader._gradient,
+    "backward": TextReader._backward,
 }

@@ -368,6 +368,8 @@ _WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
     "index": _indices,
     "samples": _plain,
     "output": _plain,
+    "gradient": _plain,
+    "backward": _plain,
     "option": _option,
     "promise": _promise,
     "function": _function,

@@ -35,6 +35,7 @@ from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
+from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.catalogue.activations import ACTIVATIONS
@@ -69,7 +70,7 @@ class _Writer:
     def text(self) -> str:
         """All lines."""
         equations = [self._equation(e) for e in self.forward.equations[:-1]]
-        equations.append(self._error(self.forward.error))
+        equations += [] if self.forward.upstream else [self._error(self.forward.error)]
         groups = [self._options(), self._declarations(), [*self.functions.values()], equations, self._ends()]
         return "\n\n".join("\n".join(group) for group in groups if group) + "\n"
 
@@ -101,7 +102,7 @@ class _Writer:
         lines = [("size", sizes)]
         lines.append(("samples", [SAMPLES.name] if self.explicit else []))
         for word in ("input", "target"):
-            lines.append((word, [self._data(t) for t in forward.inputs if t.role == word]))
+            lines.append((word, [self._data(t) for t in forward.inputs if t.role == word and t.about is None]))
         lines.append(("parameter", [self._parameter(p) for p in forward.parameters]))
         lines.append(("constant", [f"{n} = {_number(v)}" for n, v in forward.constants.items()]))
         said = [f"{word} {', '.join(items)}" for word, items in lines if items]
@@ -112,7 +113,7 @@ class _Writer:
                 said.append(f"promise sums_to_one {tensor.name}{over}")
             else:
                 said.append(f"promise {_PROMISES[type(promise)]} {tensor.name}")
-        return said
+        return said + ([f"gradient {', '.join(forward.sought)}"] if forward.sought and not forward.upstream else [])
 
     def _tensor(self, tensor: Tensor) -> str:
         sides = ", ".join(self.size(axis) for axis in tensor.axes if not axis.sample)
@@ -139,6 +140,8 @@ class _Writer:
         return [f"option {k} = {values[k]}" for k in keys if k == "name" or not self.specification.is_plain(k)]
 
     def _ends(self) -> list[str]:
+        if self.forward.upstream:
+            return [f"backward {', '.join(t.about.name for t in self.forward.upstream if t.about)}"]
         return [f"output {', '.join(self.forward.outputs)}"] if self.forward.outputs else []
 
     # Equations.
@@ -371,7 +374,7 @@ _WRITTEN: Mapping[Any, Callable[[_Formula, Any], tuple[str, int]]] = {
 }
 
 
-_REDUCED = {Sum: "sum", _Mean: "mean", Largest: "max", Smallest: "min"}
+_REDUCED = {Sum: "sum", _Mean: "mean", ProductOver: "prod", Largest: "max", Smallest: "min"}
 
 
 def _plain(right: Expr, tensors: Mapping[str, Tensor]) -> set[Index]:
