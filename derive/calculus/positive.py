@@ -23,14 +23,21 @@ class Positivity:
     def __init__(self, promises: Collection[Promise], constants: Mapping[str, Fraction]) -> None:
         self.promises, self.constants = promises, constants
         self._shown: set[str] = set()
+        self._waiting: list[Equation] = []
 
     def add(self, equation: Equation) -> None:
-        """Note whether an equation shows that its tensor is positive; equations come in the order of computation."""
-        if self.holds(sympify(equation.expression)):
-            self._shown.add(equation.target.name)
+        """Let an equation show that its tensor is positive; equations come in the order of computation."""
+        self._waiting.append(equation)
 
     def holds(self, expression: Expr) -> bool:
         """Whether a formula is certainly positive."""
+        while self._waiting:  # most passes never ask
+            equation = self._waiting.pop(0)
+            if self._is_positive(sympify(equation.expression)):
+                self._shown.add(equation.target.name)
+        return self._is_positive(expression)
+
+    def _is_positive(self, expression: Expr) -> bool:
         promised = {p.tensor.name for p in self.promises if isinstance(p, Positive | Probabilities)}
         positive = {name for name, value in self.constants.items() if value > 0}
         return bool(_Signs(promised | positive | self._shown).plain(expression).is_positive)
