@@ -372,8 +372,7 @@ class _Backwards:
         self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
         self.named: dict[Expr, Tensor] = {}
         for given in self.forward.upstream:
-            places = tuple(Symbol(f"_{n}") for n in range(len(given.axes)))
-            self.named[given[places]] = given
+            self.named[given[tuple(_nameless(axis, n) for n, axis in enumerate(given.axes))]] = given
         self.ranges = self.forward.ranges
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
@@ -429,7 +428,7 @@ class _Backwards:
         if not psi:
             self.common = self._left_out(found.value)
         value = tidy(found.value / self.common)
-        nameless = {i: Index(f"{FIRST} {n}", i.axis) for n, i in enumerate(found.indices)}  # no index has such a name
+        nameless = {i: _nameless(i.axis, n) for n, i in enumerate(found.indices)}
         pattern = renamed(value, nameless)
         factor = self.named.get(pattern)
         if factor is None:
@@ -450,6 +449,11 @@ class _Backwards:
         found = self.found[variable.name]
         gradient = Tensor(f"dE_d{variable.name}", "gradient", variable.axes, variable.layer, about=variable)
         return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
+
+
+def _nameless(axis: Axis, number: int) -> Index:
+    """An index with a name that no other has."""
+    return Index(f"{FIRST} {number}", axis)
 
 
 def _without_common_factors(value: Expr) -> Expr:

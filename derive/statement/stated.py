@@ -294,7 +294,7 @@ class StatementBuilder:
         if not isinstance(wrt, Entries) or wrt.tensor not in (*self._data, *self._parameters) or wrt.tensor.places:
             raise StatementError(f"a derivative is with respect to an input or a parameter, not to {wrt!r}")
         so_far = self._so_far()
-        equations = tuple(exact(e, so_far) for e in self._equations)
+        equations = exact(so_far)
         known = {of: by_name[slope] for (of, w), slope in self._slopes.items() if w == wrt.name}
         tangents = Tangents(equations, wrt.tensor, so_far.tensors, known, self.supply)
         names = self._names_of_slopes(wrt.name)
