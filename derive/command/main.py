@@ -162,7 +162,7 @@ def _resolve(options: argparse.Namespace) -> Network | Statement:
         foreign = next((key for key in given if key not in LEARNING), None)
         if foreign:
             raise Refused(f"--{foreign} is a matter of layers: the equations say it")
-        return Statement.from_file(stated, **given)
+        return Statement.from_file(stated, options.is_layer, **given)
     if "layers" not in given and options.spec is None:
         raise Refused("which network: give --layers, such as --layers 3,4,4,1, or --spec FILE")
     return resolve(given, options.spec)
@@ -267,7 +267,14 @@ def _entries(title: str) -> list[tuple[str, ...]]:
 
 
 #: The function of each command.
-COMMANDS = {"network": _network, "equations": _network, "explain": _explain, "check": _check, "list": _list}
+COMMANDS = {
+    "network": _network,
+    "equations": _network,
+    "layer": _network,
+    "explain": _explain,
+    "check": _check,
+    "list": _list,
+}
 
 
 # Output to the terminal.

@@ -29,6 +29,7 @@ examples:
   derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1
   derive explain --layers 3,4,4,1 --weight "W2[3,1]"
   derive equations my_network.eq
+  derive layer my_layer.eq
   derive check generated/network_3_4_4_1
   derive list activations
 """
@@ -119,7 +120,19 @@ def _add_equations(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "equations", metavar="FILE", type=_path, help="a text of equations (docs/equations.md); - is the standard input"
     )
+    parser.set_defaults(is_layer=False)
     _add_learning(parser.add_argument_group("how it learns, which takes precedence over the text"), LEARNING)
+    return _add_output(parser)
+
+
+def _add_layer(commands: Any) -> argparse.ArgumentParser:
+    text = "derive the backward pass of a layer alone, from given derivatives with respect to its last tensor"
+    parser: argparse.ArgumentParser = commands.add_parser("layer", help=text, description=f"{text.capitalize()}.")
+    parser.add_argument(
+        "equations", metavar="FILE", type=_path, help="a text of equations without an error; - is the standard input"
+    )
+    parser.set_defaults(is_layer=True)
+    _add_learning(parser.add_argument_group("the layer"), ["notation", "initialisation"])
     return _add_output(parser)
 
 
@@ -212,6 +225,7 @@ def _add_explain(commands: Any) -> argparse.ArgumentParser:
     )
     _add_shape(parser)
     parser.add_argument("--equations", metavar="FILE", type=_path, help="a text of equations, in place of --layers")
+    parser.set_defaults(is_layer=False)
     document = parser.add_argument_group("the document (by default, text for the terminal)")
     _add_wording(document, STORY_FORMATS)
     files = parser.add_argument_group("its files")
@@ -240,6 +254,7 @@ def _add_list(commands: Any) -> argparse.ArgumentParser:
 _ADDED = {
     "network": _add_network,
     "equations": _add_equations,
+    "layer": _add_layer,
     "explain": _add_explain,
     "check": _add_check,
     "list": _add_list,

@@ -150,7 +150,7 @@ class StatementBuilder:
         """Ask for the derivative of the error with respect to inputs of real numbers; see ``input``."""
         for tensor in inputs:
             if not isinstance(tensor, Entries) or tensor.tensor not in self._data or tensor.tensor.role != Role.INPUT:
-                raise StatementError(f"{tensor!r} has no gradient on request: give an input, as s.input returns it")
+                raise StatementError(f"{tensor!r} has no gradient on request: it is no input")
             if tensor.tensor.places is not None:
                 raise StatementError(f"{tensor.name} has no gradient, because its entries are whole numbers")
             for promise in (p for p in self._promises if p.tensor == tensor.tensor):
@@ -290,7 +290,7 @@ class StatementBuilder:
         """
         by_name = {e.target.name: e.target for e in self._equations}
         if not isinstance(tensor, Entries) or tensor.name not in by_name:
-            raise StatementError(f"the derivative of {tensor!r} is of no use: give what s.define returns")
+            raise StatementError(f"the derivative of {tensor!r} is of no use: it has no equation")
         if not isinstance(wrt, Entries) or wrt.tensor not in (*self._data, *self._parameters) or wrt.tensor.places:
             raise StatementError(f"a derivative is with respect to an input or a parameter, not to {wrt!r}")
         so_far = self._so_far()
@@ -361,7 +361,9 @@ class StatementBuilder:
         With them, its derivatives with respect to all parameters, and to all inputs of real numbers, are derived.
         """
         if self._error is not None:
-            raise StatementError(f"the error is stated, as {self._error.target.name}: leave out s.error or s.backward")
+            raise StatementError(
+                f"the error is stated, as {self._error.target.name}: leave out the error, or what is given"
+            )
         if not tensors:
             raise StatementError("s.backward names no tensor: give those whose derivatives are given, such as o")
         by_name = {e.target.name: e for e in self._equations}
@@ -390,7 +392,7 @@ class StatementBuilder:
         defined = [e.target.name for e in self._equations]
         for tensor in tensors:
             if not isinstance(tensor, Entries) or tensor.name not in defined:
-                raise StatementError(f"the output {tensor!r} has no equation: give what s.define returns")
+                raise StatementError(f"the output {tensor!r} has no equation, so that nothing is predicted by it")
             if tensor.name in self._outputs:
                 raise StatementError(f"the output {tensor.name} is stated twice: leave one of them out")
             self._outputs.append(tensor.name)

@@ -36,16 +36,17 @@ class Statement(StatementBuilder):
         self._read(text, options)
 
     @classmethod
-    def from_file(cls, path: str | Path, **options: Any) -> Statement:
+    def from_file(cls, path: str | Path, layer: bool = False, **options: Any) -> Statement:
         """Read the text of a file, or of the standard input for ``-``; the files that it uses stand beside it.
 
-        By default the statement has the name of the file. Raises StatementError if the file cannot be read, and the
-        errors of a ``Statement``.
+        A ``layer`` has no error: the derivative with respect to its last tensor is given; see ``backward``. By default
+        the statement has the name of the file. Raises StatementError if the file cannot be read, and the errors of a
+        ``Statement``.
         """
         statement = cls.__new__(cls)
         stem, source = Path(path).stem, "the standard input" if str(path) == "-" else shown_path(path)
         named = {"name": stem} if is_package_name(stem) else {}
-        statement._read(read_text(path), options, named, load_from(Path(path).parent), source)
+        statement._read(read_text(path), options, named, load_from(Path(path).parent), source, layer)
         return statement
 
     def _read(
@@ -55,9 +56,10 @@ class Statement(StatementBuilder):
         defaults: Mapping[str, Any] | None = None,
         load: Loader | None = None,
         source: str = "",
+        layer: bool = False,
     ) -> None:
         """State a text; ``options`` take precedence over those in it, and those over ``defaults``."""
-        reader = TextReader(text, load, source) if text else None
+        reader = TextReader(text, load, source, layer) if text else None
         self.begin(Learning(**{**(defaults or {}), **(reader.options if reader else {}), **options}))
         if reader:
             reader.state(self)

@@ -100,3 +100,12 @@ def test_the_cache_knows_the_files_that_are_used(folder, monkeypatch, capsys):
     Path("units.eq").write_text(UNITS.replace("sum(w", "2 * sum(w"))
     assert main(["equations", "unit.eq", "--force"]) == 0
     assert len(runs) == 2
+
+
+def test_a_layer_alone(folder, capsys):
+    Path("norm.eq").write_text("input x[4]\nuse layer_norm\ny = layer_norm(x, 4)\n")
+    assert main(["layer", "norm.eq", "--format", "md"]) == 0
+    assert "gradients right" in capsys.readouterr().out
+    assert "def backward(" in (folder / "generated" / "norm" / "layer.py").read_text()
+    assert main(["layer", "norm.eq", "--show-equations"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("backward y")

@@ -165,6 +165,8 @@ def test_what_is_written_is_read_again(text, tmp_path):
         ("z[i] = exp(W[i, 1], 2)", 8, "exp has 1 argument: write exp(z[i])"),
         ("z[i] = elu(W[i, 1], alpha=y)", 27, "y has axes"),
         ("z[i] = elu(W[i, 1], beta=1)", 8, "activation 'elu(beta=1)': elu has no option 'beta'; it has alpha"),
+        ("z[i] = diff(W[i, 1], x[1])", 8, "the derivative of W[k, n] is of no use: it has no equation"),
+        ("z[i] = diff(x[1])", 8, "diff has 2 arguments: write diff(u[i], x[j])"),
         ("parameter W[n]", 11, "W is a parameter already: choose another name, such as W2"),
         ("parametr Q", 1, "parametr Q is no line of a text: did you mean parameter?"),
         ("input q[r]", 9, "r is no size: declare it, such as size r = 3"),

@@ -285,10 +285,10 @@ REFUSED = {
     's.define("z", (j, u), x[j] + 1)': "the equation of z has the sample u on its left, but reads the same sample: "
     "leave u out, or write it as the last index of what is read",
     "s.error(y[r])": "the equation of E reads y[r, same sample], but r is neither on its left nor summed over",
-    "s.output(x)": "the output x[n, samples] has no equation: give what s.define returns",
+    "s.output(x)": "the output x[n, samples] has no equation, so that nothing is predicted by it",
     's.input("word", n, values=n, gradient=True)': "word has no gradient, because its entries are whole numbers: ",
     's.promise_mask(s.input("q", n, gradient=True))': "q has a gradient, so its entries change one by one, and cannot ",
-    "s.diff(x, W)": "the derivative of x[n, samples] is of no use: give what s.define returns",
+    "s.diff(x, W)": "the derivative of x[n, samples] is of no use: it has no equation",
     's.diff(s.define("z", i, b[i] ** 2), j)': "a derivative is with respect to an input or a parameter, not to j",
     's.diff(s.define("z", i, b[i] ** 2), x)': "z does not depend on x: it has no derivative to state",
     's.diff(s.define("z", (), s.max(x[j], j)), x)': "the equation of z has a maximum or minimum over an index, whose ",

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 class TextReader(Meanings):
     """Reads a text and states what it says; see docs/equations.md for the language.
 
-    ``load`` returns the text of a file of blocks; ``source`` is the name of the file, for messages. ``options`` are
-    the learning options in the text.
+    ``load`` returns the text of a file of blocks; ``source`` is the name of the file, for messages. A ``layer`` has no
+    error: the derivative with respect to its last tensor is given, unless the text says of which others. ``options``
+    are the learning options in the text.
     """
 
-    def __init__(self, text: str, load: Loader | None = None, source: str = "") -> None:
-        self.text, self.source = text, source
+    def __init__(self, text: str, load: Loader | None = None, source: str = "", layer: bool = False) -> None:
+        self.text, self.source, self.layer = text, source, layer
         self.expansion = Expansion(text, load)
         self.problems = self.expansion.problems
         self.frame = self.expansion.root
@@ -43,7 +44,7 @@ class TextReader(Meanings):
         self.place = Place(1, 1)
         own = (line for line, frame in self.expansion.steps if frame is self.frame and isinstance(line, Stated))
         self.alone = any(isinstance(line, Declaration) and line.word == "backward" for line, _ in self.expansion.steps)
-        self.error = None if self.alone else next(reversed([*own]), None)
+        self.error = None if self.alone or layer else next(reversed([*own]), None)
         self.options = self._options()
 
     def _options(self) -> dict[str, Any]:
@@ -86,7 +87,9 @@ class TextReader(Meanings):
             except StatementError as problem:
                 self._say(line.place, str(problem))
                 self._unsound(line)
-        if self.error is None and not self.alone and not self.problems:
+        if self.layer and not self.alone and not self.problems:
+            self._give_last(statement)
+        elif self.error is None and not self.alone and not self.problems:
             self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
         if self.problems:
             raise TextError(self.text, self.problems, self.source)
@@ -292,6 +295,18 @@ class TextReader(Meanings):
     def _backward(self, item: Item, line: Declaration) -> None:
         if item is line.items[-1]:
             self.statement.backward(*(self._tensor(one.name) for one in line.items))
+
+    def _give_last(self, statement: StatementBuilder) -> None:
+        """Give the derivative with respect to the last tensor of a layer."""
+        stated = [(line, frame) for line, frame in self.expansion.steps if isinstance(line, Stated)]
+        if not stated:
+            self._say(Place(1, 1), "the layer has no equation")
+            return
+        line, frame = stated[-1]
+        try:
+            statement.backward(self.values[frame.names[line.name.name]])
+        except StatementError as problem:
+            self._say(line.place, str(problem))
 
     def _tensor(self, name: Name) -> Entries:
         found = self.value(name.name)

@@ -53,7 +53,7 @@ ELEMENTARY: dict[str, Callable[[Expr], Expr]] = {
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "logsumexp")
 #: What is normalised over an index that stays free.
 NORMALISED = ("softmax", "log_softmax")
-_KNOWN = (*REDUCTIONS, *NORMALISED, "where", "delta")
+_KNOWN = (*REDUCTIONS, *NORMALISED, "where", "delta", "diff")
 
 
 class Unsound(Exception):
@@ -122,6 +122,8 @@ class Formula:
         elif isinstance(node, Name):
             if node.name not in scope:
                 self.leads |= {*self.meanings.leading(node.name)}
+        elif isinstance(node, Call) and node.name == "diff":
+            self._infer_entry(node, *self._slope(node), scope)
         elif isinstance(node, Call) and self.reduces(node):
             body, *indices = node.arguments
             variables = [self._variable(index, node.name) for index in indices]
@@ -197,22 +199,46 @@ class Formula:
             raise self._unknown(node.name, node.place)
         if not isinstance(tensor, Entries):
             raise Misread(node.place, f"{node.name} is {described(tensor)} and has no entries")
+        self._infer_entry(node, tensor, node.indices, scope)
+
+    def _infer_entry(self, node: Read | Call, tensor: Entries, indices: tuple[Node, ...], scope: Scope) -> None:
+        """Find the axes of the indices with which a tensor is read."""
         leading = self.meanings.leading(node.name)
         self.leads |= set(leading)
         axes = tensor.axes[len(leading) :]
         names = (s.name for s in tensor.sizes[len(leading) :])
         sizes = ["the samples" if axis.sample else next(names) for axis in axes]
         by_sample = bool(axes) and axes[-1].sample
-        if len(axes) - len(node.indices) not in (0, int(by_sample)):
+        if len(axes) - len(indices) not in (0, int(by_sample)):
             wanted = len(axes) - by_sample
             number = (
                 f"{wanted} {'index' if wanted == 1 else 'indices'}, for {listed(sizes[:wanted])}"
                 if wanted
                 else "no index"
             )
-            raise Misread(node.place, f"{node.name} is read with {len(node.indices)}, where it has {number}")
-        for index, axis, size in zip(node.indices, axes, sizes, strict=False):
+            raise Misread(node.place, f"{node.name} is read with {len(indices)}, where it has {number}")
+        for index, axis, size in zip(indices, axes, sizes, strict=False):
             self._infer_index(index, axis, f"{size} in {node.name}", scope)
+
+    def _slope(self, node: Call) -> tuple[Entries, tuple[Node, ...]]:
+        """The tensor that ``diff(u[i], x[j])`` reads, and the indices."""
+        first, second = self._several(node, 2, "diff(u[i], x[j])")
+        if isinstance(first, Call) and first.name == "diff":
+            of, indices = self._slope(first)
+        else:
+            of, indices = self._whole(first)
+        wrt, more = self._whole(second)
+        try:
+            return self.meanings.statement.diff(of, wrt), (*indices, *more)
+        except StatementError as problem:
+            raise Misread(node.place, str(problem)) from None
+
+    def _whole(self, node: Node) -> tuple[Entries, tuple[Node, ...]]:
+        """A tensor and the indices with which it is read."""
+        tensor = self.meanings.value(node.name) if isinstance(node, Read | Name) else None
+        if not isinstance(tensor, Entries) or not isinstance(node, Read | Name):
+            raise Misread(node.place, "diff takes an entry of a tensor and one of an input or a parameter")
+        return tensor, node.indices if isinstance(node, Read) else ()
 
     def _infer_index(self, node: Node, axis: Axis, said: str, scope: Scope) -> None:
         if isinstance(node, Name):
@@ -357,6 +383,9 @@ class Formula:
         s = self.meanings.statement
         if self.reduces(node):
             return self._reduced(node, scope)
+        if node.name == "diff":
+            tensor, indices = self._slope(node)
+            return tensor[tuple(self.position(i, scope) for i in indices)]
         called = self.meanings.value(node.name)
         name = self.meanings.function(node.name)
         if name == "where":
