@@ -146,8 +146,9 @@ class Mask(Promise):
         return isinstance(node, Pow) and self._reads(node.base) and bool(node.exp.is_positive)
 
     def kept(self, drawn: Any) -> Any:
-        """Ones for two numbers out of three, and at least one."""
-        return 1.0 * ((drawn > 1 / 3) | (drawn == drawn.max()))
+        """Ones for two numbers out of three, and at least one in each row along each axis, so that shares exist."""
+        largest = (drawn == drawn.max(axis=axis, keepdims=True) for axis in range(drawn.ndim))
+        return 1.0 * sum(largest, drawn > 1 / 3).astype(bool)
 
     def broken(self, values: Any) -> Any:
         """Whether an entry is neither 0 nor 1."""

@@ -31,7 +31,7 @@ from derive.paper.mathml import mathml
 from derive.paper.text import text
 from derive.record import record
 from derive.targets.js.js import source
-from derive.targets.named import in_axes
+from derive.targets.named import first_samples, in_axes
 
 if TYPE_CHECKING:
     from derive.document.view import View
@@ -60,7 +60,10 @@ class LivePart:
         from derive.worked.given import Numbers, settled
 
         drawn = [settled(Numbers({"seed": s}), self.view.derivation) for s in _SEEDS]
-        alone = [replace(s, data={n: a[:, :1] for n, a in s.data.items()}, samples=1) for s in drawn]
+        tensors = self.view.batch.tensors
+        alone = [
+            replace(s, data={n: first_samples(tensors[n], a, 1) for n, a in s.data.items()}, samples=1) for s in drawn
+        ]
         return max(alone, key=lambda start: _moving(self.view.derivation.numpy_target.module, start))
 
     def section(self, write: Callable[[Item, bool], str]) -> str:

@@ -77,6 +77,7 @@ def plain(character: str) -> Letter:
 
 
 LETTERS: dict[str, Letter] = {
+    "colon": Letter(r"{:}", ":", 0.3),  # an axis of which all entries are meant
     **{c: plain(c) for c in (*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "dz", "dh", "dw", "dW", "db")},
     "Psi": Letter(r"\Psi", "Ψ", 0.8),
     "Delta": Letter(r"\Delta", "Δ", 0.9),

@@ -80,10 +80,34 @@ def sizes(program: Program, given: Values) -> dict[str, int]:
 def in_axes(tensor: Tensor, value: Any) -> Array:
     """Reshape a stored array to one axis for each axis in the equations."""
     array = np.asarray(value)
-    if len(tensor.axes) > 2:  # the samples are stored first
-        sample = next((place for place, axis in enumerate(tensor.axes) if axis.sample), 0)
-        return np.moveaxis(array, 0, sample)
+    if len(tensor.axes) > 2:
+        return np.transpose(array, np.argsort(store_order(tensor)))
     return array if len(tensor.axes) == 2 else array.reshape(-1 if tensor.axes else ())
+
+
+def store_order(tensor: Tensor) -> list[int]:
+    """The positions of a tensor's axes in the order of its stored ones."""
+    if len(tensor.axes) < 3:
+        return [*range(len(tensor.axes))]
+    return sorted(range(len(tensor.axes)), key=lambda place: not tensor.axes[place].sample)
+
+
+def in_store(tensor: Tensor, entries: Array) -> Array:
+    """Reshape an array with one axis for each axis in the equations to the stored one: at least two axes.
+
+    With three or more, the samples come first; a vector is a column, or a row if its axis is the samples.
+    """
+    if entries.ndim > 2:
+        return np.transpose(entries, store_order(tensor))
+    row = not tensor.axes or tensor.axes[0].sample
+    return entries.reshape(entries.shape if entries.ndim == 2 else (1, -1) if row else (-1, 1))
+
+
+def first_samples(tensor: Tensor, array: Array, count: int) -> Array:
+    """The first samples of stored data; all of data without samples."""
+    if not any(axis.sample for axis in tensor.axes):
+        return array
+    return array[:count] if len(tensor.axes) > 2 else array[:, :count]
 
 
 def computed(module: Any, program: Program, names: Mapping[str, str], point: Point) -> dict[str, Array]:

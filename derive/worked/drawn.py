@@ -13,6 +13,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.promises import Promise, SumsToOne, kept
 from derive.calculus.roles import Role
 from derive.record import record
+from derive.targets.named import in_axes, in_store
 from derive.worked.shapes import Shapes
 
 Array = NDArray[np.float64]
@@ -39,7 +40,7 @@ class Drawing:
         """Draw a parameter as the module initialises it, rounded; zero parameters are drawn, too."""
         if own := self._promises(name):
             shape = self._shape(name)
-            return np.asarray(kept(own, _rounded(self._generator(place).uniform(0, 1, shape))))
+            return self._keeping(own, _rounded(self._generator(place).uniform(0, 1, shape)), name)
         widths = {s.name: n for s, n in self.sizes.items()}
         start: Array = self.module.initial_parameters(self.seed, **widths)[name]
         spread = self._generator(place).uniform(-0.5, 0.5, start.shape)
@@ -55,7 +56,7 @@ class Drawing:
         if tensor.role == Role.TARGET and len(tensor.axes) == 2 and any(isinstance(p, SumsToOne) for p in own):
             return np.eye(shape[0])[:, generator.integers(0, shape[0], shape[1])]
         if own:
-            return np.asarray(kept(own, _rounded(generator.uniform(0, 1, shape))))
+            return self._keeping(own, _rounded(generator.uniform(0, 1, shape)), name)
         if tensor.role == Role.INPUT:
             return _rounded(generator.normal(0, 1, shape))
         if self.targets == "signs":
@@ -64,11 +65,15 @@ class Drawing:
             return generator.integers(0, 6, shape).astype(np.float64)
         return _rounded(generator.uniform(0, 1, shape))
 
-    def _shape(self, name: str, samples: int = 1) -> tuple[int, int]:
-        """The numbers of rows and columns of a stored array."""
+    def _keeping(self, promises: list[Promise], drawn: Array, name: str) -> Array:
+        """Turn a stored array of numbers between 0 and 1 into one that keeps the promises, which count the axes."""
+        tensor = self.shapes.tensors[name]
+        return np.asarray(in_store(tensor, kept(promises, in_axes(tensor, drawn)))).reshape(drawn.shape)
+
+    def _shape(self, name: str, samples: int = 1) -> tuple[int, ...]:
+        """The numbers of entries along the axes of a stored array."""
         sizes = {**self.sizes, SAMPLES: samples}
-        rows, columns = (int(self.shapes.side(name, axis).xreplace(sizes)) for axis in (0, 1))
-        return rows, columns
+        return tuple(int(side.xreplace(sizes)) for side in self.shapes.sides(name))
 
     def _promises(self, name: str) -> list[Promise]:
         return [p for p in self.promises if p.tensor.name == name]
@@ -80,7 +85,8 @@ class Drawing:
 def with_drawn(arrays: Mapping[str, Array], drawing: Drawing, names: list[str]) -> dict[str, Array]:
     """Return all arrays in the order of ``names``: those given, the others drawn."""
     shapes = drawing.shapes
-    samples = next((arrays[n].shape[1] for n in shapes.data if n in arrays and shapes.by_sample(n)), SAMPLES_DRAWN)
+    counts = (shapes.samples(n, arrays[n]) for n in shapes.data if n in arrays and shapes.by_sample(n))
+    samples = next(counts, SAMPLES_DRAWN)
     full: dict[str, Array] = {}
     for place, name in enumerate(names):
         if name in arrays:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from derive.record import record
 from derive.text.errors import SpecError
@@ -18,41 +21,51 @@ def plain(value: object) -> object:
 
 @record
 class Entries:
-    """A validated number (``depth`` 0), list of numbers (1), or list of rows (2)."""
+    """A validated number, list of numbers, list of rows, or deeper list; ``values`` has an axis for each level."""
 
-    depth: int
-    rows: tuple[tuple[float, ...], ...]
+    values: NDArray[np.float64]
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """The number of rows and of numbers in each; a list is one row."""
-        return len(self.rows), len(self.rows[0])
+    def depth(self) -> int:
+        """The number of axes."""
+        return self.values.ndim
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """The values with two or more axes: a number or a list is one row."""
+        return np.atleast_2d(self.values)
 
 
-def entries_of(name: str, value: object) -> Entries:
-    """Check the value of the key ``name``: a number, a list of numbers, or rows of equal length.
+def entries_of(name: str, value: object, axes: int = 2) -> Entries:
+    """Check the value of the key ``name``: a number, a list of numbers, or rows of equal shape, up to ``axes`` deep.
 
     Raises SpecError, naming the row and the entry.
     """
     if not isinstance(value, (list, tuple)):
-        return Entries(0, ((number(name, value),),))
+        return Entries(np.array(number(name, value)))
     if not value:
         raise SpecError(f"{name} is empty, where rows of numbers are expected")
-    if not any(isinstance(row, (list, tuple)) for row in value):
-        return Entries(1, (tuple(number(f"{name}: entry {n}", v) for n, v in enumerate(value, 1)),))
-    return Entries(2, tuple(_row(name, position, row, value[0]) for position, row in enumerate(value, 1)))
+    return Entries(np.array(_nested(f"{name}: ", value, axes)))
 
 
-def _row(name: str, position: int, row: object, first: object) -> tuple[float, ...]:
-    where = f"{name}: row {position}"
-    if not isinstance(row, (list, tuple)):
-        raise SpecError(f"{where} is {kind(row)}, {shown(row)}, where an array is expected as in the other rows")
-    if not row:
-        raise SpecError(f"{where} is empty, where numbers are expected")
-    if isinstance(first, (list, tuple)) and len(row) != len(first):
-        given = f"{where} has {counted(len(row), 'entry')} and row 1 has {len(first)}"
-        raise SpecError(f"{given}: give every row the same number")
-    return tuple(number(f"{where}, entry {n}", v) for n, v in enumerate(row, 1))
+def _nested(where: str, value: Sequence[object], axes: int) -> list[Any]:
+    """The numbers of a list, or of its rows; ``where`` is the beginning of messages."""
+    if axes == 1 or not any(isinstance(row, (list, tuple)) for row in value):
+        return [number(f"{where}entry {n}", v) for n, v in enumerate(value, 1)]
+    found: list[Any] = []
+    for position, row in enumerate(value, 1):
+        here = f"{where}row {position}"
+        if not isinstance(row, (list, tuple)):
+            raise SpecError(f"{here} is {kind(row)}, {shown(row)}, where an array is expected as in the other rows")
+        if not row:
+            raise SpecError(f"{here} is empty, where numbers are expected")
+        if found and len(row) != len(found[0]):
+            given = f"{here} has {counted(len(row), 'entry')} and row 1 has {len(found[0])}"
+            raise SpecError(f"{given}: give every row the same number")
+        found.append(_nested(f"{here}, ", row, axes - 1))
+        if np.shape(found[-1]) != np.shape(found[0]):
+            raise SpecError(f"{here} is an array of another shape than row 1: give every row the same shape")
+    return found
 
 
 def number(where: str, value: object) -> float:

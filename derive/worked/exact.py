@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from derive.calculus.evaluate import Arithmetic, as_floats
 from derive.calculus.index import Tensor
+from derive.targets.named import in_store
 
 Array = NDArray[Any]
 
@@ -32,9 +33,8 @@ EXACT = Arithmetic(mpmath, as_written)
 
 
 def stored(tensor: Tensor, entries: Array) -> Array:
-    """Convert entries to a two-dimensional float array; a vector is a column, or a row if its axis is the samples."""
-    row = not tensor.axes or tensor.axes[0].sample
-    return frozen(as_floats(entries).reshape(entries.shape if entries.ndim == 2 else (1, -1) if row else (-1, 1)))
+    """Convert entries to the stored array, of floats with at least two axes; see ``in_store``."""
+    return frozen(in_store(tensor, as_floats(entries)))
 
 
 def frozen(array: Any) -> NDArray[np.float64]:

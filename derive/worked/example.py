@@ -24,7 +24,7 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.index import Equation, IndexSupply, Tensor
 from derive.calculus.program import STAGES, Program
 from derive.record import record
-from derive.targets.named import Point, sizes
+from derive.targets.named import Point, sizes, store_order
 from derive.targets.names import code_names
 from derive.text.errors import SpecError
 from derive.worked.exact import DIGITS, EXACT, frozen, stored
@@ -49,9 +49,10 @@ _SMALLER = "use smaller numbers, or a smaller learning_rate"
 
 @record
 class Step:
-    """One update: ``values`` maps the name of every tensor to a two-dimensional array.
+    """One update: ``values`` maps the name of every tensor to an array of two or more axes.
 
-    A vector is a column, or a row if its axis is the samples; a number has shape (1, 1).
+    A vector is a column, or a row if its axis is the samples; a number has shape (1, 1). Of three or more axes, the
+    samples are the first.
     A parameter or state has its value before the step under its own name. ``measured`` has the
     names of the gradients as keys. ``slopes`` are the values of the elementwise functions
     in the backward equations, such as f'(z), by function and argument.
@@ -102,23 +103,33 @@ class Example:
         """A tensor's values as printed, in rows; a number is a row of one."""
         return figures(step.values[name], self.start.digits)
 
+    def style(self, step: Step, name: str) -> Layout:
+        """The layout of a tensor's numbers; all gradients of a step have the same number of decimals if they can."""
+        if name not in step.measured:
+            return layout(step.values[name].ravel(), self.start.digits)
+        return self._own(step)[name]
+
     def figure(self, value: float) -> Figure:
         """A single number as printed, such as an error."""
         return shown(value, self.start.digits)
 
     def compared(self, step: Step, name: str) -> tuple[Table, Table]:
-        """A gradient as printed, and its central differences with the digits that they resolve.
+        """A gradient with two axes as printed, and its central differences with the digits that they resolve."""
+        styles = self.style(step, name), self.central_style(step, name)
+        return table(step.values[name], styles[0]), table(step.measured[name].central, styles[1])
 
-        All gradients of a step have the same number of decimals if they are of similar size.
-        """
-        digits = self.start.digits
-        own = {n: layout(step.values[n].ravel(), digits) for n in step.measured}
-        style = _aligned(own)
+    def central_style(self, step: Step, name: str) -> Layout:
+        """The layout of the central differences of a gradient."""
+        digits, style = self.start.digits, self._own(step)
         central = {
             n: _beside(style[n], layout(m.central.ravel(), digits, m.unresolved), m, digits)
             for n, m in step.measured.items()
         }
-        return table(step.values[name], style[name]), table(step.measured[name].central, _aligned(central)[name])
+        return _aligned(central)[name]
+
+    def _own(self, step: Step) -> Mapping[str, Layout]:
+        """The layouts of the gradients of a step."""
+        return _aligned({n: layout(step.values[n].ravel(), self.start.digits) for n in step.measured})
 
     @cached_property
     def bound(self) -> int:
@@ -150,8 +161,7 @@ def position(tensor: Tensor, indices: tuple[int, ...]) -> tuple[int, ...]:
     """Convert the indices of an entry, as counted in the equations, to its position in the stored array."""
     offsets = tuple(i - axis.start for i, axis in zip(indices, tensor.axes, strict=True))
     if len(offsets) > 2:
-        order = sorted(range(len(offsets)), key=lambda n: not tensor.axes[n].sample)
-        return tuple(offsets[n] for n in order)
+        return tuple(offsets[place] for place in store_order(tensor))
     if len(offsets) == 2:
         return offsets
     if not offsets:

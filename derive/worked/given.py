@@ -1,7 +1,7 @@
 """The numbers of a worked example: given by the user or drawn at random.
 
 They come from a TOML file or from a seed alone. In the input samples are rows; the arrays
-returned have samples as columns, as the generated module expects.
+returned have samples as columns, or as the first of three or more axes, as the generated module expects.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Symbol
 
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import Promise, SumsToOne
 from derive.calculus.roles import Role
 from derive.catalogue.losses import TARGETS
 from derive.record import record
+from derive.targets.named import in_axes
 from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
@@ -87,8 +88,8 @@ def numbers(given: str | int | Path) -> Numbers:
 class Start:
     """The start of a worked example; ``drawn`` names the arrays drawn from the seed.
 
-    ``data`` and ``parameters`` map names to two-dimensional arrays, as the generated module takes them: samples
-    are columns.
+    ``data`` and ``parameters`` map names to arrays, as the generated module takes them: samples are columns, or the
+    first axis of three or more.
     """
 
     data: dict[str, Array]
@@ -116,21 +117,19 @@ def settled(given: Numbers, derivation: Runnable) -> Start:
 
 def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     program, promises, targets = derivation.program, derivation.forward.promises, derivation.targets
-    _check_axes(program)
     names = [t.name for t in (*program.inputs, *program.parameters)]
     _check_keys(values, names)
     settings = _settings(values, derivation)
     shapes = Shapes(program)
-    known = {n: entries_of(n, plain(values[n])) for n in names if n in values}
+    known = {n: entries_of(n, plain(values[n]), len(shapes.sides(n))) for n in names if n in values}
     sizes = shapes.sizes(known)
-    if sum(shapes.count(p, sizes) for p in program.parameters) > MAX_PARAMETERS:
-        raise SpecError(f"a worked example shows every number, up to {MAX_PARAMETERS} parameters: use smaller layers")
+    _check_size(program, shapes, sizes)
     arrays = {n: shapes.array(n, entries, sizes) for n, entries in known.items()}
     drawn = tuple(n for n in names if n not in arrays)
     module = derivation.numpy_target.module
     arrays = with_drawn(arrays, Drawing(shapes, sizes, settings["seed"], module, promises, targets), names)
     samples = _count_samples(arrays, shapes)
-    _check_promises(arrays, promises)
+    _check_promises({n: in_axes(t, arrays[n]) for n, t in shapes.tensors.items()}, promises)
     compared = [t for t in program.inputs if t.role == Role.TARGET]
     for tensor in program.inputs:
         if tensor.places is not None:
@@ -141,12 +140,16 @@ def _settled(values: Mapping[str, Any], derivation: Runnable) -> Start:
     return Start(data, samples, arrays, drawn, **settings)
 
 
-def _check_axes(program: Program) -> None:
-    """Raise SpecError if a tensor has more axes than rows and columns."""
+def _check_size(program: Program, shapes: Shapes, sizes: Mapping[Symbol, int]) -> None:
+    """Raise SpecError if there are too many parameters, or entries of an array of one sample."""
+    if sum(shapes.count(p, sizes) for p in program.parameters) > MAX_PARAMETERS:
+        raise SpecError(f"a worked example shows every number, up to {MAX_PARAMETERS} parameters: use smaller layers")
     for tensor in program.tensors.values():
-        if len(tensor.axes) > 2:
+        count = shapes.count(tensor, {**sizes, SAMPLES: 1}) if len(tensor.axes) > 2 else 0
+        if count > MAX_PARAMETERS:
             raise SpecError(
-                f"a worked example shows numbers in rows and columns, and {tensor.name} has {len(tensor.axes)} axes"
+                f"a worked example shows arrays of up to {MAX_PARAMETERS} numbers, and {tensor.name} has {count}: "
+                "use smaller sizes"
             )
 
 
@@ -204,7 +207,7 @@ def _fixed(value: object, names: list[str]) -> tuple[str, ...]:
 
 def _count_samples(arrays: Mapping[str, Array], shapes: Shapes) -> int:
     """The number of samples, which must be the same for all data that have samples; 1 if none have."""
-    counts = {name: int(arrays[name].shape[1]) for name in shapes.data if shapes.by_sample(name)}
+    counts = {name: shapes.samples(name, arrays[name]) for name in shapes.data if shapes.by_sample(name)}
     if not counts:
         return 1
     first, *others = counts
@@ -221,7 +224,8 @@ def _check_promises(arrays: Mapping[str, Array], promises: tuple[Promise, ...]) 
     for promise in promises:
         name, values = promise.tensor.name, arrays[promise.tensor.name]
         if isinstance(promise, SumsToOne) and promise.axis == 0 and promise.tensor.role == Role.TARGET:
-            for position, total in enumerate(values.sum(axis=0), 1):
+            for place, total in np.ndenumerate(values.sum(axis=0)):
+                position = place[-1] + 1 if place else 1
                 if abs(total - 1) > SUM_TOLERANCE:
                     raise SpecError(
                         f"{name}: sample {position} sums to {total:.6g}, but the targets of each sample must sum to 1 "
@@ -249,6 +253,7 @@ def _check_kind(values: Array, targets: str, name: str) -> None:
         "signs": np.abs(values) == 1,
         "counts": values >= 0,
     }
-    for unit, sample in np.argwhere(~fits.get(targets, np.isfinite(values))):
-        given = f"{name}: sample {sample + 1} holds {values[unit, sample]:g}"
+    for place in map(tuple, np.argwhere(~fits.get(targets, np.isfinite(values)))):
+        sample = place[0 if len(place) > 2 else 1]
+        given = f"{name}: sample {sample + 1} holds {values[place]:g}"
         raise SpecError(f"{given}, but the targets of this loss are {TARGETS[targets]}")

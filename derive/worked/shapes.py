@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +30,13 @@ class Shapes:
         self.tensors: dict[str, Tensor] = {t.name: t for t in (*program.inputs, *program.parameters)}
         self.extents = program.extents
 
-    def side(self, name: str, axis: int) -> Expr:
-        """Return the number of rows (``axis`` 0) or columns (1) of a stored array."""
-        return Stored(self.tensors[name]).shape[axis]
+    def sides(self, name: str) -> tuple[Expr, ...]:
+        """Return the numbers of entries along the axes of a stored array, of which it has at least two."""
+        return tuple(Stored(self.tensors[name]).shape)
 
-    def count(self, parameter: Tensor, sizes: Mapping[Symbol, int]) -> int:
-        """Return the number of entries of a parameter."""
-        rows, columns = Stored(parameter).shape
-        return int((rows * columns).xreplace(sizes))
+    def count(self, tensor: Tensor, sizes: Mapping[Symbol, int]) -> int:
+        """Return the number of entries of a tensor."""
+        return int(prod(Stored(tensor).shape).xreplace(sizes))
 
     def is_data(self, name: str) -> bool:
         """Return whether an array holds data."""
@@ -44,6 +45,10 @@ class Shapes:
     def by_sample(self, name: str) -> bool:
         """Return whether an array holds data with samples, which are rows in the input."""
         return self.is_data(name) and any(axis.sample for axis in self.tensors[name].axes)
+
+    def samples(self, name: str, array: Array) -> int:
+        """Return the number of samples of stored data: of columns, or of arrays if there are three or more axes."""
+        return len(array if len(self.sides(name)) > 2 else array.T)
 
     def sizes(self, known: Mapping[str, Entries]) -> dict[Symbol, int]:
         """Infer the symbolic widths from the given arrays. Raises SpecError if one is missing."""
@@ -62,9 +67,13 @@ class Shapes:
 
     def _lengths(self, name: str, entries: Entries) -> Iterator[tuple[Expr, int]]:
         """The sides of the stored array whose lengths follow from the given entries."""
-        count, width = entries.shape
-        rows, columns = self.side(name, 0), self.side(name, 1)
-        if self.by_sample(name):
+        count, width = entries.rows.shape[:2]
+        rows, columns, *others = self.sides(name)
+        if others:
+            if entries.depth == len(others) + 2:
+                known = zip(self.sides(name), entries.rows.shape, strict=True)
+                yield from islice(known, self.by_sample(name), None)
+        elif self.by_sample(name):
             if entries.depth != 1 or rows != 1:
                 yield rows, width
         elif entries.depth == 2:
@@ -78,11 +87,24 @@ class Shapes:
 
         Raises SpecError for another shape.
         """
+        if self.by_sample(name) and entries.rows.shape[0] > MAX_SAMPLES:
+            raise SpecError(f"{name} has {entries.rows.shape[0]} samples; a worked example shows up to {MAX_SAMPLES}")
+        if len(self.sides(name)) > 2:
+            return self._of_many_axes(name, entries, sizes)
         return self._data(name, entries, sizes) if self.by_sample(name) else self._parameter(name, entries, sizes)
 
+    def _of_many_axes(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
+        """An array of three or more axes, of which the samples are the first."""
+        wanted = tuple(side.xreplace(sizes) for side in self.sides(name))
+        given, free = entries.values.shape, int(self.by_sample(name))
+        if len(given) != len(wanted) or given[free:] != wanted[free:]:
+            expected = " × ".join([*["samples"] * free, *map(str, wanted[free:])])
+            raise SpecError(f"{name} is {_given(entries)}, where an array of {expected} numbers is expected")
+        return np.ascontiguousarray(entries.values)
+
     def _data(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
-        width = int(self.side(name, 0).xreplace(sizes))
-        values = np.array(entries.rows)
+        width = int(self.sides(name)[0].xreplace(sizes))
+        values = entries.rows
         if entries.depth < 2 and width == 1:
             values = values.reshape(-1, 1)
         if values.shape[1] != width:
@@ -90,13 +112,11 @@ class Shapes:
             hint = "; samples are rows here" if entries.depth == 2 and values.shape[0] == width else ""
             given = f"{counted(values.shape[1], 'number')} for each sample"
             raise SpecError(f"{name} has {given}, but the network has {counted(width, unit)}{hint}")
-        if values.shape[0] > MAX_SAMPLES:
-            raise SpecError(f"{name} has {values.shape[0]} samples; a worked example shows up to {MAX_SAMPLES}")
         return np.ascontiguousarray(values.T)
 
     def _parameter(self, name: str, entries: Entries, sizes: Mapping[Symbol, int]) -> Array:
-        rows, columns = (int(self.side(name, axis).xreplace(sizes)) for axis in (0, 1))
-        values = np.array(entries.rows)
+        rows, columns = (int(side.xreplace(sizes)) for side in self.sides(name))
+        values = entries.rows
         vector = len(self.tensors[name].axes) == 1
         if vector and entries.depth == 0:
             return np.full((rows, columns), values[0, 0])
@@ -108,7 +128,9 @@ class Shapes:
 
 
 def _given(entries: Entries) -> str:
-    rows, columns = entries.shape
+    rows, columns = entries.rows.shape[:2]
+    if entries.depth > 2:
+        return f"an array of {' × '.join(map(str, entries.values.shape))} numbers"
     if entries.depth == 2:
         return f"{counted(rows, 'row')} of {counted(columns, 'number')}"
     return "one number" if entries.depth == 0 else f"a list of {counted(columns, 'number')}"

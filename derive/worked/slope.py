@@ -18,7 +18,7 @@ from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import Program
 from derive.record import record
 from derive.targets.inputs import WithInputs
-from derive.targets.named import Point, sizes
+from derive.targets.named import Point, first_samples, sizes
 from derive.targets.numpy.runtime.example import draw_example
 from derive.text.errors import SpecError
 from derive.worked.exact import DIGITS as EXACT_DIGITS
@@ -98,7 +98,8 @@ def slope(
     units = iter(entry)
     place = position(parameter, tuple(a.start if a.sample else next(units) for a in parameter.axes))
     if any(n >= length for n, length in zip(place, shape, strict=True)):
-        raise SpecError(f"{parameter.name} is {' by '.join(map(str, shape))} in these numbers, and has no such entry")
+        lengths = " by ".join(map(str, shape))
+        raise SpecError(f"{parameter.name} is {lengths} in these numbers, and has no such entry")
     if any(np.any(np.abs(p) > LARGEST_PARAMETER) for p in parameters.values()):
         raise SpecError(_OUT_OF_RANGE)
     with np.errstate(all="ignore"):
@@ -118,16 +119,14 @@ def _start(
 ) -> tuple[Values, tuple[Array, ...], int]:
     """The parameters, the data and the digits of the example."""
     program = derivation.program
-    large = derivation.parameter_count > MAX_PARAMETERS or any(len(t.axes) > 2 for t in program.tensors.values())
-    if numbers is None and large:
+    if numbers is None and derivation.parameter_count > MAX_PARAMETERS:
         parameters, *arrays = draw_example(module.NETWORK, samples=samples, seed=SEED)
         return parameters, tuple(arrays), DIGITS
     given = Numbers({"seed": SEED}) if numbers is None else numbers
     start = settled(given, derivation)
     drawn = all(t.name in start.drawn for t in program.inputs)
-    by_sample = {t.name: any(a.sample for a in t.axes) for t in program.inputs}
-    data = (array[:, :samples] if drawn and by_sample[name] else array for name, array in start.data.items())
-    return start.parameters, tuple(data), start.digits
+    data = {name: first_samples(program.tensors[name], array, samples) for name, array in start.data.items()}
+    return start.parameters, tuple((data if drawn else start.data).values()), start.digits
 
 
 def _evaluated(program: Program, point: Point) -> Interpreter:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import networks
 import pytest
+from models import MODELS
 
 from derive import Network, derive
 from derive.document.blocks import Display, Part, Text
@@ -66,6 +67,14 @@ def test_each_form_is_shown_once_and_in_an_exhaustive_document_for_each_layer():
 @pytest.mark.parametrize("name", ["attention", "layer_norm", "recurrence", "tied", "batch_norm", "scalar_parameters"])
 def test_any_forward_pass_is_worked(name):
     assert put_in(part(getattr(networks, name)(), seed=2))
+
+
+def test_arrays_of_many_axes_are_printed_as_matrices():
+    made = part(MODELS["conv2d_plain"]().statement, seed=2)
+    lines = [(text(i.left), text(i.right[0]) if i.right else "") for i in made.blocks[1].items]
+    assert any(left == "x_(1::)¹" for left, _ in lines)
+    kernels = [left for left, _ in lines if left.startswith("K")]
+    assert kernels[:2] == ["K_(11::)", "K_(12::)"] and len(kernels) == 5
 
 
 def test_a_fixed_parameter_is_not_updated():

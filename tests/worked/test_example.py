@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from helpers import derivation, interpreted, load, off, real, stored
 
+from models import MODELS
+
 from derive.api import derive
 from derive.calculus.program import STAGES
+from derive.targets.named import in_axes
 from derive.text.errors import SpecError
 from derive.worked.example import position, work
 from derive.worked.given import Numbers, numbers
@@ -268,3 +271,17 @@ def test_the_two_columns_line_up_and_agree():
 def test_a_network_on_which_a_step_overflows_is_refused_by_name():
     with pytest.raises(SpecError, match=r"^the numbers are out of range after update 1: use smaller numbers"):
         work(derivation((1, 1), "identity", "sse"), Numbers({"X": 1e150, "Y": 0, "W1": 1, "learning_rate": 1e200}))
+
+
+@pytest.mark.parametrize("name", ["swiglu", "conv2d_plain", "attention"])
+def test_arrays_of_many_axes(name):
+    model = MODELS[name]()
+    example = work(derive(model.statement), numbers("seed:3"))
+    step, data = example.steps[0], example.start.data
+    program = example.program
+    rows = {t.name: data[t.name].T if len(t.axes) == 2 and t.axes[-1].sample else data[t.name] for t in program.inputs}
+    assert any(array.ndim > 2 for array in rows.values())
+    parameters = {p.name: in_axes(p, example.start.parameters[p.name]) for p in program.parameters}
+    assert step.before == pytest.approx(model.error(**rows, **parameters), rel=1e-12)
+    for measured in step.measured.values():
+        assert off(measured.gradient, measured.complex_step) < 1e-12

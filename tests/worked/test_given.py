@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from helpers import derivation
+from models import MODELS
 
+from derive import Statement, derive
 from derive.text.errors import SpecError
 from derive.worked.example import work
 from derive.worked.given import Numbers, numbers
@@ -71,6 +75,31 @@ def test_a_single_row_or_column_of_weights_may_be_a_list():
 
 def test_arrays_of_numpy_are_taken():
     assert start({"X": np.array([[1, 2]]), "b2": np.float64(3)}).parameters["b2"].tolist() == [[3], [3]]
+
+
+def test_rows_of_rows_have_an_axis_for_each_level():
+    d = derive(MODELS["swiglu"]().statement)
+    x = np.arange(24.0).reshape(2, 4, 3) / 24
+    got = work(d, Numbers({"x": x.tolist(), "y": np.ones((2, 4, 3))})).start
+    assert got.samples == 2 and np.array_equal(got.data["x"], x)
+    for wrong, words in (
+        (x[:, :3], "x is an array of 2 × 3 × 3 numbers, where an array of samples × 4 × 3 numbers is expected"),
+        (x[0], "x is 4 rows of 3 numbers, where an array of samples"),
+        ([[[1, 2, 3]] * 4, [[1, 2]] * 4], "x: row 2 is an array of another shape than row 1"),
+        ([[[1, 2, 3], [1, 2]]], "x: row 1, row 2 has 2 entries and row 1 has 3"),
+        ([[[[1]]]], "x: row 1, row 1, entry 1 is an array"),
+    ):
+        with pytest.raises(SpecError, match=re.escape(words)):
+            work(d, Numbers({"x": wrong}))
+
+
+def test_an_array_too_large_to_be_shown_is_refused():
+    s = Statement()
+    n = s.size("n", 13)
+    x, (i, j, k) = s.input("x", n, n, n), s.indices("i j k", n)
+    s.error(s.define("o", (), s.parameter("w") * s.sum(x[i, j, k], i, j, k)))
+    with pytest.raises(SpecError, match="arrays of up to 2000 numbers, and x has 2197: use smaller sizes"):
+        work(derive(s), Numbers({"seed": 1}))
 
 
 def test_the_settings_and_their_defaults():

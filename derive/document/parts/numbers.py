@@ -15,7 +15,7 @@ from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.arrays.matrix import Formula
 from derive.calculus.functions import Elementwise
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import Axis, Equation, Index, Tensor
 from derive.calculus.roles import Role
 from derive.calculus.sample import counted
 from derive.calculus.scalar_chains import at_entry
@@ -23,14 +23,15 @@ from derive.document.blocks import Block, Display, Heading, Item, Part, Referenc
 from derive.document.parts.forward import UNITS, written_out
 from derive.document.parts.loop import is_of_first, start_of
 from derive.document.recursion import Layered
-from derive.document.view import LINE, View, bound_in, relation
+from derive.document.view import LINE, View, bound_in
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import ATOM, PRODUCT, Box
 from derive.paper.characters import plain
 from derive.paper.page import Page
 from derive.record import record
+from derive.targets.named import in_axes, store_order
 from derive.worked.example import Example, Step, position
-from derive.worked.figures import Figure, figures, shown
+from derive.worked.figures import Figure, Layout, layout, shown, table
 from derive.worked.figures import Table as Figures
 from derive.worked.measured import DIFFERENCE_STEP
 
@@ -38,6 +39,8 @@ from derive.worked.measured import DIFFERENCE_STEP
 SIDE = 8
 #: The width of a matrix of numbers, in em.
 ROOM = LINE - 7
+#: Largest number of matrices printed of an array of three or more axes.
+SLICES = 6
 #: The significant digits of losses that differ by a small change of one parameter.
 MOVED_DIGITS = 12
 
@@ -75,9 +78,22 @@ def _start_words(view: View, example: Example) -> Text:
         + ", and the learning rate is {}{}. "
         + ("The optimizer's state starts at 0. " if view.batch.states else "")
         + _drawn_too(view, example)
-        + "Numbers are rounded for printing, not for computing. The data and the initial parameters are",
+        + "Numbers are rounded for printing, not for computing. "
+        + _in_slices(example)
+        + "The data and the initial parameters are",
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
+    )
+
+
+def _in_slices(example: Example) -> str:
+    """Say how arrays of three or more axes are printed, if there are any."""
+    if all(array.size == prod(array.shape[-2:]) for array in example.steps[0].values.values()):
+        return ""
+    by_sample = " for each sample, its upper index, and" * (example.samples > 1)
+    return (
+        f"An array of three or more axes is printed as matrices, one{by_sample} for each entry of the axes that have "
+        "numbers; the axes with colons are its rows and columns. "
     )
 
 
@@ -93,9 +109,12 @@ def _drawn_too(view: View, example: Example) -> str:
 
 def _start(view: View, example: Example) -> list[Item]:
     program, page = _program(view, example)
-    given = [t for t in (*program.inputs, *program.parameters)]
     first = example.steps[0]
-    return [Item(page.symbol(t, whole=True), (matrix(view, example.figures(first, t.name)),)) for t in given]
+    return [
+        item
+        for t in (*program.inputs, *program.parameters)
+        for item in _values(view, page, t, first.values[t.name], example.style(first, t.name))
+    ]
 
 
 # One step.
@@ -222,7 +241,7 @@ class _Known(Mapping[Expr, Box]):
 
 def _lengths(tensor: Tensor, stored: Any) -> tuple[int, ...]:
     """The number of entries along each axis."""
-    return stored.shape if len(tensor.axes) > 1 else (stored.size,) * len(tensor.axes)
+    return in_axes(tensor, stored).shape
 
 
 def _is_single(index: Expr) -> bool:
@@ -294,8 +313,9 @@ def _finite_difference(view: View, example: Example, step: Step) -> Text:
     measured = step.measured[gradient.name]
     up, down = (figure(view, shown(value, MOVED_DIGITS)) for value in measured.moved)
     h = figure(view, shown(DIFFERENCE_STEP))
-    row, column = measured.place
-    derived, central = (table[row][column] for table in example.compared(step, gradient.name))
+    place, name = measured.place, gradient.name
+    derived = example.style(step, name).figure(float(step.values[name][place]))
+    central = example.central_style(step, name).figure(float(measured.central[place]))
     return say(
         "To check one gradient, change one parameter. Raising {} by {} gives the loss {}, lowering it by {} gives {}. "
         "Their difference divided by {} is {}; the derivative is {}.",
@@ -314,32 +334,31 @@ def _slopes(view: View, example: Example, step: Step) -> list[Item]:
     """Write the values of f' in the backward equations."""
     program, page = _program(view, example)
     known = {d.function.title: d.function for d in program.definitions}
-    found = []
+    found: list[Item] = []
     for (name, source), values in sorted(step.slopes.items(), key=lambda s: s[0][1]):
         tensor = program.tensors[source]
         function = page.function(known[name], tensor.layer)
-        left = view.set_.apply(function, page.symbol(tensor, whole=True))
-        found.append(Item(left, (matrix(view, figures(values, example.start.digits)),)))
+        found += _values(view, page, tensor, values, layout(values.ravel(), example.start.digits), function)
     return found
 
 
 def _stage(view: View, example: Example, step: Step, statements: Sequence[ArrayAssign]) -> Display:
     _, page = _program(view, example)
-    return Display(tuple(_line(view, example, step, page, s) for s in statements))
+    return Display(tuple(line for s in statements for line in _lines(view, example, step, page, s)))
 
 
-def _line(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Item:
+def _lines(view: View, example: Example, step: Step, page: Page, statement: ArrayAssign) -> Iterator[Item]:
     """Write a statement with its formula, its values, and its number if it is that of a batch."""
     stated = not isinstance(statement.form, Formula)  # an equation of entries is not one of arrays
-    left = page.symbol(statement.target, whole=True)
-    name = statement.target.name
-    values = matrix(view, example.compared(step, name)[0] if name in step.measured else example.figures(step, name))
+    target = statement.target
+    first, *others = _values(view, page, target, step.values[target.name], example.style(step, target.name))
     fixed = _is_fixed(example, statement)
-    formula = page.array_pieces(statement.form, LINE - left.width - 5) if stated else []
-    pieces = (values,) if fixed or not stated else (*formula, view.set_.before("equals", values))
+    formula = page.array_pieces(statement.form, LINE - first.left.width - 5) if stated else []
+    pieces = first.right if fixed or not stated else (*formula, view.set_.before("equals", first.right[0]))
     words = Text(("not updated",)) if fixed else None
     number = statement.number if example.samples > 1 or statement.stage == "update" else None
-    return Item(left, pieces, relation(statement), number, words, again=number is not None)
+    yield replace(first, right=pieces, number=number, reason=words, again=number is not None)
+    yield from others
 
 
 def _compared(view: View, example: Example, step: Step) -> Text:
@@ -355,7 +374,7 @@ def _compared(view: View, example: Example, step: Step) -> Text:
 
 def _indices(tensor: Tensor, place: tuple[int, ...]) -> tuple[Expr, ...]:
     """The indices of the entry that is stored at a place."""
-    return tuple(Integer(axis.start + n) for axis, n in zip(tensor.axes, place, strict=False))
+    return tuple(Integer(axis.start + n) for axis, n in zip(tensor.stored_axes, place, strict=False))
 
 
 # The result of many steps.
@@ -365,18 +384,50 @@ def _later(view: View, example: Example) -> list[Block]:
     later = example.later
     assert later is not None
     program, page = _program(view, example)
-    shown = matrix(view, figures(later.outputs, example.start.digits))
+    style = layout(later.outputs.ravel(), example.start.digits)
     return [
         say(
             "After {} steps the loss is {}, and the outputs are",
             view.set_.number(later.rounds),
             figure(view, example.figure(later.error)),
         ),
-        Display((Item(page.symbol(program.prediction, whole=True), (shown,)),)),
+        Display(tuple(_values(view, page, program.prediction, later.outputs, style))),
     ]
 
 
 # Numbers as formulas.
+
+
+def _values(
+    view: View, page: Page, tensor: Tensor, array: Any, style: Layout, function: Box | None = None
+) -> Iterator[Item]:
+    """Write the values of a stored tensor, or of a function of it, as a matrix.
+
+    With three or more axes there is a matrix for each entry of all axes but the last two; of many, the first ones
+    and the last.
+    """
+    leading, axes = array.shape[:-2], tensor.stored_axes
+    relation = "gets" if tensor.role == Role.UPDATED else "equals"
+    places = [*np.ndindex(leading)]
+    ends = [Index(f"end{n}", axis) for n, axis in enumerate(axes[-2:])]
+    colons = replace(page, letters=dict.fromkeys(ends, "colon"))
+    for number in _picked(len(places), SLICES):
+        if number is None:
+            yield Item(view.set_.dots("down"), (), "none")
+            continue
+        left = page.symbol(tensor, whole=True)
+        if len(places) > 1:
+            firsts = map(_place, axes, places[number])
+            stored = [*firsts, *ends]
+            left = colons.symbol(tensor, tuple(stored[n] for n in np.argsort(store_order(tensor))))
+        if function is not None:
+            left = view.set_.apply(function, left)
+        yield Item(left, (matrix(view, table(array[places[number]], style)),), relation)
+
+
+def _place(axis: Axis, offset: int) -> Expr:
+    """An entry along an axis; the only one is an index, which is not written."""
+    return Index("only", axis) if axis.extent == 1 else Integer(axis.start + offset)
 
 
 def figure(view: View, number: Figure) -> Box:
