@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import derivation, interpreted, load, off, real, stored
-
 from models import MODELS
 
 from derive.api import derive
