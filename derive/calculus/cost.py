@@ -28,19 +28,20 @@ def multiplications(program: Program, *stages: str) -> Expr:
 
     Each part of an equation is counted for the indices that it has, such as a sum that is the same for all entries.
     What happens inside elementwise functions is not counted; signs, additions and products with a
-    constant 1 are free. For one sample, so is what reads no data and is computed once for a batch.
+    constant 1 are free. For one sample, so is what reads no sample and is computed once for a batch.
     """
     ones = _with_ones(program.tensors.values())
-    alone = all(axis.extent == 1 for t in program.inputs for axis in t.axes if axis.sample)
-    read = _from_data(program.inputs, (s.equation for s in program.statements))
+    samples = [axis.extent for t in program.inputs for axis in t.axes if axis.sample]
+    alone = bool(samples) and all(extent == 1 for extent in samples)
+    read = _from_samples(program.inputs, (s.equation for s in program.statements))
     terms = (t for s in program.stage(*stages) for t in Add.make_args(s.equation.expression))
     counted = (t for t in terms if not alone or read & {*symbols_read(t)})
     return _exact(sum((_within(t, ones, _lengths(t)) for t in counted), Integer(0)))
 
 
-def _from_data(inputs: Iterable[Tensor], equations: Iterable[Equation]) -> set[str]:
-    """The names of the data and of the tensors that are computed from them."""
-    found = {t.name for t in inputs}
+def _from_samples(inputs: Iterable[Tensor], equations: Iterable[Equation]) -> set[str]:
+    """The names of the data with samples and of the tensors that are computed from them."""
+    found = {t.name for t in inputs if any(axis.sample for axis in t.axes)}
     for equation in equations:
         if found & {*symbols_read(equation.expression)}:
             found.add(equation.target.name)
@@ -125,7 +126,7 @@ def multiplications_by_chain(chains: Chains, batch: bool = False) -> Expr:
     of chains to each entry and the total number of their factors.
     """
     found, ones = _counts(chains, batch), _with_ones(chains.forward.tensors.values())
-    read = _from_data(chains.forward.inputs, chains.forward.equations)
+    read = _from_samples(chains.forward.inputs, chains.forward.equations)
     count = Integer(0)
     for variable in chains.forward.variables:
         for edge in chains.into(variable):

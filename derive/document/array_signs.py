@@ -38,7 +38,8 @@ def _in_index_form(view: View, statements: Sequence[ArrayAssign]) -> list[Block]
     called = {s.form.name: s for s in reversed(statements) if isinstance(s.form, Call)}
     blocks: list[Block] = []
     for name, statement in called.items():
-        blocks.append(say("The function {} is applied to each column; for one sample,", view.set_.name(name)))
+        words = "The function {} is applied to each column" + ("; for one sample," if view.apart else ":")
+        blocks.append(say(words, view.set_.name(name)))
         blocks.append(Display((view.entries(stated[statement.target.name], numbered=False),)))
     return blocks
 

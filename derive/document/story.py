@@ -304,7 +304,7 @@ def _number(weight: Weight, found: Slope | None) -> Part:
         words = "The widths of this network have names: nothing can be computed unless arrays are given in a file."
         return Part("number", "Its number", (Text((words,)),))
     view = weight.view
-    blocks: list[Block] = [Text((_origin(found),))]
+    blocks: list[Block] = [Text((_origin(view, found),))]
     if found.samples == 1 and not (view.coupled or view.batch.extents):
         values, links = _values(weight, found), _links(weight.chains)[: MOST[view.detail]]
         blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
@@ -316,9 +316,9 @@ def _number(weight: Weight, found: Slope | None) -> Part:
     return Part("number", "Its number", (*blocks, *_compared(weight, found)))
 
 
-def _origin(found: Slope) -> str:
-    one = "one sample" if found.samples == 1 else f"{found.samples} samples"
-    where = f"an example of {one}" + ("" if found.seed is None else f", drawn from the seed {found.seed}")
+def _origin(view: View, found: Slope) -> str:
+    one = " of one sample" if found.samples == 1 else f" of {found.samples} samples"
+    where = f"an example{one * view.sampled}" + ("" if found.seed is None else f", drawn from the seed {found.seed}")
     if found.samples > 1:
         return f"In {where}, the derivative is a mean or a sum over the samples, so only its value is shown."
     return f"In {where}, the equations give the following; numbers are printed rounded."

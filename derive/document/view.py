@@ -104,6 +104,30 @@ class View:
         return self.combining is not None
 
     @cached_property
+    def sampled(self) -> bool:
+        """Whether there are samples: some tensor has an axis of them."""
+        return any(axis.sample for t in self.batch.tensors.values() for axis in t.axes)
+
+    @property
+    def apart(self) -> bool:
+        """Whether the equations with indices are those for one sample: samples exist, and are not coupled."""
+        return self.sampled and not self.coupled
+
+    @property
+    def for_one(self) -> str:
+        """What equations with indices hold for, at the end of a phrase; nothing unless for one sample."""
+        return " for one sample" * self.apart
+
+    @property
+    def of_batch(self) -> str:
+        """What the loss in matrices is of, at the end of a phrase; nothing if there are no samples."""
+        return " of the batch" * self.sampled
+
+    def sentence(self, words: str) -> str:
+        """A beginning of a sentence, preceded by "For one sample" if equations with indices hold for one sample."""
+        return f"For one sample, {words[0].lower()}{words[1:]}" if self.apart else words
+
+    @cached_property
     def combining(self) -> ArrayAssign | None:
         """The first equation that combines samples otherwise than by adding up their errors; None if there is none."""
         forward = (s for s in self.batch.stage("forward") if couples(s.equation))
@@ -126,6 +150,17 @@ class View:
     def adds_up(self) -> bool:
         """Whether the error of a batch adds up the errors of its samples."""
         return all(self._adds_up(s.equation.expression) for s in self.batch.stage("error"))
+
+    @property
+    def once(self) -> bool:
+        """Whether a term of the error, other than a penalty of the learning options, is added once for all samples."""
+        stated = [s for s in self.batch.stage("error") if s.target.role != Role.PENALTY]
+        known = {s.target.symbol for s in self.batch.stage("error")}
+        terms = (t for s in stated for t in Add.make_args(s.equation.expression))
+        return any(
+            not (t.free_symbols & known or any(map(_over_samples, t.atoms(ExprWithLimits))) or _reads_a_sample(t))
+            for t in terms
+        )
 
     def matrices(self, *stages: str) -> list[ArrayAssign]:
         """The statements of ``stages`` for a batch that have a matrix form."""
@@ -286,6 +321,10 @@ def couples(equation: Equation) -> bool:
 def _over_samples(node: ExprWithLimits) -> bool:
     """Whether a sum, or a maximum, runs over samples."""
     return any(limit[0].axis.sample for limit in node.limits)
+
+
+def _reads_a_sample(term: Expr) -> bool:
+    return any(index.axis.sample for index in term.atoms(Index))
 
 
 def _reads_outside(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:

@@ -65,7 +65,7 @@ _BEFORE = {
     "other file. It needs NumPy; it plots with Matplotlib if that is installed.",
     "functions": "The constants and functions in the equations, as in the generated code. They are accurate for all "
     "arguments, so some are longer than their formulas.",
-    "example": "Random parameters and random data, one sample per column:",
+    "example": "Random parameters{}:",
 }
 _CHECKS = "The next cell defines `check`, which compares an answer with the value that the generated code computes."
 _BLANKS = (
@@ -210,7 +210,7 @@ class _Notebook:
     def _before(self) -> Iterator[Cell]:
         """The cells that the code of equations needs."""
         for name, words in _BEFORE.items():
-            yield from self._run(name, words, folded=name == "unpack")
+            yield from self._run(name, words.format(_random_data(self.derivation.program)), folded=name == "unpack")
         if self.checked:
             yield from self._run("exercise", _CHECKS, folded=True)
 
@@ -367,6 +367,13 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "trial": 10 if small else 5 if count <= LARGE else 2,
         "epochs": 200 if small else 50 if count <= LARGE else 20,
     }
+
+
+def _random_data(program: Program) -> str:
+    """What is said of the data that are drawn, and of where their samples are."""
+    axes = {len(t.axes) for t in program.inputs if any(axis.sample for axis in t.axes)}
+    columns = "one sample per column" if max(axes, default=0) < 3 else "samples are columns, or the first of more axes"
+    return f"{' and random data' * bool(program.inputs)}{f', {columns}' * bool(axes)}"
 
 
 def _by_name(program: Program, names: CodeNames, role: Role) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import networks
 import pytest
 from helpers import derivation
+from models import MODELS
 
-from derive import Network, derive
+from derive import Network, Statement, derive
 from derive.document.parts.glance import layers
 from derive.document.view import View
 from derive.statement.describe import described
@@ -203,3 +206,51 @@ def test_each_sum_is_shown_to_be_a_product_of_matrices(layers, options):
     ):
         assert page.count(words) == 1
     assert page.count("so it is a product with the transpose") == (len(layers) > 2)
+
+
+@pytest.mark.parametrize("name", ["both_sides", "no_input", "learned_input", "factorised_matrix"])
+def test_without_samples_there_are_no_words_about_them(name):
+    model = MODELS[name]()
+    d = derive(model.statement)
+    numbers = None if model.sizes else "seed:1"
+    pages = [d.markdown(detail=detail, numbers=numbers, exercises=True) for detail in ("brief", "full", "exhaustive")]
+    parameter = d.program.parameters[0]
+    pages += [d.notebook(), d.explain(f"{parameter.name}[{','.join('1' for _ in parameter.axes)}]")]
+    for page in pages:
+        words = re.sub(r'"cell_type": "code".*?\n  }', "", page, flags=re.S)
+        assert re.search(r"\b(samples?|batch|averaged)\b", words) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        (False, ("is the mean over the samples, plus what reads no sample", "the mean of the losses of its samples.")),
+        (
+            True,
+            (
+                "is the sum over the samples, plus what reads no sample",
+                "the sum of the losses of its samples, in which what reads no sample is counted once.",
+            ),
+        ),
+    ],
+)
+def test_what_the_loss_of_a_batch_is(named, words):
+    s = Statement()
+    n, k = s.size("n", 3), s.size("k", 2)
+    x, y, W, (i, j), u = (
+        s.input("x", n),
+        s.target("y", k),
+        s.parameter("W", k, n),
+        s.indices("i j", k, n),
+        s.sample("u"),
+    )
+    o = s.define("o", i, s.sum(W[i, j] * x[j], j))
+    data = s.sum((y[i, u] - o[i, u]) ** 2, i, u) if named else s.sum((y[i] - o[i]) ** 2, i)
+    s.error(data + s.sum(W[i, j] ** 2, i, j))
+    page = derive(s).markdown(only=("forward", "matrices"))
+    assert all(w in page for w in words)
+
+
+def test_the_passes_of_a_model_without_samples_have_a_cost():
+    page = derive(MODELS["no_input"]().statement).markdown(only=("sought",))
+    assert r"17 \cdot 97 = 1649` multiplications and divisions, against" in page  # 64 + 16 + 16 squares, and a factor

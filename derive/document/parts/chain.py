@@ -106,7 +106,7 @@ def _locals(view: View) -> list[Block]:
     items = [item for edge in edges for item in local_steps(view, edge)]
     text = say(
         "Differentiate each equation{} with respect to the quantities on its right side{}.{}{}{}{}",
-        "" if view.coupled else " for one sample",
+        view.for_one,
         "; each kind of derivative is shown once" if len(edges) < _count(view) else "",
         bracket(view, items),
         " Derivatives between samples of the batch are written only where they are not zero." if view.coupled else "",

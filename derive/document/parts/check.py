@@ -31,12 +31,12 @@ def check(view: View) -> Part:
     some = f"for up to {report.entries} entries of each {each}, chosen at random"
     blocks.append(
         say(
-            "The gradients of the generated code were compared with numerical derivatives on {} random samples, {}. "
+            "The gradients of the generated code were compared with numerical derivatives on {}, {}. "
             "The relative error is below {} for the complex step and below {} for central differences, which are "
             "themselves approximations. The complex step gives a parameter a tiny imaginary part and reads the "
             "derivative off the imaginary part of the loss; it subtracts nothing, so this part can be "
             "tiny and the result exact up to rounding.",
-            str(report.samples),
+            f"{report.samples} random samples" if view.sampled else "random numbers",
             picked.get(None if whole else report.entries, some),
             _power(view, report.below),
             _power(view, report.below_central),

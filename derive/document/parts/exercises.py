@@ -242,7 +242,7 @@ def _step_by_hand(view: View) -> Iterator[Exercise]:
     ]
     plain = view.descent.is_plain
     method = "one gradient descent step" if plain else f"the first step of {view.descent.optimizer.title}"
-    words = f"For one sample, let {{}}. What does {method} do to {{}}?"
+    words = view.sentence("Let {}.") + f" What does {method} do to {{}}?"
     question = say(words, listed(sides), view.page.symbol(weight, entry))
     yield Exercise("loop", question, (Display(tuple(items)),))
 

@@ -41,16 +41,17 @@ def forward(view: View) -> Part:
     for d in (d for d in stated if d.function.role == "loss"):
         blocks += [say("The loss {} applies to each output the function", d.function.label)]
         blocks.append(Display((definition(view, d),)))
-    if view.coupled:
-        again = view.matrices("forward", "error")  # only these follow in another form
+    again = view.matrices("forward", "error")  # only these follow in another form
+    if view.coupled or not (view.sampled or again):
         indexed = tuple(view.entries(s, view.batch, not again) for s in view.batch.stage("forward", "error"))
-        blocks += [say("Some of the equations combine samples, so all are written for a batch:"), Display(indexed)]
+        combined = "Some of the equations combine samples, so all are written for a batch:"
+        blocks += [say(combined if view.coupled else "The network computes"), Display(indexed)]
         blocks += [*_outside(view), *_parts(view)]
         blocks += _for_a_batch(view) if again else []
     else:
         blocks += [] if view.brief else _for_one_sample(view)
         blocks += _for_a_batch(view)
-    blocks += _parts(view) if view.brief and not view.coupled else []
+        blocks += _parts(view) if view.brief else []
     return Part("forward", "Forward pass", tuple(blocks))
 
 
@@ -67,10 +68,8 @@ def _whose(view: View, functions: int) -> str:
 
 def _for_one_sample(view: View) -> list[Block]:
     """The equations with indices; written out for one unit, or in an exhaustive document for all."""
-    blocks: list[Block] = [
-        say(f"For one sample, the {'layer' if view.alone else 'network'} computes"),
-        view.indexed("forward", "error"),
-    ]
+    what = "layer" if view.alone else "network"
+    blocks: list[Block] = [say(view.sentence(f"The {what} computes")), view.indexed("forward", "error")]
     blocks += [*_outside(view), *_parts(view), *_letters(view)]
     if view.exhaustive:
         most = UNITS[view.detail]
@@ -235,33 +234,35 @@ def _for_a_batch(view: View) -> list[Block]:
     nodes = [n for s in view.batch.statements for n in walk(s.form)]
     biases = any(isinstance(n, Broadcast) and view.page.drops_ones(n) for n in nodes)
     error = view.batch.stage("error")
-    stages = ("forward", "error") if view.brief else ("forward",)
+    together = view.brief or not view.sampled  # the loss has no other form with a sum over the samples
+    stages = ("forward", "error") if together else ("forward",)
     in_matrices = view.matrices(*stages)
     in_others = view.matrices("forward", "error", "factor", "gradient")
     beside = " (in matrices, the samples stand side by side as columns)" if in_others else ""
-    lead = "For a batch, {} samples stand side by side as the columns of a matrix{}{}"
-    lead += ":" if len(in_matrices) == len(view.batch.stage(*stages)) else f"; {WITHOUT_MATRICES}:"
-    blocks: list[Block] = [
-        say(
-            lead,
-            view.page.entry(SAMPLES),
-            Text(()) if view.brief else _of_a_batch(view),
-            ", and a bias is added to each column" if biases else "",
-        )
-        if in_matrices
-        else say(
-            f"For the {{}} samples of a batch, with the sample as an upper index{beside}:", view.page.entry(SAMPLES)
-        ),
-        view.batched(*stages),
-    ]
-    if view.brief:
-        outside = [] if view.coupled else _outside(view)
-        return [*blocks, *outside, *_arrays(view), *signs(view, view.batch.stage("forward", "error"))]
+    said = say(
+        "For a batch, {} samples stand side by side as the columns of a matrix{}",
+        view.page.entry(SAMPLES),
+        Text(()) if view.brief else _of_a_batch(view),
+    )
+    said = say(
+        "{}{}{}:",
+        said if view.sampled else "In matrices, the network computes" if view.brief else "In matrices",
+        ", and a bias is added to each column" if biases else "",
+        "" if len(in_matrices) == len(view.batch.stage(*stages)) else f"; {WITHOUT_MATRICES}",
+    )
+    if not in_matrices:
+        samples = f"For the {{}} samples of a batch, with the sample as an upper index{beside}:"
+        said = say(samples, view.page.entry(SAMPLES)) if view.sampled else say("The network computes")
+    blocks: list[Block] = [said, view.batched(*stages)]
+    if together:
+        arrays = [*([] if view.coupled else _outside(view)), *_arrays(view)] if view.brief else []
+        return [*blocks, *arrays, *signs(view, view.batch.stage("forward", "error"))]
     forward = view.batch.stage("forward")
     if view.alone:
         return [*blocks, *signs(view, forward)]
     kind = "mean" if divides_by_samples(error[-1]) else "sum"
     what = f" the {kind} over the samples" if view.adds_up else ""
+    what += ", plus what reads no sample" * (view.adds_up and view.once)
     penalty = ", plus the penalty" if any(s.target.role == Role.PENALTY for s in error) else ""
     both = ", with indices and in matrices" if view.matrices("error") else ""
     blocks += [*signs(view, forward), say(f"The loss of the batch is{what}{penalty}{both}:")]

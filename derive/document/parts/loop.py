@@ -137,10 +137,11 @@ def _moment(view: View) -> Text:
     """Name the letter of the first moment, which papers call by that of the samples here."""
     if not any(t.role == "mean" for t in view.batch.states):
         return Text(())
-    words = " The first moment is written {}, not {} as usual, because {} is the number of samples here."
+    words = " The first moment is written {}, not {} as usual"
+    words += ", because {} is the number of samples here." if view.sampled else "."
     samples, letters = view.page.entry(SAMPLES), ABOUT["mean"]
     whole = Updates(view).letter and len(Updates(view).parameter.axes) == 2
-    return say(words, view.letter(letters.batch if whole else letters.entry), samples, samples)
+    return say(words, view.letter(letters.batch if whole else letters.entry), *[samples] * (1 + view.sampled))
 
 
 # A step.
@@ -204,7 +205,7 @@ def is_of_first(view: View, statement: ArrayAssign) -> bool:
 
 def _stepwise_words(view: View) -> Text:
     """The sentence before the updates with the gradient put in, which in most documents are those of one parameter."""
-    words = ("With" if view.coupled else "For one sample, with") + " the gradient substituted"
+    words = view.sentence("With the gradient substituted")
     first, *others = view.single.parameters
     if view.exhaustive or not others:
         return say(words + ":")
@@ -351,7 +352,7 @@ def _for_each_batch(view: View) -> Text:
     symbols = {t: view.batch_page.symbol(t, whole=True) for t in view.batch.inputs}
     sampled = [s for t, s in symbols.items() if any(a.sample for a in t.axes)]
     same = [s for s in symbols.values() if s not in sampled]
-    words = f"for each batch ({', '.join(['{}'] * len(sampled))})"
+    words = f"for each batch ({', '.join(['{}'] * len(sampled))})" if sampled else "for each step"
     return say(words + (", with {}:" if same else ":"), *sampled, *([listed(same)] if same else []))
 
 

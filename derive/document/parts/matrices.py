@@ -24,18 +24,19 @@ def matrices(view: View) -> Part:
     blocks = [*_of_a_batch(view), *_outside(view)]
     unfolded = _unfolded(view) if view.exhaustive else []
     if unfolded:
-        blocks += [say("With the forward equations substituted, the loss of the batch is"), Display(tuple(unfolded))]
+        blocks += [say(f"With the forward equations substituted, the loss{view.of_batch} is"), Display(tuple(unfolded))]
     if not view.brief:
         blocks += _derived(view)
+    batch = " for the batch" * view.sampled
     if view.batch.stage("factor") and view.brief:
-        blocks += [say("The backward pass for the batch is"), view.batched("factor", "gradient")]
+        blocks += [say(f"The backward pass{batch} is"), view.batched("factor", "gradient")]
     elif view.batch.stage("factor"):
         several = len(view.batch.stage("factor")) > 1
         factors = "shared factors" if several else "shared factor"
-        blocks += [say(f"The backward pass for the batch computes the {factors}"), view.batched("factor")]
+        blocks += [say(f"The backward pass{batch} computes the {factors}"), view.batched("factor")]
         blocks += [say(f"and from {'them' if several else 'it'} the gradients"), view.batched("gradient")]
     else:
-        blocks += [say("The gradients for the batch are"), view.batched("gradient")]
+        blocks += [say(f"The gradients{batch} are"), view.batched("gradient")]
     known = view.batch.stage("forward", "error")
     if not view.brief:
         known += tuple(s for formula in recurring(view).values() for s in formula.statements)
@@ -43,11 +44,10 @@ def matrices(view: View) -> Part:
     if not view.brief:
         blocks += [*_mean(view), *_recursions(view)]
     if view.exhaustive:
-        words = "With" if view.coupled else "For one sample, with"
         shaped = view.shaped("factor", "gradient")
-        blocks += [say(words + " the shape below each array:"), shaped] if shaped.items else []
+        blocks += [say(view.sentence("With the shape below each array:")), shaped] if shaped.items else []
     in_matrices = " in matrices" if view.matrices("factor", "gradient") else ""
-    title = f"The backward pass{in_matrices}" if view.coupled else "From one sample to a batch"
+    title = "From one sample to a batch" if view.apart else f"The backward pass{in_matrices}"
     return Part("matrices", title, tuple(blocks))
 
 
@@ -102,13 +102,14 @@ def _of_a_batch(view: View) -> list[Block]:
     if view.alone and not view.coupled:
         words = "From here on, {} is the loss of a batch, and the given derivatives {} have an entry for each sample."
         return [say(words, view.page.error(), view.given)]
-    if view.coupled or not factors:
+    if not (view.apart and factors):
         return []
     mean, common = divides_by_samples(error[-1]), view.batch.common.has(SAMPLES)
     kind, letter = "mean" if mean else "sum", view.role("factor")
     if view.brief and mean and not common:
         return [say("For a batch, {} is the derivative of the mean loss.", letter)]
     penalty = " plus the penalty" if any(s.target.role == Role.PENALTY for s in error) else ""
+    penalty += ", in which what reads no sample is counted once" * (view.once and not mean)
     words = f"From here on, {{}} is the loss of the batch, the {kind} of the losses of its samples{penalty}."
     if common:
         words += " {} still belongs to the loss of one sample; the mean is taken in the gradients."

@@ -46,14 +46,22 @@ def notation(view: View, parts: Sequence[Part] = ()) -> Part:
     rows = [*_tensors(view), *_signs(view, shown)]
     blocks: list[Block] = [Table(tuple(Text((t,)) for t in ("symbol", "meaning", "shape")), tuple(rows), wrapped=1)]
     blocks += [_weights(view)] if _both_indices(view) else []
+    return Part("notation", "Symbols", (*blocks, _shapes(view)))
+
+
+def _shapes(view: View) -> Text:
+    """Say what a shape is, and where the samples stand."""
+    many = any(len(t.axes) > 2 for t in view.batch.tensors.values())
+    if not view.sampled:
+        axes = "the number of entries along each axis, in the order of the indices" if many else "rows by columns"
+        return Text((f"A shape is {axes}.",))
     words = "A shape is rows by columns, for {} samples side by side as columns. What belongs to one sample is a "
     words += "column{}; with indices it is an entry."
-    if any(len(t.axes) > 2 for t in view.batch.tensors.values()):
+    if many:
         words = "A shape is the number of entries along each axis, in the order of the indices. The axis of the {} "
         words += "samples is the last; its index is written above. An array of two axes is a matrix of rows and columns"
         words += "{}."
-    blocks.append(say(words, view.page.entry(SAMPLES), _of_one_sample(view)))
-    return Part("notation", "Symbols", tuple(blocks))
+    return say(words, view.page.entry(SAMPLES), _of_one_sample(view))
 
 
 def _of_one_sample(view: View) -> Text:
@@ -190,7 +198,7 @@ def _data(view: View, tensor: Tensor) -> Text:
         ends = (view.page.entry(number) for number in (Integer(tensor.places.start), tensor.places.stop))
         said.append(say("whole numbers from {} to {}", *ends))
     said += [Text((f"which must {p.wanted}",)) for p in view.derivation.forward.promises if p.tensor == tensor]
-    if not any(axis.sample for axis in tensor.axes):
+    if view.sampled and not any(axis.sample for axis in tensor.axes):
         said.append(Text(("the same for all samples",)))
     return say(", {}" * len(said), *said)
 
@@ -237,7 +245,8 @@ def _signs(view: View, shown: Collection[Box]) -> Iterator[Row]:
     if not view.alone:
         yield Text((view.batch_page.symbol(LEARNING_RATE),)), Text(("learning rate",)), number
     yield from _of_a_step(view)
-    yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
+    if view.sampled:
+        yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
     for symbol in view.batch.extents:
         yield Text((view.batch_page.entry(symbol),)), Text(("width: number of units",)), number
     yield from _functions(view)

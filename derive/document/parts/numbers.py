@@ -59,7 +59,12 @@ def numbers(view: View) -> Part:
 
 def _program(view: View, example: Example) -> tuple[ArrayProgram, Page]:
     """Return the program and the page, those for one sample if the example has one."""
-    return (view.single, view.page) if example.samples == 1 else (view.batch, view.batch_page)
+    return (view.single, view.page) if _of_one(view, example) else (view.batch, view.batch_page)
+
+
+def _of_one(view: View, example: Example) -> bool:
+    """Whether the numbers are those of one sample."""
+    return view.sampled and example.samples == 1
 
 
 # Data and initial parameters.
@@ -74,8 +79,8 @@ def _start_words(view: View, example: Example) -> Text:
     rate = example.figure(example.start.learning_rate)
     samples = "There is one sample" if example.samples == 1 else f"There are {example.samples} samples"
     return say(
-        samples
-        + ", and the learning rate is {}{}. "
+        (f"{samples}, and the learning rate" if view.sampled else "The learning rate")
+        + " is {}{}. "
         + ("The optimizer's state starts at 0. " if view.batch.states else "")
         + _drawn_too(view, example)
         + "Numbers are rounded for printing, not for computing. "
@@ -124,7 +129,7 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     """The forward pass, error, backward pass, gradients beside their finite differences, and the update."""
     program, _ = _program(view, example)
     first = program.stage("forward", "error")
-    words = say("The forward pass and the loss{}:", _by(example, first))
+    words = say("The forward pass and the loss{}:", _by(view, example, first))
     several = len(example.steps) > 1 or example.later is not None
     blocks: list[Block] = [Heading(Text((f"Step {step.number}",)), words) if several else words]
     blocks.append(_stage(view, example, step, first))
@@ -136,9 +141,9 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
         blocks += [Text(("The derivatives of the activations:",)), Display(tuple(slopes))]
     if program.stage("factor"):
         factors = program.stage("factor")
-        blocks += [say("The backward pass{}:", _by(example, factors)), _stage(view, example, step, factors)]
+        blocks += [say("The backward pass{}:", _by(view, example, factors)), _stage(view, example, step, factors)]
     gradients = program.stage("gradient")
-    blocks += [say("The gradients{}:", _by(example, gradients)), _stage(view, example, step, gradients)]
+    blocks += [say("The gradients{}:", _by(view, example, gradients)), _stage(view, example, step, gradients)]
     if in_numbers:
         blocks += _first_units(view, example, step, "factor", "gradient")
     if step.number == 1:
@@ -157,9 +162,9 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     ]
 
 
-def _by(example: Example, statements: Sequence[ArrayAssign]) -> Text:
+def _by(view: View, example: Example, statements: Sequence[ArrayAssign]) -> Text:
     """The equations that are computed for one sample; those for a batch carry their numbers."""
-    if example.samples > 1:
+    if not _of_one(view, example):
         return Text(())
     numbers = [Reference(s.number) for s in statements]
     if len(numbers) > 2:
@@ -356,7 +361,7 @@ def _lines(view: View, example: Example, step: Step, page: Page, statement: Arra
     formula = page.array_pieces(statement.form, LINE - first.left.width - 5) if stated else []
     pieces = first.right if fixed or not stated else (*formula, view.set_.before("equals", first.right[0]))
     words = Text(("not updated",)) if fixed else None
-    number = statement.number if example.samples > 1 or statement.stage == "update" else None
+    number = None if _of_one(view, example) and statement.stage != "update" else statement.number
     yield replace(first, right=pieces, number=number, reason=words, again=number is not None)
     yield from others
 

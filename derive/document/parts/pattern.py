@@ -35,9 +35,7 @@ from derive.paper.page import Page
 from derive.paper.vectors import NoVectorsError, Vectors, is_inner_product
 
 #: What a derivation assumes whose cancellations rest on it.
-TARGETS_SUM = (
-    "We assume that the targets of a sample sum to one, as they do where one class has the target 1 and the others 0."
-)
+TARGETS_SUM = "We assume that the targets{} sum to one, as they do where one class has the target 1 and the others 0."
 
 
 def pattern(view: View) -> Part:
@@ -79,7 +77,7 @@ def _named(view: View) -> Text:
 
 
 def _of_one(view: View) -> str:
-    return " of the batch" if view.coupled else " for one sample"
+    return " of the batch" if view.coupled else view.for_one
 
 
 def _derives(view: View, stage: str) -> bool:
@@ -101,7 +99,7 @@ def _recursion(view: View) -> list[Block]:
     steps = Display(tuple(i for p in shown for i in passage_steps(view, p)))
     equation = "equation of the batch" if view.coupled else "equation"
     words = f"pply the chain rule to one {equation} at a time{{}}:"
-    lead = [say(TARGETS_SUM)] if view.derivation.targets == "classes" else []
+    lead = [say(TARGETS_SUM, " of a sample" * view.sampled)] if view.derivation.targets == "classes" else []
     if _is_named_by_steps(view):
         lead.append(say("Name the common factor {}, and a" + words, view.role("factor"), _lemmas(view)))
         blocks: list[Block] = [*lead, steps, _in_words(view)]
@@ -155,7 +153,7 @@ def _in_vectors(view: View) -> list[Block]:
         )
         return [say(f"{words}the samples of the batch, one for each unit{where}:"), shown]
     words = "A sum over the units of the layer is one number for all of them, so no Jacobian matrix is formed. With "
-    return [say(f"{words}vectors for one sample{where}:"), shown]
+    return [say(f"{words}vectors{view.for_one}{where}:"), shown]
 
 
 def _with_vectors(view: View, statement: ArrayAssign) -> Item | None:
@@ -459,11 +457,11 @@ def _saving(view: View) -> list[Block]:
     """The numbers of multiplications with and without sharing, counted in the programs."""
     if not view.counts_paths:
         return []
-    alone = multiplications_by_chain(view.derivation.chains, view.coupled)
+    alone = multiplications_by_chain(view.derivation.chains, not view.apart)
     shared = multiplications(view.written, "factor", "gradient")
     forwards = multiplications(view.written, "forward", "error")
     if not alone.is_number:
-        one, batch = "For one sample, in terms of the widths", "For a batch, in terms of the number of samples"
+        one, batch = view.sentence("In terms of the widths"), "For a batch, in terms of the number of samples"
         batch += " and the widths" * bool(view.batch.extents)
         text = say(f"Sharing saves work. {batch if view.coupled else one}, multiplying out every chain takes")
         return [
@@ -474,9 +472,8 @@ def _saving(view: View) -> list[Block]:
         ]
     cancels = any(is_cancelled(p) and p.name is not None for p in view.batch.passages)
     words = "Sharing, and the cancellation above, save work" if cancels else "Sharing saves work"
-    words += (
-        ": one sample takes {} multiplications and divisions, {} for the shared factor{} and {} for the gradients, "
-    )
+    words += ": one sample takes " if view.apart else ": the backward pass takes "
+    words += "{} multiplications and divisions, {} for the shared factor{} and {} for the gradients, "
     words += "instead of the {} needed when every chain is multiplied out{}. The forward pass takes {}."
     factors = multiplications(view.single, "factor")
     numbers = map(view.page.entry, (shared, factors, shared - factors, alone, forwards))

@@ -106,7 +106,7 @@ AFFORDABLE = 100
 
 def _price(view: View) -> Text:
     """The cost of finite differences beside that of a backward pass."""
-    program = view.batch if view.coupled else view.single
+    program = view.written
     once = multiplications(program, "forward", "error")
     back = multiplications(program, "factor", "gradient")
     total = view.total + sum(size(t) for t in view.single.sought)
@@ -120,7 +120,7 @@ def _price(view: View) -> Text:
     entry, join = view.page.entry, view.set_.join
     if not (passes.is_number and both.is_number):
         return say(words + ". " + end, entry(total))
-    each = "" if view.coupled else " for each sample"
+    each = " for each sample" * view.apart
     affordable = " Here that would still be affordable, but the cost grows as the number of parameters times the cost "
     affordable += "of a pass."
     return say(

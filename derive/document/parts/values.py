@@ -28,7 +28,7 @@ def values(view: View) -> Part:
     """Compute f' and the derivative of the error, and substitute them into the factors."""
     blocks: list[Block] = []
     if view.brief and view.derivation.targets == "classes":  # else in the pattern
-        blocks.append(say(TARGETS_SUM))
+        blocks.append(say(TARGETS_SUM, " of a sample" * view.sampled))
     known = not view.brief or view.alone  # in the chain, or given
     error = [] if known else [_result(local_steps(view, edge)) for edge in _error_edges(view)]
     mixed = _mixed(view) if view.brief else []
@@ -46,7 +46,7 @@ def values(view: View) -> Part:
         several = len(slopes) + bool(error) > 1
         words = " and ".join(what) + (" have the derivatives" if several else " has the derivative")
         derived = (*error, *(i for items in slopes for i in items))
-        words = f"For one sample, the {words[4:]}" if error and not view.coupled else words[0].upper() + words[1:]
+        words = view.sentence(words) if error else words[0].upper() + words[1:]
         blocks += [say(words), Display(derived), *_kinks(view, "activation")]
     full = _full_gradients(view)
     by_hand = [] if view.brief else plugged(view)
@@ -240,7 +240,8 @@ def _dead(view: View) -> str:
     """What becomes of a unit whose derivative is 0 for every sample."""
     penalty = any(t.role == Role.PENALTY for t in view.single.tensors.values())
     shrink = ["the penalty"] * penalty + ["weight decay"] * ("weight_decay" in view.descent.constants)
-    words = "Where {} is 0 for every sample, the data contribute nothing to the gradients of a unit"
+    each = " for every sample" * view.sampled
+    words = f"Where {{}} is 0{each}, the data contribute nothing to the gradients of a unit"
     words += "; such a unit is called dead."
     if shrink:
         return f"{words} Only {' and '.join(shrink)} still shrink{'s' * (len(shrink) == 1)} its weights."
