@@ -35,7 +35,7 @@ from derive.calculus.affine import affine, solved
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.extremes import Extreme, Selected
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import Equation, Index, Tensor, symbols_read
 from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.reading_order import reading_order
 
@@ -386,5 +386,5 @@ def _is_plain_number(expression: Expr, tensors: Mapping[str, Tensor]) -> bool:
     """Whether a formula has the same value everywhere and reads no array: sizes, constants, numbers of the step."""
     if expression.has(Indexed, Sum, Extreme, ProductOver, KroneckerDelta) or _indices(expression):
         return False
-    read = (tensors.get(s.name) for s in expression.free_symbols)
+    read = map(tensors.get, symbols_read(expression))
     return all(t is None or t.is_number for t in read)

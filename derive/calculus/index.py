@@ -349,14 +349,14 @@ def delta(left: Expr, right: Expr) -> Expr:
 
 
 def symbols_read(expression: Expr) -> list[str]:
-    """Names of the tensors and scalars that an expression reads, sorted."""
+    """Names of the tensors and scalars that an expression reads, sorted; a size may have the name of a tensor."""
     return [*_symbols_read(expression)]
 
 
 @lru_cache(maxsize=4096)  # all stages ask it of the same equations
 def _symbols_read(expression: Expr) -> tuple[str, ...]:
-    """The names, without those of indices; the base of an entry is a symbol among the others."""
-    return tuple(sorted({s.name for s in symbols_in(expression) if not isinstance(s, Index)}))
+    """The names, without those of indices and sizes; the base of an entry is a symbol among the others."""
+    return tuple(sorted({s.name for s in symbols_in(expression) if not (isinstance(s, Index) or s.is_integer)}))
 
 
 @lru_cache(maxsize=4096)

@@ -3,22 +3,25 @@
 A tensor with the name that a ``Network`` would give it, such as ``W1`` for the weight of layer 1, has the letters of
 its role in the notation. Any other tensor is written by its own name. If two would look alike, the one with the
 letters of its role is written by its name, too. A name that still looks like something else is spelled out, and as
-a last resort gets a trailing underscore.
+a last resort gets a trailing underscore. So does the name of a function that is applied on the page.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import chain, count
+from typing import Any
 
-from sympy import Function, pi
+from sympy import Expr, Function, Max, Min, Piecewise, log, pi, sign
 
 from derive.arrays.lift import ArrayAssign
-from derive.arrays.matrix import Call, walk
+from derive.arrays.matrix import Call, SumOver, walk
+from derive.calculus.cases import Cases
+from derive.calculus.extremes import Extreme, Largest, Smallest
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
 from derive.calculus.program import Program
@@ -29,7 +32,7 @@ from derive.paper.boxes import ATOM, Box, Typesetter
 from derive.paper.characters import LETTERS, NAMES, Letter, plain
 from derive.paper.latex import latex
 from derive.paper.notation import Notation, belongs, is_canonical
-from derive.paper.spelling import letter_named, spelled
+from derive.paper.spelling import letter_named, spelled, upright
 from derive.paper.text import text
 from derive.record import record
 
@@ -39,6 +42,10 @@ Looks = frozenset[str]
 _NUMBERED = re.compile(r"(.*[^0-9_])_?(0|[1-9][0-9]*)", re.DOTALL)
 #: Letters for functions, in case the notation's letter is used by a tensor.
 _FUNCTIONS = ("f", "g", "phi", "chi")
+#: The names of functions that SymPy calls otherwise.
+_CALLED: dict[Any, str] = {log: "ln", sign: "sgn", Largest: "max", Smallest: "min", Max: "max", Min: "min"}
+#: Letters for the number of samples, in the same case.
+_SAMPLES = (SAMPLES.name, *"NMB")
 
 
 @record
@@ -67,13 +74,15 @@ class Signs:
     """The signs of a program's tensors by name, and the letters that avoid them.
 
     ``letters`` are those of all signs; indices do not use them. ``function`` is the letter of functions, ``width``
-    that of a width whose own letter is used by a tensor. ``error`` is the sign of the error.
+    that of a width whose own letter is used by a tensor, ``samples`` that of the number of samples. ``error`` is the
+    sign of the error.
     """
 
     of: Mapping[str, Sign] = field(default_factory=dict)
     letters: frozenset[str] = frozenset()
     function: str = ""
     width: Letter = LETTERS["n"]
+    samples: str = SAMPLES.name
     error: Tensor | None = None
 
 
@@ -142,9 +151,13 @@ def own_signs(set_: Typesetter, name: str) -> Iterator[Sign]:
         yield _of_one(set_.letter(letter), number)
     words = ((word + "_" * more, "") for more in count())
     for shown, digits in words if letter is not None else chain([(stem, number)], words):
-        box = set_.name(shown)
-        if text(box) == shown:  # excludes sigmoid, which is printed as the function's letter
-            yield _of_one(box, digits)
+        yield _of_one(_word(set_, shown), digits)
+
+
+def _word(set_: Typesetter, name: str) -> Box:
+    """A word as the name of a tensor, also if it is the name of a function."""
+    box = set_.name(name)
+    return set_.letter(Letter(rf"\mathrm{{{upright(name)}}}", name, box.width)) if name in NAMES else box
 
 
 def _of_one(box: Box, number: str = "") -> Sign:
@@ -188,7 +201,8 @@ class _Table:
         function = self._function(letters)
         taken = {look for sign in found.values() for look in self.looks(sign)}
         applied = self._applied(function)
-        taken |= self._reserved(applied) | self._widths(letters)
+        samples = next((x for x in _SAMPLES if x not in letters | self._extents), SAMPLES.name)
+        taken |= self._reserved(applied) | self._widths(letters) | {samples}
         for tensor in self.plain:
             if tensor.name not in found:
                 own = (s for s in own_signs(self.set_, tensor.name) if text(s.entry) not in applied)
@@ -199,7 +213,7 @@ class _Table:
         used = frozenset(letter for sign in found.values() for letter in sign.letters)
         others = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
         error = self.program.stage("error")[-1].target
-        return Signs({**others, **found, **self._factors(found)}, used, function, _width(used), error)
+        return Signs({**others, **found, **self._factors(found)}, used, function, _width(used), samples, error)
 
     def _wanted(self, tensor: Tensor) -> Sign:
         return self._of_another(tensor) if self._by_role(tensor) else next(own_signs(self.set_, tensor.name))
@@ -272,17 +286,27 @@ class _Table:
         letters += [self.notation.roles["factor"].entry] if self.factors else []
         letters += ["d"] if self.notation.derivative == "d" else []
         boxes = [self.set_.letter(LETTERS[x]) for x in letters]
-        words = {*NAMES, *(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
-        words |= {type(a).__name__ for e in used for a in e.atoms(Function) if not isinstance(a, Elementwise)}
-        lifted = (s for s in self.program.statements if isinstance(s, ArrayAssign))
-        words |= {n.name for s in lifted for n in walk(s.form) if isinstance(n, Call)}
-        return {text(b) for b in boxes} | {latex(b) for b in boxes} | words | applied
+        return {text(b) for b in boxes} | {latex(b) for b in boxes} | self._words(formulas) | applied
+
+    def _words(self, formulas: Sequence[Expr]) -> set[str]:
+        """The names of the functions that a page with these formulas applies."""
+        named = [d.function for d in self.program.definitions]
+        calls = {type(a) for e in formulas for a in e.atoms(Function, Max, Min, Extreme)}
+        nodes = [n for s in self.program.statements if isinstance(s, ArrayAssign) for n in walk(s.form)]
+        words = {*(f.origin for f in named), *(f.label.partition("(")[0] for f in named)}
+        words |= {_CALLED.get(f, f.__name__) for f in calls if not issubclass(f, Elementwise)}
+        words |= {n.name for n in nodes if isinstance(n, Call)}
+        words |= {"sum"} if any(isinstance(n, SumOver) and n.axis is None for n in nodes) else set()
+        return words | ({"otherwise"} if any(e.has(Cases, Piecewise) for e in formulas) else set())
 
     def _widths(self, letters: set[str]) -> set[str]:
         """The appearances of widths: their names, or n with an index if a tensor uses the letter."""
-        names = [s.name for s in self.program.extents]
-        moved = [n for n in names if n.partition("_")[0] in letters]
-        return {SAMPLES.name, *(n for n in names if n not in moved), *(f"n_{n}" for n in moved)}
+        moved = {n for n in self._extents if n.partition("_")[0] in letters}
+        return {*(self._extents - moved), *(f"n_{n}" for n in moved)}
+
+    @property
+    def _extents(self) -> set[str]:
+        return {s.name for s in self.program.extents}
 
 
 def _differentiated(name: str, names: Collection[str]) -> str:

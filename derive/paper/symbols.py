@@ -122,9 +122,9 @@ class Symbols:
 
     def width(self, name: str) -> Box:
         """A symbolic width: its name, or n with the name as index if its letter has another use."""
-        plain = self.typesetter.variable(name)
         if name == SAMPLES.name:
-            return plain
+            return self.typesetter.variable(self.signs.samples)
+        plain = self.typesetter.variable(name)
         used = {role.entry for role in self.notation.roles.values()}
         used |= {self.notation.function, self.notation.rate, self.signs.function}
         used |= self.notation.letters(self.tensors.values()) | self.signs.letters

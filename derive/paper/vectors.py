@@ -72,6 +72,8 @@ class Vectors:
         set_, factors = self.page.typesetter, self.page.in_order(Mul.make_args(node.function))
         if any(f.is_number or not self._is_vector(f) for f in factors):
             raise NoVectorsError(f"{node} has a factor without the index of the sum")
+        if {"mean", "sum"} & self.page.signs.letters:
+            raise NoVectorsError("a tensor has the name of the function of vectors")
         share = number * self.axis.extent
         if _is_simpler(share, number):
             shown = set_.apply(set_.name("mean"), self._times(factors))

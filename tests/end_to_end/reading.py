@@ -254,7 +254,8 @@ class PassReading(Reading):
         widths = {n: s for n, s in world.of.sizes.items() if n != "m"}
         plain = {n: s for n, s in widths.items() if names.resolve(n, None) is None}
         below = {f"{x}_{n}": s for n, s in widths.items() for x in "nND" if names.resolve(x, None) is None}
-        self.sizes = {**plain, **below, "m": world.samples}
+        samples = {x: world.samples for x in "NMBm" if x not in widths and names.resolve(x, None) is None}
+        self.sizes = {**plain, **below, **samples}
         self.parameters = {p.name for p in forward.parameters}
         self.constants = {n: float(v) for n, v in forward.constants.items()}
         self.largest = 0.0

@@ -257,7 +257,10 @@ def test_a_name_in_the_place_of_another_is_noticed(name: str, right: str, wrong:
         ("θ", r"\theta", "θ"),
         ("W_out", r"\mathrm{W\_out}", "W_out"),
         ("zg", r"\mathrm{zg}", "zg"),
-        ("m", r"\mathrm{m\_}", "m_"),
+        ("m", "m", "m"),
+        ("mean", r"\mathrm{mean}", "mean"),
+        ("sigmoid", r"\mathrm{sigmoid}", "sigmoid"),
+        ("tanh", r"\mathrm{tanh\_}", "tanh_"),  # the function is on the page
         ("eta", r"\mathrm{eta}", "eta"),
     ],
 )
@@ -331,7 +334,7 @@ def test_a_prediction_has_its_row_under_its_own_name():
     s, x, y = networks.begun()
     z = dense(s, "z", s.parameter("W", networks.OUTPUTS, networks.INPUTS), x)
     p = define(s, "sigmoid", z.axes, lambda i, u: z[i, u], role="prediction")
-    assert r"outputs of the network, stated as \texttt{sigmoid}" in derive(closed(s, squares(s, y, p))).latex()
+    assert r"\mathrm{sigmoid}$ & outputs of the network &" in derive(closed(s, squares(s, y, p))).latex()
 
 
 @pytest.mark.parametrize(

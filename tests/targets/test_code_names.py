@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from agreement import assert_right, declines
 from helpers import apply, axis, closed, define, dense, derivation, load, squares
-from sympy import log
+from sympy import log, tanh
 
 from derive.api import derive
 from derive.calculus.forward import ForwardPass
@@ -246,3 +246,17 @@ def test_anything_becomes_an_identifier(text: str) -> None:
 def test_names_follow_the_notation() -> None:
     source = derivation((3, 4, 1)).numpy()
     assert all(f"    {name} = " in source for name in ("Z1", "A1", "Y_hat", "Psi1", "dE_dW1"))
+
+
+def test_a_tensor_may_have_the_letter_of_the_number_of_samples() -> None:
+    s = Statement(notation="delta")  # its shared factors are scaled by 1/m
+    t, n, h = s.size("t", 2), s.size("n", 3), s.size("h", 4)
+    x, y, W, V = s.input("x", t, n), s.target("y", t), s.parameter("W", h, n), s.parameter("V", h)
+    p, i, j = s.indices("p i j", t, h, n)
+    z = s.define("z", (p, i), s.sum(W[i, j] * x[p, j], j))
+    m = s.define("m", i, s.mean(tanh(z[p, i]), p))
+    o = s.define("o", p, s.sum(V[i] * m[i] * z[p, i], i))
+    s.error(s.mean((y[p] - o[p]) ** 2, p))
+    derived = derive(s)
+    derived.check().require()
+    assert "{math}`N` samples" in derived.markdown(only=("forward",))

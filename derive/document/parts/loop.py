@@ -138,10 +138,15 @@ def _moment(view: View) -> Text:
     if not any(t.role == "mean" for t in view.batch.states):
         return Text(())
     words = " The first moment is written {}, not {} as usual"
-    words += ", because {} is the number of samples here." if view.sampled else "."
-    samples, letters = view.page.entry(SAMPLES), ABOUT["mean"]
+    words += ", because {} is the number of samples here." if _counts(view) else "."
+    samples, letters = view.letter("m"), ABOUT["mean"]
     whole = Updates(view).letter and len(Updates(view).parameter.axes) == 2
-    return say(words, view.letter(letters.batch if whole else letters.entry), *[samples] * (1 + view.sampled))
+    return say(words, view.letter(letters.batch if whole else letters.entry), *[samples] * (1 + _counts(view)))
+
+
+def _counts(view: View) -> bool:
+    """Whether the letter m is the number of samples."""
+    return view.sampled and view.page.entry(SAMPLES) == view.set_.variable("m")
 
 
 # A step.
