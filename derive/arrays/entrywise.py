@@ -7,7 +7,7 @@ separate terms are tried.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -71,11 +71,27 @@ class Fusing:
         z = entry_of(expression)
         if z is not None and is_risky(expression):
             return fuse(expression, z)
-        if isinstance(expression, Indexed | Along | Elementwise) or not expression.args:
+        if isinstance(expression, Indexed) or not expression.args:
             return expression
+        if isinstance(expression, Cases):
+            return Cases(*((self._everywhere(value, fuse), condition) for value, condition in expression.args))
         if isinstance(expression, ExprWithLimits):
             return expression.func(self._everywhere(expression.function, fuse), *expression.limits)
+        if isinstance(expression, Mul):
+            return Mul(*self._by_entry(expression.args, fuse))
         return expression.func(*(self._everywhere(a, fuse) if isinstance(a, Expr) else a for a in expression.args))
+
+    def _by_entry(self, factors: Iterable[Expr], fuse: Any) -> Iterator[Expr]:
+        """Yield the factors, with those that are functions of the same entry fused together."""
+        groups: dict[Expr | None, list[Expr]] = {}
+        for factor in factors:
+            groups.setdefault(entry_of(factor), []).append(factor)
+        for entry, some in groups.items():
+            together = Mul(*some)
+            if entry is not None and entry_of(together) == entry and is_risky(together):
+                yield fuse(together, entry)
+            else:
+                yield from (self._everywhere(factor, fuse) for factor in some)
 
     def _one(self, expression: Expr, z: Indexed) -> Expr:
         return self._product(expression, z) or self._product(factor_terms(expand(expression)), z) or expression

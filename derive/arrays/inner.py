@@ -6,10 +6,10 @@ named entry before the rules are applied and substituted back afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 
-from sympy import Expr, Function, Indexed, KroneckerDelta, Sum, Symbol, log, preorder_traversal
+from sympy import Expr, Function, Indexed, Integer, KroneckerDelta, Sum, Symbol, log, preorder_traversal
 
 from derive.arrays.rewriting import entries_of
 from derive.calculus.index import Equation, Index, Tensor
@@ -40,16 +40,17 @@ class Inner:
         functions = equation.expression.atoms(Function) - equation.expression.atoms(log, KroneckerDelta)
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
         new = {f: f.func(self._entry(f.args[0])) for f in sorted(calls, key=lambda f: (f.count_ops(), str(f)))}
-        plain = [d for d in equation.expression.atoms(KroneckerDelta) if all(isinstance(i, Index) for i in d.args)]
+        deltas = equation.expression.atoms(KroneckerDelta)
+        plain = [d for d in deltas if all(isinstance(i, Index | Integer) for i in d.args)]
         new |= {delta: self._entry(delta) for delta in sorted(plain, key=str)}
         return replace(equation, expression=equation.expression.xreplace(new))
 
-    def put_back(self, equation: Equation) -> Equation:
-        """Replace the names by their arguments."""
+    def put_back(self, equation: Equation, form: Callable[[Equation], Equation]) -> Equation:
+        """Replace the names by their arguments, each in the form that is computed."""
         by_name = {e.target.name: e for e in self.equations.values()}
 
         def opened(entry: Expr) -> Expr:
-            return by_name[entry.base.label.name].at(tuple(entry.indices))
+            return form(by_name[entry.base.label.name]).at(tuple(entry.indices))
 
         value = equation.expression.replace(lambda e: isinstance(e, Indexed) and e.base.label.name in by_name, opened)
         return replace(equation, expression=value)

@@ -262,6 +262,7 @@ class Stability:
         self.setting = setting(named, evaluator, promises, signs)
         self._tensors = named.tensors
         self._titles: Titles = ()
+        self._arguments: dict[Equation, Equation] = {}
         #: The forms for which nothing better was found.
         self._settled: set[tuple[str, Hashable]] = set()
 
@@ -285,10 +286,25 @@ class Stability:
                 changed = changed.xreplace({total: value if part is stated else Sum(value, *total.limits)})
                 needed = needed or found.needed
         equation = replace(stated, expression=changed)
-        if changed == stated.expression or not has_form(equation, self._tensors):
+        if changed != stated.expression and has_form(equation, self._tensors):
+            self._titles = titles
+        else:
+            equation, needed = stated, False
+        value = self._inner.put_back(equation, self._argument)
+        if value == self._inner.put_back(stated, _as_stated):
             return Computed(statement.equation)
-        self._titles = titles
-        return Computed(self._inner.put_back(equation), needed)
+        return Computed(value, needed)
+
+    def _argument(self, equation: Equation) -> Equation:
+        """The form of the argument of a function, as the equation of its name."""
+        if equation not in self._arguments:
+            self._arguments[equation] = equation  # an argument without functions may be a name for itself
+            self._arguments[equation] = self.computed(Assign(0, "forward", equation)).equation
+        return self._arguments[equation]
+
+
+def _as_stated(equation: Equation) -> Equation:
+    return equation
 
 
 @record

@@ -152,7 +152,7 @@ class Trial:
             units = prod(int(a.extent) if a.extent.is_Integer else LENGTH for a in rows)
             sizes[SAMPLES.name] = max(LENGTH, MANY // units)
         computed = {e.target.name for e in self.sources}
-        steep = _arguments((self.statement, *self.sources))
+        steep = _arguments((*self.sources, self.statement))
         weights = _weights((self.statement, *self.sources))
         choose = np.random.default_rng(SCALES.index(scale))
         values = {
@@ -176,10 +176,14 @@ def _names(equation: Equation, data: Data) -> list[str]:
     return [n for n in symbols_read(equation.expression) if n in data.tensors]
 
 
-def _arguments(equations: Iterable[Equation]) -> set[str]:
-    """The names of the tensors in arguments of functions: these may be large."""
+def _arguments(equations: Sequence[Equation]) -> set[str]:
+    """The names of the tensors in arguments of functions, and of those they are computed from: these may be large."""
     calls = (f for e in equations for f in e.expression.atoms(Function))
-    return {a.base.label.name for f in calls for a in f.atoms(Indexed)}
+    found = {a.base.label.name for f in calls for a in f.atoms(Indexed)}
+    for equation in reversed(equations):
+        if equation.target.name in found:
+            found |= {a.base.label.name for a in equation.expression.atoms(Indexed)}
+    return found
 
 
 def _weights(equations: Iterable[Equation]) -> set[str]:

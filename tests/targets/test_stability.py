@@ -45,7 +45,7 @@ from derive.arrays.rewriting import spelled
 from derive.arrays.stability import better, setting
 from derive.arrays.stable import StableForm
 from derive.arrays.trial import Trial, no_worse
-from derive.calculus.evaluate import Arithmetic, Interpreter, interpret
+from derive.calculus.evaluate import Arithmetic, Interpreter, as_floats, interpret
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Equation, Index, IndexSupply, Tensor, total
@@ -53,9 +53,11 @@ from derive.calculus.promises import SumsToOne
 from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.quantities import Entries
 from derive.statement.statement import Statement
+from derive.targets.named import Point
 from derive.targets.numpy.along_code import ALONG
 from derive.targets.numpy.evaluator import NumPyEvaluator, elementwise_code, functions_of
 from derive.text.errors import StatementError
+from derive.worked.exact import EXACT
 
 S = SAMPLE_AXIS
 ONE = axis(1)
@@ -642,3 +644,60 @@ def test_the_complex_step_is_right_far_out(loss, scale):
     i, u = s.supply.several(y.axes)
     report = derive(closed(s, total(loss(y[i, u], z[i, u], sd[i, u]), i, u) / SAMPLES)).check()
     assert report.passed, report.line()
+
+
+# Functions written with exp, inside the exponents of other functions.
+
+
+def softplus_of(z: Expr) -> Expr:
+    return log(1 + exp(z))
+
+
+def tanh_of(z: Expr) -> Expr:
+    return (exp(z) - exp(-z)) / (exp(z) + exp(-z))
+
+
+def sigmoid_of(z: Expr) -> Expr:
+    return 1 / (1 + exp(-z))
+
+
+WRITTEN: dict[str, Callable[[Expr], Expr]] = {
+    "softplus": softplus_of,
+    "tanh": tanh_of,
+    "sigmoid": sigmoid_of,
+    "mish": lambda z: z * tanh(softplus_of(z)),
+    "mish with exp": lambda z: z * tanh_of(softplus_of(z)),
+    "softplus of softplus": lambda z: softplus_of(softplus_of(z)),
+    "a sum": lambda z: softplus_of(z) + tanh_of(z) + sigmoid_of(z),
+    "cases": lambda z: Piecewise((softplus_of(z), z > 0), (z * sigmoid_of(z), True)),
+}
+
+
+@pytest.mark.parametrize("outer", ["sum", "log_sum_exp", "softmax"])
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.sampled(9)
+def test_a_function_written_with_exp_is_stable_wherever_it_stands(name: str, outer: str) -> None:
+    s = Statement()
+    n, h = s.size("n", 1), s.size("h", 3)
+    x, y, W = s.input("x", n), s.target("y"), s.parameter("W", h, n)
+    i, j, k = s.indices("i j k", h, n, h)
+    z = s.define("z", i, s.sum(W[i, j] * x[j], j))
+    a = s.define("a", i, WRITTEN[name](z[i]))
+    if outer == "softmax":
+        p = s.define("p", i, exp(a[i]) / s.sum(exp(a[k]), k))
+        o = s.define("o", (), s.sum(p[i] * W[i, 1], i))
+    else:
+        o = s.define("o", (), s.sum(a[i], i) if outer == "sum" else log(s.sum(exp(a[i]), i)))
+    s.error((y - o) ** 2)
+    derived = derive(s)
+    module, given = derived.numpy_target.module, {"W": np.array([[1.0], [-1.0], [0.5]])}
+    for scale in (1.0, 30.0, 900.0, -900.0, 1e4, -1e4):
+        data = np.array([[scale]]), np.array([[0.3]])
+        with np.errstate(all="raise", under="ignore"):
+            error, slope = module.error(given, *data), module.gradients(given, *data)["W"]
+        with mpmath.workdps(1000):
+            point = Point(given, {}, data).given(derived.program)
+            exact = interpret(derived.program, point, {"m": 1}, EXACT, ("forward", "error", "factor", "gradient"))
+            wanted = as_floats(exact["E"]), as_floats(exact["dE_dW"])
+        for found, true in zip((error, slope), wanted, strict=True):
+            assert np.max(np.abs(found - true)) <= 1e-12 * np.max(np.abs(true))
