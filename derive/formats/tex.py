@@ -408,7 +408,9 @@ class TexWriter:
         parts = [some for some, _ in broken(pieces, margin, COLUMN, FITTING * COLUMN)]
         if self.alone or len(parts) == 1:
             return self.write.line(pieces)
-        return f" {self.write.macro('wrap', 'line break in a column', '')} ".join(map(self.write.line, parts))
+        first, *others = map(self.write.line, parts)
+        mark = self.write.macro("wrap", "line break in a column", "")
+        return first + "".join(rf" {mark} {text}" if text[:1] == " " else rf" {mark} \, {text}" for text in others)
 
     def _number(self, item: Item) -> str:
         if item.number is None:

@@ -334,7 +334,7 @@ class PassReading(Reading):
         for item, axis in zip(self.placed(symbol, meaning), meaning.axes, strict=True):
             number = item if isinstance(item, int) else self._index(item, env)
             if not axis.start <= number <= axis.stop:
-                if self.outside and not (isinstance(item, str) and item in env):
+                if self.outside:
                     raise Outside
                 raise Unreadable(f"{symbol.letter} has no entry {number}")
             units.append(number - axis.start)
@@ -345,6 +345,17 @@ class PassReading(Reading):
     def _index(self, item: str, env: Mapping[str, Any]) -> int:
         """The number that an index stands for: a letter, or a formula."""
         return _bound(env, item) if item in env else self._whole_number(lr.formula(item), env)
+
+    def _kronecker(self, tree: lr.Kronecker, env: Mapping[str, Any]) -> Value:
+        left, right = (self._side(item, env) for item in (tree.left, tree.right))
+        return int(left == right)
+
+    def _side(self, item: str, env: Mapping[str, Any]) -> int:
+        """The number of a side of an Iverson bracket: an index, a formula of indices, or an entry of integer data."""
+        meaning = None if item in env or item in self.sizes else self.names.resolve(item, None)
+        if meaning is not None:
+            return round(_scalar(self.value(lr.formula(item), env)).real)
+        return int(item) if item.isdigit() else self._index(item, env)
 
     def _whole_number(self, tree: lr.Node, env: Mapping[str, Any]) -> int:
         """The value of a formula of indices, in which a letter alone is an index, or a width."""

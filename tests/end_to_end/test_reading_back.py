@@ -857,9 +857,9 @@ class Reading:
         else:
             start, stop = (_scalar(self.value(side, env)).real for side in (tree.start, tree.stop))
             over = range(int(start), int(stop) + 1)
-            runs = any(item == tree.index for item, _ in self.uses(tree.body))
-            whole = self.range(tree.index, tree.body) if runs else over
-            if over not in (whole, range(1, whole.stop) if self.world.network.l2 and not whole.start else whole):
+            wholes = [range(a.start, a.stop + 1) for item, a in self.uses(tree.body) if item == tree.index]
+            inside = [range(1, w.stop) for w in wholes if self.world.network.l2 and not w.start]
+            if wholes and over not in (*wholes, *inside):
                 raise Unreadable(f"the sum over {tree.index} from {over.start} to {over.stop - 1}")
         values = [self.value(tree.body, {**env, tree.index: n}) for n in over]
         total = values[0]
