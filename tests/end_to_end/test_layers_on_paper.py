@@ -7,7 +7,8 @@ import itertools
 import pytest
 from latex_reader import Unreadable
 from layers import LAYERS
-from reading import OUTSIDE, PARTS, Differs, check_document
+from models import MODELS
+from reading import OUTSIDE, PARTS, Differs, check_document, check_page
 
 from derive import Derivation, derive
 from derive.document.blocks import Display, boxes_in
@@ -103,3 +104,9 @@ def test_nothing_is_said_of_matrices_where_there_are_none(name):
         assert "in matrices" not in said and "columns of a matrix" not in said
     if name == "infonce":
         assert "for one sample" not in said.lower()
+
+
+@pytest.mark.parametrize("name", ["conv1d", "conv1d_from_zero", "language_model"])
+def test_every_equation_of_a_model_holds(name: str) -> None:
+    """An index that runs over a part of an axis, or beyond it, and an integer target beside an index."""
+    assert check_page(derive(MODELS[name]().statement)) > 15

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import networks
 import pytest
+from models import MODELS
 
 from derive import Derivation, Edition, Network, derive
 from derive.document.document import document
@@ -597,3 +598,9 @@ def test_no_line_of_a_stated_pass_is_too_wide(name: str, detail: str, compile_la
     """Wide fractions break in their numerators, and code is broken with its indentation counted."""
     log = compile_latex(derive(networks.NETWORKS[name]()).latex(standalone=True, detail=detail))
     assert r"Overfull \hbox" not in log, complaints(log)
+
+
+def test_a_word_keeps_its_space_before_a_bracket_where_a_line_may_break():
+    tex = derive(MODELS["attention"]().statement).latex(only=("matrices",))
+    assert r"\mathrm{share}_{gpr}^{\mu} \wrap \, " in tex
+    assert not re.search(r"\\mathrm\{\w+\}_\{\w+\}(\^\{\\mu\})? (\\wrap )?(\\left)?\(", tex)
