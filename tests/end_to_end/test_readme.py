@@ -1,20 +1,23 @@
-"""README.md: the statement that it shows is derived."""
+"""README.md: the text of equations that it shows is derived."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
 
 import pytest
 
+from derive.command.main import main
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_statement_is_derived(capsys: pytest.CaptureFixture[str]) -> None:
-    [block] = [b for b in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "Statement(" in b]
-    session: dict[str, Any] = {}
-    exec(block, session)
-    assert capsys.readouterr().out.startswith("gradients right")
-    assert (session["s"].learning.name, session["s"].learning.optimizer) == ("residual", "adam")
+def test_the_equations_are_derived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [block] = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
+    Path("residual.eq").write_text(block)
+    assert main(["equations", "residual.eq"]) == 0
+    assert "gradients right" in capsys.readouterr().out
