@@ -53,8 +53,10 @@ class Drawing:
         if tensor.places is not None:
             last = int(tensor.places.stop.xreplace(self.sizes))
             return generator.integers(tensor.places.start, last + 1, shape).astype(np.float64)
-        if tensor.role == Role.TARGET and len(tensor.axes) == 2 and any(isinstance(p, SumsToOne) for p in own):
-            return np.eye(shape[0])[:, generator.integers(0, shape[0], shape[1])]
+        shares = next((p for p in own if isinstance(p, SumsToOne)), None)
+        if tensor.role == Role.TARGET and len(tensor.axes) == 2 and shares is not None:
+            chosen = generator.integers(0, shape[shares.axis], shape[1 - shares.axis])
+            return np.moveaxis(np.eye(shape[shares.axis])[:, chosen], 0, shares.axis)
         if own:
             return self._keeping(own, _rounded(generator.uniform(0, 1, shape)), name)
         if tensor.role == Role.INPUT:

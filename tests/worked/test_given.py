@@ -253,3 +253,17 @@ def test_a_diverging_training_is_refused():
 def test_a_pre_activation_on_a_kink_but_for_rounding_is_refused():
     tenths = {"X": [1, 1, -1], "Y": 0.5, "W1": [0.1, 0.6, 0.7], "b1": 0}
     assert "0 up to rounding" in refusal(tenths, (3, 1), "relu")
+
+
+def test_classes_that_are_the_columns_of_a_target_without_samples_are_drawn():
+    text = """
+        size N = 4, k = 3
+        input x[N] without samples
+        target y[N, k] without samples
+        parameter w[k]
+        promise sums_to_one y over k
+        p[i, r] = softmax(w[r] * x[i], r)
+        E = -sum(y[i, r] * log(p[i, r]), i, r)
+    """
+    drawn = work(derive(Statement(text)), Numbers({})).start.data["y"]
+    assert drawn.shape == (4, 3) and set(drawn.ravel()) == {0, 1} and np.all(drawn.sum(axis=1) == 1)
