@@ -1,5 +1,5 @@
 # InfoNCE: two views of each sample; the other samples of the batch are the negatives.
-# A. van den Oord, Y. Li, O. Vinyals, "Representation learning with contrastive predictive coding", 2018, arXiv:1807.03748.
+# A. van den Oord et al., "Representation learning with contrastive predictive coding", 2018, arXiv:1807.03748.
 size      n = 3, k = 4, d = 5
 input     x[n], v[k]
 parameter A[d, n], B[d, k], tau = 1

@@ -1,5 +1,5 @@
 # A sparse autoencoder: a dictionary of h features, few of which are used at once.
-# H. Cunningham et al., "Sparse autoencoders find highly interpretable features in language models", 2023, arXiv:2309.08600.
+# H. Cunningham et al., "Sparse autoencoders find highly interpretable features", 2023, arXiv:2309.08600.
 size      n = 3, h = 7
 input     x[n]
 parameter W[h, n], b[h] = 0, D[n, h], c[n] = 0
