@@ -32,6 +32,7 @@ from derive.calculus.index import (
     symbols_read,
 )
 from derive.calculus.prediction import stages
+from derive.calculus.promises import shares
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -398,7 +399,7 @@ class _Backwards:
             read.update(symbols_read(outer.value), symbols_read(edge.value))
         curves = self.slopes.about(read)
         short = self.short.about(read.union(e.target.name for e in curves))
-        promised = tuple(p.tensor.symbol for p in self.forward.promises if p.tensor.name in read)
+        promised = tuple(p.tensor.symbol for p in self.slopes.promises if p.tensor.name in read)
         known = (_Backwards, *given, curves, short.form, promised)
         return reused(lambda: self._simplified(tensor), known, self._kind, self.forward.supply)
 
@@ -422,7 +423,7 @@ class _Backwards:
 
     def _kind(self, name: str) -> Hashable:
         """What else a result depends on: the axes of a tensor, and what is promised of it."""
-        return (of_axes(self.ranges[name]), nameless(self.forward.promises, name)) if name in self.ranges else None
+        return (of_axes(self.ranges[name]), nameless(self.slopes.promises, name)) if name in self.ranges else None
 
     def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
         if not psi:
@@ -473,7 +474,7 @@ class Slopes:
     """Substitutes for f': its value if it is constant, or its output form if that is shorter."""
 
     def __init__(self, forward: ForwardPass) -> None:
-        self.forward = forward
+        self.promises = *forward.promises, *(p for e in forward.equations for p in shares(e))
         self._outputs: dict[tuple[str, str], Equation] = {}
         self._reading: dict[str, list[Equation]] = {}
         for equation in forward.equations:
@@ -508,6 +509,10 @@ class Slopes:
         rule = FACTORED if plain.has(Sum) else REARRANGED
         combined = without_equal_sums(promised) != promised
         steps.append(Reason((EQUAL_SUMS, rule) if combined else (rule,), plain))
+        kept, promises = self._promised(plain)
+        if promises:  # of sums whose constant factors now stand before them
+            promised, plain = kept, tidy(kept)
+            steps.append(Reason(promises, plain))
         if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
             return steps
         cancelled = _upright(tidy(cancel(self.plug_in(promised))))
@@ -531,7 +536,7 @@ class Slopes:
     def _promised(self, expression: Expr) -> tuple[Expr, tuple[str, ...]]:
         """The expression that the promises make of it, and the reasons for what they changed."""
         reasons: list[str] = []
-        for promise in self.forward.promises:
+        for promise in self.promises:
             before, expression = expression, promise.rewrite(expression)
             reasons += [promise.reason] if expression != before else []
         return expression, tuple(reasons)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Abs, Expr, Indexed, Integer, Pow, Sum, sign
+from sympy import Abs, Expr, Indexed, Integer, Mul, Pow, Sum, sign
 
-from derive.calculus.index import Tensor
+from derive.calculus.index import Equation, Tensor, put
 from derive.calculus.roles import Role
 from derive.calculus.rules import PROMISE
 
@@ -85,6 +85,27 @@ class SumsToOne(Promise):
             and body.indices[self.axis] == index
             and index.axis == self.tensor.axes[self.axis]
         )
+
+
+def shares(equation: Equation) -> Iterator[SumsToOne]:
+    """The axes along which a tensor sums to one, since each entry is divided by the sum of all.
+
+    >>> from derive.calculus.index import Axis, Index, total
+    >>> from sympy import exp
+    >>> (i, j), z = (Index(n, Axis(Integer(3))) for n in "ij"), Tensor("z", "tensor", (Axis(Integer(3)),))
+    >>> p = Equation(Tensor("p", "tensor", z.axes), (i,), exp(z[i,]) / total(exp(z[j,]), j))
+    >>> [share.axis for share in shares(p)]
+    [0]
+    """
+    for factor in Mul.make_args(equation.expression):
+        whole = 1 / factor
+        if not isinstance(whole, Sum) or len(whole.limits) != 1:
+            continue
+        bound, part = whole.limits[0][0], equation.expression * whole
+        for axis, index in enumerate(equation.indices):
+            is_free = index.axis == bound.axis and index not in whole.free_symbols
+            if is_free and put(whole.function, {bound: index}) == part:
+                yield SumsToOne(equation.target, axis)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sympy import Abs, sign, sqrt
 
+from derive import Statement, derive
 from derive.calculus.index import Axis, Index, Tensor, total
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne, kept
 
@@ -39,3 +40,28 @@ def test_numbers_keep_two_promises():
     promises = [SumsToOne(W, 1), Probabilities(W)]
     drawn = kept(promises, np.random.default_rng(2).uniform(size=(3, 4)))
     assert not any(p.broken(drawn).any() for p in promises)
+
+
+@pytest.mark.parametrize(
+    ("error", "slope"),
+    [
+        ("-sum(((1 - a) * y[i] + a / k) * log(p[i]), i)", "p − a/3 + (a − 1) y"),  # the factor of a promised sum
+        ("sum(t[i] * (log(t[i]) - log(p[i])), i)", "p − t"),  # a softmax sums to one, too
+    ],
+)
+def test_sums_that_are_one_are_found(error, slope):
+    text = f"""
+        size n = 2, k = 3
+        input x[n], l[k]
+        target y[k]
+        parameter W[k, n]
+        constant a = 0.1
+        promise sums_to_one y over k
+        t[i] = softmax(l[i], i)
+        z[i] = sum(W[i, j] * x[j], j)
+        p[i] = softmax(z[i], i)
+        E = {error}
+    """
+    derivation = derive(Statement(text))
+    assert derivation.summary()[-1] == f"Ψ_z = 1/m ({slope})"
+    derivation.check().require()
