@@ -20,6 +20,7 @@ class Statement(StatementBuilder):
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l2, clip, schedule,
     initialisation. They take precedence over those in the text. Raises TextError, a StatementError, with everything
     that is wrong in the text, and SpecError for an invalid option. Further lines may be stated by the methods.
+    A text uses the layers of `derive list layers`, and one from a file also the files beside it.
 
     >>> s = Statement('''
     ... input x[3]
@@ -33,7 +34,7 @@ class Statement(StatementBuilder):
     """
 
     def __init__(self, text: str = "", **options: Any) -> None:
-        self._read(text, options)
+        self._read(text, options, load=load_from())
 
     @classmethod
     def from_file(cls, path: str | Path, layer: bool = False, **options: Any) -> Statement:

@@ -176,7 +176,7 @@ def test_what_is_written_is_read_again(text, tmp_path):
         ("promise maks x", 9, "maks x is no promise: there are sums_to_one, probabilities, mask, positive"),
         ("option speed = 3", 8, "speed is no option"),
         ("option l2 = lots", 13, "l2 is 'lots', where a number such as 0.01 is expected"),
-        ("use layer_norm", 5, "layer_norm cannot be read, since this text has no folder"),
+        ("use layer_nrm", 5, "there is no file layer_nrm.eq: did you mean layer_norm?"),
         ("z = dense(x, n)", 5, "there is no function dense"),
         ("block dense(x, n)", 1, "the block dense has no end: write end in a line"),
         ("end", 1, "there is no block that could end here"),

@@ -36,15 +36,16 @@ def read_text(path: str | Path) -> str:
         raise StatementError(f"{where}, line {line}: this is not UTF-8 text") from None
 
 
-def load_from(folder: Path) -> Loader:
-    """Return a loader of the files in a folder, and of the layers of the catalogue, by their names without ending.
+def load_from(folder: Path | None = None) -> Loader:
+    """Return a loader of the files in a folder, if any, and of the catalogue's layers, by their names without ending.
 
     A name is no path, and links that leave the folder are refused, so that nothing outside of both is read. The
     loader raises Misread for a name that neither has, and for a file that cannot be read.
     """
+    homes = [CATALOGUE] if folder is None else [folder, CATALOGUE]
 
     def load(name: str, place: Place) -> str:
-        for home in (folder, CATALOGUE):
+        for home in homes:
             path = home / f"{name}{SUFFIX}"
             if path.is_file():
                 if path.resolve().parent != home.resolve():
@@ -53,9 +54,9 @@ def load_from(folder: Path) -> Loader:
                     return read_text(path)
                 except StatementError as problem:
                     raise Misread(place, str(problem)) from None
-        known = sorted(found.stem for home in (folder, CATALOGUE) for found in home.glob(f"*{SUFFIX}"))
-        meant = misspelled(name, known)
-        here = f"put {name}{SUFFIX} into the folder of the text, or take one of `derive list layers`"
-        raise Misread(place, f"there is no file {name}{SUFFIX}: {f'did you mean {meant}?' if meant else here}")
+        meant = misspelled(name, sorted(found.stem for home in homes for found in home.glob(f"*{SUFFIX}")))
+        here = "" if folder is None else f"put {name}{SUFFIX} into the folder of the text, or "
+        hint = f"did you mean {meant}?" if meant else f"{here}take a layer of `derive list layers`"
+        raise Misread(place, f"there is no file {name}{SUFFIX}: {hint}")
 
     return load
