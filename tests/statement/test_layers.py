@@ -159,3 +159,8 @@ def test_a_block_of_a_file_sees_no_names_of_the_text():
     """The tensors i and j of the text are no indices of the block, and its indices no tensors."""
     text = "use linear\ninput x[3]\nparameter i, j\no = linear(x, 3, 2)\nE = sum((o[k] - i * j)**2, k)"
     derive(Statement(text)).check().require()
+
+
+def test_a_block_in_a_formula_is_refused():
+    with pytest.raises(StatementError, match="dense is a block: write o = dense"):
+        Statement("use dense\ninput x[3]\nz[i] = 2 * dense(x, 3, 2, tanh)\nE = sum(z[i], i)")

@@ -12,6 +12,7 @@ from sympy import Expr, Symbol, sympify
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Index
 from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, Loader
+from derive.statement.language.files import is_layer
 from derive.statement.language.formulas import Definition, Formula, Meanings, Unsound, Variable, described
 from derive.statement.language.lines import Declaration, Function, Item, Option, Promise, Stated
 from derive.statement.language.syntax import Array, Call, Chain, Name, Negative, Node, Number, Over, Power, parts
@@ -147,6 +148,12 @@ class TextReader(Meanings):
         """The indices over which a block is applied entry by entry, for a tensor that has them."""
         final = self._argument(name) if name in self.frame.arguments else self._final(name)
         return self.frame.leading or () if final in self.frame.mapped else ()
+
+    def block(self, name: str) -> str:
+        """How a block of the text, or a layer of the catalogue, is used."""
+        if name in self.expansion.blocks:
+            return f"{name} is a block: write o = {name}(...) in a line of its own"
+        return f"{name} is a layer of the catalogue: write use {name} in a line before" if is_layer(name) else ""
 
     def _argument(self, name: str) -> str:
         """The tensor that an argument stands for, by its name in the statement."""

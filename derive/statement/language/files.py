@@ -15,6 +15,11 @@ from derive.text.user_text import shown_path
 CATALOGUE = Path(__file__).resolve().parents[2] / "catalogue" / "layers"
 
 
+def is_layer(name: str) -> bool:
+    """Whether the catalogue has a layer of this name."""
+    return name.isidentifier() and (CATALOGUE / f"{name}{SUFFIX}").is_file()
+
+
 def read_text(path: str | Path) -> str:
     """Return the text of a file, or of the standard input for ``-``. Raises StatementError if it cannot be read."""
     where = shown_path(path)

@@ -92,6 +92,10 @@ class Meanings:
         """The name of a function that an argument of a block may stand for."""
         raise NotImplementedError
 
+    def block(self, name: str) -> str:
+        """How a block of this name is used; nothing if there is none."""
+        return ""
+
     def leading(self, name: str) -> tuple[str, ...]:
         """The indices that a tensor is read with besides those that are written."""
         raise NotImplementedError
@@ -158,6 +162,8 @@ class Formula:
     def _check_function(self, node: Call) -> None:
         """Raise Misread for a function that is not known."""
         name, meaning = self.meanings.function(node.name), self.meanings.value(node.name)
+        if meaning is None and len(node.arguments) > 1 and (hint := self.meanings.block(node.name)):
+            raise Misread(node.place, hint)
         if name in ELEMENTARY or name in _KNOWN or canonical(name, ACTIVATIONS) or callable(self.meanings.value(name)):
             return
         if meaning is not None:
