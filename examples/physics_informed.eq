@@ -4,8 +4,13 @@ size      n = 2, h = 5
 input     x[n], force, edge[n]
 target    wanted
 parameter W[h, n], b[h] = 0, v[h]
-a[i]    = tanh(sum(W[i, j] * x[j], j) + b[i])
-laplace = -2 * sum(v[i] * sum(W[i, j]**2, j) * a[i] * (1 - a[i]**2), i)
-g       = sum(v[i] * tanh(sum(W[i, j] * edge[j], j) + b[i]), i)
+block network(x)
+  z[i] = sum(W[i, j] * x[j], j) + b[i]
+  a[i] = tanh(z[i])
+  u    = sum(v[i] * a[i], i)
+end
+u = network(x)
+g = network(edge)
+laplace = sum(diff(diff(u, x[j]), x[j]), j)
 output    g
 E       = (laplace - force)**2 + (g - wanted)**2
