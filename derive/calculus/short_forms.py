@@ -148,19 +148,25 @@ class ShortForms:
     def _is_zero(self, node: Sum) -> bool:
         if not node.function.is_Add and self._linear.keys().isdisjoint(symbols_read(node.function)):
             return False
-        value = distributed(node)
-        for _ in range(_DEPTH):
+        value, near = distributed(node), self.about(symbols_read(node.function))._linear_equations
+        for equation in reversed(near):  # the last first, so that what it reads is found in one form
             if value == 0:
                 return True
-            opened = value.replace(lambda e: isinstance(e, Indexed), self._opened)
-            if opened == value:
-                return False
-            value = distributed(opened)
+            value = distributed(_opened(value, equation))
         return bool(value == 0)
 
-    def _opened(self, entry: Expr) -> Expr:
-        number = self._linear.get(entry.base.label.name)
-        return entry if number is None else self._equations[number].at(tuple(entry.indices))
+    @property
+    def _linear_equations(self) -> list[Equation]:
+        """The equations of means and differences, in order."""
+        return [self._equations[n] for n in sorted(self._linear.values())]
+
+
+def _opened(value: Expr, equation: Equation) -> Expr:
+    """Put the right side of an equation in for its tensor."""
+    label = equation.target.symbol
+    return value.replace(
+        lambda e: isinstance(e, Indexed) and e.base.label == label, lambda e: equation.at(tuple(e.indices))
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -79,3 +79,23 @@ def test_no_division_is_introduced():
     """n = g c / s is not put in where g is no factor: n / g would divide by a parameter."""
     found = chained("batch_norm")
     assert not local(found, "n", "g").value.has(found.forward.tensors["n"].symbol)
+
+
+def test_a_mean_of_a_residual_layer_is_found_however_long_the_stream_is():
+    """The mean is put in before what it reads, which is a sum of sums itself."""
+    text = """
+        size n = 4
+        input x[n], s[n]
+        target y[n]
+        parameter W[n, n], p[n]
+        c[i] = s[i] + x[i]
+        e[i] = c[i] + p[i]
+        w[i] = sum(W[i, j] * e[j], j)
+        z[i] = w[i] + e[i]
+        mu = mean(z[i], i)
+        v = mean((z[i] - mu)**2, i)
+        o[i] = (z[i] - mu) / sqrt(v + 1)
+        E = sum((y[i] - o[i])**2, i)
+    """
+    found = chains(Statement(text).forward_pass().refreshed())
+    assert [(e.of.name, e.wrt.name) for e in found.vanishing] == [("v", "mu")]
