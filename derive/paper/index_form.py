@@ -77,7 +77,7 @@ class IndexForm(Symbols):
     @entry.register
     def _(self, expression: Rational) -> Box:
         set_ = self.typesetter
-        if self.decimals and is_decimal(expression):
+        if (self.decimals or expression.q >= 1000) and is_decimal(expression):  # 1/100000 is hard to read
             digits, _, exponent = number_text(abs(Fraction(expression.p, expression.q))).partition("e")
             box = set_.decimal(digits, int(exponent) if exponent else None)
             return box if expression >= 0 else self._minus(box)

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers import derivation
-from sympy import Rational, Symbol, symbols
+from sympy import Rational, Symbol, sqrt, symbols
 
 from derive.calculus.functions import X, derivative, elementwise
 from derive.catalogue.activations import ACTIVATIONS, activation
@@ -73,6 +73,11 @@ def test_decimals_and_fractions(value, tex, plain):
 def test_a_mean_over_five_outputs_is_no_decimal():
     source = derivation((2, 5), "identity", "mse").latex(only=("forward", "chain", "values", "matrices"))
     assert r"\frac{1}{5}" in source and "0.2" not in source
+
+
+def test_a_small_term_of_an_equation_is_a_decimal():
+    assert text(PAGE.entry(sqrt(X + Rational(1, 10**5)))) == "√(10⁻⁵ + x)"
+    assert text(PAGE.entry(X + Rational(1, 10))) == "1/10 + x"
 
 
 def test_mathml_has_roots_and_bars():
