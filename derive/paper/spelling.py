@@ -10,20 +10,25 @@ from derive.paper.characters import ACCENTS, LETTERS, Letter, plain
 #: Names that denote letters, such as those of Greek letters.
 NAMED = frozenset(name for name in LETTERS if LETTERS[name].tex.startswith("\\"))
 _BY_SIGN = {letter.text: name for name, letter in LETTERS.items() if name in NAMED}
+#: The accents that a name may spell out after its letter, such as ``h_tilde``.
+_MARKS = {command: mark for mark, (command, _) in ACCENTS.items() if command not in ("grave", "acute", "mathring")}
 _SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", " ": r"\ "}
 
 
 def letter_named(name: str) -> Letter | None:
-    r"""Return the letter that a name denotes: ``W``, ``alpha``, ``θ``, ``é``; None for a word.
+    r"""Return the letter that a name denotes: ``W``, ``alpha``, ``θ``, ``é``, ``h_tilde``; None for a word.
 
-    >>> [letter.tex for letter in map(letter_named, ("W", "alpha", "θ", "é")) if letter]
-    ['W', '\\alpha', '\\theta', '\\acute{e}']
+    >>> [letter.tex for letter in map(letter_named, ("W", "alpha", "θ", "é", "h_tilde", "mu_hat")) if letter]
+    ['W', '\\alpha', '\\theta', '\\acute{e}', '\\tilde{h}', '\\hat{\\mu}']
     """
     composed = unicodedata.normalize("NFC", name)
     if composed in NAMED:
         return LETTERS[composed]
     if composed in _BY_SIGN:
         return LETTERS[_BY_SIGN[composed]]
+    stem, _, accent = composed.rpartition("_")
+    if accent in _MARKS and (base := letter_named(stem)) is not None:
+        return Letter(rf"\{accent}{{{base.tex}}}", unicodedata.normalize("NFC", base.text + _MARKS[accent]))
     marked = unicodedata.normalize("NFD", composed)
     if marked.isascii():
         return plain(marked) if len(marked) == 1 and marked.isalpha() else None

@@ -9,8 +9,10 @@ from typing import Any
 from derive.statement.language.blocks import Loader
 from derive.statement.language.build import TextReader
 from derive.statement.language.files import load_from, read_text
+from derive.statement.language.lines import Lines
 from derive.statement.specification import Learning
 from derive.statement.stated import StatementBuilder
+from derive.text.source import Place
 from derive.text.user_text import is_package_name, shown_path
 
 
@@ -50,6 +52,28 @@ class Statement(StatementBuilder):
         statement._read(read_text(path), options, named, load_from(Path(path).parent), source, layer)
         return statement
 
+    @classmethod
+    def from_latex(cls, text: str, declarations: str = "", **options: Any) -> Statement:
+        r"""Read forward equations in LaTeX; see docs/latex-input.md.
+
+        The declarations stand in comments of the text, ``% input x[n]``, or in ``declarations``, one in a line. Raises
+        TextError, a StatementError, with everything that is wrong, and SpecError for an invalid option.
+
+        >>> Statement.from_latex(
+        ...     r"\hat y_i = \tanh\Bigl(\sum_j W_{ij} x_j\Bigr), \qquad E = \frac{1}{2} \sum_i (y_i - \hat y_i)^2",
+        ...     "input x[3]\ntarget y[2]\nparameter W[2, 3]",
+        ... )
+        <Statement network: inputs x and y, parameter W, equations of y_hat and E>
+        """
+        from derive.statement.latex.read import read_latex
+
+        def read(text: str, problems: list[tuple[Place, str]]) -> Lines:
+            return read_latex(text, declarations, problems)
+
+        statement = cls.__new__(cls)
+        statement._state(TextReader(text, read=read, declarations=declarations), options, {})
+        return statement
+
     def _read(
         self,
         text: str,
@@ -60,7 +84,9 @@ class Statement(StatementBuilder):
         layer: bool = False,
     ) -> None:
         """State a text; ``options`` take precedence over those in it, and those over ``defaults``."""
-        reader = TextReader(text, load, source, layer) if text else None
-        self.begin(Learning(**{**(defaults or {}), **(reader.options if reader else {}), **options}))
+        self._state(TextReader(text, load, source, layer) if text else None, options, defaults or {})
+
+    def _state(self, reader: TextReader | None, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+        self.begin(Learning(**{**defaults, **(reader.options if reader else {}), **options}))
         if reader:
             reader.state(self)

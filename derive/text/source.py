@@ -80,13 +80,22 @@ class Misread(Exception):
 class TextError(StatementError):
     """All that is wrong in a text: ``problems`` are pairs of a place and a sentence.
 
-    The message has for each of them the place, the sentence, the line, and a mark below the place.
+    The message has for each of them the place, the sentence, the line, and a mark below the place. The lines of
+    ``declarations``, if any, come after those of the text.
     """
 
-    def __init__(self, text: str, problems: Sequence[tuple[Place, str]], source: str = "") -> None:
+    def __init__(
+        self, text: str, problems: Sequence[tuple[Place, str]], source: str = "", declarations: str = ""
+    ) -> None:
         self.problems = sorted(problems, key=lambda problem: (problem[0].line, problem[0].column))
-        lines = text.split("\n")
-        said = [_told(lines, *problem, source) for problem in self.problems[:MAX_PROBLEMS]]
+        said = list[str]()
+        for place, message in self.problems[:MAX_PROBLEMS]:
+            lines = text.split("\n")
+            if place.line <= len(lines) or not declarations:
+                said.append(_told(lines, place, message, source))
+            else:
+                place = Place(place.line - len(lines), place.column)
+                said.append(_told(declarations.split("\n"), place, message, "declarations"))
         if len(self.problems) > MAX_PROBLEMS:
             said.append(f"... and {len(self.problems) - MAX_PROBLEMS} more")
         super().__init__("\n".join(said))

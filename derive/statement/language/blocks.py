@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from derive.calculus.index import Axis
-from derive.statement.language.lines import Block, Declaration, Function, Import, Line, Stated, Used, read_lines
+from derive.statement.language.lines import Block, Declaration, Function, Import, Line, Lines, Stated, Used, read_lines
 from derive.statement.language.syntax import Call, Name, Node, Number, Read, parts
 from derive.text.known import misspelled
 from derive.text.source import Misread, Place, logical_lines
@@ -17,6 +17,8 @@ MAX_STEPS = 1_000
 
 #: Returns the text of a file of blocks by its name. Raises Misread, at the place that is given, if there is none.
 Loader = Callable[[str, Place], str]
+#: Reads the lines of a text, and adds what is wrong to a list.
+LinesReader = Callable[[str, list[tuple[Place, str]]], Lines]
 
 
 @dataclass
@@ -61,6 +63,11 @@ class Frame:
 Step = tuple[Line, Frame]
 
 
+def read_text_lines(text: str, problems: list[tuple[Place, str]]) -> Lines:
+    """Read the lines of a text in the text language."""
+    return read_lines(logical_lines(text), problems)
+
+
 class Expansion:
     r"""The lines of a text in order, each with its frame, in ``steps``; what is wrong is in ``problems``.
 
@@ -69,7 +76,7 @@ class Expansion:
     ['a', 'b']
     """
 
-    def __init__(self, text: str, load: Loader | None = None) -> None:
+    def __init__(self, text: str, load: Loader | None = None, read: LinesReader = read_text_lines) -> None:
         self.problems: list[tuple[Place, str]] = []
         self._load = load
         self._imported: set[str] = set()
@@ -78,7 +85,7 @@ class Expansion:
         self._arities: dict[tuple[str, str], int | None] = {}
         self.steps: list[Step] = []
         self.root = Frame()
-        found = read_lines(logical_lines(text), self.problems)
+        found = read(text, self.problems)
         self.blocks, self.broken = found.blocks, found.broken
         for line in [line for line in found.lines if isinstance(line, Import)]:
             self._import(line)

@@ -11,7 +11,7 @@ from sympy import Expr, Symbol, sympify
 
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Index
-from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, Loader
+from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, LinesReader, Loader, read_text_lines
 from derive.statement.language.files import is_layer
 from derive.statement.language.formulas import Definition, Formula, Meanings, Unsound, Variable, described
 from derive.statement.language.lines import Declaration, Function, Item, Option, Promise, Stated
@@ -32,12 +32,21 @@ class TextReader(Meanings):
 
     ``load`` returns the text of a file of blocks; ``source`` is the name of the file, for messages. A ``layer`` has no
     error: the derivative with respect to its last tensor is given, unless the text says of which others. ``options``
-    are the learning options in the text.
+    are the learning options in the text. ``read`` reads its lines, by default as those of that language; those of
+    ``declarations``, if it adds any, come after them.
     """
 
-    def __init__(self, text: str, load: Loader | None = None, source: str = "", layer: bool = False) -> None:
-        self.text, self.source, self.layer = text, source, layer
-        self.expansion = Expansion(text, load)
+    def __init__(
+        self,
+        text: str,
+        load: Loader | None = None,
+        source: str = "",
+        layer: bool = False,
+        read: LinesReader = read_text_lines,
+        declarations: str = "",
+    ) -> None:
+        self.text, self.source, self.layer, self.declarations = text, source, layer, declarations
+        self.expansion = Expansion(text, load, read)
         self.problems = self.expansion.problems
         self.frame = self.expansion.root
         self.values: dict[str, Any] = {}
@@ -93,7 +102,7 @@ class TextReader(Meanings):
         elif self.error is None and not self.alone and not self.problems:
             self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
         if self.problems:
-            raise TextError(self.text, self.problems, self.source)
+            raise TextError(self.text, self.problems, self.source, self.declarations)
 
     def _unsound(self, line: Any) -> None:
         if isinstance(line, Declaration):

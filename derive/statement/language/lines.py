@@ -191,15 +191,13 @@ def _declares(rest: Piece) -> bool:
 def line(piece: Piece) -> Line:
     """Read a line that is none of the frame of a block. Raises Misread."""
     word, rest = piece.word()
-    if word in _WORDS and rest.text[:1] not in ("[", "="):
+    if word in WORDS and rest.text[:1] not in ("[", "="):
         if not rest.text:
             raise Misread(piece.place, f"nothing is said after {word}")
-        return _WORDS[word](word, rest, piece.place)
+        return WORDS[word](word, rest, piece.place)
     sides = piece.split("=")
     if len(sides) == 1:
-        meant = (
-            misspelled(word, [*_WORDS, "block", "end", "return"]) if rest.text and rest.text[0] not in "[(" else None
-        )
+        meant = misspelled(word, [*WORDS, "block", "end", "return"]) if rest.text and rest.text[0] not in "[(" else None
         hint = f"did you mean {meant}?" if meant else "a line is a declaration, such as input x[n], or an equation"
         raise Misread(piece.place, f"{quoted(piece)} is no line of a text: {hint}")
     if len(sides) > 2:
@@ -359,7 +357,8 @@ def _use(word: str, rest: Piece, place: Place) -> Line:
     return Import(tuple(name_of(part, "the name of a file") for part in rest.split(",")), place)
 
 
-_WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
+#: The words that begin a declaration, with what reads the rest of the line.
+WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
     "size": _sizes,
     "input": _data,
     "target": _data,

@@ -1,0 +1,337 @@
+"""The equations and declarations of a text in LaTeX as the lines of the text language."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lark import Token, Tree
+
+from derive.statement.language.lines import (
+    PROMISES,
+    WORDS,
+    Declaration,
+    Function,
+    Line,
+    Lines,
+    Option,
+    Promise,
+    Stated,
+    read_lines,
+)
+from derive.statement.language.syntax import Call, Name, Node, Over, Read, parts
+from derive.statement.latex.formulas import Binding, Formulas, check_conditions, known_function, read_alone
+from derive.statement.latex.grammar import first, items, parse
+from derive.statement.latex.names import DECLARING, Known, Names, Symbol, factors, letters, spellings, symbol
+from derive.statement.latex.tokens import GREEK, Equations, Found, place_of, token
+from derive.statement.latex.undeclared import Undeclared
+from derive.text.source import Misread, Piece, Place, logical_lines
+
+
+@dataclass
+class Row:
+    """An equation: the symbol on its left, what it is applied to, its indices, and its right side if it is sound."""
+
+    named: Symbol
+    name: str
+    indices: list[str]
+    arguments: list[str] | None
+    right: Tree[Token] | None
+    ranges: dict[str, Tree[Token]]
+
+
+def read_latex(text: str, declarations: str, problems: list[tuple[Place, str]]) -> Lines:
+    """Read the lines of a text in LaTeX; the ``declarations`` have the places of lines after it."""
+    return _Reader(text, declarations, problems).lines
+
+
+class _Reader:
+    """Reads a text in two passes: first the left sides, so that the names are known, then the formulas."""
+
+    def __init__(self, text: str, declarations: str, problems: list[tuple[Place, str]]) -> None:
+        self.problems = problems
+        found = Equations(text)
+        problems += found.problems
+        letters_read = {str(t) for each in found.found for t in each.tokens}
+        comments = [comment for comment in found.comments if _declares(comment, letters_read)]
+        self.lines = read_lines(logical_lines(_declared(text, comments, declarations)), problems)
+        self._check_declared()
+        self.names = Names(self.lines.lines)
+        self.stated: set[str] = set()
+        words = self._words(found.found)
+        for each in found.found:
+            each.tokens = _joined(each.tokens, words)
+        rows = [row for each in found.found for row in self._rows(each)]
+        applied = {name for row in rows for name in self._applied(row.right)}
+        for row in rows:
+            self._know(row, applied)
+        self.formulas = Formulas(self.names)
+        self.left: dict[str, list[Binding]] = {}
+        ordered = _ordered([self._line(row) for row in rows])
+        self._miss(ordered)
+        lines = self.lines.lines
+        last = [line for line in lines if isinstance(line, Declaration) and line.word not in (*DECLARING, "index")]
+        self.lines.lines = [*(line for line in lines if line not in last), *ordered, *last]
+
+    def _say(self, problem: Misread) -> None:
+        self.problems.append((problem.place, problem.message))
+
+    def _words(self, found: Sequence[Found]) -> set[str]:
+        """The names of several letters that are written without a command: those on the left, and declared ones."""
+        words = {name for name in (*self.names.known, *self.names.functions) if name.isascii() and name.isalpha()}
+        for each in found:
+            run = [
+                *itertools.takewhile(lambda t: t.type == "LETTER" and t.end_pos == (t.start_pos or 0) + 1, each.tokens)
+            ]
+            ends = len(run) < len(each.tokens) and each.tokens[len(run)].type in ("SUB", "SUP", "EQ", "LPAR")
+            if ends and all(a.end_pos == b.start_pos for a, b in itertools.pairwise(run)):
+                words.add("".join(run))
+        return {word for word in words if len(word) > 1}
+
+    def _check_declared(self) -> None:
+        for line in (*self.lines.lines, *self.lines.blocks.values()):
+            if not isinstance(line, Declaration | Option | Promise | Function):
+                message = "only declarations stand here, such as input x[n]: the equations are those in LaTeX"
+                self.problems.append((line.place, message))
+
+    # The left sides.
+
+    def _rows(self, found: Found) -> list[Row]:
+        try:
+            if found.tokens[-1].type == "BROKEN" or any(t.type == "BROKEN" for t in found.tokens):
+                return [self._lost(found.tokens)]
+            sides = [side for side in parse(found.tokens).children if isinstance(side, Tree)]
+            heads, rest = [self._head(sides[0])], sides[1:]
+            while len(rest) > 1 and heads[0][1] is not None and (other := self._function_head(rest[0])):
+                heads.append(other)
+                rest = rest[1:]
+            if not rest:
+                raise Misread(place_of(found.tokens[0]), "this is no equation, such as z_i = b_i")
+            right = next((side for side in rest if not self._is_unknown(side)), rest[0])
+            ranges = dict(self._range(tokens) for tokens in found.ranges)
+            return [Row(named, *self.names.stated(named), arguments, right, ranges) for named, arguments in heads]
+        except Misread as problem:
+            self._say(problem)
+            return [self._lost(found.tokens)]
+
+    def _lost(self, tokens: list[Token]) -> Row:
+        """An equation that cannot be read. What it may state is known, so that nothing more is said of it."""
+        stop = next((n for n, t in enumerate(tokens) if t.type in ("EQ", "BROKEN")), 0)
+        place = place_of(tokens[0])
+        named, arguments, name, indices = Symbol("?", place, (), (), ()), None, "?", list[str]()
+        try:
+            if stop:
+                named, arguments = self._head(_tree(parse(tokens[:stop]).children[0]))
+                name, indices = self.names.stated(named)
+        except Misread:
+            pass
+        if name == "?":
+            base = next((str(t) for t in tokens if t.type in ("LETTER", "WORD")), name)
+            self.names.known.setdefault(base, Known("equation"))
+            self.lines.broken.add(base)
+        return Row(named, name, indices, arguments, None, {})
+
+    def _head(self, side: Tree[Token]) -> tuple[Symbol, list[str] | None]:
+        """The symbol on a left side, and the letters in brackets after it."""
+        place = place_of(first(side))
+        found = factors(side.children[0]) if len(side.children) == 1 and isinstance(side.children[0], Tree) else []
+        named = symbol(found[0]) if found else None
+        if named is not None and len(found) == 1:
+            return named, None
+        if named is not None and len(found) == 2 and not found[1].sign and found[1].is_a("bracket"):
+            inner = found[1].atom
+            assert isinstance(inner, Tree) and isinstance(inner.children[1], Tree)
+            arguments = [letters(part) for part in items(inner.children[1])]
+            if all(arguments):
+                return named, [letter for argument in arguments for letter in argument]
+        raise Misread(place, "the left side of an equation is a symbol with its indices, such as z_i")
+
+    def _function_head(self, side: Tree[Token]) -> tuple[Symbol, list[str] | None] | None:
+        try:
+            named, arguments = self._head(side)
+        except Misread:
+            return None
+        unknown = arguments is not None and not known_function(named.base) and named.base != "sigma"
+        return (named, arguments) if unknown else None
+
+    def _is_unknown(self, side: Tree[Token]) -> bool:
+        """Whether a side only names a function of which nothing is known, as g(z_i) in ``a_i = g(z_i) = tanh(z_i)``."""
+        found = factors(side.children[0]) if len(side.children) == 1 and isinstance(side.children[0], Tree) else []
+        if len(found) != 2 or found[1].sign or not found[1].is_a("bracket"):
+            return False
+        named = symbol(found[0])
+        if named is None or known_function(named.base) or named.base == "sigma":
+            return False
+        return not any(name in self.names.known or name in self.names.functions for name in spellings(named.base))
+
+    def _range(self, tokens: list[Token]) -> tuple[str, Tree[Token]]:
+        """The index of a range such as ``i = 1, ..., n``, and its upper limit."""
+        if len(tokens) == 1:
+            raise Misread(place_of(tokens[0]), rf"the range has no end, such as {tokens[0]} = 1, \dots, n")
+        return str(tokens[0]), _tree(parse(tokens[1:]).children[0])
+
+    def _applied(self, tree: Tree[Token] | None) -> Iterator[str]:
+        """The names of what stands before brackets."""
+        for term in tree.find_data("term") if tree else ():
+            for one, other in itertools.pairwise(factors(term)):
+                if other.is_a("bracket") and not other.sign and (named := symbol(one)) is not None:
+                    with contextlib.suppress(Misread):
+                        yield self.names.stated(named)[0]
+
+    def _know(self, row: Row, applied: set[str]) -> None:
+        """Make a name known; a left side such as J(w) is a function if it is applied, and else one number."""
+        if row.arguments is not None and row.name not in applied:
+            row.arguments = None
+        if row.name in self.stated and row.right is not None:
+            base = row.named.base
+            numbered = f"number its layers, as {base}^{{(1)}} and {base}^{{(2)}}, or choose another letter"
+            self._say(Misread(row.named.place, f"{row.name} is stated twice: {numbered}"))
+            row.right = None
+        self.stated.add(row.name)
+        if row.arguments is None:
+            self.names.known.setdefault(row.name, Known("equation", len(row.indices)))
+        else:
+            self.names.functions.add(row.name)
+
+    # The formulas.
+
+    def _line(self, row: Row) -> Line:
+        place, before = row.named.place, len(self.formulas.unknown)
+        name = Name(row.name, place)
+        bindings = {letter: Binding(letter) for letter in row.indices}
+        try:
+            if row.right is not None and row.arguments is not None:
+                scope = {letter: Binding(letter) for letter in row.arguments}
+                formula = self.formulas.formula(row.right, scope)
+                check_conditions(formula)
+                return Function(name, tuple(Name(a, place) for a in row.arguments), formula, place)
+            if row.right is not None:
+                indices = tuple(self._left_index(letter, row, bindings) for letter in row.indices)
+                self.left.setdefault(row.name, list(bindings.values()))
+                formula = self.formulas.formula(row.right, bindings)
+                self._check(row, formula)
+                if len(self.formulas.unknown) > before:
+                    self.lines.broken.add(row.name)
+                return Stated(name, indices, formula, place)
+        except Misread as problem:
+            self._say(problem)
+        self.lines.broken.add(row.name)
+        return Stated(name, tuple(Name(letter, place) for letter in row.indices), Read(row.name, (), place), place)
+
+    def _check(self, row: Row, formula: Node) -> None:
+        check_conditions(formula)
+        if row.name in _names_in(formula):
+            raise Misread(row.named.place, f"the equation of {row.named.base} reads {row.named.base} itself")
+        alone = {*read_alone(formula)}
+        for letter in row.indices:
+            if letter in alone or letter in row.ranges or letter in self.names.indices:
+                continue
+            if letter in _names_in(formula):
+                message = rf"write its range after the equation, {letter} = 1, \dots, n"
+            else:
+                message = r"the right side does not read it; a name of several letters is written L_{\text{CE}}"
+            raise Misread(row.named.place, f"nothing says what the index {letter} runs over: {message}")
+
+    def _left_index(self, letter: str, row: Row, bindings: dict[str, Binding]) -> Node:
+        place = row.named.place
+        if letter not in row.ranges:
+            return Name(letter, place)
+        size, bindings[letter].size = self.formulas.upper(row.ranges[letter])
+        return Name(letter, place) if size is None else Over(letter, size, place)
+
+    def _miss(self, lines: Sequence[Line]) -> None:
+        unknown = [each for each in self.formulas.unknown if each.name not in self.lines.broken]
+        if not unknown:
+            return
+        last = next((line for line in reversed(lines) if isinstance(line, Stated)), None)
+        in_last = set(map(id, _places(last.formula))) if last else set()
+        for each in unknown:
+            each.error = id(each.place) in in_last
+        found = Undeclared(unknown, self.formulas.read, self.left, self.names.known)
+        self.problems.append((unknown[0].place, found.message()))
+        self.lines.broken |= {each.name for each in unknown}
+
+
+def _declares(comment: Piece, read: set[str]) -> bool:
+    """Whether a comment is a declaration, and no prose such as "output layer", whose words are no symbols."""
+    word, rest = comment.word()
+    if word not in WORDS or word == "use" or not rest.text:
+        return False
+    if word == "promise":
+        return rest.word()[0] in PROMISES
+    if any(sign in rest.text for sign in "[=~"):
+        return True
+    names = [part.word() for part in rest.split(",")]
+    plain = all(name and (not more.text or more.word()[0] in ("in", "without")) for name, more in names)
+    stems = {name.partition("_")[0].rstrip("0123456789") for name, _ in names}
+    return plain and (word in ("size", "index") or {GREEK.get(stem, stem) for stem in stems} <= read)
+
+
+def _declared(text: str, comments: Sequence[Piece], declarations: str) -> str:
+    """The declarations in comments, each at its place, and those that are given, in lines after the text."""
+    lines = [""] * (text.count("\n") + 1)
+    for piece in comments:
+        lines[piece.place.line - 1] = " " * (piece.place.column - 1) + piece.text
+    return "\n".join([*lines, declarations])
+
+
+def _joined(tokens: list[Token], words: set[str]) -> list[Token]:
+    """Put letters together that are written without a gap, and that are a name."""
+    found = list[Token]()
+    for _, run in itertools.groupby(enumerate(tokens), _gap):
+        letters_run = [t for _, t in run]
+        word = "".join(letters_run)
+        is_word = len(letters_run) > 1 and word in words
+        found += [token("WORD", word, letters_run[0])] if is_word else letters_run
+    return found
+
+
+def _gap(numbered: tuple[int, Token]) -> object:
+    """A key that is the same for all letters that are written without a gap."""
+    number, each = numbered
+    return ("letters", (each.start_pos or 0) - number) if each.type == "LETTER" and len(each) == 1 else number
+
+
+def _tree(node: Token | Tree[Token]) -> Tree[Token]:
+    assert isinstance(node, Tree)
+    return node
+
+
+def _names_in(node: Node) -> Iterator[str]:
+    if isinstance(node, Read | Name | Call):
+        yield node.name
+    for part in parts(node):
+        yield from _names_in(part)
+
+
+def _places(node: Node) -> Iterator[Place]:
+    yield node.place
+    for part in parts(node):
+        yield from _places(part)
+
+
+def _ordered(lines: list[Line]) -> list[Line]:
+    """The lines in an order in which each reads what is stated before, the error last."""
+    named = {line.name.name: line for line in lines if isinstance(line, Stated | Function)}
+    reads = {
+        id(line): {n for n in _names_in(line.formula) if n in named and n != line.name.name} for line in named.values()
+    }
+    found, done = list[Line](), set[str]()
+
+    def place(line: Line, above: tuple[str, ...]) -> None:
+        assert isinstance(line, Stated | Function)
+        if line.name.name in done or line.name.name in above:
+            return
+        for name in sorted(reads.get(id(line), ()), key=list(named).index):
+            place(named[name], (*above, line.name.name))
+        done.add(line.name.name)
+        found.append(line)
+
+    for line in lines:
+        place(line, ())
+    found += [line for line in lines if not any(line is other for other in found)]
+    read = {name for names in reads.values() for name in names}
+    ends = [line for line in found if isinstance(line, Stated) and not line.indices and line.name.name not in read]
+    return [line for line in found if line not in ends[-1:]] + ends[-1:]
