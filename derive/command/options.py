@@ -118,7 +118,10 @@ def _add_equations(commands: Any) -> argparse.ArgumentParser:
     text = "do the same for a network that is stated by its forward equations"
     parser: argparse.ArgumentParser = commands.add_parser("equations", help=text, description=f"{text.capitalize()}.")
     parser.add_argument(
-        "equations", metavar="FILE", type=_path, help="a text of equations (docs/equations.md); - is the standard input"
+        "equations",
+        metavar="FILE",
+        type=_path,
+        help="a text of equations, LaTeX if it ends with .tex; - is the standard input",
     )
     parser.set_defaults(is_layer=False)
     _add_learning(parser.add_argument_group("how it learns, which takes precedence over the text"), LEARNING)

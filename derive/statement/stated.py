@@ -195,7 +195,7 @@ class StatementBuilder:
     def prod(self, body: Any, *indices: Index) -> Expr:
         """The product of a formula over the whole range of each index; its derivative divides by no factor.
 
-        >>> s = Statement()
+        >>> s = StatementBuilder()
         >>> x, k = s.input("x", 3), s.index("k", 3)
         >>> s.prod(x[k], k)
         ProductOver(x[k, same sample], (k, 1, 3))
@@ -282,7 +282,7 @@ class StatementBuilder:
         It has the axes of the tensor and then those of ``wrt``, an input or a parameter, and is that of the same
         sample. Derivatives of derivatives are stated in the same way: ``s.diff(s.diff(u, x), x)``.
 
-        >>> s = Statement()
+        >>> s = StatementBuilder()
         >>> x, W, i = s.input("x", 3), s.parameter("W", 3), s.index("i", 3)
         >>> u = s.define("u", (), s.sum(W[i] * x[i] ** 2, i))
         >>> s.diff(u, x)

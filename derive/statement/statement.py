@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from derive.statement.language.blocks import Loader
+from derive.statement.language.blocks import LinesReader, read_text_lines
 from derive.statement.language.build import TextReader
 from derive.statement.language.files import load_from, read_text
 from derive.statement.language.lines import Lines
@@ -36,20 +36,21 @@ class Statement(StatementBuilder):
     """
 
     def __init__(self, text: str = "", **options: Any) -> None:
-        self._read(text, options, load=load_from())
+        self._state(TextReader(text, load_from()) if text else None, options, {})
 
     @classmethod
     def from_file(cls, path: str | Path, layer: bool = False, **options: Any) -> Statement:
         """Read the text of a file, or of the standard input for ``-``; the files that it uses stand beside it.
 
-        A ``layer`` has no error: the derivative with respect to its last tensor is given; see ``backward``. By default
-        the statement has the name of the file. Raises StatementError if the file cannot be read, and the errors of a
-        ``Statement``.
+        A file whose name ends with ``.tex`` is read as LaTeX, see ``from_latex``. A ``layer`` has no error: the
+        derivative with respect to its last tensor is given, see ``backward``. By default the statement has the name of
+        the file. Raises StatementError if the file cannot be read, and the errors of a ``Statement``.
         """
-        statement = cls.__new__(cls)
-        stem, source = Path(path).stem, "the standard input" if str(path) == "-" else shown_path(path)
-        named = {"name": stem} if is_package_name(stem) else {}
-        statement._read(read_text(path), options, named, load_from(Path(path).parent), source, layer)
+        source = "the standard input" if str(path) == "-" else shown_path(path)
+        read = _latex_lines("") if Path(path).suffix == ".tex" else read_text_lines
+        reader = TextReader(read_text(path), load_from(Path(path).parent), source, layer, read)
+        statement, stem = cls.__new__(cls), Path(path).stem
+        statement._state(reader, options, {"name": stem} if is_package_name(stem) else {})
         return statement
 
     @classmethod
@@ -65,28 +66,22 @@ class Statement(StatementBuilder):
         ... )
         <Statement network: inputs x and y, parameter W, equations of y_hat and E>
         """
-        from derive.statement.latex.read import read_latex
-
-        def read(text: str, problems: list[tuple[Place, str]]) -> Lines:
-            return read_latex(text, declarations, problems)
-
         statement = cls.__new__(cls)
-        statement._state(TextReader(text, read=read, declarations=declarations), options, {})
+        reader = TextReader(text, load_from(), read=_latex_lines(declarations), declarations=declarations)
+        statement._state(reader, options, {})
         return statement
-
-    def _read(
-        self,
-        text: str,
-        options: Mapping[str, Any],
-        defaults: Mapping[str, Any] | None = None,
-        load: Loader | None = None,
-        source: str = "",
-        layer: bool = False,
-    ) -> None:
-        """State a text; ``options`` take precedence over those in it, and those over ``defaults``."""
-        self._state(TextReader(text, load, source, layer) if text else None, options, defaults or {})
 
     def _state(self, reader: TextReader | None, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         self.begin(Learning(**{**defaults, **(reader.options if reader else {}), **options}))
         if reader:
             reader.state(self)
+
+
+def _latex_lines(declarations: str) -> LinesReader:
+    """Return what reads the lines of a text in LaTeX."""
+    from derive.statement.latex.read import read_latex
+
+    def read(text: str, problems: list[tuple[Place, str]]) -> Lines:
+        return read_latex(text, declarations, problems)
+
+    return read

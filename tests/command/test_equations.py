@@ -109,3 +109,17 @@ def test_a_layer_alone(folder, capsys):
     assert "def backward(" in (folder / "generated" / "norm" / "layer.py").read_text()
     assert main(["layer", "norm.eq", "--show-equations"]) == 0
     assert capsys.readouterr().out.rstrip().endswith("backward y")
+
+
+def test_latex(folder, capsys):
+    Path("notes.tex").write_text(
+        "% input x[3]\n% target y\n% parameter w[3]\nThe unit is\n"
+        "\\begin{align}\n a &= \\tanh\\Bigl(\\sum_j w_j x_j\\Bigr), \\\\ E &= (y - a)^2.\n\\end{align}\n"
+    )
+    assert main(["equations", "notes.tex", "--format", "tex"]) == 0
+    assert "gradients right" in capsys.readouterr().out
+    assert main(["equations", "notes.tex", "--show-equations"]) == 0
+    assert "a = tanh(sum(w[j] * x[j], j))" in capsys.readouterr().out
+    Path("notes.tex").write_text("\\[ E = (y - w x)^2 \\]")
+    assert main(["equations", "notes.tex"]) == 2
+    assert "notes.tex, line 1, column 9: y, w and x are not declared" in capsys.readouterr().err

@@ -15,5 +15,7 @@ def test_the_keys_are_the_arguments():
 
 
 def test_every_key_is_an_option_of_the_command():
-    options = parser(dict.fromkeys(("network", "equations", "explain", "check", "list"))).parse_args(["network"])
+    options = parser(dict.fromkeys(("network", "equations", "layer", "explain", "check", "list"))).parse_args(
+        ["network"]
+    )
     assert {*KEYS} <= {*vars(options)}

@@ -484,14 +484,3 @@ def test_a_worked_example_has_any_data_in_rows_and_columns():
         with pytest.raises(SpecError, match=said):
             settled(Numbers(wrong), derivation)
     assert derivation.latex(numbers="seed:1") and derivation.explain("C[1,2]")
-
-
-def test_a_worked_example_needs_rows_and_columns():
-    s = Statement()
-    x, y, K, i, p = s.input("x", 3, 4), s.target("y", 3), s.parameter("K", 4), *s.indices("i p", 3, 4)
-    o = s.define("o", i, s.sum(K[p] * x[i, p], p))
-    s.error(s.sum((y[i] - o[i]) ** 2, i))
-    derivation = derive(s)
-    with pytest.raises(SpecError, match="a worked example shows numbers in rows and columns, and x has 3 axes"):
-        settled(Numbers({"seed": 1}), derivation)
-    assert derivation.explain("K[2]")
