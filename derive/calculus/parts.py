@@ -68,7 +68,8 @@ class _Search:
     def split(self, equation: Equation) -> tuple[Equation, ...]:
         """The part that makes an equation and its derivatives shortest, and the equation; only that if there is none.
 
-        A tensor that the part reads is read by nothing else in the equation, so that a chain stays one chain.
+        A tensor that the part reads is read by nothing else in the equation, so that a chain stays one chain; but the
+        argument of a function may read what is added to the function, as in a residual layer.
         """
         read = {equation.target.name, *symbols_read(equation.expression)}
         varying = tuple(self.tensors[name].symbol for name in sorted(self._varying(equation)))
@@ -76,7 +77,9 @@ class _Search:
         number = reused(lambda: self._best(equation), given, axes_by_name(self._ranges))
         if number is None:
             return (equation,)
-        part, whole = self._choice(equation, next(islice(_parts(equation), number, None)), self._free_name())
+        part, whole = self._choice(
+            equation, next(islice(_parts(equation), number, None)), self._free_name(equation.target.name)
+        )
         self.tensors[part.target.name] = part.target
         return part, whole
 
@@ -85,21 +88,22 @@ class _Search:
         if not self._repeats(equation):
             return None
         choices: dict[int | None, tuple[Equation, ...]] = {None: (equation,)}
-        name = self._free_name()
+        name = self._free_name(equation.target.name)
         for number, formula in enumerate(_parts(equation)):
             part, whole = self._choice(equation, formula, name)
-            if not self._varying(part) & self._varying(whole):
+            if not self._varying(part) & self._varying(whole) or _is_argument(formula, equation.expression):
                 choices[number] = part, whole
         return min(choices, key=lambda number: self._size(choices[number]))
 
     def _choice(self, equation: Equation, formula: Expr, name: str) -> tuple[Equation, Equation]:
         return _named(equation, formula, name, self.forward.supply)
 
-    def _free_name(self) -> str:
-        """A letter that nothing is called."""
+    def _free_name(self, whole: str) -> str:
+        """A letter that nothing is called, with the number at the end of the name of the whole."""
+        number = whole[len(whole.rstrip("0123456789")) :]
         widths = {s.name for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
         taken = {n.lower() for n in (*self.tensors, *self.forward.constants, *widths)}
-        names: Iterator[str] = chain(_LETTERS, (f"u_{n}" for n in count(1)))
+        names: Iterator[str] = chain((x + number for x in _LETTERS), (f"u{number}_{n}" for n in count(1)))
         return next(n for n in names if n not in taken)
 
     def _varying(self, equation: Equation, *parts: Equation) -> set[str]:
@@ -110,10 +114,15 @@ class _Search:
         return {name for name in symbols_read(equation.expression) if name in self._depending or name in own}
 
     def _repeats(self, equation: Equation) -> bool:
-        """Whether a local derivative of an equation repeats a formula with a sum, or one that is summed."""
+        """Whether the local derivatives of an equation repeat a formula with a sum, or one that is summed.
+
+        A formula is also repeated if the derivatives with respect to two tensors have it.
+        """
         if not (equation.expression.has(Sum) and equation.expression.has(Pow, Function)):
             return False
-        return any(max(_occurrences(value).values(), default=0) > 1 for value in self._slopes((equation,)))
+        found = [_occurrences(value) for value in self._slopes((equation,))]
+        several = Counter(formula for occurrences in found for formula in occurrences)
+        return max((n for occurrences in (*found, several) for n in occurrences.values()), default=0) > 1
 
     def _size(self, equations: tuple[Equation, ...]) -> int:
         """The number of operations in equations and their local derivatives."""
@@ -180,6 +189,11 @@ def _products(node: Expr) -> Iterator[Expr]:
             for chosen in combinations(node.args, number):
                 if (part := Mul(*chosen)).has(Indexed):
                     yield part
+
+
+def _is_argument(part: Expr, whole: Expr) -> bool:
+    """Whether a part is the whole argument of a function, as the weighted sum is that of an activation."""
+    return any(function.args == (part,) for function in whole.atoms(Function))
 
 
 def _is_safe(part: Expr, whole: Expr) -> bool:
