@@ -160,12 +160,12 @@ class Derivation(Runnable):
     def estimator(self) -> dict[str, str]:
         """Return the files of a scikit-learn estimator, by name; they belong in the folder of the trainer.
 
-        Raises ValueError if a forward pass was given instead of a Network.
+        Raises SpecError for anything else than a Network of dense layers.
         """
         from derive.targets.numpy.estimator import estimator_files
 
         if self.network is None:
-            raise ValueError("only the derivation of a Network has an estimator")
+            raise SpecError("estimator is for a network of dense layers alone: leave it out, and use its Trainer")
         return estimator_files(self.network)
 
     def _repr_markdown_(self) -> str:

@@ -31,7 +31,7 @@ from derive.paper.page import Page
 from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
-from derive.statement.specification import Learning, Specification
+from derive.statement.specification import Specification
 from derive.statement.state import state
 
 
@@ -55,8 +55,9 @@ class Derived:
 
     @property
     def network(self) -> Network | None:
-        """The specification of a network of layers, None if the equations were stated."""
-        return self.specification if isinstance(self.specification, Network) else None
+        """The specification of a network of dense layers, None if the equations were stated."""
+        network = self.specification
+        return network if isinstance(network, Network) and network.is_dense else None
 
     @cached_property
     def digest(self) -> str:
@@ -104,10 +105,11 @@ class Derived:
     @classmethod
     def of_network(cls, network: Network) -> Self:
         """Derive the backward equations of a network."""
-        return cls._of(network, state(network))
+        stated = state(network)
+        return cls._of(network, stated) if network.is_dense else cls.of_pass(stated, network)
 
     @classmethod
-    def of_pass(cls, forward: ForwardPass, learning: Learning) -> Self:
+    def of_pass(cls, forward: ForwardPass, learning: Specification) -> Self:
         """Derive the backward equations of a forward pass.
 
         Raises StatementError, naming the tensor, for an equation that cannot be derived.

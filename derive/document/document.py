@@ -16,6 +16,8 @@ from derive.paper.latex import latex
 from derive.paper.text import text
 from derive.statement.describe import titled
 from derive.statement.edition import PARTS
+from derive.statement.network import Network
+from derive.text.entry_text import base_name
 from derive.text.errors import SpecError
 
 if TYPE_CHECKING:
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
 
 def title(derivation: Runnable) -> str:
     """The title of the document of a derivation."""
-    network = derivation.network
-    if network is None:
+    network = derivation.specification
+    if not isinstance(network, Network):
         return "The backward pass of a layer" if derivation.forward.upstream else "Backpropagation"
-    return f"Backpropagation in {titled(network.layers)}"
+    return f"Backpropagation in {titled([base_name(str(entry)) for entry in network.layers])}"
 
 
 def document(view: View, only: Sequence[str] = (), exercises: bool = False) -> Document:

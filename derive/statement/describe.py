@@ -8,7 +8,7 @@ from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.biases import BIASES
 from derive.catalogue.losses import loss
 from derive.learning.optimizers import OPTIMIZERS
-from derive.statement.keys import KEYS, exactly
+from derive.statement.keys import KEYS, Widths, exactly, is_layer
 from derive.statement.network import Network
 from derive.statement.specification import Specification
 from derive.text.entry_text import number_text, printed
@@ -24,12 +24,24 @@ def described(specification: Specification) -> str:
 def _layers(network: Network) -> str:
     """Describe the widths, activations, biases and loss."""
     names = [printed(name, ACTIVATIONS) for name in network.activation]
-    functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
     noun = "activation" if len(names) == 1 else "activations"
     bias, goal = BIASES[network.bias], loss(network.loss).with_article
     biases = bias.of_one if network.is_one_unit else bias.phrase
-    first = f"{titled(network.layers)} with {functions} {noun} and {biases}. The loss is {goal}."
-    return f"{first[0].upper()}{first[1:]}"
+    if network.is_dense:
+        first = f"{titled(network.layers)} with {functions} {noun} and {biases}"
+    else:
+        dense = f"; its dense layers have {functions} {noun} and {biases}" if names else ""
+        first = f"a network of {_row_of(network.layers)}{dense}"
+    return f"{first[0].upper()}{first[1:]}. The loss is {goal}."
+
+
+def _row_of(layers: Widths) -> str:
+    """The inputs and the layers in words; a long row is shortened in the middle."""
+    inputs, *others = layers
+    said = [str(entry) if is_layer(entry) else f"a dense layer of {entry}" for entry in others]
+    said = [f"{inputs} input{'s' * (inputs != 1)}", *(said if len(said) <= 12 else [*said[:4], "...", *said[-3:]])]
+    return f"{', '.join(said[:-1])} and {said[-1]}"
 
 
 def _learning(specification: Specification) -> str:

@@ -11,14 +11,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from derive.record import record
-from derive.text.entry_text import base_name, entry_text, known_name, parse_entry, split_entries
+from derive.text.entry_text import MAX_ENTRY, base_name, entry_text, known_name, parse_entry, split_entries
 from derive.text.errors import SpecError
-from derive.text.known import folded
-from derive.text.user_text import beyond_floats, bounded, is_device, is_package_name, kind, shown, width
+from derive.text.known import folded, misspelled
+from derive.text.source import SUFFIX
+from derive.text.user_text import beyond_floats, bounded, cut, is_device, is_package_name, kind, shown, width
 
 MAX_LAYERS = 200
 MAX_NAME = 100
@@ -28,6 +31,9 @@ MAX_NUMBER = 400
 LEAST, MOST = 1e-12, 1e12
 
 Widths = tuple[int | str, ...]
+
+#: The folder of the layers of the catalogue, a text of equations for each.
+LAYERS = Path(__file__).resolve().parents[1] / "catalogue" / "layers"
 
 #: The catalogues by their titles in `derive list`: module and attribute.
 CATALOGUES = {
@@ -117,7 +123,7 @@ KEYS = {
         (list, tuple),
         "an array such as [3, 4, 4, 1]",
         "N,N,...",
-        "widths, inputs first: integers, names, or a mix",
+        "widths, inputs first: integers or names; layers among them, such as residual(16)",
         always=True,
     ),
     "activation": Key(
@@ -163,18 +169,53 @@ KEYS = {
 def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
     """Split a comma-separated string, or take the entries of a sequence."""
     if isinstance(value, str):
-        return tuple(part.strip(" \t") for part in bounded(key, value).split(","))
+        return split_entries(bounded(key, value))
     if isinstance(value, (bytes, Mapping, Set)) or not isinstance(value, Iterable):
         raise SpecError(f"{key} is {kind(value)}, {shown(value)}, where a list such as {example} is expected")
     return tuple(itertools.islice(value, MAX_LAYERS + 2))
 
 
+@cache
+def layer_names() -> tuple[str, ...]:
+    """The names of the layers of the catalogue; their texts are not read."""
+    return tuple(sorted(path.stem for path in LAYERS.glob(f"*{SUFFIX}")))
+
+
+def is_layer(entry: int | str) -> bool:
+    """Whether an entry of a network's layers is a layer of the catalogue, and no width."""
+    return isinstance(entry, str) and base_name(entry) in layer_names()
+
+
+def _layer(entry: object, where: str) -> int | str:
+    """Return a width, or a layer of the catalogue with its arguments, in normal form."""
+    if not isinstance(entry, str):
+        return width(entry, where)
+    head, opened, rest = entry.strip(" \t").partition("(")
+    head = head.rstrip(" \t")
+    name = next((n for n in layer_names() if folded(n) == folded(head)), None)
+    if name is None:
+        meant = misspelled(head, layer_names()) if 3 < len(head) <= MAX_NAME else None
+        if meant or (opened and head.isascii() and head.isidentifier()):
+            hint = f"did you mean {meant}? `derive list layers` shows all" if meant else "see `derive list layers`"
+            raise SpecError(f"{where} is {shown(entry)}, but there is no layer {cut(head, MAX_NAME)}: {hint}")
+        return width(entry, where)
+    bounded(where, entry, MAX_ENTRY)
+    if opened and not rest.endswith(")"):
+        raise SpecError(f"{where} is {shown(entry)}: the parentheses do not match, as they do in residual(16, relu)")
+    arguments = [" ".join(part.split()) for part in split_entries(rest[:-1])] if rest[:-1].strip() else []
+    return f"{name}({', '.join(arguments)})" if arguments else name
+
+
 def read_layers(value: object) -> Widths:
-    """Return the widths of a network."""
+    """Return the entries of a network's layers: widths, and layers of the catalogue."""
     entries = _entries("layers", value, "3,4,4,1")
     if len(entries) > MAX_LAYERS + 1:
         raise SpecError(f"layers has more than {MAX_LAYERS + 1} entries: {MAX_LAYERS} layers are the limit")
-    widths = tuple(width(entry, f"layers: entry {position}") for position, entry in enumerate(entries, 1))
+    widths = tuple(_layer(entry, f"layers: entry {position}") for position, entry in enumerate(entries, 1))
+    if widths and is_layer(widths[0]):
+        raise SpecError(
+            f"layers begins with {widths[0]}, where the number of inputs is expected, such as 8,{widths[0]}"
+        )
     if len(widths) < 2:
         given = f"only {widths[0]}" if widths else "nothing"
         raise SpecError(f"layers holds {given}, but the inputs and the outputs are needed, such as 3,1")
@@ -183,8 +224,8 @@ def read_layers(value: object) -> Widths:
 
 def default_name(widths: Widths) -> str:
     """Return the default name of a network."""
-    name = "_".join(["network", *map(str, widths)])
-    short = f"network_{widths[0]}_to_{widths[-1]}_in_{len(widths) - 1}_layers"
+    name = "_".join(["network", *(base_name(str(entry)) for entry in widths)])
+    short = f"network_{widths[0]}_to_{base_name(str(widths[-1]))}_in_{len(widths) - 1}_layers"
     return name if len(name) <= MAX_NAME else short
 
 
@@ -204,8 +245,8 @@ def package_name(name: object) -> str:
     return name
 
 
-def read_activation(value: object, depth: int) -> tuple[str, ...]:
-    """Return one activation for each of ``depth`` layers."""
+def read_activation(value: object, depth: int, what: str = "layer") -> tuple[str, ...]:
+    """Return one activation for each of ``depth`` layers; ``what`` these are called in messages."""
     if isinstance(value, str):
         texts = split_entries(bounded("activation", value))
     else:
@@ -215,7 +256,7 @@ def read_activation(value: object, depth: int) -> tuple[str, ...]:
         return names * depth
     if len(names) != depth:
         given = f"activation holds {len(names)} name{'s' * (len(names) != 1)}"
-        wanted = "1 layer" if depth == 1 else f"{depth} layers"
+        wanted = f"{depth} {what}{'s' * (depth != 1)}"
         raise SpecError(f"{given} for the {wanted} after the inputs: give one name for all, or {depth}")
     return names
 

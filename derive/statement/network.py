@@ -21,12 +21,13 @@ from derive.statement.keys import (
     catalogue,
     default_name,
     entry,
+    is_layer,
     package_name,
     read_activation,
     read_layers,
     read_loss,
 )
-from derive.statement.specification import Specification
+from derive.statement.specification import LEARNING, Learning, Specification
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError
 from derive.text.known import unknown
@@ -37,16 +38,19 @@ if TYPE_CHECKING:
     from sympy import Expr
 
     from derive.calculus.forward import ForwardPass
+    from derive.statement.layered import Layered
 
 __all__ = ["Network", "SpecError", "resolve"]
 
 
 @dataclass(frozen=True, init=False)
 class Network(Specification):
-    """A fully connected network, its loss, and how its derivation is written.
+    """A network of layers, its loss, and how its derivation is written.
 
     ``layers`` are the widths from the inputs to the outputs, whole numbers or names, as a sequence or a comma-separated
-    string. ``activation`` is one name for all layers, or one per layer after the inputs. ``loss``, ``bias`` and
+    string. Each width after the first is a dense layer. Other layers of the catalogue may stand among them, such as
+    ``layer_norm`` or ``residual(16, relu)``; such a network becomes a text of equations. ``activation`` is one name for
+    all dense layers, or one per dense layer. ``loss``, ``bias`` and
     ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and ``NOTATIONS``; without a bias it is that of
     the notation, ``separate`` for most. ``name`` is the name of the generated package, by default made from the
     widths.
@@ -91,20 +95,25 @@ class Network(Specification):
     ) -> None:
         given = dict(locals())
         widths = read_layers(layers)
+        dense = sum(not is_layer(width) for width in widths[1:])
+        is_dense = dense == len(widths) - 1
         if bias is None:
-            given["bias"] = catalogue("notations")[entry("notation", notation)].bias
+            given["bias"] = catalogue("notations")[entry("notation", notation)].bias if is_dense else "separate"
         self._fill(
             {
                 **given,
                 "layers": widths,
                 "name": default_name(widths) if name is None else package_name(name),
-                "activation": read_activation(activation, len(widths) - 1),
-                "loss": read_loss(loss, widths[-1]),
+                "activation": read_activation(activation, dense, "layer" if is_dense else "dense layer"),
+                "loss": read_loss(loss, _widths(widths)[-1]),
             }
         )
-        _check_names(self.layers, self.notation)
-        _check_mixing(self.activation, self.layers)
-        _check_loss(self.loss, self.activation)
+        _check_names(self)
+        if is_dense:
+            _check_mixing(self.activation, self.layers)
+            _check_loss(self.loss, self.activation)
+        else:
+            _check_composed(self)
         _check_numbers(self)
 
     @classmethod
@@ -134,13 +143,31 @@ class Network(Specification):
         return len(self.layers) - 1
 
     @property
+    def is_dense(self) -> bool:
+        """Whether all layers are dense; a network with others is composed as a text of equations."""
+        return not any(map(is_layer, self.layers))
+
+    @property
+    def widths(self) -> Widths:
+        """The number of inputs, and the number of units after each layer."""
+        return _widths(self.layers)
+
+    @property
+    def composed(self) -> Layered:
+        """What the text of the network is composed of, if its layers are not all dense."""
+        from derive.statement.layered import Layered
+
+        learning = Learning(**{key: getattr(self, key) for key in LEARNING})
+        return Layered(self.layers, self.activation, self.bias, self.loss, learning)
+
+    @property
     def parameter_count(self) -> int | str:
         """Number of learned parameters, as a formula if a width is a name.
 
         >>> Network((3, 4, 1)).parameter_count, Network("n,h,k", bias="none").parameter_count
         (21, 'h*n + h*k')
         """
-        counts = [_count(self.bias, inputs, units) for inputs, units in itertools.pairwise(self.layers)]
+        counts = _counts(self)
         number = sum(int(c) for c in counts if c.is_number)
         named = Counter(str(c) for c in counts if not c.is_number)
         terms = [term if times == 1 else f"{times}*{_bracketed(term)}" for term, times in named.items()]
@@ -218,7 +245,49 @@ def _with_layers(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
+def _widths(layers: Widths) -> Widths:
+    """The width after each entry of the layers."""
+    if not any(map(is_layer, layers)):
+        return layers
+    from derive.statement.layered import widths_of
+
+    return widths_of(layers)
+
+
 # Checks of combinations.
+
+
+def _named_widths(layers: Widths) -> list[tuple[int, str]]:
+    """All names of widths, each with the position of its entry."""
+    if not any(map(is_layer, layers)):
+        return [(position, entry) for position, entry in enumerate(layers, 1) if isinstance(entry, str)]
+    from derive.statement.layered import names_in
+
+    return names_in(layers)
+
+
+def _check_composed(network: Network) -> None:
+    """Refuse what a network with layers of the catalogue cannot have."""
+    from derive.catalogue.activations import ACTIVATIONS
+    from derive.catalogue.losses import LOSSES
+
+    if network.bias == "augmented":
+        raise SpecError("bias augmented is that of dense layers alone: use separate or none with other layers")
+    last = network.layers[-1]
+    if not is_layer(last):
+        if network.widths[-1] == 1:
+            _check_mixing(network.activation[-1:], network.layers)
+        _check_loss(network.loss, network.activation)
+        return
+    if last == "softmax" and network.widths[-1] == 1:
+        raise SpecError("layers: softmax of a single output is always 1, so there is nothing to learn")
+    stated = LOSSES[base_name(network.loss)]
+    if stated.needs and network.composed.values is not stated.needs:
+        mixing = not ACTIVATIONS[stated.activations[0]].elementwise
+        needed = stated.activations[0] if mixing else f"a dense layer with the activation {stated.activations[0]}"
+        raise SpecError(
+            f"loss {network.loss} needs outputs that are {stated.needs.value}, not {last}: end with {needed}"
+        )
 
 
 def _check_numbers(network: Network) -> None:
@@ -227,7 +296,7 @@ def _check_numbers(network: Network) -> None:
 
     taken = names_taken(network.descent) | ({"l2", "L2", "R"} if network.l2 else set())
     taken |= {"normal", "orthogonal"} if not network.is_plain("initialisation") else set()
-    for position, name in enumerate(map(str, network.layers), 1):
+    for position, name in _named_widths(network.layers):
         if taken & {name, name.partition("_")[0]}:
             raise SpecError(
                 f"layers: entry {position} is {shown(name)}, which stands for a number of the step: choose another "
@@ -235,20 +304,22 @@ def _check_numbers(network: Network) -> None:
             )
 
 
-def _check_names(widths: Widths, notation: str) -> None:
+def _check_names(network: Network) -> None:
     """Refuse a name that the generated module gives to a function or to the state of a layer."""
     from derive.catalogue.activations import ACTIVATIONS
     from derive.catalogue.losses import LOSSES
     from derive.paper.notation import NOTATIONS
 
-    numbered = "|".join(re.escape(role.code) for role in NOTATIONS[notation].roles.values())
-    for position, name in enumerate(map(str, widths), 1):
+    numbered = "|".join(re.escape(role.code) for role in NOTATIONS[network.notation].roles.values())
+    for position, name in _named_widths(network.layers):
         where = f"layers: entry {position} is {shown(name)}"
         stems = {name, name.partition("_")[0], name.rpartition("_")[0]}
         if stems & {*ACTIVATIONS, *LOSSES, "erf", "erfc", "log1p", "log1p_ratio"}:
             raise SpecError(f"{where}, which is a function: choose another name, such as n, h or k")
         if re.fullmatch(f"({numbered})[0-9]+", name):
-            raise SpecError(f"{where}, which the notation {notation} writes for a layer's values: choose another name")
+            raise SpecError(
+                f"{where}, which the notation {network.notation} writes for a layer's values: choose another name"
+            )
 
 
 def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
@@ -288,6 +359,15 @@ def _check_loss(loss: str, names: tuple[str, ...]) -> None:
 
 
 # Counting.
+
+
+def _counts(network: Network) -> list[Expr]:
+    """Count the parameters of each layer or, if the layers are not all dense, of each tensor."""
+    if network.is_dense:
+        return [_count(network.bias, inputs, units) for inputs, units in itertools.pairwise(network.layers)]
+    from sympy import Integer, Mul
+
+    return [Mul(Integer(1), *(a.extent for a in p.axes)) for p in network.composed.forward_pass().parameters]
 
 
 def _count(bias: str, inputs: int | str, units: int | str) -> Expr:

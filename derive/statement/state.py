@@ -16,6 +16,8 @@ from derive.statement.network import Network
 
 def state(network: Network) -> ForwardPass:
     """Return the forward equations of a network."""
+    if not network.is_dense:
+        return network.composed.forward_pass()
     supply = IndexSupply()
     axes = [Axis(_extent(width)) for width in network.layers]
     x = Tensor("X", "input", (axes[0], SAMPLE_AXIS), 0)

@@ -20,6 +20,7 @@ from derive.calculus.promises import Mask, Positive, Probabilities, Promise, Sum
 from derive.calculus.roles import Role
 from derive.calculus.tangents import Tangents
 from derive.catalogue.activations import activation, titles
+from derive.catalogue.losses import loss
 from derive.learning.descent import names_taken
 from derive.learning.l2_penalty import L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
@@ -342,12 +343,32 @@ class StatementBuilder:
         Each term that reads the same sample is averaged over the samples. A term that does not, because it has no
         sample or sums over an index of samples, stays as it is written.
         """
-        if self._error is not None:
-            raise StatementError(f"the error is stated already, as {self._error.target.name}: add the terms up in one")
         terms = Add.make_args(formula(expression, "the error"))
         self._set_error(Add(*map(_averaged, terms)), name)
 
+    def loss(self, name: str, target: Entries, prediction: Entries) -> None:
+        """State a loss of the catalogue, such as ``huber(delta=0.5)``, as the error: of a target and what predicts it.
+
+        Both have one axis besides that of the samples. The loss is normalised as that of a ``Network``, and its
+        targets keep what it promises of them, such as a sum of 1.
+        """
+        try:
+            chosen = loss(entry("loss", name))
+        except SpecError as problem:
+            raise StatementError(str(problem)) from None
+        for tensor in (target, prediction):
+            if not isinstance(tensor, Entries) or [axis.sample for axis in tensor.axes] != [False, True]:
+                raise StatementError(
+                    f"the loss {name} compares tensors with one axis besides the samples, not {tensor!r}"
+                )
+        for promise in chosen.promises(self._promised(target)):
+            self._promise(promise)
+        found = chosen.equation(Tensor("E", Role.ERROR.value), target.tensor, prediction.tensor, self.supply)
+        self._set_error(found.expression, None)
+
     def _set_error(self, expression: Expr, name: str | None) -> None:
+        if self._error is not None:
+            raise StatementError(f"the error is stated already, as {self._error.target.name}: add the terms up in one")
         called = next(n for n in ("E", "L", "J", "loss", "error") if n not in self._kinds) if name is None else name
         self._check_name(called)
         found = Equation(Tensor(called, Role.ERROR.value), (), expression, "error")
@@ -489,7 +510,8 @@ class StatementBuilder:
         if len(set(left)) < len(left):
             raise StatementError(f"the equation of {equation.target.name} has an index twice on its left")
         checks = self._checks
-        lost = [s.name for s in equation.expression.free_symbols - checks.extents if self._kinds.get(s.name) == SIZE]
+        read = {s for s in equation.expression.free_symbols - checks.extents if not isinstance(s, Index)}
+        lost = [s.name for s in read if self._kinds.get(s.name) == SIZE]
         if lost:
             raise StatementError(
                 f"the equation of {equation.target.name} reads the size {min(lost)}, which no tensor stated before has"

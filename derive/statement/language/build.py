@@ -31,9 +31,10 @@ class TextReader(Meanings):
     """Reads a text and states what it says; see docs/equations.md for the language.
 
     ``load`` returns the text of a file of blocks; ``source`` is the name of the file, for messages. A ``layer`` has no
-    error: the derivative with respect to its last tensor is given, unless the text says of which others. ``options``
-    are the learning options in the text. ``read`` reads its lines, by default as those of that language; those of
-    ``declarations``, if it adds any, come after them.
+    error: the derivative with respect to its last tensor is given, unless the text says of which others. Without
+    ``error`` the text has none either, and it is stated afterwards. ``options`` are the learning options in the text.
+    ``read`` reads its lines, by default as those of that language; those of ``declarations``, if it adds any, come
+    after them.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class TextReader(Meanings):
         layer: bool = False,
         read: LinesReader = read_text_lines,
         declarations: str = "",
+        error: bool = True,
     ) -> None:
         self.text, self.source, self.layer, self.declarations = text, source, layer, declarations
         self.expansion = Expansion(text, load, read)
@@ -54,7 +56,8 @@ class TextReader(Meanings):
         self.place = Place(1, 1)
         own = (line for line, frame in self.expansion.steps if frame is self.frame and isinstance(line, Stated))
         self.alone = any(isinstance(line, Declaration) and line.word == "backward" for line, _ in self.expansion.steps)
-        self.error = None if self.alone or layer else next(reversed([*own]), None)
+        self.error = next(reversed([*own]), None) if error and not (self.alone or layer) else None
+        self.complete = self.alone or self.error is not None or not error
         self.options = self._options()
 
     def _options(self) -> dict[str, Any]:
@@ -99,7 +102,7 @@ class TextReader(Meanings):
                 self._unsound(line)
         if self.layer and not self.alone and not self.problems:
             self._give_last(statement)
-        elif self.error is None and not self.alone and not self.problems:
+        elif not self.complete and not self.problems:
             self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
         if self.problems:
             raise TextError(self.text, self.problems, self.source, self.declarations)

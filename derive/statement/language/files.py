@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from derive.statement.keys import LAYERS, layer_names
 from derive.statement.language.blocks import Loader
 from derive.text.errors import StatementError
 from derive.text.known import misspelled
 from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place
 from derive.text.user_text import shown_path
 
-#: The folder of the layers that every text can use.
-CATALOGUE = Path(__file__).resolve().parents[2] / "catalogue" / "layers"
-
 
 def is_layer(name: str) -> bool:
     """Whether the catalogue has a layer of this name."""
-    return name.isidentifier() and (CATALOGUE / f"{name}{SUFFIX}").is_file()
+    return name in layer_names()
 
 
 def read_text(path: str | Path) -> str:
@@ -47,7 +45,7 @@ def load_from(folder: Path | None = None) -> Loader:
     A name is no path, and links that leave the folder are refused, so that nothing outside of both is read. The
     loader raises Misread for a name that neither has, and for a file that cannot be read.
     """
-    homes = [CATALOGUE] if folder is None else [folder, CATALOGUE]
+    homes = [LAYERS] if folder is None else [folder, LAYERS]
 
     def load(name: str, place: Place) -> str:
         for home in homes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from derive.record import record
-from derive.statement.language.files import CATALOGUE, read_text
+from derive.statement.keys import LAYERS as FOLDER
+from derive.statement.keys import layer_names
+from derive.statement.language.files import read_text
 from derive.text.source import SUFFIX
 
 
@@ -18,9 +20,9 @@ class Layer:
 
 
 def _layer(name: str) -> Layer:
-    summary, *lines = read_text(CATALOGUE / f"{name}{SUFFIX}").splitlines()
+    summary, *lines = read_text(FOLDER / f"{name}{SUFFIX}").splitlines()
     call = next(line.removeprefix("block ") for line in lines if line.startswith("block "))
     return Layer(name, call, summary.removeprefix("# ").removesuffix("."))
 
 
-LAYERS = {name: _layer(name) for name in sorted(path.stem for path in CATALOGUE.glob(f"*{SUFFIX}"))}
+LAYERS = {name: _layer(name) for name in layer_names()}
