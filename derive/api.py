@@ -160,12 +160,14 @@ class Derivation(Runnable):
     def estimator(self) -> dict[str, str]:
         """Return the files of a scikit-learn estimator, by name; they belong in the folder of the trainer.
 
-        Raises SpecError for anything else than a Network of dense layers.
+        Raises SpecError for anything else than a Network of dense layers with functions of the catalogue.
         """
         from derive.targets.numpy.estimator import estimator_files
 
         if self.network is None:
-            raise SpecError("estimator is for a network of dense layers alone: leave it out, and use its Trainer")
+            raise SpecError(
+                "estimator is for dense layers with functions of the catalogue: leave it out, and use the Trainer"
+            )
         return estimator_files(self.network)
 
     def _repr_markdown_(self) -> str:

@@ -57,7 +57,7 @@ class Derived:
     def network(self) -> Network | None:
         """The specification of a network of dense layers, None if the equations were stated."""
         network = self.specification
-        return network if isinstance(network, Network) and network.is_dense else None
+        return None if not isinstance(network, Network) or network.is_composed else network
 
     @cached_property
     def digest(self) -> str:
@@ -106,7 +106,7 @@ class Derived:
     def of_network(cls, network: Network) -> Self:
         """Derive the backward equations of a network."""
         stated = state(network)
-        return cls._of(network, stated) if network.is_dense else cls.of_pass(stated, network)
+        return cls.of_pass(stated, network) if network.is_composed else cls._of(network, stated)
 
     @classmethod
     def of_pass(cls, forward: ForwardPass, learning: Specification) -> Self:

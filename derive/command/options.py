@@ -24,6 +24,7 @@ examples:
   derive network --layers 3,4,4,1
   derive network --layers 784,128,10 --activation relu,softmax --loss cross_entropy
   derive network --layers 3,4,2 --activation "elu(alpha=1.4),tanh" --loss "huber(delta=0.5)"
+  derive network --layers "8, layer_norm, 16, residual(16), 4" --activation "x*sigmoid(1.702*x)"
   derive network --layers n,h,h,k --notation bracket --format html
   derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
   derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1
@@ -183,7 +184,7 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
 
 def _add_learning(group: Any, names: Iterable[str]) -> None:
     for name in names:
-        if name != "name":  # in the group of the files
+        if name != "name" and KEYS[name].help:  # the name is in the group of the files, formulas are in a file
             key = KEYS[name]
             group.add_argument(
                 f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name], key.left_out)}"

@@ -26,7 +26,7 @@ def _layers(network: Network) -> str:
     names = [printed(name, ACTIVATIONS) for name in network.activation]
     functions = names[0] if len(set(names)) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
     noun = "activation" if len(names) == 1 else "activations"
-    bias, goal = BIASES[network.bias], loss(network.loss).with_article
+    bias, goal = BIASES[network.bias], _goal(network)
     biases = bias.of_one if network.is_one_unit else bias.phrase
     if network.is_dense:
         first = f"{titled(network.layers)} with {functions} {noun} and {biases}"
@@ -34,6 +34,13 @@ def _layers(network: Network) -> str:
         dense = f"; its dense layers have {functions} {noun} and {biases}" if names else ""
         first = f"a network of {_row_of(network.layers)}{dense}"
     return f"{first[0].upper()}{first[1:]}. The loss is {goal}."
+
+
+def _goal(network: Network) -> str:
+    stated = network.own_loss
+    if stated is None:
+        return loss(network.loss).with_article
+    return f"{f'{stated.name}, ' if stated.name else ''}{stated.formula}, averaged over the samples"
 
 
 def _row_of(layers: Widths) -> str:

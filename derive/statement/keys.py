@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.record import record
+from derive.statement.own import EXAMPLES, Own, own, read_own
 from derive.text.entry_text import MAX_ENTRY, base_name, entry_text, known_name, parse_entry, split_entries
 from derive.text.errors import SpecError
 from derive.text.known import folded, misspelled
@@ -33,7 +34,7 @@ LEAST, MOST = 1e-12, 1e12
 Widths = tuple[int | str, ...]
 
 #: The folder of the layers of the catalogue, a text of equations for each.
-LAYERS = Path(__file__).resolve().parents[1] / "catalogue" / "layers"
+LAYERS_FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "layers"
 
 #: The catalogues by their titles in `derive list`: module and attribute.
 CATALOGUES = {
@@ -116,6 +117,10 @@ def _number(help: str, range: str, example: str, phrase: str, none: float | None
     return replace(ranged, example=example, range=range, none=none)
 
 
+def _formulas(key: str) -> Key:
+    return Key((dict,), f'a table of formulas by their names, such as {{cubic = "{EXAMPLES[key]}"}}', read=read_own)
+
+
 #: All keys, in the order of a file. Defaults are in the signature of ``Network``.
 KEYS = {
     "name": Key((str,), "a string", always=True),
@@ -130,11 +135,13 @@ KEYS = {
         (str, list, tuple),
         'a string or an array such as ["tanh", "sigmoid"]',
         "NAME[,NAME...]",
-        "one for all layers, or one per layer",
+        "one for all layers, or one per layer; names, or formulas in x",
         always=True,
         catalogue="activations",
     ),
-    "loss": Key((str,), "a string", help="loss that is minimised", always=True, catalogue="losses"),
+    "loss": Key(
+        (str,), "a string", help="loss that is minimised; or a formula of y and yhat", always=True, catalogue="losses"
+    ),
     "bias": _chosen(
         "biases", "separate, augmented or none", always=True, left_out="augmented for xbar, otherwise separate"
     ),
@@ -160,6 +167,8 @@ KEYS = {
         phrase="the schedule {}",
     ),
     "initialisation": _chosen("initialisations", "weight initialisation"),
+    "activations": _formulas("activation"),
+    "losses": _formulas("loss"),
 }
 
 
@@ -178,7 +187,7 @@ def _entries(key: str, value: object, example: str) -> tuple[Any, ...]:
 @cache
 def layer_names() -> tuple[str, ...]:
     """The names of the layers of the catalogue; their texts are not read."""
-    return tuple(sorted(path.stem for path in LAYERS.glob(f"*{SUFFIX}")))
+    return tuple(sorted(path.stem for path in LAYERS_FOLDER.glob(f"*{SUFFIX}")))
 
 
 def is_layer(entry: int | str) -> bool:
@@ -245,13 +254,16 @@ def package_name(name: object) -> str:
     return name
 
 
-def read_activation(value: object, depth: int, what: str = "layer") -> tuple[str, ...]:
-    """Return one activation for each of ``depth`` layers; ``what`` these are called in messages."""
+def read_activation(value: object, depth: int, what: str = "layer", named: Iterable[Own] = ()) -> tuple[str, ...]:
+    """Return one activation for each of ``depth`` layers; ``what`` these are called in messages.
+
+    An activation is an entry of the catalogue, a formula, or the name of one of those that are ``named``.
+    """
     if isinstance(value, str):
         texts = split_entries(bounded("activation", value))
     else:
         texts = _entries("activation", value, "tanh,sigmoid")
-    names = tuple(entry("activation", text) for text in texts)
+    names = tuple(str(own("activation", text, named) or entry("activation", text)) for text in texts)
     if isinstance(value, str) and len(names) == 1:
         return names * depth
     if len(names) != depth:
@@ -261,8 +273,13 @@ def read_activation(value: object, depth: int, what: str = "layer") -> tuple[str
     return names
 
 
-def read_loss(value: object, outputs: int | str) -> str:
-    """Return a loss; a synonym that differs from it for this number of outputs is refused."""
+def read_loss(value: object, outputs: int | str, named: Iterable[Own] = ()) -> str:
+    """Return a loss: an entry of the catalogue, a formula, or the name of one of those that are ``named``.
+
+    A synonym that differs from its loss for this number of outputs is refused.
+    """
+    if stated_here := own("loss", value, named):
+        return str(stated_here)
     text = entry("loss", value)
     stated, name = catalogue("losses")[base_name(text)], base_name(str(value).strip(" \t"))
     if outputs != 1 and name.lower() != stated.name and folded(name) in map(folded, stated.of_one_output):

@@ -1,32 +1,39 @@
-"""A network with layers of the catalogue: it is composed as a text of equations, which is read as a statement."""
+"""A network with layers of the catalogue or formulas of the user: a text, which is read as a statement."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from functools import cache
 
+from sympy import Rational, sympify
+
 from derive.calculus.forward import ForwardPass
+from derive.calculus.functions import X
 from derive.calculus.properties import Values, values_of
 from derive.catalogue.activations import activation
 from derive.record import record
-from derive.statement.keys import LAYERS, Widths, is_layer
+from derive.statement.keys import LAYERS_FOLDER, Widths, is_layer
 from derive.statement.language.blocks import Expansion
 from derive.statement.language.build import TextReader
 from derive.statement.language.files import load_from
 from derive.statement.language.formulas import ELEMENTARY
 from derive.statement.language.lines import Block, Line, Stated
 from derive.statement.language.syntax import Call, Name, Node, parse, parts
+from derive.statement.own import VARIABLES, Own, own
 from derive.statement.specification import Learning
 from derive.statement.stated import StatementBuilder
-from derive.text.entry_text import base_name, split_entries
+from derive.text.entry_text import base_name, number_text, split_entries
 from derive.text.errors import SpecError
 from derive.text.source import Misread, Piece, Place, TextError
 from derive.text.user_text import shown, width
 
 #: Index letters; one that is a width's name is left out.
 _LETTERS = "ijklpqr"
+#: The name of a function while its formula is checked.
+_TRIAL = "activation"
 _OPTION = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)")
 
 
@@ -42,11 +49,20 @@ class Layer:
     given: tuple[str, ...]
     functions: frozenset[str]
 
-    def call(self, before: str, units: int | str) -> str:
-        """The call of the block with the tensor before and its width."""
-        return (
-            f"{self.block.name.name}({', '.join([before, *([str(units)] if self._takes_width else []), *self.given])})"
-        )
+    def call(self, before: str, units: int | str, functions: Mapping[str, str]) -> str:
+        """The call of the block with the tensor before and its width; functions have the names in a text."""
+        width = [str(units)] if self._takes_width else []
+        given = zip(self.given, self.named, strict=True)
+        texts = [
+            f"{name} = {functions[text]}" if name in self.functions and text in functions else whole
+            for whole, (name, text) in given
+        ]
+        return f"{self.block.name.name}({', '.join([before, *width, *texts])})"
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """What is given for functions."""
+        return tuple(text for name, text in self.named if name in self.functions)
 
     @property
     def _takes_width(self) -> bool:
@@ -70,8 +86,7 @@ class Layer:
         found: list[str] = []
         for name, text in self.named:
             if name not in self.functions:
-                node = parse(Piece(text, Place(1, 1)))
-                found += [part.name for part in _nodes(node) if isinstance(part, Name)]
+                found += _names(text)
         return tuple(dict.fromkeys(found))
 
 
@@ -82,7 +97,7 @@ def layer(entry: str, where: str = "layers") -> Layer:
     Raises SpecError if it needs more than the units of the layer before, or if its arguments cannot be read.
     """
     name = base_name(entry)
-    expansion = Expansion(f"use {name}", load_from(LAYERS))
+    expansion = Expansion(f"use {name}", load_from(LAYERS_FOLDER))
     block = expansion.blocks[name]
     first, *others = [argument.name for argument, _ in block.arguments]
     if (
@@ -101,22 +116,9 @@ def layer(entry: str, where: str = "layers") -> Layer:
     try:
         for size in found.sizes:
             width(size, f"{where} is {entry}: its argument")
-        for argument, text in found.named:
-            if argument in functions and text not in ELEMENTARY:
-                _check_function(text, f"{where} is {entry}")
     except Misread as problem:
         raise SpecError(f"{where} is {shown(entry)}: {problem.message}") from None
     return found
-
-
-def _check_function(text: str, where: str) -> None:
-    """Raise SpecError for what is no function of numbers."""
-    try:
-        chosen = activation(text)
-    except SpecError as problem:
-        raise SpecError(f"{where}: {problem}") from None
-    if not chosen.elementwise:
-        raise SpecError(f"{where}: {text} mixes the units, where a function of numbers is expected, such as tanh")
 
 
 def _axes(expansion: Expansion, block: Block) -> int | None:
@@ -184,9 +186,9 @@ def _where(position: int) -> str:
 def _computed(entry: str, before: int | str, where: str) -> int | str:
     """The width of what a layer computes from ``before`` units."""
     called = layer(entry, where)
-    before_names = [n.name for n in _nodes(parse(Piece(str(before), Place(1, 1)))) if isinstance(n, Name)]
-    text = [*_sizes([*called.sizes, *before_names]), f"use {base_name(entry)}", f"input x[{before}]"]
-    reader = TextReader("\n".join([*text, f"o = {called.call('x', before)}"]), load_from(LAYERS), error=False)
+    text = [*_sizes([*called.sizes, *_names(str(before))]), f"use {base_name(entry)}", f"input x[{before}]"]
+    use = called.call("x", before, dict.fromkeys(called.called, "identity"))
+    reader = TextReader("\n".join([*text, f"o = {use}"]), load_from(LAYERS_FOLDER), error=False)
     try:
         reader.state(StatementBuilder())
     except TextError as problem:
@@ -200,68 +202,197 @@ def _sizes(names: Iterable[str]) -> list[str]:
     return [f"size {declared}"] if declared else []
 
 
+# Formulas of the user.
+
+
+def check_functions(layers: Widths, named: Iterable[Own]) -> None:
+    """Raise SpecError for an argument of a layer that stands for a function and is none of numbers."""
+    for position, entry in enumerate(layers, 1):
+        for text in layer(str(entry), _where(position)).called if is_layer(entry) else ():
+            _check_function(text, named, f"{_where(position)} is {entry}")
+
+
+def _check_function(text: str, named: Iterable[Own], where: str) -> None:
+    stated = own("activation", text, named)
+    if stated is not None:
+        if stated.parameters:
+            raise SpecError(f"{where}: {stated} has learned parameters, which only the activation of a dense layer has")
+        check_activation(stated, f"{where}: activation")
+    elif text not in ELEMENTARY:
+        try:
+            chosen = activation(text)
+        except SpecError as problem:
+            raise SpecError(f"{where}: {problem}") from None
+        if not chosen.elementwise:
+            raise SpecError(f"{where}: {text} mixes the units, where a function of numbers is expected, such as tanh")
+
+
+@cache
+def check_activation(stated: Own, where: str) -> None:
+    """Raise SpecError, with the column in the formula, for a formula that is no function of a number."""
+    where = f"{where} {shown(str(stated))}"
+    if stated.variable not in stated.words:
+        raise SpecError(f"{where} does not read x")
+    used = ", ".join(["X[i]", *(name for name, _ in stated.parameters)])
+    after = ["input X[2]", *_parameters(stated), f"value[i] = {_TRIAL}({used})"]
+    reader = _read([], f"function {_TRIAL}({stated.arguments}) = ", stated, after, where, False)
+    starts = [sympify(Fraction(repr(start))) for _, start in stated.parameters]
+    for point in (-2, Rational(-1, 2), Rational(1, 2), 2):
+        applied = reader.values[_TRIAL](Call(_TRIAL, (), (), Place(1, 1)), [sympify(point), *starts])
+        function = type(applied)
+        value = function.definition.xreplace(dict(zip((X, *function.others), applied.args, strict=True)))
+        if not value.evalf().is_real:
+            raise SpecError(f"{where} has no value at {stated.variable} = {point}: it needs one for any number")
+
+
+@cache
+def check_loss(stated: Own, outputs: int | str) -> None:
+    """Raise SpecError, with the column in the formula, for a formula that is no loss of these outputs."""
+    where = f"loss {shown(str(stated))}"
+    missing = [name for name in VARIABLES["loss"] if name not in stated.words]
+    if missing:
+        raise SpecError(f"{where} does not read {missing[0]}: it compares the targets y with the outputs yhat")
+    before = [*_sizes(_names(str(outputs))), f"input X[{outputs}]", f"target y[{outputs}]", f"parameter W[{outputs}]"]
+    before += ["yhat[i] = W[i] * X[i]", *_parameters(stated)]
+    _read(before, "E = ", stated, [], where, True)
+
+
+def _read(before: list[str], left: str, stated: Own, after: list[str], where: str, error: bool) -> TextReader:
+    """Read a text with a formula in one line of it."""
+    if "#" in stated.formula:
+        raise SpecError(f"{where}, column {stated.formula.index('#') + 1}: the character # has no place in a formula")
+    text = "\n".join([*before, f"{left}{stated.formula}", *after])
+    try:
+        reader = TextReader(text, error=error)
+        reader.state(StatementBuilder())
+    except TextError as found:
+        place, message = found.problems[0]
+        at = f", column {max(1, place.column - len(left))}" if place.line == len(before) + 1 else ""
+        raise SpecError(f"{where}{at}: {message}") from None
+    return reader
+
+
+def _parameters(stated: Own) -> list[str]:
+    return [f"parameter {name} = {_number(start)}" for name, start in stated.parameters]
+
+
+def _number(value: float) -> str:
+    return number_text(Fraction(repr(value)))
+
+
+def _names(formula: str) -> list[str]:
+    return [node.name for node in _nodes(parse(Piece(formula, Place(1, 1)))) if isinstance(node, Name)]
+
+
 # The text.
 
 
 @record
 class Layered:
-    """What the text of a network is composed of: the fields of a ``Network``, and how it learns."""
+    """What the text of a network is composed of: the fields of a ``Network``, and how it learns.
+
+    Activations and the loss are entries of the catalogue or formulas; ``named`` are formulas that layers may name.
+    """
 
     layers: Widths
-    activation: tuple[str, ...]
+    activation: tuple[str | Own, ...]
     bias: str
-    loss: str
+    loss: str | Own
     learning: Learning
+    named: tuple[Own, ...] = ()
 
     @property
     def text(self) -> str:
-        """The text without the error; entry l of the layers, counted from 0, computes ``a{l}``."""
+        """The text; entry l of the layers, counted from 0, computes ``a{l}``.
+
+        With a formula for the loss, its names are those of the target and of the last tensor, and the text has the
+        error. It has none with a loss of the catalogue.
+        """
         names = [name for _, name in names_in(self.layers)]
         widths = widths_of(self.layers)
         used = dict.fromkeys(base_name(str(entry)) for entry in self.layers if is_layer(entry))
-        head = [*_sizes(names), f"use {', '.join(used)}", f"input X[{widths[0]}]", f"target Y[{widths[-1]}]"]
+        lines = [*_sizes(names), *([f"use {', '.join(used)}"] if used else [])]
+        lines += [f"input X[{widths[0]}]", f"target {self.target}[{widths[-1]}]", *self._functions.values(), ""]
         i, j = [letter for letter in _LETTERS if letter not in names][:2]
-        blocks, uses, activations = list[str](), list[str](), iter(self.activation)
+        uses, activations = list[str](), iter(self.activation)
+        functions = {text: line.split()[1].partition("(")[0] for text, line in self._functions.items()}
         before = "X"
         for number, entry in enumerate(self.layers[1:], 1):
             inputs = widths[number - 1]
             if is_layer(entry):
-                called = layer(str(entry)).call(before, inputs)
+                called = layer(str(entry)).call(before, inputs, functions)
             else:
-                blocks += _dense(f"layer{number}", inputs, entry, self.bias, next(activations), i, j)
+                lines += [f"block layer{number}(x)", *self._dense(inputs, entry, next(activations), i, j, functions)]
                 called = f"layer{number}({before})"
-            before = f"a{number}"
+            before = f"a{number}" if number < len(self.layers) - 1 else self.prediction
             uses.append(f"{before} = {called}")
-        return "\n".join([*head, "", *blocks, *uses, ""])
+        if isinstance(self.loss, Own):
+            uses += [*_parameters(self.loss), f"E = {self.loss.formula}"]
+        return "\n".join([*lines, *uses, ""])
+
+    @property
+    def target(self) -> str:
+        """The name of the target."""
+        return "y" if isinstance(self.loss, Own) else "Y"
+
+    @property
+    def prediction(self) -> str:
+        """The name of what the last layer computes."""
+        return "yhat" if isinstance(self.loss, Own) else f"a{len(self.layers) - 1}"
+
+    @property
+    def _functions(self) -> dict[str, str]:
+        """The line that states each function which is not one of the catalogue, by its text in the network."""
+        found: dict[str, Own] = {str(o): o for o in self.activation if isinstance(o, Own)}
+        for entry in filter(is_layer, self.layers):
+            for text in layer(str(entry)).called:
+                stated = own("activation", text, self.named)
+                if stated is None and text != base_name(text):
+                    name, _, options = text.partition("(")
+                    stated = Own("", f"{name}(x, {options}")
+                if stated is not None:
+                    found[text] = stated
+        plain = [text for text, o in found.items() if not o.name]
+        names = {text: "f" if len(plain) == 1 else f"f{number}" for number, text in enumerate(plain, 1)}
+        return {t: f"function {names.get(t, o.name)}({o.arguments}) = {o.formula}" for t, o in found.items()}
+
+    def _dense(
+        self, inputs: int | str, units: int | str, function: str | Own, i: str, j: str, functions: Mapping[str, str]
+    ) -> list[str]:
+        """The lines in the block of a dense layer; blocks number their tensors in the order of the layers."""
+        offset = self.bias == "separate"
+        stated, applied = list[str](), list[str]()
+        if isinstance(function, Own):
+            stated = _parameters(function)
+            further = "".join(f", {name}" for name, _ in function.parameters)
+            applied = [f"{functions[str(function)]}(z[{i}]{further})"]
+        elif function == "softmax":
+            applied = [f"softmax(z[{i}], {i})"]
+        elif function != "identity":
+            name, _, options = function.partition("(")
+            applied = [f"{name}(z[{i}]{f', {options}' if options else ')'}"]
+        lines = [
+            f"parameter W[{units}, {inputs}]{f', b[{units}]' if offset else ''}",
+            *stated,
+            f"z[{i}] = sum(W[{i}, {j}] * x[{j}], {j}){f' + b[{i}]' if offset else ''}",
+            *(f"a[{i}] = {value}" for value in applied),
+        ]
+        return [*(f"  {line}" for line in lines), "end", ""]
 
     def forward_pass(self) -> ForwardPass:
-        """Return the forward equations."""
-        reader = TextReader(self.text, load_from(LAYERS), error=False)
+        """Return the forward equations. Raises SpecError for names that clash."""
         statement = StatementBuilder()
         statement.begin(self.learning)
-        reader.state(statement)
-        statement.loss(self.loss, reader.values["Y"], reader.values[f"a{len(self.layers) - 1}"])
+        try:
+            reader = TextReader(self.text, load_from(LAYERS_FOLDER), error=isinstance(self.loss, Own))
+            reader.state(statement)
+        except TextError as problem:
+            raise SpecError(problem.problems[0][1]) from None
+        if isinstance(self.loss, str):
+            statement.loss(self.loss, reader.values[self.target], reader.values[self.prediction])
         return statement.forward_pass()
 
     @property
     def values(self) -> Values | None:
         """The proved property of what the last layer computes, or None."""
         return values_of(self.forward_pass().equations[-2])
-
-
-def _dense(name: str, inputs: int | str, units: int | str, bias: str, activation: str, i: str, j: str) -> list[str]:
-    """The block of a dense layer; blocks number their tensors in the order of the layers."""
-    offset = bias == "separate"
-    function, _, options = activation.partition("(")
-    applied = {
-        "identity": [],
-        "softmax": [f"  a[{i}] = softmax(z[{i}], {i})"],
-    }.get(function, [f"  a[{i}] = {function}(z[{i}]{f', {options}' if options else ')'}"])
-    return [
-        f"block {name}(x)",
-        f"  parameter W[{units}, {inputs}]{f', b[{units}]' if offset else ''}",
-        f"  z[{i}] = sum(W[{i}, {j}] * x[{j}], {j}){f' + b[{i}]' if offset else ''}",
-        *applied,
-        "end",
-        "",
-    ]

@@ -27,6 +27,7 @@ from derive.statement.keys import (
     read_layers,
     read_loss,
 )
+from derive.statement.own import Own, own, read_own
 from derive.statement.specification import LEARNING, Learning, Specification
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError
@@ -55,6 +56,12 @@ class Network(Specification):
     the notation, ``separate`` for most. ``name`` is the name of the generated package, by default made from the
     widths.
 
+    An activation may be a formula in x, such as ``x*sigmoid(x)``, and the loss a formula of ``y`` and ``yhat`` with an
+    index over the outputs, such as ``mean(abs(yhat[k] - y[k])**3, k)``. ``activations`` and ``losses`` give names to
+    formulas, and to parameters that are learned, as in
+    ``{"swish": {"formula": "x*sigmoid(beta*x)", "parameter": {"beta": 1}}}``. A network with formulas becomes a text of
+    equations, too.
+
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
     ``adam(beta1=0.8)``. ``l2`` is the strength of the L2 penalty, which is added to the error
@@ -78,6 +85,8 @@ class Network(Specification):
     clip: float | None
     schedule: str
     initialisation: str
+    activations: tuple[Own, ...]
+    losses: tuple[Own, ...]
 
     def __init__(
         self,
@@ -92,28 +101,36 @@ class Network(Specification):
         clip: float | None = None,
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
+        activations: Mapping[str, Any] | tuple[Own, ...] = (),
+        losses: Mapping[str, Any] | tuple[Own, ...] = (),
     ) -> None:
         given = dict(locals())
         widths = read_layers(layers)
         dense = sum(not is_layer(width) for width in widths[1:])
-        is_dense = dense == len(widths) - 1
+        what = "layer" if dense == len(widths) - 1 else "dense layer"
+        named = {key: read_own(key, given[key]) for key in ("activations", "losses")}
+        functions = read_activation(activation, dense, what, named["activations"])
+        error = read_loss(loss, _widths(widths)[-1], named["losses"])
+        composed = dense < len(widths) - 1 or own("loss", error, named["losses"]) is not None
+        composed |= any(own("activation", text, named["activations"]) for text in functions)
         if bias is None:
-            given["bias"] = catalogue("notations")[entry("notation", notation)].bias if is_dense else "separate"
+            given["bias"] = "separate" if composed else catalogue("notations")[entry("notation", notation)].bias
         self._fill(
             {
                 **given,
                 "layers": widths,
                 "name": default_name(widths) if name is None else package_name(name),
-                "activation": read_activation(activation, dense, "layer" if is_dense else "dense layer"),
-                "loss": read_loss(loss, _widths(widths)[-1]),
+                "activation": functions,
+                "loss": error,
+                **named,
             }
         )
         _check_names(self)
-        if is_dense:
+        if composed:
+            _check_composed(self)
+        else:
             _check_mixing(self.activation, self.layers)
             _check_loss(self.loss, self.activation)
-        else:
-            _check_composed(self)
         _check_numbers(self)
 
     @classmethod
@@ -144,8 +161,23 @@ class Network(Specification):
 
     @property
     def is_dense(self) -> bool:
-        """Whether all layers are dense; a network with others is composed as a text of equations."""
+        """Whether all layers are dense."""
         return not any(map(is_layer, self.layers))
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether the network is composed as a text of equations: for layers that are not dense, and for formulas."""
+        return not self.is_dense or self.own_loss is not None or any(self.own_activations)
+
+    @property
+    def own_activations(self) -> tuple[Own | None, ...]:
+        """The formula of each activation, None for one of the catalogue."""
+        return tuple(own("activation", text, self.activations) for text in self.activation)
+
+    @property
+    def own_loss(self) -> Own | None:
+        """The formula of the loss, None for one of the catalogue."""
+        return own("loss", self.loss, self.losses)
 
     @property
     def widths(self) -> Widths:
@@ -154,11 +186,12 @@ class Network(Specification):
 
     @property
     def composed(self) -> Layered:
-        """What the text of the network is composed of, if its layers are not all dense."""
+        """What the text of the network is composed of, if it is composed."""
         from derive.statement.layered import Layered
 
         learning = Learning(**{key: getattr(self, key) for key in LEARNING})
-        return Layered(self.layers, self.activation, self.bias, self.loss, learning)
+        functions = tuple(o or text for o, text in zip(self.own_activations, self.activation, strict=True))
+        return Layered(self.layers, functions, self.bias, self.own_loss or self.loss, learning, self.activations)
 
     @property
     def parameter_count(self) -> int | str:
@@ -177,7 +210,7 @@ class Network(Specification):
         """The kind of targets, one of ``losses.TARGETS``."""
         from derive.catalogue.losses import loss
 
-        return loss(self.loss).targets
+        return "real" if self.own_loss else loss(self.loss).targets
 
     @property
     def is_one_unit(self) -> bool:
@@ -267,27 +300,54 @@ def _named_widths(layers: Widths) -> list[tuple[int, str]]:
 
 
 def _check_composed(network: Network) -> None:
-    """Refuse what a network with layers of the catalogue cannot have."""
+    """Refuse what a network that is composed as a text cannot have."""
     from derive.catalogue.activations import ACTIVATIONS
     from derive.catalogue.losses import LOSSES
 
     if network.bias == "augmented":
-        raise SpecError("bias augmented is that of dense layers alone: use separate or none with other layers")
+        raise SpecError(
+            "bias augmented is for dense layers with an activation and a loss of the catalogue: use separate or none"
+        )
+    _check_formulas(network)
     last = network.layers[-1]
-    if not is_layer(last):
-        if network.widths[-1] == 1:
-            _check_mixing(network.activation[-1:], network.layers)
+    function = None if is_layer(last) else network.own_activations[-1]
+    plain = not is_layer(last) and function is None
+    if network.widths[-1] == 1 and last == "softmax":
+        raise SpecError("layers: softmax of a single output is always 1, so there is nothing to learn")
+    if network.widths[-1] == 1 and plain:
+        _check_mixing(network.activation[-1:], network.layers)
+    if network.own_loss:
+        return
+    if plain:
         _check_loss(network.loss, network.activation)
         return
-    if last == "softmax" and network.widths[-1] == 1:
-        raise SpecError("layers: softmax of a single output is always 1, so there is nothing to learn")
     stated = LOSSES[base_name(network.loss)]
     if stated.needs and network.composed.values is not stated.needs:
         mixing = not ACTIVATIONS[stated.activations[0]].elementwise
         needed = stated.activations[0] if mixing else f"a dense layer with the activation {stated.activations[0]}"
         raise SpecError(
-            f"loss {network.loss} needs outputs that are {stated.needs.value}, not {last}: end with {needed}"
+            f"loss {network.loss} needs outputs that are {stated.needs.value}, and {function or last} is not known to "
+            f"be: end with {needed}"
         )
+
+
+def _check_formulas(network: Network) -> None:
+    """Refuse a formula that cannot be read, and a name that it must not have."""
+    from derive.statement.layered import check_activation, check_functions, check_loss
+
+    widths = {name for _, name in _named_widths(network.layers)}
+    for key, found in (("activation", network.activations), ("loss", network.losses)):
+        for named in found:
+            known = catalogue(f"{key}s" if key == "activation" else "losses")
+            taken = widths & {named.name, *(name for name, _ in named.parameters)}
+            if taken or named.name in known:
+                what = f"{min(taken)} is a width" if taken else f"{named.name} is in the catalogue"
+                raise SpecError(f"{key} {named.name}: {what} already: choose another name")
+    for function in dict.fromkeys(o for o in network.own_activations if o):
+        check_activation(function, "activation")
+    check_functions(network.layers, network.activations)
+    if network.own_loss:
+        check_loss(network.own_loss, network.widths[-1])
 
 
 def _check_numbers(network: Network) -> None:
@@ -362,8 +422,8 @@ def _check_loss(loss: str, names: tuple[str, ...]) -> None:
 
 
 def _counts(network: Network) -> list[Expr]:
-    """Count the parameters of each layer or, if the layers are not all dense, of each tensor."""
-    if network.is_dense:
+    """Count the parameters of each layer or, if the network is composed as a text, of each tensor."""
+    if not network.is_composed:
         return [_count(network.bias, inputs, units) for inputs, units in itertools.pairwise(network.layers)]
     from sympy import Integer, Mul
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from derive.statement.keys import KEYS, exactly, package_name, with_options
+from derive.statement.own import toml_tables
 
 if TYPE_CHECKING:
     from derive.calculus.forward import ForwardPass
@@ -56,7 +57,9 @@ class Specification:
         The basic keys are always written, the others only if they differ from the default.
         """
         rows = {key: value for key, value in self.values().items() if KEYS[key].always or not self.is_plain(key)}
-        return "".join(f"{key} = {_value(rows[key])}\n" for key in KEYS if key in rows)
+        tables = {key: value for key, value in rows.items() if KEYS[key].types == (dict,)}
+        plain = "".join(f"{key} = {_value(rows[key])}\n" for key in KEYS if key in rows and key not in tables)
+        return plain + "".join(toml_tables(key, value) for key, value in tables.items())
 
     def targets_of(self, forward: ForwardPass) -> str:
         """The kind of targets, one of ``losses.TARGETS``."""

@@ -16,7 +16,7 @@ from derive.statement.network import Network
 
 def state(network: Network) -> ForwardPass:
     """Return the forward equations of a network."""
-    if not network.is_dense:
+    if network.is_composed:
         return network.composed.forward_pass()
     supply = IndexSupply()
     axes = [Axis(_extent(width)) for width in network.layers]

@@ -75,15 +75,16 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
     >>> unknown("key", "layer", ["layers", "loss"])
     "unknown key 'layer': did you mean layers?"
     >>> unknown("loss", "focal", ["mse", "poisson"], plural="losses")
-    "unknown loss 'focal': there are mse and poisson (`derive list losses`), or your own, by `Statement`"
+    "unknown loss 'focal': there are mse and poisson (`derive list losses`), or a formula of y and yhat"
     """
     meant = misspelled(str(name), [*known, *also])
     if meant is not None:
         shows = f" (`derive list {plural}` shows all)" if plural else ""
         return f"unknown {what} {shown(name)}: did you mean {meant}{shows}?"
     shows = f", and `derive list {plural}` shows what they are" if plural else ""
-    if what in ("activation", "loss"):
-        shows = f" (`derive list {plural}`), or your own, by `Statement`"
+    formulas = {"activation": "in x", "loss": "of y and yhat"}
+    if what in formulas:
+        shows = f" (`derive list {plural}`), or a formula {formulas[what]}"
     return f"unknown {what} {shown(name)}: there are {listed(known)}{shows}"
 
 

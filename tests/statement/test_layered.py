@@ -58,7 +58,7 @@ def test_such_a_network_is_derived_and_described() -> None:
         "and biases. The loss is the cross-entropy. The network is trained with Adam."
     )
     assert Statement(derivation.equations()).learning.name == "network_4_layer_norm_3_softmax"
-    with pytest.raises(SpecError, match="a network of dense layers alone"):
+    with pytest.raises(SpecError, match="estimator is for dense layers"):
         derivation.estimator()
 
 
@@ -122,10 +122,10 @@ def test_each_layer_of_the_catalogue_is_used_or_refused(layer: str) -> None:
         ({"layers": "8, residual(3, softmax), 4"}, "entry 2 is residual(3, softmax): softmax mixes the units"),
         ({"layers": "8, dropout(M, 0.5), 4"}, "dropout(x, M, p) needs more than the units of the layer before"),
         ({"layers": "8, embedding(3, 4), 4"}, "derive it with `derive equations`"),
-        ({"layers": "8, layer_norm, 4", "bias": "augmented"}, "bias augmented is that of dense layers alone"),
+        ({"layers": "8, layer_norm, 4", "bias": "augmented"}, "bias augmented is for dense layers"),
         ({"layers": "8, layer_norm, 4", "activation": "tanh,relu"}, "holds 2 names for the 1 dense layer after"),
         ({"layers": "8, layer_norm, 4", "loss": "cross_entropy"}, "needs softmax as the activation of the outputs"),
-        ({"layers": "8, layer_norm", "loss": "cross_entropy"}, "not layer_norm: end with softmax"),
+        ({"layers": "8, layer_norm", "loss": "cross_entropy"}, "and layer_norm is not known to be: end with softmax"),
         ({"layers": "8, layer_norm", "loss": "poisson"}, "end with a dense layer with the activation exponential"),
         ({"layers": "8, layer_norm, 1, softmax"}, "softmax of a single output is always 1"),
         ({"layers": "8, layer_norm, 1", "activation": "softmax"}, "softmax of a single output is always 1"),

@@ -6,7 +6,7 @@ import pytest
 
 from derive import Statement, StatementError, derive
 from derive.command.main import main
-from derive.statement.language.files import CATALOGUE
+from derive.statement.keys import LAYERS_FOLDER
 from derive.statement.language.layers import LAYERS
 
 PLACES = "size T = 4, n = 3, h = 5, a = 2\ninput x[T, n]\n"
@@ -60,7 +60,7 @@ def statement(name: str) -> Statement:
 
 
 def test_every_layer_is_tried():
-    assert set(TEXTS) == set(LAYERS) == {path.stem for path in CATALOGUE.glob("*")}
+    assert set(TEXTS) == set(LAYERS) == {path.stem for path in LAYERS_FOLDER.glob("*")}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -72,7 +72,7 @@ def test_the_gradients_of_a_layer_are_right(name):
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_layer_says_what_it_is(name):
     assert LAYERS[name].call.startswith(f"{name}(x") or LAYERS[name].call.startswith((f"{name}(q", f"{name}(word"))
-    lines = (CATALOGUE / f"{name}.eq").read_text(encoding="utf-8").splitlines()
+    lines = (LAYERS_FOLDER / f"{name}.eq").read_text(encoding="utf-8").splitlines()
     assert lines[0] == f"# {LAYERS[name].summary}." and len(lines[0]) <= 130
     assert [line for line in lines if line.startswith("block")] == [f"block {LAYERS[name].call}"]
 

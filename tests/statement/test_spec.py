@@ -50,6 +50,8 @@ def test_defaults() -> None:
         None,
         "constant",
         "glorot_uniform",
+        (),
+        (),
     )
     assert network.depth == 3
 

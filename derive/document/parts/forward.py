@@ -24,6 +24,7 @@ from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, l
 from derive.document.view import View, bound_in
 from derive.learning.l2_penalty import L2
 from derive.paper.boxes import Box
+from derive.paper.characters import LETTERS
 from derive.paper.notation import is_canonical
 from derive.paper.page import Page
 
@@ -324,7 +325,9 @@ def definition(view: View, stated: Definition) -> Item:
     first, *others = called(view, stated.function, stated.function)
     if stated.function.role == "loss":
         return Item(first, (value,), number=stated.number)
-    values = [applied] if value == applied else [applied, value]
+    letter = LETTERS[page.signs.function or page.notation.function].text
+    unnamed = stated.function.origin.rstrip("0123456789") == letter  # its sign here says as much
+    values = [value] if unnamed else [applied] if value == applied else [applied, value]
     spelled = page.formula(in_exponentials(stated.function.definition))
     values += [spelled] if spelled != value else []
     return Item(first, equalities(view, [*others, *values]), number=stated.number)

@@ -11,8 +11,8 @@ from sympy import Expr, Symbol, sympify
 
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Index
+from derive.statement.keys import is_layer
 from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, LinesReader, Loader, read_text_lines
-from derive.statement.language.files import is_layer
 from derive.statement.language.formulas import Definition, Formula, Meanings, Unsound, Variable, described
 from derive.statement.language.lines import Declaration, Function, Item, Option, Promise, Stated
 from derive.statement.language.syntax import Array, Call, Chain, Name, Negative, Node, Number, Over, Power, parts

@@ -5,17 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from derive.statement.keys import LAYERS, layer_names
+from derive.statement.keys import LAYERS_FOLDER
 from derive.statement.language.blocks import Loader
 from derive.text.errors import StatementError
 from derive.text.known import misspelled
 from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place
 from derive.text.user_text import shown_path
-
-
-def is_layer(name: str) -> bool:
-    """Whether the catalogue has a layer of this name."""
-    return name in layer_names()
 
 
 def read_text(path: str | Path) -> str:
@@ -45,7 +40,7 @@ def load_from(folder: Path | None = None) -> Loader:
     A name is no path, and links that leave the folder are refused, so that nothing outside of both is read. The
     loader raises Misread for a name that neither has, and for a file that cannot be read.
     """
-    homes = [LAYERS] if folder is None else [folder, LAYERS]
+    homes = [LAYERS_FOLDER] if folder is None else [folder, LAYERS_FOLDER]
 
     def load(name: str, place: Place) -> str:
         for home in homes:

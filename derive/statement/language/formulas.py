@@ -166,6 +166,8 @@ class Formula:
             raise Misread(node.place, hint)
         if name in ELEMENTARY or name in _KNOWN or canonical(name, ACTIVATIONS) or callable(self.meanings.value(name)):
             return
+        if callable(meaning) and not isinstance(meaning, Expr):  # a function of the text, in a block of a file
+            return
         if meaning is not None:
             what = described(meaning)
             raise Misread(node.place, f"{node.name} is {what} and no function: entries are read as {node.name}[i]")
@@ -400,7 +402,7 @@ class Formula:
                 self.condition(condition, scope), self.operand(then, scope), self.operand(otherwise, scope)
             )
         if name in ("max", "min") and len(node.arguments) > 1:
-            return (Max if name == "max" else Min)(*(self.operand(a, scope) for a in node.arguments))
+            return self.chosen(name, [self.operand(a, scope) for a in node.arguments])
         if name == "delta":
             left, right = self._several(node, 2, "delta(i, j)")
             return delta(self.position(left, scope), self.position(right, scope))
@@ -419,6 +421,10 @@ class Formula:
     def cases(self, condition: Any, then: Expr, otherwise: Expr) -> Expr:
         """A formula with two cases."""
         return Cases((then, condition), (otherwise, True))
+
+    def chosen(self, name: str, values: list[Expr]) -> Expr:
+        """The maximum or the minimum of several formulas."""
+        return (Max if name == "max" else Min)(*values)
 
     def _activation(self, node: Call, name: str, scope: Scope, s: StatementBuilder) -> Expr:
 
@@ -505,6 +511,25 @@ class Definition(Formula):
     def cases(self, condition: Any, then: Expr, otherwise: Expr) -> Expr:
         """A formula with two cases."""
         return Piecewise((then, condition), (otherwise, True))
+
+    def chosen(self, name: str, values: list[Expr]) -> Expr:
+        """A maximum or a minimum as cases, of which the first applies among equal values, and numbers come first."""
+        first, *others = sorted(values, key=lambda value: not value.is_number)
+        for other in others:
+            first = _of_two(name, first, other)
+        return first
+
+    def _unknown(self, name: str, place: Place) -> Misread:
+        return Misread(place, f"{name} has no meaning in this formula, which reads {listed(self.meanings.names())}")
+
+
+def _of_two(name: str, first: Expr, other: Expr) -> Expr:
+    """The larger or the smaller of two formulas, case by case."""
+    if isinstance(first, Piecewise):
+        return Piecewise(*((_of_two(name, value, other), condition) for value, condition in first.args))
+    if isinstance(other, Piecewise):
+        return Piecewise(*((_of_two(name, first, value), condition) for value, condition in other.args))
+    return Piecewise((first, first >= other if name == "max" else first <= other), (other, True))
 
 
 def described(value: Any) -> str:

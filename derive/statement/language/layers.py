@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from derive.record import record
-from derive.statement.keys import LAYERS as FOLDER
-from derive.statement.keys import layer_names
+from derive.statement.keys import LAYERS_FOLDER, layer_names
 from derive.statement.language.files import read_text
 from derive.text.source import SUFFIX
 
@@ -20,7 +19,7 @@ class Layer:
 
 
 def _layer(name: str) -> Layer:
-    summary, *lines = read_text(FOLDER / f"{name}{SUFFIX}").splitlines()
+    summary, *lines = read_text(LAYERS_FOLDER / f"{name}{SUFFIX}").splitlines()
     call = next(line.removeprefix("block ") for line in lines if line.startswith("block "))
     return Layer(name, call, summary.removeprefix("# ").removesuffix("."))
 
