@@ -137,6 +137,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
     others: ClassVar[tuple[Symbol, ...]] = ()
     summary: ClassVar[str] = ""
     form: ClassVar[Any] = None
+    tex: ClassVar[str] = ""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         """Return the derivative by name, or its value if it is constant (called by SymPy)."""
@@ -215,12 +216,14 @@ def elementwise(
     role: str = "activation",
     label: str = "",
     wrt: tuple[Symbol, ...] = (),
+    tex: str = "",
 ) -> Any:
     """Return the function called ``title`` that maps ``X`` (and ``others``) to ``definition``.
 
     If the function is a derivative, ``origin`` is the function, ``order`` the order of the derivative, and
     ``wrt`` lists the arguments other than ``X`` with respect to which it is one.
-    ``summary`` describes a function that is neither an activation nor a derivative of one.
+    ``summary`` describes a function that is neither an activation nor a derivative of one, and ``tex`` is how LaTeX
+    writes its name, if it is not by its letters.
     """
     members = {
         "title": title,
@@ -233,6 +236,7 @@ def elementwise(
         "others": others,
         "summary": summary,
         "form": form,
+        "tex": tex,
         "nargs": 1 + len(others),
     }
     return type(title, (Elementwise,), members)
@@ -248,7 +252,7 @@ def with_constants(expression: Expr, constants: Mapping[str, Symbol]) -> Expr:
         if not named:
             return applied
         others = (*function.others, *named.values())
-        given = (function.summary, function.form, function.role, function.label, function.wrt)
+        given = (function.summary, function.form, function.role, function.label, function.wrt, function.tex)
         definition = function.definition.xreplace(named)
         wider = elementwise(function.title, definition, function.origin, function.order, others, *given)
         return wider(*applied.args, *named.values())
@@ -272,7 +276,7 @@ def derivative(function: Any, position: int = 0) -> Any:
     variable = (X, *function.others)[position]
     slope = _shortened(function.definition.diff(variable))
     title = f"{function.title}_{f'wrt_{variable}' if position else 'prime'}"
-    kind = {"role": function.role, "label": function.label, "others": function.others}
+    kind = {"role": function.role, "label": function.label, "others": function.others, "tex": function.tex}
     wrt = (*function.wrt, *([variable] if position else ()))
     return elementwise(title, slope, function.origin, function.order + 1, wrt=wrt, **kind)
 

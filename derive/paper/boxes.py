@@ -67,12 +67,12 @@ class Typesetter:
         """A letter of the notation."""
         return Box("letter", (letter,), letter.width or (0.72 if letter.tex.isupper() else 0.58))
 
-    def name(self, name: str) -> Box:
-        """The name of a function."""
+    def name(self, name: str, tex: str = "") -> Box:
+        """The name of a function, and how LaTeX writes it if it is not by its letters."""
         width = NAMES.get(name, Name()).width
         if width is None:
             width = sum(0.52 + 0.25 * c.isupper() + 0.25 * (c in "mwMW") for c in name)
-        return Box("name", (name,), width)
+        return Box("name", (name, tex) if tex else (name,), width)
 
     def variable(self, name: str) -> Box:
         """The name of a width: a letter or a word, optionally with an index."""

@@ -375,7 +375,7 @@ class IndexForm(Symbols):
     def _own_name(self, function: Any) -> Box:
         """The name of a function in the catalogue, with the values of its options as subscripts."""
         values = [self.formula(Rational(value)) for value in option_values(function.label)]
-        name = self.typesetter.name(base_name(function.label) if values else function.origin)
+        name = self.typesetter.name(base_name(function.label) if values else function.origin, function.tex)
         return self.typesetter.script(name, self.typesetter.join(values, "comma", SUM), None) if values else name
 
     def _applied(self, function: Any, arguments: list[Box], layer: int | None) -> Box:

@@ -268,9 +268,9 @@ def _is_one_sign(text: str) -> bool:
     return text[1:].isalpha() if text.startswith("\\") else len(text) == 1 and text.isalnum()
 
 
-def _name(write: Writer, name: str) -> str:
+def _name(write: Writer, name: str, tex: str = "") -> str:
     known = NAMES.get(name, Name())
-    tex = known.tex or rf"\mathrm{{{upright(name)}}}"
+    tex = tex or known.tex or rf"\mathrm{{{upright(name)}}}"
     return write.letter(Letter(tex, known.text or name))
 
 

@@ -114,7 +114,7 @@ def _character(character: str) -> str:
     return _e("mi", character, mathvariant="normal" if upright else "")
 
 
-def _name(name: str) -> Elements:
+def _name(name: str, tex: str = "") -> Elements:
     if known := NAMES.get(name):
         return (_e(known.mathml, known.text or name),)
     return (_e("mi", escape(name), mathvariant="normal" if len(name) == 1 else ""),)

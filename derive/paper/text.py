@@ -50,7 +50,7 @@ def _cases(*rows: tuple[Box, Box]) -> str:
 _KINDS: dict[str, Callable[..., str]] = {
     "nothing": lambda: "",
     "letter": lambda letter: letter.text,
-    "name": lambda name: NAMES.get(name, Name()).text or name,
+    "name": lambda name, *_: NAMES.get(name, Name()).text or name,
     "variable": lambda stem, below: f"{stem}_{below}" if below else stem,
     "number": lambda digits: digits,
     "decimal": _decimal,

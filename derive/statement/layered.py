@@ -385,6 +385,7 @@ class Layered:
         statement.begin(self.learning)
         try:
             reader = TextReader(self.text, load_from(LAYERS_FOLDER), error=isinstance(self.loss, Own))
+            reader.tex = {o.name: o.latex for o in self.named if o.latex}
             reader.state(statement)
         except TextError as problem:
             raise SpecError(problem.problems[0][1]) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from derive.record import record
@@ -19,21 +20,30 @@ EXAMPLES = {"activation": "x*sigmoid(x)", "loss": "mean(abs(yhat[k] - y[k])**3, 
 #: Names in the text of a network; no parameter or function may have them.
 _TAKEN = frozenset("x y z yhat a b W X Y E m pi".split())
 
+#: The longest name in LaTeX.
+MAX_LATEX = 100
+
+#: What a name in LaTeX consists of: commands, braces, letters and signs, without those that leave mathematics.
+_LATEX_PART = re.compile(r"\\[A-Za-z]+|\\[,;:! {}_]|[A-Za-z0-9{}_^+*/.,:;!?()<>=| -]")
+_LATEX = re.compile(f"({_LATEX_PART.pattern})*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ENTRY = re.compile(r"\s*[A-Za-z_]\w*\s*(\(\s*([A-Za-z_]\w*\s*=[^,()]*,?\s*)*\)\s*)?")
+#: An entry of a catalogue: a name alone, or with options.
+_OPTION = r"\s*[A-Za-z_]\w*\s*=[^,()]*"
+_ENTRY = re.compile(rf"\s*[A-Za-z_]\w*\s*(\(({_OPTION}(,{_OPTION})*)?,?\s*\)\s*)?")
 
 
 @record
 class Own:
     """A formula of an activation or a loss, with its name, if it has one, and its learned ``parameters``.
 
-    Each parameter is a name and its initial value.
+    Each parameter is a name and its initial value. ``latex`` is how LaTeX writes the name of an activation.
     """
 
     name: str
     formula: str
     parameters: tuple[tuple[str, float], ...] = ()
+    latex: str = ""
 
     @property
     def words(self) -> frozenset[str]:
@@ -58,7 +68,7 @@ def own(key: str, text: object, named: Iterable[Own]) -> Own | None:
     """Return the formula that a text is, or that it names; None for an entry of the catalogue.
 
     >>> own("activation", "x * sigmoid(x)", ()), own("activation", "elu(alpha=1.4)", ())
-    (Own(name='', formula='x * sigmoid(x)', parameters=()), None)
+    (Own(name='', formula='x * sigmoid(x)', parameters=(), latex=''), None)
     """
     if not isinstance(text, str):
         return None
@@ -84,20 +94,33 @@ def _read(key: str, name: Any, entry: Any) -> Own:
     table = {"formula": entry} if isinstance(entry, str) else entry
     if not isinstance(table, Mapping):
         raise SpecError(f"{where} is {kind(entry)}, {shown(entry)}, where a formula or a table is expected")
+    keys = ["formula", "parameter", *(["latex"] if singular == "activation" else [])]
     for other in table:
-        if other not in ("formula", "parameter"):
-            raise SpecError(f"{where}: {unknown('key', other, ['formula', 'parameter'])}")
+        if other not in keys:
+            raise SpecError(f"{where}: {unknown('key', other, keys)}")
     formula = table.get("formula")
     if not isinstance(formula, str) or not formula.strip():
         raise SpecError(f'{where} has no formula: write formula = "{EXAMPLES[singular]}"')
     parameters = table.get("parameter", {})
     if not isinstance(parameters, Mapping):
         raise SpecError(f"{where}: parameter is {kind(parameters)}, where {{beta = 1}} or another table is expected")
-    found = Own(name, " ".join(bounded(where, formula).split()), tuple(_started(where, *p) for p in parameters.items()))
+    started = tuple(_started(where, *p) for p in parameters.items())
+    found = Own(name, " ".join(bounded(where, formula).split()), started, _latex(where, table.get("latex", "")))
     unread = next((n for n, _ in found.parameters if n not in found.words), None)
     if unread:
         raise SpecError(f"{where}: the formula does not read its parameter {unread}")
     return found
+
+
+def _latex(where: str, value: Any) -> str:
+    """Return the name in LaTeX: one line of mathematics whose braces match."""
+    known = isinstance(value, str) and len(value) <= MAX_LATEX and _LATEX.fullmatch(value) is not None
+    depths = [*accumulate({"{": 1, "}": -1}.get(part, 0) for part in _LATEX_PART.findall(value))] if known else [1]
+    if depths and (depths[-1] or min(depths) < 0):
+        raise SpecError(
+            f"{where}: latex is {shown(value)}, where a name in LaTeX is expected, such as \\operatorname{{swish}}"
+        )
+    return str(value)
 
 
 def _started(where: str, name: Any, value: Any) -> tuple[str, float]:
@@ -123,4 +146,6 @@ def toml_tables(key: str, found: Iterable[Own]) -> str:
         text += f'\n[{key}.{o.name}]\nformula = "{o.formula}"\n'
         if o.parameters:
             text += f"parameter = {{ {', '.join(f'{name} = {value!r}' for name, value in o.parameters)} }}\n"
+        if o.latex:
+            text += f"latex = '{o.latex}'\n"
     return text

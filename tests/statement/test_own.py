@@ -45,7 +45,16 @@ def test_a_formula_stands_where_a_name_may_stand() -> None:
 
 @pytest.mark.parametrize(
     ("given", "is_own"),
-    [("tanh", False), ("x", False), ("elu(alpha=1.4)", False), ("leaky-relu", False), ("tanh(x)", True), ("x-1", True)],
+    [
+        ("tanh", False),
+        ("x", False),
+        ("elu(alpha=1.4)", False),
+        ("leaky-relu", False),
+        ("tanh(x)", True),
+        ("x-1", True),
+        ("elu(alpha=x, )", False),
+        ("f(" + "x=" * 9000, True),
+    ],
 )
 def test_what_is_a_formula(given: str, is_own: bool) -> None:
     assert (own("activation", given, ()) is not None) == is_own
@@ -97,6 +106,16 @@ def test_names_and_learned_parameters_are_given_in_a_file(
     assert Network.from_toml(file) == network
     assert main(["network", "--spec", "net.toml", "--layers", "3,2", "--show-equations"]) == 0
     assert "yhat[i] = swish(z[i], beta)" in capsys.readouterr().out
+
+
+def test_a_name_may_have_a_spelling_in_latex() -> None:
+    named = {"own": {"formula": "x*tanh(x)", "latex": r"\Upsilon"}}
+    network = Network((2, 1), activation="own", activations=named)
+    assert r"f(x) &= \Upsilon(x) = x\, \tanh(x)" in derive(network).latex(only="forward")
+    assert "latex = '\\Upsilon'\n" in network.to_toml()
+    for wrong in ("a}{b", "\\", "$x$", "{a", 3, "a%"):
+        with pytest.raises(SpecError, match="where a name in LaTeX is expected"):
+            Network((2, 1), activations={"h": {"formula": "x", "latex": wrong}})
 
 
 def test_layers_of_the_catalogue_take_formulas() -> None:

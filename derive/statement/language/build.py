@@ -34,7 +34,7 @@ class TextReader(Meanings):
     error: the derivative with respect to its last tensor is given, unless the text says of which others. Without
     ``error`` the text has none either, and it is stated afterwards. ``options`` are the learning options in the text.
     ``read`` reads its lines, by default as those of that language; those of ``declarations``, if it adds any, come
-    after them.
+    after them. ``tex`` may say how LaTeX writes the names of functions.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class TextReader(Meanings):
         self.problems = self.expansion.problems
         self.frame = self.expansion.root
         self.values: dict[str, Any] = {}
+        self.tex: dict[str, str] = {}
         self.unsound = {*self.expansion.broken}
         self.place = Place(1, 1)
         own = (line for line, frame in self.expansion.steps if frame is self.frame and isinstance(line, Stated))
@@ -362,7 +363,7 @@ class TextReader(Meanings):
         formula = Definition(_Arguments(self, arguments), scope)
         formula.infer(line.formula, {})
         found = formula.operand(line.formula, {})
-        made = elementwise(self._final(name), found, others=others)
+        made = elementwise(self._final(name), found, others=others, tex=self.tex.get(name, ""))
 
         def apply(node: Call, given: list[Expr]) -> Expr:
             if len(given) != len(line.arguments) or node.options:
