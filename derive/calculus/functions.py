@@ -17,6 +17,7 @@ from sympy import (
     Abs,
     Add,
     And,
+    DiracDelta,
     Dummy,
     E,
     Expr,
@@ -274,11 +275,16 @@ def without_choices(expression: Expr) -> Expr:
 def derivative(function: Any, position: int = 0) -> Any:
     """Return the derivative of a named function with respect to an argument, itself a named function."""
     variable = (X, *function.others)[position]
-    slope = _shortened(function.definition.diff(variable))
+    slope = function.definition.diff(variable).replace(DiracDelta, _nothing)  # the derivative of sign(x) is 0 here
+    slope = _shortened(slope)
     title = f"{function.title}_{f'wrt_{variable}' if position else 'prime'}"
     kind = {"role": function.role, "label": function.label, "others": function.others, "tex": function.tex}
     wrt = (*function.wrt, *([variable] if position else ()))
     return elementwise(title, slope, function.origin, function.order + 1, wrt=wrt, **kind)
+
+
+def _nothing(*_: Expr) -> Expr:
+    return sympify(0)
 
 
 def _shortened(slope: Expr) -> Expr:

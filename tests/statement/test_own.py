@@ -10,7 +10,7 @@ import pytest
 import sympy
 
 from derive import Network, SpecError, derive
-from derive.calculus.functions import kinks
+from derive.calculus.functions import X, kinks
 from derive.command.main import main
 from derive.statement.language.write import equations_text
 from derive.statement.own import Own, own
@@ -71,6 +71,26 @@ def test_a_formula_is_derived_as_an_entry_of_the_catalogue_is() -> None:
     assert "f(x) = \\frac{x}{1 + e^{-1.702\\, x}}" in derivation.markdown()
     assert kinks(function(Network((3, 2), activation="max(x, 0)"))) == [(0, 0)]
     assert kinks(function(Network((3, 2), activation="min(max(x, -1), 1)"))) == [(-1, 0), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("formula", "is_read_as"),
+    [
+        ("where(x > 0 and x < 1, x, 2)", "where(x >= 1, 2, where(x > 0, x, 2))"),
+        ("where(x > 1 or x < -1, 2*x, sin(x))", "where(x < -1, 2 * x, where(x > 1, 2 * x, sin(x)))"),
+        ("where(-1 < x < 1, x, sign(x))", "where(x <= -1, sign(x), where(x < 1, x, sign(x)))"),
+        ("max(x, x/10, sin(x))", None),
+    ],
+)
+def test_cases_of_a_formula(formula: str, is_read_as: str | None) -> None:
+    network = Network((2, 1), activation=formula)
+    derive(network).check().require()
+    definition = function(network).definition
+    assert is_read_as is None or f"function f(x) = {is_read_as}\n" in text(network)
+    for point in (-4.0, -1.5, -0.5, 0.25, 1.5, 4.0):
+        names = {"where": np.where, "sin": np.sin, "sign": np.sign, "max": max, "x": point}
+        plain = formula.replace("-1 < x < 1", "(-1 < x) * (x < 1)").replace("x > 0 and x < 1", "(0 < x) * (x < 1)")
+        assert float(definition.xreplace({X: sympy.Float(point)})) == pytest.approx(float(eval(plain, names)))
 
 
 def test_the_loss_of_a_formula_is_averaged_over_the_samples() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from sympy import Add, And, Expr, Integer, Max, Min, Mul, Or, Piecewise, Rational, pi, sqrt
+from sympy import Add, And, Expr, Integer, Max, Min, Mul, Not, Or, Piecewise, Rational, pi, sqrt
 
 from derive.calculus.cases import Cases
 from derive.calculus.functions import SCALAR_FUNCTIONS, X
@@ -509,8 +509,16 @@ class Definition(Formula):
         return found.formula.xreplace({X: argument})
 
     def cases(self, condition: Any, then: Expr, otherwise: Expr) -> Expr:
-        """A formula with two cases."""
-        return Piecewise((then, condition), (otherwise, True))
+        """A formula with two cases; of conditions that are joined, each makes a case."""
+        if isinstance(condition, And | Or):
+            first, *others = sorted(condition.args, key=lambda part: (not isinstance(part, And | Or), str(part)))
+            further = self.cases(condition.func(*others), then, otherwise)
+            if isinstance(first, And | Or):
+                both = isinstance(condition, And)
+                return self.cases(first, further, otherwise) if both else self.cases(first, then, further)
+            head = (otherwise, Not(first)) if isinstance(condition, And) else (then, first)
+            return _cases(*head, further)
+        return _cases(then, condition, otherwise)
 
     def chosen(self, name: str, values: list[Expr]) -> Expr:
         """A maximum or a minimum as cases, of which the first applies among equal values, and numbers come first."""
@@ -529,7 +537,13 @@ def _of_two(name: str, first: Expr, other: Expr) -> Expr:
         return Piecewise(*((_of_two(name, value, other), condition) for value, condition in first.args))
     if isinstance(other, Piecewise):
         return Piecewise(*((_of_two(name, first, value), condition) for value, condition in other.args))
-    return Piecewise((first, first >= other if name == "max" else first <= other), (other, True))
+    return _cases(first, first >= other if name == "max" else first <= other, other)
+
+
+def _cases(value: Expr, condition: Any, otherwise: Expr) -> Expr:
+    """Two cases; those of the second follow in one list, unless SymPy would join equal values by an ``or``."""
+    inner = isinstance(otherwise, Piecewise) and otherwise.args[0][0] != value
+    return Piecewise((value, condition), *(otherwise.args if inner else ((otherwise, True),)))
 
 
 def described(value: Any) -> str:
