@@ -12,7 +12,21 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Protocol
 
-from sympy import Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, cancel, factor_terms, sympify
+from sympy import (
+    Expr,
+    Function,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Sum,
+    Symbol,
+    cancel,
+    exp,
+    factor_terms,
+    sympify,
+)
 
 from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_out
 from derive.calculus.deltas import contract, tidy, without_equal_sums
@@ -515,7 +529,7 @@ class Slopes:
             steps.append(Reason(promises, plain))
         if not any(p.exp.is_negative and not p.base.is_Symbol for p in plain.atoms(Pow)):
             return steps
-        cancelled = _upright(tidy(cancel(self.plug_in(promised))))
+        cancelled = _upright(tidy(_cancelled(self.plug_in(promised))))
         kept, promises = self._promised(cancelled)
         short = tidy(kept)
         if short.count_ops() < plain.count_ops():
@@ -540,6 +554,20 @@ class Slopes:
             before, expression = expression, promise.rewrite(expression)
             reasons += [promise.reason] if expression != before else []
         return expression, tuple(reasons)
+
+
+def _cancelled(expression: Expr) -> Expr:
+    """Cancel common factors; a sum in an exponent stays, which SymPy would write as a product over its index."""
+    names: dict[Expr, Expr] = {}
+
+    def named(*total: Expr) -> Expr:
+        read = sorted(Sum(*total).free_symbols, key=str)  # an outer sum over one of them must not lose it
+        return names.setdefault(Sum(*total), Function(f"total{len(names)}")(*read))
+
+    hidden = expression.replace(
+        lambda e: isinstance(e, exp | Pow) and e.exp.has(Sum), lambda e: e.base ** e.exp.replace(Sum, named)
+    )
+    return cancel(hidden).xreplace({name: total for total, name in names.items()})
 
 
 def _upright(fraction: Expr) -> Expr:

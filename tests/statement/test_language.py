@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import MODELS
+from sympy import Product
 
 from derive import Network, Statement, StatementError, derive
 from derive.statement.language.write import equations_text
@@ -143,6 +144,7 @@ def test_what_is_written_is_read_again(text, tmp_path):
         ("z[i] = sum(W[j, i] * x[j], j)", 24, "j runs over n in x, which has 3 entries, here, but over k in W"),
         ("z[i] = W[i, j] * x[j]", 13, "j is an index neither on the left nor of a reduction: write sum(..., j)"),
         ("z[i] = sum(W[i, j] * X[j], j)", 22, "X is not stated: did you mean x?"),
+        ("z[i] = x[i] + z[i - 1]", 15, "z is not stated before this line: move its equation up, or, for a recurrence"),
         ("z[i] = sigmod(sum(W[i, j] * x[j], j))", 8, "there is no function sigmod: did you mean sigmoid?"),
         ("z[i] = sum(W[i, j] * x, j)", 22, "x has axes: read its entries, such as x[i]"),
         ("z[i] = sum(W[i] * x[j], j)", 12, "W is read with 1, where it has 2 indices, for k and n"),
@@ -299,3 +301,17 @@ def test_any_changed_text_is_stated_or_refused(data: Any):
 def test_eps_is_printed_as_the_letter_unless_another_number_has_it():
     assert r"\varepsilon" in derive(Statement(LAYER_NORM)).latex(detail="brief")
     assert r"\mathrm{eps}" in derive(Statement(LAYER_NORM, optimizer="adam")).latex(detail="brief")
+
+
+def test_a_sum_in_an_exponent_stays_a_sum():
+    """SymPy's cancel writes exp(Σ f) as Π exp(f), for which there is no array form."""
+    derivation = derive(
+        Statement(
+            "input g[2]\ntarget y[3]\nparameter W[2, 4, 2], w[3, 4], c[2]\n"
+            "h[k, i] = sum(W[k, i, j] * g[j], j)\n"
+            "p[x] = sum(softmax(c[k], k) * softmax(sum(h[k, i] * w[x, i], i), x), k)\n"
+            "E = -sum(y[x] * log(p[x]), x)"
+        )
+    )
+    assert not any(s.equation.expression.has(Product) for s in derivation.program.statements)
+    derivation.check().require()

@@ -286,6 +286,12 @@ class Formula:
         return Misread(place, f"{name} is an index neither on the left nor of a reduction: write sum(..., {name})")
 
     def _unknown(self, name: str, place: Place) -> Misread:
+        if name in self.meanings.names():
+            return Misread(
+                place,
+                f"{name} is not stated before this line: move its equation up, or, for a recurrence, state a step as a "
+                "block and use it once for each step",
+            )
         meant = misspelled(name, self.meanings.names())
         hint = f"did you mean {meant}?" if meant else "declare it, or state its equation, in a line before this one"
         return Misread(place, f"{name} is not stated: {hint}")
