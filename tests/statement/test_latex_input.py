@@ -425,7 +425,13 @@ REFUSED = [
         "the character latin small letter e with acute has no place in a formula: write a command for it",
     ),
     (r"z_i = b_i \\ z_i = x_i", 14, "z is stated twice: number its layers, as z^{(1)} and z^{(2)}, or choose another"),
-    (r"z_i = z_i + b_i", 1, "the equation of z reads z itself"),
+    (r"z_i = \langle b_i", 7, r"\langle belongs to matrices and vectors, which are not read"),
+    (r"z_i = \sum_{(i,j) \in M} b_i", 19, r"\in has no meaning here: a sum runs over indices, such as \sum_{i,j}"),
+    (
+        r"z_i = z_i + b_i",
+        1,
+        "the equation of z reads z itself: state each step as a symbol of its own, such as z^{(1)}",
+    ),
     (r"z_i = tanh(b_i)", 7, r"tanh is a product of letters here: write the function as \operatorname{tanh}"),
     (r"z_i = [b_i > 0]", 8, r"a condition stands where a number is expected: write \begin{cases}"),
     (
@@ -602,3 +608,9 @@ def test_any_text_is_read_or_refused(data):
         Statement.from_latex(text, HEAD)
     except StatementError as error:
         assert str(error).startswith(("line", "declarations, line"))
+
+
+def test_a_condition_on_the_left_is_what_the_left_side_depends_on():
+    text = r"p(y \mid x) = \sigma(\sum_j w_j x_j), \quad L(w \mid x) = -y \log p - (1 - y) \log(1 - p)"
+    equations = Statement.from_latex(text, "input x[3]\ntarget y\nparameter w[3]").forward_pass().equations
+    assert [e.target.name for e in equations] == ["p", "L"]

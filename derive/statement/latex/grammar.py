@@ -72,6 +72,8 @@ def _said(error: UnexpectedToken) -> str:
         return "a point stands within the formula: it may only end it"
     if token.type in ("IF", "OTHERWISE", "TEXT", "AND", "OR"):
         return rf"the text {token} stands within a formula: cases are written with \begin{{cases}}"
+    if token.type == "IN":
+        return r"\in has no meaning here: a sum runs over indices, such as \sum_{i,j}"
     return f"{token} has no meaning here"
 
 

@@ -223,7 +223,12 @@ class _Reader:
     def _check(self, row: Row, formula: Node) -> None:
         check_conditions(formula)
         if row.name in _names_in(formula):
-            raise Misread(row.named.place, f"the equation of {row.named.base} reads {row.named.base} itself")
+            base = row.named.base
+            raise Misread(
+                row.named.place,
+                f"the equation of {base} reads {base} itself: state each step as a symbol of its own, such as "
+                f"{base}^{{(1)}} and {base}^{{(2)}}",
+            )
         alone = {*read_alone(formula)}
         for letter in row.indices:
             if letter in alone or letter in row.ranges or letter in self.names.indices:

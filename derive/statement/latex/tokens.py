@@ -62,7 +62,8 @@ _COMMANDS = _kinds(
     SLASH="div",
     LESS="le leq leqslant ge geq geqslant lt gt",
     EQ="coloneqq equiv triangleq doteq",
-    BAR="vert lvert rvert mid",
+    BAR="vert lvert rvert",
+    COMMA="mid",
     LCURLY="lbrace",
     RCURLY="rbrace",
     LPAR="lparen",
@@ -84,7 +85,8 @@ _COMMANDS = _kinds(
     font="mathbf boldsymbol bm mathcal mathit mathsf mathtt mathbb mathfrak mathscr mathnormal vec underline pmb bf rm",
     word="mathrm operatorname text textrm mbox textit textsf textup textnormal textbf hbox",
     define="newcommand renewcommand providecommand def let DeclareMathOperator newenvironment gdef edef",
-    matrix="top intercal odot circ otimes oplus oslash ominus lVert rVert Vert norm had ones tran bullet star dagger",
+    matrix="top intercal odot circ otimes oplus oslash ominus lVert rVert Vert norm had ones tran bullet star dagger "
+    "langle rangle",
     slope="nabla partial pd pdi",
     update="leftarrow gets rightarrow to mapsto longleftarrow",
     IN="in",
@@ -119,7 +121,8 @@ _MACROS = {
 _REFUSED = {
     "matrix": "{} belongs to matrices and vectors, which are not read: write every symbol with its indices, such as "
     r"z_i = \sum_j W_{{ij}} x_j",
-    "slope": "{} is part of a derivative: state the forward equations only, since the derivatives are found",
+    "slope": "{} is part of a derivative: state the forward equations only, since the derivatives are found; one in "
+    "an equation is read in the language of equations, as diff(u, x)",
     "update": "{} is no equals sign: state the forward equations only, such as z_i = b_i",
     "other": "{} has no meaning in a forward equation",
     "open": "{} begins a formula within a formula",
