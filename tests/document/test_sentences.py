@@ -254,3 +254,11 @@ def test_what_the_loss_of_a_batch_is(named, words):
 def test_the_passes_of_a_model_without_samples_have_a_cost():
     page = derive(MODELS["no_input"]().statement).markdown(only=("sought",))
     assert r"17 \cdot 97 = 1649` multiplications and divisions, against" in page  # 64 + 16 + 16 squares, and a factor
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"), [("sum(w[i, j] * x[j], j)", True), ("tanh(sum(w[i, j] * x[j], j))", False)]
+)
+def test_a_unit_is_written_out_where_that_changes_its_equation(formula, written):
+    text = f"input x[2]\ntarget y[3]\nparameter w[3, 2]\nz[i] = {formula}\nE = sum((y[i] - z[i])**2, i)"
+    assert ("Written out for the first unit" in derive(Statement(text)).latex(only=("forward",))) == written

@@ -78,7 +78,7 @@ def _for_one_sample(view: View) -> list[Block]:
         every = tuple(item for s in view.single.stage("forward", "error") for item in unit_by_unit(view, s))
         return [*blocks, say(f"Written out unit by unit{some}:"), Display(every)]
     forward = (s for s in view.single.stage("forward") if not gives_rows(s.equation))
-    summed = next((s for s in forward if s.equation.expression.has(Sum)), None)
+    summed = next((s for s in forward if any(map(_plain_sum, Add.make_args(s.equation.expression)))), None)
     if summed is None or not any(a.extent != 1 for a in summed.target.axes):
         return blocks
     first, *_ = unit_by_unit(view, summed)
@@ -419,16 +419,22 @@ def written_out(page: Page, value: Expr, most: int) -> list[Box]:
 
 def _terms(page: Page, term: Expr, most: int) -> list[Box]:
     """The boxes of one term: the summands of a sum of products, otherwise the term unchanged."""
+    found = _plain_sum(term)
+    if found is None:
+        return [page.entry(term)]
+    outside, total, index = found
+    return [
+        page.typesetter.dots() if n is None else page.entry(outside * total.function.xreplace({index: n}))
+        for n in shown_numbers(index.axis, most)
+    ]
+
+
+def _plain_sum(term: Expr) -> tuple[Expr, Sum, Index] | None:
+    """The number before a sum over one index, the sum, and the index; None for a term that is no such sum."""
     factors = Mul.make_args(term)
     sums = [f for f in factors if isinstance(f, Sum)]
     outside = Mul(*(f for f in factors if not isinstance(f, Sum)))
     indices = [limit[0] for s in sums for limit in s.limits if limit[0].axis.extent != 1]
     if len(sums) != 1 or len(indices) != 1 or not outside.is_number:
-        return [page.entry(term)]
-    (index,) = indices
-    numbers = shown_numbers(index.axis, most)
-    boxes = [
-        page.typesetter.dots() if n is None else page.entry(outside * sums[0].function.xreplace({index: n}))
-        for n in numbers
-    ]
-    return boxes
+        return None
+    return outside, sums[0], indices[0]
