@@ -14,7 +14,7 @@ from derive.calculus.roles import Role
 from derive.calculus.rules import STATED, ZERO_SUM, Reason
 from derive.record import record
 
-#: The largest number of times that definitions are put in to prove that a sum is zero.
+#: How far back the definitions are looked for that may prove that a sum is zero.
 _DEPTH = 3
 
 
@@ -164,6 +164,8 @@ class ShortForms:
 def _opened(value: Expr, equation: Equation) -> Expr:
     """Put the right side of an equation in for its tensor."""
     label = equation.target.symbol
+    if not equation.indices:
+        return value.xreplace({label: equation.expression})
     return value.replace(
         lambda e: isinstance(e, Indexed) and e.base.label == label, lambda e: equation.at(tuple(e.indices))
     )

@@ -58,6 +58,31 @@ def test_deviations_from_a_mean_that_is_a_tensor_sum_to_zero(units):
         assert short.without_zero_sums(kept) == kept
 
 
+@pytest.mark.parametrize("depth", [1, 6])
+def test_deviations_from_the_mean_of_a_sum_of_sums_sum_to_zero(depth):
+    """The mean is put in before what it is the mean of: a residual stream is itself a sum, of any length."""
+    units, s = axis(5), Statement()
+    stream = s.input("x", units)
+    for n in range(depth):
+        added, before = s.input(f"w{n}", units), stream
+        stream = define(s, f"z{n}", before.axes, lambda j, u, a=added, b=before: b[j, u] + a[j, u])
+    mu = define(s, "mu", (SAMPLE_AXIS,), lambda u: summed(s, units, lambda j: stream[j, u]) / 5)
+    i, u = s.supply.several(stream.axes)
+    short = ShortForms(tuple(s._equations)).about({stream.name, "mu"})
+    assert short.without_zero_sums(total(stream[i, u] - mu[u,], i)) == 0
+    kept = total(before[i, u] - mu[u,], i)
+    assert short.without_zero_sums(kept) == kept
+
+
+def test_deviations_from_a_mean_without_indices_sum_to_zero():
+    s = Statement()
+    a = s.parameter("a", 5)
+    i = s.index("i", 5)
+    mu = s.define("mu", (), s.mean(a[i], i))
+    short = ShortForms(tuple(s._equations))
+    assert short.without_zero_sums(s.sum(a[i] - mu, i)) == 0
+
+
 def test_a_sum_of_a_sum_is_distributed():
     s, c, _ = centred(axis(5))
     i, u = s.supply.several(c.axes)
