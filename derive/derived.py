@@ -24,7 +24,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.parts import with_parts
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
-from derive.calculus.shared_factors import SharedFactor, shared_factors
+from derive.calculus.shared_factors import SharedFactor, named_factors, shared_factors
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS, Notation
 from derive.paper.page import Page
@@ -120,7 +120,7 @@ class Derived:
     def _of(cls, specification: Specification, stated: ForwardPass) -> Self:
         """Run all stages."""
         all_chains = chains(stated)
-        factors = shared_factors(all_chains)
-        notation = NOTATIONS[specification.notation]
-        program = lift_program(assemble(all_chains, factors, specification.descent, notation.scale))
+        notation, shared = NOTATIONS[specification.notation], shared_factors(all_chains)
+        program = lift_program(assemble(all_chains, shared, specification.descent, notation.scale))
+        factors = named_factors(all_chains, {p.tensor.name for p in program.passages if p.name})
         return cls(specification, notation, stated, all_chains, factors, program)

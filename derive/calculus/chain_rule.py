@@ -250,12 +250,13 @@ def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Exp
     curved = {node.base if isinstance(node, Pow) else node for node in right.atoms(Function, Pow)}
     if not curved:  # a product of entries does not recur when a factor is gone
         return slope
+    number, _ = right.as_coeff_Mul()  # SymPy takes a number out of a root, as in sqrt(mean(x**2))
     choices = [[i, *(f for f in fresh if f.axis == i.axis)] for i in equation.indices]
     result = slope
     for names in product(*choices):
         whole = dict(zip(equation.indices, names, strict=True))
         if all(result.has(put(node, whole)) for node in curved):
-            result = result.subs(equation.at(names), equation.target[names])
+            result = result.subs(equation.at(names) / number, equation.target[names] / number)
     return result if result.count_ops() < slope.count_ops() else slope
 
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import field, fields, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sympy import (
     Expr,
@@ -59,7 +59,7 @@ from derive.calculus.rules import (
     REARRANGED,
     Reason,
 )
-from derive.calculus.shared_factors import SharedFactor
+from derive.calculus.shared_factors import SharedFactor, may_serve_twice
 from derive.calculus.short_forms import ShortForms
 from derive.calculus.stepwise import InOrder
 from derive.record import record
@@ -278,8 +278,8 @@ def constant(name: str) -> Tensor:
 def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learning, scale: FactorScale) -> Program:
     """Combine the forward equations, the factors, the gradients and the updates into one program.
 
-    A shared factor becomes a statement; other factors are inlined where they are used
-    and simplified there. Factors with equal expressions are merged.
+    A shared factor becomes a statement, and so does one with which the equations are shorter; other factors are inlined
+    where they are used and simplified there. Factors with equal expressions are merged.
     """
     forward = chains.forward
     backward = _Backwards(chains, {f.tensor.name for f in factors}, FactorScale() if forward.upstream else scale)
@@ -375,6 +375,13 @@ def _functions(equations: list[Equation]) -> list[Any]:
     return list(found)
 
 
+class _Waiting(NamedTuple):
+    """How many factors and passages there were before that of a tensor."""
+
+    factors: int
+    passages: int
+
+
 class _Backwards:
     """Walks the chains from the error outward and names the shared factors."""
 
@@ -392,18 +399,58 @@ class _Backwards:
         self.passages: list[Passage] = []
         self.slopes = Slopes(self.forward)
         self.short = ShortForms(self.forward.equations)
+        #: The factors of which it is not yet decided whether they are named, by the names of their tensors.
+        self.waiting: dict[str, _Waiting] = {}
 
     def run(self) -> tuple[list[Equation], list[Equation]]:
         """Return the equations of the shared factors and of the gradients."""
         psi: list[Equation] = []
         for tensor in self.chains.tensors[1:]:
+            for edge in self.chains.into(tensor):
+                if (waiting := self.waiting.pop(edge.of.name, None)) and self._is_better_named(edge):
+                    self._name_late(edge.of, waiting, psi)
             result, reasons = self._derivative(tensor)
             name = None
-            if tensor.name in self.shared:
+            if self._waits(tensor, result):
+                self.waiting[tensor.name] = _Waiting(len(psi), len(self.passages))
+            elif tensor.name in self.shared:
                 result, name = self._name(tensor, result, psi)
             self.passages.append(Passage(tensor, result.indices, self.chains.into(tensor), reasons, name))
             self.found[tensor.name] = result
         return psi, [self._gradient(t) for t in self.forward.variables]
+
+    def _waits(self, tensor: Tensor, found: _Backward) -> bool:
+        """Whether what follows decides if a factor is named.
+
+        It may be a sum that occurs twice there, or a quotient that cancels there, as the y/p of a cross-entropy does
+        with the p of the softmax.
+        """
+        if not may_serve_twice(tensor, self.chains):
+            return False
+        (way,) = self.chains.edges[tensor.name]
+        if tensor.name not in self.shared:
+            return bool(found.value.has(Sum))
+        return any(way.value.has(base.base) for base in _below(found.value))
+
+    def _is_better_named(self, edge: LocalDerivative) -> bool:
+        """Whether the equations are shorter with a name for the factor of a tensor than with its value."""
+        plain = self.found[edge.of.name]
+        long = self._derivative(edge.wrt)[0].value.count_ops()
+        factor = Tensor(f"Psi_{edge.of.name}", "factor", edge.of.axes, edge.of.layer, about=edge.of)
+        factor = _apart(factor, self.forward)
+        self.ranges[factor.name] = factor.axes
+        self.found[edge.of.name] = _Backward(plain.indices, factor[plain.indices])
+        short = self._derivative(edge.wrt)[0].value.count_ops()
+        self.found[edge.of.name] = plain
+        return bool(long >= short if edge.of.name in self.shared else long > short + plain.value.count_ops())
+
+    def _name_late(self, tensor: Tensor, waiting: _Waiting, psi: list[Equation]) -> None:
+        """Name a factor as if it had been named in its turn."""
+        later = psi[waiting.factors :]
+        del psi[waiting.factors :]
+        self.found[tensor.name], name = self._name(tensor, self.found[tensor.name], psi)
+        psi += later
+        self.passages[waiting.passages] = replace(self.passages[waiting.passages], name=name)
 
     def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
         read, given = set[str](), [of_axes(tensor.axes)]

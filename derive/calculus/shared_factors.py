@@ -9,6 +9,8 @@ is a single factor, too.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.index import Tensor
 from derive.record import record
@@ -40,6 +42,20 @@ def shared_factors(chains: Chains) -> tuple[SharedFactor, ...]:
         if tensor != start and _part(ways, chains) and not _is_number(tensor, chains):
             found.append(SharedFactor(tensor, ways))
     return tuple(found)
+
+
+def may_serve_twice(tensor: Tensor, chains: Chains) -> bool:
+    """Whether chains continue from each entry of a tensor to several entries of one tensor only.
+
+    Such a factor may occur twice in what follows, at two places, as that of a softmax does.
+    """
+    ways = chains.edges.get(tensor.name, ())
+    return len(ways) == 1 and _fans_out(ways[0])
+
+
+def named_factors(chains: Chains, names: Collection[str]) -> tuple[SharedFactor, ...]:
+    """The factors of the tensors with these names, from the error outward."""
+    return tuple(SharedFactor(t, chains.edges.get(t.name, ())) for t in chains.tensors if t.name in names)
 
 
 def _is_number(tensor: Tensor, chains: Chains) -> bool:

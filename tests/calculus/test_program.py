@@ -8,6 +8,7 @@ from networks import NETWORKS
 from sympy import Integer, Sum, Symbol
 
 from derive.api import derive
+from derive.calculus.deltas import renumbered
 from derive.calculus.index import SAMPLES, Index, symbols_read
 from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE
@@ -170,3 +171,40 @@ def test_no_sum_stands_in_another_over_the_same_index(name):
         for outer in statement.equation.expression.atoms(Sum):
             inner = {limit[0] for s in outer.function.atoms(Sum) for limit in s.limits}
             assert not {limit[0] for limit in outer.limits} & inner, statement.equation
+
+
+def backward_of(text: str) -> dict[str, str]:
+    """The equations of the backward pass of a text by the names of their tensors, with indices i, j, ... in order."""
+    program = derive(Statement(text)).program
+    found = [s for stage in ("factor", "gradient") for s in program.stage(stage)]
+    return {s.target.name: str(renumbered(s.equation.expression)) for s in found}
+
+
+SOFTMAX = "size n = 3, k = 4\ninput x[n]\ntarget y[k]\nparameter W[k, n]\nz[i] = sum(W[i, j] * x[j], j)\n"
+
+
+def test_a_factor_that_the_next_one_reads_at_two_places_is_named_if_it_is_a_sum():
+    """Those of a softmax are: the next one has a_i (Psi_i - sum of Psi_j a_j)."""
+    hidden = SOFTMAX + "parameter V[k, k]\na[i] = softmax(z[i], i)\no[i] = sum(V[i, j] * a[j], j)\n"
+    found = backward_of(hidden + "E = sum((y[i] - o[i])**2, i)")
+    assert [*found] == ["Psi_o", "Psi_a", "Psi_z", "dE_dW", "dE_dV"]
+    assert found["Psi_z"].count("Psi_a") == 2 and "V" not in found["Psi_z"]
+
+
+def test_a_factor_that_the_next_one_reads_once_is_not_named():
+    text = SOFTMAX + "parameter V[k, k]\na[i] = tanh(z[i])\no[i] = sum(V[i, j] * a[j], j)\n"
+    assert [*backward_of(text + "E = sum((y[i] - o[i])**2, i)")] == ["Psi_o", "Psi_z", "dE_dW", "dE_dV"]
+
+
+def test_a_quotient_that_cancels_in_what_follows_is_not_named():
+    """The y/p of a cross-entropy, with the p of the softmax of what is sought."""
+    softmax = "size k = 4\ninput z[k]\ngradient z\ntarget y[k]\np[i] = softmax(z[i], i)\n"
+    found = backward_of(softmax + "E = -sum(y[i] * log(p[i]), i)\npromise sums_to_one y over k")
+    assert [*found] == ["dE_dz"]
+    assert "y" in found["dE_dz"] and "p[" in found["dE_dz"] and "/p" not in found["dE_dz"]
+
+
+def test_a_root_with_a_number_in_front_is_recognised_in_its_derivative():
+    """SymPy writes sqrt(mean(x**2)) as 1/2 sqrt(sum(x**2)) of four entries."""
+    found = backward_of("size n = 4\ninput x[n]\nr = sqrt(mean(x[i]**2, i))\ny[i] = x[i] / r\nbackward y")
+    assert "sqrt" not in found["dE_dx"] and "r[" in found["dE_dx"]

@@ -123,7 +123,7 @@ def test_the_small_constant_of_a_normalisation_stays_as_it_is_stated(name):
             "∂E/∂Q_ij = Σ_rΣ_νΣ_ρΣ_μ∂E/∂o_rν ∂o_rν/∂pρν ∂pρν/∂scμν ∂scμν/∂q_iμ ∂q_iμ/∂Q_ij",
         ),
         ("attention", "chain", "∂pμν/∂scρν = pμν [μ = ρ]  − pμν pρν"),
-        ("attention", "pattern", "Ψ_scμν = pμν (Σ_i Ψ_oiν v_iμ − Σ_ρ pρν Σ_i Ψ_oiν v_iρ)"),
+        ("attention", "pattern", "Ψ_scμν = pμν (Ψ_pμν − Σ_ρ Ψ_pρν pρν)"),
         ("attention", "pattern", "Ψ_viμ = ∂E/∂v_iμ  = Σ_r Σ_ν ∂E/∂o_rν ∂o_rν/∂v_iμ"),
         ("batch_norm", "chain", "∂v_i/∂z_jν = 2/m (z_iν − μ_i) [i = j]"),
         ("batch_norm", "chain", "∂v_i/∂μ_j = 0"),
@@ -209,7 +209,7 @@ def test_what_sharing_saves_is_said_of_a_batch_where_samples_are_coupled(name):
 
 def test_scores_in_one_equation_share_a_factor():
     shown = by_hand("scaled_scores", "pattern")
-    assert "Ψ_ut = p_t (Σ_i V_it Ψ_oi − Σ_r p_r Σ_i V_ir Ψ_oi)" in shown
+    assert "Ψ_ut = p_t (Ψ_pt − Σ_r Ψ_pr p_r)" in shown
     assert {"∂E/∂K_ti = 1/√5 Ψ_ut q_i", "Ψ_qi = 1/√5 Σ_t K_ti Ψ_ut"} <= {*shown}
 
 
