@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import models
 import numpy as np
 import pytest
 from autograd import grad
@@ -183,3 +184,31 @@ def test_documents_of_every_format_and_detail_are_made(name):
         assert derivation.markdown(detail=detail)
     first = derivation.program.parameters[0]
     assert derivation.explain(f"{first.name}[{','.join('1' for _ in first.axes)}]" if first.axes else first.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_the_module_agrees_with_jax(name, monkeypatch):
+    """The error functions of the models, with the functions of JAX in the place of those of autograd."""
+    jax = pytest.importorskip("jax")
+    special = pytest.importorskip("jax.scipy.special")
+    jax.config.update("jax_enable_x64", True)  # nothing else in the tests uses JAX
+    stated = MODELS[name]()
+    derivation = derive(stated.statement)
+    program, (data, parameters) = derivation.program, drawn(derivation, stated)
+
+    def elementwise(f: Any, number: int = 0) -> Any:
+        return lambda *v: jax.grad(lambda *w: jax.numpy.sum(f(*w)), number)(*v)
+
+    for name_, its_own in (("np", jax.numpy), ("special", special), ("elementwise_grad", elementwise)):
+        monkeypatch.setattr(models, name_, its_own)
+    data_, own_ = ({n: jax.numpy.asarray(v) for n, v in group.items()} for group in (data, parameters))
+    error, expected = jax.value_and_grad(lambda p: stated.error(**data_, **p))(own_)
+
+    module: Any = load(derivation.numpy())
+    given = [stored(t, data[t.name]) for t in program.inputs]
+    own = {t.name: stored(t, np.asarray(parameters[t.name])) for t in program.parameters}
+    assert module.error(own, *given) == pytest.approx(float(error), rel=1e-10)
+    for parameter, slope in module.gradients(own, *given).items():
+        found = np.reshape(slope, np.shape(expected[parameter]))
+        assert off(found, expected[parameter]) < 1e-10, parameter
