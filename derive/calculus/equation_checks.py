@@ -208,7 +208,8 @@ class EquationChecks:
             if isinstance(index, Index) and not within(index.axis, axis):
                 raise StatementError(f"{reading}, but {index} runs beyond axis {number} of {name}")
             if misses(index, axis):
-                raise StatementError(f"{reading}, but {index} is never on axis {number} of {name}")
+                entries = f"which has the entries {axis.start} to {axis.stop}"
+                raise StatementError(f"{reading}, but {index} is never on axis {number} of {name}, {entries}")
             over_samples = any(i.axis.sample for i in index.atoms(Index))
             if over_samples != axis.sample or (over_samples and not isinstance(index, Index)):
                 runs = f"the samples as {index}" if over_samples else "units"

@@ -56,9 +56,10 @@ def derived(line: str, cell: str, names: dict[str, Any]) -> str:
     from derive.statement.statement import Statement
 
     try:
-        options = vars(_parser().parse_args(shlex.split(line)))
+        words = shlex.split(line)
     except ValueError as error:  # quotation marks that are not closed
         raise SpecError(f"{str(error).lower()}: write {USE}") from None
+    options = vars(_parser().parse_args(words))
     variable, detail = options.pop("variable"), options.pop("detail")
     if not variable.isidentifier():
         raise SpecError(f"{variable} is no name of a variable: write {USE}")

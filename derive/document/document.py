@@ -100,13 +100,14 @@ def _module(name: str) -> Callable[..., Any]:
 
 
 def text_summary(derivation: Runnable) -> list[str]:
-    """Return the network and its shared factors in Unicode, for a terminal."""
+    """Return the network and its shared factors, or else its gradients, in Unicode, for a terminal."""
     program = derivation.program
     page = replace(derivation.page, batch=True)
     count = sum((size(p) for p in program.parameters), Integer(0)).expand()
-    there = "There is 1 parameter." if count == 1 else f"There are {text(page.entry(count))} parameters."
+    number = "no" if count == 0 else text(page.entry(count))
+    there = "There is 1 parameter." if count == 1 else f"There are {number} parameters."
     found = [f"{derivation.description} {there}", ""]
-    statements = [s for s in program.stage("factor")]
+    statements = [*program.stage("factor")] or [*program.stage("gradient")]
     names = [text(page.target(s)) for s in statements]
     for statement, name in zip(statements, names, strict=True):
         found.append(f"{name:>{max(map(len, names))}} = {text(page.array(statement.form))}")

@@ -262,3 +262,9 @@ def test_the_passes_of_a_model_without_samples_have_a_cost():
 def test_a_unit_is_written_out_where_that_changes_its_equation(formula, written):
     text = f"input x[2]\ntarget y[3]\nparameter w[3, 2]\nz[i] = {formula}\nE = sum((y[i] - z[i])**2, i)"
     assert ("Written out for the first unit" in derive(Statement(text)).latex(only=("forward",))) == written
+
+
+def test_the_summary_of_a_layer_without_shared_factors_has_its_gradients():
+    layer = derive(Statement("input z[4]\np[i] = softmax(z[i], i)\nbackward p"))
+    first, _, *lines = layer.summary()
+    assert first.endswith("There are no parameters.") and [line.partition(" =")[0] for line in lines] == ["∂E/∂z"]

@@ -315,3 +315,21 @@ def test_a_sum_in_an_exponent_stays_a_sum():
     )
     assert not any(s.equation.expression.has(Product) for s in derivation.program.statements)
     derivation.check().require()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("z[i] = w[i] * x[i]\nE = sum(z[i]^2, i)", "line 4, column 9: ^ is no power: write a**b"),
+        ("z[i] = w[i] * x[i]\nE == sum(z[i]**2, i)", "line 4, column 1: E == sum"),
+        ("use mine\nz = mine(x)\nE = sum(z[i]**2, i)", "line 3, column 5: "),
+        ("use layer_norm\nz = layer_norm(x)\nE = sum(z[i]**2, i)", "line 4, column 5: the argument n is missing"),
+        ("z[i] = w[i] * x[i]\nE = sum(diff(z[i], x)**2, i)", "line 4, column 20: x has axes: read its entries"),
+        ("z = w[1] * x[4]\nE = z**2", "line 3, column 1: the equation of z reads x[4, same sample], but 4 is never on"),
+    ],
+)
+def test_what_follows_from_an_error_is_no_second_one(lines, said):
+    with pytest.raises(StatementError) as error:
+        Statement(f"input x[3]\nparameter w[3]\n{lines}")
+    assert str(error.value).startswith(said)
+    assert str(error.value).count("\nline ") == 0

@@ -80,6 +80,7 @@ class Expansion:
         self.problems: list[tuple[Place, str]] = []
         self._load = load
         self._imported: set[str] = set()
+        self._missing: set[str] = set()
         self._declared: list[tuple[str, Frame, str]] = []
         self._linked: list[tuple[Frame, str, tuple[Frame, str]]] = []
         self._arities: dict[tuple[str, str], int | None] = {}
@@ -134,6 +135,7 @@ class Expansion:
                 self._import_file(name)
             except Misread as problem:
                 self.problems.append((problem.place, problem.message))
+                self._missing.add(name.name)
 
     def _import_file(self, name: Name) -> None:
         if name.name in self._imported:
@@ -167,11 +169,16 @@ class Expansion:
                 self._put_line(line, frame, results or {})
             except Misread as problem:
                 self.problems.append(frame.located(problem.place, problem.message))
+                if (called := self.called(line)) is not None:
+                    self.broken |= {result.name for result in called[0]}
 
     def _put_line(self, line: Line, frame: Frame, results: Mapping[str, tuple[Frame, str]]) -> None:
         called = self.called(line)
         if called is not None:
             self._use(*called, frame, results)
+            return
+        if isinstance(line, Stated) and isinstance(line.formula, Call) and line.formula.name in self._missing:
+            self.broken.add(line.name.name)
             return
         if isinstance(line, Import):
             if frame.caller is not None:

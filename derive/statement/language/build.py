@@ -318,6 +318,10 @@ class TextReader(Meanings):
 
     def _give_last(self, statement: StatementBuilder) -> None:
         """Give the derivative with respect to the last tensor of a layer."""
+        words = ((line, line.word) for line, _ in self.expansion.steps if isinstance(line, Declaration))
+        if (target := next((line for line, word in words if word == "target"), None)) is not None:
+            self._say(target.place, "a layer alone has no target: derive a text with an error by derive equations")
+            return
         stated = [(line, frame) for line, frame in self.expansion.steps if isinstance(line, Stated)]
         if not stated:
             self._say(Place(1, 1), "the layer has no equation")
@@ -393,6 +397,8 @@ class TextReader(Meanings):
             formula.require(variable)
         expression = formula.operand(line.formula, {**leads, **scope})
         if line is self.error and self.frame.caller is None:
+            if scope and any(later.line > place.line for later, _ in self.problems):
+                raise Unsound  # the last equation may be one that could not be read
             if scope:
                 raise Misread(
                     place,

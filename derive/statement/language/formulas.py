@@ -246,7 +246,16 @@ class Formula:
         tensor = self.meanings.value(node.name) if isinstance(node, Read | Name) else None
         if not isinstance(tensor, Entries) or not isinstance(node, Read | Name):
             raise Misread(node.place, "diff takes an entry of a tensor and one of an input or a parameter")
+        if isinstance(node, Name):
+            self._check_whole(node, tensor)
         return tensor, node.indices if isinstance(node, Read) else ()
+
+    def _check_whole(self, node: Name, tensor: Entries) -> None:
+        """Raise Misread for a tensor that has axes and is read without indices."""
+        number = sum(not a.sample for a in tensor.axes) - len(self.meanings.leading(node.name))
+        if number > 0:
+            sides = ", ".join("ijklpqr"[:number])
+            raise Misread(node.place, f"{node.name} has axes: read its entries, such as {node.name}[{sides}]")
 
     def _infer_index(self, node: Node, axis: Axis, said: str, scope: Scope) -> None:
         if isinstance(node, Name):
@@ -316,11 +325,8 @@ class Formula:
                 raise Misread(node.place, f"{node.name} is a function and needs an argument, such as {node.name}(z[i])")
             raise self._unknown(node.name, node.place)
         if isinstance(found, Entries):
+            self._check_whole(node, found)
             leading = tuple(scope[i].index for i in self.meanings.leading(node.name))
-            plain = [a for a in found.axes if not a.sample]
-            if len(plain) > len(leading):
-                sides = ", ".join("ijklpqr"[: len(plain) - len(leading)])
-                raise Misread(node.place, f"{node.name} has axes: read its entries, such as {node.name}[{sides}]")
             return found[leading]
         if isinstance(found, Size):
             return found._sympy_()
