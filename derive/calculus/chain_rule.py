@@ -279,7 +279,11 @@ def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDer
     for what, tensors in (("parameter", forward.parameters), ("input", forward.variables)):
         idle = [t.name for t in tensors if t.name not in reached]
         if idle:
-            raise StatementError(f"the error does not depend on the {what}{'s' * (len(idle) > 1)} {listed(idle)}")
+            several, them = ("s", "them") if len(idle) > 1 else ("", "it")
+            what = f"{what}{several} {listed(idle)}"
+            raise StatementError(
+                f"the error does not depend on the {what}: leave {them} out, or read {them} in an equation"
+            )
 
 
 def put_in(outer: Expr, outer_indices: tuple[Index, ...], local: LocalDerivative) -> Expr:
