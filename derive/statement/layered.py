@@ -312,10 +312,11 @@ class Layered:
         widths = widths_of(self.layers)
         used = dict.fromkeys(base_name(str(entry)) for entry in self.layers if is_layer(entry))
         lines = [*_sizes(names), *([f"use {', '.join(used)}"] if used else [])]
-        lines += [f"input X[{widths[0]}]", f"target {self.target}[{widths[-1]}]", *self._functions.values(), ""]
+        lines += [f"input X[{widths[0]}]", f"target {self.target}[{widths[-1]}]"]
+        lines += [f"function {name}({o.arguments}) = {o.formula}" for name, o in self._functions.values()]
         i, j = [letter for letter in _LETTERS if letter not in names][:2]
         uses, activations = list[str](), iter(self.activation)
-        functions = {text: line.split()[1].partition("(")[0] for text, line in self._functions.items()}
+        functions = {text: name for text, (name, _) in self._functions.items()}
         before = "X"
         for number, entry in enumerate(self.layers[1:], 1):
             inputs = widths[number - 1]
@@ -341,8 +342,8 @@ class Layered:
         return "yhat" if isinstance(self.loss, Own) else f"a{len(self.layers) - 1}"
 
     @property
-    def _functions(self) -> dict[str, str]:
-        """The line that states each function which is not one of the catalogue, by its text in the network."""
+    def _functions(self) -> dict[str, tuple[str, Own]]:
+        """The name and the formula of each function that is not one of the catalogue, by its text in the network."""
         found: dict[str, Own] = {str(o): o for o in self.activation if isinstance(o, Own)}
         for entry in filter(is_layer, self.layers):
             for text in layer(str(entry)).called:
@@ -354,7 +355,7 @@ class Layered:
                     found[text] = stated
         plain = [text for text, o in found.items() if not o.name]
         names = {text: "f" if len(plain) == 1 else f"f{number}" for number, text in enumerate(plain, 1)}
-        return {t: f"function {names.get(t, o.name)}({o.arguments}) = {o.formula}" for t, o in found.items()}
+        return {text: (names.get(text, o.name), o) for text, o in found.items()}
 
     def _dense(
         self, inputs: int | str, units: int | str, function: str | Own, i: str, j: str, functions: Mapping[str, str]
@@ -377,7 +378,7 @@ class Layered:
             f"z[{i}] = sum(W[{i}, {j}] * x[{j}], {j}){f' + b[{i}]' if offset else ''}",
             *(f"a[{i}] = {value}" for value in applied),
         ]
-        return [*(f"  {line}" for line in lines), "end", ""]
+        return [*(f"  {line}" for line in lines), "end"]
 
     def forward_pass(self) -> ForwardPass:
         """Return the forward equations. Raises SpecError for names that clash."""
