@@ -76,11 +76,11 @@ def test_the_derivative_of_stacked_rows_is_one_delta(notation):
         (
             "layer_norm",
             [
-                "n_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 1/1000)",
+                "n_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 0.001)",
                 "h_i = g_i n_i  + b_i",
             ],
         ),
-        ("layer_norm_in_steps", ["n_j = c_j/√(v + 1/1000)"]),
+        ("layer_norm_in_steps", ["n_j = c_j/√(v + 0.001)"]),
         ("scalar_parameters", ["h_i = tanh(t z_i)  + c"]),
         ("bias_and_square", ["E = Σ_i (y_i − z_i)²  + Σ_j (b_j)² (1 + (z_j)²)"]),
     ],
@@ -95,9 +95,9 @@ def test_what_is_added_to_every_entry_stands_last(name, lines):
     [
         (
             "layer_norm",
-            "Ψ_zi = (Ψ_hi g_i − 1/5 Σ_p Ψ_hp g_p − 1/5 n_i Σ_p Ψ_hp g_p n_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 1/1000)",
+            "Ψ_zi = (Ψ_hi g_i − 1/5 Σ_p Ψ_hp g_p − 1/5 n_i Σ_p Ψ_hp g_p n_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 0.001)",
         ),
-        ("layer_norm_in_steps", "Ψ_cj = (Ψ_nj − 1/5 n_j Σ_i Ψ_ni n_i)/√(v + 1/1000)"),
+        ("layer_norm_in_steps", "Ψ_cj = (Ψ_nj − 1/5 n_j Σ_i Ψ_ni n_i)/√(v + 0.001)"),
         ("layer_norm_in_steps", "Ψ_zj = ∂E/∂z_j  = Σ_i ∂E/∂c_i ∂c_i/∂z_j  + ∂E/∂μ ∂μ/∂z_j"),
         ("layer_norm_in_steps", "Ψ_zj = Ψ_cj  − 1/5 Σ_i Ψ_ci"),
     ],
@@ -127,7 +127,7 @@ def test_the_small_constant_of_a_normalisation_stays_as_it_is_stated(name):
         ("attention", "pattern", "Ψ_viμ = ∂E/∂v_iμ  = Σ_r Σ_ν ∂E/∂o_rν ∂o_rν/∂v_iμ"),
         ("batch_norm", "chain", "∂v_i/∂z_jν = 2/m (z_iν − μ_i) [i = j]"),
         ("batch_norm", "chain", "∂v_i/∂μ_j = 0"),
-        ("batch_norm", "pattern", "∂E/∂μ_i = −(g_i Σ_ν Ψ_niν)/√(v_i + 1/1000)"),
+        ("batch_norm", "pattern", "∂E/∂μ_i = −(g_i Σ_ν Ψ_niν)/√(v_i + 0.001)"),
         ("batch_norm", "pattern", "Ψ_niν = f′(n_iν) Σ_p V_pi Ψ_opν"),
     ],
 )
@@ -149,21 +149,21 @@ def test_no_sentence_speaks_of_one_sample_where_samples_are_coupled(name, detail
     [
         (
             lambda: derive(networks.layer_norm()),
-            "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 1/1000) (Ψ_h ⊙ g − mean(Ψ_h ⊙ g) − mean(Ψ_h ⊙ g ⊙ n) n)",
+            "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 0.001) (Ψ_h ⊙ g − mean(Ψ_h ⊙ g) − mean(Ψ_h ⊙ g ⊙ n) n)",
         ),
-        (lambda: derive(networks.layer_norm_in_steps()), "Ψ_c = 1/√(v + 1/1000) (Ψ_n − mean(Ψ_n ⊙ n) n)"),
+        (lambda: derive(networks.layer_norm_in_steps()), "Ψ_c = 1/√(v + 0.001) (Ψ_n − mean(Ψ_n ⊙ n) n)"),
         (
             lambda: derive(networks.layer_norm_with_gain()),
-            "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 1/1000) (Ψ_n ⊙ g − mean(Ψ_n ⊙ g) − mean(Ψ_n ⊙ g ⊙ u) u)",
+            "Ψ_z = 1/√(mean((z − mean(z))⊙²) + 0.001) (Ψ_n ⊙ g − mean(Ψ_n ⊙ g) − mean(Ψ_n ⊙ g ⊙ u) u)",
         ),
         (
             lambda: derive(networks.batch_norm()),
-            "Ψ_zi = g_i/√(v_i + 1/1000) Ψ_ni"
-            " − 1/(v_i + 1/1000) mean(Ψ_ni ⊙ n_i) (z_i − μ_i) − g_i/√(v_i + 1/1000) mean(Ψ_ni)",
+            "Ψ_zi = g_i/√(v_i + 0.001) Ψ_ni"
+            " − 1/(v_i + 0.001) mean(Ψ_ni ⊙ n_i) (z_i − μ_i) − g_i/√(v_i + 0.001) mean(Ψ_ni)",
         ),
         (
             lambda: derive(batch_norm_with_gain()),
-            "Ψ_zi = g_i/√(mean((z_i − mean(z_i))⊙²) + 1/1000) (Ψ_ni − mean(Ψ_ni) − mean(Ψ_ni ⊙ u_i) u_i)",
+            "Ψ_zi = g_i/√(mean((z_i − mean(z_i))⊙²) + 0.001) (Ψ_ni − mean(Ψ_ni) − mean(Ψ_ni ⊙ u_i) u_i)",
         ),
         (lambda: derive(networks.softmax_in_steps()), "Ψ_z = p ⊙ (Ψ_p − ⟨Ψ_p, p⟩)"),
         (lambda: derivation((3, 4, 2), "tanh,softmax", "half_mse"), "Ψ⁽²⁾ = ŷ ⊙ (ŷ − y − ⟨ŷ − y, ŷ⟩)"),
@@ -187,7 +187,7 @@ def test_factors_with_sums_over_their_own_layer_are_written_with_means_and_inner
     [
         (
             "layer_norm_with_gain",
-            ["n_i = g_i u_i  + b_i", "u_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 1/1000)"],
+            ["n_i = g_i u_i  + b_i", "u_i = (z_i − 1/5 Σ_p z_p)/√(1/5 Σ_k (z_k − 1/5 Σ_j z_j)² + 0.001)"],
         ),
         ("scaled_scores", ["u_t = 1/√5 Σ_i K_ti q_i", "p_t = e^(u_t)/(Σ_r e^(u_r))"]),
     ],
