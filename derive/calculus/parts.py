@@ -29,6 +29,8 @@ from derive.record import record
 PART = "part"
 #: The letters of parts, those first that are no usual letters of indices.
 _LETTERS = ("u", "c", "d", "g", "h", *ascii_lowercase)
+#: How many indices a part may have beside those of its equation: one, as the softmaxes have that an equation mixes.
+_MORE = 1
 #: The largest number of factors of which every selection is tried.
 _MOST = 6
 
@@ -174,7 +176,7 @@ def _parts(equation: Equation) -> Iterator[Expr]:
     seen = set[Expr]()
     for node, summed in _nodes(equation.expression):
         for part in (node, *_products(node)):
-            small = len(_free(part)) <= len(equation.indices) and part != equation.expression
+            small = len(_free(part)) <= len(equation.indices) + _MORE and part != equation.expression
             if small and (summed or part.has(Sum)) and _is_safe(part, equation.expression):
                 key = _canonical(part, _free(part))
                 if key not in seen:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models import MODELS
 from sympy import Product
 
-from derive import Network, Statement, StatementError, derive
+from derive import Derivation, Network, Statement, StatementError, derive
 from derive.statement.language.write import equations_text
 from derive.statement.specification import Learning
 
@@ -303,16 +303,26 @@ def test_eps_is_printed_as_the_letter_unless_another_number_has_it():
     assert r"\mathrm{eps}" in derive(Statement(LAYER_NORM, optimizer="adam")).latex(detail="brief")
 
 
-def test_a_sum_in_an_exponent_stays_a_sum():
-    """SymPy's cancel writes exp(Σ f) as Π exp(f), for which there is no array form."""
-    derivation = derive(
+def mixture(experts: str) -> Derivation:
+    """A mixture of softmaxes that are numbered by these indices."""
+    return derive(
         Statement(
-            "input g[2]\ntarget y[3]\nparameter W[2, 4, 2], w[3, 4], c[2]\n"
-            "h[k, i] = sum(W[k, i, j] * g[j], j)\n"
-            "p[x] = sum(softmax(c[k], k) * softmax(sum(h[k, i] * w[x, i], i), x), k)\n"
-            "E = -sum(y[x] * log(p[x]), x)"
+            "size K = 2, L = 2\ninput g[2]\ntarget y[3]\n"
+            f"parameter W[{experts.upper()}, 4, 2], w[3, 4], c[{experts.upper()}]\n"
+            f"h[{experts}, i] = sum(W[{experts}, i, j] * g[j], j)\n"
+            f"p[x] = sum(c[{experts}] * softmax(sum(h[{experts}, i] * w[x, i], i), x), {experts})\n"
+            "E = sum((y[x] - p[x])**2, x)"
         )
     )
+
+
+def test_the_softmaxes_that_an_equation_mixes_are_tensors_of_their_own():
+    assert [s.target.name for s in mixture("k").program.stage("forward")] == ["h", "u", "d", "p"]
+
+
+def test_a_sum_in_an_exponent_stays_a_sum():
+    """SymPy's cancel writes exp(Σ f) as Π exp(f), for which there is no array form."""
+    derivation = mixture("k, l")
     assert not any(s.equation.expression.has(Product) for s in derivation.program.statements)
     derivation.check().require()
 
