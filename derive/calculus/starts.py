@@ -8,7 +8,7 @@ from typing import Any
 
 from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, preorder_traversal
 
-from derive.calculus.cases import Cases
+from derive.calculus.cases import Cases, with_cases
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.normal_form import Stated, exact
@@ -70,7 +70,7 @@ def _opened(expression: Expr, zero: Mapping[str, Any]) -> Expr:
     """A formula with the definitions of its functions, without the cases that do not hold at the start."""
     plain = expression.replace(
         lambda e: isinstance(e, Elementwise),
-        lambda e: e.definition.xreplace(dict(zip((X, *e.others), e.args, strict=True))),
+        lambda e: with_cases(e.definition).xreplace(dict(zip((X, *e.others), e.args, strict=True))),
     )
     return plain.replace(
         lambda e: isinstance(e, Cases),

@@ -111,6 +111,11 @@ def _told(lines: Sequence[str], place: Place, message: str, source: str) -> str:
     )
 
 
+def universal(text: str) -> str:
+    """A text whose lines end with a line feed alone, however they ended."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def logical_lines(text: str, file: str = "") -> Iterator[Piece]:
     """The lines of a text without comments and empty ones; one with an open bracket goes on in the next.
 
@@ -156,7 +161,7 @@ def _follow(sign: str, place: Place, opened: list[tuple[str, Place]]) -> None:
             )
     elif not sign.isascii():
         _check_letter(sign, place)
-    elif not sign.isprintable() and sign not in "\t\r":
+    elif (not sign.isprintable() and sign != "\t") or sign == "\\":
         raise Misread(place, f"the character {shown(sign)} has no place in a formula")
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from derive.calculus.index import Axis
+from derive.statement.language.formulas import is_function
 from derive.statement.language.lines import Block, Declaration, Function, Import, Line, Lines, Stated, Used, read_lines
-from derive.statement.language.syntax import Call, Name, Node, Number, Read, parts
+from derive.statement.language.syntax import Call, Name, Node, Number, Read, nodes
 from derive.text.known import misspelled
 from derive.text.source import Misread, Place, logical_lines
 from derive.text.user_text import listed
@@ -25,20 +26,26 @@ LinesReader = Callable[[str, list[tuple[Place, str]]], Lines]
 class Frame:
     """One use of a block, or the text itself: what its names mean.
 
-    ``arguments`` are formulas of the frame ``caller``; ``names`` maps the names that are declared here to those in
-    the statement. ``leading`` are the indices over which the block is applied entry by entry, ``axes`` their axes, and
-    ``mapped`` the tensors that have them; ``sizes`` are those of declared indices. ``place`` is that of the use.
+    ``arguments`` are formulas of the frame ``caller``, or ``defaults`` of the block; ``names`` maps the names that are
+    declared here to those in the statement. ``leading`` are the indices over which the block is applied entry by
+    entry, ``axes`` their axes, and ``mapped`` the tensors that have them; ``sizes`` are those of declared indices.
+    ``place`` is that of the use.
     """
 
     block: Block | None = None
     caller: Frame | None = None
     arguments: Mapping[str, Node] = field(default_factory=dict)
+    defaults: frozenset[str] = frozenset()
     names: dict[str, str] = field(default_factory=dict)
     leading: tuple[str, ...] | None = None
     axes: tuple[Axis, ...] = ()
     mapped: set[str] = field(default_factory=set)
     sizes: dict[str, Node] = field(default_factory=dict)
     place: Place | None = None
+
+    def given(self, name: str) -> tuple[Node, Frame]:
+        """What is given for an argument, and the frame that it is read in: a default value stands in the block."""
+        return self.arguments[name], self if name in self.defaults or self.caller is None else self.caller
 
     @property
     def root(self) -> Frame:
@@ -88,6 +95,11 @@ class Expansion:
         self.root = Frame()
         found = read(text, self.problems)
         self.blocks, self.broken = found.blocks, found.broken
+        for block in self.blocks.values():
+            if len(block.arguments) == 1 and is_function(block.name.name):  # f(x) would be both
+                self.problems.append(
+                    (block.name.place, f"{block.name.name} is a function of the language: choose another name")
+                )
         for line in [line for line in found.lines if isinstance(line, Import)]:
             self._import(line)
         self._put(found.lines, self.root)
@@ -109,12 +121,13 @@ class Expansion:
         called = self.called(line)
         if called is not None and called[1].name in self.blocks:
             inner = self.blocks[called[1].name]
-            for (name, _), given in zip(inner.arguments, called[1].arguments, strict=False):
-                number = self.arity(inner, name.name) if isinstance(given, Name) and given.name == argument else None
+            given = dict(zip((name.name for name, _ in inner.arguments), called[1].arguments, strict=False))
+            for name, node in {**given, **dict(called[1].options)}.items():
+                number = self.arity(inner, name) if isinstance(node, Name) and node.name == argument else None
                 if number is not None:
                     yield number
         elif isinstance(line, Stated):
-            for node in _nodes(line.formula):
+            for node in nodes(line.formula):
                 if isinstance(node, Read) and node.name == argument:
                     yield len(node.indices)
                 elif isinstance(node, Name) and node.name == argument:
@@ -217,7 +230,8 @@ class Expansion:
         for turn in range(count):
             last = turn == count - 1
             keys = [r.name if last else f"{r.name} {turn + 1}" for r in results]
-            inner = Frame(block, frame, self._arguments(block, call, given), place=call.place)
+            arguments, defaults = self._arguments(block, call, given)
+            inner = Frame(block, frame, arguments, defaults, place=call.place)
             targets: dict[str, tuple[Frame, str]] = {}
             for result, key, name in zip(results, keys, block.results, strict=True):
                 if result.name in outer and last:
@@ -243,7 +257,8 @@ class Expansion:
             around = around.caller
         return self.blocks[call.name]
 
-    def _arguments(self, block: Block, call: Call, given: tuple[Node, ...]) -> dict[str, Node]:
+    def _arguments(self, block: Block, call: Call, given: tuple[Node, ...]) -> tuple[dict[str, Node], frozenset[str]]:
+        """What is given for each argument, and the arguments with their default values."""
         names = [name.name for name, _ in block.arguments]
         signature = f"{block.name.name}({', '.join(names)})"
         found = dict(zip(names, given, strict=False))
@@ -254,18 +269,17 @@ class Expansion:
                 what = "is given twice" if name in found else f"is no argument of {signature}"
                 raise Misread(call.place, f"{name} {what}")
             found[name] = value
-        for argument, default in block.arguments:
-            if argument.name not in found:
-                if default is None:
-                    raise Misread(call.place, f"the argument {argument.name} is missing: the block is {signature}")
-                found[argument.name] = default
-        return found
+        defaults = {name.name: value for name, value in block.arguments if name.name not in found}
+        for name, default in defaults.items():
+            if default is None:
+                raise Misread(call.place, f"the argument {name} is missing: the block is {signature}")
+            found[name] = default
+        return found, frozenset(defaults)
 
     def _count(self, times: Node, frame: Frame) -> int:
-        at: Frame | None = frame
         node = times
-        while isinstance(node, Name) and at is not None and node.name in at.arguments:
-            node, at = at.arguments[node.name], at.caller
+        while isinstance(node, Name) and node.name in frame.arguments:
+            node, frame = frame.given(node.name)
         if not isinstance(node, Number) or node.value.denominator != 1 or not 1 <= node.value <= MAX_STEPS:
             raise Misread(times.place, f"repeat needs a whole number from 1 to {MAX_STEPS}")
         return int(node.value)
@@ -301,9 +315,3 @@ def _declared(line: Line) -> list[str]:
     if isinstance(line, Declaration) and line.word in ("size", "input", "target", "parameter", "constant", "samples"):
         return [item.name.name for item in line.items]
     return [line.name.name] if isinstance(line, Stated | Function) else []
-
-
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
-    for part in parts(node):
-        yield from _nodes(part)

@@ -13,14 +13,23 @@ from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Index
 from derive.statement.keys import is_layer
 from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, LinesReader, Loader, read_text_lines
-from derive.statement.language.formulas import Definition, Formula, Meanings, Unsound, Variable, described
+from derive.statement.language.formulas import (
+    RESERVED,
+    Definition,
+    Formula,
+    Meanings,
+    Unsound,
+    Variable,
+    described,
+    numbered,
+)
 from derive.statement.language.lines import Declaration, Function, Item, Option, Promise, Stated
 from derive.statement.language.syntax import Array, Call, Chain, Name, Negative, Node, Number, Over, Power, parts
 from derive.statement.quantities import Entries, Size
 from derive.statement.specification import LEARNING, Learning
 from derive.text.errors import SpecError, StatementError
 from derive.text.known import misspelled
-from derive.text.source import Misread, Place, TextError
+from derive.text.source import Misread, Place, TextError, universal
 from derive.text.user_text import MAX_WIDTH, listed
 
 if TYPE_CHECKING:
@@ -47,8 +56,9 @@ class TextReader(Meanings):
         declarations: str = "",
         error: bool = True,
     ) -> None:
-        self.text, self.source, self.layer, self.declarations = text, source, layer, declarations
-        self.expansion = Expansion(text, load, read)
+        self.text, self.declarations = universal(text), universal(declarations)
+        self.source, self.layer = source, layer
+        self.expansion = Expansion(self.text, load, read)
         self.problems = self.expansion.problems
         self.frame = self.expansion.root
         self.values: dict[str, Any] = {}
@@ -126,14 +136,12 @@ class TextReader(Meanings):
 
     def _value(self, name: str, frame: Frame) -> Any:
         if name in frame.arguments:
-            node, caller = frame.arguments[name], frame.caller
-            assert caller is not None
-            if isinstance(node, Name):
-                return self._value(node.name, caller)
-            return self._in(caller, node)
+            node, home = frame.given(name)
+            return self._value(node.name, home) if isinstance(node, Name) else self._in(home, node)
         final = frame.names.get(name)
         if final is None and frame.caller is not None:
-            return self._value(name, frame.root) if frame.sees_root else None
+            found = self._value(name, frame.root) if frame.sees_root else None
+            return None if isinstance(found, Entries) else found
         final = name if final is None else final
         if final in self.unsound:
             raise Unsound
@@ -149,12 +157,12 @@ class TextReader(Meanings):
 
     def function(self, name: str) -> str:
         """The name of a function that an argument may stand for."""
-        frame: Frame | None = self.frame
-        while frame is not None and name in frame.arguments:
-            node = frame.arguments[name]
+        frame = self.frame
+        while name in frame.arguments:
+            node, frame = frame.given(name)
             if not isinstance(node, Name):
                 return name
-            name, frame = node.name, frame.caller
+            name = node.name
         return name
 
     def leading(self, name: str) -> tuple[str, ...]:
@@ -266,11 +274,15 @@ class TextReader(Meanings):
 
     def _size_line(self, item: Item, line: Declaration) -> None:
         name = self._final(item.name.name)
-        start = 1 if item.values is None else int(self.number(item.values))
+        start = 1 if item.values is None else self.number(item.values)
+        if item.values is not None and (
+            not isinstance(start, Fraction) or start.denominator > 1 or abs(start) > MAX_WIDTH
+        ):
+            raise Misread(item.values.place, "the first entry is a whole number, such as size n = 4 from 0")
         value = None
         if item.value is not None:
             value = self.size(item.value)
-        self.values[name] = self.statement.size(name, value, start)
+        self.values[name] = self.statement.size(name, value, int(start))
 
     def _data(self, item: Item, line: Declaration) -> None:
         name = self._final(item.name.name)
@@ -361,6 +373,11 @@ class TextReader(Meanings):
         name, place = line.name.name, line.place
         if self.value(name) is not None:
             raise Misread(place, f"{name} is {described(self.value(name))} already: choose another name")
+        if name in RESERVED:
+            raise Misread(place, f"{name} is a function of the language: choose another name, such as {name}_")
+        called = [a.name for a in line.arguments]
+        if twice := [a for n, a in enumerate(called) if a in called[:n]]:
+            raise Misread(place, f"{name} has two arguments {twice[0]}: choose another name for one")
         others = tuple(Symbol(a.name, real=True) for a in line.arguments[1:])
         scope: Any = {}
         arguments = {a.name: s for a, s in zip(line.arguments, (X, *others), strict=True)}
@@ -373,8 +390,7 @@ class TextReader(Meanings):
             if len(given) != len(line.arguments) or node.options:
                 wanted = ", ".join(a.name for a in line.arguments)
                 raise Misread(node.place, f"{name} has {len(line.arguments)} arguments: write {name}({wanted})")
-            applied: Expr = made(*given)
-            return applied
+            return numbered(made(*given))
 
         self.values[self._final(name)] = apply
 

@@ -9,7 +9,7 @@ from derive.statement.keys import LAYERS_FOLDER
 from derive.statement.language.blocks import Loader
 from derive.text.errors import StatementError
 from derive.text.known import misspelled
-from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place
+from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place, universal
 from derive.text.user_text import shown_path
 
 
@@ -28,7 +28,7 @@ def read_text(path: str | Path) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise StatementError(f"{where}: cannot be read ({reason.lower()})") from None
     try:
-        return data.decode("utf-8-sig")
+        return universal(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise StatementError(f"{where}, line {line}: this is not UTF-8 text") from None

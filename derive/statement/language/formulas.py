@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from sympy import Add, And, Expr, Integer, Max, Min, Mul, Not, Or, Piecewise, Rational, pi, sqrt
+from sympy import Add, And, Expr, Integer, Max, Min, Mul, Not, Or, Piecewise, Rational, exp, log, pi, sqrt
 
 from derive.calculus.cases import Cases
-from derive.calculus.functions import SCALAR_FUNCTIONS, X
+from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
 from derive.calculus.index import SAMPLE_AXIS, Axis, Index, delta
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.statement.language.syntax import (
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from derive.statement.stated import StatementBuilder
 
 MAX_BITS, MAX_EXPONENT = 4_000, 1_000
+#: The greatest logarithm of a number that is no fraction; SymPy computes larger ones digit by digit.
+MAX_LOGARITHM = 1_000
 
 #: The functions of one number, by their names in a text.
 ELEMENTARY: dict[str, Callable[[Expr], Expr]] = {
@@ -54,6 +56,8 @@ REDUCTIONS = ("sum", "mean", "max", "min", "prod", "logsumexp")
 #: What is normalised over an index that stays free.
 NORMALISED = ("softmax", "log_softmax")
 _KNOWN = (*REDUCTIONS, *NORMALISED, "where", "delta", "diff")
+#: What no other function can be called.
+RESERVED = frozenset((*ELEMENTARY, *_KNOWN))
 
 
 class Unsound(Exception):
@@ -131,7 +135,10 @@ class Formula:
         elif isinstance(node, Call) and self.reduces(node):
             body, *indices = node.arguments
             variables = [self._variable(index, node.name) for index in indices]
-            if node.name in NORMALISED:
+            twice = [v for n, v in enumerate(variables) if v.name in {other.name for other in variables[:n]}]
+            if twice:
+                raise Misread(twice[0].place, f"{node.name} runs over {twice[0].name} twice")
+            if self._called(node) in NORMALISED:
                 for variable in variables:
                     if variable.name not in scope:
                         raise self._free(variable.name, variable.place)
@@ -142,7 +149,7 @@ class Formula:
                 self.bound[id(node)] = variables
             self.infer(body, inner)
             for variable in self.bound[id(node)]:
-                if node.name not in NORMALISED:
+                if self._called(node) not in NORMALISED:
                     self.require(variable)
         else:
             if isinstance(node, Call):
@@ -152,16 +159,22 @@ class Formula:
 
     def reduces(self, node: Call) -> bool:
         """Whether a call runs over indices: its other arguments then are names that mean nothing else."""
-        if node.name not in (*REDUCTIONS, *NORMALISED) or len(node.arguments) < 2:
+        name = self._called(node)
+        if name not in (*REDUCTIONS, *NORMALISED) or len(node.arguments) < 2:
             return False
-        return node.name not in ("max", "min") or all(
+        return name not in ("max", "min") or all(
             isinstance(a, Over) or (isinstance(a, Name) and self.meanings.value(a.name) is None)
             for a in node.arguments[1:]
         )
 
+    def _called(self, node: Call) -> str:
+        """The name of the function that is called: that of another one for an argument of a block."""
+        name = self.meanings.function(node.name)
+        return name if name in RESERVED or node.name not in RESERVED else node.name
+
     def _check_function(self, node: Call) -> None:
         """Raise Misread for a function that is not known."""
-        name, meaning = self.meanings.function(node.name), self.meanings.value(node.name)
+        name, meaning = self._called(node), self.meanings.value(node.name)
         if meaning is None and len(node.arguments) > 1 and (hint := self.meanings.block(node.name)):
             raise Misread(node.place, hint)
         if name in ELEMENTARY or name in _KNOWN or canonical(name, ACTIVATIONS) or callable(self.meanings.value(name)):
@@ -301,7 +314,7 @@ class Formula:
                 f"{name} is not stated before this line: move its equation up, or, for a recurrence, state a step as a "
                 "block and use it once for each step",
             )
-        meant = misspelled(name, self.meanings.names())
+        meant = misspelled(name, [known for known in self.meanings.names() if known != name])
         hint = f"did you mean {meant}?" if meant else "declare it, or state its equation, in a line before this one"
         return Misread(place, f"{name} is not stated: {hint}")
 
@@ -374,20 +387,39 @@ class Formula:
 
     def operand(self, node: Node, scope: Scope) -> Expr:
         """A formula that is a number."""
-        if isinstance(node, Comparison | Both | Over | Array):
+        if isinstance(node, Comparison | Both | Over):
             raise Misread(node.place, "a condition stands here, where a number is expected: write where(a > b, c, d)")
         return self.build(node, scope)
 
     def _power(self, node: Power, scope: Scope) -> Expr:
         base, exponent = self.operand(node.base, scope), self.operand(node.exponent, scope)
-        if exponent.is_Rational and not abs(exponent) <= MAX_EXPONENT:
+        if exponent.is_comparable and abs(exponent) > MAX_EXPONENT:
             raise Misread(node.place, f"the exponent is beyond {MAX_EXPONENT}")
         if base.is_Rational and exponent.is_Rational:
             if max(abs(base.p), base.q).bit_length() * abs(exponent) > MAX_BITS:
                 raise Misread(node.place, "this number has too many digits")
             if base == 0 and exponent < 0:
                 raise Misread(node.place, "this divides by 0")
-        return base**exponent
+        elif (
+            base.is_comparable
+            and exponent.is_comparable
+            and base != 0
+            and abs(exponent * log(abs(base))) > MAX_LOGARITHM
+        ):
+            raise Misread(node.place, "this number is too large, or too near 0")
+        return self._real(base**exponent, node)
+
+    def _exponential(self, argument: Expr, node: Call) -> Expr:
+        """The exponential, of which SymPy computes powers of numbers: of exp(n*log(3)), for instance."""
+        if any(term.is_comparable and abs(term) > MAX_LOGARITHM for term in Add.make_args(argument)):
+            raise Misread(node.place, f"{node.name} of a number beyond {MAX_LOGARITHM} is too large, or too near 0")
+        return exp(argument)
+
+    def _real(self, value: Expr, node: Node) -> Expr:
+        """A value that is real and finite, as far as it is a number."""
+        if value.is_number and (value.is_extended_real is False or value.is_finite is False):
+            raise Misread(node.place, "this has no real value")
+        return value
 
     def condition(self, node: Node, scope: Scope) -> Any:
         """A condition."""
@@ -407,7 +439,7 @@ class Formula:
             tensor, indices = self._slope(node)
             return tensor[tuple(self.position(i, scope) for i in indices)]
         called = self.meanings.value(node.name)
-        name = self.meanings.function(node.name)
+        name = self._called(node)
         if name == "where":
             condition, then, otherwise = self._several(node, 3, "where(condition, a, b)")
             return self.cases(
@@ -424,10 +456,10 @@ class Formula:
             called = self.meanings.value(name)
         if callable(called) and not isinstance(called, Expr):
             return called(node, [self.operand(a, scope) for a in node.arguments])
-
         if name in ELEMENTARY:
             (argument,) = self._several(node, 1, f"{name}(z[i])")
-            return ELEMENTARY[name](self.operand(argument, scope))
+            value = self.operand(argument, scope)
+            return self._real(self._exponential(value, node) if name == "exp" else ELEMENTARY[name](value), node)
         return self._activation(node, name, scope, s)
 
     def cases(self, condition: Any, then: Expr, otherwise: Expr) -> Expr:
@@ -456,7 +488,8 @@ class Formula:
 
     def applied(self, text: str, argument: Expr) -> Expr:
         """An activation of the catalogue, of a formula."""
-        return self.meanings.statement.apply(text, argument)
+        applied = self.meanings.statement.apply(text, argument)
+        return numbered(applied)
 
     def _several(self, node: Call, number: int, example: str, options: bool = False) -> tuple[Node, ...]:
         if len(node.arguments) != number or (node.options and not options):
@@ -473,20 +506,23 @@ class Formula:
         unread = [v for v in variables if v.index not in body.free_symbols]
         if unread:
             raise Misread(unread[0].place, f"{node.name} runs over {unread[0].name}, which the formula does not read")
-        if node.name in NORMALISED or node.name == "logsumexp":
-            powers = ELEMENTARY["exp"](body)
-            if node.name == "softmax":
+        name = self._called(node)
+        if name in NORMALISED or name == "logsumexp":
+            powers = self._exponential(body, node)
+            if name == "softmax":
                 return powers / s.sum(powers, *indices)
             summed = ELEMENTARY["log"](s.sum(powers, *indices))
-            return summed if node.name == "logsumexp" else body - summed
-        reduced: Expr = getattr(s, node.name)(body, *indices)
+            return summed if name == "logsumexp" else body - summed
+        reduced: Expr = getattr(s, name)(body, *indices)
         return reduced
 
     def _condition(self, node: Node, scope: Scope) -> Any:
         raise Misread(node.place, "a condition stands here, where a number is expected: write where(a > b, c, d)")
 
     def _no_number(self, node: Node, scope: Scope) -> Any:
-        raise Misread(node.place, "this is no number")
+        raise Misread(
+            node.place, "an array stands here, where a number is expected: declare a parameter that starts with it"
+        )
 
 
 _BUILT: dict[type, Callable[[Formula, Any, Scope], Any]] = {
@@ -499,7 +535,7 @@ _BUILT: dict[type, Callable[[Formula, Any, Scope], Any]] = {
     Call: Formula._call,
     Comparison: Formula._condition,
     Both: Formula._condition,
-    Over: Formula._no_number,
+    Over: Formula._condition,
     Array: Formula._no_number,
 }
 _COMPARED: dict[str, Callable[[Expr, Expr], Any]] = {
@@ -558,6 +594,18 @@ def _cases(value: Expr, condition: Any, otherwise: Expr) -> Expr:
     return Piecewise((value, condition), *(otherwise.args if inner else ((otherwise, True),)))
 
 
+def is_function(name: str) -> bool:
+    """Whether a name is that of a function of one number."""
+    return name in ELEMENTARY or (name in ACTIVATIONS and ACTIVATIONS[name].formula is not None)
+
+
+def numbered(applied: Expr) -> Expr:
+    """A function of entries as it is, and the value of one of numbers alone, which SymPy could not compare."""
+    if not applied.is_number or not isinstance(applied, Elementwise):
+        return applied
+    return applied.definition.xreplace(dict(zip((X, *applied.others), applied.args, strict=True))).doit()
+
+
 def described(value: Any) -> str:
     """What a name means, for a message."""
     if isinstance(value, Entries):
@@ -568,4 +616,5 @@ def described(value: Any) -> str:
 
 
 def _sized(said: str, axis: Axis) -> str:
-    return said if axis.sample else f"{said}, which has {axis.extent} entries,"
+    start = "" if axis.start == 1 else f" from {axis.start}"
+    return said if axis.sample else f"{said}, which has {axis.extent} entries{start},"

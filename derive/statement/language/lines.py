@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from derive.record import record
-from derive.statement.language.syntax import Call, Name, Node, Over, Read, name_of, parse
+from derive.statement.language.syntax import Call, Name, Node, Over, Read, name_of, nodes, parse
 from derive.text.known import misspelled
 from derive.text.source import Misread, Piece, Place, quoted
 
@@ -161,11 +161,23 @@ class Lines:
             raise Misread(rest.place, "a block begins with its name and its arguments, such as block dense(x, n, h)")
         name = name_of(rest.part(0, opening), "the name of a block")
         inner = rest.part(opening + 1, len(rest.text) - 1)
-        arguments = []
+        arguments, names = [], list[str]()
+        all_names = [_sides(part)[0].text for part in inner.split(",")]
         for part in inner.split(",") if inner.text else []:
             called, default = _sides(part)
             value = parse(default, "the default value") if default else None
-            arguments.append((name_of(called, "the name of an argument"), value))
+            argument = name_of(called, "the name of an argument")
+            if argument.name in names:
+                raise Misread(argument.place, f"the block {name.name} has two arguments {argument.name}")
+            names.append(argument.name)
+            for node in nodes(value) if value else ():
+                if isinstance(node, Name) and node.name in all_names[len(names) - 1 :]:
+                    raise Misread(
+                        node.place,
+                        f"the default value of {argument.name} reads {node.name}, an argument that does not stand "
+                        "before it",
+                    )
+            arguments.append((argument, value))
         if name.name in self.blocks:
             raise Misread(place, f"there is a block {name.name} already: choose another name")
         self.open, self.inner, self.results = (name, tuple(arguments), place), [], ()
@@ -179,8 +191,15 @@ class Lines:
         if not stated:
             raise Misread(began, f"the block {name.name} has no equation")
         last = stated[-1]
+        last = stated[-1]
         results = self.results or ((last.name,) if isinstance(last, Stated) else last.results[-1:])
         self.blocks[name.name] = Block(name, arguments, tuple(self.inner), results, began)
+        here = {n.name for entry in stated for n in (entry.results if isinstance(entry, Used) else [entry.name])}
+        for number, result in enumerate(results):
+            if result.name not in here:
+                raise Misread(result.place, f"{result.name} is no tensor that the block {name.name} states")
+            if result.name in {other.name for other in results[:number]}:
+                raise Misread(result.place, f"{result.name} is returned twice")
 
 
 def _declares(rest: Piece) -> bool:

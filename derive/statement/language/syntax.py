@@ -6,7 +6,7 @@ import ast
 import keyword
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -145,6 +145,7 @@ _FOREIGN = {
     ast.Not: "not is not known: turn the comparison round",
     ast.IfExp: "if and else are not known: write where(condition, a, b)",
     ast.Slice: "a colon has no meaning in an index: sum over an index, such as sum(x[i], i)",
+    ast.Tuple: "a comma stands between arguments and between indices only",
     ast.Starred: "a star before a name has no meaning",
     ast.NamedExpr: ":= has no meaning in a formula: state the part in a line of its own",
     ast.GeneratorExp: "for is not known: write sum(x[i], i)",
@@ -359,3 +360,10 @@ def parts(node: Node) -> tuple[Node, ...]:
         case Call():
             return (*node.arguments, *(value for _, value in node.options))
     return ()
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """A node, and all that are in it."""
+    yield node
+    for part in parts(node):
+        yield from nodes(part)
