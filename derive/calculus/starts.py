@@ -105,6 +105,8 @@ def _behind(expression: Expr, zero: Mapping[str, list[str]]) -> list[str]:
 
 def _said(name: str, what: str, base: Expr, zero: Mapping[str, list[str]]) -> str:
     behind, shown = _behind(base, zero), base.base.label if isinstance(base, Indexed) else base
+    if not behind:
+        return f"the equation of {name} {what} {cut(str(shown), _LONGEST)}, which is always 0"
     start = "another start" if len(behind) == 1 else "other starts"
     return (
         f"the equation of {name} {what} {cut(str(shown), _LONGEST)}, which is 0 before the first step: "

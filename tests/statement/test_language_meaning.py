@@ -96,3 +96,39 @@ def test_functions_of_numbers_alone_are_numbers():
 def test_an_activation_may_stand_in_a_case():
     text = NUMBERS + "E = (y - o)**2 + sum(where(pi < o, x[i], elu(x[i] * o)) * W[i], i)"
     derive(Statement(text)).check().require()
+
+
+def test_a_text_tells_functions_apart_that_have_one_name_or_that_of_another():
+    from sympy import exp, pi
+
+    from derive.calculus.functions import X, elementwise
+
+    s = Statement()
+    n = s.size("in", 3)
+    x, y, W, number = s.input("x", n), s.target("and", n), s.parameter("for", n, n), s.constant("pi", 2)
+    i, j = s.indices("i j", n, n)
+    one, two, three, four = (elementwise(*f) for f in [("f", X**2), ("f", X**3), ("exp", X + X**2), ("relu", X / 2)])
+    z = s.define("if", i, s.sum(W[i, j] * one(x[j]), j) + two(x[i]) + three(x[i]) + exp(x[i]))
+    s.error(s.mean((y[i] - number * pi * four(z[i])) ** 2, i))
+    text = derive(s).equations()
+    assert derive(Statement(text)).equations() == text
+    assert equations(text) == [
+        "if_ = exp(x[i, same sample]) + exp1(x[i, same sample]) + f1(x[i, same sample])"
+        " + Sum(f(x[j, same sample])*for_[i, j], (j, 1, 3))",
+        "E = Sum((-pi*pi_*relu(if_[i, same sample]) + and_[i, same sample])**2, (i, 1, 3), (same sample, 1, m))/(3*m)",
+    ]
+    assert "function relu(x) = x / 2" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("z_i = \\éo(b_i)", "the character latin small letter e with acute has no place"),
+        ("z_i = \\\x01(b_i)", "the character '\\x01' has no place"),
+        ("p = 0 w_1, L = -y \\log p", "the equation of L takes the logarithm of p, which is always 0"),
+    ],
+)
+def test_latex_with_strange_signs_is_refused(text, said):
+    with pytest.raises(StatementError) as caught:
+        Statement.from_latex(text, "input x[3]\ntarget y\nparameter w[3]").forward_pass().refreshed()
+    assert said in str(caught.value)

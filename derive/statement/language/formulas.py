@@ -57,7 +57,7 @@ REDUCTIONS = ("sum", "mean", "max", "min", "prod", "logsumexp")
 NORMALISED = ("softmax", "log_softmax")
 _KNOWN = (*REDUCTIONS, *NORMALISED, "where", "delta", "diff")
 #: What no other function can be called.
-RESERVED = frozenset((*ELEMENTARY, *_KNOWN))
+RESERVED = frozenset((*ELEMENTARY, *_KNOWN, "pi"))
 
 
 class Unsound(Exception):

@@ -38,8 +38,8 @@ from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
-from derive.catalogue.activations import ACTIVATIONS
-from derive.statement.language.formulas import ELEMENTARY
+from derive.catalogue.activations import ACTIVATIONS, activation
+from derive.statement.language.formulas import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
 from derive.statement.specification import Specification
 from derive.text.entry_text import base_name, number_text
@@ -57,15 +57,25 @@ def equations_text(forward: ForwardPass, specification: Specification) -> str:
 class _Writer:
     def __init__(self, forward: ForwardPass, specification: Specification) -> None:
         self.forward, self.specification = forward, specification
-        self.functions: dict[str, str] = {}
+        self.functions: dict[Any, str] = {}
+        self.called: dict[Any, str] = {}
         self.sizes: dict[tuple[Axis, str], str] = {}
         tensors = forward.tensors.values()
         self.widths = {s.name for t in tensors for a in t.axes if not a.sample for s in a.extent.free_symbols}
-        self.taken = {*forward.tensors, *forward.constants, *self.widths, SAMPLES.name, *ELEMENTARY, *ACTIVATIONS}
+        self.taken = {*forward.tensors, *forward.constants, *self.widths, SAMPLES.name, *RESERVED, *ACTIVATIONS}
         self.explicit = False
+        formulas = [e.expression for e in forward.equations]
+        formulas += [type(f).definition for formula in formulas for f in formula.atoms(Elementwise)]
+        self.reads_pi = any(formula.has(pi) for formula in formulas)
         for tensor in tensors:
             for axis in (*tensor.axes, *([tensor.places] if tensor.places else [])):
                 self.size(axis)
+
+    def name(self, name: str) -> str:
+        """A name in the text: the words of its syntax are none, and neither is pi where the number stands."""
+        if is_name(name) and not (name == "pi" and self.reads_pi):
+            return name
+        return next(n for n in (name + "_" * k for k in itertools.count(1)) if n not in self.taken)
 
     def text(self) -> str:
         """All lines."""
@@ -82,11 +92,12 @@ class _Writer:
             return str(SAMPLES.name)
         if (axis, axis.name) in self.sizes:
             return self.sizes[axis, axis.name]
-        name = axis.name if axis.name.isidentifier() else ""
+        name = self.name(axis.name) if axis.name.isidentifier() else ""
+        extent = self.name(axis.extent.name) if axis.extent.is_Symbol else str(axis.extent)
         plain = axis.start == 1 and (axis.extent.is_Integer or axis.extent.is_Symbol)
         if not name and plain:
-            return str(axis.extent)
-        if not name or name in {*self.sizes.values()} - {str(axis.extent)}:
+            return extent
+        if not name or name in {*self.sizes.values()} - {extent}:
             names = (f"{name or 'n'}{n}" for n in itertools.count(1))
             name = next(n for n in names if n not in {*self.taken, *self.sizes.values()})
         self.sizes[axis, axis.name] = name
@@ -94,9 +105,9 @@ class _Writer:
 
     def _declarations(self) -> list[str]:
         forward = self.forward
-        sizes = sorted(self.widths)
+        sizes = sorted(map(self.name, self.widths))
         for (axis, _), name in self.sizes.items():
-            if not (axis.extent.is_Symbol and axis.extent.name == name and axis.start == 1):
+            if not (axis.extent.is_Symbol and self.name(axis.extent.name) == name and axis.start == 1):
                 start = "" if axis.start == 1 else f" from {axis.start}"
                 sizes.append(f"{name} = {axis.extent}{start}")
         lines = [("size", sizes)]
@@ -104,20 +115,22 @@ class _Writer:
         for word in ("input", "target"):
             lines.append((word, [self._data(t) for t in forward.inputs if t.role == word and t.about is None]))
         lines.append(("parameter", [self._parameter(p) for p in forward.parameters]))
-        lines.append(("constant", [f"{n} = {_number(v)}" for n, v in forward.constants.items()]))
+        lines.append(("constant", [f"{self.name(n)} = {_number(v)}" for n, v in forward.constants.items()]))
         said = [f"{word} {', '.join(items)}" for word, items in lines if items]
         for promise in forward.promises:
             tensor = promise.tensor
             if isinstance(promise, SumsToOne):
                 over = f" over {self.size(tensor.axes[promise.axis])}" if promise.axis else ""
-                said.append(f"promise sums_to_one {tensor.name}{over}")
+                said.append(f"promise sums_to_one {self.name(tensor.name)}{over}")
             else:
-                said.append(f"promise {_PROMISES[type(promise)]} {tensor.name}")
-        return said + ([f"gradient {', '.join(forward.sought)}"] if forward.sought and not forward.upstream else [])
+                said.append(f"promise {_PROMISES[type(promise)]} {self.name(tensor.name)}")
+        return said + (
+            [f"gradient {', '.join(map(self.name, forward.sought))}"] if forward.sought and not forward.upstream else []
+        )
 
     def _tensor(self, tensor: Tensor) -> str:
         sides = ", ".join(self.size(axis) for axis in tensor.axes if not axis.sample)
-        return f"{tensor.name}[{sides}]" if sides else tensor.name
+        return f"{self.name(tensor.name)}[{sides}]" if sides else self.name(tensor.name)
 
     def _data(self, tensor: Tensor) -> str:
         values = f" in {self.size(tensor.places)}" if tensor.places else ""
@@ -141,8 +154,8 @@ class _Writer:
 
     def _ends(self) -> list[str]:
         if self.forward.upstream:
-            return [f"backward {', '.join(t.about.name for t in self.forward.upstream if t.about)}"]
-        return [f"output {', '.join(self.forward.outputs)}"] if self.forward.outputs else []
+            return [f"backward {', '.join(self.name(t.about.name) for t in self.forward.upstream if t.about)}"]
+        return [f"output {', '.join(map(self.name, self.forward.outputs))}"] if self.forward.outputs else []
 
     # Equations.
 
@@ -153,7 +166,7 @@ class _Writer:
         formula = _Formula(self, equation.indices, equation.expression, hidden)
         right = formula.write(equation.expression)
         left = ", ".join(formula.left(i) for i in equation.indices if i != hidden)
-        return f"{equation.target.name}{f'[{left}]' if left else ''} = {right}"
+        return f"{self.name(equation.target.name)}{f'[{left}]' if left else ''} = {right}"
 
     def _error(self, equation: Equation) -> str:
         """The error: of each term that is the mean over the samples, what is averaged."""
@@ -163,7 +176,7 @@ class _Writer:
             less = subtracted(what)
             part = _Formula(self, (), what, hidden).write(-what if less else what, _PRODUCT)
             text += (f" - {part}" if less else f" + {part}") if text else f"-{part}" if less else part
-        return f"{equation.target.name} = {text}"
+        return f"{self.name(equation.target.name)} = {text}"
 
     def _averaged(self, number: Expr, summed: Expr) -> tuple[Expr, Index] | None:
         if not isinstance(summed, Sum):
@@ -177,13 +190,16 @@ class _Writer:
 
     def function(self, function: Any) -> str:
         """The name of a function that is stated in a line of its own."""
-        name: str = function.title
-        if name not in self.functions:
+        if function not in self.called:
+            taken = {*self.forward.tensors, *self.forward.constants, *self.widths, *RESERVED, *self.called.values()}
+            numbered = (f"{function.title}{n}" for n in itertools.count(1))
+            name = next(n for n in itertools.chain([function.title], numbered) if n not in taken and is_name(n))
+            self.called[function] = name
             names = ", ".join(["x", *(s.name for s in function.others)])
-            self.functions[name] = ""
+            self.functions[function] = ""
             body = _Formula(self, (), function.definition, None).write(function.definition)
-            self.functions[name] = f"function {name}({names}) = {body}"
-        return name
+            self.functions[function] = f"function {name}({names}) = {body}"
+        return self.called[function]
 
 
 def _reads_only(expression: Expr, own: Index) -> bool:
@@ -241,11 +257,11 @@ class _Formula:
     def _symbol(self, node: Any) -> tuple[str, int]:
         if isinstance(node, Index):
             return self.letters[node], _ATOM
-        return str(node.name), _ATOM
+        return self.writer.name(str(node.name)), _ATOM
 
     def _entry(self, node: Any) -> tuple[str, int]:
         inner = [self.write(i) for i in node.indices if i != self.hidden]
-        name = node.base.label.name
+        name = self.writer.name(node.base.label.name)
         return f"{name}[{', '.join(inner)}]" if inner else name, _ATOM
 
     def _sum(self, node: Any) -> tuple[str, int]:
@@ -328,7 +344,7 @@ class _Formula:
         function = type(node)
         arguments = [self.write(a) for a in node.args]
         name = base_name(function.label)
-        if name in ACTIVATIONS and not function.order and not function.others:
+        if name in ACTIVATIONS and function.definition == activation(function.label).formula:
             options = function.label[len(name) + 1 : -1]
             return f"{name}({', '.join([*arguments, *([options] if options else [])])})", _ATOM
         return f"{self.writer.function(function)}({', '.join(arguments)})", _ATOM

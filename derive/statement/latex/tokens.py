@@ -98,7 +98,7 @@ _SIGNS = {
     **{",": "COMMA", ";": "COMMA", ".": "DOT", "|": "BAR", "'": "PRIME", "&": "AMP", "~": "skip", "·": "TIMES"},
     **{"≤": "LESS", "≥": "LESS", "…": "DOTS", ":": "COLON", "!": "FACTORIAL"},
 }
-_ESCAPED = {**dict.fromkeys((r"\,", r"\;", r"\:", r"\!", "\\ ", r"\>", r"\/", "\\\n"), "skip"), r"\{": "LCURLY"}
+_ESCAPED = {**dict.fromkeys((r"\,", r"\;", r"\:", r"\!", "\\ ", "\\\t", r"\>", r"\/", "\\\n"), "skip"), r"\{": "LCURLY"}
 _ESCAPED |= {r"\}": "RCURLY", r"\\": "ROW", r"\|": "matrix", r"\[": "open", r"\]": "close", r"\(": "open"}
 _ESCAPED |= {r"\)": "close", r"\-": "skip"}
 #: What is written for a token in the trees, where it differs.
@@ -425,7 +425,12 @@ class _Plain:
 
     def _sign(self, each: Token, kind: str | None) -> Iterator[Token]:
         if kind is None:
-            shown = str(each) if each.isascii() else unicodedata.name(each, ascii(str(each))).lower()
+            # a sign, or one after a backslash
+            shown = (
+                str(each)
+                if each.isprintable() and each.isascii()
+                else unicodedata.name(each[-1], ascii(each[-1])).lower()
+            )
             hint = "" if each.isascii() else r": write a command for it, such as \hat{y} for an accent"
             raise Misread(place_of(each), f"the character {shown} has no place in a formula{hint}")
         if kind in _REFUSED:
