@@ -160,7 +160,7 @@ def test_typing_errors(given: str, known: Any, meant: str | None) -> None:
 
 def test_every_typing_error_in_a_long_name_is_recognised() -> None:
     for catalogue in CATALOGUES.values():
-        for name in (n for n in catalogue if len(folded(n)) > 7 and not any(map(str.isdigit, n))):
+        for name in (n for n in catalogue if len(folded(n)) > 8 and not any(map(str.isdigit, n))):
             slips = [name[:i] + name[i + 1 :] for i in range(1, len(name))]
             slips += [name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(1, len(name) - 1)]
             wrong = {s: m for s in slips if not any(map(str.isdigit, s)) and (m := misspelled(s, catalogue)) != name}
