@@ -81,6 +81,7 @@ def _off(module: Any, name: str, function: Any) -> Iterator[tuple[Array, Array, 
 
 def _relative(found: Array, truth: Array) -> Array:
     same = np.isnan(truth) | (found == truth) | (np.maximum(np.abs(found), np.abs(truth)) < SMALLEST)
+    same |= np.isinf(truth) & ~np.isfinite(found)  # a value beyond float64 is none, whether infinite or NaN
     with np.errstate(all="ignore"):
         off = np.abs(found - truth) / np.where(same, 1, np.abs(truth))
     return np.where(same, 0, np.where(np.isnan(off), np.inf, off))
