@@ -268,3 +268,10 @@ def test_the_summary_of_a_layer_without_shared_factors_has_its_gradients():
     layer = derive(Statement("input z[4]\np[i] = softmax(z[i], i)\nbackward p"))
     first, _, *lines = layer.summary()
     assert first.endswith("There are no parameters.") and [line.partition(" =")[0] for line in lines] == ["∂E/∂z"]
+
+
+def test_a_factor_that_not_all_parameters_share_is_not_called_so():
+    text = "input x[3]\ntarget y\nparameter w[3], theta\nsigma = exp(theta)\nq = sum(w[i] * x[i], i)\n"
+    error = "E = ((y - q) / sigma)**2 + log(sigma)"
+    page = derive(Statement(text + error)).markdown(detail="brief")
+    assert "Several parameters share the factor" in page and "All parameters share" not in page

@@ -14,7 +14,7 @@ from derive.arrays.matrix import Array, Transpose, walk
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import multiplications, multiplications_by_chain
 from derive.calculus.functions import A, derivative, output_form
-from derive.calculus.index import Axis, Tensor
+from derive.calculus.index import Axis, Tensor, symbols_read
 from derive.calculus.program import Passage
 from derive.calculus.reading_order import subtracted
 from derive.calculus.roles import Role
@@ -273,7 +273,10 @@ def _side_by_side(view: View) -> Text:
     if view.coupled:
         dots += " The sums run over the samples of the batch, too."
     if not _coloured(view):
-        return say("All parameters share the factor in green square brackets:" + dots)
+        (factor,) = view.single.stage("factor")
+        read = (symbols_read(s.equation.expression) for s in view.single.stage("gradient"))
+        whose = "All parameters" if all(factor.target.name in names for names in read) else "Several parameters"
+        return say(f"{whose} share the factor in green square brackets:" + dots)
     layered = any(p.layer is not None for p in view.batch.parameters)
     if _repeats(view):
         return say(
