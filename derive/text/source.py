@@ -124,7 +124,7 @@ def logical_lines(text: str, file: str = "") -> Iterator[Piece]:
     Raises Misread for a text that is too long, nested too deep, or has a character that no formula has.
     """
     if len(text) > MAX_CHARACTERS:
-        raise Misread(Place(1, 1), f"the text has {len(text)} characters, where {MAX_CHARACTERS} are the limit")
+        raise Misread(Place(1, 1), f"the text has more than {MAX_CHARACTERS} characters, which is the limit")
     began, kept, opened = 1, list[str](), list[tuple[str, Place]]()
     for number, line in enumerate(text.split("\n"), 1):
         code = line.partition("#")[0].rstrip()

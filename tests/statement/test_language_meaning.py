@@ -132,3 +132,18 @@ def test_latex_with_strange_signs_is_refused(text, said):
     with pytest.raises(StatementError) as caught:
         Statement.from_latex(text, "input x[3]\ntarget y\nparameter w[3]").forward_pass().refreshed()
     assert said in str(caught.value)
+
+
+def test_a_file_of_blocks_means_the_same_whatever_the_text_has(tmp_path):
+    (tmp_path / "one.eq").write_text("use two\nblock f(x)\n o = g(x)\nend\n")
+    (tmp_path / "two.eq").write_text("use one\nblock g(x)\n o[i] = x[i]**2\nend\n")
+    (tmp_path / "net.eq").write_text(f"use one\n{DATA}block g(x)\n o[i] = x[i] + 1\nend\no = f(x){ERROR}")
+    found = Statement.from_file(tmp_path / "net.eq").forward_pass().equations[0]
+    assert str(found.expression) == "x[t, i, same sample]**2"
+    (tmp_path / "net.eq").write_text(f"use one, two\n{DATA}block g(x)\n o[i] = x[i] + 1\nend\no = f(x){ERROR}")
+    with pytest.raises(StatementError, match="two has a block g, and there is one here"):
+        Statement.from_file(tmp_path / "net.eq")
+    (tmp_path / "three.eq").mkdir()
+    (tmp_path / "net.eq").write_text(f"use three\n{DATA}o = f(x){ERROR}")
+    with pytest.raises(StatementError, match="there is no file three.eq: put"):
+        Statement.from_file(tmp_path / "net.eq")

@@ -124,7 +124,7 @@ def test_a_link_that_leaves_the_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"#" * 500_000, "line 1 of twice: the text has 400001 characters, where 100000 are the limit"),
+        (b"#" * 500_000, "line 1 of twice: the text has more than 100000 characters, which is the limit"),
         (b"\xff\xfe", "this is not UTF-8 text"),
         (b"", "twice has lines outside of blocks"),
         (b"z = 1", "twice has lines outside of blocks"),

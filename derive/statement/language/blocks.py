@@ -86,16 +86,16 @@ class Expansion:
     def __init__(self, text: str, load: Loader | None = None, read: LinesReader = read_text_lines) -> None:
         self.problems: list[tuple[Place, str]] = []
         self._load = load
-        self._imported: set[str] = set()
+        self._imported: dict[str, dict[str, Block]] = {}
         self._missing: set[str] = set()
         self._declared: list[tuple[str, Frame, str]] = []
         self._linked: list[tuple[Frame, str, tuple[Frame, str]]] = []
-        self._arities: dict[tuple[str, str], int | None] = {}
+        self._arities: dict[tuple[str, str, str], int | None] = {}
         self.steps: list[Step] = []
         self.root = Frame()
         found = read(text, self.problems)
-        self.blocks, self.broken = found.blocks, found.broken
-        for block in self.blocks.values():
+        self._blocks, self.broken = {"": found.blocks}, found.broken
+        for block in found.blocks.values():
             if len(block.arguments) == 1 and is_function(block.name.name):  # f(x) would be both
                 self.problems.append(
                     (block.name.place, f"{block.name.name} is a function of the language: choose another name")
@@ -105,12 +105,16 @@ class Expansion:
         self._put(found.lines, self.root)
         self._name()
 
+    def blocks(self, place: Place) -> dict[str, Block]:
+        """The blocks that are known at a place: those of its file, and of the files that this one uses."""
+        return self._blocks.get(place.file, {})
+
     def arity(self, block: Block, argument: str) -> int | None:
         """The largest number of indices with which a block reads an argument; None if it reads it nowhere.
 
         A block within the block may read fewer, since it then is applied entry by entry.
         """
-        key = block.name.name, argument
+        key = block.place.file, block.name.name, argument
         if key not in self._arities:
             self._arities[key] = None
             found = [number for line in block.lines for number in self._reads(line, argument)]
@@ -119,8 +123,7 @@ class Expansion:
 
     def _reads(self, line: Line, argument: str) -> Iterator[int]:
         called = self.called(line)
-        if called is not None and called[1].name in self.blocks:
-            inner = self.blocks[called[1].name]
+        if called is not None and (inner := self.blocks(line.place).get(called[1].name)) is not None:
             given = dict(zip((name.name for name, _ in inner.arguments), called[1].arguments, strict=False))
             for name, node in {**given, **dict(called[1].options)}.items():
                 number = self.arity(inner, name) if isinstance(node, Name) and node.name == argument else None
@@ -138,22 +141,31 @@ class Expansion:
         if isinstance(line, Used):
             return line.results, line.call, line.times
         if isinstance(line, Stated) and not line.indices and isinstance(line.formula, Call):
-            if line.formula.name in self.blocks:
+            if line.formula.name in self.blocks(line.place):
                 return (line.name,), line.formula, None
         return None
 
     def _import(self, line: Import) -> None:
         for name in line.names:
             try:
-                self._import_file(name)
+                self._import_file(name, self.blocks(line.place))
             except Misread as problem:
                 self.problems.append((problem.place, problem.message))
                 self._missing.add(name.name)
 
-    def _import_file(self, name: Name) -> None:
-        if name.name in self._imported:
-            return
-        self._imported.add(name.name)
+    def _import_file(self, name: Name, into: dict[str, Block]) -> None:
+        """Add the blocks of a file to those that are known where it is used."""
+        if name.name not in self._imported:
+            self._imported[name.name] = {}
+            self._read_file(name)
+        for called, block in self._imported[name.name].items():
+            if into.setdefault(called, block) is not block:
+                where = f"in {into[called].place.file}" if into[called].place.file else "here"
+                raise Misread(
+                    name.place, f"{name.name} has a block {called}, and there is one {where}: rename one of them"
+                )
+
+    def _read_file(self, name: Name) -> None:
         if self._load is None:
             raise Misread(name.place, f"{name.name} cannot be read, since this text has no folder")
         problems: list[tuple[Place, str]] = []
@@ -165,12 +177,11 @@ class Expansion:
         stated = next((line for line in lines if not isinstance(line, Import)), None)
         if stated is not None or not blocks:
             raise Misread(name.place, f"{name.name} has lines outside of blocks: a file that is used has blocks only")
+        self._imported[name.name], self._blocks[name.name] = blocks, {**blocks}
         for line in lines:
             assert isinstance(line, Import)
             for inner in line.names:
-                self._import_file(Name(inner.name, name.place))
-        for called, block in blocks.items():
-            self.blocks.setdefault(called, block)
+                self._import_file(Name(inner.name, name.place), self._blocks[name.name])
 
     # Putting in.
 
@@ -246,16 +257,17 @@ class Expansion:
             given = (*(Name(key, call.place) for key in keys[:1]), *call.arguments[1:])
 
     def _block(self, call: Call, frame: Frame) -> Block:
-        if call.name not in self.blocks:
-            meant = misspelled(call.name, self.blocks)
-            known = f"there are {listed(self.blocks)}" if self.blocks else "there is none"
+        blocks = self.blocks(call.place)
+        if call.name not in blocks:
+            meant = misspelled(call.name, blocks)
+            known = f"there are {listed(blocks)}" if blocks else "there is none"
             raise Misread(call.place, f"{call.name} is no block: {f'did you mean {meant}?' if meant else known}")
         around: Frame | None = frame
         while around is not None:
-            if around.block is self.blocks[call.name]:
+            if around.block is blocks[call.name]:
                 raise Misread(call.place, f"the block {call.name} uses itself")
             around = around.caller
-        return self.blocks[call.name]
+        return blocks[call.name]
 
     def _arguments(self, block: Block, call: Call, given: tuple[Node, ...]) -> tuple[dict[str, Node], frozenset[str]]:
         """What is given for each argument, and the arguments with their default values."""

@@ -172,7 +172,7 @@ class TextReader(Meanings):
 
     def block(self, name: str) -> str:
         """How a block of the text, or a layer of the catalogue, is used."""
-        if name in self.expansion.blocks:
+        if name in self.expansion.blocks(self.place):
             return f"{name} is a block: write o = {name}(...) in a line of its own"
         return f"{name} is a layer of the catalogue: write use {name} in a line before" if is_layer(name) else ""
 

@@ -52,7 +52,8 @@ def load_from(folder: Path | None = None) -> Loader:
                     return read_text(path)
                 except StatementError as problem:
                     raise Misread(place, str(problem)) from None
-        meant = misspelled(name, sorted(found.stem for home in homes for found in home.glob(f"*{SUFFIX}")))
+        known = {found.stem for home in homes for found in home.glob(f"*{SUFFIX}") if found.is_file()}
+        meant = misspelled(name, sorted(known))
         here = "" if folder is None else f"put {name}{SUFFIX} into the folder of the text, or "
         hint = f"did you mean {meant}?" if meant else f"{here}take a layer of `derive list layers`"
         raise Misread(place, f"there is no file {name}{SUFFIX}: {hint}")

@@ -164,7 +164,7 @@ class Equations:
         self.defined: set[str] = set()
         try:
             if len(text) > MAX_CHARACTERS:
-                raise Misread(Place(1, 1), f"the text has {len(text)} characters, where {MAX_CHARACTERS} are the limit")
+                raise Misread(Place(1, 1), f"the text has more than {MAX_CHARACTERS} characters, which is the limit")
             for display in self._displays(self._lexed(text)):
                 self._equations(list(_limited(_Plain(display, self.defined, self.problems).tokens())))
         except Misread as problem:
