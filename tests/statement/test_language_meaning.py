@@ -49,6 +49,11 @@ def test_blocks_mean_what_they_read_as(text, plain):
     assert equations(DATA + text + ERROR) == equations(DATA + plain + ERROR)
 
 
+def test_an_index_of_the_text_is_its_own_also_if_a_block_has_a_tensor_of_that_name():
+    text = DATA + "block f(x)\n t[p] = 2 * x[p]\n o[r] = t[r]\nend\no = f(x)" + ERROR
+    assert equations(text)[2:] == equations(text.replace("t[p]", "u[p]").replace("t[r]", "u[r]"))[2:] != []
+
+
 @pytest.mark.parametrize("end", ["\r", "\r\n"])
 def test_lines_may_end_in_any_way(end):
     text = NUMBERS + "# a note\nE = (y -\n  o)**2"
@@ -141,9 +146,9 @@ def test_a_file_of_blocks_means_the_same_whatever_the_text_has(tmp_path):
     found = Statement.from_file(tmp_path / "net.eq").forward_pass().equations[0]
     assert str(found.expression) == "x[t, i, same sample]**2"
     (tmp_path / "net.eq").write_text(f"use one, two\n{DATA}block g(x)\n o[i] = x[i] + 1\nend\no = f(x){ERROR}")
-    with pytest.raises(StatementError, match="two has a block g, and there is one here"):
+    with pytest.raises(StatementError, match=r"two has a block g, and there is one here"):
         Statement.from_file(tmp_path / "net.eq")
     (tmp_path / "three.eq").mkdir()
     (tmp_path / "net.eq").write_text(f"use three\n{DATA}o = f(x){ERROR}")
-    with pytest.raises(StatementError, match="there is no file three.eq: put"):
+    with pytest.raises(StatementError, match=r"there is no file three\.eq: put"):
         Statement.from_file(tmp_path / "net.eq")

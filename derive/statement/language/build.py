@@ -134,6 +134,10 @@ class TextReader(Meanings):
         """What a name means in the frame; None if nothing."""
         return self._value(name, self.frame)
 
+    def own(self, name: str) -> Any:
+        """The same for a name that is declared in the frame, or where its block stands."""
+        return None if self.frame.caller is None and name not in self.frame.names else self.value(name)
+
     def _value(self, name: str, frame: Frame) -> Any:
         if name in frame.arguments:
             node, home = frame.given(name)

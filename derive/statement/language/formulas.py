@@ -92,6 +92,10 @@ class Meanings:
         """A tensor, a constant, a size, a function or a number, or None. Raises Unsound."""
         raise NotImplementedError
 
+    def own(self, name: str) -> Any:
+        """The same for a name that is declared where the formula stands, and not within a block that is used there."""
+        return self.value(name)
+
     def function(self, name: str) -> str:
         """The name of a function that an argument of a block may stand for."""
         raise NotImplementedError
@@ -163,7 +167,7 @@ class Formula:
         if name not in (*REDUCTIONS, *NORMALISED) or len(node.arguments) < 2:
             return False
         return name not in ("max", "min") or all(
-            isinstance(a, Over) or (isinstance(a, Name) and self.meanings.value(a.name) is None)
+            isinstance(a, Over) or (isinstance(a, Name) and self.meanings.own(a.name) is None)
             for a in node.arguments[1:]
         )
 
@@ -205,7 +209,7 @@ class Formula:
             return Variable(node.index, node.place, axis, "its declaration")
         if not isinstance(node, Name):
             raise Misread(node.place, f"{what} runs over indices, such as {what}(W[i, j], i, j)")
-        found = self.meanings.value(node.name)
+        found = self.meanings.own(node.name)
         if found is not None:
             raise Misread(node.place, f"{node.name} is {described(found)} and no index")
         return self.declared(Variable(node.name, node.place))
