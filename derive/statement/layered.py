@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
 
 from sympy import Rational, sympify
 
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import X
 from derive.calculus.properties import Values, values_of
 from derive.catalogue.activations import activation
 from derive.record import record
@@ -21,7 +20,7 @@ from derive.statement.language.build import TextReader
 from derive.statement.language.files import load_from
 from derive.statement.language.formulas import ELEMENTARY
 from derive.statement.language.lines import Block, Line, Stated
-from derive.statement.language.syntax import Call, Name, Node, parse, parts
+from derive.statement.language.syntax import Call, Name, nodes, parse
 from derive.statement.own import VARIABLES, Own, own
 from derive.statement.specification import Learning
 from derive.statement.stated import StatementBuilder
@@ -98,7 +97,7 @@ def layer(entry: str, where: str = "layers") -> Layer:
     """
     name = base_name(entry)
     expansion = Expansion(f"use {name}", load_from(LAYERS_FOLDER))
-    block = expansion.blocks[name]
+    block = expansion.blocks(Place(1, 1))[name]
     first, *others = [argument.name for argument, _ in block.arguments]
     if (
         not expansion.arity(block, first)
@@ -129,7 +128,7 @@ def _axes(expansion: Expansion, block: Block) -> int | None:
     for line in block.lines:
         called = expansion.called(line)
         if called is not None and result in [name.name for name in called[0]]:
-            return _axes(expansion, expansion.blocks[called[1].name])
+            return _axes(expansion, expansion.blocks(called[1].place)[called[1].name])
         if isinstance(line, Stated) and line.name.name == result:
             return len(line.indices)
     return None
@@ -143,18 +142,12 @@ def _is_called(expansion: Expansion, block: Block, argument: str) -> bool:
 def _calls(expansion: Expansion, line: Line, argument: str) -> bool:
     called = expansion.called(line)
     if called is None:
-        nodes = _nodes(line.formula) if isinstance(line, Stated) else ()
-        return any(isinstance(node, Call) and node.name == argument for node in nodes)
-    inner = expansion.blocks[called[1].name]
+        inside = nodes(line.formula) if isinstance(line, Stated) else ()
+        return any(isinstance(node, Call) and node.name == argument for node in inside)
+    inner = expansion.blocks(called[1].place)[called[1].name]
     pairs = zip(inner.arguments, called[1].arguments, strict=False)
     names = [name.name for (name, _), given in pairs if isinstance(given, Name) and given.name == argument]
     return any(_is_called(expansion, inner, name) for name in names)
-
-
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
-    for part in parts(node):
-        yield from _nodes(part)
 
 
 def names_in(layers: Widths) -> list[tuple[int, str]]:
@@ -238,9 +231,7 @@ def check_activation(stated: Own, where: str) -> None:
     reader = _read([], f"function {_TRIAL}({stated.arguments}) = ", stated, after, where, False)
     starts = [sympify(Fraction(repr(start))) for _, start in stated.parameters]
     for point in (-2, Rational(-1, 2), Rational(1, 2), 2):
-        applied = reader.values[_TRIAL](Call(_TRIAL, (), (), Place(1, 1)), [sympify(point), *starts])
-        function = type(applied)
-        value = function.definition.xreplace(dict(zip((X, *function.others), applied.args, strict=True)))
+        value = reader.values[_TRIAL](Call(_TRIAL, (), (), Place(1, 1)), [sympify(point), *starts])
         if not value.evalf().is_real:
             raise SpecError(f"{where} has no value at {stated.variable} = {point}: it needs one for any number")
 
@@ -281,7 +272,7 @@ def _number(value: float) -> str:
 
 
 def _names(formula: str) -> list[str]:
-    return [node.name for node in _nodes(parse(Piece(formula, Place(1, 1)))) if isinstance(node, Name)]
+    return [node.name for node in nodes(parse(Piece(formula, Place(1, 1)))) if isinstance(node, Name)]
 
 
 # The text.
