@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, preorder_traversal
+from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, postorder_traversal, preorder_traversal
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.cases import Cases, with_cases
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.normal_form import Stated, exact
+from derive.calculus.products import ProductOver
 from derive.calculus.roles import Role
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, listed
@@ -94,8 +96,15 @@ def _restricted(expression: Expr) -> Iterator[tuple[str, Expr]]:
 def _at_zero(expression: Any, zero: Mapping[str, Any]) -> Any:
     """A formula with 0 for the tensors ``zero``."""
     names = {n for n in expression.atoms(Indexed, Symbol) if symbols_read(n)[:1] and set(symbols_read(n)) & set(zero)}
-    value = expression.xreplace({n: Integer(0) for n in sorted(names, key=lambda n: not isinstance(n, Indexed))})
-    return value.replace(lambda e: isinstance(e, Sum) and e.function == 0, lambda _: Integer(0))
+    rule: dict[Any, Any] = {n: Integer(0) for n in sorted(names, key=lambda n: not isinstance(n, Indexed))}
+    for node in postorder_traversal(expression):  # SymPy compares no product or maximum of a number over an index
+        body = node.function.xreplace(rule) if isinstance(node, ExprWithLimits) else None
+        if body is not None and body.is_number:
+            entries = Mul(*(limit[0].axis.extent for limit in node.limits))
+            rule[node] = (
+                body * entries if isinstance(node, Sum) else body**entries if isinstance(node, ProductOver) else body
+            )
+    return expression.xreplace(rule)
 
 
 def _behind(expression: Expr, zero: Mapping[str, list[str]]) -> list[str]:

@@ -75,3 +75,9 @@ def test_a_tensor_that_is_0_at_the_start_is_followed() -> None:
     forward = closed(s, squares(s, y, g) + total(t[(i := s.supply.fresh(K)),], i), starts={"T": 0})
     with pytest.raises(StatementError, match=r"divides by r, which is 0 .*: give T another start than 0"):
         derive(forward)
+
+
+@pytest.mark.parametrize("extreme", ["max(prod(b[r], r), o)", "max(max(b[r], r), 1)", "min(prod(b[r] + 2, r), o, 9)"])
+def test_products_and_maxima_of_what_starts_at_0_are_compared(extreme: str) -> None:
+    text = "size n = 3\ninput x[n]\ntarget y\nparameter W[n], b[n] = 0\no = sum(W[i] * x[i], i)\nE = (y - o)**2 + "
+    Statement(text + extreme).forward_pass().check()
