@@ -109,9 +109,7 @@ def _complain(message: str, code: int) -> int:
 
 def _network(options: argparse.Namespace) -> int:
     if options.show_equations:
-        from derive.api import derive
-
-        sys.stdout.write(derive(_resolve(options)).equations())
+        sys.stdout.write(_derivation(_resolve(options), _equations_file(options)).equations())
         return 0
     read = _read(options)
     result = _derived(options) if read is None else cached(options, read, lambda: _derived(options))
@@ -127,11 +125,19 @@ def _derived(options: argparse.Namespace) -> Result:
     """Derive, check and render according to the options."""
     network = _resolve(options)
     edition = _edition(options)
-    from derive.api import derive
-
-    derivation = derive(network)
+    derivation = _derivation(network, _equations_file(options))
     report = _checked(derivation)
     return Result(derivation.specification.name, derivation.contents(edition), derivation.summary(), report)
+
+
+def _derivation(network: Network | Statement, file: Path | None) -> Derivation:
+    """Derive a network; an error about the equations of a file as a whole names the file."""
+    from derive.api import derive
+
+    try:
+        return derive(network)
+    except StatementError as error:
+        raise StatementError(str(error) if file is None else f"{shown_path(file)}: {error}") from None
 
 
 def _read(options: argparse.Namespace) -> list[Path] | None:
@@ -225,9 +231,7 @@ def _explain(options: argparse.Namespace) -> int:
     unfit = [name for name in edition.formats if files and name not in STORY_FORMATS]
     if unfit:
         raise Refused(f"{unfit[0]} is not a format of a story: give some of {', '.join(STORY_FORMATS)}")
-    from derive.api import derive
-
-    derivation = derive(network)
+    derivation = _derivation(network, _equations_file(options))
     if not files:
         print(derivation.explain(options.weight, edition.numbers, edition.detail))
         return 0

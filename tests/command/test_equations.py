@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("unit.eq").write_text(TEXT)
     Path("units.eq").write_text(UNITS)
+    Path("idle.eq").write_text("input x\ntarget y\nparameter w, c\nq = w * x\nE = (y - q)**2\n")
     return tmp_path
 
 
@@ -69,6 +70,7 @@ def test_all_errors_are_told_and_nothing_is_written(folder, capsys):
     ("arguments", "message"),
     [
         (["none.eq"], "none.eq: there is no such file"),
+        (["idle.eq"], "idle.eq: the error does not depend on the parameter c"),
         (["."], ".: cannot be read (is a directory)"),
         (["unit.eq", "--layers", "3,1"], "unrecognized arguments: --layers 3,1"),
         (["unit.eq", "--optimizer", "adm"], "unknown optimizer 'adm': did you mean adam"),
