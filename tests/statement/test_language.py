@@ -243,7 +243,9 @@ def test_hostile_texts_are_refused_at_once(name):
     began = time.process_time()
     with pytest.raises(StatementError):
         Statement(HEAD + HOSTILE[name] + END)
-    assert time.process_time() - began < 2, "not in the time of the text's length"
+    assert time.process_time() - began < 5, (
+        "not in the time of the text's length"
+    )  # milliseconds alone, more in a busy process
 
 
 @pytest.mark.parametrize("line", ["gradient x", "backward o"])

@@ -561,7 +561,7 @@ def test_hostile_texts_are_refused_at_once(name):
     begun = time.process_time()
     with pytest.raises(StatementError) as refused:
         Statement.from_latex(HOSTILE[name])
-    assert time.process_time() - begun < 1, "not in the time of the length"  # 0.1 s alone, more in a busy process
+    assert time.process_time() - begun < 5, "not in the time of the length"  # 0.1 s alone, more in a busy process
     assert len(str(refused.value)) < 20_000
 
 
