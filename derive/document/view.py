@@ -136,7 +136,8 @@ class View:
 
     def _adds_up(self, expression: Expr) -> bool:
         """Whether an equation of the error is a sum over the samples, or a sum of such sums, up to numbers."""
-        sums = {s.target.symbol for s in self.batch.stage("error")}
+        error = (s.target for s in self.batch.stage("error"))
+        sums = {t.symbol for t in error if not any(axis.sample for axis in t.axes)}
         for term in Add.make_args(expression):
             factors = Mul.make_args(term)
             over = [f for f in factors if f in sums or (isinstance(f, Sum) and _over_samples(f))]

@@ -275,3 +275,9 @@ def test_a_factor_that_not_all_parameters_share_is_not_called_so():
     error = "E = ((y - q) / sigma)**2 + log(sigma)"
     page = derive(Statement(text + error)).markdown(detail="brief")
     assert "Several parameters share the factor" in page and "All parameters share" not in page
+
+
+def test_an_error_of_parts_for_each_sample_combines_no_samples():
+    text = "input x[3]\ntarget y\nparameter w[3], theta\nsigma = exp(theta)\nq = sum(w[i] * x[i], i)\n"
+    error = "r = (y - q) / sigma\nE = log(sigma) * (1 + y**2) + r**2"
+    assert "combine samples" not in derive(Statement(text + error)).markdown()
