@@ -101,6 +101,11 @@ class IndexSupply:
         numbered = (f"{prefix}{number:05d}" for number in itertools.count(1))
         self._names = (name for name in numbered if name not in avoided)
 
+    @staticmethod
+    def is_made(name: str) -> bool:
+        """Whether a name is of the kind that a supply makes, such as i00012, and was not chosen by an author."""
+        return len(name) == 6 and name[0].isalpha() and name[1:].isdigit()
+
     def fresh(self, axis: Axis) -> Index:
         """Return a new index over ``axis``."""
         return Index(next(self._names), axis)

@@ -34,7 +34,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise
-from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
@@ -226,7 +226,7 @@ class _Formula:
     def _letter(self, index: Index) -> str:
         letters = self.writer.forward.letters
         said = letters.get(index.axis.name) or letters.get(index.axis) or ()
-        own = [letter for letter in said if is_name(letter)]
+        own = [letter for letter in said if is_name(letter) and not IndexSupply.is_made(letter)]
         pool = itertools.chain(
             own, "uvwst" if index.axis.sample else "ijklpqrabc", (f"i{n}" for n in itertools.count(1))
         )
