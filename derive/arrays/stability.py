@@ -372,6 +372,7 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
         lambda _: given.ruled(factor_terms(everywhere(shift, spelled(expand_mul(value))))),
         lambda _: given.ruled(merged()),
         lambda _: given.ruled(everywhere(merge, spelled(expand_mul(merged())))),
+        lambda fusing: fusing.whole(equation.expression),  # where no definition that is put in is of use
         lambda fusing: fusing.whole(ruled),
         lambda fusing: fusing.terms(ruled),
         lambda fusing: fusing.whole(value),
