@@ -91,7 +91,7 @@ class Shape:
         return isinstance(other, Shape) and self._tree == other._tree
 
 
-def _outline(part: Any, shapes: list[Shape]) -> Hashable:
+def _outline(part: Hashable, shapes: list[Shape]) -> Hashable:
     """What is given with a shape for each expression; the shapes are added to a list."""
     if isinstance(part, Basic):
         shape = Shape(part)
@@ -101,7 +101,7 @@ def _outline(part: Any, shapes: list[Shape]) -> Hashable:
         return tuple(_outline(each, shapes) for each in part)
     if isinstance(part, Equation):
         return _outline((part.target.symbol, part.indices, part.expression, part.note), shapes)
-    return part  # type: ignore[no-any-return]
+    return part
 
 
 def _place(symbol: Symbol) -> tuple[Any, ...]:

@@ -76,6 +76,11 @@ def test_a_text_is_short_and_names_its_source(name):
 
 
 @each
+def test_it_is_stated(name):
+    Statement.from_file(FILES[name]).forward_pass().check()
+
+
+@each
 def test_its_sizes_differ(name):
     """A lost transpose cannot hide."""
     sizes = re.findall(r"^size +(.*)", FILES[name].read_text(encoding="utf-8"), re.MULTILINE)

@@ -70,8 +70,9 @@ def test_lines_may_end_in_any_way(end):
         ("block f(a, b=c, c=2)\n u = a * b * c\nend\nE = o", "reads c, an argument that does not stand before it"),
         ("block f(a)\n u = a**2\n return a\nend\nz = f(o)\nE = z", "a is no tensor that the block f states"),
         ("block f(a)\n u = a**2\n return u, u\nend\nz, v = f(o)\nE = z", "u is returned twice"),
-        ("block f(a)\n u = a * c\nend\nz = f(o)\nE = z", "c is not stated: declare it"),
+        ("block f(a)\n q = a**2\n u = 2 * q\nend\nz = f(o)\nE = z + q", "q is not stated: declare it"),
         ("block tanh(a)\n u = a**2\nend\nz = tanh(o)\nE = z + tanh(o) * 2", "tanh is a function of the language"),
+        ("function f(a) = sum(a, i in 3)\nE = f(o)", "the formula of a function has no indices"),
         ("size k = 4 from 1/2\nE = o", "the first entry is a whole number"),
         ("size N, k = 4 from N\nE = o", "the first entry is a whole number"),
         ("E = sum(W[i] * x[i], i, i)", "sum runs over i twice"),
@@ -152,3 +153,8 @@ def test_a_file_of_blocks_means_the_same_whatever_the_text_has(tmp_path):
     (tmp_path / "net.eq").write_text(f"use three\n{DATA}o = f(x){ERROR}")
     with pytest.raises(StatementError, match=r"there is no file three\.eq: put"):
         Statement.from_file(tmp_path / "net.eq")
+
+
+def test_a_block_reads_what_the_text_shares():
+    text = NUMBERS + "block f(a)\n u = tanh(a * c)\nend\nq = f(o)\nz = f(q)\nE = (y - z)**2"
+    assert equations(text)[-3:-1] == equations(NUMBERS + "q = tanh(o * c)\nz = tanh(q * c)\nE = (y - z)**2")[-3:-1]

@@ -135,21 +135,19 @@ class TextReader(Meanings):
         return self._value(name, self.frame)
 
     def own(self, name: str) -> Any:
-        """The same for a name that is declared in the frame, or where its block stands."""
-        return None if self.frame.caller is None and name not in self.frame.names else self.value(name)
+        """The same for a name that is declared in the frame or an argument; an index may have any other name."""
+        return self.value(name) if name in self.frame.names or name in self.frame.arguments else None
 
     def _value(self, name: str, frame: Frame) -> Any:
         if name in frame.arguments:
             node, home = frame.given(name)
             return self._value(node.name, home) if isinstance(node, Name) else self._in(home, node)
-        final = frame.names.get(name)
-        if final is None and frame.caller is not None:
-            found = self._value(name, frame.root) if frame.sees_root else None
-            return None if isinstance(found, Entries) else found
-        final = name if final is None else final
+        if name not in frame.names and frame.caller is not None:
+            return self._value(name, frame.root) if frame.sees_root else None
+        final = frame.names.get(name, name)
         if final in self.unsound:
             raise Unsound
-        return self.values.get(final)
+        return self.values.get(final) if name in frame.names else None
 
     def _in(self, frame: Frame, node: Node) -> Any:
         """The number that is given for an argument."""
@@ -478,6 +476,10 @@ class _Arguments(Meanings):
     def function(self, name: str) -> str:
         """The name of a function."""
         return self.builder.function(name)
+
+    def size(self, node: Node) -> Size | int:
+        """None: the formula of a function has no indices."""
+        raise Misread(node.place, "the formula of a function has no indices: state an equation instead")
 
     def leading(self, name: str) -> tuple[str, ...]:
         """None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -83,38 +84,38 @@ class Variable:
 Scope = Mapping[str, Variable]
 
 
-class Meanings:
+class Meanings(ABC):
     """What names mean in a frame; the builder of a statement has them."""
 
     statement: StatementBuilder
 
+    @abstractmethod
     def value(self, name: str) -> Any:
         """A tensor, a constant, a size, a function or a number, or None. Raises Unsound."""
-        raise NotImplementedError
 
     def own(self, name: str) -> Any:
-        """The same for a name that is declared where the formula stands, and not within a block that is used there."""
+        """The same for a name that is declared where the formula stands; an index may have any other name."""
         return self.value(name)
 
+    @abstractmethod
     def function(self, name: str) -> str:
         """The name of a function that an argument of a block may stand for."""
-        raise NotImplementedError
 
     def block(self, name: str) -> str:
         """How a block of this name is used; nothing if there is none."""
         return ""
 
+    @abstractmethod
     def leading(self, name: str) -> tuple[str, ...]:
         """The indices that a tensor is read with besides those that are written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def size(self, node: Node) -> Size | int:
         """A size."""
-        raise NotImplementedError
 
+    @abstractmethod
     def names(self) -> list[str]:
         """All names, for suggestions."""
-        raise NotImplementedError
 
 
 class Formula:

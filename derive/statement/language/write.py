@@ -323,11 +323,11 @@ class _Formula:
         return text, _ATOM
 
     def _cases(self, node: Any) -> tuple[str, int]:
-        (value, condition), *rest = node.args
-        if condition == True or not rest:  # noqa: E712  # SymPy's truth value
-            return self._written(value)
-        other = self._cases(_Rest(rest))[0]
-        return f"where({self.write(condition)}, {self.write(value)}, {other})", _ATOM
+        *cases, (otherwise, _) = node.args  # the condition of the last one always holds
+        text = self.write(otherwise)
+        for value, condition in reversed(cases):
+            text = f"where({self.write(condition)}, {self.write(value)}, {text})"
+        return text, _ATOM
 
     def _condition(self, node: Any) -> tuple[str, int]:
         return f"{self.write(node.lhs, _SUM)} {node.rel_op} {self.write(node.rhs, _SUM)}", _SUM
@@ -355,13 +355,6 @@ class _Formula:
 
 class _Mean(Sum):  # type: ignore[misc]  # SymPy's class carries no types
     """A sum that is written with the factor before it, as a mean."""
-
-
-class _Rest:
-    """The cases that are left."""
-
-    def __init__(self, args: list[Any]) -> None:
-        self.args = args
 
 
 def _constant(name: str) -> Callable[[_Formula, Any], tuple[str, int]]:
