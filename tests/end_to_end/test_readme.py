@@ -21,3 +21,5 @@ def test_the_equations_are_derived(
     Path("residual.eq").write_text(block)
     assert main(["equations", "residual.eq"]) == 0
     assert "gradients right" in capsys.readouterr().out
+    code = Path("generated/residual/network.py").read_text(encoding="utf-8")
+    assert code.count("np.tanh") == 1, "what the forward pass has computed is read"
