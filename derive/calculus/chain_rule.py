@@ -25,6 +25,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
 from derive.calculus.products import ProductOver
+from derive.calculus.recurrence import recurrences
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record
@@ -143,7 +144,11 @@ def chains(forward: ForwardPass) -> Chains:
     order = {name: position for position, name in enumerate(forward.tensors)}
     short, ranges = ShortForms(forward.equations), forward.ranges
     vanishing: list[LocalDerivative] = []
+    together = {e.target.name: r for r in recurrences(forward.equations) for e in r.equations}
     for equation in forward.equations:
+        circle = together.get(equation.target.name)
+        if circle and any(leads.intersection(symbols_read(e.expression)) for e in circle.equations):
+            leads |= circle.places.keys()
         names = sorted(leads.intersection(symbols_read(equation.expression)), key=lambda name: -order[name])
         named = [forward.tensors[name] for name in names]
         read = [t for t in named if equation.expression.has(t.symbol)]  # a width may have the name of a tensor
@@ -264,14 +269,14 @@ def _reached(
     forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]
 ) -> dict[str, tuple[LocalDerivative, ...]]:
     """Keep the edges that are reachable from the error, ordered outward from the error."""
-    reached = {forward.error.target.name}
-    kept = {}
-    for equation in reversed(forward.equations):
-        name = equation.target.name
-        if name in reached and name in edges:
-            kept[name] = edges[name]
-            reached |= {edge.wrt.name for edge in edges[name]}
-    return kept
+    reached, waiting = set[str](), [forward.error.target.name]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += [edge.wrt.name for edge in edges.get(name, ())]
+    names = (e.target.name for e in reversed(forward.equations))
+    return {name: edges[name] for name in names if name in reached and name in edges}
 
 
 def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]) -> None:

@@ -92,7 +92,7 @@ class EquationChecks:
                     f"{where} has the index {index} on its left, which does not run over axis {number}"
                 )
         for name in self.names_read(equation):
-            if name == target.name:
+            if name == target.name and name not in known:
                 raise StatementError(f"{where} reads {name} itself")
             if name in self.tensors and name not in known:
                 raise StatementError(f"{where} reads {name}, which is stated after it")

@@ -53,6 +53,7 @@ from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.program import Program
+from derive.calculus.recurrence import Recurrence, ordered
 from derive.calculus.stepwise import InOrder
 from derive.record import record
 
@@ -146,15 +147,35 @@ class Interpreter:
 
     def run(self, equations: Iterable[Equation]) -> dict[str, Array]:
         """Compute each equation's tensor in turn and return all values."""
-        for equation in equations:
-            self.values[equation.target.name] = self.tensor(equation)
+        for part in ordered([*equations]):
+            if isinstance(part, Recurrence):
+                self._recur(part)
+            else:
+                self.values[part.target.name] = self.tensor(part)
         return self.values
 
-    def tensor(self, equation: Equation) -> Array:
-        """Compute all entries of an equation's target; the axes are in the order of its indices."""
+    def _recur(self, recurrence: Recurrence) -> None:
+        """Compute the tensors of a recurrence, one place after the other."""
+        for equation in recurrence.equations:
+            empty = np.zeros([len(self.places(index)) for index in equation.indices])
+            self.values[equation.target.name] = self.arithmetic.array(empty)
+        steps = self.places(recurrence.index(recurrence.equations[0]))
+        for step in reversed(steps) if recurrence.backward else steps:
+            for equation in recurrence.equations:
+                place = recurrence.places[equation.target.name]
+                entries = self.tensor(equation, {recurrence.index(equation): step})
+                self.values[equation.target.name][(slice(None),) * place + (step - steps[0],)] = entries.squeeze(place)
+
+    def tensor(self, equation: Equation, fixed: Mapping[Index, int] | None = None) -> Array:
+        """Compute all entries of an equation's target, or those with some ``fixed`` indices.
+
+        The axes are in the order of the equation's indices.
+        """
         at: dict[Symbol, Array] = {}
         for index in reversed(equation.indices):
             at[index] = self._all(index, len(at))
+            if fixed and index in fixed:
+                at[index] = at[index][:1] * 0 + fixed[index]
         shape = [len(at[index]) for index in equation.indices]
         with np.errstate(all="ignore"):
             return np.broadcast_to(self.value(equation.expression, at), shape).copy()

@@ -14,6 +14,7 @@ from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
 from derive.calculus.normal_form import normal
 from derive.calculus.prediction import predictions_of
 from derive.calculus.promises import Promise
+from derive.calculus.recurrence import in_order
 from derive.calculus.well_formed import check
 
 
@@ -80,7 +81,8 @@ class ForwardPass:
     def refreshed(self) -> ForwardPass:
         """The same forward pass, checked and in normal form."""
         self.check()
-        return replace(self, **normal(self))
+        parts = normal(self)
+        return replace(self, **{**parts, "equations": in_order(parts["equations"])})
 
     def check(self) -> None:
         """Raise StatementError, a ValueError, for a statement that cannot be derived, printed and run."""

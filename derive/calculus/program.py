@@ -47,6 +47,7 @@ from derive.calculus.index import (
 )
 from derive.calculus.prediction import stages
 from derive.calculus.promises import shares
+from derive.calculus.recurrence import Recurrence, in_order, recurrences
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -166,6 +167,11 @@ class Program:
         """The tensor that the network predicts."""
         return self.tensors[self.predicted]
 
+    @cached_property
+    def recurrences(self) -> tuple[Recurrence, ...]:
+        """The statements that are computed together, one place of an axis after the other."""
+        return recurrences([s.equation for s in self.statements])
+
     def stage(self, *names: str) -> tuple[Assign, ...]:
         """The statements of the given stages, in order."""
         return tuple(s for s in self.statements if s.stage in names)
@@ -197,6 +203,7 @@ class Program:
         afterwards, so an in-place update is safe. Raises ValueError that names the statement.
         """
         known = {t.name for t in self.given}
+        together = {name: {*r.places} for r in self.recurrences for name in r.places}
         sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
         unknown = sorted(set(self.constants) - {t.name for t in self.scalars})
         if unknown:
@@ -205,7 +212,8 @@ class Program:
             name = statement.target.name
             if name in known:
                 raise ValueError(f"({statement.number}) assigns {name} a second time")
-            early = [r for r in symbols_read(statement.equation.expression) if r not in known and r not in sizes]
+            allowed = known | sizes | together.get(name, set())
+            early = [r for r in symbols_read(statement.equation.expression) if r not in allowed]
             if early:
                 raise ValueError(f"({statement.number}) {name} reads {', '.join(early)} before it is computed")
             _check_indices(statement)
@@ -393,6 +401,8 @@ class _Backwards:
         self.common: Expr = Integer(1)
         self.found: dict[str, _Backward] = {self.forward.error.target.name: _Backward((), Integer(1))}
         self.named: dict[Expr, Tensor] = {}
+        #: The factors of a recurrence that are read before they are found, by the names of their tensors.
+        self.recurring: dict[str, Tensor] = {}
         for given in self.forward.upstream:
             self.named[given[tuple(_nameless(axis, n) for n, axis in enumerate(given.axes))]] = given
         self.ranges = self.forward.ranges
@@ -406,18 +416,35 @@ class _Backwards:
         """Return the equations of the shared factors and of the gradients."""
         psi: list[Equation] = []
         for tensor in self.chains.tensors[1:]:
+            self._foresee(tensor, bool(psi))
             for edge in self.chains.into(tensor):
                 if (waiting := self.waiting.pop(edge.of.name, None)) and self._is_better_named(edge):
                     self._name_late(edge.of, waiting, psi)
             result, reasons = self._derivative(tensor)
             name = None
-            if self._waits(tensor, result):
+            if tensor.name in self.recurring:
+                result, name = self._name(tensor, result, psi)
+            elif self._waits(tensor, result):
                 self.waiting[tensor.name] = _Waiting(len(psi), len(self.passages))
             elif tensor.name in self.shared:
                 result, name = self._name(tensor, result, psi)
             self.passages.append(Passage(tensor, result.indices, self.chains.into(tensor), reasons, name))
             self.found[tensor.name] = result
-        return psi, [self._gradient(t) for t in self.forward.variables]
+        return [*in_order(psi)], [self._gradient(t) for t in self.forward.variables]
+
+    def _foresee(self, tensor: Tensor, begun: bool) -> None:
+        """Name the factors that the derivative with respect to a tensor reads and that are found after it.
+
+        These are factors at other places of the axis of a recurrence.
+        """
+        late = [edge for edge in self.chains.into(tensor) if edge.of.name not in self.found]
+        if late and not begun and not self.recurring:
+            self.common = self._left_out(self._simplified(tensor)[0].value)
+        for edge in late:
+            of = edge.of
+            factor = self.recurring[of.name] = self._factor(of)
+            indices = self.forward.supply.several(of.axes)
+            self.found[of.name] = _Backward(indices, self.common * factor[indices])
 
     def _waits(self, tensor: Tensor, found: _Backward) -> bool:
         """Whether what follows decides if a factor is named.
@@ -436,9 +463,7 @@ class _Backwards:
         """Whether the equations are shorter with a name for the factor of a tensor than with its value."""
         plain = self.found[edge.of.name]
         long = self._derivative(edge.wrt)[0].value.count_ops()
-        factor = Tensor(f"Psi_{edge.of.name}", "factor", edge.of.axes, edge.of.layer, about=edge.of)
-        factor = _apart(factor, self.forward)
-        self.ranges[factor.name] = factor.axes
+        factor = self._factor(edge.of)
         self.found[edge.of.name] = _Backward(plain.indices, factor[plain.indices])
         short = self._derivative(edge.wrt)[0].value.count_ops()
         self.found[edge.of.name] = plain
@@ -468,6 +493,8 @@ class _Backwards:
         indices = self.forward.supply.several(tensor.axes)
         value, raw = Integer(0), Integer(0)
         for edge in self.chains.into(tensor):
+            if edge.of.name not in self.found:
+                continue
             outer, here = self.found[edge.of.name], dict(zip(edge.wrt_indices, indices, strict=True))
             product = put_in(outer.value, outer.indices, edge)
             raw += spread_out(product, edge).xreplace(here)
@@ -487,20 +514,25 @@ class _Backwards:
         return (of_axes(self.ranges[name]), nameless(self.slopes.promises, name)) if name in self.ranges else None
 
     def _name(self, tensor: Tensor, found: _Backward, psi: list[Equation]) -> tuple[_Backward, Tensor]:
-        if not psi:
+        if not psi and not self.recurring:
             self.common = self._left_out(found.value)
         value = tidy(found.value / self.common)
         nameless = {i: _nameless(i.axis, n) for n, i in enumerate(found.indices)}
         pattern = renamed(value, nameless)
-        factor = self.named.get(pattern)
+        factor = self.named.get(pattern) if tensor.name not in self.recurring else None
         if factor is None:
-            factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
-            factor = _apart(factor, self.forward)
-            self.ranges[factor.name] = factor.axes
+            factor = self.recurring.get(tensor.name) or self._factor(tensor)
             psi.append(Equation(factor, found.indices, value, "shared factor"))
             self.named[pattern] = factor
             self.named[renamed(factor[found.indices], nameless)] = factor
         return _Backward(found.indices, self.common * factor[found.indices]), factor
+
+    def _factor(self, tensor: Tensor) -> Tensor:
+        """The tensor that stands for the derivative of the error with respect to a tensor."""
+        factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
+        factor = _apart(factor, self.forward)
+        self.ranges[factor.name] = factor.axes
+        return factor
 
     def _left_out(self, value: Expr) -> Expr:
         """The number that the notation leaves out of its factors."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.normal_form import Stated, exact
 from derive.calculus.prediction import predictions_of
+from derive.calculus.recurrence import components, recurrences
 from derive.calculus.starts import check_starts
 from derive.calculus.tensor_checks import check_tensors
 from derive.text.errors import StatementError
@@ -15,9 +16,13 @@ def check(forward: Stated) -> None:
     check_tensors(forward)
     checks = EquationChecks(forward.constants, forward.tensors.values(), forward.promises)
     known = {t.name for t in forward.inputs + forward.parameters}
+    reads = {e.target.name: [*checks.names_read(e)] for e in forward.equations}
+    circles = components({name: [r for r in found if r in reads] for name, found in reads.items()})
+    together = {name: circle for circle in circles for name in circle if len(circle) > 1 or name in reads[name]}
     for equation in forward.equations:
-        checks.check(equation, known)
+        checks.check(equation, known.union(together.get(equation.target.name, ())))
         known.add(equation.target.name)
+    recurrences(exact(forward))
     *_, last = forward.equations
     if last.target.axes:
         raise StatementError(f"the last equation, of {last.target.name}, is the error and must be one number")

@@ -36,6 +36,7 @@ LONGEST_NAME = 100
 #: The kinds of names of a statement, as they are spoken of.
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
 STEP_NUMBER = "a number of the step"
+DECLARED = "a declared tensor"
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
@@ -84,6 +85,7 @@ class StatementBuilder:
         self._outputs: list[str] = []
         self._sought: list[str] = []
         self._slopes: dict[tuple[str, str], str] = {}
+        self._declared: dict[str, Tensor] = {}
 
     def __repr__(self) -> str:
         parts = [
@@ -254,7 +256,9 @@ class StatementBuilder:
 
     def define(self, name: str, indices: Index | Iterable[Index], expression: Any) -> Entries:
         """State the equation of a tensor, ``name[indices] = expression``, and return the tensor."""
-        self._check_name(name)
+        declared = self._declared.get(name)
+        if declared is None:
+            self._check_name(name)
         left = tuple(indices) if isinstance(indices, tuple | list) else (indices,)
         right = formula(expression, f"the right side of the equation of {name}")
         for index in left:
@@ -272,10 +276,46 @@ class StatementBuilder:
                 )
             left = (*left, SAME_SAMPLE)
         stated = Tensor(name, Role.PLAIN.value, tuple(i.axis for i in left))
+        if declared is not None:
+            self._check_declared(declared, stated)
         self._check(Equation(stated, left, right))
         self._kinds[name] = DEFINED
         self._equations.append(Equation(stated, left, right))
         return Entries(stated, [Size(str(i), i.axis) for i in left if not i.axis.sample])
+
+    def declare(self, name: str, *sizes: Size | int, samples: bool = True) -> Entries:
+        """Declare the axes of a tensor whose equation comes later, so that the equations of a recurrence can read it.
+
+        Those may read it at earlier places of one of its axes, ``h[t - 1, i]``, or at later ones; what is read before
+        the first place is 0. Without ``samples`` it is the same for all samples.
+
+        >>> from sympy import tanh
+        >>> s = StatementBuilder()
+        >>> h, t = s.declare("h", 4, samples=False), s.index("t", 4)
+        >>> r = s.parameter("r", start=0.5)
+        >>> s.define("h", t, tanh(r * h[t - 1] + 1))
+        h[t]
+        """
+        self._check_name(name)
+        sides = self._sizes(name, sizes)
+        axes = (*(s.axis for s in sides), *([SAMPLE_AXIS] if samples else []))
+        stated = Tensor(name, Role.PLAIN.value, axes)
+        self._kinds[name] = DECLARED
+        self._declared[name] = stated
+        self._checks.add(stated)
+        return Entries(stated, sides)
+
+    def _check_declared(self, declared: Tensor, stated: Tensor) -> None:
+        """Raise StatementError unless an equation has the axes of its declared tensor and is its only one."""
+        name = declared.name
+        if self._kinds[name] != DECLARED:
+            self._check_name(name)
+        if stated.axes == declared.axes:
+            return
+        by_sample = [any(axis.sample for axis in tensor.axes) for tensor in (declared, stated)]
+        if by_sample == [True, False]:
+            raise StatementError(f"{name} is declared with samples, but its equation reads no sample: declare it without")
+        raise StatementError(f"the equation of {name} has other axes on its left than {name} is declared with")
 
     def diff(self, tensor: Entries, wrt: Entries) -> Entries:
         """State the derivative of a tensor with an equation, by further equations; return it.
@@ -472,6 +512,9 @@ class StatementBuilder:
         """Return the statement in the form from which everything is derived. Raises StatementError without an error."""
         if self._error is None:
             raise StatementError("the statement has no error: state what learning makes small with s.error(...)")
+        idle = [name for name in self._declared if self._kinds[name] == DECLARED]
+        if idle:
+            raise StatementError(f"{listed(idle)} {'is' if len(idle) == 1 else 'are'} declared and without an equation")
         alone = any(t.about is not None for t in self._data)
         trained = [key for key in ("optimizer", "l2", "clip", "schedule") if not self.learning.is_plain(key)]
         if alone and trained:
