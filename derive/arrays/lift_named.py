@@ -53,9 +53,9 @@ Target = tuple[Index, nx.Axes, Expr, nx.Named | None]
 
 def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     """Return the array form of an equation's right side. Raises NamedError for a node that has none."""
-    stored = equation.target.stored_axes
     order = list(equation.indices)
-    deep = len(stored) > 2 or any(len(t.axes) > 2 for name, t in tensors.items() if _reads(equation, name))
+    read = (t for name, t in tensors.items() if _reads(equation, name))
+    deep = equation.target.samples_first or any(t.samples_first for t in read)
     return Lift(tensors, order, deep).lay(spelled(equation.expression))
 
 
@@ -112,7 +112,7 @@ class Lift:
     def _(self, expression: Indexed) -> nx.Named:
         tensor = self.tensors[expression.base.label.name]
         by_axis = list(zip(tensor.axes, expression.indices, strict=True))
-        if len(by_axis) > 2:
+        if tensor.samples_first:
             by_axis.sort(key=lambda pair: not pair[0].sample)
         places = tuple(place for _, place in by_axis)
         chosen = {place: self.lay(place) for place in places if nx.is_chosen(place)}

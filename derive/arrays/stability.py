@@ -228,12 +228,16 @@ def setting(program: Program, evaluator: Evaluator, promises: tuple[Promise, ...
     """Return the context for rewriting a program's statements."""
     parameters = {p.name for p in program.parameters}
     curved: dict[str, Equation] = {}
+    recurring = {name for recurrence in program.recurrences for name in recurrence.places}
     for statement in program.stage("forward", "error"):
+        if statement.target.name in recurring:
+            continue
         equation, read = statement.equation, entries_of(statement.equation.expression)
         made_of_curved = read and read <= set(curved)
         if equation.indices and (curves(equation.expression) or (made_of_curved and not read & parameters)):
             curved[equation.target.name] = equation
     factors = (s.equation for s in program.stage("factor"))
+    factors = (e for e in factors if e.target.name not in recurring)
     dividing = tuple(e for e in factors if below_a_line(e.expression) & set(curved))
     stages = ("forward", "error", "factor", "gradient")
     tensors = (*program.given, *(s.target for s in program.stage(*stages)))

@@ -163,19 +163,20 @@ class Interpreter:
         for step in reversed(steps) if recurrence.backward else steps:
             for equation in recurrence.equations:
                 place = recurrence.places[equation.target.name]
-                entries = self.tensor(equation, {recurrence.index(equation): step})
+                entries = self._entries(equation, {recurrence.index(equation): step})
                 self.values[equation.target.name][(slice(None),) * place + (step - steps[0],)] = entries.squeeze(place)
 
-    def tensor(self, equation: Equation, fixed: Mapping[Index, int] | None = None) -> Array:
-        """Compute all entries of an equation's target, or those with some ``fixed`` indices.
+    def tensor(self, equation: Equation) -> Array:
+        """Compute all entries of an equation's target; the axes are in the order of its indices."""
+        return self._entries(equation, {})
 
-        The axes are in the order of the equation's indices.
-        """
+    def _entries(self, equation: Equation, fixed: Mapping[Index, int]) -> Array:
+        """Compute the entries of an equation's target at some fixed indices."""
         at: dict[Symbol, Array] = {}
         for index in reversed(equation.indices):
             at[index] = self._all(index, len(at))
-            if fixed and index in fixed:
-                at[index] = at[index][:1] * 0 + fixed[index]
+            if index in fixed:
+                at[index] = np.full_like(at[index][:1], fixed[index])
         shape = [len(at[index]) for index in equation.indices]
         with np.errstate(all="ignore"):
             return np.broadcast_to(self.value(equation.expression, at), shape).copy()

@@ -164,10 +164,18 @@ class Tensor:
 
     @property
     def stored_axes(self) -> tuple[Axis, ...]:
-        """The axes in the order in which arrays hold them: the samples come first if there are three or more."""
-        if len(self.axes) < 3:
-            return self.axes
-        return tuple(sorted(self.axes, key=lambda axis: not axis.sample))
+        """The axes in the order in which arrays hold them."""
+        return tuple(sorted(self.axes, key=lambda axis: not axis.sample)) if self.samples_first else self.axes
+
+    @property
+    def samples_first(self) -> bool:
+        """Whether the axis of the samples is the first of the array."""
+        return len(self.axes) > 2
+
+    @property
+    def is_column(self) -> bool:
+        """Whether the array has two axes although the tensor has one: it is a column, or a row for samples."""
+        return len(self.axes) == 1
 
     @property
     def symbol(self) -> Symbol:

@@ -21,6 +21,7 @@ from derive.calculus.form import axes_by_name, reused
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read
 from derive.calculus.prediction import stages
+from derive.calculus.recurrence import Recurrence, recurrences
 from derive.calculus.roles import Role
 from derive.calculus.short_forms import ShortForms
 from derive.record import record
@@ -38,9 +39,12 @@ _MOST = 6
 def with_parts(forward: ForwardPass) -> ForwardPass:
     """Return the forward pass with the parts named that its derivatives repeat; the error stays as stated."""
     search, waiting = _Search(forward), [*reversed(forward.equations)]
+    together = {name: r for r in recurrences(forward.equations) for name in r.places}
     _, error = stages(forward.equations, forward.inputs)
     while waiting:
         equation = waiting.pop()
+        if equation.target.name in together:
+            search.recur(together[equation.target.name])
         *parts, whole = (equation,) if equation in error else search.split(equation)
         if parts:
             waiting += [whole, *parts]
@@ -66,6 +70,11 @@ class _Search:
         self._short.add(equation)
         if self._varying(equation):
             self._depending.add(equation.target.name)
+
+    def recur(self, recurrence: Recurrence) -> None:
+        """Note that the tensors of a recurrence depend on each other."""
+        if any(map(self._varying, recurrence.equations)):
+            self._depending |= recurrence.places.keys()
 
     def split(self, equation: Equation) -> tuple[Equation, ...]:
         """The part that makes an equation and its derivatives shortest, and the equation; only that if there is none.

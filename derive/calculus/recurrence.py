@@ -118,7 +118,10 @@ def _recurrence(equations: list[Equation]) -> Recurrence:
             back = {pair: [-lag for lag in found] if backward else found for pair, found in lags.items()}
             if any(lag < 0 for found in back.values() for lag in found):
                 continue
-            same = {e.target.name: [r for (name, r), f in back.items() if name == e.target.name and 0 in f] for e in equations}
+            same = {
+                e.target.name: [r for (name, r), f in back.items() if name == e.target.name and 0 in f]
+                for e in equations
+            }
             groups = components(same)
             if all(len(group) == 1 and group[0] not in same[group[0]] for group in groups):
                 by_name = {e.target.name: e for e in equations}
@@ -139,13 +142,13 @@ def _circle(equations: list[Equation]) -> str:
                 circle = [*path, start]
                 if len(path) == 1:
                     return (
-                        f"the equation of {start} reads {start} itself: it may do so only at earlier places of one of its "
-                        "axes, such as t - 1, or only at later ones"
+                        f"the equation of {start} reads {start} itself: it may do so only at earlier places of one of "
+                        "its axes, such as t - 1, or only at later ones"
                     )
                 said = ", which reads ".join(circle[1:])
                 return (
-                    f"the equation of {start} reads {said}: equations that read each other in a circle need an axis that "
-                    "all of them have, and one of them must read an earlier place of it, such as t - 1"
+                    f"the equation of {start} reads {said}: equations that read each other in a circle need an axis "
+                    "that all of them have, and one of them must read an earlier place of it, such as t - 1"
                 )
             if name not in seen:
                 seen.add(name)

@@ -314,7 +314,9 @@ class StatementBuilder:
             return
         by_sample = [any(axis.sample for axis in tensor.axes) for tensor in (declared, stated)]
         if by_sample == [True, False]:
-            raise StatementError(f"{name} is declared with samples, but its equation reads no sample: declare it without")
+            raise StatementError(
+                f"{name} is declared with samples, but its equation reads no sample: declare it without"
+            )
         raise StatementError(f"the equation of {name} has other axes on its left than {name} is declared with")
 
     def diff(self, tensor: Entries, wrt: Entries) -> Entries:

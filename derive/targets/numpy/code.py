@@ -7,12 +7,15 @@ in parentheses where the order could be read differently.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from derive.record import record
+from derive.targets.fold import WIDTH
 from derive.text.entry_text import decimal_text
 
+#: The indentation of the body of a function.
+STEP = "    "
 #: Precedence of the outermost operation, from the lowest.
 COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
@@ -66,3 +69,18 @@ def power(base: Code, exponent: Code, binds: int = ATOM) -> Code:
     """Return a power, without spaces around the operator between names and numbers, as formatters write it."""
     sign_ = "**" if base.plain and exponent.plain else " ** "
     return Code(f"{base.at(ATOM)}{sign_}{exponent.at(binds)}", POWER)
+
+
+def together(items: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Assignments side by side, as many per line as fit."""
+    names: list[str] = []
+    values: list[str] = []
+    for name, value in items:
+        line = f"{STEP}{', '.join([*names, name])} = {', '.join([*values, value])}"
+        if names and len(line) > WIDTH:
+            yield f"{', '.join(names)} = {', '.join(values)}"
+            names, values = [], []
+        names.append(name)
+        values.append(value)
+    if names:
+        yield f"{', '.join(names)} = {', '.join(values)}"

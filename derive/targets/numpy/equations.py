@@ -14,11 +14,11 @@ from derive.calculus.undefined import may_be_undefined
 from derive.learning.initialisations import INITIALISATIONS, Initialisation
 from derive.paper.notation import Notation
 from derive.targets.fold import WIDTH, fold, folded
-from derive.targets.numpy.code import python_number, quoted
+from derive.targets.numpy.code import STEP, python_number, quoted
 from derive.targets.numpy.data import Data, sample_axes, unknown_widths
 from derive.targets.numpy.evaluator import NumPyEvaluator
 from derive.targets.numpy.fast.module import steps_context
-from derive.targets.numpy.function_bodies import STEP, Bodies, Lines, dict_code
+from derive.targets.numpy.function_bodies import Bodies, Lines, dict_code
 from derive.targets.numpy.helper_functions import helpers
 from derive.targets.numpy.initial_body import Beginning, shape_code
 from derive.targets.numpy.statements import Statements, about, code_form
@@ -98,6 +98,8 @@ def _steps(statements: Statements, bodies: Bodies, data: Data) -> dict[str, Any]
     """The context of the second rendering of the steps."""
     if not statements.program.parameters:
         return {"declined": "nothing is learned"}
+    if statements.program.recurrences:
+        return {"declined": "the equations are computed step by step along an axis"}
     if not data.is_plain:
         return {"declined": "the data are not one input and one target, matrices of real numbers"}
     functions, computed = statements.functions, statements.in_steps

@@ -17,10 +17,10 @@ from derive.calculus.index import Tensor
 from derive.calculus.properties import values_of
 from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import width_names
-from derive.targets.numpy.code import quoted
+from derive.targets.numpy.code import STEP, quoted
 from derive.targets.numpy.data import KINDS, Data, sample_axes
 from derive.targets.numpy.formula_printer import scalar
-from derive.targets.numpy.function_bodies import STEP, dict_code
+from derive.targets.numpy.function_bodies import dict_code
 
 if TYPE_CHECKING:
     from derive.statement.network import Network

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sympy import Symbol
 
@@ -13,14 +13,13 @@ from derive.arrays.kinks import kink_nodes
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.lower import lowered, with_two_axes
 from derive.calculus.index import SAMPLES, Tensor
-from derive.targets.fold import WIDTH, folded
-from derive.targets.numpy.code import Code, quoted
+from derive.calculus.recurrence import recurrences
+from derive.targets.fold import folded
+from derive.targets.numpy.code import STEP, Code, quoted, together
+from derive.targets.numpy.loop_code import LoopCode
 from derive.targets.numpy.statements import Statements, about, code_form, needed, reads
 
 Lines = tuple[str, ...]
-
-#: The indentation of the body of a function.
-STEP = "    "
 
 
 class Bodies:
@@ -56,15 +55,19 @@ class Bodies:
         found = [(about(s).name, self.statements.name(s.target)) for s in statements if s.stage == "gradient"]
         return f"return {dict_code(found)}"
 
-    def lines(self, statement: ArrayAssign) -> Lines:
-        """Return ``name = code  # (number)``, after the lines of the parts that it needs twice."""
+    def lines(self, statement: ArrayAssign, names: Mapping[str, str] | None = None) -> Lines:
+        """Return ``name = code  # (number)``, after the lines of the parts that it needs twice.
+
+        ``names`` are the names in code of tensors that are none of the program.
+        """
+        printer, names = self.statements.printer(names), {**self.statements.codes.tensors, **(names or {})}
         form, number = code_form(statement), f"  # ({statement.number})"
         parts: tuple[tuple[str, Code], ...] = ()
         if isinstance(form, mx.Formula):
-            parts, whole = self.printer.in_parts(form, self.statements.codes.functions)
+            parts, whole = printer.in_parts(form, self.statements.codes.functions)
             code = whole.text
         else:
-            code = self.printer.code(form).text
+            code = printer.code(form).text
         seen = form
         while isinstance(seen, mx.Broadcast | mx.Repeat | mx.Transpose | mx.Part):  # views of an array
             seen = seen.of
@@ -74,14 +77,29 @@ class Bodies:
         ):  # changed in place by update
             code = f"np.copy({code})"
         named = ((name, part.text) for name, part in parts)
-        return tuple(
-            f"{left} = {right}{number}" for left, right in (*named, (self.statements.name(statement.target), code))
-        )
+        return tuple(f"{left} = {right}{number}" for left, right in (*named, (names[statement.target.name], code)))
 
     def _body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
         """The lines that unpack what is read, those of the statements, and the ``end``."""
-        computed = [line for s in statements for line in self.lines(s)]
+        computed = self._computed(statements)
         return folded((*self._unpacked(reads(statements), words(computed), values), *computed, *end), STEP)
+
+    def _computed(self, statements: Iterable[ArrayAssign]) -> list[str]:
+        """The lines of statements; those of a recurrence are in a loop."""
+        lines, done = list[str](), set[str]()
+        given = {s.target.name: s for s in statements}
+        together = {name: r for r in recurrences([s.equation for s in given.values()]) for name in r.places}
+        for name, statement in given.items():
+            recurrence = together.get(name)
+            if recurrence is None:
+                lines += self.lines(statement)
+            elif name not in done:
+                done |= {*recurrence.places}
+                loop = LoopCode(self.statements, recurrence, given)
+                for before in loop.before():
+                    lines += self.lines(before, loop.names)
+                lines += loop.lines()
+        return lines
 
     def _kinks(self, values: Iterable[Tensor]) -> Lines:
         """The lines that return the side of each kink on which an argument lies; empty without a kink."""
@@ -90,7 +108,7 @@ class Bodies:
             return ()
         read = set().union(*(mx.arrays_read(place) for place in places))
         towards = needed(self.statements.towards_error, read)
-        computed = [line for s in towards for line in self.lines(s)]
+        computed = self._computed(towards)
         items = [f"np.sign({self.printer.code(lowered(with_two_axes(place))).text})" for place in places]
         unpacked = self._unpacked(read | reads(towards), words([*computed, *items]), values)
         return folded((*unpacked, *computed, f"return [{', '.join(items)}]"), STEP)
@@ -100,7 +118,7 @@ class Bodies:
         name = self.statements.name
         stored = [(name(p), self.statements.stored(p)) for p in self.program.parameters if p.name in read]
         kept = [(name(t), f'values["{name(t)}"]') for t in values if t.name in read]
-        lines = [*_together(stored), *_together(kept)]
+        lines = [*together(stored), *together(kept)]
         at_hand = [t for t in (*self.program.parameters, *values, *self.program.inputs) if t.name in read]
         lines += [self._width(symbol, at_hand) for symbol, w in self.statements.codes.widths.items() if w in used]
         if SAMPLES.name in used:
@@ -148,18 +166,3 @@ def _put(names: Iterable[str]) -> Lines:
     """The line that puts tensors into ``values``; empty without tensors."""
     items = dict_code((name, name) for name in names)
     return () if items == "{}" else (f"values |= {items}",)
-
-
-def _together(items: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Assignments side by side, as many per line as fit."""
-    names: list[str] = []
-    values: list[str] = []
-    for name, value in items:
-        line = f"{STEP}{', '.join([*names, name])} = {', '.join([*values, value])}"
-        if names and len(line) > WIDTH:
-            yield f"{', '.join(names)} = {', '.join(values)}"
-            names, values = [], []
-        names.append(name)
-        values.append(value)
-    if names:
-        yield f"{', '.join(names)} = {', '.join(values)}"

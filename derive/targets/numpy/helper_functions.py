@@ -20,9 +20,10 @@ from derive.paper.text import text
 from derive.targets.fold import folded
 from derive.targets.numpy import array_functions
 from derive.targets.numpy.along_code import called_in, function_along, with_those_called
+from derive.targets.numpy.code import STEP
 from derive.targets.numpy.evaluator import functions_in, ignored
 from derive.targets.numpy.formula_printer import scalar
-from derive.targets.numpy.function_bodies import STEP, words
+from derive.targets.numpy.function_bodies import words
 from derive.targets.numpy.function_code import body
 from derive.targets.numpy.statements import Statements, code_form
 

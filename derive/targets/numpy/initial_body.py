@@ -17,8 +17,8 @@ from derive.calculus.starts import is_factor as factor_in
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.record import record
 from derive.targets.fold import WIDTH, folded
-from derive.targets.numpy.code import python_number, quoted
-from derive.targets.numpy.function_bodies import STEP, Lines, dict_code
+from derive.targets.numpy.code import STEP, python_number, quoted
+from derive.targets.numpy.function_bodies import Lines, dict_code
 from derive.targets.numpy.statements import Statements
 
 

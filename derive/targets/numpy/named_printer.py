@@ -15,6 +15,7 @@ from sympy import Expr, Max, Min, Rational, Symbol
 from derive.arrays import named as nx
 from derive.arrays.along import name_along
 from derive.arrays.stable import log1p
+from derive.arrays.steps import Slice
 from derive.calculus.affine import affine
 from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.index import Axis, Index, Tensor
@@ -49,18 +50,16 @@ class NamedPrinter:
         code = self._full(node, stored) if reads else self._made(node, stored)
         if reads and _is_of_truth_values(node):
             code = Code(f"{code.at(ATOM)}.astype({_KIND})")
-        if not target.axes:
+        if not target.axes and not isinstance(target, Slice):
             return code if target.role == "error" or target.is_number else Code(f"np.reshape({code.text}, (1, 1))")
-        if len(target.axes) > 1:
+        if not target.is_column:
             return code
         place = "[None]" if target.axes[0].sample else "[:, None]"
         return Code(f"{code.at(ATOM)}{place}")
 
     def _stored(self, axes: nx.Axes, target: Tensor) -> nx.Axes:
         """The indices in the order in which the array holds the axes."""
-        if len(axes) < 3:
-            return axes
-        return tuple(sorted(axes, key=lambda index: not index.axis.sample))
+        return tuple(sorted(axes, key=lambda index: not index.axis.sample)) if target.samples_first else axes
 
     def _full(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with all axes, repeated along those that are missing."""
@@ -150,7 +149,7 @@ class NamedPrinter:
     def _(self, node: nx.Read) -> Code:
         name, tensor = self.names[node.tensor.name], node.tensor
         if not tensor.axes:
-            return Code(f"{name}.ravel()")
+            return Code(name if isinstance(tensor, Slice) else f"{name}.ravel()")
         marks: list[str] = []
         steps: list[str] = []
         position = 0
@@ -159,11 +158,11 @@ class NamedPrinter:
             marks.append(mark)
             steps += finished
             position += count
-        if len(tensor.axes) == 1:  # a column, or a row for samples
+        if tensor.is_column:
             marks.insert(0 if tensor.axes[0].sample else 1, "0")
         while marks and marks[-1] == ":":
             marks.pop()
-        code = f"{name}[{', '.join(marks)}]" if marks else name
+        code = _subscripted(name, marks)
         for step in steps:
             code = step.format(code)
         return Code(code, plain=not marks and not steps)
@@ -410,6 +409,11 @@ class NamedPrinter:
         at = f"{self._aligned(node.at, node.over).at(SUM)}{f' - {start}' if start else ''}"
         code = Code(f"scattered({values}, {at}, {self.size(node.index.axis)})")
         return code, (node.index, *rest)
+
+
+def _subscripted(name: str, marks: list[str]) -> str:
+    """Code that reads an array at some places; those of a slice follow its own."""
+    return f"{name}[{', '.join(marks)}]" if marks else name
 
 
 def _turned(code: Code, have: nx.Axes, want: nx.Axes) -> Code:

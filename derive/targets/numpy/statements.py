@@ -43,6 +43,7 @@ class Statements:
         self.program = program
         self._forms = {s.target.name: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
+        self._steps: dict[str, str] = {}
         alive = self._without_unread(tuple(c.statement for c in self._forms.values()))
         self.forward = _of_stages(alive, "forward")
         *towards, self.error = _of_stages(alive, "error")
@@ -112,6 +113,12 @@ class Statements:
         """Return the name of a tensor in code."""
         return self.codes.tensors[tensor.name]
 
+    def step_name(self, letter: str) -> str:
+        """Return the name in code of the place of a step, in all loops for which a letter is wanted."""
+        if letter not in self._steps:
+            self._steps[letter] = self.codes.functions.fresh(letter)
+        return self._steps[letter]
+
     def extent(self, value: Expr) -> str:
         """Return a width, or a formula of widths, as code."""
         return scalar(self.codes.in_code(value)).text
@@ -150,13 +157,15 @@ def needed(
 
     A statement for which ``always`` is true is needed in any case.
     """
-    found: list[ArrayAssign] = []
-    wanted = set(read)
-    for statement in reversed(statements):
-        if statement.target.name in wanted or always(statement):
-            found.append(statement)
-            wanted |= reads([statement])
-    return tuple(reversed(found))
+    found: set[ArrayAssign] = set()
+    wanted, before = set(read), -1
+    while len(found) > before:  # more than once for a recurrence, which reads what is stated after it
+        before = len(found)
+        for statement in reversed(statements):
+            if statement not in found and (statement.target.name in wanted or always(statement)):
+                found.add(statement)
+                wanted |= reads([statement])
+    return tuple(statement for statement in statements if statement in found)
 
 
 def about(statement: ArrayAssign) -> Tensor:

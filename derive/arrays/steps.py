@@ -1,0 +1,127 @@
+"""The equations of a recurrence at one step: what is computed inside a loop, and what can be computed before it.
+
+At a step, the ordered axis is a place and no axis. An entry ``h[t - 1, i]`` becomes the entry ``i`` of a tensor that
+holds that place of h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sympy import Add, Expr, Indexed, Sum, Symbol
+
+from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
+from derive.calculus.recurrence import Recurrence, shift
+from derive.calculus.roles import Role
+from derive.record import record
+
+
+@dataclass(frozen=True)
+class Slice(Tensor):
+    """The entries of a tensor at one place of an axis: ``place`` is that of the step plus ``moved``."""
+
+    of: Tensor | None = field(default=None, compare=False)
+    position: int = 0
+    moved: int = 0
+
+    @property
+    def samples_first(self) -> bool:
+        """Whether the axis of the samples is the first of the array, for any number of axes."""
+        return True
+
+    @property
+    def is_column(self) -> bool:
+        """Whether the array has two axes although the tensor has one."""
+        return False
+
+
+@record
+class Steps:
+    """A recurrence as the equations ``before`` its loop, and those of a step; ``slices`` are what a step reads."""
+
+    before: tuple[Equation, ...]
+    inside: tuple[Equation, ...]
+    slices: tuple[Slice, ...]
+
+
+def steps_of(recurrence: Recurrence, tensors: Mapping[str, Tensor], step: str, fresh: Callable[[str], str]) -> Steps:
+    """Split a recurrence.
+
+    ``step`` is the name of the number of a step, counted from 0; ``fresh`` returns the name of a new tensor for what is
+    computed before the loop.
+    """
+    split = _Split(recurrence, {**tensors}, Symbol(step, integer=True), fresh)
+    inside = [split.step(equation) for equation in recurrence.equations]
+    return Steps(tuple(split.before.values()), tuple(inside), tuple(split.slices.values()))
+
+
+class _Split:
+    def __init__(
+        self, recurrence: Recurrence, tensors: dict[str, Tensor], number: Symbol, fresh: Callable[[str], str]
+    ) -> None:
+        self.recurrence, self.tensors, self.number, self.fresh = recurrence, tensors, number, fresh
+        #: The equations of what is computed before the loop, by their right sides without the names of indices.
+        self.before: dict[Expr, Equation] = {}
+        self.slices: dict[str, Slice] = {}
+
+    def step(self, equation: Equation) -> Equation:
+        """The equation of one step."""
+        t = self.recurrence.index(equation)
+        right = self._ahead(equation, t)
+        right = right.xreplace({entry: self._entry(entry, t) for entry in right.atoms(Indexed)})
+        right = right.xreplace({t: self.number + t.axis.start})
+        target = self._slice(equation.target, self.recurrence.places[equation.target.name], 0)
+        return replace(equation, target=target, indices=tuple(i for i in equation.indices if i != t), expression=right)
+
+    def _ahead(self, equation: Equation, t: Index) -> Expr:
+        """The right side, with tensors for the sums that read nothing of the recurrence."""
+        right = equation.expression
+        for terms in sorted(right.atoms(Add), key=lambda node: (-node.count_ops(), str(node))) or [right]:
+            given = [term for term in Add.make_args(terms) if self._is_given(term)]
+            free = {s for term in given for s in term.free_symbols if isinstance(s, Index)}
+            if any(term.has(Sum) and t in term.free_symbols for term in given) and free <= {*equation.indices}:
+                left = tuple(i for i in equation.indices if i in free)
+                name = f"{equation.target.name}_given"
+                rest = [term for term in Add.make_args(terms) if term not in given]
+                right = right.xreplace({terms: Add(self._computed(name, left, Add(*given)), *rest)})
+        return right
+
+    def _is_given(self, expression: Expr) -> bool:
+        return not {*symbols_read(expression)} & {*self.recurrence.places}
+
+    def _entry(self, entry: Indexed, t: Index) -> Expr:
+        """An entry at a step; one of a tensor outside the recurrence at another place is computed before."""
+        if t not in entry.free_symbols:
+            return entry
+        name = entry.base.label.name
+        tensor, inside = self.tensors[name], name in self.recurrence.places
+        places = [n for n, place in enumerate(entry.indices) if t in place.free_symbols]
+        moved = shift(entry.indices[places[0]], t)
+        plain = len(places) == 1 and moved is not None and tensor.axes[places[0]] == t.axis
+        if not inside and not (plain and moved == 0):
+            others = sorted((i for i in entry.atoms(Index) if i != t), key=lambda i: (i.axis.sample, str(i)))
+            later = moved is not None and moved > 0
+            called = f"{name}_{'read' if moved is None else 'after' if later else 'before'}"
+            return self._entry(self._computed(called, (t, *others), entry), t)
+        assert moved is not None
+        held = self._slice(tensor, places[0], int(moved))
+        return held[tuple(i for n, i in enumerate(entry.indices) if n != places[0])]
+
+    def _computed(self, name: str, indices: tuple[Index, ...], value: Expr) -> Expr:
+        """The entry of a tensor that is computed before the loop."""
+        alike = value.xreplace({i: Index(f"_{n}", i.axis) for n, i in enumerate(indices)})
+        if alike not in self.before:
+            target = Tensor(self.fresh(name), Role.PLAIN.value, tuple(i.axis for i in indices))
+            self.tensors[target.name] = target
+            self.before[alike] = Equation(target, indices, value)
+        return self.before[alike].target[indices]
+
+    def _slice(self, tensor: Tensor, position: int, moved: int) -> Slice:
+        name = f"{tensor.name} at {moved}"
+        if name not in self.slices:
+            axes: tuple[Axis, ...] = (*tensor.axes[:position], *tensor.axes[position + 1 :])
+            self.slices[name] = Slice(
+                name, Role.PLAIN.value, axes, places=tensor.places, of=tensor, position=position, moved=moved
+            )
+        return self.slices[name]

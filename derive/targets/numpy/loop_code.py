@@ -1,0 +1,117 @@
+"""NumPy code of a recurrence: a loop over the places of an axis, after what can be computed for all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from derive.arrays import matrix as mx
+from derive.arrays.lift import ArrayAssign, formed
+from derive.arrays.steps import Slice, Steps, steps_of
+from derive.calculus.index import Equation, Tensor, symbols_read
+from derive.calculus.recurrence import Recurrence
+from derive.calculus.roles import Role
+from derive.targets.numpy.code import together
+from derive.targets.numpy.statements import Statements
+
+
+class LoopCode:
+    """Prints a recurrence; ``given`` are its statements by the names of their tensors.
+
+    The arrays of a recurrence are made before its loop, with further places at their ends that stay 0: these are what
+    is read before the first place, as -1 and so on, and after the last one.
+    """
+
+    def __init__(self, statements: Statements, recurrence: Recurrence, given: Mapping[str, ArrayAssign]) -> None:
+        self.statements, self.recurrence = statements, recurrence
+        self.numbers = {name: given[name].number for name in recurrence.places}
+        self.is_forward = all(given[name].stage == "forward" for name in recurrence.places)
+        self.tensors: dict[str, Tensor] = {**statements.program.tensors}
+        letters = statements.program.letters.get(recurrence.axis.name or recurrence.axis, ())
+        self.step = statements.step_name(next(iter(letters), "t"))
+        self.steps: Steps = steps_of(recurrence, self.tensors, self.step, statements.codes.functions.fresh)
+        self.tensors |= {e.target.name: e.target for e in self.steps.before}
+        own = {e.target.name: e.target.name for e in self.steps.before}
+        self.names = {**statements.codes.tensors, **own}
+        slices = {s.name: self._slice(s) for s in self.steps.slices}
+        self.printer = statements.printer({**own, **slices})
+
+    def before(self) -> list[ArrayAssign]:
+        """What is computed before the loop, as statements."""
+        return [ArrayAssign(self._number(e), "forward", e, formed(e, self.tensors)) for e in self.steps.before]
+
+    def _number(self, equation: Equation) -> int:
+        """The number of the equation of a step that reads what an equation before the loop computes."""
+        name = equation.target.name
+        readers = [e for e in (*self.steps.inside, *self.steps.before) if self._reads(e, name)]
+        first = readers[0].target
+        return self.numbers[first.of.name] if isinstance(first, Slice) and first.of else self._number(readers[0])
+
+    def _reads(self, equation: Equation, name: str) -> bool:
+        read = symbols_read(equation.expression)
+        held = [s.of.name for s in self.steps.slices if s.of and s.name in read]
+        return name in (*read, *held)
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the loop."""
+        targets = [e.target for e in self.recurrence.equations]
+        by_shape: dict[tuple[str, ...], list[str]] = {}
+        for target in targets:
+            by_shape.setdefault(self._shape(target), []).append(self.names[target.name])
+        for shape, names in by_shape.items():
+            count = [str(len(names))] if len(names) > 1 else []
+            yield f"{', '.join(names)} = np.zeros(({', '.join([*count, *shape])}), {self._kind()})"
+        extent = self.statements.extent(self.recurrence.axis.extent)
+        places = f"range({extent})"
+        yield f"for {self.step} in {f'reversed({places})' if self.recurrence.backward else places}:"
+        for equation, stated in zip(self.steps.inside, self.recurrence.equations, strict=True):
+            target = equation.target
+            assert isinstance(target, Slice)
+            read = tuple(self._tensor(name) for name in symbols_read(equation.expression) if self._is_tensor(name))
+            parts, whole = self.printer.in_parts(mx.Formula(equation, read), self.statements.codes.functions)
+            number = self.numbers[stated.target.name]
+            for left, code in (*parts, (self._slice(target), whole)):
+                yield f"    {left} = {code.text}  # ({number})"
+        if self.recurrence.reach:
+            marks = ((self.names[t.name], self._marks(t, f":{extent}")) for t in targets)
+            yield from together([(name, f"{name}[{mark}]") for name, mark in marks])
+
+    def _kind(self) -> str:
+        """The type of the numbers: that of all that is read, since a complex step may be in any of it."""
+        if not self.is_forward:
+            return "np.result_type(*parameters.values(), *values.values())"
+        program = self.statements.program
+        real = (t for t in program.inputs if t.role == Role.INPUT and t.places is None)
+        return f"np.result_type({', '.join(['*parameters.values()', *map(self.statements.name, real)])})"
+
+    def _tensor(self, name: str) -> Tensor:
+        return next((s for s in self.steps.slices if s.name == name), None) or self.tensors[name]
+
+    def _is_tensor(self, name: str) -> bool:
+        return name in self.tensors or any(s.name == name for s in self.steps.slices)
+
+    def _position(self, tensor: Tensor, number: int) -> int:
+        """Where an array has an axis of its tensor."""
+        if not tensor.samples_first:
+            return number
+        return sorted(range(len(tensor.axes)), key=lambda n: not tensor.axes[n].sample).index(number)
+
+    def _marks(self, tensor: Tensor, mark: str) -> str:
+        """Subscripts with a mark for the ordered axis."""
+        return ", ".join([*[":"] * self._position(tensor, self.recurrence.places[tensor.name]), mark])
+
+    def _shape(self, tensor: Tensor) -> tuple[str, ...]:
+        """The shape of an array of the recurrence, with what is read outside."""
+        sides = [self.statements.extent(side) for side in mx.Array(tensor).shape]
+        at = self._position(tensor, self.recurrence.places[tensor.name])
+        if self.recurrence.reach:
+            sides[at] = self.statements.extent(self.recurrence.axis.extent + self.recurrence.reach)
+        return tuple(sides)
+
+    def _slice(self, held: Slice) -> str:
+        """The code that reads a place of an array."""
+        assert held.of is not None
+        place = f"{self.step} {'+' if held.moved > 0 else '-'} {abs(held.moved)}" if held.moved else self.step
+        marks = [*[":"] * self._position(held.of, held.position), place]
+        if held.of.is_column:
+            marks.insert(0 if held.of.axes[0].sample else 1, "0")
+        return f"{self.names[held.of.name]}[{', '.join(marks)}]"
