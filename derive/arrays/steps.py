@@ -36,6 +36,11 @@ class Slice(Tensor):
         return False
 
 
+def whole_of(tensor: Tensor) -> Tensor:
+    """The tensor of which a slice is a part, or else the tensor itself."""
+    return tensor.of if isinstance(tensor, Slice) and tensor.of else tensor
+
+
 @record
 class Steps:
     """A recurrence as the equations ``before`` its loop, and those of a step; ``slices`` are what a step reads."""

@@ -7,7 +7,7 @@ contracted only where that is provably correct and kept otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -125,22 +125,27 @@ def _collapse(term: Term, ranges: Ranges) -> Term | None:
     what is read outside a tensor is 0. Otherwise the delta is kept, with its sum: it states exactly where the term
     is not zero.
     """
-    for factor in term.factors:
-        if not isinstance(factor, KroneckerDelta):
+    found = [*_solutions(term)]
+    found.sort(key=lambda solution: not solution[2].free_symbols)  # a place that is fixed is said by its delta alone
+    for factor, old, new in found:
+        if misses(new, old.axis):
+            return None
+        if not _is_simple(old, new, term.factors):
             continue
-        plain = [a for a in factor.args if a in term.bound]
-        for old in plain or term.bound:
-            left, right = factor.args
-            new = solved(left, right, old) if factor.has(old) else None
-            if new is None:
-                continue
-            if misses(new, old.axis):
-                return None
-            if not _is_simple(old, new, term.factors):
-                continue
-            if lies_on(new, old.axis) or _is_guarded(old, [f for f in term.factors if f is not factor], ranges):
-                return _collapse(_without(term, factor, old, new), ranges)
+        if lies_on(new, old.axis) or _is_guarded(old, [f for f in term.factors if f is not factor], ranges):
+            return _collapse(_without(term, factor, old, new), ranges)
     return term
+
+
+def _solutions(term: Term) -> Iterator[tuple[Expr, Index, Expr]]:
+    """Yield each delta of a term with a bound index of it, and the value of that index where it is not 0."""
+    for factor in term.factors:
+        if isinstance(factor, KroneckerDelta):
+            plain = [a for a in factor.args if a in term.bound]
+            for old in plain or term.bound:
+                new = solved(*factor.args, old) if factor.has(old) else None
+                if new is not None:
+                    yield factor, old, new
 
 
 def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:

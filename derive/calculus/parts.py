@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain, combinations, count, islice, permutations
 from string import ascii_lowercase
 
-from sympy import Expr, Function, Indexed, Mul, Pow, Sum, exp
+from sympy import Add, Expr, Function, Indexed, Mul, Pow, Sum, exp
 
 from derive.calculus.chain_rule import local_derivative
 from derive.calculus.deltas import renumbered, tidy
@@ -132,7 +132,8 @@ class _Search:
         if not (equation.expression.has(Sum) and equation.expression.has(Pow, Function)):
             return False
         found = [_occurrences(value) for value in self._slopes((equation,))]
-        several = Counter(formula for occurrences in found for formula in occurrences)
+        shared = [_occurrences(value, alone=True) for value in self._slopes((equation,))]
+        several = Counter(formula for occurrences in shared for formula in occurrences)
         return max((n for occurrences in (*found, several) for n in occurrences.values()), default=0) > 1
 
     def _size(self, equations: tuple[Equation, ...]) -> int:
@@ -151,11 +152,14 @@ class _Search:
                 yield tidy(local_derivative(equation, wrt, self.forward.supply, self._ranges, short).value)
 
 
-def _occurrences(expression: Expr) -> Counter[Expr]:
-    """How often each formula with a sum, or with a function that is summed, occurs up to the names of indices."""
+def _occurrences(expression: Expr, alone: bool = False) -> Counter[Expr]:
+    """How often each formula with a sum, or with a function that is summed, occurs up to the names of indices.
+
+    With ``alone``, also each sum of terms.
+    """
     found = Counter[Expr]()
     for node, summed in _nodes(expression):
-        if node.has(Sum) or (summed and isinstance(node, Function)):
+        if node.has(Sum) or (summed and isinstance(node, Function)) or (alone and isinstance(node, Add)):
             found[_canonical(node, _free(node))] += 1
     return found
 

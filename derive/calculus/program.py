@@ -202,6 +202,7 @@ class Program:
         Each parameter and each state is replaced exactly once and its old value is not read
         afterwards, so an in-place update is safe. Raises ValueError that names the statement.
         """
+        self._check_assigned()
         known = {t.name for t in self.given}
         together = {name: {*r.places} for r in self.recurrences for name in r.places}
         sizes = {s.name for t in self.tensors.values() for s in extent_symbols(t)}
@@ -210,8 +211,6 @@ class Program:
             raise ValueError(f"the constants {', '.join(unknown)} are no scalars of the program")
         for statement in self.statements:
             name = statement.target.name
-            if name in known:
-                raise ValueError(f"({statement.number}) assigns {name} a second time")
             allowed = known | sizes | together.get(name, set())
             early = [r for r in symbols_read(statement.equation.expression) if r not in allowed]
             if early:
@@ -219,6 +218,13 @@ class Program:
             _check_indices(statement)
             known.add(name)
         self._check_replaced()
+
+    def _check_assigned(self) -> None:
+        known = {t.name for t in self.given}
+        for statement in self.statements:
+            if statement.target.name in known:
+                raise ValueError(f"({statement.number}) assigns {statement.target.name} a second time")
+            known.add(statement.target.name)
 
     def _check_replaced(self) -> None:
         replaced: set[str] = set()

@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Abs, Expr, Integer, Max, Min, Rational, Symbol, erf, erfc, sign
 
 from derive.arrays import matrix as mx
+from derive.arrays.steps import whole_of
 from derive.calculus.functions import CALLS, Elementwise
 from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
@@ -210,7 +211,7 @@ class NumPyPrinter:
         printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers)
         parts = []
         for part in printer.repeated(node.named):
-            name = free.fresh(part_name(part, node.equation.target.name))
+            name = free.fresh(part_name(part, self.names[whole_of(node.equation.target).name]))
             code, _ = printer.natural(part)
             parts.append((name, code))
             printer.made[code.text] = name
