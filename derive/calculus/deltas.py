@@ -51,7 +51,7 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
     """Split into terms, multiplying out only the sums that contain a delta.
 
     The bound indices of an opened sum are renamed, because another sum in the same product
-    may bind the same index. Raises ContractionError if a delta is inside a function or a power.
+    may bind the same index.
     """
     expression = sympify(expression)
     if isinstance(expression, KroneckerDelta):
@@ -71,7 +71,7 @@ def expand(expression: Expr, supply: IndexSupply) -> list[Term]:
         return [Term((*fresh.values(), *t.bound), t.factors) for t in expand(body, supply)]
     if isinstance(expression, Cases):
         return _cases(expression, supply)
-    raise ContractionError(f"a delta stands inside {type(expression).__name__}: {expression}")
+    return [Term((), (expression,))]  # a delta in a function, which the author wrote
 
 
 def chosen(cases: list[tuple[Expr, Any]]) -> Expr:
@@ -143,7 +143,8 @@ def _solutions(term: Term) -> Iterator[tuple[Expr, Index, Expr]]:
         if isinstance(factor, KroneckerDelta):
             plain = [a for a in factor.args if a in term.bound]
             for old in plain or term.bound:
-                new = solved(*factor.args, old) if factor.has(old) else None
+                left, right = factor.args
+                new = solved(left, right, old) if factor.has(old) else None
                 if new is not None:
                     yield factor, old, new
 

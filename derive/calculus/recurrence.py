@@ -12,7 +12,7 @@ from typing import TypeVar
 from sympy import Expr, Indexed
 
 from derive.calculus.affine import affine
-from derive.calculus.index import Axis, Equation, Index, symbols_read
+from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
 from derive.record import record
 from derive.text.errors import StatementError
 
@@ -70,6 +70,16 @@ def in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
 def recurrences(equations: Sequence[Equation]) -> tuple[Recurrence, ...]:
     """Return the recurrences among equations."""
     return tuple(part for part in ordered(equations) if isinstance(part, Recurrence))
+
+
+def early(equations: Iterable[Equation]) -> tuple[Tensor, ...]:
+    """Return the tensors that are read by their own equation, or by one before it."""
+    found, read = dict[str, Tensor](), set[str]()
+    for equation in equations:
+        read |= {*symbols_read(equation.expression)}
+        if equation.target.name in read:
+            found[equation.target.name] = equation.target
+    return tuple(found.values())
 
 
 def components(reads: Mapping[str, Iterable[str]]) -> list[list[str]]:

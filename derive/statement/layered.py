@@ -374,7 +374,7 @@ class Layered:
     def forward_pass(self) -> ForwardPass:
         """Return the forward equations. Raises SpecError for names that clash."""
         statement = StatementBuilder()
-        statement.begin(self.learning)
+        statement.reset(self.learning)
         try:
             reader = TextReader(self.text, load_from(LAYERS_FOLDER), error=isinstance(self.loss, Own))
             reader.tex = {o.name: o.latex for o in self.named if o.latex}

@@ -10,13 +10,27 @@ from typing import Any
 
 from sympy import Add, Expr, Integer, Mul, Symbol
 
+from derive.calculus.affine import affine, misses
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
-from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, symbols_read, total
+from derive.calculus.index import (
+    SAMPLE_AXIS,
+    SAMPLES,
+    Axis,
+    Equation,
+    Index,
+    IndexSupply,
+    Tensor,
+    delta,
+    put,
+    symbols_read,
+    total,
+)
 from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
+from derive.calculus.recurrence import entries_of
 from derive.calculus.roles import Role
 from derive.calculus.tangents import Tangents
 from derive.catalogue.activations import activation, titles
@@ -65,9 +79,9 @@ class StatementBuilder:
     samples: Symbol = SAMPLES
 
     def __init__(self, **options: Any) -> None:
-        self.begin(Learning(**options))
+        self.reset(Learning(**options))
 
-    def begin(self, learning: Learning) -> None:
+    def reset(self, learning: Learning) -> None:
         """Begin with nothing stated yet."""
         self.learning = learning
         self.supply = IndexSupply()
@@ -86,6 +100,7 @@ class StatementBuilder:
         self._sought: list[str] = []
         self._slopes: dict[tuple[str, str], str] = {}
         self._declared: dict[str, Tensor] = {}
+        self._beginnings: dict[str, list[tuple[tuple[Any, ...], int, Expr]]] = {}
 
     def __repr__(self) -> str:
         parts = [
@@ -275,6 +290,7 @@ class StatementBuilder:
                     f"{unread[0]} out, or write it as the last index of what is read"
                 )
             left = (*left, SAME_SAMPLE)
+        right = self._begun(right)
         stated = Tensor(name, Role.PLAIN.value, tuple(i.axis for i in left))
         if declared is not None:
             self._check_declared(declared, stated)
@@ -304,6 +320,57 @@ class StatementBuilder:
         self._declared[name] = stated
         self._checks.add(stated)
         return Entries(stated, sides)
+
+    def begin(self, tensor: Entries, places: Iterable[Any], expression: Any) -> None:
+        """State what a recurrence reads before its first place, or after its last: ``s.begin(h, (0, i), h0[i])``.
+
+        One of the ``places`` is a number outside its axis, the others are indices. The equations of the recurrence come
+        after this; without it, they read 0 there.
+        """
+        given = tuple(places) if isinstance(places, tuple | list) else (places,)
+        name = getattr(tensor, "name", str(tensor))
+        where = f"what {name} begins with"
+        if self._declared.get(name) is None or self._kinds[name] != DECLARED:
+            raise StatementError(f"{name} is not declared, or has its equation: declare it, and begin it before that")
+        axes = [axis for axis in self._declared[name].axes if not axis.sample]
+        fixed = [n for n, place in enumerate(given) if not isinstance(place, Index)]
+        if len(given) != len(axes) or len(fixed) != 1:
+            raise StatementError(f"{where} needs {len(axes)} places, one of them a number, such as {name}[0, i]")
+        (at,) = fixed
+        place = formula(given[at], f"a place of {name}")
+        if not misses(place, axes[at]):
+            raise StatementError(
+                f"{where} is stated at {place}, which is a place of {name}: its equation says what is there, for the "
+                f"places {axes[at].start} to {axes[at].stop}"
+            )
+        for index, axis in ((i, axis) for i, axis in zip(given, axes, strict=True) if isinstance(i, Index)):
+            if index.axis != axis:
+                raise StatementError(f"{where} has the index {index}, which does not run over that axis of {name}")
+        beginning = formula(expression, where)
+        own = tuple(i for i in given if isinstance(i, Index))
+        own = (*own, SAME_SAMPLE) if SAME_SAMPLE in beginning.free_symbols else own
+        read = Equation(Tensor(name, Role.PLAIN.value, tuple(i.axis for i in own)), own, beginning)
+        self._checks.check(read, self._checks.tensors.keys())
+        self._beginnings.setdefault(name, []).append((given, at, beginning))
+
+    def _begun(self, expression: Expr) -> Expr:
+        """A right side with what recurrences begin with, where it reads them outside their places."""
+        changed = dict[Expr, Expr]()
+        for read in entries_of(expression, self._beginnings):
+            more = Integer(0)
+            for given, at, beginning in self._beginnings[read.base.label.name]:
+                form = affine(read.indices[at])
+                if form is None or len(form.terms) != 1 or form.terms[0][1] != 1:
+                    continue
+                ((index, _),) = form.terms
+                wanted = given[at] - form.constant
+                if misses(wanted, index.axis):
+                    continue
+                names = {i: there for i, there in zip(given, read.indices, strict=False) if isinstance(i, Index)}
+                sample = {SAME_SAMPLE: read.indices[-1]} if len(read.indices) > len(given) else {}
+                more += delta(index, wanted) * put(beginning, {**names, **sample})
+            changed |= {read: read + more} if more != 0 else {}
+        return expression.xreplace(changed)
 
     def _check_declared(self, declared: Tensor, stated: Tensor) -> None:
         """Raise StatementError unless an equation has the axes of its declared tensor and is its only one."""

@@ -72,7 +72,7 @@ class Statement(StatementBuilder):
         return statement
 
     def _state(self, reader: TextReader | None, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-        self.begin(Learning(**{**defaults, **(reader.options if reader else {}), **options}))
+        self.reset(Learning(**{**defaults, **(reader.options if reader else {}), **options}))
         if reader:
             reader.state(self)
 

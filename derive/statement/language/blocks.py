@@ -324,6 +324,14 @@ class Expansion:
 
 def _declared(line: Line) -> list[str]:
     """The names that a line declares in the statement."""
-    if isinstance(line, Declaration) and line.word in ("size", "input", "target", "parameter", "constant", "samples"):
+    if isinstance(line, Declaration) and line.word in (
+        "size",
+        "input",
+        "target",
+        "recurrent",
+        "parameter",
+        "constant",
+        "samples",
+    ):
         return [item.name.name for item in line.items]
     return [line.name.name] if isinstance(line, Stated | Function) else []

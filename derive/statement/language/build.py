@@ -18,6 +18,7 @@ from derive.statement.language.formulas import (
     Definition,
     Formula,
     Meanings,
+    Scope,
     Unsound,
     Variable,
     described,
@@ -293,6 +294,10 @@ class TextReader(Meanings):
         sizes = [self.size(size) for size in item.sizes]
         self.values[name] = make(name, *sizes, samples=item.samples, values=values)
 
+    def _recurrent(self, item: Item, line: Declaration) -> None:
+        name = self._final(item.name.name)
+        self.values[name] = self.statement.declare(name, *map(self.size, item.sizes), samples=item.samples)
+
     def _parameter(self, item: Item, line: Declaration) -> None:
         name = self._final(item.name.name)
         start: Any = None
@@ -402,7 +407,8 @@ class TextReader(Meanings):
             raise Misread(place, f"{line.name.name} is an argument of the block: choose another name")
         scope: dict[str, Variable] = {}
         formula = _Lines(self, scope)
-        for node in line.indices:
+        places = [node for node in line.indices if not isinstance(node, Name | Over)]
+        for node in (node for node in line.indices if node not in places):
             variable = formula._variable(node, line.name.name)
             if variable.name in scope:
                 raise Misread(node.place, f"the index {variable.name} stands twice on the left")
@@ -414,6 +420,9 @@ class TextReader(Meanings):
         for variable in scope.values():
             formula.require(variable)
         expression = formula.operand(line.formula, {**leads, **scope})
+        if places:
+            self._begin(line, scope, expression)
+            return
         if line is self.error and self.frame.caller is None:
             if scope and any(later.line > place.line for later, _ in self.problems):
                 raise Unsound  # the last equation may be one that could not be read
@@ -430,6 +439,20 @@ class TextReader(Meanings):
         self.values[final] = Entries(made.tensor, self._sized(made, indices))
         if formula.leads:
             self._map(final)
+
+    def _begin(self, line: Stated, scope: Scope, expression: Expr) -> None:
+        """State what a recurrence begins with."""
+        tensor = self.value(line.name.name)
+        if not isinstance(tensor, Entries):
+            raise Misread(
+                line.name.place,
+                f"{line.name.name} is stated at a place, which needs a line recurrent {line.name.name}[...] before",
+            )
+        given = list[Any]()
+        for node in line.indices:
+            named = node.name if isinstance(node, Name) else node.index if isinstance(node, Over) else None
+            given.append(self.number(node) if named is None else scope[named].index)
+        self.statement.begin(tensor, given, expression)
 
     def _map(self, final: str) -> None:
         """Note that a tensor has the leading axes of the frame, and of those from which it has them."""
@@ -515,6 +538,7 @@ _DECLARED: dict[str, Callable[[TextReader, Item, Declaration], None]] = {
     "size": TextReader._size_line,
     "input": TextReader._data,
     "target": TextReader._data,
+    "recurrent": TextReader._recurrent,
     "parameter": TextReader._parameter,
     "constant": TextReader._constant,
     "index": TextReader._index,

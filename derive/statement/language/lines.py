@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from derive.record import record
-from derive.statement.language.syntax import Call, Name, Node, Over, Read, name_of, nodes, parse
+from derive.statement.language.syntax import (
+    Call,
+    Chain,
+    Name,
+    Negative,
+    Node,
+    Number,
+    Over,
+    Read,
+    name_of,
+    nodes,
+    parse,
+)
 from derive.text.known import misspelled
 from derive.text.source import Misread, Piece, Place, quoted
 
@@ -247,7 +259,7 @@ def _equation(left: Piece, right: Piece, place: Place) -> Stated | Used:
     if not isinstance(named, Read):
         raise Misread(left.place, f"{quoted(left)} is no left side of an equation, such as z[i]")
     for index in named.indices:
-        if not isinstance(index, Name | Over):
+        if not isinstance(index, Name | Over | Number | Chain | Negative):
             raise Misread(index.place, "an index on the left is a name, such as i, or a name with its size, i in n")
     return Stated(Name(named.name, named.place), named.indices, formula, place)
 
@@ -381,6 +393,7 @@ WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
     "size": _sizes,
     "input": _data,
     "target": _data,
+    "recurrent": _data,
     "parameter": _parameters,
     "constant": _constants,
     "index": _indices,

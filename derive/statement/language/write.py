@@ -38,6 +38,7 @@ from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, T
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
+from derive.calculus.recurrence import early
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.statement.language.formulas import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
@@ -114,6 +115,7 @@ class _Writer:
         lines.append(("samples", [SAMPLES.name] if self.explicit else []))
         for word in ("input", "target"):
             lines.append((word, [self._data(t) for t in forward.inputs if t.role == word and t.about is None]))
+        lines.append(("recurrent", [self._data(tensor) for tensor in early(forward.equations)]))
         lines.append(("parameter", [self._parameter(p) for p in forward.parameters]))
         lines.append(("constant", [f"{self.name(n)} = {_number(v)}" for n, v in forward.constants.items()]))
         said = [f"{word} {', '.join(items)}" for word, items in lines if items]
