@@ -11,6 +11,7 @@ from sympy import Symbol
 
 from derive.calculus.index import Axis, Tensor
 from derive.calculus.program import Assign, Program
+from derive.calculus.recurrence import Recurrence, ordered
 from derive.targets.loops.printer import Loop, LoopPrinter
 
 Array = NDArray[Any]
@@ -31,9 +32,19 @@ def source(program: Program, stages: tuple[str, ...]) -> str:
     as in the equations, to numbers. ``sizes`` maps the names of the widths, and ``m``, to numbers.
     """
     printer = _Printer(program.tensors)
-    lines = [line for statement in program.stage(*stages) for line in printer.statement(statement)]
+    lines = [line for part in _parts(program, stages) for line in printer.statements(part)]
     head = ["import math", "", "", "def sign(x):", STEP + "return (x > 0) - (x < 0)", *PLACE_OF, *printer.functions]
     return "\n".join([*head, "", "", "def run(values, sizes):", *lines]) + "\n"
+
+
+def _parts(program: Program, stages: tuple[str, ...]) -> Iterator[tuple[Recurrence | None, list[Assign]]]:
+    """The statements one by one, and those of a recurrence together."""
+    by_name = {s.target.name: s for s in program.stage(*stages)}
+    for part in ordered([s.equation for s in by_name.values()]):
+        if isinstance(part, Recurrence):
+            yield part, [by_name[e.target.name] for e in part.equations]
+        else:
+            yield None, [by_name[part.target.name]]
 
 
 def evaluate(
@@ -77,16 +88,27 @@ class _Printer(LoopPrinter):
     pi, e, nan = "math.pi", "math.e", "math.nan"
     both, either = "and", "or"
 
-    def statement(self, statement: Assign) -> Iterator[str]:
-        """Loops that compute a statement."""
-        name, scope, step = statement.target.name, dict[Symbol, str](), STEP
-        yield f"{step}values[{name!r}] = {{}}"
-        for index in statement.equation.indices:
+    def statements(self, part: tuple[Recurrence | None, list[Assign]]) -> Iterator[str]:
+        """Loops that compute a statement, or those of a recurrence, for each place of its axis."""
+        recurrence, statements = part
+        for statement in statements:
+            yield f"{STEP}values[{statement.target.name!r}] = {{}}"
+        if recurrence is None:
+            yield from self._entries(statements[0], {}, STEP)
+            return
+        places = f"range({self.first(recurrence.axis)}, {self.after(recurrence.axis)})"
+        yield f"{STEP}for i0 in {f'reversed({places})' if recurrence.backward else places}:"
+        for statement in statements:
+            yield from self._entries(statement, {recurrence.index(statement.equation): "i0"}, 2 * STEP)
+
+    def _entries(self, statement: Assign, scope: dict[Symbol, str], step: str) -> Iterator[str]:
+        name = statement.target.name
+        for index in (i for i in statement.equation.indices if i not in scope):
             scope[index] = f"i{len(scope)}"
             yield f"{step}for {self._in_range(scope[index], index.axis)}:"
             step += STEP
         value = self.code(statement.equation.expression, scope)
-        yield f"{step}{self.entry(name, [*scope.values()])} = {value}  # ({statement.number})"
+        yield f"{step}{self.entry(name, [scope[i] for i in statement.equation.indices])} = {value}  # ({statement.number})"
 
     def _in_range(self, name: str, axis: Axis) -> str:
         return f"{name} in range({self.first(axis)}, {self.after(axis)})"
