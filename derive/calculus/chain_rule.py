@@ -90,7 +90,8 @@ class Chains:
         """Yield every chain from the error to ``variable`` as a tuple of local derivatives.
 
         Their number can grow exponentially, so the chains are generated one at a time. The search
-        starts at the variable, because every path from there leads to the error.
+        starts at the variable, because every path from there leads to the error. In a recurrence, a path passes each
+        tensor once: every turn more through it is a further chain.
         """
         error = self.forward.error.target.name
         stack: list[tuple[str, _Link | None]] = [(variable.name, None)]
@@ -98,8 +99,10 @@ class Chains:
             name, below = stack.pop()
             if name == error:
                 yield tuple(_edges(below))
+            passed = {edge.wrt.name for edge in _edges(below)} | {name} if name in self.recurring else set()
             for edge in reversed(self._incoming.get(name, ())):
-                stack.append((edge.equation.target.name, _Link(edge, below)))
+                if edge.of.name not in passed:
+                    stack.append((edge.of.name, _Link(edge, below)))
 
     def into(self, tensor: Tensor) -> tuple[LocalDerivative, ...]:
         """The local derivatives with respect to ``tensor``, from the error outward."""
@@ -108,6 +111,11 @@ class Chains:
     def is_immediate(self, edge: LocalDerivative) -> bool:
         """Whether ``edge`` starts at the error and is only a part of dE/d(wrt): other paths lead there too."""
         return edge.of == self.forward.error.target and len(self.into(edge.wrt)) > 1
+
+    @cached_property
+    def recurring(self) -> frozenset[str]:
+        """The names of the tensors that depend on themselves at another place."""
+        return frozenset(name for r in recurrences(self.forward.equations) for name in r.places)
 
     @cached_property
     def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:

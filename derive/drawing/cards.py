@@ -175,6 +175,8 @@ class Cards:
         for arrow in self.graph.arrows:
             points, state = self._route(arrow), self._arrow_state(arrow)
             yield Stroke(points, state, reads=arrow, arrow=True, curves="y" if self.down else "x")
+        for arrow in self.graph.back:
+            yield Stroke(self._route_back(arrow), self._arrow_state(arrow), reads=arrow, arrow=True)
         for name in self.graph.names:
             if self.entering(name):
                 yield self._entry(name)
@@ -194,6 +196,23 @@ class Cards:
         found += [(self.levels[last][0] - self.levels[last][1], y1), (self.levels[last][0] - self._half(end), y1)]
         points = [self.at(*p) for p in found]
         return tuple(p for n, p in enumerate(points) if n == 0 or p != points[n - 1])
+
+    def _route_back(self, arrow: Arrow) -> tuple[Point, ...]:
+        """The route to an earlier level, or to the same card: along the arrow's lane, beside the cards."""
+        start, end = arrow
+        lane = self.across[self.lanes[arrow]]
+        places = [(self.levels[self.graph.level[name]][0], self.across[self.lanes[name]]) for name in arrow]
+        if start == end:
+            places = [
+                (along + side * self._half(start) / 2, across)
+                for side, (along, across) in zip((1, -1), places, strict=True)
+            ]
+        halves = [(self.wide(name) if self.down else _HEIGHT) / 2 for name in arrow]
+        (x0, y0), (x1, y1) = (
+            (along, across + (half if lane > across else -half))
+            for (along, across), half in zip(places, halves, strict=True)
+        )
+        return tuple(self.at(*p) for p in ((x0, y0), (x0, lane), (x1, lane), (x1, y1)))
 
     def _arrow_state(self, arrow: Arrow) -> State:
         """Whether an arrow is on a path: it is if it starts at a tensor on a path."""

@@ -25,13 +25,17 @@ MOST_LEVELS = 18
 
 @record
 class Graph:
-    """Tensors with their dependencies, parameters and levels."""
+    """Tensors with their dependencies, parameters and levels.
+
+    The arrows ``back`` lead to a tensor that reads another one, or itself, at an earlier place.
+    """
 
     names: tuple[str, ...]
     arrows: tuple[Arrow, ...]
     entering: dict[str, tuple[Tensor, ...]]
     level: dict[str, int]
     left_out: frozenset[str] = frozenset()
+    back: tuple[Arrow, ...] = ()
 
     def into(self, name: str) -> list[str]:
         """The tensors that a tensor reads."""
@@ -52,7 +56,10 @@ def graph_of(forward: ForwardPass) -> Graph:
         arrows += [(n, equation.target.name) for n in read if n not in learned]
     used = {a for a, _ in arrows}
     names = (*(n for n in given if n in used), *(e.target.name for e in forward.equations))
-    return _shortened(Graph(names, tuple(arrows), entering, _levels(names, arrows)))
+    place = {name: number for number, name in enumerate(names)}
+    back = tuple((a, b) for a, b in arrows if place[a] >= place[b])
+    onward = tuple(arrow for arrow in arrows if arrow not in back)
+    return _shortened(Graph(names, onward, entering, _levels(names, onward), back=back))
 
 
 def _levels(names: Iterable[str], arrows: Iterable[Arrow]) -> dict[str, int]:
@@ -81,7 +88,8 @@ def _shortened(graph: Graph) -> Graph:
     arrows = dict.fromkeys((new[a], new[b]) for a, b in graph.arrows if new[a] != new[b])
     level = {n: v if v < end else v - (end - first) + 1 for n, v in graph.level.items() if n not in gone}
     entering = {n: p for n, p in graph.entering.items() if n not in gone}
-    return Graph(names, tuple(arrows), entering, {**level, LEFT_OUT: first}, gone)
+    back = tuple(arrow for arrow in graph.back if gone.isdisjoint(arrow))
+    return Graph(names, tuple(arrows), entering, {**level, LEFT_OUT: first}, gone, back)
 
 
 # ------------------------------------------------------------ lanes
@@ -105,6 +113,8 @@ class Lanes:
         for arrow in sorted(long, key=lambda a: (level[a[1]] - level[a[0]], level[a[0]])):
             if not self._straight(arrow):
                 self._take([arrow], range(level[arrow[0]] + 1, level[arrow[1]]))
+        for start, end in self.graph.back:
+            self._take([(start, end)], range(level[end], level[start] + 1))
         return self.of
 
     def _straight(self, arrow: Arrow) -> bool:

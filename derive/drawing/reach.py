@@ -33,11 +33,14 @@ Entry = tuple[Place, ...]
 def reached(chains: Chains, parameter: Tensor, entry: tuple[int, ...]) -> dict[str, frozenset[Entry]]:
     """Return, for every tensor, the entries on a path from an entry of a parameter to the error."""
     found: dict[str, frozenset[Entry]] = {parameter.name: frozenset({entry})}
-    for equation in chains.forward.equations:
-        edges = chains.edges.get(equation.target.name, ())
-        entries = {e for edge in edges for start in found.get(edge.wrt.name, ()) for e in step(edge, start)}
-        if entries:
-            found[equation.target.name] = _widest(entries)
+    before: dict[str, frozenset[Entry]] = {}
+    while before != found:  # more than once for a recurrence
+        before = dict(found)
+        for equation in chains.forward.equations:
+            edges = chains.edges.get(equation.target.name, ())
+            entries = {e for edge in edges for start in found.get(edge.wrt.name, ()) for e in step(edge, start)}
+            if entries:
+                found[equation.target.name] = _widest(entries)
     return found
 
 
