@@ -19,11 +19,27 @@ from derive.record import record
 
 @dataclass(frozen=True)
 class Slice(Tensor):
-    """The entries of a tensor at one place of an axis: ``place`` is that of the step plus ``moved``."""
+    """The entries of a tensor at one place of an axis: that of the step, called ``step``, plus ``moved``."""
 
     of: Tensor | None = field(default=None, compare=False)
     position: int = 0
     moved: int = 0
+    step: str = ""
+
+    @property
+    def place(self) -> str:
+        """The place, counted from 0, as Python writes it."""
+        return f"{self.step} {'+' if self.moved > 0 else '-'} {abs(self.moved)}" if self.moved else self.step
+
+    def subscripts(self, own: list[str]) -> list[str]:
+        """The subscripts of the array of the whole tensor, from those of the other axes."""
+        assert self.of is not None
+        if self.of.is_column:
+            return [self.place, "0"]
+        order = [n for n, axis in enumerate(self.of.axes) if axis.sample] if self.of.samples_first else []
+        order += [n for n in range(len(self.of.axes)) if n not in order]
+        at = order.index(self.position)
+        return [*own[:at], self.place, *own[at:]]
 
     @property
     def samples_first(self) -> bool:
@@ -74,7 +90,7 @@ class _Split:
         """The equation of one step."""
         t = self.recurrence.index(equation)
         right = self._ahead(equation, t)
-        right = right.xreplace({entry: self._entry(entry, t) for entry in right.atoms(Indexed)})
+        right = right.xreplace({entry: self._entry(entry, t) for entry in sorted(right.atoms(Indexed), key=str)})
         right = right.xreplace({t: self.number + t.axis.start})
         target = self._slice(equation.target, self.recurrence.places[equation.target.name], 0)
         return replace(equation, target=target, indices=tuple(i for i in equation.indices if i != t), expression=right)
@@ -127,6 +143,13 @@ class _Split:
         if name not in self.slices:
             axes: tuple[Axis, ...] = (*tensor.axes[:position], *tensor.axes[position + 1 :])
             self.slices[name] = Slice(
-                name, Role.PLAIN.value, axes, places=tensor.places, of=tensor, position=position, moved=moved
+                name,
+                Role.PLAIN.value,
+                axes,
+                places=tensor.places,
+                of=tensor,
+                position=position,
+                moved=moved,
+                step=self.number.name,
             )
         return self.slices[name]

@@ -106,8 +106,8 @@ class Entries(Quantity):
 
     __iter__ = None  # or Python would count through the entries without an end
 
-    def __init__(self, tensor: Tensor, sizes: Sequence[Size]) -> None:
-        self.tensor, self.sizes = tensor, tuple(sizes)
+    def __init__(self, tensor: Tensor, sizes: Sequence[Size], recurs: bool = False) -> None:
+        self.tensor, self.sizes, self.recurs = tensor, tuple(sizes), recurs
 
     @property
     def name(self) -> str:

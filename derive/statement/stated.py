@@ -319,7 +319,7 @@ class StatementBuilder:
         self._kinds[name] = DECLARED
         self._declared[name] = stated
         self._checks.add(stated)
-        return Entries(stated, sides)
+        return Entries(stated, sides, recurs=True)
 
     def begin(self, tensor: Entries, places: Iterable[Any], expression: Any) -> None:
         """State what a recurrence reads before its first place, or after its last: ``s.begin(h, (0, i), h0[i])``.

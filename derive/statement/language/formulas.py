@@ -73,6 +73,7 @@ class Variable:
     place: Place
     axis: Axis | None = None
     said: str = ""
+    hint: Axis | None = None
 
     @property
     def index(self) -> Index:
@@ -195,6 +196,7 @@ class Formula:
 
     def require(self, variable: Variable) -> None:
         """Raise Misread for an index of which nothing says what it runs over."""
+        variable.axis = variable.axis or variable.hint
         if variable.axis is None:
             raise Misread(
                 variable.place,
@@ -244,7 +246,7 @@ class Formula:
             )
             raise Misread(node.place, f"{node.name} is read with {len(indices)}, where it has {number}")
         for index, axis, size in zip(indices, axes, sizes, strict=False):
-            self._infer_index(index, axis, f"{size} in {node.name}", scope)
+            self._infer_index(index, axis, f"{size} in {node.name}", scope, tensor.recurs)
 
     def _slope(self, node: Call) -> tuple[Entries, tuple[Node, ...]]:
         """The tensor that ``diff(u[i], x[j])`` reads, and the indices."""
@@ -275,7 +277,7 @@ class Formula:
             sides = ", ".join("ijklpqr"[:number])
             raise Misread(node.place, f"{node.name} has axes: read its entries, such as {node.name}[{sides}]")
 
-    def _infer_index(self, node: Node, axis: Axis, said: str, scope: Scope) -> None:
+    def _infer_index(self, node: Node, axis: Axis, said: str, scope: Scope, recurs: bool = False) -> None:
         if isinstance(node, Name):
             variable = scope.get(node.name)
             if variable is not None:
@@ -290,10 +292,12 @@ class Formula:
             raise Misread(node.place, "an index is a name, a whole number, or a sum of them, such as 2*i + j - 1")
         for part in parts(node):
             if isinstance(part, Name):
+                if recurs and part.name in scope:  # a place before that of the step
+                    scope[part.name].hint = axis
                 if part.name not in scope and self.meanings.value(part.name) is None:
                     raise self._free(part.name, part.place)
             elif not isinstance(part, Number):
-                self._infer_index(part, axis, said, scope)
+                self._infer_index(part, axis, said, scope, recurs)
 
     def _unify(self, variable: Variable, node: Name, axis: Axis, said: str) -> None:
         if variable.axis is None:

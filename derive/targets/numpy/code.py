@@ -71,6 +71,14 @@ def power(base: Code, exponent: Code, binds: int = ATOM) -> Code:
     return Code(f"{base.at(ATOM)}{sign_}{exponent.at(binds)}", POWER)
 
 
+def subscripted(name: str, marks: Iterable[str]) -> str:
+    """Return code that reads a part of an array; whole axes at the end need no subscript."""
+    found = [*marks]
+    while found and found[-1] == ":":
+        found.pop()
+    return f"{name}[{', '.join(found)}]" if found else name
+
+
 def together(items: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Assignments side by side, as many per line as fit."""
     names: list[str] = []

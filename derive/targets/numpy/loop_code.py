@@ -10,7 +10,7 @@ from derive.arrays.steps import Slice, Steps, steps_of
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.recurrence import Recurrence
 from derive.calculus.roles import Role
-from derive.targets.numpy.code import together
+from derive.targets.numpy.code import subscripted, together
 from derive.targets.numpy.statements import Statements
 
 
@@ -32,7 +32,7 @@ class LoopCode:
         self.tensors |= {e.target.name: e.target for e in self.steps.before}
         own = {e.target.name: e.target.name for e in self.steps.before}
         self.names = {**statements.codes.tensors, **own}
-        slices = {s.name: self._slice(s) for s in self.steps.slices}
+        slices = {s.name: self.names[s.of.name] for s in self.steps.slices if s.of}
         self.printer = statements.printer({**own, **slices})
 
     def before(self) -> list[ArrayAssign]:
@@ -69,7 +69,8 @@ class LoopCode:
             read = tuple(self._tensor(name) for name in symbols_read(equation.expression) if self._is_tensor(name))
             parts, whole = self.printer.in_parts(mx.Formula(equation, read), self.statements.codes.functions)
             number = self.numbers[stated.target.name]
-            for left, code in (*parts, (self._slice(target), whole)):
+            place = subscripted(self.names[stated.target.name], target.subscripts([":"] * len(target.axes)))
+            for left, code in (*parts, (place, whole)):
                 yield f"    {left} = {code.text}  # ({number})"
         if self.recurrence.reach:
             marks = ((self.names[t.name], self._marks(t, f":{extent}")) for t in targets)
@@ -106,12 +107,3 @@ class LoopCode:
         if self.recurrence.reach:
             sides[at] = self.statements.extent(self.recurrence.axis.extent + self.recurrence.reach)
         return tuple(sides)
-
-    def _slice(self, held: Slice) -> str:
-        """The code that reads a place of an array."""
-        assert held.of is not None
-        place = f"{self.step} {'+' if held.moved > 0 else '-'} {abs(held.moved)}" if held.moved else self.step
-        marks = [*[":"] * self._position(held.of, held.position), place]
-        if held.of.is_column:
-            marks.insert(0 if held.of.axes[0].sample else 1, "0")
-        return f"{self.names[held.of.name]}[{', '.join(marks)}]"

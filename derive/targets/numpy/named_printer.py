@@ -22,7 +22,7 @@ from derive.calculus.index import Axis, Index, Tensor
 from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import renamed
-from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
+from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power, subscripted
 from derive.targets.numpy.formula_printer import extreme_of, scalar, with_python
 
 #: The type of the numbers of a parameter.
@@ -148,8 +148,8 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Read) -> Code:
         name, tensor = self.names[node.tensor.name], node.tensor
-        if not tensor.axes:
-            return Code(name if isinstance(tensor, Slice) else f"{name}.ravel()")
+        if not tensor.axes and not isinstance(tensor, Slice):
+            return Code(f"{name}.ravel()")
         marks: list[str] = []
         steps: list[str] = []
         position = 0
@@ -160,9 +160,9 @@ class NamedPrinter:
             position += count
         if tensor.is_column:
             marks.insert(0 if tensor.axes[0].sample else 1, "0")
-        while marks and marks[-1] == ":":
-            marks.pop()
-        code = _subscripted(name, marks)
+        if isinstance(tensor, Slice):
+            marks = tensor.subscripts(marks)
+        code = subscripted(name, marks)
         for step in steps:
             code = step.format(code)
         return Code(code, plain=not marks and not steps)
@@ -409,11 +409,6 @@ class NamedPrinter:
         at = f"{self._aligned(node.at, node.over).at(SUM)}{f' - {start}' if start else ''}"
         code = Code(f"scattered({values}, {at}, {self.size(node.index.axis)})")
         return code, (node.index, *rest)
-
-
-def _subscripted(name: str, marks: list[str]) -> str:
-    """Code that reads an array at some places; those of a slice follow its own."""
-    return f"{name}[{', '.join(marks)}]" if marks else name
 
 
 def _turned(code: Code, have: nx.Axes, want: nx.Axes) -> Code:
