@@ -1,6 +1,6 @@
 # Long short-term memory, with one weight for the four gates; the last step predicts.
 # S. Hochreiter, J. Schmidhuber, "Long short-term memory", 1997.
-size      T = 6, n = 2, h = 5
+size      T, n = 2, h = 5
 input     x[T, n]
 target    y[h]
 recurrent c[T, h], s[T, h]

@@ -1,6 +1,6 @@
 # Two recurrent layers, one above the other; the last step of the upper one predicts.
 # R. Pascanu et al., "How to construct deep recurrent neural networks", 2014, arXiv:1312.6026.
-size      T = 7, n = 2, h = 5, d = 4
+size      T, n = 2, h = 5, d = 4
 input     x[T, n]
 target    y[d]
 recurrent s[T, h], r[T, d]

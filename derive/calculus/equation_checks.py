@@ -68,6 +68,8 @@ class EquationChecks:
         self.constants = constants
         self.positivity = Positivity(promises, constants)
         self.tensors: dict[str, Tensor] = {}
+        #: The names of tensors that are read outside their axes, where a recurrence begins.
+        self.recurring: set[str] = set()
         self.extents: set[Symbol] = set()
         for tensor in tensors:
             self.add(tensor)
@@ -207,7 +209,7 @@ class EquationChecks:
                 continue
             if isinstance(index, Index) and not within(index.axis, axis):
                 raise StatementError(f"{reading}, but {index} runs beyond axis {number} of {name}")
-            if misses(index, axis):
+            if misses(index, axis) and name not in self.recurring:
                 entries = f"which has the entries {axis.start} to {axis.stop}"
                 raise StatementError(f"{reading}, but {index} is never on axis {number} of {name}, {entries}")
             over_samples = any(i.axis.sample for i in index.atoms(Index))

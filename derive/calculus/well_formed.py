@@ -19,6 +19,7 @@ def check(forward: Stated) -> None:
     reads = {e.target.name: [*checks.names_read(e)] for e in forward.equations}
     circles = components({name: [r for r in found if r in reads] for name, found in reads.items()})
     together = {name: circle for circle in circles for name in circle if len(circle) > 1 or name in reads[name]}
+    checks.recurring |= together.keys()
     for equation in forward.equations:
         checks.check(equation, known.union(together.get(equation.target.name, ())))
         known.add(equation.target.name)

@@ -319,6 +319,7 @@ class StatementBuilder:
         self._kinds[name] = DECLARED
         self._declared[name] = stated
         self._checks.add(stated)
+        self._checks.recurring.add(name)
         return Entries(stated, sides, recurs=True)
 
     def begin(self, tensor: Entries, places: Iterable[Any], expression: Any) -> None:

@@ -102,7 +102,9 @@ def compared(stated: Model) -> None:
 
 def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> None:
     """The steps of ``fit`` are those that the gradients of autograd make; the form ``predict`` predicts the same."""
-    rate, steps, trainer = 0.01, 4, module.Trainer(seed=1, **stated.sizes)
+    learned = {s.name for p in derivation.program.parameters for a in p.axes for s in a.extent.free_symbols}
+    sizes = {name: size for name, size in stated.sizes.items() if name in learned}
+    rate, steps, trainer = 0.01, 4, module.Trainer(seed=1, **sizes)
     shapes = {t.name: shape_of(t, stated.sizes) for t in derivation.program.parameters}
     own = {name: np.reshape(trainer.parameters[name], shape).copy() for name, shape in shapes.items()}
     inputs, targets = (

@@ -108,7 +108,8 @@ class _Printer(LoopPrinter):
             yield f"{step}for {self._in_range(scope[index], index.axis)}:"
             step += STEP
         value = self.code(statement.equation.expression, scope)
-        yield f"{step}{self.entry(name, [scope[i] for i in statement.equation.indices])} = {value}  # ({statement.number})"
+        place = self.entry(name, [scope[i] for i in statement.equation.indices])
+        yield f"{step}{place} = {value}  # ({statement.number})"
 
     def _in_range(self, name: str, axis: Axis) -> str:
         return f"{name} in range({self.first(axis)}, {self.after(axis)})"
