@@ -127,8 +127,28 @@ class Lift:
     def _(self, expression: Add) -> nx.Named:
         if not expression.free_symbols & _indices(expression) and _is_plain_number(expression, self.tensors):
             return nx.Value((), expression)
+        if stacked := self._stacked(expression):
+            return stacked
         terms = tuple(map(self.lay, reading_order(expression.args)))
         return nx.Plus(self._union(terms), terms)
+
+    def _stacked(self, expression: Add) -> nx.Named | None:
+        """A sum whose terms are each for one entry of an axis, as arrays side by side; None if it is none."""
+        rows: dict[Index, dict[int, list[Expr]]] = {}
+        for term in expression.args:
+            for factor in Mul.make_args(term):
+                pair = [*factor.args] if isinstance(factor, KroneckerDelta) else []
+                index = next((i for i in pair if isinstance(i, Index)), None)
+                number = next((int(n) for n in pair if n.is_Integer), None)
+                if index is not None and number is not None:
+                    rows.setdefault(index, {}).setdefault(number, []).append(term / factor)
+        for index, found in rows.items():
+            numbers = [index.axis.start + n for n in range(len(found))]
+            whole = sorted(found) == numbers and index.axis.extent == len(found)
+            if whole and sum(map(len, found.values())) == len(expression.args):
+                parts = tuple(self.lay(Add(*found[number])) for number in numbers)
+                return nx.Stacked(self.sorted((*self._union(parts), index)), parts, index)
+        return None
 
     @_node.register(Mul)
     @_node.register(Sum)

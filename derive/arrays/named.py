@@ -85,6 +85,14 @@ class Plus(Named):
 
 
 @record
+class Stacked(Named):
+    """Arrays side by side along a new axis: the entries of ``index`` in order."""
+
+    parts: tuple[Named, ...]
+    index: Index
+
+
+@record
 class Times(Named):
     """A product of factors, entry by entry."""
 

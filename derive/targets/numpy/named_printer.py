@@ -244,6 +244,12 @@ class NamedPrinter:
         return joined(terms)
 
     @_code.register
+    def _(self, node: nx.Stacked) -> Code:
+        others = tuple(i for i in node.axes if i != node.index)
+        parts = ", ".join(self._full(part, others).text for part in node.parts)
+        return Code(f"np.stack(({parts}), {node.axes.index(node.index)})")
+
+    @_code.register
     def _(self, node: nx.Times) -> Code:
         if _is_negative(node):
             return Code(f"-{self._aligned(_without_sign(node), node.axes).at(PRODUCT)}", UNARY)
@@ -361,7 +367,11 @@ class NamedPrinter:
 
     def _unbatched(self, node: nx.Contraction, one: list[Index], other: list[Index]) -> tuple[Code, nx.Axes]:
         left, right, over = node.left, node.right, node.over
-        if len(over) == 1 and len(other) <= 1 and (node.axes == (*one, *other) or len(one) > 1):
+        if (
+            len(over) == 1
+            and len(other) <= 1
+            and (node.axes == (*one, *other) or (len(one) > 1 and node.axes != (*other, *one)))
+        ):
             product = self._product(left, (*one, *over), right, (*over, *other))
             return product, (*one, *other)
         if len(over) == 1 and len(one) <= 1:
