@@ -367,14 +367,11 @@ class NamedPrinter:
 
     def _unbatched(self, node: nx.Contraction, one: list[Index], other: list[Index]) -> tuple[Code, nx.Axes]:
         left, right, over = node.left, node.right, node.over
-        if (
-            len(over) == 1
-            and len(other) <= 1
-            and (node.axes == (*one, *other) or (len(one) > 1 and node.axes != (*other, *one)))
-        ):
+        in_order, turned = node.axes == (*one, *other), node.axes == (*other, *one)
+        if len(over) == 1 and len(other) <= 1 and (in_order or (len(one) > 1 and not turned)):
             product = self._product(left, (*one, *over), right, (*over, *other))
             return product, (*one, *other)
-        if len(over) == 1 and len(one) <= 1:
+        if len(over) == 1 and len(one) <= 1 and not (in_order and len(other) > 1):
             product = self._product(right, (*other, *over), left, (*over, *one))
             return product, (*other, *one)
         if node.axes == (*other, *one):
