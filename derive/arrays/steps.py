@@ -99,6 +99,8 @@ class _Split:
         """The right side, with tensors for the sums that read nothing of the recurrence."""
         right = equation.expression
         for terms in sorted(right.atoms(Add), key=lambda node: (-node.count_ops(), str(node))) or [right]:
+            if not right.has(terms):
+                continue
             given = [term for term in Add.make_args(terms) if self._is_given(term)]
             free = {s for term in given for s in term.free_symbols if isinstance(s, Index)}
             if any(term.has(Sum) and t in term.free_symbols for term in given) and free <= {*equation.indices}:

@@ -112,7 +112,8 @@ class _Search:
     def _free_name(self, whole: str) -> str:
         """A letter that nothing is called, with the number at the end of the name of the whole."""
         number = whole[len(whole.rstrip("0123456789")) :]
-        widths = {s.name for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
+        axes = [a for t in self.tensors.values() for a in t.axes]
+        widths = {s.name for a in axes for s in a.extent.free_symbols} | {a.name for a in axes}
         taken = {n.lower() for n in (*self.tensors, *self.forward.constants, *widths)}
         names: Iterator[str] = chain((x + number for x in _LETTERS), (f"u{number}_{n}" for n in count(1)))
         return next(n for n in names if n not in taken)

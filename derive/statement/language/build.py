@@ -413,6 +413,8 @@ class TextReader(Meanings):
             if variable.name in scope:
                 raise Misread(node.place, f"the index {variable.name} stands twice on the left")
             scope[variable.name] = variable
+        if places:
+            self._hint(line, scope)
         leading = self.frame.leading or ()
         pairs = zip(leading, self.frame.axes, strict=True)
         leads = {name: Variable(name, place, axis, "the block") for name, axis in pairs}
@@ -439,6 +441,14 @@ class TextReader(Meanings):
         self.values[final] = Entries(made.tensor, self._sized(made, indices))
         if formula.leads:
             self._map(final)
+
+    def _hint(self, line: Stated, scope: Scope) -> None:
+        """Give the indices of what a recurrence begins with the axes of its tensor."""
+        tensor = self.value(line.name.name)
+        if isinstance(tensor, Entries):
+            for node, axis in zip(line.indices, tensor.axes, strict=False):
+                if isinstance(node, Name):
+                    scope[node.name].hint = axis
 
     def _begin(self, line: Stated, scope: Scope, expression: Expr) -> None:
         """State what a recurrence begins with."""

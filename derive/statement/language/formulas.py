@@ -320,8 +320,8 @@ class Formula:
         if name in self.meanings.names():
             return Misread(
                 place,
-                f"{name} is not stated before this line: move its equation up, or, for a recurrence, state a step as a "
-                "block and use it once for each step",
+                f"{name} is not stated before this line: move its equation up, or, for a recurrence, declare its axes "
+                f"before, such as recurrent {name}[T, n]",
             )
         meant = misspelled(name, [known for known in self.meanings.names() if known != name])
         hint = f"did you mean {meant}?" if meant else "declare it, or state its equation, in a line before this one"

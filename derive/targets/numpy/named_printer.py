@@ -437,7 +437,7 @@ def _is_of_truth_values(node: nx.Named) -> bool:
     """Whether NumPy computes a node from truth values and Python numbers alone, so that no array gives its type."""
     if isinstance(node, nx.Times):
         return all(isinstance(f, nx.Value) or _is_of_truth_values(f) for f in node.factors)
-    return isinstance(node, nx.Equal | nx.First)
+    return isinstance(node, nx.Equal | nx.First) and bool(node.axes)
 
 
 def _is_written_otherwise(node: nx.Named) -> bool:
