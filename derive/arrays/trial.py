@@ -21,7 +21,6 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr, Function, Indexed, Integer, Mul, Pow, Sum, Symbol, exp
-from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import formed
@@ -31,6 +30,7 @@ from derive.calculus.evaluate import Arithmetic, Interpreter
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.promises import SumsToOne, kept
 from derive.calculus.roles import Role
+from derive.calculus.shorter import Shorter
 from derive.record import record
 
 Array = NDArray[Any]
@@ -147,7 +147,7 @@ class Trial:
         named = {s.name for s in small.widths}
         named |= {s.name for e in (self.statement, *self.sources) for s in small.extents(e)}
         sizes = dict.fromkeys(named, LENGTH)
-        rows = [i.axis for i in small.free(self.statement) if not i.axis.sample]
+        rows = [i.axis for i in map(small.index, self.statement.indices) if not i.axis.sample]
         if SAMPLES.name in sizes and len(rows) < 2:
             units = prod(int(a.extent) if a.extent.is_Integer else LENGTH for a in rows)
             sizes[SAMPLES.name] = max(LENGTH, MANY // units)
@@ -169,7 +169,7 @@ class Trial:
             machine.run(sources)
             truth = machine.tensor(stated)
             arrays = {n: _stored(small.tensors[n], _rounded(v)) for n, v in machine.values.items()}
-        return Sample(arrays, _stored(small.target(self.statement), truth), sizes)
+        return Sample(arrays, _stored(small.tensor(self.statement.target), truth), sizes)
 
 
 def _names(equation: Equation, data: Data) -> list[str]:
@@ -220,53 +220,19 @@ def _known(values: Array) -> Array:
     )
 
 
-class _Small:
+class _Small(Shorter):
     """The same tensors and expressions over short axes."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         axes = {a for t in tensors.values() for a in (*t.axes, *([] if t.places is None else [t.places]))}
         long = [a for a in axes if a.extent.is_Integer and a.extent > LENGTH + 1]
         plain = all(a.start == 1 for a in axes)
-        self.axes = {a: replace(a, extent=Integer(LENGTH)) for a in long} if plain else {}
-        self.tensors = {n: self._tensor(t) for n, t in tensors.items()}
+        super().__init__({a: replace(a, extent=Integer(LENGTH)) for a in long} if plain else {}, tensors)
 
     @property
     def widths(self) -> set[Symbol]:
         """The symbols in the extents of the tensors."""
         return {s for t in self.tensors.values() for a in t.axes for s in a.extent.free_symbols}
-
-    def _tensor(self, tensor: Tensor) -> Tensor:
-        places = tensor.places and self.axes.get(tensor.places, tensor.places)
-        return replace(tensor, axes=tuple(self.axes.get(a, a) for a in tensor.axes), places=places)
-
-    def target(self, equation: Equation) -> Tensor:
-        """The target of an equation, over short axes."""
-        return self._tensor(equation.target)
-
-    def free(self, equation: Equation) -> tuple[Index, ...]:
-        """The free indices of an equation, over short axes."""
-        return tuple(self._index(i) for i in equation.indices)
-
-    def equation(self, equation: Equation) -> Equation:
-        """The equation over short axes."""
-        return Equation(self.target(equation), self.free(equation), self.of(equation.expression))
-
-    def _index(self, index: Index) -> Index:
-        return Index(index.name, self.axes[index.axis]) if index.axis in self.axes else index
-
-    def of(self, expression: Expr) -> Expr:
-        """The expression over short axes."""
-        if not self.axes:
-            return expression
-        if isinstance(expression, Index):
-            return self._index(expression)
-        if not expression.args:
-            return expression
-        if isinstance(expression, ExprWithLimits):
-            indices = [self._index(limit[0]) for limit in expression.limits]
-            limits = [(i, Integer(i.axis.start), i.axis.stop) for i in indices]
-            return expression.func(self.of(expression.function), *limits)
-        return expression.func(*(self.of(a) for a in expression.args))
 
     def extents(self, equation: Equation) -> set[Symbol]:
         """The widths that an equation reads as numbers or that its indices run over."""

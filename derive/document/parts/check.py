@@ -25,6 +25,13 @@ def check(view: View) -> Part:
                 "-".join(map(str, report.layers)),
             )
         )
+    if report.steps is not None:
+        blocks.append(
+            say(
+                "The time of a check grows with the number of steps, so the same equations were checked with {} steps.",
+                str(report.steps),
+            )
+        )
     each = "parameter array" if report.together == 1 else f"group of up to {report.together} parameter arrays"
     whole = report.entries and all(s.is_number and s <= report.entries for s in map(size, view.batch.parameters))
     picked = {None: f"for every entry of each {each}", 0: f"along one random direction in each {each}"}

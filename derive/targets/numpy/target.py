@@ -7,7 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from sympy import Integer
+
+from derive.calculus.index import Axis
+from derive.calculus.program import Program
 from derive.calculus.roles import Role
+from derive.calculus.shorter import Shorter
 from derive.derived import Derived
 from derive.record import record
 from derive.targets.fold import fold
@@ -18,7 +23,7 @@ from derive.targets.numpy.listing import listing
 from derive.targets.numpy.package import Rendered, rendered
 from derive.targets.numpy.script import Script, script
 from derive.targets.target import Listing
-from derive.targets.verify import ENTRYWISE, LARGEST, GradientReport, check_rendered, loaded
+from derive.targets.verify import ENTRYWISE, FEW_STEPS, LARGEST, MOST_STEPS, GradientReport, check_rendered, loaded
 from derive.text.errors import SecondRenderingError
 
 #: The largest number of parameters of which the tests beside a module check every entry.
@@ -119,7 +124,19 @@ class NumPyTarget:
         if network is not None and self.derived.parameter_count > LARGEST:
             small = replace(network, layers=small_layers(network.layers))
             return replace(NumPyTarget(Derived.of_network(small)).report, layers=small.layers)
+        if axes := shorter_axes(self.derived.program):
+            forward = self.derived.forward
+            short = Shorter(axes, forward.tensors).forward(forward)
+            (steps,) = {int(axis.extent) for axis in axes.values()}
+            return replace(NumPyTarget(Derived.of_pass(short, self.derived.specification)).report, steps=steps)
         return check_rendered(self.readable, self.derived.program, self.derived.notation)
+
+
+def shorter_axes(program: Program) -> dict[Axis, Axis]:
+    """Return shorter axes for the recurrences of a program that take more than ``MOST_STEPS`` steps."""
+    long = [r for r in program.recurrences if r.axis.extent.is_Integer and r.axis.extent > MOST_STEPS]
+    steps = max([FEW_STEPS, *(2 * r.reach + 1 for r in long)])
+    return {r.axis: replace(r.axis, extent=Integer(steps)) for r in long}
 
 
 def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
