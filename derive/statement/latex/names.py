@@ -16,7 +16,7 @@ from derive.text.source import Misread, Place
 
 MAX_WORD = 50
 #: The words of declarations that give names a meaning; others name what is stated.
-DECLARING = ("size", "input", "target", "parameter", "constant", "samples")
+DECLARING = ("size", "input", "target", "recurrent", "parameter", "constant", "samples")
 _SIGN_OF = {name: sign for sign, name in GREEK.items()}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lark import Token, Tree
 
+from derive.calculus.recurrence import components
 from derive.statement.language.lines import (
     PROMISES,
     WORDS,
@@ -320,23 +321,10 @@ def _places(node: Node) -> Iterator[Place]:
 def _ordered(lines: list[Line]) -> list[Line]:
     """The lines in an order in which each reads what is stated before, the error last."""
     named = {line.name.name: line for line in lines if isinstance(line, Stated | Function)}
-    reads = {
-        id(line): {n for n in _names_in(line.formula) if n in named and n != line.name.name} for line in named.values()
-    }
-    found, done = list[Line](), set[str]()
-
-    def place(line: Line, above: tuple[str, ...]) -> None:
-        assert isinstance(line, Stated | Function)
-        if line.name.name in done or line.name.name in above:
-            return
-        for name in sorted(reads.get(id(line), ()), key=list(named).index):
-            place(named[name], (*above, line.name.name))
-        done.add(line.name.name)
-        found.append(line)
-
-    for line in lines:
-        place(line, ())
+    reads = {name: [n for n in dict.fromkeys(_names_in(line.formula)) if n in named] for name, line in named.items()}
+    circles = components({n: sorted(found, key=list(named).index) for n, found in reads.items()})
+    found: list[Line] = [named[name] for circle in circles for name in sorted(circle, key=list(named).index)]
     found += [line for line in lines if not any(line is other for other in found)]
-    read = {name for names in reads.values() for name in names}
+    read = {read for name, names in reads.items() for read in names if read != name}
     ends = [line for line in found if isinstance(line, Stated) and not line.indices and line.name.name not in read]
     return [line for line in found if line not in ends[-1:]] + ends[-1:]
