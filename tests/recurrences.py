@@ -124,9 +124,7 @@ def stacked_recurrence(x, y, W, U, b, V, R, c):
 def linear_recurrence(x, y, a, B, C, first):
     """The closed form: the state after t steps is a sum of powers of a."""
     steps = x.shape[1]
-    states = [
-        a ** (t + 1) * first + sum(a ** (t - r) * (x[:, r] @ B.T) for r in range(t + 1)) for t in range(steps)
-    ]
+    states = [a ** (t + 1) * first + sum(a ** (t - r) * (x[:, r] @ B.T) for r in range(t + 1)) for t in range(steps)]
     return per_step(y, [s @ C.T for s in states])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Indexed, Sum, Symbol
+from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 
 from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
 from derive.calculus.recurrence import Recurrence, shift
@@ -66,22 +66,26 @@ class Steps:
     slices: tuple[Slice, ...]
 
 
-def steps_of(recurrence: Recurrence, tensors: Mapping[str, Tensor], step: str, fresh: Callable[[str], str]) -> Steps:
+def steps_of(
+    recurrence: Recurrence, tensors: Mapping[str, Tensor], step: str, fresh: Callable[[str, Expr], str], done: str = ""
+) -> Steps:
     """Split a recurrence.
 
-    ``step`` is the name of the number of a step, counted from 0; ``fresh`` returns the name of a new tensor for what is
-    computed before the loop.
+    ``step`` is the name of the number of a step, counted from 0 or from the number of those that are ``done``;
+    ``fresh`` returns a name for what is computed before the loop, from a wanted name and the formula.
     """
     split = _Split(recurrence, {**tensors}, Symbol(step, integer=True), fresh)
+    split.done = Symbol(done, integer=True) if done else Integer(0)
     inside = [split.step(equation) for equation in recurrence.equations]
     return Steps(tuple(split.before.values()), tuple(inside), tuple(split.slices.values()))
 
 
 class _Split:
     def __init__(
-        self, recurrence: Recurrence, tensors: dict[str, Tensor], number: Symbol, fresh: Callable[[str], str]
+        self, recurrence: Recurrence, tensors: dict[str, Tensor], number: Symbol, fresh: Callable[[str, Expr], str]
     ) -> None:
         self.recurrence, self.tensors, self.number, self.fresh = recurrence, tensors, number, fresh
+        self.done: Expr = Integer(0)
         #: The equations of what is computed before the loop, by their right sides without the names of indices.
         self.before: dict[Expr, Equation] = {}
         self.slices: dict[str, Slice] = {}
@@ -91,7 +95,7 @@ class _Split:
         t = self.recurrence.index(equation)
         right = self._ahead(equation, t)
         right = right.xreplace({entry: self._entry(entry, t) for entry in sorted(right.atoms(Indexed), key=str)})
-        right = right.xreplace({t: self.number + t.axis.start})
+        right = right.xreplace({t: self.number + self.done + t.axis.start})
         target = self._slice(equation.target, self.recurrence.places[equation.target.name], 0)
         return replace(equation, target=target, indices=tuple(i for i in equation.indices if i != t), expression=right)
 
@@ -135,7 +139,7 @@ class _Split:
         """The entry of a tensor that is computed before the loop."""
         alike = value.xreplace({i: Index(f"_{n}", i.axis) for n, i in enumerate(indices)})
         if alike not in self.before:
-            target = Tensor(self.fresh(name), Role.PLAIN.value, tuple(i.axis for i in indices))
+            target = Tensor(self.fresh(name, alike), Role.PLAIN.value, tuple(i.axis for i in indices))
             self.tensors[target.name] = target
             self.before[alike] = Equation(target, indices, value)
         return self.before[alike].target[indices]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from sympy import Expr, Indexed
+from sympy import Expr, Indexed, Sum
 
 from derive.calculus.affine import affine
 from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
@@ -70,6 +70,38 @@ def in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
 def recurrences(equations: Sequence[Equation]) -> tuple[Recurrence, ...]:
     """Return the recurrences among equations."""
     return tuple(part for part in ordered(equations) if isinstance(part, Recurrence))
+
+
+def ordered_axis(equations: Sequence[Equation]) -> Axis | None:
+    """Return the axis of the recurrences if all equations can be computed for some places of it after the others.
+
+    They can if none reads what comes later, or all places at once: each reads the place that it states, a recurrence
+    also its own tensors at earlier ones, and an equation without that axis the last place.
+    """
+    found = recurrences(equations)
+    axes, names = {r.axis for r in found}, {name for r in found for name in r.places}
+    if len(axes) != 1 or any(r.backward for r in found):
+        return None
+    (axis,) = axes
+    sides = {e.target.name: e.target.axes for e in equations}
+    for equation in equations:
+        own = next((i for i in equation.indices if i.axis == axis), None)
+        recurs = equation.target.name in names
+        for entry in equation.expression.atoms(Indexed):
+            for place in entry.indices:
+                over = {i for i in place.free_symbols if isinstance(i, Index) and i.axis == axis}
+                back = recurs and entry.base.label.name in names
+                if over - {own} or (over and place != own and not back):
+                    return None
+            known = zip(entry.indices, sides.get(entry.base.label.name, ()), strict=False)
+            if any(a == axis and not p.has(Index) and p != axis.stop for p, a in known):
+                return None
+        bare = equation.expression.xreplace(dict.fromkeys(equation.expression.atoms(Indexed), axis.extent))
+        if bare.has(Sum) and any(limit[0].axis == axis for s in bare.atoms(Sum) for limit in s.limits):
+            return None
+        if own is not None and bare.has(own) and not recurs:
+            return None
+    return axis
 
 
 def early(equations: Iterable[Equation]) -> tuple[Tensor, ...]:

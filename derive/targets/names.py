@@ -28,7 +28,7 @@ PYTHON = BUILTINS.union(keyword.kwlist)
 #: Names used by the templates in functions that contain names of tensors and widths.
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
-    "samples slots result Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio package check "
+    "samples slots done result Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio package check "
     "contracted first_largest product_of_others scattered spread strided".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1, -1))
 #: Names defined or imported at the top of generated files, if they begin with a letter, except the runtime's.
@@ -36,7 +36,7 @@ MODULE = frozenset(
     "annotations copy collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
     "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike "
     "Iterator Mapping Sequence NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients "
-    "input_gradients backward update kinks check_gradients check_steps example main "
+    "input_gradients backward stream update kinks check_gradients check_steps example main "
     "straight_line straight_line_of_one steps_of_one "
     "Network Steps TrainerBase Extent Result START END OF_CLASSES hash_of_equations "
     "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report "

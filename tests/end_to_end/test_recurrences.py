@@ -7,14 +7,18 @@ import pytest
 from conftest import ROOT
 from helpers import load, off
 from recurrences import RECURRENCES, stated
-from test_models import compared, with_input_gradients
+from test_models import compared
 
 from derive import Statement, derive
 
 
+def derived(name):
+    return derive(Statement.from_file(ROOT / "examples" / f"{name}.eq"))
+
+
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize("name", RECURRENCES)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(5)
 def test_five_computations_agree_with_autograd(name, steps):
     RECURRENCES["ode_network"].steps = steps
     compared(stated(name, steps))
@@ -67,3 +71,126 @@ def test_gradients_are_those_of_pytorch(name):
     own = slopes
     assert off(stacked(inputs), layer.weight_ih_l0.grad.numpy()) < 1e-12
     assert off(stacked(states), layer.weight_hh_l0.grad.numpy()) < 1e-12
+
+
+@pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag", "stacked_recurrence"])
+@pytest.mark.parametrize("cut", [1, 4])
+@pytest.mark.sampled(2)
+def test_a_stream_predicts_what_the_whole_sequence_does(name, cut):
+    trainer = load(derived(name).numpy()).Trainer(seed=0)
+    x, state, found = np.random.default_rng(0).normal(size=(3, 9, 2)), None, []
+    for start in range(0, 9, cut):
+        outputs, state = trainer.stream(x[:, start : start + cut], state)
+        found.append(outputs)
+    whole = trainer.predict(x)
+    assert off(np.concatenate(found, axis=1) if whole.ndim == 3 else found[-1], whole) < 1e-14
+    assert state["steps"] == 9
+    with pytest.raises(ValueError, match="the state is that of 3 samples, and X has 2"):
+        trainer.stream(x[:2], state)
+
+
+def test_what_reads_later_steps_has_no_stream():
+    assert "def stream" not in derived("bidirectional").numpy("core")
+
+
+def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
+    text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
+    few, many = (derive(Statement(text.replace("size      T,", f"size T = {n},"))) for n in (10, 10_000))
+    few_words, many_words = (
+        found.numpy("core").replace(str(n), "n").split() for found, n in ((few, 10), (many, 10_000))
+    )
+    assert abs(len(few_words) - len(many_words)) < 10
+    assert many.check().steps == 7
+    assert "(with 7 steps)" in many.check().line()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("recurrent s[T, h]\n", ""), r"s is stated at a place, which needs a line recurrent s\[...\] before"),
+        (("s[t - 1, r]", "s[t, r]"), "the equation of z reads s, which reads z: equations that read each other in a"),
+        (("s[t - 1, r], r)", "s[t - 1, r], r) + s[t + 1, i]"), "equations that read each other in a circle"),
+        (("s[t - 1, r]", "s[2*t - 1, r]"), "equations that read each other in a circle"),
+        (("s[0, i]", "s[1, i]"), "what s begins with is stated at 1, which is a place of s"),
+        (
+            ("s[0, i] = first[i]", "s[0, 1] = 0"),
+            r"what s begins with needs 2 places, one of them a number, such as s\[0, i\]",
+        ),
+        (("recurrent s[T, h]", "recurrent s[T, k]"), "line 9, column 1: what s begins with has the index i"),
+        (("recurrent s[T, h]", "recurrent s[T, h], v[T]"), "v is declared and without an equation"),
+        (("tanh(z[t, i])", "tanh(z[t, i])\ns[t, i] = z[t, i]"), "s is a tensor with an equation already"),
+    ],
+)
+def test_messages(change, message):
+    text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        derive(Statement(text.replace(*change)))
+
+
+def test_sequences_of_different_lengths_by_a_mask():
+    """What follows the end of a sequence changes neither the error nor the gradients."""
+    text = """
+    size T, n = 2, h = 3
+    input x[T, n], M[T]
+    target y[h]
+    promise mask M
+    recurrent s[T, h]
+    parameter W[h, n], U[h, h]
+    z[t, i] = sum(W[i, j] * x[t, j], j) + sum(U[i, r] * s[t - 1, r], r)
+    s[t, i] = M[t] * tanh(z[t, i]) + (1 - M[t]) * s[t - 1, i]
+    q[i] = s[T, i]
+    E = mean((y[i] - q[i])**2, i)
+    """
+    module = load(derive(Statement(text)).numpy("core"))
+    draw, own = np.random.default_rng(0), module.initial_parameters(0)
+    x, y, mask = draw.normal(size=(2, 7, 2)), draw.normal(size=(3, 2)), np.ones((2, 7))
+    mask[:, 4:] = 0
+
+    def found(x, mask):
+        kept = {}
+        module.forward(own, x, mask.T, kept)
+        return module.error(own, x, mask.T, y, kept), module.gradients(own, x, mask.T, y, kept)
+
+    error, slopes = found(x, mask)
+    alone, expected = found(x[:, :4], mask[:, :4])
+    assert error == pytest.approx(alone, rel=1e-14)
+    for name, slope in slopes.items():
+        assert off(slope, expected[name]) < 1e-14, name
+
+
+def adding(draw, samples: int, steps: int):
+    """The adding problem: two of the numbers of a sequence are marked, and their sum is wanted.
+
+    S. Hochreiter, J. Schmidhuber, "Long short-term memory", 1997.
+    """
+    x = np.zeros((samples, steps, 2))
+    x[:, :, 0] = draw.uniform(size=(samples, steps))
+    rows = np.arange(samples)
+    places = draw.integers(0, steps // 2, samples), draw.integers(steps // 2, steps, samples)
+    for place in places:
+        x[rows, place, 1] = 1
+    return x, sum(x[rows, place, 0] for place in places)
+
+
+def learned(steps: int, units: int, rate: float, rounds: int) -> float:
+    """The error on new sequences of an LSTM that has learned to add."""
+    text = (ROOT / "examples" / "lstm.eq").read_text(encoding="utf-8")
+    text = text.replace("h = 5", f"h = {units}").replace("target    y[h]", "target    y\nparameter V[h], d = 0")
+    text = text.replace("b[4, h] = 0", "b[4, h]").replace("q[i] = s[T, i]", "q = sum(V[i] * s[T, i], i) + d")
+    text = text.replace("mean((y[i] - q[i])**2, i)", "(y - q)**2")
+    trainer = load(derive(Statement(text, optimizer="adam", clip=1.0)).numpy()).Trainer(seed=0)
+    draw = np.random.default_rng(0)
+    x, y = adding(draw, 2000, steps)
+    trainer.parameters["b"][0] = 1  # remember at first
+    trainer.fit(x, y, epochs=rounds, learning_rate=rate, batch_size=50)
+    x, y = adding(draw, 500, steps)
+    return float(np.mean((np.squeeze(trainer.predict(x)) - y) ** 2))
+
+
+def test_an_lstm_learns_to_add():
+    assert learned(6, 8, 0.02, 8) < 0.03
+
+
+@pytest.mark.slow
+def test_an_lstm_learns_to_add_over_fifty_steps():
+    assert learned(50, 24, 0.01, 18) < 0.01

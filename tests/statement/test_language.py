@@ -144,7 +144,11 @@ def test_what_is_written_is_read_again(text, tmp_path):
         ("z[i] = sum(W[j, i] * x[j], j)", 24, "j runs over n in x, which has 3 entries, here, but over k in W"),
         ("z[i] = W[i, j] * x[j]", 13, "j is an index neither on the left nor of a reduction: write sum(..., j)"),
         ("z[i] = sum(W[i, j] * X[j], j)", 22, "X is not stated: did you mean x?"),
-        ("z[i] = x[i] + z[i - 1]", 15, "z is not stated before this line: move its equation up, or, for a recurrence, declare"),
+        (
+            "z[i] = x[i] + z[i - 1]",
+            15,
+            "z is not stated before this line: move its equation up, or, for a recurrence, declare",
+        ),
         ("z[i] = sigmod(sum(W[i, j] * x[j], j))", 8, "there is no function sigmod: did you mean sigmoid?"),
         ("z[i] = sum(W[i, j] * x, j)", 22, "x has axes: read its entries, such as x[i]"),
         ("z[i] = sum(W[i] * x[j], j)", 12, "W is read with 1, where it has 2 indices, for k and n"),

@@ -69,6 +69,9 @@ def equations_context(
         "forward_signature": fold(
             f"def forward(parameters: Parameters, {data.arguments(data.inputs)}values: Parameters) -> Array:"
         ),
+        "stream_signature": fold(
+            f"def stream(parameters: Parameters, {data.arguments(data.inputs)}state: dict[str, Any]) -> Array:"
+        ),
         "error_signature": fold(f"def error({given}values: Parameters) -> Any:"),
         "gradients_signature": fold(f"def gradients({given}values: Parameters) -> Parameters:"),
         "alone": bool(program.upstream),

@@ -13,10 +13,10 @@ from derive.arrays.kinks import kink_nodes
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.lower import lowered, with_two_axes
 from derive.calculus.index import SAMPLES, Tensor
-from derive.calculus.recurrence import recurrences
+from derive.calculus.recurrence import ordered_axis, recurrences
 from derive.targets.fold import folded
 from derive.targets.numpy.code import STEP, Code, quoted, together
-from derive.targets.numpy.loop_code import LoopCode
+from derive.targets.numpy.loop_code import DONE, LoopCode
 from derive.targets.numpy.statements import Statements, about, code_form, needed, reads
 
 Lines = tuple[str, ...]
@@ -47,6 +47,7 @@ class Bodies:
             "input_gradients": self._body(beside, [*kept, *factors], [self._slopes(own.beside)]) if own.beside else (),
             "backward": self._body(backward, kept, [self._slopes(own.backward)]),
             "kinks": self._kinks(kept),
+            "streaming": self._streaming(),
             "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
         }
 
@@ -79,12 +80,28 @@ class Bodies:
         named = ((name, part.text) for name, part in parts)
         return tuple(f"{left} = {right}{number}" for left, right in (*named, (names[statement.target.name], code)))
 
-    def _body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
+    def _streaming(self) -> Lines:
+        """The lines that predict further steps of a recurrence; none if a step depends on later ones, or on all."""
+        statements = needed(self.statements.forward, self.program.outputs)
+        axis = ordered_axis([s.equation for s in statements])
+        if axis is None or not axis.extent.is_Symbol:
+            return ()
+        begun = f'{DONE} = state.get("steps", 0)'
+        steps = f'state["steps"] = {DONE} + {self.statements.extent(axis.extent)}'
+        return (*folded((begun,), STEP), *self._body(statements, (), (steps,), goes_on=True))
+
+    def _body(
+        self,
+        statements: tuple[ArrayAssign, ...],
+        values: Iterable[Tensor],
+        end: Iterable[str],
+        goes_on: bool = False,
+    ) -> Lines:
         """The lines that unpack what is read, those of the statements, and the ``end``."""
-        computed = self._computed(statements)
+        computed = self._computed(statements, goes_on)
         return folded((*self._unpacked(reads(statements), words(computed), values), *computed, *end), STEP)
 
-    def _computed(self, statements: Iterable[ArrayAssign]) -> list[str]:
+    def _computed(self, statements: Iterable[ArrayAssign], goes_on: bool = False) -> list[str]:
         """The lines of statements; those of a recurrence are in a loop."""
         lines, done = list[str](), set[str]()
         given = {s.target.name: s for s in statements}
@@ -95,7 +112,7 @@ class Bodies:
                 lines += self.lines(statement)
             elif name not in done:
                 done |= {*recurrence.places}
-                loop = LoopCode(self.statements, recurrence, given)
+                loop = LoopCode(self.statements, recurrence, given, goes_on)
                 for before in loop.before():
                     lines += self.lines(before, loop.names)
                 lines += loop.lines()

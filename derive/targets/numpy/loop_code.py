@@ -10,25 +10,33 @@ from derive.arrays.steps import Slice, Steps, steps_of
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.recurrence import Recurrence
 from derive.calculus.roles import Role
-from derive.targets.numpy.code import subscripted, together
+from derive.targets.numpy.code import quoted, subscripted, together
 from derive.targets.numpy.statements import Statements
+
+#: The name of the number of steps before those of a call that goes on.
+DONE = "done"
 
 
 class LoopCode:
     """Prints a recurrence; ``given`` are its statements by the names of their tensors.
 
     The arrays of a recurrence are made before its loop, with further places at their ends that stay 0: these are what
-    is read before the first place, as -1 and so on, and after the last one.
+    is read before the first place, as -1 and so on, and after the last one. A loop that ``goes_on`` begins with what is
+    in ``state``, and leaves there what the next one begins with.
     """
 
-    def __init__(self, statements: Statements, recurrence: Recurrence, given: Mapping[str, ArrayAssign]) -> None:
+    def __init__(
+        self, statements: Statements, recurrence: Recurrence, given: Mapping[str, ArrayAssign], goes_on: bool = False
+    ) -> None:
+        self.goes_on = goes_on
         self.statements, self.recurrence = statements, recurrence
         self.numbers = {name: given[name].number for name in recurrence.places}
         self.is_forward = all(given[name].stage == "forward" for name in recurrence.places)
         self.tensors: dict[str, Tensor] = {**statements.program.tensors}
         letters = statements.program.letters.get(recurrence.axis.name or recurrence.axis, ())
         self.step = statements.step_name(next(iter(letters), "t"))
-        self.steps: Steps = steps_of(recurrence, self.tensors, self.step, statements.codes.functions.fresh)
+        done = DONE if goes_on else ""
+        self.steps: Steps = steps_of(recurrence, self.tensors, self.step, statements.given_name, done)
         self.tensors |= {e.target.name: e.target for e in self.steps.before}
         own = {e.target.name: e.target.name for e in self.steps.before}
         self.names = {**statements.codes.tensors, **own}
@@ -61,6 +69,12 @@ class LoopCode:
             count = [str(len(names))] if len(names) > 1 else []
             yield f"{', '.join(names)} = np.zeros(({', '.join([*count, *shape])}), {self._kind()})"
         extent = self.statements.extent(self.recurrence.axis.extent)
+        kept = [t for t in targets if self.goes_on and any(s.of == t and s.moved for s in self.steps.slices)]
+        if kept:
+            yield f"if {DONE}:"
+        for tensor in kept:
+            marks = self._marks(tensor, f"-{self.recurrence.reach}:")
+            yield f"    {self.names[tensor.name]}[{marks}] = state[{quoted(tensor.name)}]"
         places = f"range({extent})"
         yield f"for {self.step} in {f'reversed({places})' if self.recurrence.backward else places}:"
         for equation, stated in zip(self.steps.inside, self.recurrence.equations, strict=True):
@@ -72,9 +86,13 @@ class LoopCode:
             place = subscripted(self.names[stated.target.name], target.subscripts([":"] * len(target.axes)))
             for left, code in (*parts, (place, whole)):
                 yield f"    {left} = {code.text}  # ({number})"
+        if kept:
+            last = f"range({extent} - {self.recurrence.reach}, {extent})"
+            held = (f"{quoted(t.name)}: {self.names[t.name]}[{self._marks(t, last)}]" for t in kept)
+            yield f"state |= {{{', '.join(held)}}}"
         if self.recurrence.reach:
-            marks = ((self.names[t.name], self._marks(t, f":{extent}")) for t in targets)
-            yield from together([(name, f"{name}[{mark}]") for name, mark in marks])
+            trimmed = ((self.names[t.name], self._marks(t, f":{extent}")) for t in targets)
+            yield from together([(name, f"{name}[{mark}]") for name, mark in trimmed])
 
     def _kind(self) -> str:
         """The type of the numbers: that of all that is read, since a complex step may be in any of it."""

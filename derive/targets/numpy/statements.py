@@ -44,6 +44,7 @@ class Statements:
         self._forms = {s.target.name: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
         self._steps: dict[str, str] = {}
+        self._given: dict[Expr, str] = {}
         alive = self._without_unread(tuple(c.statement for c in self._forms.values()))
         self.forward = _of_stages(alive, "forward")
         *towards, self.error = _of_stages(alive, "error")
@@ -118,6 +119,12 @@ class Statements:
         if letter not in self._steps:
             self._steps[letter] = self.codes.functions.fresh(letter)
         return self._steps[letter]
+
+    def given_name(self, wanted: str, formula: Expr) -> str:
+        """Return the name in code of what is computed before loops, the same in all of them."""
+        if formula not in self._given:
+            self._given[formula] = self.codes.functions.fresh(wanted)
+        return self._given[formula]
 
     def extent(self, value: Expr) -> str:
         """Return a width, or a formula of widths, as code."""

@@ -69,6 +69,7 @@ class Network(_Learned):
     error: Callable[..., Any]
     gradients: Callable[..., Parameters]
     input_gradients: Callable[..., Parameters]
+    stream: Callable[..., Array]
     update: Callable[..., float]
     initial_parameters: Callable[..., Parameters]
 

@@ -265,6 +265,20 @@ class TrainerBase:
         self.network.check_parameters(self.parameters)
         return self._outputs(self.network.inputs_by_rows(self.parameters, X))
 
+    def _stream(
+        self, X: Any, state: Mapping[str, Any] | None
+    ) -> tuple[Array, dict[str, Any]]:
+        """The output for further steps, samples as rows, and the state after them."""
+        network, after = self.network, dict(state or {})
+        network.check_parameters(self.parameters)
+        rows = network.inputs_by_rows(self.parameters, X)
+        for name, value in after.items():
+            if name != "steps" and len(value) != len(rows[0]):
+                what = f"the state is that of {len(value)} samples"
+                raise ValueError(f"{what}, and X has {len(rows[0])}")
+        found = network.stream(self.parameters, *network.data.turned(rows), after)
+        return network.by_sample(network.output, found), after
+
     def _outputs(self, rows: Sequence[Array]) -> Array:
         network = self.network
         found = network.predicted(self.parameters, *network.data.turned(rows))
