@@ -25,8 +25,10 @@ TEXTS = {
     "embedding": "size T = 4, V = 6, d = 3\ninput word[T] in V\no = embedding(word, V, d)",
     "geglu": PLACES + "o = geglu(x, n, h)",
     "glu": PLACES + "o = glu(x, n, h)",
+    "gru": PLACES + "o = gru(x, T, n, h)",
     "layer_norm": PLACES + "z = linear(x, n, h)\no = layer_norm(z, h)",
     "linear": PLACES + "o = linear(x, n, h)",
+    "lstm": PLACES + "o = lstm(x, T, n, h)",
     "max_pool": CHANNELS + "z = conv1d(x, c, d, 3, 7)\no = max_pool(z, 3, 3)",
     "max_pool2d": PICTURES + "z = conv2d(x, c, d, 1, 1, n, m)\no = max_pool2d(z, 3, 3, 2)",
     "mean_pool": CHANNELS + "z = conv1d(x, c, d, 3, 7)\no = mean_pool(z, 3, 3)",
@@ -35,6 +37,7 @@ TEXTS = {
     + "input M[T, T] without samples\npromise mask M\no = multi_head_attention(x, M, n, h, a)",
     "residual": PLACES + "o = residual(x, n, h, tanh)",
     "rms_norm": PLACES + "z = linear(x, n, h)\no = rms_norm(z, h)",
+    "rnn": PLACES + "o = rnn(x, T, n, h)",
     "softmax": PLACES + "z = linear(x, n, h)\no = softmax(z)",
     "swiglu": PLACES + "o = swiglu(x, n, h)",
     "transformer_block": PLACES
