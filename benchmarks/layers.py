@@ -143,7 +143,106 @@ def embedding() -> Layer:
     return s, by_hand
 
 
-LAYERS = {f.__name__: f for f in (layer_norm, attention, conv2d, embedding)}
+def elman() -> Layer:
+    """A recurrent layer of 128 units over 100 steps of 64 features."""
+    statement = Statement("""
+        size T = 100, n = 64, h = 128
+        input x[T, n]
+        target y[T, h]
+        recurrent s[T, h]
+        parameter W[h, n], U[h, h], b[h]
+        z[t, i] = sum(W[i, j] * x[t, j], j) + sum(U[i, r] * s[t - 1, r], r) + b[i]
+        s[t, i] = tanh(z[t, i])
+        E = sum((y[t, i] - s[t, i])**2, t, i)
+    """)
+
+    def by_hand(parameters: Arrays, x: Any, y: Any) -> tuple[float, Arrays]:
+        W, U, b = parameters["W"], parameters["U"], parameters["b"][:, 0]
+        x, y = x.transpose(1, 0, 2), y.transpose(1, 0, 2)
+        steps, samples, units = y.shape
+        s = np.zeros((steps + 1, samples, units))
+        given, turned = x @ W.T + b, U.T.copy()
+        for t in range(steps):
+            s[t + 1] = np.tanh(given[t] + s[t] @ turned)
+        off = s[1:] - y
+        psi, slope, back = 2 / samples * off, 1 - s[1:] ** 2, np.zeros((samples, units))
+        for t in reversed(range(steps)):
+            psi[t] = (psi[t] + back) * slope[t]
+            back = psi[t] @ U
+        over = ((0, 1), (0, 1))
+        return np.sum(off**2) / samples, {
+            "W": np.tensordot(psi, x, over),
+            "U": np.tensordot(psi, s[:-1], over),
+            "b": psi.sum((0, 1))[:, None],
+        }
+
+    return statement, by_hand
+
+
+def lstm() -> Layer:
+    """Long short-term memory of 128 units over 100 steps of 64 features."""
+    sums = "".join(
+        f"z{g}[t, i] = sum(W{g}[i, j] * x[t, j], j) + sum(U{g}[i, r] * s[t - 1, r], r) + b{g}[i]\n" for g in "figo"
+    )
+    parameters = ", ".join(f"W{g}[h, n], U{g}[h, h], b{g}[h]" for g in "figo")
+    statement = Statement(f"""
+size T = 100, n = 64, h = 128
+input x[T, n]
+target y[T, h]
+recurrent c[T, h], s[T, h]
+parameter {parameters}
+{sums}
+f[t, i] = sigmoid(zf[t, i])
+e[t, i] = sigmoid(zi[t, i])
+g[t, i] = tanh(zg[t, i])
+c[t, i] = f[t, i] * c[t - 1, i] + e[t, i] * g[t, i]
+o[t, i] = sigmoid(zo[t, i])
+s[t, i] = o[t, i] * tanh(c[t, i])
+E = sum((y[t, i] - s[t, i])**2, t, i)
+""")
+
+    def sigmoid(z: Any) -> Any:
+        return 1 / (1 + np.exp(-z))
+
+    def by_hand(parameters: Arrays, x: Any, y: Any) -> tuple[float, Arrays]:
+        W, U, b = (np.concatenate([parameters[f"{name}{g}"] for g in "figo"]) for name in "WUb")
+        x, y = np.ascontiguousarray(x.transpose(1, 0, 2)), y.transpose(1, 0, 2)
+        steps, samples, h = y.shape
+        s, c, kept = np.zeros((steps + 1, samples, h)), np.zeros((steps + 1, samples, h)), []
+        given, turned = x @ W.T + b[:, 0], np.ascontiguousarray(U.T)
+        for t in range(steps):
+            z = given[t] + s[t] @ turned
+            f, i, o = sigmoid(z[:, :h]), sigmoid(z[:, h : 2 * h]), sigmoid(z[:, 3 * h :])
+            g = np.tanh(z[:, 2 * h : 3 * h])
+            c[t + 1] = f * c[t] + i * g
+            a = np.tanh(c[t + 1])
+            s[t + 1] = o * a
+            kept.append((f, i, g, o, a))
+        off = s[1:] - y
+        psi, direct = np.empty((steps, samples, 4 * h)), 2 / samples * off
+        of_s, of_c = np.zeros((samples, h)), np.zeros((samples, h))
+        for t in reversed(range(steps)):
+            f, i, g, o, a = kept[t]
+            of_s = direct[t] + of_s
+            of_c = of_c + of_s * o * (1 - a**2)
+            psi[t, :, :h], psi[t, :, h : 2 * h] = of_c * c[t] * f * (1 - f), of_c * g * i * (1 - i)
+            psi[t, :, 2 * h : 3 * h], psi[t, :, 3 * h :] = of_c * i * (1 - g**2), of_s * a * o * (1 - o)
+            of_s, of_c = psi[t] @ U, of_c * f
+        over = ((0, 1), (0, 1))
+        slopes = {
+            "W": np.tensordot(psi, x, over),
+            "U": np.tensordot(psi, s[:-1], over),
+            "b": psi.sum((0, 1))[:, None],
+        }
+        parts = {
+            f"{name}{g}": part for name, v in slopes.items() for g, part in zip("figo", np.split(v, 4), strict=True)
+        }
+        return np.sum(off**2) / samples, parts
+
+    return statement, by_hand
+
+
+LAYERS = {f.__name__: f for f in (layer_norm, attention, conv2d, embedding, elman, lstm)}
 
 
 def drawn(derivation: Derivation, samples: int) -> tuple[Arrays, list[Any]]:
@@ -157,7 +256,7 @@ def drawn(derivation: Derivation, samples: int) -> tuple[Arrays, list[Any]]:
         elif tensor.name == "M":
             arrays[tensor.name] = np.tril(np.ones(shape))
         else:
-            arrays[tensor.name] = choose.normal(size=shape if len(shape) > 1 else (*shape, 1))
+            arrays[tensor.name] = choose.normal(size=shape if len(shape) > 1 else (*shape, 1)) / 8
     names = [t.name for t in derivation.program.parameters]
     return {n: arrays[n] for n in names}, [arrays[t.name] for t in derivation.program.inputs]
 
