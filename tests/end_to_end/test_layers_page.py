@@ -36,7 +36,7 @@ def values_of(script, layer: str) -> Values:
     """The values of all tensors of a layer, for random data, parameters and given derivatives."""
     program, draw = script.view(layer).derivation.program, np.random.default_rng(5)
     given = {t.name: draw.normal(size=shape_of(t, {"m": SAMPLES})) for t in (*program.inputs, *program.parameters)}
-    if "y" in given:  # shares
+    if "p" in script.view(layer).derivation.program.tensors:  # shares
         given["y"] = np.exp(given["y"]) / np.exp(given["y"]).sum(axis=0)
     sizes = {"m": SAMPLES}
     return {**given, **evaluate(program, given, sizes, STAGES)}
@@ -143,8 +143,73 @@ def conv1d(v: Values) -> Values:
     return {"dE_dK": of_kernel, "dE_dx": of_input}
 
 
+def recurrent(v: Values) -> Values:
+    """Goodfellow, Bengio and Courville: 10.20 to 10.28, from the last step to the first."""
+    h, given, steps = v["s"], v["dE_do"], len(v["x"])
+    of_h, slope = np.zeros((steps + 1, *h.shape[1:])), 1 - h**2
+    for t in reversed(range(steps)):
+        later = v["W"].T @ (slope[t + 1] * of_h[t + 1]) if t + 1 < steps else 0
+        of_h[t] = later + v["V"].T @ given[t]
+    of_a, before = slope * of_h[:-1], np.concatenate([np.zeros_like(h[:1]), h[:-1]])
+    over = ((0, 2), (0, 2))
+    return {
+        "Psi_a": of_a,
+        "dE_dc": given.sum((0, 2)),
+        "dE_db": of_a.sum((0, 2)),
+        "dE_dV": np.tensordot(given, h, over),
+        "dE_dW": np.tensordot(of_a, before, over),
+        "dE_dU": np.tensordot(of_a, v["x"], over),
+    }
+
+
+def lstm(v: Values) -> Values:
+    """Greff et al., from the last step to the first."""
+    steps, c, y, o, x = len(v["x"]), v["c"], v["y"], v["o"], v["x"]
+    nothing = np.zeros_like(c[0])
+    slope = {g: v[g] * (1 - v[g]) for g in "ifo"} | {"z": 1 - v["z"] ** 2}
+    delta = {name: [nothing] * (steps + 1) for name in ("y", "c", *"zifo")}
+    peephole = {g: v[name][:, None] for g, name in (("i", "pi_"), ("f", "pf"), ("o", "po"))}
+    for t in reversed(range(steps)):
+        later = {name: found[t + 1] for name, found in delta.items()}
+        dy = v["dE_dout"][t] + sum(v[f"R{g}"].T @ later[g] for g in "zifo")
+        do = dy * np.tanh(c[t]) * slope["o"][t]
+        dc = dy * o[t] * (1 - np.tanh(c[t]) ** 2) + peephole["o"] * do
+        dc += peephole["i"] * later["i"] + peephole["f"] * later["f"]
+        dc += later["c"] * (v["f"][t + 1] if t + 1 < steps else 0)
+        df = dc * (c[t - 1] if t else 0) * slope["f"][t]
+        di, dz = dc * v["z"][t] * slope["i"][t], dc * v["i"][t] * slope["z"][t]
+        for name, value in zip(("y", "c", *"zifo"), (dy, dc, dz, di, df, do), strict=True):
+            delta[name][t] = value
+    found = {name: np.stack(values) for name, values in delta.items()}
+    over, now = ((0, 2), (0, 2)), {name: value[:-1] for name, value in found.items()}
+    return {
+        "Psi_y": now["y"],
+        "Psi_c": now["c"],
+        **{f"Psi_{g}_bar": now[g] for g in "zifo"},
+        "dE_dx": np.stack([sum(v[f"W{g}"].T @ now[g][t] for g in "zifo") for t in range(steps)]),
+        "dE_dWz": np.tensordot(now["z"], x, over),
+        "dE_dRz": np.tensordot(found["z"][1:], y, over),
+        "dE_dbz": now["z"].sum((0, 2)),
+        "dE_dpi_": (c * found["i"][1:]).sum((0, 2)),
+        "dE_dpf": (c * found["f"][1:]).sum((0, 2)),
+        "dE_dpo": (c * now["o"]).sum((0, 2)),
+    }
+
+
 PUBLISHED: dict[str, Callable[[Values], Values]] = {
-    f.__name__: f for f in (softmax, softmax_cross_entropy, layer_norm, batch_norm, attention, rms_norm, dense, conv1d)
+    f.__name__: f
+    for f in (
+        softmax,
+        softmax_cross_entropy,
+        layer_norm,
+        batch_norm,
+        attention,
+        rms_norm,
+        recurrent,
+        lstm,
+        dense,
+        conv1d,
+    )
 }
 
 
