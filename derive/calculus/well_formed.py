@@ -5,6 +5,7 @@ from __future__ import annotations
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.normal_form import Stated, exact
 from derive.calculus.prediction import predictions_of
+from derive.calculus.running import check_running
 from derive.calculus.starts import check_starts
 from derive.calculus.tensor_checks import check_tensors
 from derive.text.errors import StatementError
@@ -24,4 +25,6 @@ def check(forward: Stated) -> None:
     if not set(checks.names_read(last)) & set(checks.tensors):
         raise StatementError(f"the error, {last.target.name}, reads no tensor: it must depend on the prediction")
     check_starts(forward)
-    predictions_of(exact(forward), forward.inputs, forward.outputs)
+    equations = exact(forward)
+    predictions_of(equations, forward.inputs, forward.outputs)
+    check_running(forward.running, equations, forward.inputs, forward.parameters)

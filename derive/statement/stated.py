@@ -18,6 +18,7 @@ from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.roles import Role
+from derive.calculus.running import MOMENTUM, Running, check_running
 from derive.calculus.tangents import Tangents
 from derive.catalogue.activations import activation, titles
 from derive.catalogue.losses import loss
@@ -36,6 +37,8 @@ LONGEST_NAME = 100
 #: The kinds of names of a statement, as they are spoken of.
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
 STEP_NUMBER = "a number of the step"
+#: What stands for the error where it is not stated yet.
+_NO_ERROR = Equation(Tensor("the error", Role.ERROR.value), (), Integer(0))
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
@@ -83,6 +86,7 @@ class StatementBuilder:
         self._starts: dict[str, Any] = {}
         self._outputs: list[str] = []
         self._sought: list[str] = []
+        self._running: list[Running] = []
         self._slopes: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
@@ -418,6 +422,24 @@ class StatementBuilder:
                 raise StatementError(f"the output {tensor.name} is stated twice: leave one of them out")
             self._outputs.append(tensor.name)
 
+    def running(self, *tensors: Entries, momentum: Any = MOMENTUM, start: Any = 0) -> None:
+        """Let predictions read a running average in the place of tensors that are computed from all samples of a batch.
+
+        Each step replaces the average r of a tensor v by (1 - momentum) r + momentum v, from ``start`` on. The error
+        and its gradients read v itself. A layer alone takes no step, and has no running averages.
+
+        >>> s = StatementBuilder()
+        >>> x, i, u = s.input("x", 3), s.index("i", 3), s.sample("u")
+        >>> s.running(s.define("mu", i, s.mean(x[i, u], u)), momentum=0.01)
+        """
+        share, begin = finite(momentum, "the momentum"), finite(start, "the start of a running average")
+        for tensor in tensors:
+            if not isinstance(tensor, Entries):
+                raise StatementError(f"a running average is that of a tensor with an equation, not of {tensor!r}")
+            running = [*self._running, Running(tensor.name, share, begin)]
+            check_running(running, (*self._equations, _NO_ERROR), self._data)
+            self._running = running
+
     # Promises.
 
     def promise_sums_to_one(self, tensor: Entries, over: Index | None = None) -> None:
@@ -488,6 +510,7 @@ class StatementBuilder:
             tuple(self._outputs),
             dict(self._starts),
             sought=self._of_real_inputs() if alone else tuple(self._sought),
+            running=() if alone else tuple(self._running),
         )
 
     def _of_real_inputs(self) -> tuple[str, ...]:

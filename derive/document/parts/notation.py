@@ -90,6 +90,7 @@ OF_A_STEP = {
     "mean": "first moment of {}: running mean of its gradients",
     "mean_square": "second moment of {}: running mean of its squared gradients",
     "square_sum": "sum of the squared gradients of {}",
+    "running": "running average of {} over the batches, which a prediction reads",
 }
 _ONCE_A_STEP = {
     "step": "number of the step; 0 before the first",
@@ -279,7 +280,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
         def meaning(tensor: Tensor, page: Page, _: object, words: str = words) -> Text:
             return say(words, page.symbol(tensor.about, whole=True) if tensor.about else "")
 
-        if updates.letter:
+        if updates.letter and role != Role.RUNNING:
             symbols = [updates.page.symbol(t, whole=True) for t in same if t.owner == updates.parameter]
             yield from ((Text((s,)), say(words, updates.symbol), say("as {}", updates.symbol)) for s in symbols)
             continue

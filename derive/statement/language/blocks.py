@@ -112,13 +112,17 @@ class Expansion:
     def arity(self, block: Block, argument: str) -> int | None:
         """The largest number of indices with which a block reads an argument; None if it reads it nowhere.
 
-        A block within the block may read fewer, since it then is applied entry by entry.
+        A block within the block may read fewer, since it then is applied entry by entry. An index of samples does not
+        count: a read with it has one index more than another read in the block.
         """
         key = block.place.file, block.name.name, argument
         if key not in self._arities:
             self._arities[key] = None
-            found = [number for line in block.lines for number in self._reads(line, argument)]
-            self._arities[key] = max(found, default=None)
+            own, inner = set[int](), set[int]()
+            for line in block.lines:
+                (inner if self.called(line) else own).update(self._reads(line, argument))
+            own -= {number + 1 for number in own}
+            self._arities[key] = max(own | inner, default=None)
         return self._arities[key]
 
     def _reads(self, line: Line, argument: str) -> Iterator[int]:
@@ -298,7 +302,11 @@ class Expansion:
 
     # Names.
 
-    def _name(self) -> None:
+    def avoid(self, reserved: Iterable[str]) -> None:
+        """Give new names to what blocks declare under a name that has a meaning of its own."""
+        self._name(frozenset(reserved))
+
+    def _name(self, reserved: frozenset[str] = frozenset()) -> None:
         """Give every declared name its name in the statement.
 
         A name that is declared once stays as it is, as all names of the text itself do. Others get numbers, in order.
@@ -307,10 +315,10 @@ class Expansion:
         for base, _, _ in self._declared:
             times[base] = times.get(base, 0) + 1
         taken = {base for base, frame, key in self._declared if frame is self.root and base == key}
-        taken |= {base for base in times if times[base] == 1}
+        taken |= {base for base in times if times[base] == 1} | reserved
         counters: dict[str, Iterator[int]] = {}
         for base, frame, key in self._declared:
-            plain = times[base] == 1 or (frame is self.root and base == key)
+            plain = (times[base] == 1 and base not in reserved) or (frame is self.root and base == key)
             if plain:
                 frame.names[key] = base
                 continue

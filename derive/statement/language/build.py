@@ -11,6 +11,7 @@ from sympy import Expr, Symbol, sympify
 
 from derive.calculus.functions import X, elementwise
 from derive.calculus.index import Axis, Index
+from derive.learning.descent import names_taken
 from derive.statement.keys import is_layer
 from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, LinesReader, Loader, read_text_lines
 from derive.statement.language.formulas import (
@@ -96,6 +97,7 @@ class TextReader(Meanings):
     def state(self, statement: StatementBuilder) -> None:
         """State all lines. Raises TextError with all that is wrong."""
         self.statement = statement
+        self.expansion.avoid(names_taken(statement.learning.descent))
         for line, frame in self.expansion.steps if len(self.expansion.steps) <= MAX_STEPS else ():
             self.frame, self.place = frame, line.place
             self._lead(frame)
@@ -330,6 +332,17 @@ class TextReader(Meanings):
         if item is line.items[-1]:
             self.statement.backward(*(self._tensor(one.name) for one in line.items))
 
+    def _running(self, item: Item, line: Declaration) -> None:
+        given = {"start": item.value, "momentum": item.values}
+        numbers = {key: self._fraction(node) for key, node in given.items() if node is not None}
+        self.statement.running(self._tensor(item.name), **numbers)
+
+    def _fraction(self, node: Node) -> Fraction:
+        found = self.number(node)
+        if not isinstance(found, Fraction):
+            raise Misread(node.place, "a number is expected here, and no size")
+        return found
+
     def _give_last(self, statement: StatementBuilder) -> None:
         """Give the derivative with respect to the last tensor of a layer."""
         words = ((line, line.word) for line, _ in self.expansion.steps if isinstance(line, Declaration))
@@ -413,7 +426,7 @@ class TextReader(Meanings):
         formula.infer(line.formula, {**leads, **scope})
         for variable in scope.values():
             formula.require(variable)
-        expression = formula.operand(line.formula, {**leads, **scope})
+        expression = formula.lettered(formula.operand(line.formula, {**leads, **scope}))
         if line is self.error and self.frame.caller is None:
             if scope and any(later.line > place.line for later, _ in self.problems):
                 raise Unsound  # the last equation may be one that could not be read
@@ -522,4 +535,5 @@ _DECLARED: dict[str, Callable[[TextReader, Item, Declaration], None]] = {
     "output": TextReader._output,
     "gradient": TextReader._gradient,
     "backward": TextReader._backward,
+    "running": TextReader._running,
 }

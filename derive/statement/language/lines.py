@@ -343,6 +343,19 @@ def _plain(word: str, rest: Piece, place: Place) -> Line:
     return _items(word, rest, lambda piece: Item(name_of(piece, "a name")))
 
 
+def _running(word: str, rest: Piece, place: Place) -> Line:
+    found = rest.text.rfind(" momentum ")
+    whole = rest if found < 0 else rest.part(0, found)
+    momentum = None if found < 0 else parse(rest.part(found + 10, len(rest.text)), "the momentum")
+
+    def item(piece: Piece) -> Item:
+        name, start = _sides(piece)
+        value = None if start is None else parse(start, "what the average starts with")
+        return Item(name_of(name, "the name of a tensor"), value=value, values=momentum)
+
+    return _items(word, whole, item)
+
+
 def _option(word: str, rest: Piece, place: Place) -> Line:
     key, *value = rest.split("=")
     if not value or not value[0].text:
@@ -388,6 +401,7 @@ WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
     "output": _plain,
     "gradient": _plain,
     "backward": _plain,
+    "running": _running,
     "option": _option,
     "promise": _promise,
     "function": _function,

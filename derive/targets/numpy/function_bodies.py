@@ -30,6 +30,7 @@ class Bodies:
         self.statements = statements
         self.program = statements.program
         self.printer = statements.printer()
+        self.averages = self.program.averages
 
     def functions(self) -> dict[str, Lines]:
         """Return the bodies by the names of their functions; ``predicting`` is the forward pass without ``values``."""
@@ -48,8 +49,23 @@ class Bodies:
             "input_gradients": self._body(beside, [*kept, *factors], [self._slopes(own.beside)]) if own.beside else (),
             "backward": self._body(backward, kept, [self._slopes(own.backward)]),
             "kinks": self._kinks(kept),
-            "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
+            "predict": self._prediction() if self.averages else (),
+            "predicting": self._body(needed(self._alone, self.program.outputs), (), (), "parameters"),
         }
+
+    @property
+    def _alone(self) -> tuple[ArrayAssign, ...]:
+        """The statements of the forward pass without those of tensors whose running averages a prediction reads."""
+        return tuple(s for s in self.statements.forward if s.target.name not in self.averages)
+
+    def _prediction(self) -> Lines:
+        """The forward pass with running averages, and what the error reads of it."""
+        own = self.statements
+        wanted = {*self.program.outputs, *reads((*own.towards_error, own.error))}
+        computed = needed(self._alone, wanted)
+        held = [name for name in self.averages if name in wanted | reads(computed)]
+        end = _put([*(own.name(self.program.tensors[name]) for name in held), *(own.name(s.target) for s in computed)])
+        return self._body(computed, (), end, "state", held)
 
     def _slopes(self, statements: tuple[ArrayAssign, ...]) -> str:
         """The line that returns the gradients by the names of what they are the gradients of."""
@@ -78,10 +94,28 @@ class Bodies:
             f"{left} = {right}{number}" for left, right in (*named, (self.statements.name(statement.target), code))
         )
 
-    def _body(self, statements: tuple[ArrayAssign, ...], values: Iterable[Tensor], end: Iterable[str]) -> Lines:
-        """The lines that unpack what is read, those of the statements, and the ``end``."""
+    def _body(
+        self,
+        statements: tuple[ArrayAssign, ...],
+        values: Iterable[Tensor],
+        end: Iterable[str],
+        averages: str = "",
+        held: Iterable[str] = (),
+    ) -> Lines:
+        """The lines that unpack what is read, those of the statements, and the ``end``.
+
+        In a prediction, ``averages`` is the dict of the running averages, of which those of ``held`` are read, too.
+        """
         computed = [line for s in statements for line in self.lines(s)]
-        return folded((*self._unpacked(reads(statements), words(computed), values), *computed, *end), STEP)
+        read = {*reads(statements), *held}
+        stored = [self._average(name, averages) for name in self.averages if averages and name in read]
+        return folded((*_together(stored), *self._unpacked(read, words(computed), values), *computed, *end), STEP)
+
+    def _average(self, name: str, holder: str) -> tuple[str, str]:
+        """The name of a tensor, and the code that reads its running average."""
+        place = f"{holder}[{quoted(self.averages[name].name)}]"
+        copied = name in self.program.outputs  # a step changes the average in place
+        return self.statements.name(self.program.tensors[name]), f"np.copy({place})" if copied else place
 
     def _kinks(self, values: Iterable[Tensor]) -> Lines:
         """The lines that return the side of each kink on which an argument lies; empty without a kink."""

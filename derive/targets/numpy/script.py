@@ -85,7 +85,7 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
     before = ""
     for node in _after_gradients(bodies["update"]):
         if node.end_lineno not in numbers:
-            before += f"{text(node)}\n"
+            before += "" if _is_of_pass(node) else f"{text(node)}\n"
         elif isinstance(node, ast.Assign | ast.AugAssign):
             found[computed(node, tensors)] = _assignment(node, before, text(node))
             before = ""
@@ -120,6 +120,14 @@ def _names(node: ast.Assign) -> Iterator[tuple[str, str]]:
                 yield ast.unparse(target), f"{holder}[{quoted(key)}]"
             case _:
                 yield ast.unparse(target), ast.unparse(value)
+
+
+def _is_of_pass(node: ast.stmt) -> bool:
+    """Whether a line names a tensor of the forward pass, which a script has under that name."""
+    match node:
+        case ast.Assign(value=ast.Subscript(value=ast.Name("values"))):
+            return True
+    return False
 
 
 def _after_gradients(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
