@@ -32,7 +32,7 @@ from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_o
 from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.form import nameless, of_axes, reused
 from derive.calculus.forward import ForwardPass, extent_symbols
-from derive.calculus.functions import A, Elementwise, output_form
+from derive.calculus.functions import STOP, A, Elementwise, output_form
 from derive.calculus.index import (
     FIRST,
     SAMPLES,
@@ -166,6 +166,11 @@ class Program:
     def averages(self) -> dict[str, Tensor]:
         """The running averages by the names of the tensors whose place they take in a prediction."""
         return {t.about.name: t for t in self.states if t.role == Role.RUNNING and t.about is not None}
+
+    @cached_property
+    def stopped(self) -> tuple[str, ...]:
+        """The names of the tensors that are taken for constants: the derivative with respect to what they read is 0."""
+        return tuple(s.target.name for s in self.statements if isinstance(s.equation.expression, STOP))
 
     @property
     def predicting(self) -> Program:
@@ -396,7 +401,7 @@ def _functions(equations: list[Equation]) -> list[Any]:
     """The elementwise functions that occur, in the order of their first use."""
     found: dict[Any, None] = {}
     for equation in equations:
-        found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)}, key=str)))
+        found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)} - {STOP}, key=str)))
     return list(found)
 
 

@@ -11,7 +11,7 @@ from sympy import Integer, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
-from derive.calculus.functions import X, derivative
+from derive.calculus.functions import STOP, X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
@@ -338,6 +338,8 @@ def _known_functions(view: View) -> Iterator[Row]:
     if any(d.has(sign) for d in definitions):
         sides = [set_.before("minus", set_.number(1)), set_.number(0), set_.number(1)]
         yield Text((set_.name("sgn"),)), say("sign: {}, {} or {}", *sides), _none()
+    if view.batch.stopped:
+        yield Text((page.function(STOP),)), Text(("the value of its argument, taken for a constant",)), _none()
     for kind, words in ((Max, "largest"), (Min, "smallest")):
         if any(s.equation.expression.has(kind) for s in view.batch.stage("forward", "error")):
             meaning = f"the {words} of several numbers; of equal ones, the derivative is that of the first"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Symbol, sympify
 
-from derive.calculus.functions import X, elementwise
+from derive.calculus.functions import STOP, X, elementwise
 from derive.calculus.index import Axis, Index
 from derive.learning.descent import names_taken
 from derive.statement.keys import is_layer
@@ -399,6 +399,10 @@ class TextReader(Meanings):
         formula = Definition(_Arguments(self, arguments), scope)
         formula.infer(line.formula, {})
         found = formula.operand(line.formula, {})
+        if found.has(STOP):
+            raise Misread(
+                place, f"stop_gradient stands in equations, and not in the formula of a function: {name} has it"
+            )
         made = elementwise(self._final(name), found, others=others, tex=self.tex.get(name, ""))
 
         def apply(node: Call, given: list[Expr]) -> Expr:

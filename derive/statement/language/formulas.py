@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Add, And, Expr, Integer, Max, Min, Mul, Not, Or, Piecewise, Rational, exp, log, pi, sqrt
 
 from derive.calculus.cases import Cases
-from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
+from derive.calculus.functions import SCALAR_FUNCTIONS, STOP, Elementwise, X
 from derive.calculus.index import SAMPLE_AXIS, Axis, Index, delta
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.statement.language.syntax import (
@@ -43,10 +43,17 @@ MAX_BITS, MAX_EXPONENT = 4_000, 1_000
 #: The greatest logarithm of a number that is no fraction; SymPy computes larger ones digit by digit.
 MAX_LOGARITHM = 1_000
 
+
+def stopped(value: Expr) -> Expr:
+    """A value that is taken for a constant."""
+    return value if value.is_number else STOP(value)
+
+
 #: The functions of one number, by their names in a text.
 ELEMENTARY: dict[str, Callable[[Expr], Expr]] = {
     **{f.__name__.lower(): f for f in SCALAR_FUNCTIONS},
     "sqrt": sqrt,
+    "stop_gradient": stopped,
     **{other: next(f for f in SCALAR_FUNCTIONS if f.__name__ == name) for other, name in (
         ("ln", "log"), ("arcsin", "asin"), ("arccos", "acos"), ("arctan", "atan"),
         ("arcsinh", "asinh"), ("arccosh", "acosh"), ("arctanh", "atanh"),

@@ -33,7 +33,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import Elementwise
+from derive.calculus.functions import STOP, Elementwise
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
@@ -353,6 +353,8 @@ class _Formula:
 
     def _elementwise(self, node: Any) -> tuple[str, int]:
         function = type(node)
+        if function is STOP:
+            return f"stop_gradient({self.write(node.args[0])})", _ATOM
         arguments = [self.write(a) for a in node.args]
         name = base_name(function.label)
         if name in ACTIVATIONS and function.definition == activation(function.label).formula:

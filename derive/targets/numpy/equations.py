@@ -64,6 +64,7 @@ def equations_context(
         "updates": folded(tuple(UpdateBody(statements).lines()), STEP),
         "constants": tuple((statements.codes.tensors[n], python_number(v).text) for n, v in program.constants.items()),
         "states": states,
+        "stopped": bool(program.stopped),
         "targets": data.kind,
         "prediction": statements.name(program.prediction),
         "error_name": statements.name(statements.error.target),
@@ -151,6 +152,7 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
     renamed = [(t.name, quoted(names[t.name])) for t in stated if names[t.name] != t.name]
     found |= {"names": dict_code(renamed)} if renamed else {}
     found |= {"targets": kind} if kind else {}
+    found |= {"stopped": f"({', '.join(quoted(names[n]) for n in program.stopped)},)"} if program.stopped else {}
     return found | ({"undefined": f"frozenset({{{', '.join(map(str, undefined))}}})"} if undefined else {})
 
 

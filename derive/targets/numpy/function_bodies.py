@@ -89,9 +89,16 @@ class Bodies:
             isinstance(view, mx.Array | nx.Read) and view.tensor in self.program.parameters
         ):  # changed in place by update
             code = f"np.copy({code})"
-        named = ((name, part.text) for name, part in parts)
-        return tuple(
-            f"{left} = {right}{number}" for left, right in (*named, (self.statements.name(statement.target), code))
+        named, name = ((name, part.text) for name, part in parts), self.statements.name(statement.target)
+        return tuple(f"{left} = {right}{number}" for left, right in (*named, (name, code)))
+
+    def _given(self, statement: ArrayAssign) -> Lines:
+        """The line that takes the value of a constant from a check of the gradients, which gives it."""
+        name = self.statements.name(statement.target)
+        return (
+            (f"{name} = values.get({quoted(name)}, {name})  # a check gives it",)
+            if statement.target.name in self.program.stopped
+            else ()
         )
 
     def _body(
@@ -106,7 +113,8 @@ class Bodies:
 
         In a prediction, ``averages`` is the dict of the running averages, of which those of ``held`` are read, too.
         """
-        computed = [line for s in statements for line in self.lines(s)]
+        alone = averages == "parameters"  # there are no values
+        computed = [line for s in statements for line in (*self.lines(s), *(() if alone else self._given(s)))]
         read = {*reads(statements), *held}
         stored = [self._average(name, averages) for name in self.averages if averages and name in read]
         return folded((*_together(stored), *self._unpacked(read, words(computed), values), *computed, *end), STEP)
@@ -124,7 +132,7 @@ class Bodies:
             return ()
         read = set().union(*(mx.arrays_read(place) for place in places))
         towards = needed(self.statements.towards_error, read)
-        computed = [line for s in towards for line in self.lines(s)]
+        computed = [line for s in towards for line in (*self.lines(s), *self._given(s))]
         items = [f"np.sign({self.printer.code(lowered(with_two_axes(place))).text})" for place in places]
         unpacked = self._unpacked(read | reads(towards), words([*computed, *items]), values)
         return folded((*unpacked, *computed, f"return [{', '.join(items)}]"), STEP)

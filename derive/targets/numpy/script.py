@@ -114,7 +114,7 @@ def _names(node: ast.Assign) -> Iterator[tuple[str, str]]:
     pairs = zip(*(getattr(side, "elts", [side]) for side in (node.targets[0], node.value)), strict=True)
     for target, value in pairs:
         match value:
-            case ast.Subscript(value=ast.Name("values")):
+            case ast.Subscript(value=ast.Name("values")) | ast.Call(func=ast.Attribute(value=ast.Name("values"))):
                 pass
             case ast.Subscript(value=ast.Name(holder), slice=ast.Constant(str(key))):
                 yield ast.unparse(target), f"{holder}[{quoted(key)}]"

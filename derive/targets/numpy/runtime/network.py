@@ -63,6 +63,7 @@ class Network(_Learned):
     updates      the same for what replaces each array, in the order of a step
     error_name   the name of the error among the equations
     undefined    the equations that may divide by 0, or have no root or logarithm
+    stopped      the tensors that gradients take for constants
     """
 
     forward: Callable[..., Array]
@@ -93,6 +94,7 @@ class Network(_Learned):
         targets: str = "real",
         error_name: str = "E",
         undefined: frozenset[int] = frozenset(),
+        stopped: tuple[str, ...] = (),
     ) -> None:
         """Keep the facts; the functions come through `door`."""
         super().__init__(parameters)
@@ -101,6 +103,7 @@ class Network(_Learned):
         self.axes, self.names = axes or {}, names or {}
         self.equations, self.slopes, self.updates = equations, gradients, updates
         self.error_name, self.undefined = error_name, undefined
+        self.stopped = stopped
         self.data = _Data(
             [
                 _Datum(
@@ -309,6 +312,14 @@ class Network(_Learned):
         sizes, dtype = self.sizes(parameters), _dtype(parameters)
         return self.data.by_rows(X, None, sizes, dtype, inputs_only=True)
 
+    def constants(self, parameters: Parameters, *data: Array) -> Parameters:
+        """The values of the tensors that gradients take for constants."""
+        if not self.stopped:
+            return {}
+        values = self.values(parameters, data)
+        self.error(parameters, *data, values)
+        return {name: values[name] for name in self.stopped if name in values}
+
     @property
     def keeps_averages(self) -> bool:
         """Whether a prediction reads running averages of the state."""
@@ -319,12 +330,14 @@ class Network(_Learned):
         parameters: Parameters,
         data: Sequence[Array],
         state: Parameters | None = None,
+        held: Parameters | None = None,
     ) -> Parameters:
         """Every tensor of the forward pass, by its name in the code.
 
         With a `state`, it is the pass of a prediction, which reads running averages.
+        What is `held` is taken for a constant.
         """
-        values: Parameters = {}
+        values: Parameters = dict(held or {})
         inputs = data[: len(self.data.inputs)]
         if state is not None and self.keeps_averages:
             self.predict(parameters, *inputs, state, values)
