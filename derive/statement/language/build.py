@@ -143,13 +143,35 @@ class TextReader(Meanings):
     def _value(self, name: str, frame: Frame) -> Any:
         if name in frame.arguments:
             node, home = frame.given(name)
-            return self._value(node.name, home) if isinstance(node, Name) else self._in(home, node)
+            if isinstance(node, Name):
+                return self._value(node.name, home)
+            return self._with_arguments(home, node) or self._in(home, node)
         if name not in frame.names and frame.caller is not None:
             return self._value(name, frame.root) if frame.sees_root else None
         final = frame.names.get(name, name)
         if final in self.unsound:
             raise Unsound
         return self.values.get(final) if name in frame.names else None
+
+    def _with_arguments(self, frame: Frame, node: Node) -> Callable[[Call, list[Expr]], Expr] | None:
+        """A function that is given with its further arguments, such as swish(beta); None for anything else."""
+        function = self._value(node.name, frame) if isinstance(node, Call) else None
+        if not isinstance(node, Call) or isinstance(function, Entries | Expr) or not callable(function):
+            return None
+        mine, self.frame = self.frame, frame
+        try:
+            formula = Formula(self, {})
+            for argument in node.arguments:
+                formula.infer(argument, {})
+            further = [formula.operand(argument, {}) for argument in node.arguments]
+        finally:
+            self.frame = mine
+
+        def apply(call: Call, given: list[Expr]) -> Expr:
+            found: Expr = function(call, [*given, *further])
+            return found
+
+        return apply
 
     def _in(self, frame: Frame, node: Node) -> Any:
         """The number that is given for an argument."""

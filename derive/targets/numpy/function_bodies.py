@@ -94,12 +94,10 @@ class Bodies:
 
     def _given(self, statement: ArrayAssign) -> Lines:
         """The line that takes the value of a constant from a check of the gradients, which gives it."""
+        if statement.target.name not in self.program.stopped:
+            return ()
         name = self.statements.name(statement.target)
-        return (
-            (f"{name} = values.get({quoted(name)}, {name})  # a check gives it",)
-            if statement.target.name in self.program.stopped
-            else ()
-        )
+        return (f"{name} = values.get({quoted(name)}, {name})  # a check gives it",)
 
     def _body(
         self,
