@@ -25,11 +25,20 @@ MOMENTUM = Fraction(1, 10)
 
 @record
 class Running:
-    """The name of a tensor whose running average is kept, the momentum, and the number with which it starts."""
+    """The name of a tensor in whose place a prediction reads a running average, its momentum, and what it starts with.
+
+    The average is that of the tensor itself, or ``of`` another one with the same axes.
+    """
 
     name: str
     momentum: Fraction = MOMENTUM
     start: Fraction = Fraction(0)
+    of: str = ""
+
+    @property
+    def source(self) -> str:
+        """The name of the tensor of which the average is kept."""
+        return self.of or self.name
 
 
 def check_running(
@@ -60,11 +69,14 @@ def check_running(
             raise StatementError(
                 f"the momentum of {name} is {number_text(entry.momentum)}: give a number above 0, 1 at most"
             )
-        if name not in computed:
-            raise StatementError(f"{name} has no equation, so that there is no running average of it")
-        why = _why_not(computed[name].axes, name in by_sample, name in predicting)
-        if why:
-            raise StatementError(f"there is no running average of {name}, which {why}")
+        for read in (name, entry.source):
+            if read not in computed:
+                raise StatementError(f"{read} has no equation, so that there is no running average of it")
+            why = _why_not(computed[read].axes, read in by_sample, read in predicting)
+            if why:
+                raise StatementError(f"there is no running average of {read}, which {why}")
+        if computed[name].axes != computed[entry.source].axes:
+            raise StatementError(f"the running average of {entry.source} cannot stand for {name}: their axes differ")
         if parameters is None:
             continue
         if not parameters:
@@ -101,12 +113,13 @@ def averages(
     computed = {e.target.name: e.target for e in equations}
     found, states = list[Equation](), list[Tensor]()
     for entry in running:
-        tensor, momentum = computed[entry.name], Rational(entry.momentum.numerator, entry.momentum.denominator)
+        tensor, source = computed[entry.name], computed[entry.source]
+        momentum = Rational(entry.momentum.numerator, entry.momentum.denominator)
         numbered = (f"running_{entry.name}{'_' * n}" for n in itertools.count())
         name = next(n for n in numbered if n not in taken and f"{n}_next" not in taken)
         state = replace(tensor, name=name, role=Role.RUNNING.value, about=tensor)
         after = replace(state, name=f"{name}_next", role=Role.UPDATED.value, about=state)
         at = supply.several(tensor.axes)
-        found.append(Equation(after, at, (1 - momentum) * state[at] + momentum * tensor[at], "running average"))
+        found.append(Equation(after, at, (1 - momentum) * state[at] + momentum * source[at], "running average"))
         states.append(state)
     return Averages(tuple(found), tuple(states), tuple(entry.start for entry in running))

@@ -480,11 +480,12 @@ class StatementBuilder:
                 raise StatementError(f"the output {tensor.name} is stated twice: leave one of them out")
             self._outputs.append(tensor.name)
 
-    def running(self, *tensors: Entries, momentum: Any = MOMENTUM, start: Any = 0) -> None:
+    def running(self, *tensors: Entries, momentum: Any = MOMENTUM, start: Any = 0, of: Entries | None = None) -> None:
         """Let predictions read a running average in the place of tensors that are computed from all samples of a batch.
 
         Each step replaces the average r of a tensor v by (1 - momentum) r + momentum v, from ``start`` on. The error
-        and its gradients read v itself. A layer alone takes no step, and has no running averages.
+        and its gradients read v itself. With ``of``, the average is that of another tensor with the same axes. A layer
+        alone takes no step, and has no running averages.
 
         >>> s = StatementBuilder()
         >>> x, i, u = s.input("x", 3), s.index("i", 3), s.sample("u")
@@ -492,9 +493,10 @@ class StatementBuilder:
         """
         share, begin = finite(momentum, "the momentum"), finite(start, "the start of a running average")
         for tensor in tensors:
-            if not isinstance(tensor, Entries):
-                raise StatementError(f"a running average is that of a tensor with an equation, not of {tensor!r}")
-            running = [*self._running, Running(tensor.name, share, begin)]
+            for read in (tensor, *([] if of is None else [of])):
+                if not isinstance(read, Entries):
+                    raise StatementError(f"a running average is that of a tensor with an equation, not of {read!r}")
+            running = [*self._running, Running(tensor.name, share, begin, of.name if of else "")]
             check_running(running, (*self._equations, _NO_ERROR), self._data)
             self._running = running
 

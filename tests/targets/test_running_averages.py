@@ -127,3 +127,23 @@ def test_a_tensor_is_predicted_that_is_an_average_itself() -> None:
     trainer.partial_fit(X)
     assert np.array_equal(before, kept)
     assert trainer.predict(X[:1]) == pytest.approx(trainer.state["running_mu"])
+
+
+def test_the_average_of_another_tensor_is_read() -> None:
+    """PyTorch divides by m - 1 in the variance of its running average."""
+    text = "samples m\n" + TEXT.replace("n = 3, h,", "n = 3, h = 4,").replace(
+        "\na[i]", "\nw[i] = v[i] * m / max(m - 1, 1)\na[i]"
+    )
+    derivation = derive(Statement(f"{text}running mu, v of w = 1\n{ERROR}"))
+    trainer = load(derivation.numpy()).Trainer(seed=1)
+    v = np.ones(4)
+    for batch in (X[:4], X[4:5]):
+        z = batch @ trainer.parameters["W"].T
+        v = 0.9 * v + 0.1 * (z.var(axis=0, ddof=1) if len(z) > 1 else 0)
+        trainer.partial_fit(batch, Y[: len(batch)], 0.05)
+    assert np.allclose(trainer.state["running_v"][:, 0], v, rtol=1e-13)
+    expected = output(trainer.parameters, X, trainer.state["running_mu"][:, 0], v)
+    assert np.allclose(trainer.predict(X), expected, rtol=1e-12)
+    written = derivation.equations()
+    assert "running mu, v of w = 1\n" in written
+    assert derive(Statement(written)).equations() == written

@@ -90,7 +90,7 @@ OF_A_STEP = {
     "mean": "first moment of {}: running mean of its gradients",
     "mean_square": "second moment of {}: running mean of its squared gradients",
     "square_sum": "sum of the squared gradients of {}",
-    "running": "running average of {} over the batches, which a prediction reads",
+    "running": "running average over the batches, which a prediction reads in the place of {}",
 }
 _ONCE_A_STEP = {
     "step": "number of the step; 0 before the first",

@@ -357,7 +357,8 @@ class TextReader(Meanings):
     def _running(self, item: Item, line: Declaration) -> None:
         given = {"start": item.value, "momentum": item.values}
         numbers = {key: self._fraction(node) for key, node in given.items() if node is not None}
-        self.statement.running(self._tensor(item.name), **numbers)
+        of = next((self._tensor(name) for name in item.sizes if isinstance(name, Name)), None)
+        self.statement.running(self._tensor(item.name), of=of, **numbers)
 
     def _fraction(self, node: Node) -> Fraction:
         found = self.number(node)

@@ -349,9 +349,11 @@ def _running(word: str, rest: Piece, place: Place) -> Line:
     momentum = None if found < 0 else parse(rest.part(found + 10, len(rest.text)), "the momentum")
 
     def item(piece: Piece) -> Item:
-        name, start = _sides(piece)
+        left, start = _sides(piece)
+        before, of, after = left.text.partition(" of ")
+        source = (name_of(left.part(len(before) + len(of), len(left.text)), "the name of a tensor"),) if after else ()
         value = None if start is None else parse(start, "what the average starts with")
-        return Item(name_of(name, "the name of a tensor"), value=value, values=momentum)
+        return Item(name_of(left.part(0, len(before)), "the name of a tensor"), source, value, values=momentum)
 
     return _items(word, whole, item)
 

@@ -160,7 +160,8 @@ class _Writer:
         groups: dict[Fraction, list[str]] = {}
         for kept in self.forward.running:
             start = f" = {_number(kept.start)}" if kept.start else ""
-            groups.setdefault(kept.momentum, []).append(f"{self.name(kept.name)}{start}")
+            of = f" of {self.name(kept.of)}" if kept.of else ""
+            groups.setdefault(kept.momentum, []).append(f"{self.name(kept.name)}{of}{start}")
         for momentum, names in groups.items():
             share = "" if momentum == MOMENTUM else f" momentum {_number(momentum)}"
             said.append(f"running {', '.join(names)}{share}")
