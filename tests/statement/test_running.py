@@ -88,6 +88,13 @@ def test_places_that_are_reduced_stand_beside_those_that_are_not() -> None:
     assert "o[t, i, u] = z[t, i, u] - mean(z[t, i, u] * z[t_u, i, v], v, t_u)" in written
 
 
+def test_a_softmax_over_samples_that_are_reduced_is_over_the_places_too() -> None:
+    text = "size T = 4, n = 3\ninput x[T, n]\nparameter w[n]\nz[t, i] = w[i] * x[t, i]\n"
+    block = "block c(x)\n  q[i] = x[i] * sum(softmax(x[i, u], u) * x[i, u], u)\nend\n"
+    written = derive(Statement(f"{text}{block}o = c(z)\nE = mean(o[t, i]**2, t, i)")).equations()
+    assert "sum(z[t_u, i, v] * exp(z[t_u, i, v]) / sum(exp(z[j, i, s]), s, j), v, t_u)" in written
+
+
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 def test_names_in_layers_do_not_collide_with_those_of_the_step(optimizer: str) -> None:
     derivation = derive(Network([3, "batch_norm", 2], optimizer=optimizer))

@@ -134,6 +134,7 @@ class Formula:
         self.leads: set[str] = set()
         #: The places over which a reduction over the samples runs in a block that is applied at each place.
         self.places: dict[str, Variable] = {}
+        self.reducing: list[Variable] = []
         #: Those of all reductions, by the names of the indices of the places.
         self.reduced: list[tuple[str, Variable]] = []
 
@@ -163,9 +164,12 @@ class Formula:
             else:
                 inner = {**scope, **{v.name: v for v in variables}}
                 self.bound[id(node)] = variables
+                self.reducing += variables
             self.infer(body, inner)
-            for name in [v.name for v in self.bound[id(node)]] if self._called(node) not in NORMALISED else ():
-                self.bound[id(node)] += [self.places.pop(p) for p in [*self.places] if p.startswith(f"{name} ")]
+            own = [p for v in self.bound[id(node)] for p in self.places if p.startswith(f"{v.name} ")]
+            self.bound[id(node)] += [self.places[p] for p in own]
+            if self._called(node) not in NORMALISED:
+                self.places = {p: v for p, v in self.places.items() if p not in own}
             for variable in self.bound[id(node)]:
                 if self._called(node) not in NORMALISED:
                     self.require(variable)
@@ -271,8 +275,7 @@ class Formula:
         last = indices[-1] if indices and len(indices) == axes and tensor.axes[-1].sample else None
         if not isinstance(last, Name):
             return ""
-        bound = (v for variables in self.bound.values() for v in variables)
-        return last.name if any(v is scope.get(last.name) for v in bound) else ""
+        return last.name if any(v is scope.get(last.name) for v in self.reducing) else ""
 
     def _slope(self, node: Call) -> tuple[Entries, tuple[Node, ...]]:
         """The tensor that ``diff(u[i], x[j])`` reads, and the indices."""

@@ -126,6 +126,8 @@ def _predicted(data: Data) -> dict[str, Any]:
     said = f"X is {data.by_rows(data.inputs)}. The outputs are {data.by_rows(outputs)}."
     if data.is_plain and single:
         said = f"X is {data.rows_shape(data.inputs[0])}, the outputs are (samples, {units})."
+    if program.averages:
+        said += f" The running averages of {listed(program.averages)} are read."
     no_score, why = "", ""
     lacking = "" if any(axis.sample for t in program.inputs for axis in t.axes) else "are no samples"
     if len(targets) != 1 or not single:
