@@ -7,7 +7,7 @@ from derive.calculus.normal_form import Stated, exact
 from derive.calculus.prediction import predictions_of
 from derive.calculus.running import check_running
 from derive.calculus.starts import check_starts
-from derive.calculus.tensor_checks import check_tensors
+from derive.calculus.tensor_checks import check_size, check_tensors
 from derive.text.errors import StatementError
 
 
@@ -27,4 +27,6 @@ def check(forward: Stated) -> None:
     check_starts(forward)
     equations = exact(forward)
     predictions_of(equations, forward.inputs, forward.outputs)
+    for kept in forward.running:
+        check_size(kept.start, f"the start of the running average of {kept.name}")
     check_running(forward.running, equations, forward.inputs, forward.parameters)
