@@ -10,4 +10,5 @@ mu[i] = mean(z[i, u], u)
 v[i]  = mean((z[i, u] - mu[i])**2, u)
 a[i]  = relu(g[i] * (z[i] - mu[i]) / sqrt(v[i] + eps) + s[i])
 q[r]  = sum(V[r, i] * a[i], i) + c[r]
+running mu, v = 1
 E     = sum((y[r] - q[r])**2, r)

@@ -234,6 +234,8 @@ def setting(program: Program, evaluator: Evaluator, promises: tuple[Promise, ...
             continue
         equation, read = statement.equation, entries_of(statement.equation.expression)
         made_of_curved = read and read <= set(curved)
+        if equation.target.name in {*program.averages, *program.stopped}:  # which may be given
+            continue
         if equation.indices and (curves(equation.expression) or (made_of_curved and not read & parameters)):
             curved[equation.target.name] = equation
     factors = (s.equation for s in program.stage("factor"))

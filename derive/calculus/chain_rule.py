@@ -22,7 +22,7 @@ from derive.calculus.deltas import Ranges, chosen, contract, expand, tidy
 from derive.calculus.extremes import Extreme, slope_of
 from derive.calculus.form import axes_by_name, of_axes, reused
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import Elementwise, slope_in
+from derive.calculus.functions import STOP, Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
 from derive.calculus.products import ProductOver
 from derive.calculus.recurrence import recurrences
@@ -226,7 +226,7 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
 
     SymPy does the same, and then searches for whether each part is 0, which takes most of its time.
     """
-    if not expression.has(tensor.symbol):
+    if not expression.has(tensor.symbol) or isinstance(expression, STOP):
         return Integer(0)
     if isinstance(expression, Sum):
         return Sum(_slope(expression.function, tensor, entry), *expression.limits)

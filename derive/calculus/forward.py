@@ -15,6 +15,7 @@ from derive.calculus.normal_form import normal
 from derive.calculus.prediction import predictions_of
 from derive.calculus.promises import Promise
 from derive.calculus.recurrence import in_order
+from derive.calculus.running import Running
 from derive.calculus.well_formed import check
 
 
@@ -28,7 +29,8 @@ class ForwardPass:
     if there is one that the equations tell. ``starts`` maps parameters to their initial values: the name of an
     initialisation, a number, or an array as nested tuples. A parameter without an entry starts by the default.
     ``letters`` are the names that the author gave to the indices over each axis. ``sought`` are the names of the
-    inputs with respect to which the error is differentiated, too.
+    inputs with respect to which the error is differentiated, too. ``running`` are the tensors of which prediction
+    reads a running average.
     """
 
     equations: tuple[Equation, ...]
@@ -41,9 +43,10 @@ class ForwardPass:
     starts: Mapping[str, Any] = field(default_factory=dict)
     letters: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
     sought: tuple[str, ...] = ()
+    running: tuple[Running, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("equations", "inputs", "parameters", "promises", "outputs"):
+        for name in ("equations", "inputs", "parameters", "promises", "outputs", "running"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 

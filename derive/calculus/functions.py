@@ -125,7 +125,7 @@ class Elementwise(Function):  # type: ignore[misc]  # SymPy's Function carries n
     """A function of a real number (and optional further arguments), applied entry by entry.
 
     ``title`` is its name in code, ``label`` its name in the catalogue, with options;
-    ``role`` is ``activation`` or ``loss``.
+    ``role`` is ``activation``, ``loss`` or ``stopped``.
     """
 
     title: ClassVar[str]
@@ -275,7 +275,8 @@ def without_choices(expression: Expr) -> Expr:
 def derivative(function: Any, position: int = 0) -> Any:
     """Return the derivative of a named function with respect to an argument, itself a named function."""
     variable = (X, *function.others)[position]
-    slope = function.definition.diff(variable).replace(DiracDelta, _nothing)  # the derivative of sign(x) is 0 here
+    definition = sympify(0) if function is STOP else function.definition
+    slope = definition.diff(variable).replace(DiracDelta, _nothing)  # the derivative of sign(x) is 0 here
     slope = _shortened(slope)
     title = f"{function.title}_{f'wrt_{variable}' if position else 'prime'}"
     kind = {"role": function.role, "label": function.label, "others": function.others, "tex": function.tex}
@@ -411,3 +412,7 @@ def _fit(basis: dict[Expr, Expr], target: Expr, t: Symbol) -> Expr | None:
         return None
     values = [sympify(solution.get(c, 0)).xreplace(none) for c in unknowns]
     return factor_terms(sum(v * name for v, name in zip(values, basis, strict=True)))
+
+
+#: The value of an argument, taken for a constant: the derivative of this function is 0.
+STOP: Any = elementwise("sg", X, role="stopped", summary="The value, which gradients take for a constant")

@@ -18,6 +18,7 @@ from derive.calculus.functions import with_constants, with_fractions
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed
 from derive.calculus.promises import Promise
 from derive.calculus.roles import STATED, Role
+from derive.calculus.running import Running
 
 
 class Stated(Protocol):
@@ -50,6 +51,10 @@ class Stated(Protocol):
     @property
     def sought(self) -> tuple[str, ...]:
         """The names of the inputs with respect to which the error is differentiated, too."""
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The tensors of which prediction reads a running average."""
 
     @property
     def starts(self) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from derive.calculus.functions import STOP
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.roles import Role
 from derive.text.errors import StatementError
@@ -50,7 +51,8 @@ def predictions_of(
     if named:
         return tuple(computed[name] for name in named)
     read = set().union(*(symbols_read(e.expression) for e in error))
-    candidates = [tensor for name, tensor in computed.items() if name in read]
+    stopped = {e.target.name for e in forward if isinstance(e.expression, STOP)}
+    candidates = [tensor for name, tensor in computed.items() if name in read - stopped]
     shapes = {t.axes for t in inputs if t.role == Role.TARGET}
     by_sample = [t for t in candidates if any(a.sample for a in t.axes)]
     last = [e.target for e in forward if any(a.sample for a in e.target.axes)][-1:]

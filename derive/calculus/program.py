@@ -32,7 +32,7 @@ from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_o
 from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.form import nameless, of_axes, reused
 from derive.calculus.forward import ForwardPass, extent_symbols
-from derive.calculus.functions import A, Elementwise, output_form
+from derive.calculus.functions import STOP, A, Elementwise, output_form
 from derive.calculus.index import (
     FIRST,
     SAMPLES,
@@ -60,6 +60,7 @@ from derive.calculus.rules import (
     REARRANGED,
     Reason,
 )
+from derive.calculus.running import averages
 from derive.calculus.shared_factors import SharedFactor, may_serve_twice
 from derive.calculus.short_forms import ShortForms
 from derive.calculus.stepwise import InOrder
@@ -126,9 +127,9 @@ class Program:
 
     ``predicted`` is the name of the tensor that the network predicts, the first of ``outputs``.
     ``states`` are kept between steps, like the parameters, and start at 0: arrays that belong to a
-    parameter, and numbers such as the step count. ``constants`` are the scalars with a fixed
-    value, ``starts`` the initial values of parameters, as in a ``ForwardPass``. A statement whose
-    target has the role ``updated`` replaces the parameter or the state named by its ``about``.
+    parameter, numbers such as the step count, and running averages. ``constants`` are the scalars with a fixed
+    value, ``starts`` the initial values of parameters, as in a ``ForwardPass``, and of running averages. A statement
+    whose target has the role ``updated`` replaces the parameter or the state named by its ``about``.
     ``common`` is the number c with dE/d(tensor) = c * factor for every factor;
     ``passages`` give the derivation of each derivative of the error, from the error outward.
     """
@@ -161,6 +162,31 @@ class Program:
     def upstream(self) -> tuple[Tensor, ...]:
         """The given derivatives of the error with respect to outputs, if the backward pass is that of a layer alone."""
         return tuple(t for t in self.inputs if t.about is not None)
+
+    @property
+    def averages(self) -> dict[str, Tensor]:
+        """The running averages by the names of the tensors whose place they take in a prediction."""
+        return {t.about.name: t for t in self.states if t.role == Role.RUNNING and t.about is not None}
+
+    @cached_property
+    def stopped(self) -> tuple[str, ...]:
+        """The names of the tensors that are taken for constants: the derivative with respect to what they read is 0."""
+        return tuple(s.target.name for s in self.statements if isinstance(s.equation.expression, STOP))
+
+    @property
+    def predicting(self) -> Program:
+        """The program with running averages in the place of the values of a batch, as a prediction is computed."""
+        held = self.averages
+        if not held:
+            return self
+
+        def one(statement: Assign) -> Assign:
+            average, equation = held.get(statement.target.name), statement.equation
+            if average is None:
+                return statement
+            return Assign(statement.number, statement.stage, replace(equation, expression=average[equation.indices]))
+
+        return Program(**{**self.parts, "statements": tuple(map(one, self.statements))})
 
     @property
     def prediction(self) -> Tensor:
@@ -304,7 +330,11 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
     staged += [("update", replace(e, target=_apart(e.target, forward))) for e in step.equations]
-    definitions, statements = _numbered(staged, forward.parameters, step.states, bool(forward.upstream))
+    taken = {*forward.tensors, *constants, *(e.target.name for _, e in staged)}
+    kept = averages(forward.running, forward.equations, forward.supply, taken)
+    staged += [("update", e) for e in kept.equations]
+    states = (*step.states, *kept.states)
+    definitions, statements = _numbered(staged, forward.parameters, states, bool(forward.upstream))
     program = Program(
         forward.inputs,
         forward.parameters,
@@ -314,9 +344,9 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
         backward.common,
         (*step.scalars, *map(constant, constants)),
         tuple(backward.passages),
-        step.states,
+        states,
         constants,
-        forward.starts,
+        {**forward.starts, **{t.name: start for t, start in zip(kept.states, kept.starts, strict=True)}},
         tuple(tensor.name for tensor in forward.predictions),
         forward.letters,
     )
@@ -385,7 +415,7 @@ def _functions(equations: list[Equation]) -> list[Any]:
     """The elementwise functions that occur, in the order of their first use."""
     found: dict[Any, None] = {}
     for equation in equations:
-        found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)}, key=str)))
+        found.update(dict.fromkeys(sorted({type(a) for a in equation.expression.atoms(Elementwise)} - {STOP}, key=str)))
     return list(found)
 
 

@@ -30,6 +30,8 @@ class Role(StrEnum):
     GRADIENT = "gradient"
     #: The new value of a parameter or a state after the step.
     UPDATED = "updated"
+    #: The running average of a tensor, which a step replaces and a prediction reads.
+    RUNNING = "running"
 
     # The numbers of a step.
     CONSTANT = "constant"

@@ -6,7 +6,7 @@ from sympy import Add, Expr, Function, Indexed, Max, Min, Mul, Piecewise, Pow, S
 
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Smallest
-from derive.calculus.functions import Elementwise
+from derive.calculus.functions import STOP, Elementwise
 from derive.calculus.products import ProductOver
 from derive.record import record
 
@@ -24,6 +24,7 @@ LARGEST = "derivative of the maximum"
 SMALLEST = "derivative of the minimum"
 CASES = "case by case"
 INDEPENDENCE = "entries are independent"
+CONSTANT = "taken for a constant"
 COLLAPSE = "all other terms are 0"
 OWN_VALUE = "by definition"
 ZERO_SUM = "zero sum omitted"
@@ -69,6 +70,8 @@ def _collect(expression: Expr, symbol: Symbol, found: dict[str, None]) -> None:
     if not touched:
         return
     found[_rule(expression, touched)] = None
+    if isinstance(expression, STOP):
+        return
     for part in touched:
         _collect(part, symbol, found)
 
@@ -77,6 +80,8 @@ def _rule(expression: Expr, touched: list[Expr]) -> str:
     if isinstance(expression, Mul):
         divided = any(isinstance(f, Pow) and f.exp.is_negative for f in touched)
         return FACTOR if len(touched) == 1 else QUOTIENT if divided else PRODUCT
+    if isinstance(expression, STOP):
+        return CONSTANT
     if isinstance(expression, Elementwise) and expression.role == "loss":
         return OF_LOSS
     if isinstance(expression, Pow) and expression.exp in touched:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Add, Dummy, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Piecewise, Sum, Symbol
 
 from derive.calculus.cases import Cases
-from derive.calculus.functions import slope_in
+from derive.calculus.functions import STOP, slope_in
 from derive.calculus.products import ProductOver, slope_of
 
 
@@ -41,7 +41,7 @@ def derivative_by_hand(expression: Expr, entry: Expr) -> Expr:
 
 
 def _slope(expression: Expr, entry: Expr, symbol: Symbol) -> Expr:
-    if not expression.has(symbol):
+    if not expression.has(symbol) or isinstance(expression, STOP):
         return Integer(0)
     if isinstance(expression, Indexed | Symbol):
         return expression.diff(entry)

@@ -12,6 +12,7 @@ from sympy import Expr, Rational, Symbol
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Tensor
 from derive.calculus.normal_form import Stated, exact_number
 from derive.calculus.promises import Promise, SumsToOne
+from derive.calculus.running import Running
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
 
@@ -71,6 +72,7 @@ def _check_types(forward: Stated) -> None:
         ("equations", Equation),
         ("inputs", Tensor),
         ("parameters", Tensor),
+        ("running", Running),
     ):
         parts = getattr(forward, kind)
         expect(parts, tuple, f"the {kind} are", f"a tuple of {wanted.__name__}")

@@ -6,8 +6,9 @@ from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.normal_form import Stated, exact
 from derive.calculus.prediction import predictions_of
 from derive.calculus.recurrence import components, recurrences
+from derive.calculus.running import check_running
 from derive.calculus.starts import check_starts
-from derive.calculus.tensor_checks import check_tensors
+from derive.calculus.tensor_checks import check_size, check_tensors
 from derive.text.errors import StatementError
 
 
@@ -30,4 +31,8 @@ def check(forward: Stated) -> None:
     if not set(checks.names_read(last)) & set(checks.tensors):
         raise StatementError(f"the error, {last.target.name}, reads no tensor: it must depend on the prediction")
     check_starts(forward)
-    predictions_of(exact(forward), forward.inputs, forward.outputs)
+    equations = exact(forward)
+    predictions_of(equations, forward.inputs, forward.outputs)
+    for kept in forward.running:
+        check_size(kept.start, f"the start of the running average of {kept.name}")
+    check_running(forward.running, equations, forward.inputs, forward.parameters)

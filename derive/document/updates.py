@@ -71,8 +71,15 @@ class Updates:
 
     @cached_property
     def once(self) -> tuple[ArrayAssign, ...]:
-        """The statements that are not about a single parameter."""
-        return tuple(s for s in self.view.batch.stage("update") if s.target.owner not in self.view.batch.parameters)
+        """The statements that are not about a single parameter, without those of running averages."""
+        known = {*self.view.batch.parameters, *(t.owner for t in self.view.batch.averages.values())}
+        return tuple(s for s in self.view.batch.stage("update") if s.target.owner not in known)
+
+    @cached_property
+    def averages(self) -> tuple[ArrayAssign, ...]:
+        """The statements of running averages, which come last."""
+        kept = {*self.view.batch.averages.values()}
+        return tuple(s for s in self.view.batch.stage("update") if s.target.replaces in kept)
 
     @cached_property
     def each(self) -> tuple[ArrayAssign, ...]:
@@ -84,7 +91,9 @@ class Updates:
         """The equations with their numbers."""
         view, printed = self.view, self.view.batch.stage("update")
         items = [view.arrays(s, view.batch_page) for s in (self.once if self.letter else printed)]
-        items += [view.arrays(s, self.page) for s in self.each] if self.letter else []
+        if self.letter:
+            items += [view.arrays(s, self.page) for s in self.each]
+            items += [view.arrays(s, view.batch_page) for s in self.averages]
         numbers = [item.number for item in items]
         return Display(tuple(replace(i, again=i.number in numbers[:n]) for n, i in enumerate(items)))
 

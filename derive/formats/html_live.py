@@ -135,7 +135,10 @@ class LivePart:
     def _given(self) -> dict[str, Any]:
         program, start = self.view.batch, self.start
         stored = {**start.data, **start.parameters}
-        stored |= {s.name: np.zeros([int(a.extent) for a in s.axes]) for s in program.states}
+        stored |= {
+            s.name: np.full([int(a.extent) for a in s.axes], float(program.starts.get(s.name, 0)))
+            for s in program.states
+        }
         tensors = program.tensors
         entries = {name: _counted(tensors[name], in_axes(tensors[name], array)) for name, array in stored.items()}
         constants = {name: float(value) for name, value in program.constants.items()}

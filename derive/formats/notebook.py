@@ -341,6 +341,8 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "slopes": script.slopes,
         "learning_rate": STEP_RATE,
         "states": bool(program.states),
+        "stopped": bool(program.stopped),
+        "of_pass": "".join(f"{names.tensors[t.name]}, " for t in program.inputs if t.role == Role.INPUT),
         "plain": plain,
         "data": ", ".join(called),
         "shapes": ", ".join(f'"{" " * (n > 0)}{name}:", {name}.shape' for n, name in enumerate(called)),

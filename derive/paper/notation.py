@@ -107,7 +107,8 @@ class Notation:
         return f"{known.code}{tensor.layer}" if numbered else known.code
 
 
-#: Tensors that belong to a parameter and have its symbol as an index: the letters of an entry and of an array.
+#: Tensors that belong to another, mostly a parameter, and have its symbol as an index: the letters of an entry and of
+#: an array.
 #: The first moment, m in the paper on Adam, is u, because m is the number of samples; the second moment is v.
 ABOUT = {
     "velocity": Letters("v", "V", "velocity"),
@@ -115,6 +116,7 @@ ABOUT = {
     "mean_square": Letters("v", "V", "mean_square"),
     "square_sum": Letters("s", "S", "square_sum"),
     "clipped": Letters("g", "G", "clipped"),
+    "running": Letters("r", "R", "running"),
 }
 
 
@@ -169,7 +171,7 @@ def is_canonical(tensor: Tensor) -> bool:
 
 
 def belongs(tensor: Tensor) -> bool:
-    """Whether a tensor belongs to a parameter, such as a moving average of its gradients."""
+    """Whether a tensor belongs to another, such as a moving average of the gradients of a parameter."""
     return tensor.role in ABOUT and tensor.about is not None
 
 

@@ -208,8 +208,6 @@ def check_functions(layers: Widths, named: Iterable[Own]) -> None:
 def _check_function(text: str, named: Iterable[Own], where: str) -> None:
     stated = own("activation", text, named)
     if stated is not None:
-        if stated.parameters:
-            raise SpecError(f"{where}: {stated} has learned parameters, which only the activation of a dense layer has")
         check_activation(stated, f"{where}: activation")
     elif text not in ELEMENTARY:
         try:
@@ -308,11 +306,18 @@ class Layered:
         i, j = [letter for letter in _LETTERS if letter not in names][:2]
         uses, activations = list[str](), iter(self.activation)
         functions = {text: name for text, (name, _) in self._functions.items()}
+        further = {text: ", ".join(name for name, _ in o.parameters) for text, (_, o) in self._functions.items()}
+        applied = {text: f"{name}({further[text]})" if further[text] else name for text, name in functions.items()}
         before = "X"
         for number, entry in enumerate(self.layers[1:], 1):
             inputs = widths[number - 1]
             if is_layer(entry):
-                called = layer(str(entry)).call(before, inputs, functions)
+                of, learned = layer(str(entry)), self._learned(str(entry))
+                called = of.call(before, inputs, applied)
+                if learned:
+                    use = f"o = {of.call('x', inputs, applied)}"
+                    lines += [f"block layer{number}(x)", *(f"  {line}" for line in (*learned, use)), "end"]
+                    called = f"layer{number}({before})"
             else:
                 lines += [f"block layer{number}(x)", *self._dense(inputs, entry, next(activations), i, j, functions)]
                 called = f"layer{number}({before})"
@@ -347,6 +352,11 @@ class Layered:
         plain = [text for text, o in found.items() if not o.name]
         names = {text: "f" if len(plain) == 1 else f"f{number}" for number, text in enumerate(plain, 1)}
         return {text: (names.get(text, o.name), o) for text, o in found.items()}
+
+    def _learned(self, entry: str) -> list[str]:
+        """The lines that declare the learned parameters of the functions that a layer is given, each once."""
+        stated = (own("activation", text, self.named) for text in layer(entry).called)
+        return [*dict.fromkeys(line for o in stated if o is not None for line in _parameters(o))]
 
     def _dense(
         self, inputs: int | str, units: int | str, function: str | Own, i: str, j: str, functions: Mapping[str, str]

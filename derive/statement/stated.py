@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from sympy import Add, Expr, Integer, Mul, Symbol
+from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, preorder_traversal
 
 from derive.calculus.affine import affine, misses
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
+from derive.calculus.functions import STOP
 from derive.calculus.index import (
     SAMPLE_AXIS,
     SAMPLES,
@@ -32,6 +33,7 @@ from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
 from derive.calculus.recurrence import entries_of
 from derive.calculus.roles import Role
+from derive.calculus.running import MOMENTUM, Running, check_running
 from derive.calculus.tangents import Tangents
 from derive.catalogue.activations import activation, titles
 from derive.catalogue.losses import loss
@@ -51,6 +53,10 @@ LONGEST_NAME = 100
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
 STEP_NUMBER = "a number of the step"
 DECLARED = "a declared tensor"
+#: What the names of stopped tensors end with.
+_STOPPED = "bar"
+#: What stands for the error where it is not stated yet.
+_NO_ERROR = Equation(Tensor("the error", Role.ERROR.value), (), Integer(0))
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
@@ -98,9 +104,11 @@ class StatementBuilder:
         self._starts: dict[str, Any] = {}
         self._outputs: list[str] = []
         self._sought: list[str] = []
+        self._running: list[Running] = []
         self._slopes: dict[tuple[str, str], str] = {}
         self._declared: dict[str, Tensor] = {}
         self._beginnings: dict[str, list[tuple[tuple[Any, ...], int, Expr]]] = {}
+        self._copies: dict[str, Tensor] = {}
 
     def __repr__(self) -> str:
         parts = [
@@ -267,6 +275,60 @@ class StatementBuilder:
         function = elementwise(title, chosen.formula, label=chosen.text or chosen.name)
         return function(formula(argument, f"the argument of {text}"))
 
+    def stop_gradient(self, argument: Any) -> Expr:
+        """The value of a formula, taken for a constant: its derivative is 0.
+
+        It gets an equation of its own, and a formula reads the tensor that this states.
+
+        >>> s = StatementBuilder()
+        >>> x, w, i = s.input("x", 3), s.parameter("w", 3), s.index("i", 3)
+        >>> a = s.define("a", i, w[i] * x[i])
+        >>> b = s.define("b", i, a[i] * s.stop_gradient(a[i]))
+        >>> s
+        <Statement network: input x, parameter w, equations of a, a_bar and b>
+        """
+        stopped = formula(argument, "the argument of stop_gradient")
+        return stopped if stopped.is_number else STOP(stopped)
+
+    def _without_stops(self, expression: Expr, reader: str) -> Expr:
+        """The formula of a tensor, the ``reader``, with tensors of their own in the place of what is stopped."""
+        inner = {stop: stop.args[0] for stop in expression.atoms(STOP)}
+        if isinstance(expression, STOP) or not inner:
+            return STOP(expression.args[0].xreplace(inner)) if inner else expression
+
+        def stated(stop: Any) -> Expr:
+            inside = stop.args[0].xreplace(inner)
+            if isinstance(inside, Indexed | Symbol):
+                name = inside.name if isinstance(inside, Symbol) else inside.base.label.name
+                return self._stopped(name)[inside.indices if isinstance(inside, Indexed) else ()]
+            read = (node for node in preorder_traversal(inside) if isinstance(node, Index))
+            indices = [i for i in dict.fromkeys(read) if i in inside.free_symbols and i != SAME_SAMPLE]
+            made = self.define(self._free_name(f"{reader}_{_STOPPED}"), indices, STOP(inside)).tensor
+            return made[(*indices, *[SAME_SAMPLE] * (len(made.axes) - len(indices)))]
+
+        whole = {stop: stated(stop) for stop in _outermost(expression)}
+        return expression.xreplace(whole)
+
+    def _stopped(self, name: str) -> Tensor:
+        """A copy of a tensor that is taken for a constant."""
+        if name not in self._copies:
+            tensor = self._checks.tensors[name]
+            sampled = sum(axis.sample for axis in tensor.axes)
+            letters = (x for x in "ijklpqrabcdefgh" if self._kinds.get(x, INDEX) == INDEX)
+            samples = (x for x in "uvwst" if self._kinds.get(x, SAMPLE) == SAMPLE)
+            indices = tuple(
+                SAME_SAMPLE if axis.sample and sampled == 1 else Index(next(samples if axis.sample else letters), axis)
+                for axis in tensor.axes
+            )
+            left = [i for i in indices if i != SAME_SAMPLE]
+            copy = self.define(self._free_name(f"{name}_{_STOPPED}"), left, STOP(tensor[indices]))
+            self._copies[name] = copy.tensor
+        return self._copies[name]
+
+    def _free_name(self, stem: str) -> str:
+        numbered = (f"{stem}{n}" for n in itertools.count(2))
+        return next(n for n in itertools.chain([stem], numbered) if n not in self._kinds)
+
     # Equations.
 
     def define(self, name: str, indices: Index | Iterable[Index], expression: Any) -> Entries:
@@ -275,7 +337,7 @@ class StatementBuilder:
         if declared is None:
             self._check_name(name)
         left = tuple(indices) if isinstance(indices, tuple | list) else (indices,)
-        right = formula(expression, f"the right side of the equation of {name}")
+        right = self._without_stops(formula(expression, f"the right side of the equation of {name}"), name)
         for index in left:
             if not isinstance(index, Index):
                 raise StatementError(
@@ -453,7 +515,7 @@ class StatementBuilder:
         Each term that reads the same sample is averaged over the samples. A term that does not, because it has no
         sample or sums over an index of samples, stays as it is written.
         """
-        terms = Add.make_args(formula(expression, "the error"))
+        terms = Add.make_args(self._without_stops(formula(expression, "the error"), name or "E"))
         self._set_error(Add(*map(_averaged, terms)), name)
 
     def loss(self, name: str, target: Entries, prediction: Entries) -> None:
@@ -528,6 +590,26 @@ class StatementBuilder:
                 raise StatementError(f"the output {tensor.name} is stated twice: leave one of them out")
             self._outputs.append(tensor.name)
 
+    def running(self, *tensors: Entries, momentum: Any = MOMENTUM, start: Any = 0, of: Entries | None = None) -> None:
+        """Let predictions read a running average in the place of tensors that are computed from all samples of a batch.
+
+        Each step replaces the average r of a tensor v by (1 - momentum) r + momentum v, from ``start`` on. The error
+        and its gradients read v itself. With ``of``, the average is that of another tensor with the same axes. A layer
+        alone takes no step, and has no running averages.
+
+        >>> s = StatementBuilder()
+        >>> x, i, u = s.input("x", 3), s.index("i", 3), s.sample("u")
+        >>> s.running(s.define("mu", i, s.mean(x[i, u], u)), momentum=0.01)
+        """
+        share, begin = finite(momentum, "the momentum"), finite(start, "the start of a running average")
+        for tensor in tensors:
+            for read in (tensor, *([] if of is None else [of])):
+                if not isinstance(read, Entries):
+                    raise StatementError(f"a running average is that of a tensor with an equation, not of {read!r}")
+            running = [*self._running, Running(tensor.name, share, begin, of.name if of else "")]
+            check_running(running, (*self._equations, _NO_ERROR), self._data)
+            self._running = running
+
     # Promises.
 
     def promise_sums_to_one(self, tensor: Entries, over: Index | None = None) -> None:
@@ -601,6 +683,7 @@ class StatementBuilder:
             tuple(self._outputs),
             dict(self._starts),
             sought=self._of_real_inputs() if alone else tuple(self._sought),
+            running=() if alone else tuple(self._running),
         )
 
     def _of_real_inputs(self) -> tuple[str, ...]:
@@ -681,6 +764,15 @@ class StatementBuilder:
         self._data.append(stated)
         self._checks.add(stated)
         return Entries(stated, sides)
+
+
+def _outermost(expression: Expr) -> Iterator[Any]:
+    """What is stopped in a formula, without what is stopped within it."""
+    if isinstance(expression, STOP):
+        yield expression
+        return
+    for argument in expression.args:
+        yield from _outermost(argument)
 
 
 def _averaged(term: Expr) -> Expr:

@@ -23,7 +23,7 @@ from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
 from derive.learning.descent import SQUARE_NORM
 from derive.record import record
-from derive.targets.named import Point, computed, example, in_axes, offered, sizes
+from derive.targets.named import Point, computed, example, in_axes, offered, predictions, sizes
 from derive.targets.numpy.runtime.check import sides_of_kinks
 from derive.targets.numpy.runtime.example import draw_example
 
@@ -247,6 +247,22 @@ class Case:
                 followed = self._followed(found, small)
                 judged = _better(judged, against(*followed)) if followed else judged
         yield from judged
+        if self.program.averages:
+            with self.constants(module, names):
+                yield from self._predictions(module, names, numbers)
+
+    def _predictions(
+        self, module: Any, names: Mapping[str, str], numbers: Mapping[str, int]
+    ) -> Iterator[tuple[Difference, bool]]:
+        """The same for the predictions with running averages."""
+        truth = self._truth(self.exact or self._is_small, self._program.predicting)
+        nudged = predictions(module, self.program, self.point.nudged())
+        for (where, name, value), (_, _, moved) in zip(
+            predictions(module, self.program, self.point), nudged, strict=True
+        ):
+            true = as_floats(truth[name])
+            off, fits = _off(self.program.tensors[name], value, true, _limit(value, moved, _size(true)))
+            yield Difference(numbers[name], name, names[name], where, off), fits
 
     @contextmanager
     def constants(self, module: Any, names: Mapping[str, str]) -> Iterator[None]:
@@ -284,19 +300,20 @@ class Case:
         """The program with its constants replaced."""
         return replace(self.program, constants={**self.program.constants, **self.changed})
 
-    def _truth(self, exact: bool) -> Mapping[str, Array]:
+    def _truth(self, exact: bool, program: Program | None = None) -> Mapping[str, Array]:
         """Every tensor as computed by the interpreter, with more digits where floats overflow or are too coarse."""
-        given = self.point.given(self._program)
-        counts = sizes(self._program, given)
+        program = program or self._program
+        given = self.point.given(program)
+        counts = sizes(program, given)
         if not exact:
-            found = interpret(self._program, given, counts, FLOATS, STAGES)
+            found = interpret(program, given, counts, FLOATS, STAGES)
             if all(np.all(np.isfinite(value)) for value in found.values()):
                 return found
         try:
             with mpmath.workdps(DIGITS):
-                return interpret(self._program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
+                return interpret(program, given, counts, Arithmetic(mpmath, mpmath.mpf), STAGES)
         except _NONE:  # not enough digits
-            found = interpret(self._program, given, counts, FLOATS, STAGES)
+            found = interpret(program, given, counts, FLOATS, STAGES)
             return {name: np.where(np.isfinite(value), value, np.nan) for name, value in found.items()}
 
     def _followed(self, found: Mapping[str, Any], exact: bool) -> tuple[dict[str, Array], dict[str, float]] | None:

@@ -80,9 +80,14 @@ class Grouped:
         """The gradients, from the data and the tensors of a forward pass."""
         return self.joined(self.network.gradients(self._parted(vectors), *others))
 
-    def values(self, vectors: Values, data: Sequence[Array]) -> dict[str, Array]:
+    def constants(self, vectors: Values, *data: Array) -> dict[str, Array]:
+        """The values of the tensors that gradients take for constants."""
+        found: dict[str, Array] = self.network.constants(self._parted(vectors), *data)
+        return found
+
+    def values(self, vectors: Values, data: Sequence[Array], **more: Any) -> dict[str, Array]:
         """Every tensor of a forward pass."""
-        found: dict[str, Array] = self.network.values(self._parted(vectors), data)
+        found: dict[str, Array] = self.network.values(self._parted(vectors), data, **more)
         return found
 
     def error(self, vectors: Values, *others: Any) -> Any:

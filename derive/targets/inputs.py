@@ -51,9 +51,15 @@ class WithInputs:
         slopes = self.network.gradients(parameters, *given, values)
         return {**slopes, **self.network.input_gradients(parameters, *given, values)}
 
-    def values(self, joined: Values, data: Sequence[Array]) -> dict[str, Array]:
+    def constants(self, joined: Values, *data: Array) -> dict[str, Array]:
+        """The values of the tensors that gradients take for constants."""
+        parameters, given = self._parted(joined, data)
+        found: dict[str, Array] = self.network.constants(parameters, *given)
+        return found
+
+    def values(self, joined: Values, data: Sequence[Array], **more: Any) -> dict[str, Array]:
         """Every tensor of a forward pass."""
-        found: dict[str, Array] = self.network.values(*self._parted(joined, data))
+        found: dict[str, Array] = self.network.values(*self._parted(joined, data), **more)
         return found
 
     def forward(self, joined: Values, *others: Any) -> Any:

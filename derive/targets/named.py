@@ -149,6 +149,16 @@ def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, 
                 yield f"{function}()", gradients[name], value
         inputs = point.data[: len(module.NETWORK.data.inputs)]
         yield "forward()", program.predicted, module.forward(parameters, *inputs)
+        if not program.averages:
+            yield from predictions(module, program, point)
+
+
+def predictions(module: Any, program: Program, point: Point) -> Iterator[tuple[str, str, Any]]:
+    """Results of the functions that predict: the public name, the tensor's name, and the value."""
+    inputs = point.data[: len(module.NETWORK.data.inputs)]
+    with np.errstate(all="ignore"):
+        if program.averages:
+            yield "predict()", program.predicted, module.predict(dict(point.parameters), *inputs, dict(point.state))
         for name, value in _predicted(module, program, inputs, point).items():
             yield "Trainer.predict()", name, value
 
@@ -158,8 +168,10 @@ def _predicted(module: Any, program: Program, inputs: tuple[Array, ...], point: 
     data = module.NETWORK.data
     rows = [np.ascontiguousarray(array) for array in data.turned(inputs)]
     named = dict(zip((datum.name for datum in data.inputs), rows, strict=True))
+    trainer = module.Trainer(point.parameters)
+    trainer.state = dict(point.state)
     try:
-        found = module.Trainer(point.parameters).predict(*rows if len(rows) == 1 else [named])
+        found = trainer.predict(*rows if len(rows) == 1 else [named])
     except NotImplementedError:
         return {}
     found = found if isinstance(found, dict) else {program.predicted: found}

@@ -115,14 +115,17 @@ class Meter:
     def _moved(
         self, at: Values, name: str, place: tuple[int, ...], step: complex
     ) -> tuple[complex, Mapping[str, Array]]:
-        """Run the module's forward pass and error with one weight perturbed; return the error and the pass."""
+        """Run the module's forward pass and error with one weight perturbed; return the error and the pass.
+
+        What gradients take for constants keeps its values.
+        """
         changed: dict[str, Any] = {**at, name: at[name].astype(type(step))}
         changed[name][place] += step
-        return self.run(changed)
+        return self.run(changed, self.network.constants(at, *self.data))
 
-    def run(self, parameters: Values) -> tuple[complex, Mapping[str, Array]]:
-        """Run the module's forward pass and error; return the error and the pass."""
-        forward: dict[str, Array] = {}
+    def run(self, parameters: Values, held: Values | None = None) -> tuple[complex, Mapping[str, Array]]:
+        """Run the module's forward pass and error, with what is ``held``; return the error and the pass."""
+        forward: dict[str, Array] = dict(held or {})
         inputs = (d for d, t in zip(self.data, self.program.inputs, strict=True) if t.role == Role.INPUT)
         self.network.forward(parameters, *inputs, forward)
         return np.asarray(self.network.error(parameters, *self.data, forward)).item(), forward

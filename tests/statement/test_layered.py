@@ -22,7 +22,8 @@ LAYERS = (8, "layer_norm", 16, "residual(16, relu)", 4)
 
 def equations(network: Network) -> list[str]:
     """The lines of a network's equations, without the declarations."""
-    return equations_text(state(network), network).strip().split("\n\n")[-1].split("\n")
+    groups = equations_text(state(network), network).strip().split("\n\n")
+    return next(lines for group in groups if (lines := group.split("\n"))[-1].startswith("E = "))
 
 
 def test_layers_of_the_catalogue_stand_among_dense_layers() -> None:

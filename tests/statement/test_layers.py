@@ -167,3 +167,21 @@ def test_a_block_of_a_file_sees_no_names_of_the_text():
 def test_a_block_in_a_formula_is_refused():
     with pytest.raises(StatementError, match="dense is a block: write o = dense"):
         Statement("use dense\ninput x[3]\nz[i] = 2 * dense(x, 3, 2, tanh)\nE = sum(z[i], i)")
+
+
+def test_a_layer_uses_those_of_the_catalogue(tmp_path):
+    """A file of the text's folder with the name of a layer is used by the text alone."""
+    linear = "block linear(x, n, h)\n  parameter A[h, n]\n  o[i] = sum(A[i, j] * x[j], j)\nend\n"
+    (tmp_path / "linear.eq").write_text(linear)
+    net = tmp_path / "net.eq"
+    used = "use linear, residual\ninput x[3]\no = residual(x, 3, 4)\nq = linear(o, 3, 2)\n"
+    net.write_text(f"{used}E = mean(q[i]**2, i)\n")
+    parameters = Statement.from_file(net).forward_pass().parameters
+    assert [p.name for p in parameters] == ["W1", "b1", "W2", "b2", "A"]
+    (tmp_path / "dense.eq").write_text("block dense(x)\n  o[i] = y[i]\nend\n")
+    used = "use dense, residual\ninput x[3]\no = residual(x, 3, 4, sn)\nq = dense(o)\n"
+    net.write_text(f"{used}E = mean(q[i]**2, i)\n")
+    with pytest.raises(StatementError) as wrong:
+        Statement.from_file(net)
+    assert "line 2 of dense: y is not stated" in str(wrong.value)
+    assert "of dense of the catalogue: there is no function sn" in str(wrong.value)

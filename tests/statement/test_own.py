@@ -141,8 +141,16 @@ def test_a_name_may_have_a_spelling_in_latex() -> None:
 def test_layers_of_the_catalogue_take_formulas() -> None:
     network = Network("3, residual(4, x*tanh(x)), dense(2, leaky_relu(slope=0.5))")
     assert "function f1(x) = x * tanh(x)\nfunction f2(x) = where(x > 0, x, x / 2)" in text(network)
-    with pytest.raises(SpecError, match="swish has learned parameters, which only the activation of a dense layer has"):
-        Network("3, residual(4, swish), 2", activations=SWISH)
+
+
+def test_layers_of_the_catalogue_learn_the_parameters_of_a_formula() -> None:
+    network = Network("3, residual(4, swish), 2", activation="swish", activations=SWISH)
+    written = text(network)
+    assert "= swish(z1[i], beta1)\n" in written
+    assert "= swish(z2[i], beta2)\n" in written
+    derivation = derive(network)
+    assert [p.name for p in derivation.program.parameters if not p.axes] == ["beta1", "beta2"]
+    derivation.check().require()
 
 
 @pytest.mark.parametrize(

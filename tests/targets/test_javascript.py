@@ -27,6 +27,7 @@ from sympy import Rational, acos, acosh, asin, atanh, erf, erfc, log, pi
 from test_every_pair import PAIRS
 from web import chromium_fixture  # noqa: F401
 
+from derive.api import derive
 from derive.calculus.chain_rule import chains
 from derive.calculus.evaluate import FLOATS, Interpreter, interpret
 from derive.calculus.functions import CALLS, X, elementwise
@@ -35,6 +36,7 @@ from derive.calculus.program import STAGES, Program
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS
 from derive.statement.statement import Statement
 from derive.targets.js.js import source
+from derive.targets.loops.loops import evaluate
 
 RUN = "(text, sizes) => { const values = JSON.parse(text); derived.run(values, sizes); return JSON.stringify(values); }"
 
@@ -149,3 +151,25 @@ def test_chromium_computes_the_same(pair, chromium):
 
     compared(program, *given_and_learned(program, 3), run)
     page.close()
+
+
+@pytest.mark.parametrize("predicting", [False, True])
+def test_running_averages_and_what_is_stopped(predicting):
+    text = """
+    input x[3]
+    target y[2]
+    parameter W[2, 3], g[2] = 1
+    z[i] = sum(W[i, j] * x[j], j)
+    mu[i] = mean(z[i, u], u)
+    running mu momentum 0.3
+    q[i] = g[i] * tanh(z[i] - mu[i]) + stop_gradient(abs(z[i]))
+    E = sum((y[i] - q[i])**2, i)
+    """
+    program = derive(Statement(text)).program
+    program = program.predicting if predicting else program
+    values, sizes = given_and_learned(program, 3)
+    states = random_values(program.states, sizes, seed=1)
+    compared(program, {**values, **states}, sizes)
+    loops = evaluate(program, {**values, **states, LEARNING_RATE.name: np.array(0.1)}, sizes, STAGES)
+    expected = interpret(program, {**values, **states, LEARNING_RATE.name: np.array(0.1)}, sizes, FLOATS, STAGES)
+    assert all(off(loops[name], value) < 1e-12 for name, value in expected.items())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from sympy import Expr, Indexed, Integer, Rational, Sum, Symbol
+from sympy import Expr, Indexed, Rational, Sum, Symbol
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import SumOver, walk
@@ -258,7 +258,7 @@ def _chosen(view: View, tensor: Tensor) -> Expr:
     if tensor.name in program.constants:
         return Rational(program.constants[tensor.name])
     if tensor in program.states:
-        return Integer(0)
+        return Rational(program.starts.get(tensor.name, 0))
     if tensor.name == LEARNING_RATE.name:
         return Rational(exactly(view.descent.optimizer.rate))
     return BY_HAND.get(tensor.role, ANY)

@@ -11,7 +11,7 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, symbols
 from derive.arrays.blocks import gives_rows, row_blocks
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Broadcast, Formula, walk
-from derive.calculus.functions import Elementwise, in_exponentials
+from derive.calculus.functions import STOP, Elementwise, in_exponentials
 from derive.calculus.index import SAMPLES, Axis, Index, Tensor, symbols_read
 from derive.calculus.parts import PART
 from derive.calculus.program import Definition
@@ -104,6 +104,11 @@ def _parts(view: View) -> list[Block]:
     if slope is not None:
         words = "A tensor as a subscript, as in {}, denotes the derivative with respect to it; the equations of "
         said.append(say(words + "derivatives follow from the others by the chain rule.", slope))
+    stopped = [s for s in statements if s.target.name in view.batch.stopped]
+    if stopped:
+        words = "{} is the value of its argument, taken for a constant: the derivative of {} is 0."
+        applied = view.set_.apply(view.page.function(STOP), view.letter("x"))
+        said.append(say(words, applied, listed([view.page.symbol(s.target, whole=True) for s in stopped])))
     for statement in (s for s in statements if s.equation.note == PART):
         reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
         symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))

@@ -12,6 +12,7 @@ from sympy import Indexed, Rational
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, arrays_read, walk
+from derive.calculus.coupling import coupling
 from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, Tensor, symbols_read
 from derive.calculus.program import constant
@@ -41,7 +42,7 @@ def loop(view: View) -> Part:
     """Weight initialisation, one step of gradient descent, and the algorithm that repeats it."""
     plain = view.descent.is_plain
     blocks: list[Block] = _states(view) if view.brief else _beginning(view)
-    blocks += [_lead(view), Updates(view).display]
+    blocks += [_lead(view), Updates(view).display, *_averages(view)]
     if not view.brief:
         known = view.batch.stage("forward", "error", "factor", "gradient")
         blocks += [*signs(view, view.batch.stage("update"), known), *_corrections(view)]
@@ -119,7 +120,7 @@ def start_of(view: View, parameter: Tensor) -> Any:
 
 def _states(view: View) -> list[Block]:
     """The arrays that the optimizer keeps."""
-    updates, page, kept = Updates(view), view.batch_page, [t for t in view.batch.states if t.about is not None]
+    updates, page, kept = Updates(view), view.batch_page, _of_parameters(view)
     if updates.letter:
         page, kept = updates.page, [t for t in kept if t.owner == updates.parameter]
     if not kept:
@@ -131,6 +132,30 @@ def _states(view: View) -> list[Block]:
     shown = shown if len(shown) <= MOST else [*shown[:4], view.set_.dots("low"), *shown[-2:]]
     optimizer = say("For each {}, the optimizer", updates.noun) if updates.letter else Text(("The optimizer",))
     return [say("{} keeps {} from step to step, starting at 0.{}", optimizer, listed(shown), _moment(view))]
+
+
+def _of_parameters(view: View) -> list[Tensor]:
+    """The states that belong to parameters."""
+    return [t for t in view.batch.states if t.owner in view.batch.parameters]
+
+
+def _averages(view: View) -> list[Block]:
+    """What the running averages are for, and what they start with."""
+    kept = view.batch.averages
+    if not kept:
+        return []
+    page, starts = view.batch_page, view.batch.starts
+    of = listed([page.symbol(view.batch.tensors[name], whole=True) for name in kept])
+    begin = [
+        say("{} at {}", page.symbol(t, whole=True), view.page.formula(Rational(starts[t.name]))) for t in kept.values()
+    ]
+    one = len(kept) == 1
+    kind = "is a running average over the batches, starting" if one else "are running averages, which start"
+    words = f"The last of these equations {kind} with {{}}. A prediction reads "
+    alone = "" if coupling(view.batch.predicting) else ", so it does not depend on other samples"
+    words += f"{'it' if one else 'them'} in the place of {{}}{alone}; the error and its gradients read {{}} "
+    words += "itself." if one else "themselves."
+    return [say(words, listed(begin), of, of)]
 
 
 def _moment(view: View) -> Text:
@@ -221,7 +246,7 @@ def _stepwise(view: View) -> list[Item]:
     """Write the updates with indices, with the gradient put in."""
     gradients = {s.target.about: s for s in view.written.stage("gradient")}
     found = []
-    for statement in view.written.stage("update"):
+    for statement in (s for s in view.written.stage("update") if s.target.owner in view.batch.parameters):
         if not (view.exhaustive or is_of_first(view, statement)):
             continue
         equation, about = statement.equation, statement.target.about
@@ -369,7 +394,7 @@ def _update_lines(view: View) -> list[Step]:
     each = [replace(_line(view, s, updates.page), depth=3) for s in updates.each]
     example = view.batch_page.symbol(updates.parameter, whole=True)
     header = Step(say("for each {} (code for {}):", updates.noun, example), 2)
-    return [*_lines(view, updates.once), header, *each]
+    return [*_lines(view, updates.once), header, *each, *_lines(view, updates.averages)]
 
 
 def _lines(view: View, statements: tuple[ArrayAssign, ...]) -> list[Step]:

@@ -11,7 +11,7 @@ from sympy import Integer, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
-from derive.calculus.functions import X, derivative
+from derive.calculus.functions import STOP, X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
@@ -90,6 +90,7 @@ OF_A_STEP = {
     "mean": "first moment of {}: running mean of its gradients",
     "mean_square": "second moment of {}: running mean of its squared gradients",
     "square_sum": "sum of the squared gradients of {}",
+    "running": "running average over the batches, which a prediction reads in the place of {}",
 }
 _ONCE_A_STEP = {
     "step": "number of the step; 0 before the first",
@@ -279,7 +280,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
         def meaning(tensor: Tensor, page: Page, _: object, words: str = words) -> Text:
             return say(words, page.symbol(tensor.about, whole=True) if tensor.about else "")
 
-        if updates.letter:
+        if updates.letter and role != Role.RUNNING:
             symbols = [updates.page.symbol(t, whole=True) for t in same if t.owner == updates.parameter]
             yield from ((Text((s,)), say(words, updates.symbol), say("as {}", updates.symbol)) for s in symbols)
             continue
@@ -337,6 +338,8 @@ def _known_functions(view: View) -> Iterator[Row]:
     if any(d.has(sign) for d in definitions):
         sides = [set_.before("minus", set_.number(1)), set_.number(0), set_.number(1)]
         yield Text((set_.name("sgn"),)), say("sign: {}, {} or {}", *sides), _none()
+    if view.batch.stopped:
+        yield Text((page.function(STOP),)), Text(("the value of its argument, taken for a constant",)), _none()
     for kind, words in ((Max, "largest"), (Min, "smallest")):
         if any(s.equation.expression.has(kind) for s in view.batch.stage("forward", "error")):
             meaning = f"the {words} of several numbers; of equal ones, the derivative is that of the first"

@@ -81,7 +81,7 @@ def _start_words(view: View, example: Example) -> Text:
     return say(
         (f"{samples}, and the learning rate" if view.sampled else "The learning rate")
         + " is {}{}. "
-        + ("The optimizer's state starts at 0. " if view.batch.states else "")
+        + _states_words(view)
         + _drawn_too(view, example)
         + "Numbers are rounded for printing, not for computing. "
         + _in_slices(example)
@@ -89,6 +89,13 @@ def _start_words(view: View, example: Example) -> Text:
         view.set_.join((view.page.symbol(LEARNING_RATE), figure(view, rate)), "equals", ATOM),
         origin,
     )
+
+
+def _states_words(view: View) -> str:
+    """Say where the state of the optimizer and running averages start."""
+    averages = view.batch.averages.values()
+    others = "The optimizer's state starts at 0. " if len(view.batch.states) > len(averages) else ""
+    return others + "Running averages start as above. " * bool(averages)
 
 
 def _in_slices(example: Example) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from derive.calculus.index import Axis
+from derive.record import record
 from derive.statement.language.formulas import is_function
 from derive.statement.language.lines import Block, Declaration, Function, Import, Line, Lines, Stated, Used, read_lines
 from derive.statement.language.syntax import Call, Name, Node, Number, Read, nodes
@@ -16,10 +17,20 @@ from derive.text.user_text import listed
 
 MAX_STEPS = 1_000
 
-#: Returns the text of a file of blocks by its name. Raises Misread, at the place that is given, if there is none.
-Loader = Callable[[str, Place], str]
+#: Returns a file of blocks by its name: one of the catalogue for a file of the catalogue, whatever else has that name.
+#: Raises Misread, at the place that is given, if there is none.
+Loader = Callable[[str, Place, bool], "Source"]
 #: Reads the lines of a text, and adds what is wrong to a list.
 LinesReader = Callable[[str, list[tuple[Place, str]]], Lines]
+
+
+@record
+class Source:
+    """A file of blocks: its text, what it is called in messages, which is unique, and whether it is the catalogue's."""
+
+    text: str
+    name: str
+    of_catalogue: bool
 
 
 @dataclass
@@ -87,6 +98,7 @@ class Expansion:
         self.problems: list[tuple[Place, str]] = []
         self._load = load
         self._imported: dict[str, dict[str, Block]] = {}
+        self._catalogue: set[str] = set()
         self._missing: set[str] = set()
         self._declared: list[tuple[str, Frame, str]] = []
         self._linked: list[tuple[Frame, str, tuple[Frame, str]]] = []
@@ -112,13 +124,17 @@ class Expansion:
     def arity(self, block: Block, argument: str) -> int | None:
         """The largest number of indices with which a block reads an argument; None if it reads it nowhere.
 
-        A block within the block may read fewer, since it then is applied entry by entry.
+        A block within the block may read fewer, since it then is applied entry by entry. An index of samples does not
+        count: a read with it has one index more than another read in the block.
         """
         key = block.place.file, block.name.name, argument
         if key not in self._arities:
             self._arities[key] = None
-            found = [number for line in block.lines for number in self._reads(line, argument)]
-            self._arities[key] = max(found, default=None)
+            own, inner = set[int](), set[int]()
+            for line in block.lines:
+                (inner if self.called(line) else own).update(self._reads(line, argument))
+            own -= {number + 1 for number in own}
+            self._arities[key] = max(own | inner, default=None)
         return self._arities[key]
 
     def _reads(self, line: Line, argument: str) -> Iterator[int]:
@@ -148,40 +164,42 @@ class Expansion:
     def _import(self, line: Import) -> None:
         for name in line.names:
             try:
-                self._import_file(name, self.blocks(line.place))
+                self._import_file(name, line.place.file)
             except Misread as problem:
                 self.problems.append((problem.place, problem.message))
                 self._missing.add(name.name)
 
-    def _import_file(self, name: Name, into: dict[str, Block]) -> None:
-        """Add the blocks of a file to those that are known where it is used."""
-        if name.name not in self._imported:
-            self._imported[name.name] = {}
-            self._read_file(name)
-        for called, block in self._imported[name.name].items():
+    def _import_file(self, name: Name, user: str) -> None:
+        """Add the blocks of a file to those that are known in the file that uses it, the ``user``."""
+        if self._load is None:
+            raise Misread(name.place, f"{name.name} cannot be read, since this text has no folder")
+        into, source = self._blocks.get(user, {}), self._load(name.name, name.place, user in self._catalogue)
+        if source.name not in self._imported:
+            self._imported[source.name] = {}
+            self._catalogue |= {source.name} if source.of_catalogue else set()
+            self._read_file(name, source)
+        for called, block in self._imported[source.name].items():
             if into.setdefault(called, block) is not block:
                 where = f"in {into[called].place.file}" if into[called].place.file else "here"
                 raise Misread(
                     name.place, f"{name.name} has a block {called}, and there is one {where}: rename one of them"
                 )
 
-    def _read_file(self, name: Name) -> None:
-        if self._load is None:
-            raise Misread(name.place, f"{name.name} cannot be read, since this text has no folder")
+    def _read_file(self, name: Name, source: Source) -> None:
         problems: list[tuple[Place, str]] = []
-        found = read_lines(logical_lines(self._load(name.name, name.place), name.name), problems)
+        found = read_lines(logical_lines(source.text, source.name), problems)
         lines, blocks = found.lines, found.blocks
         if problems:
             (place, message), *_ = problems
-            raise Misread(name.place, f"line {place.line} of {name.name}: {message}")
+            raise Misread(name.place, f"line {place.line} of {source.name}: {message}")
         stated = next((line for line in lines if not isinstance(line, Import)), None)
         if stated is not None or not blocks:
-            raise Misread(name.place, f"{name.name} has lines outside of blocks: a file that is used has blocks only")
-        self._imported[name.name], self._blocks[name.name] = blocks, {**blocks}
+            raise Misread(name.place, f"{source.name} has lines outside of blocks: a file that is used has blocks only")
+        self._imported[source.name], self._blocks[source.name] = blocks, {**blocks}
         for line in lines:
             assert isinstance(line, Import)
             for inner in line.names:
-                self._import_file(Name(inner.name, name.place), self._blocks[name.name])
+                self._import_file(Name(inner.name, name.place), source.name)
 
     # Putting in.
 
@@ -298,7 +316,11 @@ class Expansion:
 
     # Names.
 
-    def _name(self) -> None:
+    def avoid(self, reserved: Iterable[str]) -> None:
+        """Give new names to what blocks declare under a name that has a meaning of its own."""
+        self._name(frozenset(reserved))
+
+    def _name(self, reserved: frozenset[str] = frozenset()) -> None:
         """Give every declared name its name in the statement.
 
         A name that is declared once stays as it is, as all names of the text itself do. Others get numbers, in order.
@@ -307,10 +329,10 @@ class Expansion:
         for base, _, _ in self._declared:
             times[base] = times.get(base, 0) + 1
         taken = {base for base, frame, key in self._declared if frame is self.root and base == key}
-        taken |= {base for base in times if times[base] == 1}
+        taken |= {base for base in times if times[base] == 1} | reserved
         counters: dict[str, Iterator[int]] = {}
         for base, frame, key in self._declared:
-            plain = times[base] == 1 or (frame is self.root and base == key)
+            plain = (times[base] == 1 and base not in reserved) or (frame is self.root and base == key)
             if plain:
                 frame.names[key] = base
                 continue

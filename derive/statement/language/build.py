@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Symbol, sympify
 
-from derive.calculus.functions import X, elementwise
+from derive.calculus.functions import STOP, X, elementwise
 from derive.calculus.index import Axis, Index
+from derive.learning.descent import names_taken
 from derive.statement.keys import is_layer
 from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, LinesReader, Loader, read_text_lines
 from derive.statement.language.formulas import (
@@ -97,6 +98,7 @@ class TextReader(Meanings):
     def state(self, statement: StatementBuilder) -> None:
         """State all lines. Raises TextError with all that is wrong."""
         self.statement = statement
+        self.expansion.avoid(names_taken(statement.learning.descent))
         for line, frame in self.expansion.steps if len(self.expansion.steps) <= MAX_STEPS else ():
             self.frame, self.place = frame, line.place
             self._lead(frame)
@@ -142,13 +144,35 @@ class TextReader(Meanings):
     def _value(self, name: str, frame: Frame) -> Any:
         if name in frame.arguments:
             node, home = frame.given(name)
-            return self._value(node.name, home) if isinstance(node, Name) else self._in(home, node)
+            if isinstance(node, Name):
+                return self._value(node.name, home)
+            return self._with_arguments(home, node) or self._in(home, node)
         if name not in frame.names and frame.caller is not None:
             return self._value(name, frame.root) if frame.sees_root else None
         final = frame.names.get(name, name)
         if final in self.unsound:
             raise Unsound
         return self.values.get(final) if name in frame.names else None
+
+    def _with_arguments(self, frame: Frame, node: Node) -> Callable[[Call, list[Expr]], Expr] | None:
+        """A function that is given with its further arguments, such as swish(beta); None for anything else."""
+        function = self._value(node.name, frame) if isinstance(node, Call) else None
+        if not isinstance(node, Call) or isinstance(function, Entries | Expr) or not callable(function):
+            return None
+        mine, self.frame = self.frame, frame
+        try:
+            formula = Formula(self, {})
+            for argument in node.arguments:
+                formula.infer(argument, {})
+            further = [formula.operand(argument, {}) for argument in node.arguments]
+        finally:
+            self.frame = mine
+
+        def apply(call: Call, given: list[Expr]) -> Expr:
+            found: Expr = function(call, [*given, *further])
+            return found
+
+        return apply
 
     def _in(self, frame: Frame, node: Node) -> Any:
         """The number that is given for an argument."""
@@ -335,6 +359,18 @@ class TextReader(Meanings):
         if item is line.items[-1]:
             self.statement.backward(*(self._tensor(one.name) for one in line.items))
 
+    def _running(self, item: Item, line: Declaration) -> None:
+        given = {"start": item.value, "momentum": item.values}
+        numbers = {key: self._fraction(node) for key, node in given.items() if node is not None}
+        of = next((self._tensor(name) for name in item.sizes if isinstance(name, Name)), None)
+        self.statement.running(self._tensor(item.name), of=of, **numbers)
+
+    def _fraction(self, node: Node) -> Fraction:
+        found = self.number(node)
+        if not isinstance(found, Fraction):
+            raise Misread(node.place, "a number is expected here, and no size")
+        return found
+
     def _give_last(self, statement: StatementBuilder) -> None:
         """Give the derivative with respect to the last tensor of a layer."""
         words = ((line, line.word) for line, _ in self.expansion.steps if isinstance(line, Declaration))
@@ -391,6 +427,10 @@ class TextReader(Meanings):
         formula = Definition(_Arguments(self, arguments), scope)
         formula.infer(line.formula, {})
         found = formula.operand(line.formula, {})
+        if found.has(STOP):
+            raise Misread(
+                place, f"stop_gradient stands in equations, and not in the formula of a function: {name} has it"
+            )
         made = elementwise(self._final(name), found, others=others, tex=self.tex.get(name, ""))
 
         def apply(node: Call, given: list[Expr]) -> Expr:
@@ -421,7 +461,7 @@ class TextReader(Meanings):
         formula.infer(line.formula, {**leads, **scope})
         for variable in scope.values():
             formula.require(variable)
-        expression = formula.operand(line.formula, {**leads, **scope})
+        expression = formula.lettered(formula.operand(line.formula, {**leads, **scope}))
         if places:
             self._begin(line, scope, expression)
             return
@@ -556,4 +596,5 @@ _DECLARED: dict[str, Callable[[TextReader, Item, Declaration], None]] = {
     "output": TextReader._output,
     "gradient": TextReader._gradient,
     "backward": TextReader._backward,
+    "running": TextReader._running,
 }

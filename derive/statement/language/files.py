@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from derive.statement.keys import LAYERS_FOLDER
-from derive.statement.language.blocks import Loader
+from derive.statement.language.blocks import Loader, Source
 from derive.text.errors import StatementError
 from derive.text.known import misspelled
 from derive.text.source import MAX_CHARACTERS, SUFFIX, Misread, Place, universal
@@ -37,21 +37,25 @@ def read_text(path: str | Path) -> str:
 def load_from(folder: Path | None = None) -> Loader:
     """Return a loader of the files in a folder, if any, and of the catalogue's layers, by their names without ending.
 
-    A name is no path, and links that leave the folder are refused, so that nothing outside of both is read. The
-    loader raises Misread for a name that neither has, and for a file that cannot be read.
+    A file of the catalogue uses those of the catalogue. A name is no path, and links that leave the folder are refused,
+    so that nothing outside of both is read. The loader raises Misread for a name that neither has, and for a file that
+    cannot be read.
     """
     homes = [LAYERS_FOLDER] if folder is None else [folder, LAYERS_FOLDER]
 
-    def load(name: str, place: Place) -> str:
-        for home in homes:
+    def load(name: str, place: Place, of_catalogue: bool) -> Source:
+        for home in homes[-1:] if of_catalogue else homes:
             path = home / f"{name}{SUFFIX}"
             if path.is_file():
                 if path.resolve().parent != home.resolve():
                     raise Misread(place, f"{path.name} is a link to a file in another folder: put the file itself here")
                 try:
-                    return read_text(path)
+                    text = read_text(path)
                 except StatementError as problem:
                     raise Misread(place, str(problem)) from None
+                listed = home == LAYERS_FOLDER
+                hidden = listed and (homes[0] / path.name).is_file() and homes[0] != home
+                return Source(text, f"{name} of the catalogue" if hidden else name, listed)
         known = {found.stem for home in homes for found in home.glob(f"*{SUFFIX}") if found.is_file()}
         meant = misspelled(name, sorted(known))
         here = "" if folder is None else f"put {name}{SUFFIX} into the folder of the text, or "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Add, And, Expr, Integer, Max, Min, Mul, Not, Or, Piecewise, Rational, exp, log, pi, sqrt
 
 from derive.calculus.cases import Cases
-from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
+from derive.calculus.functions import SCALAR_FUNCTIONS, STOP, Elementwise, X
 from derive.calculus.index import SAMPLE_AXIS, Axis, Index, delta
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.statement.language.syntax import (
@@ -43,10 +43,17 @@ MAX_BITS, MAX_EXPONENT = 4_000, 1_000
 #: The greatest logarithm of a number that is no fraction; SymPy computes larger ones digit by digit.
 MAX_LOGARITHM = 1_000
 
+
+def stopped(value: Expr) -> Expr:
+    """A value that is taken for a constant."""
+    return value if value.is_number else STOP(value)
+
+
 #: The functions of one number, by their names in a text.
 ELEMENTARY: dict[str, Callable[[Expr], Expr]] = {
     **{f.__name__.lower(): f for f in SCALAR_FUNCTIONS},
     "sqrt": sqrt,
+    "stop_gradient": stopped,
     **{other: next(f for f in SCALAR_FUNCTIONS if f.__name__ == name) for other, name in (
         ("ln", "log"), ("arcsin", "asin"), ("arccos", "acos"), ("arctan", "atan"),
         ("arcsinh", "asinh"), ("arccosh", "acosh"), ("arctanh", "atanh"),
@@ -126,6 +133,11 @@ class Formula:
         self.meanings, self.scope = meanings, scope
         self.bound: dict[int, list[Variable]] = {}
         self.leads: set[str] = set()
+        #: The places over which a reduction over the samples runs in a block that is applied at each place.
+        self.places: dict[str, Variable] = {}
+        self.reducing: list[Variable] = []
+        #: Those of all reductions, by the names of the indices of the places.
+        self.reduced: list[tuple[str, Variable]] = []
 
     # The axes of indices.
 
@@ -153,7 +165,12 @@ class Formula:
             else:
                 inner = {**scope, **{v.name: v for v in variables}}
                 self.bound[id(node)] = variables
+                self.reducing += variables
             self.infer(body, inner)
+            own = [p for v in self.bound[id(node)] for p in self.places if p.startswith(f"{v.name} ")]
+            self.bound[id(node)] += [self.places[p] for p in own]
+            if self._called(node) not in NORMALISED:
+                self.places = {p: v for p, v in self.places.items() if p not in own}
             for variable in self.bound[id(node)]:
                 if self._called(node) not in NORMALISED:
                     self.require(variable)
@@ -232,8 +249,15 @@ class Formula:
     def _infer_entry(self, node: Read | Call, tensor: Entries, indices: tuple[Node, ...], scope: Scope) -> None:
         """Find the axes of the indices with which a tensor is read."""
         leading = self.meanings.leading(node.name)
-        self.leads |= set(leading)
         axes = tensor.axes[len(leading) :]
+        reduced = self._reduced_sample(tensor, indices, len(axes), scope)
+        for name, axis in zip(leading, tensor.axes, strict=False):
+            if reduced:
+                place = Variable(f"{name}_{reduced}", node.place, axis, "the block")
+                if self.places.setdefault(f"{reduced} {name}", place) is place:
+                    self.reduced.append((name, place))
+            else:
+                self.leads.add(name)
         names = (s.name for s in tensor.sizes[len(leading) :])
         sizes = ["the samples" if axis.sample else next(names) for axis in axes]
         by_sample = bool(axes) and axes[-1].sample
@@ -247,6 +271,13 @@ class Formula:
             raise Misread(node.place, f"{node.name} is read with {len(indices)}, where it has {number}")
         for index, axis, size in zip(indices, axes, sizes, strict=False):
             self._infer_index(index, axis, f"{size} in {node.name}", scope, tensor.recurs)
+
+    def _reduced_sample(self, tensor: Entries, indices: tuple[Node, ...], axes: int, scope: Scope) -> str:
+        """The index of samples with which a tensor is read if a reduction runs over it; empty otherwise."""
+        last = indices[-1] if indices and len(indices) == axes and tensor.axes[-1].sample else None
+        if not isinstance(last, Name):
+            return ""
+        return last.name if any(v is scope.get(last.name) for v in self.reducing) else ""
 
     def _slope(self, node: Call) -> tuple[Entries, tuple[Node, ...]]:
         """The tensor that ``diff(u[i], x[j])`` reads, and the indices."""
@@ -329,6 +360,11 @@ class Formula:
 
     # The expression.
 
+    def lettered(self, expression: Any) -> Any:
+        """An expression with the letters of the places for those that a reduction runs over, where these are free."""
+        new = {v.index: Index(name, v.index.axis) for name, v in self.reduced if name not in self.leads}
+        return expression.xreplace(new)
+
     def build(self, node: Node, scope: Scope) -> Any:
         """Build the expression of a formula whose indices have axes."""
         return _BUILT[type(node)](self, node, scope)
@@ -358,7 +394,10 @@ class Formula:
 
     def _read(self, node: Read, scope: Scope) -> Expr:
         tensor = self.meanings.value(node.name)
-        leading = tuple(scope[i].index for i in self.meanings.leading(node.name))
+        names = self.meanings.leading(node.name)
+        if reduced := self._reduced_sample(tensor, node.indices, len(tensor.axes) - len(names), scope):
+            names = tuple(f"{name}_{reduced}" for name in names)
+        leading = tuple(scope[i].index for i in names)
         return tensor[(*leading, *(self.position(i, scope) for i in node.indices))]
 
     def position(self, node: Node, scope: Scope) -> Expr:

@@ -355,6 +355,21 @@ def _plain(word: str, rest: Piece, place: Place) -> Line:
     return _items(word, rest, lambda piece: Item(name_of(piece, "a name")))
 
 
+def _running(word: str, rest: Piece, place: Place) -> Line:
+    found = rest.text.rfind(" momentum ")
+    whole = rest if found < 0 else rest.part(0, found)
+    momentum = None if found < 0 else parse(rest.part(found + 10, len(rest.text)), "the momentum")
+
+    def item(piece: Piece) -> Item:
+        left, start = _sides(piece)
+        before, of, after = left.text.partition(" of ")
+        source = (name_of(left.part(len(before) + len(of), len(left.text)), "the name of a tensor"),) if after else ()
+        value = None if start is None else parse(start, "what the average starts with")
+        return Item(name_of(left.part(0, len(before)), "the name of a tensor"), source, value, values=momentum)
+
+    return _items(word, whole, item)
+
+
 def _option(word: str, rest: Piece, place: Place) -> Line:
     key, *value = rest.split("=")
     if not value or not value[0].text:
@@ -401,6 +416,7 @@ WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
     "output": _plain,
     "gradient": _plain,
     "backward": _plain,
+    "running": _running,
     "option": _option,
     "promise": _promise,
     "function": _function,

@@ -33,12 +33,13 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Smallest
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import Elementwise
+from derive.calculus.functions import STOP, Elementwise
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.recurrence import early
+from derive.calculus.running import MOMENTUM
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.statement.language.formulas import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
@@ -157,7 +158,16 @@ class _Writer:
     def _ends(self) -> list[str]:
         if self.forward.upstream:
             return [f"backward {', '.join(self.name(t.about.name) for t in self.forward.upstream if t.about)}"]
-        return [f"output {', '.join(map(self.name, self.forward.outputs))}"] if self.forward.outputs else []
+        said = [f"output {', '.join(map(self.name, self.forward.outputs))}"] if self.forward.outputs else []
+        groups: dict[Fraction, list[str]] = {}
+        for kept in self.forward.running:
+            start = f" = {_number(kept.start)}" if kept.start else ""
+            of = f" of {self.name(kept.of)}" if kept.of else ""
+            groups.setdefault(kept.momentum, []).append(f"{self.name(kept.name)}{of}{start}")
+        for momentum, names in groups.items():
+            share = "" if momentum == MOMENTUM else f" momentum {_number(momentum)}"
+            said.append(f"running {', '.join(names)}{share}")
+        return said
 
     # Equations.
 
@@ -289,7 +299,9 @@ class _Formula:
         """Write a product of a positive number and factors, over others."""
         for total in (f for f in Mul.make_args(rest) if isinstance(f, Sum) and not isinstance(f, _Mean)):
             entries = Mul(*(limit[0].axis.extent for limit in total.limits))
-            if entries != 1 and (number.q == entries or 1 / entries in Mul.make_args(rest)):
+            count, named = entries.as_coeff_Mul()
+            divided = named == 1 or all(1 / size in Mul.make_args(rest) for size in Mul.make_args(named))
+            if entries != 1 and divided and (count == 1 or number.q == count):
                 whole = number * entries * rest / total * _Mean(*total.args)
                 return self._quotient(*whole.as_coeff_Mul(), *under) if under else self._written(whole)
         over, below = list[Expr](), list(under)
@@ -344,6 +356,8 @@ class _Formula:
 
     def _elementwise(self, node: Any) -> tuple[str, int]:
         function = type(node)
+        if function is STOP:
+            return f"stop_gradient({self.write(node.args[0])})", _ATOM
         arguments = [self.write(a) for a in node.args]
         name = base_name(function.label)
         if name in ACTIVATIONS and function.definition == activation(function.label).formula:

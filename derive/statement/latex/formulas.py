@@ -47,7 +47,7 @@ from derive.text.known import canonical
 from derive.text.source import Misread, Place
 
 MAX_NESTED = 200
-_OTHER = {"ln": "log", "sgn": "sign"}
+_OTHER = {"ln": "log", "sgn": "sign", "sg": "stop_gradient", "stopgrad": "stop_gradient"}
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
+from derive.calculus.index import Tensor
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
 from derive.calculus.undefined import may_be_undefined
@@ -24,6 +25,7 @@ from derive.targets.numpy.initial_body import Beginning, shape_code
 from derive.targets.numpy.statements import Statements, about, code_form
 from derive.targets.numpy.update_body import UpdateBody
 from derive.text.errors import SecondRenderingError
+from derive.text.user_text import listed
 
 
 def statements_of(program: ArrayProgram, notation: Notation, promises: tuple[Promise, ...], targets: str) -> Statements:
@@ -50,7 +52,8 @@ def equations_context(
     data = Data(program, statements.codes, promises, targets)
     given = f"parameters: Parameters, {data.arguments(program.inputs)}"
     passed = f"parameters, {data.names(program.inputs)}"
-    states = tuple((quoted(t.name), quoted(t.about.name) if t.about else "") for t in program.states)
+    beginning = Beginning(statements, initialisation)
+    states = tuple((quoted(t.name), _first(t, beginning.averages)) for t in program.states)
     unknown = unknown_widths(program)
     widths = tuple(name for symbol, name in statements.codes.widths.items() if symbol not in unknown)
     named = f", *, {', '.join(f'{w}: int' for w in widths)}" if widths else ""
@@ -61,10 +64,18 @@ def equations_context(
         "updates": folded(tuple(UpdateBody(statements).lines()), STEP),
         "constants": tuple((statements.codes.tensors[n], python_number(v).text) for n, v in program.constants.items()),
         "states": states,
+        "stopped": bool(program.stopped),
         "targets": data.kind,
         "prediction": statements.name(program.prediction),
         "error_name": statements.name(statements.error.target),
-        "beginning": Beginning(statements, initialisation),
+        "beginning": beginning,
+        "state_lines": folded(bodies.width_lines(beginning.widths), STEP),
+        "averages": listed(program.averages) if program.averages else "",
+        "average_names": f"[{', '.join(quoted(t.name) for t in program.averages.values())}]",
+        "predict_signature": fold(
+            f"def predict(parameters: Parameters, {data.arguments(data.inputs)}state: Parameters, "
+            "values: Parameters) -> Array:"
+        ),
         "starts_signature": fold(f"def initial_parameters(seed: Seed = 0{named}) -> Parameters:"),
         "forward_signature": fold(
             f"def forward(parameters: Parameters, {data.arguments(data.inputs)}values: Parameters) -> Array:"
@@ -97,12 +108,21 @@ def equations_context(
     }
 
 
+def _first(state: Tensor, averages: Mapping[str, str]) -> str:
+    """The code of what a state is before the first step."""
+    if state.name in averages:
+        return averages[state.name]
+    return f"np.zeros_like(parameters[{quoted(state.about.name)}])" if state.about else "np.zeros((1, 1))"
+
+
 def _steps(statements: Statements, bodies: Bodies, data: Data) -> dict[str, Any]:
     """The context of the second rendering of the steps."""
     if not statements.program.parameters:
         return {"declined": "nothing is learned"}
     if statements.program.recurrences:
         return {"declined": "the equations are computed step by step along an axis"}
+    if statements.program.averages:
+        return {"declined": "a step keeps running averages"}
     if not data.is_plain:
         return {"declined": "the data are not one input and one target, matrices of real numbers"}
     functions, computed = statements.functions, statements.in_steps
@@ -137,6 +157,7 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
     renamed = [(t.name, quoted(names[t.name])) for t in stated if names[t.name] != t.name]
     found |= {"names": dict_code(renamed)} if renamed else {}
     found |= {"targets": kind} if kind else {}
+    found |= {"stopped": f"({', '.join(quoted(names[n]) for n in program.stopped)},)"} if program.stopped else {}
     return found | ({"undefined": f"frozenset({{{', '.join(map(str, undefined))}}})"} if undefined else {})
 
 

@@ -14,6 +14,7 @@ from sympy import Expr, Mul
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.coupling import coupling
 from derive.calculus.index import Tensor
+from derive.calculus.program import Program
 from derive.calculus.properties import values_of
 from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import width_names
@@ -21,6 +22,7 @@ from derive.targets.numpy.code import STEP, quoted
 from derive.targets.numpy.data import KINDS, Data, sample_axes
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import dict_code
+from derive.text.user_text import listed
 
 if TYPE_CHECKING:
     from derive.statement.network import Network
@@ -32,14 +34,14 @@ MOST = 8
 def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the context of the templates of the trainer, in addition to the ``context`` of the equations."""
     data: Data = context["data"]
-    coupled = next(filter(None, (coupling(replace(program, predicted=name)) for name in program.outputs)), "")
+    training, coupled = (_coupled(one) for one in (program, program.predicting))
     return {
         "targets": "classes" if any(_are_classes(program.prediction, t) for t in data.targets) else data.kind,
         **_types(data, data.is_plain),
         "simple": data.is_plain and len(program.outputs) == 1 and not coupled,
         **_predicted(data),
         **_predict_code(data),
-        "coupled_lines": tuple(_wrapped(_coupled_fit(coupled))),
+        "coupled_lines": tuple(_wrapped(_coupled_fit(training, listed(program.averages) if program.averages else ""))),
         "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
         "words": tuple(_words(network)),
         "data_lines": tuple(_fit_lines(data)),
@@ -124,6 +126,8 @@ def _predicted(data: Data) -> dict[str, Any]:
     said = f"X is {data.by_rows(data.inputs)}. The outputs are {data.by_rows(outputs)}."
     if data.is_plain and single:
         said = f"X is {data.rows_shape(data.inputs[0])}, the outputs are (samples, {units})."
+    if program.averages:
+        said += f" The running averages of {listed(program.averages)} are read."
     no_score, why = "", ""
     lacking = "" if any(axis.sample for t in program.inputs for axis in t.axes) else "are no samples"
     if len(targets) != 1 or not single:
@@ -204,11 +208,22 @@ def _no_prediction(coupled: str) -> str:
     )
 
 
-def _coupled_fit(coupled: str) -> str:
+def _coupled(program: Program) -> str:
+    """What couples the samples in the outputs of a program; empty if nothing does."""
+    return next(filter(None, (coupling(replace(program, predicted=name)) for name in program.outputs)), "")
+
+
+def _coupled_fit(coupled: str, averages: str) -> str:
     """A sentence about ``fit`` with coupled samples; empty if they are not coupled."""
     if not coupled:
         return ""
-    return f"The samples of a batch are coupled: {coupled}. The validation data are evaluated as one batch."
+    said = f"The samples of a batch are coupled: {coupled}."
+    if not averages:
+        return f"{said} The validation data are evaluated as one batch."
+    return (
+        f"{said} Each step updates the running averages of {averages}, in `state`. With these, the validation error "
+        "and predictions are computed; `compute`, and `error` beside the equations, use the values of their batch."
+    )
 
 
 def _string(sentence: str) -> tuple[str, ...]:

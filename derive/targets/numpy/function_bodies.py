@@ -29,6 +29,7 @@ class Bodies:
         self.statements = statements
         self.program = statements.program
         self.printer = statements.printer()
+        self.averages = self.program.averages
 
     def functions(self) -> dict[str, Lines]:
         """Return the bodies by the names of their functions; ``predicting`` is the forward pass without ``values``."""
@@ -48,8 +49,23 @@ class Bodies:
             "backward": self._body(backward, kept, [self._slopes(own.backward)]),
             "kinks": self._kinks(kept),
             "streaming": self._streaming(),
-            "predicting": self._body(needed(own.forward, self.program.outputs), (), ()),
+            "predict": self._prediction() if self.averages else (),
+            "predicting": self._body(needed(self._alone, self.program.outputs), (), (), "parameters"),
         }
+
+    @property
+    def _alone(self) -> tuple[ArrayAssign, ...]:
+        """The statements of the forward pass without those of tensors whose running averages a prediction reads."""
+        return tuple(s for s in self.statements.forward if s.target.name not in self.averages)
+
+    def _prediction(self) -> Lines:
+        """The forward pass with running averages, and what the error reads of it."""
+        own = self.statements
+        wanted = {*self.program.outputs, *reads((*own.towards_error, own.error))}
+        computed = needed(self._alone, wanted)
+        held = [name for name in self.averages if name in wanted | reads(computed)]
+        end = _put([*(own.name(self.program.tensors[name]) for name in held), *(own.name(s.target) for s in computed)])
+        return self._body(computed, (), end, "state", held)
 
     def _slopes(self, statements: tuple[ArrayAssign, ...]) -> str:
         """The line that returns the gradients by the names of what they are the gradients of."""
@@ -90,29 +106,50 @@ class Bodies:
         steps = f'state["steps"] = {DONE} + {self.statements.extent(axis.extent)}'
         return (*folded((begun,), STEP), *self._body(statements, (), (steps,), goes_on=True))
 
+    def _given(self, statement: ArrayAssign) -> Lines:
+        """The line that takes the value of a constant from a check of the gradients, which gives it."""
+        if statement.target.name not in self.program.stopped:
+            return ()
+        name = self.statements.name(statement.target)
+        return (f"{name} = values.get({quoted(name)}, {name})  # a check gives it",)
+
     def _body(
         self,
         statements: tuple[ArrayAssign, ...],
         values: Iterable[Tensor],
         end: Iterable[str],
+        averages: str = "",
+        held: Iterable[str] = (),
         goes_on: bool = False,
     ) -> Lines:
-        """The lines that unpack what is read, those of the statements, and the ``end``."""
-        computed = self._computed(statements, goes_on)
-        return folded((*self._unpacked(reads(statements), words(computed), values), *computed, *end), STEP)
+        """The lines that unpack what is read, those of the statements, and the ``end``.
 
-    def _computed(self, statements: Iterable[ArrayAssign], goes_on: bool = False) -> list[str]:
-        """The lines of statements; those of a recurrence are in a loop."""
+        In a prediction, ``averages`` is the dict of the running averages, of which those of ``held`` are read, too.
+        """
+        alone = averages == "parameters" or goes_on  # there are no values
+        computed = self._computed(statements, alone, goes_on)
+        read = {*reads(statements), *held}
+        stored = [self._average(name, averages) for name in self.averages if averages and name in read]
+        return folded((*together(stored), *self._unpacked(read, words(computed), values), *computed, *end), STEP)
+
+    def _average(self, name: str, holder: str) -> tuple[str, str]:
+        """The name of a tensor, and the code that reads its running average."""
+        place = f"{holder}[{quoted(self.averages[name].name)}]"
+        copied = name in self.program.outputs  # a step changes the average in place
+        return self.statements.name(self.program.tensors[name]), f"np.copy({place})" if copied else place
+
+    def _computed(self, statements: Iterable[ArrayAssign], alone: bool = False, goes_on: bool = False) -> list[str]:
+        """The lines of statements; those of a recurrence are in a loop. Without ``values``, they are ``alone``."""
         lines, done = list[str](), set[str]()
         given = {s.target.name: s for s in statements}
         together = {name: r for r in recurrences([s.equation for s in given.values()]) for name in r.places}
         for name, statement in given.items():
             recurrence = together.get(name)
             if recurrence is None:
-                lines += self.lines(statement)
+                lines += (*self.lines(statement), *(() if alone else self._given(statement)))
             elif name not in done:
                 done |= {*recurrence.places}
-                loop = LoopCode(self.statements, recurrence, given, goes_on)
+                loop = LoopCode(self.statements, recurrence, given, goes_on, alone)
                 for before in loop.before():
                     lines += self.lines(before, loop.names)
                 lines += loop.lines()

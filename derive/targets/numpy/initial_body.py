@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Integer, prod
+from sympy import Expr, Integer, Symbol, prod
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
@@ -77,7 +77,7 @@ class Beginning:
         weights = [p for p in others if p.role == "weight"]
         said = [f"Weights are {self.default.phrase}."] if weights and self.default.kind != "zeros" else []
         said += [f"{name} is {INITIALISATIONS[start].phrase}." for name, start in stated.items()]
-        if program.starts:
+        if any(p.name in program.starts for p in program.parameters):
             first = "Return the parameters before the first step."
         elif self.default.kind == "zeros":
             first = f"Return parameters that are all zero{', but for factors, which are one' if factors else ''}."
@@ -100,6 +100,24 @@ class Beginning:
         if not zeros:
             return folded((f"return {code}",), STEP)
         return folded((f"parameters = {code}", *zeros, "return parameters"), STEP)
+
+    @property
+    def averages(self) -> dict[str, str]:
+        """The running averages before the first step, as code, by name; they have the type of the parameters."""
+        program = self.statements.program
+        found = {}
+        for state in program.averages.values():
+            shape = shape_code(state, self.statements.extent)
+            first = f"parameters[{quoted(program.parameters[0].name)}].dtype"
+            found[state.name] = _array_code(program.starts[state.name], shape, first)
+        return found
+
+    @property
+    def widths(self) -> dict[Symbol, str]:
+        """The named widths of running averages, with their names in code."""
+        axes = [axis for state in self.statements.program.averages.values() for axis in state.axes]
+        read = {symbol for axis in axes for symbol in axis.extent.free_symbols}
+        return {symbol: name for symbol, name in self.statements.codes.widths.items() if symbol in read}
 
     def _code(self, parameter: Tensor) -> str:
         """The initial value of a parameter as code."""
@@ -144,13 +162,14 @@ def fans(parameter: Tensor) -> tuple[Expr, Expr]:
     return (extents[1] - int(_has_biases(parameter))) * taps, extents[0] * taps
 
 
-def _array_code(value: Any, shape: str) -> str:
+def _array_code(value: Any, shape: str, dtype: str = "") -> str:
     """A number for all entries, or an array of nested tuples in the order of the axes, as code."""
+    more = f", {dtype}" if dtype else ""
     if isinstance(value, tuple):
         return f"np.array({_nested(value)}).reshape{shape}"
     if value in (0, 1):
-        return f"np.{'ones' if value else 'zeros'}({shape})"
-    return f"np.full({shape}, {_number(value)})"
+        return f"np.{'ones' if value else 'zeros'}({shape}{more})"
+    return f"np.full({shape}, {_number(value)}{more})"
 
 
 def _nested(value: Any) -> str:

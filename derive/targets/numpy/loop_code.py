@@ -26,9 +26,14 @@ class LoopCode:
     """
 
     def __init__(
-        self, statements: Statements, recurrence: Recurrence, given: Mapping[str, ArrayAssign], goes_on: bool = False
+        self,
+        statements: Statements,
+        recurrence: Recurrence,
+        given: Mapping[str, ArrayAssign],
+        goes_on: bool = False,
+        alone: bool = False,
     ) -> None:
-        self.goes_on = goes_on
+        self.goes_on, self.alone = goes_on, alone
         self.statements, self.recurrence = statements, recurrence
         self.numbers = {name: given[name].number for name in recurrence.places}
         self.is_forward = all(given[name].stage == "forward" for name in recurrence.places)
@@ -86,6 +91,10 @@ class LoopCode:
             place = subscripted(self.names[stated.target.name], target.subscripts([":"] * len(target.axes)))
             for left, code in (*parts, (place, whole)):
                 yield f"    {left} = {code.text}  # ({number})"
+            if stated.target.name in self.statements.program.stopped and not self.alone:
+                name = self.names[stated.target.name]
+                yield f"    if {quoted(name)} in values:  # a check gives it"
+                yield f"        {place} = {place.replace(name, f'values[{quoted(name)}]', 1)}"
         if kept:
             last = f"range({extent} - {self.recurrence.reach}, {extent})"
             held = (f"{quoted(t.name)}: {self.names[t.name]}[{self._marks(t, last)}]" for t in kept)

@@ -54,13 +54,15 @@ Seed = int | np.random.Generator | None
 
 """
 #: The public names of a package, and the modules that define them.
-_FUNCTIONS = ("error", "forward", "gradients", "initial_parameters", "initial_state", "input_gradients", "update")
+_FUNCTIONS = (
+    *("error", "forward", "gradients", "initial_parameters", "initial_state", "input_gradients", "predict", "update"),
+)
 _PUBLIC = {
     **dict.fromkeys(("Trainer", "check_gradients", "check_steps", "example"), "trainer"),
     **dict.fromkeys(_FUNCTIONS, "network"),
 }
 #: The functions that only some modules have, and the part of the context without which they have not.
-_OPTIONAL = {"initial_state": "states", "input_gradients": "input_gradients"}
+_OPTIONAL = {"initial_state": "states", "input_gradients": "input_gradients", "predict": "predict"}
 _MAIN = """\
 if __name__ == "__main__":
     raise SystemExit(main())
@@ -220,6 +222,9 @@ class Rendered:
             raise StatementError(
                 "form predict needs independent samples, but the samples of a batch are coupled: use form core"
             )
+        averages = [t.name for t in self.context["data"].program.averages.values()]
+        if lacking := [name for name in averages if parameters and name not in parameters]:
+            raise StatementError(f"form predict needs {lacking[0]} among the parameters: take it from trainer.state")
         arrays = ", ".join(f"{quoted(name)}: np.array({value.tolist()})" for name, value in (parameters or {}).items())
         helpers = self._called(self.context["predicting"])
         read = words([*self.context["predicting"], *(line for helper in helpers for line in helper.get("lines", ()))])

@@ -85,7 +85,7 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
     before = ""
     for node in _after_gradients(bodies["update"]):
         if node.end_lineno not in numbers:
-            before += f"{text(node)}\n"
+            before += "" if _is_of_pass(node) else f"{text(node)}\n"
         elif isinstance(node, ast.Assign | ast.AugAssign):
             found[computed(node, tensors)] = _assignment(node, before, text(node))
             before = ""
@@ -114,12 +114,20 @@ def _names(node: ast.Assign) -> Iterator[tuple[str, str]]:
     pairs = zip(*(getattr(side, "elts", [side]) for side in (node.targets[0], node.value)), strict=True)
     for target, value in pairs:
         match value:
-            case ast.Subscript(value=ast.Name("values")):
+            case ast.Subscript(value=ast.Name("values")) | ast.Call(func=ast.Attribute(value=ast.Name("values"))):
                 pass
             case ast.Subscript(value=ast.Name(holder), slice=ast.Constant(str(key))):
                 yield ast.unparse(target), f"{holder}[{quoted(key)}]"
             case _:
                 yield ast.unparse(target), ast.unparse(value)
+
+
+def _is_of_pass(node: ast.stmt) -> bool:
+    """Whether a line names a tensor of the forward pass, which a script has under that name."""
+    match node:
+        case ast.Assign(value=ast.Subscript(value=ast.Name("values"))):
+            return True
+    return False
 
 
 def _after_gradients(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:

@@ -47,6 +47,8 @@ class UpdateBody:
             if stored in (*self.program.states, *self.program.parameters):
                 number = stored in self.program.states and stored.about is None and not stored.axes
                 yield f"{name} = {self.statements.stored(stored)}{'.item()' if number else ''}"
+            elif any(stored == s.target for s in self.statements.forward):
+                yield f"{name} = values[{quoted(name)}]"
 
     def _in_place(self, form: mx.Node, target: Tensor) -> tuple[str, mx.Node]:
         """The line that computes a target, and the part of the form that it reads by name."""

@@ -36,8 +36,9 @@ def compare_gradients(
     `entries` limits how many entries of each parameter are checked one by one
     (drawn from `seed`); one random direction through all of them is checked in any
     case. A central difference across a kink of a function, or over more than the error
-    is straight, measures no slope, and is left out. All is computed in float64. Raises
-    what `gradients` does.
+    is straight, measures no slope, and is left out. What the gradients take for
+    constants keeps its values. All is computed in float64. Raises what `gradients`
+    does.
     """
     return gradient_report(network, parameters, *data, entries=entries, seed=seed)[0]
 
@@ -84,6 +85,7 @@ class _Slopes:
         """Compute the gradients at a point."""
         self.network, self.parameters, self.data = network, parameters, data
         self.exact = network.differentiated(parameters, *data)
+        self.held = network.constants(parameters, *data)
         self.resolved = resolved(network, parameters, data, self.exact)
         self.left_out = self.measured = 0
 
@@ -141,7 +143,7 @@ class _Slopes:
 
     def error(self, parameters: Parameters) -> complex:
         """The error, of complex parameters too."""
-        values = self.network.values(parameters, self.data)
+        values = self.network.values(parameters, self.data, held=self.held)
         return complex(self.network.error(parameters, *self.data, values))
 
     def central(
@@ -173,7 +175,9 @@ class _Slopes:
                 break
             draw = np.random.default_rng(seed)
             moved = _rounded(self.parameters, draw)
-            values = _rounded(self.network.values(moved, self.data), draw)
+            values = _rounded(
+                self.network.values(moved, self.data, held=self.held), draw
+            )
             again = self.network.gradients(moved, *self.data, values)[name]
             turned = direction * (1 + 2.0**-46 * draw.uniform(-1, 1))
             measured = self.slopes(name, turned, moved)[0]

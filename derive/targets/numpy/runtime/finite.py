@@ -16,11 +16,13 @@ def _why_not_finite(
     data: Sequence[Array],
     large: str,
     broken: str = "",
+    state: Parameters | None = None,
 ) -> str:
     """Why a step comes to a number that is not finite, and in which equation.
 
     `large` says what is wrong where a finite number becomes too large. `broken` is
-    the array that is not finite after the step, if only the update broke it.
+    the array that is not finite after the step, if only the update broke it. With a
+    `state`, the forward pass is that of a prediction.
     """
     events: list[str] = []
     undefined = "an equation is not defined at these numbers"
@@ -28,7 +30,7 @@ def _why_not_finite(
         all="call", under="ignore", call=lambda kind, _: events.append(kind)
     )
     with noted:
-        values = network.values(parameters, data)
+        values = network.values(parameters, data, state)
         found = _first_not_finite(values, network.equations)
         if not found:
             events.clear()

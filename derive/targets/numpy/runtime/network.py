@@ -37,8 +37,8 @@ class Network(_Learned):
     """The functions of a network without checks, and the facts that checks need.
 
     `door` gives it `initial_parameters`, `forward`, `error`, `gradients`, `update`,
-    and where there are such, `initial_state`, `input_gradients` and `kinks`, as they
-    are in `network.py`.
+    and where there are such, `initial_state`, `input_gradients`, `predict` and `kinks`,
+    as they are in `network.py`.
     `values` in their arguments holds every tensor by its name. An extent is a number,
     or a named width such as "n" or "n + 1".
 
@@ -63,6 +63,7 @@ class Network(_Learned):
     updates      the same for what replaces each array, in the order of a step
     error_name   the name of the error among the equations
     undefined    the equations that may divide by 0, or have no root or logarithm
+    stopped      the tensors that gradients take for constants
     """
 
     forward: Callable[..., Array]
@@ -71,6 +72,7 @@ class Network(_Learned):
     input_gradients: Callable[..., Parameters]
     stream: Callable[..., Array]
     update: Callable[..., float]
+    predict: Callable[..., Array]
     initial_parameters: Callable[..., Parameters]
 
     def __init__(
@@ -93,6 +95,7 @@ class Network(_Learned):
         targets: str = "real",
         error_name: str = "E",
         undefined: frozenset[int] = frozenset(),
+        stopped: tuple[str, ...] = (),
     ) -> None:
         """Keep the facts; the functions come through `door`."""
         super().__init__(parameters)
@@ -101,6 +104,7 @@ class Network(_Learned):
         self.axes, self.names = axes or {}, names or {}
         self.equations, self.slopes, self.updates = equations, gradients, updates
         self.error_name, self.undefined = error_name, undefined
+        self.stopped = stopped
         self.data = _Data(
             [
                 _Datum(
@@ -148,16 +152,18 @@ class Network(_Learned):
         if function.__name__ == "initial_parameters":
             self.widths = tuple(name for name in names if name != "seed")
         inside = len(names) if "values" in names else math.inf
+        shaped = [n for n, name in enumerate(names) if name != "state"]
         differentiates = function.__name__ == "gradients"
 
         @functools.wraps(function)
         def checked(*arguments: Any, **named: Any) -> Any:
             if len(arguments) == inside:
+                of_shape = [arguments[n] for n in shaped]
                 try:
-                    self._check_shapes(*arguments)
+                    self._check_shapes(*of_shape)
                     found = function(*arguments)
                 except FAILURES as wrong:
-                    self._explain(wrong, *arguments)
+                    self._explain(wrong, *of_shape)
                     raise
                 if differentiates:
                     self._check_slopes(arguments[0], found)
@@ -224,6 +230,13 @@ class Network(_Learned):
         """The output."""
         self.check_parameters(parameters)
         return self.predicted(parameters, *self.stored(parameters, inputs))
+
+    def checked_predict(self, parameters: Parameters, *others: Any) -> Array:
+        """The output with running averages: the inputs and the state are given."""
+        *inputs, state = others
+        self.check_parameters(parameters)
+        self.check_state(parameters, state)
+        return self.predicted(parameters, *self.stored(parameters, inputs), state=state)
 
     def checked_error(self, parameters: Parameters, *data: ArrayLike) -> float:
         """The error, after a forward pass."""
@@ -300,23 +313,57 @@ class Network(_Learned):
         sizes, dtype = self.sizes(parameters), _dtype(parameters)
         return self.data.by_rows(X, None, sizes, dtype, inputs_only=True)
 
-    def values(self, parameters: Parameters, data: Sequence[Array]) -> Parameters:
-        """Every tensor of the forward pass, by its name in the code."""
-        values: Parameters = {}
-        self.forward(parameters, *data[: len(self.data.inputs)], values)
+    def constants(self, parameters: Parameters, *data: Array) -> Parameters:
+        """The values of the tensors that gradients take for constants."""
+        if not self.stopped:
+            return {}
+        values = self.values(parameters, data)
+        self.error(parameters, *data, values)
+        return {name: values[name] for name in self.stopped if name in values}
+
+    @property
+    def keeps_averages(self) -> bool:
+        """Whether a prediction reads running averages of the state."""
+        return "predict" in vars(self)
+
+    def values(
+        self,
+        parameters: Parameters,
+        data: Sequence[Array],
+        state: Parameters | None = None,
+        held: Parameters | None = None,
+    ) -> Parameters:
+        """Every tensor of the forward pass, by its name in the code.
+
+        With a `state`, it is the pass of a prediction, which reads running averages.
+        What is `held` is taken for a constant.
+        """
+        values: Parameters = dict(held or {})
+        inputs = data[: len(self.data.inputs)]
+        if state is not None and self.keeps_averages:
+            self.predict(parameters, *inputs, state, values)
+        else:
+            self.forward(parameters, *inputs, values)
         return values
 
-    def predicted(self, parameters: Parameters, *inputs: Array) -> Array:
-        """The output."""
-        output = self.forward(parameters, *inputs, {})
+    def predicted(
+        self, parameters: Parameters, *inputs: Array, state: Parameters | None = None
+    ) -> Array:
+        """The output; with a `state`, that of a prediction."""
+        if state is not None and self.keeps_averages:
+            name, output = "predict", self.predict(parameters, *inputs, state, {})
+        else:
+            name, output = "forward", self.forward(parameters, *inputs, {})
         if not isinstance(output, np.ndarray):
             what = f"must return an array, not {_described(output)}"
-            raise TypeError(f"forward in {self.file} {what}")
+            raise TypeError(f"{name} in {self.file} {what}")
         return output
 
-    def measured(self, parameters: Parameters, *data: Array) -> float:
-        """The error, after a forward pass."""
-        values = self.values(parameters, data)
+    def measured(
+        self, parameters: Parameters, *data: Array, state: Parameters | None = None
+    ) -> float:
+        """The error; with a `state`, that of a prediction."""
+        values = self.values(parameters, data, state)
         return self._number(self.error(parameters, *data, values), "error")
 
     def differentiated(self, parameters: Parameters, *data: Array) -> Parameters:

@@ -189,10 +189,12 @@ class TrainerBase:
         """The error on the samples that are held out, as one batch."""
         batch = self.network.data.turned(held_out)
         with np.errstate(all="ignore"):
-            found = self.network.measured(self.parameters, *batch)
+            found = self.network.measured(self.parameters, *batch, state=self.state)
         if not math.isfinite(found):
             large = "the learning rate is too large, or the validation data are"
-            why = _why_not_finite(self.network, self.parameters, batch, large)
+            why = _why_not_finite(
+                self.network, self.parameters, batch, large, state=self.state
+            )
             what = f"the validation error is {found} after epoch {self.n_iter_}"
             raise ArithmeticError(
                 f"{what}: {why}; the trainer is left after that epoch"
@@ -246,15 +248,16 @@ class TrainerBase:
             raise ValueError(f'forward computes no "{name}"; expected {computed}')
         return self.network.by_sample(code, found[code])
 
-    def _values(self, X: Any) -> Parameters:
-        """Every tensor of a forward pass, as it is stored."""
+    def _values(self, X: Any, state: Parameters | None = None) -> Parameters:
+        """Every tensor of a forward pass, or of a prediction's, as it is stored."""
         self.network.check_parameters(self.parameters)
         rows = self.network.inputs_by_rows(self.parameters, X)
-        return self.network.values(self.parameters, self.network.data.turned(rows))
+        inputs = self.network.data.turned(rows)
+        return self.network.values(self.parameters, inputs, state)
 
     def _predict_all(self, X: Any) -> dict[str, Array]:
         """The outputs by name, samples as rows."""
-        values, network = self._values(X), self.network
+        values, network = self._values(X, self.state), self.network
         codes = {name: network.names.get(name, name) for name in network.outputs}
         return {
             name: network.by_sample(code, values[code]) for name, code in codes.items()
@@ -281,7 +284,8 @@ class TrainerBase:
 
     def _outputs(self, rows: Sequence[Array]) -> Array:
         network = self.network
-        found = network.predicted(self.parameters, *network.data.turned(rows))
+        inputs = network.data.turned(rows)
+        found = network.predicted(self.parameters, *inputs, state=self.state)
         return network.by_sample(network.output, found)
 
     def _predict_proba(self, X: Any) -> Array:
