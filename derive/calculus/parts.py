@@ -99,12 +99,14 @@ class _Search:
         if not self._repeats(equation):
             return None
         choices: dict[int | None, tuple[Equation, ...]] = {None: (equation,)}
+        preferred = set[int | None]()  # what a function is applied to, if that is as short
         name = self._free_name(equation.target.name)
         for number, formula in enumerate(_parts(equation)):
             part, whole = self._choice(equation, formula, name)
             if not self._varying(part) & self._varying(whole) or _is_argument(formula, equation.expression):
                 choices[number] = part, whole
-        return min(choices, key=lambda number: self._size(choices[number]))
+                preferred |= {number} if equation.expression.args == (formula,) else set()
+        return min(choices, key=lambda number: (self._size(choices[number]), number not in preferred))
 
     def _choice(self, equation: Equation, formula: Expr, name: str) -> tuple[Equation, Equation]:
         return _named(equation, formula, name, self.forward.supply)
