@@ -47,7 +47,8 @@ def rows(tensor: Tensor, stored: Array) -> Array:
     by_sample = any(axis.sample for axis in tensor.axes)
     if by_sample and len(tensor.axes) < 3:
         stored = np.moveaxis(stored, -1, 0)
-    sides = shape_of(tensor, {"m": SAMPLES})
+    named = zip(tensor.stored_axes, stored.shape, strict=False)
+    sides = shape_of(tensor, {str(axis.extent): side for axis, side in named if axis.extent.is_Symbol} | {"m": SAMPLES})
     return np.reshape(stored, (sides[-1], *sides[:-1]) if by_sample else sides)
 
 
