@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain, combinations, count, islice, permutations
 from string import ascii_lowercase
 
-from sympy import Add, Expr, Function, Indexed, Mul, Pow, Sum, exp
+from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, exp
 
 from derive.calculus.chain_rule import local_derivative
 from derive.calculus.deltas import renumbered, tidy
@@ -140,8 +140,9 @@ class _Search:
         return max((n for occurrences in (*found, several) for n in occurrences.values()), default=0) > 1
 
     def _size(self, equations: tuple[Equation, ...]) -> int:
-        """The number of operations in equations and their local derivatives."""
-        return sum(int(e.count_ops()) for e in (*(e.expression for e in equations), *self._slopes(equations)))
+        """The number of operations in equations and their local derivatives; a delta takes none."""
+        formulas = (*(e.expression for e in equations), *self._slopes(equations))
+        return sum(int(e.xreplace(dict.fromkeys(e.atoms(KroneckerDelta), Integer(1))).count_ops()) for e in formulas)
 
     def _slopes(self, equations: tuple[Equation, ...]) -> Iterator[Expr]:
         read = {name for e in equations for name in (e.target.name, *symbols_read(e.expression))}
