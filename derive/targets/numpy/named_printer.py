@@ -165,7 +165,7 @@ class NamedPrinter:
         code = subscripted(name, marks)
         for step in steps:
             code = step.format(code)
-        return Code(code, plain=not marks and not steps)
+        return Code(code, plain=code == name)
 
     def _place(self, place: Expr, axis: Axis, position: int, node: nx.Read) -> tuple[str, list[str], int]:
         """The subscript of an axis, the calls that finish it, and how many axes the result has there."""
