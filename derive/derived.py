@@ -1,7 +1,7 @@
 """The value of a derivation, and its stages in order.
 
 Network          the specification                  statement/network.py, or Statement, statement/statement.py
-ForwardPass      one equation per tensor            statement/state.py, calculus/forward.py
+ForwardPass      one equation per tensor            statement/layered.py, calculus/forward.py
 Chains           local derivatives and their paths  calculus/chain_rule.py, calculus/deltas.py
 SharedFactors    common factors of the chains       calculus/shared_factors.py
 Program          every equation, numbered           calculus/program.py, arrays/lift.py
@@ -11,7 +11,7 @@ Documents and targets are made from this value; ``api.Derivation`` has the metho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Self
@@ -32,7 +32,6 @@ from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.statement.specification import Specification
-from derive.statement.state import state
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,9 +54,9 @@ class Derived:
 
     @property
     def network(self) -> Network | None:
-        """The specification of a network of dense layers, None if the equations were stated."""
+        """The specification of a standard network, None for any other and if the equations were stated."""
         network = self.specification
-        return None if not isinstance(network, Network) or network.is_composed else network
+        return None if not isinstance(network, Network) or not network.is_standard else network
 
     @cached_property
     def digest(self) -> str:
@@ -105,8 +104,8 @@ class Derived:
     @classmethod
     def of_network(cls, network: Network) -> Self:
         """Derive the backward equations of a network."""
-        stated = state(network)
-        return cls.of_pass(stated, network) if network.is_composed else cls._of(network, stated)
+        stated = network.forward_pass().refreshed()
+        return cls._of(network, replace(stated, letters={}))  # no author has chosen letters for its indices
 
     @classmethod
     def of_pass(cls, forward: ForwardPass, learning: Specification) -> Self:
@@ -114,11 +113,12 @@ class Derived:
 
         Raises StatementError, naming the tensor, for an equation that cannot be derived.
         """
-        return cls._of(learning, with_parts(forward.refreshed()))
+        return cls._of(learning, forward.refreshed())
 
     @classmethod
     def _of(cls, specification: Specification, stated: ForwardPass) -> Self:
         """Run all stages."""
+        stated = with_parts(stated)
         all_chains = chains(stated)
         notation, shared = NOTATIONS[specification.notation], shared_factors(all_chains)
         program = lift_program(assemble(all_chains, shared, specification.descent, notation.scale))

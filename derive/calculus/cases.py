@@ -58,6 +58,8 @@ class Cases(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
 
 def with_cases(expression: Expr) -> Expr:
     """Replace every ``Piecewise`` by ``Cases``; what SymPy has multiplied into one in a sum comes out of it again."""
+    if not expression.has(Piecewise, Cases):
+        return expression
     plain = expression.replace(lambda e: isinstance(e, Piecewise), lambda choice: Cases(*map(_turned, choice.args)))
     return plain.replace(lambda e: isinstance(e, Sum) and isinstance(e.function, Cases), _unfolded)
 

@@ -121,6 +121,8 @@ class EquationChecks:
     def _constant_parts(self, right: Expr, where: str) -> None:
         """Check subexpressions of constants and numbers only, such as c**90, which are computed separately."""
         values = self._constant_values
+        if not values:
+            return
         plain = right.xreplace({s: Symbol(s.name, real=True) for s in right.atoms(Symbol) if not isinstance(s, Index)})
         for node in preorder_traversal(plain):
             alone = isinstance(node, _COMPUTED) and node.free_symbols <= set(values)
@@ -195,7 +197,10 @@ class EquationChecks:
         name = str(node.base.label)
         if name not in self.tensors:
             raise StatementError(f"{where} reads {name}, which is not stated")
-        axes, reading = self.tensors[name].axes, f"{where} reads {cut(str(node), LONGEST)}"
+        axes = self.tensors[name].axes
+        if bound.issuperset(node.indices) and tuple(index.axis for index in node.indices) == axes:
+            return
+        reading = f"{where} reads {cut(str(node), LONGEST)}"
         if len(node.indices) != len(axes):
             raise StatementError(f"{reading}, but {name} has {_counted_axes(axes)}")
         for index in node.indices:

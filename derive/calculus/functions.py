@@ -258,12 +258,13 @@ def with_constants(expression: Expr, constants: Mapping[str, Symbol]) -> Expr:
         wider = elementwise(function.title, definition, function.origin, function.order, others, *given)
         return wider(*applied.args, *named.values())
 
-    return expression.replace(lambda e: isinstance(e, Elementwise), widened)
+    return expression.replace(lambda e: isinstance(e, Elementwise), widened) if constants else expression
 
 
 def with_fractions(expression: Expr) -> Expr:
     """Replace floats by the fractions that their decimals denote: 0.1 becomes 1/10."""
-    return expression.xreplace({f: Rational(str(f)) for f in expression.atoms(Float) if f.is_finite})
+    floats = {f: Rational(str(f)) for f in expression.atoms(Float) if f.is_finite}
+    return expression.xreplace(floats) if floats else expression
 
 
 def without_choices(expression: Expr) -> Expr:

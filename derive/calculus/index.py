@@ -75,6 +75,9 @@ class Index(Symbol):  # type: ignore[misc]  # SymPy's Symbol carries no types
             difference._assumptions["zero"] = None
         return difference
 
+    def __str__(self) -> str:
+        return str(self.name)
+
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.name, self.axis), {}
 
@@ -397,6 +400,8 @@ def free_indices(expression: Any) -> set[Index]:
 
 def within(inner: Axis, outer: Axis) -> bool:
     """Whether the range of ``inner`` is contained in that of ``outer``."""
+    if inner == outer:
+        return True
     after_start = inner.start >= outer.start
     before_stop = (outer.stop - inner.stop).is_nonnegative
     return after_start and bool(before_stop)

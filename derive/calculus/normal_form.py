@@ -97,8 +97,9 @@ def exact(forward: Stated) -> tuple[Equation, ...]:
     def one(equation: Equation) -> Equation:
         right = with_constants(with_cases(sympify(equation.expression)), constants)
         plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
-        named = {s: symbols[s.name] for s in plain}
-        return replace(equation, target=_plain(equation.target), expression=with_fractions(right).xreplace(named))
+        named = {s: symbols[s.name] for s in plain if s != symbols[s.name]}
+        right = with_fractions(right.xreplace(named) if named else right)
+        return replace(equation, target=_plain(equation.target), expression=right)
 
     return tuple(map(one, forward.equations))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from derive.calculus.cases import Cases, with_cases
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Equation, Tensor, symbols_read
-from derive.calculus.normal_form import Stated, exact
+from derive.calculus.normal_form import Stated
 from derive.calculus.products import ProductOver
 from derive.calculus.roles import Role
 from derive.text.errors import StatementError
@@ -39,16 +39,17 @@ def _factors(expression: Expr) -> frozenset[str]:
     return frozenset(names[0] for names in read if len(names) == 1)
 
 
-def check_starts(forward: Stated) -> None:
+def check_starts(forward: Stated, equations: Sequence[Equation]) -> None:
     """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0."""
-    equations = exact(forward)
     zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, equations, p)}
     for equation in equations:
+        if equation.expression != 0 and zero.keys().isdisjoint(symbols_read(equation.expression)):
+            continue
         plain = _opened(equation.expression, zero)
         for what, base in _restricted(plain):
             if _at_zero(base, zero) == 0:
                 raise StatementError(_said(equation.target.name, what, base, zero))
-        if zero and _at_zero(plain, zero) == 0:
+        if _at_zero(plain, zero) == 0:
             zero[equation.target.name] = _behind(plain, zero)
 
 

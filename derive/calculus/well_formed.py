@@ -30,8 +30,8 @@ def check(forward: Stated) -> None:
         raise StatementError(f"the last equation, of {last.target.name}, is the error and must be one number")
     if not set(checks.names_read(last)) & set(checks.tensors):
         raise StatementError(f"the error, {last.target.name}, reads no tensor: it must depend on the prediction")
-    check_starts(forward)
     equations = exact(forward)
+    check_starts(forward, equations)
     predictions_of(equations, forward.inputs, forward.outputs)
     for kept in forward.running:
         check_size(kept.start, f"the start of the running average of {kept.name}")

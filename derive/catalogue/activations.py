@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from sympy import Abs, Expr, Piecewise, Rational, Symbol, erf, exp, factor_terms, log, pi, sqrt, tanh
 
@@ -56,6 +57,10 @@ class Activation:
         a, z = Tensor("a", "activation", axes), Tensor("z", "preactivation", axes)
         return values_of(self.equation(a, z, IndexSupply()))
 
+    def applied(self, title: str) -> Any:
+        """The function of an activation with a formula; ``title`` is its name in code."""
+        return elementwise(title, self.formula, label=self.text or self.name)
+
     def equation(self, a: Tensor, z: Tensor, supply: IndexSupply, title: str = "") -> Equation:
         """State ``a = f(z)`` in index form; ``a`` and ``z`` are (units, samples).
 
@@ -64,7 +69,7 @@ class Activation:
         indices = supply.several(a.axes)
         unit, *rest = indices
         if self.formula is not None:
-            value = elementwise(title or self.name, self.formula, label=self.text or self.name)(z[indices])
+            value = self.applied(title or self.name)(z[indices])
         else:
             assert self.vector is not None
             value = self.vector(lambda i: z[(i, *rest)], unit, supply.fresh(z.axes[0]))

@@ -29,9 +29,9 @@ from derive.paper.notation import PSI, Notation
 from derive.paper.page import Page
 from derive.paper.text import text
 from derive.statement.language.layers import Layer
+from derive.statement.network import Network
 
 _OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
-_INPUTS = Axis(Symbol("n", integer=True, positive=True))
 
 
 @singledispatch
@@ -58,10 +58,9 @@ def _(entry: Loss) -> str:
 
 @formula.register
 def _(entry: Bias) -> str:
-    x = Tensor("X", "input", (_INPUTS, SAMPLE_AXIS))
-    dense = entry.build(1, _OUTPUTS, x, IndexSupply())
-    tensors = (x, *dense.parameters, *(e.target for e in dense.equations))
-    return _stated(dense.equations[-1], *(replace(t, layer=None) for t in tensors))
+    stated = Network(("n", "h"), bias=entry.name).forward_pass()
+    weighted = next(e for e in stated.equations if e.target.role == Role.PREACTIVATION)
+    return _stated(weighted, *stated.tensors.values())
 
 
 @formula.register

@@ -47,4 +47,4 @@ def penalty(parameters: Iterable[Tensor], supply: IndexSupply) -> Equation:
 def _without_biases(axes: Iterable[Axis]) -> Iterator[Axis]:
     """The axes without entry 0, where a layer stores its biases among its weights."""
     for axis in axes:
-        yield replace(axis, extent=axis.extent - 1, start=1) if axis.start == 0 else axis
+        yield replace(axis, extent=axis.extent - 1, start=1, name="") if axis.start == 0 else axis

@@ -1,18 +1,23 @@
-"""A network with layers of the catalogue or formulas of the user: a text, which is read as a statement."""
+"""A network as a text of equations, which is read as a statement."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 from sympy import Rational, sympify
 
 from derive.calculus.forward import ForwardPass
+from derive.calculus.index import SAMPLE_AXIS, IndexSupply, Tensor
 from derive.calculus.properties import Values, values_of
-from derive.catalogue.activations import activation
+from derive.calculus.roles import Role
+from derive.catalogue.activations import ACTIVATIONS, activation, titles
+from derive.catalogue.biases import BIASES
 from derive.record import record
 from derive.statement.keys import LAYERS_FOLDER, Widths, is_layer
 from derive.statement.language.blocks import Expansion
@@ -22,17 +27,22 @@ from derive.statement.language.formulas import ELEMENTARY
 from derive.statement.language.lines import Block, Line, Stated
 from derive.statement.language.syntax import Call, Name, nodes, parse
 from derive.statement.own import VARIABLES, Own, own
-from derive.statement.specification import Learning
 from derive.statement.stated import StatementBuilder
 from derive.text.entry_text import base_name, number_text, split_entries
 from derive.text.errors import SpecError
 from derive.text.source import Misread, Piece, Place, TextError
 from derive.text.user_text import shown, width
 
-#: Index letters; one that is a width's name is left out.
-_LETTERS = "ijklpqr"
 #: The name of a function while its formula is checked.
 _TRIAL = "activation"
+#: The roles of the tensors of dense layers, by the letters in the text.
+_ROLES = {
+    "W": Role.WEIGHT,
+    "b": Role.BIAS,
+    "x": Role.AUGMENTED,
+    "z": Role.PREACTIVATION,
+    "a": Role.ACTIVATION,
+}
 _OPTION = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)")
 
 
@@ -191,8 +201,7 @@ def _computed(entry: str, before: int | str, where: str) -> int | str:
 
 
 def _sizes(names: Iterable[str]) -> list[str]:
-    declared = ", ".join(sorted(set(names)))
-    return [f"size {declared}"] if declared else []
+    return [f"size {name}" for name in sorted(set(names))]
 
 
 # Formulas of the user.
@@ -261,6 +270,11 @@ def _read(before: list[str], left: str, stated: Own, after: list[str], where: st
     return reader
 
 
+def _given(function: Any) -> str:
+    """What the text calls a function of the catalogue: a name that no formula of the user can read."""
+    return f"_{function.title}"
+
+
 def _parameters(stated: Own) -> list[str]:
     return [f"parameter {name} = {_number(start)}" for name, start in stated.parameters]
 
@@ -287,7 +301,7 @@ class Layered:
     activation: tuple[str | Own, ...]
     bias: str
     loss: str | Own
-    learning: Learning
+    learning: Mapping[str, Any]
     named: tuple[Own, ...] = ()
 
     @property
@@ -302,13 +316,16 @@ class Layered:
         used = dict.fromkeys(base_name(str(entry)) for entry in self.layers if is_layer(entry))
         lines = [*_sizes(names), *([f"use {', '.join(used)}"] if used else [])]
         lines += [f"input X[{widths[0]}]", f"target {self.target}[{widths[-1]}]"]
-        lines += [f"function {name}({o.arguments}) = {o.formula}" for name, o in self._functions.values()]
-        i, j = [letter for letter in _LETTERS if letter not in names][:2]
-        uses, activations = list[str](), iter(self.activation)
-        functions = {text: name for text, (name, _) in self._functions.items()}
-        further = {text: ", ".join(name for name, _ in o.parameters) for text, (_, o) in self._functions.items()}
-        applied = {text: f"{name}({further[text]})" if further[text] else name for text, name in functions.items()}
-        before = "X"
+        lines += [f"function {name}({o.arguments}) = {o.formula}" for name, o in self._formulas.values()]
+        i, j = (index.name for index in IndexSupply(taken=names).several((SAMPLE_AXIS, SAMPLE_AXIS)))
+        sizes = itertools.chain("nchkpq", (f"n{number}" for number in itertools.count(1)))
+        holes = {"i": i, "j": j, "size": next(name for name in sizes if name not in names)}
+        applied = {text: _given(function) for text, function in self._chosen.items()}
+        further = {text: ", ".join(name for name, _ in o.parameters) for text, (_, o) in self._formulas.items()}
+        applied |= {
+            text: name + f"({further[text]})" * bool(further[text]) for text, (name, _) in self._formulas.items()
+        }
+        uses, activations, before = list[str](), iter(self.activation), "X"
         for number, entry in enumerate(self.layers[1:], 1):
             inputs = widths[number - 1]
             if is_layer(entry):
@@ -319,13 +336,32 @@ class Layered:
                     lines += [f"block layer{number}(x)", *(f"  {line}" for line in (*learned, use)), "end"]
                     called = f"layer{number}({before})"
             else:
-                lines += [f"block layer{number}(x)", *self._dense(inputs, entry, next(activations), i, j, functions)]
+                holes |= {"n": str(number) if self.is_dense else "", "before": str(number - 1)}
+                holes |= {"inputs": str(inputs), "units": str(entry)}
+                stated = [*BIASES[self.bias].lines, *self._applied(next(activations))]
+                lines += [f"block layer{number}(x)", *(line.format(**holes) for line in stated), "end"]
                 called = f"layer{number}({before})"
             before = f"a{number}" if number < len(self.layers) - 1 else self.prediction
             uses.append(f"{before} = {called}")
         if isinstance(self.loss, Own):
             uses += [*_parameters(self.loss), f"E = {self.loss.formula}"]
         return "\n".join([*lines, *uses, ""])
+
+    def _applied(self, function: str | Own) -> list[str]:
+        """The lines that apply a function to the weighted sums of a dense layer, with holes as those of a bias."""
+        if isinstance(function, Own):
+            arguments = ", ".join(["z{n}[{i}]", *(name for name, _ in function.parameters)])
+            return [*_parameters(function), f"a[{{i}}] = {self._formulas[str(function)][0]}({arguments})"]
+        if function == "identity" and not self.is_dense:
+            return []
+        chosen = self._chosen.get(function)
+        value = f"{function}(z{{n}}[{{i}}], {{i}})" if chosen is None else f"{_given(chosen)}(z{{n}}[{{i}}])"
+        return [f"a[{{i}}] = {value}"]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether all layers are dense."""
+        return not any(map(is_layer, self.layers))
 
     @property
     def target(self) -> str:
@@ -337,63 +373,62 @@ class Layered:
         """The name of what the last layer computes."""
         return "yhat" if isinstance(self.loss, Own) else f"a{len(self.layers) - 1}"
 
-    @property
-    def _functions(self) -> dict[str, tuple[str, Own]]:
+    @cached_property
+    def _called(self) -> list[str]:
+        """The texts of the functions that layers of the catalogue are given."""
+        return [text for entry in filter(is_layer, self.layers) for text in layer(str(entry)).called]
+
+    @cached_property
+    def _formulas(self) -> dict[str, tuple[str, Own]]:
         """The name and the formula of each function that is not one of the catalogue, by its text in the network."""
-        found: dict[str, Own] = {str(o): o for o in self.activation if isinstance(o, Own)}
-        for entry in filter(is_layer, self.layers):
-            for text in layer(str(entry)).called:
-                stated = own("activation", text, self.named)
-                if stated is None and text != base_name(text):
-                    name, _, options = text.partition("(")
-                    stated = Own("", f"{name}(x, {options}")
-                if stated is not None:
-                    found[text] = stated
+        stated = [*self.activation, *(own("activation", text, self.named) for text in self._called)]
+        found = {str(o): o for o in stated if isinstance(o, Own)}
         plain = [text for text, o in found.items() if not o.name]
         names = {text: "f" if len(plain) == 1 else f"f{number}" for number, text in enumerate(plain, 1)}
         return {text: (names.get(text, o.name), o) for text, o in found.items()}
+
+    @cached_property
+    def _chosen(self) -> dict[str, Any]:
+        """The functions of numbers of the catalogue, by their texts in the network."""
+        others = (text for text in self._called if own("activation", text, self.named) is None)
+        texts = [text for text in (*self.activation, *others) if isinstance(text, str)]
+        known = {text: activation(text) for text in texts if text in ACTIVATIONS or text not in ELEMENTARY}
+        found = {text: one for text, one in known.items() if one.elementwise}
+        names = titles(one.text for one in found.values())
+        return {text: one.applied(names[one.text]) for text, one in found.items()}
 
     def _learned(self, entry: str) -> list[str]:
         """The lines that declare the learned parameters of the functions that a layer is given, each once."""
         stated = (own("activation", text, self.named) for text in layer(entry).called)
         return [*dict.fromkeys(line for o in stated if o is not None for line in _parameters(o))]
 
-    def _dense(
-        self, inputs: int | str, units: int | str, function: str | Own, i: str, j: str, functions: Mapping[str, str]
-    ) -> list[str]:
-        """The lines in the block of a dense layer; blocks number their tensors in the order of the layers."""
-        offset = self.bias == "separate"
-        stated, applied = list[str](), list[str]()
-        if isinstance(function, Own):
-            stated = _parameters(function)
-            further = "".join(f", {name}" for name, _ in function.parameters)
-            applied = [f"{functions[str(function)]}(z[{i}]{further})"]
-        elif function == "softmax":
-            applied = [f"softmax(z[{i}], {i})"]
-        elif function != "identity":
-            name, _, options = function.partition("(")
-            applied = [f"{name}(z[{i}]{f', {options}' if options else ')'}"]
-        lines = [
-            f"parameter W[{units}, {inputs}]{f', b[{units}]' if offset else ''}",
-            *stated,
-            f"z[{i}] = sum(W[{i}, {j}] * x[{j}], {j}){f' + b[{i}]' if offset else ''}",
-            *(f"a[{i}] = {value}" for value in applied),
-        ]
-        return [*(f"  {line}" for line in lines), "end"]
-
     def forward_pass(self) -> ForwardPass:
         """Return the forward equations. Raises SpecError for names that clash."""
-        statement = StatementBuilder()
-        statement.reset(self.learning)
+        statement = StatementBuilder(**self.learning)
         try:
             reader = TextReader(self.text, load_from(LAYERS_FOLDER), error=isinstance(self.loss, Own))
             reader.tex = {o.name: o.latex for o in self.named if o.latex}
+            for function in self._chosen.values():
+                reader.give(_given(function), function)
             reader.state(statement)
         except TextError as problem:
             raise SpecError(problem.problems[0][1]) from None
         if isinstance(self.loss, str):
             statement.loss(self.loss, reader.values[self.target], reader.values[self.prediction])
-        return statement.forward_pass()
+        forward = statement.forward_pass()
+        return self._numbered(forward) if self.is_dense else forward
+
+    def _numbered(self, forward: ForwardPass) -> ForwardPass:
+        """Give the tensors of dense layers their roles and the numbers of their layers, for the documents."""
+        known = {f"{letter}{n}": (role, n) for letter, role in _ROLES.items() for n in range(len(self.layers))}
+        known[self.prediction] = (Role.PREDICTION, len(self.layers) - 1)
+
+        def numbered(tensor: Tensor) -> Tensor:
+            role, number = known.get(tensor.name, (tensor.role, tensor.layer))
+            return replace(tensor, role=str(role), layer=number)
+
+        equations = tuple(replace(e, target=numbered(e.target)) for e in forward.equations)
+        return replace(forward, equations=equations, parameters=tuple(map(numbered, forward.parameters)))
 
     @property
     def values(self) -> Values | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from derive.statement.keys import (
     read_loss,
 )
 from derive.statement.own import Own, own, read_own
-from derive.statement.specification import LEARNING, Learning, Specification
+from derive.statement.specification import LEARNING, Specification
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError
 from derive.text.known import unknown
@@ -36,8 +35,6 @@ from derive.text.toml_file import read_toml
 from derive.text.user_text import kind, shown, shown_path
 
 if TYPE_CHECKING:
-    from sympy import Expr
-
     from derive.calculus.forward import ForwardPass
     from derive.statement.layered import Layered
 
@@ -50,17 +47,15 @@ class Network(Specification):
 
     ``layers`` are the widths from the inputs to the outputs, whole numbers or names, as a sequence or a comma-separated
     string. Each width after the first is a dense layer. Other layers of the catalogue may stand among them, such as
-    ``layer_norm`` or ``residual(16, relu)``; such a network becomes a text of equations. ``activation`` is one name for
-    all dense layers, or one per dense layer. ``loss``, ``bias`` and
-    ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and ``NOTATIONS``; without a bias it is that of
-    the notation, ``separate`` for most. ``name`` is the name of the generated package, by default made from the
-    widths.
+    ``layer_norm`` or ``residual(16, relu)``. ``activation`` is one name for all dense layers, or one per dense layer.
+    ``loss``, ``bias`` and ``notation`` are names from the catalogues ``LOSSES``, ``BIASES`` and ``NOTATIONS``; without
+    a bias it is that of the notation, ``separate`` for most. The bias ``augmented`` is for dense layers only. ``name``
+    is the name of the generated package, by default made from the widths.
 
     An activation may be a formula in x, such as ``x*sigmoid(x)``, and the loss a formula of ``y`` and ``yhat`` with an
     index over the outputs, such as ``mean(abs(yhat[k] - y[k])**3, k)``. ``activations`` and ``losses`` give names to
     formulas, and to parameters that are learned, as in
-    ``{"swish": {"formula": "x*sigmoid(beta*x)", "parameter": {"beta": 1}}}``. A network with formulas becomes a text of
-    equations, too.
+    ``{"swish": {"formula": "x*sigmoid(beta*x)", "parameter": {"beta": 1}}}``.
 
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
@@ -111,10 +106,9 @@ class Network(Specification):
         named = {key: read_own(key, given[key]) for key in ("activations", "losses")}
         functions = read_activation(activation, dense, what, named["activations"])
         error = read_loss(loss, _widths(widths)[-1], named["losses"])
-        composed = dense < len(widths) - 1 or own("loss", error, named["losses"]) is not None
-        composed |= any(own("activation", text, named["activations"]) for text in functions)
         if bias is None:
-            given["bias"] = "separate" if composed else catalogue("notations")[entry("notation", notation)].bias
+            usual = catalogue("notations")[entry("notation", notation)].bias
+            given["bias"] = usual if dense == len(widths) - 1 else "separate"
         self._fill(
             {
                 **given,
@@ -126,12 +120,13 @@ class Network(Specification):
             }
         )
         _check_names(self)
-        if composed:
-            _check_composed(self)
-        else:
-            _check_mixing(self.activation, self.layers)
-            _check_loss(self.loss, self.activation)
         _check_numbers(self)
+        if self.bias == "augmented" and not self.is_dense:
+            raise SpecError("bias augmented is for dense layers, without other layers among them: use separate or none")
+        if not self.is_standard:
+            _check_formulas(self)
+        _check_mixing(self)
+        _check_loss(self)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Network:
@@ -165,9 +160,9 @@ class Network(Specification):
         return not any(map(is_layer, self.layers))
 
     @property
-    def is_composed(self) -> bool:
-        """Whether the network is composed as a text of equations: for layers that are not dense, and for formulas."""
-        return not self.is_dense or self.own_loss is not None or any(self.own_activations)
+    def is_standard(self) -> bool:
+        """Whether all layers are dense, and all functions of the catalogue, so that documents have words for them."""
+        return self.is_dense and self.own_loss is None and not any(self.own_activations)
 
     @property
     def own_activations(self) -> tuple[Own | None, ...]:
@@ -184,12 +179,16 @@ class Network(Specification):
         """The number of inputs, and the number of units after each layer."""
         return _widths(self.layers)
 
+    def forward_pass(self) -> ForwardPass:
+        """Return the forward equations. Raises SpecError for names that clash."""
+        return self.composed.forward_pass()
+
     @property
     def composed(self) -> Layered:
-        """What the text of the network is composed of, if it is composed."""
+        """What the text of the network is composed of."""
         from derive.statement.layered import Layered
 
-        learning = Learning(**{key: getattr(self, key) for key in LEARNING})
+        learning = {key: getattr(self, key) for key in LEARNING}
         functions = tuple(o or text for o, text in zip(self.own_activations, self.activation, strict=True))
         return Layered(self.layers, functions, self.bias, self.own_loss or self.loss, learning, self.activations)
 
@@ -198,13 +197,14 @@ class Network(Specification):
         """Number of learned parameters, as a formula if a width is a name.
 
         >>> Network((3, 4, 1)).parameter_count, Network("n,h,k", bias="none").parameter_count
-        (21, 'h*n + h*k')
+        (21, 'h*k + h*n')
         """
-        counts = _counts(self)
-        number = sum(int(c) for c in counts if c.is_number)
-        named = Counter(str(c) for c in counts if not c.is_number)
-        terms = [term if times == 1 else f"{times}*{_bracketed(term)}" for term, times in named.items()]
-        return " + ".join([*terms, *([str(number)] if number else [])]) if terms else number
+        from sympy import Add, Mul, factor
+
+        parameters = itertools.groupby(self.forward_pass().parameters, lambda p: p.layer or p.name)
+        sizes = ([Mul(*(axis.extent for axis in p.axes)) for p in tensors] for _, tensors in parameters)
+        count = Add(*(factor(Add(*several)) for several in sizes))
+        return int(count) if count.is_number else str(count)
 
     def targets_of(self, forward: ForwardPass) -> str:
         """The kind of targets, one of ``losses.TARGETS``."""
@@ -299,38 +299,6 @@ def _named_widths(layers: Widths) -> list[tuple[int, str]]:
     return names_in(layers)
 
 
-def _check_composed(network: Network) -> None:
-    """Refuse what a network that is composed as a text cannot have."""
-    from derive.catalogue.activations import ACTIVATIONS
-    from derive.catalogue.losses import LOSSES
-
-    if network.bias == "augmented":
-        raise SpecError(
-            "bias augmented is for dense layers with an activation and a loss of the catalogue: use separate or none"
-        )
-    _check_formulas(network)
-    last = network.layers[-1]
-    function = None if is_layer(last) else network.own_activations[-1]
-    plain = not is_layer(last) and function is None
-    if network.widths[-1] == 1 and last == "softmax":
-        raise SpecError("layers: softmax of a single output is always 1, so there is nothing to learn")
-    if network.widths[-1] == 1 and plain:
-        _check_mixing(network.activation[-1:], network.layers)
-    if network.own_loss:
-        return
-    if plain:
-        _check_loss(network.loss, network.activation)
-        return
-    stated = LOSSES[base_name(network.loss)]
-    if stated.needs and network.composed.values is not stated.needs:
-        mixing = not ACTIVATIONS[stated.activations[0]].elementwise
-        needed = stated.activations[0] if mixing else f"a dense layer with the activation {stated.activations[0]}"
-        raise SpecError(
-            f"loss {network.loss} needs outputs that are {stated.needs.value}, and {function or last} is not known to "
-            f"be: end with {needed}"
-        )
-
-
 def _check_formulas(network: Network) -> None:
     """Refuse a formula that cannot be read, and a name that it must not have."""
     from derive.statement.layered import check_activation, check_functions, check_loss
@@ -382,69 +350,51 @@ def _check_names(network: Network) -> None:
             )
 
 
-def _check_mixing(names: tuple[str, ...], widths: Widths) -> None:
+def _check_mixing(network: Network) -> None:
     """Refuse a function that mixes the units of a layer, such as softmax, in a hidden layer or on one output."""
     from derive.catalogue.activations import ACTIVATIONS
 
-    mixing = [layer for layer, name in enumerate(names, 1) if not ACTIVATIONS[base_name(name)].elementwise]
-    if mixing and mixing[0] < len(names):
+    names, last = network.activation, network.layers[-1]
+    known = [ACTIVATIONS.get(base_name(name)) for name in names]
+    mixing = [layer for layer, found in enumerate(known, 1) if found and not found.elementwise]
+    if mixing and mixing[0] < len(names) and network.is_standard:
         name = names[mixing[0] - 1]
-        hidden = ["tanh" if ACTIVATIONS[base_name(n)].vector else n for n in names[:-1]]
+        hidden = ["tanh" if layer in mixing else n for layer, n in enumerate(names[:-1], 1)]
         raise SpecError(
             f"activation: {name} is for the outputs, layer {len(names)}, but is given for layer {mixing[0]}: "
             f"use another one there, such as {','.join([*hidden, names[-1]])}"
         )
-    if mixing and widths[-1] == 1:
+    if network.widths[-1] == 1 and (last == "softmax" if is_layer(last) else len(names) in mixing):
+        what = "layers" if is_layer(last) else "activation"
         raise SpecError(
-            f"activation: {names[-1]} of a single output is always 1, so there is nothing to learn: "
+            f"{what}: softmax of a single output is always 1, so there is nothing to learn: "
             "use sigmoid, or at least 2 outputs"
         )
 
 
-def _check_loss(loss: str, names: tuple[str, ...]) -> None:
+def _check_loss(network: Network) -> None:
+    """Refuse a loss whose predictions need a property that the outputs are not known to have."""
     from derive.catalogue.activations import ACTIVATIONS
     from derive.catalogue.losses import LOSSES
 
-    stated = LOSSES[base_name(loss)]
-    found = ACTIVATIONS[base_name(names[-1])].values if stated.needs else None
-    if found is not stated.needs:
-        needs = stated.activations
-        activation = ",".join([*names[:-1], needs[0]])
+    stated = None if network.own_loss else LOSSES[base_name(network.loss)]
+    if stated is None or not stated.needs:
+        return
+    last, names, needed = network.layers[-1], network.activation, stated.activations
+    function = None if is_layer(last) else network.own_activations[-1]
+    plain = not is_layer(last) and function is None
+    found = ACTIVATIONS[base_name(names[-1])].values if plain else network.composed.values
+    if found is stated.needs:
+        return
+    if plain:
         made_for_it = [e.name for e in LOSSES.values() if found and found.are_probabilities and e.needs is found]
-        other = f"the loss {made_for_it[0]}" if made_for_it else "another loss"
         raise SpecError(
-            f"loss {loss} needs {' or '.join(needs)} as the activation of the outputs, not {names[-1]}: "
-            f"use the activation {activation}, or {other}"
+            f"loss {network.loss} needs {' or '.join(needed)} as the activation of the outputs, not {names[-1]}: "
+            f"use the activation {','.join([*names[:-1], needed[0]])}, or "
+            f"{f'the loss {made_for_it[0]}' if made_for_it else 'another loss'}"
         )
-
-
-# Counting.
-
-
-def _counts(network: Network) -> list[Expr]:
-    """Count the parameters of each layer or, if the network is composed as a text, of each tensor."""
-    if not network.is_composed:
-        return [_count(network.bias, inputs, units) for inputs, units in itertools.pairwise(network.layers)]
-    from sympy import Integer, Mul
-
-    return [Mul(Integer(1), *(a.extent for a in p.axes)) for p in network.composed.forward_pass().parameters]
-
-
-def _count(bias: str, inputs: int | str, units: int | str) -> Expr:
-    """Count the parameters of one layer, by the layer's own statement."""
-    from sympy import Add, Integer, Mul, Symbol, factor
-
-    from derive.calculus.index import SAMPLE_AXIS, Axis, IndexSupply, Tensor
-    from derive.catalogue.biases import BIASES
-
-    def axis(extent: int | str) -> Axis:
-        is_name = isinstance(extent, str)
-        return Axis(Symbol(extent, integer=True, positive=True) if is_name else Integer(extent))
-
-    a = Tensor("a0", "input", (axis(inputs), SAMPLE_AXIS))
-    layer = BIASES[bias].build(1, axis(units), a, IndexSupply())
-    return factor(Add(*(Mul(*(side.extent for side in p.axes)) for p in layer.parameters)))
-
-
-def _bracketed(term: str) -> str:
-    return f"({term})" if " + " in re.sub(r"\(.*?\)", "", term) else term
+    ending = "" if ACTIVATIONS[needed[0]].vector else "a dense layer with the activation "
+    raise SpecError(
+        f"loss {network.loss} needs outputs that are {stated.needs.value}, and {function or last} is not known to "
+        f"be: end with {ending}{needed[0]}"
+    )

@@ -269,10 +269,7 @@ class StatementBuilder:
             raise StatementError(
                 f"{text} mixes the entries of a tensor: write its formula, such as exp(z[i])/s.sum(exp(z[j]), j)"
             )
-        from derive.calculus.functions import elementwise
-
-        title = titles([base_name(text), text])[text]
-        function = elementwise(title, chosen.formula, label=chosen.text or chosen.name)
+        function = chosen.applied(titles([base_name(text), text])[text])
         return function(formula(argument, f"the argument of {text}"))
 
     def stop_gradient(self, argument: Any) -> Expr:

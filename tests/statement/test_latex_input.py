@@ -16,7 +16,6 @@ from derive.calculus.forward import ForwardPass
 from derive.statement.language.write import equations_text
 from derive.statement.latex.tokens import GREEK
 from derive.statement.specification import Learning
-from derive.statement.state import state
 
 # ------------------------------------------------------------ documents of derive
 
@@ -90,7 +89,7 @@ def test_printed_equations_of_networks_with_proposed_declarations(layers, activa
     declarations = proposed(text)
     assert "input x[3]" in declarations and "target y[2]" in declarations and "size" not in declarations
     read = Statement.from_latex(text, declarations).forward_pass()
-    forward = state(network)
+    forward = network.forward_pass()
     if notation != "delta":
         same_gradients(forward, read)
         return

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from derive import Network, SpecError, Statement, StatementError, derive
+from derive.calculus.functions import Elementwise
 from derive.catalogue.losses import LOSSES
 from derive.command.main import main
 from derive.statement.keys import layer_names
 from derive.statement.language.write import equations_text
 from derive.statement.network import resolve
-from derive.statement.state import state
 
 LAYERS = (8, "layer_norm", 16, "residual(16, relu)", 4)
 
 
 def equations(network: Network) -> list[str]:
     """The lines of a network's equations, without the declarations."""
-    groups = equations_text(state(network), network).strip().split("\n\n")
+    groups = equations_text(network.forward_pass(), network).strip().split("\n\n")
     return next(lines for group in groups if (lines := group.split("\n"))[-1].startswith("E = "))
 
 
@@ -49,6 +49,27 @@ def test_layers_of_the_catalogue_stand_among_dense_layers() -> None:
     ]
 
 
+def test_dense_layers_are_stated_with_their_roles_and_numbers() -> None:
+    forward = Network("n, i, 3, n", activation="tanh, elu(alpha=1.4), softmax", bias="augmented").forward_pass()
+    found = {t.name: (t.role, t.layer, *(str(axis.extent) for axis in t.axes)) for t in forward.tensors.values()}
+    assert [*found] == ["X", "Y", "W1", "W2", "W3", "x0", "z1", "a1", "x1", "z2", "a2", "x2", "z3", "a3", "E"]
+    assert found["W1"] == ("weight", 1, "i", "n + 1")
+    assert found["x1"] == ("augmented", 1, "i + 1", "m")
+    assert found["a2"] == ("activation", 2, "3", "m")
+    assert found["a3"] == ("prediction", 3, "n", "m")
+    assert [p.axes[1].start for p in forward.parameters] == [0, 0, 0]
+    titles = [f.title for e in forward.equations for f in map(type, e.expression.atoms(Elementwise))]
+    assert titles == ["tanh", "elu"]
+
+
+def test_options_of_functions_are_told_apart_where_they_differ() -> None:
+    stated = equations(Network("3, residual(4, elu), 2", activation="elu(alpha=3)"))
+    assert "a[i] = elu(z1[i])" in stated
+    assert "a2[i] = elu(z2[i], alpha=3)" in stated
+    stated = equations(Network("3, residual(4, elu(x)), residual(4, leaky-relu), 2", activation="tanh"))
+    assert {"a4[i] = f(z1[i])", "a5[i] = leaky_relu(z2[i])"} < {*stated}
+
+
 def test_such_a_network_is_derived_and_described() -> None:
     derivation = derive(Network((4, "layer_norm", 3, "softmax"), loss="cross_entropy", optimizer="adam"))
     derivation.check().require()
@@ -66,7 +87,7 @@ def test_such_a_network_is_derived_and_described() -> None:
 def test_widths_may_be_names_and_biases_absent() -> None:
     network = Network("n, batch_norm, h, glu(h), k", bias="none", notation="xbar")
     assert network.widths == ("n", "n", "h", "h", "k")
-    assert network.parameter_count == "2*n + h*n + 2*h**2 + 2*h + h*k"
+    assert network.parameter_count == "2*h**2 + h*k + h*n + 2*h + 2*n"
     assert Network("n, layer_norm, k", notation="xbar").bias == "separate"
     assert "z1[i] = sum(W1[i, j] * a1[j], j)" in equations(network)
     assert Network("i, layer_norm, j").widths == ("i", "i", "j")
@@ -79,7 +100,9 @@ def test_the_loss_has_the_normalisation_of_the_catalogue(name: str) -> None:
     layered = Network((3, "layer_norm", 2), activation=fitting, loss=name)
     dense = Network((3, 3, 2), activation=("tanh", fitting), loss=name)
     assert equations(layered)[-1] == equations(dense)[-1]
-    assert [p.tensor.name for p in state(layered).promises] == [p.tensor.name for p in state(dense).promises]
+    assert [p.tensor.name for p in layered.forward_pass().promises] == [
+        p.tensor.name for p in dense.forward_pass().promises
+    ]
 
 
 def test_a_statement_may_have_a_loss_of_the_catalogue() -> None:
@@ -106,7 +129,7 @@ def test_each_layer_of_the_catalogue_is_used_or_refused(layer: str) -> None:
         assert f"{layer}(" in str(error) and "needs more than the units of the layer before" in str(error)
         assert layer.startswith(("conv", "max_pool2d", "mean_pool2d", "attention", "multi_head", "transformer"))
     else:
-        assert len(state(network).parameters) >= 2
+        assert len(network.forward_pass().parameters) >= 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from derive.calculus.functions import X, kinks
 from derive.command.main import main
 from derive.statement.language.write import equations_text
 from derive.statement.own import Own, own
-from derive.statement.state import state
 
 SWISH = {"swish": {"formula": "x*sigmoid(beta*x)", "parameter": {"beta": 1}}}
 CUBIC = "mean(abs(yhat[k] - y[k])**3, k)"
@@ -22,12 +21,12 @@ CUBIC = "mean(abs(yhat[k] - y[k])**3, k)"
 
 def text(network: Network) -> str:
     """The text of a network's equations, without its options."""
-    return equations_text(state(network), network).partition("\n\n")[2]
+    return equations_text(network.forward_pass(), network).partition("\n\n")[2]
 
 
 def function(network: Network) -> Any:
     """The only function that is not of the catalogue."""
-    found = {f for e in state(network).equations for f in e.expression.atoms(sympy.Function)}
+    found = {f for e in network.forward_pass().equations for f in e.expression.atoms(sympy.Function)}
     return next(type(f) for f in found if getattr(f, "title", "") == "f")
 
 
@@ -73,6 +72,21 @@ def test_a_formula_is_derived_as_an_entry_of_the_catalogue_is() -> None:
     assert kinks(function(Network((3, 2), activation="min(max(x, -1), 1)"))) == [(-1, 0), (1, 0)]
 
 
+def test_a_formula_reads_the_function_of_the_catalogue_without_the_options_of_a_layer() -> None:
+    network = Network((3, 4, 4, 2), activation="elu(alpha=3), tanh, 2*elu(x) + tanh(x)")
+    assert "function f(x) = tanh(x) + 2 * where(x > 0, x, exp(x) - 1)\n" in text(network)
+    assert "a1[i] = elu(z1[i], alpha=3)" in text(network)
+
+
+def test_dense_layers_with_formulas_have_biases_of_any_kind() -> None:
+    network = Network((3, 4, 2), activation="swish", activations=SWISH, loss=CUBIC, notation="xbar")
+    assert network.bias == "augmented"
+    derivation = derive(network)
+    derivation.check().require()
+    assert [*derivation.forward.tensors][:5] == ["X", "y", "W1", "beta1", "W2"]
+    assert "| 2 | 2 |" in derivation.markdown()
+
+
 @pytest.mark.parametrize(
     ("formula", "is_read_as"),
     [
@@ -97,9 +111,9 @@ def test_the_loss_of_a_formula_is_averaged_over_the_samples() -> None:
     module = {}  # type: dict[str, Any]
     exec(derive(Network((2, 3), activation="identity", loss=CUBIC)).numpy("core"), module)
     inputs, targets = np.arange(8.0).reshape(2, 4), np.ones((3, 4))
-    parameters = {"W": np.array([[1.0, 0], [0, 1], [1, 1]]), "b": np.zeros((3, 1))}
-    outputs = parameters["W"] @ inputs
-    error = module["error"](parameters, inputs, targets, {"yhat": outputs})
+    parameters = {"W1": np.array([[1.0, 0], [0, 1], [1, 1]]), "b1": np.zeros((3, 1))}
+    outputs = parameters["W1"] @ inputs
+    error = module["error"](parameters, inputs, targets, {"Y_hat": outputs})
     assert error == pytest.approx(np.mean(np.abs(outputs - targets) ** 3))
 
 
@@ -125,7 +139,7 @@ def test_names_and_learned_parameters_are_given_in_a_file(
     file.write_text(network.to_toml())
     assert Network.from_toml(file) == network
     assert main(["network", "--spec", "net.toml", "--layers", "3,2", "--show-equations"]) == 0
-    assert "yhat[i] = swish(z[i], beta)" in capsys.readouterr().out
+    assert "yhat[i] = swish(z1[i], beta)" in capsys.readouterr().out
 
 
 def test_a_name_may_have_a_spelling_in_latex() -> None:
@@ -140,7 +154,8 @@ def test_a_name_may_have_a_spelling_in_latex() -> None:
 
 def test_layers_of_the_catalogue_take_formulas() -> None:
     network = Network("3, residual(4, x*tanh(x)), dense(2, leaky_relu(slope=0.5))")
-    assert "function f1(x) = x * tanh(x)\nfunction f2(x) = where(x > 0, x, x / 2)" in text(network)
+    assert "function f(x) = x * tanh(x)\n" in text(network)
+    assert "a2[i] = leaky_relu(z2[i], slope=0.5)" in text(network)
 
 
 def test_layers_of_the_catalogue_learn_the_parameters_of_a_formula() -> None:
@@ -168,7 +183,6 @@ def test_layers_of_the_catalogue_learn_the_parameters_of_a_formula() -> None:
         ({"loss": "mean((yhat[k] - y)**2, k)"}, "column 17: y has axes: read its entries"),
         ({"loss": "(yhat[k] - y[k])**2"}, "column 7: k is an index neither on the left nor of a reduction"),
         ({"activation": "x**2", "loss": "cross_entropy"}, "and x**2 is not known to be: end with softmax"),
-        ({"activation": "x**2", "bias": "augmented"}, "bias augmented is for dense layers with an activation"),
         ({"activations": 3}, "activations is an integer, 3, where a table of formulas"),
         ({"activations": {"W": "x"}}, "activations: W has a meaning already"),
         ({"activations": {"f": "x"}}, "activations: f has a meaning already"),

@@ -95,6 +95,7 @@ def test_large_widths_and_depths_are_only_numbers() -> None:
     assert Network((10**9, 1)).parameter_count == 10**9 + 1
     deep = Network((4,) * 201)
     assert deep.depth == 200
+    assert len(Network((4,) * 201, bias="augmented").forward_pass().equations) == 601
     assert deep.name == "network_4_to_4_in_200_layers"
     assert len(Network((10**9,) * 5).name) < 100
 
@@ -323,7 +324,7 @@ def test_parameters_are_counted(bias: str, layers: list[int | str]) -> None:
 
 
 def test_counts_read_well() -> None:
-    assert Network("n,h,h,k").parameter_count == "h*(n + 1) + h*(h + 1) + k*(h + 1)"
+    assert Network("n,h,h,k").parameter_count == "h*(h + 1) + h*(n + 1) + k*(h + 1)"
     assert Network("n,n,n", bias="none").parameter_count == "2*n**2"
 
 

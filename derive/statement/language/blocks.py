@@ -15,7 +15,7 @@ from derive.text.known import misspelled
 from derive.text.source import Misread, Place, logical_lines
 from derive.text.user_text import listed
 
-MAX_STEPS = 1_000
+MAX_STEPS = 2_000
 
 #: Returns a file of blocks by its name: one of the catalogue for a file of the catalogue, whatever else has that name.
 #: Raises Misread, at the place that is given, if there is none.

@@ -95,6 +95,11 @@ class TextReader(Meanings):
         if (problem := self.frame.located(place, message)) not in self.problems:
             self.problems.append(problem)
 
+    def give(self, name: str, function: Any) -> None:
+        """Let the text call an elementwise function that it does not state."""
+        self.frame.names[name] = name
+        self.values[name] = _applied(name, ["x"], function)
+
     def state(self, statement: StatementBuilder) -> None:
         """State all lines. Raises TextError with all that is wrong."""
         self.statement = statement
@@ -432,14 +437,7 @@ class TextReader(Meanings):
                 place, f"stop_gradient stands in equations, and not in the formula of a function: {name} has it"
             )
         made = elementwise(self._final(name), found, others=others, tex=self.tex.get(name, ""))
-
-        def apply(node: Call, given: list[Expr]) -> Expr:
-            if len(given) != len(line.arguments) or node.options:
-                wanted = ", ".join(a.name for a in line.arguments)
-                raise Misread(node.place, f"{name} has {len(line.arguments)} arguments: write {name}({wanted})")
-            return numbered(made(*given))
-
-        self.values[self._final(name)] = apply
+        self.values[self._final(name)] = _applied(name, called, made)
 
     def _stated(self, line: Stated) -> None:
         place, final = line.name.place, self._final(line.name.name)
@@ -561,6 +559,18 @@ class _Arguments(Meanings):
     def names(self) -> list[str]:
         """The arguments."""
         return [*self.arguments]
+
+
+def _applied(name: str, arguments: list[str], function: Any) -> Callable[[Call, list[Expr]], Expr]:
+    """What applies a function, for a call in the text."""
+
+    def apply(node: Call, given: list[Expr]) -> Expr:
+        if len(given) != len(arguments) or node.options:
+            said = f"{name} has {len(arguments)} arguments: write {name}({', '.join(arguments)})"
+            raise Misread(node.place, said)
+        return numbered(function(*given))
+
+    return apply
 
 
 def _letters_in(frame: Frame) -> set[str]:
