@@ -358,32 +358,38 @@ def test_greek_letters_have_two_names():
 
 # ------------------------------------------------------------ what is refused
 
-HEAD = "size n = 3, q = 3 from 0\ninput x[n]\ntarget y[n]\nparameter W[n, n], b[n], c, w, w_2, v2, v_2"
+HEAD = "size n = 3, q = 3 from 0\ninput x[n]\ntarget y[n]\nparameter W[n, n], b[n], u[q], c, w, w_2, v2, v_2"
 REFUSED = [
     (r"z_i = f(b_i)", 7, "is f(...) a product or a function? Declare f, or state the function, such as f(x) = "),
     (r"z_i = \sum_j W_{ij} x_k", 23, "k is an index neither on the left nor below a sum: write \\sum_k"),
     (
-        r"z_i = (W b)_i",
-        8,
-        "W has no indices here, and matrices and vectors are not read: write its entries, such as W_",
+        r"z_i = W \odot b",
+        12,
+        r"a matrix and a column have no product of this kind: write u^\top v for a number, u \odot",
     ),
     (
-        r"z_i = b_i \odot b_i",
-        11,
-        r"\odot belongs to matrices and vectors, which are not read: write every symbol with ",
+        r"z_i = b b",
+        9,
+        r"a column and a column have no product of this kind: write u^\top v for a number, u \odot v entry",
     ),
-    (
-        r"z_i = W^T b_i",
-        7,
-        "a transpose belongs to matrices and vectors, which are not read: write every symbol with its",
-    ),
+    (r"z_i = (W + b)_i", 12, "a column is added to a matrix: write the entries, with their indices"),
+    (r"z_i = b^\top u", 14, "b has the size n where u has the size q: they do not go together here"),
+    (r"z_i = b_i^\top", 11, "a transpose belongs to a vector or a matrix, and this is a number"),
+    (r"z_i = b^2", 7, r"a power of a vector or a matrix may mean two things: write x \odot x, or x_i^2"),
+    (r"z_i = |b|", 7, r"bars around a vector may mean two things: write \lVert x \rVert, or |x_i|"),
+    (r"z_i = \lVert b \rVert_4", 7, r"this norm is not read: there are \lVert x \rVert, with 1, 2 or F below"),
+    (r"z_i = \langle b, c \rangle", 7, r"an inner product is that of two vectors: write \sum_j u_j v_j"),
+    (r"z_i = W", 1, "the right side is a matrix, and the left side has indices: write those of both"),
+    (r"z = b^\top", 1, "the right side is a row: transpose both sides"),
+    (r"z_i = \frac{\partial}{\partial c}", 7, "nothing stands after the derivative"),
+    (r"z_i = \frac{\partial b_i c}{\partial c}", 7, "a derivative is that of one symbol, such as "),
     (r"z_i = \begin{pmatrix} 1 \end{pmatrix}", 7, r"\begin{pmatrix} belongs to matrices and vectors, which are not"),
     (r"z_i = \begin{tikz} 1 \end{tikz}", 7, "the environment tikz is not known: there are align, alignat, aligned"),
     (r"z_i = \sigmma(b_i)", 7, r"\sigmma is no known command: did you mean \sigma?"),
     (r"z_i = \foo(b_i)", 7, r"\foo is no known command: write a function as \operatorname{foo}(z_i)"),
     (r"z_i = \operatorname{foo}(b_i)", 21, "foo is no known function: state it, such as foo(x) = x^2, or declare it"),
     (r"z_i = b_i \newcommand{\W}{W}", 11, r"\newcommand is not carried out: write in the equations what it stands"),
-    (r"z_i = \frac{\partial E}{\partial b_i}", 13, r"\partial is part of a derivative: state the forward equations"),
+    (r"z_i = \frac{\partial E}{\partial b_i}", 7, r"\partial is part of a derivative: state the forward equations"),
     (r"z_i \leftarrow b_i", 5, r"\leftarrow is no equals sign: state the forward equations only, such as z_i = b_i"),
     (
         r"z_i^{(l)} = b_i",
@@ -425,7 +431,7 @@ REFUSED = [
         "the character latin small letter e with acute has no place in a formula: write a command for it",
     ),
     (r"z_i = b_i \\ z_i = x_i", 14, "z is stated twice: number its layers, as z^{(1)} and z^{(2)}, or choose another"),
-    (r"z_i = \langle b_i", 7, r"\langle belongs to matrices and vectors, which are not read"),
+    (r"z_i = \langle b_i", 7, r"the bracket \langle is not closed"),
     (r"z_i = \sum_{(i,j) \in M} b_i", 19, r"\in has no meaning here: a sum runs over indices, such as \sum_{i,j}"),
     (
         r"z_i = z_i + b_i",

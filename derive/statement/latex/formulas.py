@@ -13,6 +13,7 @@ from lark import Token, Tree
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.statement.language.formulas import ELEMENTARY, NORMALISED, REDUCTIONS
+from derive.statement.language.lines import Stated
 from derive.statement.language.syntax import (
     MAX_DIGITS,
     Both,
@@ -28,14 +29,19 @@ from derive.statement.language.syntax import (
     Read,
     parts,
 )
+from derive.statement.latex.arrays import Arrays, put
 from derive.statement.latex.grammar import first, items
 from derive.statement.latex.names import (
     Factor,
+    Known,
     Names,
     Symbol,
     bracketed,
+    content,
     entries,
     factors,
+    flat,
+    flat_of,
     letters,
     lone,
     spellings,
@@ -52,10 +58,15 @@ _OTHER = {"ln": "log", "sgn": "sign", "sg": "stop_gradient", "stopgrad": "stop_g
 
 @dataclass
 class Binding:
-    """An index where it is bound: the size that a limit gives it, for proposals."""
+    """An index where it is bound: the size that a limit gives it, and the name of that size, for proposals.
+
+    ``sample`` is whether it runs over the samples, ``zero`` whether it begins at 0.
+    """
 
     letter: str
     size: str = ""
+    sample: bool = False
+    zero: Node | None = None
 
 
 Scope = Mapping[str, Binding]
@@ -75,11 +86,15 @@ class Unknown:
 class Formulas:
     """Turns trees into formulas; names that are not known are collected in ``unknown``."""
 
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, names: Names, broken: set[str]) -> None:
+        self.names, self.broken = names, broken
         self.unknown: list[Unknown] = []
         self.read: list[tuple[str, tuple[Binding | None, ...]]] = []
         self.nested = 0
+        self.arrays = Arrays()
+        #: The tensors of which an equation states entry 0, with that entry, and the lines that put it before others.
+        self.first: dict[str, Node] = {}
+        self.before: list[Stated] = []
 
     def formula(self, node: Any, scope: Scope) -> Node:
         """A sum, or whatever stands where one may."""
@@ -110,6 +125,7 @@ class Formulas:
         for mark, term in zip(children[1::2], children[2::2], strict=True):
             operand = self._product(factors(_tree(term)), scope)
             rest.append(("+" if _token(mark).type == "PLUS" else "-", operand, operand.place))
+        self.arrays.check_terms([head, *(operand for _, operand, _ in rest)])
         return Chain(head, tuple(rest), head.place) if rest else head
 
     # Products.
@@ -126,9 +142,31 @@ class Formulas:
                     raise Misread(factor.place, r"what is divided by here? Write \frac{a}{b}, or brackets")
             self._check_word(found, at)
             node, at = self._next(found, at, scope)
-            operands.append((factor.sign or "*", node, factor.place))
+            operands.append((factor.sign, node, factor.place))
+        if self.arrays.any:
+            operands = self._of_arrays(operands)
         (_, head, place), *rest = operands
-        return Chain(head, tuple(rest), place) if rest else head
+        return Chain(head, tuple(("/" if s == "/" else "*", n, p) for s, n, p in rest), place) if rest else head
+
+    def _of_arrays(self, operands: Sequence[tuple[str, Node, Place]]) -> list[tuple[str, Node, Place]]:
+        """The operands of a product with the arrays among them in one; products of matrices come before others."""
+        whole, signs = list[tuple[str, Node, Place]](), list[tuple[str, Node, Place]]()
+        for sign, node, place in operands:
+            if not self.arrays.axes(node):
+                whole.append((sign, node, place))
+            elif signs and sign not in ("odot", "/"):
+                before, left, at = signs[-1]
+                signs[-1] = (before, self.arrays.product(left, sign, node, place), at)
+            else:
+                signs.append((sign, node, place))
+        if signs:
+            (sign, node, at), *others = signs
+            for mark, other, place in others:
+                node = self.arrays.product(node, mark, other, place)
+            if sign == "/":
+                whole = whole or [("", Number(Fraction(1), at), at)]
+            whole.append((sign, node, at))
+        return whole
 
     def _check_word(self, found: Sequence[Factor], at: int) -> None:
         """Refuse the name of a function without a backslash, which would be a product of letters."""
@@ -154,6 +192,8 @@ class Formulas:
             if at + 1 == len(found) or found[at + 1].sign:
                 raise Misread(factor.place, f"nothing stands after {factor.atom}")
             return self._reduced(reduction, factor, found[at + 1 :], scope), len(found)
+        if factor.is_a("frac", "PARTIAL") and (slope := self._slope(found, at, scope)) is not None:
+            return slope
         function = self._function(found, at, scope)
         if function:
             with self._deeper(factor.place):
@@ -170,31 +210,45 @@ class Formulas:
         limit = factor.sups[0] if factor.sups else None
         if name in NORMALISED:
             limit = None
-        bound = list[tuple[Node, Binding]]()
+        bound = list[tuple[Node, Binding, Any]]()
         for entry in (entry for sub in factor.subs for entry in entries(sub)):
             bound += self._bound(entry, limit, factor.place)
         if limit is not None and len(bound) != 1:
             raise Misread(factor.place, f"one upper limit stands at several indices: write a {name} sign for each")
-        inner = {**scope, **{b.letter: b for _, b in bound}}
+        inner = {**scope, **{b.letter: b for _, b, _ in bound}}
         with self._deeper(factor.place):
             node = self._product(body, inner)
+        for _, binding, other in bound:
+            if other is not None:
+                node = self._without(name, node, binding.letter, self.formula(other, scope), factor.place)
         alone = {*read_alone(node)}
-        for index, binding in bound:
+        for index, binding, _ in bound:
             if isinstance(index, Name) and binding.letter not in {*alone, *self.names.indices}:
                 letter = binding.letter
                 message = rf"write its limits, such as \{name}_{{{letter}=1}}^{{n}}"
                 raise Misread(index.place, f"nothing says what the index {letter} runs over: {message}")
-        return Call(name, (node, *(index for index, _ in bound)), (), factor.place)
+        return Call(name, (node, *(index for index, _, _ in bound)), (), factor.place)
 
-    def _bound(self, entry: Any, limit: Any, place: Place) -> list[tuple[Node, Binding]]:
-        """The indices that one entry below a sum sign names, each with its size, if it is said."""
+    def _without(self, name: str, node: Node, letter: str, other: Node, place: Place) -> Node:
+        r"""What a sum with a condition such as ``j \ne k`` runs over."""
+        if name != "sum":
+            raise Misread(place, f"a {name} over all entries but one is not read: write a sum, or cases")
+        one = Call("delta", (Name(letter, place), other), (), place)
+        rest = Chain(Number(Fraction(1), place), (("-", one, place),), place)
+        return Chain(rest, (("*", node, place),), place)
+
+    def _bound(self, entry: Any, limit: Any, place: Place) -> list[tuple[Node, Binding, Any]]:
+        """The indices that one entry below a sum sign names, each with its size, if it is said, and one left out."""
         lower: Any = None
+        without: Any = None
         if isinstance(entry, Tree) and entry.data == "relation":
             sides, signs = entry.children[::2], [str(t) for t in entry.children[1::2]]
             if signs == ["="]:
                 entry, lower = sides
             elif signs == ["<=", "<="] and limit is None:
                 lower, entry, limit = sides
+            elif signs == ["!="]:
+                entry, without = sides
             else:
                 entry = None
         found = [] if entry is None else letters(entry)
@@ -211,14 +265,14 @@ class Formulas:
         if taken is not None:
             raise Misread(where, f"{taken} is declared, and cannot be an index too: choose another letter")
         if limit is None:
-            return [(Name(letter, where), Binding(letter)) for letter in found]
-        size, said = self._size(limit, lower, where)
-        letter = found[0]
-        return [(Name(letter, where) if size is None else Over(letter, size, where), Binding(letter, said))]
+            return [(Name(x, where), Binding(x, sample=x in self.names.sample), without) for x in found]
+        letter, start = found[0], "1" if lower is None else word_of(lower)
+        size, said = self._size(limit, start, where)
+        binding = Binding(letter, said, size is None, size if start == "0" else None)
+        return [(Name(letter, where) if size is None else Over(letter, size, where), binding, without)]
 
-    def _size(self, limit: Any, lower: Any, place: Place) -> tuple[Node | None, str]:
+    def _size(self, limit: Any, start: str, place: Place) -> tuple[Node | None, str]:
         """The size that an index with limits runs over; None for the samples."""
-        start = "1" if lower is None else word_of(lower)
         if start == "0":
             return self._from_zero(self._limit(limit), place)
         if start != "1":
@@ -233,18 +287,26 @@ class Formulas:
         known = self.names.known.get(size.name)
         if known is not None and known.word == "samples":
             return None, ""
-        if known is not None and known.word == "size" and known.sizes[0] not in (None, _one(known.sizes[0])):
+        if known is not None and known.word == "size" and _plain(known.start) not in (None, _plain(_number_at(1))):
             raise Misread(size.place, f"{size.name} is declared with entries that do not begin at 1")
         return size, size.name
 
-    def _from_zero(self, size: Node, place: Place) -> tuple[Node, str]:
-        match size:
-            case Chain(first=Name(name=name), rest=(("-", Number(value=Fraction(numerator=1, denominator=1)), _),)):
-                known = self.names.known.get(name)
-                if known is None or (isinstance(known.sizes[0], Number) and known.sizes[0].value == 0):
-                    return Name(name, size.place), name
+    def _from_zero(self, limit: Node, place: Place) -> tuple[Node, str]:
+        """The size whose entries are those from 0 to a limit."""
+        name = limit.name if isinstance(limit, Name) else None
+        less = _apart_from_one(limit, "-")
+        zero = {n: k for n, k in self.names.known.items() if k.word == "size" and _is_whole(k.start, 0)}
+        for size, known in zero.items():
+            more = _apart_from_one(known.values, "+")
+            if (isinstance(less, Name) and less.name == size) or (more is not None and _plain(more) == _plain(limit)):
+                return Name(size, place), size
+        if isinstance(less, Name) and less.name not in self.names.known:
+            return less, less.name
+        said = "n" if name is None else name
         raise Misread(
-            place, "a sum from 0 runs to a size less 1, with the size declared so: size n = 3 from 0, and sum to n-1"
+            place,
+            f"a sum from 0 needs a size whose first entry is 0: declare size p = {said} + 1 from 0, of which the axis "
+            f"is, or sum to n - 1 with size n = 3 from 0",
         )
 
     def _limit(self, limit: Any) -> Node:
@@ -321,7 +383,6 @@ class Formulas:
             arguments = tuple(self.formula(part, scope) for part in items(inner))
             powers += argument.sups
             stop = at + 2
-            self._no_subs(argument)
         else:
             node, stop = self._next(found, at + 1, scope)
             self._check_end(found, stop, factor)
@@ -331,7 +392,7 @@ class Formulas:
         node = Call(name, arguments, (), factor.place)
         for power in powers:
             node = self._raised(node, power, scope, of_function=power not in argument.sups)
-        return node, stop
+        return (self._entry(node, argument, scope) if argument.is_a("bracket", "group") else node), stop
 
     def _check_end(self, found: Sequence[Factor], stop: int, factor: Factor) -> None:
         """Without brackets, a function has one symbol as its argument."""
@@ -354,6 +415,10 @@ class Formulas:
             )
         else:
             inner_node = self.formula(inner.children[0], scope)
+        axes = self.arrays.axes(inner_node)
+        if axes:
+            inner_node = put(inner_node, dict(zip(axes, over, strict=False)))
+            over = over[-1:] or [axes[-1]]
         if not over:
             over = sorted({x for x in read_alone(inner_node) if x in scope})
         if len(over) != 1:
@@ -374,27 +439,38 @@ class Formulas:
                 node: Node = _number(atom)
             elif atom.type == "DOTS":
                 raise Misread(factor.place, r"dots leave something out: write a sum with \sum")
+            elif atom.type == "TOP":
+                raise Misread(factor.place, f"a transpose is written above a symbol, such as W^\\{atom}")
             else:
                 raise Misread(factor.place, f"{atom} needs an argument, such as \\{atom}(z_i)")
+        elif atom.data == "norm":
+            node = self._norm(factor, scope)
         else:
-            node = self.formula(atom, scope)
-        self._no_subs(factor)
+            node = self._entry(self.formula(atom, scope), factor, scope)
         if factor.left:
             raise Misread(factor.place, "a mark before something that is no symbol has no meaning")
         for power in factor.sups:
             node = self._raised(node, power, scope)
         return node
 
+    def _entry(self, node: Node, factor: Factor, scope: Scope) -> Node:
+        """An entry of an array in brackets, ``(W x)_i``."""
+        axes = self.arrays.axes(node)
+        indices = [self._index(x, scope) for sub in factor.subs for entry in entries(sub) for x in flat_of(entry)]
+        if len(indices) not in (0, len(axes)):
+            self._no_subs(factor)
+        entry: Node = put(node, dict(zip(axes, indices, strict=False)))
+        return entry
+
     def _no_subs(self, factor: Factor) -> None:
         if factor.subs:
             raise Misread(factor.place, "an index stands at something that is no symbol")
 
     def _raised(self, node: Node, power: Any, scope: Scope, of_function: bool = False) -> Node:
-        if letters(power) == ["T"] and "T" not in self.names.known:
-            place = place_of(first(power))
-            raise Misread(
-                place, "a transpose belongs to matrices, which are not read: write every symbol with its indices"
-            )
+        if self.names.is_transpose(power):
+            return self.arrays.transposed(node, place_of(first(power)))
+        if self.arrays.axes(node) and not of_function:
+            raise Misread(node.place, r"a power of a vector or a matrix may mean two things: write x \odot x, or x_i^2")
         _check_braces(power)
         exponent = self.formula(power, scope)
         if of_function and isinstance(exponent, Negative):
@@ -414,14 +490,63 @@ class Formulas:
         if known is None and named.base == "delta" and not marks and len(_flattened(groups)) == 2:
             left, right = (self.formula(part, scope) for part in _flattened(groups))
             return Call("delta", (left, right), (), named.place)
+        if known is not None and known.arity == 0 and (inputs := self._inputs(groups, scope)):
+            node = Name(name or "", named.place)
+            for each in inputs:
+                node = Call("diff", (node, Name(each, named.place)), (), named.place)
+            return node if power is None else self._raised(node, power, scope)
         indices = self._indices(groups, known, scope)
+        of_samples = tuple(i for i in indices if isinstance(i, Name) and self._is_sample(i.name, known, scope))
+        indices = (*(i for i in indices if i not in of_samples), *of_samples)
         if name is None or (known is None and name not in self.names.functions):
             name = self._miss(named, marks, indices, scope)
         elif known is not None:
-            self._check_indices(named, known, indices, scope)
             self.read.append((name, tuple(self._binding(i, scope) for i in indices)))
+        missing = (known.arity if known is not None else 0) - len(indices) + len(of_samples)
+        if name in self.first and not missing:
+            name = self._with_first(name, indices, scope)
         node = Read(name, indices, named.place) if indices else Name(name, named.place)
+        if known is not None and missing > 0 and name not in self.broken:
+            if missing > 2:
+                sides = "ijkpqr"[: known.arity]
+                said = f"{named.base} has {known.arity} axes: write its entries, such as {named.base}_{{{sides}}}"
+                raise Misread(named.place, said)
+            own = indices[: len(indices) - len(of_samples)]
+            read = self.arrays.read(name, own, missing, named.place)
+            assert isinstance(read, Read)
+            node = Read(name, (*read.indices, *of_samples), named.place)
         return node if power is None else self._raised(node, power, scope)
+
+    def _inputs(self, groups: list[list[Any]], scope: Scope) -> list[str]:
+        """The inputs of one number with respect to which a symbol such as ``u_{xx}`` is a derivative."""
+        found = [x for part in _flattened(groups) for x in (letters(part) or [""])]
+        known = [None if x in scope else self.names.known.get(x) for x in found]
+        return found if all(k is not None and k.word == "input" and not k.arity and not k.values for k in known) else []
+
+    def _is_sample(self, letter: str, known: Known | None, scope: Scope) -> bool:
+        """Whether a letter is the index of a sample: one that is declared, or that a sum binds and data are read at."""
+        of_data = known is not None and known.word in ("input", "target") and letter in scope and scope[letter].sample
+        return of_data or letter in self.names.sample
+
+    def _with_first(self, name: str, indices: tuple[Node, ...], scope: Scope) -> str:
+        """The tensor that has an entry 0 before those of another one, if an index begins at 0."""
+        index = indices[0]
+        size = scope[index.name].zero if isinstance(index, Name) and index.name in scope else None
+        zero = isinstance(index, Number) and index.value == 0
+        if size is None and not zero:
+            return name
+        names = (f"{name}_bar{'_' * n}" for n in itertools.count())
+        made = next(x for x in names if x not in self.names.known or self.names.known[x].word == "first")
+        if made not in self.names.known:
+            if size is None:
+                raise Misread(index.place, f"which axis has the entry 0 of {name}? Write a sum from 0 first")
+            place, letter = index.place, "i"
+            one = Call("delta", (Name(letter, place), _number_at(0, place)), (), place)
+            rest = Chain(one, (("*", self.first[name], place),), place)
+            whole = Chain(Read(name, (Name(letter, place),), place), (("+", rest, place),), place)
+            self.names.known[made] = Known("first", 1)
+            self.before.append(Stated(Name(made, place), (Over(letter, size, place),), whole, place))
+        return made
 
     def _is_number(self, named: Symbol) -> bool:
         """Whether a letter is the number: it has no other meaning, or a power stands where its entries are read."""
@@ -469,15 +594,6 @@ class Formulas:
                 )
         return self.formula(part, scope)
 
-    def _check_indices(self, named: Symbol, known: Any, indices: tuple[Node, ...], scope: Scope) -> None:
-        if known.arity and not indices:
-            sides = "ijkpqr"[: known.arity]
-            raise Misread(
-                named.place,
-                f"{named.base} has no indices here, and matrices and vectors are not read: write its entries, such as "
-                f"{named.base}_{{{sides}}}",
-            )
-
     def _miss(self, named: Symbol, marks: list[str], indices: tuple[Node, ...], scope: Scope) -> str:
         name = next(spellings(named.base, marks))
         bindings = tuple(self._binding(i, scope) for i in indices)
@@ -519,7 +635,69 @@ class Formulas:
         return self.formula(node.children[0], scope)
 
     def _bars(self, node: Tree[Token], scope: Scope) -> Node:
-        return Call("abs", (self.formula(node.children[1], scope),), (), place_of(first(node)))
+        place, inner = place_of(first(node)), self.formula(node.children[1], scope)
+        if self.arrays.axes(inner):
+            raise Misread(place, r"bars around a vector may mean two things: write \lVert x \rVert, or |x_i|")
+        return Call("abs", (inner,), (), place)
+
+    def _norm(self, factor: Factor, scope: Scope) -> Node:
+        assert isinstance(factor.atom, Tree)
+        place, inner = factor.place, self.formula(factor.atom.children[1], scope)
+        kinds = {"".join(letters(sub)) or word_of(sub) for sub in factor.subs}
+        if kinds - {"1", "2", "F"}:
+            raise Misread(place, r"this norm is not read: there are \lVert x \rVert, with 1, 2 or F below")
+        one = kinds == {"1"}
+        each = Call("abs", (inner,), (), place) if one else Power(inner, _number_at(2, place), place)
+        axes = self.arrays.axes(inner)
+        whole = self.arrays.total(each, axes, place) if axes else each
+        return whole if one else Call("sqrt", (whole,), (), place)
+
+    def _angles(self, node: Tree[Token], scope: Scope) -> Node:
+        place, inside = place_of(first(node)), items(node.children[1])
+        if len(inside) != 2:
+            raise Misread(place, r"an inner product is that of two vectors, \langle u, v \rangle")
+        left, right = (self.formula(part, scope) for part in inside)
+        if self.arrays.axes(left) != self.arrays.axes(right) or not self.arrays.axes(left):
+            raise Misread(place, r"an inner product is that of two vectors: write \sum_j u_j v_j")
+        product = self.arrays.product(left, "odot", right, place)
+        return self.arrays.total(product, self.arrays.axes(left), place)
+
+    def _slope(self, found: Sequence[Factor], at: int, scope: Scope) -> tuple[Node, int] | None:
+        r"""The derivative of an equation, ``\frac{\partial u}{\partial x}`` or ``\partial_x u``, and where it ends."""
+        factor = found[at]
+        if isinstance(factor.atom, Token):
+            above, below = [factor], [Factor(x, place_of(first(x))) for sub in factor.subs for x in flat_of(sub)]
+        else:
+            above, below = (flat(content(part)) or [] for part in factor.atom.children[1:])
+            if not (above and below and self._is_d(above[0]) and self._is_d(below[0])):
+                return None
+            if len(below) % 2 or not all(map(self._is_d, below[::2])) or any(self._is_d(b) for b in below[1::2]):
+                raise Misread(factor.place, r"a derivative is written \frac{\partial u}{\partial x}")
+            below = below[1::2]
+            self._no_subs(factor)
+        if not below or len(above) > 2 or (factor.sups and isinstance(factor.atom, Tree)):
+            raise Misread(factor.place, r"a derivative is that of one symbol, such as \frac{\partial u}{\partial x}")
+        stop = at + 1
+        if len(above) == 1:
+            if stop == len(found) or found[stop].sign:
+                raise Misread(factor.place, "nothing stands after the derivative")
+            above, stop = [above[0], found[stop]], stop + 1
+        node = self._factor(above[1], scope)
+        for each in below:
+            match self._factor(each, scope):
+                case Power(base=Read() | Name() as wrt, exponent=Number(value=Fraction(denominator=1) as times)):
+                    pass
+                case wrt:
+                    times = Fraction(1)
+            if not isinstance(node, Read | Name | Call) or not isinstance(wrt, Read | Name) or not 0 < times < 5:
+                raise Misread(factor.place, "a derivative is that of a symbol with respect to an input or a parameter")
+            for _ in range(int(times)):
+                node = Call("diff", (node, wrt), (), factor.place)
+        return node, stop
+
+    def _is_d(self, factor: Factor) -> bool:
+        """Whether a factor is the sign of a derivative: a d that has no other meaning is one, too."""
+        return factor.is_a("PARTIAL") or (lone_letter(factor) == "d" and "d" not in self.names.known)
 
     def _relation(self, node: Tree[Token], scope: Scope) -> Node:
         signs = [str(t) for t in node.children[1::2]]
@@ -586,9 +764,28 @@ def _factor_trees(part: Any) -> list[Any]:
     return [Tree("factor", [part])] if isinstance(part, Token) else list(part.children[0].children)
 
 
-def _one(start: Any) -> Any:
-    """The number 1 at the place of a start."""
-    return Number(Fraction(1), start.place) if start is not None else None
+def _number_at(value: int, place: Place | None = None) -> Number:
+    return Number(Fraction(value), place or Place(1, 1))
+
+
+def _is_whole(node: Any, value: int) -> bool:
+    return isinstance(node, Number) and node.value == value
+
+
+def _apart_from_one(node: Any, sign: str) -> Node | None:
+    """The formula ``n`` of ``n + 1``, or of ``n - 1``; None for others."""
+    match node:
+        case Chain(first=rest, rest=((found, Number(value=Fraction(numerator=1, denominator=1)), _),)) if found == sign:
+            return rest
+        case Number(value=value, place=place):
+            return Number(value - 1 if sign == "+" else value + 1, place)
+    return None
+
+
+def lone_letter(factor: Factor) -> str:
+    """The letter that a factor without indices is; otherwise nothing."""
+    named = symbol(factor) if factor.is_a("LETTER", "WORD", "group") else None
+    return named.base if named is not None and not named.subs else ""
 
 
 def _token(node: Any) -> Token:
@@ -656,6 +853,7 @@ _KINDS: dict[str, Callable[[Formulas, Any, Scope], Node]] = {
     "bracket": Formulas._inside,
     "list": Formulas._list,
     "bars": Formulas._bars,
+    "angles": Formulas._angles,
     "relation": Formulas._relation,
     "both": Formulas._connected,
     "any": Formulas._connected,

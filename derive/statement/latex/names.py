@@ -9,7 +9,8 @@ from typing import Any
 from lark import Token, Tree
 
 from derive.record import record
-from derive.statement.language.lines import Declaration, Function, Line
+from derive.statement.language.lines import Declaration, Function, Item, Line
+from derive.statement.language.syntax import Name
 from derive.statement.latex.grammar import first, items
 from derive.statement.latex.tokens import GREEK, place_of, token
 from derive.text.source import Misread, Place
@@ -22,7 +23,10 @@ _SIGN_OF = {name: sign for sign, name in GREEK.items()}
 
 @dataclass
 class Factor:
-    """A factor of a product, with what stands beside it; ``sign`` stands before it, ``left`` are marks before it."""
+    """A factor of a product, with what stands beside it; ``left`` are marks before it.
+
+    ``sign`` is what stands between it and the factor before: ``/``, or the name of a sign for a product.
+    """
 
     atom: Token | Tree[Token]
     place: Place
@@ -49,11 +53,17 @@ class Symbol:
 
 @record
 class Known:
-    """What is known of a name: the word that declares it, and how many indices it has."""
+    """What is known of a name: the word that declares it, how many indices it has, and those of which sizes.
+
+    ``values`` are the entries of a size, and ``start`` is the number of the first; ``values`` of whole numbers are the
+    size whose entries they number.
+    """
 
     word: str
     arity: int = 0
     sizes: tuple[Any, ...] = ()
+    values: Any = None
+    start: Any = None
 
 
 def factors(term: Tree[Token]) -> list[Factor]:
@@ -62,7 +72,7 @@ def factors(term: Tree[Token]) -> list[Factor]:
     left: list[Any] = []
     for child in term.children:
         if isinstance(child, Token):
-            sign = "/" if child.type == "SLASH" else "*"
+            sign = "/" if child.type == "SLASH" else str(child)
             continue
         atom, *scripts = child.children
         made = Factor(atom, place_of(first(atom)))
@@ -71,14 +81,34 @@ def factors(term: Tree[Token]) -> list[Factor]:
                 made.subs.append(script)
             elif isinstance(script.children[1], Token) and script.children[1].type == "PRIME":
                 made.subs.append(script.children[1])
+            elif script.data == "sub":
+                made.subs.append(script.children[1])
             else:
-                (made.subs if script.data == "sub" else made.sups).append(script.children[1])
+                made.sups += _layer_and_transpose(script.children[1])
         if made.is_a("EMPTY"):
             left += made.sups
             continue
         found.append(replace(made, sign=sign, left=left))
         sign, left = "", []
     return found
+
+
+def _layer_and_transpose(node: Any) -> list[Any]:
+    r"""The two superscripts of ``W^{(1)\top}``, or the one of another symbol."""
+    inside = flat(content(node)) or []
+    if len(inside) == 2 and inside[0].is_a("bracket") and inside[1].is_a("TOP", "LETTER") and not inside[1].sign:
+        return [each.atom for each in inside]
+    return [node]
+
+
+def content(node: Any) -> Any:
+    """What stands in the braces of a group."""
+    while isinstance(node, Tree) and node.data == "group":
+        inner = node.children[1]
+        if not isinstance(inner, Tree) or len(inner.children) > 1:
+            break
+        node = inner.children[0]
+    return node
 
 
 def lone(node: Any) -> Factor | None:
@@ -170,10 +200,7 @@ def bracketed(node: Any) -> Any:
 
 def letters(node: Any) -> list[str]:
     """The letters of a formula that is nothing else, such as ``ij``; otherwise none."""
-    if isinstance(node, Tree) and node.data == "group":
-        inner = node.children[1]
-        node = inner.children[0] if isinstance(inner, Tree) and len(inner.children) == 1 else node
-    found = flat(node) or []
+    found = flat(content(node)) or []
     named = [symbol(f) for f in found if f.is_a("LETTER", "accent", "group")]
     plain = [s.base for s in named if s is not None and not s.subs and not s.sups and not s.left]
     return plain if len(plain) == len(found) else []
@@ -187,23 +214,38 @@ def word_of(node: Any) -> str:
     return str(factor.atom)
 
 
+def _known(word: str, item: Item) -> Known:
+    if word == "size":
+        return Known(word, 0, (), item.value, item.values)
+    return Known(word, len(item.sizes), item.sizes, item.values)
+
+
 class Names:
     """The names of a text: what declarations and equations make known."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.known: dict[str, Known] = {}
         self.functions: set[str] = set()
-        self.indices: set[str] = set()
+        declared = dict[str, Any]()
         for line in lines:
             if isinstance(line, Function):
                 self.functions.add(line.name.name)
             elif isinstance(line, Declaration) and line.word == "index":
-                self.indices |= {item.name.name for item in line.items}
+                declared |= {item.name.name: item.values for item in line.items}
             elif isinstance(line, Declaration) and line.word in DECLARING:
-                self.known |= {
-                    item.name.name: Known(line.word, len(item.sizes), item.sizes or (item.values,))
-                    for item in line.items
-                }
+                self.known |= {item.name.name: _known(line.word, item) for item in line.items}
+        self.indices = {*declared}
+        #: The indices of samples, which are declared as ``index n in N`` beside ``samples N``.
+        self.sample = {name for name, size in declared.items() if isinstance(size, Name) and self.counts(size.name)}
+
+    def counts(self, name: str) -> bool:
+        """Whether a name is the number of samples."""
+        return name in self.known and self.known[name].word == "samples"
+
+    def is_transpose(self, node: Any) -> bool:
+        r"""Whether a superscript is ``\top``, or a T that has no other meaning."""
+        factor = lone(node)
+        return factor is not None and (factor.is_a("TOP") or (letters(node) == ["T"] and "T" not in self.known))
 
     def find(self, base: str, marks: Sequence[str], place: Place) -> str | None:
         """The known name of a symbol. Raises Misread if there are two."""
@@ -288,16 +330,12 @@ class Names:
                 marks.append(word or "".join(found))
             elif found and all(letter in scope for letter in found):
                 above.append([content] if len(found) == 1 else list(flat_of(content)))
-            elif inner is not None and found != ["T"]:
+            elif inner is not None:
                 if not _reads(inner, scope):
                     raise Misread(named.place, self._no_layer(named, content))
                 above.append([inner])
-            elif found == ["T"] and "T" not in self.known:
-                raise Misread(
-                    named.place,
-                    "a transpose belongs to matrices and vectors, which are not read: write every symbol with its "
-                    r"indices, such as z_i = \sum_j W_{ij} x_j",
-                )
+            elif power is not None and self.is_transpose(power):
+                raise Misread(named.place, "a power stands after a transpose: put brackets around the transpose")
             elif power is not None:
                 raise Misread(named.place, "two exponents stand at one symbol: put brackets around the power")
             else:
@@ -342,8 +380,7 @@ class Names:
 
 def flat_of(node: Any) -> list[Any]:
     """The indices that are written without commas, each as a tree or token; a formula with signs is one."""
-    if isinstance(node, Tree) and node.data == "group" and len(node.children[1].children) == 1:
-        return flat_of(node.children[1].children[0])
+    node = content(node)
     found = flat(node)
     if found is None or not isinstance(node, Tree) or node.data != "expr":
         return [node]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lark import Token, Tree
 
@@ -21,10 +22,24 @@ from derive.statement.language.lines import (
     Stated,
     read_lines,
 )
-from derive.statement.language.syntax import Call, Name, Node, Over, Read, parts
+from derive.statement.language.syntax import Call, Name, Node, Over, Read, nodes, parts
+from derive.statement.latex.arrays import COLUMNS, ROWS, Arrays
 from derive.statement.latex.formulas import Binding, Formulas, check_conditions, known_function, read_alone
 from derive.statement.latex.grammar import first, items, parse
-from derive.statement.latex.names import DECLARING, Known, Names, Symbol, factors, letters, spellings, symbol
+from derive.statement.latex.names import (
+    DECLARING,
+    Known,
+    Names,
+    Symbol,
+    entries,
+    factors,
+    flat_of,
+    letters,
+    lone,
+    spellings,
+    symbol,
+    word_of,
+)
 from derive.statement.latex.tokens import GREEK, Equations, Found, place_of, token
 from derive.statement.latex.undeclared import Undeclared
 from derive.text.source import Misread, Piece, Place, logical_lines
@@ -67,9 +82,11 @@ class _Reader:
         applied = {name for row in rows for name in self._applied(row.right)}
         for row in rows:
             self._know(row, applied)
-        self.formulas = Formulas(self.names)
+        self.formulas = Formulas(self.names, self.lines.broken)
         self.left: dict[str, list[Binding]] = {}
-        ordered = _ordered([self._line(row) for row in rows])
+        self.reads: dict[str, set[str]] = {}
+        rows = [row for row in rows if not self._states_first(row)]
+        ordered = _error_last(self._lines(rows))
         self._miss(ordered)
         lines = self.lines.lines
         last = [line for line in lines if isinstance(line, Declaration) and line.word not in (*DECLARING, "index")]
@@ -111,10 +128,19 @@ class _Reader:
                 raise Misread(place_of(found.tokens[0]), "this is no equation, such as z_i = b_i")
             right = next((side for side in rest if not self._is_unknown(side)), rest[0])
             ranges = dict(self._range(tokens) for tokens in found.ranges)
-            return [Row(named, *self.names.stated(named), arguments, right, ranges) for named, arguments in heads]
+            return [Row(named, *self._stated(named), arguments, right, ranges) for named, arguments in heads]
         except Misread as problem:
             self._say(problem)
             return [self._lost(found.tokens)]
+
+    def _stated(self, named: Symbol) -> tuple[str, list[str]]:
+        """The name that an equation states and the letters of its indices; no name for ``x_{n0}``."""
+        try:
+            return self.names.stated(named)
+        except Misread:
+            if "0" in map(word_of, _below(named)):
+                return "", []
+            raise
 
     def _lost(self, tokens: list[Token]) -> Row:
         """An equation that cannot be read. What it may state is known, so that nothing more is said of it."""
@@ -182,6 +208,8 @@ class _Reader:
 
     def _know(self, row: Row, applied: set[str]) -> None:
         """Make a name known; a left side such as J(w) is a function if it is applied, and else one number."""
+        if not row.name:
+            return
         if row.arguments is not None and row.name not in applied:
             row.arguments = None
         if row.name in self.stated and row.right is not None:
@@ -191,27 +219,74 @@ class _Reader:
             row.right = None
         self.stated.add(row.name)
         if row.arguments is None:
-            self.names.known.setdefault(row.name, Known("equation", len(row.indices)))
+            self.names.known.setdefault(row.name, Known("equation", len(self._without_samples(row.indices))))
         else:
             self.names.functions.add(row.name)
 
+    def _without_samples(self, letters_: Sequence[str]) -> list[str]:
+        return [letter for letter in letters_ if letter not in self.names.sample]
+
+    def _states_first(self, row: Row) -> bool:
+        """Whether an equation such as ``x_0 = 1`` states an entry before those of a tensor, which is noted."""
+        named, letter = row.named, [x for part in _below(row.named) for x in letters(part)]
+        if row.right is None or "0" not in map(word_of, _below(named)) or self._without_samples(letter):
+            return False
+        try:
+            name = self.names.read(Symbol(named.base, named.place, (), named.sups, named.left), {})[0]
+            if name in (None, row.name) or self.names.known[name or ""].arity != 1:
+                return False
+            self.formulas.first[name or ""] = self.formulas.formula(row.right, {})
+        except Misread as problem:
+            self._say(problem)
+        self.names.known.pop(row.name, None)
+        return True
+
     # The formulas.
+
+    def _lines(self, rows: Sequence[Row]) -> list[Line]:
+        """The lines of equations, each after those that it reads: the axes of these must be known."""
+        found = list[Line]()
+        for row in rows:
+            self.reads.setdefault(row.name, self._reads(row))
+        for row in _in_order(rows, self.reads):
+            line = self._line(row)
+            found += [*self.formulas.before, line]
+            self.formulas.before.clear()
+        return found
 
     def _line(self, row: Row) -> Line:
         place, before = row.named.place, len(self.formulas.unknown)
-        name = Name(row.name, place)
+        name, arrays = Name(row.name, place), Arrays()
+        self.formulas.arrays = arrays
         bindings = {letter: Binding(letter) for letter in row.indices}
         try:
             if row.right is not None and row.arguments is not None:
                 scope = {letter: Binding(letter) for letter in row.arguments}
                 formula = self.formulas.formula(row.right, scope)
                 check_conditions(formula)
+                if arrays.axes(formula):
+                    raise Misread(
+                        place, f"{row.name} is a function of numbers, and its formula is a vector or a matrix"
+                    )
                 return Function(name, tuple(Name(a, place) for a in row.arguments), formula, place)
             if row.right is not None:
-                indices = tuple(self._left_index(letter, row, bindings) for letter in row.indices)
-                self.left.setdefault(row.name, list(bindings.values()))
+                left = {letter: self._left_index(letter, row, bindings) for letter in row.indices}
                 formula = self.formulas.formula(row.right, bindings)
+                arrays.check_sizes(formula, self.names.known)
+                axes = dict(zip(arrays.axes(formula), free := self._free(row), strict=False))
+                if ROWS in axes and COLUMNS in axes and self._without_samples(row.indices):
+                    raise Misread(
+                        place, "the right side is a matrix, and the left side has indices: write those of both"
+                    )
+                if axes.keys() == {COLUMNS}:
+                    raise Misread(place, "the right side is a row: transpose both sides")
+                formula = arrays.lettered(formula, axes, free)
                 self._check(row, formula)
+                of_samples = [letter for letter in left if bindings[letter].sample]
+                order = [*(letter for letter in left if letter not in of_samples), *axes.values(), *of_samples]
+                indices = tuple(left.get(letter, Name(letter, place)) for letter in order)
+                self.names.known[row.name] = Known("equation", len(order) - len(of_samples))
+                self.left.setdefault(row.name, [bindings.get(letter, Binding(letter)) for letter in order])
                 if len(self.formulas.unknown) > before:
                     self.lines.broken.add(row.name)
                 return Stated(name, indices, formula, place)
@@ -220,8 +295,19 @@ class _Reader:
         self.lines.broken.add(row.name)
         return Stated(name, tuple(Name(letter, place) for letter in row.indices), Read(row.name, (), place), place)
 
+    def _leads_to(self, name: str, found: set[str]) -> bool:
+        """Whether one of the tensors depends on another one."""
+        while (more := {*found}.union(*(self.reads.get(x, ()) for x in found))) != found:
+            found = more
+        return name in found
+
     def _check(self, row: Row, formula: Node) -> None:
         check_conditions(formula)
+        for call in nodes(formula):
+            of = call.arguments[0] if isinstance(call, Call) and call.name == "diff" else None
+            if isinstance(of, Read | Name) and self._leads_to(row.name, {of.name}):
+                said = "state the forward equations only, since the derivatives of the error are found"
+                raise Misread(call.place, rf"\partial is part of a derivative: {said}")
         if row.name in _names_in(formula):
             base = row.named.base
             raise Misread(
@@ -239,11 +325,28 @@ class _Reader:
                 message = r"the right side does not read it; a name of several letters is written L_{\text{CE}}"
             raise Misread(row.named.place, f"nothing says what the index {letter} runs over: {message}")
 
+    def _free(self, row: Row) -> Iterator[str]:
+        """Letters for the axes of arrays that mean nothing else in an equation."""
+        taken = {*self.names.known, *self.names.functions, *self.names.indices, *row.indices, *_tokens(row.right)}
+        return (x for x in itertools.chain("ijkpqrsuvabcd", (f"i{n}" for n in itertools.count(1))) if x not in taken)
+
+    def _reads(self, row: Row) -> set[str]:
+        """The names that the right side of an equation may read."""
+        found, scope = set[str](), dict.fromkeys(_tokens(row.right))
+        for tree in row.right.iter_subtrees() if row.right else ():
+            for each in factors(tree) if tree.data == "term" else map(lone, tree.children):
+                with contextlib.suppress(Misread):
+                    if each is not None and (named := symbol(each)) is not None:
+                        found.add(self.names.read(named, scope)[0] or "")
+        return found
+
     def _left_index(self, letter: str, row: Row, bindings: dict[str, Binding]) -> Node:
         place = row.named.place
+        bindings[letter].sample = letter in self.names.sample
         if letter not in row.ranges:
             return Name(letter, place)
         size, bindings[letter].size = self.formulas.upper(row.ranges[letter])
+        bindings[letter].sample |= size is None
         return Name(letter, place) if size is None else Over(letter, size, place)
 
     def _miss(self, lines: Sequence[Line]) -> None:
@@ -293,6 +396,19 @@ def _joined(tokens: list[Token], words: set[str]) -> list[Token]:
     return found
 
 
+def _below(named: Symbol) -> list[Any]:
+    """What stands below a symbol, letter by letter."""
+    return [part for sub in named.subs for entry in entries(sub) for part in flat_of(entry)]
+
+
+def _tokens(tree: Tree[Token] | None) -> set[str]:
+    return {str(each) for each in tree.scan_values(_is_token)} if tree else set()
+
+
+def _is_token(each: object) -> bool:
+    return isinstance(each, Token)
+
+
 def _gap(numbered: tuple[int, Token]) -> object:
     """A key that is the same for all letters that are written without a gap."""
     number, each = numbered
@@ -317,26 +433,26 @@ def _places(node: Node) -> Iterator[Place]:
         yield from _places(part)
 
 
-def _ordered(lines: list[Line]) -> list[Line]:
-    """The lines in an order in which each reads what is stated before, the error last."""
-    named = {line.name.name: line for line in lines if isinstance(line, Stated | Function)}
-    reads = {
-        id(line): {n for n in _names_in(line.formula) if n in named and n != line.name.name} for line in named.values()
-    }
-    found, done = list[Line](), set[str]()
+def _in_order(rows: Sequence[Row], reads: Mapping[str, set[str]]) -> list[Row]:
+    """The equations in an order in which each reads what is stated before."""
+    found, named = dict[str, Row](), {row.name: row for row in reversed(rows)}
 
-    def place(line: Line, above: tuple[str, ...]) -> None:
-        assert isinstance(line, Stated | Function)
-        if line.name.name in done or line.name.name in above:
+    def place(name: str, above: tuple[str, ...]) -> None:
+        if name in found or name in above:
             return
-        for name in sorted(reads.get(id(line), ()), key=list(named).index):
-            place(named[name], (*above, line.name.name))
-        done.add(line.name.name)
-        found.append(line)
+        for other in named:
+            if other in reads[name]:
+                place(other, (*above, name))
+        found[name] = named[name]
 
-    for line in lines:
-        place(line, ())
-    found += [line for line in lines if not any(line is other for other in found)]
-    read = {name for names in reads.values() for name in names}
-    ends = [line for line in found if isinstance(line, Stated) and not line.indices and line.name.name not in read]
-    return [line for line in found if line not in ends[-1:]] + ends[-1:]
+    for row in rows:
+        place(row.name, ())
+    return [*found.values(), *(row for row in rows if found[row.name] is not row)]
+
+
+def _error_last(lines: list[Line]) -> list[Line]:
+    """The lines with the error last: the last equation of a number that no other one reads."""
+    stated = [line for line in lines if isinstance(line, Stated | Function)]
+    read = {name for line in stated for name in _names_in(line.formula) if name != line.name.name}
+    ends = [line for line in stated if isinstance(line, Stated) and not line.indices and line.name.name not in read]
+    return [line for line in lines if line not in ends[-1:]] + ends[-1:]

@@ -58,11 +58,16 @@ _COMMANDS = _kinds(
     BIG="sum prod max min",
     FRAC="frac dfrac tfrac cfrac",
     ROOT="sqrt",
-    TIMES="cdot times ast",
-    SLASH="div",
-    LESS="le leq leqslant ge geq geqslant lt gt",
+    TIMES="cdot times ast odot circ had",
+    SLASH="div oslash",
+    TOP="top intercal tran",
+    PARTIAL="partial",
+    LESS="le leq leqslant ge geq geqslant lt gt ne neq",
     EQ="coloneqq equiv triangleq doteq",
     BAR="vert lvert rvert",
+    NORM="Vert lVert rVert",
+    LANGLE="langle",
+    RANGLE="rangle",
     COMMA="mid",
     LCURLY="lbrace",
     RCURLY="rbrace",
@@ -85,26 +90,40 @@ _COMMANDS = _kinds(
     font="mathbf boldsymbol bm mathcal mathit mathsf mathtt mathbb mathfrak mathscr mathnormal vec underline pmb bf rm",
     word="mathrm operatorname text textrm mbox textit textsf textup textnormal textbf hbox",
     define="newcommand renewcommand providecommand def let DeclareMathOperator newenvironment gdef edef",
-    matrix="top intercal odot circ otimes oplus oslash ominus lVert rVert Vert norm had ones tran bullet star dagger "
-    "langle rangle",
-    slope="nabla partial pd pdi",
+    matrix="otimes oplus ominus ones bullet star dagger",
+    slope="nabla",
     update="leftarrow gets rightarrow to mapsto longleftarrow",
     IN="in",
-    other="ne neq approx sim propto infty arg sup inf det forall exists notin",
+    other="approx sim propto infty arg sup inf det forall exists notin",
 )
 _SIGNS = {
     **{"+": "PLUS", "-": "MINUS", "−": "MINUS", "*": "TIMES", "/": "SLASH", "=": "EQ", "<": "LESS", ">": "LESS"},
     **{"(": "LPAR", ")": "RPAR", "[": "LSQUARE", "]": "RSQUARE", "{": "LBRACE", "}": "RBRACE", "_": "SUB", "^": "SUP"},
     **{",": "COMMA", ";": "COMMA", ".": "DOT", "|": "BAR", "'": "PRIME", "&": "AMP", "~": "skip", "·": "TIMES"},
-    **{"≤": "LESS", "≥": "LESS", "…": "DOTS", ":": "COLON", "!": "FACTORIAL"},
+    **{
+        "≤": "LESS",
+        "≥": "LESS",
+        "…": "DOTS",
+        "≠": "LESS",
+        "‖": "NORM",
+        "∂": "PARTIAL",
+        "⊙": "TIMES",
+        ":": "COLON",
+        "!": "FACTORIAL",
+    },
 }
 _ESCAPED = {**dict.fromkeys((r"\,", r"\;", r"\:", r"\!", "\\ ", "\\\t", r"\>", r"\/", "\\\n"), "skip"), r"\{": "LCURLY"}
-_ESCAPED |= {r"\}": "RCURLY", r"\\": "ROW", r"\|": "matrix", r"\[": "open", r"\]": "close", r"\(": "open"}
+_ESCAPED |= {r"\}": "RCURLY", r"\\": "ROW", r"\|": "NORM", r"\[": "open", r"\]": "close", r"\(": "open"}
 _ESCAPED |= {r"\)": "close", r"\-": "skip"}
 #: What is written for a token in the trees, where it differs.
 _PLAIN = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma"}
 _PLAIN |= {"widehat": "hat", "widetilde": "tilde", "overline": "bar", "≤": "<=", "≥": ">=", "lt": "<", "gt": ">"}
-_PLAIN |= {**dict.fromkeys(("le", "leq", "leqslant"), "<="), **dict.fromkeys(("ge", "geq", "geqslant"), ">=")}
+_PLAIN |= {**dict.fromkeys(("circ", "had", "⊙", "ast", "*"), "odot"), "·": "cdot"}
+_PLAIN |= {
+    **dict.fromkeys(("ne", "neq", "≠"), "!="),
+    **dict.fromkeys(("le", "leq", "leqslant"), "<="),
+    **dict.fromkeys(("ge", "geq", "geqslant"), ">="),
+}
 #: The words of a text between formulas.
 _WORDS = {**dict.fromkeys(("if", "for", "when"), "IF"), **dict.fromkeys(("otherwise", "else"), "OTHERWISE")}
 _WORDS |= {"and": "AND", "or": "OR"}
@@ -117,6 +136,10 @@ _MACROS = {
     "layi": r"{}^{(#1)}{#2}_{#3}",
     "layup": r"{}^{(#1)}{#2}^{#3}",
     "layiup": r"{}^{(#1)}{#2}_{#3}^{#4}",
+    "norm": r"\lVert #1 \rVert",
+    "abs": r"\lvert #1 \rvert",
+    "pd": r"\frac{\partial #1}{\partial #2}",
+    "pdi": r"\frac{\partial #1}{\partial #2}",
 }
 _REFUSED = {
     "matrix": "{} belongs to matrices and vectors, which are not read: write every symbol with its indices, such as "
@@ -129,7 +152,7 @@ _REFUSED = {
     "close": "{} ends a formula that does not begin",
 }
 _CLOSED = {"LPAR": "RPAR", "LSQUARE": "RSQUARE", "LCURLY": "RCURLY", "LBRACE": "RBRACE", "CASES": "ENDCASES"}
-_CLOSED["BARL"] = "BARR"
+_CLOSED |= {"BARL": "BARR", "NORML": "NORMR", "LANGLE": "RANGLE"}
 _BRACE_LIKE = ("LBRACE", "CASES")
 
 
@@ -339,20 +362,30 @@ def _is_open(tokens: Sequence[Token]) -> bool:
 
 
 def _barred(tokens: list[Token]) -> list[Token]:
-    """Tell opening bars from closing ones: a bar closes if one is open and it stands after an operand."""
-    found, opened = list[Token](), list[str]()
-    for each in tokens:
+    """Tell opening bars from closing ones: a bar closes if one is open and it stands after an operand.
+
+    Two bars without a gap are those of a norm, unless the first closes another one.
+    """
+    found, opened, rest = list[Token](), list[str](), tokens[::-1]
+    while rest:
+        each = rest.pop()
         kind = each.type
-        if kind == "BAR":
-            after = found[-1].type if found else ""
-            operand = after in ("NUMBER", "LETTER", "WORD", "PRIME", "BARR", *_CLOSED.values())
-            kind = "BARR" if operand and opened[-1:] == ["BARL"] else "BARL"
+        if kind == "BAR" and opened[-1:] != ["BARL"] and _is_bar(rest[-1:], each.end_pos):
+            rest.pop()
+            kind = "NORM"
+        if kind in ("BAR", "NORM"):
+            operand = found and found[-1].type in ("NUMBER", "LETTER", "WORD", "PRIME", *_CLOSED.values())
+            kind += "R" if operand and opened[-1:] == [f"{kind}L"] else "L"
         if kind in _CLOSED:
             opened.append(kind)
         elif kind in _CLOSED.values() and opened:
             opened.pop()
-        found.append(token(kind, str(each), each) if each.type == "BAR" else each)
+        found.append(token(kind, str(each), each))
     return found
+
+
+def _is_bar(tokens: Sequence[Token], at: int | None) -> bool:
+    return any(each.type == "BAR" and each.start_pos == at for each in tokens)
 
 
 def _check_brackets(tokens: Sequence[Token]) -> None:
@@ -362,13 +395,17 @@ def _check_brackets(tokens: Sequence[Token]) -> None:
             opened.append(each)
         elif each.type in _CLOSED.values():
             if not opened:
-                raise Misread(place_of(each), f"the bracket {each} closes none")
+                raise Misread(place_of(each), f"the bracket {_written(each)} closes none")
             before = opened.pop()
             if _CLOSED[before.type] != each.type:
-                said = f"a {before} in line {before.line}, column {before.column}"
-                raise Misread(place_of(each), f"the bracket {each} closes {said}")
+                said = f"a {_written(before)} in line {before.line}, column {before.column}"
+                raise Misread(place_of(each), f"the bracket {_written(each)} closes {said}")
     if opened:
-        raise Misread(place_of(opened[-1]), f"the bracket {opened[-1]} is not closed")
+        raise Misread(place_of(opened[-1]), f"the bracket {_written(opened[-1])} is not closed")
+
+
+def _written(bracket: Token) -> str:
+    return f"\\{bracket}" if bracket.isalpha() else str(bracket)
 
 
 class _Plain:
