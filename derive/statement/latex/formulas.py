@@ -29,7 +29,7 @@ from derive.statement.language.syntax import (
     Read,
     parts,
 )
-from derive.statement.latex.arrays import Arrays, put
+from derive.statement.latex.arrays import COLUMNS, ROWS, Arrays, put
 from derive.statement.latex.grammar import first, items
 from derive.statement.latex.names import (
     Factor,
@@ -336,6 +336,8 @@ class Formulas:
         word = lone(factor.atom)
         worded = word is not None and word.is_a("WORD")
         known = known_function(named.base) if worded else ""
+        if worded and called and named.base == "tr":
+            return "tr"
         if known or (named.base == "sigma" and after and not named.subs):
             return known or "sigmoid"
         if worded and called:
@@ -387,6 +389,11 @@ class Formulas:
             node, stop = self._next(found, at + 1, scope)
             self._check_end(found, stop, factor)
             arguments = (node,)
+        if name == "tr":
+            if len(arguments) != 1 or len(self.arrays.axes(arguments[0])) != 2:
+                raise Misread(factor.place, r"a trace is that of a matrix, such as \operatorname{tr}(A^\top B)")
+            node = self.arrays.total(put(arguments[0], {COLUMNS: ROWS}), [ROWS], factor.place)
+            return node, stop
         if subs:
             raise Misread(factor.place, f"the index of {factor.atom} has no meaning: write another base by a quotient")
         node = Call(name, arguments, (), factor.place)
@@ -631,7 +638,10 @@ class Formulas:
 
     def _list(self, node: Tree[Token], scope: Scope) -> Node:
         if len(node.children) > 1:
-            raise Misread(place_of(_token(node.children[1])), "a comma has no meaning in these brackets")
+            raise Misread(
+                place_of(_token(node.children[1])),
+                "a comma has no meaning in these brackets: instead of W [h, x], with two vectors, write U h + V x",
+            )
         return self.formula(node.children[0], scope)
 
     def _bars(self, node: Tree[Token], scope: Scope) -> Node:

@@ -245,7 +245,9 @@ class Names:
     def is_transpose(self, node: Any) -> bool:
         r"""Whether a superscript is ``\top``, or a T that has no other meaning."""
         factor = lone(node)
-        return factor is not None and (factor.is_a("TOP") or (letters(node) == ["T"] and "T" not in self.known))
+        return factor is not None and (
+            factor.is_a("TOP") or ((letters(node) or [word_of(node)]) == ["T"] and "T" not in self.known)
+        )
 
     def find(self, base: str, marks: Sequence[str], place: Place) -> str | None:
         """The known name of a symbol. Raises Misread if there are two."""
@@ -341,7 +343,10 @@ class Names:
             else:
                 power = node
         below = [self._group(entry, scope) for sub in named.subs for entry in entries(sub)]
-        name = self._below(named, marks, below)
+        name = self._below(named, marks, below, scope)
+        if name is None and (number := word_of(power) if power is not None else "").isdigit():
+            name = self.find(named.base, [number, *marks], named.place)  # as of \sigma_B^2 that is stated
+            power = power if name is None else None
         return name, marks, [*below, *above], power
 
     def _group(self, entry: Any, scope: Mapping[str, Any]) -> list[Any]:
@@ -357,7 +362,15 @@ class Names:
             "left or that a sum runs over"
         )
 
-    def _below(self, named: Symbol, marks: list[str], below: list[list[Any]]) -> str | None:
+    def _may_be_entry(self, name: str, group: list[Any], scope: Mapping[str, Any]) -> bool:
+        """Whether the letters below a symbol may be indices of this equation, whole numbers or integer inputs."""
+        if not all(map(letters, group)):
+            starts = [self.known[s.name].start for s in self.known[name].sizes if getattr(s, "name", "") in self.known]
+            return word_of(group[0]) != "0" or any(starts)
+        found = [x for part in group for x in letters(part)]
+        return all(x in scope or (x in self.known and self.known[x].word in ("size", "input")) for x in found)
+
+    def _below(self, named: Symbol, marks: list[str], below: list[list[Any]], scope: Mapping[str, Any]) -> str | None:
         """Take the marks out of the subscripts, and return the known name."""
         while below and below[0] and word_of(below[0][0]) and not word_of(below[0][0]).isdigit():
             marks.append(word_of(below[0].pop(0)))
@@ -370,7 +383,7 @@ class Names:
                 other = self.find(named.base, [*marks, mark], named.place) if mark else None
                 if other is None:
                     continue
-                if own is not None:
+                if own is not None and self._may_be_entry(own, group, scope):
                     raise Misread(named.place, f"this may be {other} or an entry of {own}: rename one of them")
                 marks.append(mark)
                 below[:1] = [kept] if kept else []

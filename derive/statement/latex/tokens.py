@@ -6,7 +6,6 @@ r"""LaTeX as tokens: lexed by lark, without what only concerns the layout, and c
 
 from __future__ import annotations
 
-import functools
 import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -87,8 +86,9 @@ _COMMANDS = _kinds(
     group="label tag hspace vspace phantom hphantom vphantom color ref eqref cite why",
     see="boxed mathord mathbin mathrel mathop ingreen inred mathclose mathopen",
     coloured="textcolor mathcolor colorbox",
-    font="mathbf boldsymbol bm mathcal mathit mathsf mathtt mathbb mathfrak mathscr mathnormal vec underline pmb bf rm",
-    word="mathrm operatorname text textrm mbox textit textsf textup textnormal textbf hbox",
+    font="mathbf boldsymbol bm mathit mathsf mathnormal vec underline pmb bf rm",
+    word="mathcal mathtt mathbb mathfrak mathscr mathrm operatorname text textrm mbox textit textsf textup textnormal "
+    "textbf hbox",
     define="newcommand renewcommand providecommand def let DeclareMathOperator newenvironment gdef edef",
     matrix="otimes oplus ominus ones bullet star dagger",
     slope="nabla",
@@ -184,12 +184,12 @@ class Equations:
         self.problems: list[tuple[Place, str]] = []
         self.comments: list[Piece] = []
         self.found: list[Found] = []
-        self.defined: set[str] = set()
+        self.macros = {name: [*_LEXER.lex(body)] for name, body in _MACROS.items()}
         try:
             if len(text) > MAX_CHARACTERS:
                 raise Misread(Place(1, 1), f"the text has more than {MAX_CHARACTERS} characters, which is the limit")
             for display in self._displays(self._lexed(text)):
-                self._equations(list(_limited(_Plain(display, self.defined, self.problems).tokens())))
+                self._equations(list(_limited(_Plain(display, self.macros, self.problems).tokens())))
         except Misread as problem:
             self.problems.append((problem.place, problem.message))
 
@@ -223,10 +223,10 @@ class Equations:
                 inline.append(tokens[at + 1 : stop])
                 at = stop + 1
             else:
-                outside.append(tokens[at])
-                if tokens[at].type == "COMMAND" and _COMMANDS.get(tokens[at][1:]) == "define":
-                    self.defined |= {t[1:] for t in tokens[at + 1 : at + 3] if t.type == "COMMAND"}
-                at += 1
+                name, body, stop = _definition(tokens, at)
+                self.macros |= {name: body} if name else {}
+                outside += tokens[at : at + 1] if stop == at + 1 else ()
+                at = stop
         yield from displayed or inline or [outside]
 
     def _display(self, tokens: list[Token], at: int) -> tuple[int | None, str]:
@@ -414,8 +414,8 @@ class _Plain:
     A token of the type BROKEN stands for each one that is refused; what is wrong with it goes to ``problems``.
     """
 
-    def __init__(self, tokens: list[Token], defined: set[str], problems: list[tuple[Place, str]]) -> None:
-        self.tokens_, self.defined, self.problems = tokens[::-1], defined, problems
+    def __init__(self, tokens: list[Token], macros: dict[str, list[Token]], problems: list[tuple[Place, str]]) -> None:
+        self.tokens_, self.macros, self.problems = tokens[::-1], macros, problems
         self.environments: list[Token] = []
         self.refused: set[str] = set()
         self.expanded = 0
@@ -486,16 +486,19 @@ class _Plain:
             yield token(kind, _PLAIN.get(each, str(each)), each)
 
     def _command(self, each: Token, name: str) -> Iterator[Token]:
-        kind = _COMMANDS.get(name)
-        if kind is None and name in ("begin", "end"):
+        kind = None if name in self.macros else _COMMANDS.get(name)
+        if name in ("begin", "end"):
             yield from self._environment(each, name)
-        elif name in _MACROS:
-            self._expand(each, _MACROS[name])
+        elif name in self.macros:
+            self._expand(each, self.macros[name])
         elif kind is None:
             raise Misread(place_of(each), self._unknown(name))
         elif kind == "define":
-            self._definition(each)
-            raise Misread(place_of(each), f"\\{name} is not carried out: write in the equations what it stands for")
+            defined, body, stop = _definition([each, *self.tokens_[: -MAX_TEXT - 9 : -1]], 0)
+            if not defined:
+                raise Misread(place_of(each), f"\\{name} is not carried out: write in the equations what it stands for")
+            self.macros[defined] = body
+            del self.tokens_[len(self.tokens_) + 1 - stop :]
         elif kind == "size":
             if self.tokens_[-1:] == ["."] or each.start_pos in self.unpaired:
                 self.tokens_.pop()
@@ -525,9 +528,7 @@ class _Plain:
             yield token(kind, _PLAIN.get(name, name), each)
 
     def _unknown(self, name: str) -> str:
-        if name in self.defined:
-            return f"\\{name} is defined in the text, and definitions are not carried out: write what it stands for"
-        meant = misspelled(name, [known for known in (*_COMMANDS, *_MACROS) if known[0] == name[0]])
+        meant = misspelled(name, [known for known in (*_COMMANDS, *self.macros) if known[0] == name[0]])
         hint = f"did you mean \\{meant}?" if meant else rf"write a function as \operatorname{{{name}}}(z_i)"
         return f"\\{name} is no known command: {hint}"
 
@@ -553,27 +554,18 @@ class _Plain:
             found.append(inner)
         raise Misread(place_of(first), "the bracket { is not closed")
 
-    def _definition(self, each: Token) -> None:
-        """Skip what a definition consists of: the name, the number of arguments, and what it stands for."""
-        self._group(each)
-        while self.tokens_ and self.tokens_[-1] in ("[", "{"):
-            if self.tokens_[-1] == "{":
-                self._group(each)
-                return
-            while self.tokens_ and self.tokens_.pop() != "]":
-                pass
-
-    def _expand(self, each: Token, template: str) -> None:
+    def _expand(self, each: Token, body: Sequence[Token]) -> None:
         arguments = dict[str, list[Token]]()
-        made, lexed = list[Token](), _template(template)
+        made = list[Token]()
         self.expanded += 1
         if self.expanded > MAX_EXPANDED:
             self.tokens_.clear()
             raise Misread(place_of(each), f"more than {MAX_EXPANDED} macros are expanded")
-        for before, part in zip(["", *lexed], lexed, strict=False):
+        for number in sorted({part[0] for before, part in itertools.pairwise(body) if before == "#"}):
+            arguments[number] = self._group(each)
+        for before, part in zip(["", *body], body, strict=False):
             if before == "#":
-                arguments.setdefault(part, self._group(each))
-                made += arguments[part]
+                made += arguments[part[0]]
             elif part != "#":
                 made.append(token(part.type, str(part), each))
         self.tokens_ += made[::-1]
@@ -613,7 +605,7 @@ class _Plain:
                 stop = next((n for n, t in enumerate(inner) if t == "$"), len(inner))
                 yield from _said(words, each)
                 words = []
-                yield from _Plain(inner[:stop], self.defined, self.problems).tokens()
+                yield from _Plain(inner[:stop], self.macros, self.problems).tokens()
                 inner = inner[stop + 1 :]
             elif part.type in ("LETTERS", "NUMBER") or part in ("-", "'", r"\_"):
                 near = words and words[-1].end_pos == part.start_pos
@@ -637,9 +629,23 @@ class _Plain:
         yield from _said(words, each)
 
 
-@functools.cache
-def _template(text: str) -> tuple[Token, ...]:
-    return tuple(_LEXER.lex(text))
+def _definition(tokens: Sequence[Token], at: int) -> tuple[str, list[Token], int]:
+    """The name and the body of the macro that is defined at a token, and where the definition ends; no name if none."""
+    word = tokens[at][1:] if _COMMANDS.get(tokens[at][1:]) == "define" else ""
+    bare = [n for n in range(at + 1, min(at + 5, len(tokens))) if tokens[n] not in ("{", "*")]
+    if not word or word in ("let", "newenvironment") or not bare or tokens[bare[0]].type != "COMMAND":
+        return "", [], at + 1
+    opening = bare[0] + 1 + (tokens[bare[0] + 1 : bare[0] + 2] == ["}"])
+    while opening < len(tokens) and tokens[opening] != "{":
+        opening += 1
+    depth = 0
+    for stop in range(opening, min(opening + MAX_TEXT, len(tokens))):
+        depth += (tokens[stop] == "{") - (tokens[stop] == "}")
+        if not depth:
+            body = list(tokens[opening + 1 : stop])
+            operator = [*_LEXER.lex(r"\operatorname{}")] if word == "DeclareMathOperator" else []
+            return tokens[bare[0]][1:], [*operator[:2], *body, *operator[2:]], stop + 1
+    return "", [], at + 1
 
 
 def _unpaired(tokens: Sequence[Token]) -> set[int | None]:
@@ -659,7 +665,7 @@ def _said(words: list[Token], at: Token) -> Iterator[Token]:
     """The words of a text: one is a name, or says how formulas go together; of several, the first or last may."""
     if len(words) == 1:
         (word,) = words
-        kind = _WORDS.get(word.lower(), "WORD" if len(word) > 1 or word.isdigit() else "LETTER")
+        kind = _WORDS.get(word.lower(), "WORD")
         yield token("NUMBER" if word.isdigit() else kind, str(word), word)
         return
     for word in (words[0], words[-1]) if words else ():
