@@ -547,12 +547,13 @@ class Formulas:
         if made not in self.names.known:
             if size is None:
                 raise Misread(index.place, f"which axis has the entry 0 of {name}? Write a sum from 0 first")
-            place, letter = index.place, "i"
-            one = Call("delta", (Name(letter, place), _number_at(0, place)), (), place)
-            rest = Chain(one, (("*", self.first[name], place),), place)
-            whole = Chain(Read(name, (Name(letter, place),), place), (("+", rest, place),), place)
+            place = index.place
+            begin, i, j = _number_at(0, place), Name("i", place), Name("j", place)
+            same = Chain(Read(name, (j,), place), (("*", Call("delta", (i, j), (), place), place),), place)
+            one = Chain(self.first[name], (("*", Call("delta", (i, begin), (), place), place),), place)
+            whole = Chain(Call("sum", (same, j), (), place), (("+", one, place),), place)
             self.names.known[made] = Known("first", 1)
-            self.before.append(Stated(Name(made, place), (Over(letter, size, place),), whole, place))
+            self.before.append(Stated(Name(made, place), (Over("i", size, place),), whole, place))
         return made
 
     def _is_number(self, named: Symbol) -> bool:
