@@ -513,7 +513,13 @@ class Formulas:
         if name in self.first and not missing:
             name = self._with_first(name, indices, scope)
         node = Read(name, indices, named.place) if indices else Name(name, named.place)
-        if known is not None and missing > 0 and name not in self.broken:
+        if known is not None and missing > 0 and len(ones := self._single(known)) == missing:
+            numbers = tuple(_number_at(1, named.place) for _ in ones)
+            own = [*indices[: len(indices) - len(of_samples)]]
+            for n, number in zip(ones, numbers, strict=True):
+                own.insert(n, number)
+            node = Read(name, (*own, *of_samples), named.place)
+        elif known is not None and missing > 0 and name not in self.broken:
             if missing > 2:
                 sides = "ijkpqr"[: known.arity]
                 said = f"{named.base} has {known.arity} axes: write its entries, such as {named.base}_{{{sides}}}"
@@ -523,6 +529,14 @@ class Formulas:
             assert isinstance(read, Read)
             node = Read(name, (*read.indices, *of_samples), named.place)
         return node if power is None else self._raised(node, power, scope)
+
+    def _single(self, known: Known) -> list[int]:
+        """The axes of a tensor that have one entry, and no index where others are read."""
+        sizes = [
+            self.names.known[s.name].values if isinstance(s, Name) and s.name in self.names.known else s
+            for s in known.sizes
+        ]
+        return [n for n, size in enumerate(sizes) if _is_whole(size, 1)]
 
     def _inputs(self, groups: list[list[Any]], scope: Scope) -> list[str]:
         """The inputs of one number with respect to which a symbol such as ``u_{xx}`` is a derivative."""

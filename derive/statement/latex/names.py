@@ -180,7 +180,8 @@ def spellings(base: str, marks: Sequence[str] = ()) -> Iterator[str]:
     """
     letter, _, rest = base.partition("_")
     sign = _SIGN_OF.get(letter)
-    bases = [base, f"{sign}_{rest}" if rest else sign] if sign else [base]
+    letters_ = [letter, *([sign] if sign else []), *(["eps"] if letter == "epsilon" else [])]
+    bases = [f"{name}_{rest}" if rest else name for name in letters_]
     joints = ("", "_") if all(mark.isdigit() for mark in marks) else ("_", "")
     for name in bases:
         for joint in joints if marks else joints[:1]:
@@ -241,6 +242,10 @@ class Names:
     def counts(self, name: str) -> bool:
         """Whether a name is the number of samples."""
         return name in self.known and self.known[name].word == "samples"
+
+    def is_input(self, name: str) -> bool:
+        """Whether a name is that of an input without axes."""
+        return name in self.known and self.known[name].word == "input" and not self.known[name].arity
 
     def is_transpose(self, node: Any) -> bool:
         r"""Whether a superscript is ``\top``, or a T that has no other meaning."""
@@ -372,7 +377,10 @@ class Names:
 
     def _below(self, named: Symbol, marks: list[str], below: list[list[Any]], scope: Mapping[str, Any]) -> str | None:
         """Take the marks out of the subscripts, and return the known name."""
-        while below and below[0] and word_of(below[0][0]) and not word_of(below[0][0]).isdigit():
+        own = self.find(named.base, marks, named.place)
+        while below and below[0] and (word := word_of(below[0][0])) and not word.isdigit():
+            if own and self.is_input(word) and not self.find(named.base, [*marks, word], named.place):
+                break
             marks.append(word_of(below[0].pop(0)))
             if not below[0]:
                 below.pop(0)

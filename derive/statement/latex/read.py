@@ -28,6 +28,7 @@ from derive.statement.latex.formulas import Binding, Formulas, check_conditions,
 from derive.statement.latex.grammar import first, items, parse
 from derive.statement.latex.names import (
     DECLARING,
+    Factor,
     Known,
     Names,
     Symbol,
@@ -126,7 +127,8 @@ class _Reader:
                 rest = rest[1:]
             if not rest:
                 raise Misread(place_of(found.tokens[0]), "this is no equation, such as z_i = b_i")
-            right = next((side for side in rest if not self._is_unknown(side)), rest[0])
+            known = [side for side in rest if not self._is_unknown(side)] or rest[:1]
+            right = known[-1 if heads[0][1] is not None and len(heads[0][1]) == 1 else 0]
             ranges = dict(self._range(tokens) for tokens in found.ranges)
             return [Row(named, *self._stated(named), arguments, right, ranges) for named, arguments in heads]
         except Misread as problem:
@@ -332,12 +334,20 @@ class _Reader:
 
     def _reads(self, row: Row) -> set[str]:
         """The names that the right side of an equation may read."""
-        found, scope = set[str](), dict.fromkeys(_tokens(row.right))
-        for tree in row.right.iter_subtrees() if row.right else ():
-            for each in factors(tree) if tree.data == "term" else map(lone, tree.children):
-                with contextlib.suppress(Misread):
-                    if each is not None and (named := symbol(each)) is not None:
-                        found.add(self.names.read(named, scope)[0] or "")
+        found, scope, rest = set[str](), dict.fromkeys(_tokens(row.right)), list[Any]([row.right])
+        while rest:
+            node = rest.pop()
+            if isinstance(node, Tree) and node.data not in ("term", "accent", "group"):
+                rest += node.children
+            elif node is not None:
+                is_term = isinstance(node, Tree) and node.data == "term"
+                for each in factors(node) if is_term else [Factor(node, row.named.place)]:
+                    named = None
+                    with contextlib.suppress(Misread):
+                        named = symbol(each)
+                        found.add(self.names.read(named, scope)[0] or "" if named is not None else "")
+                    inner = each.atom.children if named is None and isinstance(each.atom, Tree) else ()
+                    rest += [*inner, *each.subs, *each.sups, *each.left]
         return found
 
     def _left_index(self, letter: str, row: Row, bindings: dict[str, Binding]) -> Node:
