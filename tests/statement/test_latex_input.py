@@ -388,7 +388,7 @@ REFUSED = [
     (r"z_i = \sigmma(b_i)", 7, r"\sigmma is no known command: did you mean \sigma?"),
     (r"z_i = \foo(b_i)", 7, r"\foo is no known command: write a function as \operatorname{foo}(z_i)"),
     (r"z_i = \operatorname{foo}(b_i)", 21, "foo is no known function: state it, such as foo(x) = x^2, or declare it"),
-    (r"z_i = b_i \let\W=V", 11, r"\let is not carried out: write in the equations what it stands"),
+    (r"z_i = b_i \let c", 11, r"\let is not carried out: write in the equations what it stands"),
     (r"z_i = \frac{\partial E}{\partial b_i}", 7, r"\partial is part of a derivative: state the forward equations"),
     (r"z_i \leftarrow b_i", 5, r"\leftarrow is no equals sign: state the forward equations only, such as z_i = b_i"),
     (

@@ -41,10 +41,10 @@ class Arrays:
         self.numbers = itertools.count(3)
         self.any = False
 
-    def read(self, name: str, indices: tuple[Node, ...], number: int, place: Place) -> Node:
-        """A tensor of which a number of indices is not written: one is a column, two are a matrix."""
+    def open(self, number: int, place: Place) -> list[Name]:
+        """The indices of the axes that a symbol is read without: of one, as a column, or of two."""
         self.any = True
-        return Read(name, (*indices, *(Name(axis, place) for axis in (ROWS, COLUMNS)[:number])), place)
+        return [Name(axis, place) for axis in (ROWS, COLUMNS)[:number]]
 
     def axes(self, node: Node) -> tuple[str, ...]:
         """The axes of a formula; none for a number."""

@@ -60,13 +60,18 @@ _OTHER = {"ln": "log", "sgn": "sign", "sg": "stop_gradient", "stopgrad": "stop_g
 class Binding:
     """An index where it is bound: the size that a limit gives it, and the name of that size, for proposals.
 
-    ``sample`` is whether it runs over the samples, ``zero`` whether it begins at 0.
+    ``sample`` is whether it runs over the samples, ``zero`` the size that begins at 0, ``name`` the letter in the text
+    language, where the one in LaTeX may be a size.
     """
 
     letter: str
     size: str = ""
     sample: bool = False
     zero: Node | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.letter
 
 
 Scope = Mapping[str, Binding]
@@ -92,6 +97,8 @@ class Formulas:
         self.read: list[tuple[str, tuple[Binding | None, ...]]] = []
         self.nested = 0
         self.arrays = Arrays()
+        #: Letters that mean nothing else in the equation.
+        self.free: Iterator[str] = iter(())
         #: The tensors of which an equation states entry 0, with that entry, and the lines that put it before others.
         self.first: dict[str, Node] = {}
         self.before: list[Stated] = []
@@ -220,10 +227,10 @@ class Formulas:
             node = self._product(body, inner)
         for _, binding, other in bound:
             if other is not None:
-                node = self._without(name, node, binding.letter, self.formula(other, scope), factor.place)
+                node = self._without(name, node, binding.name, self.formula(other, scope), factor.place)
         alone = {*read_alone(node)}
         for index, binding, _ in bound:
-            if isinstance(index, Name) and binding.letter not in {*alone, *self.names.indices}:
+            if isinstance(index, Name) and binding.name not in {*alone, *self.names.indices}:
                 letter = binding.letter
                 message = rf"write its limits, such as \{name}_{{{letter}=1}}^{{n}}"
                 raise Misread(index.place, f"nothing says what the index {letter} runs over: {message}")
@@ -261,15 +268,21 @@ class Formulas:
         if limit is None and lower is not None:
             raise Misread(place, f"the upper limit of {found[0]} is missing, such as \\sum_{{{found[0]}=1}}^{{n}}")
         where = place_of(first(entry))
-        taken = next((x for x in found if x in self.names.known), None)
-        if taken is not None:
-            raise Misread(where, f"{taken} is declared, and cannot be an index too: choose another letter")
         if limit is None:
-            return [(Name(x, where), Binding(x, sample=x in self.names.sample), without) for x in found]
+            named = [(x, self.named(x, where)) for x in found]
+            return [(Name(y, where), Binding(x, sample=x in self.names.sample, name=y), without) for x, y in named]
         letter, start = found[0], "1" if lower is None else word_of(lower)
         size, said = self._size(limit, start, where)
-        binding = Binding(letter, said, size is None, size if start == "0" else None)
-        return [(Name(letter, where) if size is None else Over(letter, size, where), binding, without)]
+        name = self.named(letter, where)
+        binding = Binding(letter, said, size is None, size if start == "0" else None, name)
+        return [(Name(name, where) if size is None else Over(name, size, where), binding, without)]
+
+    def named(self, letter: str, place: Place) -> str:
+        """The letter of an index in the text language: another one if sizes or functions have it."""
+        known = self.names.known.get(letter)
+        if known is not None and known.word not in ("size", "samples"):
+            raise Misread(place, f"{letter} is declared, and cannot be an index too: choose another letter")
+        return letter if known is None and letter not in self.names.functions else next(self.free)
 
     def _size(self, limit: Any, start: str, place: Place) -> tuple[Node | None, str]:
         """The size that an index with limits runs over; None for the samples."""
@@ -415,7 +428,8 @@ class Formulas:
         if len(items(inner)) != 1:
             raise Misread(factor.place, f"{name} has one argument, such as {name}_i(z_i)")
         named = lone(inner.children[0])
-        over = [x for sub in (*factor.subs, *argument.subs) for e in entries(sub) for x in letters(e)]
+        below = [x for sub in (*factor.subs, *argument.subs) for e in entries(sub) for x in letters(e)]
+        over = [scope[x].name if x in scope else x for x in below]
         if argument.subs and named is not None and (tensor := symbol(named)) is not None:
             inner_node = self._symbol(
                 Symbol(tensor.base, tensor.place, (*tensor.subs, *argument.subs), tensor.sups, tensor.left), scope
@@ -427,7 +441,7 @@ class Formulas:
             inner_node = put(inner_node, dict(zip(axes, over, strict=False)))
             over = over[-1:] or [axes[-1]]
         if not over:
-            over = sorted({x for x in read_alone(inner_node) if x in scope})
+            over = sorted({*read_alone(inner_node)} & {b.name for b in scope.values()})
         if len(over) != 1:
             raise Misread(factor.place, rf"over which index does this go? Write it, such as \mathrm{{{name}}}_i(z_i)")
         if factor.sups or argument.sups:
@@ -486,7 +500,7 @@ class Formulas:
 
     def _symbol(self, named: Symbol, scope: Scope) -> Node:
         if named.base in scope and not named.subs and not named.left:
-            node: Node = Name(named.base, named.place)
+            node: Node = Name(scope[named.base].name, named.place)
             for power in named.sups:
                 node = self._raised(node, power, scope)
             return node
@@ -513,21 +527,18 @@ class Formulas:
         if name in self.first and not missing:
             name = self._with_first(name, indices, scope)
         node = Read(name, indices, named.place) if indices else Name(name, named.place)
-        if known is not None and missing > 0 and len(ones := self._single(known)) == missing:
-            numbers = tuple(_number_at(1, named.place) for _ in ones)
-            own = [*indices[: len(indices) - len(of_samples)]]
-            for n, number in zip(ones, numbers, strict=True):
-                own.insert(n, number)
-            node = Read(name, (*own, *of_samples), named.place)
-        elif known is not None and missing > 0 and name not in self.broken:
-            if missing > 2:
+        if known is not None and missing > 0 and name not in self.broken:
+            own = list(indices[: len(indices) - len(of_samples)])
+            if len(ones := self._single(known)) == missing:
+                for n in ones:
+                    own.insert(n, _number_at(1, named.place))
+            elif missing > 2:
                 sides = "ijkpqr"[: known.arity]
                 said = f"{named.base} has {known.arity} axes: write its entries, such as {named.base}_{{{sides}}}"
                 raise Misread(named.place, said)
-            own = indices[: len(indices) - len(of_samples)]
-            read = self.arrays.read(name, own, missing, named.place)
-            assert isinstance(read, Read)
-            node = Read(name, (*read.indices, *of_samples), named.place)
+            else:
+                own += self.arrays.open(missing, named.place)
+            node = Read(name, (*own, *of_samples), named.place)
         return node if power is None else self._raised(node, power, scope)
 
     def _single(self, known: Known) -> list[int]:
@@ -552,7 +563,8 @@ class Formulas:
     def _with_first(self, name: str, indices: tuple[Node, ...], scope: Scope) -> str:
         """The tensor that has an entry 0 before those of another one, if an index begins at 0."""
         index = indices[0]
-        size = scope[index.name].zero if isinstance(index, Name) and index.name in scope else None
+        binding = self._binding(index, scope)
+        size = binding.zero if binding is not None else None
         zero = isinstance(index, Number) and index.value == 0
         if size is None and not zero:
             return name
@@ -591,7 +603,8 @@ class Formulas:
         return Call("exp", (self.formula(named.sups[0], scope),), (), named.place)
 
     def _binding(self, node: Node, scope: Scope) -> Binding | None:
-        return scope.get(node.name) if isinstance(node, Name) else None
+        named = (b for b in scope.values() if isinstance(node, Name) and b.name == node.name)
+        return next(named, None)
 
     def _indices(self, groups: list[list[Any]], known: Any, scope: Scope) -> tuple[Node, ...]:
         """The indices of a symbol: letters without commas are one each, as far as its axes allow."""

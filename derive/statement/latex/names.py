@@ -227,6 +227,8 @@ class Names:
     def __init__(self, lines: Iterable[Line]) -> None:
         self.known: dict[str, Known] = {}
         self.functions: set[str] = set()
+        #: The tensors whose letter is also that of a number, as of ``E = \\sum_n E_n``.
+        self.each: dict[str, str] = {}
         declared = dict[str, Any]()
         for line in lines:
             if isinstance(line, Function):
@@ -352,6 +354,8 @@ class Names:
         if name is None and (number := word_of(power) if power is not None else "").isdigit():
             name = self.find(named.base, [number, *marks], named.place)  # as of \sigma_B^2 that is stated
             power = power if name is None else None
+        if below or above:
+            name = self.each.get(name or "", name)
         return name, marks, [*below, *above], power
 
     def _group(self, entry: Any, scope: Mapping[str, Any]) -> list[Any]:

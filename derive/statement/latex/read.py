@@ -36,7 +36,6 @@ from derive.statement.latex.names import (
     factors,
     flat_of,
     letters,
-    lone,
     spellings,
     symbol,
     word_of,
@@ -75,7 +74,7 @@ class _Reader:
         self.lines = read_lines(logical_lines(_declared(text, comments, declarations)), problems)
         self._check_declared()
         self.names = Names(self.lines.lines)
-        self.stated: set[str] = set()
+        self.stated: dict[str, Row] = {}
         words = self._words(found.found)
         for each in found.found:
             each.tokens = _joined(each.tokens, words)
@@ -214,16 +213,27 @@ class _Reader:
             return
         if row.arguments is not None and row.name not in applied:
             row.arguments = None
-        if row.name in self.stated and row.right is not None:
+        before = self.stated.get(row.name)
+        if before is not None and bool(before.indices) != bool(row.indices):
+            each = row if row.indices else before
+            self.names.each[row.name] = each.name = next(x for x in self._names_of_each(row.name))
+            self.names.known[before.name] = Known("equation", len(self._without_samples(before.indices)))
+            if each is before:
+                del self.names.known[row.name]
+                self.stated[each.name] = each
+        elif before is not None and row.right is not None:
             base = row.named.base
             numbered = f"number its layers, as {base}^{{(1)}} and {base}^{{(2)}}, or choose another letter"
             self._say(Misread(row.named.place, f"{row.name} is stated twice: {numbered}"))
             row.right = None
-        self.stated.add(row.name)
+        self.stated[row.name] = row
         if row.arguments is None:
             self.names.known.setdefault(row.name, Known("equation", len(self._without_samples(row.indices))))
         else:
             self.names.functions.add(row.name)
+
+    def _names_of_each(self, name: str) -> Iterator[str]:
+        return (x for x in (f"{name}_each{'_' * n}" for n in itertools.count()) if x not in self.names.known)
 
     def _without_samples(self, letters_: Sequence[str]) -> list[str]:
         return [letter for letter in letters_ if letter not in self.names.sample]
@@ -258,8 +268,8 @@ class _Reader:
 
     def _line(self, row: Row) -> Line:
         place, before = row.named.place, len(self.formulas.unknown)
-        name, arrays = Name(row.name, place), Arrays()
-        self.formulas.arrays = arrays
+        name, arrays, free = Name(row.name, place), Arrays(), self._free(row)
+        self.formulas.arrays, self.formulas.free = arrays, free
         bindings = {letter: Binding(letter) for letter in row.indices}
         try:
             if row.right is not None and row.arguments is not None:
@@ -275,7 +285,7 @@ class _Reader:
                 left = {letter: self._left_index(letter, row, bindings) for letter in row.indices}
                 formula = self.formulas.formula(row.right, bindings)
                 arrays.check_sizes(formula, self.names.known)
-                axes = dict(zip(arrays.axes(formula), free := self._free(row), strict=False))
+                axes = dict(zip(arrays.axes(formula), free, strict=False))
                 if ROWS in axes and COLUMNS in axes and self._without_samples(row.indices):
                     raise Misread(
                         place, "the right side is a matrix, and the left side has indices: write those of both"
@@ -283,7 +293,7 @@ class _Reader:
                 if axes.keys() == {COLUMNS}:
                     raise Misread(place, "the right side is a row: transpose both sides")
                 formula = arrays.lettered(formula, axes, free)
-                self._check(row, formula)
+                self._check(row, formula, bindings)
                 of_samples = [letter for letter in left if bindings[letter].sample]
                 order = [*(letter for letter in left if letter not in of_samples), *axes.values(), *of_samples]
                 indices = tuple(left.get(letter, Name(letter, place)) for letter in order)
@@ -295,7 +305,12 @@ class _Reader:
         except Misread as problem:
             self._say(problem)
         self.lines.broken.add(row.name)
-        return Stated(name, tuple(Name(letter, place) for letter in row.indices), Read(row.name, (), place), place)
+        return Stated(
+            name,
+            tuple(Name(letter, place) for letter, _ in zip(free, row.indices, strict=False)),
+            Read(row.name, (), place),
+            place,
+        )
 
     def _leads_to(self, name: str, found: set[str]) -> bool:
         """Whether one of the tensors depends on another one."""
@@ -303,7 +318,7 @@ class _Reader:
             found = more
         return name in found
 
-    def _check(self, row: Row, formula: Node) -> None:
+    def _check(self, row: Row, formula: Node, bindings: Mapping[str, Binding]) -> None:
         check_conditions(formula)
         for call in nodes(formula):
             of = call.arguments[0] if isinstance(call, Call) and call.name == "diff" else None
@@ -319,9 +334,9 @@ class _Reader:
             )
         alone = {*read_alone(formula)}
         for letter in row.indices:
-            if letter in alone or letter in row.ranges or letter in self.names.indices:
+            if bindings[letter].name in alone or letter in row.ranges or letter in self.names.indices:
                 continue
-            if letter in _names_in(formula):
+            if bindings[letter].name in _names_in(formula):
                 message = rf"write its range after the equation, {letter} = 1, \dots, n"
             else:
                 message = r"the right side does not read it; a name of several letters is written L_{\text{CE}}"
@@ -352,12 +367,14 @@ class _Reader:
 
     def _left_index(self, letter: str, row: Row, bindings: dict[str, Binding]) -> Node:
         place = row.named.place
-        bindings[letter].sample = letter in self.names.sample
+        bound = bindings[letter]
+        bound.sample = letter in self.names.sample
+        bound.name = self.formulas.named(letter, place)
         if letter not in row.ranges:
-            return Name(letter, place)
-        size, bindings[letter].size = self.formulas.upper(row.ranges[letter])
-        bindings[letter].sample |= size is None
-        return Name(letter, place) if size is None else Over(letter, size, place)
+            return Name(bound.name, place)
+        size, bound.size = self.formulas.upper(row.ranges[letter])
+        bound.sample |= size is None
+        return Name(bound.name, place) if size is None else Over(bound.name, size, place)
 
     def _miss(self, lines: Sequence[Line]) -> None:
         unknown = [each for each in self.formulas.unknown if each.name not in self.lines.broken]
