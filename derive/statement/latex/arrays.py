@@ -8,7 +8,7 @@ is a column the first, one that is a row the second. Numbers after them are the 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -107,8 +107,14 @@ class Arrays:
                     what = f"{name} has the size {before} where {read.name} has the size {shown}"
                     raise Misread(read.place, f"{what}: they do not go together here")
 
-    def lettered(self, node: Node, axes: Mapping[str, str], letters: Iterator[str]) -> Node:
-        """The formula with letters for all axes; ``axes`` are those of the whole."""
-        found = [each.name for each in nodes(node) if isinstance(each, Name) and each.name[0] == "@"]
-        lettered: Node = put(node, {**{x: next(letters) for x in dict.fromkeys(found) if x not in axes}, **axes})
-        return lettered
+
+def lettered(node: Any, letters: Sequence[str]) -> Any:
+    """Name the axes that products sum over: by the first letters that no sum around has."""
+    if isinstance(node, tuple):
+        return tuple(lettered(part, letters) for part in node)
+    if isinstance(node, Call):
+        summed = [i.name for i in node.arguments[1:] if isinstance(i, Name) and i.name[0] == "@"]
+        node, letters = put(node, dict(zip(summed, letters, strict=False))), letters[len(summed) :]
+    if not isinstance(node, Node):
+        return node
+    return replace(node, **{f.name: lettered(getattr(node, f.name), letters) for f in fields(node)})

@@ -170,9 +170,10 @@ class Formulas:
             (sign, node, at), *others = signs
             for mark, other, place in others:
                 node = self.arrays.product(node, mark, other, place)
-            if sign == "/":
-                whole = whole or [("", Number(Fraction(1), at), at)]
-            whole.append((sign, node, at))
+            first_divides = bool(whole) and whole[0][0] == "/"
+            if sign == "/" and (first_divides or not whole):
+                whole.insert(0, ("", _number_at(1, at), at))
+            whole.insert(0 if first_divides and sign != "/" else len(whole), (sign, node, at))
         return whole
 
     def _check_word(self, found: Sequence[Factor], at: int) -> None:

@@ -328,6 +328,9 @@ class Names:
             inner = bracketed(node)
             content = node if inner is None else inner
             word, found = word_of(content), letters(content)
+            if power is None and not self.find(named.base, [*marks, "T"], named.place) and self.is_transpose(content):
+                power = node
+                continue
             marked = bool(word or found) and self.find(named.base, [*marks, word or "".join(found)], named.place)
             if marked or (word and (inner is not None or not word.isdigit())):
                 if word and inner is None and word.isdigit() and self.find(named.base, marks, named.place):

@@ -23,7 +23,7 @@ from derive.statement.language.lines import (
     read_lines,
 )
 from derive.statement.language.syntax import Call, Name, Node, Over, Read, nodes, parts
-from derive.statement.latex.arrays import COLUMNS, ROWS, Arrays
+from derive.statement.latex.arrays import COLUMNS, MAX_PRODUCTS, ROWS, Arrays, lettered, put
 from derive.statement.latex.formulas import Binding, Formulas, check_conditions, known_function, read_alone
 from derive.statement.latex.grammar import first, items, parse
 from derive.statement.latex.names import (
@@ -292,7 +292,8 @@ class _Reader:
                     )
                 if axes.keys() == {COLUMNS}:
                     raise Misread(place, "the right side is a row: transpose both sides")
-                formula = arrays.lettered(formula, axes, free)
+                if arrays.any:
+                    formula = lettered(put(formula, axes), [*itertools.islice(free, 2 * MAX_PRODUCTS)])
                 self._check(row, formula, bindings)
                 of_samples = [letter for letter in left if bindings[letter].sample]
                 order = [*(letter for letter in left if letter not in of_samples), *axes.values(), *of_samples]
