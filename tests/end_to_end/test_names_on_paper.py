@@ -183,7 +183,7 @@ def test_no_two_tensors_share_a_sign_in_any_format(name: str, notation: str) -> 
         for tensor in tensors:
             sign = page.sign(tensor)
             for base in {sign.entry, sign.one, sign.batch}:
-                box = page.scripts(type(sign)(base, base, base, sign.number), False, sign.about, None)
+                box = page.scripts(type(sign)(base, base, base, sign.number), False, page.labelled(sign, sign.about), None)
                 box = page.symbol(tensor, whole=True) if tensor.role == "gradient" else box
                 assert found.setdefault(write(box), tensor.name) == tensor.name
 
@@ -255,7 +255,10 @@ def test_a_name_in_the_place_of_another_is_noticed(name: str, right: str, wrong:
         ("h1", "{}^{(1)}h", "h⁽¹⁾"),
         ("é", r"\acute{e}", "é"),
         ("θ", r"\theta", "θ"),
-        ("W_out", r"\mathrm{W\_out}", "W_out"),
+        ("W_out", r"W_{\mathrm{out}}", "W_out"),
+        ("W_xh2", r"{}^{(2)}W_{\mathrm{xh}}", "W⁽²⁾_xh"),
+        ("h_tilde_a_b", r"\tilde{h}_{\mathrm{a}, \mathrm{b}}", "h̃_(a, b)"),
+        ("log_var", r"\mathrm{log\_var}", "log_var"),
         ("zg", r"\mathrm{zg}", "zg"),
         ("m", "m", "m"),
         ("mean", r"\mathrm{mean}", "mean"),

@@ -265,7 +265,8 @@ RESTATED = {
     "two layers as matrices (Goodfellow)": (
         r"\mathbf{h} = \sigma(\mathbf{W}^{(1)} \mathbf{x} + \mathbf{b}), \; "
         r"\mathbf{o} = {\mathbf{W}^{(2)}}^\top\mathbf{h}, \;"
-        r"L = -\mathbf{y}^\top \log \mathrm{softmax}(\mathbf{o}) + \frac{\lambda}{2} \left\lVert \mathbf{W}^{(1)} \right\rVert_F^2",
+        r"L = -\mathbf{y}^\top \log \mathrm{softmax}(\mathbf{o}) "
+        r"+ \frac{\lambda}{2} \left\lVert \mathbf{W}^{(1)} \right\rVert_F^2",
         "size H = 4, k = 2\ninput x[3]\ntarget y[k]\nparameter W1[H, 3], b[H], W2[H, k]\nconstant lambda = 0.1",
         "h[i] = sigmoid(sum(W1[i, j] * x[j], j) + b[i])\no[i] = sum(W2[j, i] * h[j], j)\n"
         "L = -sum(y[i] * log(softmax(o[i], i)), i) + lambda / 2 * sum(W1[i, j]**2, i, j)",
