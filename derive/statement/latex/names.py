@@ -303,6 +303,11 @@ class Names:
                 marks.append(word_of(node))
                 continue
             found = letters(node)
+            if (
+                found and not below and all(x in self.known and self.known[x].word == "input" for x in found)
+            ):  # a derivative, as u_{xx}
+                marks.append("".join(found))
+                continue
             if "".join(found) in self.indices:
                 found = ["".join(found)]
             inner_factors = flat(node) or []
@@ -380,7 +385,9 @@ class Names:
             starts = [self.known[s.name].start for s in self.known[name].sizes if getattr(s, "name", "") in self.known]
             return word_of(group[0]) != "0" or any(starts)
         found = [x for part in group for x in letters(part)]
-        return all(x in scope or (x in self.known and self.known[x].word in ("size", "input")) for x in found)
+        return all(
+            x in scope or (x in self.known and (self.known[x].word == "size" or self.known[x].values)) for x in found
+        )
 
     def _below(self, named: Symbol, marks: list[str], below: list[list[Any]], scope: Mapping[str, Any]) -> str | None:
         """Take the marks out of the subscripts, and return the known name."""
