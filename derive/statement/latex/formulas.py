@@ -121,17 +121,17 @@ class Formulas:
         finally:
             self.nested -= 1
 
-    def _expr(self, node: Tree[Token], scope: Scope) -> Node:
+    def _expr(self, node: Any, scope: Scope) -> Node:
         children = list(node.children)
         signed = isinstance(children[0], Token)
-        sign = _token(children.pop(0)) if signed else None
-        head = self._product(factors(_tree(children[0])), scope)
+        sign = children.pop(0) if signed else None
+        head = self._product(factors(children[0]), scope)
         if sign is not None and sign.type == "MINUS":
             head = Negative(head, place_of(sign))
         rest = []
         for mark, term in zip(children[1::2], children[2::2], strict=True):
-            operand = self._product(factors(_tree(term)), scope)
-            rest.append(("+" if _token(mark).type == "PLUS" else "-", operand, operand.place))
+            operand = self._product(factors(term), scope)
+            rest.append(("+" if mark.type == "PLUS" else "-", operand, operand.place))
         self.arrays.check_terms([head, *(operand for _, operand, _ in rest)])
         return Chain(head, tuple(rest), head.place) if rest else head
 
@@ -391,11 +391,9 @@ class Formulas:
             _, _, indices, power = self.names.read(named, scope)
             subs, powers = indices, [] if power is None else [power]
         if argument.is_a("bracket", "group"):
-            assert isinstance(argument.atom, Tree)
             if name in NORMALISED:
                 return self._normalised(name, factor, argument, scope), at + 2
             inner = argument.atom.children[1]
-            assert isinstance(inner, Tree)
             arguments = tuple(self.formula(part, scope) for part in items(inner))
             powers += argument.sups
             stop = at + 2
@@ -423,9 +421,7 @@ class Formulas:
 
     def _normalised(self, name: str, factor: Factor, argument: Factor, scope: Scope) -> Node:
         """A softmax, whose index stands at its name or its bracket; otherwise its argument has one only."""
-        assert isinstance(argument.atom, Tree)
         inner = argument.atom.children[1]
-        assert isinstance(inner, Tree)
         if len(items(inner)) != 1:
             raise Misread(factor.place, f"{name} has one argument, such as {name}_i(z_i)")
         named = lone(inner.children[0])
@@ -638,7 +634,7 @@ class Formulas:
 
     # Other trees.
 
-    def _frac(self, node: Tree[Token], scope: Scope) -> Node:
+    def _frac(self, node: Any, scope: Scope) -> Node:
         _, top, bottom = node.children
         for part in (top, bottom):
             _check_braces(part)
@@ -646,7 +642,7 @@ class Formulas:
         below = self.formula(bottom, scope)
         return Chain(self.formula(top, scope), (("/", below, below.place),), place)
 
-    def _root(self, node: Tree[Token], scope: Scope) -> Node:
+    def _root(self, node: Any, scope: Scope) -> Node:
         place, inner = place_of(first(node)), self.formula(node.children[-1], scope)
         if len(node.children) == 2:
             _check_braces(node.children[-1])
@@ -655,32 +651,31 @@ class Formulas:
         one = Number(Fraction(1), place)
         return Power(inner, Chain(one, (("/", order, order.place),), place), place)
 
-    def _accent(self, node: Tree[Token], scope: Scope) -> Node:
+    def _accent(self, node: Any, scope: Scope) -> Node:
         place = place_of(first(node))
         named = symbol(Factor(node, place))
         if named is None:
             raise Misread(place, f"\\{first(node)} stands over a symbol, such as \\{first(node)} y")
         return self._symbol(named, scope)
 
-    def _inside(self, node: Tree[Token], scope: Scope) -> Node:
+    def _inside(self, node: Any, scope: Scope) -> Node:
         return self.formula(node.children[1], scope)
 
-    def _list(self, node: Tree[Token], scope: Scope) -> Node:
+    def _list(self, node: Any, scope: Scope) -> Node:
         if len(node.children) > 1:
             raise Misread(
-                place_of(_token(node.children[1])),
+                place_of(node.children[1]),
                 "a comma has no meaning in these brackets: instead of W [h, x], with two vectors, write U h + V x",
             )
         return self.formula(node.children[0], scope)
 
-    def _bars(self, node: Tree[Token], scope: Scope) -> Node:
+    def _bars(self, node: Any, scope: Scope) -> Node:
         place, inner = place_of(first(node)), self.formula(node.children[1], scope)
         if self.arrays.axes(inner):
             raise Misread(place, r"bars around a vector may mean two things: write \lVert x \rVert, or |x_i|")
         return Call("abs", (inner,), (), place)
 
     def _norm(self, factor: Factor, scope: Scope) -> Node:
-        assert isinstance(factor.atom, Tree)
         place, inner = factor.place, self.formula(factor.atom.children[1], scope)
         kinds = {"".join(letters(sub)) or word_of(sub) for sub in factor.subs}
         if kinds - {"1", "2", "F"}:
@@ -691,7 +686,7 @@ class Formulas:
         whole = self.arrays.total(each, axes, place) if axes else each
         return whole if one else Call("sqrt", (whole,), (), place)
 
-    def _angles(self, node: Tree[Token], scope: Scope) -> Node:
+    def _angles(self, node: Any, scope: Scope) -> Node:
         place, inside = place_of(first(node)), items(node.children[1])
         if len(inside) != 2:
             raise Misread(place, r"an inner product is that of two vectors, \langle u, v \rangle")
@@ -738,7 +733,7 @@ class Formulas:
         """Whether a factor is the sign of a derivative: a d that has no other meaning is one, too."""
         return factor.is_a("PARTIAL") or (lone_letter(factor) == "d" and "d" not in self.names.known)
 
-    def _relation(self, node: Tree[Token], scope: Scope) -> Node:
+    def _relation(self, node: Any, scope: Scope) -> Node:
         signs = [str(t) for t in node.children[1::2]]
         for sign in node.children[1::2]:
             if isinstance(sign, Token) and sign.type == "EQ":
@@ -746,11 +741,11 @@ class Formulas:
         sides = tuple(self.formula(side, scope) for side in node.children[::2])
         return Comparison(sides, tuple(signs), place_of(first(node)))
 
-    def _connected(self, node: Tree[Token], scope: Scope) -> Node:
+    def _connected(self, node: Any, scope: Scope) -> Node:
         word = "and" if node.data == "both" else "or"
         return Both(word, tuple(self.formula(part, scope) for part in node.children[::2]), place_of(first(node)))
 
-    def _cases(self, node: Tree[Token], scope: Scope) -> Node:
+    def _cases(self, node: Any, scope: Scope) -> Node:
         rows = [row for row in node.children if isinstance(row, Tree)]
         read = [self._row(row, scope) for row in rows]
         *cases, (value, last) = read
@@ -766,7 +761,7 @@ class Formulas:
             result = Call("where", (condition, then, result), (), place_of(first(node)))
         return result
 
-    def _row(self, row: Tree[Token], scope: Scope) -> tuple[Node, Node | None]:
+    def _row(self, row: Any, scope: Scope) -> tuple[Node, Node | None]:
         value, *rest = (part for part in row.children if not isinstance(part, Token) or part.type == "OTHERWISE")
         said = rest[0] if rest else None
         condition = None if said is None or isinstance(said, Token) else self.formula(said, scope)
@@ -825,16 +820,6 @@ def lone_letter(factor: Factor) -> str:
     """The letter that a factor without indices is; otherwise nothing."""
     named = symbol(factor) if factor.is_a("LETTER", "WORD", "group") else None
     return named.base if named is not None and not named.subs else ""
-
-
-def _token(node: Any) -> Token:
-    assert isinstance(node, Token)
-    return node
-
-
-def _tree(node: Any) -> Tree[Token]:
-    assert isinstance(node, Tree)
-    return node
 
 
 def _number(token: Token) -> Number:

@@ -28,7 +28,7 @@ class Factor:
     ``sign`` is what stands between it and the factor before: ``/``, or the name of a sign for a product.
     """
 
-    atom: Token | Tree[Token]
+    atom: Any
     place: Place
     subs: list[Any] = field(default_factory=list)
     sups: list[Any] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Known:
     start: Any = None
 
 
-def factors(term: Tree[Token]) -> list[Factor]:
+def factors(term: Any) -> list[Factor]:
     """The factors of a product."""
     found, sign = list[Factor](), ""
     left: list[Any] = []
@@ -193,9 +193,7 @@ def bracketed(node: Any) -> Any:
     factor = lone(node)
     if factor is None or not factor.is_a("bracket") or factor.sups or factor.subs:
         return None
-    assert isinstance(factor.atom, Tree)
     inner = factor.atom.children[1]
-    assert isinstance(inner, Tree)
     return inner.children[0] if len(inner.children) == 1 else None
 
 
@@ -425,12 +423,12 @@ def flat_of(node: Any) -> list[Any]:
     return [_alone(child) for child in term.children if isinstance(child, Tree) and not _is_empty(child)]
 
 
-def _is_empty(factor: Tree[Token]) -> bool:
+def _is_empty(factor: Any) -> bool:
     atom = factor.children[0]
     return isinstance(atom, Token) and atom.type == "EMPTY"
 
 
-def _alone(factor: Tree[Token]) -> Tree[Token]:
+def _alone(factor: Any) -> Tree[Token]:
     return Tree("expr", [Tree("term", [factor])])
 
 

@@ -53,8 +53,8 @@ class Row:
     name: str
     indices: list[str]
     arguments: list[str] | None
-    right: Tree[Token] | None
-    ranges: dict[str, Tree[Token]]
+    right: Any
+    ranges: dict[str, Any]
 
 
 def read_latex(text: str, declarations: str, problems: list[tuple[Place, str]]) -> Lines:
@@ -150,7 +150,7 @@ class _Reader:
         named, arguments, name, indices = Symbol("?", place, (), (), ()), None, "?", list[str]()
         try:
             if stop:
-                named, arguments = self._head(_tree(parse(tokens[:stop]).children[0]))
+                named, arguments = self._head(parse(tokens[:stop]).children[0])
                 name, indices = self.names.stated(named)
         except Misread:
             pass
@@ -160,7 +160,7 @@ class _Reader:
             self.lines.broken.add(base)
         return Row(named, name, indices, arguments, None, {})
 
-    def _head(self, side: Tree[Token]) -> tuple[Symbol, list[str] | None]:
+    def _head(self, side: Any) -> tuple[Symbol, list[str] | None]:
         """The symbol on a left side, and the letters in brackets after it."""
         place = place_of(first(side))
         found = factors(side.children[0]) if len(side.children) == 1 and isinstance(side.children[0], Tree) else []
@@ -169,13 +169,12 @@ class _Reader:
             return named, None
         if named is not None and len(found) == 2 and not found[1].sign and found[1].is_a("bracket"):
             inner = found[1].atom
-            assert isinstance(inner, Tree) and isinstance(inner.children[1], Tree)
             arguments = [letters(part) for part in items(inner.children[1])]
             if all(arguments):
                 return named, [letter for argument in arguments for letter in argument]
         raise Misread(place, "the left side of an equation is a symbol with its indices, such as z_i")
 
-    def _function_head(self, side: Tree[Token]) -> tuple[Symbol, list[str] | None] | None:
+    def _function_head(self, side: Any) -> tuple[Symbol, list[str] | None] | None:
         try:
             named, arguments = self._head(side)
         except Misread:
@@ -183,7 +182,7 @@ class _Reader:
         unknown = arguments is not None and not known_function(named.base) and named.base != "sigma"
         return (named, arguments) if unknown else None
 
-    def _is_unknown(self, side: Tree[Token]) -> bool:
+    def _is_unknown(self, side: Any) -> bool:
         """Whether a side only names a function of which nothing is known, as g(z_i) in ``a_i = g(z_i) = tanh(z_i)``."""
         found = factors(side.children[0]) if len(side.children) == 1 and isinstance(side.children[0], Tree) else []
         if len(found) != 2 or found[1].sign or not found[1].is_a("bracket"):
@@ -193,13 +192,13 @@ class _Reader:
             return False
         return not any(name in self.names.known or name in self.names.functions for name in spellings(named.base))
 
-    def _range(self, tokens: list[Token]) -> tuple[str, Tree[Token]]:
+    def _range(self, tokens: list[Token]) -> tuple[str, Any]:
         """The index of a range such as ``i = 1, ..., n``, and its upper limit."""
         if len(tokens) == 1:
             raise Misread(place_of(tokens[0]), rf"the range has no end, such as {tokens[0]} = 1, \dots, n")
-        return str(tokens[0]), _tree(parse(tokens[1:]).children[0])
+        return str(tokens[0]), parse(tokens[1:]).children[0]
 
-    def _applied(self, tree: Tree[Token] | None) -> Iterator[str]:
+    def _applied(self, tree: Any) -> Iterator[str]:
         """The names of what stands before brackets."""
         for term in tree.find_data("term") if tree else ():
             for one, other in itertools.pairwise(factors(term)):
@@ -429,7 +428,7 @@ def _below(named: Symbol) -> list[Any]:
     return [part for sub in named.subs for entry in entries(sub) for part in flat_of(entry)]
 
 
-def _tokens(tree: Tree[Token] | None) -> set[str]:
+def _tokens(tree: Any) -> set[str]:
     return {str(each) for each in tree.scan_values(_is_token)} if tree else set()
 
 
@@ -441,11 +440,6 @@ def _gap(numbered: tuple[int, Token]) -> object:
     """A key that is the same for all letters that are written without a gap."""
     number, each = numbered
     return ("letters", (each.start_pos or 0) - number) if each.type == "LETTER" and len(each) == 1 else number
-
-
-def _tree(node: Token | Tree[Token]) -> Tree[Token]:
-    assert isinstance(node, Tree)
-    return node
 
 
 def _names_in(node: Node) -> Iterator[str]:
