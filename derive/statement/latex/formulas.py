@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from lark import Token, Tree
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.statement.language.formulas import ELEMENTARY, NORMALISED, REDUCTIONS
-from derive.statement.language.lines import Stated
+from derive.statement.language.formulas import ELEMENTARY, NORMALISED
 from derive.statement.language.syntax import (
     MAX_DIGITS,
     Both,
@@ -24,19 +21,15 @@ from derive.statement.language.syntax import (
     Negative,
     Node,
     Number,
-    Over,
     Power,
     Read,
     parts,
 )
-from derive.statement.latex.arrays import COLUMNS, ROWS, Arrays, put
+from derive.statement.latex.arrays import COLUMNS, ROWS, put
 from derive.statement.latex.grammar import first, items
 from derive.statement.latex.names import (
     Factor,
-    Known,
-    Names,
     Symbol,
-    bracketed,
     content,
     entries,
     factors,
@@ -44,64 +37,20 @@ from derive.statement.latex.names import (
     flat_of,
     letters,
     lone,
-    spellings,
     symbol,
     word_of,
 )
+from derive.statement.latex.reductions import Reductions, read_alone
+from derive.statement.latex.symbols import Scope, check_braces, number_at, plain_of
 from derive.statement.latex.tokens import place_of
 from derive.text.known import canonical
 from derive.text.source import Misread, Place
 
-MAX_NESTED = 200
 _OTHER = {"ln": "log", "sgn": "sign", "sg": "stop_gradient", "stopgrad": "stop_gradient"}
 
 
-@dataclass
-class Binding:
-    """An index where it is bound: the size that a limit gives it, and the name of that size, for proposals.
-
-    ``sample`` is whether it runs over the samples, ``zero`` the size that begins at 0, ``name`` the letter in the text
-    language, where the one in LaTeX may be a size.
-    """
-
-    letter: str
-    size: str = ""
-    sample: bool = False
-    zero: Node | None = None
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        self.name = self.name or self.letter
-
-
-Scope = Mapping[str, Binding]
-
-
-@dataclass
-class Unknown:
-    """A name that is read but not declared, with the bindings of its indices."""
-
-    name: str
-    place: Place
-    indices: tuple[Binding | None, ...]
-    error: bool = False
-    size: bool = False
-
-
-class Formulas:
+class Formulas(Reductions):
     """Turns trees into formulas; names that are not known are collected in ``unknown``."""
-
-    def __init__(self, names: Names, broken: set[str]) -> None:
-        self.names, self.broken = names, broken
-        self.unknown: list[Unknown] = []
-        self.read: list[tuple[str, tuple[Binding | None, ...]]] = []
-        self.nested = 0
-        self.arrays = Arrays()
-        #: Letters that mean nothing else in the equation.
-        self.free: Iterator[str] = iter(())
-        #: The tensors of which an equation states entry 0, with that entry, and the lines that put it before others.
-        self.first: dict[str, Node] = {}
-        self.before: list[Stated] = []
 
     def formula(self, node: Any, scope: Scope) -> Node:
         """A sum, or whatever stands where one may."""
@@ -109,17 +58,6 @@ class Formulas:
             if isinstance(node, Token):
                 return self._factor(Factor(node, place_of(node)), scope)
             return _KINDS[str(node.data)](self, node, scope)
-
-    @contextlib.contextmanager
-    def _deeper(self, place: Place) -> Iterator[None]:
-        """Count how deep a formula is nested. Raises Misread where it is too deep."""
-        if self.nested > MAX_NESTED:
-            raise Misread(place, "the formula is nested too deep: state parts of it on their own")
-        self.nested += 1
-        try:
-            yield
-        finally:
-            self.nested -= 1
 
     def _expr(self, node: Any, scope: Scope) -> Node:
         children = list(node.children)
@@ -172,7 +110,7 @@ class Formulas:
                 node = self.arrays.product(node, mark, other, place)
             first_divides = bool(whole) and whole[0][0] == "/"
             if sign == "/" and (first_divides or not whole):
-                whole.insert(0, ("", _number_at(1, at), at))
+                whole.insert(0, ("", number_at(1, at), at))
             whole.insert(0 if first_divides and sign != "/" else len(whole), (sign, node, at))
         return whole
 
@@ -207,128 +145,6 @@ class Formulas:
             with self._deeper(factor.place):
                 return self._applied(function, found, at, scope)
         return self._factor(factor, scope), at + 1
-
-    def _reduction(self, factor: Factor) -> str:
-        name = str(factor.atom) if isinstance(factor.atom, Token) else ""
-        if factor.is_a("BIG") or (factor.is_a("WORD") and name in REDUCTIONS):
-            return name
-        return ""
-
-    def _reduced(self, name: str, factor: Factor, body: Sequence[Factor], scope: Scope) -> Node:
-        limit = factor.sups[0] if factor.sups else None
-        if name in NORMALISED:
-            limit = None
-        bound = list[tuple[Node, Binding, Any]]()
-        for entry in (entry for sub in factor.subs for entry in entries(sub)):
-            bound += self._bound(entry, limit, factor.place)
-        if limit is not None and len(bound) != 1:
-            raise Misread(factor.place, f"one upper limit stands at several indices: write a {name} sign for each")
-        inner = {**scope, **{b.letter: b for _, b, _ in bound}}
-        with self._deeper(factor.place):
-            node = self._product(body, inner)
-        for _, binding, other in bound:
-            if other is not None:
-                node = self._without(name, node, binding.name, self.formula(other, scope), factor.place)
-        alone = {*read_alone(node)}
-        for index, binding, _ in bound:
-            if isinstance(index, Name) and binding.name not in {*alone, *self.names.indices}:
-                letter = binding.letter
-                message = rf"write its limits, such as \{name}_{{{letter}=1}}^{{n}}"
-                raise Misread(index.place, f"nothing says what the index {letter} runs over: {message}")
-        return Call(name, (node, *(index for index, _, _ in bound)), (), factor.place)
-
-    def _without(self, name: str, node: Node, letter: str, other: Node, place: Place) -> Node:
-        r"""What a sum with a condition such as ``j \ne k`` runs over."""
-        if name != "sum":
-            raise Misread(place, f"a {name} over all entries but one is not read: write a sum, or cases")
-        one = Call("delta", (Name(letter, place), other), (), place)
-        rest = Chain(Number(Fraction(1), place), (("-", one, place),), place)
-        return Chain(rest, (("*", node, place),), place)
-
-    def _bound(self, entry: Any, limit: Any, place: Place) -> list[tuple[Node, Binding, Any]]:
-        """The indices that one entry below a sum sign names, each with its size, if it is said, and one left out."""
-        lower: Any = None
-        without: Any = None
-        if isinstance(entry, Tree) and entry.data == "relation":
-            sides, signs = entry.children[::2], [str(t) for t in entry.children[1::2]]
-            if signs == ["="]:
-                entry, lower = sides
-            elif signs == ["<=", "<="] and limit is None:
-                lower, entry, limit = sides
-            elif signs == ["!="]:
-                entry, without = sides
-            else:
-                entry = None
-        found = [] if entry is None else letters(entry)
-        if "".join(found) in self.names.indices:
-            found = ["".join(found)]
-        if not found or (lower is not None and len(found) > 1):
-            raise Misread(
-                place, r"what this runs over is written \sum_j or \sum_{j=1}^{n}, with a letter for the index"
-            )
-        if limit is None and lower is not None:
-            raise Misread(place, f"the upper limit of {found[0]} is missing, such as \\sum_{{{found[0]}=1}}^{{n}}")
-        where = place_of(first(entry))
-        if limit is None:
-            named = [(x, self.named(x, where)) for x in found]
-            return [(Name(y, where), Binding(x, sample=x in self.names.sample, name=y), without) for x, y in named]
-        letter, start = found[0], "1" if lower is None else word_of(lower)
-        size, said = self._size(limit, start, where)
-        name = self.named(letter, where)
-        binding = Binding(letter, said, size is None, size if start == "0" else None, name)
-        return [(Name(name, where) if size is None else Over(name, size, where), binding, without)]
-
-    def named(self, letter: str, place: Place) -> str:
-        """The letter of an index in the text language: another one if sizes or functions have it."""
-        known = self.names.known.get(letter)
-        if known is not None and known.word not in ("size", "samples"):
-            raise Misread(place, f"{letter} is declared, and cannot be an index too: choose another letter")
-        return letter if known is None and letter not in self.names.functions else next(self.free)
-
-    def _size(self, limit: Any, start: str, place: Place) -> tuple[Node | None, str]:
-        """The size that an index with limits runs over; None for the samples."""
-        if start == "0":
-            return self._from_zero(self._limit(limit), place)
-        if start != "1":
-            raise Misread(place, "a sum begins at 1, or at 0: shift the index, such as x_{j+1}")
-        return self.upper(limit)
-
-    def upper(self, limit: Any) -> tuple[Node | None, str]:
-        """The size whose entries are those from 1 to a limit, and how it is declared; None for the samples."""
-        size = self._limit(limit)
-        if not isinstance(size, Name):
-            return size, str(size.value) if isinstance(size, Number) else ""
-        known = self.names.known.get(size.name)
-        if known is not None and known.word == "samples":
-            return None, ""
-        if known is not None and known.word == "size" and _plain(known.start) not in (None, _plain(_number_at(1))):
-            raise Misread(size.place, f"{size.name} is declared with entries that do not begin at 1")
-        return size, size.name
-
-    def _from_zero(self, limit: Node, place: Place) -> tuple[Node, str]:
-        """The size whose entries are those from 0 to a limit."""
-        name = limit.name if isinstance(limit, Name) else None
-        less = _apart_from_one(limit, "-")
-        zero = {n: k for n, k in self.names.known.items() if k.word == "size" and _is_whole(k.start, 0)}
-        for size, known in zero.items():
-            more = _apart_from_one(known.values, "+")
-            if (isinstance(less, Name) and less.name == size) or (more is not None and _plain(more) == _plain(limit)):
-                return Name(size, place), size
-        if isinstance(less, Name) and less.name not in self.names.known:
-            return less, less.name
-        said = "n" if name is None else name
-        raise Misread(
-            place,
-            f"a sum from 0 needs a size whose first entry is 0: declare size p = {said} + 1 from 0, of which the axis "
-            f"is, or sum to n - 1 with size n = 3 from 0",
-        )
-
-    def _limit(self, limit: Any) -> Node:
-        before = len(self.unknown)
-        node = self.formula(limit, {})
-        for unknown in self.unknown[before:]:
-            unknown.size = True
-        return node
 
     # Functions.
 
@@ -484,160 +300,12 @@ class Formulas:
         if factor.subs:
             raise Misread(factor.place, "an index stands at something that is no symbol")
 
-    def _raised(self, node: Node, power: Any, scope: Scope, of_function: bool = False) -> Node:
-        if self.names.is_transpose(power):
-            return self.arrays.transposed(node, place_of(first(power)))
-        if self.arrays.axes(node) and not of_function:
-            raise Misread(node.place, r"a power of a vector or a matrix may mean two things: write x \odot x, or x_i^2")
-        _check_braces(power)
-        exponent = self.formula(power, scope)
-        if of_function and isinstance(exponent, Negative):
-            raise Misread(exponent.place, r"an inverse function is written by its name, such as \arctan")
-        return Power(node, exponent, node.place)
-
-    def _symbol(self, named: Symbol, scope: Scope) -> Node:
-        if named.base in scope and not named.subs and not named.left:
-            node: Node = Name(scope[named.base].name, named.place)
-            for power in named.sups:
-                node = self._raised(node, power, scope)
-            return node
-        if named.base in ("e", "pi") and not named.subs and self._is_number(named):
-            return self._of_number(named, scope)
-        name, marks, groups, power = self.names.read(named, scope)
-        known = self.names.known.get(name) if name is not None else None
-        if known is None and named.base == "delta" and not marks and len(_flattened(groups)) == 2:
-            left, right = (self.formula(part, scope) for part in _flattened(groups))
-            return Call("delta", (left, right), (), named.place)
-        if known is not None and known.arity == 0 and (inputs := self._inputs(groups, scope)):
-            node = Name(name or "", named.place)
-            for each in inputs:
-                node = Call("diff", (node, Name(each, named.place)), (), named.place)
-            return node if power is None else self._raised(node, power, scope)
-        indices = self._indices(groups, known, scope)
-        of_samples = tuple(i for i in indices if isinstance(i, Name) and self._is_sample(i.name, known, scope))
-        indices = (*(i for i in indices if i not in of_samples), *of_samples)
-        if name is None or (known is None and name not in self.names.functions):
-            name = self._miss(named, marks, indices, scope)
-        elif known is not None:
-            self.read.append((name, tuple(self._binding(i, scope) for i in indices)))
-        missing = (known.arity if known is not None else 0) - len(indices) + len(of_samples)
-        if name in self.first and not missing:
-            name = self._with_first(name, indices, scope)
-        node = Read(name, indices, named.place) if indices else Name(name, named.place)
-        if known is not None and missing > 0 and name not in self.broken:
-            own = list(indices[: len(indices) - len(of_samples)])
-            if len(ones := self._single(known)) == missing:
-                for n in ones:
-                    own.insert(n, _number_at(1, named.place))
-            elif missing > 2:
-                sides = "ijkpqr"[: known.arity]
-                said = f"{named.base} has {known.arity} axes: write its entries, such as {named.base}_{{{sides}}}"
-                raise Misread(named.place, said)
-            else:
-                own += self.arrays.open(missing, named.place)
-            node = Read(name, (*own, *of_samples), named.place)
-        return node if power is None else self._raised(node, power, scope)
-
-    def _single(self, known: Known) -> list[int]:
-        """The axes of a tensor that have one entry, and no index where others are read."""
-        sizes = [
-            self.names.known[s.name].values if isinstance(s, Name) and s.name in self.names.known else s
-            for s in known.sizes
-        ]
-        return [n for n, size in enumerate(sizes) if _is_whole(size, 1)]
-
-    def _inputs(self, groups: list[list[Any]], scope: Scope) -> list[str]:
-        """The inputs of one number with respect to which a symbol such as ``u_{xx}`` is a derivative."""
-        found = [x for part in _flattened(groups) for x in (letters(part) or [""])]
-        known = [None if x in scope else self.names.known.get(x) for x in found]
-        return found if all(k is not None and k.word == "input" and not k.arity and not k.values for k in known) else []
-
-    def _is_sample(self, letter: str, known: Known | None, scope: Scope) -> bool:
-        """Whether a letter is the index of a sample: one that is declared, or that a sum binds and data are read at."""
-        of_data = known is not None and known.word in ("input", "target") and letter in scope and scope[letter].sample
-        return of_data or letter in self.names.sample
-
-    def _with_first(self, name: str, indices: tuple[Node, ...], scope: Scope) -> str:
-        """The tensor that has an entry 0 before those of another one, if an index begins at 0."""
-        index = indices[0]
-        binding = self._binding(index, scope)
-        size = binding.zero if binding is not None else None
-        zero = isinstance(index, Number) and index.value == 0
-        if size is None and not zero:
-            return name
-        names = (f"{name}_bar{'_' * n}" for n in itertools.count())
-        made = next(x for x in names if x not in self.names.known or self.names.known[x].word == "first")
-        if made not in self.names.known:
-            if size is None:
-                raise Misread(index.place, f"which axis has the entry 0 of {name}? Write a sum from 0 first")
-            place = index.place
-            begin, i, j = _number_at(0, place), Name("i", place), Name("j", place)
-            same = Chain(Read(name, (j,), place), (("*", Call("delta", (i, j), (), place), place),), place)
-            one = Chain(self.first[name], (("*", Call("delta", (i, begin), (), place), place),), place)
-            whole = Chain(Call("sum", (same, j), (), place), (("+", one, place),), place)
-            self.names.known[made] = Known("first", 1)
-            self.before.append(Stated(Name(made, place), (Over("i", size, place),), whole, place))
-        return made
-
-    def _is_number(self, named: Symbol) -> bool:
-        """Whether a letter is the number: it has no other meaning, or a power stands where its entries are read."""
-        name = self.names.find(named.base, (), named.place)
-        known = self.names.known.get(name) if name is not None else None
-        if known is not None:
-            return known.arity > 0 and len(named.sups) == 1 and bracketed(named.sups[0]) is None
-        return name is None
-
-    def _of_number(self, named: Symbol, scope: Scope) -> Node:
-        """The number pi, or a power of e."""
-        if named.base == "pi":
-            node: Node = Name("pi", named.place)
-            for power in named.sups:
-                node = self._raised(node, power, scope)
-            return node
-        if len(named.sups) != 1:
-            return Call("exp", (Number(Fraction(1), named.place),), (), named.place)
-        _check_braces(named.sups[0])
-        return Call("exp", (self.formula(named.sups[0], scope),), (), named.place)
-
-    def _binding(self, node: Node, scope: Scope) -> Binding | None:
-        named = (b for b in scope.values() if isinstance(node, Name) and b.name == node.name)
-        return next(named, None)
-
-    def _indices(self, groups: list[list[Any]], known: Any, scope: Scope) -> tuple[Node, ...]:
-        """The indices of a symbol: letters without commas are one each, as far as its axes allow."""
-        separate = _flattened(groups)
-        wanted = known.arity if known is not None else None
-        if wanted is not None and len(separate) != wanted:
-            digits = word_of(separate[0]) if len(separate) == 1 else ""
-            if digits.isdigit() and len(digits) == wanted:
-                place = place_of(first(separate[0]))
-                return tuple(Number(Fraction(digit), place) for digit in digits)
-            if len(groups) in (wanted, wanted + 1) and any(word_of(group[0]).isdigit() for group in groups):
-                joined = (Tree("expr", [Tree("term", [f for part in g for f in _factor_trees(part)])]) for g in groups)
-                return tuple(self._index(part, scope) for part in joined)
-        return tuple(self._index(part, scope) for part in separate)
-
-    def _index(self, part: Any, scope: Scope) -> Node:
-        for letter in letters(part)[:1]:
-            if letter not in scope and not self.names.find(letter, (), place_of(first(part))):
-                raise Misread(
-                    place_of(first(part)),
-                    f"{letter} is an index neither on the left nor below a sum: write \\sum_{letter}, or declare it",
-                )
-        return self.formula(part, scope)
-
-    def _miss(self, named: Symbol, marks: list[str], indices: tuple[Node, ...], scope: Scope) -> str:
-        name = next(spellings(named.base, marks))
-        bindings = tuple(self._binding(i, scope) for i in indices)
-        self.unknown.append(Unknown(name, named.place, bindings))
-        return name
-
     # Other trees.
 
     def _frac(self, node: Any, scope: Scope) -> Node:
         _, top, bottom = node.children
         for part in (top, bottom):
-            _check_braces(part)
+            check_braces(part)
         place = place_of(first(node))
         below = self.formula(bottom, scope)
         return Chain(self.formula(top, scope), (("/", below, below.place),), place)
@@ -645,7 +313,7 @@ class Formulas:
     def _root(self, node: Any, scope: Scope) -> Node:
         place, inner = place_of(first(node)), self.formula(node.children[-1], scope)
         if len(node.children) == 2:
-            _check_braces(node.children[-1])
+            check_braces(node.children[-1])
             return Call("sqrt", (inner,), (), place)
         order = self.formula(node.children[2], scope)
         one = Number(Fraction(1), place)
@@ -681,7 +349,7 @@ class Formulas:
         if kinds - {"1", "2", "F"}:
             raise Misread(place, r"this norm is not read: there are \lVert x \rVert, with 1, 2 or F below")
         one = kinds == {"1"}
-        each = Call("abs", (inner,), (), place) if one else Power(inner, _number_at(2, place), place)
+        each = Call("abs", (inner,), (), place) if one else Power(inner, number_at(2, place), place)
         axes = self.arrays.axes(inner)
         whole = self.arrays.total(each, axes, place) if axes else each
         return whole if one else Call("sqrt", (whole,), (), place)
@@ -790,32 +458,6 @@ def known_function(name: str) -> str:
     return found or ""
 
 
-def _flattened(groups: list[list[Any]]) -> list[Any]:
-    return list(itertools.chain.from_iterable(groups))
-
-
-def _factor_trees(part: Any) -> list[Any]:
-    return [Tree("factor", [part])] if isinstance(part, Token) else list(part.children[0].children)
-
-
-def _number_at(value: int, place: Place | None = None) -> Number:
-    return Number(Fraction(value), place or Place(1, 1))
-
-
-def _is_whole(node: Any, value: int) -> bool:
-    return isinstance(node, Number) and node.value == value
-
-
-def _apart_from_one(node: Any, sign: str) -> Node | None:
-    """The formula ``n`` of ``n + 1``, or of ``n - 1``; None for others."""
-    match node:
-        case Chain(first=rest, rest=((found, Number(value=Fraction(numerator=1, denominator=1)), _),)) if found == sign:
-            return rest
-        case Number(value=value, place=place):
-            return Number(value - 1 if sign == "+" else value + 1, place)
-    return None
-
-
 def lone_letter(factor: Factor) -> str:
     """The letter that a factor without indices is; otherwise nothing."""
     named = symbol(factor) if factor.is_a("LETTER", "WORD", "group") else None
@@ -828,31 +470,6 @@ def _number(token: Token) -> Number:
     return Number(Fraction(str(token)), place_of(token))
 
 
-def _check_braces(node: Any) -> None:
-    """Refuse a number of several digits without braces, of which LaTeX takes the first only."""
-    if isinstance(node, Token) and node.type == "NUMBER" and len(node) > 1:
-        raise Misread(place_of(node), f"only the first digit of {node} belongs here in LaTeX: write {{{node}}}")
-
-
-def read_alone(node: Node) -> Iterator[str]:
-    """The indices that stand alone where an entry is read."""
-    if isinstance(node, Read):
-        yield from (i.name for i in node.indices if isinstance(i, Name))
-    for part in parts(node):
-        yield from read_alone(part)
-
-
-def _plain(node: Any) -> Any:
-    """A formula without its places, for comparison."""
-    if isinstance(node, tuple):
-        return tuple(map(_plain, node))
-    if not hasattr(node, "__dataclass_fields__"):
-        return node
-    if isinstance(node, Place):
-        return None
-    return type(node).__name__, *(_plain(getattr(node, name)) for name in node.__dataclass_fields__)
-
-
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -863,7 +480,7 @@ def _opposite(one: Node, other: Node) -> bool:
         return False
     if len(one.signs) != 1 or len(other.signs) != 1:
         return False
-    sides, others = _plain(one.sides), _plain(other.sides)
+    sides, others = plain_of(one.sides), plain_of(other.sides)
     opposite = _OPPOSITE[one.signs[0]]
     return (sides, opposite) in ((others, other.signs[0]), (others[::-1], _TURNED[other.signs[0]]))
 
