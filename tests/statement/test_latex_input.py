@@ -14,7 +14,7 @@ from networks import NETWORKS
 from derive import Network, Statement, StatementError, derive
 from derive.calculus.forward import ForwardPass
 from derive.statement.language.write import equations_text
-from derive.statement.latex.tokens import GREEK
+from derive.statement.latex.commands import GREEK
 from derive.statement.specification import Learning
 from derive.statement.state import state
 

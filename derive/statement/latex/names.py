@@ -11,8 +11,9 @@ from lark import Token, Tree
 from derive.record import record
 from derive.statement.language.lines import Declaration, Function, Item, Line
 from derive.statement.language.syntax import Name
+from derive.statement.latex.commands import GREEK
 from derive.statement.latex.grammar import first, items
-from derive.statement.latex.tokens import GREEK, place_of, token
+from derive.statement.latex.tokens import place_of, token
 from derive.text.source import Misread, Place
 
 MAX_WORD = 50

@@ -24,6 +24,8 @@ from derive.statement.language.lines import (
 )
 from derive.statement.language.syntax import Call, Name, Node, Over, Read, nodes, parts
 from derive.statement.latex.arrays import COLUMNS, MAX_PRODUCTS, ROWS, Arrays, lettered, put
+from derive.statement.latex.commands import GREEK
+from derive.statement.latex.equations import Equations, Found
 from derive.statement.latex.formulas import Formulas, check_conditions, known_function
 from derive.statement.latex.grammar import first, items, parse
 from derive.statement.latex.names import (
@@ -42,7 +44,7 @@ from derive.statement.latex.names import (
 )
 from derive.statement.latex.reductions import read_alone
 from derive.statement.latex.symbols import Binding
-from derive.statement.latex.tokens import GREEK, Equations, Found, place_of, token
+from derive.statement.latex.tokens import place_of, token
 from derive.statement.latex.undeclared import Undeclared
 from derive.text.source import Misread, Piece, Place, logical_lines
 
