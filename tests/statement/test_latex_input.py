@@ -101,6 +101,28 @@ def test_printed_equations_of_networks_with_proposed_declarations(layers, activa
         assert off(found[name], value.T if name[0] == "w" else value) < 1e-9
 
 
+@pytest.mark.parametrize(
+    ("declarations", "equations"),
+    [
+        (  # derivatives, and names with labels
+            "input x[2], t\nparameter W_h[3, 2], c_out[3]",
+            "a[i] = tanh(sum(W_h[i, j] * x[j], j) + t)\nu = sum(c_out[i] * a[i], i)\n"
+            "E = (diff(u, t) + diff(u, x[1]))**2",
+        ),
+        (  # an axis of one entry, a constant, and sizes that have the letters of indices
+            "size j = 2, k = 1\ninput x[j]\ntarget y[k]\nparameter W[k, j]\nconstant eps = 0.1",
+            "o[i] = sum(W[i, p] * x[p], p) + eps\nE = sum((y[i] - o[i])**2, i)",
+        ),
+        ("input x[2]\nparameter g[2], b[2]", "f[i] = elu(g[i] * x[i], alpha=1.4)\nE = sum(f[i]**2 + relu(b[i]), i)"),
+    ],
+)
+def test_printed_equations_of_texts(declarations, equations):
+    forward = Statement(f"{declarations}\n{equations}").forward_pass()
+    same_gradients(
+        forward, Statement.from_latex(forward_part(derive(forward).latex(only="forward")), declarations).forward_pass()
+    )
+
+
 # ------------------------------------------------------------ as others write
 
 TEXTS = {
