@@ -39,11 +39,11 @@ from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, T
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
-from derive.calculus.running import MOMENTUM
 from derive.calculus.roles import Role
+from derive.calculus.running import MOMENTUM
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.learning.l2_penalty import L2, PENALTY
-from derive.statement.language.formulas import ELEMENTARY, RESERVED
+from derive.statement.language.meanings import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
 from derive.statement.specification import LEARNING, Specification
 from derive.text.entry_text import base_name, number_text

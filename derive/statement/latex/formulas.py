@@ -10,7 +10,7 @@ from typing import Any
 from lark import Token, Tree
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.statement.language.formulas import ELEMENTARY, NORMALISED
+from derive.statement.language.meanings import ELEMENTARY, NORMALISED
 from derive.statement.language.syntax import (
     MAX_DIGITS,
     Both,

@@ -9,7 +9,7 @@ from typing import Any
 
 from lark import Token, Tree
 
-from derive.statement.language.formulas import NORMALISED, REDUCTIONS
+from derive.statement.language.meanings import NORMALISED, REDUCTIONS
 from derive.statement.language.syntax import (
     Call,
     Chain,
