@@ -697,6 +697,10 @@ HOSTILE = {
     "a long text": r"z = \text{" + "a-" * 40_000 + "}",
     "unknown": r" \\ ".join("z = " + " ".join(f"x^{{({n})}}" for n in range(m, m + 300)) for m in range(0, 9_000, 300)),
     "nul": "z = \0 x",
+    "products": "% input x[3]\nz = " + r"x \odot " * 900 + "x",
+    "matrices": "% parameter W[3, 3]\nz = " + "W " * 1_800 + "W",
+    "derivatives": "% input x\nz = u_{" + "x" * 1_900 + r"} \\ u = \frac{\partial z}{" + r"\partial x" * 700 + "}",
+    "macros of its own": r"\def\a{\a\a} \[ z = \a \]",
 }
 
 

@@ -40,6 +40,7 @@ class Arrays:
     def __init__(self) -> None:
         self.numbers = itertools.count(3)
         self.any = False
+        self.products = 0
 
     def open(self, number: int, place: Place) -> list[Name]:
         """The indices of the axes that a symbol is read without: of one, as a column, or of two."""
@@ -61,13 +62,14 @@ class Arrays:
     def total(self, body: Node, axes: Iterable[str], place: Place) -> Node:
         """The sum over axes."""
         names = {axis: f"@{next(self.numbers)}" for axis in axes}
-        if next(self.numbers) > 2 * MAX_PRODUCTS:
-            raise Misread(place, f"the equation has more than {MAX_PRODUCTS} products: state parts of it on their own")
+        self._count(place)
         return Call("sum", (put(body, names), *(Name(name, place) for name in names.values())), (), place)
 
     def product(self, left: Node, sign: str, right: Node, place: Place) -> Node:
         """The product of two formulas, of matrices and vectors if they are, or the quotient."""
         own, other = self.axes(left), self.axes(right)
+        if own and other:
+            self._count(place)
         whole = Chain(left, (("/" if sign == "/" else "*", right, place),), place)
         if not own or not other or (own == other and sign in ("odot", "/")):
             return whole
@@ -81,6 +83,11 @@ class Arrays:
             return whole
         message = r"write u^\top v for a number, u \odot v entry by entry, or indices"
         raise Misread(place, f"{_SHOWN[own]} and {_SHOWN[other]} have no product of this kind: {message}")
+
+    def _count(self, place: Place) -> None:
+        self.products += 1
+        if self.products > MAX_PRODUCTS:
+            raise Misread(place, f"the equation has more than {MAX_PRODUCTS} products: state parts of it on their own")
 
     def check_terms(self, terms: Iterable[Node]) -> None:
         """Raise Misread for terms with different axes. A number is added to each entry."""

@@ -41,7 +41,7 @@ from derive.statement.latex.names import (
     word_of,
 )
 from derive.statement.latex.reductions import Reductions, read_alone
-from derive.statement.latex.symbols import Scope, check_braces, number_at, plain_of
+from derive.statement.latex.symbols import MAX_ORDER, Scope, check_braces, number_at, plain_of
 from derive.statement.latex.tokens import place_of
 from derive.text.known import canonical
 from derive.text.source import Misread, Place
@@ -385,14 +385,18 @@ class Formulas(Reductions):
                 raise Misread(factor.place, "nothing stands after the derivative")
             above, stop = [above[0], found[stop]], stop + 1
         node = self._factor(above[1], scope)
+        order = 0
         for each in below:
             match self._factor(each, scope):
                 case Power(base=Read() | Name() as wrt, exponent=Number(value=Fraction(denominator=1) as times)):
                     pass
                 case wrt:
                     times = Fraction(1)
-            if not isinstance(node, Read | Name | Call) or not isinstance(wrt, Read | Name) or not 0 < times < 5:
+            if not isinstance(node, Read | Name | Call) or not isinstance(wrt, Read | Name) or times < 1:
                 raise Misread(factor.place, "a derivative is that of a symbol with respect to an input or a parameter")
+            order += int(times)
+            if order > MAX_ORDER:
+                raise Misread(factor.place, f"a derivative is of order {MAX_ORDER} at most")
             for _ in range(int(times)):
                 node = Call("diff", (node, wrt), (), factor.place)
         return node, stop

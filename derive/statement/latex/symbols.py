@@ -38,7 +38,7 @@ from derive.statement.latex.names import (
 from derive.statement.latex.tokens import place_of
 from derive.text.source import Misread, Place
 
-MAX_NESTED = 200
+MAX_NESTED, MAX_ORDER = 200, 4
 
 
 @dataclass
@@ -128,6 +128,8 @@ class Symbols(ABC):
             left, right = (self.formula(part, scope) for part in _flattened(groups))
             return Call("delta", (left, right), (), named.place)
         if known is not None and known.arity == 0 and (inputs := self._inputs(groups, scope)):
+            if len(inputs) > MAX_ORDER:
+                raise Misread(named.place, f"a derivative is of order {MAX_ORDER} at most")
             node = Name(name or "", named.place)
             for each in inputs:
                 node = Call("diff", (node, Name(each, named.place)), (), named.place)
