@@ -868,7 +868,7 @@ _COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le
 _known: ContextVar[frozenset[str]] = ContextVar("known", default=frozenset())
 
 
-#: Whether a letter has a label as a subscript, which is a part of its name: the ``out`` of ``W_{\\mathrm{out}}``.
+#: Whether a letter has a label as a subscript, which is a part of its name: the ``out`` of ``W_{\mathrm{out}}``.
 _is_label: ContextVar[Callable[[str, str], bool]] = ContextVar("is_label", default=lambda letter, label: False)
 
 

@@ -226,7 +226,7 @@ class Names:
     def __init__(self, lines: Iterable[Line]) -> None:
         self.known: dict[str, Known] = {}
         self.functions: set[str] = set()
-        #: The tensors whose letter is also that of a number, as of ``E = \\sum_n E_n``.
+        #: The tensors whose letter is also that of a number, as of ``E = \sum_n E_n``.
         self.each: dict[str, str] = {}
         declared = dict[str, Any]()
         for line in lines:
