@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -868,14 +868,21 @@ _COMPARISONS = {"=": "=", ">": ">", "<": "<", r"\ge": ">=", r"\geq": ">=", r"\le
 _known: ContextVar[frozenset[str]] = ContextVar("known", default=frozenset())
 
 
+#: Whether a letter has a label as a subscript, which is a part of its name: the ``out`` of ``W_{\mathrm{out}}``.
+_is_label: ContextVar[Callable[[str, str], bool]] = ContextVar("is_label", default=lambda letter, label: False)
+
+
 @contextmanager
-def arrays_called(letters: Iterable[str]) -> Iterator[None]:
-    """While it lasts, these letters stand for arrays: a document says so in its table of symbols."""
-    token = _known.set(frozenset(letters))
+def arrays_called(
+    letters: Iterable[str], is_label: Callable[[str, str], bool] = lambda letter, label: False
+) -> Iterator[None]:
+    """While it lasts, these letters stand for arrays, and some have labels: a document says so in its table."""
+    token, labels = _known.set(frozenset(letters)), _is_label.set(is_label)
     try:
         yield
     finally:
         _known.reset(token)
+        _is_label.reset(labels)
 
 
 def _word(letter: str) -> str:
@@ -1494,6 +1501,15 @@ class _Parser:
             self.done()
             return replace(symbol, without_biases=True)
         pieces = _split(self.tokens, ",")
+        label = [piece for n, piece in enumerate(pieces) if all(map(_may_be_label, pieces[: n + 1]))]
+        while label and not _is_label.get()(symbol.letter, ", ".join(map(written, label))):
+            label.pop()
+        if label:
+            begin = sum(map(len, pieces[: len(label)])) + len(label)
+            rest = _Parser(self.tokens[begin:])
+            named = replace(symbol, letter=f"{symbol.letter}_{{{', '.join(map(written, label))}}}")
+            self.at = len(self.tokens)
+            return rest._indexed(named) if rest.tokens else named
         if any(map(_is_formula, pieces)) or (pieces[1:] and any(map(_is_multiple, pieces))):
             self.at = len(self.tokens)
             read = [i for piece in pieces for i in _Parser(piece)._of_a_piece()]
@@ -1577,6 +1593,11 @@ def _is_formula(piece: Sequence[Token]) -> bool:
     texts = [token.text for token in piece]
     scripts = [n for n, text in enumerate(texts) if text in ("_", "^")]
     return bool({"+", "-"} & {*texts}) or any(texts[n - 1] == "}" or not _counts(texts[n:]) for n in scripts)
+
+
+def _may_be_label(piece: Sequence[Token]) -> bool:
+    texts = [token.text for token in piece]
+    return texts[:1] == [r"\mathrm"] or "".join(texts).isdigit()
 
 
 def _counts(texts: Sequence[str]) -> bool:

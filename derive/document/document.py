@@ -28,7 +28,10 @@ def title(derivation: Runnable) -> str:
     """The title of the document of a derivation."""
     network = derivation.specification
     if not isinstance(network, Network):
-        return "The backward pass of a layer" if derivation.forward.upstream else "Backpropagation"
+        called = "" if network.is_plain("name") else network.name.replace("_", " ")
+        if derivation.forward.upstream:
+            return f"The backward pass of {called or 'a layer'}"
+        return f"Backpropagation of {called}" if called else "Backpropagation"
     return f"Backpropagation in {titled([base_name(str(entry)) for entry in network.layers])}"
 
 

@@ -13,6 +13,7 @@ from html import escape
 
 from derive.paper.boxes import EMPTY, Box, layer_mark
 from derive.paper.characters import ACCENTS, BESIDE, NAMES, RELATIONS, Letter, Sign
+from derive.paper.spelling import of_latex
 
 #: The attributes of a part that denotes no tensor.
 _UNKNOWN: Mapping[str, str] = {}
@@ -117,6 +118,9 @@ def _character(character: str) -> str:
 def _name(name: str, tex: str = "") -> Elements:
     if known := NAMES.get(name):
         return (_e(known.mathml, known.text or name),)
+    if tex and (parts := of_latex(tex)):
+        shown = [_e("mi", part, mathvariant="normal" if upright and len(part) == 1 else "") for part, upright in parts]
+        return (_e("msub", *shown) if len(shown) > 1 else shown[0],)
     return (_e("mi", escape(name), mathvariant="normal" if len(name) == 1 else ""),)
 
 

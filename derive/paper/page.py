@@ -85,7 +85,7 @@ class Page(IndexForm):
             plain = self.symbol(tensor, whole=True)
             return plain if below is None and mark is None else self.typesetter.script(plain, below, mark)
         sign = self.sign(tensor)
-        below = glued(self.typesetter, [box for box in (sign.about, below) if box])
+        below = self.labelled(sign, glued(self.typesetter, [box for box in (sign.about, below) if box]))
         return self.typesetter.named(self.scripts(sign, True, below, mark), tensor.name)
 
     def _part(self, node: mx.Part) -> Box:

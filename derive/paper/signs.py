@@ -52,8 +52,8 @@ _SAMPLES = (SAMPLES.name, *"NMB")
 class Sign:
     """The letters of a tensor for an entry, for the array of one sample and for that of a batch.
 
-    ``number`` is written in the place of a layer number. ``about`` is the tensor of a shared factor if the number
-    does not identify it.
+    ``number`` is written in the place of a layer number, and ``label`` before the indices: the ``out`` of ``W_out``.
+    ``about`` is the tensor of a shared factor if the number does not identify it.
     """
 
     entry: Box
@@ -61,12 +61,14 @@ class Sign:
     batch: Box
     number: str = ""
     about: Box | None = None
+    label: Box | None = None
 
     @property
     def letters(self) -> set[str]:
-        """The letters as plain text."""
+        """The letters as plain text, with those of a label that could be indices."""
         shown = {text(box) for box in (self.entry, self.one, self.batch)}
-        return shown | {name.partition("_")[0] for name in shown}
+        label = text(self.label) if self.label is not None else ""
+        return shown | {name.partition("_")[0] for name in shown} | {*(label if len(label) < 3 else "")}
 
 
 @record
@@ -136,22 +138,46 @@ def letter_of(set_: Typesetter, name: str) -> Box:
 # ------------------------------------------------------------ by name
 
 
-def own_signs(set_: Typesetter, name: str) -> Iterator[Sign]:
+def own_signs(set_: Typesetter, name: str, layered: bool = True) -> Iterator[Sign]:
     """Yield the possible signs of a name in order of preference, without end.
+
+    The number of a name that is not ``layered`` is a subscript.
 
     >>> from derive.paper.notation import PSI
     >>> signs = own_signs(Typesetter(PSI.times), "alpha2")
     >>> [text(s.entry) + s.number for s in (next(signs), next(signs), next(signs))]
     ['α2', 'alpha2', 'alpha2_']
+    >>> sign = next(own_signs(Typesetter(PSI.times), "W_out"))
+    >>> text(sign.entry), text(sign.label)
+    ('W', 'out')
     """
     numbered = _NUMBERED.fullmatch(name)
     stem, number = (numbered[1], numbered[2]) if numbered else (name, "")
-    letter, word = letter_named(stem), spelled(name)
+    word = spelled(name)
+    letter, rest = _letter_and_label(stem)
     if letter is not None:
-        yield _of_one(set_.letter(letter), number)
+        box, parts = set_.letter(letter), [_of_label(set_, part) for part in rest]
+        if number and not layered:
+            parts_and_number = [*parts, set_.number(int(number))]
+            yield Sign(box, box, box, label=set_.join(parts_and_number, "comma", ATOM))
+        yield Sign(box, box, box, number, label=set_.join(parts, "comma", ATOM) if parts else None)
     words = ((word + "_" * more, "") for more in count())
-    for shown, digits in words if letter is not None else chain([(stem, number)], words):
+    for shown, digits in words if letter is not None and not rest else chain([(stem, number)], words):
         yield _of_one(_word(set_, shown), digits)
+
+
+def _letter_and_label(stem: str) -> tuple[Letter | None, list[str]]:
+    """The letter that a name begins with, and the parts after it: ``W`` and ``out`` of ``W_out``; None for a word."""
+    parts = stem.split("_")
+    for stop in range(len(parts), 0, -1):
+        if all(parts[stop:]) and (letter := letter_named("_".join(parts[:stop]))) is not None:
+            return letter, parts[stop:]
+    return None, []
+
+
+def _of_label(set_: Typesetter, part: str) -> Box:
+    """A part of a label: a number, or upright letters, as indices are not."""
+    return set_.number(int(part)) if part.isdigit() else _word(set_, part)
 
 
 def _word(set_: Typesetter, name: str) -> Box:
@@ -190,6 +216,8 @@ class _Table:
         #: The derivatives in equations, each with the name of what is differentiated.
         self.slopes = {name: of for name in sorted(slopes) if (of := _differentiated(name, names))}
         self.plain = [t for t in plain if t.name not in self.slopes]
+        #: The names before a number of layers: those of computed tensors and parameters.
+        self.layered = {_stem(t.name) for t in self.plain if not t.is_data}
 
     def signs(self) -> Signs:
         wanted = {t.name: self._wanted(t) for t in self.plain}
@@ -205,7 +233,7 @@ class _Table:
         taken |= self._reserved(applied) | self._widths(letters) | {samples}
         for tensor in self.plain:
             if tensor.name not in found:
-                own = (s for s in own_signs(self.set_, tensor.name) if text(s.entry) not in applied)
+                own = (s for s in self._own(tensor) if text(s.entry) not in applied)
                 sign = next(s for s in own if self._is_free(tensor, s, taken, wanted.values()))
                 found[tensor.name] = sign
                 taken |= self.looks(sign)
@@ -216,7 +244,11 @@ class _Table:
         return Signs({**others, **found, **self._factors(found)}, used, function, _width(used), samples, error)
 
     def _wanted(self, tensor: Tensor) -> Sign:
-        return self._of_another(tensor) if self._by_role(tensor) else next(own_signs(self.set_, tensor.name))
+        return self._of_another(tensor) if self._by_role(tensor) else next(self._own(tensor))
+
+    def _own(self, tensor: Tensor) -> Iterator[Sign]:
+        """The possible signs of a name; the number of data is that of a layer only if layers have such a name."""
+        return own_signs(self.set_, tensor.name, not tensor.is_data or _stem(tensor.name) in self.layered)
 
     def _of_another(self, tensor: Tensor) -> Sign:
         return role_sign(self.set_, self.notation, tensor, self.one_layer)
@@ -229,7 +261,9 @@ class _Table:
         wrt = name.removeprefix(f"{self.slopes[name]}_").split("_")
         letters = [x for part in wrt for x in (part if {*part} <= {t.name for t in self.plain} else [part])]
         boxes = [letter_of(self.set_, x) for x in letters]
-        return Sign(own.entry, own.one, own.batch, own.number, self.set_.join(boxes, "", ATOM))
+        label = self.set_.join(boxes, "" if all(len(x) == 1 for x in letters) else "comma", ATOM)
+        both = label if own.label is None else self.set_.join((own.label, label), "comma", ATOM)
+        return Sign(own.entry, own.one, own.batch, own.number, label=both)
 
     def _factors(self, found: Mapping[str, Sign]) -> dict[str, Sign]:
         """Give a shared factor the number of its tensor, and that tensor's letter as a subscript if it is unusual."""
@@ -238,22 +272,29 @@ class _Table:
             sign, about = self._of_another(factor), factor.about
             if about is not None and not (self._by_role(about) and found[about.name] == self._of_another(about)):
                 own = found[about.name]
-                below = own.entry if own.about is None else self.set_.script(own.entry, own.about, None)
+                below = own.entry if own.label is None else self.set_.script(own.entry, own.label, None)
                 sign = Sign(sign.entry, sign.one, sign.batch, own.number, below)
             signs[factor.name] = sign
         return signs
 
     def looks(self, sign: Sign) -> Looks:
         """The appearances of a sign in print and as plain text, with any of its letters."""
-        boxes = [scripted(self.set_, self.notation, b, sign.number) for b in (sign.entry, sign.one, sign.batch)]
+        letters = (sign.entry, sign.one, sign.batch)
+        boxes = [scripted(self.set_, self.notation, b, sign.number, sign.label) for b in letters]
         return frozenset({latex(b) for b in boxes} | {text(b) for b in boxes})
+
+    def _labelled(self, sign: Sign) -> list[str]:
+        """The letters of a sign with its label, without its number."""
+        letters = (sign.entry, sign.one, sign.batch)
+        return [text(b if sign.label is None else self.set_.script(b, sign.label, None)) for b in letters]
 
     def _is_free(self, tensor: Tensor, sign: Sign, taken: set[str], wanted: Iterable[Sign]) -> bool:
         if self.looks(sign) & taken:
             return False
-        stem, _, below = text(sign.entry).rpartition("_")
-        like_an_entry = below.isdigit() or len(below) == 1 or (len(below) == 2 and below.islower())
-        others = {text(b) for other in wanted for b in (other.entry, other.one, other.batch)}
+        stem, _, below = self._labelled(sign)[0].rpartition("_")
+        short = len(below) == 1 or (len(below) == 2 and below.islower())
+        like_an_entry = below.isdigit() or (short and sign.label is None)
+        others = {shown for other in wanted for shown in self._labelled(other)}
         if stem in others and like_an_entry:
             return False
         return self.notation.derivative != "d" or self._is_no_differential(tensor, text(sign.entry), others)
@@ -307,6 +348,12 @@ class _Table:
     @property
     def _extents(self) -> set[str]:
         return {s.name for s in self.program.extents}
+
+
+def _stem(name: str) -> str:
+    """The part of a name before its number; empty for a name without a number."""
+    numbered = _NUMBERED.fullmatch(name)
+    return numbered[1] if numbered else ""
 
 
 def _differentiated(name: str, names: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -12,6 +13,11 @@ NAMED = frozenset(name for name in LETTERS if LETTERS[name].tex.startswith("\\")
 _BY_SIGN = {letter.text: name for name, letter in LETTERS.items() if name in NAMED}
 #: The accents that a name may spell out after its letter, such as ``h_tilde``.
 _MARKS = {command: mark for mark, (command, _) in ACCENTS.items() if command not in ("grave", "acute", "mathring")}
+_BY_TEX = {letter.tex: letter.text for letter in LETTERS.values()}
+_UPRIGHT = re.compile(r"\\(?:operatorname|mathrm|text|textrm|mathsf|mathbf)\{([A-Za-z0-9 -]+)\}")
+#: A word, a command or a letter, and what stands below it.
+_PART = r"\\[A-Za-z]+\{[A-Za-z0-9 -]+\}|\\[A-Za-z]+|[A-Za-z]"
+_NAME = re.compile(rf"(?P<base>{_PART})(?:_(?:\{{(?P<below>{_PART})\}}|(?P<one>{_PART})))?")
 _SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", " ": r"\ "}
 
 
@@ -35,6 +41,22 @@ def letter_named(name: str) -> Letter | None:
     if len(marked) == 2 and marked[0].isascii() and marked[0].isalpha() and marked[1] in ACCENTS:
         return Letter(rf"\{ACCENTS[marked[1]][0]}{{{marked[0]}}}", composed)
     return None
+
+
+def of_latex(tex: str) -> list[tuple[str, bool]] | None:
+    r"""A name in LaTeX as text, and whether it is upright: a word or a letter, perhaps with a subscript; else None.
+
+    >>> of_latex(r"\operatorname{swish}_\beta"), of_latex("f"), of_latex(r"\hat{f}")
+    ([('swish', True), ('β', False)], [('f', False)], None)
+    """
+    found = _NAME.fullmatch(tex)
+    if found is None:
+        return None
+    parts = [part for part in (found["base"], found["below"] or found["one"]) if part]
+    words = [(_UPRIGHT.fullmatch(part), _BY_TEX.get(part, part)) for part in parts]
+    if any(word is None and not letter.isalpha() for word, letter in words):
+        return None
+    return [(word[1], True) if word else (letter, False) for word, letter in words]
 
 
 def spelled(name: str) -> str:

@@ -159,9 +159,16 @@ class Symbols:
         if self.notation.from_first and tensor.role == Role.WEIGHT and placed:
             units.reverse()
         raised = [units.pop()] if units and tensor.role in self.notation.raised and placed else []
-        below = glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
+        below = self.labelled(
+            sign, glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
+        )
         above = glued(set_, [*(u for u in raised if u), *(self._sample(s) for s in samples if s is not None)])
         return set_.named(self.scripts(sign, whole, below, above), tensor.name, _places(indices))
+
+    def labelled(self, sign: Sign, below: Box | None) -> Box | None:
+        """The label of a sign before its indices."""
+        boxes = [box for box in (sign.label, below) if box is not None]
+        return self.typesetter.join(boxes, "comma", ATOM) if len(boxes) > 1 else next(iter(boxes), None)
 
     def sign(self, tensor: Tensor) -> Sign:
         """The sign of a tensor."""

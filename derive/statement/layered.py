@@ -23,8 +23,8 @@ from derive.statement.keys import LAYERS_FOLDER, Widths, is_layer
 from derive.statement.language.blocks import Expansion
 from derive.statement.language.build import TextReader
 from derive.statement.language.files import load_from
-from derive.statement.language.formulas import ELEMENTARY
 from derive.statement.language.lines import Block, Line, Stated
+from derive.statement.language.meanings import ELEMENTARY
 from derive.statement.language.syntax import Call, Name, nodes, parse
 from derive.statement.own import VARIABLES, Own, own
 from derive.statement.stated import StatementBuilder

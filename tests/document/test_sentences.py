@@ -116,6 +116,12 @@ def test_the_article_of_the_title(layers, article):
     assert derivation(layers).document().title == f"Backpropagation in {article} network"
 
 
+def test_a_text_with_a_name_has_it_in_its_title():
+    text = "input x\ntarget y\nparameter w\no = w * x\nE = (y - o)**2"
+    titles = [derive(Statement(text, **options)).document().title for options in ({}, {"name": "my_net"})]
+    assert titles == ["Backpropagation", "Backpropagation of my net"]
+
+
 def test_a_part_without_content_is_left_out():
     """Attention alone has no elementwise function, and its loss is differentiated with the chain rule."""
     parts = derive(networks.attention()).document().parts

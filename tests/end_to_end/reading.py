@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,6 +99,12 @@ _GREEK[r"\varepsilon"] = "ε"
 
 def names_of(letter: str) -> set[str]:
     r"""The names that a letter may stand for: ``\alpha`` is alpha or α, ``\hat{y}`` is y_hat or ŷ."""
+    labelled = re.fullmatch(r"(.*)_\{(.*?)\}", letter, re.DOTALL)
+    if labelled and not letter.startswith(r"\mathrm"):
+        label = "_".join(
+            _unescaped(part.removeprefix(r"\mathrm{").removesuffix("}")) for part in labelled[2].split(", ")
+        )
+        return {f"{n}{joint}{label}" for n in names_of(labelled[1]) for joint in ("_", "")}
     if letter in _GREEK:
         return {_GREEK[letter], letter[1:].replace("varepsilon", "epsilon")}
     accent = re.fullmatch(r"\\(\w+)\{(\w)\}", letter)
@@ -739,7 +745,7 @@ def check_document(document: str, program: Program, forward: ForwardPass, notati
     with lr.arrays_called(()):
         rows = table(document)
     names = _read_names(rows, tensors, notation, letters)
-    with lr.arrays_called(letters):
+    with lr.arrays_called(letters, partial(_is_label, tensors)):
         outside = OUTSIDE in " ".join(document.split())
         return _checked(lr.equations(document), program, forward, names, seed, outside)
 
@@ -749,7 +755,7 @@ def _read_names(
 ) -> Names:
     """The names by the table of symbols, which must have a row of its own for every tensor."""
     said: dict[tuple[str, int | None], str] = {}
-    with lr.arrays_called(letters):
+    with lr.arrays_called(letters, partial(_is_label, tensors)):
         for symbol, meaning, _ in rows:
             _, said_so, what = meaning.partition("stated as ")
             if said_so:
@@ -766,6 +772,13 @@ def _read_names(
     if rows and (missing or len(set(listed)) < len(listed)):
         raise Unreadable(f"the table of symbols has the tensors {listed}, without {sorted(missing)}")
     return names
+
+
+def _is_label(tensors: Mapping[str, Tensor], letter: str, label: str) -> bool:
+    """Whether a letter and its label are the name of a tensor, perhaps with a number after it."""
+    tensors = {name: t for name, t in tensors.items() if t.is_data or not label.isdigit()}
+    names = {n for name in tensors for n in (name, re.sub(r"_?[0-9]+$", "", name))}
+    return not names_of(f"{letter}_{{{label}}}").isdisjoint(names)
 
 
 def _named(names: Names, symbol: str) -> str | None:

@@ -183,7 +183,9 @@ def test_no_two_tensors_share_a_sign_in_any_format(name: str, notation: str) -> 
         for tensor in tensors:
             sign = page.sign(tensor)
             for base in {sign.entry, sign.one, sign.batch}:
-                box = page.scripts(type(sign)(base, base, base, sign.number), False, sign.about, None)
+                box = page.scripts(
+                    type(sign)(base, base, base, sign.number), False, page.labelled(sign, sign.about), None
+                )
                 box = page.symbol(tensor, whole=True) if tensor.role == "gradient" else box
                 assert found.setdefault(write(box), tensor.name) == tensor.name
 
@@ -255,7 +257,10 @@ def test_a_name_in_the_place_of_another_is_noticed(name: str, right: str, wrong:
         ("h1", "{}^{(1)}h", "h⁽¹⁾"),
         ("é", r"\acute{e}", "é"),
         ("θ", r"\theta", "θ"),
-        ("W_out", r"\mathrm{W\_out}", "W_out"),
+        ("W_out", r"W_{\mathrm{out}}", "W_out"),
+        ("W_xh2", r"{}^{(2)}W_{\mathrm{xh}}", "W⁽²⁾_xh"),
+        ("h_tilde_a_b", r"\tilde{h}_{\mathrm{a}, \mathrm{b}}", "h̃_(a, b)"),
+        ("log_var", r"\mathrm{log\_var}", "log_var"),
         ("zg", r"\mathrm{zg}", "zg"),
         ("m", "m", "m"),
         ("mean", r"\mathrm{mean}", "mean"),
@@ -354,3 +359,20 @@ def test_a_constant_of_a_forward_pass_has_its_name_and_no_meaning_of_an_option(n
     )
     assert row in made.latex(only="notation")
     check_page(made)
+
+
+def test_the_number_of_data_is_no_layer_and_labels_stand_before_indices() -> None:
+    stated = (
+        "input x1[3], x2[3], time\ntarget y\nparameter W[2, 3], W_h[2, 3], v[2]\n"
+        "z1[i] = sum(W[i, j] * x1[j], j) + v[i] * time\nz2[i] = sum(W_h[i, j] * x2[j], j)\n"
+        "u = sum(tanh(z1[i]) * z2[i], i)\nE = (y - u)**2 + diff(diff(u, time), time)**2"
+    )
+    shown = derive(Statement(stated)).latex(only="forward")
+    for sign in (
+        "x_{1, j}",
+        r"\layi{1}{z}{i} &=",
+        r"W_{\mathrm{h}, ij}",
+        "W_{ij}",
+        r"u_{\mathrm{time}, \mathrm{time}} &=",
+    ):
+        assert sign in shown

@@ -20,7 +20,7 @@ from derive.document.view import View
 from derive.paper import latex as latex_printer
 from derive.paper import mathml as printer
 from derive.paper.boxes import EMPTY, Box, Typesetter
-from derive.paper.characters import BESIDE, BETWEEN, DOTS, LETTERS, WITHOUT_FIRST, plain
+from derive.paper.characters import BESIDE, BETWEEN, DOTS, LETTERS, STAR, WITHOUT_FIRST, plain
 from derive.paper.mathml import mathml
 from derive.paper.notation import NOTATIONS, PSI
 
@@ -279,3 +279,9 @@ def test_words_of_widths_are_italic_and_numbers_are_numbers():
     minus = '<mo form="prefix">−</mo>'
     power = f"<msup><mn>10</mn><mrow>{minus}<mn>9</mn></mrow></msup>"
     assert mathml(SET.decimal("-2.5", -9)) == f"{minus}<mn>2.5</mn><mo>×</mo>{power}"
+
+
+def test_a_name_that_is_given_in_latex():
+    set_ = Typesetter(STAR)
+    assert mathml(set_.name("swish", r"\operatorname{swish}_\beta")) == "<msub><mi>swish</mi><mi>β</mi></msub>"
+    assert mathml(set_.name("f", r"\mathcal{F}^2")) == '<mi mathvariant="normal">f</mi>'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import MODELS
-from sympy import Product
+from sympy import Product, Sum
 
 from derive import Derivation, Network, Statement, StatementError, derive
 from derive.statement.language.write import equations_text
@@ -128,6 +128,18 @@ def test_the_text_of_a_network(options):
     assert again.equations() == derivation.equations()
     again.check().require()
     assert len(again.program.statements) == len(derivation.program.statements)
+
+
+@pytest.mark.parametrize("options", [{}, {"bias": "augmented"}])
+def test_the_text_says_the_penalty_once(options):
+    network = Network((3, 2), l2=0.01, clip=1.0, **options)
+    text = derive(network).equations()
+    assert "option l2 = 0.01" in text and "option clip = 1.0" in text and " R" not in text
+    again = Statement(text)
+    assert again.learning.l2 == network.l2
+    mine, read = ([*e.expression.atoms(Sum)] for e in (derive(s).forward.equations[0] for s in (network, again)))
+    assert [[limit[1:] for limit in total.limits] for total in mine] == [[n[1:] for n in t.limits] for t in read]
+    assert str(derive(again).forward.error.expression).count("R") == 1
 
 
 @pytest.mark.parametrize("text", [LAYER_NORM, BLOCKS])

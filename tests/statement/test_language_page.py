@@ -9,7 +9,7 @@ import pytest
 
 from derive import Statement, StatementError, derive
 from derive.catalogue.activations import ACTIVATIONS
-from derive.statement.language.formulas import ELEMENTARY
+from derive.statement.language.meanings import ELEMENTARY
 from derive.statement.specification import LEARNING
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "equations.md").read_text(encoding="utf-8")

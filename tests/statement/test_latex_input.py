@@ -14,7 +14,7 @@ from networks import NETWORKS
 from derive import Network, Statement, StatementError, derive
 from derive.calculus.forward import ForwardPass
 from derive.statement.language.write import equations_text
-from derive.statement.latex.tokens import GREEK
+from derive.statement.latex.commands import GREEK
 from derive.statement.specification import Learning
 
 # ------------------------------------------------------------ documents of derive
@@ -98,6 +98,28 @@ def test_printed_equations_of_networks_with_proposed_declarations(layers, activa
     expected, found = gradients(forward, values, sizes), gradients(read, others, sizes)
     for name, value in expected.items():
         assert off(found[name], value.T if name[0] == "w" else value) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("declarations", "equations"),
+    [
+        (  # derivatives, and names with labels
+            "input x[2], t\nparameter W_h[3, 2], c_out[3]",
+            "a[i] = tanh(sum(W_h[i, j] * x[j], j) + t)\nu = sum(c_out[i] * a[i], i)\n"
+            "E = (diff(u, t) + diff(u, x[1]))**2",
+        ),
+        (  # an axis of one entry, a constant, and sizes that have the letters of indices
+            "size j = 2, k = 1\ninput x[j]\ntarget y[k]\nparameter W[k, j]\nconstant eps = 0.1",
+            "o[i] = sum(W[i, p] * x[p], p) + eps\nE = sum((y[i] - o[i])**2, i)",
+        ),
+        ("input x[2]\nparameter g[2], b[2]", "f[i] = elu(g[i] * x[i], alpha=1.4)\nE = sum(f[i]**2 + relu(b[i]), i)"),
+    ],
+)
+def test_printed_equations_of_texts(declarations, equations):
+    forward = Statement(f"{declarations}\n{equations}").forward_pass()
+    same_gradients(
+        forward, Statement.from_latex(forward_part(derive(forward).latex(only="forward")), declarations).forward_pass()
+    )
 
 
 # ------------------------------------------------------------ as others write
@@ -244,6 +266,108 @@ TEXTS = {
 }
 
 
+#: Derivations in the notation of their sources, each with its declarations and the same equations in the text language.
+RESTATED = {
+    "a layer with x_0 = 1 (Bishop)": (
+        r"a_j = \sum_{i=0}^D w_{ji}^{(1)} x_i, \; z_j = h(a_j), \; h(a) = \tanh(a), \; "
+        r"y_k = \sum_{j=0}^M w_{kj}^{(2)} z_j,"
+        r"\\ E(\mathbf{w}) = \frac12 \sum_k (y_k - t_k)^2, \quad x_0 = 1, \quad z_0 = 1",
+        "size D = 3, M = 4, K = 2, P = D + 1 from 0, Q = M + 1 from 0\ninput x[D]\ntarget t[K]\n"
+        "parameter w1[M, P], w2[K, Q]",
+        "function h(a) = tanh(a)\nx_bar[i in P] = sum(x[j] * delta(i, j), j) + delta(0, i)\n"
+        "a[j] = sum(w1[j, i] * x_bar[i], i)\nz[j] = h(a[j])\nz_bar[i in Q] = sum(z[j] * delta(i, j), j) + delta(0, i)\n"
+        "y[k] = sum(w2[k, j] * z_bar[j], j)\nE = sum((y[k] - t[k])**2, k) / 2",
+    ),
+    "samples first, with terms of the error (Bishop)": (
+        r"a_{nj} = \sum_{i=1}^D w_{ji} x_{ni} + w_{j0} \\ E_n = \sum_j (a_{nj} - t_{nj})^2, \quad E = \sum_{n=1}^N E_n",
+        "samples N\nindex n in N\nsize D = 3, P = D + 1 from 0\ninput x[D]\ntarget t[2]\nparameter w[2, P]",
+        "a[j] = sum(w[j, i] * x[i], i in D) + w[j, 0]\nE_each = sum((a[j] - t[j])**2, j)\nE = sum(E_each[n], n)",
+    ),
+    "two layers as matrices (Goodfellow)": (
+        r"\mathbf{h} = \sigma(\mathbf{W}^{(1)} \mathbf{x} + \mathbf{b}), \; "
+        r"\mathbf{o} = {\mathbf{W}^{(2)}}^\top\mathbf{h}, \;"
+        r"L = -\mathbf{y}^\top \log \mathrm{softmax}(\mathbf{o}) "
+        r"+ \frac{\lambda}{2} \left\lVert \mathbf{W}^{(1)} \right\rVert_F^2",
+        "size H = 4, k = 2\ninput x[3]\ntarget y[k]\nparameter W1[H, 3], b[H], W2[H, k]\nconstant lambda = 0.1",
+        "h[i] = sigmoid(sum(W1[i, j] * x[j], j) + b[i])\no[i] = sum(W2[j, i] * h[j], j)\n"
+        "L = -sum(y[i] * log(softmax(o[i], i)), i) + lambda / 2 * sum(W1[i, j]**2, i, j)",
+    ),
+    "attention (Vaswani)": (
+        r"Q = X W^Q, \; K = X W^K, \; A = \mathrm{softmax}\left(\frac{QK^\top}{\sqrt{d_k}}\right) X, \; "
+        r"E = \lVert Y - A \rVert^2",
+        "size d_k = 2\ninput X[3, 4]\ntarget Y[3, 4]\nparameter W_Q[4, d_k], W_K[4, d_k]",
+        "Q[i, j] = sum(X[i, k] * W_Q[k, j], k)\nK[i, j] = sum(X[i, k] * W_K[k, j], k)\n"
+        "A[i, j] = sum(softmax(sum(Q[i, p] * K[k, p], p) / sqrt(d_k), k) * X[k, j], k)\nE = sum((Y[i, "
+        "j] - A[i, j])**2, i, j)",
+    ),
+    "an LSTM step": (
+        r"f = \sigma(W_f x + U_f h + b_f), \; i = \sigma(W_i x), \; c' = f \circ c + i * \tanh(W_c x), \; "
+        r"h' = \tanh(c'),"
+        r"E = \tfrac12 \|h' - y\|_2^2",
+        "size H = 2\ninput x[3], h[H], c[H]\ntarget y[H]\nparameter W_f[H, 3], U_f[H, H], b_f[H], W_i[H, 3], W_c[H, 3]",
+        "f[j] = sigmoid(sum(W_f[j, k] * x[k], k) + sum(U_f[j, k] * h[k], k) + b_f[j])\n"
+        "i[j] = sigmoid(sum(W_i[j, k]*x[k], k))\n"
+        "c_prime[j] = f[j] * c[j] + i[j] * tanh(sum(W_c[j, k] * x[k], k))\nh_prime[j] = tanh(c_prime[j])\n"
+        "E = sum((h_prime[j] - y[j])**2, j) / 2",
+    ),
+    "a variational autoencoder (Kingma)": (
+        r"\mu = W_\mu x, \; s = W x, \; \sigma = \exp(s/2), \; z = \mu + \sigma \odot \epsilon,"
+        r"\; D_{\mathrm{KL}} = -\frac12 \sum_{j=1}^J (1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2), \; "
+        r"L = \|x - V z\|^2 + D_{\mathrm{KL}}",
+        "size J = 2\ninput x[3], epsilon[J]\nparameter W_mu[J, 3], W[J, 3], V[3, J]",
+        "mu[i] = sum(W_mu[i, j] * x[j], j)\ns[i] = sum(W[i, j] * x[j], j)\nsigma[i] = exp(s[i] / 2)\n"
+        "z[i] = mu[i] + sigma[i] * epsilon[i]\nD_KL = -sum(1 + log(sigma[j]**2) - mu[j]**2 - sigma[j]**2, j) / 2\n"
+        "L = sum((x[j] - sum(V[j, i] * z[i], i))**2, j) + D_KL",
+    ),
+    "a physics-informed network": (
+        r"u = \sum_i c_i \tanh(w_i x + v_i t), \quad r = \frac{\partial u}{\partial t} + u \,"
+        r" \partial_x u - u_{xx}, \; E = r^2",
+        "input x, t\nparameter w[3], v[3], c[3]",
+        "u = sum(c[i] * tanh(w[i] * x + v[i] * t), i)\nr = diff(u, t) + u * diff(u, x) - diff(diff(u, x), x)\nE = r**2",
+    ),
+    "second derivatives": (
+        r"u = c^\top \tanh(W x), \quad r = \sum_j \frac{\partial^2 u}{\partial x_j^2}, \quad E = (r - 1)^2",
+        "input x[2]\nparameter W[3, 2], c[3]",
+        "u = sum(c[i] * tanh(sum(W[i, j] * x[j], j)), i)\nr = sum(diff(diff(u, x[j]), x[j]), j)\nE = (r - 1)**2",
+    ),
+    "a penalty of a gradient (Gulrajani)": (
+        r"D = w^\top \tanh(W x),"
+        r" \quad E = D + \lambda \left(\left\|\frac{\mathrm{d} D}{\mathrm{d} x}\right\|_2 - 1\right)^2",
+        "input x[2]\nparameter W[3, 2], w[3]\nconstant lambda = 10",
+        "D = sum(w[i] * tanh(sum(W[i, j] * x[j], j)), i)\nE = D + lambda * (sqrt(sum(diff(D, x[j])**2, j)) - 1)**2",
+    ),
+    "normalised in a batch (Ioffe)": (
+        r"\mu_{\mathcal{B}} = \frac1m \sum_{i=1}^m x_i, \; "
+        r"\sigma_{\mathcal{B}}^2 = \frac1m \sum_{i=1}^m (x_i - \mu_{\mathcal B})^2,"
+        r"\hat{x}_i = \frac{x_i - \mu_{\mathcal B}}{\sqrt{\sigma_{\mathcal B}^2 + \epsilon}}, \; "
+        r"E = \sum_i (\gamma \hat x_i - t_i)^2",
+        "samples m\nindex i in m\ninput x\ntarget t\nparameter gamma\nconstant eps = 1e-5",
+        "mu_B = mean(x[i], i)\nsigma_2_B = mean((x[i] - mu_B)**2, i)\n"
+        "x_hat[i] = (x[i] - mu_B) / sqrt(sigma_2_B + eps)\n"
+        "E = sum((gamma * x_hat[i] - t[i])**2, i)",
+    ),
+    "word vectors (Mikolov), with macros": (
+        r"\newcommand{\vec}[2]{\mathbf{#1}_{#2}} \DeclareMathOperator{\expo}{exp}"
+        r"\[ p = \frac{\exp(\vec{u}{o}^\top \vec{v}{c})}{\sum_{w=1}^V \expo(\vec{u}{w}^\top \vec{v}{c})},"
+        r" \quad J = -\log p \]",
+        "size V = 5, d = 2\ninput o in V, c in V\nparameter u[V, d], v[V, d]",
+        "p = exp(sum(u[o, j] * v[c, j], j)) / sum(exp(sum(u[w, j] * v[c, j], j)), w)\nJ = -log(p)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESTATED)
+def test_derivations_of_others(name):
+    latex, declarations, text = RESTATED[name]
+    assert_same(Statement.from_latex(latex, declarations), Statement(f"{declarations}\n{text}"))
+
+
+def assert_same(one: Statement, other: Statement) -> None:
+    """Assert that two statements have the same equations, whatever the letters of indices."""
+    found = ([(e.target.name, str(e.expression)) for e in s.forward_pass().refreshed().equations] for s in (one, other))
+    assert next(found) == next(found)
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts_of_others(name):
     derive(Statement.from_latex(TEXTS[name])).check().require()
@@ -276,7 +400,7 @@ def formula(latex: str, text: str) -> None:
     head += "function f(x) = x**2\nindex ij in n\n"
     written = Statement.from_latex(rf"z_i = {latex} \\ E = \sum_i (y_i - z_i)^2", head)
     same = Statement(f"{head}z[i] = {text}\nE = sum((y[i] - z[i])**2, i)")
-    assert unsigned(written) == unsigned(same)
+    assert_same(written, same)
 
 
 @pytest.mark.parametrize(
@@ -309,6 +433,21 @@ def formula(latex: str, text: str) -> None:
             r"\begin{cases} b_i & x_i > 0 \land b_i < 1 \\ -x_i & x_i \le -1 \\ c & \text{else} \end{cases}",
             "where(x[i] > 0 and b[i] < 1, b[i], where(x[i] <= -1, -x[i], c))",
         ),
+        (r"(W b)_i + (W^\top x + b)_i", "sum(W[i, j] * b[j], j) + sum(W[j, i] * x[j], j) + b[i]"),
+        (r"x^{\mathrm{T}} W b \, x_i", "sum(sum(x[j] * W[j, k], j) * b[k], k) * x[i]"),
+        (r"(2 W x / a)_i + (x \odot b / 2)_i", "2 * sum(W[i, j] * x[j], j) / a + x[i] * b[i] / 2"),
+        (r"\tanh(W x)_i \, b^\top x - b \cdot x", "tanh(sum(W[i, j]*x[j], j)) * sum(b[j]*x[j], j) - sum(b[j]*x[j], j)"),
+        (r"\mathrm{softmax}(W x + b)_i", "softmax(sum(W[i, j] * x[j], j) + b[i], i)"),
+        (
+            r"\lVert b \rVert^2 x_i + \|x - b\|_1 + ||W||_F",
+            "sum(b[j]**2, j)*x[i]+sum(abs(x[j]-b[j]), j)+sqrt(sum(W[j, k]**2, j, k))",
+        ),
+        (
+            r"\langle x, b \rangle x_i + \operatorname{tr}(W^\top W)",
+            "sum(x[j]*b[j], j) * x[i] + sum(W[j, k] * W[j, k], j, k)",
+        ),
+        (r"\sum_{j \ne i} x_j b_j + x_i", "sum((1 - delta(j, i)) * (x[j] * b[j]), j) + x[i]"),
+        (r"\sum_{n} x_n b_n + x_i", "sum(x[j] * b[j], j) + x[i]"),
         (r"\begin{dcases} b_i & x_i > 0 \\ 0 & \text{for } x_i \leq 0 \end{dcases}", "where(x[i] > 0, b[i], 0)"),
     ],
 )
@@ -357,32 +496,38 @@ def test_greek_letters_have_two_names():
 
 # ------------------------------------------------------------ what is refused
 
-HEAD = "size n = 3, q = 3 from 0\ninput x[n]\ntarget y[n]\nparameter W[n, n], b[n], c, w, w_2, v2, v_2"
+HEAD = "size n = 3, q = 3 from 0\ninput x[n]\ntarget y[n]\nparameter W[n, n], b[n], u[q], c, w, w_2, v2, v_2"
 REFUSED = [
     (r"z_i = f(b_i)", 7, "is f(...) a product or a function? Declare f, or state the function, such as f(x) = "),
     (r"z_i = \sum_j W_{ij} x_k", 23, "k is an index neither on the left nor below a sum: write \\sum_k"),
     (
-        r"z_i = (W b)_i",
-        8,
-        "W has no indices here, and matrices and vectors are not read: write its entries, such as W_",
+        r"z_i = W \odot b",
+        15,
+        r"a matrix and a column have no product of this kind: write u^\top v for a number, u \odot",
     ),
     (
-        r"z_i = b_i \odot b_i",
-        11,
-        r"\odot belongs to matrices and vectors, which are not read: write every symbol with ",
+        r"z_i = b b",
+        9,
+        r"a column and a column have no product of this kind: write u^\top v for a number, u \odot v entry",
     ),
-    (
-        r"z_i = W^T b_i",
-        7,
-        "a transpose belongs to matrices and vectors, which are not read: write every symbol with its",
-    ),
+    (r"z_i = (W + b)_i", 12, "a column is added to a matrix: write the entries, with their indices"),
+    (r"z_i = b^\top u", 14, "b has the size n where u has the size q: they do not go together here"),
+    (r"z_i = b_i^\top", 11, "a transpose belongs to a vector or a matrix, and this is a number"),
+    (r"z_i = b^2", 7, r"a power of a vector or a matrix may mean two things: write x \odot x, or x_i^2"),
+    (r"z_i = |b|", 7, r"bars around a vector may mean two things: write \lVert x \rVert, or |x_i|"),
+    (r"z_i = \lVert b \rVert_4", 7, r"this norm is not read: there are \lVert x \rVert, with 1, 2 or F below"),
+    (r"z_i = \langle b, c \rangle", 7, r"an inner product is that of two vectors: write \sum_j u_j v_j"),
+    (r"z_i = W", 1, "the right side is a matrix, and the left side has indices: write those of both"),
+    (r"z = b^\top", 1, "the right side is a row: transpose both sides"),
+    (r"z_i = \frac{\partial}{\partial c}", 7, "nothing stands after the derivative"),
+    (r"z_i = \frac{\partial b_i c}{\partial c}", 7, "a derivative is that of one symbol, such as "),
     (r"z_i = \begin{pmatrix} 1 \end{pmatrix}", 7, r"\begin{pmatrix} belongs to matrices and vectors, which are not"),
     (r"z_i = \begin{tikz} 1 \end{tikz}", 7, "the environment tikz is not known: there are align, alignat, aligned"),
     (r"z_i = \sigmma(b_i)", 7, r"\sigmma is no known command: did you mean \sigma?"),
     (r"z_i = \foo(b_i)", 7, r"\foo is no known command: write a function as \operatorname{foo}(z_i)"),
     (r"z_i = \operatorname{foo}(b_i)", 21, "foo is no known function: state it, such as foo(x) = x^2, or declare it"),
-    (r"z_i = b_i \newcommand{\W}{W}", 11, r"\newcommand is not carried out: write in the equations what it stands"),
-    (r"z_i = \frac{\partial E}{\partial b_i}", 13, r"\partial is part of a derivative: state the forward equations"),
+    (r"z_i = b_i \let c", 11, r"\let is not carried out: write in the equations what it stands"),
+    (r"z_i = \frac{\partial E}{\partial b_i}", 7, r"\partial is part of a derivative: state the forward equations"),
     (r"z_i \leftarrow b_i", 5, r"\leftarrow is no equals sign: state the forward equations only, such as z_i = b_i"),
     (
         r"z_i^{(l)} = b_i",
@@ -424,7 +569,7 @@ REFUSED = [
         "the character latin small letter e with acute has no place in a formula: write a command for it",
     ),
     (r"z_i = b_i \\ z_i = x_i", 14, "z is stated twice: number its layers, as z^{(1)} and z^{(2)}, or choose another"),
-    (r"z_i = \langle b_i", 7, r"\langle belongs to matrices and vectors, which are not read"),
+    (r"z_i = \langle b_i", 7, r"the bracket \langle is not closed"),
     (r"z_i = \sum_{(i,j) \in M} b_i", 19, r"\in has no meaning here: a sum runs over indices, such as \sum_{i,j}"),
     (
         r"z_i = z_i + b_i",
@@ -551,6 +696,10 @@ HOSTILE = {
     "a long text": r"z = \text{" + "a-" * 40_000 + "}",
     "unknown": r" \\ ".join("z = " + " ".join(f"x^{{({n})}}" for n in range(m, m + 300)) for m in range(0, 9_000, 300)),
     "nul": "z = \0 x",
+    "products": "% input x[3]\nz = " + r"x \odot " * 900 + "x",
+    "matrices": "% parameter W[3, 3]\nz = " + "W " * 1_800 + "W",
+    "derivatives": "% input x\nz = u_{" + "x" * 1_900 + r"} \\ u = \frac{\partial z}{" + r"\partial x" * 700 + "}",
+    "macros of its own": r"\def\a{\a\a} \[ z = \a \]",
 }
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from derive.calculus.index import Axis
 from derive.record import record
-from derive.statement.language.formulas import is_function
 from derive.statement.language.lines import Block, Declaration, Function, Import, Line, Lines, Stated, Used, read_lines
+from derive.statement.language.meanings import is_function
 from derive.statement.language.syntax import Call, Name, Node, Number, Read, nodes
 from derive.text.known import misspelled
 from derive.text.source import Misread, Place, logical_lines

@@ -13,6 +13,7 @@ from sympy import (
     E,
     Expr,
     Indexed,
+    Integer,
     KroneckerDelta,
     Max,
     Min,
@@ -39,11 +40,13 @@ from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.recurrence import early
+from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM
 from derive.catalogue.activations import ACTIVATIONS, activation
-from derive.statement.language.formulas import ELEMENTARY, RESERVED
+from derive.learning.l2_penalty import L2, PENALTY
+from derive.statement.language.meanings import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
-from derive.statement.specification import Specification
+from derive.statement.specification import LEARNING, Specification
 from derive.text.entry_text import base_name, number_text
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -59,6 +62,8 @@ def equations_text(forward: ForwardPass, specification: Specification) -> str:
 class _Writer:
     def __init__(self, forward: ForwardPass, specification: Specification) -> None:
         self.forward, self.specification = forward, specification
+        #: The penalty and its strength are those of the option l2, which states them where the text is read.
+        self.by_option = {PENALTY.name, L2.name} if specification.l2 and _is_by_option(forward) else set[str]()
         self.functions: dict[Any, str] = {}
         self.called: dict[Any, str] = {}
         self.sizes: dict[tuple[Axis, str], str] = {}
@@ -81,7 +86,8 @@ class _Writer:
 
     def text(self) -> str:
         """All lines."""
-        equations = [self._equation(e) for e in self.forward.equations[:-1]]
+        stated = [e for e in self.forward.equations[:-1] if e.target.name not in self.by_option]
+        equations = [self._equation(e) for e in stated]
         equations += [] if self.forward.upstream else [self._error(self.forward.error)]
         groups = [self._options(), self._declarations(), [*self.functions.values()], equations, self._ends()]
         return "\n\n".join("\n".join(group) for group in groups if group) + "\n"
@@ -107,6 +113,7 @@ class _Writer:
 
     def _declarations(self) -> list[str]:
         forward = self.forward
+        constants = {n: v for n, v in forward.constants.items() if n not in self.by_option}
         sizes = sorted(map(self.name, self.widths))
         for (axis, _), name in self.sizes.items():
             if not (axis.extent.is_Symbol and self.name(axis.extent.name) == name and axis.start == 1):
@@ -118,7 +125,7 @@ class _Writer:
             lines.append((word, [self._data(t) for t in forward.inputs if t.role == word and t.about is None]))
         lines.append(("recurrent", [self._data(tensor) for tensor in early(forward.equations)]))
         lines.append(("parameter", [self._parameter(p) for p in forward.parameters]))
-        lines.append(("constant", [f"{self.name(n)} = {_number(v)}" for n, v in forward.constants.items()]))
+        lines.append(("constant", [f"{self.name(n)} = {_number(v)}" for n, v in constants.items()]))
         said = [f"{word} {', '.join(items)}" for word, items in lines if items]
         for promise in forward.promises:
             tensor = promise.tensor
@@ -152,7 +159,7 @@ class _Writer:
 
     def _options(self) -> list[str]:
         values = self.specification.values()
-        keys = ("name", "notation", "optimizer", "clip", "schedule", "initialisation")
+        keys = [key for key in LEARNING if key != L2.name or self.by_option]
         return [f"option {k} = {values[k]}" for k in keys if k == "name" or not self.specification.is_plain(k)]
 
     def _ends(self) -> list[str]:
@@ -183,7 +190,8 @@ class _Writer:
     def _error(self, equation: Equation) -> str:
         """The error: of each term that is the mean over the samples, what is averaged."""
         text = ""
-        for term in reading_order(Add.make_args(equation.expression)):
+        whole = equation.expression.xreplace({PENALTY[()]: Integer(0)}) if self.by_option else equation.expression
+        for term in reading_order(Add.make_args(whole)):
             what, hidden = self._averaged(*term.as_independent(Sum, as_Add=False)) or (term, None)
             less = subtracted(what)
             part = _Formula(self, (), what, hidden).write(-what if less else what, _PRODUCT)
@@ -212,6 +220,12 @@ class _Writer:
             body = _Formula(self, (), function.definition, None).write(function.definition)
             self.functions[function] = f"function {name}({names}) = {body}"
         return self.called[function]
+
+
+def _is_by_option(forward: ForwardPass) -> bool:
+    """Whether the option l2 states the penalty of a forward pass: all parameters with two axes are in it, no others."""
+    weights = [p for p in forward.parameters if p.role == Role.WEIGHT]
+    return forward.equations[0].target == PENALTY and weights == [p for p in forward.parameters if len(p.axes) > 1]
 
 
 def _reads_only(expression: Expr, own: Index) -> bool:

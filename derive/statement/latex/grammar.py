@@ -20,14 +20,17 @@ _PARSER = Lark(
     factor: atom (sub | sup | PRIME)*
     sub: SUB arg
     sup: SUP arg
-    ?arg: NUMBER | LETTER | WORD | FUNC | BIG | DOTS | PRIME | group | accent | frac | root
-    ?atom: NUMBER | LETTER | WORD | FUNC | BIG | DOTS | EMPTY | group | accent | frac | root | bracket | bars | cases
+    ?arg: NUMBER | LETTER | WORD | FUNC | BIG | DOTS | PRIME | TOP | group | accent | frac | root
+    ?atom: NUMBER | LETTER | WORD | FUNC | BIG | DOTS | EMPTY | TOP | PARTIAL | group | accent | frac | root | bracket
+        | bars | norm | angles | cases
     group: LBRACE list RBRACE
     accent: ACCENT arg
     frac: FRAC arg arg
     root: ROOT (LSQUARE list RSQUARE)? arg
     bracket: LPAR list RPAR | LSQUARE list RSQUARE | LCURLY list RCURLY
     bars: BARL expr BARR
+    norm: NORML expr NORMR
+    angles: LANGLE list RANGLE
     list: any (COMMA any)*
     ?any: both (OR both)*
     ?both: relation (AND relation)*
@@ -35,8 +38,8 @@ _PARSER = Lark(
     cases: CASES row (ROW row)* ROW? ENDCASES
     row: expr COMMA? AMP IF? (any | OTHERWISE) (COMMA | DOT)?
     %declare NUMBER LETTER WORD FUNC BIG DOTS EMPTY PRIME PLUS MINUS TIMES SLASH EQ LESS SUB SUP LBRACE RBRACE ACCENT
-    %declare FRAC ROOT LSQUARE RSQUARE LPAR RPAR LCURLY RCURLY BARL BARR COMMA DOT OR AND CASES ENDCASES ROW AMP IF
-    %declare OTHERWISE
+    %declare FRAC ROOT LSQUARE RSQUARE LPAR RPAR LCURLY RCURLY BARL BARR NORML NORMR COMMA DOT OR AND CASES ENDCASES ROW
+    %declare AMP IF OTHERWISE TOP PARTIAL LANGLE RANGLE
     """,
     parser="lalr",
     lexer="basic",

@@ -9,9 +9,11 @@ from typing import Any
 from lark import Token, Tree
 
 from derive.record import record
-from derive.statement.language.lines import Declaration, Function, Line
+from derive.statement.language.lines import Declaration, Function, Item, Line
+from derive.statement.language.syntax import Name
+from derive.statement.latex.commands import GREEK
 from derive.statement.latex.grammar import first, items
-from derive.statement.latex.tokens import GREEK, place_of, token
+from derive.statement.latex.tokens import place_of, token
 from derive.text.source import Misread, Place
 
 MAX_WORD = 50
@@ -22,9 +24,12 @@ _SIGN_OF = {name: sign for sign, name in GREEK.items()}
 
 @dataclass
 class Factor:
-    """A factor of a product, with what stands beside it; ``sign`` stands before it, ``left`` are marks before it."""
+    """A factor of a product, with what stands beside it; ``left`` are marks before it.
 
-    atom: Token | Tree[Token]
+    ``sign`` is what stands between it and the factor before: ``/``, or the name of a sign for a product.
+    """
+
+    atom: Any
     place: Place
     subs: list[Any] = field(default_factory=list)
     sups: list[Any] = field(default_factory=list)
@@ -49,20 +54,26 @@ class Symbol:
 
 @record
 class Known:
-    """What is known of a name: the word that declares it, and how many indices it has."""
+    """What is known of a name: the word that declares it, how many indices it has, and those of which sizes.
+
+    ``values`` are the entries of a size, and ``start`` is the number of the first; ``values`` of whole numbers are the
+    size whose entries they number.
+    """
 
     word: str
     arity: int = 0
     sizes: tuple[Any, ...] = ()
+    values: Any = None
+    start: Any = None
 
 
-def factors(term: Tree[Token]) -> list[Factor]:
+def factors(term: Any) -> list[Factor]:
     """The factors of a product."""
     found, sign = list[Factor](), ""
     left: list[Any] = []
     for child in term.children:
         if isinstance(child, Token):
-            sign = "/" if child.type == "SLASH" else "*"
+            sign = "/" if child.type == "SLASH" else str(child)
             continue
         atom, *scripts = child.children
         made = Factor(atom, place_of(first(atom)))
@@ -71,14 +82,34 @@ def factors(term: Tree[Token]) -> list[Factor]:
                 made.subs.append(script)
             elif isinstance(script.children[1], Token) and script.children[1].type == "PRIME":
                 made.subs.append(script.children[1])
+            elif script.data == "sub":
+                made.subs.append(script.children[1])
             else:
-                (made.subs if script.data == "sub" else made.sups).append(script.children[1])
+                made.sups += _layer_and_transpose(script.children[1])
         if made.is_a("EMPTY"):
             left += made.sups
             continue
         found.append(replace(made, sign=sign, left=left))
         sign, left = "", []
     return found
+
+
+def _layer_and_transpose(node: Any) -> list[Any]:
+    r"""The two superscripts of ``W^{(1)\top}``, or the one of another symbol."""
+    inside = flat(content(node)) or []
+    if len(inside) == 2 and inside[0].is_a("bracket") and inside[1].is_a("TOP", "LETTER") and not inside[1].sign:
+        return [each.atom for each in inside]
+    return [node]
+
+
+def content(node: Any) -> Any:
+    """What stands in the braces of a group."""
+    while isinstance(node, Tree) and node.data == "group":
+        inner = node.children[1]
+        if not isinstance(inner, Tree) or len(inner.children) > 1:
+            break
+        node = inner.children[0]
+    return node
 
 
 def lone(node: Any) -> Factor | None:
@@ -150,7 +181,8 @@ def spellings(base: str, marks: Sequence[str] = ()) -> Iterator[str]:
     """
     letter, _, rest = base.partition("_")
     sign = _SIGN_OF.get(letter)
-    bases = [base, f"{sign}_{rest}" if rest else sign] if sign else [base]
+    letters_ = [letter, *([sign] if sign else []), *(["eps"] if letter == "epsilon" else [])]
+    bases = [f"{name}_{rest}" if rest else name for name in letters_]
     joints = ("", "_") if all(mark.isdigit() for mark in marks) else ("_", "")
     for name in bases:
         for joint in joints if marks else joints[:1]:
@@ -162,18 +194,13 @@ def bracketed(node: Any) -> Any:
     factor = lone(node)
     if factor is None or not factor.is_a("bracket") or factor.sups or factor.subs:
         return None
-    assert isinstance(factor.atom, Tree)
     inner = factor.atom.children[1]
-    assert isinstance(inner, Tree)
     return inner.children[0] if len(inner.children) == 1 else None
 
 
 def letters(node: Any) -> list[str]:
     """The letters of a formula that is nothing else, such as ``ij``; otherwise none."""
-    if isinstance(node, Tree) and node.data == "group":
-        inner = node.children[1]
-        node = inner.children[0] if isinstance(inner, Tree) and len(inner.children) == 1 else node
-    found = flat(node) or []
+    found = flat(content(node)) or []
     named = [symbol(f) for f in found if f.is_a("LETTER", "accent", "group")]
     plain = [s.base for s in named if s is not None and not s.subs and not s.sups and not s.left]
     return plain if len(plain) == len(found) else []
@@ -187,23 +214,46 @@ def word_of(node: Any) -> str:
     return str(factor.atom)
 
 
+def _known(word: str, item: Item) -> Known:
+    if word == "size":
+        return Known(word, 0, (), item.value, item.values)
+    return Known(word, len(item.sizes), item.sizes, item.values)
+
+
 class Names:
     """The names of a text: what declarations and equations make known."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.known: dict[str, Known] = {}
         self.functions: set[str] = set()
-        self.indices: set[str] = set()
+        #: The tensors whose letter is also that of a number, as of ``E = \sum_n E_n``.
+        self.each: dict[str, str] = {}
+        declared = dict[str, Any]()
         for line in lines:
             if isinstance(line, Function):
                 self.functions.add(line.name.name)
             elif isinstance(line, Declaration) and line.word == "index":
-                self.indices |= {item.name.name for item in line.items}
+                declared |= {item.name.name: item.values for item in line.items}
             elif isinstance(line, Declaration) and line.word in DECLARING:
-                self.known |= {
-                    item.name.name: Known(line.word, len(item.sizes), item.sizes or (item.values,))
-                    for item in line.items
-                }
+                self.known |= {item.name.name: _known(line.word, item) for item in line.items}
+        self.indices = {*declared}
+        #: The indices of samples, which are declared as ``index n in N`` beside ``samples N``.
+        self.sample = {name for name, size in declared.items() if isinstance(size, Name) and self.counts(size.name)}
+
+    def counts(self, name: str) -> bool:
+        """Whether a name is the number of samples."""
+        return name in self.known and self.known[name].word == "samples"
+
+    def is_input(self, name: str) -> bool:
+        """Whether a name is that of an input without axes."""
+        return name in self.known and self.known[name].word == "input" and not self.known[name].arity
+
+    def is_transpose(self, node: Any) -> bool:
+        r"""Whether a superscript is ``\top``, or a T that has no other meaning."""
+        factor = lone(node)
+        return factor is not None and (
+            factor.is_a("TOP") or ((letters(node) or [word_of(node)]) == ["T"] and "T" not in self.known)
+        )
 
     def find(self, base: str, marks: Sequence[str], place: Place) -> str | None:
         """The known name of a symbol. Raises Misread if there are two."""
@@ -252,6 +302,11 @@ class Names:
                 marks.append(word_of(node))
                 continue
             found = letters(node)
+            if (
+                found and not below and all(x in self.known and self.known[x].word == "input" for x in found)
+            ):  # a derivative, as u_{xx}
+                marks.append("".join(found))
+                continue
             if "".join(found) in self.indices:
                 found = ["".join(found)]
             inner_factors = flat(node) or []
@@ -277,6 +332,9 @@ class Names:
             inner = bracketed(node)
             content = node if inner is None else inner
             word, found = word_of(content), letters(content)
+            if power is None and not self.find(named.base, [*marks, "T"], named.place) and self.is_transpose(content):
+                power = node
+                continue
             marked = bool(word or found) and self.find(named.base, [*marks, word or "".join(found)], named.place)
             if marked or (word and (inner is not None or not word.isdigit())):
                 if word and inner is None and word.isdigit() and self.find(named.base, marks, named.place):
@@ -288,22 +346,23 @@ class Names:
                 marks.append(word or "".join(found))
             elif found and all(letter in scope for letter in found):
                 above.append([content] if len(found) == 1 else list(flat_of(content)))
-            elif inner is not None and found != ["T"]:
+            elif inner is not None:
                 if not _reads(inner, scope):
                     raise Misread(named.place, self._no_layer(named, content))
                 above.append([inner])
-            elif found == ["T"] and "T" not in self.known:
-                raise Misread(
-                    named.place,
-                    "a transpose belongs to matrices and vectors, which are not read: write every symbol with its "
-                    r"indices, such as z_i = \sum_j W_{ij} x_j",
-                )
+            elif power is not None and self.is_transpose(power):
+                raise Misread(named.place, "a power stands after a transpose: put brackets around the transpose")
             elif power is not None:
                 raise Misread(named.place, "two exponents stand at one symbol: put brackets around the power")
             else:
                 power = node
         below = [self._group(entry, scope) for sub in named.subs for entry in entries(sub)]
-        name = self._below(named, marks, below)
+        name = self._below(named, marks, below, scope)
+        if name is None and (number := word_of(power) if power is not None else "").isdigit():
+            name = self.find(named.base, [number, *marks], named.place)  # as of \sigma_B^2 that is stated
+            power = power if name is None else None
+        if below or above:
+            name = self.each.get(name or "", name)
         return name, marks, [*below, *above], power
 
     def _group(self, entry: Any, scope: Mapping[str, Any]) -> list[Any]:
@@ -319,9 +378,22 @@ class Names:
             "left or that a sum runs over"
         )
 
-    def _below(self, named: Symbol, marks: list[str], below: list[list[Any]]) -> str | None:
+    def _may_be_entry(self, name: str, group: list[Any], scope: Mapping[str, Any]) -> bool:
+        """Whether the letters below a symbol may be indices of this equation, whole numbers or integer inputs."""
+        if not all(map(letters, group)):
+            starts = [self.known[s.name].start for s in self.known[name].sizes if getattr(s, "name", "") in self.known]
+            return word_of(group[0]) != "0" or any(starts)
+        found = [x for part in group for x in letters(part)]
+        return all(
+            x in scope or (x in self.known and (self.known[x].word == "size" or self.known[x].values)) for x in found
+        )
+
+    def _below(self, named: Symbol, marks: list[str], below: list[list[Any]], scope: Mapping[str, Any]) -> str | None:
         """Take the marks out of the subscripts, and return the known name."""
-        while below and below[0] and word_of(below[0][0]) and not word_of(below[0][0]).isdigit():
+        own = self.find(named.base, marks, named.place)
+        while below and below[0] and (word := word_of(below[0][0])) and not word.isdigit():
+            if own and self.is_input(word) and not self.find(named.base, [*marks, word], named.place):
+                break
             marks.append(word_of(below[0].pop(0)))
             if not below[0]:
                 below.pop(0)
@@ -332,7 +404,7 @@ class Names:
                 other = self.find(named.base, [*marks, mark], named.place) if mark else None
                 if other is None:
                     continue
-                if own is not None:
+                if own is not None and self._may_be_entry(own, group, scope):
                     raise Misread(named.place, f"this may be {other} or an entry of {own}: rename one of them")
                 marks.append(mark)
                 below[:1] = [kept] if kept else []
@@ -342,8 +414,7 @@ class Names:
 
 def flat_of(node: Any) -> list[Any]:
     """The indices that are written without commas, each as a tree or token; a formula with signs is one."""
-    if isinstance(node, Tree) and node.data == "group" and len(node.children[1].children) == 1:
-        return flat_of(node.children[1].children[0])
+    node = content(node)
     found = flat(node)
     if found is None or not isinstance(node, Tree) or node.data != "expr":
         return [node]
@@ -353,12 +424,12 @@ def flat_of(node: Any) -> list[Any]:
     return [_alone(child) for child in term.children if isinstance(child, Tree) and not _is_empty(child)]
 
 
-def _is_empty(factor: Tree[Token]) -> bool:
+def _is_empty(factor: Any) -> bool:
     atom = factor.children[0]
     return isinstance(atom, Token) and atom.type == "EMPTY"
 
 
-def _alone(factor: Tree[Token]) -> Tree[Token]:
+def _alone(factor: Any) -> Tree[Token]:
     return Tree("expr", [Tree("term", [factor])])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lark import Token, Tree
 
@@ -22,11 +23,29 @@ from derive.statement.language.lines import (
     Stated,
     read_lines,
 )
-from derive.statement.language.syntax import Call, Name, Node, Over, Read, parts
-from derive.statement.latex.formulas import Binding, Formulas, check_conditions, known_function, read_alone
+from derive.statement.language.syntax import Call, Name, Node, Over, Read, nodes, parts
+from derive.statement.latex.arrays import COLUMNS, MAX_PRODUCTS, ROWS, Arrays, lettered, put
+from derive.statement.latex.commands import GREEK
+from derive.statement.latex.equations import Equations, Found
+from derive.statement.latex.formulas import Formulas, check_conditions, known_function
 from derive.statement.latex.grammar import first, items, parse
-from derive.statement.latex.names import DECLARING, Known, Names, Symbol, factors, letters, spellings, symbol
-from derive.statement.latex.tokens import GREEK, Equations, Found, place_of, token
+from derive.statement.latex.names import (
+    DECLARING,
+    Factor,
+    Known,
+    Names,
+    Symbol,
+    entries,
+    factors,
+    flat_of,
+    letters,
+    spellings,
+    symbol,
+    word_of,
+)
+from derive.statement.latex.reductions import read_alone
+from derive.statement.latex.symbols import Binding
+from derive.statement.latex.tokens import place_of, token
 from derive.statement.latex.undeclared import Undeclared
 from derive.text.source import Misread, Piece, Place, logical_lines
 
@@ -39,8 +58,8 @@ class Row:
     name: str
     indices: list[str]
     arguments: list[str] | None
-    right: Tree[Token] | None
-    ranges: dict[str, Tree[Token]]
+    right: Any
+    ranges: dict[str, Any]
 
 
 def read_latex(text: str, declarations: str, problems: list[tuple[Place, str]]) -> Lines:
@@ -60,7 +79,7 @@ class _Reader:
         self.lines = read_lines(logical_lines(_declared(text, comments, declarations)), problems)
         self._check_declared()
         self.names = Names(self.lines.lines)
-        self.stated: set[str] = set()
+        self.stated: dict[str, Row] = {}
         words = self._words(found.found)
         for each in found.found:
             each.tokens = _joined(each.tokens, words)
@@ -68,9 +87,11 @@ class _Reader:
         applied = {name for row in rows for name in self._applied(row.right)}
         for row in rows:
             self._know(row, applied)
-        self.formulas = Formulas(self.names)
+        self.formulas = Formulas(self.names, self.lines.broken)
         self.left: dict[str, list[Binding]] = {}
-        ordered = _ordered([self._line(row) for row in rows])
+        self.reads: dict[str, set[str]] = {}
+        rows = [row for row in rows if not self._states_first(row)]
+        ordered = _error_last(self._lines(rows))
         self._miss(ordered)
         lines = self.lines.lines
         last = [line for line in lines if isinstance(line, Declaration) and line.word not in (*DECLARING, "index")]
@@ -110,12 +131,22 @@ class _Reader:
                 rest = rest[1:]
             if not rest:
                 raise Misread(place_of(found.tokens[0]), "this is no equation, such as z_i = b_i")
-            right = next((side for side in rest if not self._is_unknown(side)), rest[0])
+            known = [side for side in rest if not self._is_unknown(side)] or rest[:1]
+            right = known[-1 if heads[0][1] is not None and len(heads[0][1]) == 1 else 0]
             ranges = dict(self._range(tokens) for tokens in found.ranges)
-            return [Row(named, *self.names.stated(named), arguments, right, ranges) for named, arguments in heads]
+            return [Row(named, *self._stated(named), arguments, right, ranges) for named, arguments in heads]
         except Misread as problem:
             self._say(problem)
             return [self._lost(found.tokens)]
+
+    def _stated(self, named: Symbol) -> tuple[str, list[str]]:
+        """The name that an equation states and the letters of its indices; no name for ``x_{n0}``."""
+        try:
+            return self.names.stated(named)
+        except Misread:
+            if "0" in map(word_of, _below(named)):
+                return "", []
+            raise
 
     def _lost(self, tokens: list[Token]) -> Row:
         """An equation that cannot be read. What it may state is known, so that nothing more is said of it."""
@@ -124,7 +155,7 @@ class _Reader:
         named, arguments, name, indices = Symbol("?", place, (), (), ()), None, "?", list[str]()
         try:
             if stop:
-                named, arguments = self._head(_tree(parse(tokens[:stop]).children[0]))
+                named, arguments = self._head(parse(tokens[:stop]).children[0])
                 name, indices = self.names.stated(named)
         except Misread:
             pass
@@ -134,7 +165,7 @@ class _Reader:
             self.lines.broken.add(base)
         return Row(named, name, indices, arguments, None, {})
 
-    def _head(self, side: Tree[Token]) -> tuple[Symbol, list[str] | None]:
+    def _head(self, side: Any) -> tuple[Symbol, list[str] | None]:
         """The symbol on a left side, and the letters in brackets after it."""
         place = place_of(first(side))
         found = factors(side.children[0]) if len(side.children) == 1 and isinstance(side.children[0], Tree) else []
@@ -143,13 +174,12 @@ class _Reader:
             return named, None
         if named is not None and len(found) == 2 and not found[1].sign and found[1].is_a("bracket"):
             inner = found[1].atom
-            assert isinstance(inner, Tree) and isinstance(inner.children[1], Tree)
             arguments = [letters(part) for part in items(inner.children[1])]
             if all(arguments):
                 return named, [letter for argument in arguments for letter in argument]
         raise Misread(place, "the left side of an equation is a symbol with its indices, such as z_i")
 
-    def _function_head(self, side: Tree[Token]) -> tuple[Symbol, list[str] | None] | None:
+    def _function_head(self, side: Any) -> tuple[Symbol, list[str] | None] | None:
         try:
             named, arguments = self._head(side)
         except Misread:
@@ -157,7 +187,7 @@ class _Reader:
         unknown = arguments is not None and not known_function(named.base) and named.base != "sigma"
         return (named, arguments) if unknown else None
 
-    def _is_unknown(self, side: Tree[Token]) -> bool:
+    def _is_unknown(self, side: Any) -> bool:
         """Whether a side only names a function of which nothing is known, as g(z_i) in ``a_i = g(z_i) = tanh(z_i)``."""
         found = factors(side.children[0]) if len(side.children) == 1 and isinstance(side.children[0], Tree) else []
         if len(found) != 2 or found[1].sign or not found[1].is_a("bracket"):
@@ -167,13 +197,13 @@ class _Reader:
             return False
         return not any(name in self.names.known or name in self.names.functions for name in spellings(named.base))
 
-    def _range(self, tokens: list[Token]) -> tuple[str, Tree[Token]]:
+    def _range(self, tokens: list[Token]) -> tuple[str, Any]:
         """The index of a range such as ``i = 1, ..., n``, and its upper limit."""
         if len(tokens) == 1:
             raise Misread(place_of(tokens[0]), rf"the range has no end, such as {tokens[0]} = 1, \dots, n")
-        return str(tokens[0]), _tree(parse(tokens[1:]).children[0])
+        return str(tokens[0]), parse(tokens[1:]).children[0]
 
-    def _applied(self, tree: Tree[Token] | None) -> Iterator[str]:
+    def _applied(self, tree: Any) -> Iterator[str]:
         """The names of what stands before brackets."""
         for term in tree.find_data("term") if tree else ():
             for one, other in itertools.pairwise(factors(term)):
@@ -183,46 +213,123 @@ class _Reader:
 
     def _know(self, row: Row, applied: set[str]) -> None:
         """Make a name known; a left side such as J(w) is a function if it is applied, and else one number."""
+        if not row.name:
+            return
         if row.arguments is not None and row.name not in applied:
             row.arguments = None
-        if row.name in self.stated and row.right is not None:
+        before = self.stated.get(row.name)
+        if before is not None and bool(before.indices) != bool(row.indices):
+            each = row if row.indices else before
+            self.names.each[row.name] = each.name = next(x for x in self._names_of_each(row.name))
+            self.names.known[before.name] = Known("equation", len(self._without_samples(before.indices)))
+            if each is before:
+                del self.names.known[row.name]
+                self.stated[each.name] = each
+        elif before is not None and row.right is not None:
             base = row.named.base
             numbered = f"number its layers, as {base}^{{(1)}} and {base}^{{(2)}}, or choose another letter"
             self._say(Misread(row.named.place, f"{row.name} is stated twice: {numbered}"))
             row.right = None
-        self.stated.add(row.name)
+        self.stated[row.name] = row
         if row.arguments is None:
-            self.names.known.setdefault(row.name, Known("equation", len(row.indices)))
+            self.names.known.setdefault(row.name, Known("equation", len(self._without_samples(row.indices))))
         else:
             self.names.functions.add(row.name)
 
+    def _names_of_each(self, name: str) -> Iterator[str]:
+        return (x for x in (f"{name}_each{'_' * n}" for n in itertools.count()) if x not in self.names.known)
+
+    def _without_samples(self, letters_: Sequence[str]) -> list[str]:
+        return [letter for letter in letters_ if letter not in self.names.sample]
+
+    def _states_first(self, row: Row) -> bool:
+        """Whether an equation such as ``x_0 = 1`` states an entry before those of a tensor, which is noted."""
+        named, letter = row.named, [x for part in _below(row.named) for x in letters(part)]
+        if row.right is None or "0" not in map(word_of, _below(named)) or self._without_samples(letter):
+            return False
+        try:
+            name = self.names.read(Symbol(named.base, named.place, (), named.sups, named.left), {})[0]
+            if name in (None, row.name) or self.names.known[name or ""].arity != 1:
+                return False
+            self.formulas.first[name or ""] = self.formulas.formula(row.right, {})
+        except Misread as problem:
+            self._say(problem)
+        self.names.known.pop(row.name, None)
+        return True
+
     # The formulas.
+
+    def _lines(self, rows: Sequence[Row]) -> list[Line]:
+        """The lines of equations, each after those that it reads: the axes of these must be known."""
+        found = list[Line]()
+        for row in rows:
+            self.reads.setdefault(row.name, self._reads(row))
+        for row in _in_order(rows, self.reads):
+            line = self._line(row)
+            found += [*self.formulas.before, line]
+            self.formulas.before.clear()
+        return found
 
     def _line(self, row: Row) -> Line:
         place, before = row.named.place, len(self.formulas.unknown)
-        name = Name(row.name, place)
+        name, arrays, free = Name(row.name, place), Arrays(), self._free(row)
+        self.formulas.arrays, self.formulas.free = arrays, free
         bindings = {letter: Binding(letter) for letter in row.indices}
         try:
             if row.right is not None and row.arguments is not None:
                 scope = {letter: Binding(letter) for letter in row.arguments}
                 formula = self.formulas.formula(row.right, scope)
                 check_conditions(formula)
+                if arrays.axes(formula):
+                    raise Misread(
+                        place, f"{row.name} is a function of numbers, and its formula is a vector or a matrix"
+                    )
                 return Function(name, tuple(Name(a, place) for a in row.arguments), formula, place)
             if row.right is not None:
-                indices = tuple(self._left_index(letter, row, bindings) for letter in row.indices)
-                self.left.setdefault(row.name, list(bindings.values()))
+                left = {letter: self._left_index(letter, row, bindings) for letter in row.indices}
                 formula = self.formulas.formula(row.right, bindings)
-                self._check(row, formula)
+                arrays.check_sizes(formula, self.names.known)
+                axes = dict(zip(arrays.axes(formula), free, strict=False))
+                if ROWS in axes and COLUMNS in axes and self._without_samples(row.indices):
+                    raise Misread(
+                        place, "the right side is a matrix, and the left side has indices: write those of both"
+                    )
+                if axes.keys() == {COLUMNS}:
+                    raise Misread(place, "the right side is a row: transpose both sides")
+                if arrays.any:
+                    formula = lettered(put(formula, axes), [*itertools.islice(free, 2 * MAX_PRODUCTS)])
+                self._check(row, formula, bindings)
+                of_samples = [letter for letter in left if bindings[letter].sample]
+                order = [*(letter for letter in left if letter not in of_samples), *axes.values(), *of_samples]
+                indices = tuple(left.get(letter, Name(letter, place)) for letter in order)
+                self.names.known[row.name] = Known("equation", len(order) - len(of_samples))
+                self.left.setdefault(row.name, [bindings.get(letter, Binding(letter)) for letter in order])
                 if len(self.formulas.unknown) > before:
                     self.lines.broken.add(row.name)
                 return Stated(name, indices, formula, place)
         except Misread as problem:
             self._say(problem)
         self.lines.broken.add(row.name)
-        return Stated(name, tuple(Name(letter, place) for letter in row.indices), Read(row.name, (), place), place)
+        return Stated(
+            name,
+            tuple(Name(letter, place) for letter, _ in zip(free, row.indices, strict=False)),
+            Read(row.name, (), place),
+            place,
+        )
 
-    def _check(self, row: Row, formula: Node) -> None:
+    def _leads_to(self, name: str, found: set[str]) -> bool:
+        """Whether one of the tensors depends on another one."""
+        while (more := {*found}.union(*(self.reads.get(x, ()) for x in found))) != found:
+            found = more
+        return name in found
+
+    def _check(self, row: Row, formula: Node, bindings: Mapping[str, Binding]) -> None:
         check_conditions(formula)
+        for call in nodes(formula):
+            of = call.arguments[0] if isinstance(call, Call) and call.name == "diff" else None
+            if isinstance(of, Read | Name) and self._leads_to(row.name, {of.name}):
+                said = "state the forward equations only, since the derivatives of the error are found"
+                raise Misread(call.place, rf"\partial is part of a derivative: {said}")
         if row.name in _names_in(formula):
             base = row.named.base
             raise Misread(
@@ -232,20 +339,47 @@ class _Reader:
             )
         alone = {*read_alone(formula)}
         for letter in row.indices:
-            if letter in alone or letter in row.ranges or letter in self.names.indices:
+            if bindings[letter].name in alone or letter in row.ranges or letter in self.names.indices:
                 continue
-            if letter in _names_in(formula):
+            if bindings[letter].name in _names_in(formula):
                 message = rf"write its range after the equation, {letter} = 1, \dots, n"
             else:
                 message = r"the right side does not read it; a name of several letters is written L_{\text{CE}}"
             raise Misread(row.named.place, f"nothing says what the index {letter} runs over: {message}")
 
+    def _free(self, row: Row) -> Iterator[str]:
+        """Letters for the axes of arrays that mean nothing else in an equation."""
+        taken = {*self.names.known, *self.names.functions, *self.names.indices, *row.indices, *_tokens(row.right)}
+        return (x for x in itertools.chain("ijkpqrsuvabcd", (f"i{n}" for n in itertools.count(1))) if x not in taken)
+
+    def _reads(self, row: Row) -> set[str]:
+        """The names that the right side of an equation may read."""
+        found, scope, rest = set[str](), dict.fromkeys(_tokens(row.right)), list[Any]([row.right])
+        while rest:
+            node = rest.pop()
+            if isinstance(node, Tree) and node.data not in ("term", "accent", "group"):
+                rest += node.children
+            elif node is not None:
+                is_term = isinstance(node, Tree) and node.data == "term"
+                for each in factors(node) if is_term else [Factor(node, row.named.place)]:
+                    named = None
+                    with contextlib.suppress(Misread):
+                        named = symbol(each)
+                        found.add(self.names.read(named, scope)[0] or "" if named is not None else "")
+                    inner = each.atom.children if named is None and isinstance(each.atom, Tree) else ()
+                    rest += [*inner, *each.subs, *each.sups, *each.left]
+        return found
+
     def _left_index(self, letter: str, row: Row, bindings: dict[str, Binding]) -> Node:
         place = row.named.place
+        bound = bindings[letter]
+        bound.sample = letter in self.names.sample
+        bound.name = self.formulas.named(letter, place)
         if letter not in row.ranges:
-            return Name(letter, place)
-        size, bindings[letter].size = self.formulas.upper(row.ranges[letter])
-        return Name(letter, place) if size is None else Over(letter, size, place)
+            return Name(bound.name, place)
+        size, bound.size = self.formulas.upper(row.ranges[letter])
+        bound.sample |= size is None
+        return Name(bound.name, place) if size is None else Over(bound.name, size, place)
 
     def _miss(self, lines: Sequence[Line]) -> None:
         unknown = [each for each in self.formulas.unknown if each.name not in self.lines.broken]
@@ -294,15 +428,23 @@ def _joined(tokens: list[Token], words: set[str]) -> list[Token]:
     return found
 
 
+def _below(named: Symbol) -> list[Any]:
+    """What stands below a symbol, letter by letter."""
+    return [part for sub in named.subs for entry in entries(sub) for part in flat_of(entry)]
+
+
+def _tokens(tree: Any) -> set[str]:
+    return {str(each) for each in tree.scan_values(_is_token)} if tree else set()
+
+
+def _is_token(each: object) -> bool:
+    return isinstance(each, Token)
+
+
 def _gap(numbered: tuple[int, Token]) -> object:
     """A key that is the same for all letters that are written without a gap."""
     number, each = numbered
     return ("letters", (each.start_pos or 0) - number) if each.type == "LETTER" and len(each) == 1 else number
-
-
-def _tree(node: Token | Tree[Token]) -> Tree[Token]:
-    assert isinstance(node, Tree)
-    return node
 
 
 def _names_in(node: Node) -> Iterator[str]:
@@ -318,13 +460,17 @@ def _places(node: Node) -> Iterator[Place]:
         yield from _places(part)
 
 
-def _ordered(lines: list[Line]) -> list[Line]:
-    """The lines in an order in which each reads what is stated before, the error last."""
-    named = {line.name.name: line for line in lines if isinstance(line, Stated | Function)}
-    reads = {name: [n for n in dict.fromkeys(_names_in(line.formula)) if n in named] for name, line in named.items()}
-    circles = components({n: sorted(found, key=list(named).index) for n, found in reads.items()})
-    found: list[Line] = [named[name] for circle in circles for name in sorted(circle, key=list(named).index)]
-    found += [line for line in lines if not any(line is other for other in found)]
-    read = {read for name, names in reads.items() for read in names if read != name}
-    ends = [line for line in found if isinstance(line, Stated) and not line.indices and line.name.name not in read]
-    return [line for line in found if line not in ends[-1:]] + ends[-1:]
+def _in_order(rows: Sequence[Row], reads: Mapping[str, set[str]]) -> list[Row]:
+    """The equations in an order in which each reads what is stated before; those of a recurrence as they are."""
+    named, order = {row.name: row for row in reversed(rows)}, [*dict.fromkeys(row.name for row in rows)]
+    circles = components({name: [other for other in order if other in reads[name]] for name in order})
+    found = [named[name] for circle in circles for name in sorted(circle, key=order.index)]
+    return [*found, *(row for row in rows if named[row.name] is not row)]
+
+
+def _error_last(lines: list[Line]) -> list[Line]:
+    """The lines with the error last: the last equation of a number that no other one reads."""
+    stated = [line for line in lines if isinstance(line, Stated | Function)]
+    read = {name for line in stated for name in _names_in(line.formula) if name != line.name.name}
+    ends = [line for line in stated if isinstance(line, Stated) and not line.indices and line.name.name not in read]
+    return [line for line in lines if line not in ends[-1:]] + ends[-1:]

@@ -1,26 +1,31 @@
-r"""LaTeX as tokens: lexed by lark, without what only concerns the layout, and cut into equations.
-
->>> [str(t) for t in Equations(r"$$ \hat{y}_k = \sigma(z_k). $$").found[0].tokens]
-['hat', '{', 'y', '}', '_', 'k', '=', 'sigma', '(', 'z', '_', 'k', ')']
-"""
+r"""LaTeX as tokens for the grammar: lexed by lark, without layout, with macros and words in one token each."""
 
 from __future__ import annotations
 
-import functools
 import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from lark import Lark, Token
 
+from derive.statement.latex.commands import (
+    COMMANDS,
+    DISPLAYS,
+    ESCAPED,
+    GREEK,
+    INNER,
+    PLAIN,
+    REFUSED,
+    SIGNS,
+    WORDS,
+)
 from derive.text.known import misspelled
-from derive.text.source import MAX_CHARACTERS, MAX_DEPTH, MAX_LINE, Misread, Piece, Place
+from derive.text.source import MAX_LINE, Misread, Place
 from derive.text.user_text import listed
 
-MAX_TOKENS, MAX_EQUATIONS, MAX_SAID, MAX_EXPANDED, MAX_TEXT = 30_000, 300, 50, 5_000, 200
+MAX_SAID, MAX_EXPANDED, MAX_TEXT = 50, 5_000, 200
 
-_LEXER = Lark(
+LEXER = Lark(
     r"""
     start: (COMMENT | COMMAND | ESCAPED | NUMBER | LETTERS | SIGN)*
     COMMENT: /%[^\n]*/
@@ -36,102 +41,6 @@ _LEXER = Lark(
     lexer="basic",
 )
 
-GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "
-        "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-        strict=True,
-    )
-)
-
-
-def _kinds(**names: str) -> dict[str, str]:
-    return {name: kind for kind, listed_names in names.items() for name in listed_names.split()}
-
-
-#: Commands by the type of their token, which is used by the grammar or by the steps below.
-_COMMANDS = _kinds(
-    LETTER=" ".join(GREEK.values()) + " varepsilon vartheta varphi varrho varsigma ell",
-    ACCENT="hat widehat tilde widetilde bar overline dot ddot check breve",
-    FUNC="tanh sinh cosh sin cos tan arcsin arccos arctan exp log ln",
-    BIG="sum prod max min",
-    FRAC="frac dfrac tfrac cfrac",
-    ROOT="sqrt",
-    TIMES="cdot times ast",
-    SLASH="div",
-    LESS="le leq leqslant ge geq geqslant lt gt",
-    EQ="coloneqq equiv triangleq doteq",
-    BAR="vert lvert rvert",
-    COMMA="mid",
-    LCURLY="lbrace",
-    RCURLY="rbrace",
-    LPAR="lparen",
-    RPAR="rparen",
-    LSQUARE="lbrack",
-    RSQUARE="rbrack",
-    DOTS="dots ldots cdots dotsc",
-    PRIME="prime",
-    AND="land wedge",
-    OR="lor vee",
-    GAP="quad qquad enspace hfill",
-    ROW="newline cr tabularnewline",
-    skip="displaystyle textstyle scriptstyle nonumber notag limits nolimits allowbreak nobreak relax thinspace small "
-    "footnotesize noindent centering medspace thickspace negthinspace wrap strut",
-    size="left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm",
-    group="label tag hspace vspace phantom hphantom vphantom color ref eqref cite why",
-    see="boxed mathord mathbin mathrel mathop ingreen inred mathclose mathopen",
-    coloured="textcolor mathcolor colorbox",
-    font="mathbf boldsymbol bm mathcal mathit mathsf mathtt mathbb mathfrak mathscr mathnormal vec underline pmb bf rm",
-    word="mathrm operatorname text textrm mbox textit textsf textup textnormal textbf hbox",
-    define="newcommand renewcommand providecommand def let DeclareMathOperator newenvironment gdef edef",
-    matrix="top intercal odot circ otimes oplus oslash ominus lVert rVert Vert norm had ones tran bullet star dagger "
-    "langle rangle",
-    slope="nabla partial pd pdi",
-    update="leftarrow gets rightarrow to mapsto longleftarrow",
-    IN="in",
-    other="ne neq approx sim propto infty arg sup inf det forall exists notin",
-)
-_SIGNS = {
-    **{"+": "PLUS", "-": "MINUS", "−": "MINUS", "*": "TIMES", "/": "SLASH", "=": "EQ", "<": "LESS", ">": "LESS"},
-    **{"(": "LPAR", ")": "RPAR", "[": "LSQUARE", "]": "RSQUARE", "{": "LBRACE", "}": "RBRACE", "_": "SUB", "^": "SUP"},
-    **{",": "COMMA", ";": "COMMA", ".": "DOT", "|": "BAR", "'": "PRIME", "&": "AMP", "~": "skip", "·": "TIMES"},
-    **{"≤": "LESS", "≥": "LESS", "…": "DOTS", ":": "COLON", "!": "FACTORIAL"},
-}
-_ESCAPED = {**dict.fromkeys((r"\,", r"\;", r"\:", r"\!", "\\ ", "\\\t", r"\>", r"\/", "\\\n"), "skip"), r"\{": "LCURLY"}
-_ESCAPED |= {r"\}": "RCURLY", r"\\": "ROW", r"\|": "matrix", r"\[": "open", r"\]": "close", r"\(": "open"}
-_ESCAPED |= {r"\)": "close", r"\-": "skip"}
-#: What is written for a token in the trees, where it differs.
-_PLAIN = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma"}
-_PLAIN |= {"widehat": "hat", "widetilde": "tilde", "overline": "bar", "≤": "<=", "≥": ">=", "lt": "<", "gt": ">"}
-_PLAIN |= {**dict.fromkeys(("le", "leq", "leqslant"), "<="), **dict.fromkeys(("ge", "geq", "geqslant"), ">=")}
-#: The words of a text between formulas.
-_WORDS = {**dict.fromkeys(("if", "for", "when"), "IF"), **dict.fromkeys(("otherwise", "else"), "OTHERWISE")}
-_WORDS |= {"and": "AND", "or": "OR"}
-_WORDS |= dict.fromkeys("where with here thus hence then so therefore let".split(), "TEXT")
-_DISPLAYS = frozenset("equation align alignat gather multline displaymath math eqnarray flalign dmath".split())
-_INNER = frozenset("aligned alignedat gathered split subequations".split())
-#: The macros of the documents that derive writes, by what they stand for.
-_MACROS = {
-    "lay": r"{}^{(#1)}{#2}",
-    "layi": r"{}^{(#1)}{#2}_{#3}",
-    "layup": r"{}^{(#1)}{#2}^{#3}",
-    "layiup": r"{}^{(#1)}{#2}_{#3}^{#4}",
-}
-_REFUSED = {
-    "matrix": "{} belongs to matrices and vectors, which are not read: write every symbol with its indices, such as "
-    r"z_i = \sum_j W_{{ij}} x_j",
-    "slope": "{} is part of a derivative: state the forward equations only, since the derivatives are found; one in "
-    "an equation is read in the language of equations, as diff(u, x)",
-    "update": "{} is no equals sign: state the forward equations only, such as z_i = b_i",
-    "other": "{} has no meaning in a forward equation",
-    "open": "{} begins a formula within a formula",
-    "close": "{} ends a formula that does not begin",
-}
-_CLOSED = {"LPAR": "RPAR", "LSQUARE": "RSQUARE", "LCURLY": "RCURLY", "LBRACE": "RBRACE", "CASES": "ENDCASES"}
-_CLOSED["BARL"] = "BARR"
-_BRACE_LIKE = ("LBRACE", "CASES")
-
 
 def place_of(token: Token) -> Place:
     """The place of a token."""
@@ -143,242 +52,14 @@ def token(kind: str, value: str, at: Token) -> Token:
     return Token(kind, value, at.start_pos, at.line, at.column, at.end_line, at.end_column, at.end_pos)
 
 
-@dataclass
-class Found:
-    """The tokens of an equation, and those of the ranges of indices that are said beside it, ``i = 1, ..., n``."""
-
-    tokens: list[Token] = field(default_factory=list)
-    ranges: list[list[Token]] = field(default_factory=list)
-
-
-class Equations:
-    """The equations of a text, in ``found``, its comments that stand alone, and what is wrong, in ``problems``.
-
-    If a text has displayed formulas, all else is left out; a text without them is one display itself.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.problems: list[tuple[Place, str]] = []
-        self.comments: list[Piece] = []
-        self.found: list[Found] = []
-        self.defined: set[str] = set()
-        try:
-            if len(text) > MAX_CHARACTERS:
-                raise Misread(Place(1, 1), f"the text has more than {MAX_CHARACTERS} characters, which is the limit")
-            for display in self._displays(self._lexed(text)):
-                self._equations(list(_limited(_Plain(display, self.defined, self.problems).tokens())))
-        except Misread as problem:
-            self.problems.append((problem.place, problem.message))
-
-    def _lexed(self, text: str) -> list[Token]:
-        found, lines = list[Token](), text.split("\n")
-        for number, lexed in enumerate(_LEXER.lex(text)):
-            place = place_of(lexed)
-            if number == MAX_TOKENS:
-                raise Misread(place, f"the text has more than {MAX_TOKENS} signs: split it")
-            if lexed.type != "COMMENT":
-                found.append(lexed)
-            elif not lines[place.line - 1][: place.column - 1].strip():
-                self.comments.append(Piece(str(lexed), place).part(len(lexed) - len(lexed.lstrip("%")), len(lexed)))
-        return found
-
-    def _displays(self, tokens: list[Token]) -> Iterator[list[Token]]:
-        """Cut out the displayed formulas, or those within lines if there are none."""
-        displayed, inline, outside = list[list[Token]](), list[list[Token]](), list[Token]()
-        at = 0
-        while at < len(tokens):
-            stop, name = self._display(tokens, at)
-            if stop is not None:
-                begin = at + (4 + (tokens[at + 3] == "*") if name else 2 if tokens[at] == "$" else 1)
-                displayed.append(tokens[begin:stop])
-                at = stop + (4 + (tokens[stop + 3 : stop + 4] == ["*"]) if name else 2 if tokens[at] == "$" else 1)
-            elif tokens[at] in ("$", r"\("):
-                closing = "$" if tokens[at] == "$" else r"\)"
-                stop = next((n for n in range(at + 1, len(tokens)) if tokens[n] == closing), None)
-                if stop is None:
-                    raise Misread(place_of(tokens[at]), f"the formula that begins with {tokens[at]} does not end")
-                inline.append(tokens[at + 1 : stop])
-                at = stop + 1
-            else:
-                outside.append(tokens[at])
-                if tokens[at].type == "COMMAND" and _COMMANDS.get(tokens[at][1:]) == "define":
-                    self.defined |= {t[1:] for t in tokens[at + 1 : at + 3] if t.type == "COMMAND"}
-                at += 1
-        yield from displayed or inline or [outside]
-
-    def _display(self, tokens: list[Token], at: int) -> tuple[int | None, str]:
-        """Where the display that begins at a token ends, and the name of its environment; None if none begins."""
-        if tokens[at] == r"\begin" and (name := "".join(tokens[at + 2 : at + 3])) in _DISPLAYS:
-            ends = (n for n in range(at, len(tokens) - 2) if tokens[n] == r"\end" and tokens[n + 2] == name)
-        elif tokens[at] == r"\[":
-            name, ends = "", (n for n in range(at, len(tokens)) if tokens[n] == r"\]")
-        elif tokens[at : at + 2] == ["$", "$"]:
-            name, ends = "", (n for n in range(at + 2, len(tokens) - 1) if tokens[n : n + 2] == ["$", "$"])
-        else:
-            return None, ""
-        stop = next(ends, None)
-        if stop is None:
-            raise Misread(place_of(tokens[at]), "the formula that begins here does not end")
-        return stop, name
-
-    # Equations.
-
-    def _equations(self, tokens: list[Token]) -> None:
-        """Cut a display into its equations: at rows, at columns, and at commas before another equation."""
-        begun = len(self.found)
-        for row in _split(tokens, ("ROW",), _BRACE_LIKE):
-            cells = _split(row, ("AMP",), _BRACE_LIKE)
-            width = 3 if len(cells) == 3 and cells[1] and all(t.type == "EQ" for t in cells[1]) else 2
-            for n in range(0, len(cells), width):
-                for part in _parts([t for cell in cells[n : n + width] for t in cell]):
-                    self._part(part, begun)
-        for found in self.found[begun:]:
-            found.tokens = _barred([t for t in found.tokens if t.type != "GAP"])
-            try:
-                _check_brackets(found.tokens)
-            except Misread as problem:
-                self.problems.append((problem.place, problem.message))
-                found.tokens.append(token("BROKEN", "", found.tokens[-1]))
-
-    def _part(self, part: list[Token], begun: int) -> None:
-        while part and part[-1].type in ("COMMA", "DOT", "GAP", "TEXT", "AND"):
-            part = part[:-1]
-        while part and part[0].type in ("COMMA", "GAP", "AND", "IF", "TEXT", "OTHERWISE"):
-            part = part[1:]
-        before = self.found[-1] if len(self.found) > begun else None
-        range_ = _range(part)
-        if before and range_:
-            before.ranges.append(range_)
-            return
-        if all(t.type in ("WORD", "TEXT", "GAP") for t in part):
-            return
-        goes_on = part[0].type in ("PLUS", "MINUS", "EQ", "TIMES", "SLASH") or not _is_equation(part)
-        if before and (goes_on or _is_open(before.tokens)):
-            before.tokens += part
-            return
-        if not _is_equation(part) and not any(t.type == "BROKEN" for t in part):
-            self.problems.append((place_of(part[0]), "this is no equation, such as z_i = b_i"))
-            return
-        self.found.append(Found(part))
-        if len(self.found) > MAX_EQUATIONS:
-            raise Misread(place_of(part[0]), f"the text has more than {MAX_EQUATIONS} equations")
-
-
-def _limited(tokens: Iterator[Token]) -> Iterator[Token]:
-    """Pass tokens on until a row is too long, or nested too deep. Raises Misread."""
-    depth, length, rows, first = 0, 0, 0, None
-    for each in tokens:
-        first = each if first is None else first
-        depth += (each.type in _CLOSED) - (each.type in _CLOSED.values())
-        length = 0 if each.type == "ROW" else length + 1
-        rows += each.type == "ROW"
-        if rows > 2 * MAX_EQUATIONS:
-            raise Misread(place_of(each), f"the formula has more than {2 * MAX_EQUATIONS} rows")
-        if depth > MAX_DEPTH:
-            where = f"more than {MAX_DEPTH} brackets are open"
-            raise Misread(place_of(each), f"{where}: state parts of the formula on their own")
-        if length > MAX_LINE:
-            raise Misread(place_of(first), f"the formula is longer than {MAX_LINE} signs: state parts on their own")
-        yield each
-
-
-def _split(
-    tokens: Sequence[Token], kinds: tuple[str, ...], within: tuple[str, ...] = tuple(_CLOSED)
-) -> list[list[Token]]:
-    """Split at tokens of some kinds outside of brackets."""
-    found, depth = [list[Token]()], 0
-    closing = {_CLOSED[kind] for kind in within}
-    for each in tokens:
-        depth += (each.type in within) - (each.type in closing)
-        if depth <= 0 and each.type in kinds:
-            found.append([])
-        else:
-            found[-1].append(each)
-    return found
-
-
-def _parts(tokens: list[Token]) -> list[list[Token]]:
-    """The equations that stand in one line, with commas, words or gaps between them."""
-    found, between = list[list[Token]](), list[Token]()
-    at = 0
-    for part in _split(tokens, ("COMMA", "GAP", "TEXT", "AND", "IF")):
-        numbered = [t.type for t in part] == ["LPAR", "NUMBER", "RPAR"] and between and between[0].type == "GAP"
-        if found and not _is_equation(part) and not _range(part):
-            if not numbered and not any(t.lower() in ("for", "forall") for t in between):
-                found[-1] += [*between, *part]
-        else:
-            found.append(part)
-        at += len(part) + 1
-        between = tokens[at - 1 : at]
-    return found
-
-
-def _range(part: Sequence[Token]) -> list[Token]:
-    r"""The index and the upper limit of a range, ``i = 1, 2, ..., n`` or ``i \in \{1, ..., n\}``; else nothing."""
-    inner = [t for t in part if t.type not in ("GAP", "TEXT")]
-    if inner and inner[0].type == "LPAR" and inner[-1].type == "RPAR":
-        inner = inner[1:-1]
-    if [t.type for t in (*inner[1:3], *inner[-1:])] == ["IN", "LCURLY", "RCURLY"]:
-        inner = [inner[0], token("EQ", "=", inner[1]), *inner[3:-1]]
-    kinds = [t.type for t in inner]
-    for begin in (["LETTER", "EQ", "NUMBER", "COMMA", "DOTS"], ["LETTER", "EQ", *["NUMBER", "COMMA"] * 2, "DOTS"]):
-        if kinds[: len(begin)] == begin and inner[2] == "1":
-            return [inner[0], *(t for t in inner[len(begin) :] if t.type != "COMMA")]
-    return []
-
-
-def _is_equation(part: Sequence[Token]) -> bool:
-    """Whether an equals sign stands outside of brackets."""
-    depths = itertools.accumulate((t.type in _CLOSED) - (t.type in _CLOSED.values()) for t in part)
-    return any(depth <= 0 and t.type == "EQ" for t, depth in zip(part, depths, strict=True))
-
-
-def _is_open(tokens: Sequence[Token]) -> bool:
-    depth = sum((t.type in _CLOSED) - (t.type in _CLOSED.values()) for t in tokens)
-    return depth > 0
-
-
-def _barred(tokens: list[Token]) -> list[Token]:
-    """Tell opening bars from closing ones: a bar closes if one is open and it stands after an operand."""
-    found, opened = list[Token](), list[str]()
-    for each in tokens:
-        kind = each.type
-        if kind == "BAR":
-            after = found[-1].type if found else ""
-            operand = after in ("NUMBER", "LETTER", "WORD", "PRIME", "BARR", *_CLOSED.values())
-            kind = "BARR" if operand and opened[-1:] == ["BARL"] else "BARL"
-        if kind in _CLOSED:
-            opened.append(kind)
-        elif kind in _CLOSED.values() and opened:
-            opened.pop()
-        found.append(token(kind, str(each), each) if each.type == "BAR" else each)
-    return found
-
-
-def _check_brackets(tokens: Sequence[Token]) -> None:
-    opened = list[Token]()
-    for each in tokens:
-        if each.type in _CLOSED:
-            opened.append(each)
-        elif each.type in _CLOSED.values():
-            if not opened:
-                raise Misread(place_of(each), f"the bracket {each} closes none")
-            before = opened.pop()
-            if _CLOSED[before.type] != each.type:
-                said = f"a {before} in line {before.line}, column {before.column}"
-                raise Misread(place_of(each), f"the bracket {each} closes {said}")
-    if opened:
-        raise Misread(place_of(opened[-1]), f"the bracket {opened[-1]} is not closed")
-
-
-class _Plain:
+class Plain:
     """The tokens of a display for the grammar: without layout, with macros and words in one token each.
 
     A token of the type BROKEN stands for each one that is refused; what is wrong with it goes to ``problems``.
     """
 
-    def __init__(self, tokens: list[Token], defined: set[str], problems: list[tuple[Place, str]]) -> None:
-        self.tokens_, self.defined, self.problems = tokens[::-1], defined, problems
+    def __init__(self, tokens: list[Token], macros: dict[str, list[Token]], problems: list[tuple[Place, str]]) -> None:
+        self.tokens_, self.macros, self.problems = tokens[::-1], macros, problems
         self.environments: list[Token] = []
         self.refused: set[str] = set()
         self.expanded = 0
@@ -410,14 +91,14 @@ class _Plain:
                 )
             yield each
         elif each.type == "ESCAPED":
-            yield from self._sign(each, _ESCAPED.get(each))
+            yield from self._sign(each, ESCAPED.get(each))
         elif each == "{" and self.tokens_[-1:] == ["}"]:
             self.tokens_.pop()
             yield token("EMPTY", "{}", each)
         elif each in GREEK:
             yield token("LETTER", GREEK[each], each)
         else:
-            yield from self._sign(each, _SIGNS.get(each))
+            yield from self._sign(each, SIGNS.get(each))
 
     def _exponent(self) -> bool:
         after = self.tokens_[-2] if len(self.tokens_) > 1 else None
@@ -433,8 +114,8 @@ class _Plain:
             )
             hint = "" if each.isascii() else r": write a command for it, such as \hat{y} for an accent"
             raise Misread(place_of(each), f"the character {shown} has no place in a formula{hint}")
-        if kind in _REFUSED:
-            raise Misread(place_of(each), _REFUSED[kind].format(each))
+        if kind in REFUSED:
+            raise Misread(place_of(each), REFUSED[kind].format(each))
         if kind == "ROW":
             if self.tokens_[-1:] == ["*"]:
                 self.tokens_.pop()
@@ -446,19 +127,22 @@ class _Plain:
                 raise Misread(place_of(each), "a colon has no meaning in a formula")
             return
         if kind != "skip":
-            yield token(kind, _PLAIN.get(each, str(each)), each)
+            yield token(kind, PLAIN.get(each, str(each)), each)
 
     def _command(self, each: Token, name: str) -> Iterator[Token]:
-        kind = _COMMANDS.get(name)
-        if kind is None and name in ("begin", "end"):
+        kind = None if name in self.macros else COMMANDS.get(name)
+        if name in ("begin", "end"):
             yield from self._environment(each, name)
-        elif name in _MACROS:
-            self._expand(each, _MACROS[name])
+        elif name in self.macros:
+            self._expand(each, self.macros[name])
         elif kind is None:
             raise Misread(place_of(each), self._unknown(name))
         elif kind == "define":
-            self._definition(each)
-            raise Misread(place_of(each), f"\\{name} is not carried out: write in the equations what it stands for")
+            defined, body, stop = definition([each, *self.tokens_[: -MAX_TEXT - 9 : -1]], 0)
+            if not defined:
+                raise Misread(place_of(each), f"\\{name} is not carried out: write in the equations what it stands for")
+            self.macros[defined] = body
+            del self.tokens_[len(self.tokens_) + 1 - stop :]
         elif kind == "size":
             if self.tokens_[-1:] == ["."] or each.start_pos in self.unpaired:
                 self.tokens_.pop()
@@ -479,18 +163,16 @@ class _Plain:
         elif kind in ("font", "see"):
             return
         elif kind == "LETTER":
-            yield token("LETTER", _PLAIN.get(name, name), each)
+            yield token("LETTER", PLAIN.get(name, name), each)
         elif kind == "other" and name == "forall":
             yield token("TEXT", name, each)
-        elif kind in _REFUSED:
-            raise Misread(place_of(each), _REFUSED[kind].format(each))
+        elif kind in REFUSED:
+            raise Misread(place_of(each), REFUSED[kind].format(each))
         elif kind != "skip":
-            yield token(kind, _PLAIN.get(name, name), each)
+            yield token(kind, PLAIN.get(name, name), each)
 
     def _unknown(self, name: str) -> str:
-        if name in self.defined:
-            return f"\\{name} is defined in the text, and definitions are not carried out: write what it stands for"
-        meant = misspelled(name, [known for known in (*_COMMANDS, *_MACROS) if known[0] == name[0]])
+        meant = misspelled(name, [known for known in (*COMMANDS, *self.macros) if known[0] == name[0]])
         hint = f"did you mean \\{meant}?" if meant else rf"write a function as \operatorname{{{name}}}(z_i)"
         return f"\\{name} is no known command: {hint}"
 
@@ -516,27 +198,18 @@ class _Plain:
             found.append(inner)
         raise Misread(place_of(first), "the bracket { is not closed")
 
-    def _definition(self, each: Token) -> None:
-        """Skip what a definition consists of: the name, the number of arguments, and what it stands for."""
-        self._group(each)
-        while self.tokens_ and self.tokens_[-1] in ("[", "{"):
-            if self.tokens_[-1] == "{":
-                self._group(each)
-                return
-            while self.tokens_ and self.tokens_.pop() != "]":
-                pass
-
-    def _expand(self, each: Token, template: str) -> None:
+    def _expand(self, each: Token, body: Sequence[Token]) -> None:
         arguments = dict[str, list[Token]]()
-        made, lexed = list[Token](), _template(template)
+        made = list[Token]()
         self.expanded += 1
         if self.expanded > MAX_EXPANDED:
             self.tokens_.clear()
             raise Misread(place_of(each), f"more than {MAX_EXPANDED} macros are expanded")
-        for before, part in zip(["", *lexed], lexed, strict=False):
+        for number in sorted({part[0] for before, part in itertools.pairwise(body) if before == "#"}):
+            arguments[number] = self._group(each)
+        for before, part in zip(["", *body], body, strict=False):
             if before == "#":
-                arguments.setdefault(part, self._group(each))
-                made += arguments[part]
+                made += arguments[part[0]]
             elif part != "#":
                 made.append(token(part.type, str(part), each))
         self.tokens_ += made[::-1]
@@ -545,7 +218,7 @@ class _Plain:
         name = "".join(self._group(each)).rstrip("*")
         if name in ("cases", "dcases"):
             yield token("CASES" if word == "begin" else "ENDCASES", f"\\{word}{{{name}}}", each)
-        elif name in _INNER or name in _DISPLAYS:
+        elif name in INNER or name in DISPLAYS:
             if word == "begin":
                 self.environments.append(each)
                 if name.startswith("alignedat") or name.startswith("alignat"):
@@ -556,10 +229,10 @@ class _Plain:
             return
         elif name.endswith("matrix") or name == "array":
             self.refused.add(name)
-            raise Misread(place_of(each), _REFUSED["matrix"].format(f"\\{word}{{{name}}}"))
+            raise Misread(place_of(each), REFUSED["matrix"].format(f"\\{word}{{{name}}}"))
         elif name != "document":
             self.refused.add(name)
-            known = listed(sorted({*_DISPLAYS, *_INNER, "cases"}))
+            known = listed(sorted({*DISPLAYS, *INNER, "cases"}))
             raise Misread(place_of(each), f"the environment {name[:40]} is not known: there are {known}")
 
     def _words(self, each: Token) -> Iterator[Token]:
@@ -576,7 +249,7 @@ class _Plain:
                 stop = next((n for n, t in enumerate(inner) if t == "$"), len(inner))
                 yield from _said(words, each)
                 words = []
-                yield from _Plain(inner[:stop], self.defined, self.problems).tokens()
+                yield from Plain(inner[:stop], self.macros, self.problems).tokens()
                 inner = inner[stop + 1 :]
             elif part.type in ("LETTERS", "NUMBER") or part in ("-", "'", r"\_"):
                 near = words and words[-1].end_pos == part.start_pos
@@ -591,7 +264,7 @@ class _Plain:
                 joined = False
             elif part == r"\," and words:
                 joined = True
-            elif (part.type == "SIGN" and part in ",.;:()~") or part in _ESCAPED:
+            elif (part.type == "SIGN" and part in ",.;:()~") or part in ESCAPED:
                 continue
             else:  # a formula in upright letters
                 self.tokens_ += [*inner[::-1], part]
@@ -600,9 +273,23 @@ class _Plain:
         yield from _said(words, each)
 
 
-@functools.cache
-def _template(text: str) -> tuple[Token, ...]:
-    return tuple(_LEXER.lex(text))
+def definition(tokens: Sequence[Token], at: int) -> tuple[str, list[Token], int]:
+    """The name and the body of the macro that is defined at a token, and where the definition ends; no name if none."""
+    word = tokens[at][1:] if COMMANDS.get(tokens[at][1:]) == "define" else ""
+    bare = [n for n in range(at + 1, min(at + 5, len(tokens))) if tokens[n] not in ("{", "*")]
+    if not word or word in ("let", "newenvironment") or not bare or tokens[bare[0]].type != "COMMAND":
+        return "", [], at + 1
+    opening = bare[0] + 1 + (tokens[bare[0] + 1 : bare[0] + 2] == ["}"])
+    while opening < len(tokens) and tokens[opening] != "{":
+        opening += 1
+    depth = 0
+    for stop in range(opening, min(opening + MAX_TEXT, len(tokens))):
+        depth += (tokens[stop] == "{") - (tokens[stop] == "}")
+        if not depth:
+            body = list(tokens[opening + 1 : stop])
+            operator = [*LEXER.lex(r"\operatorname{}")] if word == "DeclareMathOperator" else []
+            return tokens[bare[0]][1:], [*operator[:2], *body, *operator[2:]], stop + 1
+    return "", [], at + 1
 
 
 def _unpaired(tokens: Sequence[Token]) -> set[int | None]:
@@ -622,12 +309,12 @@ def _said(words: list[Token], at: Token) -> Iterator[Token]:
     """The words of a text: one is a name, or says how formulas go together; of several, the first or last may."""
     if len(words) == 1:
         (word,) = words
-        kind = _WORDS.get(word.lower(), "WORD" if len(word) > 1 or word.isdigit() else "LETTER")
+        kind = WORDS.get(word.lower(), "WORD")
         yield token("NUMBER" if word.isdigit() else kind, str(word), word)
         return
     for word in (words[0], words[-1]) if words else ():
-        if word.lower() in _WORDS:
-            yield token(_WORDS[word.lower()], str(word), word)
+        if word.lower() in WORDS:
+            yield token(WORDS[word.lower()], str(word), word)
             return
     if words:
         yield token("TEXT", " ".join(words), at)

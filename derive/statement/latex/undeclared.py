@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from derive.statement.language.syntax import Name, Number
-from derive.statement.latex.formulas import Binding, Unknown
 from derive.statement.latex.names import Known
+from derive.statement.latex.symbols import Binding, Unknown
 from derive.text.user_text import listed
 
 #: The letters of sizes that are proposed, in order.
