@@ -168,10 +168,10 @@ def lstm(v: Values) -> Values:
     nothing = np.zeros_like(c[0])
     slope = {g: v[g] * (1 - v[g]) for g in "ifo"} | {"z": 1 - v["z"] ** 2}
     delta = {name: [nothing] * (steps + 1) for name in ("y", "c", *"zifo")}
-    peephole = {g: v[name][:, None] for g, name in (("i", "pi_"), ("f", "pf"), ("o", "po"))}
+    peephole = {g: v[name][:, None] for g, name in (("i", "p_i"), ("f", "p_f"), ("o", "p_o"))}
     for t in reversed(range(steps)):
         later = {name: found[t + 1] for name, found in delta.items()}
-        dy = v["dE_dout"][t] + sum(v[f"R{g}"].T @ later[g] for g in "zifo")
+        dy = v["dE_dout"][t] + sum(v[f"R_{g}"].T @ later[g] for g in "zifo")
         do = dy * np.tanh(c[t]) * slope["o"][t]
         dc = dy * o[t] * (1 - np.tanh(c[t]) ** 2) + peephole["o"] * do
         dc += peephole["i"] * later["i"] + peephole["f"] * later["f"]
@@ -186,13 +186,13 @@ def lstm(v: Values) -> Values:
         "Psi_y": now["y"],
         "Psi_c": now["c"],
         **{f"Psi_{g}_bar": now[g] for g in "zifo"},
-        "dE_dx": np.stack([sum(v[f"W{g}"].T @ now[g][t] for g in "zifo") for t in range(steps)]),
-        "dE_dWz": np.tensordot(now["z"], x, over),
-        "dE_dRz": np.tensordot(found["z"][1:], y, over),
-        "dE_dbz": now["z"].sum((0, 2)),
-        "dE_dpi_": (c * found["i"][1:]).sum((0, 2)),
-        "dE_dpf": (c * found["f"][1:]).sum((0, 2)),
-        "dE_dpo": (c * now["o"]).sum((0, 2)),
+        "dE_dx": np.stack([sum(v[f"W_{g}"].T @ now[g][t] for g in "zifo") for t in range(steps)]),
+        "dE_dW_z": np.tensordot(now["z"], x, over),
+        "dE_dR_z": np.tensordot(found["z"][1:], y, over),
+        "dE_db_z": now["z"].sum((0, 2)),
+        "dE_dp_i": (c * found["i"][1:]).sum((0, 2)),
+        "dE_dp_f": (c * found["f"][1:]).sum((0, 2)),
+        "dE_dp_o": (c * now["o"]).sum((0, 2)),
     }
 
 
