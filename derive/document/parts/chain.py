@@ -32,6 +32,7 @@ from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
 from derive.document.parts.forward import OUTSIDE
+from derive.document.through_steps import counted, folded, from_step_to_step
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
@@ -58,11 +59,15 @@ def chain(view: View) -> Part:
         words = "{}, and the sums run over all samples of the batch, too:"
         blocks += [say(words, combines(view))] if view.coupled else []
         blocks.append(Display(tuple(rows.chain_row(p) for p in shown)))
+        blocks += [] if view.brief else from_step_to_step(view)
         return Part("chain", "The chain rule", tuple(blocks))
     for parameter in _spelled(view):
         entry = telling_entry(parameter)
-        if view.exhaustive or number_of_paths(view, _original(view, parameter), entry) != 1:
+        if view.derivation.chains.recurs(_original(view, parameter)):
+            blocks += [*folded(view, parameter, entry), *counted(view, parameter, entry)]
+        elif view.exhaustive or number_of_paths(view, _original(view, parameter), entry) != 1:
             blocks += one_weight(view, parameter, entry)
+    blocks += from_step_to_step(view)
     return Part("chain", "The chain rule", tuple(blocks))
 
 
