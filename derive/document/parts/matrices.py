@@ -15,6 +15,7 @@ from derive.document.blocks import Block, Display, Item, Part, Reference, Text, 
 from derive.document.parts.forward import OUTSIDE, divides_by_samples
 from derive.document.parts.pattern import ranged, recurring, transposed
 from derive.document.recursion import Layered
+from derive.document.step_arrays import step_by_step
 from derive.document.view import LINE, View
 
 
@@ -42,7 +43,7 @@ def matrices(view: View) -> Part:
         known += tuple(s for formula in recurring(view).values() for s in formula.statements)
     blocks += signs(view, backward, known)
     if not view.brief:
-        blocks += [*_mean(view), *_recursions(view)]
+        blocks += [*_mean(view), *_recursions(view), *step_by_step(view)]
     if view.exhaustive:
         shaped = view.shaped("factor", "gradient")
         blocks += [say(view.sentence("With the shape below each array:")), shaped] if shaped.items else []
