@@ -113,6 +113,10 @@ class Chains:
         indices = self.into(tensor)[0].wrt_indices
         return LocalDerivative(self.forward.error, (), tensor, indices, Integer(1))
 
+    def is_whole(self, edge: LocalDerivative) -> bool:
+        """Whether a factor of a chain is the derivative of the error along all paths, and no local derivative."""
+        return edge.of == self.forward.error.target and edge not in self.into(edge.wrt)
+
     def recurs(self, variable: Tensor) -> bool:
         """Whether a path from a variable to the error leads through a recurrence."""
         return any(path[0].wrt.name in self.recurring for path in self.paths(variable, folded=True))

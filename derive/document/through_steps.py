@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from sympy import Expr, Indexed, KroneckerDelta, Sum
+from sympy import Expr, Indexed, Integer
 
 from derive.calculus.chain_rule import LocalDerivative
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.evaluate import Interpreter
+from derive.calculus.index import Equation, Index, Tensor, put
 from derive.calculus.one_step import OneStep, Place, StepDerivative
 from derive.calculus.recurrence import Recurrence, entries_of, recurrences, shift
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, LOCAL
+from derive.calculus.scalar_chains import at_entry
 from derive.calculus.unrolled import DEGREE, STEPS, Unrolled, differences, is_countable, ordered_axes, polynomial, width_of
 from derive.document.blocks import BREAK, Block, Display, Heading, Item, Table, Text, listed, say
 from derive.document.chain_rows import ChainRows
@@ -20,6 +23,8 @@ from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
 from derive.record import record
+from derive.worked.slope import Slope
+from derive.worked.through_steps import arriving
 
 #: Largest number of paths of one step that are written as products.
 MOST_PATHS = 4
@@ -56,14 +61,23 @@ def later(view: View, tensor: Tensor) -> str:
 def folded(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
     """The chain rule for one entry of a parameter, whose paths lead through a recurrence, and their number."""
     original = view.derivation.forward.tensors[parameter.name]
+    row = ChainRows(view).chain_row(original, entry)
+    return [say("{} {}", folded_paths(view, parameter, entry), counting(view, parameter)), Display((row,))]
+
+
+def folded_paths(view: View, parameter: Tensor, entry: Sequence[Expr]) -> Text:
+    """Say that the paths from an entry of a parameter pass any number of steps."""
     symbol = view.page.symbol(view.single.tensors[parameter.name], tuple(entry))
     noun = parameter.role if parameter.role in (Role.WEIGHT, Role.INPUT) else "parameter"
-    tensors = entered(view, original)
-    ways = [whole(view, t) for t in tensors]
+    return say(f"The paths from the {noun} {{}} to the loss pass any number of steps.", symbol)
+
+
+def counting(view: View, parameter: Tensor) -> Text:
+    """Say what the derivative of the error with respect to a tensor of a recurrence counts."""
+    tensors = entered(view, view.derivation.forward.tensors[parameter.name])
     steps = f"this step and {later(view, tensors[0])} ones"
-    words = f"The paths from the {noun} {{}} to the loss pass any number of steps. "
-    words += f"{{}} count{'s' * (len(ways) == 1)} all paths from a step on, through {steps}:"
-    return [say(words, symbol, listed(ways)), Display((ChainRows(view).chain_row(original, entry),))]
+    verb = "counts" if len(tensors) == 1 else "count"
+    return say(f"{{}} {verb} all paths from a step on, through {steps}:", listed(whole(view, t) for t in tensors))
 
 
 def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
@@ -315,3 +329,91 @@ def _shifted(equation: Equation, recurrence: Recurrence) -> Iterator[Indexed]:
     for entry in entries_of(equation.expression, recurrence.places):
         if shift(entry.indices[recurrence.places[entry.base.label.name]], own) != 0:
             yield entry
+
+
+# In numbers.
+
+#: Largest number of steps in a table of numbers; of more, the first ones and the last.
+MOST_STEPS = 8
+
+
+def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> list[Block]:
+    """How much of a derivative arrives after many steps in an example, with ``machine`` for its values."""
+    blocks: list[Block] = []
+    for group in jacobians(view):
+        step = group[0].step
+        found = arriving(step, machine)
+        if not found or not _depends(view, group[0]):
+            continue
+        recurrence, page = step.recurrence, view.written_page
+        t = step.step
+        last = machine.places(t)[0 if recurrence.backward else -1]
+        tensors = [place.tensor for place in step.earlier]
+        letters = page.with_letters((t,), ())
+        letter = letters.index(t)
+        assert letter is not None
+        ends, starts = ([_at_step(view, letters, step, tensor, place) for tensor in tensors] for place in (Integer(last), t))
+        together = " together" * (len(tensors) > 1)
+        words = f"The derivative of {{}}{together} with respect to {{}} is the product of the Jacobian matrices of the steps between. Its "
+        words += "largest singular value, by which a change at {} is multiplied at most when it arrives at {}, is here"
+        words += ", for the first sample" * view.sampled
+        at_end = view.set_.join((letter, view.set_.number(int(last))), "equals", SUM)
+        text = say(words + ":", listed(ends), listed(starts), letter, at_end)
+        rows = tuple(_numbers(view, row, show) for row in _picked([*found.items()]))
+        blocks += [text, Table((say("{}", letter), Text(("largest singular value",))), rows, frozenset({0, 1}))]
+    return blocks
+
+
+def _at_step(view: View, page: Page, step: OneStep, tensor: Tensor, place: Expr) -> Box:
+    """A tensor at a step, with letters for its other indices."""
+    own = view.shown(step.supply.several(a for a in tensor.axes if a != step.step.axis))
+    letters = view.written_page.with_letters([i for i in (step.step, *own) if isinstance(i, Index)], ())
+    position = step.recurrence.places[tensor.name]
+    return letters.symbol(tensor, (*own[:position], place, *own[position:]))
+
+
+def by_steps(view: View, parameter: Tensor, entry: Sequence[Expr], found: Slope, show: Callable[[float], Box]) -> list[Block]:
+    """What the steps contribute to one entry of a gradient, in numbers, and its sum; nothing if it has other parts."""
+    chains = view.derivation.chains
+    original = chains.forward.tensors[parameter.name]
+    factors = {s.target.about.name: s.target for s in view.batch.stage("factor") if s.target.about is not None}
+    blocks: list[Block] = []
+    total = 0.0
+    for path in chains.paths(original, folded=True):
+        page, steps = ChainRows(view).lettered(path, entry)
+        _, below = steps[0], steps[-1]
+        free = [i for i in below.of if isinstance(i, Index) and i.axis.extent != 1]
+        if len(path) != 2 or len(free) != 1 or below.local.of.name not in factors:
+            return []
+        letter = page.index(free[0])
+        assert letter is not None
+        known = dict(zip((*below.local.of_indices, *below.local.wrt_indices), (*below.of, *below.wrt), strict=True))
+        outer = view.batch.common * factors[below.local.of.name][below.of]
+        inner = put(below.local.value, known)
+        pairs = [
+            [found.value(at_entry(view.value(value).xreplace({free[0]: Integer(n)}))) for value in (outer, inner)]
+            for n in found.machine.places(free[0])
+        ]
+        total += sum(factor * slope for factor, slope in pairs)
+        slopes = [view.error_slope(page.symbol(below.local.of, below.of))]
+        slopes.append(page.typesetter.partial(page.symbol(below.local.of, below.of), page.symbol(below.local.wrt, below.wrt)))
+        head = (*(say("{}", box) for box in (letter, *slopes)), Text(("product",)))
+        rows = [(n, *pair, pair[0] * pair[1]) for n, pair in zip(found.machine.places(free[0]), pairs, strict=True)]
+        blocks.append(Table(head, tuple(_numbers(view, row, show) for row in _picked(rows)), frozenset(range(4))))
+    symbol = view.page.symbol(view.single.tensors[parameter.name], tuple(entry))
+    sum_of_all = Display((Item(view.error_slope(symbol), (show(total),)),))
+    return [Text(("The steps contribute",)), *blocks, Text(("and the sum is",)), sum_of_all]
+
+
+def _numbers(view: View, row: tuple[float, ...], show: Callable[[float], Box]) -> tuple[Text, ...]:
+    """A row of a table: the number of a step and what belongs to it; of NaN, dots."""
+    if math.isnan(row[0]):
+        return tuple(say("{}", view.set_.dots("down")) for _ in row)
+    step, *values = row
+    return tuple(say("{}", box) for box in (view.set_.number(int(step)), *map(show, values)))
+
+
+def _picked(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """All rows, or of many the first ones and the last, with a row of NaN between."""
+    between = (math.nan,) * len(rows[0])
+    return [*rows] if len(rows) <= MOST_STEPS else [*rows[: MOST_STEPS - 2], between, rows[-1]]
