@@ -76,7 +76,11 @@ class Unrolled:
         """The nodes that read a node, and at how many entries each does so for one entry of the node."""
         if node not in self._known:
             name, places = node
-            self._known[node] = [found for edge in self.chains.into(self.chains.forward.tensors[name]) for found in self._along(edge, places)]
+            self._known[node] = [
+                found
+                for edge in self.chains.into(self.chains.forward.tensors[name])
+                for found in self._along(edge, places)
+            ]
         return self._known[node]
 
     @cached_property
@@ -97,15 +101,13 @@ class Unrolled:
     def _is_there(self, edge: LocalDerivative, at: Mapping[Index, int]) -> bool:
         """Whether a local derivative is not 0 at some places."""
         put = {**self._number, **{i: Integer(n) for i, n in at.items()}}
-        return any(
-            all(self._may_differ_from_0(f.xreplace(put)) for f in factors) for factors in _factors(edge)
-        )
+        return any(all(self._may_differ_from_0(f.xreplace(put)) for f in factors) for factors in _factors(edge))
 
     def _may_differ_from_0(self, factor: Expr) -> bool:
         if isinstance(factor, KroneckerDelta):
             return True
         if not isinstance(factor, Indexed):
-            return factor != 0
+            return bool(factor != 0)
         axes = self.chains.forward.tensors[factor.base.label.name].axes
         pairs = [(p, a) for p, a in zip(factor.indices, axes, strict=True) if p.is_Integer and a in self.axes]
         return all(a.start <= p <= a.stop.xreplace(self._number) for p, a in pairs)
@@ -139,7 +141,9 @@ def is_countable(chains: Chains) -> bool:
         tied = {KroneckerDelta(a, b) for a, b in edge.tied.items()}
         for factors in _factors(edge):
             loose = (f for f in factors if isinstance(f, KroneckerDelta) and f not in tied)
-            if any(isinstance(i, Index) and i.axis not in axes and not i.axis.sample for f in loose for i in f.atoms(Index)):
+            if any(
+                isinstance(i, Index) and i.axis not in axes and not i.axis.sample for f in loose for i in f.atoms(Index)
+            ):
                 return False
     return True
 

@@ -70,7 +70,7 @@ class StepArrays:
 
     def _special(self, value: Expr, t: Index) -> list[Expr]:
         """The places that deltas name."""
-        found = {}
+        found: dict[Expr, None] = {}
         for delta in value.atoms(KroneckerDelta):
             if t in delta.free_symbols:
                 (other,) = [a for a in delta.args if a != t] if t in delta.args else (None,)
@@ -129,7 +129,12 @@ class StepArrays:
         return any(a in self.axes for n in names for a in tensors[n].axes)
 
     def _item(
-        self, statement: ArrayAssign, equation: Equation, t: Index | None, reason: Text | None = None, place: Expr | None = None
+        self,
+        statement: ArrayAssign,
+        equation: Equation,
+        t: Index | None,
+        reason: Text | None = None,
+        place: Expr | None = None,
     ) -> Item:
         target = equation.target
         if t is not None:
@@ -155,7 +160,7 @@ class StepArrays:
             others = tuple(i for n, i in enumerate(entry.indices) if n != at[0])
             put[entry] = held[others] if others else held.symbol
         right = equation.expression.xreplace(put)
-        if t is not None and t in right.free_symbols or any(map(self._over_steps, right.atoms(Sum))):
+        if (t is not None and t in right.free_symbols) or any(map(self._over_steps, right.atoms(Sum))):
             raise NoStepError
         tensors = {**self.view.batch.tensors, **self.held}
         whole = replace(equation, expression=right)
@@ -178,9 +183,13 @@ class StepArrays:
     def _page(self, t: Index | None) -> Page:
         page = self.view.batch_page.with_letters(() if t is None else (t,), ())
         of = {**page.signs.of}
-        for name, tensor in self.held.items():
+        for name in self.held:
             sign = page.sign(self.view.batch.tensors[name.partition(" at ")[0]])
-            below = self.places[name] if sign.about is None else page.typesetter.join((sign.about, self.places[name]), "comma", ATOM)
+            below = (
+                self.places[name]
+                if sign.about is None
+                else page.typesetter.join((sign.about, self.places[name]), "comma", ATOM)
+            )
             of[name] = replace(sign, about=below)
         return replace(page, signs=replace(page.signs, of=of), tensors={**page.tensors, **self.held})
 
@@ -216,5 +225,7 @@ def step_by_step(view: View) -> list[Block]:
     if not items:
         return []
     samples = ", with the samples as columns" * view.sampled
-    words = f"In matrices, one step at a time{samples}; the index of a matrix is its step, and outside the steps it is 0:"
+    words = (
+        f"In matrices, one step at a time{samples}; the index of a matrix is its step, and outside the steps it is 0:"
+    )
     return [say(words), Display(items), *signs(view, arrays.forms)]

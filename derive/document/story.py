@@ -113,7 +113,7 @@ class Weight:
     def entering(self, tensor: Tensor | None) -> tuple[Expr, ...] | None:
         """The entry of a tensor at which its paths enter a recurrence, at any step; None if they do so elsewhere."""
         for path in self.paths:
-            page, (_, first, *_) = ChainRows(self.view).lettered(path, self.entry)
+            _, (_, first, *_) = ChainRows(self.view).lettered(path, self.entry)
             if tensor is not None and first.local.of.name == tensor.name:
                 return first.of
         return None
@@ -200,8 +200,8 @@ def _chain(weight: Weight) -> Part:
     if view.coupled or weight.recurs:
         found = [pair for path in weight.paths for pair in _locals(weight, path)]
         items = [*{key: item for key, item in reversed(found)}.values()][::-1]
-        outside = view.reads_outside("forward", "error", "factor", "gradient") and weight.recurs
-        explained = say("{}" + f" {OUTSIDE}" * outside, bracket(view, items))
+        reads_outside = view.reads_outside("forward", "error", "factor", "gradient") and weight.recurs
+        explained = say("{}" + f" {OUTSIDE}" * reads_outside, bracket(view, items))
         lead = say("Each step of a path is a local derivative{}{}", "." if explained.spans else ":", explained)
         row = ChainRows(view).chain_row(weight.parameter, weight.entry)
         words = Text(("The sums of their products run over all samples of the batch, too:",))

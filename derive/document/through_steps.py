@@ -16,10 +16,20 @@ from derive.calculus.recurrence import Recurrence, entries_of, recurrences, shif
 from derive.calculus.roles import Role
 from derive.calculus.rules import CHAIN, LOCAL
 from derive.calculus.scalar_chains import at_entry
-from derive.calculus.unrolled import DEGREE, STEPS, Unrolled, differences, is_countable, ordered_axes, polynomial, width_of
-from derive.document.blocks import BREAK, Block, Display, Heading, Item, Table, Text, listed, say
+from derive.calculus.unrolled import (
+    DEGREE,
+    STEPS,
+    Unrolled,
+    differences,
+    is_countable,
+    ordered_axes,
+    polynomial,
+    width_of,
+)
+from derive.document.blocks import BREAK, Block, Display, Heading, Item, Picture, Table, Text, listed, say
 from derive.document.chain_rows import ChainRows
 from derive.document.view import View, bound_in
+from derive.drawing.unrolled import unrolled
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
 from derive.record import record
@@ -90,26 +100,34 @@ def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]
     by_unit = is_countable(chains)
     if width is None and any(a.extent.free_symbols for a in ordered_axes(chains)):
         return []
+    drawing = unrolled(view.derivation)
+    words = "Three steps of the unrolled network. The parameters are the same at each step."
+    pictures = [Picture(drawing, Text((words,)), "unrolled")] if drawing is not None else []
     if width is None:
         found = Unrolled(chains, 0)
         words = "In the network unrolled over all its steps, {} paths through the tensors lead from {} to the loss"
         words += "; counted unit by unit, {} lead from {}" * by_unit
         numbers = [page.entry(found.paths(original)), array]
         numbers += [page.entry(found.paths(original, scalar=True)), symbol] * by_unit
-        return [say(words + ".", *numbers)]
+        return [say(words + ".", *numbers), *pictures]
     numbers_of_steps = range(1, STEPS + 1)
     in_tensors = [Unrolled(chains, n).paths(original) for n in numbers_of_steps]
     formula = _formula(view, original, in_tensors)
-    head = (say("number of steps {}", page.entry(width)), *(say("{}", page.typesetter.number(n)) for n in numbers_of_steps))
+    head = (
+        say("number of steps {}", page.entry(width)),
+        *(say("{}", page.typesetter.number(n)) for n in numbers_of_steps),
+    )
     rows = [(say("paths from {} through the tensors", array), *(say("{}", page.entry(n)) for n in in_tensors))]
     if by_unit:
         scalar = [Unrolled(chains, n).paths(original, scalar=True) for n in numbers_of_steps]
         if all(n.is_number for n in scalar):
             rows.append((say("paths from {}, unit by unit", symbol), *(say("{}", page.entry(n)) for n in scalar)))
-    text = say("In the network unrolled over {} steps, the number of paths grows with {}", page.entry(width), page.entry(width))
+    text = say(
+        "In the network unrolled over {} steps, the number of paths grows with {}", page.entry(width), page.entry(width)
+    )
     if formula is not None:
         text = say("{}: through the tensors, there are {}", text, page.entry(formula))
-    return [say("{}.", text), Table(head, tuple(rows), frozenset(range(1, STEPS + 1)))]
+    return [say("{}.", text), Table(head, tuple(rows), frozenset(range(1, STEPS + 1))), *pictures]
 
 
 def _formula(view: View, parameter: Tensor, counts: list[Expr]) -> Expr | None:
@@ -214,7 +232,11 @@ class Jacobian:
             steps.append((edge, above, below))
             above = below
         own = {*self.found.of_indices, *self.columns}
-        between = list(dict.fromkeys(i for _, _, b in steps[:-1] for i in self.view.shown(b) if isinstance(i, Index) and i not in own))
+        between = list(
+            dict.fromkeys(
+                i for _, _, b in steps[:-1] for i in self.view.shown(b) if isinstance(i, Index) and i not in own
+            )
+        )
         between = [i for i in between if i.axis.extent != 1]
         page, set_ = self.page(between), self.view.set_
         places = self.step.places
@@ -234,7 +256,7 @@ def view_plus(view: View, box: Box) -> Box:
 
 
 def jacobians(view: View) -> list[list[Jacobian]]:
-    """For each recurrence, the derivatives that are shown: those of a tensor with respect to itself, if all have one."""
+    """The derivatives of each recurrence that are shown: those of a tensor with respect to itself, if all have one."""
     found = []
     for recurrence in recurrences(view.derivation.forward.equations):
         step = OneStep(recurrence, view.derivation.forward.supply)
@@ -251,7 +273,9 @@ def from_step_to_step(view: View) -> list[Block]:
     if not found:
         return []
     several = len(found) > 1
-    words = "A path that goes on to another step passes " + ("one of these derivatives" if several else "this derivative")
+    words = "A path that goes on to another step passes " + (
+        "one of these derivatives" if several else "this derivative"
+    )
     groups = jacobians(view)
     if any(len(g[0].step.derivatives) > len(g) for g in groups):
         words += ", or one between two of these tensors, which follows in the same way"
@@ -271,7 +295,9 @@ def from_step_to_step(view: View) -> list[Block]:
     apart = [j for j in found if j.is_apart]
     if apart:
         boxes = [j.right() for j in apart]
-        words = "{} acts on each unit by itself and has no weights; where it is close to 1, its product does not vanish."
+        words = (
+            "{} acts on each unit by itself and has no weights; where it is close to 1, its product does not vanish."
+        )
         if len(boxes) > 1:
             words = "{} act on each unit by themselves and have no weights; where they are close to 1, their products "
             words += "do not vanish."
@@ -313,11 +339,16 @@ def reaching(view: View) -> list[Block]:
         begin, end = (last, first) if recurrence.backward else (first, last)
         far, way = ("later", "down") if recurrence.backward else ("earlier", "up")
         near = "the next step" if recurrence.backward else "the step before"
-        near = near if recurrence.reach == 1 else f"the {recurrence.reach} steps {'after' if recurrence.backward else 'before'}"
-        words = f"In {{}}, the terms with {{}} come from {near}: through them, the loss at all {far} steps reaches this one. "
+        near = (
+            near
+            if recurrence.reach == 1
+            else f"the {recurrence.reach} steps {'after' if recurrence.backward else 'before'}"
+        )
+        words = f"In {{}}, the terms with {{}} come from {near}: through them, the loss at all {far} steps reaches "
+        words += "this one. "
         words += "Without them, only the loss at the same step counts. "
-        words += "At {}, they are 0, as all that is read outside the range of a tensor; there the computation begins, and goes "
-        words += f"step by step {way} to {{}}."
+        words += "At {}, they are 0, as all that is read outside the range of a tensor; there the computation begins, "
+        words += f"and goes step by step {way} to {{}}."
         places = (set_.join((letter, box), "equals", SUM) for box in (begin, end))
         blocks.append(say(words, listed(own), listed(dict.fromkeys(read)), *places))
     return blocks
@@ -352,10 +383,12 @@ def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> l
         letters = page.with_letters((t,), ())
         letter = letters.index(t)
         assert letter is not None
-        ends, starts = ([_at_step(view, letters, step, tensor, place) for tensor in tensors] for place in (Integer(last), t))
+        ends, starts = (
+            [_at_step(view, letters, step, tensor, place) for tensor in tensors] for place in (Integer(last), t)
+        )
         together = " together" * (len(tensors) > 1)
-        words = f"The derivative of {{}}{together} with respect to {{}} is the product of the Jacobian matrices of the steps between. Its "
-        words += "largest singular value, by which a change at {} is multiplied at most when it arrives at {}, is here"
+        words = f"The derivative of {{}}{together} with respect to {{}} is the product of the Jacobian matrices of the "
+        words += "steps between. Its largest singular value, by which a change at {} is multiplied at most when it arrives at {}, is here"
         words += ", for the first sample" * view.sampled
         at_end = view.set_.join((letter, view.set_.number(int(last))), "equals", SUM)
         text = say(words + ":", listed(ends), listed(starts), letter, at_end)
@@ -372,7 +405,9 @@ def _at_step(view: View, page: Page, step: OneStep, tensor: Tensor, place: Expr)
     return letters.symbol(tensor, (*own[:position], place, *own[position:]))
 
 
-def by_steps(view: View, parameter: Tensor, entry: Sequence[Expr], found: Slope, show: Callable[[float], Box]) -> list[Block]:
+def by_steps(
+    view: View, parameter: Tensor, entry: Sequence[Expr], found: Slope, show: Callable[[float], Box]
+) -> list[Block]:
     """What the steps contribute to one entry of a gradient, in numbers, and its sum; nothing if it has other parts."""
     chains = view.derivation.chains
     original = chains.forward.tensors[parameter.name]
@@ -396,7 +431,9 @@ def by_steps(view: View, parameter: Tensor, entry: Sequence[Expr], found: Slope,
         ]
         total += sum(factor * slope for factor, slope in pairs)
         slopes = [view.error_slope(page.symbol(below.local.of, below.of))]
-        slopes.append(page.typesetter.partial(page.symbol(below.local.of, below.of), page.symbol(below.local.wrt, below.wrt)))
+        slopes.append(
+            page.typesetter.partial(page.symbol(below.local.of, below.of), page.symbol(below.local.wrt, below.wrt))
+        )
         head = (*(say("{}", box) for box in (letter, *slopes)), Text(("product",)))
         rows = [(n, *pair, pair[0] * pair[1]) for n, pair in zip(found.machine.places(free[0]), pairs, strict=True)]
         blocks.append(Table(head, tuple(_numbers(view, row, show) for row in _picked(rows)), frozenset(range(4))))

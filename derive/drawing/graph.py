@@ -135,7 +135,9 @@ class Lanes:
         for arrow in sorted(long, key=lambda a: (level[a[1]] - level[a[0]], level[a[0]])):
             if not self._straight(arrow):
                 self._take([arrow], range(level[arrow[0]] + 1, level[arrow[1]]))
-        first = {start: min(level[end] for other, end in self.graph.back if other == start) for start, _ in self.graph.back}
+        first = {
+            start: min(level[end] for other, end in self.graph.back if other == start) for start, _ in self.graph.back
+        }
         for start in sorted(first, key=lambda name: level[name] - first[name]):
             arrows = [arrow for arrow in self.graph.back if arrow[0] == start]
             levels = range(first[start], level[start] + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,17 +18,19 @@ Array = NDArray[np.float64]
 def arriving(step: OneStep, machine: Interpreter) -> dict[int, float]:
     """Return, for each step, the largest singular value of the derivative of the last step with respect to it.
 
-    These are derivatives of all tensors together that a step reads of the step before, for the first sample. ``machine``
-    has the values of the forward pass. Returns nothing if a step reads more than one earlier step.
+    These are derivatives of all tensors together that a step reads of the step before, for the first sample; nothing if
+    a step reads more than one earlier step. ``machine`` has the values of the forward pass.
     """
     if any(abs(place.moved) != 1 for place in step.earlier):
         return {}
-    floats = Interpreter({n: np.asarray(v, float) for n, v in machine.values.items()}, machine.sizes, machine.tensors, FLOATS)
+    floats = Interpreter(
+        {n: np.asarray(v, float) for n, v in machine.values.items()}, machine.sizes, machine.tensors, FLOATS
+    )
     matrices = _matrices(step, floats)
     places = [*floats.places(step.step)]
     order = places if step.recurrence.backward else places[::-1]
     found, reached = {}, np.eye(matrices.shape[1])
-    for last, before in zip(order, order[1:], strict=False):
+    for last, before in pairwise(order):
         reached = reached @ matrices[last - places[0]]
         found[before] = float(np.linalg.norm(reached, 2))
     return found

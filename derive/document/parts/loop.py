@@ -413,7 +413,9 @@ def _lines(view: View, statements: tuple[ArrayAssign, ...]) -> list[Step]:
 
 def _in_steps(view: View, statements: tuple[ArrayAssign, ...]) -> dict[str, Recurrence]:
     """The recurrences among statements, by the names of their tensors."""
-    return {name: r for r in view.batch.recurrences for name in r.places if any(s.target.name == name for s in statements)}
+    return {
+        name: r for r in view.batch.recurrences for name in r.places if any(s.target.name == name for s in statements)
+    }
 
 
 def _with_loops(

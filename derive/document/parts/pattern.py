@@ -304,7 +304,9 @@ def _side_by_side_in_steps(view: View) -> Text:
     if not tensors:
         return say(words)
     first = next(iter(tensors.values()))
-    words += f" {{}} counts all paths through this step and all {later(view, first)} ones, so every chain that enters the "
+    words += (
+        f" {{}} counts all paths through this step and all {later(view, first)} ones, so every chain that enters the "
+    )
     words += "recurrence there continues from this one factor."
     return say(words, whole(view, first))
 
