@@ -273,12 +273,10 @@ def from_step_to_step(view: View) -> list[Block]:
     if not found:
         return []
     several = len(found) > 1
-    words = "A path that goes on to another step passes " + (
-        "one of these derivatives" if several else "this derivative"
-    )
+    words = "The paths that go on to another step contribute " + ("these factors" if several else "this factor")
     groups = jacobians(view)
     if any(len(g[0].step.derivatives) > len(g) for g in groups):
-        words += ", or one between two of these tensors, which follows in the same way"
+        words += ", and those from one of these tensors to another, which follow in the same way"
     if any(len({p.tensor.name for p in g[0].step.earlier}) > 1 for g in groups):
         words += "; what is read of other tensors at other steps is held fixed"
     direct = [j for j in found if len(j.found.paths) > 1 and any(len(p) == 1 for p in j.found.paths)]
@@ -286,13 +284,13 @@ def from_step_to_step(view: View) -> list[Block]:
     blocks: list[Block] = [Heading(Text(("From one step to the next",)), lead)]
     blocks.append(Display(tuple(item for j in found for item in j.items())))
     words = (
-        "A path contains such a factor for each time that it goes on, with the values of that step. If the factors are "
-        "small, their product vanishes exponentially with the number of steps, and the loss hardly depends on what was "
+        "There is such a factor for each time that they go on, with the values of that step. If the factors are small, "
+        "their product vanishes exponentially with the number of steps, and the loss hardly depends on what was "
         "computed many steps away; if they are large, it explodes (Bengio, Simard and Frasconi 1994; Pascanu, Mikolov "
         "and Bengio 2013)."
     )
     blocks.append(say(words))
-    apart = [j for j in found if j.is_apart]
+    apart = [j for j in found if j.is_apart and j.found.of.tensor == j.found.wrt.tensor]
     if apart:
         boxes = [j.right() for j in apart]
         words = (
@@ -388,7 +386,8 @@ def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> l
         )
         together = " together" * (len(tensors) > 1)
         words = f"The derivative of {{}}{together} with respect to {{}} is the product of the Jacobian matrices of the "
-        words += "steps between. Its largest singular value, by which a change at {} is multiplied at most when it arrives at {}, is here"
+        words += "steps between. Its largest singular value, by which a change at {} is multiplied at most when it "
+        words += "arrives at {}, is here"
         words += ", for the first sample" * view.sampled
         at_end = view.set_.join((letter, view.set_.number(int(last))), "equals", SUM)
         text = say(words + ":", listed(ends), listed(starts), letter, at_end)

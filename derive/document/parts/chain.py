@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, oo
 
 from derive.arrays.blocks import gives_rows
+from derive.calculus.affine import solved
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.deltas import tidy
@@ -264,7 +265,9 @@ def _remaining(page: Page, before: Expr, after: Expr) -> Text:
     """Which terms of the sums over deltas remain."""
     summed = {limit[0] for node in before.atoms(Sum) for limit in node.limits}
     deltas = sorted(before.atoms(KroneckerDelta) - after.atoms(KroneckerDelta), key=str)
-    pairs = [sorted(d.args, key=lambda i: (i in after.atoms(Index), i not in summed)) for d in deltas]
+    pairs = [
+        _moved(d, summed) or sorted(d.args, key=lambda i: (i in after.atoms(Index), i not in summed)) for d in deltas
+    ]
     named = [(page.index(one), page.index(other)) for one, other in pairs if one in summed]
     boxes = [(k, i) for k, i in named if k is not None and i is not None]
     if not boxes:
@@ -275,6 +278,17 @@ def _remaining(page: Page, before: Expr, after: Expr) -> Text:
     if not after.atoms(Index) & {one for one, _ in pairs}:
         return remain
     return say("of the terms with {}, {}", listed(page.typesetter.condition(*b) for b in boxes), remain)
+
+
+def _moved(delta: KroneckerDelta, summed: Collection[Expr]) -> list[Expr] | None:
+    """The summed index k and its only value t + 1, if the delta is [t = k - 1]."""
+    if all(isinstance(a, Index) or a.is_Integer for a in delta.args):
+        return None
+    for index in sorted(delta.atoms(Index) & {*summed}, key=str):
+        value = solved(*delta.args, index)
+        if value is not None:
+            return [index, value]
+    return None
 
 
 def _lost(before: Expr, after: Expr) -> Expr | None:

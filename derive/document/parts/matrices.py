@@ -16,6 +16,7 @@ from derive.document.parts.forward import OUTSIDE, divides_by_samples
 from derive.document.parts.pattern import ranged, recurring, transposed
 from derive.document.recursion import Layered
 from derive.document.step_arrays import step_by_step
+from derive.document.through_steps import reaching
 from derive.document.view import LINE, View
 
 
@@ -42,6 +43,7 @@ def matrices(view: View) -> Part:
     if not view.brief:
         known += tuple(s for formula in recurring(view).values() for s in formula.statements)
     blocks += signs(view, backward, known)
+    blocks += reaching(view) if view.brief else []
     if not view.brief:
         blocks += [*_mean(view), *_recursions(view), *step_by_step(view)]
     if view.exhaustive:
