@@ -132,8 +132,8 @@ class Chains:
 
     @cached_property
     def recurring(self) -> frozenset[str]:
-        """The names of the tensors that depend on themselves at another place."""
-        return frozenset(name for r in recurrences(self.forward.equations) for name in r.places)
+        """The names of the tensors that depend on themselves at another place, and on a variable."""
+        return frozenset(n for r in recurrences(self.forward.equations) for n in r.places if n in self.edges)
 
     @cached_property
     def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:

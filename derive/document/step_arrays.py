@@ -218,9 +218,9 @@ def _outer(equation: Equation, tensors: Mapping[str, Tensor]) -> Node | None:
 
 def step_by_step(view: View) -> list[Block]:
     """The equations of each step in matrices, with the samples as columns, and the gradients as sums over the steps."""
-    if not view.derivation.chains.recurring:
-        return []
     arrays = StepArrays(view)
+    if not arrays.axes:
+        return []
     items = tuple(arrays.items("forward", "factor", "gradient"))
     if not items:
         return []

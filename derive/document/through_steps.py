@@ -342,10 +342,11 @@ def reaching(view: View) -> list[Block]:
             if recurrence.reach == 1
             else f"the {recurrence.reach} steps {'after' if recurrence.backward else 'before'}"
         )
-        words = f"In {{}}, the terms with {{}} come from {near}: through them, the loss at all {far} steps reaches "
-        words += "this one. "
-        words += "Without them, only the loss at the same step counts. "
-        words += "At {}, they are 0, as all that is read outside the range of a tensor; there the computation begins, "
+        words = f"In {{}}, the terms with {{}} come from {near}: through them, what all {far} steps contribute to the "
+        words += "loss reaches this one. The other terms come from the same step. "
+        words += (
+            "At {}, the former are 0, as all that is read outside the range of a tensor; there the computation begins, "
+        )
         words += f"and goes step by step {way} to {{}}."
         places = (set_.join((letter, box), "equals", SUM) for box in (begin, end))
         blocks.append(say(words, listed(own), listed(dict.fromkeys(read)), *places))
