@@ -277,11 +277,9 @@ def from_step_to_step(view: View) -> list[Block]:
     groups = jacobians(view)
     if any(len(g[0].step.derivatives) > len(g) for g in groups):
         words += ", and those from one of these tensors to another, which follow in the same way"
-    if any(len({p.tensor.name for p in g[0].step.earlier}) > 1 for g in groups):
-        words += "; what is read of other tensors at other steps is held fixed"
-    direct = [j for j in found if len(j.found.paths) > 1 and any(len(p) == 1 for p in j.found.paths)]
-    lead = say(words + "{}:", _of_the_equation_alone(view, direct[0]) if direct else Text(()))
-    blocks: list[Block] = [Heading(Text(("From one step to the next",)), lead)]
+    if any(len(g[0].step.earlier) > 1 for g in groups):
+        words += "; what else is read at other steps is held fixed"
+    blocks: list[Block] = [Heading(Text(("From one step to the next",)), Text((words + ":",)))]
     blocks.append(Display(tuple(item for j in found for item in j.items())))
     words = (
         "There is such a factor for each time that they go on, with the values of that step. If the factors are small, "
@@ -306,15 +304,6 @@ def from_step_to_step(view: View) -> list[Block]:
 def _depends(view: View, jacobian: Jacobian) -> bool:
     """Whether a path from a parameter passes here."""
     return jacobian.found.of.tensor.name in view.derivation.chains.edges
-
-
-def _of_the_equation_alone(view: View, jacobian: Jacobian) -> Text:
-    """Say what the mark of a direct derivative is."""
-    page = jacobian.page(())
-    of = jacobian.symbol(page, jacobian.found.of, jacobian.found.of_indices)
-    wrt = jacobian.symbol(page, jacobian.found.wrt, jacobian.columns)
-    words = "; {} is the derivative of the equation of {} alone, with everything else on its right side held fixed"
-    return say(words, view.set_.immediate(of, wrt), of)
 
 
 # The shared factors.

@@ -148,7 +148,7 @@ def _count(view: View) -> int:
 def _immediate(view: View) -> Text:
     """Explain the sign of a direct derivative of the error that is only part of the total one, if there is any."""
     chains = view.derivation.chains
-    found = [e for edges in chains.edges.values() for e in edges if chains.is_immediate(e)]
+    found = [e for edges in chains.edges.values() for e in edges if view.is_immediate(e)]
     if not found:
         return Text(())
     of, wrt = (view.page.symbol(t, whole=True) for t in (found[0].of, found[0].wrt))

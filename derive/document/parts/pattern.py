@@ -476,7 +476,7 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
     page = view.written_page.with_letters(passage.indices, of, view.notation.factor_letters)
     signs = [page.summation(i) for i in of if i.axis.extent != 1 and i not in passage.indices]
     outer = view.error_slope(page.symbol(edge.of, of))
-    inner = page.typesetter.partial(page.symbol(edge.of, of), page.symbol(passage.tensor, passage.indices))
+    inner = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(passage.tensor, passage.indices))
     box = page.typesetter.join((*signs, outer, inner), "thin", PRODUCT)
     return [box if first else page.typesetter.before("binary plus", box)]
 
