@@ -10,14 +10,13 @@ from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 from derive.arrays.lift import ArrayAssign, formed
 from derive.arrays.matrix import Formula, Node, Product, Transpose
 from derive.calculus.affine import affine
-from derive.calculus.deltas import tidy
 from derive.calculus.index import Axis, Equation, Index, Tensor, total
 from derive.calculus.roles import Role
 from derive.calculus.unrolled import ordered_axes
 from derive.document.array_signs import signs
-from derive.document.blocks import Block, Display, Item, Text, say
+from derive.document.blocks import Block, Display, Item, say
 from derive.document.view import LINE, View
-from derive.paper.boxes import ATOM, PRODUCT, SUM, Box
+from derive.paper.boxes import ATOM, PRODUCT, Box
 from derive.paper.page import Page
 
 
@@ -32,6 +31,7 @@ class StepArrays:
     view: View
     held: dict[str, Tensor] = field(default_factory=dict)
     places: dict[str, Box] = field(default_factory=dict)
+    conditions: dict[str, Expr] = field(default_factory=dict)
     forms: list[ArrayAssign] = field(default_factory=list)
 
     @property
@@ -48,50 +48,13 @@ class StepArrays:
                 continue
 
     def _statement(self, statement: ArrayAssign) -> list[Item]:
-        """A statement at any step, and at the steps where it differs."""
-        equation = statement.equation
-        own = [i for i in equation.indices if i.axis in self.axes]
+        """A statement at any step."""
+        own = [i for i in statement.equation.indices if i.axis in self.axes]
         if len(own) > 1:
             raise NoStepError
-        if not own:
-            return [self._item(statement, equation, None)] if self._reads_steps(equation) else []
-        (t,) = own
-        special = self._special(equation.expression, t)
-        page = self.view.batch_page.with_letters((t,), ())
-        deltas = {d: Integer(0) for d in equation.expression.atoms(KroneckerDelta) if t in d.free_symbols}
-        usual = replace(equation, expression=tidy(equation.expression.xreplace(deltas)))
-        letter, set_ = page.index(t), self.view.set_
-        assert letter is not None
-        apart = [set_.join((letter, page.entry(n)), "equals", SUM) for n in special]
-        items = [self._item(statement, usual, t, say("for all steps but {}", *apart) if len(apart) == 1 else None)]
-        if len(apart) > 1:
-            raise NoStepError
-        return [*items, *(self._item(statement, self._within(equation, t, n), t, place=n) for n in special)]
-
-    def _special(self, value: Expr, t: Index) -> list[Expr]:
-        """The places that deltas name."""
-        found: dict[Expr, None] = {}
-        for delta in value.atoms(KroneckerDelta):
-            if t in delta.free_symbols:
-                (other,) = [a for a in delta.args if a != t] if t in delta.args else (None,)
-                if other is None or other.atoms(Index):
-                    raise NoStepError
-                found[other] = None
-        return list(found)
-
-    def _within(self, equation: Equation, t: Index, place: Expr) -> Equation:
-        """An equation at one place, without what is read outside."""
-        right = equation.expression.xreplace({t: place})
-        outside = {}
-        for entry in right.atoms(Indexed):
-            axes = self.view.batch.tensors[entry.base.label.name].axes
-            pairs = [(p, a) for p, a in zip(entry.indices, axes, strict=True) if a in self.axes and not p.atoms(Index)]
-            if any((p - a.start).is_negative or (a.stop - p).is_negative for p, a in pairs):
-                outside[entry] = Integer(0)
-        right = tidy(right.xreplace(outside))
-        if any(d.atoms(Index) & {t} for d in right.atoms(KroneckerDelta)):
-            raise NoStepError
-        return replace(equation, expression=right)
+        if not own and not self._reads_steps(statement.equation):
+            return []
+        return [self._item(statement, own[0] if own else None)]
 
     def _gradient(self, statement: ArrayAssign) -> list[Item]:
         """A gradient as a sum over the steps, term by term."""
@@ -128,22 +91,14 @@ class StepArrays:
         names = {a.base.label.name for a in equation.expression.atoms(Indexed)}
         return any(a in self.axes for n in names for a in tensors[n].axes)
 
-    def _item(
-        self,
-        statement: ArrayAssign,
-        equation: Equation,
-        t: Index | None,
-        reason: Text | None = None,
-        place: Expr | None = None,
-    ) -> Item:
-        target = equation.target
-        if t is not None:
-            target = self._held(equation.target, equation.indices.index(t), t if place is None else place, t)
+    def _item(self, statement: ArrayAssign, t: Index | None) -> Item:
+        equation = statement.equation
+        target = equation.target if t is None else self._held(equation.target, equation.indices.index(t), t, t)
         indices = tuple(i for i in equation.indices if i != t)
         page, form = self._formed(replace(equation, target=target, indices=indices), t)
         self.forms.append(replace(statement, form=form))
         left = page.symbol(target, whole=True)
-        return Item(left, tuple(page.array_pieces(form, LINE - left.width - 5)), reason=reason)
+        return Item(left, tuple(page.array_pieces(form, LINE - left.width - 5)))
 
     def _formed(self, equation: Equation, t: Index | None) -> tuple[Page, Node]:
         """An equation in matrices, with the place of the step in the names of tensors, and its page."""
@@ -159,7 +114,7 @@ class StepArrays:
             held = self._held(tensor, at[0], place, t)
             others = tuple(i for n, i in enumerate(entry.indices) if n != at[0])
             put[entry] = held[others] if others else held.symbol
-        right = equation.expression.xreplace(put)
+        right = equation.expression.xreplace(put).replace(lambda e: _names_a_step(e, t), self._numbered)
         if (t is not None and t in right.free_symbols) or any(map(self._over_steps, right.atoms(Sum))):
             raise NoStepError
         tensors = {**self.view.batch.tensors, **self.held}
@@ -168,6 +123,13 @@ class StepArrays:
         if isinstance(form, Formula):
             raise NoStepError
         return self._page(t), form
+
+    def _numbered(self, delta: Expr) -> Expr:
+        """A number in place of a condition on the step; it is 1 at one step and 0 at the others."""
+        name = f"condition {delta}"
+        self.held[name] = Tensor(name, Role.CONSTANT.value, ())
+        self.conditions[name] = delta
+        return self.held[name].symbol
 
     def _held(self, tensor: Tensor, position: int, place: Expr, t: Index | None) -> Tensor:
         page = self.view.batch_page.with_letters(() if t is None else (t,), ())
@@ -183,7 +145,7 @@ class StepArrays:
     def _page(self, t: Index | None) -> Page:
         page = self.view.batch_page.with_letters(() if t is None else (t,), ())
         of = {**page.signs.of}
-        for name in self.held:
+        for name in self.places:
             sign = page.sign(self.view.batch.tensors[name.partition(" at ")[0]])
             below = (
                 self.places[name]
@@ -191,7 +153,14 @@ class StepArrays:
                 else page.typesetter.join((sign.about, self.places[name]), "comma", ATOM)
             )
             of[name] = replace(sign, about=below)
-        return replace(page, signs=replace(page.signs, of=of), tensors={**page.tensors, **self.held})
+        shown = {self.held[n].symbol: page.entry(d) for n, d in self.conditions.items() if d.atoms(Index) <= {t}}
+        signed = replace(page, signs=replace(page.signs, of=of), tensors={**page.tensors, **self.held})
+        return replace(signed, given={**page.given, **shown})
+
+
+def _names_a_step(expression: Expr, t: Index | None) -> bool:
+    """Whether an expression is 1 at one step and 0 at the others."""
+    return isinstance(expression, KroneckerDelta) and expression.atoms(Index) == {t}
 
 
 def _outer(equation: Equation, tensors: Mapping[str, Tensor]) -> Node | None:

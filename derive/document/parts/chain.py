@@ -285,7 +285,8 @@ def _moved(delta: KroneckerDelta, summed: Collection[Expr]) -> list[Expr] | None
     if all(isinstance(a, Index) or a.is_Integer for a in delta.args):
         return None
     for index in sorted(delta.atoms(Index) & {*summed}, key=str):
-        value = solved(*delta.args, index)
+        left, right = delta.args
+        value = solved(left, right, index)
         if value is not None:
             return [index, value]
     return None
