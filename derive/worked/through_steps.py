@@ -26,17 +26,17 @@ def arriving(step: OneStep, machine: Interpreter) -> dict[int, float]:
     floats = Interpreter(
         {n: np.asarray(v, float) for n, v in machine.values.items()}, machine.sizes, machine.tensors, FLOATS
     )
-    matrices = _matrices(step, floats)
+    jacobians = matrices(step, floats)
     places = [*floats.places(step.step)]
     order = places if step.recurrence.backward else places[::-1]
-    found, reached = {}, np.eye(matrices.shape[1])
+    found, reached = {}, np.eye(jacobians.shape[1])
     for last, before in pairwise(order):
-        reached = reached @ matrices[last - places[0]]
+        reached = reached @ jacobians[last - places[0]]
         found[before] = float(np.linalg.norm(reached, 2))
     return found
 
 
-def _matrices(step: OneStep, machine: Interpreter) -> Array:
+def matrices(step: OneStep, machine: Interpreter) -> Array:
     """The Jacobian matrix of each step, from all tensors that it reads of the step before to the same tensors."""
     names = [place.tensor.name for place in step.earlier]
     shapes = {p.tensor.name: _shape(p, step, machine) for p in step.earlier}
