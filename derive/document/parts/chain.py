@@ -15,6 +15,7 @@ from derive.calculus.deltas import tidy
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
+from derive.calculus.recurrence import shift
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -287,7 +288,7 @@ def _moved(delta: KroneckerDelta, summed: Collection[Expr]) -> list[Expr] | None
     for index in sorted(delta.atoms(Index) & {*summed}, key=str):
         left, right = delta.args
         value = solved(left, right, index)
-        if value is not None:
+        if value is not None and len(value.atoms(Index)) == 1 and shift(value, *value.atoms(Index)) is not None:
             return [index, value]
     return None
 
