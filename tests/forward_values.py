@@ -52,7 +52,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, X
-from derive.calculus.index import Axis, Equation, Index
+from derive.calculus.index import Axis, Equation, Index, Tensor
 
 Array = np.ndarray[Any, Any]
 TINY = 1e-30
@@ -172,6 +172,8 @@ class _Formula:
             return reduce(combine, map(self._numbers, index.args))
         if isinstance(index, Indexed):
             return self._entry(index)[:1].real.round().astype(int)
+        if not isinstance(index, Index):
+            return np.full([1] * (len(self.places) + 1), self.sizes[index.name])
         run = index.axis.start + np.arange(length(index.axis.extent, self.sizes))
         shape = [1] * (len(self.places) + 1)
         shape[self.places[index] + 1] = len(run)
@@ -249,17 +251,31 @@ class Values:
         found: dict[str, Array] = {}
         for name, value in self.given.items():
             found[name] = self._moved(np.asarray(value, dtype=complex)[None], name == moved)
-        for equation in self.forward.equations:
-            name = equation.target.name
-            found[name] = self._moved(self._right(equation, found), name == moved)
+        for tensor in self._recurring:  # a step is right once those before it are
+            found[tensor.name] = np.zeros((1, *(length(a.extent, self.sizes) for a in tensor.axes)), complex)
+        sides = [side for tensor in self._recurring for side in found[tensor.name].shape]
+        for _ in range(1 + max(sides, default=0)):
+            for equation in self.forward.equations:
+                name = equation.target.name
+                found[name] = self._moved(self._right(equation, found), name == moved)
         return found
+
+    @cached_property
+    def _recurring(self) -> list[Tensor]:
+        """The tensors that are read before they are computed, at other steps."""
+        known, early = {*self.given}, dict[str, Tensor]()
+        for equation in self.forward.equations:
+            names = {a.base.label.name for a in equation.expression.atoms(Indexed)} - known
+            early |= {n: self.forward.tensors[n] for n in sorted(names)}
+            known.add(equation.target.name)
+        return [*early.values()]
 
     def _moved(self, value: Array, moves: bool) -> Array:
         if not moves:
             return value
         shape = value.shape[1:]
         count = int(np.prod(shape, dtype=int))
-        return value[:1] + 1j * TINY * np.eye(count).reshape(count, *shape)
+        return value + 1j * TINY * np.eye(count).reshape(count, *shape)
 
     def _right(self, equation: Equation, known: Mapping[str, Array]) -> Array:
         """The right side of an equation, its axes in the order of its indices."""

@@ -86,12 +86,13 @@ class Chains:
     edges: dict[str, tuple[LocalDerivative, ...]]
     vanishing: tuple[LocalDerivative, ...] = ()
 
-    def paths(self, variable: Tensor) -> Iterator[tuple[LocalDerivative, ...]]:
+    def paths(self, variable: Tensor, folded: bool = False) -> Iterator[tuple[LocalDerivative, ...]]:
         """Yield every chain from the error to ``variable`` as a tuple of local derivatives.
 
         Their number can grow exponentially, so the chains are generated one at a time. The search
         starts at the variable, because every path from there leads to the error. In a recurrence, a path passes each
-        tensor once: every turn more through it is a further chain.
+        tensor once: every turn more through it is a further chain. If the chains are ``folded``, those from a tensor
+        of a recurrence on are one: its derivative of the error, see ``whole``.
         """
         error = self.forward.error.target.name
         stack: list[tuple[str, _Link | None]] = [(variable.name, None)]
@@ -99,10 +100,26 @@ class Chains:
             name, below = stack.pop()
             if name == error:
                 yield tuple(_edges(below))
+            if folded and below is not None and name in self.recurring:
+                yield self.whole(below.edge.of), *_edges(below)
+                continue
             passed = {edge.wrt.name for edge in _edges(below)} | {name} if name in self.recurring else set()
             for edge in reversed(self._incoming.get(name, ())):
                 if edge.of.name not in passed:
                     stack.append((edge.of.name, _Link(edge, below)))
+
+    def whole(self, tensor: Tensor) -> LocalDerivative:
+        """The derivative of the error with respect to a tensor along all paths, as one factor of a chain."""
+        indices = self.into(tensor)[0].wrt_indices
+        return LocalDerivative(self.forward.error, (), tensor, indices, Integer(1))
+
+    def is_whole(self, edge: LocalDerivative) -> bool:
+        """Whether a factor of a chain is the derivative of the error along all paths, and no local derivative."""
+        return edge.of == self.forward.error.target and edge not in self.into(edge.wrt)
+
+    def recurs(self, variable: Tensor) -> bool:
+        """Whether a path from a variable to the error leads through a recurrence."""
+        return any(path[0].wrt.name in self.recurring for path in self.paths(variable, folded=True))
 
     def into(self, tensor: Tensor) -> tuple[LocalDerivative, ...]:
         """The local derivatives with respect to ``tensor``, from the error outward."""
@@ -110,12 +127,13 @@ class Chains:
 
     def is_immediate(self, edge: LocalDerivative) -> bool:
         """Whether ``edge`` starts at the error and is only a part of dE/d(wrt): other paths lead there too."""
-        return edge.of == self.forward.error.target and len(self.into(edge.wrt)) > 1
+        several = edge.of == self.forward.error.target and len(into := self.into(edge.wrt)) > 1
+        return several and edge in into
 
     @cached_property
     def recurring(self) -> frozenset[str]:
-        """The names of the tensors that depend on themselves at another place."""
-        return frozenset(name for r in recurrences(self.forward.equations) for name in r.places)
+        """The names of the tensors that depend on themselves at another place, and on a variable."""
+        return frozenset(n for r in recurrences(self.forward.equations) for n in r.places if n in self.edges)
 
     @cached_property
     def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:

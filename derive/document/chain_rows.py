@@ -79,7 +79,7 @@ class ChainRows:
 
     def chain_row(self, parameter: Tensor, entry: Sequence[Expr] = ()) -> Item:
         """Write the derivative with respect to a parameter, or one entry of it, as products of local derivatives."""
-        paths = list(islice(self.chains.paths(parameter), MOST_PATHS + 1))
+        paths = list(islice(self.chains.paths(parameter, folded=True), MOST_PATHS + 1))
         pieces: list[Box] = []
         left: Box | None = None
         for number, path in enumerate(paths[:MOST_PATHS]):

@@ -39,14 +39,16 @@ from derive.document.manuscript import Manuscript, numbers_of
 from derive.document.parts.chain import COUNTED, bracket, combines, number_of_paths, one_weight, shown_chains
 from derive.document.parts.forward import OUTSIDE, UNITS, written_out
 from derive.document.parts.glance import description
-from derive.document.parts.numbers import figure
+from derive.document.parts.numbers import ARRIVING, figure
 from derive.document.parts.pattern import scaled
+from derive.document.through_steps import arrival, by_steps, counted, counting, folded_paths
 from derive.document.view import View, bound_in
 from derive.drawing import Drawing, Highlight, draw, read_highlight
 from derive.paper.boxes import EMPTY, SUM, Box
 from derive.record import record
 from derive.statement.edition import Edition
 from derive.worked.drawn import SAMPLES_DRAWN
+from derive.worked.figures import shown
 from derive.worked.slope import Slope, slope
 
 if TYPE_CHECKING:
@@ -100,12 +102,26 @@ class Weight:
     @property
     def paths(self) -> list[tuple[LocalDerivative, ...]]:
         """The first of its paths through the tensors."""
-        return [*islice(self.view.derivation.chains.paths(self.parameter), MOST_PATHS)]
+        return [*islice(self.view.derivation.chains.paths(self.parameter, folded=True), MOST_PATHS)]
 
     @property
     def has_more_paths(self) -> bool:
         """Whether it has more paths through the tensors."""
-        return next(islice(self.view.derivation.chains.paths(self.parameter), MOST_PATHS, None), None) is not None
+        paths = self.view.derivation.chains.paths(self.parameter, folded=True)
+        return next(islice(paths, MOST_PATHS, None), None) is not None
+
+    def entering(self, tensor: Tensor | None) -> tuple[Expr, ...] | None:
+        """The entry of a tensor at which its paths enter a recurrence, at any step; None if they do so elsewhere."""
+        for path in self.paths:
+            _, (_, first, *_) = ChainRows(self.view).lettered(path, self.entry)
+            if tensor is not None and first.local.of.name == tensor.name:
+                return first.of
+        return None
+
+    @property
+    def recurs(self) -> bool:
+        """Whether its paths lead through a recurrence."""
+        return self.view.derivation.chains.recurs(self.parameter)
 
 
 def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
@@ -136,6 +152,11 @@ def _paths(weight: Weight, drawing: Drawing) -> Part:
         words = "{}. From the " + weight.noun + " {}, " + ("these paths lead" if len(paths) > 1 else "this path leads")
         lead = say(words + " to the loss:", combines(view), weight.symbol)
         return Part("paths", "Its paths", (description(view), picture, lead, Display(tuple(paths))))
+    if weight.recurs:
+        ways = [Item(EMPTY, tuple(_through_samples(weight, path)), "none") for path in weight.paths]
+        lead = folded_paths(view, weight.parameter, weight.entry)
+        number = counted(view, weight.parameter, weight.entry)
+        return Part("paths", "Its paths", (description(view), picture, lead, Display(tuple(ways)), *number))
     count = number_of_paths(view, weight.parameter, weight.entry)
     words = "one path" if count == 1 else f"more than {COUNTED} paths" if count == oo else "{} paths"
     text = say(
@@ -164,7 +185,7 @@ def _through_samples(weight: Weight, path: Sequence[LocalDerivative]) -> Iterato
     yield page.symbol(steps[-1].local.wrt, steps[-1].wrt)
     below = len(path)
     for position, step in zip(reversed(spelled_out(len(path))), reversed(steps), strict=True):
-        if position != below - 1:
+        if position != below - 1 or weight.view.derivation.chains.is_whole(step.local):
             yield set_.join((EMPTY, set_.dots()), "to", SUM)
         yield set_.join((EMPTY, page.symbol(step.local.of, step.of)), "to", SUM)
         below = position
@@ -176,13 +197,16 @@ def _through_samples(weight: Weight, path: Sequence[LocalDerivative]) -> Iterato
 def _chain(weight: Weight) -> Part:
     """Show the local derivatives on the paths, and the sum of their products over the paths."""
     view = weight.view
-    if view.coupled:
+    if view.coupled or weight.recurs:
         found = [pair for path in weight.paths for pair in _locals(weight, path)]
         items = [*{key: item for key, item in reversed(found)}.values()][::-1]
-        explained = bracket(view, items)
+        reads_outside = view.reads_outside("forward", "error", "factor", "gradient") and weight.recurs
+        explained = say("{}" + f" {OUTSIDE}" * reads_outside, bracket(view, items))
         lead = say("Each step of a path is a local derivative{}{}", "." if explained.spans else ":", explained)
         row = ChainRows(view).chain_row(weight.parameter, weight.entry)
         words = Text(("The sums of their products run over all samples of the batch, too:",))
+        if not view.coupled:
+            words = counting(view, weight.parameter)
         return Part("chain", "Its chain", (lead, Display(tuple(items)), words, Display((row,))))
     links = [x for x in _links(weight.chains) if not view.is_given(x.local)]
     most = MOST[view.detail]
@@ -197,7 +221,8 @@ def _chain(weight: Weight) -> Part:
 def _locals(weight: Weight, path: Sequence[LocalDerivative]) -> Iterator[tuple[object, Item]]:
     """Write the local derivatives on a path through the samples of a batch, with keys up to the names of indices."""
     page, steps = ChainRows(weight.view).lettered(path, weight.entry)
-    for step in (s for s in steps if not weight.view.is_given(s.local)):
+    chains = weight.view.derivation.chains
+    for step in (s for s in steps if not (weight.view.is_given(s.local) or chains.is_whole(s.local))):
         edge = step.local
         names = zip((*edge.of_indices, *edge.wrt_indices), (*step.of, *step.wrt), strict=True)
         value = weight.view.value(at_entry(put(edge.value, dict(names))))
@@ -238,7 +263,8 @@ def _factor(weight: Weight) -> Part:
     read = [s for s in stage("factor") if _read(gradient, s)]
     blocks: list[Block] = []
     for statement in read:
-        blocks += _defined(view, statement, gradient, weight.entry)
+        at = weight.entering(statement.target.about) if weight.recurs else None
+        blocks += _defined(view, statement, at or _place(statement, gradient.equation.at(weight.entry)))
     lead = "With it, the derivative is" if read else "It shares no factor with other parameters; the derivative is"
     blocks += [Text((lead,)), Display((_at(view, gradient, weight.entry),))]
     return Part("factor", "Its shared factor", tuple(blocks))
@@ -250,9 +276,9 @@ def _read(gradient: Assign, factor: Assign) -> bool:
     )
 
 
-def _defined(view: View, factor: Assign, gradient: Assign, entry: tuple[Expr, ...]) -> list[Block]:
+def _defined(view: View, factor: Assign, at: tuple[Expr, ...]) -> list[Block]:
     """A shared factor as read by the gradient: the derivative that it stands for, and how it is computed."""
-    at, about = _place(factor, gradient.equation.at(entry)), factor.target.about
+    about = factor.target.about
     assert about is not None
     page = view.written_page.with_letters([i for i in at if isinstance(i, Index)], ())
     symbol, reached = page.symbol(factor.target, at), page.symbol(about, at)
@@ -305,7 +331,14 @@ def _number(weight: Weight, found: Slope | None) -> Part:
         return Part("number", "Its number", (Text((words,)),))
     view = weight.view
     blocks: list[Block] = [Text((_origin(view, found),))]
-    if found.samples == 1 and not (view.coupled or view.batch.extents):
+    if found.samples == 1 and weight.recurs and not view.coupled:
+
+        def show(value: float) -> Box:
+            return figure(view, found.figure(value))
+
+        blocks += by_steps(view, weight.parameter, weight.entry, found, show)
+        blocks += arrival(view, found.machine, lambda value: figure(view, shown(value, ARRIVING)))
+    elif found.samples == 1 and not (view.coupled or view.batch.extents):
         values, links = _values(weight, found), _links(weight.chains)[: MOST[view.detail]]
         blocks += [Table((Text(("number",)), Text(("value",))), values, frozenset({1}))]
         blocks += [Text(("The local derivatives are",)), Display(tuple(_put_in(view, x, found) for x in links))]

@@ -18,6 +18,8 @@ from derive.calculus.affine import lies_on
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
 from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.one_step import OneStep
+from derive.calculus.recurrence import recurrences
 from derive.calculus.roles import Role
 from derive.calculus.sample import alone_in, single_index, without_single
 from derive.document.blocks import Display, Item, Text, listed
@@ -237,8 +239,19 @@ class View:
 
     def local_slope(self, edge: LocalDerivative, of: Box, wrt: Box) -> Box:
         """A local derivative of a single equation; marked if the error also reads a tensor another way."""
-        immediate = self.derivation.chains.is_immediate(edge)
-        return self.set_.immediate(of, wrt) if immediate else self.set_.partial(of, wrt)
+        return self.set_.immediate(of, wrt) if self.is_immediate(edge) else self.set_.partial(of, wrt)
+
+    def is_immediate(self, edge: LocalDerivative) -> bool:
+        """Whether a local derivative is a part of a derivative that is written, too, and counts other paths."""
+        return self.derivation.chains.is_immediate(edge) or (edge.of.name, edge.wrt.name) in self._within_steps
+
+    @cached_property
+    def _within_steps(self) -> set[tuple[str, str]]:
+        """The tensors of recurrences of which one reads the other at another step, both directly and through others."""
+        forward = self.derivation.forward
+        steps = (OneStep(r, forward.supply) for r in recurrences(forward.equations))
+        found = (d for step in steps for d in step.derivatives if len(d.paths) > 1)
+        return {(d.of.tensor.name, d.wrt.tensor.name) for d in found if any(len(path) == 1 for path in d.paths)}
 
     def error_slope(self, wrt: Box) -> Box:
         """Return the derivative of the error with respect to a symbol."""

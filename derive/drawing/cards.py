@@ -8,6 +8,7 @@ from functools import cached_property
 
 from derive.calculus.chain_rule import Chains
 from derive.calculus.index import Tensor
+from derive.calculus.recurrence import recurrences
 from derive.drawing.graph import LEFT_OUT, Arrow, Graph, Lanes
 from derive.drawing.names import array_symbol, entry_symbol, key
 from derive.drawing.plan import Chosen
@@ -46,7 +47,7 @@ class Cards:
     @cached_property
     def lanes(self) -> dict[str | Arrow, int]:
         """The lane of each tensor and of each long arrow."""
-        return Lanes(self.graph).assign()
+        return Lanes(self.graph, 1 if self.down else -1).assign()  # arrows back keep clear of the parameters
 
     def runs(self, name: str) -> tuple[str | Box, ...]:
         """The text on a card."""
@@ -201,18 +202,46 @@ class Cards:
         """The route to an earlier level, or to the same card: along the arrow's lane, beside the cards."""
         start, end = arrow
         lane = self.across[self.lanes[arrow]]
-        places = [(self.levels[self.graph.level[name]][0], self.across[self.lanes[name]]) for name in arrow]
-        if start == end:
-            places = [
-                (along + side * self._half(start) / 2, across)
-                for side, (along, across) in zip((1, -1), places, strict=True)
-            ]
-        halves = [(self.wide(name) if self.down else _HEIGHT) / 2 for name in arrow]
-        (x0, y0), (x1, y1) = (
-            (along, across + (half if lane > across else -half))
-            for (along, across), half in zip(places, halves, strict=True)
-        )
-        return tuple(self.at(*p) for p in ((x0, y0), (x0, lane), (x1, lane), (x1, y1)))
+        first, last = self._leaving(start, lane, 1), self._leaving(end, lane, -1)
+        if start == end and len(first) == len(last) == 1:  # apart from each other
+            first, last = (
+                [(along + turn * self._half(start) / 2, across) for along, across in places]
+                for turn, places in ((1, first), (-1, last))
+            )
+        points = [*first, (first[-1][0], lane), (last[-1][0], lane), *reversed(last)]
+        return tuple(self.at(*p) for p in _rounded(points))
+
+    def _leaving(self, name: str, lane: float, turn: int) -> list[Point]:
+        """The places, along and across, between a card and a lane: straight, or around the cards between them."""
+        middle, half = self.levels[self.graph.level[name]]
+        along, across = middle, self.across[self.lanes[name]]
+        far = 1 if lane > across else -1
+        others = (n for n in self.graph.names if n != name and self.graph.level[n] == self.graph.level[name])
+        if not any((self.across[self.lanes[n]] - across) * far > 0 for n in others):
+            return [(along, across + far * (self.wide(name) if self.down else _HEIGHT) / 2)]
+        beside = middle + turn * (half + _BETWEEN_LEVELS * 0.45)
+        return [(along + turn * self._half(name), across), (beside, across)]
+
+    def _carried(self, arrow: Arrow) -> tuple[str | Box, ...]:
+        """What an arrow back carries: the step at which its tensor is read."""
+        of = next(r for r in recurrences(self.chains.forward.equations) if arrow[0] in r.places)
+        step = of.index(of.equations[0])
+        page = self.page.with_letters((step,), ())
+        found = [page.index(step + moved) for moved in self.graph.moved.get(arrow, ())]
+        return tuple(part for box in found if box is not None for part in (", ", box))[1:]
+
+    def _labels_back(self) -> Iterator[Label]:
+        """The steps at which tensors are read, beside the arrows back; once for those that share a lane."""
+        told = set[tuple[object, ...]]()
+        for arrow in self.graph.back:
+            runs, lane = self._carried(arrow), self.lanes[arrow]
+            if not runs or (arrow[0], runs) in told:
+                continue
+            told.add((arrow[0], runs))
+            along = sum(self.levels[self.graph.level[name]][0] for name in arrow) / 2
+            x, y = self.at(along, self.across[lane])
+            dx, dy = (width_of(runs, self.size) / 2 + 3, 0.0) if self.down else (0.0, -0.75 * self.size)
+            yield Label(x + dx, y + dy, runs, self.size, self._arrow_state(arrow), quiet=True)
 
     def _arrow_state(self, arrow: Arrow) -> State:
         """Whether an arrow is on a path: it is if it starts at a tensor on a path."""
@@ -250,6 +279,7 @@ class Cards:
             symbol = "" if name == LEFT_OUT else name
             yield Label(x, y, self.runs(name), self.size, self.state(name), symbol, inside=name != LEFT_OUT)
             yield from self._parameters(name, x, y)
+        yield from self._labels_back()
 
     def _parameters(self, name: str, x: float, y: float) -> Iterator[Label]:
         """The parameters that enter a card: to its left, or below it."""
@@ -266,6 +296,28 @@ class Cards:
                 entry = key(self.chosen.entry) if self.chosen and state == "mark" else ""
                 yield Label(left + own / 2, row, runs, self.size, state, parameter.name, entry)
                 left += own + 5 * s
+
+
+#: The radius of the corners of arrows back.
+_CORNER = 5.0
+
+
+def _rounded(points: list[Point]) -> list[Point]:
+    """A line with round corners, as short straight pieces."""
+    found = [points[0]]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        start, end = _towards(corner, before), _towards(corner, after)
+        for part in (0.0, 0.25, 0.5, 0.75, 1.0):
+            a, b, c = (1 - part) ** 2, 2 * part * (1 - part), part**2
+            found.append((a * start[0] + b * corner[0] + c * end[0], a * start[1] + b * corner[1] + c * end[1]))
+    return [*found, points[-1]]
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """A point near a corner on the way to another one."""
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    share = min(_CORNER / max(abs(dx), abs(dy), 1e-9), 0.5)
+    return corner[0] + share * dx, corner[1] + share * dy
 
 
 def fitted_cards(graph: Graph, chains: Chains, page: Page, chosen: Chosen | None) -> Cards:

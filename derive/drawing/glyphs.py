@@ -93,4 +93,5 @@ _KINDS: dict[str, Callable[..., list[Glyphs]]] = {
     "script": _script,
     "row": _row,
     "named": _named,
+    "before": lambda sign, box: [Glyphs(sign.text.strip()), *glyphs_of(box)],
 }

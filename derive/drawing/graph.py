@@ -7,13 +7,14 @@ next to it, so that nothing overlaps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sympy import Symbol
 
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import Tensor
+from derive.calculus.recurrence import entries_of, recurrences, shift
 from derive.record import record
 
 Arrow = tuple[str, str]
@@ -27,7 +28,8 @@ MOST_LEVELS = 18
 class Graph:
     """Tensors with their dependencies, parameters and levels.
 
-    The arrows ``back`` lead to a tensor that reads another one, or itself, at an earlier place.
+    The arrows ``back`` lead to a tensor that reads another one, or itself, at an earlier place; ``moved`` says how many
+    places away.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Graph:
     level: dict[str, int]
     left_out: frozenset[str] = frozenset()
     back: tuple[Arrow, ...] = ()
+    moved: Mapping[Arrow, tuple[int, ...]] = field(default_factory=dict)
 
     def into(self, name: str) -> list[str]:
         """The tensors that a tensor reads."""
@@ -59,7 +62,22 @@ def graph_of(forward: ForwardPass) -> Graph:
     place = {name: number for number, name in enumerate(names)}
     back = tuple((a, b) for a, b in arrows if place[a] >= place[b])
     onward = tuple(arrow for arrow in arrows if arrow not in back)
-    return _shortened(Graph(names, onward, entering, _levels(names, onward), back=back))
+    graph = Graph(names, onward, entering, _levels(names, onward), back=back, moved=_moved(forward))
+    return _shortened(graph)
+
+
+def _moved(forward: ForwardPass) -> dict[Arrow, tuple[int, ...]]:
+    """How many places away the equations of recurrences read each tensor of these, if it is another place."""
+    found: dict[Arrow, list[int]] = {}
+    for recurrence in recurrences(forward.equations):
+        for equation in recurrence.equations:
+            own = recurrence.index(equation)
+            for entry in entries_of(equation.expression, recurrence.places):
+                name = entry.base.label.name
+                moved = shift(entry.indices[recurrence.places[name]], own)
+                if moved:
+                    found.setdefault((name, equation.target.name), []).append(int(moved))
+    return {arrow: tuple(sorted({*places}, key=abs)) for arrow, places in found.items()}
 
 
 def _levels(names: Iterable[str], arrows: Iterable[Arrow]) -> dict[str, int]:
@@ -89,7 +107,7 @@ def _shortened(graph: Graph) -> Graph:
     level = {n: v if v < end else v - (end - first) + 1 for n, v in graph.level.items() if n not in gone}
     entering = {n: p for n, p in graph.entering.items() if n not in gone}
     back = tuple(arrow for arrow in graph.back if gone.isdisjoint(arrow))
-    return Graph(names, tuple(arrows), entering, {**level, LEFT_OUT: first}, gone, back)
+    return Graph(names, tuple(arrows), entering, {**level, LEFT_OUT: first}, gone, back, graph.moved)
 
 
 # ------------------------------------------------------------ lanes
@@ -97,9 +115,13 @@ def _shortened(graph: Graph) -> Graph:
 
 @dataclass
 class Lanes:
-    """Assigns lanes to tensors and long arrows: 0 in the middle, then 1, -1, 2, ... next to it."""
+    """Assigns lanes to tensors and long arrows: 0 in the middle, then 1, -1, 2, ... next to it.
+
+    Arrows back have lanes on one ``side``, -1 or 1; those from the same tensor share one.
+    """
 
     graph: Graph
+    side: int = -1
     of: dict[str | Arrow, int] = field(default_factory=dict)
     taken: set[tuple[int, int]] = field(default_factory=set)
 
@@ -113,8 +135,14 @@ class Lanes:
         for arrow in sorted(long, key=lambda a: (level[a[1]] - level[a[0]], level[a[0]])):
             if not self._straight(arrow):
                 self._take([arrow], range(level[arrow[0]] + 1, level[arrow[1]]))
-        for start, end in self.graph.back:
-            self._take([(start, end)], range(level[end], level[start] + 1))
+        first = {
+            start: min(level[end] for other, end in self.graph.back if other == start) for start, _ in self.graph.back
+        }
+        for start in sorted(first, key=lambda name: level[name] - first[name]):
+            arrows = [arrow for arrow in self.graph.back if arrow[0] == start]
+            levels = range(first[start], level[start] + 1)
+            beyond = max((self.side * lane for lane, at in self.taken if at in levels), default=0)
+            self._place([*arrows], levels, self.side * (beyond + 1))
         return self.of
 
     def _straight(self, arrow: Arrow) -> bool:

@@ -39,10 +39,10 @@ def draw(derivation: Derived, highlight: Highlight | None = None) -> Drawing:
     chosen = None if highlight is None else _chosen(derivation, highlight)
     parts, text = _drawn(derivation, chosen)
     if highlight is None or chosen is None:
-        return _framed(parts, "The layer" if derivation.forward.upstream else "The network", text)
+        return framed(parts, "The layer" if derivation.forward.upstream else "The network", text)
     count = path_count(derivation.chains, chosen.parameter, chosen.entry)
     parts = _with_legend(parts, _legend(derivation, chosen, count))
-    return _framed(parts, f"The paths from {highlight} to the loss", f"{text} {followed(highlight, count)}")
+    return framed(parts, f"The paths from {highlight} to the loss", f"{text} {followed(highlight, count)}")
 
 
 def _chosen(derivation: Derived, highlight: Highlight) -> Chosen:
@@ -123,7 +123,8 @@ def _with_legend(parts: Parts, runs: Runs) -> Parts:
     return replace(parts, labels=(*parts.labels, Label((left + right) / 2, bottom + 12, runs, 8, "mark")))
 
 
-def _framed(parts: Parts, title: str, text: str) -> Drawing:
+def framed(parts: Parts, title: str, text: str) -> Drawing:
+    """A drawing of some parts, with a margin."""
     left, top, right, bottom = parts.frame()
     width, height = right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
     return Drawing(width, height, title, text, parts.moved(MARGIN - left, MARGIN - top))

@@ -58,6 +58,8 @@ def graph_words(derivation: Derived, graph: Graph) -> str:
         f"A box for each tensor, in the order of computation: {listed}.",
         "An arrow leads from what is read to what reads it; the parameters that a tensor reads stand beside it.",
     ]
+    if graph.back:
+        found.append("An arrow back leads to what reads a tensor at another step.")
     if graph.left_out:
         found.append(f"{counted(Integer(len(graph.left_out)), 'box', 'boxes')} in the middle are left out.")
     return " ".join(found)

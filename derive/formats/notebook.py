@@ -217,13 +217,19 @@ class _Notebook:
     def _equation(self, number: int) -> Iterator[Cell]:
         """The code of an equation, or a blank for it, and what shows or checks its value; for each parameter if any."""
         lines, shown, checks = [], [], []
-        for statement in self.statements[number]:
+        for statement in self._computed(number):
             code = self.script.assignments[statement.target.stored.name]
-            lines.append(code.before + (f"{code.target} = ...  # ({number})" if self.kind == "exercise" else code.code))
+            before = code.before * (not (code.loop and self.kind == "exercise"))
+            if self.kind == "exercise":
+                lines.append(f"{before}{code.target} = ...  # ({statement.number})")
+            elif not code.loop or statement.target.name == code.loop[-1]:
+                lines.append(before + code.code)
             value = f"np.shape({code.target})" if statement.target.axes else code.target
             words = quoted(f"{code.name}:" if statement.target.axes else f"{code.name} =")
             shown.append(f"print({words}, {value})")
-            checks.append(f"{code.target} = check({number}, {quoted(code.name)}, {code.target})")
+            checks.append(f"{code.target} = check({statement.number}, {quoted(code.name)}, {code.target})")
+        if not lines:
+            return
         if not self.checked:
             yield _code(f"equation-{number}", "\n".join([*lines, *shown]))
             return
@@ -231,6 +237,17 @@ class _Notebook:
             lines.insert(0, f"check.before({number})  # so that this cell can be run again")
         yield _code(f"equation-{number}", "\n".join(lines))
         yield _code(f"check-equation-{number}", "\n".join(checks))
+
+    def _computed(self, number: int) -> list[ArrayAssign]:
+        """The statements whose code follows an equation; those of a loop all follow the last of them."""
+        found, everywhere = [], [s for statements in self.statements.values() for s in statements]
+        for statement in self.statements[number]:
+            loop = self.script.assignments[statement.target.stored.name].loop
+            if not loop:
+                found.append(statement)
+            elif statement.target.name == loop[-1]:
+                found += [s for s in everywhere if s.target.name in loop]
+        return found
 
     @cached_property
     def last_gradient(self) -> int:
@@ -331,6 +348,8 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
     ]
     sizes = {symbol: Integer(size) for size, symbol in enumerate(names.widths, start=FIRST_WIDTH)}
     widths = [t.axes[0].extent.xreplace(sizes) for t in program.inputs] if plain else [1, 1]
+    of_parameters = {symbol for p in program.parameters for axis in p.axes for symbol in axis.extent.free_symbols}
+    taken = {symbol: size for symbol, size in sizes.items() if symbol in of_parameters}  # the others are the data's
     slopes = [s.target for s in program.stage("gradient")]
     small, growth = count <= ENTRYWISE, _growth(program)
     return {
@@ -356,8 +375,8 @@ def _holes(derivation: Runnable, script: Script) -> dict[str, object]:
         "taught": derivation.network is not None and growth < 1000,
         "inputs": widths[0],
         "outputs": widths[1],
-        "sizes": ", ".join(f'"{names.widths[symbol]}": {size}' for symbol, size in sizes.items()),
-        "widths": ", **sizes" if sizes else "",
+        "sizes": ", ".join(f'"{names.widths[symbol]}": {size}' for symbol, size in taken.items()),
+        "widths": ", **sizes" if taken else "",
         "classes": derivation.targets == "classes",
         "signs": derivation.targets == "signs",
         "unit": derivation.targets == "unit",

@@ -159,9 +159,7 @@ class Symbols:
         if self.notation.from_first and tensor.role == Role.WEIGHT and placed:
             units.reverse()
         raised = [units.pop()] if units and tensor.role in self.notation.raised and placed else []
-        below = self.labelled(
-            sign, glued(set_, [*([sign.about] if sign.about else []), *self._unit(tensor, indices, units)])
-        )
+        below = self.labelled(sign, self._below(sign, indices, [u for u in units if u is not None]))
         above = glued(set_, [*(u for u in raised if u), *(self._sample(s) for s in samples if s is not None)])
         return set_.named(self.scripts(sign, whole, below, above), tensor.name, _places(indices))
 
@@ -213,11 +211,14 @@ class Symbols:
         lone = isinstance(index, Index) and index.axis.extent == 1
         return self.typesetter.number(index.axis.start) if lone else self.index(index)
 
-    def _unit(self, tensor: Tensor, indices: tuple[Expr, ...], units: list[Box | None]) -> list[Box]:
+    def _below(self, sign: Sign, indices: tuple[Expr, ...], units: list[Box]) -> Box | None:
         """The indices of a unit or a weight, separated by commas if they could be read as one number."""
-        shown = [u for u in units if u is not None]
-        long = [i for i in indices if not isinstance(i, Index) and (len(str(i)) > 1 or not i.is_Integer)]
-        return [self.typesetter.join(shown, "comma", ATOM)] if long and len(shown) > 1 else shown
+        about = [sign.about] if sign.about else []
+        if any(not isinstance(i, Index) and not i.is_Integer for i in indices) and units:
+            return self.typesetter.join([*about, *units], "comma", ATOM)
+        long = any(not isinstance(i, Index) and len(str(i)) > 1 for i in indices)
+        separated = [self.typesetter.join(units, "comma", ATOM)] if long and len(units) > 1 else units
+        return glued(self.typesetter, [*about, *separated])
 
     def _gradient(self, about: Tensor, indices: tuple[Expr, ...], whole: bool) -> Box:
         inner = self.symbol(about, indices, whole)

@@ -13,6 +13,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import SimpleNamespace
@@ -52,6 +53,7 @@ from derive.calculus.functions import X
 from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import kept
+from derive.calculus.recurrence import recurrences
 from derive.paper.characters import LETTERS
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS, Notation
@@ -246,9 +248,29 @@ class World:
         if of not in {e.target.name for e in self.of.forward.equations}:
             raise Unreadable(f"{of} is not computed")
         local = self.of.local(of, wrt)
-        if local is None:
+        if local is None or (of == wrt and not immediate and self._is_around(of)):
             raise Elided(f"{of} does not read {wrt}")
         return float(local[(*position, *at)])
+
+    def _is_around(self, name: str) -> bool:
+        """Whether a tensor depends on itself at an earlier step through others of a step, too."""
+        computed = {e.target.name for e in self.of.forward.equations}
+        waiting, seen = [name], {name}
+        while waiting:
+            one = waiting.pop()
+            read = {n for n in computed if self.of.local(one, n) is not None}
+            if one != name and name in read:
+                return True
+            waiting += read - seen
+            seen |= read
+        return False
+
+    def steps(self, name: str) -> int | None:
+        """Where a tensor has the axis of the steps of a recurrence, if it has it once."""
+        forward = self.of.forward
+        ordered = {r.axis for r in recurrences(forward.equations)}
+        found = [n for n, axis in enumerate(forward.tensors[name].axes) if axis in ordered]
+        return found[0] if len(found) == 1 else None
 
 
 class PassReading(Reading):
@@ -470,6 +492,8 @@ class PassReading(Reading):
 
     def _whole(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Any:
         """A symbol in a matrix equation: an array of rows and columns, or a number."""
+        if (step := self.step_of(tree, meaning)) is not None:
+            return self._at_step(tree, meaning, self._index(step, env) if not step.isdigit() else int(step))
         if self._units(tree, meaning) or tree.without_biases:
             raise Unreadable(f"{tree.letter} as an array")
         data = self.array(meaning.name, meaning)
@@ -484,6 +508,32 @@ class PassReading(Reading):
             data = data[None, :] if axes[0].sample else data[:, None]
         return Matrix(data.T if tree.transposed else data)
 
+    def step_of(self, symbol: Symbol, meaning: Meaning) -> str | None:
+        """The index of a step, if it is the only one of an array with an axis of steps and others of units."""
+        units = self._units(symbol, meaning)
+        if len(units) != 1 or sum(not a.single for a in meaning.axes) < 2 or symbol.sample is not None:
+            return None
+        return units[0] if self.world.steps(meaning.name) is not None else None
+
+    def is_at_step(self, symbol: Symbol) -> bool:
+        """Whether a symbol is the array of a step."""
+        try:
+            return self.size(symbol) is None and self.step_of(symbol, self.meaning(symbol)) is not None
+        except Unreadable:  # an index in a condition
+            return False
+
+    def _at_step(self, tree: Symbol, meaning: Meaning, number: int) -> Any:
+        """The array of a step; outside the steps it is 0."""
+        data, axis = self.array(meaning.name, meaning), self.world.steps(meaning.name)
+        assert axis is not None
+        start = self.names.tensors[meaning.name].axes[axis].start
+        inside = start <= number < start + data.shape[axis]
+        data = np.take(data, number - start if inside else 0, axis=axis) * inside
+        axes = [a for n, a in enumerate(self.names.tensors[meaning.name].axes) if n != axis]
+        if data.ndim == 1:
+            data = data[None, :] if axes[0].sample else data[:, None]
+        return Matrix(data.T if tree.transposed else data)
+
     def _found_uses(self, tree: lr.Node) -> Iterator[tuple[str, Axis]]:
         brackets = [n for n in lr.nodes(tree) if isinstance(n, lr.Bracket)]
         compared = {s for n in lr.nodes(tuple(brackets)) if isinstance(s := n, Symbol) and self._numbers(s)}
@@ -493,6 +543,15 @@ class PassReading(Reading):
             if node in compared:
                 continue
             meaning = self.meaning(node)
+            if (step := self.step_of(node, meaning)) is not None:
+                place = self.world.steps(meaning.name)
+                axis = self.names.tensors[meaning.name].axes[place or 0]
+                last = axis.start + length(axis.extent, self.world.of.sizes) - 1
+                if _is_letter(step):
+                    yield step, Axis(axis.start, last, False)
+                elif not step.isdigit():
+                    yield from self._found_uses(self._formula(step))
+                continue
             for sample in (node.sample, *node.others):
                 if sample is not None:
                     yield sample, Axis(1, self.world.samples, False)
@@ -561,6 +620,8 @@ class PassReading(Reading):
         if symbol.others:  # an entry for a pair of samples
             return True
         plain = not symbol.indices or self.size(symbol) is not None
+        if not plain and self.step_of(symbol, self.meaning(symbol)) is not None:
+            return False
         return not plain and bool(self._units(symbol, self.meaning(symbol)))
 
     def _spelled(self, tree: Any) -> Any:
@@ -633,6 +694,9 @@ class PassChecker(Checker):
 
     def check(self, equation: Equation, mode: str = "") -> None:
         """Raise Unreadable, Differs or Elided if an equation is right in no mode that it may be meant in."""
+        place = re.fullmatch(r"(\w) = (\w|\d+)", equation.source)
+        if place is not None and self.smooth.names.resolve(place[1], None) is None:
+            raise Elided("the place of an index")
         try:
             super().check(equation, mode or "one")
         except (Unreadable, Differs, NoNumber) as first:
@@ -659,11 +723,15 @@ class PassChecker(Checker):
     def _check_in(self, reading: Any, sides: Sequence[lr.Node], relations: Sequence[str]) -> None:
         symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
         kronecker = any(isinstance(n, lr.Kronecker | lr.Bracket | lr.Extreme) for n in lr.nodes(tuple(sides)))
-        reading.entrywise = kronecker or any(reading.is_entry(s) for s in symbols)
+        steps = any(reading.is_at_step(s) for s in symbols)
+        reading.entrywise = (kronecker and not steps) or any(reading.is_entry(s) for s in symbols)
         reading.largest = 0.0
         every = [*self._enumerated(reading, sides)]
         some = np.random.default_rng(0).permutation(len(every))[:MOST_ENTRIES]
-        rows = [self._row(reading, sides, relations, every[n]) for n in some]
+        rows = []
+        for n in some:
+            with suppress(Outside):  # the derivative with respect to what is outside a tensor
+                rows.append(self._row(reading, sides, relations, every[n]))
         largest = max(_size(v) for values in rows for v in values)
         for values in rows:
             _compare(values, max(largest, CANCELLED, ROUNDED * reading.largest))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, oo
 
 from derive.arrays.blocks import gives_rows
+from derive.calculus.affine import solved
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import scalar_chains as count_chains
 from derive.calculus.deltas import tidy
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Index, Tensor
 from derive.calculus.reading_order import subtracted
+from derive.calculus.recurrence import shift
 from derive.calculus.roles import Role
 from derive.calculus.rules import (
     CANCELLED,
@@ -32,6 +34,7 @@ from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
 from derive.document.parts.forward import OUTSIDE
+from derive.document.through_steps import counted, folded, from_step_to_step
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
@@ -58,11 +61,15 @@ def chain(view: View) -> Part:
         words = "{}, and the sums run over all samples of the batch, too:"
         blocks += [say(words, combines(view))] if view.coupled else []
         blocks.append(Display(tuple(rows.chain_row(p) for p in shown)))
+        blocks += [] if view.brief else from_step_to_step(view)
         return Part("chain", "The chain rule", tuple(blocks))
     for parameter in _spelled(view):
         entry = telling_entry(parameter)
-        if view.exhaustive or number_of_paths(view, _original(view, parameter), entry) != 1:
+        if view.derivation.chains.recurs(_original(view, parameter)):
+            blocks += [*folded(view, parameter, entry), *counted(view, parameter, entry)]
+        elif view.exhaustive or number_of_paths(view, _original(view, parameter), entry) != 1:
             blocks += one_weight(view, parameter, entry)
+    blocks += from_step_to_step(view)
     return Part("chain", "The chain rule", tuple(blocks))
 
 
@@ -142,7 +149,7 @@ def _count(view: View) -> int:
 def _immediate(view: View) -> Text:
     """Explain the sign of a direct derivative of the error that is only part of the total one, if there is any."""
     chains = view.derivation.chains
-    found = [e for edges in chains.edges.values() for e in edges if chains.is_immediate(e)]
+    found = [e for edges in chains.edges.values() for e in edges if view.is_immediate(e)]
     if not found:
         return Text(())
     of, wrt = (view.page.symbol(t, whole=True) for t in (found[0].of, found[0].wrt))
@@ -259,7 +266,9 @@ def _remaining(page: Page, before: Expr, after: Expr) -> Text:
     """Which terms of the sums over deltas remain."""
     summed = {limit[0] for node in before.atoms(Sum) for limit in node.limits}
     deltas = sorted(before.atoms(KroneckerDelta) - after.atoms(KroneckerDelta), key=str)
-    pairs = [sorted(d.args, key=lambda i: (i in after.atoms(Index), i not in summed)) for d in deltas]
+    pairs = [
+        _moved(d, summed) or sorted(d.args, key=lambda i: (i in after.atoms(Index), i not in summed)) for d in deltas
+    ]
     named = [(page.index(one), page.index(other)) for one, other in pairs if one in summed]
     boxes = [(k, i) for k, i in named if k is not None and i is not None]
     if not boxes:
@@ -270,6 +279,18 @@ def _remaining(page: Page, before: Expr, after: Expr) -> Text:
     if not after.atoms(Index) & {one for one, _ in pairs}:
         return remain
     return say("of the terms with {}, {}", listed(page.typesetter.condition(*b) for b in boxes), remain)
+
+
+def _moved(delta: KroneckerDelta, summed: Collection[Expr]) -> list[Expr] | None:
+    """The summed index k and its only value t + 1, if the delta is [t = k - 1]."""
+    if all(isinstance(a, Index) or a.is_Integer for a in delta.args):
+        return None
+    for index in sorted(delta.atoms(Index) & {*summed}, key=str):
+        left, right = delta.args
+        value = solved(left, right, index)
+        if value is not None and len(value.atoms(Index)) == 1 and shift(value, *value.atoms(Index)) is not None:
+            return [index, value]
+    return None
 
 
 def _lost(before: Expr, after: Expr) -> Expr | None:

@@ -16,6 +16,7 @@ from derive.calculus.coupling import coupling
 from derive.calculus.deltas import tidy
 from derive.calculus.index import SAMPLES, Index, Tensor, symbols_read
 from derive.calculus.program import constant
+from derive.calculus.recurrence import Recurrence
 from derive.calculus.roles import Role
 from derive.calculus.starts import is_factor
 from derive.document.array_signs import signs
@@ -314,6 +315,8 @@ def _names_in_code(view: View) -> list[Block]:
     said: list[Text] = []
     if any("slopes[" in source for source in sources):
         said.append(say("{} holds the gradients", Code("slopes")))
+    if view.batch.recurrences:
+        said += _of_loops(view, ast.parse("\n".join(lines)))
     for first, docstring in pairwise(lines):
         name = first.removeprefix("def ").partition("(")[0]
         words = docstring.strip().removeprefix('"""').removesuffix('"""').removesuffix(".")
@@ -399,11 +402,72 @@ def _update_lines(view: View) -> list[Step]:
 
 def _lines(view: View, statements: tuple[ArrayAssign, ...]) -> list[Step]:
     steps, parameters = [_line(view, s, view.batch_page) for s in statements], view.batch.parameters
+    if together := _in_steps(view, statements):
+        return _with_loops(view, statements, steps, together)
     if len(steps) > MOST and not view.exhaustive:
         learned = [n for n, s in enumerate(statements, 1) if s.target.replaces in parameters]
         shown = max(4, learned[0]) if learned else 4
         steps = [*steps[:shown], Step(Text((view.set_.dots("down"),)), 2), *steps[-2:]]
     return steps
+
+
+def _in_steps(view: View, statements: tuple[ArrayAssign, ...]) -> dict[str, Recurrence]:
+    """The recurrences among statements, by the names of their tensors."""
+    return {
+        name: r for r in view.batch.recurrences for name in r.places if any(s.target.name == name for s in statements)
+    }
+
+
+def _with_loops(
+    view: View, statements: tuple[ArrayAssign, ...], steps: list[Step], together: dict[str, Recurrence]
+) -> list[Step]:
+    """The lines of statements; those of a recurrence are in a loop over its steps."""
+    found: list[Step] = []
+    before: Recurrence | None = None
+    for statement, line in zip(statements, steps, strict=True):
+        recurrence = together.get(statement.target.name)
+        if recurrence is not None and recurrence is not before:
+            found.append(Step(_for_each_step(view, statement, recurrence), 2))
+        found.append(line if recurrence is None else replace(line, depth=3))
+        before = recurrence
+    return found
+
+
+def _for_each_step(view: View, statement: ArrayAssign, recurrence: Recurrence) -> Text:
+    """The header of a loop over the steps of a recurrence."""
+    page = view.batch_page.lettered(statement.equation, statement.stage)
+    letter = page.index(statement.equation.indices[recurrence.places[statement.target.name]])
+    assert letter is not None
+    first, last = view.set_.number(recurrence.axis.start), page.entry(recurrence.axis.stop)
+    begin, end = (last, first) if recurrence.backward else (first, last)
+    return say("for {}, ..., {}:", view.set_.join((letter, begin), "equals", SUM), end)
+
+
+def _of_loops(view: View, tree: ast.Module) -> list[Text]:
+    """From where loops count their steps, and what they read that is computed before."""
+    names = _before_loops(view, tree)
+    verb = "hold" if len(names) > 1 else "holds"
+    before = say(f"{{}} {verb} what a loop reads that is computed before it, for all steps", listed(map(Code, names)))
+    return [Text(("loops count the steps from 0",)), *([before] if names else [])]
+
+
+def _before_loops(view: View, tree: ast.Module) -> list[str]:
+    """The names of what the code computes for all steps before a loop reads it."""
+    found: dict[str, None] = {}
+    for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
+        loops = [n for n in function.body if isinstance(n, ast.For)]
+        read = {n.id for loop in loops for n in ast.walk(loop) if isinstance(n, ast.Name)}
+        lines = [n for n in function.body if isinstance(n, ast.Assign) and n.lineno in _numbered(view)]
+        names = [n.targets[0].id for n in lines if isinstance(n.targets[0], ast.Name)]
+        stated = {source.partition(" = ")[0] for _, source in view.code.equations.values()}
+        found |= dict.fromkeys(name for name in names if name in read and name not in stated)
+    return list(found)
+
+
+def _numbered(view: View) -> set[int]:
+    """The lines of the code on which the statement of an equation, or of a part of it, ends."""
+    lines = (line for section in view.code.sections for line in section.lines)
+    return {n for n, line in enumerate(lines, start=1) if any(word.equation is not None for word in line)}
 
 
 def _line(view: View, statement: ArrayAssign, page: Page) -> Step:

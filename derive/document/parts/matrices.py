@@ -15,6 +15,8 @@ from derive.document.blocks import Block, Display, Item, Part, Reference, Text, 
 from derive.document.parts.forward import OUTSIDE, divides_by_samples
 from derive.document.parts.pattern import ranged, recurring, transposed
 from derive.document.recursion import Layered
+from derive.document.step_arrays import step_by_step
+from derive.document.through_steps import reaching
 from derive.document.view import LINE, View
 
 
@@ -41,8 +43,9 @@ def matrices(view: View) -> Part:
     if not view.brief:
         known += tuple(s for formula in recurring(view).values() for s in formula.statements)
     blocks += signs(view, backward, known)
+    blocks += reaching(view) if view.brief else []
     if not view.brief:
-        blocks += [*_mean(view), *_recursions(view)]
+        blocks += [*_mean(view), *_recursions(view), *step_by_step(view)]
     if view.exhaustive:
         shaped = view.shaped("factor", "gradient")
         blocks += [say(view.sentence("With the shape below each array:")), shaped] if shaped.items else []

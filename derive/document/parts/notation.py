@@ -16,6 +16,7 @@ from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.calculus.tangents import SLOPE
+from derive.calculus.unrolled import ordered_axes
 from derive.catalogue.activations import ACTIVATIONS
 from derive.document.blocks import Block, Code, Part, Table, Text, boxes_in, say
 from derive.document.parts.forward import layers_of
@@ -248,8 +249,10 @@ def _signs(view: View, shown: Collection[Box]) -> Iterator[Row]:
     yield from _of_a_step(view)
     if view.sampled:
         yield Text((view.batch_page.entry(SAMPLES),)), Text(("number of samples in a batch",)), number
+    of_steps = {symbol for axis in ordered_axes(view.derivation.chains) for symbol in axis.extent.free_symbols}
     for symbol in view.batch.extents:
-        yield Text((view.batch_page.entry(symbol),)), Text(("width: number of units",)), number
+        meaning = "number of steps" if symbol in of_steps else "width: number of units"
+        yield Text((view.batch_page.entry(symbol),)), Text((meaning,)), number
     yield from _functions(view)
     yield from _known_functions(view)
     yield from _operations(view)

@@ -14,6 +14,7 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol
 from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.arrays.matrix import Formula
+from derive.calculus.evaluate import FLOATS, Interpreter
 from derive.calculus.functions import Elementwise
 from derive.calculus.index import Axis, Equation, Index, Tensor
 from derive.calculus.roles import Role
@@ -23,13 +24,14 @@ from derive.document.blocks import Block, Display, Heading, Item, Part, Referenc
 from derive.document.parts.forward import UNITS, written_out
 from derive.document.parts.loop import is_of_first, start_of
 from derive.document.recursion import Layered
+from derive.document.through_steps import arrival
 from derive.document.view import LINE, View, bound_in
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import ATOM, PRODUCT, Box
 from derive.paper.characters import plain
 from derive.paper.page import Page
 from derive.record import record
-from derive.targets.named import in_axes, store_order
+from derive.targets.named import in_axes, sizes, store_order
 from derive.worked.example import Example, Step, position
 from derive.worked.figures import Figure, Layout, layout, shown, table
 from derive.worked.figures import Table as Figures
@@ -43,6 +45,8 @@ ROOM = LINE - 7
 SLICES = 6
 #: The significant digits of losses that differ by a small change of one parameter.
 MOVED_DIGITS = 12
+#: The significant digits of how much arrives after many steps.
+ARRIVING = 3
 
 
 def numbers(view: View) -> Part:
@@ -149,6 +153,8 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
     if program.stage("factor"):
         factors = program.stage("factor")
         blocks += [say("The backward pass{}:", _by(view, example, factors)), _stage(view, example, step, factors)]
+    if step.number == 1:
+        blocks += arrival(view, _machine(example, step), lambda number: figure(view, shown(number, ARRIVING)))
     gradients = program.stage("gradient")
     blocks += [say("The gradients{}:", _by(view, example, gradients)), _stage(view, example, step, gradients)]
     if in_numbers:
@@ -167,6 +173,13 @@ def _step(view: View, example: Example, step: Step) -> list[Block]:
             figure(view, example.figure(step.after)),
         ),
     ]
+
+
+def _machine(example: Example, step: Step) -> Interpreter:
+    """The values of a step for formulas."""
+    tensors = example.program.tensors
+    values = {name: in_axes(tensors[name], value) for name, value in step.values.items() if name in tensors}
+    return Interpreter(values, sizes(example.program, values), tensors, FLOATS)
 
 
 def _by(view: View, example: Example, statements: Sequence[ArrayAssign]) -> Text:

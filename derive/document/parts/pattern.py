@@ -27,6 +27,7 @@ from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.parts.forward import inside_functions, layers_of
 from derive.document.recursion import Formula, Layered
+from derive.document.through_steps import entered, later, reaching, whole
 from derive.document.view import View, bound_in
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
@@ -87,6 +88,8 @@ def _derives(view: View, stage: str) -> bool:
 
 
 def _lead(view: View) -> Text:
+    if _coloured(view) and view.derivation.chains.recurring:
+        return say("Each shared factor is computed from those already known, beginning at the loss, and step by step:")
     if _coloured(view):
         return say("Each shared factor is computed from those already known, beginning at the loss:")
     return say("It is computed by")
@@ -110,7 +113,7 @@ def _recursion(view: View) -> list[Block]:
         blocks.append(say("The derivatives that are not shown follow in the same way."))
     if view.written.common != 1 or not _derives(view, "factor"):
         blocks += [_lead(view), view.indexed("factor")]
-    return [*blocks, *_in_vectors(view), *_in_general(view)]
+    return [*blocks, *reaching(view), *_in_vectors(view), *_in_general(view)]
 
 
 def _is_named_by_steps(view: View) -> bool:
@@ -268,10 +271,13 @@ def _coloured(view: View) -> bool:
 
 def _side_by_side(view: View) -> Text:
     dots = ""
-    if any(len(path) > SPELLED for p in view.by_depth() for path in [next(view.derivation.chains.paths(p))]):
+    chains = view.derivation.chains
+    if any(len(path) > SPELLED for p in view.by_depth() for path in [next(chains.paths(p, folded=True))]):
         dots = " Dots stand for the factors and sums between."
     if view.coupled:
         dots += " The sums run over the samples of the batch, too."
+    if chains.recurring:
+        return say("{}" + dots, _side_by_side_in_steps(view))
     if not _coloured(view):
         (factor,) = view.single.stage("factor")
         read = (symbols_read(s.equation.expression) for s in view.single.stage("gradient"))
@@ -288,6 +294,28 @@ def _side_by_side(view: View) -> Text:
         "Write the chains below one another. Green square brackets enclose the last factor that a chain shares with "
         "others, red round brackets the one before it." + dots
     )
+
+
+def _side_by_side_in_steps(view: View) -> Text:
+    """What the rows of a recurrence are."""
+    tensors = {t.name: t for p in view.by_depth() for t in entered(view, view.derivation.forward.tensors[p.name])}
+    words = "Write the chains below one another. Green square brackets enclose what they share with others"
+    words += ", red round brackets what is shared before it" * _has_red(view) + "."
+    if not tensors:
+        return say(words)
+    first = next(iter(tensors.values()))
+    words += (
+        f" {{}} counts all paths through this step and all {later(view, first)} ones, so every chain that enters the "
+    )
+    words += "recurrence there continues from this one factor."
+    return say(words, whole(view, first))
+
+
+def _has_red(view: View) -> bool:
+    """Whether a chain passes two shared factors."""
+    shared = {f.tensor.name for f in view.derivation.factors}
+    rows = (islice(view.derivation.chains.paths(p, folded=True), MOST_PATHS) for p in _rows_of(view))
+    return any(sum(edge.wrt.name in shared for edge in path) > 1 for paths in rows for path in paths)
 
 
 def _repeats(view: View) -> bool:
@@ -448,7 +476,7 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
     page = view.written_page.with_letters(passage.indices, of, view.notation.factor_letters)
     signs = [page.summation(i) for i in of if i.axis.extent != 1 and i not in passage.indices]
     outer = view.error_slope(page.symbol(edge.of, of))
-    inner = page.typesetter.partial(page.symbol(edge.of, of), page.symbol(passage.tensor, passage.indices))
+    inner = view.local_slope(edge, page.symbol(edge.of, of), page.symbol(passage.tensor, passage.indices))
     box = page.typesetter.join((*signs, outer, inner), "thin", PRODUCT)
     return [box if first else page.typesetter.before("binary plus", box)]
 
@@ -458,7 +486,7 @@ def _product(view: View, passage: Passage, edge: LocalDerivative, first: bool) -
 
 def _saving(view: View) -> list[Block]:
     """The numbers of multiplications with and without sharing, counted in the programs."""
-    if not view.counts_paths:
+    if not view.counts_paths or view.derivation.chains.recurring:
         return []
     alone = multiplications_by_chain(view.derivation.chains, not view.apart)
     shared = multiplications(view.written, "factor", "gradient")

@@ -14,19 +14,23 @@ from derive.targets.numpy.listing import computed, number_of
 
 #: The name of the gradients in a step.
 SLOPES = "slopes"
+#: The name of what the forward pass keeps.
+VALUES = "values"
 
 
 @record
 class Assignment:
     """The code of one equation.
 
-    ``target`` is its left side and ``name`` the name of the tensor; ``before`` are lines that it needs first.
+    ``target`` is its left side and ``name`` the name of the tensor; ``before`` are lines that it needs first. The
+    equations of a loop are computed together: all have its code, and ``loop`` are the names of their tensors.
     """
 
     target: str
     name: str
     before: str
     code: str
+    loop: tuple[str, ...] = ()
 
 
 @record
@@ -68,10 +72,21 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
     bodies = {n.name: n.body for n in tree.body if isinstance(n, ast.FunctionDef) and n.decorator_list}
     names: dict[str, str] = {}
     found: dict[str, Assignment] = {}
-    before = ""
-    for node in (
-        node for name in ("forward", "error", "gradients", "input_gradients") for node in bodies.get(name, ())
+    before, kept = "", list[str]()
+    for nodes in (
+        nodes
+        for name in ("forward", "error", "gradients", "input_gradients")
+        for nodes in _together(bodies.get(name, ()))
     ):
+        if len(nodes) > 1:
+            if any(_reads(node, VALUES) for node in nodes):
+                before = f"{VALUES} = {' | '.join(kept)}\n{before}"
+            found |= _loop(nodes, before, "\n".join(map(text, nodes)), tensors)
+            before = ""
+            continue
+        (node,) = nodes
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id == VALUES:
+            kept.append(ast.unparse(node.value))
         if not isinstance(node, ast.Assign):
             continue
         if node.end_lineno in numbers and not computed(node, tensors):  # a part of the next equation
@@ -80,7 +95,9 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
             found.setdefault(computed(node, tensors), _assignment(node, before, text(node)))
             before = ""
         else:
-            names |= dict(_names(node))
+            filled = {one.target for one in found.values()}
+            late = any(_reads(node.value, name) for name in filled)  # the names stand before all equations
+            names |= {name: value for name, value in _names(node) if not (late and name in names)}
     collected = next(text(node) for node in bodies["gradients"] if isinstance(node, ast.Return))
     before = ""
     for node in _after_gradients(bodies["update"]):
@@ -95,6 +112,49 @@ def script(source: str, tensors: Mapping[str, str]) -> Script:
         f"{SLOPES} = {collected.removeprefix('return ')}",
         found,
     )
+
+
+def _together(body: Sequence[ast.stmt]) -> Iterator[Sequence[ast.stmt]]:
+    """The lines of a function one by one, a loop with the lines before and after it about the arrays that it fills."""
+    rest = [*body]
+    while rest:
+        at = next((n for n, node in enumerate(rest) if isinstance(node, ast.For)), len(rest))
+        first, last, filled = at, at + 1, {*_filled(rest[at])} if at < len(rest) else set()
+        while first and {*_assigned(rest[first - 1])} <= filled:
+            first -= 1
+        while last < len(rest) and {*_assigned(rest[last])} <= filled:
+            last += 1
+        yield from ([node] for node in rest[:first])
+        if rest[first:last]:
+            yield rest[first:last]
+        rest = rest[last:]
+
+
+def _loop(nodes: Sequence[ast.stmt], before: str, code: str, tensors: Mapping[str, str]) -> dict[str, Assignment]:
+    """The equations of a loop, each with the code of all."""
+    filled = [name for node in nodes if isinstance(node, ast.For) for name in _filled(node)]
+    loop = tuple(tensors[name] for name in filled)
+    return {tensors[name]: Assignment(name, name, before, code, loop) for name in filled}
+
+
+def _filled(node: ast.stmt) -> list[str]:
+    """The arrays that a loop fills, in order."""
+    inside = [n for n in ast.walk(node) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Subscript)]
+    return list(dict.fromkeys(name for n in sorted(inside, key=lambda n: n.lineno) for name in _assigned(n)))
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    """The names on the left side of a line; a line of another kind has a name that no array has."""
+    if not isinstance(node, ast.Assign):
+        return [""]
+    (target,) = node.targets
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    held = [part.value if isinstance(part, ast.Subscript) else part for part in parts]
+    return [part.id if isinstance(part, ast.Name) else "" for part in held]
+
+
+def _reads(node: ast.AST, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node))
 
 
 def _assignment(node: ast.stmt, before: str, code: str) -> Assignment:

@@ -1,0 +1,445 @@
+"""What is said of a recurrence: its paths through any number of steps, a single step of them, its shared factors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+
+from sympy import Expr, Indexed, Integer
+
+from derive.calculus.chain_rule import LocalDerivative
+from derive.calculus.evaluate import Interpreter
+from derive.calculus.index import Equation, Index, Tensor, put
+from derive.calculus.one_step import OneStep, Place, StepDerivative
+from derive.calculus.recurrence import Recurrence, entries_of, recurrences, shift
+from derive.calculus.roles import Role
+from derive.calculus.rules import CHAIN, LOCAL
+from derive.calculus.scalar_chains import at_entry
+from derive.calculus.unrolled import (
+    DEGREE,
+    STEPS,
+    Unrolled,
+    differences,
+    is_countable,
+    ordered_axes,
+    polynomial,
+    width_of,
+)
+from derive.document.blocks import BREAK, Block, Display, Heading, Item, Picture, Table, Text, listed, say
+from derive.document.chain_rows import ChainRows
+from derive.document.view import View, bound_in
+from derive.drawing.unrolled import unrolled
+from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
+from derive.paper.page import Page
+from derive.record import record
+from derive.worked.slope import Slope
+from derive.worked.through_steps import arriving
+
+#: Largest number of paths of one step that are written as products.
+MOST_PATHS = 4
+
+
+def whole(view: View, tensor: Tensor) -> Box:
+    """The derivative of the error with respect to a tensor of a recurrence, at any step."""
+    (page, indices) = _lettered(view, tensor)
+    return view.error_slope(page.symbol(tensor, indices))
+
+
+def _lettered(view: View, tensor: Tensor) -> tuple[Page, tuple[Expr, ...]]:
+    """A page with letters for the indices of a tensor, and these indices."""
+    indices = view.shown(view.derivation.forward.supply.several(tensor.axes))
+    return view.written_page.with_letters([i for i in indices if isinstance(i, Index)], ()), indices
+
+
+def entered(view: View, parameter: Tensor) -> list[Tensor]:
+    """The tensors of recurrences at which the paths from a parameter enter these."""
+    chains = view.derivation.chains
+    found = (path[0].wrt for path in chains.paths(parameter, folded=True))
+    return list({t.name: t for t in found if t.name in chains.recurring}.values())
+
+
+def later(view: View, tensor: Tensor) -> str:
+    """Which steps follow a step of a recurrence: the later ones, or the earlier ones."""
+    backward = any(r.backward for r in recurrences(view.derivation.forward.equations) if tensor.name in r.places)
+    return "earlier" if backward else "later"
+
+
+# The paths.
+
+
+def folded(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
+    """The chain rule for one entry of a parameter, whose paths lead through a recurrence, and their number."""
+    original = view.derivation.forward.tensors[parameter.name]
+    row = ChainRows(view).chain_row(original, entry)
+    return [say("{} {}", folded_paths(view, parameter, entry), counting(view, parameter)), Display((row,))]
+
+
+def folded_paths(view: View, parameter: Tensor, entry: Sequence[Expr]) -> Text:
+    """Say that the paths from an entry of a parameter pass any number of steps."""
+    symbol = view.page.symbol(view.single.tensors[parameter.name], tuple(entry))
+    noun = parameter.role if parameter.role in (Role.WEIGHT, Role.INPUT) else "parameter"
+    return say(f"The paths from the {noun} {{}} to the loss pass any number of steps.", symbol)
+
+
+def counting(view: View, parameter: Tensor) -> Text:
+    """Say what the derivative of the error with respect to a tensor of a recurrence counts."""
+    tensors = entered(view, view.derivation.forward.tensors[parameter.name])
+    steps = f"this step and {later(view, tensors[0])} ones"
+    verb = "counts" if len(tensors) == 1 else "count"
+    return say(f"{{}} {verb} all paths from a step on, through {steps}:", listed(whole(view, t) for t in tensors))
+
+
+def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
+    """How many paths lead from a parameter to the error, for a number of steps."""
+    chains, page = view.derivation.chains, view.page
+    original = chains.forward.tensors[parameter.name]
+    width = width_of(chains)
+    array = page.symbol(view.single.tensors[parameter.name], whole=True)
+    symbol = page.symbol(view.single.tensors[parameter.name], tuple(entry))
+    by_unit = is_countable(chains)
+    if width is None and any(a.extent.free_symbols for a in ordered_axes(chains)):
+        return []
+    drawing = unrolled(view.derivation)
+    words = "Three steps of the unrolled network. The parameters are the same at each step."
+    pictures = [Picture(drawing, Text((words,)), "unrolled")] if drawing is not None else []
+    if width is None:
+        found = Unrolled(chains, 0)
+        words = "In the network unrolled over all its steps, {} paths through the tensors lead from {} to the loss"
+        words += "; counted unit by unit, {} lead from {}" * by_unit
+        numbers = [page.entry(found.paths(original)), array]
+        numbers += [page.entry(found.paths(original, scalar=True)), symbol] * by_unit
+        return [say(words + ".", *numbers), *pictures]
+    numbers_of_steps = range(1, STEPS + 1)
+    in_tensors = [Unrolled(chains, n).paths(original) for n in numbers_of_steps]
+    formula = _formula(view, original, in_tensors)
+    head = (
+        say("number of steps {}", page.entry(width)),
+        *(say("{}", page.typesetter.number(n)) for n in numbers_of_steps),
+    )
+    rows = [(say("paths from {} through the tensors", array), *(say("{}", page.entry(n)) for n in in_tensors))]
+    if by_unit:
+        scalar = [Unrolled(chains, n).paths(original, scalar=True) for n in numbers_of_steps]
+        if all(n.is_number for n in scalar):
+            rows.append((say("paths from {}, unit by unit", symbol), *(say("{}", page.entry(n)) for n in scalar)))
+    text = say(
+        "In the network unrolled over {} steps, the number of paths grows with {}", page.entry(width), page.entry(width)
+    )
+    if formula is not None:
+        text = say("{}: through the tensors, there are {}", text, page.entry(formula))
+    return [say("{}.", text), Table(head, tuple(rows), frozenset(range(1, STEPS + 1))), *pictures]
+
+
+def _formula(view: View, parameter: Tensor, counts: list[Expr]) -> Expr | None:
+    """The number of paths as a polynomial in the number of steps, if it is one."""
+    chains, width = view.derivation.chains, width_of(view.derivation.chains)
+    assert width is not None
+    if differences(counts)[DEGREE + 1] != [0]:
+        return None
+    order = sum(1 + _reach(view) for t in chains.tensors if any(a in ordered_axes(chains) for a in t.axes)) + 2
+    more = [Unrolled(chains, n).paths(parameter) for n in range(len(counts) + 1, order + DEGREE + 2)]
+    found = polynomial([*counts, *more], order, width)
+    return None if found is None or found.is_number else found.factor()
+
+
+def _reach(view: View) -> int:
+    return max(r.reach for r in recurrences(view.derivation.forward.equations)) - 1
+
+
+# A single step.
+
+
+@record
+class Jacobian:
+    """Writes the derivative of a tensor at a step with respect to one at an earlier step."""
+
+    view: View
+    step: OneStep
+    found: StepDerivative
+
+    @cached_property
+    def tied(self) -> dict[Index, Index]:
+        """Indices of units that must be equal for a value that is not 0."""
+        local = LocalDerivative(
+            self.step.equations[0], self.found.of_indices, self.found.wrt.held, self.found.wrt_indices, self.found.value
+        )
+        return {right: left for left, right in local.tied.items()}
+
+    @property
+    def columns(self) -> tuple[Index, ...]:
+        """The indices of the earlier tensor; those that are tied are those of the later one."""
+        return tuple(self.tied.get(i, i) for i in self.found.wrt_indices)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether each unit depends on itself alone, by a factor without parameters."""
+        read = {a.base.label.name for a in self.found.value.atoms(Indexed)}
+        learned = {p.name for p in self.view.derivation.forward.parameters}
+        return len(self.tied) == len(self.found.wrt_indices) and not read & learned
+
+    @cached_property
+    def value(self) -> Expr:
+        """The derivative, with entries of the tensors at their steps."""
+        return self.view.value(self.step.at_places(self.found.value.xreplace(self.tied)))
+
+    def page(self, bound: Iterable[Index]) -> Page:
+        """A page with letters for all indices."""
+        free = [self.step.step, *self.view.shown(self.found.of_indices), *self.view.shown(self.columns)]
+        return self.view.written_page.with_letters(
+            list(dict.fromkeys(free)), list(dict.fromkeys(bound)), self.view.notation.factor_letters
+        )
+
+    def left(self) -> Box:
+        """The derivative itself."""
+        page = self.page(())
+        return page.typesetter.partial(
+            self.symbol(page, self.found.of, self.found.of_indices), self.symbol(page, self.found.wrt, self.columns)
+        )
+
+    def right(self) -> Box:
+        """Its value."""
+        pieces = self.page(bound_in(self.value, (self.step.step, *self.found.of_indices, *self.columns)))
+        return pieces.entry(self.value)
+
+    def symbol(self, page: Page, place: Place, own: Sequence[Expr]) -> Box:
+        """A tensor at its step."""
+        return page.symbol(place.tensor, self.view.shown(place.indices(tuple(own), self.step.step)))
+
+    def items(self) -> list[Item]:
+        """Its derivation: the chain rule within a step, and the local derivatives substituted."""
+        paths = self.found.paths
+        page = self.page(bound_in(self.value, (self.step.step, *self.found.of_indices, *self.columns)))
+        pieces = tuple(page.pieces(self.value))
+        left = self.left()
+        if len(paths) == 1 and len(paths[0]) == 1:
+            return [Item(left, pieces)]
+        formal: list[Box] = []
+        for path in paths[:MOST_PATHS]:
+            box = self._product(path)
+            formal += [BREAK, view_plus(self.view, box)] if formal else [box]
+        if len(paths) > MOST_PATHS:
+            formal += [view_plus(self.view, self.view.set_.dots())]
+        return [Item(left, tuple(formal), reason=Text((CHAIN,))), Item(EMPTY, pieces, reason=Text((LOCAL,)))]
+
+    def _product(self, path: Sequence[LocalDerivative]) -> Box:
+        """The local derivatives on a path as a product, with the sums over the units between."""
+        above: tuple[Index, ...] = self.found.of_indices
+        steps: list[tuple[LocalDerivative, tuple[Index, ...], tuple[Index, ...]]] = []
+        for n, edge in enumerate(path):
+            known = dict(zip(edge.of_indices, above, strict=True))
+            tied = {right: known[left] for left, right in edge.tied.items()}
+            below = tuple(tied.get(i, i) for i in edge.wrt_indices) if n < len(path) - 1 else self.columns
+            steps.append((edge, above, below))
+            above = below
+        own = {*self.found.of_indices, *self.columns}
+        between = list(
+            dict.fromkeys(
+                i for _, _, b in steps[:-1] for i in self.view.shown(b) if isinstance(i, Index) and i not in own
+            )
+        )
+        between = [i for i in between if i.axis.extent != 1]
+        page, set_ = self.page(between), self.view.set_
+        places = self.step.places
+        boxes = [page.summation(i) for i in between]
+        for edge, of, wrt in steps:
+            direct = len(path) == 1 and len(self.found.paths) > 1
+            slope = set_.immediate if direct else set_.partial
+            boxes.append(
+                slope(self.symbol(page, places[edge.of.name], of), self.symbol(page, places[edge.wrt.name], wrt))
+            )
+        return set_.join(boxes, "thin", PRODUCT)
+
+
+def view_plus(view: View, box: Box) -> Box:
+    """A box after a plus."""
+    return view.set_.before("plus", box)
+
+
+def jacobians(view: View) -> list[list[Jacobian]]:
+    """The derivatives of each recurrence that are shown: those of a tensor with respect to itself, if all have one."""
+    found = []
+    for recurrence in recurrences(view.derivation.forward.equations):
+        step = OneStep(recurrence, view.derivation.forward.supply)
+        every = [Jacobian(view, step, d) for d in step.derivatives]
+        own = [j for j in every if j.found.of.tensor == j.found.wrt.tensor]
+        covered = {j.found.of.tensor.name for j in own} == {p.tensor.name for p in step.earlier}
+        found.append(own if covered and not view.exhaustive else every)
+    return found
+
+
+def from_step_to_step(view: View) -> list[Block]:
+    """The Jacobian matrices from one step to the next, and what their product does."""
+    found = [j for group in jacobians(view) for j in group if _depends(view, j)]
+    if not found:
+        return []
+    several = len(found) > 1
+    words = "The paths that go on to another step contribute " + ("these factors" if several else "this factor")
+    groups = jacobians(view)
+    if any(len(g[0].step.derivatives) > len(g) for g in groups):
+        words += ", and those from one of these tensors to another, which follow in the same way"
+    if any(len(g[0].step.earlier) > 1 for g in groups):
+        words += "; what else is read at other steps is held fixed"
+    blocks: list[Block] = [Heading(Text(("From one step to the next",)), Text((words + ":",)))]
+    blocks.append(Display(tuple(item for j in found for item in j.items())))
+    words = (
+        "There is such a factor for each time that they go on, with the values of that step. If the factors are small, "
+        "their product vanishes exponentially with the number of steps, and the loss hardly depends on what was "
+        "computed many steps away; if they are large, it explodes (Bengio, Simard and Frasconi 1994; Pascanu, Mikolov "
+        "and Bengio 2013)."
+    )
+    blocks.append(say(words))
+    apart = [j for j in found if j.is_apart and j.found.of.tensor == j.found.wrt.tensor]
+    if apart:
+        boxes = [j.right() for j in apart]
+        words = (
+            "{} acts on each unit by itself and has no weights; where it is close to 1, its product does not vanish."
+        )
+        if len(boxes) > 1:
+            words = "{} act on each unit by themselves and have no weights; where they are close to 1, their products "
+            words += "do not vanish."
+        blocks.append(say(words, listed(boxes)))
+    return blocks
+
+
+def _depends(view: View, jacobian: Jacobian) -> bool:
+    """Whether a path from a parameter passes here."""
+    return jacobian.found.of.tensor.name in view.derivation.chains.edges
+
+
+# The shared factors.
+
+
+def reaching(view: View) -> list[Block]:
+    """How the loss at other steps reaches a step, and in which order the factors are computed."""
+    blocks: list[Block] = []
+    stated = {s.target.name for s in view.written.stage("factor")}
+    for recurrence in view.written.recurrences:
+        equations = [e for e in recurrence.equations if any(_shifted(e, recurrence))]
+        if not stated & recurrence.places.keys():
+            continue
+        pages = [view.written_page.lettered(e, "factor") for e in equations]
+        own = [page.symbol(e.target, e.indices) for page, e in zip(pages, equations, strict=True)]
+        read = [page.entry(x) for page, e in zip(pages, equations, strict=True) for x in _shifted(e, recurrence)]
+        letter, axis, set_ = pages[0].index(recurrence.index(equations[0])), recurrence.axis, view.set_
+        assert letter is not None
+        first, last = (set_.number(axis.start), pages[0].entry(axis.stop))
+        begin, end = (last, first) if recurrence.backward else (first, last)
+        far, way = ("later", "down") if recurrence.backward else ("earlier", "up")
+        near = "the next step" if recurrence.backward else "the step before"
+        near = (
+            near
+            if recurrence.reach == 1
+            else f"the {recurrence.reach} steps {'after' if recurrence.backward else 'before'}"
+        )
+        words = f"In {{}}, the terms with {{}} come from {near}: through them, what all {far} steps contribute to the "
+        words += "loss reaches this one. The other terms come from the same step. "
+        words += (
+            "At {}, the former are 0, as all that is read outside the range of a tensor; there the computation begins, "
+        )
+        words += f"and goes step by step {way} to {{}}."
+        places = (set_.join((letter, box), "equals", SUM) for box in (begin, end))
+        blocks.append(say(words, listed(own), listed(dict.fromkeys(read)), *places))
+    return blocks
+
+
+def _shifted(equation: Equation, recurrence: Recurrence) -> Iterator[Indexed]:
+    """The entries of a recurrence that an equation reads at other steps."""
+    own = recurrence.index(equation)
+    for entry in entries_of(equation.expression, recurrence.places):
+        if shift(entry.indices[recurrence.places[entry.base.label.name]], own) != 0:
+            yield entry
+
+
+# In numbers.
+
+#: Largest number of steps in a table of numbers; of more, the first ones and the last.
+MOST_STEPS = 8
+
+
+def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> list[Block]:
+    """How much of a derivative arrives after many steps in an example, with ``machine`` for its values."""
+    blocks: list[Block] = []
+    for group in jacobians(view):
+        step = group[0].step
+        found = arriving(step, machine)
+        if not found or not _depends(view, group[0]):
+            continue
+        recurrence, page = step.recurrence, view.written_page
+        t = step.step
+        last = machine.places(t)[0 if recurrence.backward else -1]
+        tensors = [place.tensor for place in step.earlier]
+        letters = page.with_letters((t,), ())
+        letter = letters.index(t)
+        assert letter is not None
+        ends, starts = (
+            [_at_step(view, letters, step, tensor, place) for tensor in tensors] for place in (Integer(last), t)
+        )
+        together = " together" * (len(tensors) > 1)
+        words = f"The derivative of {{}}{together} with respect to {{}} is the product of the Jacobian matrices of the "
+        words += "steps between. Its largest singular value, by which a change at {} is multiplied at most when it "
+        words += "arrives at {}, is here"
+        words += ", for the first sample" * view.sampled
+        at_end = view.set_.join((letter, view.set_.number(int(last))), "equals", SUM)
+        text = say(words + ":", listed(ends), listed(starts), letter, at_end)
+        rows = tuple(_numbers(view, row, show) for row in _picked([*found.items()]))
+        blocks += [text, Table((say("{}", letter), Text(("largest singular value",))), rows, frozenset({0, 1}))]
+    return blocks
+
+
+def _at_step(view: View, page: Page, step: OneStep, tensor: Tensor, place: Expr) -> Box:
+    """A tensor at a step, with letters for its other indices."""
+    own = view.shown(step.supply.several(a for a in tensor.axes if a != step.step.axis))
+    letters = view.written_page.with_letters([i for i in (step.step, *own) if isinstance(i, Index)], ())
+    position = step.recurrence.places[tensor.name]
+    return letters.symbol(tensor, (*own[:position], place, *own[position:]))
+
+
+def by_steps(
+    view: View, parameter: Tensor, entry: Sequence[Expr], found: Slope, show: Callable[[float], Box]
+) -> list[Block]:
+    """What the steps contribute to one entry of a gradient, in numbers, and its sum; nothing if it has other parts."""
+    chains = view.derivation.chains
+    original = chains.forward.tensors[parameter.name]
+    factors = {s.target.about.name: s.target for s in view.batch.stage("factor") if s.target.about is not None}
+    blocks: list[Block] = []
+    total = 0.0
+    for path in chains.paths(original, folded=True):
+        page, steps = ChainRows(view).lettered(path, entry)
+        _, below = steps[0], steps[-1]
+        free = [i for i in below.of if isinstance(i, Index) and i.axis.extent != 1]
+        if len(path) != 2 or len(free) != 1 or below.local.of.name not in factors:
+            return []
+        letter = page.index(free[0])
+        assert letter is not None
+        known = dict(zip((*below.local.of_indices, *below.local.wrt_indices), (*below.of, *below.wrt), strict=True))
+        outer = view.batch.common * factors[below.local.of.name][below.of]
+        inner = put(below.local.value, known)
+        pairs = [
+            [found.value(at_entry(view.value(value).xreplace({free[0]: Integer(n)}))) for value in (outer, inner)]
+            for n in found.machine.places(free[0])
+        ]
+        total += sum(factor * slope for factor, slope in pairs)
+        slopes = [view.error_slope(page.symbol(below.local.of, below.of))]
+        slopes.append(
+            page.typesetter.partial(page.symbol(below.local.of, below.of), page.symbol(below.local.wrt, below.wrt))
+        )
+        head = (*(say("{}", box) for box in (letter, *slopes)), Text(("product",)))
+        rows = [(n, *pair, pair[0] * pair[1]) for n, pair in zip(found.machine.places(free[0]), pairs, strict=True)]
+        blocks.append(Table(head, tuple(_numbers(view, row, show) for row in _picked(rows)), frozenset(range(4))))
+    symbol = view.page.symbol(view.single.tensors[parameter.name], tuple(entry))
+    sum_of_all = Display((Item(view.error_slope(symbol), (show(total),)),))
+    return [Text(("The steps contribute",)), *blocks, Text(("and the sum is",)), sum_of_all]
+
+
+def _numbers(view: View, row: tuple[float, ...], show: Callable[[float], Box]) -> tuple[Text, ...]:
+    """A row of a table: the number of a step and what belongs to it; of NaN, dots."""
+    if math.isnan(row[0]):
+        return tuple(say("{}", view.set_.dots("down")) for _ in row)
+    step, *values = row
+    return tuple(say("{}", box) for box in (view.set_.number(int(step)), *map(show, values)))
+
+
+def _picked(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """All rows, or of many the first ones and the last, with a row of NaN between."""
+    between = (math.nan,) * len(rows[0])
+    return [*rows] if len(rows) <= MOST_STEPS else [*rows[: MOST_STEPS - 2], between, rows[-1]]

@@ -1,0 +1,183 @@
+"""Draw three steps of a recurrence side by side: a card for each tensor at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sympy import Expr, Integer
+
+from derive.calculus.recurrence import Recurrence, recurrences
+from derive.calculus.roles import Role
+from derive.drawing.cards import Cards
+from derive.drawing.graph import Arrow, Graph, Lanes, graph_of
+from derive.drawing.make import framed
+from derive.drawing.scene import MARGIN, WIDEST, Card, Drawing, Label, Point, Stroke
+from derive.paper.boxes import Box
+from derive.record import record
+
+if TYPE_CHECKING:
+    from derive.derived import Derived
+
+#: The steps that are drawn, counted from the one in the middle.
+STEPS = (-1, 0, 1)
+#: Largest number of lanes of a step.
+_MOST_LANES = 2
+#: The length of the arrows from and to steps that are not drawn, and the room for their dots.
+_STUB, _DOTS = 14.0, 9.0
+#: The room between steps.
+_APART = 16.0
+#: The smallest scale of the drawing.
+_SMALLEST = 0.7
+
+
+def unrolled(derivation: Derived) -> Drawing | None:
+    """Three steps of a recurrence, if it is the only one, and simple enough."""
+    found = recurrences(derivation.forward.equations)
+    graph = graph_of(derivation.forward)
+    if len(found) != 1 or graph.left_out or any(abs(m) != 1 for moved in graph.moved.values() for m in moved):
+        return None
+    (recurrence,) = found
+    cards = _laid_out(derivation, recurrence, graph)
+    if cards is None:
+        return None
+    text = (
+        "Three steps of the recurrence side by side. A box for each tensor at each step; an arrow leads from what is "
+        "read to what reads it, also from one step to the next."
+    )
+    return framed(cards.parts(), "Three steps", text)
+
+
+def _laid_out(derivation: Derived, recurrence: Recurrence, graph: Graph) -> Steps | None:
+    """The cards of three steps; None if there is no room for them."""
+    tensors = derivation.forward.tensors
+    axis = recurrence.axis
+    names = [n for n in graph.names if tensors[n].role != Role.TARGET and sum(a == axis for a in tensors[n].axes) == 1]
+    inside = [a for a in graph.arrows if {*a} <= {*names}]
+    used = {n for a in (*inside, *graph.back) for n in a}
+    names = [n for n in names if n in used]
+    error = derivation.forward.error.target.name
+    order = sorted({graph.level[n] for n in names})
+    level = {n: order.index(graph.level[n]) for n in names}
+    lanes = Lanes(Graph(tuple(names), tuple(inside), {}, level)).assign()
+    width = max(lanes.values()) - min(lanes.values()) + 1
+    if width > _MOST_LANES:
+        return None
+    placed: dict[str | Arrow, int] = {}
+    for key, lane in lanes.items():
+        for k in STEPS:
+            placed[_at(key, k)] = lane + (k - STEPS[0]) * width
+    ends = [n for n in names if (n, error) in graph.arrows]
+    below = {error: len(order)} if ends else {}
+    placed |= dict.fromkeys(below, lanes[ends[0]] + width if ends else 0)
+    three = Graph(
+        (*(_name(n, k) for k in STEPS for n in names), *below),
+        (
+            *((_name(a, k), _name(b, k)) for k in STEPS for a, b in inside),
+            *((_name(n, k), error) for k in STEPS for n in ends),
+        ),
+        {},
+        {**{_name(n, k): level[n] for k in STEPS for n in names}, **below},
+        back=tuple((a, b) for a, b in graph.back if a in names and b in names),
+        moved=graph.moved,
+    )
+    step = recurrence.index(recurrence.equations[0])
+    page = derivation.page.with_letters((step,), ())
+    laid = Steps(three, derivation.chains, page, down=True, placed=placed, step=step)
+    room = WIDEST - 2 * MARGIN - 2 * (_STUB + _DOTS)
+    scale = min(1.0, room / laid.breadth)
+    return replace(laid, scale=scale) if scale >= _SMALLEST else None
+
+
+def _name(name: str, k: int) -> str:
+    return f"{name} at {k}"
+
+
+def _at(key: str | Arrow, k: int) -> str | Arrow:
+    return _name(key, k) if isinstance(key, str) else (_name(key[0], k), _name(key[1], k))
+
+
+@record
+class Steps(Cards):
+    """Lays out the steps in columns, down the page; ``placed`` are the lanes and ``step`` is the index of a step."""
+
+    placed: dict[str | Arrow, int] = field(default_factory=dict)
+    step: Expr = Integer(0)
+
+    @cached_property
+    def lanes(self) -> dict[str | Arrow, int]:
+        """The lane of each tensor at each step."""
+        return self.placed
+
+    @cached_property
+    def across(self) -> dict[int, float]:
+        """The centre of each lane, with room between the steps."""
+        own = (max(self.lanes.values()) - min(self.lanes.values()) + 1) // len(STEPS)
+        return {
+            lane: place + _APART * ((lane - min(self.lanes.values())) // own) for lane, place in super().across.items()
+        }
+
+    def runs(self, name: str) -> tuple[str | Box, ...]:
+        """The symbol of a tensor at its step."""
+        of, _, k = name.partition(" at ")
+        tensor = self.chains.forward.tensors[of]
+        if not k:
+            return super().runs(name)
+        place = self.page.index(self.step + int(k))
+        return (self.page.scripts(self.page.sign(tensor), True, place, None),)
+
+    def cards(self) -> Iterator[Card]:
+        """A card for every tensor at every step."""
+        for card in super().cards():
+            name = card.tensor.partition(" at ")[0]
+            tensor = self.chains.forward.tensors[name]
+            kind = {"input": "input", "error": "error"}.get(tensor.role, "unit")
+            yield replace(card, kind=kind, tensor=name, layer=tensor.layer)
+
+    def strokes(self) -> Iterator[Stroke]:
+        """The arrows within a step, and those from one step to the next."""
+        for arrow in self.graph.arrows:
+            reads = (arrow[0].partition(" at ")[0], arrow[1].partition(" at ")[0])
+            yield Stroke(self._route(arrow), reads=reads, arrow=True, curves="y")
+        for arrow in self.graph.back:
+            for moved in self.graph.moved[arrow]:
+                for k in (STEPS[0] - 1, *STEPS, STEPS[-1] + 1):
+                    yield from self._between(arrow, k + moved, k)
+
+    def _between(self, arrow: Arrow, start: int, end: int) -> Iterator[Stroke]:
+        """The arrow from a step to another one; a short one if only one of them is drawn."""
+        turn = 1 if end > start else -1
+        if start in STEPS and end in STEPS:
+            points: tuple[Point, ...] = (self._side(arrow[0], start, turn), self._side(arrow[1], end, -turn))
+        elif end in STEPS:
+            x, y = self._side(arrow[1], end, -turn)
+            points = ((x - turn * _STUB * self.scale, y), (x, y))
+        elif start in STEPS:
+            x, y = self._side(arrow[0], start, turn)
+            points = ((x, y), (x + turn * _STUB * self.scale, y))
+        else:
+            return
+        yield Stroke(points, reads=arrow, arrow=True, curves="x")
+
+    def _side(self, name: str, k: int, turn: int) -> Point:
+        x, y = self.centre(_name(name, k))
+        return x + turn * self.wide(_name(name, k)) / 2 * self.scale, y
+
+    def labels(self) -> Iterator[Label]:
+        """The symbols on the cards."""
+        for label in super().labels():
+            yield replace(label, symbol=label.symbol.partition(" at ")[0])
+
+    def _labels_back(self) -> Iterator[Label]:
+        """Dots where an arrow leads to a step that is not drawn, or comes from one."""
+        told: set[Point] = set()
+        for (start, end), places in self.graph.moved.items():
+            turn = 1 if places[0] < 0 else -1
+            for name, k, way in ((end, -turn, -turn), (start, turn, turn)):
+                x, y = self._side(name, k, way)
+                place = (x + way * (_STUB + _DOTS / 2) * self.scale, y)
+                if place not in told:
+                    told.add(place)
+                    yield Label(*place, ("...",), self.size, quiet=True)
