@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import singledispatchmethod
 from math import prod
 from typing import Any
@@ -244,6 +244,11 @@ class Lift:
     def _place(self, value: Expr) -> nx.Named:
         if nx.is_chosen(value):
             return self.lay(value)
+        chosen = [term for term in Add.make_args(value) if term.has(Indexed)]
+        if chosen:  # entries of integer tensors, and what is added to them
+            entries = [self._times(number, [self.lay(e)]) for number, e in (t.as_coeff_Mul() for t in chosen)]
+            terms = (self._place(value - Add(*chosen)), *entries)
+            return nx.Plus(self._union(terms), terms)
         return nx.Place(self.sorted(nx.axes_of(value)), value, {})
 
     def _summed(self, bound: list[Index], arrays: list[nx.Named]) -> nx.Named:
@@ -324,10 +329,17 @@ class Lift:
     def _(self, expression: ProductOfOthers) -> nx.Named:
         bound, places = expression.factors.bound, expression.places
         if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
-            raise nx.NamedError(f"{expression} leaves out a place that is no plain index")
+            return self._at(lambda new: ProductOfOthers(expression.factors, *new), bound, places)
         named = dict(zip(bound, places, strict=True))
         body = self.lay(expression.factors.function.xreplace(named))
         return nx.Others(body.axes, body, places)
+
+    def _at(
+        self, formula: Callable[[list[Index]], Expr], bound: Sequence[Index], places: Sequence[Expr]
+    ) -> nx.Named:
+        """What a formula is at places that are no plain indices: the entries at all, put into these places."""
+        new = [Index(f"place {len(self.order)} {n}", index.axis) for n, index in enumerate(bound)]
+        return self._contracted(new, [self.lay(formula(new))], list(map(KroneckerDelta, new, places)))
 
     def _extreme(self, kind: str, body: Expr, bound: tuple[Index, ...]) -> nx.Named:
         laid = self.lay(body)
@@ -337,7 +349,7 @@ class Lift:
     def _(self, expression: Selected) -> nx.Named:
         bound, places = expression.extreme.bound, expression.places
         if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
-            raise nx.NamedError(f"{expression} tests a place that is no plain index")
+            return self._at(lambda new: Selected(expression.extreme, *new), bound, places)
         named = dict(zip(bound, places, strict=True))
         body = self.lay(expression.extreme.function.xreplace(named))
         return nx.First(body.axes, expression.extreme.sign, body, places)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, preorder_traversal
 
+from derive.calculus.cases import with_cases
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
@@ -227,7 +228,7 @@ class StatementBuilder:
 
     def _over(self, what: str, body: Any, indices: tuple[Index, ...]) -> Expr:
         """The formula that is reduced over indices, which it must read."""
-        reduced = formula(body, f"the argument of the {what}")
+        reduced = with_cases(formula(body, f"the argument of the {what}"))  # SymPy takes cases out of a sum
         if not indices:
             raise StatementError(f"the {what} of {reduced} has no index: name those that it runs over, such as i")
         for index in indices:
