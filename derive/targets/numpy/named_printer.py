@@ -238,7 +238,7 @@ class NamedPrinter:
         terms = []
         for term in node.terms:
             negative = _is_negative(term)
-            code = self._aligned(_without_sign(term) if negative else term, node.axes)
+            code = self._positive(term, node.axes) if negative else self._aligned(term, node.axes)
             if _is_of_truth_values(term):  # NumPy would join them by "or"
                 code = Code(f"{code.at(ATOM)}.astype({KIND})")
             terms.append((negative, code))
@@ -247,12 +247,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Times) -> Code:
         if _is_negative(node):
-            rest = _without_sign(node)
-            code = self._aligned(rest, node.axes)
-            first = next((f for f in getattr(rest, "factors", ()) if not isinstance(f, nx.Value)), rest)
-            if _is_of_truth_values(rest):  # they have no negative in NumPy
-                code = Code(f"{code.at(ATOM)}.astype({KIND})")
-            return Code(f"-{code.at(UNARY if _is_of_truth_values(first) else PRODUCT)}", UNARY)
+            return Code(f"-{self._positive(node, node.axes).at(PRODUCT)}", UNARY)
         top: list[str] = []
         below: list[str] = []
         for factor in node.factors:
@@ -265,6 +260,16 @@ class NamedPrinter:
             else:
                 top.append(self._aligned(factor, node.axes).at(UNARY))
         return Code(" / ".join([" * ".join(top) or "1", *below]), PRODUCT)
+
+    def _positive(self, node: nx.Named, axes: nx.Axes) -> Code:
+        """The code of a term without its minus sign, which may stand before it; truth values have none in NumPy."""
+        rest = _without_sign(node)
+        code = self._aligned(rest, axes)
+        over = (f for f in getattr(rest, "factors", ()) if not isinstance(f, nx.Value) and not _is_written_otherwise(f))
+        first = next(over, rest)
+        if _is_of_truth_values(rest):
+            return Code(f"{code.at(ATOM)}.astype({KIND})")
+        return Code(code.at(UNARY)) if _is_of_truth_values(first) else code
 
     @_code.register
     def _(self, node: nx.Power) -> Code:
