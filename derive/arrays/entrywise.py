@@ -70,7 +70,9 @@ class Fusing:
         """Outermost parts come first, because a derivative multiplies a bracket that contains a quotient."""
         z = entry_of(expression)
         if z is not None and is_risky(expression):
-            return fuse(expression, z)
+            fused: Expr = fuse(expression, z)
+            if fused != expression:
+                return fused
         if isinstance(expression, Indexed) or not expression.args:
             return expression
         if isinstance(expression, Cases):
@@ -87,10 +89,12 @@ class Fusing:
         for factor in factors:
             groups.setdefault(entry_of(factor), []).append(factor)
         for entry, some in groups.items():
-            together = Mul(*some)
+            together = fused = Mul(*some)
             if entry is not None and entry_of(together) == entry and is_risky(together):
-                yield fuse(together, entry)
-            else:
+                fused = fuse(together, entry)
+            if fused != together:
+                yield fused
+            else:  # also where a number that is learned stands beside the entry
                 yield from (self._everywhere(factor, fuse) for factor in some)
 
     def _one(self, expression: Expr, z: Indexed) -> Expr:
