@@ -469,7 +469,7 @@ class Layers:
     def constants(self) -> None:
         t = self.source(0)
         i = self.indices(t)
-        z, c = t[tuple(i)], self.s.constant(self.name("c"), self.pick(0.25, 2, 1e-5, -1.5, 30))
+        z, c = t[tuple(i)], self.s.constant(self.name("c"), self.pick(0.25, 2, 0.02, -1.5, 30))
         size = self.pick(*(t.sizes or [self.sizes[0]]))
         self.state(i, self.pick(c * z, z / (1 + c**2), tanh(c * z), c + z / size, Max(c, z), z / sqrt(z**2 + c**2)))
 
