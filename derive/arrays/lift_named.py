@@ -115,6 +115,8 @@ class Lift:
         if len(by_axis) > 2:
             by_axis.sort(key=lambda pair: not pair[0].sample)
         places = tuple(place for _, place in by_axis)
+        if any(place.has(Indexed) and not nx.is_chosen(place) for place in places):
+            return self._moved(expression, tensor)
         chosen = {place: self.lay(place) for place in places if nx.is_chosen(place)}
         own: list[Index] = []
         for place in places:
@@ -122,6 +124,15 @@ class Lift:
         read = nx.Read(tuple(own), tensor, places, chosen)
         distinct = tuple(dict.fromkeys(own))
         return read if len(distinct) == len(own) else nx.Diagonal(distinct, read, tuple(own))
+
+    def _moved(self, entry: Indexed, tensor: Tensor) -> nx.Named:
+        """An entry at places that are entries of integer tensors plus something: a sum over all, of which one stays."""
+        moved = [place.has(Indexed) and not nx.is_chosen(place) for place in entry.indices]
+        new = [Index(f"place {len(self.order)} {n}", axis) for n, axis in enumerate(tensor.axes)]
+        at = tuple(i if m else p for i, p, m in zip(new, entry.indices, moved, strict=True))
+        deltas = [KroneckerDelta(i, p) for i, p, m in zip(new, entry.indices, moved, strict=True) if m]
+        bound = [i for i, m in zip(new, moved, strict=True) if m]
+        return self._contracted(bound, [self.lay(tensor[at])], deltas)
 
     @_node.register
     def _(self, expression: Add) -> nx.Named:

@@ -9,6 +9,7 @@ from forward_values import Values
 
 from derive.api import Derivation
 from derive.calculus.forward import ForwardPass
+from derive.statement.statement import Statement
 from derive.targets.named import in_axes, sizes
 from derive.targets.verify import loaded
 
@@ -18,7 +19,7 @@ CANCELLED = 1e-3
 
 
 def judge(derivation: Derivation, forward: ForwardPass) -> None:
-    """Check the module, and compare it with the forward pass as it was stated."""
+    """Check the module, and compare it and the text of the equations with the forward pass as it was stated."""
     report = derivation.check()
     assert report.passed, report.line()
     network: Any = loaded(derivation.numpy_target.readable.linked)
@@ -36,6 +37,8 @@ def judge(derivation: Derivation, forward: ForwardPass) -> None:
             return
         values = network.values(parameters, data)
         close(network.error(parameters, *data, values), stated.values[error], error)
+        written = Statement(derivation.equations()).forward_pass()
+        close(Values(written, arrays, counts).values[error], stated.values[error], f"{error} of the written text")
         slopes = network.differentiated(parameters, *data)
         if network.has_input_gradients:
             slopes |= network.sensitivities(parameters, *data)
