@@ -503,12 +503,17 @@ class StatementBuilder:
 
     # Promises.
 
-    def promise_sums_to_one(self, tensor: Entries, over: Index | None = None) -> None:
-        """Promise that data sum to 1 over an index, by default the first: the classes of a target, for instance."""
+    def promise_sums_to_one(self, tensor: Entries, over: Index | int | None = None) -> None:
+        """Promise that data sum to 1 over an index, by default the first: the classes of a target, for instance.
+
+        Instead of an index, the number of an axis may be given, counted from 1.
+        """
         axes = self._promised(tensor).axes
-        fits = [n for n, axis in enumerate(axes) if not axis.sample and (over is None or axis == over.axis)]
+        units = [n for n, axis in enumerate(axes) if not axis.sample]
+        fits = [n for n in units if over in (None, n + 1) or (isinstance(over, Index) and axes[n] == over.axis)]
         if not fits:
-            raise StatementError(f"no axis of {tensor.name} is one that {over} runs over: {tensor!r} has others")
+            said = f"number {over}" if isinstance(over, int) else f"one that {over} runs over"
+            raise StatementError(f"no axis of {tensor.name} is {said}: {tensor!r} has others")
         self._promise(SumsToOne(tensor.tensor, fits[0]))
 
     def promise_probabilities(self, tensor: Entries) -> None:

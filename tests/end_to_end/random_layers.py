@@ -461,7 +461,7 @@ class Layers:
             self.state(i, self.pick(z * log(x / (1 - x)), x * z + (1 - x) * z**2, asin(x) * z))
         elif i:
             over = self.number(0, len(i) - 1)
-            self.s.promise_sums_to_one(data, i[over])
+            self.s.promise_sums_to_one(data, over + 1)
             self.state([index for index in i if index != i[over]], self.s.sum(x * z, i[over]))
         else:
             self.state(i, x * z)
