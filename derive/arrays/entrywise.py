@@ -20,6 +20,8 @@ from sympy import (
     Expr,
     Function,
     Indexed,
+    Max,
+    Min,
     Mul,
     Pow,
     Sum,
@@ -112,13 +114,13 @@ class Fusing:
         return term if not inside or alone else self._product(term, z) or term
 
     def _product(self, product: Expr, z: Indexed) -> Expr | None:
-        """Fuse the factors that depend on the pre-activation; None if they contain a width."""
+        """Fuse the factors that depend on the pre-activation; None if they contain a width, or a maximum of several."""
         inside = [f for f in Mul.make_args(product) if f.has(z)]
         value = Mul(*inside)
         others = sorted(value.atoms(Indexed) - {z}, key=str)
         names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
         definition = opened(value).xreplace({z: X, **names})
-        if definition.free_symbols - {X, *names.values()}:
+        if definition.free_symbols - {X, *names.values()} or definition.has(Max, Min):
             return None
         function = self._named(definition, tuple(names.values()), value, z)
         return Mul(function(z, *others), *(f for f in Mul.make_args(product) if f not in inside))
