@@ -482,7 +482,7 @@ class _Backwards:
         more = len(psi) - waiting.factors
         psi += later
         for other, turn in self.waiting.items():
-            if turn.passages > waiting.passages:
+            if turn.factors > waiting.factors:
                 self.waiting[other] = turn._replace(factors=turn.factors + more)
         self.passages[waiting.passages] = replace(self.passages[waiting.passages], name=name)
 

@@ -239,7 +239,7 @@ class NamedPrinter:
         for term in node.terms:
             negative = _is_negative(term)
             code = self._positive(term, node.axes) if negative else self._aligned(term, node.axes)
-            if _is_of_truth_values(term):  # NumPy would join them by "or"
+            if not negative and _is_of_truth_values(term):  # NumPy would join them by "or"
                 code = Code(f"{code.at(ATOM)}.astype({KIND})")
             terms.append((negative, code))
         return joined(terms)
