@@ -586,7 +586,7 @@ class Layers:
             return -over(at * (z - log(power)))
         if kind == 2:
             s.promise_probabilities(y)
-            p = 1 / (1 + exp(-z))
+            p = 1 / (1 + exp(-2 * tanh(z)))  # 1 - p has a value in floats
             return -over(at * log(p) + (1 - at) * log(1 - p))
         if kind == 3:
             return over(Abs(at - z))
