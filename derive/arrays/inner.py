@@ -34,9 +34,9 @@ class Inner:
     def named(self, equation: Equation) -> Equation:
         """Name every argument of a function of one number, unless it already is an entry, or a multiple of one.
 
-        An argument that contains a sum, a product or an extreme value over an index is kept, because it would be computed at each of its occurrences.
-        The argument of a logarithm is kept, because some rules rewrite it. A delta is named, because the rules hold
-        for any number in its place.
+        An argument that contains a sum, a product or an extreme value over an index is kept, because it would be
+        computed at each of its occurrences. The argument of a logarithm is kept, because some rules rewrite it. A delta
+        is named, because the rules hold for any number in its place.
         """
         functions = equation.expression.atoms(Function) - equation.expression.atoms(log, KroneckerDelta)
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]

@@ -345,9 +345,7 @@ class Lift:
         body = self.lay(expression.factors.function.xreplace(named))
         return nx.Others(body.axes, body, places)
 
-    def _at(
-        self, formula: Callable[[list[Index]], Expr], bound: Sequence[Index], places: Sequence[Expr]
-    ) -> nx.Named:
+    def _at(self, formula: Callable[[list[Index]], Expr], bound: Sequence[Index], places: Sequence[Expr]) -> nx.Named:
         """What a formula is at places that are no plain indices: the entries at all, put into these places."""
         new = [Index(f"place {len(self.order)} {n}", index.axis) for n, index in enumerate(bound)]
         return self._contracted(new, [self.lay(formula(new))], list(map(KroneckerDelta, new, places)))

@@ -96,7 +96,9 @@ class SumsToOne(Promise):
     def _is_part(self, part: Expr, index: Index) -> bool:
         """Whether a formula is an entry of the tensor at an index of the axis, and at the same place otherwise."""
         at = part.indices if isinstance(part, Indexed) and self._reads(part) else ()
-        return [n for n, place in enumerate(at) if index in place.free_symbols] == [self.axis] and at[self.axis] == index
+        return [n for n, place in enumerate(at) if index in place.free_symbols] == [self.axis] and at[
+            self.axis
+        ] == index
 
 
 @dataclass(frozen=True)

@@ -305,9 +305,7 @@ class Layers:
         i, axis = self.along(t)
         rest = [index for a, index in enumerate(i) if a != axis]
         mean = self.s.define(self.name("m"), tuple(rest), self.s.mean(t[tuple(i)], i[axis]))
-        size = self.s.define(
-            self.name("v"), tuple(rest), self.s.mean((t[tuple(i)] - mean[tuple(rest)]) ** 2, i[axis])
-        )
+        size = self.s.define(self.name("v"), tuple(rest), self.s.mean((t[tuple(i)] - mean[tuple(rest)]) ** 2, i[axis]))
         eps = self.s.constant(self.name("c"), 0.1) if self.chance(0.5) else Rational(1, 10)
         self.state(i, (t[tuple(i)] - mean[tuple(rest)]) / sqrt(size[tuple(rest)] + eps))
 

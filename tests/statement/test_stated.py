@@ -363,6 +363,23 @@ def test_cases_may_stand_in_reductions_in_sums_and_in_conditions():
     derive(s).check().require()
 
 
+def test_a_promise_names_its_axis_by_number_where_two_have_one_size():
+    text = """
+        size k = 3
+        input p[k, k]
+        target y[3]
+        parameter w[k]
+        promise sums_to_one p over axis 2
+        q[i] = sum(p[i, j] * w[j], j)
+        E = sum((q[i] - y[i])**2, i)
+    """
+    s = Statement(text)
+    assert [promise.axis for promise in s.forward_pass().promises] == [1]
+    assert "promise sums_to_one p over axis 2" in derive(s).equations()
+    with pytest.raises(StatementError, match="no axis of p is number 5"):
+        Statement(text.replace("axis 2", "axis 5"))
+
+
 def test_a_parameter_that_only_a_sign_reads_is_refused():
     g = begun()
     z = g.s.define("z", g.r, sign(g.s.sum(g.V[g.r, g.i] * g.b[g.i], g.i)) + g.s.sum(g.W[g.i, g.j] * g.x[g.j], g.i, g.j))
