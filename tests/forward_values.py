@@ -53,6 +53,7 @@ from derive.calculus.extremes import Extreme
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Axis, Equation, Index, Tensor
+from derive.calculus.products import ProductOver
 
 Array = np.ndarray[Any, Any]
 TINY = 1e-30
@@ -87,6 +88,7 @@ class _Formula:
             Mul: lambda e: math.prod(map(self.number, e.args), start=np.asarray(1.0 + 0j)),
             Sum: self._sum,
             Extreme: self._extreme,
+            ProductOver: self._product,
             Indexed: self._entry,
             KroneckerDelta: self._delta,
             Elementwise: lambda e: self._applied(e),
@@ -111,7 +113,7 @@ class _Formula:
     def _entry(self, entry: Indexed) -> Array:
         name = entry.base.label.name
         along = zip(entry.indices, self.axes.get(name, ()), strict=False)
-        if all(i.is_Integer or (isinstance(i, Index) and i.axis == axis) for i, axis in along):
+        if all(isinstance(i, Index) and i.axis == axis for i, axis in along):
             return self._laid(self.values[name], list(entry.indices))
         return self._read(self.values[name], entry.indices, self.axes[name])
 
@@ -132,15 +134,22 @@ class _Formula:
         chosen = np.take_along_axis(flat, best[..., None], -1)[..., 0]
         return np.expand_dims(chosen, tuple(sorted(axes)))
 
+    def _product(self, product: ProductOver) -> Array:
+        value = self.number(product.function)
+        axes = [self.places[index] + 1 for index in product.bound]
+        counts = [length(index.axis.extent, self.sizes) for index in product.bound]
+        value = np.broadcast_to(value, np.broadcast_shapes(value.shape, self._spread(axes, counts)))
+        return value.prod(axis=tuple(axes), keepdims=True)
+
+    def _spread(self, axes: Sequence[int], counts: Sequence[int]) -> tuple[int, ...]:
+        """A shape with these lengths along the axes, and 1 along others."""
+        return tuple(dict(zip(axes, counts, strict=True)).get(n, 1) for n in range(len(self.places) + 1))
+
     def _laid(self, array: Array, indices: Sequence[Expr]) -> Array:
         """An array with a first axis of movements, its other axes where its indices run."""
-        for n in reversed(range(len(indices))):
-            if not isinstance(indices[n], Index):
-                array = np.take(array, int(indices[n]) - 1, axis=n + 1)
-        left = [i for i in indices if isinstance(i, Index)]
-        distinct = list(dict.fromkeys(left))
+        distinct = list(dict.fromkeys(indices))
         letters = {i: n + 1 for n, i in enumerate(distinct)}
-        array = np.einsum(array, [0, *(letters[i] for i in left)], [0, *(letters[i] for i in distinct)])
+        array = np.einsum(array, [0, *(letters[i] for i in indices)], [0, *(letters[i] for i in distinct)])
         order = sorted(range(len(distinct)), key=lambda n: self.places[distinct[n]])
         array = array.transpose([0, *(n + 1 for n in order)])
         shape = [array.shape[0], *([1] * len(self.places))]

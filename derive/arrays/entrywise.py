@@ -20,6 +20,8 @@ from sympy import (
     Expr,
     Function,
     Indexed,
+    Max,
+    Min,
     Mul,
     Pow,
     Sum,
@@ -70,7 +72,9 @@ class Fusing:
         """Outermost parts come first, because a derivative multiplies a bracket that contains a quotient."""
         z = entry_of(expression)
         if z is not None and is_risky(expression):
-            return fuse(expression, z)
+            fused: Expr = fuse(expression, z)
+            if fused != expression:
+                return fused
         if isinstance(expression, Indexed) or not expression.args:
             return expression
         if isinstance(expression, Cases):
@@ -87,10 +91,12 @@ class Fusing:
         for factor in factors:
             groups.setdefault(entry_of(factor), []).append(factor)
         for entry, some in groups.items():
-            together = Mul(*some)
+            together = fused = Mul(*some)
             if entry is not None and entry_of(together) == entry and is_risky(together):
-                yield fuse(together, entry)
-            else:
+                fused = fuse(together, entry)
+            if fused != together:
+                yield fused
+            else:  # also where a number that is learned stands beside the entry
                 yield from (self._everywhere(factor, fuse) for factor in some)
 
     def _one(self, expression: Expr, z: Indexed) -> Expr:
@@ -108,13 +114,13 @@ class Fusing:
         return term if not inside or alone else self._product(term, z) or term
 
     def _product(self, product: Expr, z: Indexed) -> Expr | None:
-        """Fuse the factors that depend on the pre-activation; None if they contain a width."""
+        """Fuse the factors that depend on the pre-activation; None if they contain a width, or a maximum of several."""
         inside = [f for f in Mul.make_args(product) if f.has(z)]
         value = Mul(*inside)
         others = sorted(value.atoms(Indexed) - {z}, key=str)
         names = {o: Symbol(f"y{n or ''}", real=True) for n, o in enumerate(others)}
         definition = opened(value).xreplace({z: X, **names})
-        if definition.free_symbols - {X, *names.values()}:
+        if definition.free_symbols - {X, *names.values()} or definition.has(Max, Min):
             return None
         function = self._named(definition, tuple(names.values()), value, z)
         return Mul(function(z, *others), *(f for f in Mul.make_args(product) if f not in inside))

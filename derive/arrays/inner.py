@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 
-from sympy import Expr, Function, Indexed, Integer, KroneckerDelta, Sum, Symbol, log, preorder_traversal
+from sympy import Expr, Function, Indexed, Integer, KroneckerDelta, Symbol, log, preorder_traversal
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.rewriting import entries_of
 from derive.calculus.index import Equation, Index, Tensor
@@ -33,9 +34,9 @@ class Inner:
     def named(self, equation: Equation) -> Equation:
         """Name every argument of a function of one number, unless it already is an entry, or a multiple of one.
 
-        An argument that contains a sum is kept, because it would be computed at each of its occurrences.
-        The argument of a logarithm is kept, because some rules rewrite it. A delta is named, because the rules hold
-        for any number in its place.
+        An argument that contains a sum, a product or an extreme value over an index is kept, because it would be
+        computed at each of its occurrences. The argument of a logarithm is kept, because some rules rewrite it. A delta
+        is named, because the rules hold for any number in its place.
         """
         functions = equation.expression.atoms(Function) - equation.expression.atoms(log, KroneckerDelta)
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
@@ -66,7 +67,7 @@ class Inner:
         return self.equations[key].target[indices]
 
     def _is_to_name(self, argument: Expr) -> bool:
-        if not isinstance(argument, Expr) or argument.has(Sum):
+        if not isinstance(argument, Expr) or argument.has(ExprWithLimits):
             return False
         number, rest = argument.as_coeff_Mul()
         if isinstance(rest, Indexed) and abs(number) <= MOST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import singledispatchmethod
 from math import prod
 from typing import Any
@@ -115,6 +115,8 @@ class Lift:
         if tensor.samples_first:
             by_axis.sort(key=lambda pair: not pair[0].sample)
         places = tuple(place for _, place in by_axis)
+        if any(place.has(Indexed) and not nx.is_chosen(place) for place in places):
+            return self._moved(expression, tensor)
         chosen = {place: self.lay(place) for place in places if nx.is_chosen(place)}
         own: list[Index] = []
         for place in places:
@@ -122,6 +124,15 @@ class Lift:
         read = nx.Read(tuple(own), tensor, places, chosen)
         distinct = tuple(dict.fromkeys(own))
         return read if len(distinct) == len(own) else nx.Diagonal(distinct, read, tuple(own))
+
+    def _moved(self, entry: Indexed, tensor: Tensor) -> nx.Named:
+        """An entry at places that are entries of integer tensors plus something: a sum over all, of which one stays."""
+        moved = [place.has(Indexed) and not nx.is_chosen(place) for place in entry.indices]
+        new = [Index(f"place {len(self.order)} {n}", axis) for n, axis in enumerate(tensor.axes)]
+        at = tuple(i if m else p for i, p, m in zip(new, entry.indices, moved, strict=True))
+        deltas = [KroneckerDelta(i, p) for i, p, m in zip(new, entry.indices, moved, strict=True) if m]
+        bound = [i for i, m in zip(new, moved, strict=True) if m]
+        return self._contracted(bound, [self.lay(tensor[at])], deltas)
 
     @_node.register
     def _(self, expression: Add) -> nx.Named:
@@ -264,6 +275,11 @@ class Lift:
     def _place(self, value: Expr) -> nx.Named:
         if nx.is_chosen(value):
             return self.lay(value)
+        chosen = [term for term in Add.make_args(value) if term.has(Indexed)]
+        if chosen:  # entries of integer tensors, and what is added to them
+            entries = [self._times(number, [self.lay(e)]) for number, e in (t.as_coeff_Mul() for t in chosen)]
+            terms = (self._place(value - Add(*chosen)), *entries)
+            return nx.Plus(self._union(terms), terms)
         return nx.Place(self.sorted(nx.axes_of(value)), value, {})
 
     def _summed(self, bound: list[Index], arrays: list[nx.Named]) -> nx.Named:
@@ -344,10 +360,15 @@ class Lift:
     def _(self, expression: ProductOfOthers) -> nx.Named:
         bound, places = expression.factors.bound, expression.places
         if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
-            raise nx.NamedError(f"{expression} leaves out a place that is no plain index")
+            return self._at(lambda new: ProductOfOthers(expression.factors, *new), bound, places)
         named = dict(zip(bound, places, strict=True))
         body = self.lay(expression.factors.function.xreplace(named))
         return nx.Others(body.axes, body, places)
+
+    def _at(self, formula: Callable[[list[Index]], Expr], bound: Sequence[Index], places: Sequence[Expr]) -> nx.Named:
+        """What a formula is at places that are no plain indices: the entries at all, put into these places."""
+        new = [Index(f"place {len(self.order)} {n}", index.axis) for n, index in enumerate(bound)]
+        return self._contracted(new, [self.lay(formula(new))], list(map(KroneckerDelta, new, places)))
 
     def _extreme(self, kind: str, body: Expr, bound: tuple[Index, ...]) -> nx.Named:
         laid = self.lay(body)
@@ -357,7 +378,7 @@ class Lift:
     def _(self, expression: Selected) -> nx.Named:
         bound, places = expression.extreme.bound, expression.places
         if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
-            raise nx.NamedError(f"{expression} tests a place that is no plain index")
+            return self._at(lambda new: Selected(expression.extreme, *new), bound, places)
         named = dict(zip(bound, places, strict=True))
         body = self.lay(expression.extreme.function.xreplace(named))
         return nx.First(body.axes, expression.extreme.sign, body, places)

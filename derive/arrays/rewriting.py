@@ -12,7 +12,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import permutations
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expand, log
+from sympy import Add, Dummy, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expand, log
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.along import NODES, Along
@@ -118,16 +118,44 @@ class _Powers:
 
 def _powers(total: Expr) -> _Powers | None:
     """Match a sum of weighted exponentials over one axis; None for anything else."""
+    total = _with_numbers(total)
     if not isinstance(total, Sum) or len(total.limits) != 1:
         return None
     index = total.limits[0][0]
     factors = Mul.make_args(total.function)
     exponents = [f for f in factors if isinstance(f, exp) and index in f.free_symbols]
     if len(exponents) != 1:
-        return None
+        return _Powers(log(total.function), Integer(1), index, Integer(1)) if _adds_powers(total) else None
     others = [f for f in factors if f is not exponents[0]]
     weight = Mul(*(f for f in others if index in f.free_symbols))
     return _Powers(exponents[0].args[0], weight, index, Mul(*(f for f in others if index not in f.free_symbols)))
+
+
+def _with_numbers(value: Expr) -> Expr:
+    """Write n + sum exp(z_j), over n entries, as sum (1 + exp(z_j))."""
+    if not isinstance(value, Add):
+        return value
+    totals = [t for t in value.args if isinstance(t, Sum) and len(t.limits) == 1]
+    rest = value - Add(*totals)
+    if len(totals) != 1 or not rest.is_positive or rest.has(Indexed):
+        return value
+    (total,) = totals
+    return Sum(total.function + rest / total.limits[0][0].axis.extent, *total.limits)
+
+
+def _adds_powers(total: Expr) -> bool:
+    """Whether what is summed is a positive sum of exponentials and numbers of one entry, such as 1 + exp(z_j)."""
+    if not isinstance(total, Sum) or len(total.limits) != 1:
+        return False
+    body = total.function
+    entries = {e: Dummy(real=True) for e in body.atoms(Indexed)}
+    return (
+        len(entries) == 1
+        and isinstance(body, Add)
+        and all(e.has(total.limits[0][0]) for e in entries)
+        and any(isinstance(f, exp) for term in body.args for f in Mul.make_args(term))
+        and bool(body.xreplace(entries).is_positive)
+    )
 
 
 def shift(product: Expr) -> Expr:
@@ -152,6 +180,11 @@ def shift(product: Expr) -> Expr:
             if changed is not None:
                 kept = [f for f in rest if f is not other]
                 return shift(Mul(*kept, changed, base ** (power + sign), found.number**-sign))
+        if power < 0 and _adds_powers(whole := _with_numbers(base)):
+            for k in sorted(indices_of(Mul(*rest)), key=str):
+                own = whole.function.xreplace({found.index: k})
+                if k.axis == found.index.axis and not own.atoms(Indexed).isdisjoint(Mul(*rest).atoms(Indexed)):
+                    return shift(Mul(*rest, 1 / own, found.share(k), base ** (power + 1)))
     return product
 
 

@@ -101,7 +101,7 @@ def stable_form(definition: Expr, proved: bool = True) -> StableForm:
 
     With ``proved=False`` the result may still cancel or overflow and has to be tried.
     """
-    plain = _guarded(_tails(definition))
+    plain = _guarded(_near_one(_tails(definition)))
     if definition.args == (X,):
         return StableForm(definition)
     rewritten = definition.rewrite([tanh, cosh, sinh], exp)
@@ -186,6 +186,14 @@ def _tails(expression: Expr) -> Expr:
         return sum_
 
     return expression.replace(lambda e: isinstance(e, Add) and e.has(erf, cos), joined)
+
+
+def _near_one(expression: Expr) -> Expr:
+    """Write log(1 + u) as log1p(u), which is exact where u is small."""
+    return expression.replace(
+        lambda e: isinstance(e, log) and isinstance(e.args[0], Add) and e.args[0].as_coeff_Add()[0] == 1,
+        lambda e: log1p(e.args[0] - 1),
+    )
 
 
 def _guarded(expression: Expr) -> Expr:

@@ -307,11 +307,20 @@ def _reached(
 
 def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]) -> None:
     reached = {e.wrt.name for es in _reached(forward, edges).values() for e in es}
+    read = {forward.error.target.name}
+    for equation in reversed(forward.equations):
+        if equation.target.name in read:
+            read |= {*symbols_read(equation.expression)}
     for what, tensors in (("parameter", forward.parameters), ("input", forward.variables)):
         idle = [t.name for t in tensors if t.name not in reached]
         if idle:
             several, them = ("s", "them") if len(idle) > 1 else ("", "it")
             what = f"{what}{several} {listed(idle)}"
+            if read.issuperset(idle):
+                raise StatementError(
+                    f"the error has the derivative 0 with respect to the {what}, wherever it has one, because only "
+                    f"signs, conditions, or terms that cancel read {them}: leave {them} out, or read {them} elsewhere"
+                )
             raise StatementError(
                 f"the error does not depend on the {what}: leave {them} out, or read {them} in an equation"
             )

@@ -152,13 +152,16 @@ def _solutions(term: Term) -> Iterator[tuple[Expr, Index, Expr]]:
 def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:
     """Whether a formula may take the place of an index.
 
-    With steps other than 1 it would read most entries in vain, and a maximum would be searched for at each of them:
-    what the delta says, to add each term in its place, takes fewer operations.
+    With steps other than 1 it may read most entries in vain, as that of a stride does, and unlike that of a dilation,
+    and a maximum would be searched for at each of them: what the delta says, to add each term in its place, takes
+    fewer operations.
     """
     form = affine(new)
     if form is None or len(form.terms) < 2:
         return True
-    return all(abs(step) == 1 for _, step in form.terms) and not any(
+    in_steps = all(abs(step) == 1 for _, step in form.terms)
+    reads_inside = bool((2 * old.axis.extent - (form.greatest - form.least + 1)).is_nonnegative)
+    return (in_steps or reads_inside) and not any(
         node.free_symbols & {old} for factor in factors for node in factor.atoms(Extreme, Selected, ProductOver)
     )
 

@@ -302,7 +302,7 @@ class Interpreter:
         """The first place of an extreme value, in the order of the bound indices, and all values at these places."""
         body = self._body(expression, at)
         count = len(expression.limits)
-        values = body.reshape(-1, *body.shape[count:])
+        values = body.reshape(math.prod(body.shape[:count]), *body.shape[count:])
         return np.argmax(expression.sign * self.arithmetic.real(values), axis=0), values
 
     @_value.register

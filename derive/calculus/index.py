@@ -326,6 +326,8 @@ def _rebuilt(node: Any, known: dict[Any, Any]) -> Any:
     if hasattr(node, "__dict__"):
         new.__dict__.update(node.__dict__)
     new._args, new._mhash = arguments, None
+    if hasattr(new, "_argset"):  # of And, Or, Max and Min, which SymPy traverses instead
+        new._argset = frozenset(arguments)
     return new
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from fractions import Fraction
 
-from sympy import Dummy, Expr, Indexed, Integer, Piecewise, Symbol, sympify
+from sympy import Dummy, Expr, Function, Indexed, Integer, Piecewise, Symbol, sympify
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.cases import Cases
@@ -67,7 +67,10 @@ class _Signs:
             return self._alike([expression.function])
         if isinstance(expression, Cases | Piecewise):
             return self._alike([value for value, _ in expression.args])
-        return expression.func(*map(self.plain, expression.args)) if expression.args else expression
+        made = expression.func(*map(self.plain, expression.args)) if expression.args else expression
+        if isinstance(made, Function) and made.is_extended_real is None:  # asin, where it has a value
+            return self._known.setdefault(expression, Dummy(real=True))
+        return made
 
     def _alike(self, expressions: list[Expr]) -> Expr:
         """A symbol with the sign that formulas have in common, which a sum or a product of them has, too."""

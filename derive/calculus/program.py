@@ -510,7 +510,11 @@ class _Backwards:
         later = psi[waiting.factors :]
         del psi[waiting.factors :]
         self.found[tensor.name], name = self._name(tensor, self.found[tensor.name], psi)
+        more = len(psi) - waiting.factors
         psi += later
+        for other, turn in self.waiting.items():
+            if turn.factors > waiting.factors:
+                self.waiting[other] = turn._replace(factors=turn.factors + more)
         self.passages[waiting.passages] = replace(self.passages[waiting.passages], name=name)
 
     def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Abs, Expr, Indexed, Integer, Mul, Pow, Sum, sign
+from sympy import Abs, Add, Expr, Indexed, Integer, Mul, Pow, Sum, exp, log, sign
 
-from derive.calculus.index import Equation, Tensor, put
+from derive.calculus.index import Equation, Index, Tensor, put
 from derive.calculus.roles import Role
 from derive.calculus.rules import PROMISE
 
@@ -54,8 +54,8 @@ class SumsToOne(Promise):
     axis: int = 0
 
     def rewrite(self, expression: Expr) -> Expr:
-        """Replace every such sum by 1."""
-        return expression.replace(self._matches, lambda _: Integer(1))
+        """Replace every such sum by 1, also in a sum of several terms."""
+        return expression.replace(self._matches, self._without)
 
     def kept(self, drawn: Any) -> Any:
         """Divide by the sums."""
@@ -78,13 +78,40 @@ class SumsToOne(Promise):
     def _matches(self, node: Expr) -> bool:
         if not isinstance(node, Sum) or len(node.limits) != 1:
             return False
-        index, body = node.limits[0][0], node.function
-        return (
-            isinstance(body, Indexed)
-            and self._reads(body)
-            and body.indices[self.axis] == index
-            and index.axis == self.tensor.axes[self.axis]
-        )
+        return any(self._is_share(term, node.limits[0][0]) for term in Add.make_args(node.function))
+
+    def _without(self, node: Sum) -> Expr:
+        """A sum without the terms that sum to one, and what they add up to."""
+        index = node.limits[0][0]
+        shares = [term for term in Add.make_args(node.function) if self._is_share(term, index)]
+        rest = node.function - Add(*shares)
+        ones = Add(*(Mul(*(f for f in Mul.make_args(t) if index not in f.free_symbols)) for t in shares))
+        return ones + (Sum(rest, *node.limits) if rest != 0 else 0)
+
+    def _is_share(self, term: Expr, index: Index) -> bool:
+        """Whether the sum of a term over an index is that of the entries, times what does not depend on the index."""
+        inside = [f for f in Mul.make_args(term) if index in f.free_symbols]
+        return len(inside) == 1 and index.axis == self.tensor.axes[self.axis] and self._is_part(inside[0], index)
+
+    def _is_part(self, part: Expr, index: Index) -> bool:
+        """Whether a formula is an entry of the tensor at an index of the axis, and at the same place otherwise."""
+        at = part.indices if isinstance(part, Indexed) and self._reads(part) else ()
+        return [n for n, place in enumerate(at) if index in place.free_symbols] == [self.axis] and at[
+            self.axis
+        ] == index
+
+
+@dataclass(frozen=True)
+class LogSharesToOne(SumsToOne):
+    """The knowledge that the exponentials of ``tensor`` sum to one along an axis."""
+
+    @property
+    def reason(self) -> str:
+        """The reason for a sum that is replaced."""
+        return "the exponentials of these entries sum to one"
+
+    def _is_part(self, part: Expr, index: Index) -> bool:
+        return isinstance(part, exp) and super()._is_part(part.args[0], index)
 
 
 def shares(equation: Equation) -> Iterator[SumsToOne]:
@@ -97,6 +124,7 @@ def shares(equation: Equation) -> Iterator[SumsToOne]:
     >>> [share.axis for share in shares(p)]
     [0]
     """
+    yield from _log_shares(equation)
     for factor in Mul.make_args(equation.expression):
         whole = 1 / factor
         if not isinstance(whole, Sum) or len(whole.limits) != 1:
@@ -106,6 +134,19 @@ def shares(equation: Equation) -> Iterator[SumsToOne]:
             is_free = index.axis == bound.axis and index not in whole.free_symbols
             if is_free and put(whole.function, {bound: index}) == part:
                 yield SumsToOne(equation.target, axis)
+
+
+def _log_shares(equation: Equation) -> Iterator[LogSharesToOne]:
+    """The axes along which the exponentials of a tensor sum to one: the logarithm of their sum is subtracted."""
+    for term in Add.make_args(equation.expression):
+        whole = (-term).args[0] if isinstance(-term, log) else None
+        if not isinstance(whole, Sum) or len(whole.limits) != 1:
+            continue
+        bound, part = whole.limits[0][0], exp(equation.expression - term)
+        for axis, index in enumerate(equation.indices):
+            is_free = index.axis == bound.axis and index not in whole.free_symbols
+            if is_free and put(whole.function, {bound: index}) == part:
+                yield LogSharesToOne(equation.target, axis)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, exp, expand_mul
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expand_mul
 
 from derive.calculus.deltas import renumbered, tidy
 from derive.calculus.index import Equation, Index, symbols_read, total
@@ -14,6 +15,8 @@ from derive.calculus.roles import Role
 from derive.calculus.rules import STATED, ZERO_SUM, Reason
 from derive.record import record
 
+#: The name of a tensor, and the free indices at which it is read.
+_Entry = tuple[str, tuple[Index | None, ...]]
 #: How far back the definitions are looked for that may prove that a sum is zero.
 _DEPTH = 3
 
@@ -187,9 +190,33 @@ def _is_linear(term: Expr) -> bool:
 
 
 def _places(equation: Equation, expression: Expr) -> Iterable[tuple[Expr, ...]]:
-    """The choices of indices of an expression for those of an equation."""
+    """The choices of indices of an expression for those of an equation with which they may share a factor.
+
+    All that the factor reads then is read by the expression, at the same free indices.
+    """
     known = sorted((s for s in expression.free_symbols if isinstance(s, Index)), key=str)
-    return product(*([k for k in known if k.axis == i.axis] for i in equation.indices))
+    read, factors = _entries_read(expression), _entries_of_factors(equation)
+    for at in product(*([k for k in known if k.axis == i.axis] for i in equation.indices)):
+        new: dict[Any, Any] = dict(zip(equation.indices, at, strict=True))
+        if any(all((n, tuple(new.get(i, i) for i in places)) in read for n, places in factor) for factor in factors):
+            yield at
+
+
+@lru_cache(maxsize=1024)
+def _entries_of_factors(equation: Equation) -> tuple[frozenset[_Entry], ...]:
+    return tuple(_entries_read(base) for base, _ in Factors.of(equation.expression).powers.values())
+
+
+@lru_cache(maxsize=1024)
+def _entries_read(expression: Expr) -> frozenset[_Entry]:
+    """The entries that an expression reads, by name and indices, without those that a sum binds, and without others."""
+    free = expression.free_symbols
+    entries = {
+        (e.base.label.name, tuple(i if isinstance(i, Index) and i in free else None for i in e.indices))
+        for e in expression.atoms(Indexed)
+    }
+    plain = {s.name for s in expression.free_symbols if isinstance(s, Symbol) and not isinstance(s, Index)}
+    return frozenset(entries | {(name, ()) for name in plain})
 
 
 def _as_stated(found: Factors, key: Expr, base: Expr) -> Factors:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sympy import Add, Dummy, Expr, Function, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Piecewise, Sum, Symbol
 
+from derive.calculus import extremes, products
 from derive.calculus.cases import Cases
+from derive.calculus.extremes import Extreme
 from derive.calculus.functions import STOP, slope_in
-from derive.calculus.products import ProductOver, slope_of
+from derive.calculus.products import ProductOver
 
 
 class InOrder(Expr):  # type: ignore[misc]  # SymPy's Expr carries no types
@@ -48,7 +50,9 @@ def _slope(expression: Expr, entry: Expr, symbol: Symbol) -> Expr:
     if isinstance(expression, Sum):
         return Sum(_slope(expression.function, entry, symbol), *expression.limits)
     if isinstance(expression, ProductOver):
-        return slope_of(expression, lambda body: _slope(body, entry, symbol))
+        return products.slope_of(expression, lambda body: _slope(body, entry, symbol))
+    if isinstance(expression, Extreme):
+        return extremes.slope_of(expression, lambda body: _slope(body, entry, symbol))
     if isinstance(expression, Cases | Piecewise):
         return type(expression)(*((_slope(value, entry, symbol), condition) for value, condition in expression.args))
     return Add(*(_through(expression, n, entry, symbol) for n, a in enumerate(expression.args) if a.has(symbol)))

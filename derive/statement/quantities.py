@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sympy import Expr, SympifyError, sympify
+from sympy import ITE, Expr, SympifyError, sympify
 
 from derive.calculus.index import SAMPLE_AXIS, Axis, Index, Tensor, within
 from derive.text.errors import StatementError
@@ -24,6 +24,8 @@ def formula(value: Any, where: str) -> Expr:
     if not isinstance(found, Expr):
         said = shown(value) if isinstance(value, str | bool) or value is None else f"a {type(value).__name__}"
         raise StatementError(f"{where} is {said}, where a formula is expected, such as W[i, j]*x[j]")
+    if found.has(ITE):  # SymPy compares cases by it
+        found = found.replace(lambda e: isinstance(e, ITE), lambda e: e.to_nnf())
     return found
 
 

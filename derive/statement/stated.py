@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, preorder_traversal
 
 from derive.calculus.affine import affine, misses
+from derive.calculus.cases import with_cases
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
 from derive.calculus.forward import ForwardPass
@@ -244,7 +245,7 @@ class StatementBuilder:
 
     def _over(self, what: str, body: Any, indices: tuple[Index, ...]) -> Expr:
         """The formula that is reduced over indices, which it must read."""
-        reduced = formula(body, f"the argument of the {what}")
+        reduced = with_cases(formula(body, f"the argument of the {what}"))  # SymPy takes cases out of a sum
         if not indices:
             raise StatementError(f"the {what} of {reduced} has no index: name those that it runs over, such as i")
         for index in indices:
@@ -609,12 +610,17 @@ class StatementBuilder:
 
     # Promises.
 
-    def promise_sums_to_one(self, tensor: Entries, over: Index | None = None) -> None:
-        """Promise that data sum to 1 over an index, by default the first: the classes of a target, for instance."""
+    def promise_sums_to_one(self, tensor: Entries, over: Index | int | None = None) -> None:
+        """Promise that data sum to 1 over an index, by default the first: the classes of a target, for instance.
+
+        Instead of an index, the number of an axis may be given, counted from 1.
+        """
         axes = self._promised(tensor).axes
-        fits = [n for n, axis in enumerate(axes) if not axis.sample and (over is None or axis == over.axis)]
+        units = [n for n, axis in enumerate(axes) if not axis.sample]
+        fits = [n for n in units if over in (None, n + 1) or (isinstance(over, Index) and axes[n] == over.axis)]
         if not fits:
-            raise StatementError(f"no axis of {tensor.name} is one that {over} runs over: {tensor!r} has others")
+            said = f"number {over}" if isinstance(over, int) else f"one that {over} runs over"
+            raise StatementError(f"no axis of {tensor.name} is {said}: {tensor!r} has others")
         self._promise(SumsToOne(tensor.tensor, fits[0]))
 
     def promise_probabilities(self, tensor: Entries) -> None:

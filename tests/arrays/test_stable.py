@@ -9,6 +9,7 @@ import pytest
 from helpers import derivation, load
 from sympy import Expr, IndexedBase, Integer, Piecewise, Rational, Symbol, cos, exp, lambdify, log, sin, tanh
 
+from derive import Statement, derive
 from derive.arrays.exact import recognise
 from derive.arrays.rewriting import entries_of, opened
 from derive.arrays.stability import Stability
@@ -180,3 +181,26 @@ def test_cases_stay_in_the_sums_around_them():
     f = elementwise("f", Piecewise((1, X > 0), (exp(X), True)))
     value = total(a[j] * total(f(total(b[i, k] * a[k], k)) * b[j, i], i), j)
     assert opened(value, in_sums=True).free_symbols.isdisjoint({i, j, k})
+
+
+@pytest.mark.parametrize(
+    ("formula", "value", "slopes"),
+    [
+        ("log(sum(exp(log(1 + exp(z[i]))), i))", 900, (1800, 0, 0)),
+        ("log(sum(exp(-z[i]) + exp(z[i]), i))", 900 + math.log(2), (900 + math.log(2), 0, -900 - math.log(2))),
+    ],
+)
+def test_the_logarithm_of_a_sum_of_sums_of_exponentials_does_not_overflow(formula, value, slopes):
+    s = Statement(f"""
+        input x[2]
+        target y
+        parameter b[3], w
+        z[i] = w * b[i] * x[1]
+        o = {formula}
+        E = (y - o)**2
+    """)
+    module = load(derive(s).numpy())
+    parameters = {"b": np.array([[900.0], [450.0], [-900.0]]), "w": np.ones((1, 1))}
+    data = np.ones((2, 1)), np.zeros((1, 1))
+    assert np.allclose(module.forward(parameters, data[0]), value)
+    assert np.allclose(module.gradients(parameters, *data)["b"].ravel(), slopes, atol=1e-9)

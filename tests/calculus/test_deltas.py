@@ -7,6 +7,7 @@ import pytest
 from helpers import axis
 from sympy import Add, Expr, Integer, KroneckerDelta, Mul, Sum, Symbol, exp, symbols
 
+from derive import Statement, derive
 from derive.calculus.deltas import ContractionError, Term, contract, expand, tidy
 from derive.calculus.evaluate import Interpreter
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor, delta, total
@@ -161,3 +162,21 @@ def test_a_delta_of_an_index_with_a_single_place_is_known():
     one = Index("one", axis(1))
     assert summed(delta(one, Integer(1)) * A[I3,]) == A[I3,]
     assert summed(delta(one, Integer(2)) * A[I3,]) == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "size", "contracted"), [("p + 2*r - 4", 6, True), ("2*p + r - 2", 3, False), ("p + r - 1", 6, True)]
+)
+def test_the_delta_of_a_dilation_is_contracted_and_that_of_a_stride_kept(place, size, contracted):
+    """What takes the place of an index reads few entries in vain, or too many."""
+    s = Statement(f"""
+        size q = {size}
+        input x[6]
+        target y
+        parameter K[3]
+        o[p in q] = sum(K[r] * x[{place}], r)
+        E = sum((y - o[p])**2, p)
+        gradient x
+    """)
+    slope = next(st for st in derive(s).program.stage("gradient") if st.target.name == "dE_dx")
+    assert slope.equation.expression.has(KroneckerDelta) != contracted

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import Abs, sign, sqrt
+from sympy import Abs, exp, log, sign, sqrt
 
 from derive import Statement, derive
-from derive.calculus.index import Axis, Index, Tensor, total
-from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne, kept
+from derive.calculus.index import Axis, Equation, Index, Tensor, total
+from derive.calculus.promises import LogSharesToOne, Mask, Positive, Probabilities, SumsToOne, kept, shares
 
 UNITS, MORE = Axis(3), Axis(4)
 ROW, COLUMN = Index("i", UNITS), Index("j", MORE)
@@ -23,6 +23,9 @@ ENTRY, OTHER = W[ROW, COLUMN], V[ROW, COLUMN]
         (Probabilities(W), Abs(ENTRY), ENTRY),
         (Mask(W), ENTRY**2 + sqrt(ENTRY) + Abs(ENTRY) + 1 / ENTRY + OTHER**2, 3 * ENTRY + 1 / ENTRY + OTHER**2),
         (SumsToOne(W, 1), total(ENTRY, COLUMN) + total(ENTRY, ROW), 1 + total(ENTRY, ROW)),
+        (SumsToOne(W, 1), total(OTHER - 3 * ENTRY, COLUMN), total(OTHER, COLUMN) - 3),
+        (SumsToOne(W, 1), total(OTHER * ENTRY, COLUMN), total(OTHER * ENTRY, COLUMN)),
+        (LogSharesToOne(W, 1), total(exp(ENTRY) * OTHER + exp(ENTRY), COLUMN), total(exp(ENTRY) * OTHER, COLUMN) + 1),
     ],
 )
 def test_a_promise_shortens_what_it_is_about(promise, expression, expected):
@@ -65,3 +68,11 @@ def test_sums_that_are_one_are_found(error, slope):
     derivation = derive(Statement(text))
     assert derivation.summary()[-1] == f"Ψ_z = 1/m ({slope})"
     derivation.check().require()
+
+
+def test_the_exponentials_of_a_log_softmax_sum_to_one():
+    other = Index("k", MORE)
+    value = ENTRY - log(total(exp(W[ROW, other]), other))
+    found = [*shares(Equation(V, (ROW, COLUMN), value))]
+    assert [(type(p), p.axis) for p in found] == [(LogSharesToOne, 1)]
+    assert not [*shares(Equation(V, (ROW, COLUMN), 2 * value))]

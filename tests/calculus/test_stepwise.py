@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sympy import Integer, Symbol, exp, log, simplify, sqrt, tanh
 
+from derive import Statement, derive
 from derive.calculus.deltas import tidy
 from derive.calculus.functions import X, derivative, elementwise, steepest
 from derive.calculus.index import Axis, IndexSupply, Tensor, total
@@ -59,3 +60,8 @@ def test_sums_that_differ_in_the_names_of_their_indices_cancel():
     nested = total(z[i,] * total(z[j,], j), i) - total(z[k,] * total(z[i,], i), k)
     assert tidy(nested) == 0
     assert tidy(3 * first - second) in (2 * first, 2 * second)
+
+
+def test_the_documents_of_a_maximum_inside_a_function_are_written():
+    s = Statement("input x[3]\n target y\n parameter w[3], a\n q = tanh(a * max(w[i] * x[i], i))\n E = (y - q)**2")
+    assert "max" in derive(s).latex(detail="exhaustive")

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import load, off
-from sympy import exp, log, sqrt, tanh
+from sympy import Piecewise, exp, log, sign, sqrt, tanh
 
 from derive import SAMPLE_AXIS, ForwardPass, Network, SpecError, Statement, StatementError, derive
 from derive.calculus.index import SAMPLES, total
@@ -350,6 +350,42 @@ def test_a_wrong_gradient_of_an_input_is_found():
     source = derive(with_gradient()).numpy_target.rendered.linked
     assert check_gradients(loaded(source), None).right
     assert not check_gradients(loaded(source.replace("dE_dx = ", "dE_dx = 2 * ")), None).right
+
+
+def test_cases_may_stand_in_reductions_in_sums_and_in_conditions():
+    """SymPy takes cases out of a reduction together with its index, and compares them by a node of its own."""
+    g = begun()
+    s, i, j, r = g.s, g.i, g.j, g.r
+    t = s.define("t", r, s.sum(s.max(Piecewise((g.W[i, j] * g.x[j], g.x[j] > 0), (g.b[i], True)), j) * g.V[r, i], i))
+    u = Piecewise((2 * t[r], t[r] > 0), (t[r] / 2, True))
+    o = s.define("o", r, Piecewise((u, u > 1), (tanh(u), True)))
+    s.error(s.mean((g.y[r] - o[r]) ** 2, r))
+    derive(s).check().require()
+
+
+def test_a_promise_names_its_axis_by_number_where_two_have_one_size():
+    text = """
+        size k = 3
+        input p[k, k]
+        target y[3]
+        parameter w[k]
+        promise sums_to_one p over axis 2
+        q[i] = sum(p[i, j] * w[j], j)
+        E = sum((q[i] - y[i])**2, i)
+    """
+    s = Statement(text)
+    assert [promise.axis for promise in s.forward_pass().promises] == [1]
+    assert "promise sums_to_one p over axis 2" in derive(s).equations()
+    with pytest.raises(StatementError, match="no axis of p is number 5"):
+        Statement(text.replace("axis 2", "axis 5"))
+
+
+def test_a_parameter_that_only_a_sign_reads_is_refused():
+    g = begun()
+    z = g.s.define("z", g.r, sign(g.s.sum(g.V[g.r, g.i] * g.b[g.i], g.i)) + g.s.sum(g.W[g.i, g.j] * g.x[g.j], g.i, g.j))
+    g.s.error(g.s.mean((g.y[g.r] - z[g.r]) ** 2, g.r))
+    with pytest.raises(StatementError, match="has the derivative 0 with respect to the parameters b and V, wherever"):
+        derive(g.s)
 
 
 def test_an_input_that_the_error_does_not_read_has_no_gradient():

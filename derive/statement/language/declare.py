@@ -98,9 +98,9 @@ class Declarations(Names):
 
     def _promise(self, line: Promise) -> None:
         for name in line.tensors:
-            tensor, over = self._tensor(name), None
+            tensor, over = self._tensor(name), line.over if isinstance(line.over, int) else None
             if line.kind.name == "sums_to_one":
-                if line.over is not None:
+                if isinstance(line.over, Name):
                     size = self.size(line.over)
                     axis = size.axis if isinstance(size, Size) else None
                     over = None if axis is None else Index("i", axis)

@@ -54,11 +54,11 @@ class Option:
 
 @record
 class Promise:
-    """A promise about tensors; ``over`` is the size of the axis over which they sum to 1."""
+    """A promise about tensors; ``over`` is the size, or the number, of the axis over which they sum to 1."""
 
     kind: Name
     tensors: tuple[Name, ...]
-    over: Name | None
+    over: Name | int | None
     place: Place
 
 
@@ -386,8 +386,11 @@ def _promise(word: str, rest: Piece, place: Place) -> Line:
         )
     before, over, _ = names.text.partition(" over ")
     tensors = tuple(name_of(part, "the name of a tensor") for part in names.part(0, len(before)).split(","))
-    size = name_of(names.part(len(before) + len(over), len(names.text)), "the name of a size") if over else None
-    return Promise(Name(kind, rest.place), tensors, size, place)
+    where = names.part(len(before) + len(over), len(names.text))
+    word, number = where.word()
+    if word == "axis" and number.text.isdecimal():
+        return Promise(Name(kind, rest.place), tensors, int(number.text), place)
+    return Promise(Name(kind, rest.place), tensors, name_of(where, "the name of a size") if over else None, place)
 
 
 def _function(word: str, rest: Piece, place: Place) -> Line:

@@ -130,7 +130,9 @@ class _Writer:
         for promise in forward.promises:
             tensor = promise.tensor
             if isinstance(promise, SumsToOne):
-                over = f" over {self.size(tensor.axes[promise.axis])}" if promise.axis else ""
+                axis = tensor.axes[promise.axis]
+                named = not self.size(axis).isdecimal() and axis not in tensor.axes[: promise.axis]
+                over = f" over {self.size(axis) if named else f'axis {promise.axis + 1}'}" if promise.axis else ""
                 said.append(f"promise sums_to_one {self.name(tensor.name)}{over}")
             else:
                 said.append(f"promise {_PROMISES[type(promise)]} {self.name(tensor.name)}")

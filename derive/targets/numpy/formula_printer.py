@@ -184,10 +184,15 @@ def with_python(expression: Expr, arrays: Container[str] = ()) -> Expr:
     def of_numbers(node: Expr) -> bool:
         return not any(s.name in arrays for s in node.free_symbols)
 
-    rooted = expression.replace(lambda e: is_root(e) and of_numbers(e), lambda e: PythonRoot(e.base))
-    return rooted.replace(
-        lambda e: type(e) in _MATH and of_numbers(e), lambda e: PythonCall(Symbol(_MATH[type(e)]), *e.args)
-    )
+    def turned(node: Expr) -> Expr:
+        if is_root(node) and of_numbers(node):
+            return PythonRoot(turned(node.base))
+        arguments = [turned(a) for a in node.args]
+        if type(node) in _MATH and of_numbers(node):  # before SymPy sees its argument changed: erfc(-x) is 2 - erfc(x)
+            return PythonCall(Symbol(_MATH[type(node)]), *arguments)
+        return node if arguments == [*node.args] else node.func(*arguments)
+
+    return turned(expression)
 
 
 def is_root(expression: Expr) -> bool:

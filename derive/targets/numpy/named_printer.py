@@ -26,7 +26,7 @@ from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Cod
 from derive.targets.numpy.formula_printer import extreme_of, scalar, with_python
 
 #: The type of the numbers of a parameter.
-_KIND = "next(iter(parameters.values())).dtype"
+KIND = "next(iter(parameters.values())).dtype"
 
 
 @record
@@ -49,7 +49,7 @@ class NamedPrinter:
         reads = any(isinstance(part, nx.Read) for part in nx.walk(node))
         code = self._full(node, stored) if reads else self._made(node, stored)
         if reads and _is_of_truth_values(node):
-            code = Code(f"{code.at(ATOM)}.astype({_KIND})")
+            code = Code(f"{code.at(ATOM)}.astype({KIND})")
         if not target.axes and not isinstance(target, Slice):
             return code if target.role == "error" or target.is_number else Code(f"np.reshape({code.text}, (1, 1))")
         if not target.is_column:
@@ -73,9 +73,9 @@ class NamedPrinter:
         """The code of a right side that reads no array, with the type of numbers of the parameters."""
         sizes = ", ".join(self.size(i.axis) for i in axes)
         if isinstance(node, nx.Value) and axes:
-            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {_KIND})")
+            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {KIND})")
         code = self._full(node, axes)
-        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({_KIND})")
+        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({KIND})")
 
     def repeated(self, node: nx.Named) -> list[nx.Named]:
         """The parts whose code occurs more than once, each after the parts that it is made of."""
@@ -143,7 +143,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Ones) -> Code:
         sizes = ", ".join(self.size(i.axis) for i in node.axes)
-        return Code(f"np.ones(({sizes}{',' * (len(node.axes) == 1)}), {_KIND})")
+        return Code(f"np.ones(({sizes}{',' * (len(node.axes) == 1)}), {KIND})")
 
     @_code.register
     def _(self, node: nx.Read) -> Code:
@@ -237,9 +237,9 @@ class NamedPrinter:
         terms = []
         for term in node.terms:
             negative = _is_negative(term)
-            code = self._aligned(_without_sign(term) if negative else term, node.axes)
-            if _is_of_truth_values(term):  # NumPy would join them by "or"
-                code = Code(f"{code.at(ATOM)}.astype({_KIND})")
+            code = self._positive(term, node.axes) if negative else self._aligned(term, node.axes)
+            if not negative and _is_of_truth_values(term):  # NumPy would join them by "or"
+                code = Code(f"{code.at(ATOM)}.astype({KIND})")
             terms.append((negative, code))
         return joined(terms)
 
@@ -252,7 +252,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Times) -> Code:
         if _is_negative(node):
-            return Code(f"-{self._aligned(_without_sign(node), node.axes).at(PRODUCT)}", UNARY)
+            return Code(f"-{self._positive(node, node.axes).at(PRODUCT)}", UNARY)
         top: list[str] = []
         below: list[str] = []
         for factor in node.factors:
@@ -265,6 +265,16 @@ class NamedPrinter:
             else:
                 top.append(self._aligned(factor, node.axes).at(UNARY))
         return Code(" / ".join([" * ".join(top) or "1", *below]), PRODUCT)
+
+    def _positive(self, node: nx.Named, axes: nx.Axes) -> Code:
+        """The code of a term without its minus sign, which may stand before it; truth values have none in NumPy."""
+        rest = _without_sign(node)
+        code = self._aligned(rest, axes)
+        over = (f for f in getattr(rest, "factors", ()) if not isinstance(f, nx.Value) and not _is_written_otherwise(f))
+        first = next(over, rest)
+        if _is_of_truth_values(rest):
+            return Code(f"{code.at(ATOM)}.astype({KIND})")
+        return Code(code.at(UNARY)) if _is_of_truth_values(first) else code
 
     @_code.register
     def _(self, node: nx.Power) -> Code:
@@ -299,14 +309,18 @@ class NamedPrinter:
         for value, condition in reversed(list(zip(values, conditions, strict=True))):
             text = f"np.where({condition.text}, {value.text}, {text})"
         only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
-        return Code(f"{text}.astype({_KIND})" if only_numbers else text)
+        return Code(f"{text}.astype({KIND})" if only_numbers else text)
 
     @_code.register
     def _(self, node: nx.Compared) -> Code:
         parts = (node.left, node.right)
         codes = zip(parts, self._several(parts, node.axes), strict=True)
-        sides = [code.text if isinstance(part, nx.Value) else f"{code.at(ATOM)}.real" for part, code in codes]
+        sides = [code.text if self._is_plain(part) else f"{code.at(ATOM)}.real" for part, code in codes]
         return Code(f"{sides[0]} {node.sign} {sides[1]}", COMPARISON)
+
+    def _is_plain(self, node: nx.Named) -> bool:
+        """Whether a node is a number of Python."""
+        return isinstance(node, nx.Value) and {s.name for s in node.value.free_symbols}.isdisjoint(self.numbers)
 
     @_code.register
     def _(self, node: nx.Joined) -> Code:
@@ -320,7 +334,7 @@ class NamedPrinter:
     def _summed(self, node: nx.Named, axes: nx.Axes) -> str:
         """The code of what is summed; truth values become numbers, which NumPy would join by "or", or count."""
         code = self._aligned(node, axes)
-        return f"{code.at(ATOM)}.astype({_KIND})" if _is_of_truth_values(node) else code.text
+        return f"{code.at(ATOM)}.astype({KIND})" if _is_of_truth_values(node) else code.text
 
     def _along(self, node: nx.Reduced) -> str:
         """The argument ``axis``; none if all axes are reduced."""

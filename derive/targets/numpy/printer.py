@@ -16,7 +16,7 @@ from derive.record import record
 from derive.targets.names import Names, renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
 from derive.targets.numpy.formula_printer import absolute, extreme_of, scalar, with_python
-from derive.targets.numpy.named_printer import NamedPrinter, part_name
+from derive.targets.numpy.named_printer import KIND, NamedPrinter, part_name
 
 
 @record
@@ -143,9 +143,9 @@ class NumPyPrinter:
     @code.register
     def _(self, node: mx.Choice) -> Code:
         condition = self.code(node.condition)
-        arrays = (n for n in mx.walk(node.condition) if isinstance(n, mx.Array))
-        dtype = f"{self.names[next(arrays).tensor.name]}.dtype"
-        if _number(node.this) == 1 and _number(node.that) == 0:
+        array = next((n for n in mx.walk(node.condition) if isinstance(n, mx.Array)), None)
+        dtype = f"{self.names[array.tensor.name]}.dtype" if array else KIND
+        if array and _number(node.this) == 1 and _number(node.that) == 0:
             return Code(f"({condition.text}).astype({dtype})")
         chosen = Code(f"np.where({', '.join((condition.text, *(self.code(n).text for n in (node.this, node.that))))})")
         only_numbers = not mx.arrays_read(node.this) | mx.arrays_read(node.that)  # which would make int64 or float64
@@ -157,7 +157,9 @@ class NumPyPrinter:
         return Code(f"{self._real(node.left)} {node.sign} {self._real(node.right)}", COMPARISON)
 
     def _real(self, node: mx.Node) -> str:
-        return self.code(node).text if _number(node) is not None else f"{self.code(node).at(ATOM)}.real"
+        number = _number(node)
+        plain = number is not None and {s.name for s in number.free_symbols}.isdisjoint(self.numbers)
+        return self.code(node).text if plain else f"{self.code(node).at(ATOM)}.real"
 
     @code.register
     def _(self, node: mx.Connect) -> Code:
@@ -172,7 +174,7 @@ class NumPyPrinter:
     def _(self, node: mx.Repeat) -> Code:
         value, sides = self.code(node.of).text, self._sides(node)
         if not mx.arrays_read(node.of):  # a Python number has no dtype
-            return Code(f"np.full(({sides}), {value}, next(iter(parameters.values())).dtype)")
+            return Code(f"np.full(({sides}), {value}, {KIND})")
         return Code(f"np.broadcast_to({value}, ({sides}))")
 
     @code.register

@@ -163,9 +163,9 @@ class _Slopes:
     def rounding(self, name: str, direction: Array, slope: float) -> float:
         """How far a gradient and a slope change with the rounding of their terms.
 
-        The parameters are moved, and after the forward pass its tensors: where one
-        rounds to 1, say, no change of the parameters shows in it. It is measured up to
-        32 times, until a tenth of their distance is explained.
+        The parameters are moved, and after the forward pass its tensors and the data:
+        where one rounds to 1, say, no change of the parameters shows in it. It is
+        measured up to 32 times, until a tenth of their distance is explained.
         """
         gradient = self.exact[name]
         length, worst = float(np.sqrt(np.sum(direction**2))), 0.0
@@ -178,7 +178,8 @@ class _Slopes:
             values = _rounded(
                 self.network.values(moved, self.data, held=self.held), draw
             )
-            again = self.network.gradients(moved, *self.data, values)[name]
+            data = (_near(d, draw) if d.dtype.kind == "f" else d for d in self.data)
+            again = self.network.gradients(moved, *data, values)[name]
             turned = direction * (1 + 2.0**-46 * draw.uniform(-1, 1))
             measured = self.slopes(name, turned, moved)[0]
             far = float(np.max(np.abs(again - gradient)))
@@ -187,11 +188,13 @@ class _Slopes:
 
 
 def _rounded(arrays: Parameters, draw: np.random.Generator) -> Parameters:
-    """Arrays that differ by rounding: by up to 64 units in the last place."""
-    return {
-        name: value * (1 + 2.0**-46 * draw.uniform(-1, 1, np.shape(value)))
-        for name, value in arrays.items()
-    }
+    """Arrays that differ by rounding."""
+    return {name: _near(value, draw) for name, value in arrays.items()}
+
+
+def _near(value: Array, draw: np.random.Generator) -> Array:
+    """An array that differs by up to 64 units in the last place."""
+    return value * (1 + 2.0**-46 * draw.uniform(-1, 1, np.shape(value)))
 
 
 def sides_of_kinks(
