@@ -127,7 +127,9 @@ def test_each_layer_of_the_catalogue_is_used_or_refused(layer: str) -> None:
         network = Network((4, f"{layer}{given}", 2), activation="identity")
     except SpecError as error:
         assert f"{layer}(" in str(error) and "needs more than the units of the layer before" in str(error)
-        assert layer.startswith(("conv", "max_pool2d", "mean_pool2d", "attention", "multi_head", "transformer"))
+        assert layer.startswith(
+            ("conv", "max_pool2d", "mean_pool2d", "attention", "multi_head", "transformer", "rnn", "lstm", "gru")
+        )
     else:
         assert len(network.forward_pass().parameters) >= 2
 

@@ -294,11 +294,20 @@ class _Formula:
 
     def _sum(self, node: Any) -> tuple[str, int]:
         text = ""
-        for term in reading_order(node.args):
+        for term in self._in_order(node.args):
             less = subtracted(term)
             part = self.write(-term if less else term, _PRODUCT)
             text += f" - {part}" if less and text else f" + {part}" if text else f"-{part}" if less else part
         return text, _SUM
+
+    def _in_order(self, terms: Iterable[Expr]) -> list[Expr]:
+        """Terms as they are read; those of an index in the order of its letters, the number last."""
+        found = reading_order(terms)
+        if not all(term.is_number or (term.is_integer and not term.has(Indexed)) for term in found):
+            return found
+        places = {index: number for number, index in enumerate(self.letters)}
+        own = [min((places[i] for i in term.atoms(Index)), default=len(places)) for term in found]
+        return [term for _, term in sorted(zip(own, found, strict=True), key=lambda pair: pair[0])]
 
     def _product(self, node: Any) -> tuple[str, int]:
         number, rest = node.as_coeff_Mul()
