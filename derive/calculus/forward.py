@@ -82,8 +82,7 @@ class ForwardPass:
 
     def refreshed(self) -> ForwardPass:
         """The same forward pass, checked and in normal form."""
-        self.check()
-        return replace(self, **normal(self))
+        return replace(self, **normal(self, check(self)))
 
     def check(self) -> None:
         """Raise StatementError, a ValueError, for a statement that cannot be derived, printed and run."""
