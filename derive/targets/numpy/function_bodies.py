@@ -31,6 +31,7 @@ class Bodies:
         self.program = statements.program
         self.printer = statements.printer()
         self.averages = self.program.averages
+        self._lines: dict[int, tuple[ArrayAssign, Lines]] = {}
 
     def functions(self) -> dict[str, Lines]:
         """Return the bodies by the names of their functions; ``predicting`` is the forward pass without ``values``."""
@@ -73,7 +74,18 @@ class Bodies:
         return f"return {dict_code(found)}"
 
     def lines(self, statement: ArrayAssign) -> Lines:
-        """Return ``name = code  # (number)``, after the lines of the parts that it needs twice."""
+        """Return ``name = code  # (number)``, after the lines of the parts that it needs twice.
+
+        Each function has its own names for such parts.
+        """
+        if id(statement) in self._lines:
+            return self._lines[id(statement)][1]
+        printed = self._printed(statement)
+        if len(printed) == 1:
+            self._lines[id(statement)] = statement, printed  # it is kept, and with it its number
+        return printed
+
+    def _printed(self, statement: ArrayAssign) -> Lines:
         form, number = code_form(statement), f"  # ({statement.number})"
         parts: tuple[tuple[str, Code], ...] = ()
         if isinstance(form, mx.Formula):

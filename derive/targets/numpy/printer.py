@@ -213,7 +213,7 @@ class NumPyPrinter:
             name = free.fresh(part_name(part, node.equation.target.name))
             code, _ = printer.natural(part)
             parts.append((name, code))
-            printer.made[code.text] = name
+            printer.name(code, name)
         return tuple(parts), printer.whole(node.named, node.equation.indices, node.equation.target)
 
     @code.register
