@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import chain, count
@@ -203,17 +203,18 @@ class _Table:
         applied = self._applied(function)
         samples = next((x for x in _SAMPLES if x not in letters | self._extents), SAMPLES.name)
         taken |= self._reserved(applied) | self._widths(letters) | {samples}
+        others = {text(b) for sign in wanted.values() for b in (sign.entry, sign.one, sign.batch)}
         for tensor in self.plain:
             if tensor.name not in found:
                 own = (s for s in own_signs(self.set_, tensor.name) if text(s.entry) not in applied)
-                sign = next(s for s in own if self._is_free(tensor, s, taken, wanted.values()))
+                sign = next(s for s in own if self._is_free(tensor, s, taken, others))
                 found[tensor.name] = sign
                 taken |= self.looks(sign)
         found |= {name: self._of_slope(name, found[of]) for name, of in self.slopes.items()}
         used = frozenset(letter for sign in found.values() for letter in sign.letters)
-        others = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
+        roles = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
         error = self.program.stage("error")[-1].target
-        return Signs({**others, **found, **self._factors(found)}, used, function, _width(used), samples, error)
+        return Signs({**roles, **found, **self._factors(found)}, used, function, _width(used), samples, error)
 
     def _wanted(self, tensor: Tensor) -> Sign:
         return self._of_another(tensor) if self._by_role(tensor) else next(own_signs(self.set_, tensor.name))
@@ -248,12 +249,12 @@ class _Table:
         boxes = [scripted(self.set_, self.notation, b, sign.number) for b in (sign.entry, sign.one, sign.batch)]
         return frozenset({latex(b) for b in boxes} | {text(b) for b in boxes})
 
-    def _is_free(self, tensor: Tensor, sign: Sign, taken: set[str], wanted: Iterable[Sign]) -> bool:
+    def _is_free(self, tensor: Tensor, sign: Sign, taken: set[str], others: set[str]) -> bool:
+        """Whether no tensor has a sign, and none of the ``others`` that are wanted looks like a letter of its own."""
         if self.looks(sign) & taken:
             return False
         stem, _, below = text(sign.entry).rpartition("_")
         like_an_entry = below.isdigit() or len(below) == 1 or (len(below) == 2 and below.islower())
-        others = {text(b) for other in wanted for b in (other.entry, other.one, other.batch)}
         if stem in others and like_an_entry:
             return False
         return self.notation.derivative != "d" or self._is_no_differential(tensor, text(sign.entry), others)
