@@ -83,8 +83,11 @@ class Derivation(Runnable):
 
         The other arguments are those of an ``Edition``.
         """
+        from derive.formats import tex
+
         edition = Edition("tex", detail, only, label_prefix=label_prefix, numbers=numbers, exercises=exercises)
-        return self._text(edition, "document.tex" if standalone else "derivation.tex")
+        made = tex.standalone if standalone else tex.fragment
+        return made(self._manuscript(edition).document, edition.label_prefix)
 
     def markdown(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from typing import cast
 
 from sympy import Expr, Indexed, KroneckerDelta, Sum
 
@@ -55,7 +56,7 @@ class ArrayProgram(Program):
 
     def stage(self, *names: str) -> tuple[ArrayAssign, ...]:
         """The statements of the given stages, in order."""
-        return tuple(s for s in self.statements if s.stage in names)
+        return cast(tuple[ArrayAssign, ...], super().stage(*names))
 
 
 def lift_program(program: Program) -> ArrayProgram:

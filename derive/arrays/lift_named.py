@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import singledispatchmethod
 from math import prod
 from typing import Any
@@ -35,6 +35,7 @@ from derive.calculus.affine import affine, solved
 from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.extremes import Extreme, Selected
+from derive.calculus.form import of_axes, reused
 from derive.calculus.index import Equation, Index, Tensor, symbols_read
 from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.reading_order import reading_order
@@ -53,6 +54,16 @@ Target = tuple[Index, nx.Axes, Expr, nx.Named | None]
 
 def lift_named(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     """Return the array form of an equation's right side. Raises NamedError for a node that has none."""
+
+    def kind(name: str) -> Hashable:
+        tensor = tensors.get(name)
+        return tensor and (of_axes(tensor.axes), tensor.stored.role, tensor.places, tensor.samples_first)
+
+    own = of_axes(equation.target.axes), equation.target.samples_first
+    return reused(lambda: _lifted(equation, tensors), (lift_named, own, equation), kind, tensors=tensors)
+
+
+def _lifted(equation: Equation, tensors: Mapping[str, Tensor]) -> nx.Named:
     order = list(equation.indices)
     read = (t for name, t in tensors.items() if _reads(equation, name))
     deep = equation.target.samples_first or any(t.samples_first for t in read)

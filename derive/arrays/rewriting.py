@@ -20,7 +20,7 @@ from derive.arrays.equal import equal
 from derive.arrays.stable import difference_form
 from derive.calculus.cases import with_cases
 from derive.calculus.functions import Elementwise, X, elementwise, without_choices
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import SPELLED, Equation, Index, Tensor
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
 from derive.record import record
@@ -74,14 +74,14 @@ def spelled(expression: Expr) -> Expr:
             fresh = {}
             for index, *_ in node.limits:
                 depth += 1
-                fresh[index] = Index(f"_{depth}", index.axis)
+                fresh[index] = Index(f"{SPELLED}{depth}", index.axis)
             limits = [(fresh[i], *ends) for i, *ends in node.limits]
             return node.func(body.xreplace(fresh), *limits), depth
         parts = [renamed(a) if isinstance(a, Expr) else (a, 0) for a in node.args]
         new = [p for p, _ in parts]
         if isinstance(node, Along) and node.rule.reduces:  # it binds its index too
             depth = 1 + max(d for _, d in parts)
-            at = {node.args[-1]: Index(f"_{depth}", node.args[-1].axis)}
+            at = {node.args[-1]: Index(f"{SPELLED}{depth}", node.args[-1].axis)}
             return node.func(*(p.xreplace(at) for p in new)), depth
         return (node if new == list(node.args) else node.func(*new)), max(d for _, d in parts)
 

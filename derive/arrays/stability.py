@@ -25,6 +25,7 @@ from sympy import (
     Mul,
     Pow,
     Sum,
+    Symbol,
     expand_mul,
     factor_terms,
     log,
@@ -54,7 +55,7 @@ from derive.arrays.rewriting import (
 from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
 from derive.calculus.form import form_of, nameless, of_axes
 from derive.calculus.functions import Elementwise, X, elementwise
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, with_symbols
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
@@ -177,7 +178,7 @@ class Setting:
             value = everywhere(rule, value)
         return value
 
-    def form(self, equation: Equation) -> Hashable:
+    def form(self, equation: Equation) -> tuple[Hashable, tuple[Symbol, ...]]:
         """The form of a statement with the equations that rewriting may put in, and those of what these read.
 
         Of tensors farther away it counts only whether they are computed: they may have any value.
@@ -197,7 +198,7 @@ class Setting:
         near = {**opened, **{n: self.by_name[n] for n in sorted(inside & self.by_name.keys())}}
         far = set[str]().union(*(entries_of(e.expression) for e in near.values())) - near.keys()
         computed = tuple(self.data.tensors[name].symbol for name in sorted(far & self.by_name.keys()))
-        return form_of((*near.values(), equation, computed), self._kind)[0]
+        return form_of((*near.values(), equation, computed), self._kind)
 
     def _kind(self, name: str) -> Hashable:
         """What else rewriting depends on; targets and numbers are themselves."""
@@ -269,8 +270,8 @@ class Stability:
         self._tensors = named.tensors
         self._titles: Titles = ()
         self._arguments: dict[Equation, Equation] = {}
-        #: The forms for which nothing better was found.
-        self._settled: set[tuple[str, Hashable]] = set()
+        #: What was found for a form and its symbols, unless it has a new function, which is named after its tensors.
+        self._known: dict[tuple[str, Hashable], tuple[Found, tuple[Symbol, ...]]] = {}
 
     def computed(self, statement: Assign) -> Computed:
         """Return the equation to compute for a statement; a scalar sum is treated summand by summand."""
@@ -281,13 +282,8 @@ class Stability:
         totals = _totals(stated)
         for total in totals or [stated.expression]:
             part = _summand(total) if totals else stated
-            form = (statement.stage, self.setting.form(part))
-            if form in self._settled:
-                continue
-            found = better(self.setting, part, statement.stage, titles)
-            if found.expression == part.expression:
-                self._settled.add(form)
-            else:
+            found = self._better(part, statement.stage, titles)
+            if found.expression != part.expression:
                 value, titles = found.expression, found.titles
                 changed = changed.xreplace({total: value if part is stated else Sum(value, *total.limits)})
                 needed = needed or found.needed
@@ -301,6 +297,18 @@ class Stability:
             return Computed(statement.equation)
         return Computed(value, needed)
 
+    def _better(self, part: Equation, stage: str, titles: Titles) -> Found:
+        """Find a better form, once for all statements of the same form."""
+        form, symbols = self.setting.form(part)
+        if (stage, form) in self._known:
+            known, own = self._known[stage, form]
+            value = with_symbols(known.expression, dict(zip(own, symbols, strict=True)))
+            return Found(value, titles, known.needed)
+        found = better(self.setting, part, stage, titles)
+        if _functions(found.expression) <= _functions(part.expression):
+            self._known[stage, form] = found, symbols
+        return found
+
     def _argument(self, equation: Equation) -> Equation:
         """The form of the argument of a function, as the equation of its name."""
         if equation not in self._arguments:
@@ -311,6 +319,11 @@ class Stability:
 
 def _as_stated(equation: Equation) -> Equation:
     return equation
+
+
+def _functions(expression: Expr) -> set[type]:
+    """The elementwise functions of an expression."""
+    return {type(function) for function in expression.atoms(Elementwise)}
 
 
 @record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from math import prod
 from types import MappingProxyType
 
@@ -11,6 +10,7 @@ from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Po
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
+from derive.calculus.form import Kind, reused
 from derive.calculus.index import SAMPLES, Equation, Index, IndexSupply, Tensor, symbols_read
 from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.program import Program
@@ -36,7 +36,17 @@ def multiplications(program: Program, *stages: str) -> Expr:
     read = _from_samples(program.inputs, (s.equation for s in program.statements))
     terms = (t for s in program.stage(*stages) for t in Add.make_args(s.equation.expression))
     counted = (t for t in terms if not alone or read & {*symbols_read(t)})
-    return _exact(sum((_within(t, ones, _lengths(t)) for t in counted), Integer(0)))
+    return _exact(sum((_of_term(t, ones) for t in counted), Integer(0)))
+
+
+def _of_term(term: Expr, ones: frozenset[str]) -> Expr:
+    """Count the multiplications in a term of an equation."""
+    return reused(lambda: _within(term, ones, _lengths(term)), (_of_term, term), _kind(ones))
+
+
+def _kind(ones: frozenset[str]) -> Kind:
+    """What the tensors are that a count distinguishes."""
+    return lambda name: name in ones or None
 
 
 def _from_samples(inputs: Iterable[Tensor], equations: Iterable[Equation]) -> set[str]:
@@ -169,10 +179,13 @@ def fan(edge: LocalDerivative, batch: bool = False) -> Expr:
     return prod((i.axis.extent for i in free), start=Integer(1))
 
 
-@lru_cache(maxsize=1024)
 def _factors(edge: LocalDerivative, ones: frozenset[str], batch: bool) -> Expr:
     """Count the factors that a local derivative contributes to a product; the factor 1 does not count."""
-    value = contract(edge.value, IndexSupply("cost")).replace(
+    return reused(lambda: _counted(edge.value, ones, batch), (_factors, edge.value, batch), _kind(ones))
+
+
+def _counted(derivative: Expr, ones: frozenset[str], batch: bool) -> Expr:
+    value = contract(derivative, IndexSupply("cost")).replace(
         lambda e: isinstance(e, KroneckerDelta), lambda _: Integer(1)
     )
     value = tidy(value if batch else value.xreplace({SAMPLES: Integer(1)}))

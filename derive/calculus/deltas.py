@@ -17,7 +17,7 @@ from derive.calculus.affine import affine, lies_on, misses, solved
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.form import reused
-from derive.calculus.index import Axis, Index, IndexSupply, put, total
+from derive.calculus.index import SPELLED, Axis, Index, IndexSupply, put, total
 from derive.calculus.products import ProductOver
 from derive.record import record
 
@@ -244,7 +244,7 @@ def renumbered(expression: Expr, depth: int = 0) -> Expr:
     if not isinstance(expression, Sum):
         return expression.func(*(renumbered(a, depth) for a in expression.args))
     bound = [limit[0] for limit in expression.limits]
-    names = {i: Index(f"_{depth + n}", i.axis) for n, i in enumerate(bound)}
+    names = {i: Index(f"{SPELLED}{depth + n}", i.axis) for n, i in enumerate(bound)}
     return total(renumbered(put(expression.function, names), depth + len(bound)), *names.values())
 
 

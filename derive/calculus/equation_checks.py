@@ -121,7 +121,7 @@ class EquationChecks:
     def _constant_parts(self, right: Expr, where: str) -> None:
         """Check subexpressions of constants and numbers only, such as c**90, which are computed separately."""
         values = self._constant_values
-        if not values:
+        if not {s.name for s in values}.intersection(symbols_read(right)):
             return
         plain = right.xreplace({s: Symbol(s.name, real=True) for s in right.atoms(Symbol) if not isinstance(s, Index)})
         for node in preorder_traversal(plain):

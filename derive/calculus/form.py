@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sympy import Basic, Symbol
 
-from derive.calculus.index import FIRST, Axis, Equation, Index, IndexSupply, Tensor, by_name, with_symbols
+from derive.calculus.index import FIRST, SPELLED, Axis, Equation, Index, IndexSupply, Tensor, by_name, with_symbols
 from derive.calculus.promises import Promise
 
 Result = TypeVar("Result")
 #: What else a result depends on, for each tensor by its name: its axes, for example.
 Kind = Callable[[str], Hashable]
 
-#: The results so far by their form, with the symbols that they were found for.
-_FOUND: dict[Hashable, tuple[Any, tuple[Symbol, ...]]] = {}
+#: The results so far by their form, with the symbols that they were found for, and the indices that are new in them.
+_FOUND: dict[Hashable, tuple[Any, tuple[Symbol, ...], tuple[Index, ...]]] = {}
 #: The largest number of results that are kept.
 MOST = 4096
 
@@ -43,11 +44,13 @@ def reused(
         found = find()
         if len(_FOUND) >= MOST:
             _FOUND.clear()
-        _FOUND[form] = found, symbols
+        _FOUND[form] = found, symbols, () if supply is None else _new_indices(found, symbols)
         return found
-    result, own = known
-    renaming = Renaming(dict(zip(own, symbols, strict=True)), supply, tensors or {})
-    renamed: Result = renaming.of(result)
+    result, own, made = known
+    new = dict(zip(own, symbols, strict=True))
+    if supply is not None:
+        new |= {index: supply.fresh(index.axis) for index in made}
+    renamed: Result = Renaming(new, tensors or {}).of(result)
     return renamed
 
 
@@ -64,7 +67,7 @@ def form_of(given: tuple[Any, ...], kind: Kind) -> tuple[Hashable, tuple[Symbol,
     number = {symbol: n for n, symbol in enumerate(order)}
     places = tuple(number[symbol] for shape in shapes for symbol in shape.symbols)
     kinds = tuple(_kind(symbol, kind) for symbol in order)
-    before = sum(symbol.name < FIRST for symbol in order)  # new indices come after these
+    before = tuple(sum(symbol.name < new for symbol in order) for new in (SPELLED, FIRST))  # new indices come after
     return (outline, places, kinds, before, tuple(_beginnings(order))), tuple(order)
 
 
@@ -91,10 +94,15 @@ class Shape:
         return isinstance(other, Shape) and self._tree == other._tree
 
 
+@lru_cache(maxsize=MOST)  # the same equations belong to many forms
+def _shape(expression: Basic) -> Shape:
+    return Shape(expression)
+
+
 def _outline(part: Hashable, shapes: list[Shape]) -> Hashable:
     """What is given with a shape for each expression; the shapes are added to a list."""
     if isinstance(part, Basic):
-        shape = Shape(part)
+        shape = _shape(part)
         shapes.append(shape)
         return shape
     if isinstance(part, tuple):
@@ -128,12 +136,16 @@ def nameless(promises: Iterable[Promise], name: str) -> tuple[Promise, ...]:
     return tuple(replace(p, tensor=replace(p.tensor, name="")) for p in promises if p.tensor.name == name)
 
 
-def _beginnings(order: list[Symbol]) -> Iterable[tuple[int, str]]:
-    """The names that begin with the one before: what follows it decides in which order longer texts are."""
+def _beginnings(order: list[Symbol]) -> Iterable[tuple[int, int]]:
+    """The names that begin with the one before: what follows it decides in which order longer texts are.
+
+    After the shorter name, such a text has a sign, and each of "(*+,-/", "[]^" and "{|}" is before or after all digits,
+    all capitals, "_" and all small letters.
+    """
     for n in range(1, len(order)):
         before, name = order[n - 1].name, order[n].name
         if name.startswith(before):
-            yield n, name[len(before) :]
+            yield n, sum(mark <= name[len(before) :] for mark in "0:A[_`a{")
 
 
 def axes_by_name(ranges: Mapping[str, tuple[Axis, ...]]) -> Kind:
@@ -144,33 +156,33 @@ def axes_by_name(ranges: Mapping[str, tuple[Axis, ...]]) -> Kind:
 class Renaming:
     """Puts symbols in for others that are in the same order, so that nothing is to be computed or sorted again."""
 
-    def __init__(self, new: dict[Symbol, Symbol], supply: IndexSupply | None, tensors: Mapping[str, Tensor]) -> None:
-        self._supply = supply
+    def __init__(self, new: dict[Symbol, Symbol], tensors: Mapping[str, Tensor]) -> None:
         self._tensors = tensors
         self._known: dict[Basic, Basic] = {**new}
 
-    def of(self, result: Any) -> Any:
-        """The result with the new names."""
-        if self._supply is not None:
-            found: set[Symbol] = set()
-            _indices(result, found)
-            for index in sorted(found.difference(self._known), key=by_name):
-                self._known[index] = self._supply.fresh(index.axis)
-        return self._renamed(result)
-
-    def _renamed(self, part: Any) -> Any:
+    def of(self, part: Any) -> Any:
+        """The result, or a part of it, with the new names."""
         if isinstance(part, Basic):
             return with_symbols(part, self._known)
         if isinstance(part, tuple):
-            return tuple(map(self._renamed, part))
+            return tuple(map(self.of, part))
         if isinstance(part, Tensor):
             return self._tensors[with_symbols(part.symbol, self._known).name]
+        if isinstance(part, dict):
+            return {self.of(key): self.of(value) for key, value in part.items()}
         if is_dataclass(part) and not isinstance(part, type | Axis):
-            return type(part)(*(self._renamed(getattr(part, field.name)) for field in fields(part)))
+            return type(part)(*(self.of(getattr(part, field.name)) for field in fields(part)))
         return part
 
 
-def _indices(part: Any, found: set[Symbol]) -> None:
+def _new_indices(result: Any, given: Iterable[Symbol]) -> tuple[Index, ...]:
+    """The indices of a result that are not among those given, in the order of their names."""
+    found: set[Index] = set()
+    _indices(result, found)
+    return tuple(sorted(found.difference(given), key=by_name))
+
+
+def _indices(part: Any, found: set[Index]) -> None:
     if isinstance(part, Basic):
         found |= part.atoms(Index)
     elif isinstance(part, tuple):

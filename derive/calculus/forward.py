@@ -83,8 +83,7 @@ class ForwardPass:
 
     def refreshed(self) -> ForwardPass:
         """The same forward pass, checked and in normal form."""
-        self.check()
-        parts = normal(self)
+        parts = normal(self, check(self))
         return replace(self, **{**parts, "equations": in_order(parts["equations"])})
 
     def check(self) -> None:

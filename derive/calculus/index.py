@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
+from operator import is_
 from typing import Any
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symbol, sympify
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.cache import cacheit
 
@@ -92,8 +93,8 @@ def _spelled(extent: Expr) -> str:
     return str(extent)
 
 
-#: What the names of new indices begin with.
-FIRST = "i"
+#: What the names of new indices begin with, and those of bound ones that are named by their depth.
+FIRST, SPELLED = "i", "_"
 
 
 class IndexSupply:
@@ -139,6 +140,19 @@ class Tensor:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", _as_tuple(self.axes))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or not isinstance(other, Tensor):
+            return self is other
+        return self.name == other.name and self._others == other._others
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def _others(self) -> tuple[object, ...]:
+        """All but the name, by which most tensors differ."""
+        return self.role, self.axes, self.layer, self.about, self.places
 
     @property
     def is_data(self) -> bool:
@@ -188,17 +202,30 @@ class Tensor:
     def __getitem__(self, indices: tuple[Expr, ...]) -> Expr:
         if len(indices) != len(self.axes):
             raise ValueError(f"{self.name} has {len(self.axes)} axes, not {len(indices)}")
-        return Entry(IndexedBase(self.symbol), *indices) if indices else self.symbol
+        return Entry(_base(self.symbol), *indices) if indices else self.symbol
+
+
+@cacheit  # type: ignore[untyped-decorator]  # SymPy's decorators carry no types
+def _base(label: Symbol) -> IndexedBase:
+    """What the entries of a tensor have in common."""
+    return IndexedBase(label)
 
 
 class Entry(Indexed):  # type: ignore[misc]  # SymPy's Indexed carries no types
-    """An entry of a tensor. Its construction is cached, unlike that of ``Indexed``."""
+    """An entry of a tensor. Its construction is cached, and it shares what is known of its base with all others.
 
-    @cacheit  # type: ignore[untyped-decorator]  # nor do its decorators
-    def __new__(cls, *arguments: Any) -> Entry:
+    ``Indexed`` deduces the same facts anew for each entry, and compares entries by these facts, too.
+    """
+
+    @cacheit  # type: ignore[untyped-decorator]
+    def __new__(cls, base: IndexedBase, *indices: Any) -> Entry:
         """Create the entry from its base and its indices."""
-        entry: Entry = super().__new__(cls, *arguments)
+        entry: Entry = Expr.__new__(cls, base, *map(sympify, indices))
+        entry._assumptions = base._assumptions
         return entry
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return tuple(self._args)
 
 
 @dataclass(frozen=True)
@@ -315,15 +342,18 @@ def with_symbols(expression: Any, known: dict[Any, Any]) -> Any:
 
 
 def _rebuilt(node: Any, known: dict[Any, Any]) -> Any:
-    arguments = tuple(with_symbols(argument, known) for argument in node.args)
-    if all(one is other for one, other in zip(arguments, node.args, strict=True)):
+    arguments = tuple([with_symbols(argument, known) for argument in node.args])
+    if all(map(is_, arguments, node.args)):
         return node
-    if isinstance(node, Indexed | IndexedBase):
+    if isinstance(node, IndexedBase):
+        return _base(*arguments)
+    if isinstance(node, Indexed):
         return node.func(*arguments)
-    new = object.__new__(type(node))
-    for slot in _slots(node.__class__):
+    new = object.__new__(node.__class__)
+    slots, more = _attributes(node.__class__)
+    for slot in slots:
         setattr(new, slot, getattr(node, slot))  # among them what is known of the node, which both then share
-    if hasattr(node, "__dict__"):
+    if more:
         new.__dict__.update(node.__dict__)
     new._args, new._mhash = arguments, None
     if hasattr(new, "_argset"):  # of And, Or, Max and Min, which SymPy traverses instead
@@ -332,9 +362,10 @@ def _rebuilt(node: Any, known: dict[Any, Any]) -> Any:
 
 
 @cache
-def _slots(kind: type) -> tuple[str, ...]:
-    """The attributes of a node that are not in its dictionary."""
-    return tuple({slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ())})
+def _attributes(kind: type) -> tuple[tuple[str, ...], bool]:
+    """The attributes of a node without its arguments and its hash, and whether it has more in a dictionary."""
+    slots = {slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ())}
+    return tuple(slots - {"_args", "_mhash", "__dict__", "__weakref__"}), kind.__dictoffset__ != 0
 
 
 def _apart(index: Index, taken: set[Expr]) -> Index:

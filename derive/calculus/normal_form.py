@@ -65,12 +65,15 @@ class Stated(Protocol):
         """All tensors by name."""
 
 
-def normal(forward: Stated) -> dict[str, Any]:
-    """Return the parts of a forward pass in normal form, as arguments of a ``ForwardPass``."""
+def normal(forward: Stated, equations: tuple[Equation, ...]) -> dict[str, Any]:
+    """Return the parts of a forward pass in normal form, as arguments of a ``ForwardPass``.
+
+    ``equations`` are its equations as ``exact`` gives them.
+    """
     names = {i.name for e in forward.equations for i in _indices(e)}
     supply = IndexSupply(taken=names | set(forward.tensors))
     return {
-        "equations": tuple(refreshed(equation, supply) for equation in exact(forward)),
+        "equations": tuple(refreshed(equation, supply) for equation in equations),
         "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == Role.TARGET)),
         "parameters": tuple(map(_plain, forward.parameters)),
         "constants": {name: exact_number(value) for name, value in forward.constants.items()},
@@ -98,8 +101,8 @@ def exact(forward: Stated) -> tuple[Equation, ...]:
         right = with_constants(with_cases(sympify(equation.expression)), constants)
         plain = (s for s in right.atoms(Symbol) if not isinstance(s, Index) and s not in extents)
         named = {s: symbols[s.name] for s in plain if s != symbols[s.name]}
-        right = with_fractions(right.xreplace(named) if named else right)
-        return replace(equation, target=_plain(equation.target), expression=right)
+        right = with_fractions(right)
+        return replace(equation, target=_plain(equation.target), expression=right.xreplace(named) if named else right)
 
     return tuple(map(one, forward.equations))
 

@@ -153,7 +153,7 @@ class Program:
         """The fields of the program by name."""
         return {f.name: getattr(self, f.name) for f in fields(Program)}
 
-    @property
+    @cached_property
     def sought(self) -> tuple[Tensor, ...]:
         """The inputs with respect to which the error is differentiated, too."""
         return tuple(s.target.about for s in self.stage("gradient") if s.target.about in self.inputs)
@@ -200,7 +200,14 @@ class Program:
 
     def stage(self, *names: str) -> tuple[Assign, ...]:
         """The statements of the given stages, in order."""
-        return tuple(s for s in self.statements if s.stage in names)
+        if names not in self._of_stages:
+            self._of_stages[names] = tuple(s for s in self.statements if s.stage in names)
+        return self._of_stages[names]
+
+    @cached_property
+    def _of_stages(self) -> dict[tuple[str, ...], tuple[Any, ...]]:
+        """The statements of the stages that have been asked for."""
+        return {}
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
@@ -498,8 +505,12 @@ class _Backwards:
     def _is_better_named(self, edge: LocalDerivative) -> bool:
         """Whether the equations are shorter with a name for the factor of a tensor than with its value."""
         plain = self.found[edge.of.name]
-        long = self._derivative(edge.wrt)[0].value.count_ops()
         factor = self._factor(edge.of)
+        given = (_Backwards._is_shorter, edge.of.name in self.shared, plain.indices, plain.value, factor.symbol)
+        return reused(lambda: self._is_shorter(edge, plain, factor), (*given, *self._read(edge.wrt)), self._kind)
+
+    def _is_shorter(self, edge: LocalDerivative, plain: _Backward, factor: Tensor) -> bool:
+        long = self._derivative(edge.wrt)[0].value.count_ops()
         self.found[edge.of.name] = _Backward(plain.indices, factor[plain.indices])
         short = self._derivative(edge.wrt)[0].value.count_ops()
         self.found[edge.of.name] = plain
@@ -518,6 +529,11 @@ class _Backwards:
         self.passages[waiting.passages] = replace(self.passages[waiting.passages], name=name)
 
     def _derivative(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
+        known = (_Backwards, *self._read(tensor))
+        return reused(lambda: self._simplified(tensor), known, self._kind, self.forward.supply)
+
+    def _read(self, tensor: Tensor) -> tuple[Any, ...]:
+        """All that the derivative of the error with respect to a tensor depends on."""
         read, given = set[str](), [of_axes(tensor.axes)]
         for edge in self.chains.into(tensor):
             outer = self.found[edge.of.name]
@@ -526,8 +542,7 @@ class _Backwards:
         curves = self.slopes.about(read)
         short = self.short.about(read.union(e.target.name for e in curves))
         promised = tuple(p.tensor.symbol for p in self.slopes.promises if p.tensor.name in read)
-        known = (_Backwards, *given, curves, short.form, promised)
-        return reused(lambda: self._simplified(tensor), known, self._kind, self.forward.supply)
+        return (*given, curves, short.form, promised)
 
     def _simplified(self, tensor: Tensor) -> tuple[_Backward, tuple[Reason, ...]]:
         indices = self.forward.supply.several(tensor.axes)

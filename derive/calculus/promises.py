@@ -126,7 +126,7 @@ def shares(equation: Equation) -> Iterator[SumsToOne]:
     """
     yield from _log_shares(equation)
     for factor in Mul.make_args(equation.expression):
-        whole = 1 / factor
+        whole = factor.base if isinstance(factor, Pow) and factor.exp == -1 else None
         if not isinstance(whole, Sum) or len(whole.limits) != 1:
             continue
         bound, part = whole.limits[0][0], equation.expression * whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from sympy import Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, false, log, pos
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.cases import Cases, with_cases
+from derive.calculus.form import reused
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.normal_form import Stated
@@ -22,12 +23,17 @@ from derive.text.user_text import cut, listed
 _LONGEST = 40
 
 
-def is_factor(equations: Iterable[Equation], parameter: Tensor) -> bool:
-    """Whether a parameter that is no weight multiplies or divides a tensor: 0 would cut off all that comes before."""
-    return parameter.role != Role.WEIGHT and any(parameter.name in _factors(e.expression) for e in equations)
+def is_factor(parameter: Tensor, factors: Set[str]) -> bool:
+    """Whether a parameter that is no weight is one of the factors: 0 would cut off all that comes before."""
+    return parameter.role != Role.WEIGHT and parameter.name in factors
 
 
-@lru_cache(maxsize=4096)  # it is asked of every parameter
+def factors_in(equations: Iterable[Equation]) -> set[str]:
+    """The names of the tensors that multiply or divide others."""
+    return set[str]().union(*(_factors(e.expression) for e in equations))
+
+
+@lru_cache(maxsize=4096)  # documents and code ask it, too
 def _factors(expression: Expr) -> frozenset[str]:
     """The names of the tensors that multiply or divide others."""
     products = (
@@ -39,25 +45,42 @@ def _factors(expression: Expr) -> frozenset[str]:
     return frozenset(names[0] for names in read if len(names) == 1)
 
 
-def check_starts(forward: Stated, equations: Sequence[Equation]) -> None:
-    """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0."""
-    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, equations, p)}
+def check_starts(forward: Stated, equations: Collection[Equation]) -> None:
+    """Raise StatementError if an equation, or its derivative, has no value because of what starts at 0.
+
+    ``equations`` are those of the forward pass as ``exact`` gives them.
+    """
+    factors = factors_in(equations)
+    zero = {p.name: [p.name] for p in forward.parameters if _starts_at_zero(forward, factors, p)}
     for equation in equations:
-        if equation.expression != 0 and zero.keys().isdisjoint(symbols_read(equation.expression)):
-            continue
-        plain = _opened(equation.expression, zero)
-        for what, base in _restricted(plain):
-            if _at_zero(base, zero) == 0:
-                raise StatementError(_said(equation.target.name, what, base, zero))
-        if _at_zero(plain, zero) == 0:
+        fault, vanishes, plain = _of_zero(equation.expression, zero)
+        if fault:
+            raise StatementError(_said(equation.target.name, *fault, zero))
+        if vanishes:
             zero[equation.target.name] = _behind(plain, zero)
 
 
-def _starts_at_zero(forward: Stated, equations: Iterable[Equation], parameter: Tensor) -> bool:
+def _of_zero(expression: Expr, zero: Mapping[str, Any]) -> tuple[tuple[str, Expr] | None, bool, Expr]:
+    """What ``_found`` says, once for all formulas of the same form."""
+    given = (_of_zero, expression, bool(zero))
+    return reused(lambda: _found(expression, zero), given, lambda name: name in zero or None)
+
+
+def _found(expression: Expr, zero: Mapping[str, Any]) -> tuple[tuple[str, Expr] | None, bool, Expr]:
+    """What a formula must not do with a part that is 0, whether all of it is 0, and the formula that this was seen in.
+
+    ``zero`` has the names of the tensors that are 0.
+    """
+    plain = _opened(expression, zero)
+    fault = next(((what, base) for what, base in _restricted(plain) if _at_zero(base, zero) == 0), None)
+    return fault, not fault and bool(zero) and _at_zero(plain, zero) == 0, plain
+
+
+def _starts_at_zero(forward: Stated, factors: Set[str], parameter: Tensor) -> bool:
     """Whether an entry of a parameter is 0 before the first step."""
     stated = forward.starts.get(parameter.name)
     if stated is None:
-        return parameter.role != Role.WEIGHT and not is_factor(equations, parameter)
+        return parameter.role != Role.WEIGHT and not is_factor(parameter, factors)
     return bool(stated == "zeros" or (not isinstance(stated, str) and 0 in _numbers(stated)))
 
 

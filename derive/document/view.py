@@ -22,6 +22,7 @@ from derive.calculus.one_step import OneStep
 from derive.calculus.recurrence import recurrences
 from derive.calculus.roles import Role
 from derive.calculus.sample import alone_in, single_index, without_single
+from derive.calculus.starts import factors_in
 from derive.document.blocks import Display, Item, Text, listed
 from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
@@ -99,6 +100,11 @@ class View:
     def single(self) -> ArrayProgram:
         """The program for one sample."""
         return _shown(self.derivation.single)
+
+    @cached_property
+    def factors(self) -> set[str]:
+        """The names of the tensors that multiply or divide others in the forward pass."""
+        return factors_in(self.derivation.forward.equations)
 
     @cached_property
     def coupled(self) -> bool:

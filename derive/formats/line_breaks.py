@@ -7,7 +7,6 @@ from itertools import groupby
 
 from derive.document.blocks import BREAK, Span, Text
 from derive.paper.boxes import Box, opened
-from derive.paper.characters import Sign
 from derive.paper.latex import is_slashed
 
 
@@ -84,30 +83,12 @@ def unbroken(pieces: Sequence[Box], room: float, nested: int = 0) -> list[list[B
     units: list[list[Box]] = [[]]
     depth = 0
     for piece in pieces:
-        if units[-1] and (not depth or nested > 1 or (nested and brackets(units[-1][-1])[1])):
+        if units[-1] and (not depth or nested > 1 or (nested and units[-1][-1].brackets[1])):
             units.append([])
         units[-1].append(piece)
-        opening, closing = brackets(piece)
+        opening, closing = piece.brackets
         depth += opening - closing
     return [part for unit in units for part in unbroken(unit, room, nested + 1)]
-
-
-def brackets(box: Box) -> tuple[int, int]:
-    """The numbers of coloured brackets that a piece opens and closes."""
-    signs = [part for part in box.parts if isinstance(part, Sign) and part.colour]
-    inner = [brackets(part) for part in box.parts if isinstance(part, Box)]
-    forms = [sign.form for sign in signs]
-    return forms.count("prefix") + sum(n for n, _ in inner), forms.count("postfix") + sum(n for _, n in inner)
-
-
-def height(box: Box) -> int:
-    """Estimate the height of a formula in lines of text."""
-    if box.kind in ("matrix", "cases"):
-        return sum(max(map(height, row)) for row in box.parts)
-    inner = [height(part) for part in box.parts if isinstance(part, Box)]
-    if box.kind in ("fraction", "partial", "immediate"):
-        return sum(inner)
-    return max(inner, default=1) if box.kind not in ("total", "product") else 2
 
 
 def _width(pieces: Sequence[Box]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from functools import singledispatchmethod
+from functools import cached_property, singledispatchmethod
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,11 @@ class MarkdownWriter:
     targets: Mapping[Number, str] = field(default_factory=dict)
     pictures: str = ""
 
+    @cached_property
+    def _anchored(self) -> tuple[tuple[Display, list[Number]], ...]:
+        """The displays with anchors, each with the numbers of its equations."""
+        return tuple(numbers_by_home(self.homes).values())
+
     def part(self, part: Part) -> str:
         """Write a part with its heading."""
         return f"## {escaped(part.title)}\n\n{self.blocks(part.blocks)}\n"
@@ -63,7 +68,7 @@ class MarkdownWriter:
         """Write blocks, separated by blank lines; anchors are at the end of the paragraph before."""
         chunks: list[str] = []
         for number, block in enumerate(blocks):
-            names = [f"{self.prefix}-{n}" for n, home in self.homes.items() if home == block]
+            names = [f"{self.prefix}-{n}" for home, numbers in self._anchored if home == block for n in numbers]
             marks = self.flavour.anchors(names) if names else ""
             if marks and not self.flavour.behind:
                 if number and isinstance(blocks[number - 1], Text):
@@ -214,6 +219,14 @@ def homes(parts: Sequence[Part]) -> dict[Number, Display]:
     return found
 
 
+def numbers_by_home(known: Mapping[Number, Display]) -> dict[int, tuple[Display, list[Number]]]:
+    """Each display that is the home of equations, with their numbers."""
+    found: dict[int, tuple[Display, list[Number]]] = {}
+    for number, home in known.items():
+        found.setdefault(id(home), (home, []))[1].append(number)
+    return found
+
+
 def picture_file(picture: Picture) -> str:
     """Return the file name of a picture."""
     return f"{picture.name}.svg"
@@ -320,7 +333,7 @@ def linked(writer: MarkdownWriter, parts: Sequence[Part]) -> MarkdownWriter:
     If a block can have only one anchor, it is that of its first equation.
     """
     known = homes(parts)
-    first = {n: next(k for k, other in known.items() if other == home) for n, home in known.items()}
+    first = {n: numbers[0] for _, numbers in numbers_by_home(known).values() for n in numbers}
     targets = {n: f"#{writer.prefix}-{first[n] if writer.flavour.behind else n}" for n in known}
     return replace(writer, homes=known, targets=targets)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from functools import singledispatchmethod
+from functools import lru_cache, singledispatchmethod
 from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from derive.document.blocks import (
 from derive.document.view import LINE
 from derive.drawing.tikz import tikz
 from derive.files.templates import fill
-from derive.formats.line_breaks import broken, halved, height, reason_rows, text_width
+from derive.formats.line_breaks import broken, halved, reason_rows, text_width
 from derive.formats.tex_tables import is_long, is_stacked, kept_steps, long_table, narrowing, tabular
 from derive.paper.boxes import Box
 from derive.paper.characters import RELATIONS
@@ -333,7 +333,7 @@ class TexWriter:
 
     def _broken(self, item: Item, margin: float) -> list[tuple[list[Box], float]]:
         """The lines of an equation, with their widths."""
-        return broken(item.right, margin, self.line, max(SMALLER.values()) * self.line)
+        return _lines(item.right, margin, self.line)
 
     def _runs(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """The equations of a display in groups: several short ones in a row are set beside each other."""
@@ -380,7 +380,7 @@ class TexWriter:
 
     def _height(self, item: Item, margin: float) -> int:
         """The height of an equation with its line breaks, in lines of text."""
-        return sum(max(map(height, pieces), default=1) for pieces, _ in self._broken(item, margin))
+        return sum(max((p.height for p in pieces), default=1) for pieces, _ in self._broken(item, margin))
 
     def _rows(self, item: Item, margin: float) -> list[str]:
         """Break one equation into rows; a piece that does not fit begins a new row."""
@@ -459,19 +459,40 @@ def _joined(rows: Sequence[str]) -> str:
     return joined
 
 
+@lru_cache(maxsize=1024)
+def _lines(pieces: tuple[Box, ...], margin: float, line: float) -> list[tuple[list[Box], float]]:
+    """The lines of an equation, which are needed for its rows, for their height and for the size of its letters."""
+    return broken(pieces, margin, line, max(SMALLER.values()) * line)
+
+
 def _indent(depth: int) -> str:
     return rf"\hspace{{{1.2 * depth:.1f}em}}" if depth else ""
 
 
 def tex_files(document: Document, prefix: str = "", paper: str = "a4") -> dict[str, str]:
     """Return a fragment, a standalone document, and a fragment for each part, by file name."""
-    items = [item for part in document.parts for item in _items(part.blocks) if item.number]
-    labelled = {item.number: item for item in reversed(items) if item.number}
-    writer = TexWriter(prefix, labelled=labelled)
+    writer = TexWriter(prefix, labelled=_labelled(document))
     written = {part.name: writer.written(part) for part in document.parts}
     parts = {f"parts/{name}.tex": writer.fragment([part]) for name, part in written.items()}
-    alone = TexWriter(prefix or "eq", WIDE, labelled=labelled).document(document, paper)
+    alone = standalone(document, prefix, paper)
     return {"derivation.tex": writer.fragment(list(written.values())), "document.tex": alone, **parts}
+
+
+def fragment(document: Document, prefix: str = "") -> str:
+    """Return a fragment alone."""
+    writer = TexWriter(prefix, labelled=_labelled(document))
+    return writer.fragment([writer.written(part) for part in document.parts])
+
+
+def standalone(document: Document, prefix: str = "", paper: str = "a4") -> str:
+    """Return a standalone document alone."""
+    return TexWriter(prefix or "eq", WIDE, labelled=_labelled(document)).document(document, paper)
+
+
+def _labelled(document: Document) -> dict[Number, Item]:
+    """The equation with the label of each number, the first one."""
+    items = [item for part in document.parts for item in _items(part.blocks) if item.number]
+    return {item.number: item for item in reversed(items) if item.number}
 
 
 def files(manuscript: Manuscript) -> dict[str, str]:

@@ -52,6 +52,25 @@ class Box:
             for part in self.parts
         )
 
+    @cached_property
+    def brackets(self) -> tuple[int, int]:
+        """The numbers of coloured brackets that the box opens and closes."""
+        if not self.has_colours:
+            return 0, 0
+        forms = [part.form for part in self.parts if isinstance(part, Sign) and part.colour]
+        inner = [part.brackets for part in self.parts if isinstance(part, Box)]
+        return forms.count("prefix") + sum(n for n, _ in inner), forms.count("postfix") + sum(n for _, n in inner)
+
+    @cached_property
+    def height(self) -> int:
+        """The height of the formula in lines of text, estimated."""
+        if self.kind in ("matrix", "cases"):
+            return sum(max(part.height for part in row) for row in self.parts)
+        inner = [part.height for part in self.parts if isinstance(part, Box)]
+        if self.kind in ("fraction", "partial", "immediate"):
+            return sum(inner)
+        return max(inner, default=1) if self.kind not in ("total", "product") else 2
+
 
 #: The empty box.
 EMPTY = Box("nothing", (), 0.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import chain, count
@@ -231,17 +231,18 @@ class _Table:
         applied = self._applied(function)
         samples = next((x for x in _SAMPLES if x not in letters | self._extents), SAMPLES.name)
         taken |= self._reserved(applied) | self._widths(letters) | {samples}
+        others = {shown for sign in wanted.values() for shown in self._labelled(sign)}
         for tensor in self.plain:
             if tensor.name not in found:
                 own = (s for s in self._own(tensor) if text(s.entry) not in applied)
-                sign = next(s for s in own if self._is_free(tensor, s, taken, wanted.values()))
+                sign = next(s for s in own if self._is_free(tensor, s, taken, others))
                 found[tensor.name] = sign
                 taken |= self.looks(sign)
         found |= {name: self._of_slope(name, found[of]) for name, of in self.slopes.items()}
         used = frozenset(letter for sign in found.values() for letter in sign.letters)
-        others = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
+        roles = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
         error = self.program.stage("error")[-1].target
-        return Signs({**others, **found, **self._factors(found)}, used, function, _width(used), samples, error)
+        return Signs({**roles, **found, **self._factors(found)}, used, function, _width(used), samples, error)
 
     def _wanted(self, tensor: Tensor) -> Sign:
         return self._of_another(tensor) if self._by_role(tensor) else next(self._own(tensor))
@@ -288,13 +289,13 @@ class _Table:
         letters = (sign.entry, sign.one, sign.batch)
         return [text(b if sign.label is None else self.set_.script(b, sign.label, None)) for b in letters]
 
-    def _is_free(self, tensor: Tensor, sign: Sign, taken: set[str], wanted: Iterable[Sign]) -> bool:
+    def _is_free(self, tensor: Tensor, sign: Sign, taken: set[str], others: set[str]) -> bool:
+        """Whether no tensor has a sign, and none of the ``others`` that are wanted looks like a letter of its own."""
         if self.looks(sign) & taken:
             return False
         stem, _, below = self._labelled(sign)[0].rpartition("_")
         short = len(below) == 1 or (len(below) == 2 and below.islower())
         like_an_entry = below.isdigit() or (short and sign.label is None)
-        others = {shown for other in wanted for shown in self._labelled(other)}
         if stem in others and like_an_entry:
             return False
         return self.notation.derivative != "d" or self._is_no_differential(tensor, text(sign.entry), others)

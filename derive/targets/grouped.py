@@ -97,3 +97,21 @@ class Grouped:
     def kinks(self, vectors: Values, *others: Any) -> Any:
         """On which side of each kink an argument lies."""
         return self.network.kinks(self._parted(vectors), *others)
+
+
+class Some:
+    """A network of which only some parameters are checked.
+
+    The steepest one should be among them: how small a slope can be measured depends on it.
+    """
+
+    def __init__(self, network: Any, names: Sequence[str]) -> None:
+        self.network, self.names = network, names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.network, name)
+
+    def differentiated(self, parameters: Values, *data: Array) -> dict[str, Array]:
+        """The gradients of these parameters."""
+        found = self.network.differentiated(parameters, *data)
+        return {name: found[name] for name in self.names}

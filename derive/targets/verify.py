@@ -17,7 +17,7 @@ from derive.record import record
 from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import digits_lost, worst_function
-from derive.targets.grouped import Grouped
+from derive.targets.grouped import Grouped, Some
 from derive.targets.inputs import WithInputs
 from derive.targets.named import example
 from derive.targets.names import code_names
@@ -125,7 +125,7 @@ class GradientReport:
     @property
     def right(self) -> bool:
         """Whether every gradient is within tolerance of both numerical ones; NaN is not."""
-        return all(c <= COMPLEX_STEP_TOLERANCE and d <= DIFFERENCE_TOLERANCE for c, d in self.parameters.values())
+        return all(is_right(*differences) for differences in self.parameters.values())
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -204,6 +204,11 @@ class GradientReport:
             if self.tensors.wrong
             else f"all {right} tensors agree with the equations: off by at most {self.tensors.worst:.1e}"
         )
+
+
+def is_right(complex_step: float, central: float) -> bool:
+    """Whether the differences of a gradient from both numerical ones are within tolerance; NaN is not."""
+    return complex_step <= COMPLEX_STEP_TOLERANCE and central <= DIFFERENCE_TOLERANCE
 
 
 def _worst(differences: Iterable[float]) -> float:
@@ -292,16 +297,19 @@ def check_gradients(module: Any, entries: int | None) -> GradientReport:
 
 
 def _measured(network: Any, drawn: tuple[Any, ...], entries: int | None) -> GradientReport:
-    """Compare the gradients with numerical ones: each parameter alone if there are few or if a group is wrong."""
-    if entries == 0 and len(drawn[0]) > ENTRIES:
-        grouped = Grouped(network, drawn[0], drawn[1:], ENTRIES)
-        found, left_out, slopes = gradient_report(cast(Any, grouped), grouped.joined(drawn[0]), *drawn[1:], entries=0)
-        each = {name: grouped.judged(name, found) for name in drawn[0]}
-        report = GradientReport(each, entries=0, together=grouped.most, left_out=left_out, slopes=slopes)
-        if report.right:
-            return report
-    parameters, left_out, slopes = gradient_report(network, *drawn, entries=entries)
-    return GradientReport(parameters, entries=entries, left_out=left_out, slopes=slopes)
+    """Compare the gradients with numerical ones: each parameter alone if there are few or if its group is wrong."""
+    if entries != 0 or len(drawn[0]) <= ENTRIES:
+        parameters, left_out, slopes = gradient_report(network, *drawn, entries=entries)
+        return GradientReport(parameters, entries=entries, left_out=left_out, slopes=slopes)
+    grouped = Grouped(network, drawn[0], drawn[1:], ENTRIES)
+    found, left_out, slopes = gradient_report(cast(Any, grouped), grouped.joined(drawn[0]), *drawn[1:], entries=0)
+    each = {name: grouped.judged(name, found) for name in drawn[0]}
+    if wrong := [name for name, off in each.items() if not is_right(*off)]:
+        some = Some(network, [*wrong, max(grouped.scales, key=grouped.scales.__getitem__)])
+        alone, more_left_out, more = gradient_report(cast(Any, some), *drawn, entries=0)
+        each |= alone
+        left_out, slopes = left_out + more_left_out, slopes + more
+    return GradientReport(each, entries=0, together=grouped.most, left_out=left_out, slopes=slopes)
 
 
 def _renderings(module: Any, *drawn: Any, **more: Any) -> tuple[float, str]:

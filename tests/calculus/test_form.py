@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sympy import Abs, Expr, IndexedBase, KroneckerDelta, Symbol, exp, tanh
+from sympy import Abs, Expr, IndexedBase, KroneckerDelta, Mul, Symbol, exp, tanh
 from sympy.core.cache import clear_cache
 
 from derive import Network, Statement, derive
+from derive.arrays import stability
 from derive.arrays.stability import Stability
 from derive.arrays.trial import Trial
 from derive.calculus import form
 from derive.calculus.evaluate import Arithmetic
 from derive.calculus.form import form_of, of_axes
-from derive.calculus.index import Axis, Index, Tensor, renamed, total
+from derive.calculus.index import Axis, Equation, Index, Tensor, renamed, total
 from derive.calculus.program import Assign, Program
 from derive.targets.numpy.evaluator import NumPyEvaluator
 
@@ -190,14 +191,59 @@ def test_symbols_are_replaced_as_sympy_does(expression: Expr, new: str) -> None:
 def test_what_is_computed_is_the_same_where_every_statement_is_looked_at(activation: str, loss: str) -> None:
     program = derive(Network(layers=(3, 4, 4, 4, 4, 2), activation=activation, loss=loss)).program
     known, alone = Stability(program, NumPyEvaluator()), Stability(program, NumPyEvaluator())
-    nothing: Container[Any] = _NoForms()
-    vars(alone)["_settled"] = nothing
+    vars(alone)["_known"] = _NoForms()
     for statement in program.statements:
         if statement.stage != "update":
             assert known.computed(statement) == alone.computed(statement)
-    assert len(known._settled) < len(program.statements)
+    assert len(known._known) < len(program.statements)
 
 
-class _NoForms(set[Any]):
+def softmaxes(blocks: int) -> Statement:
+    """Blocks a = softmax(W a) with a mean mu, whose name begins like the number of samples m."""
+    s = Statement()
+    h = s.size("h", 4)
+    a, y, (i, j, c) = s.input("x", h), s.target("y", h), s.indices("i j c", h, h, h)
+    for k in range(1, blocks + 1):
+        W = s.parameter(f"W{k}", h, h)
+        mu = s.define(f"mu{k}", (), s.mean(a[i], i))
+        z = s.define(f"z{k}", i, s.sum(W[i, j] * (a[j] - mu), j))
+        a = s.define(f"a{k}", i, exp(z[i]) / s.sum(exp(z[c]), c))
+    s.error(s.mean((y[i] - a[i]) ** 2, i))
+    return s
+
+
+def test_a_stable_form_is_sought_once_for_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    sought, better = list[str](), stability.better
+
+    def counted(given: Any, stated: Equation, *others: Any) -> Any:
+        sought.append(stated.target.name)
+        return better(given, stated, *others)
+
+    monkeypatch.setattr(stability, "better", counted)
+    known = derive(softmaxes(7))
+    code, of_seven = known.numpy_target.rendered.core, len(sought)
+    assert derive(softmaxes(4)).numpy_target.rendered.core != code
+    assert len(sought) == 2 * of_seven
+    for name in ("a2", "a7"):  # each block has its own names in the form that was found for another one
+        assert f"z{name[1:]}" in next(line for line in code.splitlines() if line.strip().startswith(f"{name} = "))
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "same"),
+    [
+        (("m", "mu1"), ("m", "mu2"), True),
+        (("m", "mA1"), ("m", "mu2"), False),
+        (("m", "m_1"), ("m", "m1"), False),
+        (("m", "m1"), ("m", "m27"), True),
+    ],
+)
+def test_what_follows_a_name_counts_as_far_as_it_orders_texts(
+    names: tuple[str, str], others: tuple[str, str], same: bool
+) -> None:
+    forms = [form_of((Mul(*map(Symbol, pair)),), lambda _: None)[0] for pair in (names, others)]
+    assert (forms[0] == forms[1]) is same
+
+
+class _NoForms(dict[Any, Any]):
     def __contains__(self, item: object) -> bool:
         return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -68,8 +69,6 @@ CANCELLED = 1e-3
 ROUNDED = 1e-4
 #: The parts of a document that hold equations and names, but for those that run the generated module.
 PARTS = ("notation", "forward", "sought", "chain", "pattern", "values", "matrices")
-#: The largest number of entries of an equation that are evaluated; of more, some at random.
-MOST_ENTRIES = 40
 #: The same without what says things twice: for very many small derivations.
 QUICK = ("notation", "forward", "pattern", "matrices")
 
@@ -289,14 +288,45 @@ class PassReading(Reading):
         self.parameters = {p.name for p in forward.parameters}
         self.constants = {n: float(v) for n, v in forward.constants.items()}
         self.largest = 0.0
+        self.known: dict[tuple[Any, ...], Value] = {}
+        self._named: dict[int, tuple[lr.Node, set[str]]] = {}
         self._formulas: dict[str, lr.Node] = {}
         self._mentioned: dict[tuple[str, int], tuple[lr.Node, bool]] = {}  # the tree keeps its number
 
     def value(self, tree: lr.Node, env: Mapping[str, Any]) -> Value:
-        """The value of a tree; the largest number on the way is kept."""
-        found = super().value(tree, env)
-        self.largest = max(self.largest, _size(found))
-        return found
+        """The value of a tree, which is kept for what it depends on; so is the largest number on the way."""
+        if isinstance(tree, Symbol | lr.Number):
+            found = super().value(tree, env)
+            self.largest = max(self.largest, _size(found))
+            return found
+        _, names = self._names_in(tree)
+        key = id(tree), self.entrywise, *((name, n) for name, n in env.items() if name in names)
+        if key not in self.known:
+            self.known[key] = super().value(tree, env)
+            self.largest = max(self.largest, _size(self.known[key]))
+        return self.known[key]
+
+    def start(self) -> None:
+        """Forget the values of the equation before."""
+        self.known.clear()
+        self.largest = 0.0
+
+    def _names_in(self, tree: lr.Node) -> tuple[lr.Node, set[str]]:
+        """The names of the indices and of the arguments that the value of a tree may depend on; the tree is kept."""
+        if id(tree) not in self._named:
+            found = {"@row", "@sample"}
+            for node in lr.nodes(tree):
+                if isinstance(node, Symbol):
+                    found |= {node.letter, f"@{node.letter}", "_".join((node.letter, *node.indices))}
+                    found |= {s for s in (node.sample, *node.others) if s is not None}
+                sides = [node.left, node.right] if isinstance(node, lr.Kronecker) else getattr(node, "indices", ())
+                for item in sides:
+                    plain = item.isdigit() or (_is_letter(item) and "_" not in item)
+                    found |= {item} | (set() if plain else self._names_in(self._formula(item))[1])
+                found |= {node.index} if isinstance(node, lr.Sum) else set()
+                found |= {letter for letter, *_ in node.ranges} if isinstance(node, lr.Extreme) else set()
+            self._named[id(tree)] = tree, found
+        return self._named[id(tree)]
 
     def number_of_step(self, symbol: Symbol) -> float | None:
         """A step here is the gradient times the rate."""
@@ -659,7 +689,9 @@ class SamplesReading(PassReading):
 
 
 class PassChecker(Checker):
-    """Checks the equations of a page of a forward pass."""
+    """Checks the equations of a page of a forward pass, in every entry."""
+
+    most = sys.maxsize
 
     def __init__(
         self, equations: Sequence[Equation], one: World, batch: World, names: Names, outside: bool = False
@@ -725,13 +757,11 @@ class PassChecker(Checker):
         kronecker = any(isinstance(n, lr.Kronecker | lr.Bracket | lr.Extreme) for n in lr.nodes(tuple(sides)))
         steps = any(reading.is_at_step(s) for s in symbols)
         reading.entrywise = (kronecker and not steps) or any(reading.is_entry(s) for s in symbols)
-        reading.largest = 0.0
-        every = [*self._enumerated(reading, sides)]
-        some = np.random.default_rng(0).permutation(len(every))[:MOST_ENTRIES]
+        reading.start()
         rows = []
-        for n in some:
+        for env in self._enumerated(reading, sides):
             with suppress(Outside):  # the derivative with respect to what is outside a tensor
-                rows.append(self._row(reading, sides, relations, every[n]))
+                rows.append(self._row(reading, sides, relations, env))
         largest = max(_size(v) for values in rows for v in values)
         for values in rows:
             _compare(values, max(largest, CANCELLED, ROUNDED * reading.largest))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from latex_reader import Unreadable
@@ -10,7 +11,7 @@ from layers import LAYERS
 from models import MODELS
 from reading import OUTSIDE, PARTS, Differs, check_document, check_page
 
-from derive import Derivation, derive
+from derive import Derivation, Statement, derive
 from derive.document.blocks import Display, boxes_in
 from derive.paper.boxes import Typesetter
 from derive.paper.notation import NOTATIONS, PSI
@@ -110,3 +111,10 @@ def test_nothing_is_said_of_matrices_where_there_are_none(name):
 def test_every_equation_of_a_model_holds(name: str) -> None:
     """An index that runs over a part of an axis, or beyond it, and an integer target beside an index."""
     assert check_page(derive(MODELS[name]().statement)) > 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+def test_every_entry_of_every_equation_of_an_example_holds(name: str) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    assert check_page(derive(Statement.from_file(examples / f"{name}.eq"))) > 50

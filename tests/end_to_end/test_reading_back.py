@@ -1307,7 +1307,9 @@ class Report:
 
 
 class Checker:
-    """Checks the equations of one document in a world."""
+    """Checks the equations of one document in a world; of more than ``most`` entries, some at random."""
+
+    most = MOST
 
     def __init__(self, equations: Sequence[Equation], world: World) -> None:
         self.equations, self.world = tuple(equations), world
@@ -1450,8 +1452,8 @@ class Checker:
         ranges = [reading.range(letter, sides[0]) for letter in letters]
         count = int(np.prod([len(r) for r in ranges], dtype=int))
         chosen = range(count)
-        if count > MOST:
-            chosen = sorted({0, count - 1, *np.random.default_rng(count).integers(count, size=MOST).tolist()})
+        if count > self.most:
+            chosen = sorted({0, count - 1, *np.random.default_rng(count).integers(count, size=self.most).tolist()})
         for number in chosen:
             places = np.unravel_index(number, [len(r) for r in ranges]) if ranges else ()
             yield {letter: r[int(p)] for letter, r, p in zip(letters, ranges, places, strict=True)}

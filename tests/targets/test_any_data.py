@@ -17,7 +17,8 @@ from layers import LAYERS
 from sympy import exp, log, sqrt, tanh
 
 from derive import Derivation, Network, Statement, derive
-from derive.targets.grouped import Grouped
+from derive.targets import verify
+from derive.targets.grouped import Grouped, Some
 from derive.targets.numpy.runtime.check import gradient_report
 
 Array = np.ndarray[Any, Any]
@@ -381,6 +382,22 @@ def test_parameters_in_groups_are_checked_with_all_data():
     grouped = Grouped(module.NETWORK, drawn[0], drawn[1:], 2)
     found, _, slopes = gradient_report(grouped, grouped.joined(drawn[0]), *drawn[1:], entries=0)
     assert slopes == len(grouped.groups) and all(c < 1e-12 and d < 1e-6 for c, d in found.values())
+
+
+def test_only_the_members_of_a_wrong_group_are_checked_alone(monkeypatch):
+    network, drawn = (module := module_of("masked")).NETWORK, module.example(seed=2)
+    monkeypatch.setattr(verify, "ENTRIES", 2)
+    judged, (first, *_) = Grouped.judged, drawn[0]
+
+    def wrong(self, name, found):
+        return (1.0, 1.0) if name == first else judged(self, name, found)
+
+    right = verify._measured(network, drawn, 0)
+    monkeypatch.setattr(Grouped, "judged", wrong)
+    again = verify._measured(network, drawn, 0)
+    assert right.right and again.right and again.together == right.together
+    assert 1 <= again.slopes - right.slopes <= 2  # that one, and the steepest one
+    assert gradient_report(Some(network, [first]), *drawn, entries=0)[0].keys() == {first}
 
 
 def constant() -> Statement:

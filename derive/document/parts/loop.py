@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -116,7 +117,7 @@ def start_of(view: View, parameter: Tensor) -> Any:
         return start
     if parameter.role == Role.WEIGHT:
         return view.derivation.specification.initialisation
-    return Fraction(int(is_factor(forward.equations, parameter)))
+    return Fraction(int(is_factor(parameter, view.factors)))
 
 
 def _states(view: View) -> list[Block]:
@@ -401,14 +402,16 @@ def _update_lines(view: View) -> list[Step]:
 
 
 def _lines(view: View, statements: tuple[ArrayAssign, ...]) -> list[Step]:
-    steps, parameters = [_line(view, s, view.batch_page) for s in statements], view.batch.parameters
+    def written(some: Iterable[ArrayAssign]) -> Iterator[Step]:
+        return (_line(view, s, view.batch_page) for s in some)
+
     if together := _in_steps(view, statements):
-        return _with_loops(view, statements, steps, together)
-    if len(steps) > MOST and not view.exhaustive:
-        learned = [n for n, s in enumerate(statements, 1) if s.target.replaces in parameters]
-        shown = max(4, learned[0]) if learned else 4
-        steps = [*steps[:shown], Step(Text((view.set_.dots("down"),)), 2), *steps[-2:]]
-    return steps
+        return _with_loops(view, statements, [*written(statements)], together)
+    if len(statements) <= MOST or view.exhaustive:
+        return [*written(statements)]
+    learned = (n for n, s in enumerate(statements, 1) if s.target.replaces in view.batch.parameters)
+    first, last = statements[: max(4, next(learned, 4))], statements[-2:]
+    return [*written(first), Step(Text((view.set_.dots("down"),)), 2), *written(last)]
 
 
 def _in_steps(view: View, statements: tuple[ArrayAssign, ...]) -> dict[str, Recurrence]:

@@ -184,7 +184,7 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         what = Text(()) if plain else say(", which are the activations{}", layer)
         return say("outputs of the network{}{}", what, _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
-    if any(s.target == tensor and s.equation.note == SLOPE for s in view.batch.stage("forward")):
+    if any(s.equation.note == SLOPE and s.target == tensor for s in view.batch.stage("forward")):
         noun = "derivative in the equations"
     if tensor.role == Role.BIAS and not view.is_added(tensor):
         noun = "parameters"  # a gain, say, which is multiplied and not added

@@ -30,6 +30,7 @@ class Bodies:
         self.program = statements.program
         self.printer = statements.printer()
         self.averages = self.program.averages
+        self._lines: dict[int, tuple[ArrayAssign, Lines]] = {}
 
     def functions(self) -> dict[str, Lines]:
         """Return the bodies by the names of their functions; ``predicting`` is the forward pass without ``values``."""
@@ -75,8 +76,17 @@ class Bodies:
     def lines(self, statement: ArrayAssign, names: Mapping[str, str] | None = None) -> Lines:
         """Return ``name = code  # (number)``, after the lines of the parts that it needs twice.
 
-        ``names`` are the names in code of tensors that are none of the program.
+        Each function has its own names for such parts. ``names`` are the names in code of tensors that are none of the
+        program.
         """
+        if id(statement) in self._lines:
+            return self._lines[id(statement)][1]
+        printed = self._printed(statement, names)
+        if len(printed) == 1 and names is None:
+            self._lines[id(statement)] = statement, printed  # it is kept, and with it its number
+        return printed
+
+    def _printed(self, statement: ArrayAssign, names: Mapping[str, str] | None) -> Lines:
         printer, names = self.statements.printer(names), {**self.statements.codes.tensors, **(names or {})}
         form, number = code_form(statement), f"  # ({statement.number})"
         parts: tuple[tuple[str, Code], ...] = ()

@@ -11,9 +11,8 @@ from typing import Any
 from sympy import Expr, Integer, Symbol, prod
 
 from derive.arrays import matrix as mx
-from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import Tensor
-from derive.calculus.starts import is_factor as factor_in
+from derive.calculus.starts import factors_in, is_factor
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.record import record
 from derive.targets.fold import WIDTH, folded
@@ -45,7 +44,12 @@ class Beginning:
             return stated
         if parameter.role == "weight" and self.default.kind != "zeros":
             return self.default
-        return Fraction(int(is_factor(self.statements.program, parameter)))
+        return Fraction(int(is_factor(parameter, self._factors)))
+
+    @cached_property
+    def _factors(self) -> set[str]:
+        """The names of the tensors that multiply or divide others in the forward pass or in the error."""
+        return factors_in(s.equation for s in self.statements.program.stage("forward", "error"))
 
     @cached_property
     def _drawn(self) -> dict[str, Initialisation]:
@@ -73,7 +77,7 @@ class Beginning:
         program = self.statements.program
         stated = {name: start for name, start in program.starts.items() if isinstance(start, str)}
         others = [p for p in program.parameters if p.name not in program.starts]
-        factors = any(is_factor(program, p) for p in others)
+        factors = any(is_factor(p, self._factors) for p in others)
         weights = [p for p in others if p.role == "weight"]
         said = [f"Weights are {self.default.phrase}."] if weights and self.default.kind != "zeros" else []
         said += [f"{name} is {INITIALISATIONS[start].phrase}." for name, start in stated.items()]
@@ -180,11 +184,6 @@ def _number(value: Any) -> str:
     if not isinstance(value, Fraction) or value.denominator == 1:
         return repr(float(value))
     return python_number(value).text
-
-
-def is_factor(program: ArrayProgram, parameter: Tensor) -> bool:
-    """Whether a parameter that is no weight multiplies or divides a tensor of the forward pass or of the error."""
-    return factor_in((s.equation for s in program.stage("forward", "error")), parameter)
 
 
 def _has_biases(parameter: Tensor) -> bool:

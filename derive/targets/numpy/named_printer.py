@@ -42,6 +42,12 @@ class NamedPrinter:
     functions: Mapping[Any, str]
     numbers: Collection[str] = ()
     made: dict[str, str] = field(default_factory=dict)
+    _known: dict[int, tuple[nx.Named, Code, nx.Axes]] = field(default_factory=dict)
+
+    def name(self, code: Code, name: str) -> None:
+        """Let a name stand for code that has been computed."""
+        self.made[code.text] = name
+        self._known.clear()
 
     def whole(self, node: nx.Named, axes: nx.Axes, target: Tensor) -> Code:
         """The code of a right side in the shape of its target; ``axes`` are the indices of the target's axes."""
@@ -126,10 +132,14 @@ class NamedPrinter:
 
     def natural(self, node: nx.Named) -> tuple[Code, nx.Axes]:
         """Return the code of a node with its axes in the order in which NumPy gives them, and that order."""
-        code, have = self._code(node), node.axes
-        if isinstance(code, tuple):
-            code, have = code
-        return (Code(self.made[code.text], plain=True) if code.text in self.made else code), have
+        if id(node) not in self._known:  # which also keeps the node, and with it its number
+            code, have = self._code(node), node.axes
+            if isinstance(code, tuple):
+                code, have = code
+            code = Code(self.made[code.text], plain=True) if code.text in self.made else code
+            self._known[id(node)] = node, code, have
+        _, code, have = self._known[id(node)]
+        return code, have
 
     @singledispatchmethod
     def _code(self, node: nx.Named) -> Any:

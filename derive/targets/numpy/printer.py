@@ -216,7 +216,7 @@ class NumPyPrinter:
             name = free.fresh(part_name(part, self.names[whole_of(node.equation.target).name]))
             code, _ = printer.natural(part)
             parts.append((name, code))
-            printer.made[code.text] = name
+            printer.name(code, name)
         return tuple(parts), printer.whole(node.named, node.equation.indices, node.equation.target)
 
     @code.register
