@@ -126,6 +126,13 @@ def test_the_code_of_models_is_checked(name: str) -> None:
     assert derive(MODELS[name]().statement, order=2).check().passed
 
 
+def test_a_document_with_the_place_of_a_maximum() -> None:
+    derivation = derive(MODELS["max_pooling"]().statement, order=2)
+    assert "argmax" in derivation.latex()
+    with pytest.raises(StatementError, match="a text of equations cannot say where a maximum or minimum"):
+        derivation.equations()
+
+
 # Third derivatives, and what has none.
 
 
