@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from derive.calculus.again import restated
 from derive.calculus.forward import ForwardPass
 from derive.paper.notation import NOTATIONS
 from derive.statement.edition import Edition, check_use
@@ -26,23 +27,28 @@ if TYPE_CHECKING:
 NumbersFrom = str | int | Path | None
 
 
-def derive(network: Network | Statement | ForwardPass, notation: str | None = None) -> Derivation:
+def derive(
+    network: Network | Statement | ForwardPass, notation: str | None = None, order: int | None = None
+) -> Derivation:
     """Derive the backward equations of a network, of a statement, or of a forward pass.
 
-    ``notation`` defaults to its own, or psi for a forward pass.
-    Raises TypeError for any other argument, SpecError for an unknown notation, and ValueError
+    ``notation`` defaults to its own, or psi for a forward pass, and ``order`` to its own, or 1. With ``order=2``, the
+    equations are derived once more: E_v = Σ v ⊙ ∂E/∂W, with given directions v, has the gradient H v, the product of
+    the Hessian of the error and v. With ``order=3``, so is the result.
+    Raises TypeError for any other argument, SpecError for an unknown notation or order, and ValueError
     for an invalid forward pass: an equation that reads an undefined tensor, a parameter on
     which the error does not depend, a term without a matrix form.
     """
     if notation is not None and notation not in NOTATIONS:
         raise SpecError(f"notation is {notation!r}, which is unknown; known are {', '.join(NOTATIONS)}")
+    given: dict[str, Any] = {"notation": notation, "order": order}
+    given = {key: value for key, value in given.items() if value is not None}
     if isinstance(network, Network):
-        return Derivation.of_network(network if notation is None else replace(network, notation=notation))
+        return Derivation.of_network(replace(network, **given) if given else network)
     if isinstance(network, Statement):
-        learning = network.learning if notation is None else replace(network.learning, notation=notation)
-        return Derivation.of_pass(network.forward_pass(), learning)
+        return Derivation.of_pass(network.forward_pass(), replace(network.learning, **given))
     if isinstance(network, ForwardPass):
-        return Derivation.of_pass(network, Learning(notation=notation or "psi"))
+        return Derivation.of_pass(network, Learning(**given))
     raise TypeError(f"derive takes a Network, a Statement or a ForwardPass, not {type(network).__name__}")
 
 
@@ -69,6 +75,17 @@ class Derivation(Runnable):
         Raises ModuleError if the module cannot be generated or does not run.
         """
         return self.numpy_target.check()
+
+    def statement(self) -> Statement:
+        """Return the equations of the forward pass, the error, the shared factors and the gradients as a statement.
+
+        It has no error yet: state one, such as ``s.error(s["E"] + s.sum(s["dE_dx"][i] ** 2, i))``, and derive it.
+        Raises StatementError for a layer alone, and for derivatives of the third order.
+        """
+        found, given = restated(self.program, self.forward), self.specification
+        statement = Statement(name=given.name, notation=given.notation, initialisation=given.initialisation)
+        statement.restate(found.forward, found.equations)
+        return statement
 
     def latex(
         self,
@@ -167,11 +184,12 @@ class Derivation(Runnable):
         """
         from derive.targets.numpy.estimator import estimator_files
 
-        if self.network is None:
+        network = self.origin.network
+        if network is None:
             raise SpecError(
                 "estimator is for dense layers with functions of the catalogue: leave it out, and use the Trainer"
             )
-        return estimator_files(self.network)
+        return estimator_files(network)
 
     def _repr_markdown_(self) -> str:
         from derive.document.document import markdown_summary
@@ -206,11 +224,12 @@ class Derivation(Runnable):
         edition = edition or Edition()
         numbers = numbers_of(edition)
         code = self.target().files(edition.form)
-        made_of = SPEC if self.network else STATED
+        spec = self.stated if self.origin.network else None
+        made_of = SPEC if spec else STATED
         made: dict[str, Content] = {
             **written(manuscript(self, edition, numbers)),
             **code,
-            made_of: self.network.to_toml() + edition.to_toml() if self.network else self.equations(),
+            made_of: spec.to_toml() + edition.to_toml() if spec else self.stated_equations(),
             **(numbers_file(numbers) if numbers and edition.reads_file else {}),
             **(self.estimator() if edition.estimator else {}),
         }

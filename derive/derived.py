@@ -11,6 +11,7 @@ Documents and targets are made from this value; ``api.Derivation`` has the metho
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -19,9 +20,12 @@ from typing import Self
 from sympy import Integer
 
 from derive.arrays.lift import ArrayProgram, lift_program
+from derive.calculus.again import PRODUCTS, restated
 from derive.calculus.chain_rule import Chains, chains
+from derive.calculus.curvature import COPY, GAUSS_NEWTON, JACOBIAN, cut, tangents
 from derive.calculus.forward import ForwardPass
 from derive.calculus.parts import with_parts
+from derive.calculus.per_sample import PER_SAMPLE, per_sample
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, named_factors, shared_factors
@@ -31,14 +35,16 @@ from derive.paper.page import Page
 from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
-from derive.statement.specification import Specification
+from derive.statement.specification import Learning, Specification
+from derive.text.errors import StatementError
 
 
 @dataclass(frozen=True, repr=False)
 class Derived:
     """The results of all stages of a derivation.
 
-    ``specification`` is a ``Network``, or how to learn what a statement or a forward pass states.
+    ``specification`` is a ``Network``, or how to learn what a statement or a forward pass states. For a derivation of
+    second or third order, ``first`` is the derivation whose equations were derived again, ``product`` what they give.
     """
 
     specification: Specification
@@ -47,6 +53,8 @@ class Derived:
     chains: Chains
     factors: tuple[SharedFactor, ...]
     program: ArrayProgram
+    first: Self | None = None
+    product: str = ""
 
     def __repr__(self) -> str:
         shown = self.network or self.specification.name
@@ -61,13 +69,35 @@ class Derived:
     @cached_property
     def digest(self) -> str:
         """A short hash of what was derived, the same for equal specifications and equations."""
-        return self.specification.digest_with("" if self.network else self.equations())
+        return self.stated.digest_with("" if self.origin.network else self.stated_equations())
 
     def equations(self) -> str:
         """Return the forward equations as a text, from which ``Statement`` reads the same forward pass."""
         from derive.statement.language.write import equations_text
 
         return equations_text(self.forward, self.specification)
+
+    @property
+    def origin(self) -> Self:
+        """The derivation of the gradients, of which this is the second or the third order, or itself."""
+        return self if self.first is None else self.first.origin
+
+    def that_derived(self, error: str) -> Derived | None:
+        """The derivation of the gradients of the error of this name, of which this is one of a higher order."""
+        if self.forward.error.target.name == error:
+            return self
+        return None if self.first is None else self.first.that_derived(error)
+
+    @property
+    def stated(self) -> Specification:
+        """What the author has specified, with the order."""
+        return self.specification if self.first is None else self.origin.specification.of_order(self.forward.order)
+
+    def stated_equations(self) -> str:
+        """What the author has stated, as a text of equations."""
+        from derive.statement.language.write import equations_text
+
+        return equations_text(self.origin.forward, self.stated)
 
     @cached_property
     def single(self) -> ArrayProgram:
@@ -82,6 +112,8 @@ class Derived:
     @property
     def description(self) -> str:
         """The network in one sentence."""
+        if self.first is not None:
+            return self.origin.description
         return "A layer defined by its forward equations." if self.forward.upstream else described(self.specification)
 
     @property
@@ -104,6 +136,8 @@ class Derived:
     @classmethod
     def of_network(cls, network: Network) -> Self:
         """Derive the backward equations of a network."""
+        if network.order > 1:
+            return cls.of_network(network.of_order(network.order - 1)).again()
         stated = network.forward_pass().refreshed()
         return cls._of(network, replace(stated, letters={}))  # no author has chosen letters for its indices
 
@@ -113,14 +147,67 @@ class Derived:
 
         Raises StatementError, naming the tensor, for an equation that cannot be derived.
         """
+        if learning.order > 1:
+            return cls.of_pass(forward, learning.of_order(learning.order - 1)).again()
         return cls._of(learning, forward.refreshed())
+
+    def again(self) -> Self:
+        """Derive the equations once more: the gradient of the derivative of the error along given directions.
+
+        With directions v, one for each parameter, it is the Hessian of the error times v. Raises StatementError for a
+        layer alone, which has no error, and for an error whose gradients do not depend on the parameters.
+        """
+        return self._then(restated(self.program, self.forward).along(), PRODUCTS[self.forward.order - 1])
+
+    def gauss_newton(self, at: Collection[str] = ()) -> Self:
+        """Derive Jᵀ H J v, the product of the Gauss-Newton matrix and a vector, from J v.
+
+        J has the derivatives of the predictions, or of the tensors with the names ``at``, H the second derivatives of
+        the error with respect to them. Raises StatementError for a name that is none of such a tensor.
+        """
+        parts = cut(self.forward, self.chains, at)
+        of_outputs = type(self).of_pass(parts.of_outputs, self._plain)
+        found = restated(of_outputs.program, of_outputs.forward, inputs=True)
+        known = {e.target.name for e in parts.before}
+        after = (e for e in found.equations if e.target.name not in known and e.note != COPY)
+        whole = replace(found, equations=(*parts.before, *after), forward=self.forward)
+        return self._then(whole.along(), GAUSS_NEWTON)
+
+    def jacobian(self, at: Collection[str] = ()) -> Self:
+        """Derive J v by equations of a forward pass, and Jᵀ u by its backward pass, with J as in ``gauss_newton``."""
+        outputs = cut(self.forward, self.chains, at).outputs
+        return self._then(tangents(self.forward, self.chains, outputs), JACOBIAN)
+
+    def per_sample(self) -> Self:
+        """Derive the gradients of single samples and their norms, by the equations of a forward pass.
+
+        Its backward pass is their inner products with given directions. Raises StatementError if samples are coupled.
+        """
+        return self._then(per_sample(self.program, self.forward), PER_SAMPLE)
+
+    def beside(self) -> tuple[Self, ...]:
+        """What is derived beside the product of the Hessian and a vector; gradients of samples that are not coupled."""
+        try:
+            return self.jacobian(), self.gauss_newton(), self.per_sample()
+        except StatementError:  # samples are coupled
+            return self.jacobian(), self.gauss_newton()
+
+    def _then(self, forward: ForwardPass, product: str) -> Self:
+        """Derive a forward pass that was made of this derivation."""
+        return replace(type(self).of_pass(forward, self._plain), first=self, product=product)
+
+    @property
+    def _plain(self) -> Learning:
+        """The specification without a step."""
+        given = self.specification
+        return Learning(given.name, given.notation, initialisation=given.initialisation)
 
     @classmethod
     def _of(cls, specification: Specification, stated: ForwardPass) -> Self:
         """Run all stages."""
         stated = with_parts(stated)
         all_chains = chains(stated)
-        notation, shared = NOTATIONS[specification.notation], shared_factors(all_chains)
+        notation, shared = NOTATIONS[specification.notation].of_order(stated.order), shared_factors(all_chains)
         program = lift_program(assemble(all_chains, shared, specification.descent, notation.scale))
         factors = named_factors(all_chains, {p.tensor.name for p in program.passages if p.name})
         return cls(specification, notation, stated, all_chains, factors, program)

@@ -372,9 +372,7 @@ class Lift:
         bound, places = expression.factors.bound, expression.places
         if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
             return self._at(lambda new: ProductOfOthers(expression.factors, *new), bound, places)
-        named = dict(zip(bound, places, strict=True))
-        body = self.lay(expression.factors.function.xreplace(named))
-        return nx.Others(body.axes, body, places)
+        return self._found(places, bound, expression.factors.function, lambda b, over: nx.Others(b.axes, b, over))
 
     def _at(self, formula: Callable[[list[Index]], Expr], bound: Sequence[Index], places: Sequence[Expr]) -> nx.Named:
         """What a formula is at places that are no plain indices: the entries at all, put into these places."""
@@ -390,9 +388,19 @@ class Lift:
         bound, places = expression.extreme.bound, expression.places
         if not all(map(nx.is_plain, places)) or len(set(places)) < len(places):
             return self._at(lambda new: Selected(expression.extreme, *new), bound, places)
+        sign = expression.extreme.sign
+        return self._found(places, bound, expression.extreme.function, lambda b, over: nx.First(b.axes, sign, b, over))
+
+    def _found(
+        self, places: nx.Axes, bound: nx.Axes, body: Expr, node: Callable[[nx.Named, nx.Axes], nx.Named]
+    ) -> nx.Named:
+        """What a body and its bound indices give at some places; the body may read these places, too."""
         named = dict(zip(bound, places, strict=True))
-        body = self.lay(expression.extreme.function.xreplace(named))
-        return nx.First(body.axes, expression.extreme.sign, body, places)
+        if not body.free_symbols.intersection(places):
+            return node(self.lay(body.xreplace(named)), places)
+        found = node(self.lay(body), bound)
+        own = tuple(named.get(index, index) for index in found.axes)
+        return nx.Diagonal(self.sorted(dict.fromkeys(own)), found, own)
 
     @_node.register
     def _(self, expression: Cases) -> nx.Named:

@@ -252,7 +252,7 @@ def _drawn(tensor: Tensor, sizes: Mapping[str, int], choose: np.random.Generator
     promised = next((p.axis for p in own if isinstance(p, SumsToOne)), None)
     if own and (promised is None or tensor.role != Role.TARGET):
         return np.asarray(kept(own, choose.choice(range(1, 8), size=shape) / 8))
-    if tensor.role != Role.TARGET:
+    if tensor.role != Role.TARGET or not shape or (tensor.about is not None and tensor.about.error):
         if len(shape) == 2 and shape[0] == 1:
             return np.resize(_SIZES, shape) * scale
         drawn = np.asarray(choose.choice([-8, -7, -6, -4, -1, 0, 1, 3, 5], size=shape) / 8)

@@ -307,6 +307,14 @@ def _reached(
 
 def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]) -> None:
     reached = {e.wrt.name for es in _reached(forward, edges).values() for e in es}
+    if forward.upstream and forward.order > 1 and reached.intersection(t.name for t in forward.variables):
+        return  # some second derivatives are 0
+    if forward.upstream and forward.order > 1:
+        error = forward.error.target.error
+        raise StatementError(
+            f"the gradients of {error} do not depend on the parameters, as those of an error that is linear in them: "
+            f"all derivatives of order {forward.order} are 0 where they exist"
+        )
     read = {forward.error.target.name}
     for equation in reversed(forward.equations):
         if equation.target.name in read:

@@ -34,7 +34,7 @@ from sympy import (
 
 from derive.calculus.affine import affine, misses
 from derive.calculus.cases import Cases
-from derive.calculus.extremes import Extreme
+from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import (
     COMPARISONS,
     SCALAR_FUNCTIONS,
@@ -141,8 +141,8 @@ class EquationChecks:
             self._entry(node, where, bound)
         elif isinstance(node, Piecewise | Cases):
             self._cases(node, where, bound)
-        elif isinstance(node, KroneckerDelta):
-            _check_positions(node.args, str(node), where, bound)
+        elif isinstance(node, KroneckerDelta | Selected):
+            self._places(node, where, bound)
         elif isinstance(node, Symbol):
             self._scalar(node, where)
         elif isinstance(node, Rational | Float):
@@ -172,6 +172,15 @@ class EquationChecks:
                 raise StatementError(f"{where} sums over a part of the axis of {index}: a sum runs over a whole axis")
             inner.add(index)
         self._node(node.function, where, frozenset(inner))
+
+    def _places(self, node: Any, where: str, bound: frozenset[Index]) -> None:
+        """Check a comparison of places: of indices, of entries that number places, or of the place of an extreme."""
+        places = node.places if isinstance(node, Selected) else node.args
+        if isinstance(node, Selected):
+            self._sum(node.extreme, where, bound)
+        for entry in (place for place in places if isinstance(place, Indexed)):
+            self._entry(entry, where, bound)
+        _check_positions((p for p in places if not isinstance(p, Indexed)), str(node), where, bound)
 
     def _cases(self, node: Any, where: str, bound: frozenset[Index]) -> None:
         for value, condition in node.args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +15,7 @@ from derive.calculus.normal_form import normal
 from derive.calculus.prediction import predictions_of
 from derive.calculus.promises import Promise
 from derive.calculus.recurrence import in_order
+from derive.calculus.roles import Role
 from derive.calculus.running import Running
 from derive.calculus.well_formed import check
 
@@ -63,7 +64,12 @@ class ForwardPass:
     @property
     def upstream(self) -> tuple[Tensor, ...]:
         """The given derivatives of the error with respect to outputs, if the backward pass is that of a layer alone."""
-        return tuple(t for t in self.inputs if t.about is not None)
+        return upstream_of(self.inputs)
+
+    @property
+    def order(self) -> int:
+        """Of which order the derivatives are: above 1 if the equations are those of a derivation."""
+        return 1 + len({e.target.error for e in self.equations if e.target.error and e.target.role != Role.ERROR})
 
     @cached_property
     def predictions(self) -> tuple[Tensor, ...]:
@@ -89,6 +95,11 @@ class ForwardPass:
     def check(self) -> None:
         """Raise StatementError, a ValueError, for a statement that cannot be derived, printed and run."""
         check(self)
+
+
+def upstream_of(inputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """The given derivatives of the error with respect to outputs, among the inputs."""
+    return tuple(t for t in inputs if t.about is not None and t.role == Role.TARGET)
 
 
 def extent_symbols(tensor: Tensor) -> set[Symbol]:

@@ -285,6 +285,23 @@ def derivative(function: Any, position: int = 0) -> Any:
     return elementwise(title, slope, function.origin, function.order + 1, wrt=wrt, **kind)
 
 
+def differentiated(function: Any, slope: Any) -> Any:
+    """Return the function whose derivative is ``slope``: ``function``, or one of its derivatives.
+
+    >>> f = elementwise("f", X**3)
+    >>> differentiated(f, derivative(derivative(f))).title
+    'f_prime'
+    """
+    step = _slopes(function)
+    if slope in step or slope.order <= function.order + 1:
+        return function
+    return next((g for g in (differentiated(f, slope) for f in step) if slope in _slopes(g)), function)
+
+
+def _slopes(function: Any) -> list[Any]:
+    return [derivative(function, position) for position in range(1 + len(function.others))]
+
+
 def _nothing(*_: Expr) -> Expr:
     return sympify(0)
 

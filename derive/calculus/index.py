@@ -128,7 +128,8 @@ class Tensor:
     ``gradient``, ...; see ``Role``); each notation writes a role in its own way. ``layer`` is
     its layer, if any. If the tensor is a factor or a gradient, ``about`` is the tensor
     with respect to which it is the derivative of the error. ``places`` is the axis whose entries
-    an integer tensor numbers, such as the words of a vocabulary; None for a tensor of real numbers.
+    an integer tensor numbers, such as the words of a vocabulary; None for a tensor of real numbers. In a statement with
+    the equations of a derivation, ``error`` is the name of what that derived, in the tensors that it has found.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Tensor:
     layer: int | None = None
     about: Tensor | None = None
     places: Axis | None = None
+    error: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", _as_tuple(self.axes))

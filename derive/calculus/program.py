@@ -6,7 +6,7 @@ Documents and code are both printed from it. It is built in index form;
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import field, fields, replace
 from fractions import Fraction
 from functools import cached_property
@@ -31,7 +31,7 @@ from sympy import (
 from derive.calculus.chain_rule import Chains, LocalDerivative, put_in, spread_out
 from derive.calculus.deltas import contract, tidy, without_equal_sums
 from derive.calculus.form import nameless, of_axes, reused
-from derive.calculus.forward import ForwardPass, extent_symbols
+from derive.calculus.forward import ForwardPass, extent_symbols, upstream_of
 from derive.calculus.functions import STOP, A, Elementwise, output_form
 from derive.calculus.index import (
     FIRST,
@@ -66,6 +66,8 @@ from derive.calculus.short_forms import ShortForms
 from derive.calculus.stepwise import InOrder
 from derive.record import record
 
+#: The names of shared factors, by the order of the derivatives.
+FACTORS = ("Psi", "Phi", "Omega")
 STAGES = ("forward", "error", "factor", "gradient", "update")
 
 
@@ -161,7 +163,7 @@ class Program:
     @property
     def upstream(self) -> tuple[Tensor, ...]:
         """The given derivatives of the error with respect to outputs, if the backward pass is that of a layer alone."""
-        return tuple(t for t in self.inputs if t.about is not None)
+        return upstream_of(self.inputs)
 
     @property
     def averages(self) -> dict[str, Tensor]:
@@ -336,7 +338,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]
-    staged += [("update", replace(e, target=_apart(e.target, forward))) for e in step.equations]
+    staged += [("update", replace(e, target=_apart(e.target, forward.tensors))) for e in step.equations]
     taken = {*forward.tensors, *constants, *(e.target.name for _, e in staged)}
     kept = averages(forward.running, forward.equations, forward.supply, taken)
     staged += [("update", e) for e in kept.equations]
@@ -361,10 +363,10 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     return program
 
 
-def _apart(tensor: Tensor, forward: ForwardPass) -> Tensor:
-    """Rename the tensor if its name is already used in the statement."""
+def _apart(tensor: Tensor, taken: Collection[str]) -> Tensor:
+    """Rename the tensor if its name is taken."""
     name = tensor.name
-    while name in forward.tensors:
+    while name in taken:
         name += "_"
     return tensor if name == tensor.name else replace(tensor, name=name)
 
@@ -446,6 +448,8 @@ class _Backwards:
         self.named: dict[Expr, Tensor] = {}
         #: The factors of a recurrence that are read before they are found, by the names of their tensors.
         self.recurring: dict[str, Tensor] = {}
+        #: All tensors of factors by the names of theirs.
+        self.factors: dict[str, Tensor] = {}
         for given in self.forward.upstream:
             self.named[given[tuple(_nameless(axis, n) for n, axis in enumerate(given.axes))]] = given
         self.ranges = self.forward.ranges
@@ -584,10 +588,12 @@ class _Backwards:
 
     def _factor(self, tensor: Tensor) -> Tensor:
         """The tensor that stands for the derivative of the error with respect to a tensor."""
-        factor = Tensor(f"Psi_{tensor.name}", "factor", tensor.axes, tensor.layer, about=tensor)
-        factor = _apart(factor, self.forward)
-        self.ranges[factor.name] = factor.axes
-        return factor
+        if tensor.name not in self.factors:
+            name = f"{FACTORS[self.forward.order - 1]}_{tensor.name}"
+            factor = _apart(Tensor(name, "factor", tensor.axes, tensor.layer, about=tensor), self.ranges)
+            self.ranges[factor.name] = factor.axes
+            self.factors[tensor.name] = factor
+        return self.factors[tensor.name]
 
     def _left_out(self, value: Expr) -> Expr:
         """The number that the notation leaves out of its factors."""
@@ -596,8 +602,9 @@ class _Backwards:
 
     def _gradient(self, variable: Tensor) -> Equation:
         found = self.found[variable.name]
-        gradient = Tensor(f"dE_d{variable.name}", "gradient", variable.axes, variable.layer, about=variable)
-        return Equation(_apart(gradient, self.forward), found.indices, tidy(found.value), "gradient")
+        error = "E" if self.forward.order == 1 else self.forward.error.target.name
+        gradient = Tensor(f"d{error}_d{variable.name}", "gradient", variable.axes, variable.layer, about=variable)
+        return Equation(_apart(gradient, self.ranges), found.indices, tidy(found.value), "gradient")
 
 
 def _nameless(axis: Axis, number: int) -> Index:

@@ -21,6 +21,9 @@ class Role(StrEnum):
     PREDICTION = "prediction"
     AUGMENTED = "augmented"
     ERROR = "error"
+    #: The shared factors and the gradients of a derivation, in a statement that has its equations.
+    STATED_FACTOR = "stated factor"
+    STATED_GRADIENT = "stated gradient"
     #: Any other tensor of a statement.
     PLAIN = "tensor"
 
@@ -51,7 +54,7 @@ class Role(StrEnum):
 DATA = frozenset({Role.INPUT, Role.TARGET})
 #: The roles that a statement may use.
 STATED = DATA | {Role.WEIGHT, Role.BIAS, Role.PREACTIVATION, Role.ACTIVATION, Role.PREDICTION}
-STATED |= {Role.AUGMENTED, Role.ERROR, Role.PENALTY}
+STATED |= {Role.AUGMENTED, Role.ERROR, Role.PENALTY, Role.STATED_FACTOR, Role.STATED_GRADIENT}
 #: Plain numbers in the update rule that have a letter of their own.
 OF_A_STEP = frozenset({Role.CONSTANT, Role.STEP, Role.SQUARE_NORM, Role.CLIP_SCALE, Role.CORRECTION})
 #: Plain numbers that are the same for all parameters.

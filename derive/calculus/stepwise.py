@@ -6,7 +6,7 @@ from sympy import Add, Dummy, Expr, Function, Indexed, Integer, KroneckerDelta, 
 
 from derive.calculus import extremes, products
 from derive.calculus.cases import Cases
-from derive.calculus.extremes import Extreme
+from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import STOP, slope_in
 from derive.calculus.products import ProductOver
 
@@ -43,7 +43,7 @@ def derivative_by_hand(expression: Expr, entry: Expr) -> Expr:
 
 
 def _slope(expression: Expr, entry: Expr, symbol: Symbol) -> Expr:
-    if not expression.has(symbol) or isinstance(expression, STOP):
+    if not expression.has(symbol) or isinstance(expression, STOP | Selected):
         return Integer(0)
     if isinstance(expression, Indexed | Symbol):
         return expression.diff(entry)

@@ -76,9 +76,9 @@ def _stated_beside(file: Path) -> Derivation | None:
     head = "\n".join(file.read_text(encoding="utf-8").split("\n")[:HEADER_LINES])
     if found.name == SPEC:
         network = Network.from_toml(found)
-        return derive(network) if f"spec {network.digest}," in head else None
+        return derive(network, order=1) if f"spec {network.digest}," in head else None
     derivation = derive(Statement.from_file(found))
-    return derivation if f"spec {derivation.digest}," in head else None
+    return derivation.origin if f"spec {derivation.digest}," in head else None
 
 
 def _reason(problem: BaseException, folder: Path) -> str:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Integer
 
+from derive.calculus.again import PRODUCTS
 from derive.calculus.cost import size
+from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
+from derive.calculus.per_sample import PER_SAMPLE
 from derive.document.blocks import Block, Display, Document, Part, boxes_in, say
 from derive.document.view import View
 from derive.paper.latex import latex
@@ -24,9 +27,23 @@ if TYPE_CHECKING:
     from derive.targets.registry import Runnable
 
 
+#: The titles of what is derived of a derivation.
+_PRODUCTS = {
+    **dict(zip(PRODUCTS, ("The product of the Hessian and a vector", "Third derivatives"), strict=True)),
+    GAUSS_NEWTON: "The product of the Gauss-Newton matrix and a vector",
+    JACOBIAN: "Products with the Jacobian",
+    PER_SAMPLE: "The gradients of single samples",
+}
+
+
 def title(derivation: Runnable) -> str:
     """The title of the document of a derivation."""
-    network = derivation.specification
+    network = derivation.origin.specification
+    if derivation.first is not None:
+        what = _PRODUCTS[derivation.product]
+        if not isinstance(network, Network):
+            return what
+        return f"{what} in {titled([base_name(str(entry)) for entry in network.layers])}"
     if not isinstance(network, Network):
         called = "" if network.is_plain("name") else network.name.replace("_", " ")
         if derivation.forward.upstream:

@@ -47,6 +47,7 @@ from derive.drawing import Drawing, Highlight, draw, read_highlight
 from derive.paper.boxes import EMPTY, SUM, Box
 from derive.record import record
 from derive.statement.edition import Edition
+from derive.text.errors import SpecError
 from derive.worked.drawn import SAMPLES_DRAWN
 from derive.worked.figures import shown
 from derive.worked.slope import Slope, slope
@@ -131,6 +132,10 @@ def story(derivation: Runnable, weight: str, edition: Edition) -> Manuscript:
     """
     highlight = read_highlight(weight, derivation.forward)
     told = Weight(View(derivation, edition.detail), highlight, highlight.parameter(derivation.forward))
+    if not derivation.chains.into(told.parameter):
+        raise SpecError(
+            f"no path leads from {highlight} to {derivation.forward.error.target.name}: its derivative is 0"
+        )
     drawing = draw(derivation, highlight)
     samples = SAMPLES_DRAWN if told.view.coupled else 1
     number = slope(derivation, told.parameter, highlight.entry, numbers_of(edition), samples)

@@ -72,6 +72,11 @@ class View:
         """Whether this is the backward pass of a layer alone, from given derivatives of the error."""
         return bool(self.derivation.forward.upstream)
 
+    @property
+    def order(self) -> int:
+        """The order of the derivatives: above 1 if the equations are those of a derivation."""
+        return self.derivation.forward.order
+
     def is_given(self, edge: LocalDerivative) -> bool:
         """Whether a local derivative is given, that of the error of a layer alone."""
         return self.alone and edge.of == self.derivation.forward.error.target
@@ -312,8 +317,9 @@ class View:
         return not any(e.value.has(Indexed) for e in self.derivation.chains.into(parameter))
 
     def by_depth(self) -> list[Tensor]:
-        """Parameters, of a layer alone inputs too, the one nearest to the error first."""
-        found = (*self.single.parameters, *(self.single.sought if self.alone else ()))
+        """Parameters on which the error depends, of a layer alone inputs too, the one nearest to the error first."""
+        found = [*self.single.parameters, *(self.single.sought if self.alone else ())]
+        found = [p for p in found if self.derivation.chains.into(p)]
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
         nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in found}
         return sorted(found, key=lambda p: (nearest[p.name], p.role != Role.WEIGHT))

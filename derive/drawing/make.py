@@ -39,7 +39,8 @@ def draw(derivation: Derived, highlight: Highlight | None = None) -> Drawing:
     chosen = None if highlight is None else _chosen(derivation, highlight)
     parts, text = _drawn(derivation, chosen)
     if highlight is None or chosen is None:
-        return framed(parts, "The layer" if derivation.forward.upstream else "The network", text)
+        is_layer = bool(derivation.forward.upstream) and derivation.first is None
+        return framed(parts, "The layer" if is_layer else "The network", text)
     count = path_count(derivation.chains, chosen.parameter, chosen.entry)
     parts = _with_legend(parts, _legend(derivation, chosen, count))
     return framed(parts, f"The paths from {highlight} to the loss", f"{text} {followed(highlight, count)}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 
 from derive.calculus.index import Tensor
-from derive.calculus.program import FactorScale
+from derive.calculus.program import FACTORS, FactorScale
 from derive.calculus.roles import OF_A_STEP, Role
 from derive.paper.characters import ODOT, STAR, TRANSPOSE, Letter, plain
 from derive.record import record
@@ -41,6 +41,7 @@ class Notation:
     ``bias`` is the way to give biases if none is chosen, a name from ``BIASES``. ``derivative`` is ``partial``, or
     ``d`` to write dE/dW as dW. ``times`` is the sign of the elementwise product. ``increment`` shows the update step
     as a separate equation. ``rate`` is the letter of the learning rate. ``synonyms`` are other names of the notation.
+    For derivatives of a higher order, ``earlier`` has the letters of the shared factors of the lower ones.
     """
 
     name: str
@@ -67,12 +68,21 @@ class Notation:
     factor_letters: tuple[str, ...] = ("k", "p", "q", "r", "s", "t", "u", "v")
     sample_letters: tuple[str, ...] = ("mu", "nu", "rho", "tau", "xi", "zeta", "iota", "omega")
     synonyms: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for key, allowed in (("layer", ("left", "right")), ("derivative", ("partial", "d"))):
             if getattr(self, key) not in allowed:
                 given = f"notation {self.name}: {key} is {getattr(self, key)!r}"
                 raise ValueError(f"{given}, but must be {' or '.join(map(repr, allowed))}")
+
+    def of_order(self, order: int) -> Notation:
+        """The notation for derivatives of this order: shared factors of each order have a letter of their own."""
+        if order == 1:
+            return self
+        own, letter = self.roles["factor"].entry, FACTORS[order - 1]
+        roles = {**self.roles, "factor": Letters(letter, letter, letter)}
+        return replace(self, roles=roles, earlier=(own, *FACTORS[1 : order - 1]))
 
     @property
     def has_prediction(self) -> bool:

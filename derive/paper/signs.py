@@ -20,7 +20,9 @@ from sympy import Expr, Function, Max, Min, Piecewise, log, pi, sign
 
 from derive.arrays.lift import ArrayAssign
 from derive.arrays.matrix import Call, SumOver, walk
+from derive.calculus.again import DIRECTIONS
 from derive.calculus.cases import Cases
+from derive.calculus.curvature import TANGENT
 from derive.calculus.extremes import Extreme, Largest, Smallest
 from derive.calculus.functions import Elementwise, X
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
@@ -42,6 +44,8 @@ Looks = frozenset[str]
 _NUMBERED = re.compile(r"(.*[^0-9_])_?(0|[1-9][0-9]*)", re.DOTALL)
 #: Letters for functions, in case the notation's letter is used by a tensor.
 _FUNCTIONS = ("f", "g", "phi", "chi")
+#: The letters of the gradients of an earlier derivation, by the order of its derivatives.
+GRADIENTS = ("G", "H")
 #: The names of functions that SymPy calls otherwise.
 _CALLED: dict[Any, str] = {log: "ln", sign: "sgn", Largest: "max", Smallest: "min", Max: "max", Min: "min"}
 #: Letters for the number of samples, in the same case.
@@ -210,12 +214,14 @@ class _Table:
         derived = [s.target for s in program.stage("gradient", "update") if belongs(s.target) or s.target.about]
         self.by_role = {t.name for t in step} - {t.name for t in self.stated if not is_canonical(t)}
         others = {t.name for t in (*self.factors, *derived, RATE)} - {t.name for t in self.stated}
-        slopes = {s.target.name for s in program.stage("forward", "error") if s.equation.note == SLOPE}
+        slopes = {s.target.name for s in program.stage("forward", "error") if s.equation.note in (SLOPE, TANGENT)}
         plain = [t for t in program.tensors.values() if t.name not in others and not belongs(t)]
         names = {t.name for t in plain} - slopes
         #: The derivatives in equations, each with the name of what is differentiated.
         self.slopes = {name: of for name in sorted(slopes) if (of := _differentiated(name, names))}
-        self.plain = [t for t in plain if t.name not in self.slopes]
+        #: What an earlier derivation has found, and the directions of its derivative.
+        self.found_before = [t for t in plain if t.error or _is_direction(t)]
+        self.plain = [t for t in plain if t.name not in self.slopes and t not in self.found_before]
         #: The names before a number of layers: those of computed tensors and parameters.
         self.layered = {_stem(t.name) for t in self.plain if not t.is_data}
 
@@ -239,6 +245,8 @@ class _Table:
                 found[tensor.name] = sign
                 taken |= self.looks(sign)
         found |= {name: self._of_slope(name, found[of]) for name, of in self.slopes.items()}
+        for tensor in self.found_before:
+            found[tensor.name] = self._of_before(tensor, found)
         used = frozenset(letter for sign in found.values() for letter in sign.letters)
         roles = {t.name: self._of_another(t) for t in self.program.tensors.values() if t.name not in found}
         error = self.program.stage("error")[-1].target
@@ -266,17 +274,49 @@ class _Table:
         both = label if own.label is None else self.set_.join((own.label, label), "comma", ATOM)
         return Sign(own.entry, own.one, own.batch, own.number, label=both)
 
+    def _of_before(self, tensor: Tensor, found: Mapping[str, Sign]) -> Sign:
+        """The sign of a factor, a gradient, an error or a direction of an earlier derivation."""
+        if tensor.role == Role.ERROR:
+            root, letters = tensor, DIRECTIONS[: self._order(tensor.error) + 1]
+            while root.error:
+                root = self.program.tensors[root.error]
+            below = self.set_.join([self.set_.letter(LETTERS[x]) for x in letters], "", ATOM)
+            own = found[root.name]
+            return Sign(own.entry, own.one, own.batch, own.number, below)
+        if tensor.role == Role.STATED_FACTOR and tensor.about is not None:
+            letter = self.set_.letter(LETTERS[self.notation.earlier[self._order(tensor.error)]])
+            number = "" if tensor.layer is None else str(tensor.layer)
+            return self._of_factor(_of_one(letter, number), tensor.about, found)
+        if tensor.about is not None and tensor.is_data and not tensor.about.error:
+            letter, about = self.set_.letter(LETTERS[DIRECTIONS[0]]), tensor.about
+            own = found.get(about.name) or self._of_another(about)
+            return Sign(letter, letter, letter, own.number, own.batch)
+        gradient = tensor.about if tensor.about is not None and tensor.is_data else tensor
+        letters = DIRECTIONS if tensor.is_data else GRADIENTS
+        letter = self.set_.letter(LETTERS[letters[self._order(gradient.error)]])
+        own = found[gradient.owner.name]
+        return Sign(letter, letter, letter, own.number, own.batch)
+
+    def _order(self, error: str) -> int:
+        """The number of errors from which the error of this name is derived."""
+        before = self.program.tensors[error].error
+        return 1 + self._order(before) if before else 0
+
     def _factors(self, found: Mapping[str, Sign]) -> dict[str, Sign]:
         """Give a shared factor the number of its tensor, and that tensor's letter as a subscript if it is unusual."""
         signs = {}
         for factor in self.factors:
             sign, about = self._of_another(factor), factor.about
-            if about is not None and not (self._by_role(about) and found[about.name] == self._of_another(about)):
-                own = found[about.name]
-                below = own.entry if own.label is None else self.set_.script(own.entry, own.label, None)
-                sign = Sign(sign.entry, sign.one, sign.batch, own.number, below)
-            signs[factor.name] = sign
+            signs[factor.name] = sign if about is None else self._of_factor(sign, about, found)
         return signs
+
+    def _of_factor(self, sign: Sign, about: Tensor, found: Mapping[str, Sign]) -> Sign:
+        if self._by_role(about) and found[about.name] == self._of_another(about):
+            return sign
+        own = found[about.name]
+        below = own.label or own.about
+        below = own.entry if below is None else self.set_.script(own.entry, below, None)
+        return Sign(sign.entry, sign.one, sign.batch, own.number, below)
 
     def looks(self, sign: Sign) -> Looks:
         """The appearances of a sign in print and as plain text, with any of its letters."""
@@ -326,6 +366,8 @@ class _Table:
         letters += ["pi"] if any(e.has(pi) for e in formulas) else []
         letters += ["Delta"] if self.notation.increment else []
         letters += [self.notation.roles["factor"].entry] if self.factors else []
+        orders = len(self.notation.earlier)
+        letters += [*self.notation.earlier, *DIRECTIONS[:orders], *GRADIENTS[:orders]]
         letters += ["d"] if self.notation.derivative == "d" else []
         boxes = [self.set_.letter(LETTERS[x]) for x in letters]
         return {text(b) for b in boxes} | {latex(b) for b in boxes} | self._words(formulas) | applied
@@ -355,6 +397,12 @@ def _stem(name: str) -> str:
     """The part of a name before its number; empty for a name without a number."""
     numbered = _NUMBERED.fullmatch(name)
     return numbered[1] if numbered else ""
+
+
+def _is_direction(tensor: Tensor) -> bool:
+    """Whether a tensor is a direction in which a parameter moves, or along which a gradient is taken."""
+    given = tensor.about is not None and tensor.is_data
+    return given and (tensor.role == Role.INPUT or bool(tensor.about and tensor.about.error))
 
 
 def _differentiated(name: str, names: Collection[str]) -> str:

@@ -142,7 +142,7 @@ class Symbols:
     def symbol(self, tensor: Tensor, indices: tuple[Expr, ...] = (), whole: bool = False) -> Box:
         """A tensor, or an entry of it; ``whole`` for an array in the matrix form."""
         set_ = self.typesetter
-        if tensor.about is not None and tensor.role in (Role.GRADIENT, Role.TARGET):
+        if tensor.about is not None and tensor.role in (Role.GRADIENT, Role.TARGET) and not tensor.about.error:
             return self._gradient(tensor.about, indices, whole)
         if tensor.replaces:
             return self.symbol(tensor.replaces, indices, whole)

@@ -84,6 +84,15 @@ def number(key: str, value: object) -> float | None:
     return found
 
 
+def order(key: str, value: object) -> int:
+    """Return the order of the derivatives; raises SpecError for another one than 1, 2 or 3."""
+    text = value.strip(" \t") if isinstance(value, str) else value
+    found = next((n for n in (1, 2, 3) if not isinstance(value, bool) and text in (n, str(n))), None)
+    if found is None:
+        raise SpecError(f"{key} is {shown(value)}, where 1, 2 or 3 is expected")
+    return found
+
+
 @record
 class Key:
     """A key of a specification, and the command option of the same meaning.
@@ -167,6 +176,13 @@ KEYS = {
         phrase="the schedule {}",
     ),
     "initialisation": _chosen("initialisations", "weight initialisation"),
+    "order": Key(
+        (int,),
+        "1, 2 or 3",
+        "N",
+        "of the derivatives: 2 for the product of the Hessian and a vector, 3 for the derivative of that",
+        read=order,
+    ),
     "activations": _formulas("activation"),
     "losses": _formulas("loss"),
 }

@@ -60,7 +60,8 @@ class Network(Specification):
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
     ``adam(beta1=0.8)``. ``l2`` is the strength of the L2 penalty, which is added to the error
-    (loss); 0 turns it off. ``clip`` is the largest norm of the gradients; None turns it off.
+    (loss); 0 turns it off. ``clip`` is the largest norm of the gradients; None turns it off. ``order`` is that of the
+    derivatives: 2 for the product of the Hessian and a vector, beside the gradients.
 
     Raises SpecError for an invalid value or combination.
 
@@ -80,6 +81,7 @@ class Network(Specification):
     clip: float | None
     schedule: str
     initialisation: str
+    order: int
     activations: tuple[Own, ...]
     losses: tuple[Own, ...]
 
@@ -96,6 +98,7 @@ class Network(Specification):
         clip: float | None = None,
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
+        order: int = 1,
         activations: Mapping[str, Any] | tuple[Own, ...] = (),
         losses: Mapping[str, Any] | tuple[Own, ...] = (),
     ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from derive.statement.keys import KEYS, exactly, package_name, with_options
 from derive.statement.own import toml_tables
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 #: The keys that are no matter of layers.
-LEARNING = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation")
+LEARNING = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation", "order")
 
 
 class Specification:
@@ -29,6 +29,7 @@ class Specification:
     clip: float | None
     schedule: str
     initialisation: str
+    order: int
 
     def values(self) -> dict[str, Any]:
         """The arguments that make this specification."""
@@ -69,6 +70,10 @@ class Specification:
         """Whether an argument has its default value."""
         return bool(getattr(self, key) == inspect.signature(type(self)).parameters[key].default)
 
+    def of_order(self, order: int) -> Self:
+        """The same with derivatives of another order."""
+        return replace(self, order=order)  # type: ignore[type-var]
+
     def _fill(self, values: dict[str, Any]) -> None:
         """Set the fields; the values of keys that can be read on their own are read."""
         for field in fields(self):  # type: ignore[arg-type]
@@ -99,6 +104,7 @@ class Learning(Specification):
     clip: float | None
     schedule: str
     initialisation: str
+    order: int
 
     def __init__(
         self,
@@ -109,6 +115,7 @@ class Learning(Specification):
         clip: float | None = None,
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
+        order: int = 1,
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})

@@ -121,6 +121,35 @@ class StatementBuilder:
         told = ", ".join(said).replace("equations ", "equations of ").replace("equation ", "equation of ")
         return f"<Statement {self.learning.name}: {told or 'nothing yet'}>"
 
+    def __getitem__(self, name: str) -> Entries:
+        """Return a tensor that is given, learned or has an equation, by its name, such as ``s["dE_dW1"]``."""
+        stated = (*self._data, *self._parameters, *(e.target for e in self._equations))
+        found = next((t for t in stated if t.name == name), None)
+        if found is None:
+            raise StatementError(f"there is no tensor {shown(name)}: there are {listed(t.name for t in stated)}")
+        return Entries(found, [Size(a.name or str(a.extent), a) for a in found.axes if not a.sample])
+
+    def restate(self, forward: ForwardPass, equations: Iterable[Equation]) -> None:
+        """Begin with the data, the parameters and the promises of a forward pass, and with checked equations."""
+        self.supply = forward.supply
+        self._data += forward.inputs
+        self._parameters += forward.parameters
+        self._promises += forward.promises
+        self._constants.update(forward.constants)
+        self._starts.update(forward.starts)
+        self._kinds |= dict.fromkeys(forward.constants, CONSTANT)
+        for tensor in (*forward.inputs, *forward.parameters):
+            kind = PARAMETER if tensor in forward.parameters else TARGET if tensor.role == Role.TARGET else INPUT
+            self._kinds[tensor.name] = kind
+            self._checks.add(tensor)
+        for equation in equations:
+            self._kinds[equation.target.name] = DEFINED
+            self._equations.append(equation)
+            self._checks.add(equation.target)
+            self._checks.positivity.add(equation)
+        for axis in (a for t in self._checks.tensors.values() for a in t.axes if not a.sample):
+            self._kinds |= {name: SIZE for name in (axis.name, str(axis.extent)) if name.isidentifier()}
+
     # Names.
 
     def size(self, name: str, value: Any = None, start: int = 1) -> Size:

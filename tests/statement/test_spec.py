@@ -50,6 +50,7 @@ def test_defaults() -> None:
         None,
         "constant",
         "glorot_uniform",
+        1,
         (),
         (),
     )

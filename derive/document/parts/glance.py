@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from sympy import Integer
 
+from derive.calculus.again import DIRECTIONS
 from derive.calculus.cost import size
+from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
+from derive.calculus.per_sample import PER_SAMPLE
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.document.blocks import Block, Display, Item, Part, Picture, Table, Text, listed, say
 from derive.document.view import View
-from derive.paper.boxes import EMPTY, SUM, Box
+from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
+from derive.paper.characters import LETTERS
 from derive.statement.describe import spelled
 
 #: Largest number of layers listed; of more, the middle ones are omitted.
@@ -27,25 +31,98 @@ def glance(view: View) -> Part:
     caption = "The network, from the inputs to the loss."
     if view.alone:
         caption = "The layer, from its inputs to a loss that is computed from its outputs."
+    if view.order > 1:
+        caption = "The network, its loss, its gradients, and the derivative of the loss along given directions."
+    if view.derivation.product in (JACOBIAN, PER_SAMPLE):
+        caption = "The equations, from the inputs to the outputs."
     if view.derivation.network is not None and view.derivation.network.bias != "none":
         caption += " The connections of a constant 1 are the biases."
     blocks.append(Picture(view.drawing, say(caption)))
     if not (view.brief or view.coupled) and len(_layered(view)) > 1:
         blocks.append(layers(view))
     blocks += given(view) if view.alone and view.brief else []
-    return Part("glance", "The layer at a glance" if view.alone else "The network at a glance", tuple(blocks))
+    what = "layer" if view.alone and view.derivation.first is None else "network"
+    return Part("glance", f"The {what} at a glance", tuple(blocks))
 
 
 def given(view: View) -> list[Block]:
-    """What is given and what is sought for the backward pass of a layer alone."""
+    """What is given and what is sought for the backward pass of a layer alone, or for derivatives of a higher order."""
+    product = view.derivation.product
+    if product in (JACOBIAN, PER_SAMPLE):
+        return _by_outputs(view)
+    if view.order > 1:
+        return _along(view)
     outputs = listed(view.page.symbol(t.about, whole=True) for t in view.single.upstream if t.about is not None)
     sought = [s.target for s in view.single.stage("gradient")]
     variables = listed(view.page.symbol(t.about, whole=True) for t in sought if t.about is not None)
     words = "Given {}, the derivative of a loss {} that is computed from {}, we seek "
     words += f"the derivative{'s' * (len(sought) > 1)} of {{}} with respect to {{}}:"
-    error, symbols = view.page.error(), [view.page.symbol(t, whole=True) for t in sought]
+    error = view.page.error()
+    return [say(words, view.given, error, outputs, error, variables), _sought(view)]
+
+
+def _along(view: View) -> list[Block]:
+    """What the derivative of the error along given directions is, and what its gradient is."""
+    page, error = view.page, view.derivation.forward.error
+    before = page.symbol(view.batch.tensors[error.target.error])
+    directions, sought = listed(view.page.symbol(t, whole=True) for t in view.single.upstream), _sought(view)
+    parameters = listed(page.symbol(p, whole=True) for p in view.single.parameters)
+    written = page.lettered(error)
+    item = Item(page.symbol(error.target), tuple(written.pieces(error.expression)), "equals")
+    v, hessian, jacobian = view.letter(DIRECTIONS[view.order - 2]), *(view.set_.letter(LETTERS[x]) for x in "HJ")
+    words = "Given the directions {}, one for each gradient and of its shape, the number"
+    told = "is the derivative of {} along them: how fast {} changes as the parameters move along {}. We seek its "
+    told += "derivatives with respect to {}:"
+    if view.derivation.product == GAUSS_NEWTON:
+        name = "Let {} be the matrix of the derivatives of the outputs, of which {} is a function, with respect to "
+        name += "all parameters, and {} the second derivatives of {} with respect to the outputs. If the outputs move "
+        name += "along {}, as they do when the parameters move along {}, the derivatives sought are {}, the product of "
+        name += "the Gauss-Newton matrix and {} (N. N. Schraudolph, Fast curvature matrix-vector products for "
+        name += "second-order gradient descent, 2002)."
+        turned = view.set_.script(jacobian, None, view.set_.letter(view.notation.transpose))
+        moved = view.set_.join((jacobian, v), "thin", PRODUCT)
+        product = view.set_.join((turned, hessian, jacobian, v), "thin", PRODUCT)
+        last = [say(name, jacobian, before, hessian, before, moved, v, product, v)]
+    elif view.order == 2:
+        name = "Here {} is the Hessian, the matrix of the second derivatives of {} with respect to all parameters, "
+        name += "taken as one vector, and {} all directions, taken as one. The derivatives sought are the product {}: "
+        name += "it is found without the matrix (B. A. Pearlmutter, Fast exact multiplication by the Hessian, 1994)."
+        product = view.set_.join((hessian, v), "thin", PRODUCT)
+        last = [say(name, hessian, before, v, product)]
+    else:
+        last = [say("They are the derivative, along {}, of the product of the Hessian and the vector before.", v)]
+    return [say(words, directions), Display((item,)), say(told, before, before, v, parameters), sought, *last]
+
+
+def _by_outputs(view: View) -> list[Block]:
+    """What the forward pass computes for given directions, and what the backward pass does."""
+    ends = listed(view.page.symbol(t.about, whole=True) for t in view.single.upstream if t.about is not None)
+    sought, error = _sought(view), view.page.error()
+    if view.derivation.product == JACOBIAN:
+        jacobian, turned = view.set_.letter(LETTERS["J"]), view.set_.letter(view.notation.transpose)
+        v, u = view.letter("v"), view.letter("u")
+        forward = view.set_.join((jacobian, v), "thin", PRODUCT)
+        backward = view.set_.join((view.set_.script(jacobian, None, turned), u), "thin", PRODUCT)
+        words = "Let {} be the matrix of the derivatives of the outputs with respect to all parameters. The equations "
+        words += "compute {}, which is {}: the derivatives of the outputs as the parameters move along {}, from the "
+        words += "inputs to the outputs, in forward mode. Given numbers {}, one for each output, we seek {}, from the "
+        words += (
+            "outputs to the inputs, in backward mode. It is the derivative of {}, the sum of the outputs times {}, "
+        )
+        words += "with respect to {}:"
+        return [say(words, jacobian, ends, forward, v, u, backward, error, u, v), sought]
+    words = "The equations compute the gradients of single samples: their mean is the gradient of the loss. They keep "
+    words += "the index of the sample. With a weight for each sample, {} are weighted sums. Given a direction for each "
+    words += "parameter, we seek the derivatives with respect to the weights of {}, the sum of these times the "
+    words += "directions. They are the inner products of the gradients and the directions:"
+    return [say(words, ends, error), sought]
+
+
+def _sought(view: View) -> Display:
+    """The derivatives that are sought, in a row."""
+    symbols = [view.page.symbol(s.target, whole=True) for s in view.single.stage("gradient")]
     row = (*(view.set_.after(box, "comma") for box in symbols[:-1]), symbols[-1])
-    return [say(words, view.given, error, outputs, error, variables), Display((Item(EMPTY, row, "none"),))]
+    return Display((Item(EMPTY, row, "none"),))
 
 
 def description(view: View) -> Text:

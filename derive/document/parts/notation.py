@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
-from sympy import Integer, Max, Min, erf, erfc, sign
+from sympy import Expr, Integer, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
@@ -83,6 +83,9 @@ _MEANING = {
     "error": "loss",
     "penalty": "L2 penalty, a part of the loss",
 }
+
+# Meaning of what an earlier derivation has found.
+_FOUND: dict[str, str] = {Role.STATED_FACTOR: "shared factor of the gradients", Role.STATED_GRADIENT: "gradient"}
 
 # Meaning of a number or an array of a step.
 OF_A_STEP = {
@@ -167,18 +170,26 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         return say("{} with a constant 1 prepended{}", what, _stated_as(view, tensor))
     if tensor.role == Role.FACTOR and tensor.about is not None:
         slope = view.error_slope(page.symbol(tensor.about, whole=True))
-        scale = view.page.entry(1 / view.batch.common)
-        if view.batch.common == 1:
-            return say("shared factor: {}", slope)
-        negative = view.batch.common == -1
-        value = view.set_.before("minus", slope) if negative else view.set_.join((scale, slope), "thin", 0)
-        return say("shared factor: {}", value)
+        return say("shared factor: {}", _scaled(view, slope, view.batch.common))
+    if tensor.role in _FOUND and tensor.about is not None:
+        before = view.derivation.that_derived(tensor.error)
+        error, about = page.symbol(view.batch.tensors[tensor.error]), page.symbol(tensor.about, whole=True)
+        common = Integer(1) if tensor.role == Role.STATED_GRADIENT else before.program.common if before else None
+        found = [] if common is None else [_scaled(view, view.set_.partial(error, about), common)]
+        return say(_FOUND[tensor.role] + ": {}" * len(found), *found)
+    if tensor.role == Role.INPUT and tensor.about is not None and not tensor.about.error:
+        return say("the direction in which {} moves", Code(tensor.about.name))
+    if tensor.is_data and tensor.about is not None and tensor.about.error:
+        return say("given: the direction in which {} moves", page.symbol(tensor.owner, whole=True))
     if tensor.is_data and tensor.about is not None:
         return say(
             "given: the derivative of {} with respect to {}", view.page.error(), page.symbol(tensor.about, whole=True)
         )
     if tensor.is_data and view.derivation.network is None:
-        return say("{}{}{}", _MEANING[tensor.role], _data(view, tensor), _stated_as(view, tensor))
+        given = {t.name: t.role for t in view.derivation.origin.forward.inputs}  # a target may be an input here
+        return say(
+            "{}{}{}", _MEANING[given.get(tensor.name, tensor.role)], _data(view, tensor), _stated_as(view, tensor)
+        )
     if tensor.role == Role.PREDICTION:
         plain = _one_layer(view) or tensor.layer is None
         what = Text(()) if plain else say(", which are the activations{}", layer)
@@ -191,6 +202,15 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
     augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)
     with_biases = ", with the biases in column 0" if augmented else ""
     return say(noun + "{}" + with_biases + "{}", layer, _stated_as(view, tensor))
+
+
+def _scaled(view: View, slope: Box, common: Expr) -> Box:
+    """What a factor is, if the derivative is it times a number that all have in common."""
+    if common == 1:
+        return slope
+    if common == -1:
+        return view.set_.before("minus", slope)
+    return view.set_.join((view.page.entry(1 / common), slope), "thin", 0)
 
 
 def _data(view: View, tensor: Tensor) -> Text:

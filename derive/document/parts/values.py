@@ -9,7 +9,17 @@ from typing import Any
 from sympy import Add, Dummy, Expr, Indexed, Mul, Piecewise, cancel, default_sort_key, exp, fraction, together
 
 from derive.calculus.chain_rule import LocalDerivative
-from derive.calculus.functions import A, Elementwise, X, derivative, in_exponentials, kinks, output_form, steepest
+from derive.calculus.functions import (
+    A,
+    Elementwise,
+    X,
+    derivative,
+    differentiated,
+    in_exponentials,
+    kinks,
+    output_form,
+    steepest,
+)
 from derive.calculus.index import symbols_read
 from derive.calculus.program import Definition, Slopes
 from derive.calculus.roles import Role
@@ -50,6 +60,7 @@ def values(view: View) -> Part:
         blocks += [say(words), Display(derived), *_kinks(view, "activation")]
     full = _full_gradients(view)
     by_hand = [] if view.brief else plugged(view)
+    by_hand = by_hand if view.order == 1 else []
     written = "the shared factors" if len(by_hand) > 1 else "the shared factor"
     for title, items in (
         ("The derivative of the loss and that of the activation cancel:", _cancelled(view) if view.brief else []),
@@ -95,10 +106,11 @@ def slope_steps(view: View, stated: Definition) -> list[Item]:
     page = view.page
     left, *others = called(view, function, stated.function)
     found = [Item(left, equalities(view, others))] if others else []
-    reasons = _derivation(function, stated.function)
+    inner = differentiated(function, stated.function)
+    reasons = _derivation(inner, stated.function)
     formulas = [(page.formula(r.value), listed(r.rules) if r.rules else None) for r in reasons]
     form = output_form(function)
-    if form is not None and not form.is_number:
+    if form is not None and not form.is_number and inner == function:
         applied = view.set_.apply(page.function(function, layers_of(view, function)[0]), page.variables(function))
         in_terms = replace(page, given={A: applied}, decimals=True)
         formulas.append((in_terms.entry(form), _because(in_terms, form, function)))

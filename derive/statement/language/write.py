@@ -32,7 +32,7 @@ from sympy import (
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.cases import Cases
-from derive.calculus.extremes import Largest, Smallest
+from derive.calculus.extremes import Largest, Selected, Smallest
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import STOP, Elementwise
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor
@@ -48,6 +48,7 @@ from derive.statement.language.meanings import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
 from derive.statement.specification import LEARNING, Specification
 from derive.text.entry_text import base_name, number_text
+from derive.text.errors import StatementError
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 _NAMES = {function: name for name, function in reversed(ELEMENTARY.items())}
@@ -391,6 +392,10 @@ class _Formula:
         return f"{self.writer.function(function)}({', '.join(arguments)})", _ATOM
 
     def _function(self, node: Any) -> tuple[str, int]:
+        if isinstance(node, Selected):
+            raise StatementError(
+                "a text of equations cannot say where a maximum or minimum over an index is, which its gradient reads"
+            )
         return f"{_NAMES[type(node)]}({self.write(node.args[0])})", _ATOM
 
 

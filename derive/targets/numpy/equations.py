@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
-from derive.calculus.index import Tensor
+from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
+from derive.calculus.index import SAMPLE_AXIS, Tensor
+from derive.calculus.per_sample import PER_SAMPLE
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
 from derive.calculus.undefined import may_be_undefined
@@ -27,6 +29,58 @@ from derive.targets.numpy.update_body import UpdateBody
 from derive.text.errors import SecondRenderingError
 from derive.text.user_text import listed
 
+#: What the files of products hold.
+TITLES = {
+    "hessian_product": "The product of the Hessian and a vector",
+    "third_product": "The derivative of the product of the Hessian and a vector",
+    GAUSS_NEWTON: "The product of the Gauss-Newton matrix and a vector",
+    JACOBIAN: "Products with the Jacobian, forward and backward",
+    PER_SAMPLE: "The gradients of single samples",
+}
+#: The docstrings of the functions of what is derived without a step.
+ALONE = {
+    "backward": (
+        '"""Return the derivatives of an error with respect to parameters and inputs, by name.',
+        "",
+        "Those with respect to outputs are given. It is called after `forward` has filled",
+        "`values`.",
+        '"""',
+    ),
+    "hessian_product": (
+        '"""Return the Hessian of the error times the given directions, by parameter.',
+        "",
+        "It is called after `forward` has filled `values`.",
+        '"""',
+    ),
+    GAUSS_NEWTON: (
+        '"""Return the Gauss-Newton matrix times directions, by parameter.',
+        "",
+        "Given are the derivatives of the outputs along them. It is called after `forward`",
+        "has filled `values`.",
+        '"""',
+    ),
+    JACOBIAN: (
+        '"""Return the transposed Jacobian times given numbers, one for each output.',
+        "",
+        "It is called after `forward` has filled `values`.",
+        '"""',
+    ),
+    PER_SAMPLE: (
+        '"""Return the inner products of the gradients of single samples and directions.',
+        "",
+        "They are the derivatives with respect to the weights of the samples. It is called",
+        "after `forward` has filled `values`.",
+        '"""',
+    ),
+    "third_product": (
+        '"""Return the derivative of the product of the Hessian and the first directions.',
+        "",
+        "It is that along the second directions, by parameter, and is called after `forward`",
+        "has filled `values`.",
+        '"""',
+    ),
+}
+
 
 def statements_of(program: ArrayProgram, notation: Notation, promises: tuple[Promise, ...], targets: str) -> Statements:
     """Return the statements in the forms that NumPy computes."""
@@ -40,6 +94,7 @@ def equations_context(
     targets: str = "real",
     initialisation: Initialisation = INITIALISATIONS["glorot_uniform"],
     second: bool = True,
+    function: str = "backward",
 ) -> dict[str, Any]:
     """Return the context of the templates of the equations, as finished lines of Python.
 
@@ -85,8 +140,11 @@ def equations_context(
         ),
         "error_signature": fold(f"def error({given}values: Parameters) -> Any:"),
         "gradients_signature": fold(f"def gradients({given}values: Parameters) -> Parameters:"),
-        "alone": bool(program.upstream),
-        "backward_signature": fold(f"def backward({given}values: Parameters) -> Parameters:"),
+        "alone": function if program.upstream else "",
+        "alone_words": ALONE[function],
+        "alone_title": TITLES.get(function, ""),
+        "alone_given": _alone_given(statements, function),
+        "backward_signature": fold(f"def {function}({given}values: Parameters) -> Parameters:"),
         "input_gradients_signature": fold(f"def input_gradients({given}values: Parameters) -> Parameters:"),
         "kinks_signature": fold(f"def kinks({given}values: Parameters) -> list[Array]:"),
         "update_signature": fold(
@@ -113,6 +171,33 @@ def _first(state: Tensor, averages: Mapping[str, str]) -> str:
     if state.name in averages:
         return averages[state.name]
     return f"np.zeros_like(parameters[{quoted(state.about.name)}])" if state.about else "np.zeros((1, 1))"
+
+
+def _alone_given(statements: Statements, function: str) -> Lines:
+    """The lines that say what the arguments of a product are, and what it computes, where others need it."""
+    program, codes = statements.program, statements.codes.tensors
+    given = [t.name if t.about is None else f"V {t.owner.name}" for t in program.inputs if t.role != Role.TARGET]
+    ends = {t.name: codes[t.about.name] for t in program.upstream if t.about is not None}
+    if function == GAUSS_NEWTON:
+        return folded((f"GIVEN = {_tuple(t.owner.name for t in program.upstream)}",), "")
+    if function == JACOBIAN:
+        outputs = [(name.removeprefix("u_"), quoted(code)) for name, code in ends.items()]
+        return folded((f"GIVEN = {_tuple(given)}", f"OUTPUTS = {dict_code(outputs)}"), "")
+    if function == PER_SAMPLE:
+        *_, norm = (name for name in program.outputs if program.tensors[name].axes == (SAMPLE_AXIS,))
+        outputs = [
+            (name.removeprefix("v_"), quoted(codes[end])) for name, end in zip(ends, program.outputs, strict=False)
+        ]
+        return folded(
+            (f"GIVEN = {_tuple(given)}", f"OUTPUTS = {dict_code(outputs)}", f"NORM = {quoted(codes[norm])}"), ""
+        )
+    return ()
+
+
+def _tuple(texts: Iterable[str]) -> str:
+    """A tuple of texts, as code."""
+    listed = [*map(quoted, texts)]
+    return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
 
 
 def _steps(statements: Statements, bodies: Bodies, data: Data) -> dict[str, Any]:

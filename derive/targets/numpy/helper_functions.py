@@ -110,7 +110,8 @@ def _described(function: Any) -> str:
     formula = text(Page(Typesetter(PSI.times), PSI, {}).formula(function.definition)).replace(MINUS, "-")
     if function.order:
         wrt = "".join(f" with respect to {variable}" for variable in function.wrt)
-        return f"The derivative of {function.origin}{wrt}: {formula}"
+        which = ("", "second ", "third ", "fourth ")[function.order - 1]
+        return f"The {which}derivative of {function.origin}{wrt}: {formula}"
     if function.role == "loss":
         return f"What the loss {function.label} does to one entry: {formula}"
     return f"The activation{'' if function.label == function.title else f' {function.label}'}: {formula}"

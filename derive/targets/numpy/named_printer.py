@@ -34,7 +34,8 @@ class NamedPrinter:
     """Prints the array form with named axes.
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code,
-    ``made`` what has been computed. ``numbers`` are the tensors without axes that are arrays of one number.
+    ``made`` what has been computed. ``numbers`` are the tensors without axes that are arrays of one number,
+    ``kind`` is the type of numbers.
     """
 
     names: Mapping[str, str]
@@ -42,6 +43,7 @@ class NamedPrinter:
     functions: Mapping[Any, str]
     numbers: Collection[str] = ()
     made: dict[str, str] = field(default_factory=dict)
+    kind: str = KIND
     _known: dict[int, tuple[nx.Named, Code, nx.Axes]] = field(default_factory=dict)
 
     def name(self, code: Code, name: str) -> None:
@@ -55,7 +57,7 @@ class NamedPrinter:
         reads = any(isinstance(part, nx.Read) for part in nx.walk(node))
         code = self._full(node, stored) if reads else self._made(node, stored)
         if reads and _is_of_truth_values(node):
-            code = Code(f"{code.at(ATOM)}.astype({KIND})")
+            code = Code(f"{code.at(ATOM)}.astype({self.kind})")
         if not target.axes and not isinstance(target, Slice):
             return code if target.role == "error" or target.is_number else Code(f"np.reshape({code.text}, (1, 1))")
         if not target.is_column:
@@ -79,9 +81,9 @@ class NamedPrinter:
         """The code of a right side that reads no array, with the type of numbers of the parameters."""
         sizes = ", ".join(self.size(i.axis) for i in axes)
         if isinstance(node, nx.Value) and axes:
-            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {KIND})")
+            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {self.kind})")
         code = self._full(node, axes)
-        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({KIND})")
+        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({self.kind})")
 
     def repeated(self, node: nx.Named) -> list[nx.Named]:
         """The parts whose code occurs more than once, each after the parts that it is made of."""
@@ -153,7 +155,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Ones) -> Code:
         sizes = ", ".join(self.size(i.axis) for i in node.axes)
-        return Code(f"np.ones(({sizes}{',' * (len(node.axes) == 1)}), {KIND})")
+        return Code(f"np.ones(({sizes}{',' * (len(node.axes) == 1)}), {self.kind})")
 
     @_code.register
     def _(self, node: nx.Read) -> Code:
@@ -249,7 +251,7 @@ class NamedPrinter:
             negative = _is_negative(term)
             code = self._positive(term, node.axes) if negative else self._aligned(term, node.axes)
             if not negative and _is_of_truth_values(term):  # NumPy would join them by "or"
-                code = Code(f"{code.at(ATOM)}.astype({KIND})")
+                code = Code(f"{code.at(ATOM)}.astype({self.kind})")
             terms.append((negative, code))
         return joined(terms)
 
@@ -283,7 +285,7 @@ class NamedPrinter:
         over = (f for f in getattr(rest, "factors", ()) if not isinstance(f, nx.Value) and not _is_written_otherwise(f))
         first = next(over, rest)
         if _is_of_truth_values(rest):
-            return Code(f"{code.at(ATOM)}.astype({KIND})")
+            return Code(f"{code.at(ATOM)}.astype({self.kind})")
         return Code(code.at(UNARY)) if _is_of_truth_values(first) else code
 
     @_code.register
@@ -319,7 +321,7 @@ class NamedPrinter:
         for value, condition in reversed(list(zip(values, conditions, strict=True))):
             text = f"np.where({condition.text}, {value.text}, {text})"
         only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
-        return Code(f"{text}.astype({KIND})" if only_numbers else text)
+        return Code(f"{text}.astype({self.kind})" if only_numbers else text)
 
     @_code.register
     def _(self, node: nx.Compared) -> Code:
@@ -344,7 +346,7 @@ class NamedPrinter:
     def _summed(self, node: nx.Named, axes: nx.Axes) -> str:
         """The code of what is summed; truth values become numbers, which NumPy would join by "or", or count."""
         code = self._aligned(node, axes)
-        return f"{code.at(ATOM)}.astype({KIND})" if _is_of_truth_values(node) else code.text
+        return f"{code.at(ATOM)}.astype({self.kind})" if _is_of_truth_values(node) else code.text
 
     def _along(self, node: nx.Reduced) -> str:
         """The argument ``axis``; none if all axes are reduced."""
@@ -383,7 +385,7 @@ class NamedPrinter:
             return self._unbatched(node, *alone)
         if len(over) == 1 and all(len(free) == 1 for free in alone):
             return self._batched(node, both, alone[0][0], alone[1][0])
-        (first, ones), (second, others) = self.natural(left), self.natural(right)
+        (first, ones), (second, others) = self._numbers(left, right), self.natural(right)
         free = tuple(i for i in (*both, *alone[0], *alone[1]))
         one, other, result = self._letters(ones, others, free)
         function = "contracted" if all(alone) else "np.einsum"
@@ -400,7 +402,7 @@ class NamedPrinter:
             return product, (*other, *one)
         if node.axes == (*other, *one):
             left, right = right, left
-        (first, ones), (second, others) = self.natural(left), self.natural(right)
+        (first, ones), (second, others) = self._numbers(left, right), self.natural(right)
         places = ", ".join(f"[{', '.join(str(axes.index(i)) for i in over)}]" for axes in (ones, others))
         one, other = ([i for i in axes if i not in over] for axes in (ones, others))
         code = Code(f"np.tensordot({first.text}, {second.text}, ({places}))")
@@ -416,8 +418,17 @@ class NamedPrinter:
         return code, (*batch, rows, columns)
 
     def _product(self, left: nx.Named, one: Iterable[Index], right: nx.Named, other: Iterable[Index]) -> Code:
-        first = self._aligned(left, tuple(one)).at(UNARY)
+        if _is_of_truth_values(left) and _is_of_truth_values(right):
+            first = self._summed(left, tuple(one))
+        else:
+            first = self._aligned(left, tuple(one)).at(UNARY)
         return Code(f"{first} @ {self._aligned(right, tuple(other)).at(UNARY)}", PRODUCT)
+
+    def _numbers(self, left: nx.Named, right: nx.Named) -> tuple[Code, nx.Axes]:
+        """The first factor of a product over axes; if both are truth values it becomes one of numbers."""
+        code, axes = self.natural(left)
+        both = _is_of_truth_values(left) and _is_of_truth_values(right)
+        return (Code(f"{code.at(ATOM)}.astype({self.kind})") if both else code), axes
 
     @_code.register
     def _(self, node: nx.Spread) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ _RUNTIME = {
     "draw_example": "example",
     "report": "report",
 }
+#: What a trainer with second derivatives reads of the runtime, too.
+_CURVED = ("_described", "_generator", "_positive_integer", "_real_numbers")
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
     *("values", "data", "finite", "parameters", "network", "steps", "stopping", "files", "course", "trainer"),
@@ -85,6 +88,11 @@ class Rendered:
     context: Mapping[str, Any]
     functions: Mapping[str, Any]
 
+    @property
+    def function(self) -> str:
+        """The name of the backward pass of a layer alone, or of what is derived in its form."""
+        return str(self.context["alone"])
+
     @cached_property
     def equations(self) -> str:
         """The equations as functions that check their arguments."""
@@ -113,7 +121,8 @@ class Rendered:
     def _trainer(self, steps: str = "here") -> str:
         """The class ``Trainer``; its fast steps, if any, are in the same file (``here``) or in another (``beside``)."""
         found = "" if self.context["steps"]["declined"] else steps
-        return fill("numpy/trainer.py.jinja", **{**self.context, "steps": found}).strip("\n") + "\n"
+        whole = {"products": (), **self.context, "steps": found}
+        return fill("numpy/trainer.py.jinja", **whole).strip("\n") + "\n"
 
     def _words(self, kind: str) -> str:
         """The docstring of a file of this kind."""
@@ -140,7 +149,7 @@ class Rendered:
         if self.context["alone"]:
             if name == "predict":
                 raise StatementError("form predict is for a network, not for the backward pass of a layer alone")
-            return {"layer.py": self.layer}
+            return {"layer.py" if self.function == "backward" else f"{self.function}.py": self.layer}
         if name == "single-file":
             return {"trainer.py": self.source, "__init__.py": self._init_file(single=True)}
         if name == "core":
@@ -181,6 +190,21 @@ class Rendered:
     def tests(self, entries: int | None) -> str:
         """The tests beside the package; ``entries`` limits the entries checked per parameter (None: all)."""
         return _UNFORMATTED + fill("numpy/test_trainer.py.jinja", entries=entries, **self.context)
+
+    def with_products(self, names: Collection[str]) -> dict[str, str]:
+        """Return the files of the package whose trainer has the products of modules of these names beside it."""
+        found = replace(self, context={**self.context, "products": tuple(names)})
+        beside = {**dict.fromkeys(_RUNTIME, "._runtime"), **dict.fromkeys(self._names(), ".network")}
+        beside |= {"CurvedTrainer": "._curved", **dict.fromkeys(names, ".")}
+        words = fill("numpy/words.py.jinja", kind="curved")
+        imports, body = merged(("curved",))
+        known = dict.fromkeys((*_RUNTIME, *_CURVED), "._runtime")
+        known |= {name: module for module, name in imports if name}
+        return {
+            **self.files,
+            "trainer.py": _file(self._words("trainer"), found._trainer("beside"), beside),
+            "_curved.py": _put_together(words, {*imports, *imports_of(body, known)}, body),
+        }
 
     # One file.
 
@@ -281,14 +305,17 @@ def rendered(
     targets: str = "real",
     initialisation: str = "glorot_uniform",
     second: bool = True,
+    function: str = "backward",
 ) -> Rendered:
     """Render a program as Python code with NumPy.
 
     ``name`` is the name of the package, and ``description`` describes the network; ``network`` is
     None if the equations were stated by hand. Without ``second``, there is no second rendering of the
-    steps. Raises SecondRenderingError if that cannot be made.
+    steps. ``function`` is the name of the backward pass of a layer alone, or of what is derived in its form.
+    Raises SecondRenderingError if that cannot be made.
     """
-    context = equations_context(program, notation, promises, targets, INITIALISATIONS[initialisation], second)
+    start = INITIALISATIONS[initialisation]
+    context = equations_context(program, notation, promises, targets, start, second, function)
     made_of = repr([context[part] for part in ("forward", "error", "gradients", "updates")])
     told = {"digest": f'"{digest(network, made_of)}"', **context["network"]}
     whole = {**context, **facts(program, network, context), "facts": arguments(told)}

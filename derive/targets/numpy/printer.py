@@ -24,13 +24,15 @@ class NumPyPrinter:
     """Prints the matrix form.
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code.
-    ``numbers`` are the tensors without axes that are arrays of one number, and not Python numbers.
+    ``numbers`` are the tensors without axes that are arrays of one number, and not Python numbers; ``kind`` is their
+    type in code.
     """
 
     names: Mapping[str, str]
     widths: Mapping[Symbol, str]
     functions: Mapping[Any, str]
     numbers: Collection[str] = ()
+    kind: str = KIND
 
     @singledispatchmethod
     def code(self, node: mx.Node) -> Code:
@@ -144,7 +146,7 @@ class NumPyPrinter:
     def _(self, node: mx.Choice) -> Code:
         condition = self.code(node.condition)
         array = next((n for n in mx.walk(node.condition) if isinstance(n, mx.Array)), None)
-        dtype = f"{self.names[array.tensor.name]}.dtype" if array else KIND
+        dtype = f"{self.names[array.tensor.name]}.dtype" if array else self.kind
         if array and _number(node.this) == 1 and _number(node.that) == 0:
             return Code(f"({condition.text}).astype({dtype})")
         chosen = Code(f"np.where({', '.join((condition.text, *(self.code(n).text for n in (node.this, node.that))))})")
@@ -174,7 +176,7 @@ class NumPyPrinter:
     def _(self, node: mx.Repeat) -> Code:
         value, sides = self.code(node.of).text, self._sides(node)
         if not mx.arrays_read(node.of):  # a Python number has no dtype
-            return Code(f"np.full(({sides}), {value}, {KIND})")
+            return Code(f"np.full(({sides}), {value}, {self.kind})")
         return Code(f"np.broadcast_to({value}, ({sides}))")
 
     @code.register
@@ -205,12 +207,12 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Formula) -> Code:
-        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers)
+        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers, kind=self.kind)
         return printer.whole(node.named, node.equation.indices, node.equation.target)
 
     def in_parts(self, node: mx.Formula, free: Names) -> tuple[tuple[tuple[str, Code], ...], Code]:
         """The code of what an equation needs twice, each with its name, and of the equation; ``free`` gives names."""
-        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers)
+        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers, kind=self.kind)
         parts = []
         for part in printer.repeated(node.named):
             name = free.fresh(part_name(part, self.names[whole_of(node.equation.target).name]))

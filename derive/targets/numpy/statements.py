@@ -19,6 +19,7 @@ from derive.targets.names import code_names
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.evaluator import elementwise_in
 from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.named_printer import KIND
 from derive.targets.numpy.printer import NumPyPrinter
 
 
@@ -108,7 +109,9 @@ class Statements:
         """Return a printer of the forms; ``names`` maps tensors to what is read in the place of their names."""
         codes = self.codes
         numbers = [t.name for t in self.program.tensors.values() if not t.axes and not t.is_number]
-        return NumPyPrinter({**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers)
+        reals = (f"{codes.tensors[t.name]}.dtype" for t in self.program.inputs if t.places is None)
+        kind = KIND if self.program.parameters else next(reals, KIND)
+        return NumPyPrinter({**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers, kind)
 
     def name(self, tensor: Tensor) -> str:
         """Return the name of a tensor in code."""

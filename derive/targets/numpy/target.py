@@ -46,7 +46,7 @@ class NumPyTarget:
 
     def _rendered(self, second: bool = True) -> Rendered:
         derived, given = self.derived, self.derived.specification
-        how = (derived.description, derived.network, derived.targets, given.initialisation, second)
+        how = (derived.description, derived.network, derived.targets, given.initialisation, second, self.function)
         return rendered(derived.program, derived.notation, derived.forward.promises, given.name, *how)
 
     @cached_property
@@ -62,16 +62,38 @@ class NumPyTarget:
         """The executed module, also if there is no second rendering of the steps."""
         return loaded(self.readable.linked)
 
+    @property
+    def function(self) -> str:
+        """The name of the function that computes the derivatives, where no step is taken."""
+        return self.derived.product or "backward"
+
     def files(self, form: str) -> dict[str, str]:
         """Return the files of a form, with their tests if there is a trainer.
 
-        Raises ModuleError if the module does not pass its check.
+        With derivatives of a higher order, these are the files of the first order and those with the equations of the
+        others; the trainer of a package has methods for them. Raises ModuleError if the module does not pass its check.
         """
+        return self._with_products(form, ())
+
+    @property
+    def checked(self) -> Rendered:
+        """The generated module. Raises ModuleError if it does not pass its check."""
         self.check().require()
+        return self.rendered
+
+    def _with_products(self, form: str, names: tuple[str, ...]) -> dict[str, str]:
+        """The files whose trainer has the products of modules of these names."""
+        first, rendered = self.derived.first, self.checked
+        if first is not None:
+            more = [NumPyTarget(d) for d in first.beside()] if first.first is None else []
+            found = {f"{target.function}.py": target.checked.layer for target in (self, *more)}
+            functions = (self.function, *(target.function for target in more))
+            return {**found, **NumPyTarget(first)._with_products(form, (*functions, *names))}
         count = self.derived.parameter_count
         entries = None if count <= SMALL else 20 if count <= ENTRYWISE else 0
-        found = self.rendered.form(form)
-        return {**found, **({"test_trainer.py": self.rendered.tests(entries)} if "trainer.py" in found else {})}
+        plain = not names or form != "package"
+        found = rendered.form(form) if plain else rendered.with_products(names)
+        return {**found, **({"test_trainer.py": rendered.tests(entries)} if "trainer.py" in found else {})}
 
     def listing(self, form: str) -> Listing:
         """Return the listing of the file with the equations, also if there is no second rendering of the steps."""
@@ -107,7 +129,7 @@ class NumPyTarget:
         if form == "predict" and not self.derived.program.upstream:
             return self.rendered.predict(parameters)
         if self.derived.program.upstream:
-            return self.rendered.form(form)["layer.py"]
+            return next(iter(self.rendered.form(form).values()))
         if form not in ("single-file", "core"):
             raise ValueError(f"form is {form!r}; expected single-file, core or predict")
         return self.rendered.source if form == "single-file" else self.rendered.core
