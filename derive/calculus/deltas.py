@@ -25,10 +25,6 @@ from derive.record import record
 Ranges = Mapping[str, tuple[Axis, ...]]
 
 
-class ContractionError(ValueError):
-    """A delta that cannot be contracted; the message names the expression that contains it."""
-
-
 @record
 class Term:
     """A product of factors, summed over ``bound``: the normal form of one summand."""
