@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import autograd
 import autograd.numpy as anp
+import models
 import numpy as np
 import pytest
 from autograd.misc.flatten import flatten
@@ -85,7 +87,7 @@ def test_each_activation_and_each_loss_with_autograd(hidden: str, output: str, l
 # Models of the literature, by the generated code.
 
 
-def compared(name: str) -> None:
+def compared(name: str, product: Callable[..., Values] = hessian_vector) -> None:
     from test_models import drawn, samples_last
 
     stated = MODELS[name]()
@@ -93,14 +95,14 @@ def compared(name: str) -> None:
     assert derivation.first is not None
     (data, learned), draw = drawn(derivation.first, stated), np.random.default_rng(2)
     directions = {n: draw.normal(size=np.shape(value)) for n, value in learned.items()}
-    expected = hessian_vector(lambda p: stated.error(**data, **p), learned, directions)
+    expected = product(lambda p: stated.error(**data, **p), learned, directions)
     tensors = {t.name: t for t in derivation.program.inputs}
     values = {n: samples_last(tensors[n], np.asarray(value)) for n, value in data.items()}
     values |= {**learned, **{f"v_{n}": value for n, value in directions.items()}}
     sizes = {**stated.sizes, "m": 11}
     largest = max(np.max(np.abs(e)) for e in expected.values())
-    for n, product in interpreted(derivation, values, sizes).items():
-        assert np.max(np.abs(product - np.reshape(expected[n], product.shape))) < 1e-10 * largest, n
+    for n, found in interpreted(derivation, values, sizes).items():
+        assert np.max(np.abs(found - np.reshape(expected[n], found.shape))) < 1e-10 * largest, n
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +119,23 @@ def test_models_with_autograd(name: str) -> None:
 @pytest.mark.slow
 def test_every_model_with_autograd(name: str) -> None:
     compared(name)
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "attention", "conv2d_plain", "lstm"])
+@pytest.mark.slow
+def test_models_with_jax_forward_over_reverse(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    jax = pytest.importorskip("jax")
+    special = pytest.importorskip("jax.scipy.special")
+    jax.config.update("jax_enable_x64", True)
+    for name_, its_own in (("np", jax.numpy), ("special", special)):
+        monkeypatch.setattr(models, name_, its_own)
+
+    def product(error: Any, parameters: Values, directions: Values) -> Values:
+        given = ({n: jax.numpy.asarray(v) for n, v in group.items()} for group in (parameters, directions))
+        _, found = jax.jvp(jax.grad(error), *((group,) for group in given))
+        return {n: np.asarray(value) for n, value in found.items()}
+
+    compared(name, product)
 
 
 @pytest.mark.parametrize("name", ["max_pooling", "noisy_or", "lstm", "attention"])
