@@ -874,7 +874,8 @@ def _read_names(
 
 def _is_label(tensors: Mapping[str, Tensor], letter: str, label: str) -> bool:
     """Whether a letter and its label are the name of a tensor, perhaps with a number after it."""
-    tensors = {name: t for name, t in tensors.items() if t.is_data or not label.isdigit()}
+    own = (t for t in tensors.values() if t.role != "factor")  # what is after the letter of a factor is a tensor
+    tensors = {t.name: t for t in own if t.is_data or not label.isdigit()}
     names = {n for name in tensors for n in (name, re.sub(r"_?[0-9]+$", "", name))}
     return not names_of(f"{letter}_{{{label}}}").isdisjoint(names)
 

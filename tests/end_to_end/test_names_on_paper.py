@@ -20,7 +20,7 @@ from test_reading_back import Differs
 from derive import derive
 from derive.calculus.forward import ForwardPass
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Tensor, total
-from derive.calculus.normal_form import normal
+from derive.calculus.normal_form import exact, normal
 from derive.paper import symbols
 from derive.paper.latex import latex
 from derive.paper.mathml import mathml
@@ -163,7 +163,7 @@ def test_the_page_of_a_forward_pass_is_true_in_every_notation(name: str, notatio
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_each_of_several_inputs_has_its_name(notation: str) -> None:
     stated = three_inputs()
-    forward = replace(stated, **normal(stated))
+    forward = replace(stated, **normal(stated, exact(stated)))
     program = index_form(forward, notation)
     assert check_index_form(program, forward, notation) > 5
     page = page_for(program, NOTATIONS[notation])
@@ -217,7 +217,7 @@ def test_a_page_that_loses_names_is_refused(name: str, monkeypatch: pytest.Monke
 
 def test_inputs_that_are_all_written_alike_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     stated = three_inputs()
-    forward = replace(stated, **normal(stated))
+    forward = replace(stated, **normal(stated, exact(stated)))
     _all_by_role(monkeypatch)
     with pytest.raises((Unreadable, Differs)):
         check_index_form(index_form(forward), forward)

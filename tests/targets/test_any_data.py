@@ -370,7 +370,7 @@ def test_names_are_the_users():
     expected = np.tanh(X @ trainer.parameters["step"].T + trainer.parameters["square"].T)
     assert np.allclose(trainer.compute("tanh", X), expected)
     assert list(trainer.predict(X)) == ["values", "tanh"] and np.allclose(trainer.predict(X)["tanh"], expected)
-    with pytest.raises(ValueError, match='forward computes no "np"; expected tanh, values'):
+    with pytest.raises(ValueError, match='forward computes no "np"; expected u, tanh, values'):
         trainer.compute("np", X)
     with pytest.raises(ValueError, match=r"lambda has shape \(12, 2\); expected \(samples, 3\)"):
         trainer.fit({"lambda": X[:, :2]}, {"dtype": Y})

@@ -93,11 +93,10 @@ def test_a_logarithm_of_0_is_no_overflow():
     assert "too large" not in message
 
 
-def test_a_power_that_overflows_is_too_large_also_where_its_quotient_is_nan():
-    message = said(powers(), np.full((2, 3), 300.0), np.ones((2, 3)), np.ones((2, 2)))
-    number = number_of(powers(), "e")
-    where = f"infinity first appears in equation ({number}), e"
-    assert f"the learning rate 0.5 is too large, or the data are ({where})" in message
+def test_a_quotient_of_powers_that_overflow_is_computed_without_them():
+    trainer = load(derive(powers()).numpy()).Trainer({"W": np.full((2, 3), 300.0)})
+    assert np.allclose(trainer.predict(np.ones((2, 3))), 1 / 2)
+    assert np.isfinite(trainer.fit(np.ones((2, 3)), np.ones((2, 2)), 3, 0.5).history).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
