@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Sum, Symbol
 
 from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
 from derive.calculus.recurrence import Recurrence, shift
@@ -105,7 +105,7 @@ class _Split:
         for terms in sorted(right.atoms(Add), key=lambda node: (-node.count_ops(), str(node))) or [right]:
             if not right.has(terms):
                 continue
-            given = [term for term in Add.make_args(terms) if self._is_given(term)]
+            given = [term for term in Add.make_args(terms) if self._is_given(term, t)]
             free = {s for term in given for s in term.free_symbols if isinstance(s, Index)}
             if any(term.has(Sum) and t in term.free_symbols for term in given) and free <= {*equation.indices}:
                 left = tuple(i for i in equation.indices if i in free)
@@ -114,8 +114,10 @@ class _Split:
                 right = right.xreplace({terms: Add(self._computed(name, left, Add(*given)), *rest)})
         return right
 
-    def _is_given(self, expression: Expr) -> bool:
-        return not {*symbols_read(expression)} & {*self.recurrence.places}
+    def _is_given(self, expression: Expr, t: Index) -> bool:
+        """Whether a term can be computed before the loop: it reads neither the recurrence nor the number of a step."""
+        numbered = any(delta.has(t) for delta in expression.atoms(KroneckerDelta))
+        return not numbered and not {*symbols_read(expression)} & {*self.recurrence.places}
 
     def _entry(self, entry: Indexed, t: Index) -> Expr:
         """An entry at a step; one of a tensor outside the recurrence at another place is computed before."""

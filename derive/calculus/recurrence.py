@@ -6,17 +6,17 @@ first place is 0, as everything that is read outside a tensor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from sympy import Expr, Indexed, Sum
+from sympy import Expr, Indexed, Integer
 
 from derive.calculus.affine import affine
 from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
 from derive.record import record
 from derive.text.errors import StatementError
 
-Node = TypeVar("Node")
+#: The largest number of places that a recurrence looks back; each takes memory, also if it is never read.
+MOST_BACK = 1000
 
 
 @record
@@ -75,33 +75,47 @@ def recurrences(equations: Sequence[Equation]) -> tuple[Recurrence, ...]:
 def ordered_axis(equations: Sequence[Equation]) -> Axis | None:
     """Return the axis of the recurrences if all equations can be computed for some places of it after the others.
 
-    They can if none reads what comes later, or all places at once: each reads the place that it states, a recurrence
-    also its own tensors at earlier ones, and an equation without that axis the last place.
+    They can if none reads what comes later, all places at once, or their number: each reads the place that it states, a
+    recurrence also its own tensors at earlier ones, and an equation after the recurrences the last place.
     """
     found = recurrences(equations)
     axes, names = {r.axis for r in found}, {name for r in found for name in r.places}
     if len(axes) != 1 or any(r.backward for r in found):
         return None
     (axis,) = axes
+    before = _read_by(names, equations)
     sides = {e.target.name: e.target.axes for e in equations}
     for equation in equations:
+        name, expression = equation.target.name, equation.expression
         own = next((i for i in equation.indices if i.axis == axis), None)
-        recurs = equation.target.name in names
-        for entry in equation.expression.atoms(Indexed):
+        entries = expression.atoms(Indexed)
+        bare = expression.xreplace(dict.fromkeys(entries, Integer(1)))
+        if bare.free_symbols & axis.extent.free_symbols or (own is not None and bare.has(own) and name not in names):
+            return None
+        for entry in entries:
+            back = name in names and entry.base.label.name in names
             for place in entry.indices:
                 over = {i for i in place.free_symbols if isinstance(i, Index) and i.axis == axis}
-                back = recurs and entry.base.label.name in names
                 if over - {own} or (over and place != own and not back):
                     return None
             known = zip(entry.indices, sides.get(entry.base.label.name, ()), strict=False)
-            if any(a == axis and not p.has(Index) and p != axis.stop for p, a in known):
+            fixed = [place for place, side in known if side == axis and not place.has(Index)]
+            read = [place for place in entry.indices if place.free_symbols & axis.extent.free_symbols]
+            if any(place != axis.stop for place in (*fixed, *read)) or ((fixed or read) and name in before):
                 return None
-        bare = equation.expression.xreplace(dict.fromkeys(equation.expression.atoms(Indexed), axis.extent))
-        if bare.has(Sum) and any(limit[0].axis == axis for s in bare.atoms(Sum) for limit in s.limits):
-            return None
-        if own is not None and bare.has(own) and not recurs:
-            return None
     return axis
+
+
+def _read_by(names: Collection[str], equations: Sequence[Equation]) -> set[str]:
+    """The names of some tensors, and of all that their equations read, directly or through others."""
+    reads = {e.target.name: symbols_read(e.expression) for e in equations}
+    found, waiting = set[str](), [*names]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += reads.get(name, ())
+    return found
 
 
 def early(equations: Iterable[Equation]) -> tuple[Tensor, ...]:
@@ -168,8 +182,21 @@ def _recurrence(equations: list[Equation]) -> Recurrence:
             if all(len(group) == 1 and group[0] not in same[group[0]] for group in groups):
                 by_name = {e.target.name: e for e in equations}
                 reach = max(lag for found in back.values() for lag in found)
+                _check_reach(equations[0], place, reach)
                 return Recurrence(tuple(by_name[name] for (name,) in groups), places, backward, reach)
     raise StatementError(_circle(equations))
+
+
+def _check_reach(equation: Equation, place: int, reach: int) -> None:
+    """Raise StatementError for an axis of one place, and for a recurrence that reads very far back."""
+    name, axis = equation.target.name, equation.target.axes[place]
+    if axis.extent == 1:
+        said = f"size {axis.name}" if axis.name and not axis.name.isdecimal() else "its size"
+        raise StatementError(
+            f"the recurrence of {name} has one step: let {said} be a name without a number, or at least 2"
+        )
+    if reach > MOST_BACK:
+        raise StatementError(f"the recurrence of {name} reads {reach} places back: {MOST_BACK} are the most")
 
 
 def _circle(equations: list[Equation]) -> str:

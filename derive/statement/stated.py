@@ -108,6 +108,7 @@ class StatementBuilder:
         self._running: list[Running] = []
         self._slopes: dict[tuple[str, str], str] = {}
         self._declared: dict[str, Tensor] = {}
+        self._begins: set[tuple[str, str]] = set()
         self._beginnings: dict[str, list[tuple[tuple[Any, ...], int, Expr]]] = {}
         self._copies: dict[str, Tensor] = {}
 
@@ -428,6 +429,8 @@ class StatementBuilder:
             raise StatementError(f"{where} needs {len(axes)} places, one of them a number, such as {name}[0, i]")
         (at,) = fixed
         place = formula(given[at], f"a place of {name}")
+        if not place.is_integer:
+            raise StatementError(f"{where} is stated at {place}, which is no place: places are whole numbers")
         if not misses(place, axes[at]):
             raise StatementError(
                 f"{where} is stated at {place}, which is a place of {name}: its equation says what is there, for the "
@@ -436,12 +439,16 @@ class StatementBuilder:
         for index, axis in ((i, axis) for i, axis in zip(given, axes, strict=True) if isinstance(i, Index)):
             if index.axis != axis:
                 raise StatementError(f"{where} has the index {index}, which does not run over that axis of {name}")
+        if any(known[at] == place for known, n, _ in self._beginnings.get(name, ()) if n == at):
+            raise StatementError(f"{where} is stated at {place} already: state it once")
         beginning = formula(expression, where)
         own = tuple(i for i in given if isinstance(i, Index))
         own = (*own, SAME_SAMPLE) if SAME_SAMPLE in beginning.free_symbols else own
         read = Equation(Tensor(name, Role.PLAIN.value, tuple(i.axis for i in own)), own, beginning)
         self._checks.check(read, self._checks.tensors.keys())
         self._beginnings.setdefault(name, []).append((given, at, beginning))
+        for learned in (p for p in self._parameters if p.role == Role.BIAS and beginning == p[own[: len(p.axes)]]):
+            self._starts.setdefault(learned.name, initial(learned, 0))
 
     def _begun(self, expression: Expr) -> Expr:
         """A right side with what recurrences begin with, where it reads them outside their places."""
@@ -458,6 +465,7 @@ class StatementBuilder:
                     continue
                 names = {i: there for i, there in zip(given, read.indices, strict=False) if isinstance(i, Index)}
                 sample = {SAME_SAMPLE: read.indices[-1]} if len(read.indices) > len(given) else {}
+                self._begins.add((read.base.label.name, str(given[at])))
                 more += delta(index, wanted) * put(beginning, {**names, **sample})
             changed |= {read: read + more} if more != 0 else {}
         return expression.xreplace(changed)
@@ -699,6 +707,10 @@ class StatementBuilder:
         idle = [name for name in self._declared if self._kinds[name] == DECLARED]
         if idle:
             raise StatementError(f"{listed(idle)} {'is' if len(idle) == 1 else 'are'} declared and without an equation")
+        for name, beginnings in self._beginnings.items():
+            for given, at, _ in beginnings:
+                if (name, str(given[at])) not in self._begins:
+                    raise StatementError(f"nothing reads what {name} begins with at {given[at]}: leave it out")
         alone = any(t.about is not None for t in self._data)
         trained = [key for key in ("optimizer", "l2", "clip", "schedule") if not self.learning.is_plain(key)]
         if alone and trained:

@@ -135,6 +135,7 @@ def equations_context(
         "forward_signature": fold(
             f"def forward(parameters: Parameters, {data.arguments(data.inputs)}values: Parameters) -> Array:"
         ),
+        "recurs": bool(program.recurrences),
         "stream_signature": fold(
             f"def stream(parameters: Parameters, {data.arguments(data.inputs)}state: dict[str, Any]) -> Array:"
         ),

@@ -78,8 +78,8 @@ class LoopCode:
         if kept:
             yield f"if {DONE}:"
         for tensor in kept:
-            marks = self._marks(tensor, f"-{self.recurrence.reach}:")
-            yield f"    {self.names[tensor.name]}[{marks}] = state[{quoted(tensor.name)}]"
+            before = self._marks(tensor, f"-{self.recurrence.reach}:")
+            yield f"    {self.names[tensor.name]}[{before}] = state[{quoted(tensor.name)}]"
         places = f"range({extent})"
         yield f"for {self.step} in {f'reversed({places})' if self.recurrence.backward else places}:"
         for equation, stated in zip(self.steps.inside, self.recurrence.equations, strict=True):
@@ -88,7 +88,9 @@ class LoopCode:
             read = tuple(self._tensor(name) for name in symbols_read(equation.expression) if self._is_tensor(name))
             parts, whole = self.printer.in_parts(mx.Formula(equation, read), self.statements.codes.functions)
             number = self.numbers[stated.target.name]
-            place = subscripted(self.names[stated.target.name], target.subscripts([":"] * len(target.axes)))
+            marks = target.subscripts([":"] * len(target.axes))
+            alone = stated.target.is_column  # a number, or an array of one
+            place = subscripted(self.names[stated.target.name], marks[:1] if alone else marks)
             for left, code in (*parts, (place, whole)):
                 yield f"    {left} = {code.text}  # ({number})"
             if stated.target.name in self.statements.program.stopped and not self.alone:

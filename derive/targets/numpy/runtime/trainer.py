@@ -276,9 +276,12 @@ class TrainerBase:
         network.check_parameters(self.parameters)
         rows = network.inputs_by_rows(self.parameters, X)
         for name, value in after.items():
-            if name != "steps" and len(value) != len(rows[0]):
-                what = f"the state is that of {len(value)} samples"
-                raise ValueError(f"{what}, and X has {len(rows[0])}")
+            axis = network.axes.get(network.names.get(name, name), -1)
+            if name != "steps" and axis is not None:
+                count = value.shape[axis]
+                if count != len(rows[0]):
+                    what = f"the state is that of {count} samples"
+                    raise ValueError(f"{what}, and X has {len(rows[0])}")
         found = network.stream(self.parameters, *network.data.turned(rows), after)
         return network.by_sample(network.output, found), after
 
