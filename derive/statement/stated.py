@@ -32,7 +32,7 @@ from derive.calculus.index import (
 from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
-from derive.calculus.recurrence import entries_of
+from derive.calculus.recurrence import entries_of, recurrences
 from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM, Running, check_running
 from derive.calculus.tangents import Tangents
@@ -707,6 +707,8 @@ class StatementBuilder:
         idle = [name for name in self._declared if self._kinds[name] == DECLARED]
         if idle:
             raise StatementError(f"{listed(idle)} {'is' if len(idle) == 1 else 'are'} declared and without an equation")
+        if self._beginnings:
+            recurrences(exact(self._so_far()))  # what has no order is said first
         for name, beginnings in self._beginnings.items():
             for given, at, _ in beginnings:
                 if (name, str(given[at])) not in self._begins:
