@@ -46,7 +46,7 @@ class NumPyPrinter:
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
         arrays = {self.names[name] for name in self.numbers if name in self.names}
-        return scalar(with_python(renamed(number, self.names, self.widths), arrays))
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
