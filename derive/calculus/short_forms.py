@@ -51,6 +51,7 @@ class Factors:
         return Mul(self.number, *(base**exponent for base, exponent in self.powers.values()))
 
 
+@lru_cache(maxsize=4096)
 def _primitive(base: Expr, exponent: Expr) -> tuple[Expr, Expr]:
     """A number and a key with base = number * key, up to the names of bound indices."""
     key = renumbered(base)
@@ -134,7 +135,7 @@ class ShortForms:
         for number in self._quotients_of({*symbols_read(expression)}):
             equation = self._equations[number]
             for at in _places(equation, expression):
-                stated = Factors.of(equation.at(at))
+                stated = _factors_at(equation, at)
                 for key in stated.powers.keys() & found.powers.keys():
                     found = _as_stated(found, key, stated.powers[key][0])
                 if _contains(found, stated):
@@ -172,6 +173,12 @@ def _opened(value: Expr, equation: Equation) -> Expr:
     return value.replace(
         lambda e: isinstance(e, Indexed) and e.base.label == label, lambda e: equation.at(tuple(e.indices))
     )
+
+
+@lru_cache(maxsize=4096)
+def _factors_at(equation: Equation, at: tuple[Expr, ...]) -> Factors:
+    """The factors of an equation at some indices, at which many formulas may be compared with it."""
+    return Factors.of(equation.at(at))
 
 
 @lru_cache(maxsize=1024)
