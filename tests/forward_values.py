@@ -74,7 +74,7 @@ class _Formula:
 
     def number(self, expression: Expr) -> Array:
         """The value of an expression, for all values of its indices."""
-        if expression.is_number:
+        if expression.is_number and not expression.has(Elementwise):
             return np.asarray(complex(expression))
         for kind, method in self._kinds.items():
             if isinstance(expression, kind):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 
-from sympy import Expr, Function, Indexed, Integer, KroneckerDelta, Symbol, log, preorder_traversal
+from sympy import Expr, Function, Indexed, KroneckerDelta, Symbol, log, preorder_traversal
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.rewriting import entries_of
@@ -42,8 +42,7 @@ class Inner:
         calls = [f for f in functions if len(f.args) == 1 and self._is_to_name(f.args[0])]
         new = {f: f.func(self._entry(f.args[0])) for f in sorted(calls, key=lambda f: (f.count_ops(), str(f)))}
         deltas = equation.expression.atoms(KroneckerDelta)
-        plain = [d for d in deltas if all(isinstance(i, Index | Integer) for i in d.args)]
-        new |= {delta: self._entry(delta) for delta in sorted(plain, key=str)}
+        new |= {delta: self._entry(delta) for delta in sorted(deltas, key=str)}
         return replace(equation, expression=equation.expression.xreplace(new))
 
     def put_back(self, equation: Equation, form: Callable[[Equation], Equation]) -> Equation:

@@ -21,7 +21,6 @@ from sympy import (
     Function,
     I,
     Indexed,
-    KroneckerDelta,
     Mul,
     Pow,
     Sum,
@@ -276,8 +275,6 @@ class Stability:
     def computed(self, statement: Assign) -> Computed:
         """Return the equation to compute for a statement; a scalar sum is treated summand by summand."""
         stated = self._inner.named(statement.equation)
-        if stated.expression.has(KroneckerDelta):
-            return Computed(statement.equation)
         changed, needed, titles = stated.expression, False, self._titles
         totals = _totals(stated)
         for total in totals or [stated.expression]:

@@ -51,6 +51,7 @@ class Factors:
         return Mul(self.number, *(base**exponent for base, exponent in self.powers.values()))
 
 
+@lru_cache(maxsize=4096)
 def _primitive(base: Expr, exponent: Expr) -> tuple[Expr, Expr]:
     """A number and a key with base = number * key, up to the names of bound indices."""
     key = renumbered(base)
@@ -134,7 +135,7 @@ class ShortForms:
         for number in self._quotients_of({*symbols_read(expression)}):
             equation = self._equations[number]
             for at in _places(equation, expression):
-                stated = Factors.of(equation.at(at))
+                stated = _factors_at(equation, at)
                 for key in stated.powers.keys() & found.powers.keys():
                     found = _as_stated(found, key, stated.powers[key][0])
                 if _contains(found, stated):
@@ -174,6 +175,12 @@ def _opened(value: Expr, equation: Equation) -> Expr:
     )
 
 
+@lru_cache(maxsize=4096)
+def _factors_at(equation: Equation, at: tuple[Expr, ...]) -> Factors:
+    """The factors of an equation at some indices, at which many formulas may be compared with it."""
+    return Factors.of(equation.at(at))
+
+
 @lru_cache(maxsize=1024)
 def _factors_read(equation: Equation) -> tuple[frozenset[str], ...]:
     """What the factors of a quotient read, except those that are one symbol and are written in one way only."""
@@ -196,15 +203,30 @@ def _places(equation: Equation, expression: Expr) -> Iterable[tuple[Expr, ...]]:
     """
     known = sorted((s for s in expression.free_symbols if isinstance(s, Index)), key=str)
     read, factors = _entries_read(expression), _entries_of_factors(equation)
+    seen = set[tuple[tuple[int, ...], tuple[Expr, ...]]]()
     for at in product(*([k for k in known if k.axis == i.axis] for i in equation.indices)):
         new: dict[Any, Any] = dict(zip(equation.indices, at, strict=True))
-        if any(all((n, tuple(new.get(i, i) for i in places)) in read for n, places in factor) for factor in factors):
+        shared = [
+            number
+            for number, (entries, _) in enumerate(factors)
+            if all((n, tuple(new.get(i, i) for i in places)) in read for n, places in entries)
+        ]
+        used = {i for number in shared for i in factors[number][1]}
+        # What else the equation reads makes a difference only where all of it may be shared.
+        choice = (
+            tuple(shared),
+            at if len(shared) == len(factors) else tuple(new[i] for i in equation.indices if i in used),
+        )
+        if shared and choice not in seen:
+            seen.add(choice)
             yield at
 
 
 @lru_cache(maxsize=1024)
-def _entries_of_factors(equation: Equation) -> tuple[frozenset[_Entry], ...]:
-    return tuple(_entries_read(base) for base, _ in Factors.of(equation.expression).powers.values())
+def _entries_of_factors(equation: Equation) -> tuple[tuple[frozenset[_Entry], frozenset[Expr]], ...]:
+    """For each factor, the entries and the free indices that it reads."""
+    bases = [base for base, _ in Factors.of(equation.expression).powers.values()]
+    return tuple((_entries_read(b), frozenset(b.free_symbols.intersection(equation.indices))) for b in bases)
 
 
 @lru_cache(maxsize=1024)

@@ -28,7 +28,8 @@ SMALLEST = 1e-290
 #: Small and large arguments, and the values of a second argument (targets).
 _NEAR = (0.0, 1e-300, 1e-9, 1e-3, 0.3, 1.0, 1.1, 2.5, 19.0)
 _FAR = (38.0, 90.0, 700.0, 1e4)
-_BESIDE_NEAR = (0.0, 1.0, 0.6)
+#: The last one is no simple fraction: a function that has another sign before and after it has no digits there.
+_BESIDE_NEAR = (0.0, 1.0, 0.618033988749895)
 #: Digits in which 1 - (1 - x) keeps x down to the smallest float.
 _DIGITS = 340
 

@@ -412,7 +412,7 @@ class Layers:
         s = self.s
         if any(index not in body.free_symbols for index in over):
             factors = [self.parameter("g", self.size_of(index))[index] for index in over]
-            body = body * sum(factors[1:], factors[0])
+            body = (body or 1) * sum(factors[1:], factors[0])  # terms may cancel
         return self.pick(
             s.sum,
             s.mean,

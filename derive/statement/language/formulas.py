@@ -34,6 +34,7 @@ from derive.statement.language.syntax import (
     Over,
     Power,
     Read,
+    parts,
 )
 from derive.statement.quantities import Entries, Size
 from derive.text.entry_text import number_text
@@ -241,17 +242,35 @@ class Formula(Axes):
         body = self.operand(node.arguments[0], inner)
         indices = [v.index for v in variables]
         unread = [v for v in variables if v.index not in body.free_symbols]
-        if unread:
-            raise Misread(unread[0].place, f"{node.name} runs over {unread[0].name}, which the formula does not read")
+        for variable in unread:
+            if not self._reads(node.arguments[0], variable.name):
+                raise Misread(variable.place, f"{node.name} runs over {variable.name}, which the formula does not read")
+        equal = Mul(*(v.index.axis.extent for v in unread))  # the number of terms that the formula makes equal
+        indices = [v.index for v in variables if v not in unread]
+
+        def over(what: str, value: Expr) -> Expr:
+            return getattr(s, what)(value, *indices) if indices else value
+
         name = self._called(node)
         if name in NORMALISED or name == "logsumexp":
             powers = self._exponential(body, node)
             if name == "softmax":
-                return powers / s.sum(powers, *indices)
-            summed = ELEMENTARY["log"](s.sum(powers, *indices))
+                return powers / (equal * over("sum", powers))
+            summed = ELEMENTARY["log"](equal * over("sum", powers))
             return summed if name == "logsumexp" else body - summed
-        reduced: Expr = getattr(s, name)(body, *indices)
-        return reduced
+        reduced = over(name, body)
+        return equal * reduced if name == "sum" else reduced**equal if name == "prod" else reduced
+
+    def _reads(self, node: Node, name: str) -> bool:
+        """Whether a formula reads an index as it is written, before terms cancel."""
+        if isinstance(node, Name):
+            return node.name == name
+        if isinstance(node, Call) and self.reduces(node) and self._called(node) not in NORMALISED:
+            bound = {
+                i.name if isinstance(i, Name) else i.index for i in node.arguments[1:] if isinstance(i, Name | Over)
+            }
+            return name not in bound and self._reads(node.arguments[0], name)
+        return any(self._reads(part, name) for part in parts(node))
 
     def _condition(self, node: Node, scope: Scope) -> Any:
         raise Misread(node.place, "a condition stands here, where a number is expected: write where(a > b, c, d)")

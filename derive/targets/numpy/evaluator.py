@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Expr, Symbol
+from sympy import Expr, Integer, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays import named as nx
@@ -57,11 +57,22 @@ class NumPyEvaluator:
 
 
 def functions_in(form: mx.Node) -> list[Any]:
-    """Return the functions that a form applies entry by entry, in the order of first use."""
-    applied = [node.function for node in mx.walk(form) if isinstance(node, mx.Map)]
-    formulas = (node.named for node in mx.walk(form) if isinstance(node, mx.Formula))
-    applied += [n.function for formula in formulas for n in nx.walk(formula) if isinstance(n, nx.Call)]
+    """Return the functions that a form applies entry by entry, in the order of first use, then those of numbers."""
+    nodes: list[mx.Node | nx.Named] = [*mx.walk(form)]
+    for node in [n for n in nodes if isinstance(n, mx.Formula)]:
+        nodes += nx.walk(node.named)
+    applied = [node.function for node in nodes if isinstance(node, mx.Map | nx.Call)]
+    applied += [type(f) for node in nodes for f in _number(node).atoms(Elementwise)]
     return list(dict.fromkeys(applied))
+
+
+def _number(node: mx.Node | nx.Named) -> Expr:
+    """The number in a node; 0 where there is none."""
+    if isinstance(node, mx.Number | nx.Value):
+        return node.value
+    if isinstance(node, mx.Power | nx.Power):
+        return node.exponent
+    return node.factor if isinstance(node, mx.Scale) else Integer(0)
 
 
 def elementwise_in(form: mx.Node) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from fractions import Fraction
 from functools import reduce, singledispatch
 from typing import Any
@@ -38,7 +38,8 @@ from sympy import (
 from sympy import erfc as sympy_erfc
 
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, erfc, log1p, log1p_ratio
-from derive.calculus.functions import CALLS, X
+from derive.calculus.cases import Cases
+from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.reading_order import fraction, is_decimal, reading_order, subtracted
 from derive.targets.numpy.code import ATOM, PRODUCT, UNARY, Code, joined, power, python_number
 
@@ -174,12 +175,23 @@ class PythonCall(Function):  # type: ignore[misc]  # SymPy's Function carries no
     """A function of a Python number, by its name in the module ``math``."""
 
 
+class EntryCall(Function):  # type: ignore[misc]  # SymPy's Function carries no types
+    """An elementwise function, by its name in the module, which takes arrays."""
+
+
+class PythonEntry(EntryCall):
+    """The same of Python numbers, as a Python number."""
+
+
 #: The functions of Python's module ``math``, by their names there.
 _MATH = {f: f.__name__ for f in (*CALLS, erf, sympy_erfc)} | {Abs: "fabs"}
 
 
-def with_python(expression: Expr, arrays: Container[str] = ()) -> Expr:
-    """Return a formula with functions of Python in the place of those of NumPy where they read no arrays."""
+def with_python(expression: Expr, arrays: Container[str], functions: Mapping[Any, str]) -> Expr:
+    """Return a formula with functions of Python in the place of those of NumPy where they read no arrays.
+
+    ``functions`` are the names of elementwise functions.
+    """
 
     def of_numbers(node: Expr) -> bool:
         return not any(s.name in arrays for s in node.free_symbols)
@@ -188,6 +200,8 @@ def with_python(expression: Expr, arrays: Container[str] = ()) -> Expr:
         if is_root(node) and of_numbers(node):
             return PythonRoot(turned(node.base))
         arguments = [turned(a) for a in node.args]
+        if isinstance(node, Elementwise):
+            return (PythonEntry if of_numbers(node) else EntryCall)(Symbol(functions[type(node)]), *arguments)
         if type(node) in _MATH and of_numbers(node):  # before SymPy sees its argument changed: erfc(-x) is 2 - erfc(x)
             return PythonCall(Symbol(_MATH[type(node)]), *arguments)
         return node if arguments == [*node.args] else node.func(*arguments)
@@ -210,6 +224,29 @@ def _(expression: PythonRoot) -> Code:
 def _(expression: Expr) -> Code:
     name = "floor" if isinstance(expression, floor) else expression.args[0]
     return Code(f"math.{name}({scalar(expression.args[-1]).text})")
+
+
+@scalar.register
+def _(expression: EntryCall) -> Code:
+    name, *arguments = expression.args
+    return Code(f"{name}({', '.join(scalar(a).text for a in arguments)})")
+
+
+@scalar.register
+def _(expression: PythonEntry) -> Code:
+    name, *arguments = expression.args
+    listed = ", ".join(f"np.array({scalar(a).text})" for a in arguments)
+    return Code(f"float({name}({listed}))")
+
+
+@scalar.register
+def _(expression: Cases) -> Code:
+    """The cases of a number, as a conditional expression of Python."""
+    *cases, (last, _) = expression.args
+    text = scalar(last).text
+    for value, condition in reversed(cases):
+        text = f"{scalar(value).text} if {_condition(condition)} else {text}"
+    return Code(f"({text})")
 
 
 @scalar.register(Max)

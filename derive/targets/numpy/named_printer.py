@@ -109,7 +109,7 @@ class NamedPrinter:
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
         arrays = {self.names[name] for name in self.numbers if name in self.names}
-        return scalar(with_python(renamed(number, self.names, self.widths), arrays))
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions))
 
     def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with axes in this order, of length one where they are missing, except for those missing in front."""

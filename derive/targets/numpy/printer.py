@@ -46,7 +46,7 @@ class NumPyPrinter:
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
         arrays = {self.names[name] for name in self.numbers if name in self.names}
-        return scalar(with_python(renamed(number, self.names, self.widths), arrays))
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions))
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
@@ -175,9 +175,14 @@ class NumPyPrinter:
     @code.register
     def _(self, node: mx.Repeat) -> Code:
         value, sides = self.code(node.of).text, self._sides(node)
-        if not mx.arrays_read(node.of):  # a Python number has no dtype
+        if self._is_python(node.of):  # it has no dtype
             return Code(f"np.full(({sides}), {value}, {self.kind})")
         return Code(f"np.broadcast_to({value}, ({sides}))")
+
+    def _is_python(self, node: mx.Node) -> bool:
+        """Whether the value of a node is a number of Python; constants are."""
+        reads_arrays = any(isinstance(n, mx.Array | mx.Formula) for n in mx.walk(node))
+        return not reads_arrays and mx.arrays_read(node).isdisjoint(self.numbers)
 
     @code.register
     def _(self, node: mx.Part) -> Code:
