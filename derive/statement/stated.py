@@ -600,7 +600,8 @@ class StatementBuilder:
             if read := sorted(given & {*symbols_read(equation.expression)}):
                 raise StatementError(
                     f"the equation of {equation.target.name} reads {read[0]}, whose derivative is given: "
-                    f"define a copy of {read[0]}, and give the derivative with respect to that"
+                    f"define a copy of {read[0]}, such as o[i] = {read[0]}[i], and give the derivative with respect to "
+                    "that"
                 )
         self.output(*tensors)
         terms = []
