@@ -450,6 +450,20 @@ class StatementBuilder:
         for learned in (p for p in self._parameters if p.role == Role.BIAS and beginning == p[own[: len(p.axes)]]):
             self._starts.setdefault(learned.name, initial(learned, 0))
 
+    def _check_recurrences(self) -> None:
+        """Raise StatementError for recurrences without an order, and for samples that nothing in one of them has."""
+        if not self._declared:
+            return
+        tensors = {t.name: t for t in (*self._data, *self._parameters, *(e.target for e in self._equations))}
+        for recurrence in recurrences(exact(self._so_far())):
+            read = {name for e in recurrence.equations for name in symbols_read(e.expression)} & tensors.keys()
+            outside = [tensors[name] for name in read - recurrence.places.keys()]
+            own = [e.target for e in recurrence.equations if e.target.name in self._declared]
+            if own and own[0].axes[-1].sample and not any(a.sample for t in outside for a in t.axes):
+                raise StatementError(
+                    f"{own[0].name} is declared with samples, but its recurrence reads none: declare it without samples"
+                )
+
     def _begun(self, expression: Expr) -> Expr:
         """A right side with what recurrences begin with, where it reads them outside their places."""
         changed = dict[Expr, Expr]()
@@ -708,8 +722,7 @@ class StatementBuilder:
         idle = [name for name in self._declared if self._kinds[name] == DECLARED]
         if idle:
             raise StatementError(f"{listed(idle)} {'is' if len(idle) == 1 else 'are'} declared and without an equation")
-        if self._beginnings:
-            recurrences(exact(self._so_far()))  # what has no order is said first
+        self._check_recurrences()
         for name, beginnings in self._beginnings.items():
             for given, at, _ in beginnings:
                 if (name, str(given[at])) not in self._begins:

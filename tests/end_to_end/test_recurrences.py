@@ -154,6 +154,7 @@ def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
         (("first[i]", "first[i]\ns[0, i] = 1"), "what s begins with is stated at 0 already: state it once"),
         (("s[0, i]", "s[T + 1, i]"), "nothing reads what s begins with at T \\+ 1: leave it out"),
         (("t - 1, r]", "t - 1001, r]"), "nothing reads what s begins with|reads 1001 places back: 1000 are the most"),
+        (("x[t, j]", "W[i, j]"), "s is declared with samples, but its recurrence reads none"),
         (("recurrent s[T, h]", "recurrent s[T, h], v[T]"), "v is declared and without an equation"),
         (("tanh(z[t, i])", "tanh(z[t, i])\ns[t, i] = z[t, i]"), "s is a tensor with an equation already"),
     ],
