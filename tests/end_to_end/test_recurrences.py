@@ -232,3 +232,29 @@ def test_an_lstm_learns_to_add():
 @pytest.mark.slow
 def test_an_lstm_learns_to_add_over_fifty_steps():
     assert learned(50, 24, 0.01, 18) < 0.01
+
+
+def test_a_block_with_a_recurrence_is_applied_at_places():
+    text = """
+    size T = 4, P = 2, n = 3, h = 5
+    input x[P, T, n]
+    target y[P, T, h]
+    block cell(x, T, n, h)
+      parameter W[h, n], U[h, h], f[h]
+      recurrent s[T, h]
+      s[0, i] = f[i]
+      s[t, i] = tanh(sum(W[i, j] * x[t, j], j) + sum(U[i, r] * s[t - 1, r], r))
+    end
+    o = cell(x, T, n, h)
+    E = mean((y[p, t, i] - o[p, t, i])**2, p, t, i)
+    """
+    derivation = derive(Statement(text))
+    derivation.check().require()
+    module, draw = load(derivation.numpy("core")), np.random.default_rng(0)
+    own = {name: draw.normal(size=value.shape) for name, value in module.initial_parameters(0).items()}
+    x = draw.normal(size=(3, 2, 4, 3))
+    found = module.forward(own, x, {})
+    s = own["f"][:, 0]
+    for t in range(4):
+        s = np.tanh(x[:, :, t] @ own["W"].T + s @ own["U"].T)
+        assert off(found[:, :, t], s) < 1e-14

@@ -188,7 +188,7 @@ class TextReader(Declarations):
             formula.require(variable)
         expression = formula.lettered(formula.operand(line.formula, {**leads, **scope}))
         if places:
-            self._begin(line, scope, expression)
+            self._begin(line, {**leads, **scope}, expression)
             return
         if line is self.error and self.frame.caller is None:
             if scope and any(later.line > place.line for later, _ in self.problems):
@@ -211,7 +211,7 @@ class TextReader(Declarations):
         """Give the indices of what a recurrence begins with the axes of its tensor."""
         tensor = self.value(line.name.name)
         if isinstance(tensor, Entries):
-            for node, axis in zip(line.indices, tensor.axes, strict=False):
+            for node, axis in zip(line.indices, tensor.axes[len(self.leading(line.name.name)) :], strict=False):
                 if isinstance(node, Name):
                     scope[node.name].hint = axis
 
@@ -223,7 +223,7 @@ class TextReader(Declarations):
                 line.name.place,
                 f"{line.name.name} is stated at a place, which needs a line recurrent {line.name.name}[...] before",
             )
-        given = list[Any]()
+        given: list[Any] = [scope[name].index for name in self.leading(line.name.name)]
         for node in line.indices:
             named = node.name if isinstance(node, Name) else node.index if isinstance(node, Over) else None
             given.append(self.number(node) if named is None else scope[named].index)

@@ -57,7 +57,9 @@ class Declarations(Names):
 
     def _recurrent(self, item: Item, line: Declaration) -> None:
         name = self._final(item.name.name)
-        self.values[name] = self.statement.declare(name, *map(self.size, item.sizes), samples=item.samples)
+        leading = [Size(axis.name or str(axis.extent), axis) for axis in self.frame.axes]
+        self.values[name] = self.statement.declare(name, *leading, *map(self.size, item.sizes), samples=item.samples)
+        self.frame.mapped |= {name} if leading else set()
 
     def _parameter(self, item: Item, line: Declaration) -> None:
         name = self._final(item.name.name)
