@@ -32,7 +32,7 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
-from derive.calculus.affine import lies_on
+from derive.calculus.affine import lies_on, misses
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.functions import Elementwise, X
@@ -134,7 +134,7 @@ class LoopPrinter(ABC):
     def _(self, expression: Indexed, scope: Mapping[Symbol, str]) -> str:
         name, indices = expression.base.label.name, [self.code(i, scope) for i in expression.indices]
         pairs = zip(expression.indices, self.tensors[name].axes, strict=True)
-        inside = all(index.is_Integer or lies_on(index, axis) for index, axis in pairs)
+        inside = all(lies_on(index, axis) or (index.is_Integer and not misses(index, axis)) for index, axis in pairs)
         return self.entry(name, indices) if inside else self.entry_or_zero(name, indices)
 
     @code.register
