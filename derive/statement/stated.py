@@ -32,7 +32,7 @@ from derive.calculus.index import (
 from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
-from derive.calculus.recurrence import entries_of, recurrences
+from derive.calculus.recurrence import entries_of, in_order, recurrences
 from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM, Running, check_running
 from derive.calculus.tangents import Tangents
@@ -732,7 +732,8 @@ class StatementBuilder:
         if alone and trained:
             raise StatementError(f"the backward pass of a layer alone takes no step: leave out {listed(trained)}")
         strength = exactly(self.learning.l2)
-        equations, constants = penalised(self._stated, self._parameters, strength, self.supply)
+        ordered = in_order(self._stated) if self._declared else self._stated
+        equations, constants = penalised(ordered, self._parameters, strength, self.supply)
         return ForwardPass(
             equations,
             tuple(self._data),

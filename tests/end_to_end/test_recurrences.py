@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers import load, off
+from helpers import load, off, shape_of
+from random_recurrences import recurrence
 from recurrences import RECURRENCES, stated
 from test_models import compared
 
 from derive import Statement, derive
+from derive.calculus.evaluate import FLOATS, interpret
+from derive.targets.loops.loops import evaluate
 
 
 def derived(name):
@@ -258,3 +261,17 @@ def test_a_block_with_a_recurrence_is_applied_at_places():
     for t in range(4):
         s = np.tanh(x[:, :, t] @ own["W"].T + s @ own["U"].T)
         assert off(found[:, :, t], s) < 1e-14
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.sampled(15)
+def test_random_recurrences_are_right(seed):
+    derivation = derive(Statement(recurrence(seed)))
+    derivation.check().require()
+    program, draw, sizes = derivation.program, np.random.default_rng(0), {"m": 2, "T": 3}
+    values = {t.name: draw.normal(size=shape_of(t, sizes)) for t in (*program.inputs, *program.parameters)}
+    exact, loops = interpret(program, values, sizes, FLOATS), evaluate(program, values, sizes)
+    assert max(off(loops[name], exact[name]) for name in loops) < 1e-12
+    again = derive(Statement(derivation.equations()))
+    assert again.equations() == derivation.equations()
+    assert again.numpy("core") == derivation.numpy("core")
