@@ -6,7 +6,7 @@ at which its local derivative is not 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
@@ -35,11 +35,6 @@ class Unrolled:
     steps: int
 
     @cached_property
-    def axes(self) -> frozenset[Axis]:
-        """The ordered axes of all recurrences."""
-        return ordered_axes(self.chains)
-
-    @cached_property
     def _number(self) -> Mapping[Expr, Expr]:
         width = width_of(self.chains)
         return {} if width is None else {width: Integer(self.steps)}
@@ -51,7 +46,7 @@ class Unrolled:
         chains are countable.
         """
         known: dict[Node, Expr] = {(self.chains.forward.error.target.name, ()): Integer(1)}
-        places = product(*(self._range(a) for a in parameter.axes if a in self.axes))
+        places = product(*(self._range(a) for a in parameter.axes if self._is_ordered(a)))
         first = next(places)
         for node in self._in_order((parameter.name, first)):
             if node not in known:
@@ -88,8 +83,8 @@ class Unrolled:
         return {}
 
     def _along(self, edge: LocalDerivative, below: tuple[int, ...]) -> Iterator[tuple[Expr, Node]]:
-        known = dict(zip((i for i in edge.wrt_indices if i.axis in self.axes), below, strict=True))
-        ordered = [i for i in edge.of_indices if i.axis in self.axes]
+        known = dict(zip((i for i in edge.wrt_indices if self._is_ordered(i.axis)), below, strict=True))
+        ordered = [i for i in edge.of_indices if self._is_ordered(i.axis)]
         choices = [[known[edge.tied[i]]] if edge.tied.get(i) in known else self._range(i.axis) for i in ordered]
         units = [i for i in edge.of_indices if not (i.axis.sample or i in ordered or i in edge.tied)]
         fan = prod((i.axis.extent for i in units), start=Integer(1))
@@ -109,8 +104,15 @@ class Unrolled:
         if not isinstance(factor, Indexed):
             return bool(factor != 0)
         axes = self.chains.forward.tensors[factor.base.label.name].axes
-        pairs = [(p, a) for p, a in zip(factor.indices, axes, strict=True) if p.is_Integer and a in self.axes]
+        pairs = [(p, a) for p, a in zip(factor.indices, axes, strict=True) if p.is_Integer and self._is_ordered(a)]
         return all(a.start <= p <= a.stop.xreplace(self._number) for p, a in pairs)
+
+    def _is_ordered(self, axis: Axis) -> bool:
+        return is_ordered(axis, self._axes)
+
+    @cached_property
+    def _axes(self) -> tuple[Axis, ...]:
+        return ordered_axes(self.chains)
 
     def _range(self, axis: Axis) -> list[int]:
         extent = axis.extent.xreplace(self._number)
@@ -123,9 +125,15 @@ def _factors(edge: LocalDerivative) -> list[tuple[Expr, ...]]:
     return [tuple(f for f in term.factors if isinstance(f, KroneckerDelta | Indexed)) for term in found]
 
 
-def ordered_axes(chains: Chains) -> frozenset[Axis]:
-    """The ordered axes of all recurrences."""
-    return frozenset(r.axis for r in recurrences(chains.forward.equations))
+def ordered_axes(chains: Chains) -> tuple[Axis, ...]:
+    """The ordered axes of all recurrences; two with the same length and different names are both there."""
+    found = (r.axis for r in recurrences(chains.forward.equations))
+    return tuple({(a, a.name): a for a in found}.values())
+
+
+def is_ordered(axis: Axis, ordered: Collection[Axis]) -> bool:
+    """Whether an axis is one of ``ordered``: one of the same length with another name, such as units, is not."""
+    return any(axis == a and axis.name == a.name for a in ordered)
 
 
 def width_of(chains: Chains) -> Symbol | None:
@@ -141,9 +149,7 @@ def is_countable(chains: Chains) -> bool:
         tied = {KroneckerDelta(a, b) for a, b in edge.tied.items()}
         for factors in _factors(edge):
             loose = (f for f in factors if isinstance(f, KroneckerDelta) and f not in tied)
-            if any(
-                isinstance(i, Index) and i.axis not in axes and not i.axis.sample for f in loose for i in f.atoms(Index)
-            ):
+            if any(not (is_ordered(i.axis, axes) or i.axis.sample) for f in loose for i in f.atoms(Index)):
                 return False
     return True
 

@@ -35,7 +35,7 @@ class StepArrays:
     forms: list[ArrayAssign] = field(default_factory=list)
 
     @property
-    def axes(self) -> frozenset[Axis]:
+    def axes(self) -> tuple[Axis, ...]:
         """The ordered axes."""
         return ordered_axes(self.view.derivation.chains)
 

@@ -11,6 +11,7 @@ from sympy import Expr, Integer
 
 from derive.calculus.recurrence import Recurrence, recurrences
 from derive.calculus.roles import Role
+from derive.calculus.unrolled import is_ordered
 from derive.drawing.cards import Cards
 from derive.drawing.graph import Arrow, Graph, Lanes, graph_of
 from derive.drawing.make import framed
@@ -54,10 +55,16 @@ def _laid_out(derivation: Derived, recurrence: Recurrence, graph: Graph) -> Step
     """The cards of three steps; None if there is no room for them."""
     tensors = derivation.forward.tensors
     axis = recurrence.axis
-    names = [n for n in graph.names if tensors[n].role != Role.TARGET and sum(a == axis for a in tensors[n].axes) == 1]
+    names = [
+        n
+        for n in graph.names
+        if tensors[n].role != Role.TARGET and sum(is_ordered(a, (axis,)) for a in tensors[n].axes) == 1
+    ]
     inside = [a for a in graph.arrows if {*a} <= {*names}]
     used = {n for a in (*inside, *graph.back) for n in a}
     names = [n for n in names if n in used]
+    if not names:
+        return None  # two axes of a tensor could be the steps: their sizes have no names
     error = derivation.forward.error.target.name
     order = sorted({graph.level[n] for n in names})
     level = {n: order.index(graph.level[n]) for n in names}
