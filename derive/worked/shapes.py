@@ -13,6 +13,7 @@ from sympy import Expr, Symbol
 from derive.arrays.matrix import Array as Stored
 from derive.calculus.index import Tensor
 from derive.calculus.program import Program
+from derive.calculus.recurrence import recurrences
 from derive.calculus.roles import Role
 from derive.text.errors import SpecError
 from derive.worked.entries import Entries, counted
@@ -29,6 +30,8 @@ class Shapes:
         self.data = tuple(t.name for t in program.inputs)
         self.tensors: dict[str, Tensor] = {t.name: t for t in (*program.inputs, *program.parameters)}
         self.extents = program.extents
+        found = recurrences([s.equation for s in program.stage("forward")])
+        self.steps = {symbol.name for r in found for symbol in r.axis.extent.free_symbols}
 
     def sides(self, name: str) -> tuple[Expr, ...]:
         """Return the numbers of entries along the axes of a stored array, of which it has at least two."""
@@ -58,6 +61,11 @@ class Shapes:
                 for symbol in side.free_symbols & set(self.extents):
                     sizes.setdefault(symbol, int(length - (side - symbol)))
         missing = [s.name for s in self.extents if sizes.get(s, 0) < 1]
+        if missing and (steps := missing[0]) in self.steps:
+            raise SpecError(
+                f"the number of steps {steps} is symbolic, and a worked example needs numbers: give {steps} a number, "
+                f"such as size {steps} = 5, or arrays from which it can be read"
+            )
         if missing:
             raise SpecError(
                 f"the width {missing[0]} is symbolic, and a worked example needs numbers: give whole numbers as "
