@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from sympy import Expr, Indexed, Integer
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, expand
 
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.evaluate import Interpreter
-from derive.calculus.index import Equation, Index, Tensor, put
+from derive.calculus.index import Axis, Equation, Index, Tensor, put
 from derive.calculus.one_step import OneStep, Place, StepDerivative
 from derive.calculus.recurrence import Recurrence, entries_of, recurrences, shift
 from derive.calculus.roles import Role
@@ -22,6 +22,7 @@ from derive.calculus.unrolled import (
     Unrolled,
     differences,
     is_countable,
+    is_ordered,
     ordered_axes,
     polynomial,
     width_of,
@@ -91,24 +92,37 @@ def counting(view: View, parameter: Tensor) -> Text:
 
 
 def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]:
-    """How many paths lead from a parameter to the error, for a number of steps."""
+    """How many paths lead from a parameter to the error, for a number of steps.
+
+    They are not counted for what has values of its own at each step, whose entries have different numbers of paths, nor
+    if two axes of a recurrence cannot be told apart: they have the same length, and no names.
+    """
     chains, page = view.derivation.chains, view.page
     original = chains.forward.tensors[parameter.name]
     width = width_of(chains)
     array = page.symbol(view.single.tensors[parameter.name], whole=True)
     symbol = page.symbol(view.single.tensors[parameter.name], tuple(entry))
     by_unit = is_countable(chains)
-    if width is None and any(a.extent.free_symbols for a in ordered_axes(chains)):
+    axes = ordered_axes(chains)
+    if width is None and any(a.extent.free_symbols for a in axes):
         return []
     drawing = unrolled(view.derivation)
-    words = "Three steps of the unrolled network. The parameters are the same at each step."
+    same = not any(_has_steps(p, axes) for p in chains.forward.parameters)
+    words = "Three steps of the unrolled network." + " The parameters are the same at each step." * same
     pictures = [Picture(drawing, Text((words,)), "unrolled")] if drawing is not None else []
+    recurring = [chains.forward.tensors[name] for name in chains.recurring]
+    if _has_steps(original, axes) or any(sum(is_ordered(a, axes) for a in t.axes) > 1 for t in recurring):
+        return [*pictures]
     if width is None:
         found = Unrolled(chains, 0)
-        words = "In the network unrolled over all its steps, {} paths through the tensors lead from {} to the loss"
-        words += "; counted unit by unit, {} lead from {}" * by_unit
-        numbers = [page.entry(found.paths(original)), array]
-        numbers += [page.entry(found.paths(original, scalar=True)), symbol] * by_unit
+        through = found.paths(original)
+        lead = "path through the tensors leads" if through == 1 else "paths through the tensors lead"
+        words = f"In the network unrolled over all its steps, {{}} {lead} from {{}} to the loss"
+        numbers = [page.entry(through), array]
+        if by_unit:
+            scalar = found.paths(original, scalar=True)
+            words += f"; counted unit by unit, {{}} {'leads' if scalar == 1 else 'lead'} from {{}}"
+            numbers += [page.entry(scalar), symbol]
         return [say(words + ".", *numbers), *pictures]
     numbers_of_steps = range(1, STEPS + 1)
     in_tensors = [Unrolled(chains, n).paths(original) for n in numbers_of_steps]
@@ -119,9 +133,9 @@ def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]
     )
     rows = [(say("paths from {} through the tensors", array), *(say("{}", page.entry(n)) for n in in_tensors))]
     if by_unit:
-        scalar = [Unrolled(chains, n).paths(original, scalar=True) for n in numbers_of_steps]
-        if all(n.is_number for n in scalar):
-            rows.append((say("paths from {}, unit by unit", symbol), *(say("{}", page.entry(n)) for n in scalar)))
+        by_units = [Unrolled(chains, n).paths(original, scalar=True) for n in numbers_of_steps]
+        if all(n.is_number for n in by_units):
+            rows.append((say("paths from {}, unit by unit", symbol), *(say("{}", page.entry(n)) for n in by_units)))
     text = say(
         "In the network unrolled over {} steps, the number of paths grows with {}", page.entry(width), page.entry(width)
     )
@@ -130,13 +144,18 @@ def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]
     return [say("{}.", text), Table(head, tuple(rows), frozenset(range(1, STEPS + 1))), *pictures]
 
 
+def _has_steps(tensor: Tensor, axes: Collection[Axis]) -> bool:
+    """Whether a tensor has entries of its own at each step."""
+    return any(is_ordered(a, axes) for a in tensor.axes)
+
+
 def _formula(view: View, parameter: Tensor, counts: list[Expr]) -> Expr | None:
     """The number of paths as a polynomial in the number of steps, if it is one."""
     chains, width = view.derivation.chains, width_of(view.derivation.chains)
     assert width is not None
     if differences(counts)[DEGREE + 1] != [0]:
         return None
-    order = sum(1 + _reach(view) for t in chains.tensors if any(a in ordered_axes(chains) for a in t.axes)) + 2
+    order = sum(1 + _reach(view) for t in chains.tensors if _has_steps(t, ordered_axes(chains))) + 2
     more = [Unrolled(chains, n).paths(parameter) for n in range(len(counts) + 1, order + DEGREE + 2)]
     found = polynomial([*counts, *more], order, width)
     return None if found is None or found.is_number else found.factor()
@@ -256,7 +275,10 @@ def view_plus(view: View, box: Box) -> Box:
 
 
 def jacobians(view: View) -> list[list[Jacobian]]:
-    """The derivatives of each recurrence that are shown: those of a tensor with respect to itself, if all have one."""
+    """The derivatives of each recurrence that are shown: those of a tensor with respect to itself, if all have one.
+
+    A recurrence whose derivatives are all stopped has none.
+    """
     found = []
     for recurrence in recurrences(view.derivation.forward.equations):
         step = OneStep(recurrence, view.derivation.forward.supply)
@@ -264,7 +286,7 @@ def jacobians(view: View) -> list[list[Jacobian]]:
         own = [j for j in every if j.found.of.tensor == j.found.wrt.tensor]
         covered = {j.found.of.tensor.name for j in own} == {p.tensor.name for p in step.earlier}
         found.append(own if covered and not view.exhaustive else every)
-    return found
+    return [group for group in found if group]
 
 
 def from_step_to_step(view: View) -> list[Block]:
@@ -324,30 +346,57 @@ def reaching(view: View) -> list[Block]:
         assert letter is not None
         first, last = (set_.number(axis.start), pages[0].entry(axis.stop))
         begin, end = (last, first) if recurrence.backward else (first, last)
-        far, way = ("later", "down") if recurrence.backward else ("earlier", "up")
-        near = "the next step" if recurrence.backward else "the step before"
-        near = (
-            near
-            if recurrence.reach == 1
-            else f"the {recurrence.reach} steps {'after' if recurrence.backward else 'before'}"
-        )
-        words = f"In {{}}, the terms with {{}} come from {near}: through them, what all {far} steps contribute to the "
-        words += "loss reaches this one. The other terms come from the same step. "
-        words += (
-            "At {}, the former are 0, as all that is read outside the range of a tensor; there the computation begins, "
-        )
-        words += f"and goes step by step {way} to {{}}."
+        far, near, way = ("later", "before", "down") if recurrence.backward else ("earlier", "after", "up")
+        distances = sorted({abs(_away(x, e, recurrence)) for e in equations for x in _shifted(e, recurrence)})
+        words = f"In {{}}, the terms with {{}} come from {_from(distances, far, recurrence.backward)}: "
+        words += "through them, what "
+        words += "all " * (1 in distances) + f"{far} steps contribute to the loss reaches this one. "
+        words += _others(equations, recurrence)
+        at = "{}" if distances[0] == 1 else f"{{}} and the {_steps(distances[0] - 1)} {near}"
+        words += f"At {at}, the former are 0, as all that is read outside the range of a tensor; there the computation "
+        words += f"begins, and goes step by step {way} to {{}}."
         places = (set_.join((letter, box), "equals", SUM) for box in (begin, end))
         blocks.append(say(words, listed(own), listed(dict.fromkeys(read)), *places))
     return blocks
 
 
+def _steps(number: int) -> str:
+    return "step" if number == 1 else f"{number} steps"
+
+
+def _from(distances: Sequence[int], far: str, after: bool) -> str:
+    """Say from which steps terms come that are some numbers of steps away, in order."""
+    if distances == [1]:
+        return "the next step" if after else "the step before"
+    if distances == [*range(1, len(distances) + 1)]:
+        return f"the {len(distances)} steps {'after' if after else 'before'}"
+    *first, last = map(str, distances)
+    return f"{', '.join(first)}{' and ' * bool(first)}{last} steps {far}"
+
+
+def _others(equations: Iterable[Equation], recurrence: Recurrence) -> str:
+    """Say where the terms that read no other step come from, if there are some."""
+    own = [
+        any(t in x.free_symbols for x in term.atoms(Indexed))
+        and not any(t in d.args for d in term.atoms(KroneckerDelta))
+        for e in equations
+        for t in [recurrence.index(e)]
+        for term in Add.make_args(expand(e.expression, deep=False))
+        if not any(_away(entry, e, recurrence) for entry in entries_of(term, recurrence.places))
+    ]
+    if not own:
+        return ""
+    return "The other terms " + ("come from the same step. " if all(own) else "come from other paths to the loss. ")
+
+
 def _shifted(equation: Equation, recurrence: Recurrence) -> Iterator[Indexed]:
     """The entries of a recurrence that an equation reads at other steps."""
-    own = recurrence.index(equation)
-    for entry in entries_of(equation.expression, recurrence.places):
-        if shift(entry.indices[recurrence.places[entry.base.label.name]], own) != 0:
-            yield entry
+    return (entry for entry in entries_of(equation.expression, recurrence.places) if _away(entry, equation, recurrence))
+
+
+def _away(entry: Indexed, equation: Equation, recurrence: Recurrence) -> int:
+    """How many steps away an entry of a recurrence is that an equation reads."""
+    return int(shift(entry.indices[recurrence.places[entry.base.label.name]], recurrence.index(equation)) or 0)
 
 
 # In numbers.
@@ -357,9 +406,12 @@ MOST_STEPS = 8
 
 
 def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> list[Block]:
-    """How much of a derivative arrives after many steps in an example, with ``machine`` for its values."""
+    """How much of a derivative arrives after many steps in an example, with ``machine`` for its values.
+
+    Nothing if samples are coupled: then a sample at one step depends on others at the step before.
+    """
     blocks: list[Block] = []
-    for group in jacobians(view):
+    for group in [] if view.coupled else jacobians(view):
         step = group[0].step
         found = arriving(step, machine)
         if not found or not _depends(view, group[0]):
@@ -388,9 +440,9 @@ def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> l
 
 def _at_step(view: View, page: Page, step: OneStep, tensor: Tensor, place: Expr) -> Box:
     """A tensor at a step, with letters for its other indices."""
-    own = view.shown(step.supply.several(a for a in tensor.axes if a != step.step.axis))
-    letters = view.written_page.with_letters([i for i in (step.step, *own) if isinstance(i, Index)], ())
     position = step.recurrence.places[tensor.name]
+    own = view.shown(step.supply.several((*tensor.axes[:position], *tensor.axes[position + 1 :])))
+    letters = view.written_page.with_letters([i for i in (step.step, *own) if isinstance(i, Index)], ())
     return letters.symbol(tensor, (*own[:position], place, *own[position:]))
 
 

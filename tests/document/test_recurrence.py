@@ -18,7 +18,9 @@ from derive.calculus.unrolled import Unrolled
 from derive.drawing import draw
 from derive.drawing.graph import graph_of
 from derive.drawing.scene import pieces
+from derive.drawing.unrolled import unrolled as draw_steps
 from derive.paper.text import text as plain
+from derive.text.errors import SpecError
 from derive.worked.through_steps import arriving, matrices
 
 ELMAN = """
@@ -182,3 +184,54 @@ def test_the_code_of_a_loop_is_one_cell(elman):
     source = "".join("".join(c["source"]) for c in cells)
     assert source.count("for t in range(T):") == source.count("for t in reversed(range(T)):") == 1
     assert {*names["slopes"]} == {"U", "R", "V", "first"}
+
+
+def test_units_as_many_as_steps_are_no_steps():
+    alike, other = (derive(Statement(ELMAN.replace("T,", f"T = {steps},", 1))) for steps in (3, 4))
+    counted = [Unrolled(d.chains, 0).paths(d.forward.tensors["R"]) for d in (alike, other)]
+    assert counted == [6, 10]
+    assert draw_steps(alike) is not None
+    assert "largest singular value" in alike.explain("R[2,1]")
+
+
+def test_a_stopped_recurrence_has_no_product_of_jacobians():
+    stopped = "size T = 3\ninput x[T]\ntarget y\nrecurrent s[T]\nparameter a, b\n"
+    stopped += "s[t] = tanh(a*x[t] + b*stop_gradient(s[t-1]))\nE = (y - s[T])**2"
+    told = derive(Statement(stopped)).explain("b")
+    assert "singular value" not in told
+    assert "1 path through the tensors leads from b" in told
+
+
+def test_coupled_samples_have_no_product_of_jacobians():
+    text = "size T = 3\ninput x[T]\ntarget y\nrecurrent s[T]\nparameter a\nu[t] = tanh(a*s[t-1] + x[t])\n"
+    text += "s[t] = u[t] - mean(u[t, o], o)\nE = (y - s[T])**2"
+    derivation = derive(Statement(text))
+    assert "singular value" not in derivation.markdown(numbers="seed:1", only=("numbers",))
+
+
+WEIGHT_OF_A_STEP = """
+size T, n = 2
+input x[T, n]
+target y
+recurrent s[T]
+parameter a[n], w[T]
+s[t] = sigmoid(sum(a[j]*x[t, j], j) + w[t]*s[t-LAG])
+E = (y - s[T])**2
+"""
+
+
+@pytest.mark.parametrize("lag", [1, 2])
+def test_sentences_of_steps_are_true(lag):
+    derivation = derive(Statement(WEIGHT_OF_A_STEP.replace("LAG", str(lag)).replace("T,", "T = 4,", 1)))
+    told = " ".join(derivation.explain("w[3]").split())
+    assert "paths through the tensors" not in told  # each entry has a number of its own
+    text = derivation.markdown(only=("chain", "pattern"))
+    assert "The parameters are the same at each step" not in text
+    assert "come from the same step" not in text  # but from [t = 4]
+    assert ("come from the next step" if lag == 1 else "come from 2 steps later") in text
+    assert ("{math}`t = 4`, the former" if lag == 1 else "{math}`t = 4` and the step before, the former") in text
+
+
+def test_a_number_of_steps_is_asked_for():
+    with pytest.raises(SpecError, match=r"give T a number, such as size T = 5"):
+        derive(Statement(ELMAN)).markdown(numbers="seed:1")
