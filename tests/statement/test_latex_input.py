@@ -710,6 +710,10 @@ def test_an_index_above_is_that_of_the_steps():
             "column 4: an index on the left is a letter, which stands for every entry, such as z_i: write h_t for "
             "h_{t+1}, and h_{t-1} for h_t",
         ),
+        (
+            ("% h[0, i] = g[i]\n", STEP),
+            "column 4: an equation of h stands in a comment: write it in LaTeX, such as h_0",
+        ),
         (("h_t = W [x_t, b]",), "column 13: a comma has no meaning in these brackets"),
     ],
 )
@@ -725,6 +729,7 @@ def test_wrong_recurrences_are_refused_in_one_sentence(rows, said):
         STEP,
         r"z_t = W x_t + U h_{t-1} + b \\ h_t = \tanh(z_t)",
         r"h_{ti} = x_{t1} b_i + \sum_j W_{i1} h_{t-1,j} U_{ij}",
+        rf"{STEP} \\ h_{{0,i}} = 0",
     ],
 )
 def test_a_recurrent_tensor_that_is_not_declared_is_among_the_lines_to_add(step):

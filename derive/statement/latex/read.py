@@ -88,6 +88,7 @@ class _Reader:
         self.lines = read_lines(logical_lines(_declared(text, comments, declarations)), problems)
         self._check_declared()
         self.names = Names(self.lines.lines)
+        self._check_comments(found.comments)
         self.stated: dict[str, Row] = {}
         words = self._words(found.found)
         for each in found.found:
@@ -132,6 +133,14 @@ class _Reader:
             if not isinstance(line, Declaration | Option | Promise | Function):
                 message = "only declarations stand here, such as input x[n]: the equations are those in LaTeX"
                 self.problems.append((line.place, message))
+
+    def _check_comments(self, comments: Sequence[Piece]) -> None:
+        """Refuse what a recurrence begins with in a comment, ``h[0, i] = g[i]``, which would be no part of the text."""
+        for name, rest in (comment.word() for comment in comments):
+            known = self.names.known.get(name)
+            if known is not None and known.word == "recurrent" and rest.text[:1] == "[" and "]=" in _packed(rest.text):
+                message = f"an equation of {name} stands in a comment: write it in LaTeX, such as {name}_0 = g"
+                self.problems.append((rest.place, message))
 
     # The left sides.
 
@@ -346,7 +355,9 @@ class _Reader:
                 return Stated(name, indices, formula, place)
         except Misread as problem:
             follows = len(self.formulas.unknown) > before or self.reads[row.key] & {*self.lines.broken, *self.recurrent}
-            if not (isinstance(problem, Unfit) and follows):
+            # It is what a recurrence begins with, if that is declared.
+            begins = row.name not in self.recurrent and not {*spellings(row.named.base)}.isdisjoint(self.recurrent)
+            if not begins and not (isinstance(problem, Unfit) and follows):
                 self._say(problem)
         self.lines.broken.add(row.name)
         return Stated(
@@ -505,6 +516,10 @@ def _declared(text: str, comments: Sequence[Piece], declarations: str) -> str:
     for piece in comments:
         lines[piece.place.line - 1] = " " * (piece.place.column - 1) + piece.text
     return "\n".join([*lines, declarations])
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _joined(tokens: list[Token], words: set[str]) -> list[Token]:
