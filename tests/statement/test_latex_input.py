@@ -680,6 +680,14 @@ def test_a_recurrence_begins_with_what_is_stated_wherever_it_stands(begins, line
         assert_same(Statement.from_latex(r" \\ ".join(text), RECURRENT), same)
 
 
+def test_a_beginning_of_each_sample():
+    head = "samples N\nindex n in N\nsize T\ninput x[T, 2], g[2]\ntarget y[2]\nparameter u[2]\nrecurrent s[T, 2]"
+    rows = (r"s_{t,i,n} = \tanh(x_{t,i,n} + s_{t-1,i,n} u_i)", "s_{0,i,n} = g_{in}")
+    error = r"E = \sum_{n=1}^N \sum_i (y_{in} - s_{T,i,n})^2"
+    equations = Statement.from_latex(r" \\ ".join((*rows, error)), head).forward_pass().equations
+    assert "KroneckerDelta(1, t)*g[i, n]" in str(equations[0].expression)
+
+
 def test_a_beginning_is_read_and_one_at_the_end_is_stated():
     head = RECURRENT.replace("h[T, d]", "h[T, d], r[T, d]")
     text = (r"h_{T+1} = g", r"h_t = \tanh(W x_t + U h_{t+1} + c)", r"c = U r_0", r"r_t = \tanh(b + r_{t-1} - h_t)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lark import Token, Tree
@@ -341,6 +341,7 @@ class _Reader:
                 if arrays.any:
                     formula = lettered(put(formula, axes), [*itertools.islice(free, 2 * MAX_PRODUCTS)])
                 if row.begins is not None:
+                    formula = _of_same_sample(formula, {bindings[x].name for x in left if bindings[x].sample})
                     return Stated(name, self._places_on_left(row, left, [*axes.values()]), formula, place)
                 self._check(row, formula, bindings)
                 of_samples = [letter for letter in left if bindings[letter].sample]
@@ -407,7 +408,8 @@ class _Reader:
     def _places_on_left(self, row: Row, left: Mapping[str, Node], axes: list[str]) -> tuple[Node, ...]:
         """The indices of what a recurrence begins with, with letters for the axes that are not written."""
         place = row.named.place
-        found = [left[letter] if letter else self.formulas.formula(node, {}) for letter, node in row.begins or ()]
+        written = [(letter, node) for letter, node in row.begins or () if letter not in self.names.sample]
+        found = [left[letter] if letter else self.formulas.formula(node, {}) for letter, node in written]
         missing = self.names.known[row.name].arity - len(found)
         if axes and len(axes) != missing:
             said = f"{row.named.base} begins with an array that has {len(axes)} more axes than are written"
@@ -516,6 +518,18 @@ def _declared(text: str, comments: Sequence[Piece], declarations: str) -> str:
     for piece in comments:
         lines[piece.place.line - 1] = " " * (piece.place.column - 1) + piece.text
     return "\n".join([*lines, declarations])
+
+
+def _of_same_sample(node: Any, samples: set[str]) -> Any:
+    """A formula without the indices of samples."""
+    if isinstance(node, tuple):
+        return tuple(_of_same_sample(part, samples) for part in node)
+    if isinstance(node, Read):
+        indices = tuple(i for i in node.indices if not (isinstance(i, Name) and i.name in samples))
+        return replace(node, indices=indices) if indices else Name(node.name, node.place)
+    if not isinstance(node, Node):
+        return node
+    return replace(node, **{f.name: _of_same_sample(getattr(node, f.name), samples) for f in fields(node)})
 
 
 def _packed(text: str) -> str:
