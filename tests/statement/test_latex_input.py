@@ -669,7 +669,7 @@ LOSS = r"E = \sum_t \lVert y_t - h_t \rVert^2 + \lVert g \rVert^2"
         ("h_{0i} = g_i", "h[0, i] = g[i]"),
         ("h_0 = 1", "h[0, i] = 1"),
         (r"h_{0i} = 0, \quad i = 1, \dots, d", ""),
-        (r"h_{-1} = \mathbf{0}, \quad h_0 = c, \quad c = U g", "c[i] = sum(U[i, j] * g[j], j)\nh[0, i] = c[i]"),
+        (r"h_0 = c, \quad c = U g", "c[i] = sum(U[i, j] * g[j], j)\nh[0, i] = c[i]"),
     ],
 )
 def test_a_recurrence_begins_with_what_is_stated_wherever_it_stands(begins, line):
