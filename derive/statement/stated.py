@@ -468,20 +468,21 @@ class StatementBuilder:
         """A right side with what recurrences begin with, where it reads them outside their places."""
         changed = dict[Expr, Expr]()
         for read in entries_of(expression, self._beginnings):
-            more = Integer(0)
+            more, outside = Integer(0), False
             for given, at, beginning in self._beginnings[read.base.label.name]:
                 form = affine(read.indices[at])
-                if form is None or len(form.terms) != 1 or form.terms[0][1] != 1:
+                if form is None or len(form.terms) > 1 or any(factor != 1 for _, factor in form.terms):
                     continue
-                ((index, _),) = form.terms
                 wanted = given[at] - form.constant
-                if misses(wanted, index.axis):
+                if any(misses(wanted, index.axis) for index, _ in form.terms) or (not form.terms and wanted != 0):
                     continue
+                outside |= not form.terms
+                where = Mul(*(delta(index, wanted) for index, _ in form.terms))
                 names = {i: there for i, there in zip(given, read.indices, strict=False) if isinstance(i, Index)}
                 sample = {SAME_SAMPLE: read.indices[-1]} if len(read.indices) > len(given) else {}
                 self._begins.add((read.base.label.name, str(given[at])))
-                more += delta(index, wanted) * put(beginning, {**names, **sample})
-            changed |= {read: read + more} if more != 0 else {}
+                more += where * put(beginning, {**names, **sample})
+            changed |= {read: more if outside else read + more} if more != 0 or outside else {}
         return expression.xreplace(changed)
 
     def _check_declared(self, declared: Tensor, stated: Tensor) -> None:
@@ -564,7 +565,7 @@ class StatementBuilder:
         Each term that reads the same sample is averaged over the samples. A term that does not, because it has no
         sample or sums over an index of samples, stays as it is written.
         """
-        terms = Add.make_args(self._without_stops(formula(expression, "the error"), name or "E"))
+        terms = Add.make_args(self._begun(self._without_stops(formula(expression, "the error"), name or "E")))
         self._set_error(Add(*map(_averaged, terms)), name)
 
     def loss(self, name: str, target: Entries, prediction: Entries) -> None:

@@ -649,6 +649,105 @@ def test_undeclared_names_are_listed_with_the_lines_to_add():
     derive(Statement.from_latex(text, proposed(text))).check().require()
 
 
+RECURRENT = """
+    size T, n = 2, d = 3
+    input x[T, n]
+    target y[T, d]
+    recurrent h[T, d]
+    parameter W[d, n], U[d, d], b[d], g[d]
+"""
+STEP = r"\mathbf{h}_t = \tanh(\mathbf{W} \mathbf{x}_t + \mathbf{U} \mathbf{h}_{t-1} + \mathbf{b})"
+LOSS = r"E = \sum_t \lVert y_t - h_t \rVert^2 + \lVert g \rVert^2"
+
+
+@pytest.mark.parametrize(
+    ("begins", "line"),
+    [
+        (r"\mathbf{h}_0 = \tanh(U g)", "h[0, i] = tanh(sum(U[i, j] * g[j], j))"),
+        ("h_0 = g", "h[0, i] = g[i]"),
+        ("h_{0,i} = g_i", "h[0, i] = g[i]"),
+        ("h_{0i} = g_i", "h[0, i] = g[i]"),
+        ("h_0 = 1", "h[0, i] = 1"),
+        (r"h_{0i} = 0, \quad i = 1, \dots, d", ""),
+        (r"h_0 = c, \quad c = U g", "c[i] = sum(U[i, j] * g[j], j)\nh[0, i] = c[i]"),
+    ],
+)
+def test_a_recurrence_begins_with_what_is_stated_wherever_it_stands(begins, line):
+    step = "h[t, i] = tanh(sum(W[i, j] * x[t, j], j) + sum(U[i, j] * h[t - 1, j], j) + b[i])"
+    error = "E = sum(sum((y[t, i] - h[t, i])**2, i), t) + sqrt(sum(g[i]**2, i))**2"
+    same = Statement("\n".join((RECURRENT, line, step, error)))
+    for text in ((begins, STEP, LOSS), (STEP, LOSS, begins)):
+        assert_same(Statement.from_latex(r" \\ ".join(text), RECURRENT), same)
+
+
+def test_a_beginning_of_each_sample():
+    head = "samples N\nindex n in N\nsize T\ninput x[T, 2], g[2]\ntarget y[2]\nparameter u[2]\nrecurrent s[T, 2]"
+    rows = (r"s_{t,i,n} = \tanh(x_{t,i,n} + s_{t-1,i,n} u_i)", "s_{0,i,n} = g_{in}")
+    error = r"E = \sum_{n=1}^N \sum_i (y_{in} - s_{T,i,n})^2"
+    equations = Statement.from_latex(r" \\ ".join((*rows, error)), head).forward_pass().equations
+    assert "KroneckerDelta(1, t)*g[i, n]" in str(equations[0].expression)
+
+
+def test_a_beginning_is_read_and_one_at_the_end_is_stated():
+    head = RECURRENT.replace("h[T, d]", "h[T, d], r[T, d]")
+    text = (r"h_{T+1} = g", r"h_t = \tanh(W x_t + U h_{t+1} + c)", r"c = U r_0", r"r_t = \tanh(b + r_{t-1} - h_t)")
+    more = (r"r_0 = b", r"E = \sum_t \lVert y_t - r_t \rVert^2 + \sum_i r_{0i}^2")
+    equations = Statement.from_latex(r" \\ ".join((*text, *more)), head).forward_pass().equations
+    written = {e.target.name: str(e.expression) for e in equations}
+    assert written["c"] == "Sum(U[i, j]*b[j], (j, 1, 3))" and "b[i]**2" in written["E"]
+    assert "KroneckerDelta(t, T)*g[j]" in written["h"] and "KroneckerDelta(1, t)*b[i]" in written["r"]
+
+
+def test_an_index_above_is_that_of_the_steps():
+    head = RECURRENT.replace("[T, n]", "[n, T]").replace("[T, d]", "[d, T]")
+    step = r"h^{(t)}_i = \tanh(\sum_j W_{ij} x^{(t)}_j + \sum_r U_{ir} h^{(t-1)}_r + b_i)"
+    text = rf"{step} \\ h^{{(0)}}_i = g_i \\ E = \sum_{{t,i}} (y^{{(t)}}_i - h^{{(t)}}_i)^2"
+    assert "KroneckerDelta(1, t)*g[r]" in str(Statement.from_latex(text, head).forward_pass().equations[0].expression)
+    with pytest.raises(StatementError, match=r"x\[T, n\] has another axis there: declare x\[n, T\], or write"):
+        Statement.from_latex(text, RECURRENT)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (("h_1 = g", STEP), "column 1: what h begins with is stated at 1, which is a place of h"),
+        (("h_0 = g", "h_0 = b", STEP), "column 12: it is stated twice what h begins with at 0"),
+        (("h_0 = U", STEP), "column 1: h begins with an array that has 2 more axes than are written, and there are 1"),
+        (
+            ("h_{t+1} = W x_t + U h_t",),
+            "column 4: an index on the left is a letter, which stands for every entry, such as z_i: write h_t for "
+            "h_{t+1}, and h_{t-1} for h_t",
+        ),
+        (
+            ("% h[0, i] = g[i]\n", STEP),
+            "column 4: an equation of h stands in a comment: write it in LaTeX, such as h_0",
+        ),
+        (("h_t = W [x_t, b]",), "column 13: a comma has no meaning in these brackets"),
+    ],
+)
+def test_wrong_recurrences_are_refused_in_one_sentence(rows, said):
+    with pytest.raises(StatementError) as refused:
+        Statement.from_latex(r" \\ ".join((*rows, "o_t = U h_t", LOSS.replace("h_t", "o_t"))), RECURRENT)
+    assert str(refused.value).startswith(f"line 1, {said}") and str(refused.value).rstrip().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        STEP,
+        r"z_t = W x_t + U h_{t-1} + b \\ h_t = \tanh(z_t)",
+        r"h_{ti} = x_{t1} b_i + \sum_j W_{i1} h_{t-1,j} U_{ij}",
+        rf"{STEP} \\ h_{{0,i}} = 0",
+    ],
+)
+def test_a_recurrent_tensor_that_is_not_declared_is_among_the_lines_to_add(step):
+    with pytest.raises(StatementError) as refused:
+        Statement.from_latex(rf"{step} \\ {LOSS}", RECURRENT.replace("recurrent h[T, d]", ""))
+    sentence, line, *rest = str(refused.value).split("\n")
+    assert "h (2 indices) is not declared: add what is meant" in sentence and line == "    % recurrent h[T, d]"
+    assert len(rest) == 2
+
+
 def test_comments_are_declarations_or_prose():
     text = "% output layer\n% input of the network: a number\n%input x\n  % target y\n% use the rule\n% parameter w\n"
     said = repr(Statement.from_latex(text + "E = (w x - y)^2 % the error"))

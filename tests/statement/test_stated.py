@@ -520,3 +520,20 @@ def test_a_worked_example_has_any_data_in_rows_and_columns():
         with pytest.raises(SpecError, match=said):
             settled(Numbers(wrong), derivation)
     assert derivation.latex(numbers="seed:1") and derivation.explain("C[1,2]")
+
+
+def test_what_a_recurrence_begins_with_is_read_in_the_error_and_at_its_place():
+    statement = Statement("""
+        size T, d = 3
+        input x[T, d]
+        target y[T, d]
+        recurrent h[T, d]
+        parameter g[d]
+        h[0, i] = g[i]
+        c[i] = h[0, i]**2
+        h[t, i] = tanh(x[t, i] + h[t - 1, i] + c[i])
+        E = sum((y[t, i] - h[t - 1, i])**2, t, i) + sum(h[0, i], i)
+    """)
+    written = {e.target.name: str(e.expression) for e in statement.forward_pass().equations}
+    assert written["c"] == "g[i]**2"
+    assert "KroneckerDelta(1, t)*g[i]" in written["E"] and "Sum(g[i], (i, 1, 3))" in written["E"]

@@ -32,7 +32,7 @@ class Declarations(Names):
                 self.unsound.add(self._final(item.name.name))
             except StatementError as problem:
                 self._say(item.name.place, str(problem))
-                self.unsound |= {self._final(item.name.name)} - {*self.values}
+                self.unsound.add(self._final(item.name.name))
             except Unsound:
                 self.unsound.add(self._final(item.name.name))
 

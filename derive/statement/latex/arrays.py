@@ -34,6 +34,10 @@ def put(node: Any, names: Mapping[str, Node | str]) -> Any:
     return replace(node, **{f.name: put(getattr(node, f.name), names) for f in fields(node)})
 
 
+class Unfit(Misread):
+    """Axes that do not go together: it may follow from what is wrong in the equation of what is read."""
+
+
 class Arrays:
     """The arrays in an equation."""
 
@@ -55,7 +59,7 @@ class Arrays:
     def transposed(self, node: Node, place: Place) -> Node:
         """The transpose of an array."""
         if not self.axes(node):
-            raise Misread(place, "a transpose belongs to a vector or a matrix, and this is a number")
+            raise Unfit(place, "a transpose belongs to a vector or a matrix, and this is a number")
         transposed: Node = put(node, {ROWS: COLUMNS, COLUMNS: ROWS})
         return transposed
 
@@ -82,7 +86,7 @@ class Arrays:
         if sign == "" and (own, other) == ((ROWS,), (COLUMNS,)):
             return whole
         message = r"write u^\top v for a number, u \odot v entry by entry, or indices"
-        raise Misread(place, f"{_SHOWN[own]} and {_SHOWN[other]} have no product of this kind: {message}")
+        raise Unfit(place, f"{_SHOWN[own]} and {_SHOWN[other]} have no product of this kind: {message}")
 
     def _count(self, place: Place) -> None:
         self.products += 1
@@ -96,11 +100,11 @@ class Arrays:
             axes = self.axes(term)
             if before and axes and axes != before:
                 said = f"{_SHOWN[axes]} is added to {_SHOWN[before]}"
-                raise Misread(term.place, f"{said}: write the entries, with their indices")
+                raise Unfit(term.place, f"{said}: write the entries, with their indices")
             before = before or axes
 
-    def check_sizes(self, node: Node, known: Mapping[str, Known]) -> None:
-        """Raise Misread for axes that go together and have different sizes."""
+    def sizes(self, node: Node, known: Mapping[str, Known]) -> dict[str, str]:
+        """The sizes of the axes, as they are written. Raises Misread for axes of different sizes that go together."""
         said = dict[str, tuple[str, str]]()
         for read in nodes(node) if self.any else ():
             if not isinstance(read, Read) or read.name not in known:
@@ -112,7 +116,8 @@ class Arrays:
                 name, before = said.setdefault(index.name, (read.name, shown))
                 if before != shown:
                     what = f"{name} has the size {before} where {read.name} has the size {shown}"
-                    raise Misread(read.place, f"{what}: they do not go together here")
+                    raise Unfit(read.place, f"{what}: they do not go together here")
+        return {axis: shown for axis, (_, shown) in said.items()}
 
 
 def lettered(node: Any, letters: Sequence[str]) -> Any:

@@ -25,7 +25,7 @@ from derive.statement.language.syntax import (
     Read,
     parts,
 )
-from derive.statement.latex.arrays import COLUMNS, ROWS, put
+from derive.statement.latex.arrays import COLUMNS, ROWS, Unfit, put
 from derive.statement.latex.grammar import first, items
 from derive.statement.latex.names import (
     Factor,
@@ -219,7 +219,7 @@ class Formulas(Reductions):
             arguments = (node,)
         if name == "tr":
             if len(arguments) != 1 or len(self.arrays.axes(arguments[0])) != 2:
-                raise Misread(factor.place, r"a trace is that of a matrix, such as \operatorname{tr}(A^\top B)")
+                raise Unfit(factor.place, r"a trace is that of a matrix, such as \operatorname{tr}(A^\top B)")
             node = self.arrays.total(put(arguments[0], {COLUMNS: ROWS}), [ROWS], factor.place)
             return node, stop
         if subs:
@@ -360,7 +360,7 @@ class Formulas(Reductions):
             raise Misread(place, r"an inner product is that of two vectors, \langle u, v \rangle")
         left, right = (self.formula(part, scope) for part in inside)
         if self.arrays.axes(left) != self.arrays.axes(right) or not self.arrays.axes(left):
-            raise Misread(place, r"an inner product is that of two vectors: write \sum_j u_j v_j")
+            raise Unfit(place, r"an inner product is that of two vectors: write \sum_j u_j v_j")
         product = self.arrays.product(left, "odot", right, place)
         return self.arrays.total(product, self.arrays.axes(left), place)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -293,7 +294,8 @@ class Names:
             if not found or found == ["T"]:
                 raise Misread(
                     named.place,
-                    "this superscript is neither a number, such as z_i^{(1)}, nor an index, such as z_i^{\\mu}",
+                    "this superscript is neither a number, such as z_i^{(1)}, nor an index, such as z_i^{\\mu}"
+                    + self._step(named, content),
                 )
             indices += found
         below = list[str]()
@@ -315,10 +317,50 @@ class Names:
                 found = [str(f.atom) for f in inner_factors[1:] if f.is_a("LETTER")]
             if not found:
                 raise Misread(
-                    place_of(first(node)), "an index on the left is a letter, which stands for every entry, such as z_i"
+                    place_of(first(node)),
+                    "an index on the left is a letter, which stands for every entry, such as z_i"
+                    + self._step(named, node),
                 )
             below += found
         return self.find(named.base, marks, named.place) or next(spellings(named.base, marks)), [*below, *indices]
+
+    def beginning(self, named: Symbol) -> tuple[str, list[tuple[str, Any]]] | None:
+        """The recurrent tensor of which a left side such as ``h_{0,i}`` is a beginning, and its indices.
+
+        An index is a letter, or no letter and the tree of a place, such as 0 or T + 1. None for other left sides.
+        """
+        with contextlib.suppress(Misread):
+            marks = self.marks(named)
+            name = self.find(named.base, marks, named.place)
+            if name is None or self.known[name].word != "recurrent":
+                return None
+            below = [part for sub in named.subs for entry in entries(sub) for part in flat_of(entry)]
+            above = [content if (content := bracketed(sup)) is not None else sup for sup in named.sups]
+            numbers = [part for part in (*below, *above) if self._is_place(part)]
+            own = [self.find(named.base, [*marks, word], named.place) for n in numbers if (word := word_of(n))]
+            layers = any(word_of(part) not in ("", "0") for part in above)
+            if any(part not in numbers and len(letters(part)) != 1 for part in (*below, *above)):
+                return None
+            if len(numbers) == 1 and not layers and not any(o and self.known[o].word == "recurrent" for o in own):
+                return name, [("" if part in numbers else letters(part)[0], part) for part in (*below, *above)]
+        return None
+
+    def _step(self, named: Symbol, node: Any) -> str:
+        """What to write for a left side such as ``h_{t+1}``; nothing for others."""
+        for letter, number in filter(None, map(shift_of, flat_of(node))):
+            ahead, back = (f"{named.base}_{{{letter}{n:+}}}" for n in (number, -number))
+            return f": write {named.base}_{letter} for {ahead}, and {back} for {named.base}_{letter}"
+        return ""
+
+    def _is_place(self, node: Any) -> bool:
+        """Whether an index is a number, or a formula of numbers and sizes, such as T + 1."""
+        found = [t for t in node.scan_values(_is_token)] if isinstance(node, Tree) else [node]
+        sizes = [t for t in found if t.type in ("LETTER", "WORD")]
+        plain = all(t.type in ("NUMBER", "PLUS", "MINUS", "LETTER", "WORD", "LBRACE", "RBRACE") for t in found)
+        return plain and len(found) > len(sizes) and all(self._is_size(str(t)) for t in sizes)
+
+    def _is_size(self, name: str) -> bool:
+        return name in self.known and self.known[name].word == "size"
 
     # Reading.
 
@@ -422,6 +464,22 @@ def flat_of(node: Any) -> list[Any]:
     if not isinstance(term, Tree):
         return [node]
     return [_alone(child) for child in term.children if isinstance(child, Tree) and not _is_empty(child)]
+
+
+def shift_of(node: Any) -> tuple[str, int] | None:
+    """The letter and the number of an index such as ``t - 1``, as ``("t", -1)``; None for others."""
+    node = content(node)
+    if not isinstance(node, Tree) or node.data != "expr" or len(node.children) != 3:
+        return None
+    letter, sign, number = (x if isinstance(x, Token) else Tree("expr", [x]) for x in node.children)
+    if len(letters(letter)) != 1 or not word_of(number).isdigit():
+        return None
+    moved = int(word_of(number))
+    return letters(letter)[0], moved if str(sign) == "+" else -moved
+
+
+def _is_token(each: object) -> bool:
+    return isinstance(each, Token)
 
 
 def _is_empty(factor: Any) -> bool:

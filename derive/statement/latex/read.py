@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lark import Token, Tree
@@ -24,7 +24,7 @@ from derive.statement.language.lines import (
     read_lines,
 )
 from derive.statement.language.syntax import Call, Name, Node, Over, Read, nodes, parts
-from derive.statement.latex.arrays import COLUMNS, MAX_PRODUCTS, ROWS, Arrays, lettered, put
+from derive.statement.latex.arrays import COLUMNS, MAX_PRODUCTS, ROWS, Arrays, Unfit, lettered, put
 from derive.statement.latex.commands import GREEK
 from derive.statement.latex.equations import Equations, Found
 from derive.statement.latex.formulas import Formulas, check_conditions, known_function
@@ -39,12 +39,13 @@ from derive.statement.latex.names import (
     factors,
     flat_of,
     letters,
+    shift_of,
     spellings,
     symbol,
     word_of,
 )
 from derive.statement.latex.reductions import read_alone
-from derive.statement.latex.symbols import Binding
+from derive.statement.latex.symbols import Binding, Unknown
 from derive.statement.latex.tokens import place_of, token
 from derive.statement.latex.undeclared import Undeclared
 from derive.text.source import Misread, Piece, Place, logical_lines
@@ -60,6 +61,14 @@ class Row:
     arguments: list[str] | None
     right: Any
     ranges: dict[str, Any]
+    #: Of what a recurrence begins with: the indices on the left, letters and the tree of the place.
+    begins: list[tuple[str, Any]] | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of what the equation states, which no other one states."""
+        place = self.named.place
+        return self.name if self.begins is None else f"{self.name} at {place.line}, {place.column}"
 
 
 def read_latex(text: str, declarations: str, problems: list[tuple[Place, str]]) -> Lines:
@@ -79,6 +88,7 @@ class _Reader:
         self.lines = read_lines(logical_lines(_declared(text, comments, declarations)), problems)
         self._check_declared()
         self.names = Names(self.lines.lines)
+        self._check_comments(found.comments)
         self.stated: dict[str, Row] = {}
         words = self._words(found.found)
         for each in found.found:
@@ -90,6 +100,12 @@ class _Reader:
         self.formulas = Formulas(self.names, self.lines.broken)
         self.left: dict[str, list[Binding]] = {}
         self.reads: dict[str, set[str]] = {}
+        #: What equations read at another step, the equations that read vectors, and what is not declared as recurrent.
+        self.shifted, self.vectors, self.recurrent = set[str](), set[str](), dict[str, Row]()
+        #: The keys of what recurrences begin with, by its name and place.
+        self.begun: dict[tuple[str, str], str] = {}
+        #: The names of which equations read entries, by the keys of the equations.
+        self.entries: dict[str, set[str]] = {}
         rows = [row for row in rows if not self._states_first(row)]
         ordered = _error_last(self._lines(rows))
         self._miss(ordered)
@@ -118,6 +134,14 @@ class _Reader:
                 message = "only declarations stand here, such as input x[n]: the equations are those in LaTeX"
                 self.problems.append((line.place, message))
 
+    def _check_comments(self, comments: Sequence[Piece]) -> None:
+        """Refuse what a recurrence begins with in a comment, ``h[0, i] = g[i]``, which would be no part of the text."""
+        for name, rest in (comment.word() for comment in comments):
+            known = self.names.known.get(name)
+            if known is not None and known.word == "recurrent" and rest.text[:1] == "[" and "]=" in _packed(rest.text):
+                message = f"an equation of {name} stands in a comment: write it in LaTeX, such as {name}_0 = g"
+                self.problems.append((rest.place, message))
+
     # The left sides.
 
     def _rows(self, found: Found) -> list[Row]:
@@ -134,6 +158,10 @@ class _Reader:
             known = [side for side in rest if not self._is_unknown(side)] or rest[:1]
             right = known[-1 if heads[0][1] is not None and len(heads[0][1]) == 1 else 0]
             ranges = dict(self._range(tokens) for tokens in found.ranges)
+            if len(heads) == 1 and heads[0][1] is None and (begun := self.names.beginning(heads[0][0])):
+                name, begins = begun
+                indices = [letter for letter, _ in begins if letter]
+                return [Row(heads[0][0], name, indices, None, right, ranges, begins)]
             return [Row(named, *self._stated(named), arguments, right, ranges) for named, arguments in heads]
         except Misread as problem:
             self._say(problem)
@@ -213,7 +241,7 @@ class _Reader:
 
     def _know(self, row: Row, applied: set[str]) -> None:
         """Make a name known; a left side such as J(w) is a function if it is applied, and else one number."""
-        if not row.name:
+        if not row.name or row.begins is not None:
             return
         if row.arguments is not None and row.name not in applied:
             row.arguments = None
@@ -245,7 +273,12 @@ class _Reader:
     def _states_first(self, row: Row) -> bool:
         """Whether an equation such as ``x_0 = 1`` states an entry before those of a tensor, which is noted."""
         named, letter = row.named, [x for part in _below(row.named) for x in letters(part)]
-        if row.right is None or "0" not in map(word_of, _below(named)) or self._without_samples(letter):
+        if (
+            row.begins is not None
+            or row.right is None
+            or "0" not in map(word_of, _below(named))
+            or self._without_samples(letter)
+        ):
             return False
         try:
             name = self.names.read(Symbol(named.base, named.place, (), named.sups, named.left), {})[0]
@@ -263,7 +296,18 @@ class _Reader:
         """The lines of equations, each after those that it reads: the axes of these must be known."""
         found = list[Line]()
         for row in rows:
-            self.reads.setdefault(row.name, self._reads(row))
+            for at in (_written(node) for letter, node in row.begins or () if not letter):
+                if self.begun.setdefault((row.name, at), row.key) != row.key:
+                    self._say(Misread(row.named.place, f"it is stated twice what {row.named.base} begins with at {at}"))
+                    self.lines.broken.add(row.name)
+        for row in rows:
+            self.entries.setdefault(row.key, set())
+            self.reads.setdefault(row.key, self._reads(row))
+        for row in rows:
+            if row.begins is None:
+                read = {*self.reads[row.name], row.name}
+                self.reads[row.name] |= {key for (name, _), key in self.begun.items() if name in read}
+        self._find_recurrent(rows)
         for row in _in_order(rows, self.reads):
             line = self._line(row)
             found += [*self.formulas.before, line]
@@ -288,27 +332,34 @@ class _Reader:
             if row.right is not None:
                 left = {letter: self._left_index(letter, row, bindings) for letter in row.indices}
                 formula = self.formulas.formula(row.right, bindings)
-                arrays.check_sizes(formula, self.names.known)
+                sizes = {**self._sizes_of_stated(formula), **arrays.sizes(formula, self.names.known)}
                 axes = dict(zip(arrays.axes(formula), free, strict=False))
                 if ROWS in axes and COLUMNS in axes and self._without_samples(row.indices):
-                    raise Misread(
-                        place, "the right side is a matrix, and the left side has indices: write those of both"
-                    )
+                    raise Unfit(place, "the right side is a matrix, and the left side has indices: write those of both")
                 if axes.keys() == {COLUMNS}:
-                    raise Misread(place, "the right side is a row: transpose both sides")
+                    raise Unfit(place, "the right side is a row: transpose both sides")
                 if arrays.any:
                     formula = lettered(put(formula, axes), [*itertools.islice(free, 2 * MAX_PRODUCTS)])
+                if row.begins is not None:
+                    formula = _of_same_sample(formula, {bindings[x].name for x in left if bindings[x].sample})
+                    return Stated(name, self._places_on_left(row, left, [*axes.values()]), formula, place)
                 self._check(row, formula, bindings)
                 of_samples = [letter for letter in left if bindings[letter].sample]
                 order = [*(letter for letter in left if letter not in of_samples), *axes.values(), *of_samples]
                 indices = tuple(left.get(letter, Name(letter, place)) for letter in order)
-                self.names.known[row.name] = Known("equation", len(order) - len(of_samples))
-                self.left.setdefault(row.name, [bindings.get(letter, Binding(letter)) for letter in order])
+                if self.names.known[row.name].word != "recurrent":
+                    self.names.known[row.name] = Known("equation", len(order) - len(of_samples))
+                sized = {letter: Binding(letter, sizes.get(axis, "")) for axis, letter in axes.items()}
+                self.left.setdefault(row.name, [bindings.get(letter) or sized[letter] for letter in order])
                 if len(self.formulas.unknown) > before:
                     self.lines.broken.add(row.name)
                 return Stated(name, indices, formula, place)
         except Misread as problem:
-            self._say(problem)
+            follows = len(self.formulas.unknown) > before or self.reads[row.key] & {*self.lines.broken, *self.recurrent}
+            # It is what a recurrence begins with, if that is declared.
+            begins = row.name not in self.recurrent and not {*spellings(row.named.base)}.isdisjoint(self.recurrent)
+            if not begins and not (isinstance(problem, Unfit) and follows):
+                self._say(problem)
         self.lines.broken.add(row.name)
         return Stated(
             name,
@@ -330,7 +381,8 @@ class _Reader:
             if isinstance(of, Read | Name) and self._leads_to(row.name, {of.name}):
                 said = "state the forward equations only, since the derivatives of the error are found"
                 raise Misread(call.place, rf"\partial is part of a derivative: {said}")
-        if row.name in _names_in(formula):
+        recurs = self.names.known[row.name].word == "recurrent" or row.name in self.recurrent
+        if row.name in _names_in(formula) and not recurs:
             base = row.named.base
             raise Misread(
                 row.named.place,
@@ -346,6 +398,39 @@ class _Reader:
             else:
                 message = r"the right side does not read it; a name of several letters is written L_{\text{CE}}"
             raise Misread(row.named.place, f"nothing says what the index {letter} runs over: {message}")
+
+    def _sizes_of_stated(self, formula: Node) -> dict[str, str]:
+        """The sizes of axes that are those of tensors with an equation, for proposals."""
+        reads = [node for node in nodes(formula) if isinstance(node, Read) and node.name in self.left]
+        pairs = [pair for read in reads for pair in zip(read.indices, self.left[read.name], strict=False)]
+        return {index.name: binding.size for index, binding in pairs if isinstance(index, Name) and binding.size}
+
+    def _places_on_left(self, row: Row, left: Mapping[str, Node], axes: list[str]) -> tuple[Node, ...]:
+        """The indices of what a recurrence begins with, with letters for the axes that are not written."""
+        place = row.named.place
+        written = [(letter, node) for letter, node in row.begins or () if letter not in self.names.sample]
+        found = [left[letter] if letter else self.formulas.formula(node, {}) for letter, node in written]
+        missing = self.names.known[row.name].arity - len(found)
+        if axes and len(axes) != missing:
+            said = f"{row.named.base} begins with an array that has {len(axes)} more axes than are written"
+            raise Unfit(place, f"{said}, and there are {max(missing, 0)}: write the entries, with their indices")
+        axes += [*itertools.islice(self._free(row), max(missing - len(axes), 0))]
+        return (*found, *(Name(letter, place) for letter in axes))
+
+    def _find_recurrent(self, rows: Sequence[Row]) -> None:
+        """Find what is read at another step before its equation, and is not declared as recurrent."""
+        named = {row.name: row for row in rows if row.begins is None and row.right is not None and row.indices}
+        for circle in components({name: [x for x in self.entries[name] if x in named] for name in named}):
+            members = [named[name] for name in named if name in circle]
+            if not any(row.name in self.shifted for row in members):
+                continue
+            so_far, vectors = set[str](), any(row.name in self.vectors for row in members)
+            for row in members:
+                so_far |= self.entries[row.name]
+                if row.name in so_far and self.names.known[row.name].word == "equation":
+                    self.recurrent[row.name] = row
+                    arity = len(self._without_samples(row.indices)) + vectors
+                    self.names.known[row.name] = Known("equation", arity)
 
     def _free(self, row: Row) -> Iterator[str]:
         """Letters for the axes of arrays that mean nothing else in an equation."""
@@ -365,10 +450,24 @@ class _Reader:
                     named = None
                     with contextlib.suppress(Misread):
                         named = symbol(each)
-                        found.add(self.names.read(named, scope)[0] or "" if named is not None else "")
+                        if named is not None:
+                            name, _, indices, _ = self.names.read(named, scope)
+                            flat = [*itertools.chain.from_iterable(indices)]
+                            begun = (self.begun.get((name or "", _written(x))) for x in flat)
+                            found.add(next(filter(None, begun), name or ""))
+                            self._note(row, name or "", flat)
                     inner = each.atom.children if named is None and isinstance(each.atom, Tree) else ()
                     rest += [*inner, *each.subs, *each.sups, *each.left]
         return found
+
+    def _note(self, row: Row, name: str, indices: Sequence[Any]) -> None:
+        """Note what an equation reads the entries of, what of it at another step, and whether it reads vectors."""
+        self.entries[row.key] |= {name} if indices else set()
+        known = self.names.known.get(name)
+        if any(shift[0] in row.indices for part in indices if (shift := shift_of(part))):
+            self.shifted.add(name)
+        if known is not None and known.word != "equation" and known.arity > len(indices):
+            self.vectors.add(row.name)
 
     def _left_index(self, letter: str, row: Row, bindings: dict[str, Binding]) -> Node:
         place = row.named.place
@@ -382,7 +481,11 @@ class _Reader:
         return Name(bound.name, place) if size is None else Over(bound.name, size, place)
 
     def _miss(self, lines: Sequence[Line]) -> None:
-        unknown = [each for each in self.formulas.unknown if each.name not in self.lines.broken]
+        for name, row in self.recurrent.items():
+            sides = self.left.get(name) or [Binding(letter) for letter in row.indices]
+            self.formulas.unknown.append(Unknown(name, row.named.place, tuple(sides), recurrent=True))
+        found_ = [each for each in self.formulas.unknown if each.recurrent or each.name not in self.lines.broken]
+        unknown = sorted(found_, key=_position)
         if not unknown:
             return
         last = next((line for line in reversed(lines) if isinstance(line, Stated)), None)
@@ -417,6 +520,22 @@ def _declared(text: str, comments: Sequence[Piece], declarations: str) -> str:
     return "\n".join([*lines, declarations])
 
 
+def _of_same_sample(node: Any, samples: set[str]) -> Any:
+    """A formula without the indices of samples."""
+    if isinstance(node, tuple):
+        return tuple(_of_same_sample(part, samples) for part in node)
+    if isinstance(node, Read):
+        indices = tuple(i for i in node.indices if not (isinstance(i, Name) and i.name in samples))
+        return replace(node, indices=indices) if indices else Name(node.name, node.place)
+    if not isinstance(node, Node):
+        return node
+    return replace(node, **{f.name: _of_same_sample(getattr(node, f.name), samples) for f in fields(node)})
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split())
+
+
 def _joined(tokens: list[Token], words: set[str]) -> list[Token]:
     """Put letters together that are written without a gap, and that are a name."""
     found = list[Token]()
@@ -437,6 +556,10 @@ def _tokens(tree: Any) -> set[str]:
     return {str(each) for each in tree.scan_values(_is_token)} if tree else set()
 
 
+def _written(tree: Any) -> str:
+    return str(tree) if isinstance(tree, Token) else "".join(map(str, tree.scan_values(_is_token)))
+
+
 def _is_token(each: object) -> bool:
     return isinstance(each, Token)
 
@@ -445,6 +568,10 @@ def _gap(numbered: tuple[int, Token]) -> object:
     """A key that is the same for all letters that are written without a gap."""
     number, each = numbered
     return ("letters", (each.start_pos or 0) - number) if each.type == "LETTER" and len(each) == 1 else number
+
+
+def _position(unknown: Unknown) -> tuple[int, int]:
+    return unknown.place.line, unknown.place.column
 
 
 def _names_in(node: Node) -> Iterator[str]:
@@ -462,10 +589,10 @@ def _places(node: Node) -> Iterator[Place]:
 
 def _in_order(rows: Sequence[Row], reads: Mapping[str, set[str]]) -> list[Row]:
     """The equations in an order in which each reads what is stated before; those of a recurrence as they are."""
-    named, order = {row.name: row for row in reversed(rows)}, [*dict.fromkeys(row.name for row in rows)]
+    named, order = {row.key: row for row in reversed(rows)}, [*dict.fromkeys(row.key for row in rows)]
     circles = components({name: [other for other in order if other in reads[name]] for name in order})
     found = [named[name] for circle in circles for name in sorted(circle, key=order.index)]
-    return [*found, *(row for row in rows if named[row.name] is not row)]
+    return [*found, *(row for row in rows if named[row.key] is not row)]
 
 
 def _error_last(lines: list[Line]) -> list[Line]:

@@ -54,6 +54,8 @@ class Binding:
     sample: bool = False
     zero: Node | None = None
     name: str = ""
+    #: The size of the axis that it is read at first, and the tensor, if that index stands above.
+    axis: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         self.name = self.name or self.letter
@@ -71,6 +73,7 @@ class Unknown:
     indices: tuple[Binding | None, ...]
     error: bool = False
     size: bool = False
+    recurrent: bool = False
 
 
 class Symbols(ABC):
@@ -140,7 +143,9 @@ class Symbols(ABC):
         if name is None or (known is None and name not in self.names.functions):
             name = self._miss(named, marks, indices, scope)
         elif known is not None:
-            self.read.append((name, tuple(self._binding(i, scope) for i in indices)))
+            bindings = tuple(self._binding(i, scope) for i in indices)
+            self.read.append((name, bindings))
+            self._check_above(named, name, known, bindings)
         missing = (known.arity if known is not None else 0) - len(indices) + len(of_samples)
         if name in self.first and not missing:
             name = self._with_first(name, indices, scope)
@@ -158,6 +163,27 @@ class Symbols(ABC):
                 own += self.arrays.open(missing, named.place)
             node = Read(name, (*own, *of_samples), named.place)
         return node if power is None else self._raised(node, power, scope)
+
+    def _check_above(self, named: Symbol, name: str, known: Known, bindings: tuple[Binding | None, ...]) -> None:
+        """Raise Misread where an index above, which is the last one, stands for an axis that is not the last."""
+        own = name if named.subs and named.sups and len(known.sizes) == len(bindings) == 2 else ""
+        for binding, size in zip(bindings, known.sizes, strict=False):
+            if binding is None or binding.size or not isinstance(size, Name | Number):
+                continue
+            shown = size.name if isinstance(size, Name) else str(size.value)
+            before, other = binding.axis
+            if before and self._extent(before) != self._extent(shown) and (tensor := own or other):
+                sizes = [s.name if isinstance(s, Name) else str(s.value) for s in self.names.known[tensor].sizes]
+                raise Misread(
+                    named.place,
+                    f"an index above is the last one, and {tensor}[{', '.join(sizes)}] has another axis there: declare "
+                    f"{tensor}[{', '.join(reversed(sizes))}], or write all its indices below",
+                )
+            binding.axis = binding.axis if before else (shown, own)
+
+    def _extent(self, size: str) -> str:
+        known = self.names.known.get(size)
+        return str(known.values.value) if known is not None and isinstance(known.values, Number) else size
 
     def _single(self, known: Known) -> list[int]:
         """The axes of a tensor that have one entry, and no index where others are read."""

@@ -96,7 +96,7 @@ class Undeclared:
         if plain:
             yield f"size {', '.join(plain)}"
         kinds = {name: self._kind(name) for name in shaped}
-        for kind in ("input", "target", "parameter"):
+        for kind in ("input", "target", "recurrent", "parameter"):
             found = [self._shape(name, shaped[name]) for name in shaped if kinds[name] == kind]
             if found:
                 yield f"{kind} {', '.join(found)}"
@@ -111,6 +111,8 @@ class Undeclared:
         return f"{name}[{', '.join(sizes)}]" if sizes else name
 
     def _kind(self, name: str) -> str:
+        if self.unknown[name].recurrent:
+            return "recurrent"
         letter = name.partition("_")[0].rstrip("0123456789")
         if letter in _INPUTS:
             return "input"
