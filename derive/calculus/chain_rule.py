@@ -327,8 +327,7 @@ def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDer
             if read.issuperset(idle):
                 raise StatementError(
                     f"the error has the derivative 0 with respect to the {what}, wherever it has one, because only "
-                    f"signs, conditions, stopped gradients, or terms that cancel read {them}: leave {them} out, or "
-                    f"read {them} elsewhere"
+                    f"signs, conditions, or terms that cancel read {them}: leave {them} out, or read {them} elsewhere"
                 )
             raise StatementError(
                 f"the error does not depend on the {what}: leave {them} out, or read {them} in an equation"
