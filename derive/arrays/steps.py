@@ -36,9 +36,7 @@ class Slice(Tensor):
         assert self.of is not None
         if self.of.is_column:
             return [self.place, "0"]
-        order = [n for n, axis in enumerate(self.of.axes) if axis.sample] if self.of.samples_first else []
-        order += [n for n in range(len(self.of.axes)) if n not in order]
-        at = order.index(self.position)
+        at = self.of.stored_order.index(self.position)
         return [*own[:at], self.place, *own[at:]]
 
     @property

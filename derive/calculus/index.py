@@ -184,7 +184,13 @@ class Tensor:
     @property
     def stored_axes(self) -> tuple[Axis, ...]:
         """The axes in the order in which arrays hold them."""
-        return tuple(sorted(self.axes, key=lambda axis: not axis.sample)) if self.samples_first else self.axes
+        return tuple(self.axes[number] for number in self.stored_order)
+
+    @property
+    def stored_order(self) -> tuple[int, ...]:
+        """The numbers of the axes in the order in which arrays hold them."""
+        numbers = range(len(self.axes))
+        return tuple(sorted(numbers, key=lambda n: not self.axes[n].sample) if self.samples_first else numbers)
 
     @property
     def samples_first(self) -> bool:

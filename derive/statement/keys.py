@@ -217,7 +217,8 @@ def _layer(entry: object, where: str) -> int | str:
         return width(entry, where)
     head, opened, rest = entry.strip(" \t").partition("(")
     head = head.rstrip(" \t")
-    name = next((n for n in layer_names() if folded(n) == folded(head)), None)
+    wanted = folded(head)
+    name = next((n for n in layer_names() if folded(n) == wanted), None)
     if name is None:
         meant = misspelled(head, layer_names()) if 3 < len(head) <= MAX_NAME else None
         if meant or (opened and head.isascii() and head.isidentifier()):

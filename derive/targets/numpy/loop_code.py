@@ -89,14 +89,14 @@ class LoopCode:
             parts, whole = self.printer.in_parts(mx.Formula(equation, read), self.statements.codes.functions)
             number = self.numbers[stated.target.name]
             marks = target.subscripts([":"] * len(target.axes))
-            alone = stated.target.is_column  # a number, or an array of one
-            place = subscripted(self.names[stated.target.name], marks[:1] if alone else marks)
+            marks = marks[:1] if stated.target.is_column else marks  # a number, or an array of one
+            name = self.names[stated.target.name]
+            place = subscripted(name, marks)
             for left, code in (*parts, (place, whole)):
                 yield f"    {left} = {code.text}  # ({number})"
             if stated.target.name in self.statements.program.stopped and not self.alone:
-                name = self.names[stated.target.name]
                 yield f"    if {quoted(name)} in values:  # a check gives it"
-                yield f"        {place} = {place.replace(name, f'values[{quoted(name)}]', 1)}"
+                yield f"        {place} = {subscripted(f'values[{quoted(name)}]', marks)}"
         if kept:
             last = f"range({extent} - {self.recurrence.reach}, {extent})"
             held = (f"{quoted(t.name)}: {self.names[t.name]}[{self._marks(t, last)}]" for t in kept)
@@ -119,20 +119,18 @@ class LoopCode:
     def _is_tensor(self, name: str) -> bool:
         return name in self.tensors or any(s.name == name for s in self.steps.slices)
 
-    def _position(self, tensor: Tensor, number: int) -> int:
-        """Where an array has an axis of its tensor."""
-        if not tensor.samples_first:
-            return number
-        return sorted(range(len(tensor.axes)), key=lambda n: not tensor.axes[n].sample).index(number)
+    def _position(self, tensor: Tensor) -> int:
+        """Where an array has the ordered axis."""
+        return tensor.stored_order.index(self.recurrence.places[tensor.name])
 
     def _marks(self, tensor: Tensor, mark: str) -> str:
         """Subscripts with a mark for the ordered axis."""
-        return ", ".join([*[":"] * self._position(tensor, self.recurrence.places[tensor.name]), mark])
+        return ", ".join([*[":"] * self._position(tensor), mark])
 
     def _shape(self, tensor: Tensor) -> tuple[str, ...]:
         """The shape of an array of the recurrence, with what is read outside."""
         sides = [self.statements.extent(side) for side in mx.Array(tensor).shape]
-        at = self._position(tensor, self.recurrence.places[tensor.name])
+        at = self._position(tensor)
         if self.recurrence.reach:
             sides[at] = self.statements.extent(self.recurrence.axis.extent + self.recurrence.reach)
         return tuple(sides)
