@@ -238,6 +238,15 @@ def test_partial_fit_is_an_epoch():
     assert number().partial_fit(x[:, :3], x[:, 3]).partial_fit(x[:, :3], x[:, 3]).n_iter_ == 2
 
 
+def test_each_partial_fit_has_its_own_order():
+    x, y = iris()
+    by_parts = small(batch_size=16)
+    for _ in range(3):
+        by_parts.partial_fit(x, y, classes=[0, 1, 2])
+    whole = small(batch_size=16, max_iter=3, tol=None).fit(x, y)
+    assert np.array_equal(by_parts.predict_proba(x), whole.predict_proba(x))
+
+
 def test_early_stopping_sets_samples_aside_and_takes_the_best():
     x, y = load_digits(return_X_y=True)
     options = {"early_stopping": True, "max_iter": 200, "n_iter_no_change": 3, "learning_rate": 0.5, "tol": 0.01}

@@ -93,6 +93,9 @@ def test_the_same_seed_gives_the_same_bits_and_a_generator_goes_on(module, size)
     assert size == 11 or bits(trained(5)) != bits(trained(5, seed=6))
     in_two = trained(2, 3, seed=np.random.default_rng(5))
     assert bits(in_two) == bits(trained(5))
+    going_on = module.Trainer(seed=1).fit(X, Y, 2, RATE, size, seed=5).fit(X, Y, 3, RATE, size)
+    assert bits(going_on) == bits(trained(5)), "without a seed, the orders go on"
+    assert size == 11 or bits(trained(2, 3)) != bits(trained(5)), "a seed begins anew"
     assert (in_two.history, in_two.epoch_history) == (trained(5).history, trained(5).epoch_history)
     one_by_one = module.Trainer(seed=1).fit(X, Y, 5, RATE, size, seed=5, callback=lambda t: None)
     assert bits(one_by_one) == bits(in_two), "what happens between epochs does not change them"
@@ -134,6 +137,77 @@ def test_the_data_may_be_laid_out_in_any_way(module):
     assert np.array_equal(frozen, X)
 
 
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ([0.3, 0.1], [0.3, 0.1, 0.1, 0.1]),
+        (np.array([0.2]), [0.2] * 4),
+        (lambda epoch: 1 / (1 + epoch), [1, 1 / 2, 1 / 3, 1 / 4]),
+        ({"initial": 0.4, "patience": 1, "factor": 0.5, "min_delta": 1e9, "least": 0.15}, [0.4, 0.4, 0.2, 0.15]),
+        (None, [0.1] * 4),
+    ],
+    ids=["list", "array", "function", "plateau", "default"],
+)
+def test_the_rate_may_change_between_epochs(module, rates, expected):
+    seen: list[float] = []
+    trainer = module.Trainer(seed=1).fit(X, Y, 4, rates, 4, callback=lambda t: seen.append(t.learning_rate))
+    assert seen == expected
+    by_hand = module.Trainer(seed=1)
+    for rate in expected:
+        by_hand.fit(X, Y, 1, rate, 4)
+    assert bits(trainer) == bits(by_hand)
+
+
+def test_a_callback_sets_the_rate_of_the_epochs_after_it(module):
+    def halved(trainer: Any) -> None:
+        trainer.learning_rate /= 2
+
+    trainer = module.Trainer(seed=1).fit(X, Y, 3, 0.4, 4, callback=halved)
+    assert bits(trainer) == bits(module.Trainer(seed=1).fit(X, Y, 3, [0.4, 0.2, 0.1], 4))
+    trainer.learning_rate = 0.3
+    assert bits(trainer.copy().fit(X, Y, 1, batch_size=4)) == bits(trainer.copy().fit(X, Y, 1, 0.3, 4))
+    with pytest.raises(TypeError, match="learning_rate must be a number, not str 'fast'"):
+        trainer.fit(X, Y, 3, 0.4, callback=lambda t: setattr(t, "learning_rate", "fast"))
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ([], "learning_rate is empty"),
+        ([0.1, -1], "learning_rate is -1"),
+        ({"factor": 0.5}, "learning_rate has no initial rate; expected initial, and perhaps factor, patience"),
+        ({"initial": 0.5, "wait": 3}, "learning_rate has the key 'wait'"),
+        ({"initial": 0.5, "factor": 2}, "factor of learning_rate is 2; expected a number between 0 and 1"),
+        (lambda epoch: float("nan"), r"the rate that learning_rate\(0\) gives is nan"),
+    ],
+)
+def test_wrong_rates_are_refused(module, rates, message):
+    with pytest.raises(ValueError, match=message):
+        module.Trainer().fit(X, Y, 2, rates)
+
+
+def test_the_default_batch_is_a_mini_batch_and_all_on_request(module):
+    x, y = np.tile(X, (40, 1)), np.tile(Y, (40, 1))
+    assert module.Trainer().fit(x, y, 2).n_steps_ == 2 * 3
+    assert module.Trainer().fit(x, y, 2, batch_size=None).n_steps_ == 2
+    with pytest.raises(TypeError, match='batch_size must be an integer, "auto", or None for all'):
+        module.Trainer().fit(x, y, batch_size="full")
+
+
+def test_the_histories_are_bounded_and_can_be_cleared(module):
+    trainer = module.Trainer()
+    trainer.history_length = 5
+    trainer.fit(X, Y, 4, RATE, 4, validation=0.2)
+    whole = module.Trainer().fit(X, Y, 4, RATE, 4, validation=0.2)
+    assert trainer.history == whole.history[-5:]
+    assert (trainer.n_steps_, trainer.n_iter_, len(trainer.epoch_history)) == (8, 4, 4)
+    trainer.fit(X, Y, 9, RATE, 4, validation=0.2)
+    assert [len(h) for h in (trainer.history, trainer.epoch_history, trainer.validation_history)] == [5, 5, 5]
+    trainer.clear_history()
+    assert trainer.history == trainer.epoch_history == trainer.validation_history == []
+    assert module.Trainer.history_length == 10_000
+
+
 # Validation and early stopping.
 
 
@@ -146,14 +220,62 @@ def test_validation_with_a_pair(module):
     assert bits(trainer) == bits(module.Trainer(seed=1).fit(X, Y, 3, RATE, 4))
 
 
+def test_a_split_object_and_the_last_ones_are_held_out(module):
+    class Third:
+        def __init__(self, splits: int) -> None:
+            self.splits = splits
+
+        def split(self, x: Any) -> Any:
+            yield from [(range(1, 11), [0])] * self.splits
+
+    trainer = module.Trainer(seed=1).fit(X, Y, 2, RATE, validation=Third(1))
+    assert (
+        trainer.validation_history
+        == module.Trainer(seed=1).fit(X[1:], Y[1:], 2, RATE, validation=(X[:1], Y[:1])).validation_history
+    )
+    last = module.Trainer(seed=1).fit(X, Y, 2, RATE, validation="last")
+    assert (
+        last.validation_history
+        == module.Trainer(seed=1).fit(X, Y, 2, RATE, validation={"last": 0.2}).validation_history
+    )
+    with pytest.raises(ValueError, match="Third gives 3 splits; expected an object with one"):
+        trainer.fit(X, Y, validation=Third(3))
+
+
+def test_further_calls_hold_out_the_same_samples(module):
+    """Or samples that were trained on would be among those that are held out."""
+    trainer, found = module.Trainer(seed=3), []
+    for _ in range(3):
+        trainer.fit(X, Y, 1, 0.0, 4, validation=0.3)
+        found += trainer.validation_history[-1:]
+    assert found[0] == found[1] == found[2]
+    assert (
+        found[0] != module.Trainer(trainer.parameters, seed=4).fit(X, Y, 1, 0.0, validation=0.3).validation_history[0]
+    )
+
+
+def test_windows_of_a_series_are_held_out_at_random_with_a_warning(module):
+    series = np.sin(np.arange(40.0))
+    windows = np.lib.stride_tricks.sliding_window_view(series, 3)
+    y = np.full((len(windows), 2), 0.5)
+    with pytest.warns(UserWarning, match=r'windows of a series; .* validation="last" holds out the last') as seen:
+        module.Trainer().fit(windows, y, 1, validation=0.2)
+    assert seen[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        module.Trainer().fit(windows, y, 1, validation="last")
+        module.Trainer().fit(np.ones((9, 3)), y[:9], 1, validation=0.2)
+
+
 @pytest.mark.parametrize(("share", "left"), [(0.2, 8), (0.01, 10), (0.9, 1), (np.float32(0.5), 5)])
 def test_validation_with_a_share(module, share, left):
     trainer = module.Trainer(seed=1).fit(X, Y, 2, RATE, batch_size=1, validation=share)
     assert (len(trainer.history), len(trainer.validation_history)) == (2 * left, 2)
-    in_order = module.Trainer(seed=1).fit(X, Y, 2, RATE, shuffle=False, validation=share)
-    by_hand = module.Trainer(seed=1).fit(X[:left], Y[:left], 2, RATE, shuffle=False, validation=(X[left:], Y[left:]))
+    in_order = module.Trainer(seed=1).fit(X, Y, 2, RATE, validation={"last": share})
+    by_hand = module.Trainer(seed=1).fit(X[:left], Y[:left], 2, RATE, validation=(X[left:], Y[left:]))
     assert in_order.validation_history == by_hand.validation_history, "the last samples are held out"
-    assert bits(in_order) == bits(by_hand)
+    random = [module.Trainer(seed=1).fit(X, Y, 2, RATE, shuffle=s, validation=share) for s in (True, False)]
+    assert random[0].validation_history == random[1].validation_history, "whatever the order of those that are left"
 
 
 def test_early_stopping_restores_the_best_parameters(module):

@@ -130,9 +130,8 @@ def test_wrong_parameters_are_refused(module, parameters, name):
         (np.inf, ValueError, "learning_rate is inf"),
         (True, TypeError, "learning_rate must be a number, not bool True"),
         ("0.1", TypeError, "learning_rate must be a number, not str '0.1'"),
-        (None, TypeError, "learning_rate must be a number, not NoneType"),
         (1j, TypeError, "learning_rate must be a number, not complex"),
-        (np.ones(2), TypeError, r"learning_rate must be a number, not an array of shape \(2,\)"),
+        (np.ones((2, 2)), TypeError, r"learning_rate must be a number, not an array of shape \(2, 2\)"),
     ],
 )
 def test_a_wrong_learning_rate_is_refused_and_nothing_changes(module, parameters, rate, kind, message):

@@ -124,13 +124,16 @@ class _Course:
         _copy_into(trainer.state, self.spare[1])
         errors = np.concatenate([errors for _, _, errors in self.pending]).tolist()
         trainer.history.extend(errors)
+        trainer.n_steps_ += len(errors)
         self.begun.extend(errors)
         count = len(self.begun) // len(self.weights)
         parts = np.reshape(
             self.begun[: count * len(self.weights)], (count, len(self.weights))
         )
-        trainer.epoch_history.extend((parts @ self.weights).tolist())
+        # not a product of matrices: its last digit depends on the number of rows
+        trainer.epoch_history.extend((parts * self.weights).sum(axis=1).tolist())
         trainer.n_iter_ += count
+        trainer._forget()
         del self.begun[: count * len(self.weights)]
         self.pending.clear()
         self.due = time.perf_counter() + self.pause
@@ -152,9 +155,7 @@ class _Course:
             what = f"{kept} stops being finite in"
         self._repeat(taken, good)
         self.settle()
-        step = (
-            f"step {len(self.trainer.history) + 1} (epoch {self.trainer.n_iter_ + 1})"
-        )
+        step = f"step {self.trainer.n_steps_ + 1} (epoch {self.trainer.n_iter_ + 1})"
         large = f"the learning rate {self.rate:g} is too large, or the data are"
         rows = [row for _, batches, _ in taken for row in batches][good]
         network = self.trainer.network
@@ -285,8 +286,8 @@ class _Bar:
             stream if (_is_terminal(stream) if wanted is None else wanted) else None
         )
         self.trainer, self.epochs, self.before = trainer, epochs, trainer.n_iter_
-        #: How many errors, and validation errors, there were before.
-        self.old = len(trainer.history), len(trainer.validation_history)
+        #: How many steps, and validation errors, there were before.
+        self.old = trainer.n_steps_, len(trainer.validation_history)
         self.width, self.due = 0, time.perf_counter() + self.pause
 
     def __enter__(self) -> _Bar:
@@ -304,11 +305,11 @@ class _Bar:
         done = self.trainer.n_iter_ - self.before
         filled = 20 * done // self.epochs
         line = f"epoch {done}/{self.epochs} [{'#' * filled}{'.' * (20 - filled)}]"
-        histories = self.trainer.history, self.trainer.validation_history
-        for name, errors, old in zip(
-            ("error", "validation"), histories, self.old, strict=True
-        ):
-            line += f"  {name} {errors[-1]:.4g}" if len(errors) > old else ""
+        trainer = self.trainer
+        if trainer.n_steps_ > self.old[0] and trainer.history:
+            line += f"  error {trainer.history[-1]:.4g}"
+        if len(trainer.validation_history) > self.old[1]:
+            line += f"  validation {trainer.validation_history[-1]:.4g}"
         room = _columns(self.stream) - 1
         try:
             self.stream.write("\r" + line.ljust(self.width)[:room] + end)

@@ -18,6 +18,8 @@ import numpy as np
 from derive.targets.numpy.runtime.values import Array, _described
 
 _HISTORIES = ("history", "epoch_history", "validation_history")
+#: What a trainer counts, and in words.
+_COUNTS = {"n_iter_": "epochs", "n_steps_": "steps"}
 
 #: How an array begins in a file: its type, the order of its numbers, its shape.
 _HEADER = re.compile(

@@ -128,6 +128,8 @@ class EstimatorBase(BaseEstimator):
             options = {**self._options(1, source), "early_stopping": None}
             if first:
                 self._begin(X, targets, source)
+            else:  # the orders go on; a seed would repeat that of the first call
+                options["seed"] = None
             self._train(X, targets, options)
         return self
 
@@ -164,6 +166,7 @@ class EstimatorBase(BaseEstimator):
         """Draw new parameters."""
         self.n_outputs_ = targets.shape[1]
         self.trainer_ = self._new_trainer(X, targets, source.randint(_SEEDS))
+        self.trainer_.history_length = None
 
     def _train(self, X: Array, targets: Array, options: dict[str, Any]) -> None:
         """Train the trainer."""

@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from derive.targets.numpy.runtime.values import (
     Parameters,
     _checked_number,
@@ -69,36 +67,18 @@ def _is_true(answer: Any) -> bool:
     return answer is True
 
 
-def _checked_batch(size: int, samples: int, held_out: int) -> int:
-    """How many samples a batch has: at most all of them, with a warning for more."""
+def _checked_batch(size: int | str | None, samples: int, held_out: int) -> int:
+    """How many samples a batch has: at most all of them, with a warning for more.
+
+    "auto" is 200, and None is all of them.
+    """
+    if size is None or (isinstance(size, str) and size == "auto"):
+        return samples if size is None else min(200, samples)
+    if isinstance(size, str):
+        wanted = 'an integer, "auto", or None for all samples'
+        raise TypeError(f"batch_size must be {wanted}, not {_described(size)}")
     if _positive_integer(size, "batch_size") > samples:
         left = f"are left of {samples + held_out}" if held_out else "are given"
         said = f"batch_size is {size}, but {samples} samples {left}: all are one batch"
-        warnings.warn(said, stacklevel=4)
+        warnings.warn(said, stacklevel=5)
     return min(int(size), samples)
-
-
-def _checked_pair(validation: Any, with_targets: bool) -> tuple[Any, Any] | None:
-    """The pair (X, Y) that is given; without targets, X alone will do."""
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        return validation[0], validation[1]
-    alone = isinstance(validation, (Mapping, np.ndarray))
-    return (validation, None) if alone and not with_targets else None
-
-
-def _checked_share(validation: Any, samples: int) -> int:
-    """How many samples to hold out; none if nothing is given."""
-    if validation is None:
-        return 0
-    wanted = "a pair (X, Y), or a share between 0 and 1"
-    real = isinstance(validation, (int, float, np.floating, np.integer))
-    if isinstance(validation, bool) or not real:
-        raise TypeError(f"validation must be {wanted}, not {_described(validation)}")
-    if not 0 < validation < 1:
-        raise ValueError(f"validation is {validation}; expected {wanted}")
-    held_out: int = math.ceil(validation * samples)
-    if held_out == samples:
-        raise ValueError(
-            f"validation is {validation}, which leaves none of {samples} samples"
-        )
-    return held_out

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from derive.targets.numpy.runtime.course import _Bar, _Course, _Interrupts
-from derive.targets.numpy.runtime.files import _HISTORIES, _read_npz, _write_npz
-from derive.targets.numpy.runtime.finite import _why_not_finite
+from derive.targets.numpy.runtime.files import (
+    _COUNTS,
+    _HISTORIES,
+    _read_npz,
+    _write_npz,
+)
+from derive.targets.numpy.runtime.fitting import _Fitting
+from derive.targets.numpy.runtime.orders import _Orders
 from derive.targets.numpy.runtime.predictor import PredictorBase
 from derive.targets.numpy.runtime.steps import Steps, _Fast, _Plain
-from derive.targets.numpy.runtime.stopping import (
-    _Best,
-    _best,
-    _checked_batch,
-    _checked_pair,
-    _checked_share,
-    _is_true,
-)
 from derive.targets.numpy.runtime.values import (
     Array,
     Parameters,
@@ -35,8 +31,6 @@ from derive.targets.numpy.runtime.values import (
     _checked_rate,
     _described,
     _dtype,
-    _generator,
-    _positive_integer,
     _real_numbers,
     _shapes_and_types,
 )
@@ -51,6 +45,8 @@ class TrainerBase(PredictorBase):
 
     steps: Steps | None = None
     words: tuple[str, ...] = ()
+    #: How many errors each history keeps: the last ones; None: all.
+    history_length: int | None = 10_000
 
     def __init__(
         self,
@@ -81,10 +77,9 @@ class TrainerBase(PredictorBase):
         }
         self.network.check_parameters(self.parameters, in_place=True)
         self.state: Parameters = self.network.initial_state(self.parameters)
-        self.history: list[float] = []
-        self.epoch_history: list[float] = []
-        self.validation_history: list[float] = []
-        self.n_iter_ = 0
+        self.orders, self.learning_rate = _Orders(seed), 0.1
+        self.n_iter_ = self.n_steps_ = 0
+        self.clear_history()
         self._renderings: dict[Any, _Plain] = {}
 
     def _check_widths(self, widths: Mapping[str, int]) -> None:
@@ -103,100 +98,23 @@ class TrainerBase(PredictorBase):
         """The type of the numbers that all is computed in."""
         return _dtype(self.parameters)
 
-    def _fit(
-        self,
-        X: Any,
-        Y: Any = None,
-        epochs: int = 1,
-        learning_rate: float = 0.1,
-        batch_size: int | None = None,
-        shuffle: bool = False,
-        seed: Seed = 0,
-        validation: Any = None,
-        early_stopping: int | Mapping[str, Any] | None = None,
-        callback: Callable[[Any], object] | None = None,
-        progress: bool | None = False,
-    ) -> Self:
+    def _fit(self, *data: Any, **options: Any) -> Self:
         """Train as `Trainer.fit` says."""
-        network = self.network
-        network.check_parameters(self.parameters, in_place=True)
-        network.check_state(self.parameters, self.state)
-        data = network.by_rows(self.parameters, X, Y)
-        epochs, rate = _positive_integer(epochs, "epochs"), _checked_rate(learning_rate)
-        generator, best = _generator(seed), _best(early_stopping)
-        _check_flag(shuffle, "shuffle")
-        if progress is not None:
-            _check_flag(progress, "progress")
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback must be a function, not {_described(callback)}")
-        samples = network.data.samples(data)
-        pair = _checked_pair(validation, bool(network.data.targets))
-        share = 0 if pair else _checked_share(validation, samples)
-        left = samples - share
-        size = left if batch_size is None else _checked_batch(batch_size, left, share)
-        held_out = None
-        if share:
-            order = np.arange(left + share)
-            order = generator.permutation(order) if shuffle else order
-            kept, out = np.sort(order[:left]), np.sort(order[left:])
-            held_out = network.data.chosen(data, out)
-            data = network.data.chosen(data, kept)
-        elif pair:
-            held_out = network.by_rows(self.parameters, *pair, of="validation ")
-        order_of = generator if shuffle else None
-        each = held_out is not None or best is not None or callback is not None
-        with _Interrupts() as interrupts, _Bar(progress, self, epochs) as bar:
-            course = _Course(self, data, rate, size, interrupts, bar)
-            while course.done < epochs:
-                block = 1 if each else min(course.block, epochs - course.done)
-                with np.errstate(all="ignore"):  # what overflows is found by its error
-                    course.go(block, order_of)
-                if each:
-                    course.settle()
-                    if self._ends(held_out, best, callback, course):
-                        break
-            course.settle()
-            if best is not None:
-                best.restore(self.parameters, self.state)
+        _Fitting(self, *data, **options).run()
         return self
 
-    def _ends(
-        self,
-        held_out: Sequence[Array] | None,
-        best: _Best | None,
-        callback: Callable[[Any], object] | None,
-        course: _Course,
-    ) -> bool:
-        """What comes after an epoch; whether the training ends with it."""
-        watched, place = self.epoch_history[-1], len(self.validation_history)
-        if held_out is not None:
-            watched = self._validation_error(held_out)
-            self.validation_history.append(watched)
-        told: object = None
-        if callback is not None:
-            told, changed = course.aside(callback)
-            if held_out is not None and changed:
-                watched = self._validation_error(held_out)
-                if place < len(self.validation_history):
-                    self.validation_history[place] = watched
-        ends = best is not None and best.is_over(watched, self.parameters, self.state)
-        return ends or _is_true(told)
+    def clear_history(self) -> None:
+        """Forget the errors of all steps and epochs so far."""
+        self.history: list[float] = []
+        self.epoch_history: list[float] = []
+        self.validation_history: list[float] = []
 
-    def _validation_error(self, held_out: Sequence[Array]) -> float:
-        """The error on the samples that are held out, as one batch."""
-        batch = self.network.data.turned(held_out)
-        with np.errstate(all="ignore"):
-            found = self.network.measured(self.parameters, *batch, state=self.state)
-        if not math.isfinite(found):
-            large = "the learning rate is too large, or the validation data are"
-            why = _why_not_finite(
-                self.network, self.parameters, batch, large, state=self.state
-            )
-            what = f"the validation error is {found} after epoch {self.n_iter_}"
-            raise ArithmeticError(
-                f"{what}: {why}; the trainer is left after that epoch"
-            )
-        return found
+    def _forget(self) -> None:
+        """Keep no more errors than `history_length` says."""
+        if self.history_length is not None:
+            for name in _HISTORIES:
+                kept = getattr(self, name)
+                del kept[: max(0, len(kept) - self.history_length)]
 
     def _steps_for(self, sizes: set[int]) -> dict[int, _Plain]:
         """What takes the steps for batches of these sizes; the last few are kept."""
@@ -219,7 +137,7 @@ class TrainerBase(PredictorBase):
         self,
         X: Any,
         Y: Any = None,
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         batch_size: int | None = None,
     ) -> Self:
         """Go through the samples once, in their order, a step per batch.
@@ -227,28 +145,38 @@ class TrainerBase(PredictorBase):
         By default all samples are one batch, so that this is one step. The optimizer's
         state is kept from call to call. Returns the trainer. Raises what `fit` does.
         """
-        return self._fit(X, Y, 1, learning_rate, batch_size)
+        return self._fit(X, Y, learning_rate=learning_rate, batch_size=batch_size)
 
-    def save(self, path: str | os.PathLike[str] | IO[bytes]) -> None:
+    def save(
+        self, path: str | os.PathLike[str] | IO[bytes], history: bool = True
+    ) -> None:
         """Write everything to exactly `path`, in NumPy's .npz format without pickle.
 
-        The file holds the parameters, the optimizer's state, the histories and the hash
-        of the network's specification. It takes the place of an older one as a whole,
-        or not at all, and has its permissions; a device or a pipe is written to. `path`
-        may also be a binary file that is open for writing.
+        The file holds the parameters, the optimizer's state, the random numbers, the
+        histories unless `history` is False, and the hash of the network's
+        specification. It takes the place of an older one as a whole, or not at all, and
+        has its permissions; a device or a pipe is written to. `path` may also be a
+        binary file that is open for writing.
 
         Raises OSError if it cannot be written, TypeError for what is no path.
         """
+        _check_flag(history, "history")
+        _write_npz(path, self._content(history))
+
+    def _content(self, history: bool = True) -> dict[str, Any]:
+        """The arrays of a file, by name."""
         self.network.check_parameters(self.parameters)
         self.network.check_state(self.parameters, self.state)
-        content: dict[str, Any] = {
+        kept = {name: getattr(self, name) if history else [] for name in _HISTORIES}
+        return {
             **{f"parameters/{name}": value for name, value in self.parameters.items()},
             **{f"state/{name}": value for name, value in self.state.items()},
-            **{name: np.array(getattr(self, name), np.float64) for name in _HISTORIES},
-            "n_iter_": np.array(self.n_iter_),
+            **{name: np.array(errors, np.float64) for name, errors in kept.items()},
+            **{name: np.array(getattr(self, name)) for name in _COUNTS},
+            "learning_rate": np.array(_checked_rate(self.learning_rate)),
+            "orders": self.orders.stored(),
             "network": np.array(self.network.digest),
         }
-        _write_npz(path, content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | IO[bytes]) -> Self:
@@ -277,31 +205,33 @@ class TrainerBase(PredictorBase):
         parts: dict[str, Parameters] = {"parameters": {}, "state": {}, "": {}}
         for key, value in content.items():
             part, _, name = key.rpartition("/")
-            parts.setdefault(part, {})[name] = value
-        arrays = parts["parameters"]
+            if part.partition("/")[0] != "fit":  # what a checkpoint has besides
+                parts.setdefault(part, {})[name] = value
+        arrays, own = parts["parameters"], parts[""]
         trainer = cls(
             arrays, dtype=next(iter(arrays.values())).dtype if arrays else np.float64
         )
         cls.network.check_state(trainer.parameters, parts["state"])
         trainer.state = parts["state"]
-        if set(parts) != {"parameters", "state", ""} or set(parts[""]) != {
-            *_HISTORIES,
-            "n_iter_",
-            "network",
-        }:
+        expected = {*_HISTORIES, *_COUNTS, "learning_rate", "orders", "network"}
+        if set(parts) != {"parameters", "state", ""} or set(own) != expected:
             raise ValueError("it lacks an entry, or has one too many")
         for name in _HISTORIES:
-            if parts[""][name].ndim != 1 or parts[""][name].dtype != np.float64:
+            if own[name].ndim != 1 or own[name].dtype != np.float64:
                 raise ValueError(f"its {name} is no list of numbers")
-            _check_finite(parts[""][name], f"its {name}")
-            setattr(trainer, name, parts[""][name].tolist())
-        if parts[""]["n_iter_"].shape or parts[""]["n_iter_"].dtype.kind != "i":
-            raise ValueError("its number of epochs is no whole number")
-        if parts[""]["n_iter_"] < 0:
-            raise ValueError(
-                f"its number of epochs is {parts['']['n_iter_']}; expected at least 0"
-            )
-        trainer.n_iter_ = int(parts[""]["n_iter_"])
+            _check_finite(own[name], f"its {name}")
+            setattr(trainer, name, own[name].tolist())
+        for name, what in _COUNTS.items():
+            if own[name].shape or own[name].dtype.kind != "i":
+                raise ValueError(f"its number of {what} is no whole number")
+            if own[name] < 0:
+                found = f"its number of {what} is {own[name]}"
+                raise ValueError(f"{found}; expected at least 0")
+            setattr(trainer, name, int(own[name]))
+        if own["learning_rate"].shape:
+            raise ValueError("its learning rate is no number")
+        trainer.learning_rate = _checked_rate(own["learning_rate"].item())
+        trainer.orders = _Orders.restored(own["orders"])
         return trainer
 
     def copy(self) -> Self:
@@ -319,6 +249,6 @@ class TrainerBase(PredictorBase):
             *(word.format(**sizes) for word in self.words),
             f"dtype={self.dtype}",
             f"parameters={sum(value.size for value in self.parameters.values())}",
-            f"steps={len(self.history)}",
+            f"steps={self.n_steps_}",
         )
         return f"Trainer({', '.join(words)})"

@@ -1,0 +1,156 @@
+"""One call of `fit`: what it is told, and what comes between its epochs."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from derive.targets.numpy.runtime.checkpoint import _Checkpoint
+from derive.targets.numpy.runtime.course import _Bar, _Course, _Interrupts
+from derive.targets.numpy.runtime.finite import _why_not_finite
+from derive.targets.numpy.runtime.holding_out import _checked_pair, _held_out
+from derive.targets.numpy.runtime.orders import _Orders
+from derive.targets.numpy.runtime.rates import _Rates
+from derive.targets.numpy.runtime.stopping import _best, _checked_batch, _is_true
+from derive.targets.numpy.runtime.values import (
+    Array,
+    Seed,
+    _check_flag,
+    _checked_rate,
+    _described,
+    _generator,
+    _positive_integer,
+)
+
+
+@final
+class _Fitting:
+    """A training: its data and options, checked; `run` takes the steps."""
+
+    def __init__(
+        self,
+        trainer: Any,
+        X: Any,
+        Y: Any = None,
+        epochs: int = 1,
+        learning_rate: Any = None,
+        batch_size: int | str | None = None,
+        shuffle: bool = False,
+        seed: Seed = None,
+        validation: Any = None,
+        early_stopping: int | Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+        progress: bool | None = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Check everything; nothing of the trainer has changed if it is refused."""
+        self.trainer, self.network = trainer, trainer.network
+        self.network.check_parameters(trainer.parameters, in_place=True)
+        self.network.check_state(trainer.parameters, trainer.state)
+        data = self.network.by_rows(trainer.parameters, X, Y)
+        self.epochs = _positive_integer(epochs, "epochs")
+        given = trainer.learning_rate if learning_rate is None else learning_rate
+        self.rates, self.best = _Rates(given), _best(early_stopping)
+        self.callback, self.progress = callback, progress
+        _check_flag(shuffle, "shuffle")
+        if progress is not None:
+            _check_flag(progress, "progress")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be a function, not {_described(callback)}")
+        lent = isinstance(seed, np.random.Generator)
+        if lent and checkpoint is not None:
+            raise TypeError("with a checkpoint, seed must be an integer or None")
+        begun = trainer.orders if seed is None or lent else _Orders(seed)
+        self.point = None if checkpoint is None else _Checkpoint(trainer, checkpoint)
+        self.orders = self.point.orders(begun) if self.point else begun
+        generator = _generator(seed) if lent else self.orders.generator
+        self.generator = generator if shuffle else None
+        pair = _checked_pair(validation, bool(self.network.data.targets))
+        samples = self.network.data.samples(data)
+        inputs = data[: len(self.network.data.inputs)]
+        out = _held_out(None if pair else validation, samples, self.orders, inputs)
+        left = samples - len(out)
+        self.size = _checked_batch(batch_size, left, len(out))
+        self.held_out: Sequence[Array] | None = None
+        if len(out):
+            kept = np.delete(np.arange(samples), out)
+            self.held_out = self.network.data.chosen(data, out)
+            data = self.network.data.chosen(data, kept)
+        elif pair:
+            self.held_out = self.network.by_rows(
+                trainer.parameters, *pair, of="validation "
+            )
+        self.data = data
+
+    def run(self) -> None:
+        """Take the steps of all epochs."""
+        trainer, rates, point = self.trainer, self.rates, self.point
+        begun = point.take_up(self.data, self.best, rates) if point else 0
+        trainer.orders = self.orders
+        watched = (self.held_out, self.best, self.callback, point)
+        each = rates.vary or any(part is not None for part in watched)
+        with (
+            _Interrupts() as interrupts,
+            _Bar(self.progress, trainer, self.epochs) as bar,
+        ):
+            course = _Course(trainer, self.data, rates.now, self.size, interrupts, bar)
+            course.done = begun
+            while course.done < self.epochs:
+                trainer.learning_rate = course.rate = rates.at(course.done)
+                block = 1 if each else min(course.block, self.epochs - course.done)
+                with np.errstate(all="ignore"):  # what overflows is found by its error
+                    course.go(block, self.generator)
+                if each:
+                    course.settle()
+                    if self._ends(course):
+                        break
+            course.settle()
+            if self.best is not None:
+                self.best.restore(trainer.parameters, trainer.state)
+            if point:
+                point.write(self.epochs, self.best, rates)
+
+    def _ends(self, course: _Course) -> bool:
+        """What comes after an epoch; whether the training ends with it."""
+        trainer, best = self.trainer, self.best
+        watched, place = trainer.epoch_history[-1], len(trainer.validation_history)
+        if self.held_out is not None:
+            watched = self._validation_error(self.held_out)
+            trainer.validation_history.append(watched)
+        told: object = None
+        if self.callback is not None:
+            told, changed = course.aside(self.callback)
+            self.rates.now = _checked_rate(trainer.learning_rate)
+            if self.held_out is not None and changed:
+                watched = self._validation_error(self.held_out)
+                if place < len(trainer.validation_history):
+                    trainer.validation_history[place] = watched
+        trainer._forget()
+        self.rates.watch(watched)
+        over = best is not None and best.is_over(
+            watched, trainer.parameters, trainer.state
+        )
+        if self.point:
+            self.point.write_if_due(course.done, best, self.rates)
+        return over or _is_true(told)
+
+    def _validation_error(self, held_out: Sequence[Array]) -> float:
+        """The error on the samples that are held out, as one batch."""
+        trainer, network = self.trainer, self.network
+        batch = network.data.turned(held_out)
+        with np.errstate(all="ignore"):
+            found = network.measured(trainer.parameters, *batch, state=trainer.state)
+        if not math.isfinite(found):
+            large = "the learning rate is too large, or the validation data are"
+            why = _why_not_finite(
+                network, trainer.parameters, batch, large, state=trainer.state
+            )
+            what = f"the validation error is {found} after epoch {trainer.n_iter_}"
+            raise ArithmeticError(
+                f"{what}: {why}; the trainer is left after that epoch"
+            )
+        return float(found)
