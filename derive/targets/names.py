@@ -34,12 +34,13 @@ SHARED = frozenset(
 #: Names defined or imported at the top of generated files, if they begin with a letter, except the runtime's.
 MODULE = frozenset(
     "annotations copy collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
-    "warnings zipfile Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike "
+    "warnings zipfile zlib "
+    "Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike "
     "Iterator Mapping Sequence NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients "
     "input_gradients backward hessian_product third_product gauss_newton_product jacobian_product inner_products "
     "predict stream update kinks check_gradients check_steps example main "
     "straight_line straight_line_of_one steps_of_one "
-    "Network Steps TrainerBase Extent Result START END OF_CLASSES hash_of_equations "
+    "Network Steps PredictorBase TrainerBase Extent Result START END OF_CLASSES hash_of_equations "
     "compare_gradients compare_steps draw_example gradient_report sides_of_kinks report "
     "traceback FUNCTIONS FAILURES resolved".split()
 )

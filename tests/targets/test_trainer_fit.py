@@ -60,8 +60,8 @@ def test_each_epoch_has_its_own_order(module):
     seen: list[list[int]] = []
 
     class Watched:
-        def __init__(self, *arguments: Any) -> None:
-            self.steps = original(*arguments)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.steps = original(*arguments, **options)
 
         def run(self, data: Any, batches: Any, rate: float) -> Any:
             seen.extend(batches.tolist())
@@ -597,8 +597,8 @@ def one_at_a_time(module: ModuleType, monkeypatch: Any, after: Any = None) -> No
     """Let the steps of a module be handed over one by one."""
 
     class Single(module._Fast):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
             self.chunk = 1
 
         def run(self, *arguments: Any) -> Any:

@@ -68,7 +68,7 @@ class _Checkpoint:
         for name, value in vars(self.found).items():
             if name in ("parameters", "state"):
                 _copy_into(getattr(self.trainer, name), value)
-            elif name != "_renderings":
+            elif not name.startswith("_"):
                 setattr(self.trainer, name, value)
         return int(done)
 

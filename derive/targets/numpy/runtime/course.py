@@ -123,17 +123,13 @@ class _Course:
         _copy_into(trainer.parameters, self.spare[0])
         _copy_into(trainer.state, self.spare[1])
         errors = np.concatenate([errors for _, _, errors in self.pending]).tolist()
-        trainer.history.extend(errors)
-        trainer.n_steps_ += len(errors)
         self.begun.extend(errors)
         count = len(self.begun) // len(self.weights)
         parts = np.reshape(
             self.begun[: count * len(self.weights)], (count, len(self.weights))
         )
         # not a product of matrices: its last digit depends on the number of rows
-        trainer.epoch_history.extend((parts * self.weights).sum(axis=1).tolist())
-        trainer.n_iter_ += count
-        trainer._forget()
+        trainer._note(errors, (parts * self.weights).sum(axis=1).tolist())
         del self.begun[: count * len(self.weights)]
         self.pending.clear()
         self.due = time.perf_counter() + self.pause

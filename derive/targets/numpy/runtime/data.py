@@ -256,7 +256,7 @@ class _Data:
         )
         return next(counts, 1)
 
-    def chosen(self, rows: Sequence[Array], which: Array) -> tuple[Array, ...]:
+    def chosen(self, rows: Sequence[Array], which: Array | slice) -> tuple[Array, ...]:
         """Some of the samples; what is the same for all samples stays as it is."""
         return tuple(
             array if datum.axis is None else array[which]

@@ -7,7 +7,7 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ from derive.targets.numpy.runtime.values import (
     Extent,
     Parameters,
     Seed,
+    _all_finite,
     _check_lengths,
     _checked_rate,
     _copied,
@@ -27,6 +28,7 @@ from derive.targets.numpy.runtime.values import (
     _described,
     _dtype,
     _generator,
+    _is_finite,
     _positive_integer,
 )
 
@@ -261,27 +263,38 @@ class Network(_Learned):
         The others are the data, the learning rate, and the state if there is one.
         """
         given, (rate, *kept) = others[: len(self.data)], others[len(self.data) :]
-        self.check_parameters(parameters, in_place=True)
+        self.check_parameters(parameters, in_place=True, finite=False)
         state = kept[0] if kept else {}
         self.check_state(parameters, state)
         data, rate = self.stored(parameters, given), _checked_rate(rate)
         after = _copied(parameters), _copied(state)
         with np.errstate(all="ignore"):  # what overflows is found below
             before = self.step(*after, data, rate)
+        if not (math.isfinite(before) and all(map(_all_finite, after))):
+            self._refuse_step(parameters, data, rate, before, after[0] | after[1])
+        _copy_into(parameters, after[0])
+        _copy_into(state, after[1])
+        return before
+
+    def _refuse_step(
+        self,
+        parameters: Parameters,
+        data: Sequence[Array],
+        rate: float,
+        before: float,
+        after: Parameters,
+    ) -> NoReturn:
+        """Say where a step leaves the finite numbers."""
+        self.check_parameters(parameters)
         if not math.isfinite(before):
             large = "the parameters or the data are too large"
             why = _why_not_finite(self, parameters, data, large)
             raise ArithmeticError(f"the error is {before}: {why}; nothing has changed")
         large = f"the learning rate {rate:g} is too large, or the data are"
-        for name, value in (after[0] | after[1]).items():
-            if not np.isfinite(value).all():
-                why = _why_not_finite(self, parameters, data, large, name)
-                raise ArithmeticError(
-                    f'"{name}" stops being finite: {why}; nothing has changed'
-                )
-        _copy_into(parameters, after[0])
-        _copy_into(state, after[1])
-        return before
+        name = next(n for n, value in after.items() if not _is_finite(value))
+        why = _why_not_finite(self, parameters, data, large, name)
+        what = f'"{name}" stops being finite'
+        raise ArithmeticError(f"{what}: {why}; nothing has changed")
 
     # What is called from inside, with data that were checked.
 

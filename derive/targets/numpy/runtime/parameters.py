@@ -56,7 +56,9 @@ class _Learned:
             for name, value in parameters.items()
         }
 
-    def check_parameters(self, parameters: Parameters, in_place: bool = False) -> None:
+    def check_parameters(
+        self, parameters: Parameters, in_place: bool = False, finite: bool = True
+    ) -> None:
         """Raise unless all parameters are there, finite and of the right shapes."""
         if not isinstance(parameters, dict):
             raise TypeError(
@@ -85,7 +87,8 @@ class _Learned:
                 raise ValueError(
                     f"{where} has shape {shape}; expected no width to be 0"
                 )
-            _check_finite(parameters[name], where)
+            if finite:
+                _check_finite(parameters[name], where)
 
     def _check_parameter(self, name: str, value: Any, dtype: Any) -> None:
         """Raise unless a parameter is a plain array of real numbers, of this type."""

@@ -16,6 +16,9 @@ from derive.targets.numpy.runtime.values import (
     _described,
 )
 
+#: How many bytes the tensors of the samples have that are predicted together.
+_PART = 2**21
+
 
 class PredictorBase:
     """A network with its parameters and state, for inputs with samples as rows."""
@@ -49,16 +52,43 @@ class PredictorBase:
 
     def _predict_all(self, X: Any) -> dict[str, Array]:
         """The outputs by name, samples as rows."""
-        values, network = self._values(X, self.state), self.network
-        codes = {name: network.names.get(name, name) for name in network.outputs}
-        return {
-            name: network.by_sample(code, values[code]) for name, code in codes.items()
-        }
+        self.network.check_parameters(self.parameters)
+        rows = self.network.inputs_by_rows(self.parameters, X)
+        return self._outputs(rows, self.network.outputs)
 
     def _predict(self, X: Any) -> Array:
         """The output, samples as rows."""
-        self.network.check_parameters(self.parameters)
-        return self._outputs(self.network.inputs_by_rows(self.parameters, X))
+        network = self.network
+        network.check_parameters(self.parameters)
+        rows = network.inputs_by_rows(self.parameters, X)
+        return self._outputs(rows, (network.output,))[network.output]
+
+    def _outputs(
+        self, rows: Sequence[Array], names: tuple[str, ...]
+    ) -> dict[str, Array]:
+        """Tensors of a prediction for checked inputs, samples as rows.
+
+        The samples go through in parts, whose tensors stay in the cache.
+        """
+        network, samples = self.network, self.network.data.samples(rows)
+        codes = {name: network.names.get(name, name) for name in names}
+        parts: dict[str, list[Array]] = {name: [] for name in names}
+        first, size = 0, min(256, samples)
+        while first < samples:
+            chosen = network.data.chosen(rows, slice(first, first + size))
+            inputs = network.data.turned(chosen)
+            values = network.values(self.parameters, inputs, self.state)
+            for name, code in codes.items():
+                parts[name].append(network.by_sample(code, values[code]))
+            first += size
+            bytes_each = sum(value.nbytes for value in values.values()) / size
+            size = max(size, int(_PART / (bytes_each + 1)))
+        return {
+            name: found[0]
+            if len(found) == 1 or network.axes.get(codes[name], -1) is None
+            else np.concatenate(found)
+            for name, found in parts.items()
+        }
 
     def _stream(
         self, X: Any, state: Mapping[str, Any] | None
@@ -77,12 +107,6 @@ class PredictorBase:
         found = network.stream(self.parameters, *network.data.turned(rows), after)
         return network.by_sample(network.output, found), after
 
-    def _outputs(self, rows: Sequence[Array]) -> Array:
-        network = self.network
-        inputs = network.data.turned(rows)
-        found = network.predicted(self.parameters, *inputs, state=self.state)
-        return network.by_sample(network.output, found)
-
     def _predict_proba(self, X: Any) -> Array:
         """The outputs, or of a single one the chances of the classes 0 and 1."""
         chance = self._predict(X)
@@ -93,7 +117,8 @@ class PredictorBase:
         network = self.network
         network.check_parameters(self.parameters)
         *inputs, targets = network.by_rows(self.parameters, X, Y)
-        outputs, (target,) = self._outputs(inputs), network.data.targets
+        (outputs,) = self._outputs(inputs, (network.output,)).values()
+        (target,) = network.data.targets
         if target.places is not None:
             chosen = outputs.argmax(axis=1) + target.places[1]
             return float(np.mean(chosen == targets.reshape(-1)))

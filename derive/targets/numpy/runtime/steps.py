@@ -21,9 +21,11 @@ from derive.targets.numpy.runtime.network import Network
 from derive.targets.numpy.runtime.values import (
     Array,
     Parameters,
+    _all_finite,
     _copied,
     _copy_into,
     _dtype,
+    _is_finite,
 )
 
 
@@ -66,7 +68,7 @@ class Steps(NamedTuple):
         if changed and not network.said:
             network.said = True
             said = f"{network.file} {changed}: fit uses update, which is slower"
-            warnings.warn(said, stacklevel=6)
+            warnings.warn(said, stacklevel=8)
         return not changed
 
     def change(self, network: Network) -> str:
@@ -130,6 +132,28 @@ class _Plain:
         for own, given in zip(self._own, (parameters, state), strict=True):
             _copy_into(given, own)
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of a batch of inputs and targets, samples as rows."""
+        sizes = self.network.sizes(self._own[0])
+        shapes = (
+            d.shape[::-1] if d.axis == 1 else d.shape for d in self.network.data.all
+        )
+        return [
+            tuple(self.samples if e is None else _at(e, sizes) for e in shape)
+            for shape in shapes
+        ]
+
+    def once(self, data: Sequence[Array], learning_rate: float) -> float:
+        """Take a step with a batch, samples as rows; return the error before it."""
+        batch = self.network.data.turned(data)
+        with np.errstate(all="ignore"):
+            return self.network.step(*self._own, batch, learning_rate)
+
+    def is_finite(self) -> bool:
+        """Whether all numbers are finite that `store` would copy."""
+        return all(map(_all_finite, self._own))
+
     def arranged(self, data: Sequence[Array]) -> Sequence[Array]:
         """The data, samples as rows, as `run` wants them."""
         return data
@@ -161,22 +185,26 @@ class _Fast(_Plain):
         parameters: Parameters,
         state: Parameters,
         samples: int,
+        most: int = 256,
     ) -> None:
         """Make the arrays for batches of `samples`.
 
-        They hold the data of up to 256 batches (at most 65,536 numbers, or those of one
-        batch), besides what a step computes with.
+        They hold the data of so many batches at most (at most 65,536 numbers, or those
+        of one batch), besides what a step computes with.
         """
         super().__init__(network, parameters, state, samples)
         sizes = network.sizes(parameters)
         row = sum(_at(datum.shape[0] or 1, sizes) for datum in network.data.all)
-        slots = max(1, min(256, 65_536 // (samples * row)))
-        if steps.line_of_one is not None and samples == 1:
+        slots = max(1, min(most, 65_536 // (samples * row)))
+        if steps.line_of_one is not None and samples == 1 and most > 1:
             line = steps.line_of_one(parameters, 1, min(32, slots))
         else:
             line = steps.line(parameters, samples, slots)
         self._steps, self._line, self._slots = steps, line, len(line.X)
         self._inputs = line.X.reshape(-1, line.X.shape[2])
+        #: The inputs of the first batch, whose ones stay as they are made.
+        self._features = self._inputs[:samples, _without_ones(steps.ones)]
+        self._inputs[...] = 1
         outputs = line.Y.shape[1]
         self._by_row = (
             np.empty((len(self._inputs), outputs), line.Y.dtype)
@@ -197,6 +225,31 @@ class _Fast(_Plain):
     def store(self, parameters: Parameters, state: Parameters) -> None:
         """Copy the numbers as they are now."""
         self._line.store(parameters, state)
+
+    def once(self, data: Sequence[Array], learning_rate: float) -> float:
+        """Take a step with a batch, samples as rows; return the error before it."""
+        X, Y = data
+        if self._of_one is not None:
+            flat, ones = self._line.learned, self._steps.ones
+            row = [1.0] * (ones == "first") + X[0].tolist() + [1.0] * (ones == "last")
+            row += Y[0].tolist()
+            flat[...], found = self._of_one(flat.tolist(), [row], learning_rate)
+            return found[0] if found else math.nan
+        with np.errstate(all="ignore"):
+            self._line.set_rate(learning_rate)
+            self._features[...] = X
+            self._line.Y[0] = Y.T
+            if self._line.take(1):
+                return float(self._line.measure()[0])
+            X, Y = self.arranged(data)
+            return self._carefully(X, Y, learning_rate)
+
+    def is_finite(self) -> bool:
+        """Whether all numbers are finite that `store` would copy."""
+        if not self._own[1]:
+            return _is_finite(self._line.learned)
+        self.store(*self._own)
+        return super().is_finite()
 
     def arranged(self, data: Sequence[Array]) -> Sequence[Array]:
         """The data, the inputs with their ones."""
@@ -251,11 +304,16 @@ class _Fast(_Plain):
 
     def _carefully(self, X: Array, Y: Array, learning_rate: float) -> float:
         """A step by `update`, with numbers so large that powers could overflow."""
-        inner = {None: X, "last": X[:, :-1], "first": X[:, 1:]}[self._steps.ones]
+        inner = X[:, _without_ones(self._steps.ones)]
         self.store(*self._own)
         before = self.network.step(*self._own, (inner.T, Y.T), learning_rate)
         self.load(*self._own)
         return before
+
+
+def _without_ones(ones: str | None) -> slice:
+    """The columns of the inputs beside their ones."""
+    return slice(1 if ones == "first" else None, -1 if ones == "last" else None)
 
 
 def side_by_side(

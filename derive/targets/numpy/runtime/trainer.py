@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import functools
+import math
 import os
 from collections.abc import Mapping
 from typing import IO, Any, Self
@@ -20,6 +20,7 @@ from derive.targets.numpy.runtime.files import (
 from derive.targets.numpy.runtime.fitting import _Fitting
 from derive.targets.numpy.runtime.orders import _Orders
 from derive.targets.numpy.runtime.predictor import PredictorBase
+from derive.targets.numpy.runtime.stepper import _Stepper
 from derive.targets.numpy.runtime.steps import Steps, _Fast, _Plain
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -31,6 +32,7 @@ from derive.targets.numpy.runtime.values import (
     _checked_rate,
     _described,
     _dtype,
+    _positive_integer,
     _real_numbers,
     _shapes_and_types,
 )
@@ -81,6 +83,8 @@ class TrainerBase(PredictorBase):
         self.n_iter_ = self.n_steps_ = 0
         self.clear_history()
         self._renderings: dict[Any, _Plain] = {}
+        self._steppers: dict[int, _Stepper] = {}
+        self._sizes: dict[int, None] = {}
 
     def _check_widths(self, widths: Mapping[str, int]) -> None:
         """Raise unless all widths are given that the network has, and no others."""
@@ -109,29 +113,39 @@ class TrainerBase(PredictorBase):
         self.epoch_history: list[float] = []
         self.validation_history: list[float] = []
 
+    def _note(self, steps: list[float], epochs: list[float]) -> None:
+        """Note the errors of steps that were taken, and of completed epochs."""
+        self.n_steps_ += len(steps)
+        self.n_iter_ += len(epochs)
+        self.history.extend(steps)
+        self.epoch_history.extend(epochs)
+        self._forget()
+
     def _forget(self) -> None:
         """Keep no more errors than `history_length` says."""
-        if self.history_length is not None:
-            for name in _HISTORIES:
-                kept = getattr(self, name)
-                del kept[: max(0, len(kept) - self.history_length)]
+        limit = self.history_length
+        if limit is not None:
+            for kept in (self.history, self.epoch_history, self.validation_history):
+                if len(kept) > limit:
+                    del kept[: len(kept) - limit]
 
     def _steps_for(self, sizes: set[int]) -> dict[int, _Plain]:
         """What takes the steps for batches of these sizes; the last few are kept."""
-        steps = self.steps
-        fast = steps if steps is not None and steps.fit(self.network) else None
         shapes, found = _shapes_and_types(self.parameters), {}
         for size in sorted(sizes):
-            key = (size, shapes, fast is None)
-            if key not in self._renderings:
-                made = _Plain if fast is None else functools.partial(_Fast, fast)
-                self._renderings[key] = made(
-                    self.network, self.parameters, self.state, size
-                )
-            found[size] = self._renderings[key] = self._renderings.pop(key)
+            key = (size, shapes)
+            kept = self._renderings.pop(key, None)
+            found[size] = self._renderings[key] = kept or self._memory(size)
         for key in list(self._renderings)[:-4]:
             del self._renderings[key]
         return found
+
+    def _memory(self, size: int, most: int = 256) -> _Plain:
+        """What takes steps for batches of a size, `most` of them at a time."""
+        own = (self.network, self.parameters, self.state, size)
+        if self.steps is None or not self.steps.fit(self.network):
+            return _Plain(*own)
+        return _Fast(self.steps, *own, most=most)
 
     def partial_fit(
         self,
@@ -145,7 +159,55 @@ class TrainerBase(PredictorBase):
         By default all samples are one batch, so that this is one step. The optimizer's
         state is kept from call to call. Returns the trainer. Raises what `fit` does.
         """
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        if batch_size is None and self._step(X, Y, rate):
+            return self
         return self._fit(X, Y, learning_rate=learning_rate, batch_size=batch_size)
+
+    def stepper(self, batch_size: int = 1) -> _Stepper:
+        """Return a function that takes a step with a batch, and checks no data.
+
+        `step(X, Y)`, or `step(X, Y, learning_rate=0.01)`, returns the error before the
+        step. All inputs and targets are given one after the other: arrays of
+        `batch_size` samples as rows, of the trainer's `dtype`, classes spread out.
+        Anything else may give wrong results. The trainer has the new parameters, and
+        the error in its histories. If a number stops being finite, ArithmeticError is
+        raised, and the trainer is left as it was. A new stepper is needed where arrays
+        of the parameters or the state are replaced.
+
+        Raises ValueError or TypeError if the parameters or the state do not fit.
+        """
+        _positive_integer(batch_size, "batch_size")
+        self.network.check_parameters(self.parameters, in_place=True)
+        self.network.check_state(self.parameters, self.state)
+        own = (self.network, self.parameters, self.state, batch_size)
+        # copies in another order of axes cost what they save where they are large
+        large = sum(value.size for value in self.parameters.values()) > 10_000
+        return _Stepper(
+            self, _Plain(*own) if large else self._memory(batch_size, most=1)
+        )
+
+    def _step(self, X: Any, Y: Any, rate: Any) -> bool:
+        """Take a step with a batch that needs no more checks; False if it is none."""
+        if not (type(X) is type(Y) is np.ndarray and X.ndim and type(rate) is float):
+            return False
+        stepper = self._stepper(len(X)) if 0 <= rate < math.inf else None
+        if stepper is None or not (stepper.direct and stepper.fits(X, Y)):
+            return False
+        return stepper.take((X, Y), rate) is not None
+
+    def _stepper(self, size: int) -> _Stepper | None:
+        """What takes single steps of a size that has come before, if it is small."""
+        found = self._steppers.pop(size, None)
+        if size not in self._sizes or size > 4096:
+            self._sizes = dict.fromkeys([*self._sizes, size][-8:])
+            return None
+        if found is None or not found.is_current():
+            found = self.stepper(size)
+        self._steppers[size] = found
+        for key in list(self._steppers)[:-4]:
+            del self._steppers[key]
+        return found
 
     def save(
         self, path: str | os.PathLike[str] | IO[bytes], history: bool = True
@@ -240,7 +302,7 @@ class TrainerBase(PredictorBase):
 
     def __getstate__(self) -> dict[str, Any]:
         """What is copied and pickled: all but the working memory."""
-        return {**self.__dict__, "_renderings": {}}
+        return {**self.__dict__, "_renderings": {}, "_steppers": {}}
 
     def __repr__(self) -> str:
         """The network, its parameters and its steps, on one line."""

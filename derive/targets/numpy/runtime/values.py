@@ -43,8 +43,14 @@ def _check_values(values: Array, name: str) -> None:
     _check_finite(values, name)
 
 
+def _is_finite(values: Array) -> bool:
+    """Whether no number is NaN or infinite."""
+    # the sum of squares needs one pass, and no array; it may be too large, though
+    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
+
+
 def _check_finite(values: Array, name: str) -> None:
-    if not np.all(np.isfinite(values)):
+    if not _is_finite(values):
         beyond = "" if values.dtype == np.float64 else f" (as {values.dtype})"
         raise ValueError(f"{name} holds NaN or an infinite number{beyond}")
 
@@ -146,7 +152,7 @@ def _copy_into(target: Parameters, source: Parameters) -> None:
 
 def _all_finite(parameters: Parameters) -> bool:
     """Whether no number is NaN or infinite."""
-    return all(bool(np.isfinite(value).all()) for value in parameters.values())
+    return all(map(_is_finite, parameters.values()))
 
 
 def _shapes_and_types(parameters: Parameters) -> tuple[Any, ...]:
