@@ -624,3 +624,56 @@ def test_an_interrupt_waits_for_one_chunk_only(module, monkeypatch, size):
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, Y, 100, RATE, size)
     assert len(taken) == len(trainer.history) == 7
+
+
+# What `fit` warns of.
+
+
+def test_dead_units_rising_errors_and_scales_are_said_once(capsys):
+    """Seven rows that are not scaled: every ReLU is off after a few steps."""
+    module = module_of((3, 8, 1), "relu,identity", "half_mse")
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(7, 3)) * [1e5, 1, 100] + [1e6, 0, 0], draw.normal(size=(7, 1))
+    trainer = module.Trainer(seed=0)
+    with pytest.warns(UserWarning) as seen:
+        trainer.fit(x, y, 3, 1e-9)
+    said = [str(warning.message) for warning in seen]
+    assert "column 0 of the inputs varies 2e+05 times as much as column 1: standardise the inputs" in said
+    assert any("all units of A1 have the same output for all samples" in sentence for sentence in said)
+    assert {warning.filename for warning in seen} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer.fit(x, y, 3, 1e-9)
+    trainer.diagnose(x, y)
+    first, layer, *_ = capsys.readouterr().out.splitlines()
+    assert first.split() == ["units", "number", "constant", "saturated", "derivative", "its", "size"]
+    assert layer.split() == ["A1", "8", "100", "%", "0", "%", "Psi1", "0"]
+    with pytest.warns(UserWarning, match=r"the error rose from .*: standardise the inputs, or take a smaller"):
+        module.Trainer(seed=0).fit(x / 1e6, y, 60, 2.1)
+
+
+def test_outputs_that_are_alike_or_saturated_are_said():
+    xor, wanted = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    module = module_of((2, 2, 1), "sigmoid", "binary_cross_entropy")
+    with pytest.warns(UserWarning, match=r"the outputs are almost the same for all samples, at an error of 0\.691"):
+        module.Trainer(seed=1).fit(xor, wanted, 2000, 0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        module.Trainer(seed=1).fit(xor, wanted, 4000, 5.0)
+    module = module_of((2, 2, 1), "sigmoid", "half_mse")
+    large = {"W1": np.ones((2, 2)), "b1": np.zeros((2, 1)), "W2": np.full((1, 2), 20.0), "b2": np.full((1, 1), 15.0)}
+    with pytest.warns(UserWarning, match="below 1e-12 at an error of 0.5: the outputs are saturated"):
+        module.Trainer(large).fit(xor[:3] * [1, 2], [0, 0, 0], 1)
+
+
+def test_the_diagnosis_measures_what_a_step_changes(module, capsys):
+    trainer = module.Trainer(seed=1)
+    before = trainer.copy()
+    trainer.diagnose(X, Y)
+    assert bits(trainer) == bits(before)
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line}
+    assert [*rows] == ["units", "A1", "Y_hat", "parameter", "W1", "b1", "W2", "b2"]
+    assert rows["A1"][1] == "5" and rows["W1"][1] == "15"
+    slopes = module.gradients(trainer.parameters, X.T, Y.T)["W1"]
+    size, slope = (np.sqrt(np.mean(a**2)) for a in (trainer.parameters["W1"], slopes))
+    assert [float(cell) for cell in rows["W1"][2:]] == pytest.approx([size, slope, 0.1 * slope / size], rel=0.05)

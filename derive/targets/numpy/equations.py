@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sympy import Indexed
+
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
@@ -163,6 +165,7 @@ def equations_context(
         "is_array": isinstance(code_form(statements.prediction), mx.Map | mx.Call),
         "data": data,
         "network": _network(statements, data),
+        "of_units": _units(statements),
         "steps": _steps(statements, bodies, data) if second else {"declined": "it could not be made"},
     }
 
@@ -245,6 +248,20 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
     found |= {"targets": kind} if kind else {}
     found |= {"stopped": f"({', '.join(quoted(names[n]) for n in program.stopped)},)"} if program.stopped else {}
     return found | ({"undefined": f"frozenset({{{', '.join(map(str, undefined))}}})"} if undefined else {})
+
+
+def _units(statements: Statements) -> Lines:
+    """The line about tensors that are functions of each entry of another one: that one, and its factor."""
+    names = statements.codes.tensors
+    factors = {about(s).name: names[s.target.name] for s in statements.learning if s.stage == "factor"}
+    found = []
+    for statement in statements.forward:
+        equation = statement.equation
+        read = [e for e in equation.expression.atoms(Indexed) if e.base.label.name in factors]
+        if len(read) == 1 and read[0].indices == equation.indices and read[0] != equation.expression:
+            name = read[0].base.label.name
+            found.append(_tuple((names[equation.target.name], names[name], factors[name])))
+    return tuple(fold(f"units = ({', '.join(found)},)", STEP)) if found else ()
 
 
 def arguments(given: Mapping[str, str]) -> Lines:

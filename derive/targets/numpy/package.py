@@ -47,7 +47,19 @@ _CURVED = ("_described", "_generator", "_positive_integer", "_real_numbers")
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
     *("values", "data", "finite", "parameters", "network", "steps", "stopping", "orders", "rates", "holding_out"),
-    *("files", "course", "checkpoint", "fitting", "stepper", "predictor", "trainer", "example", "check", "check_steps"),
+    *(
+        "files",
+        "course",
+        "checkpoint",
+        "diagnosis",
+        "fitting",
+        "stepper",
+        "predictor",
+        "trainer",
+        "example",
+        "check",
+        "check_steps",
+    ),
     "report",
 )
 #: The types of the equations in a file without the runtime.

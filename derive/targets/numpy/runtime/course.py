@@ -54,6 +54,8 @@ class _Course:
         self.given = tuple(np.ascontiguousarray(array) for array in data)
         self.data = self.steps[size].arranged(self.given)
         self.done = 0
+        #: The mean error of the first epoch.
+        self.first: float | None = None
         self.running: _Plain | None = None
         self.pending: list[tuple[_Plain, Array, Array]] = []
         self.begun: list[float] = []
@@ -129,7 +131,9 @@ class _Course:
             self.begun[: count * len(self.weights)], (count, len(self.weights))
         )
         # not a product of matrices: its last digit depends on the number of rows
-        trainer._note(errors, (parts * self.weights).sum(axis=1).tolist())
+        means = (parts * self.weights).sum(axis=1).tolist()
+        self.first = means[0] if self.first is None and means else self.first
+        trainer._note(errors, means)
         del self.begun[: count * len(self.weights)]
         self.pending.clear()
         self.due = time.perf_counter() + self.pause

@@ -11,6 +11,7 @@ import numpy as np
 
 from derive.targets.numpy.runtime.checkpoint import _Checkpoint
 from derive.targets.numpy.runtime.course import _Bar, _Course, _Interrupts
+from derive.targets.numpy.runtime.diagnosis import _concerns, _say, _scales
 from derive.targets.numpy.runtime.finite import _why_not_finite
 from derive.targets.numpy.runtime.holding_out import _checked_pair, _held_out
 from derive.targets.numpy.runtime.orders import _Orders
@@ -46,6 +47,7 @@ class _Fitting:
         callback: Callable[[Any], object] | None = None,
         progress: bool | None = False,
         checkpoint: str | os.PathLike[str] | None = None,
+        warn: bool = False,
     ) -> None:
         """Check everything; nothing of the trainer has changed if it is refused."""
         self.trainer, self.network = trainer, trainer.network
@@ -55,7 +57,7 @@ class _Fitting:
         self.epochs = _positive_integer(epochs, "epochs")
         given = trainer.learning_rate if learning_rate is None else learning_rate
         self.rates, self.best = _Rates(given), _best(early_stopping)
-        self.callback, self.progress = callback, progress
+        self.callback, self.progress, self.warn = callback, progress, warn
         _check_flag(shuffle, "shuffle")
         if progress is not None:
             _check_flag(progress, "progress")
@@ -92,6 +94,8 @@ class _Fitting:
         begun = point.take_up(self.data, self.best, rates) if point else 0
         trainer.orders = self.orders
         watched = (self.held_out, self.best, self.callback, point)
+        if self.warn:
+            _say(trainer, _scales(self.data[: len(self.network.data.inputs)]))
         each = rates.vary or any(part is not None for part in watched)
         with (
             _Interrupts() as interrupts,
@@ -113,6 +117,10 @@ class _Fitting:
                 self.best.restore(trainer.parameters, trainer.state)
             if point:
                 point.write(self.epochs, self.best, rates)
+        if self.warn and course.first is not None:
+            done = course.done - begun
+            with np.errstate(all="ignore"):
+                _say(trainer, _concerns(trainer, self.data, course.first, done))
 
     def _ends(self, course: _Course) -> bool:
         """What comes after an epoch; whether the training ends with it."""

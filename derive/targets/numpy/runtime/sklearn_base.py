@@ -167,6 +167,7 @@ class EstimatorBase(BaseEstimator):
         self.n_outputs_ = targets.shape[1]
         self.trainer_ = self._new_trainer(X, targets, source.randint(_SEEDS))
         self.trainer_.history_length = None
+        self.trainer_.said.add("rose")  # of which a ConvergenceWarning is given
 
     def _train(self, X: Array, targets: Array, options: dict[str, Any]) -> None:
         """Train the trainer."""

@@ -11,6 +11,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from derive.targets.numpy.runtime.diagnosis import _table
 from derive.targets.numpy.runtime.files import (
     _COUNTS,
     _HISTORIES,
@@ -42,11 +43,14 @@ class TrainerBase(PredictorBase):
     """What every trainer does; `Trainer`, in the file beside, says what it is for.
 
     A subclass has the `network`, and the `steps` if there is a faster rendering of
-    them. `words` say what the network is, with widths in braces.
+    them. `words` say what the network is, with widths in braces. `units` are tensors
+    that are functions of each entry of another one, with the name of this argument and
+    of the derivative of the error with respect to it.
     """
 
     steps: Steps | None = None
     words: tuple[str, ...] = ()
+    units: tuple[tuple[str, str, str], ...] = ()
     #: How many errors each history keeps: the last ones; None: all.
     history_length: int | None = 10_000
 
@@ -81,6 +85,8 @@ class TrainerBase(PredictorBase):
         self.state: Parameters = self.network.initial_state(self.parameters)
         self.orders, self.learning_rate = _Orders(seed), 0.1
         self.n_iter_ = self.n_steps_ = 0
+        #: What `fit` has warned of, and does not say again.
+        self.said: set[str] = set()
         self.clear_history()
         self._renderings: dict[Any, _Plain] = {}
         self._steppers: dict[int, _Stepper] = {}
@@ -106,6 +112,22 @@ class TrainerBase(PredictorBase):
         """Train as `Trainer.fit` says."""
         _Fitting(self, *data, **options).run()
         return self
+
+    def diagnose(self, X: Any, Y: Any = None) -> None:
+        """Print where units and parameters stand: what is off, saturated, or small.
+
+        For each tensor of units: how many there are; how many have the same output for
+        all samples although their argument varies (constant: they are off), or vary by
+        less than a hundredth of it (saturated); and the root mean square of the
+        derivative of the error with respect to the argument. For each parameter: the
+        root mean squares of its entries and of its gradient, and the ratio of what a
+        step changes to the entries; about 0.001 is usual. Nothing is changed. Raises
+        what `fit` does for data.
+        """
+        self.network.check_parameters(self.parameters)
+        rows = self.network.by_rows(self.parameters, X, Y)
+        with np.errstate(all="ignore"):
+            print(_table(self, self.network.data.turned(rows), self.learning_rate))
 
     def clear_history(self) -> None:
         """Forget the errors of all steps and epochs so far."""
