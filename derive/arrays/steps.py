@@ -6,7 +6,7 @@ holds that place of h.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Sum, Symbol
@@ -78,6 +78,44 @@ def steps_of(
     return Steps(tuple(split.before.values()), tuple(inside), tuple(split.slices.values()))
 
 
+def elsewhere(entry: Indexed, t: Index) -> tuple[str, tuple[Index, ...]]:
+    """A name and the indices of a tensor that holds, at ``t``, an entry at another place of the axis of ``t``."""
+    others = sorted((i for i in entry.atoms(Index) if i != t), key=lambda i: (i.axis.sample, str(i)))
+    moved = shift(next(place for place in entry.indices if t in place.free_symbols), t)
+    called = "read" if moved is None else "after" if moved > 0 else "before"
+    return f"{entry.base.label.name}_{called}", (t, *others)
+
+
+def nameless(value: Expr, indices: tuple[Index, ...]) -> Expr:
+    """A formula whose indices are called after their order."""
+    return value.xreplace({i: Index(f"_{n}", i.axis) for n, i in enumerate(indices)})
+
+
+@record
+class Moved:
+    """An entry of a whole axis that is moved by some places, with a name and indices for a tensor that holds it."""
+
+    entry: Indexed
+    called: str
+    indices: tuple[Index, ...]
+
+    @property
+    def alike(self) -> Expr:
+        """The entry with indices that are called after their order."""
+        return nameless(self.entry, self.indices)
+
+
+def moved_entries(expression: Expr, tensors: Mapping[str, Tensor]) -> Iterator[Moved]:
+    """Yield the entries that an expression reads at moved places of a whole axis, in a fixed order."""
+    for entry in sorted(expression.atoms(Indexed), key=str):
+        tensor = tensors[entry.base.label.name]
+        moved = [n for n, place in enumerate(entry.indices) if not isinstance(place, Index)]
+        own = [i for i in entry.atoms(Index) if len(moved) == 1 and i.axis == tensor.axes[moved[0]]]
+        own = [i for i in own if shift(entry.indices[moved[0]], i) is not None]
+        if own and len(entry.atoms(Index)) == len(entry.indices):
+            yield Moved(entry, *elsewhere(entry, own[0]))
+
+
 class _Split:
     def __init__(
         self, recurrence: Recurrence, tensors: dict[str, Tensor], number: Symbol, fresh: Callable[[str, Expr], str]
@@ -127,17 +165,14 @@ class _Split:
         moved = shift(entry.indices[places[0]], t)
         plain = len(places) == 1 and moved is not None and tensor.axes[places[0]] == t.axis
         if not inside and not (plain and moved == 0):
-            others = sorted((i for i in entry.atoms(Index) if i != t), key=lambda i: (i.axis.sample, str(i)))
-            later = moved is not None and moved > 0
-            called = f"{name}_{'read' if moved is None else 'after' if later else 'before'}"
-            return self._entry(self._computed(called, (t, *others), entry), t)
+            return self._entry(self._computed(*elsewhere(entry, t), entry), t)
         assert moved is not None
         held = self._slice(tensor, places[0], int(moved))
         return held[tuple(i for n, i in enumerate(entry.indices) if n != places[0])]
 
     def _computed(self, name: str, indices: tuple[Index, ...], value: Expr) -> Expr:
         """The entry of a tensor that is computed before the loop."""
-        alike = value.xreplace({i: Index(f"_{n}", i.axis) for n, i in enumerate(indices)})
+        alike = nameless(value, indices)
         if alike not in self.before:
             target = Tensor(self.fresh(name, alike), Role.PLAIN.value, tuple(i.axis for i in indices))
             self.tensors[target.name] = target

@@ -455,7 +455,10 @@ def followed(
     the size of the terms without regard to sign, to which rounding errors are relative. A tensor that is
     not in ``found`` takes the value of its equation.
     """
-    machine = Interpreter(_start(program, values, arithmetic), sizes, program.tensors, arithmetic)
+    start = _start(program, values, arithmetic)
+    for recurrence in program.recurrences:  # which reads what later statements compute
+        start |= {name: arithmetic.array(found[name]) for name in recurrence.places if name in found}
+    machine = Interpreter(start, sizes, program.tensors, arithmetic)
     terms = Terms(machine.values, sizes, program.tensors, arithmetic)
     for statement in program.statements:
         name, entries = statement.target.name, machine.tensor(statement.equation)

@@ -11,7 +11,7 @@ from recurrences import RECURRENCES, stated
 from test_models import compared
 
 from derive import Statement, derive
-from derive.calculus.evaluate import FLOATS, interpret
+from derive.calculus.evaluate import FLOATS, followed, interpret
 from derive.targets.loops.loops import evaluate
 
 
@@ -261,6 +261,15 @@ def test_a_block_with_a_recurrence_is_applied_at_places():
     for t in range(4):
         s = np.tanh(x[:, :, t] @ own["W"].T + s @ own["U"].T)
         assert off(found[:, :, t], s) < 1e-14
+
+
+def test_the_equations_of_a_recurrence_are_computed_from_values_that_are_given():
+    program, draw, sizes = derived("elman").program, np.random.default_rng(0), {"m": 2, "T": 3}
+    values = {t.name: draw.normal(size=shape_of(t, sizes)) for t in (*program.inputs, *program.parameters)}
+    found = interpret(program, values, sizes, FLOATS)
+    values |= {t.name: np.array(0.1) for t in program.scalars}
+    for name, entries, _ in followed(program, values, sizes, found, FLOATS):
+        assert name not in found or off(entries, found[name]) < 1e-14
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sympy import exp
 
+from derive.arrays.stable import stable_form
+from derive.calculus.functions import X
 from derive.targets.numpy.array_functions import (
     contracted,
     first_largest,
@@ -13,6 +16,7 @@ from derive.targets.numpy.array_functions import (
     spread,
     strided,
 )
+from derive.targets.numpy.function_code import body
 
 TERMS = [((4, 1),), ((3, 2),), ((3, -1),), ((2, 2), (3, 1)), ((3, 1), (2, -2)), ((2, 1), (2, 2), (3, 1))]
 
@@ -74,3 +78,15 @@ def test_contracted_is_einsum(subscripts):
     generator = np.random.default_rng(2)
     one, other = (generator.normal(size=[sizes[n] for n in names]) for names in subscripts.split("->")[0].split(","))
     assert np.allclose(contracted(subscripts, one, other), np.einsum(subscripts, one, other), rtol=1e-13, atol=1e-14)
+
+
+def test_strided_keeps_the_order_in_memory():
+    a = np.moveaxis(np.arange(24.0).reshape(4, 2, 3), 0, 1)
+    assert strided(a, 1, -1, (4, 1))[:, 2].flags.c_contiguous
+
+
+def test_a_function_of_a_power_of_e_takes_a_complex_step_at_zero_in_both_directions():
+    space: dict = {"np": np, "Array": object}
+    exec("\n    ".join(("def f(x):", *body(stable_form(1 / (1 + exp(-X)))))), space)
+    for step in (1e-20, -1e-20):
+        assert space["f"](np.array([1j * step])).imag / step == 0.25

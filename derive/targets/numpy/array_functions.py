@@ -34,7 +34,10 @@ def strided(a: Array, axis: int, first: int, *terms: tuple[int, int]) -> Array:
     before = max(0, -(first + sum(min(0, end) for end in ends)))
     after = max(0, first + sum(max(0, end) for end in ends) + 1 - a.shape[axis])
     if before or after:
-        a = np.pad(a, [(before, after) if n == axis else (0, 0) for n in range(a.ndim)])
+        length = a.shape[axis]
+        padded = np.zeros_like(a, shape=(*a.shape[:axis], before + length + after, *a.shape[axis + 1 :]))
+        padded[(slice(None),) * axis + (slice(before, before + length),)] = a  # in the same order in memory
+        a = padded
     a = a[(slice(None),) * axis + (slice(first + before, None),)]
     lengths = [length for length, _ in terms]
     steps = [step * a.strides[axis] for _, step in terms]

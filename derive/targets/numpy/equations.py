@@ -8,6 +8,7 @@ from typing import Any
 from sympy import Indexed
 
 from derive.arrays import matrix as mx
+from derive.arrays.kept import with_kept_values
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
@@ -86,6 +87,7 @@ ALONE = {
 
 def statements_of(program: ArrayProgram, notation: Notation, promises: tuple[Promise, ...], targets: str) -> Statements:
     """Return the statements in the forms that NumPy computes."""
+    program = with_kept_values(program)
     return Statements(program, notation, Stability(program, NumPyEvaluator(), promises, signs=targets == "signs"))
 
 

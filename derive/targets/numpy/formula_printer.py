@@ -45,6 +45,8 @@ from derive.targets.numpy.code import ATOM, PRODUCT, UNARY, Code, joined, power,
 
 #: The symbols in the small terms of a rearranged form.
 SMALL = (E_POWER, E_LESS_ONE, E_NEAR)
+#: X in a comparison of NumPy, which orders complex numbers by their real and then by their imaginary parts.
+ORDERED = Symbol(X.name, extended_real=True)
 
 
 @singledispatch
@@ -294,7 +296,7 @@ def _real(side: Expr) -> str:
     if isinstance(side, Abs):
         return f"np.abs({_real(side.args[0])})"
     code = scalar(side)
-    return code.text if side.is_number else f"{code.at(ATOM)}.real"
+    return code.text if side.is_number or side == ORDERED else f"{code.at(ATOM)}.real"
 
 
 @scalar.register(type(-oo))

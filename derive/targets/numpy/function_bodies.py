@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from sympy import Symbol
+from sympy import Expr, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays import named as nx
 from derive.arrays.kinks import kink_nodes
-from derive.arrays.lift import ArrayAssign
+from derive.arrays.lift import ArrayAssign, formed
 from derive.arrays.lower import lowered, with_two_axes
-from derive.calculus.index import SAMPLES, Tensor
+from derive.arrays.steps import moved_entries, nameless
+from derive.calculus.index import SAMPLES, Equation, Tensor
 from derive.calculus.recurrence import ordered_axis, recurrences
+from derive.calculus.roles import Role
 from derive.targets.fold import folded
 from derive.targets.numpy.code import STEP, Code, quoted, together
 from derive.targets.numpy.loop_code import DONE, LoopCode
@@ -153,17 +157,50 @@ class Bodies:
         lines, done = list[str](), set[str]()
         given = {s.target.name: s for s in statements}
         together = {name: r for r in recurrences([s.equation for s in given.values()]) for name in r.places}
+        apart = (s.equation.expression for name, s in given.items() if name not in together)
+        reads = Counter(key for value in apart for key in {e.alike for e in moved_entries(value, self.program.tensors)})
+        held: dict[Expr, Tensor] = {}
         for name, statement in given.items():
             recurrence = together.get(name)
             if recurrence is None:
-                lines += (*self.lines(statement), *(() if alone else self._given(statement)))
+                lines += (*self._reading(statement, reads, held), *(() if alone else self._given(statement)))
             elif name not in done:
                 done |= {*recurrence.places}
                 loop = LoopCode(self.statements, recurrence, given, goes_on, alone)
                 for before in loop.before():
                     lines += self.lines(before, loop.names)
+                    held[nameless(before.equation.expression, before.equation.indices)] = before.target
                 lines += loop.lines()
         return lines
+
+    def _reading(self, statement: ArrayAssign, reads: Counter[Expr], held: dict[Expr, Tensor]) -> Lines:
+        """The lines of a statement, after those of tensors for what it and others read at moved places of an axis.
+
+        ``held`` are the tensors that have been computed.
+        """
+        lines: Lines = ()
+        stated, new = statement.equation, dict[Expr, Expr]()
+        for moved in moved_entries(stated.expression, self.program.tensors):
+            known = moved.alike in held
+            if not known and reads[moved.alike] < 2:
+                continue
+            if not known:
+                name = self.statements.given_name(moved.called, moved.alike)
+                held[moved.alike] = Tensor(name, Role.PLAIN.value, tuple(i.axis for i in moved.indices))
+            new[moved.entry] = held[moved.alike][moved.indices]
+            if not known:
+                equation = Equation(held[moved.alike], moved.indices, moved.entry)
+                lines += self._lines_with(statement, equation, held.values())
+        if not new:
+            return self.lines(statement)
+        equation = replace(stated, expression=stated.expression.xreplace(new))
+        return (*lines, *self._lines_with(statement, equation, held.values()))
+
+    def _lines_with(self, statement: ArrayAssign, equation: Equation, held: Iterable[Tensor]) -> Lines:
+        """The lines of an equation that has the place of a statement and reads tensors that are ``held``, too."""
+        own = {t.name: t for t in held}
+        form = formed(equation, {**self.program.tensors, **own})
+        return self.lines(replace(statement, equation=equation, form=form), {n: n for n in own})
 
     def _kinks(self, values: Iterable[Tensor]) -> Lines:
         """The lines that return the side of each kink on which an argument lies; empty without a kink."""

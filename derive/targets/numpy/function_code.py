@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sympy import Abs, Expr, Piecewise, Symbol, preorder_traversal
+from sympy import Abs, Expr, Piecewise, Rel, Symbol, preorder_traversal
 
 from derive.arrays.stable import E_LESS_ONE, E_NEAR, E_POWER, StableForm
 from derive.calculus.functions import X
-from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.formula_printer import ORDERED, scalar
 
 #: The exponent of a rearranged form, if it is not x itself.
 _INNER = Symbol("u", real=True)
@@ -16,7 +16,7 @@ _INNER = Symbol("u", real=True)
 
 def body(form: StableForm, note: str = "") -> tuple[str, ...]:
     """Return the lines that compute a form; ``note`` is a comment after the value."""
-    cases, final = _cases(form.value)
+    cases, final = _cases(form.value if form.rate is None else _ordered(form.value))
     if not form.value.free_symbols:  # what was simplified to a number has a value for each entry all the same
         final = f"np.full_like({X}, {final})"
     value = f"{final}{note}"
@@ -33,13 +33,18 @@ def _power_lines(form: StableForm) -> Iterator[str]:
     if inner != X:
         yield f"{inner} = {scalar(form.inner).text}"
     up, down = (scalar(sign * form.rate * inner).text for sign in (-1, 1))
-    exponent = f"np.where({X}.real >= 0, {up}, {down})"
+    exponent = f"np.minimum({up}, {down})"
     if form.value.has(E_POWER, E_NEAR):
         yield f"{E_POWER} = np.exp({exponent})  # {_size(form)}, which does not overflow"
     if form.value.has(E_LESS_ONE):
         yield f"{E_LESS_ONE} = np.expm1({exponent})  # {_size(form)} - 1, exact near 0"
     if form.value.has(E_NEAR):
         yield f"{E_NEAR} = {scalar(Piecewise((E_POWER, Abs(X) < 1), (1, True))).text}"
+
+
+def _ordered(value: Expr) -> Expr:
+    """The value with the sides of 0 as ``np.minimum`` of the exponents chooses them, also for a complex step at 0."""
+    return value.xreplace({side: side.func(ORDERED, 0) for side in value.atoms(Rel) if side.args == (X, 0)})
 
 
 def _size(form: StableForm) -> str:

@@ -67,12 +67,11 @@ class LoopCode:
     def lines(self) -> Iterator[str]:
         """The lines of the loop."""
         targets = [e.target for e in self.recurrence.equations]
-        by_shape: dict[tuple[str, ...], list[str]] = {}
+        by_shape: dict[tuple[tuple[str, ...], int], list[str]] = {}
         for target in targets:
-            by_shape.setdefault(self._shape(target), []).append(self.names[target.name])
-        for shape, names in by_shape.items():
-            count = [str(len(names))] if len(names) > 1 else []
-            yield f"{', '.join(names)} = np.zeros(({', '.join([*count, *shape])}), {self._kind()})"
+            by_shape.setdefault((self._shape(target), self._position(target)), []).append(self.names[target.name])
+        for (shape, at), names in by_shape.items():
+            yield f"{', '.join(names)} = {self._zeros(len(names), shape, at)}"
         extent = self.statements.extent(self.recurrence.axis.extent)
         kept = [t for t in targets if self.goes_on and any(s.of == t and s.moved for s in self.steps.slices)]
         if kept:
@@ -104,6 +103,13 @@ class LoopCode:
         if self.recurrence.reach:
             trimmed = ((self.names[t.name], self._marks(t, f":{extent}")) for t in targets)
             yield from together([(name, f"{name}[{mark}]") for name, mark in trimmed])
+
+    def _zeros(self, count: int, shape: tuple[str, ...], at: int) -> str:
+        """Arrays of zeros, each place of the axis ``at`` in one piece of memory: a step reads and writes places."""
+        several = [str(count)] if count > 1 else []
+        sides = ", ".join([*several, shape[at], *shape[:at], *shape[at + 1 :]])
+        zeros = f"np.zeros(({sides}), {self._kind()})"
+        return f"np.moveaxis({zeros}, {len(several)}, {len(several) + at})" if at else zeros
 
     def _kind(self) -> str:
         """The type of the numbers: that of all that is read, since a complex step may be in any of it."""

@@ -35,7 +35,8 @@ class NamedPrinter:
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code,
     ``made`` what has been computed. ``numbers`` are the tensors without axes that are arrays of one number,
-    ``kind`` is the type of numbers.
+    ``kind`` is the type of numbers, ``ordered`` the axis that comes first in the memory of tensors, if it is not the
+    first of the array.
     """
 
     names: Mapping[str, str]
@@ -44,6 +45,7 @@ class NamedPrinter:
     numbers: Collection[str] = ()
     made: dict[str, str] = field(default_factory=dict)
     kind: str = KIND
+    ordered: Mapping[str, Axis] = field(default_factory=dict)
     _known: dict[int, tuple[nx.Named, Code, nx.Axes]] = field(default_factory=dict)
 
     def name(self, code: Code, name: str) -> None:
@@ -403,10 +405,17 @@ class NamedPrinter:
         if node.axes == (*other, *one):
             left, right = right, left
         (first, ones), (second, others) = self._numbers(left, right), self.natural(right)
+        over = self._as_in_memory(over, left, right)
         places = ", ".join(f"[{', '.join(str(axes.index(i)) for i in over)}]" for axes in (ones, others))
         one, other = ([i for i in axes if i not in over] for axes in (ones, others))
         code = Code(f"np.tensordot({first.text}, {second.text}, ({places}))")
         return code, (*one, *other)
+
+    def _as_in_memory(self, over: nx.Axes, *factors: nx.Named) -> nx.Axes:
+        """The axes over which factors are summed, in their order in memory: ``tensordot`` then copies no array."""
+        read = {part.tensor.name for node in factors for part in nx.walk(node) if isinstance(part, nx.Read)}
+        first = {self.ordered[name] for name in read & self.ordered.keys()}
+        return tuple(sorted(over, key=lambda index: index.axis not in first))
 
     def _batched(self, node: nx.Contraction, both: list[Index], one: Index, other: Index) -> tuple[Code, nx.Axes]:
         (over,) = node.over

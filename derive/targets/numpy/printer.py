@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import field
 from functools import singledispatchmethod
 from typing import Any
 
@@ -11,6 +12,7 @@ from sympy import Abs, Expr, Integer, Max, Min, Rational, Symbol, erf, erfc, sig
 from derive.arrays import matrix as mx
 from derive.arrays.steps import whole_of
 from derive.calculus.functions import CALLS, Elementwise
+from derive.calculus.index import Axis
 from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import Names, renamed
@@ -25,7 +27,8 @@ class NumPyPrinter:
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code.
     ``numbers`` are the tensors without axes that are arrays of one number, and not Python numbers; ``kind`` is their
-    type in code.
+    type in code. ``ordered`` is the axis that comes first in the memory of tensors, by their names, if it is not the
+    first of the array.
     """
 
     names: Mapping[str, str]
@@ -33,6 +36,7 @@ class NumPyPrinter:
     functions: Mapping[Any, str]
     numbers: Collection[str] = ()
     kind: str = KIND
+    ordered: Mapping[str, Axis] = field(default_factory=dict)
 
     @singledispatchmethod
     def code(self, node: mx.Node) -> Code:
@@ -212,12 +216,16 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Formula) -> Code:
-        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers, kind=self.kind)
+        printer = self._named()
         return printer.whole(node.named, node.equation.indices, node.equation.target)
+
+    def _named(self) -> NamedPrinter:
+        own = (self.names, self.widths, self.functions, self.numbers)
+        return NamedPrinter(*own, kind=self.kind, ordered=self.ordered)
 
     def in_parts(self, node: mx.Formula, free: Names) -> tuple[tuple[tuple[str, Code], ...], Code]:
         """The code of what an equation needs twice, each with its name, and of the equation; ``free`` gives names."""
-        printer = NamedPrinter(self.names, self.widths, self.functions, self.numbers, kind=self.kind)
+        printer = self._named()
         parts = []
         for part in printer.repeated(node.named):
             name = free.fresh(part_name(part, self.names[whole_of(node.equation.target).name]))

@@ -44,6 +44,13 @@ class Statements:
         self.program = program
         self._forms = {s.target.name: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
+        #: The axis that comes first in the memory of the arrays of a recurrence, by the names of the tensors.
+        self.ordered = {
+            name: recurrence.axis
+            for recurrence in program.recurrences
+            for name in recurrence.places
+            if program.tensors[name].stored_axes[0] != recurrence.axis
+        }
         self._steps: dict[str, str] = {}
         self._given: dict[Expr, str] = {}
         alive = self._without_unread(tuple(c.statement for c in self._forms.values()))
@@ -111,7 +118,9 @@ class Statements:
         numbers = [t.name for t in self.program.tensors.values() if not t.axes and not t.is_number]
         reals = (f"{codes.tensors[t.name]}.dtype" for t in self.program.inputs if t.places is None)
         kind = KIND if self.program.parameters else next(reals, KIND)
-        return NumPyPrinter({**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers, kind)
+        return NumPyPrinter(
+            {**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers, kind, self.ordered
+        )
 
     def name(self, tensor: Tensor) -> str:
         """Return the name of a tensor in code."""
