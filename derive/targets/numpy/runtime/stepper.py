@@ -52,10 +52,12 @@ class _Stepper:
         return [*map(id, self._arrays())] == [*map(id, self.arrays)]
 
     def fits(self, *data: Any) -> bool:
-        """Whether inputs and targets have the form of an array for a step.
+        """Whether inputs and targets are arrays as a step takes them.
 
         Raises ValueError if they have, and their numbers are of a wrong kind.
         """
+        if not self.direct:
+            return False
         for values, shape in zip(data, self.shapes, strict=True):
             plain = type(values) is np.ndarray and values.dtype == self.dtype
             if not (plain and values.shape == shape and _is_finite(values)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import os
 from collections.abc import Mapping
 from typing import IO, Any, Self
@@ -90,7 +89,6 @@ class TrainerBase(PredictorBase):
         self.clear_history()
         self._renderings: dict[Any, _Plain] = {}
         self._steppers: dict[int, _Stepper] = {}
-        self._sizes: dict[int, None] = {}
 
     def _check_widths(self, widths: Mapping[str, int]) -> None:
         """Raise unless all widths are given that the network has, and no others."""
@@ -184,7 +182,7 @@ class TrainerBase(PredictorBase):
         rate = self.learning_rate if learning_rate is None else learning_rate
         if batch_size is None and self._step(X, Y, rate):
             return self
-        return self._fit(X, Y, learning_rate=learning_rate, batch_size=batch_size)
+        return self._fit(X, Y, learning_rate=rate, batch_size=batch_size)
 
     def stepper(self, batch_size: int = 1) -> _Stepper:
         """Return a function that takes a step with a batch, and checks no data.
@@ -210,26 +208,23 @@ class TrainerBase(PredictorBase):
         )
 
     def _step(self, X: Any, Y: Any, rate: Any) -> bool:
-        """Take a step with a batch that needs no more checks; False if it is none."""
-        if not (type(X) is type(Y) is np.ndarray and X.ndim and type(rate) is float):
-            return False
-        stepper = self._stepper(len(X)) if 0 <= rate < math.inf else None
-        if stepper is None or not (stepper.direct and stepper.fits(X, Y)):
-            return False
-        return stepper.take((X, Y), rate) is not None
-
-    def _stepper(self, size: int) -> _Stepper | None:
-        """What takes single steps of a size that has come before, if it is small."""
-        found = self._steppers.pop(size, None)
-        if size not in self._sizes or size > 4096:
-            self._sizes = dict.fromkeys([*self._sizes, size][-8:])
-            return None
-        if found is None or not found.is_current():
-            found = self.stepper(size)
-        self._steppers[size] = found
+        """Take a step with all samples; False if it leads to no finite numbers."""
+        arrays = type(X) is type(Y) is np.ndarray and X.ndim > 0
+        stepper = self._steppers.get(len(X)) if arrays else None
+        if stepper is not None and stepper.is_current() and stepper.fits(X, Y):
+            return stepper.take((X, Y), _checked_rate(rate)) is not None
+        self.network.check_parameters(self.parameters, in_place=True)
+        self.network.check_state(self.parameters, self.state)
+        rows = self.network.by_rows(self.parameters, X, Y)
+        size = self.network.data.samples(rows)
+        stepper = self._steppers.pop(size, None)
+        if stepper is None or not stepper.is_current():
+            stepper = self.stepper(size)
+        if size <= 4096:
+            self._steppers[size] = stepper
         for key in list(self._steppers)[:-4]:
             del self._steppers[key]
-        return found
+        return stepper.take(rows, _checked_rate(rate)) is not None
 
     def save(
         self, path: str | os.PathLike[str] | IO[bytes], history: bool = True
