@@ -49,6 +49,12 @@ def check(view: View) -> Part:
             _power(view, report.below_central),
         )
     )
+    if report.diagonal is not None and not view.derivation.program.stopped:
+        words = (
+            "Entries of the diagonal were compared with the complex step, too: as one parameter gets a tiny imaginary "
+        )
+        words += "part, so do the outputs and the derivatives of {} with respect to them, in the direction of a column."
+        blocks.append(say(words, view.page.symbol(view.derivation.origin.forward.error.target)))
     if report.left_out:
         blocks.append(say("{}.", report.apart))
     return Part("check", "The check", tuple(blocks))
