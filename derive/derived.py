@@ -12,6 +12,7 @@ Documents and targets are made from this value; ``api.Derivation`` has the metho
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -20,9 +21,10 @@ from typing import Self
 from sympy import Integer
 
 from derive.arrays.lift import ArrayProgram, lift_program
-from derive.calculus.again import PRODUCTS, restated
+from derive.calculus.again import PRODUCTS, Restated, restated
 from derive.calculus.chain_rule import Chains, chains
-from derive.calculus.curvature import COPY, GAUSS_NEWTON, JACOBIAN, cut, tangents
+from derive.calculus.curvature import COPY, GAUSS_NEWTON, JACOBIAN, Cut, cut, tangents, turned
+from derive.calculus.diagonal import DIAGONAL, diagonal
 from derive.calculus.forward import ForwardPass
 from derive.calculus.parts import with_parts
 from derive.calculus.per_sample import PER_SAMPLE, per_sample
@@ -36,7 +38,8 @@ from derive.paper.page_of import page_for
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.statement.specification import Learning, Specification
-from derive.text.errors import StatementError
+from derive.text.errors import LinearError, StatementError
+from derive.text.user_text import listed
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +47,8 @@ class Derived:
     """The results of all stages of a derivation.
 
     ``specification`` is a ``Network``, or how to learn what a statement or a forward pass states. For a derivation of
-    second or third order, ``first`` is the derivation whose equations were derived again, ``product`` what they give.
+    second or third order, ``first`` is the derivation whose equations were derived again, ``product`` what they give,
+    and ``at`` has the names of tensors at which the author has cut them.
     """
 
     specification: Specification
@@ -55,6 +59,7 @@ class Derived:
     program: ArrayProgram
     first: Self | None = None
     product: str = ""
+    at: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         shown = self.network or self.specification.name
@@ -163,20 +168,43 @@ class Derived:
         """Derive Jᵀ H J v, the product of the Gauss-Newton matrix and a vector, from J v.
 
         J has the derivatives of the predictions, or of the tensors with the names ``at``, H the second derivatives of
-        the error with respect to them. Raises StatementError for a name that is none of such a tensor.
+        the error with respect to them. Raises StatementError for a name that is none of such a tensor, and if the
+        matrix is 0 because the error is linear in them.
         """
-        parts = cut(self.forward, self.chains, at)
-        of_outputs = type(self).of_pass(parts.of_outputs, self._plain)
-        found = restated(of_outputs.program, of_outputs.forward, inputs=True)
+        parts, found, _ = self._of_outputs(at)
         known = {e.target.name for e in parts.before}
         after = (e for e in found.equations if e.target.name not in known and e.note != COPY)
         whole = replace(found, equations=(*parts.before, *after), forward=self.forward)
-        return self._then(whole.along(), GAUSS_NEWTON)
+        return self._then(whole.along(), GAUSS_NEWTON, at)
+
+    def gauss_newton_diagonal(self, at: Collection[str] = ()) -> Self:
+        """Derive the diagonal of that matrix, by the equations of a forward pass.
+
+        Its backward pass is the trace of the part of each sample. Raises StatementError also if samples are coupled.
+        """
+        parts, found, curved = self._of_outputs(at)
+        backward = type(self).of_pass(turned(parts, self.chains), self._plain)
+        return self._then(diagonal(parts, backward.program, found, curved), DIAGONAL, at)
+
+    def _of_outputs(self, at: Collection[str]) -> tuple[Cut, Restated, Chains]:
+        """The cut at the outputs, the derivatives of the error with respect to them, and their local derivatives."""
+        parts = cut(self.forward, self.chains, at)
+        derived = type(self).of_pass(parts.of_outputs, self._plain)
+        found = restated(derived.program, derived.forward, inputs=True)
+        try:
+            curved = chains(replace(found.along(), sought=derived.forward.sought).refreshed())
+        except LinearError as problem:
+            error, outputs = self.forward.error.target.name, listed(t.name for t in parts.outputs)
+            raise LinearError(
+                f"the Gauss-Newton matrix is 0: {error} has no second derivatives with respect to {outputs} other than "
+                "0; cut the equations before, with at=[...]"
+            ) from problem
+        return parts, found, curved
 
     def jacobian(self, at: Collection[str] = ()) -> Self:
         """Derive J v by equations of a forward pass, and Jᵀ u by its backward pass, with J as in ``gauss_newton``."""
         outputs = cut(self.forward, self.chains, at).outputs
-        return self._then(tangents(self.forward, self.chains, outputs), JACOBIAN)
+        return self._then(tangents(self.forward, self.chains, outputs), JACOBIAN, at)
 
     def per_sample(self) -> Self:
         """Derive the gradients of single samples and their norms, by the equations of a forward pass.
@@ -185,16 +213,30 @@ class Derived:
         """
         return self._then(per_sample(self.program, self.forward), PER_SAMPLE)
 
-    def beside(self) -> tuple[Self, ...]:
-        """What is derived beside the product of the Hessian and a vector; gradients of samples that are not coupled."""
-        try:
-            return self.jacobian(), self.gauss_newton(), self.per_sample()
-        except StatementError:  # samples are coupled
-            return self.jacobian(), self.gauss_newton()
+    def of(self, origin: Self) -> Self:
+        """What this is of its derivation of the gradients, of another one: the same in a network of other widths.
 
-    def _then(self, forward: ForwardPass, product: str) -> Self:
+        It has tensors of the same names.
+        """
+        if self.first is None:
+            return origin
+        first = self.first.of(origin)
+        cuts = {GAUSS_NEWTON: first.gauss_newton, DIAGONAL: first.gauss_newton_diagonal, JACOBIAN: first.jacobian}
+        if self.product in cuts:
+            return cuts[self.product](self.at)
+        return first.per_sample() if self.product == PER_SAMPLE else first.again()
+
+    def beside(self) -> tuple[Self, ...]:
+        """What is derived beside the product of the Hessian and a vector, as far as there is such a thing."""
+        found = [self.jacobian()]
+        for derived in (self.gauss_newton, self.gauss_newton_diagonal, self.per_sample):
+            with suppress(StatementError):  # the error is linear in the outputs, or samples are coupled
+                found.append(derived())
+        return tuple(found)
+
+    def _then(self, forward: ForwardPass, product: str, at: Collection[str] = ()) -> Self:
         """Derive a forward pass that was made of this derivation."""
-        return replace(type(self).of_pass(forward, self._plain), first=self, product=product)
+        return replace(type(self).of_pass(forward, self._plain), first=self, product=product, at=tuple(at))
 
     @property
     def _plain(self) -> Learning:

@@ -29,7 +29,7 @@ from derive.calculus.recurrence import recurrences
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record
-from derive.text.errors import StatementError
+from derive.text.errors import LinearError, StatementError
 from derive.text.user_text import listed
 
 
@@ -311,7 +311,7 @@ def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDer
         return  # some second derivatives are 0
     if forward.upstream and forward.order > 1:
         error = forward.error.target.error
-        raise StatementError(
+        raise LinearError(
             f"the gradients of {error} do not depend on the parameters, as those of an error that is linear in them: "
             f"all derivatives of order {forward.order} are 0 where they exist"
         )

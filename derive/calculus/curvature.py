@@ -37,7 +37,8 @@ COPY = "copy"
 class Cut:
     """The equations of a forward pass before and after its ``outputs``.
 
-    ``learned`` are the parameters that equations after the outputs read, such as those of a penalty.
+    ``learned`` are the parameters that equations after the outputs read, such as those of a penalty, ``held`` those
+    that they take for constants.
     """
 
     forward: ForwardPass
@@ -45,6 +46,7 @@ class Cut:
     before: tuple[Equation, ...]
     after: tuple[Equation, ...]
     learned: tuple[Tensor, ...]
+    held: tuple[Tensor, ...] = ()
 
     @property
     def of_outputs(self) -> ForwardPass:
@@ -58,7 +60,7 @@ class Cut:
         return replace(
             forward,
             equations=(Equation(copied, indices, given[0][indices], COPY), *self.after),
-            inputs=(*forward.inputs, *given),
+            inputs=(*forward.inputs, *(replace(t, role=Role.INPUT.value, layer=None) for t in self.held), *given),
             parameters=self.learned,
             promises=tuple(p for p in forward.promises if p.tensor in (*forward.inputs, *self.learned)),
             outputs=(copied.name,),
@@ -75,7 +77,14 @@ def cut(forward: ForwardPass, chains: Chains, at: Collection[str] = ()) -> Cut:
     that depend on parameters and are read on both sides are outputs, too. Raises StatementError for a name that
     is none of a tensor that depends on parameters.
     """
-    names = dict.fromkeys(at or (_linear(t, forward, chains) for t in forward.predictions))
+    reading = {edge.wrt.name for edges in chains.edges.values() for edge in edges}
+    predicted = [t for t in forward.predictions if t.name in reading and t.name in chains.edges]
+    last = [
+        e.target
+        for e in forward.equations
+        if e.target in {edge.wrt for edge in chains.edges[forward.error.target.name]}
+    ]
+    names = dict.fromkeys(at or (_linear(t, forward, chains) for t in predicted or last))
     computed = {e.target.name: e for e in forward.equations[:-1]}
     unknown = [name for name in names if name not in computed or name not in chains.edges]
     if unknown:
@@ -83,15 +92,18 @@ def cut(forward: ForwardPass, chains: Chains, at: Collection[str] = ()) -> Cut:
             f"{unknown[0]} is no tensor between the parameters and the error: cut the equations at some of "
             f"{listed(name for name in computed if name in chains.edges)}"
         )
-    before = _needed(forward, names)
-    needed = {e.target.name for e in before}
-    after = tuple(e for e in forward.equations if e.target.name not in needed)
+    before = needed(forward.equations, names)
+    known = {e.target.name for e in before}
+    after = tuple(e for e in needed(forward.equations, [forward.error.target.name]) if e.target.name not in known)
     read = {name for e in after for name in symbols_read(e.expression)}
     names |= dict.fromkeys(e.target.name for e in before if e.target.name in read and e.target.name in chains.edges)
     outputs = tuple(e.target for e in before if e.target.name in names)
     kept = tuple(e for e in before if e.target.name in read and e.target.name not in names)
-    learned = tuple(t for t in forward.parameters if t.name in read)
-    return Cut(forward, outputs, before, (*kept, *after), learned)
+    after = (*kept, *after)
+    moving = {edge.wrt.name for e in after for edge in chains.edges.get(e.target.name, ())}
+    beside = [t for t in forward.parameters if t.name in {n for e in after for n in symbols_read(e.expression)}]
+    learned, held = (tuple(t for t in beside if (t.name in moving) == flag) for flag in (True, False))
+    return Cut(forward, outputs, before, after, learned, held)
 
 
 def _linear(prediction: Tensor, forward: ForwardPass, chains: Chains) -> str:
@@ -107,34 +119,21 @@ def tangents(forward: ForwardPass, chains: Chains, wanted: Iterable[Tensor]) -> 
 
     Its outputs are the derivatives of the ``wanted`` tensors, J v; its backward pass is Jᵀ u with respect to v.
     """
-    taken, letter, leads = {*forward.tensors, *forward.constants}, DIRECTIONS[0], dict[str, Tensor]()
-    for parameter in forward.parameters:
-        name = free(f"{letter}_{parameter.name}", taken)
-        taken.add(name)
-        leads[parameter.name] = replace(parameter, name=name, role=Role.INPUT.value, layer=None, about=parameter)
-    ends = [*wanted]
-    way = [e for e in _needed(forward, [t.name for t in ends]) if e.target.name in chains.edges]
-    for equation in way:
-        name = free(f"{equation.target.name}_{letter}", taken)
-        taken.add(name)
-        leads[equation.target.name] = Tensor(name, Role.PLAIN.value, equation.target.axes)
-    ranges = {**forward.ranges, **{t.name: t.axes for t in leads.values()}}
-    found = [_tangent(e, chains, leads, ranges, forward) for e in way]
+    taken, letter = {*forward.tensors, *forward.constants}, DIRECTIONS[0]
+    ends, moving = [*wanted], ways(chains, wanted)
+    leads = {
+        p.name: replace(p, name=_new(f"{letter}_{p.name}", taken), role=Role.INPUT.value, layer=None, about=p)
+        for p in forward.parameters
+        if p.name in moving
+    }
+    directions = (*leads.values(),)
+    found, leads = tangent_equations(forward, chains, leads, [t.name for t in ends], taken)
     names, ends = [t.name for t in ends], [leads[t.name] for t in ends]
     given = tuple(replace(t, role=Role.INPUT.value, layer=None) for t in forward.parameters)
-    directions = tuple(leads[t.name] for t in forward.parameters)
-    slopes = tuple(
-        Tensor(free(f"u_{name}", taken), Role.TARGET.value, t.axes, about=t)
-        for name, t in zip(names, ends, strict=True)
-    )
-    terms = []
-    for slope, end in zip(slopes, ends, strict=True):
-        indices = forward.supply.several(end.axes)
-        terms.append(total(slope[indices] * end[indices], *indices) if indices else slope[()] * end[()])
-    error = Equation(Tensor(free("S", taken), Role.ERROR.value), (), Add(*terms), "error")
+    slopes, error = weighed(forward, dict(zip(names, ends, strict=True)), taken)
     own = [replace(t, role=Role.INPUT.value) for t in forward.inputs]
     data = {t.name: t for t in (*own, *given)}
-    kept = _needed(forward, [*names, *(name for e in found for name in symbols_read(e.expression))])
+    kept = needed(forward.equations, [*names, *(name for e in found for name in symbols_read(e.expression))])
     read = {name for e in (*kept, *found) for name in symbols_read(e.expression)}
     return replace(
         forward,
@@ -149,16 +148,89 @@ def tangents(forward: ForwardPass, chains: Chains, wanted: Iterable[Tensor]) -> 
     )
 
 
-def _needed(forward: ForwardPass, names: Iterable[str]) -> tuple[Equation, ...]:
-    """The equations that tensors with these names are computed by, in order."""
-    computed = {e.target.name: e for e in forward.equations}
-    needed, waiting = set[str](), [*names]
+def turned(parts: Cut, chains: Chains) -> ForwardPass:
+    """The forward pass whose error is Σ u ⊙ q, with given numbers u, one for each entry of the outputs q.
+
+    Its parameters are those that the outputs depend on, and its backward pass is Jᵀ u.
+    """
+    forward, names = parts.forward, [t.name for t in parts.outputs]
+    moving, read = ways(chains, parts.outputs), {n for e in parts.before for n in symbols_read(e.expression)}
+    slopes, error = weighed(
+        forward, dict(zip(names, parts.outputs, strict=True)), {*forward.tensors, *forward.constants}
+    )
+    data = {t.name: replace(t, role=Role.INPUT.value) for t in forward.inputs if t.name in read}
+    return replace(
+        forward,
+        equations=(*parts.before, error),
+        inputs=(*data.values(), *slopes),
+        parameters=tuple(t for t in forward.parameters if t.name in moving),
+        promises=tuple(
+            replace(p, tensor=data.get(p.tensor.name, p.tensor)) for p in forward.promises if p.tensor.name in read
+        ),
+        outputs=tuple(names),
+        starts={},
+        running=(),
+        sought=(),
+    )
+
+
+def tangent_equations(
+    forward: ForwardPass, chains: Chains, leads: Mapping[str, Tensor], names: Collection[str], taken: set[str]
+) -> tuple[list[Equation], dict[str, Tensor]]:
+    """The equations of the derivatives of tensors with these names along directions.
+
+    ``leads`` are the directions, by the names of what moves along them; returned with them are the derivatives. Their
+    names are added to ``taken``.
+    """
+    found, way = {**leads}, [e for e in needed(forward.equations, names) if e.target.name in chains.edges]
+    for target in (e.target for e in way):
+        found[target.name] = Tensor(_new(f"{target.name}_{DIRECTIONS[0]}", taken), Role.PLAIN.value, target.axes)
+    ranges = {**forward.ranges, **{t.name: t.axes for t in found.values()}}
+    return [_tangent(e, chains, found, ranges, forward) for e in way], found
+
+
+def ways(chains: Chains, ends: Iterable[Tensor]) -> set[str]:
+    """The names of the tensors from which a chain leads to one of the ``ends``, and of these."""
+    found, waiting = set[str](), [t.name for t in ends]
     while waiting:
         name = waiting.pop()
-        if name in computed and name not in needed:
-            needed.add(name)
+        if name not in found:
+            found.add(name)
+            waiting += [edge.wrt.name for edge in chains.edges.get(name, ())]
+    return found
+
+
+def weighed(forward: ForwardPass, ends: Mapping[str, Tensor], taken: set[str]) -> tuple[tuple[Tensor, ...], Equation]:
+    """Given numbers u, one for each entry of the ``ends``, and the sum of these entries times them.
+
+    The ``ends`` are by the names after which the numbers are called.
+    """
+    slopes, terms = list[Tensor](), list[Expr]()
+    for name, end in ends.items():
+        slope, indices = Tensor(_new(f"u_{name}", taken), Role.TARGET.value, end.axes, about=end), forward.supply
+        slopes.append(slope)
+        at = indices.several(end.axes)
+        terms.append(total(slope[at] * end[at], *at) if at else slope[()] * end[()])
+    return tuple(slopes), Equation(Tensor(_new("S", taken), Role.ERROR.value), (), Add(*terms), "error")
+
+
+def _new(name: str, taken: set[str]) -> str:
+    """The name, with underscores if it is taken, which it then is."""
+    found = free(name, taken)
+    taken.add(found)
+    return found
+
+
+def needed(equations: Iterable[Equation], names: Iterable[str]) -> tuple[Equation, ...]:
+    """The equations that tensors with these names are computed by, in order."""
+    computed = {e.target.name: e for e in equations}
+    found, waiting = set[str](), [*names]
+    while waiting:
+        name = waiting.pop()
+        if name in computed and name not in found:
+            found.add(name)
             waiting += symbols_read(computed[name].expression)
-    return tuple(e for e in forward.equations if e.target.name in needed)
+    return tuple(e for name, e in computed.items() if name in found)
 
 
 def _tangent(

@@ -15,8 +15,8 @@ from derive.text.errors import StatementError
 
 #: What is found.
 PER_SAMPLE = "inner_products"
-#: The notes of the equations of gradients of single samples, and of their squared norms.
-EACH, NORM = "gradient of each sample", "squared norm"
+#: The notes of the equations of gradients of single samples, of their squared norms, and of their sums with weights.
+EACH, NORM, WEIGHED = "gradient of each sample", "squared norm", "weighted sum of gradients"
 
 
 def per_sample(program: Program, forward: ForwardPass) -> ForwardPass:
@@ -41,14 +41,14 @@ def per_sample(program: Program, forward: ForwardPass) -> ForwardPass:
         value = Add(*(_of_sample(t, sample, gradient.name) for t in Add.make_args(equation.expression)))
         if value == 0:
             raise StatementError(f"{gradient.name} reads no sample: there are no gradients of single samples")
-        name = free(f"{gradient.name}_each", taken)
+        name = free(f"g_{gradient.owner.name}", taken)
         one = Tensor(name, Role.PLAIN.value, (*gradient.axes, SAMPLE_AXIS))
         indices = (*equation.indices, sample)
         each.append(Equation(one, indices, SAMPLES * value, EACH))
         over = equation.indices
         norms.append(total(one[indices] ** 2, *over) if over else one[indices] ** 2)
-        mean = Tensor(free(f"{gradient.name}_{weight.name}", taken), Role.PLAIN.value, gradient.axes)
-        sums.append(Equation(mean, over, total(weight[(sample,)] * one[indices], sample)))
+        mean = Tensor(free(f"g_{weight.name}_{gradient.owner.name}", taken), Role.PLAIN.value, gradient.axes)
+        sums.append(Equation(mean, over, total(weight[(sample,)] * one[indices], sample), WEIGHED))
         slope = Tensor(free(f"v_{gradient.owner.name}", taken), Role.TARGET.value, gradient.axes, about=mean)
         slopes.append(slope)
         terms.append(total(slope[over] * mean[over], *over) if over else slope[()] * mean[()])

@@ -12,6 +12,7 @@ from sympy import Integer
 from derive.calculus.again import PRODUCTS
 from derive.calculus.cost import size
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
+from derive.calculus.diagonal import DIAGONAL
 from derive.calculus.per_sample import PER_SAMPLE
 from derive.document.blocks import Block, Display, Document, Part, boxes_in, say
 from derive.document.view import View
@@ -33,6 +34,7 @@ _PRODUCTS = {
     GAUSS_NEWTON: "The product of the Gauss-Newton matrix and a vector",
     JACOBIAN: "Products with the Jacobian",
     PER_SAMPLE: "The gradients of single samples",
+    DIAGONAL: "The diagonal of the Gauss-Newton matrix",
 }
 
 

@@ -290,12 +290,16 @@ class _Table:
         if tensor.about is not None and tensor.is_data and not tensor.about.error:
             letter, about = self.set_.letter(LETTERS[DIRECTIONS[0]]), tensor.about
             own = found.get(about.name) or self._of_another(about)
-            return Sign(letter, letter, letter, own.number, own.batch)
+            return Sign(letter, letter, letter, own.number, self._with_label(own))
         gradient = tensor.about if tensor.about is not None and tensor.is_data else tensor
         letters = DIRECTIONS if tensor.is_data else GRADIENTS
         letter = self.set_.letter(LETTERS[letters[self._order(gradient.error)]])
         own = found[gradient.owner.name]
-        return Sign(letter, letter, letter, own.number, own.batch)
+        return Sign(letter, letter, letter, own.number, self._with_label(own))
+
+    def _with_label(self, own: Sign) -> Box:
+        """The letter of a tensor with its label, as the subscript of another."""
+        return own.batch if own.label is None else self.set_.script(own.batch, own.label, None)
 
     def _order(self, error: str) -> int:
         """The number of errors from which the error of this name is derived."""
@@ -419,5 +423,5 @@ def _width(letters: frozenset[str]) -> Letter:
 
 def _numbers_of_the_step(program: Program) -> frozenset[str]:
     """The constants of the step or of a penalty, which have letters of their own in a network."""
-    read = [s for s in program.statements if s.stage == "update" or s.target.role == Role.PENALTY]
+    read = [s for s in program.statements if s.stage == "update" or s.equation.note == Role.PENALTY]
     return frozenset(name for s in read for name in symbols_read(s.equation.expression))

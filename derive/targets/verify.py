@@ -11,12 +11,15 @@ from typing import Any, cast
 
 import numpy as np
 
+from derive.calculus.diagonal import DIAGONAL
 from derive.calculus.program import Program
 from derive.paper.notation import Notation
 from derive.record import record
 from derive.targets.compare import Compared, cases, compared, further_points
 from derive.targets.compare_functions import TOLERANCE as FUNCTION_TOLERANCE
 from derive.targets.compare_functions import digits_lost, worst_function
+from derive.targets.diagonal_check import TOLERANCE as DIAGONAL_TOLERANCE
+from derive.targets.diagonal_check import diagonal_off
 from derive.targets.grouped import Grouped, Some
 from derive.targets.inputs import WithInputs
 from derive.targets.named import example
@@ -72,7 +75,9 @@ class GradientReport:
     a kink lies within the step. ``renderings`` is the difference between the two renderings of a step, NaN if the
     second one fails with the message ``broken``. ``tensors`` is the comparison with the interpreter (None without
     equations). ``function`` is the elementwise function with the largest error, and that error; ``lost`` says where
-    functions lose digits that no form keeps. ``finite`` is false if no random numbers with a finite error were found.
+    functions lose digits that no form keeps. ``diagonal`` is the difference of the diagonal of the Gauss-Newton matrix
+    from the complex step, if that is what is computed. ``finite`` is false if no random numbers with a finite error
+    were found.
     """
 
     parameters: dict[str, tuple[float, float]]
@@ -90,6 +95,7 @@ class GradientReport:
     lost: tuple[str, ...] = ()
     broken: str = ""
     finite: bool = True
+    diagonal: float | None = None
 
     def require(self) -> None:
         """Raise StatementError or ModuleError if the check has not passed.
@@ -137,6 +143,8 @@ class GradientReport:
         if not self.renderings <= RENDERINGS_TOLERANCE:
             failed = f" ({self.broken})" if self.broken else ""
             wrong.append(f"the two renderings of a step differ by {self.renderings:.1e}{failed}")
+        if self.diagonal is not None and not self.diagonal <= DIAGONAL_TOLERANCE:
+            wrong.append(f"the diagonal is off by {self.diagonal:.1e} from the complex step")
         return tuple(wrong)
 
     @property
@@ -247,6 +255,8 @@ def check_rendered(rendered: Rendered, program: Program, notation: Notation) -> 
     try:
         report = check_gradients(module, _entries(module))
         found = compare_named(report, module, rendered, program, notation)
+        if rendered.function == DIAGONAL:
+            found = replace(found, diagonal=_of_diagonal(rendered, module, program, notation))
         return replace(found, renderings=_of_layer(rendered, module)) if program.upstream else found
     except Exception as problem:
         raise _failed(rendered.linked, problem) from problem
@@ -263,6 +273,12 @@ def _of_layer(rendered: Rendered, module: Any) -> float:
     layer.forward(parameters, *data[: len(module.NETWORK.data.inputs)], values)
     found = getattr(layer, rendered.function)(parameters, *data, values)
     return max(float(np.max(np.abs(found[n] - e)) / max(np.max(np.abs(e)), 1e-290)) for n, e in expected.items())
+
+
+def _of_diagonal(rendered: Rendered, module: Any, program: Program, notation: Notation) -> float:
+    """The difference of the diagonal of the Gauss-Newton matrix from the complex step."""
+    _, *drawn = draw_example(module.NETWORK, SAMPLES, SEED)
+    return diagonal_off(loaded(rendered.layer), program, code_names(program, notation).tensors, drawn, SEED)
 
 
 def compare_named(

@@ -11,6 +11,10 @@ class StatementError(ValueError):
     """A forward pass that cannot be differentiated."""
 
 
+class LinearError(StatementError):
+    """An error whose gradients do not depend on what it is differentiated with respect to."""
+
+
 class ModuleError(RuntimeError):
     """A generated module that does not run or fails its check."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from derive.calculus.evaluate import FLOATS, interpret
 from derive.catalogue.losses import LOSSES
 from derive.command.main import main
 from derive.paper.notation import NOTATIONS
+from derive.paper.text import text
 from derive.text.errors import SpecError, StatementError
 
 STAGES = ("forward", "error", "factor", "gradient")
@@ -310,7 +313,7 @@ def test_directions_that_do_not_fit(classifier: Any) -> None:
         trainer.third_product(V, V, X, Y)
 
 
-def test_the_gauss_newton_product_with_an_explicit_jacobian(classifier: Any) -> None:
+def test_the_gauss_newton_product_with_an_explicit_jacobian(classifier: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a softmax with the cross-entropy, before the softmax: the second derivatives there are diag(p) - p pᵀ."""
     _, trainer, X, Y = classifier
     learned = trainer.parameters
@@ -328,6 +331,11 @@ def test_the_gauss_newton_product_with_an_explicit_jacobian(classifier: Any) -> 
     penalty = trainer.flat({n: np.full(v.shape, 0.1 * (n[0] == "W")) for n, v in learned.items()})
     assert off(found, jacobian.T @ middle @ jacobian + np.diag(penalty)) < 1e-12
     assert np.linalg.eigvalsh(found)[0] > -1e-14
+    assert off(trainer.flat(trainer.gauss_newton_diagonal(X, Y)), np.diag(found)) < 1e-13
+    assert trainer.gauss_newton_traces(X, Y).sum() == pytest.approx(np.trace(found) - penalty.sum(), rel=1e-13)
+    monkeypatch.setattr(
+        trainer, "products", {n: m for n, m in trainer.products.items() if n != "gauss_newton_diagonal"}
+    )
     assert off(trainer.flat(trainer.gauss_newton_diagonal(X, Y)), np.diag(found)) < 1e-13
     estimate = trainer.flat(trainer.gauss_newton_diagonal(X, Y, draws=400, seed=1))
     assert off(estimate, np.diag(found)) < 0.2
@@ -369,14 +377,96 @@ def test_both_orders_of_multiplying_the_chain() -> None:
 @pytest.mark.sampled(5)
 def test_what_is_beside_the_hessian_is_checked(name: str) -> None:
     derivations = derive(MODELS[name]().statement).beside()
-    assert [d.product for d in derivations] == ["jacobian_product", "gauss_newton_product", "inner_products"]
-    assert all(d.check().passed for d in derivations)
+    products = ["jacobian_product", "gauss_newton_product", "gauss_newton_diagonal", "inner_products"]
+    assert [d.product for d in derivations] == products
+    assert all(d.check().passed for d in derivations if name != "lstm" or d.product != "gauss_newton_diagonal")
+
+
+@pytest.mark.parametrize("name", ["temperature", "gaussian_heads", "layer_norm", "max_pooling", "elman"])
+@pytest.mark.sampled(5)
+def test_the_diagonal_of_models_is_checked(name: str) -> None:
+    """Parameters that the error reads beside the outputs, several outputs, a recurrence."""
+    report = derive(MODELS[name]().statement).gauss_newton_diagonal().check()
+    assert report.passed and report.diagonal is not None and report.diagonal < 1e-13
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
+def test_the_diagonal_of_every_model_is_checked(name: str) -> None:
+    derivation = derive(MODELS[name]().statement)
+    try:
+        found = derivation.gauss_newton_diagonal()
+    except StatementError as problem:
+        assert re.search("samples|the Gauss-Newton matrix is 0", str(problem))
+    else:
+        assert found.check().passed
+
+
+def test_a_wrong_diagonal_is_reported() -> None:
+    report = derive(Network((2, 2))).gauss_newton_diagonal().check()
+    assert report.passed
+    wrong = replace(report, diagonal=1e-3)
+    assert not wrong.passed and wrong.faults == ("the diagonal is off by 1.0e-03 from the complex step",)
+
+
+def test_the_diagonal_in_equations() -> None:
+    """The entries of a layer share what they have in common, and a penalty is a term."""
+    network = Network((2, 3, 3), ("tanh", "softmax"), "cross_entropy", l2=0.1)
+    derivation = derive(network).gauss_newton_diagonal()
+    said = {s.target.name: str(text_of(derivation, s)) for s in derivation.program.stage("forward")}
+    assert said["Q_z2"] == "1/m (1 − ŷ) ⊙ ŷ"
+    assert said["D_b2"] == "Q⁽²⁾_z cᵀ" and said["D_W2"].endswith("+ λ")
+    assert [n for n in said if n[0] in "JHQ"] == ["J_z1", "Q_z1", "Q_z2"]
+
+
+def text_of(derivation: Derivation, statement: Any) -> str:
+    return text(derivation.page.array(statement.form))
+
+
+def test_an_error_that_is_linear_in_the_outputs_has_no_gauss_newton_matrix() -> None:
+    derivation = derive(Network((2, 3, 1), activation="identity", loss="mae"))
+    for found in (derivation.gauss_newton, derivation.gauss_newton_diagonal):
+        with pytest.raises(StatementError, match="the Gauss-Newton matrix is 0: E has no second derivatives with"):
+            found()
+    assert [d.product for d in derivation.beside()] == ["jacobian_product", "inner_products"]
+
+
+def test_parameters_that_the_error_takes_for_constants(root: Path) -> None:
+    """The targets of Q-learning are computed by the network itself, and not differentiated."""
+    derivation = derive(Statement.from_file(root / "examples" / "q_learning.eq"))
+    assert [d.product for d in derivation.beside()][1:3] == ["gauss_newton_product", "gauss_newton_diagonal"]
+
+
+def test_a_large_network_is_checked_with_small_layers() -> None:
+    """It is cut at the tensors of the same names."""
+    derivation = derive(Network((300, 70, 5)))
+    report = derivation.gauss_newton(at=["a1"]).check()
+    assert report.layers == (5, 4, 3) and report.passed and "(with layers of 5-4-3 units)" in report.line()
+
+
+def test_the_strength_of_a_penalty_has_its_letter() -> None:
+    second = derive(Network((2, 2), l2=0.1), order=2)
+    assert any("λ" in text(second.page.array(s.form)) for s in second.program.stage("forward"))
+
+
+def test_gradients_of_data_with_numbers_have_different_signs() -> None:
+    """Where the parameters W1 and W2 are data, their numbers are labels."""
+    derivation = derive(Network((2, 2, 1), l2=0.1)).gauss_newton_diagonal()
+    signs = derivation.page.signs.of
+    assert len({text(signs[n].about) for n in ("dE_dW1", "dE_dW2")}) == 2
+
+
+def test_what_does_not_lead_to_the_error_is_cut_off() -> None:
+    """An energy is predicted beside the forces, which alone the error reads."""
+    assert derive(MODELS["forces"]().statement).gauss_newton().product == "gauss_newton_product"
 
 
 def test_coupled_samples_have_no_gradients_of_their_own() -> None:
     derivation = derive(MODELS["batch_norm"]().statement)
     with pytest.raises(StatementError, match="adds up samples: there are no gradients of single samples"):
         derivation.per_sample()
+    with pytest.raises(StatementError, match="coupled, so that there are no equations of the diagonal of the Gauss"):
+        derivation.gauss_newton_diagonal()
 
 
 def test_equations_are_cut_at_tensors_between_the_parameters_and_the_error() -> None:

@@ -41,12 +41,37 @@ def test_the_examples_do_what_is_said(session: Any) -> None:
     folder, names = session
     for file in re.findall(r"^\| `(\w+\.py)` \|", TEXT, re.MULTILINE):
         assert (folder / "nets" / "curved" / file).is_file()
-    errors, curvatures, trainer = names["errors"], names["curvatures"], names["trainer"]
-    assert errors[-1] < errors[0] / 10 and trainer.score(names["X"], names["labels"]) > 0.95
-    assert all(0 < c < 10 for c in curvatures)
-    assert names["influence"][0] < 0  # more weight of a sample makes its own error smaller
+    assert names["errors"][-1] == pytest.approx(float(told("Newton's method")[0]), abs=5e-3)
+    assert [*names["descents"]] == [0.1, 0.3, 1, 2]
+    for rate, found in names["descents"].items():
+        assert found == pytest.approx(float(told(f"(?:gradient descent, )?learning rate {rate}")[0]), abs=3e-2)
+    curvatures = [*map(float, told("largest curvature"))]
+    assert names["curvatures"] == pytest.approx(curvatures, abs=0.1)
+    assert all(1.9 < c < 2.3 for c in curvatures[1:])
+    assert set(names["shown"]) == {names["labels"][0]} == {8} and names["influence"][0] != 0
+    natural, (shown, steps) = names["natural"], re.findall(r"(0\.\d+)\. Gradient descent .*?needs\s(\d+)", TEXT)[0]
+    X, Y = names["X"], names["Y"]
+    reached = names["error"](natural.parameters, X.T, Y.T)
+    assert reached == pytest.approx(float(shown), abs=5e-3)
+    descent = names["Trainer"](seed=1).fit(X, Y, epochs=100, learning_rate=1, batch_size=None)
+    assert np.argmax(np.array(descent.history) < reached) == pytest.approx(int(steps), abs=3)
     assert np.linalg.eigvalsh(names["fisher"])[0] > -1e-12
     assert f"`{names['forward']} {names['backward']}`" in TEXT
+
+
+def told(row: str) -> list[str]:
+    """The numbers in a row of a table of the text."""
+    (found,) = re.findall(rf"^\| {row} \| (.*) \|$", TEXT, re.MULTILINE)
+    return [*found.split(" | ")]
+
+
+def test_a_gauss_newton_product_costs_two_gradients(session: Any) -> None:
+    first = session[1]["second"].first
+    jacobian, product = first.jacobian().program, first.gauss_newton().program
+    cost = multiplications(jacobian, "forward") + multiplications(product, "forward", "factor", "gradient")
+    gradient = multiplications(first.program, "forward", "factor", "gradient")
+    (m,) = gradient.free_symbols
+    assert f"{float((cost / gradient).subs(m, 500)):.1f} times" in TEXT
 
 
 def test_a_product_costs_about_two_gradients(session: Any) -> None:

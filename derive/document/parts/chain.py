@@ -35,7 +35,7 @@ from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxe
 from derive.document.chain_rows import ChainRows
 from derive.document.parts.forward import OUTSIDE
 from derive.document.through_steps import counted, folded, from_step_to_step
-from derive.document.view import LINE, View, bound_in
+from derive.document.view import LINE, View, bound_in, couples
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
 
@@ -48,13 +48,19 @@ LAYERS = 8
 def chain(view: View) -> Part:
     """Show the local derivatives, then the sum over the paths to one weight of each layer that is spelled out."""
     blocks: list[Block] = [] if view.brief else _locals(view)
-    words = "By the chain rule, the derivative of the loss with respect to a parameter is "
+    error, variable, it = Text(("the loss",)), Text(("a parameter",)), "it"
+    if view.derivation.first is not None:
+        error = Text((view.page.error(),))
+        sought = [view.page.symbol(t, whole=True) for t in view.single.sought]
+        variable, it = listed(sought) if sought else variable, "each of them" if len(sought) > 1 else it
+    words = "By the chain rule, the derivative of {} with respect to {} is "
     parameters = view.by_depth()
     if not view.coupled and view.counts_paths and all(count_chains(view.derivation.chains, p) == 1 for p in parameters):
-        blocks.append(say(words + "the product of the local derivatives along the path from it to the loss."))
+        words += "the product of the local derivatives along the path from {} to {}."
+        blocks.append(say(words, error, variable, it, error))
     else:
-        words += "a sum over the paths from it to the loss: each path contributes the product of its local derivatives."
-        blocks.append(say(words + "{}", _between_units(view)))
+        words += "a sum over the paths from {} to {}: each path contributes the product of its local derivatives.{}"
+        blocks.append(say(words, error, variable, it, error, _between_units(view)))
     if view.brief or view.coupled:
         shown = view.by_depth() if view.brief or view.exhaustive else _spelled(view)
         rows = ChainRows(view)
@@ -87,8 +93,12 @@ def _between_units(view: View) -> Text:
 
 def combines(view: View) -> Text:
     """Say why a path may lead between samples."""
-    assert view.combining is not None
-    symbol = view.batch_page.symbol(view.combining.target, whole=True)
+    passed = view.derivation.chains.edges
+    on_paths = (s for s in view.batch.stage("forward") if couples(s.equation) and s.target.name in passed)
+    found = next(on_paths, None if view.derivation.first else view.combining)
+    if found is None:
+        return Text(("The equations are those of a batch",))
+    symbol = view.batch_page.symbol(found.target, whole=True)
     return say("{} combines samples, so a path may lead from one sample to another", symbol)
 
 

@@ -6,6 +6,7 @@ from derive.calculus.cost import size
 from derive.document.blocks import Block, Part, say
 from derive.document.view import View
 from derive.paper.boxes import Box
+from derive.paper.characters import LETTERS
 
 
 def check(view: View) -> Part:
@@ -49,6 +50,13 @@ def check(view: View) -> Part:
             _power(view, report.below_central),
         )
     )
+    if report.diagonal is not None and not view.derivation.program.stopped:
+        words = (
+            "Entries of the diagonal were compared with the complex step, too: a tiny imaginary part of a parameter "
+        )
+        words += "gives the outputs a column of {} as imaginary parts, and the derivatives of {} {} times that column."
+        error = view.page.symbol(view.derivation.origin.forward.error.target)
+        blocks.append(say(words, view.set_.letter(LETTERS["J"]), error, view.set_.letter(LETTERS["H"])))
     if report.left_out:
         blocks.append(say("{}.", report.apart))
     return Part("check", "The check", tuple(blocks))

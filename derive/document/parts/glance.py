@@ -7,6 +7,7 @@ from sympy import Integer
 from derive.calculus.again import DIRECTIONS
 from derive.calculus.cost import size
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
+from derive.calculus.diagonal import DIAGONAL
 from derive.calculus.per_sample import PER_SAMPLE
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
@@ -24,16 +25,17 @@ WIDEST = 16.0
 
 def glance(view: View) -> Part:
     """The network in a sentence, in a drawing, and layer by layer."""
-    words = "{} There is {} parameter." if view.total == 1 else "{} There are {} parameters."
-    words = words if view.total else "{} It has no parameters."
-    count = [view.page.entry(view.total)] if view.total else []
+    total = sum((size(p) for p in view.derivation.origin.program.parameters), Integer(0)).expand()
+    words = "{} There is {} parameter." if total == 1 else "{} There are {} parameters."
+    words = words if total else "{} It has no parameters."
+    count = [view.page.entry(total)] if total else []
     blocks: list[Block] = [say(words, description(view), *count)]
     caption = "The network, from the inputs to the loss."
     if view.alone:
         caption = "The layer, from its inputs to a loss that is computed from its outputs."
     if view.order > 1:
         caption = "The network, its loss, its gradients, and the derivative of the loss along given directions."
-    if view.derivation.product in (JACOBIAN, PER_SAMPLE):
+    if view.derivation.product in (JACOBIAN, DIAGONAL, PER_SAMPLE):
         caption = "The equations, from the inputs to the outputs."
     if view.derivation.network is not None and view.derivation.network.bias != "none":
         caption += " The connections of a constant 1 are the biases."
@@ -48,7 +50,7 @@ def glance(view: View) -> Part:
 def given(view: View) -> list[Block]:
     """What is given and what is sought for the backward pass of a layer alone, or for derivatives of a higher order."""
     product = view.derivation.product
-    if product in (JACOBIAN, PER_SAMPLE):
+    if product in (JACOBIAN, DIAGONAL, PER_SAMPLE):
         return _by_outputs(view)
     if view.order > 1:
         return _along(view)
@@ -111,11 +113,29 @@ def _by_outputs(view: View) -> list[Block]:
         )
         words += "with respect to {}:"
         return [say(words, jacobian, ends, forward, v, u, backward, error, u, v), sought]
+    if view.derivation.product == DIAGONAL:
+        return _diagonal(view, ends)
     words = "The equations compute the gradients of single samples: their mean is the gradient of the loss. They keep "
     words += "the index of the sample. With a weight for each sample, {} are weighted sums. Given a direction for each "
     words += "parameter, we seek the derivatives with respect to the weights of {}, the sum of these times the "
     words += "directions. They are the inner products of the gradients and the directions:"
     return [say(words, ends, error), sought]
+
+
+def _diagonal(view: View, ends: Text) -> list[Block]:
+    """What the equations of the diagonal compute, and what its derivative with respect to the weights is."""
+    jacobian, hessian, v = view.set_.letter(LETTERS["J"]), view.set_.letter(LETTERS["H"]), view.letter("v")
+    turned = view.set_.script(jacobian, None, view.set_.letter(view.notation.transpose))
+    matrix = view.set_.join((turned, hessian, jacobian), "thin", PRODUCT)
+    weight = view.page.symbol(view.single.sought[0], whole=True)
+    words = "Let {} be the matrix of the derivatives of the outputs with respect to all parameters, and {} the second "
+    words += "derivatives of the loss with respect to the outputs. The equations compute {}, the diagonal of the "
+    words += "Gauss-Newton matrix {}. They need no loop over the parameters: the derivatives of the outputs keep the "
+    words += "index of the output."
+    trace = "With weights {} of the samples, we seek the derivative of {}, the sum of the diagonal times given numbers "
+    trace += "{}, with respect to them. Where {} is 1, it is the trace of the part of each sample:"
+    said = say(words, jacobian, hessian, ends, matrix)
+    return [said, say(trace, weight, view.page.error(), v, v), _sought(view)]
 
 
 def _sought(view: View) -> Display:

@@ -11,8 +11,11 @@ from sympy import Expr, Integer, Max, Min, erf, erfc, sign
 
 from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
+from derive.calculus.curvature import TANGENT
+from derive.calculus.diagonal import COLUMN, COMMON, ENTRIES, ROW
 from derive.calculus.functions import STOP, X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
+from derive.calculus.per_sample import EACH, NORM, WEIGHED
 from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.calculus.tangents import SLOPE
@@ -71,6 +74,17 @@ def _of_one_sample(view: View) -> Text:
     return next((say(", such as {} for {}", one, batch) for one, batch in pairs if one != batch), Text(()))
 
 
+#: Meaning of a tensor by the note of its equation, in what is derived of a derivation.
+_NOTED = {
+    TANGENT: "derivative along the directions",
+    EACH: "gradient of each sample",
+    NORM: "squared norm of the gradient of each sample",
+    WEIGHED: "sum of the gradients of the samples times their weights",
+    ROW: "derivatives of the outputs",
+    COLUMN: "second derivatives with respect to the outputs",
+    COMMON: "derivatives of the outputs, times the second derivatives, times these",
+    ENTRIES: "entries of the diagonal",
+}
 # Meaning of a tensor by role; the layer is added if there are several.
 _MEANING = {
     "input": "inputs",
@@ -186,10 +200,12 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
             "given: the derivative of {} with respect to {}", view.page.error(), page.symbol(tensor.about, whole=True)
         )
     if tensor.is_data and view.derivation.network is None:
-        given = {t.name: t.role for t in view.derivation.origin.forward.inputs}  # a target may be an input here
-        return say(
-            "{}{}{}", _MEANING[given.get(tensor.name, tensor.role)], _data(view, tensor), _stated_as(view, tensor)
-        )
+        origin = view.derivation.origin.forward  # a target or a parameter there may be an input here
+        if tensor.name in {p.name for p in origin.parameters}:
+            return say("parameters{}", _stated_as(view, tensor))
+        given = {t.name: _MEANING[t.role] for t in origin.inputs}
+        noun = given.get(tensor.name, "weights of the samples" if view.derivation.first else _MEANING[tensor.role])
+        return say("{}{}{}", noun, _data(view, tensor), _stated_as(view, tensor))
     if tensor.role == Role.PREDICTION:
         plain = _one_layer(view) or tensor.layer is None
         what = Text(()) if plain else say(", which are the activations{}", layer)
@@ -197,6 +213,8 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
     if any(s.equation.note == SLOPE and s.target == tensor for s in view.batch.stage("forward")):
         noun = "derivative in the equations"
+    notes = (s.equation.note for s in view.batch.stage("forward") if s.target == tensor)
+    noun = next((_NOTED[note] for note in notes if note in _NOTED), noun)
     if tensor.role == Role.BIAS and not view.is_added(tensor):
         noun = "parameters"  # a gain, say, which is multiplied and not added
     augmented = tensor.role == Role.WEIGHT and any(a.start == 0 for a in tensor.axes)

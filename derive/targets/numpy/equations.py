@@ -12,6 +12,7 @@ from derive.arrays.kept import with_kept_values
 from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
+from derive.calculus.diagonal import DIAGONAL
 from derive.calculus.index import SAMPLE_AXIS, Tensor
 from derive.calculus.per_sample import PER_SAMPLE
 from derive.calculus.promises import Promise
@@ -39,6 +40,7 @@ TITLES = {
     GAUSS_NEWTON: "The product of the Gauss-Newton matrix and a vector",
     JACOBIAN: "Products with the Jacobian, forward and backward",
     PER_SAMPLE: "The gradients of single samples",
+    DIAGONAL: "The diagonal of the Gauss-Newton matrix",
 }
 #: The docstrings of the functions of what is derived without a step.
 ALONE = {
@@ -73,6 +75,13 @@ ALONE = {
         "",
         "They are the derivatives with respect to the weights of the samples. It is called",
         "after `forward` has filled `values`.",
+        '"""',
+    ),
+    DIAGONAL: (
+        '"""Return the traces of the parts of the Gauss-Newton matrix of single samples.',
+        "",
+        "They are the derivatives with respect to the weights of the samples, of directions",
+        "times the diagonal. It is called after `forward` has filled `values`.",
         '"""',
     ),
     "third_product": (
@@ -189,6 +198,9 @@ def _alone_given(statements: Statements, function: str) -> Lines:
     if function == JACOBIAN:
         outputs = [(name.removeprefix("u_"), quoted(code)) for name, code in ends.items()]
         return folded((f"GIVEN = {_tuple(given)}", f"OUTPUTS = {dict_code(outputs)}"), "")
+    if function == DIAGONAL:
+        entries = [(name.removeprefix("v_"), quoted(code)) for name, code in ends.items()]
+        return folded((f"GIVEN = {_tuple(given)}", f"OUTPUTS = {dict_code(entries)}"), "")
     if function == PER_SAMPLE:
         *_, norm = (name for name in program.outputs if program.tensors[name].axes == (SAMPLE_AXIS,))
         outputs = [

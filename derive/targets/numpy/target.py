@@ -28,6 +28,8 @@ from derive.text.errors import SecondRenderingError
 
 #: The largest number of parameters of which the tests beside a module check every entry.
 SMALL = 500
+#: The largest number of parameters of a network whose second derivatives are checked at its own size.
+LARGEST_AGAIN = 20_000
 
 
 @record
@@ -142,10 +144,12 @@ class NumPyTarget:
     @cached_property
     def report(self) -> GradientReport:
         """The report of the check, also if the second rendering of the steps cannot be made."""
-        network = self.derived.network
-        if network is not None and self.derived.parameter_count > LARGEST:
+        origin = self.derived.origin
+        network = origin.network
+        if network is not None and origin.parameter_count > (LARGEST if self.derived is origin else LARGEST_AGAIN):
             small = replace(network, layers=small_layers(network.layers))
-            return replace(NumPyTarget(Derived.of_network(small)).report, layers=small.layers)
+            found = self.derived.of(Derived.of_network(small))
+            return replace(NumPyTarget(found).report, layers=small.layers)
         if axes := shorter_axes(self.derived.program):
             forward = self.derived.forward
             short = Shorter(axes, forward.tensors).forward(forward)

@@ -20,6 +20,7 @@ from derive.targets.numpy.runtime.values import (
 
 #: The names of products that are computed from others, or have others beside them.
 GAUSS_NEWTON, PER_SAMPLE = "gauss_newton_product", "inner_products"
+DIAGONAL = "gauss_newton_diagonal"
 
 
 class CurvedTrainer(TrainerBase):
@@ -78,9 +79,16 @@ class CurvedTrainer(TrainerBase):
     ) -> Parameters:
         """Return the diagonal of G, as a dict of arrays like the parameters.
 
-        It takes a product for each parameter. With `draws` it is an estimate: the mean
-        of so many v * G v, where v has -1 and +1, drawn from `seed`.
+        If samples are coupled, it takes a product for each parameter. With `draws` it
+        is an estimate: the mean of so many v * G v, where v has -1 and +1, drawn from
+        `seed`.
         """
+        if draws is None and DIAGONAL in self.products:
+            values, module = self._each(X, Y, DIAGONAL), self.products[DIAGONAL]
+            return {
+                name: values[module.OUTPUTS[name]].reshape(value.shape)
+                for name, value in self.parameters.items()
+            }
         size = sum(value.size for value in self.parameters.values())
         count, generator = size, _generator(seed)
         if draws is not None:
@@ -121,9 +129,20 @@ class CurvedTrainer(TrainerBase):
         (found,) = product(self.parameters, *given, *direction, values).values()
         return np.ravel(found)
 
-    def _each(self, X: Any, Y: Any) -> dict[str, Any]:
-        """The tensors of the gradients of single samples; without a name, the data."""
-        module, network = self._module(PER_SAMPLE), self.network
+    def gauss_newton_traces(self, X: Any = None, Y: Any = None) -> Array:
+        """Return the trace of the part of G of each sample.
+
+        Their sum is the trace of G, without that of a penalty.
+        """
+        ones = [np.ones_like(value) for value in self.parameters.values()]
+        values = self._each(X, Y, DIAGONAL)
+        product, given = self._module(DIAGONAL).gauss_newton_diagonal, values.pop("")
+        (found,) = product(self.parameters, *given, *ones, values).values()
+        return np.ravel(found)
+
+    def _each(self, X: Any, Y: Any, name: str = PER_SAMPLE) -> dict[str, Any]:
+        """The tensors of a module with weights of samples; without a name, the data."""
+        module, network = self._module(name), self.network
         data, known = self._turned(X, Y), dict(self.parameters)
         known |= {d.name: a for d, a in zip(network.data.all, data, strict=True)}
         samples = network.data.samples(network.by_rows(self.parameters, X, Y))
