@@ -66,7 +66,7 @@ def entry(key: str, value: object) -> str:
     return entry_text(name, options, entries[name].options)
 
 
-def with_options(key: str, text: str) -> tuple[Any, dict[str, Fraction]]:
+def with_options(key: str, text: str) -> tuple[Any, dict[str, Any]]:
     """Return an entry of the key's catalogue, and the values of its options."""
     title = KEYS[key].catalogue
     name, options = parse_entry(key, title, text, catalogue(title))

@@ -376,10 +376,12 @@ def _check_mixing(network: Network) -> None:
 
 
 def _check_loss(network: Network) -> None:
-    """Refuse a loss whose predictions need a property that the outputs are not known to have."""
+    """Refuse a loss of another number of outputs, or that needs a property which they are not known to have."""
     from derive.catalogue.activations import ACTIVATIONS
-    from derive.catalogue.losses import LOSSES
+    from derive.catalogue.losses import LOSSES, loss
 
+    if not network.own_loss:
+        loss(network.loss).targets_for(network.widths[-1])
     stated = None if network.own_loss else LOSSES[base_name(network.loss)]
     if stated is None or not stated.needs:
         return

@@ -583,6 +583,12 @@ class StatementBuilder:
                 raise StatementError(
                     f"the loss {name} compares tensors with one axis besides the samples, not {tensor!r}"
                 )
+        wanted = chosen.per_target * target.axes[0].extent + chosen.beyond
+        if prediction.axes[0].extent != wanted and not chosen.is_plain:
+            raise StatementError(
+                f"the loss {name} needs {chosen.outputs_said}, {wanted} for {target.name}, but {prediction.name} has "
+                f"{prediction.axes[0].extent}"
+            )
         for promise in chosen.promises(self._promised(target)):
             self._promise(promise)
         found = chosen.equation(Tensor("E", Role.ERROR.value), target.tensor, prediction.tensor, self.supply)
