@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from fractions import Fraction
 from typing import Any
 
-from sympy import Abs, Add, Expr, Max, Piecewise, Rational, Symbol, cosh, exp, log, sqrt
+from sympy import Abs, Add, Expr, Piecewise, Rational, Symbol, cosh, exp, log, sqrt
 
 from derive.calculus.extremes import Largest, extreme
 from derive.calculus.functions import X, check_formula, elementwise
@@ -78,7 +78,7 @@ class Loss:
     ``phrase`` names the loss within a sentence. ``needs`` is the required property of the predictions (None: any
     numbers), and ``usual`` the activation with that property, if it is not the first of the catalogue. ``targets``
     is a key of ``TARGETS``; the derivation may use that targets of classes sum to 1. ``function`` is an elementwise
-    function of ``X``, written as a letter and passed to ``term`` as its third argument;
+    function of ``X``, written as a letter and passed to ``term`` or ``formula`` as the last argument;
     each of ``options`` is a symbol in it or in the term, and ``text`` is the name with the chosen values.
 
     A loss that mixes the outputs of a sample has no ``term`` but a ``formula`` of a ``Sample``; K is the number of
@@ -100,7 +100,7 @@ class Loss:
     usual: str = ""
     targets: str = "real"
     function: Expr | None = None
-    formula: Callable[[Sample], Expr] | None = None
+    formula: Callable[..., Expr] | None = None
     per_target: int = 1
     beyond: int = 0
     options: tuple[Option, ...] = ()
@@ -123,13 +123,13 @@ class Loss:
     def equation(self, error: Tensor, y: Tensor, y_hat: Tensor, supply: IndexSupply) -> Equation:
         """State the error in index form; ``y`` and ``y_hat`` are (targets, samples) and (outputs, samples)."""
         indices = supply.several(y.axes)
+        named = () if self.function is None else (self._named(self.function),)
         if self.formula is None:
             assert self.term is not None
-            named = () if self.function is None else (self._named(self.function),)
             value, summed = self.term(y[indices], y_hat[indices], *named), indices
         else:
             several = next((v for v in self.values.values() if isinstance(v, tuple)), ())
-            value, summed = self.formula(Sample(y, y_hat, indices[1], supply, several)), indices[1:]
+            value, summed = self.formula(Sample(y, y_hat, indices[1], supply, several), *named), indices[1:]
         numbers = {Symbol(o): v for o, v in self.values.items() if not isinstance(v, tuple)}
         scale = self.scale(SAMPLES, y.axes[0].extent)
         return Equation(error, (), scale * total(value.xreplace(numbers), *summed), "error")
@@ -237,13 +237,13 @@ def _poisson(y: Expr, y_hat: Expr) -> Expr:
     return y_hat - y * log(y_hat)
 
 
-def _pinball(s: Sample) -> Expr:
+def _pinball(s: Sample, function: Callable[[Expr], Expr]) -> Expr:
     """The outputs are those of all targets for the first quantile, then those for the second, and so on."""
     shares = s.several or (Symbol("tau"),)
 
     def term(k: Expr) -> Expr:
         missed = [s.y(k) - s.y_hat(k + number * s.count) for number in range(len(shares))]
-        return Add(*(tau * Max(0, d) + (1 - tau) * Max(0, -d) for tau, d in zip(shares, missed, strict=True)))
+        return Add(*(tau * function(d) + (1 - tau) * function(-d) for tau, d in zip(shares, missed, strict=True)))
 
     return s.sum(term) / len(shares)
 
@@ -265,9 +265,9 @@ def _normal(s: Sample) -> Expr:
     return s.sum(lambda k: s.y_hat(k + s.count) + ((s.y(k) - s.y_hat(k)) * exp(-s.y_hat(k + s.count))) ** 2 / 2)
 
 
-def _laplace(s: Sample) -> Expr:
+def _laplace(s: Sample, function: Callable[[Expr], Expr]) -> Expr:
     """The outputs are the medians of all targets, then the logarithms of their scales."""
-    return s.sum(lambda k: s.y_hat(k + s.count) + Abs(s.y(k) - s.y_hat(k)) * exp(-s.y_hat(k + s.count)))
+    return s.sum(lambda k: s.y_hat(k + s.count) + function(s.y(k) - s.y_hat(k)) * exp(-s.y_hat(k + s.count)))
 
 
 def _gamma(y: Expr, y_hat: Expr) -> Expr:
@@ -292,9 +292,9 @@ def _crammer_singer(s: Sample) -> Expr:
     return extreme(Largest, 1 + s.y_hat(k) - s.y(k), k) - s.sum(lambda r: s.y(r) * s.y_hat(r))
 
 
-def _weston_watkins(s: Sample) -> Expr:
+def _weston_watkins(s: Sample, function: Callable[[Expr], Expr]) -> Expr:
     right = s.sum(lambda r: s.y(r) * s.y_hat(r))
-    return s.sum(lambda k: (1 - s.y(k)) * Max(0, 1 + s.y_hat(k) - right))
+    return s.sum(lambda k: (1 - s.y(k)) * function(1 + s.y_hat(k) - right))
 
 
 def _cosine(s: Sample) -> Expr:
@@ -470,6 +470,7 @@ LOSSES = {
             "of one or several quantiles; its derivative at 0 is taken as 0 (Koenker and Bassett 1978); mean",
             None,
             _mean,
+            function=_POSITIVE_PART,
             formula=_pinball,
             options=(
                 Option("tau", Fraction(1, 2), "probability of a target below it", above=0, below=1, several=True),
@@ -494,6 +495,7 @@ LOSSES = {
             "for medians, then logarithms of scales; without the constant; mean",
             None,
             _mean,
+            function=Abs(X),
             formula=_laplace,
             per_target=2,
             synonyms=("laplace_nll_loss", "laplacian_nll"),
@@ -592,6 +594,7 @@ LOSSES = {
             None,
             _mean_over_samples,
             targets="classes",
+            function=_POSITIVE_PART,
             formula=_weston_watkins,
             why=_MARGIN_OF_CLASSES,
         ),
