@@ -194,9 +194,7 @@ ERRORS = {
     "label_smoothing": lambda lib, y, a: -lib.sum((0.9 * y + 0.1 / len(y)) * lib.log(a)) / y.shape[1],
     "ordinal": ordinal,
     "crammer_singer": crammer_singer,
-    "weston_watkins": lambda lib, y, a: (
-        lib.sum((1 - y) * positive(lib, 1 + a - lib.sum(y * a, axis=0))) / y.shape[1]
-    ),
+    "weston_watkins": lambda lib, y, a: lib.sum((1 - y) * positive(lib, 1 + a - lib.sum(y * a, axis=0))) / y.shape[1],
     "cosine": cosine,
 }
 
