@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from fractions import Fraction
 from typing import Any
 
-from sympy import Abs, Add, Expr, Piecewise, Rational, Symbol, cosh, exp, log, sqrt
+from sympy import Abs, Add, Expr, Integer, Piecewise, Rational, Symbol, cosh, exp, log, sqrt
 
 from derive.calculus.extremes import Largest, extreme
 from derive.calculus.functions import X, check_formula, elementwise
@@ -88,7 +88,8 @@ class Loss:
     ``synonyms`` are names of the same loss, with the same scale, elsewhere. ``of_one_output`` are names of
     losses that average over the outputs instead of summing, which is the same for a single output.
     ``without_options`` maps names whose options have another meaning, and which are the same only without
-    options, to that meaning. ``why`` is a sentence on the choice of the loss.
+    options, to that meaning. ``why`` is a sentence on the choice of the loss. ``score`` names the measure of
+    predictions that fits it, where that is neither R^2 nor the accuracy of the largest output, with its option.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Loss:
     without_options: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     why: str = ""
+    score: tuple[str, Expr | None] = ("", None)
 
     @property
     def with_article(self) -> str:
@@ -169,6 +171,17 @@ class Loss:
             more = self.per_target * max(found + 1, 1)
             raise SpecError(f"{said}, but there {'is' if outputs == 1 else 'are'} {outputs}: use {more} outputs")
         return found
+
+    @property
+    def measure(self) -> tuple[str, tuple[float, ...]]:
+        """The measure of predictions that fits the loss, and its option in numbers.
+
+        >>> loss("quantile(tau=[0.1, 0.9])").measure, loss("tweedie").measure, loss("mse").measure
+        (('pinball', (0.1, 0.9)), ('deviance', (1.5,)), ('', ()))
+        """
+        name, option = self.score
+        found = () if option is None else self.values.get(str(option), option)
+        return name, tuple(map(float, found if isinstance(found, tuple) else (found,)))
 
     @property
     def outputs_said(self) -> str:
@@ -462,6 +475,7 @@ LOSSES = {
             needs=Values.POSITIVE,
             usual="exponential",
             targets="counts",
+            score=("deviance", Integer(1)),
             why=f"Up to terms without the outputs, the Poisson loss {_LIKELIHOOD}",
         ),
         Loss(
@@ -476,6 +490,7 @@ LOSSES = {
                 Option("tau", Fraction(1, 2), "probability of a target below it", above=0, below=1, several=True),
             ),
             synonyms=("pinball", "pinball_loss", "mean_pinball_loss", "quantile_loss"),
+            score=("pinball", Symbol("tau")),
             why="An output that minimises the loss is a quantile of the targets: a share tau of them is below it.",
         ),
         Loss(
@@ -487,6 +502,7 @@ LOSSES = {
             formula=_normal,
             per_target=2,
             synonyms=("gaussian_nll_loss", "normal_nll"),
+            score=("R^2", None),
             why=f"Up to a constant, the loss {_LIKELIHOOD}",
         ),
         Loss(
@@ -499,6 +515,7 @@ LOSSES = {
             formula=_laplace,
             per_target=2,
             synonyms=("laplace_nll_loss", "laplacian_nll"),
+            score=("pinball", Rational(1, 2)),
             why=f"Up to a constant, the loss {_LIKELIHOOD}",
         ),
         Loss(
@@ -511,6 +528,7 @@ LOSSES = {
             usual="exponential",
             targets="positive",
             synonyms=("gamma_deviance", "mean_gamma_deviance"),
+            score=("deviance", Integer(2)),
             why="The deviance depends on the ratios of targets and outputs only.",
         ),
         Loss(
@@ -524,6 +542,7 @@ LOSSES = {
             targets="counts",
             options=(Option("power", Fraction(3, 2), "the variance is the mean to this power", above=1, below=2),),
             synonyms=("tweedie_deviance", "mean_tweedie_deviance"),
+            score=("deviance", _POWER),
             why="The targets may often be 0 and are positive otherwise, such as amounts of claims or of rain.",
         ),
         Loss(
@@ -574,6 +593,7 @@ LOSSES = {
             formula=_ordinal,
             beyond=-1,
             synonyms=("ordinal_cross_entropy", "cumulative_logits", "cumulative_logit"),
+            score=("ordinal", None),
             why="Each output tells the classes up to a place from those after it, so that the order of classes counts.",
         ),
         Loss(
@@ -606,6 +626,7 @@ LOSSES = {
             _mean_over_samples,
             formula=_cosine,
             synonyms=("cosine_distance", "cosine_embedding_loss"),
+            score=("cosine", None),
             why="The loss compares directions: the lengths of targets and outputs do not count.",
         ),
     )
