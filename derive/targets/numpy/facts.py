@@ -117,11 +117,11 @@ def _call(letter: str, tensors: Sequence[Tensor]) -> str:
 
 #: What a score is that is neither the accuracy of classes nor R^2, by the names of the measures in the runtime.
 SCORES = {
-    "ordinal": "the accuracy: the share of samples with the right number of outputs above 1/2",
-    "pinball": "D^2, the share by which the pinball loss is less than that of the quantiles of Y",
-    "deviance": "D^2, the share by which the deviance is less than that of the mean of Y",
+    "ordinal": "the accuracy: the class is the number of outputs above 1/2",
+    "pinball": "D^2 of the pinball loss, against the quantiles of Y",
+    "deviance": "D^2 of the deviance, against the mean of Y",
     "cosine": "the mean of the cosines of outputs and targets",
-    "R^2": "the coefficient of determination R^2 of the outputs that stand for the targets",
+    "R^2": "R^2 of the outputs that stand for the targets",
 }
 
 
