@@ -336,6 +336,8 @@ _MARGIN_OF_CLASSES = "The loss is 0 once the output of the right class exceeds e
 _MARGIN = "The loss is 0 for an output on the right side of the margin, so that only the other outputs are corrected."
 
 _DELTA, _GAMMA, _POWER, _SMOOTHING = map(Symbol, ("delta", "gamma", "power", "smoothing"))
+_FOCUS = Option("gamma", 2, "0 is the cross-entropy", least=0, most=5, decimals=2)
+_EXPONENT = Option("power", Fraction(3, 2), "the variance is the mean to this power", above=1, below=2, decimals=2)
 #: The meaning of the option of smooth_l1 in other libraries.
 _SMOOTH_L1 = "with beta b it is huber(delta=b) divided by b, which is none of the losses"
 _POSITIVE_PART = Piecewise((X, X > 0), (0, True))
@@ -395,7 +397,7 @@ LOSSES = {
             _of_difference,
             _mean,
             function=Piecewise((X**2 / 2, Abs(X) <= _DELTA), (_DELTA * (Abs(X) - _DELTA / 2), True)),
-            options=(Option("delta", 1, "size of the error from which it is linear", above=0),),
+            options=(Option("delta", 1, "size of the error from which it is linear", above=0, most=10**15),),
             synonyms=("huber_loss",),
             without_options=dict.fromkeys(("smooth_l1", "smooth_l1_loss"), _SMOOTH_L1),
             why=_ROBUST,
@@ -540,7 +542,7 @@ LOSSES = {
             needs=Values.POSITIVE,
             usual="exponential",
             targets="counts",
-            options=(Option("power", Fraction(3, 2), "the variance is the mean to this power", above=1, below=2),),
+            options=(_EXPONENT,),
             synonyms=("tweedie_deviance", "mean_tweedie_deviance"),
             score=("deviance", _POWER),
             why="The targets may often be 0 and are positive otherwise, such as amounts of claims or of rain.",
@@ -553,7 +555,7 @@ LOSSES = {
             lambda m, k: -1 / m,
             needs=Values.PROBABILITY,
             targets="unit",
-            options=(Option("gamma", 2, "0 is the cross-entropy", least=0),),
+            options=(_FOCUS,),
             of_one_output=("binary_focal_crossentropy",),  # Keras
             why=_FOCAL,
         ),
@@ -565,7 +567,7 @@ LOSSES = {
             lambda m, k: -1 / m,
             needs=Values.DISTRIBUTION,
             targets="classes",
-            options=(Option("gamma", 2, "0 is the cross-entropy", least=0),),
+            options=(_FOCUS,),
             synonyms=("focal_loss", "categorical_focal"),
             why=_FOCAL,
         ),

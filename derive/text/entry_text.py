@@ -19,6 +19,8 @@ from derive.text.user_text import bounded, kind, shown
 MAX_ENTRY = 300
 MAX_DIGITS = 30
 MAX_EXPONENT = 99
+#: The sizes of options, but 0: float32 has numbers of these sizes, and modules may compute in it.
+LEAST, MOST = Fraction("1e-30"), Fraction("1e30")
 
 #: Decimals shorter than this are written without an exponent.
 _PLAIN = 5
@@ -42,8 +44,9 @@ class Option:
 
     A ``default`` of None means that the option is required. The lower limit is ``least``
     (inclusive) or ``above`` (exclusive), the upper limit ``most`` (inclusive) or ``below``
-    (exclusive); None means no limit. With ``whole`` the value is an integer. With ``several``, it may be a list in
-    brackets, and is a tuple of those values.
+    (exclusive); None means no limit. With ``whole`` the value is an integer, with ``decimals`` it has at most so many:
+    it is an exponent, whose denominator is the degree of a root. With ``several``, it may be a list in brackets, and
+    is a tuple of those values.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Option:
     below: Fraction | int | None = None
     whole: bool = False
     several: bool = False
+    decimals: int | None = None
 
     def holds(self, value: Fraction) -> bool:
         """Return whether ``value`` is in range."""
@@ -64,6 +68,7 @@ class Option:
             and (self.most is None or value <= self.most)
             and (self.below is None or value < self.below)
             and (not self.whole or value.denominator == 1)
+            and (self.decimals is None or (value * 10**self.decimals).denominator == 1)
         )
 
     @property
@@ -80,7 +85,8 @@ class Option:
             (self.below, "less than"),
         )
         said = [f"{words} {number_text(Fraction(limit))}" for limit, words in limits if limit is not None]
-        return f"a {'whole ' if self.whole else ''}number {' and '.join(said)}".rstrip()
+        ending = "" if self.decimals is None else f", with at most {self.decimals} decimals"
+        return f"a {'whole ' if self.whole else ''}number {' and '.join(said)}".rstrip() + ending
 
 
 def split_entries(text: str) -> tuple[str, ...]:
@@ -258,6 +264,11 @@ def _checked(option: Option, text: str | None, where: str) -> Fraction:
     value = Fraction(option.default or 0) if text is None else _number(text, f"{where}: {option.name}")
     if not option.holds(value):
         raise SpecError(f"{where}: {option.name} is {shown(text)}, but must be {option.range}")
+    if value and not LEAST <= abs(value) <= MOST:
+        raise SpecError(
+            f"{where}: {option.name} is {shown(text)}, beyond the range of float32: give 0, or a number of a size from "
+            f"{number_text(LEAST)} to {number_text(MOST)}"
+        )
     return value
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from derive.text.user_text import listed, shown
 
-#: The number of known names that are listed.
-MOST = 40
+#: Of more known names than the first number, so many as the second are listed.
+MOST, FIRST = 20, 12
 #: Names with a meaning of their own in scikit-learn, Keras, PyTorch or the literature, which would
 #: otherwise pass for typing errors.
 ELSEWHERE = frozenset(
@@ -87,7 +87,12 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
     formulas = {"activation": "in x", "loss": "of y and yhat"}
     if what in formulas:
         shows = f" (`derive list {plural}`), or a formula {formulas[what]}"
-    return f"unknown {what} {shown(name)}: there are {listed(known, MOST)}{shows}"
+    return f"unknown {what} {shown(name)}: there are {_some(known)}{shows}"
+
+
+def _some(known: Collection[str]) -> str:
+    names = [*known]
+    return listed(names) if len(names) <= MOST else f"{', '.join(names[:FIRST])} and {len(names) - FIRST} more"
 
 
 def misspelled(name: str, known: Iterable[str]) -> str | None:

@@ -48,15 +48,15 @@ _VALUES = frozenset("nan inf infinity none null nil true false".split())
 MAX_LISTED = 20
 
 
-def listed(names: Iterable[str], most: int = MAX_LISTED) -> str:
-    """Join names for a sentence; a list of more than ``most`` and one is cut.
+def listed(names: Iterable[str]) -> str:
+    """Join names for a sentence; a long list is cut.
 
     >>> listed("abc"), listed([str(n) for n in range(100)])[-9:]
     ('a, b and c', '18, 19, …')
     """
     *first, last = names
-    if len(first) >= most:
-        return f"{', '.join(first[:most])}, …"
+    if len(first) >= MAX_LISTED:
+        return f"{', '.join(first[:MAX_LISTED])}, …"
     return f"{', '.join(first)} and {last}" if first else last
 
 
