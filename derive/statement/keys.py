@@ -156,6 +156,13 @@ KEYS = {
     ),
     "notation": _chosen("notations", "notation of the derivation: psi, bracket, delta or xbar", always=True),
     "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
+    "l1": _number(
+        "strength of the L1 penalty, a part of the loss",
+        f"0 for no L1 penalty, or from {LEAST:g} to {MOST:g}",
+        "0.01",
+        "an L1 penalty of strength {}",
+        none=0,
+    ),
     "l2": _number(
         "strength of the L2 penalty, a part of the loss",
         f"0 for no L2 penalty, or from {LEAST:g} to {MOST:g}",

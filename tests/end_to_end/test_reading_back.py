@@ -266,7 +266,7 @@ class Learning:
         for text in (self.network.optimizer, self.network.schedule):
             known = OPTIONS.get(text.partition("(")[0], {})
             found |= {known[option][0]: value for option, value in options(text).items()}
-        found |= {r"\lambda": self.network.l2, "C": self.network.clip or math.nan}
+        found |= {r"\lambda": self.network.l2, r"\lambda_1": self.network.l1, "C": self.network.clip or math.nan}
         found |= {f"{RATES[self.network.notation]}_t": self.rate}
         found |= {r"\Gamma": self.square_norm, r"\kappa": min(1.0, found["C"] / math.sqrt(self.square_norm))}
         return found | {f"c_{n}": 1 - found.get(rf"\beta_{n}", 0.0) ** (DONE + 1) for n in (1, 2)}
@@ -367,10 +367,11 @@ class World:
                 z = z + put(f"b{layer}", self.given[f"b{layer}"])[:, None]
             a = put(f"a{layer}", activation_of(activation)(put(f"z{layer}", z)))
         error = LOSSES[self.network.loss.partition("(")[0]](y, a, **_options(self.network.loss))
-        if self.network.l2:
+        if self.network.l1 or self.network.l2:
             first = 1 if self.augmented else 0
-            squares = [(found[f"w{n}"][:, first:] ** 2).sum() for n in range(1, self.depth + 1)]
-            error = error + put("R", self.network.l2 / 2 * sum(squares))
+            weights = [found[f"w{n}"][:, first:] for n in range(1, self.depth + 1)]
+            sizes, squares = (sum(f(w).sum() for w in weights) for f in (_size_of, np.square))
+            error = error + put("R", self.network.l1 * sizes + self.network.l2 / 2 * squares)
         put("E", error)
         return found
 
@@ -574,7 +575,7 @@ class Reading:
         role, uses = self.letters[symbol.letter]
         layer = self._layer(symbol, role)
         prediction = role == "prediction"
-        if role == "penalty" and not self.world.network.l2:
+        if role == "penalty" and not (self.world.network.l1 or self.world.network.l2):
             raise Unreadable("a penalty where there is none")
         name = {"error": "E", "penalty": "R", "prediction": f"a{self.world.depth}"}.get(role, NAMES.get(role, ""))
         numbered = f"{name}{layer}" if role not in UNLAYERED else name
@@ -891,7 +892,7 @@ class Reading:
             start, stop = (_scalar(self.value(side, env)).real for side in (tree.start, tree.stop))
             over = range(int(start), int(stop) + 1)
             wholes = [range(a.start, a.stop + 1) for item, a in self.uses(tree.body) if item == tree.index]
-            inside = [range(1, w.stop) for w in wholes if self.world.network.l2 and not w.start]
+            inside = [range(1, w.stop) for w in wholes if (self.world.network.l1 or self.world.network.l2) and not w.start]
             if wholes and over not in (*wholes, *inside):
                 raise Unreadable(f"the sum over {tree.index} from {over.start} to {over.stop - 1}")
         values = [self.value(tree.body, {**env, tree.index: n}) for n in over]
@@ -1670,6 +1671,8 @@ LEARNING: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         {"optimizer": "adamw(weight_decay=0.2, epsilon=0.1)", "clip": 0.1, "schedule": "cosine(steps=40)"},
     ),
     "penalty": ("augmented", "delta", {"l2": 0.5}),
+    "penalty of sizes": ("no bias", "bracket", {"l1": 0.5}),
+    "both penalties": ("augmented", "psi", {"l1": 0.5, "l2": 0.3}),
     "penalty on many": ("named", "psi", {"l2": 0.5, "schedule": "exponential(factor=0.5, warm_up=9)"}),
     "clipping": ("one layer", "psi", {"clip": 0.01}),
     "a norm below the limit": ("one layer", "bracket", {"clip": 100}),
