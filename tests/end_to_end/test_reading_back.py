@@ -892,7 +892,8 @@ class Reading:
             start, stop = (_scalar(self.value(side, env)).real for side in (tree.start, tree.stop))
             over = range(int(start), int(stop) + 1)
             wholes = [range(a.start, a.stop + 1) for item, a in self.uses(tree.body) if item == tree.index]
-            inside = [range(1, w.stop) for w in wholes if (self.world.network.l1 or self.world.network.l2) and not w.start]
+            penalised = self.world.network.l1 or self.world.network.l2
+            inside = [range(1, w.stop) for w in wholes if penalised and not w.start]
             if wholes and over not in (*wholes, *inside):
                 raise Unreadable(f"the sum over {tree.index} from {over.start} to {over.stop - 1}")
         values = [self.value(tree.body, {**env, tree.index: n}) for n in over]
